@@ -1,0 +1,76 @@
+//! What the back end needs of the hypervisor: other domains' pages, and a way to knock at their door.
+
+use heapless::Vec;
+use sndif::page::SharedPage;
+pub use sndif::page_directory::GrantRef;
+
+/// Pages in the largest buffer: one entry each in a buffer descriptor list, of which there are 256 at most
+/// (HDA specification 1.0a, 3.3.38 "SDnLVI").
+pub const MAX_BUFFER_PAGES: usize = 256;
+
+/// The number that Xen gives a domain (`domid_t`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct DomainId(pub u16);
+
+/// An event channel's local port.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct EventChannel(pub u32);
+
+/// What the controller may do with a guest's page.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DmaAccess {
+    /// Playback: the controller reads.
+    Read,
+    /// Capture: the controller writes.
+    Write,
+}
+
+/// Why a grant couldn't be mapped. The blame lies with the guest, except for [`NoRoom`](MapError::NoRoom).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum MapError {
+    /// The guest has made no such grant, or not for this domain, or not for this access.
+    NotGranted(GrantRef),
+    /// The same grant is mapped already for the same guest.
+    AlreadyMapped(GrantRef),
+    /// No guest-physical address or no handle is left on this side.
+    NoRoom,
+}
+
+/// A guest's buffer, mapped so that the controller can reach it. Nobody else can: there is no accessor, by design.
+pub trait MappedBuffer {
+    /// Addresses for the controller, page by page, in the guest's order.
+    fn page_addresses(&self) -> &[u64];
+    /// Octets in use from the start of the first page.
+    fn size_bytes(&self) -> u32;
+}
+
+/// The list of grant references read from a guest's page directory.
+pub type GrantList = Vec<GrantRef, MAX_BUFFER_PAGES>;
+
+/// The hypervisor as seen from the driver domain.
+pub trait Hypervisor {
+    /// A mapped page of a guest's that both sides read and write: ring, event page, page directory.
+    type Page: SharedPage;
+    /// A mapped buffer, for DMA only.
+    type Buffer: MappedBuffer;
+
+    /// Maps one page for reading and writing.
+    fn map_page(&mut self, guest: DomainId, grant: GrantRef) -> Result<Self::Page, MapError>;
+    /// Ends a mapping made by [`map_page`](Self::map_page).
+    fn unmap_page(&mut self, page: Self::Page);
+
+    /// Maps a buffer of `size_bytes` for the controller: all of its pages or, on an error, none.
+    fn map_buffer(
+        &mut self,
+        guest: DomainId,
+        grants: &GrantList,
+        size_bytes: u32,
+        access: DmaAccess,
+    ) -> Result<Self::Buffer, MapError>;
+    /// Ends a mapping made by [`map_buffer`](Self::map_buffer). The caller has made sure that no DMA is under way.
+    fn unmap_buffer(&mut self, buffer: Self::Buffer);
+
+    /// Sends an event. Never waits; an event to a channel that is gone is lost, as it is on Xen.
+    fn notify(&mut self, channel: EventChannel);
+}

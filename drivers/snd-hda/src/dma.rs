@@ -1,0 +1,39 @@
+//! Memory that the controller reaches by DMA.
+
+/// Where the driver gets memory for its own rings and lists: CORB, RIRB, DMA position buffer, buffer descriptor lists.
+///
+/// Audio samples never pass through here: a stream's pages belong to the caller, who states their addresses only
+/// (see [`DmaBuffer`]).
+pub trait DmaMemory {
+    /// A piece of memory that both sides can reach until it is dropped or the controller is gone.
+    type Region: DmaRegion;
+
+    /// Hands out `size_bytes` of zeroed, physically contiguous memory whose device address is a multiple of
+    /// `align_bytes` (a power of two, at most 4096). `None` when there is no more.
+    ///
+    /// Called at bring-up only, never while a stream runs.
+    fn allocate(&mut self, size_bytes: usize, align_bytes: usize) -> Option<Self::Region>;
+}
+
+/// A piece of memory shared by driver and controller. Accesses are volatile or atomic, never cached or merged.
+/// `Clone` gives a second handle to the same memory.
+pub trait DmaRegion: Clone {
+    /// The address to be written into the controller's registers, as the controller sees it (behind an IOMMU).
+    fn device_address(&self) -> u64;
+    /// Length in octets.
+    fn size_bytes(&self) -> usize;
+    /// Reads the 32-bit little-endian word at `offset_bytes` (a multiple of 4 inside the region).
+    fn read_u32(&self, offset_bytes: usize) -> u32;
+    /// Writes the 32-bit little-endian word at `offset_bytes` (a multiple of 4 inside the region).
+    fn write_u32(&mut self, offset_bytes: usize, value: u32);
+}
+
+/// The pages of a stream's buffer: owned by the stream while the controller may touch them, given back when RUN has
+/// read back 0. The driver can't look inside: it learns addresses and lengths, nothing else.
+pub trait DmaBuffer {
+    /// Device addresses of the buffer's pages of 4096 octets, in playing order; they need not be contiguous.
+    fn page_addresses(&self) -> &[u64];
+    /// Octets in use, from the start of the first page: at most 4096 times the number of pages, and more than
+    /// 4096 times one less (the last page may be used in part).
+    fn size_bytes(&self) -> u32;
+}
