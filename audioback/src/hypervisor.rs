@@ -6,7 +6,7 @@ pub use sndif::page_directory::GrantRef;
 
 /// Pages in the largest buffer: one entry each in a buffer descriptor list, of which there are 256 at most
 /// (HDA specification 1.0a, 3.3.38 "SDnLVI").
-pub const MAX_BUFFER_PAGES: usize = 256;
+pub const MAX_BUFFER_PAGES: u32 = 256;
 
 /// The number that Xen gives a domain (`domid_t`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -46,7 +46,7 @@ pub trait MappedBuffer {
 }
 
 /// The list of grant references read from a guest's page directory.
-pub type GrantList = Vec<GrantRef, MAX_BUFFER_PAGES>;
+pub type GrantList = Vec<GrantRef, { MAX_BUFFER_PAGES as usize }>;
 
 /// The hypervisor as seen from the driver domain.
 pub trait Hypervisor {
