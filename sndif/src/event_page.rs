@@ -117,7 +117,7 @@ pub struct EventReader<P> {
 }
 
 impl<P: SharedPage> EventReader<P> {
-    /// Initialises the page, before it is granted.
+    /// Initialises the page, before its reference is published.
     pub fn init(page: P) -> Self {
         (0..HEADER_WORDS).for_each(|word| page.store(word, 0));
         Self { page, cons: Wrapping(0), expected_id: Wrapping(0), faults: EventFaults::default() }

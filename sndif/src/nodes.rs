@@ -5,6 +5,8 @@
 //! that one for each stream, both numbered from 0. What a directory leaves out it has from the one above.
 //! All of it can be rewritten by the guest at any time: read once, bounded, judge.
 
+use crate::page_directory::GrantRef;
+
 /// The device class: `device/vsnd` and `backend/vsnd` (`XENSND_DRIVER_NAME`).
 pub const DRIVER_NAME: &str = "vsnd";
 
@@ -86,6 +88,19 @@ impl StreamType {
             _ => None,
         }
     }
+}
+
+/// What a front end publishes for a stream, in the nodes of the same names, for the back end to connect to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TransportNodes {
+    /// [`RING_REF`]: the request ring's page.
+    pub ring_ref: GrantRef,
+    /// [`EVENT_CHANNEL`]: the front end's port for the request ring.
+    pub event_channel: u32,
+    /// [`EVT_RING_REF`]: the event page.
+    pub evt_ring_ref: GrantRef,
+    /// [`EVT_EVENT_CHANNEL`]: the front end's port for the event page.
+    pub evt_event_channel: u32,
 }
 
 /// A number as nodes have it: decimal digits and nothing else. `None` if it is none, or above `u32::MAX`.

@@ -165,7 +165,7 @@ pub struct FrontRing<P> {
 }
 
 impl<P: SharedPage> FrontRing<P> {
-    /// Initialises the page, before it is granted (ring.h, `SHARED_RING_INIT`, `FRONT_RING_INIT`).
+    /// Initialises the page, before its reference is published (ring.h, `SHARED_RING_INIT`, `FRONT_RING_INIT`).
     pub fn init(page: P) -> Self {
         (0..HEADER_WORDS).for_each(|word| page.store(word, 0));
         page.store(REQ_EVENT, 1);
