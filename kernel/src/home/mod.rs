@@ -1,0 +1,3 @@
+//! Where the image lives: in bare QEMU, later on Xen.
+
+pub mod bare;
