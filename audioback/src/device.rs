@@ -5,7 +5,9 @@
 
 use heapless::Vec;
 use sndif::event_page::EventWriter;
+use sndif::nodes::TransportNodes;
 use sndif::op::{Operation, Trigger};
+use sndif::page::SharedPage;
 use sndif::request::{BadRequest, Request, RequestBody};
 use sndif::response::{Response, ResponseBody, Status};
 use sndif::ring::{BackRing, NothingToAnswer};
@@ -13,7 +15,7 @@ use sndif::state::XenbusState;
 
 use crate::card::{Card, CardError, Port};
 use crate::clock::Nanos;
-use crate::hypervisor::{DomainId, EventChannel, GrantRef, Hypervisor, MapError};
+use crate::hypervisor::{BindError, DomainId, EventChannel, Hypervisor, MapError, RemotePort};
 use crate::policy::Policy;
 use crate::stream::{OpenError, Stream, StreamConfig, StreamStats, TriggerError};
 
@@ -25,19 +27,6 @@ const REQUESTS_PER_POLL: usize = 32;
 
 /// How long until a stream whose RUN sticks is tried again.
 const STUCK_RETRY_NS: u64 = 100_000_000;
-
-/// What the front end publishes for one stream when it goes to Initialised. All of it is the guest's word.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct StreamTransport {
-    /// Page of the request ring (`ring-ref`).
-    pub ring: GrantRef,
-    /// Event channel of the request ring (`event-channel`).
-    pub ring_channel: EventChannel,
-    /// The event page (`evt-ring-ref`).
-    pub event_page: GrantRef,
-    /// Event channel of the event page (`evt-event-channel`).
-    pub event_channel: EventChannel,
-}
 
 /// Why a device could not be set up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -59,6 +48,8 @@ pub enum ConnectError {
     StreamCount,
     /// A ring or an event page could not be mapped.
     Map(MapError),
+    /// An event channel could not be bound.
+    Bind(BindError),
 }
 
 /// Both ends of the talk with the front end, for one stream.
@@ -67,6 +58,54 @@ struct Line<P> {
     ring_channel: EventChannel,
     event_writer: EventWriter<P>,
     event_channel: EventChannel,
+}
+
+impl<P: SharedPage> Line<P> {
+    /// Maps and binds what the front end has published; all of it or, on an error, nothing. `nodes` is its word.
+    fn connect<H: Hypervisor<Page = P>>(
+        hypervisor: &mut H,
+        guest: DomainId,
+        nodes: &TransportNodes,
+    ) -> Result<Self, ConnectError> {
+        let ring = hypervisor.map_page(guest, nodes.ring_ref).map_err(ConnectError::Map)?;
+        let event_page = match hypervisor.map_page(guest, nodes.evt_ring_ref) {
+            Ok(page) => page,
+            Err(error) => {
+                hypervisor.unmap_page(ring);
+                return Err(ConnectError::Map(error));
+            }
+        };
+        let channels =
+            hypervisor.bind(guest, RemotePort(nodes.event_channel)).and_then(|ring_channel| match hypervisor
+                .bind(guest, RemotePort(nodes.evt_event_channel))
+            {
+                Ok(event_channel) => Ok((ring_channel, event_channel)),
+                Err(error) => {
+                    hypervisor.unbind(ring_channel);
+                    Err(error)
+                }
+            });
+        match channels {
+            Ok((ring_channel, event_channel)) => Ok(Self {
+                ring: BackRing::attach(ring),
+                ring_channel,
+                event_writer: EventWriter::attach(event_page),
+                event_channel,
+            }),
+            Err(error) => {
+                hypervisor.unmap_page(ring);
+                hypervisor.unmap_page(event_page);
+                Err(ConnectError::Bind(error))
+            }
+        }
+    }
+
+    fn disconnect<H: Hypervisor<Page = P>>(self, hypervisor: &mut H) {
+        hypervisor.unbind(self.ring_channel);
+        hypervisor.unbind(self.event_channel);
+        hypervisor.unmap_page(self.ring.into_page());
+        hypervisor.unmap_page(self.event_writer.into_page());
+    }
 }
 
 struct Slot<H: Hypervisor, C: Card<H::Buffer>> {
@@ -115,23 +154,19 @@ impl<H: Hypervisor, C: Card<H::Buffer>> Device<H, C> {
     }
 
     /// The front end is Initialised: maps its rings and becomes Connected.
-    pub fn connect(
-        &mut self,
-        hypervisor: &mut H,
-        transports: &[StreamTransport],
-    ) -> Result<(), ConnectError> {
+    pub fn connect(&mut self, hypervisor: &mut H, nodes: &[TransportNodes]) -> Result<(), ConnectError> {
         if self.state != XenbusState::InitWait {
             return Err(ConnectError::WrongState(self.state));
         }
-        if transports.len() != self.slots.len() {
+        if nodes.len() != self.slots.len() {
             return Err(ConnectError::StreamCount);
         }
-        for (slot, transport) in self.slots.iter_mut().zip(transports) {
-            match map_line(hypervisor, self.guest, transport) {
+        for (slot, nodes) in self.slots.iter_mut().zip(nodes) {
+            match Line::connect(hypervisor, self.guest, nodes) {
                 Ok(line) => slot.line = Some(line),
                 Err(error) => {
-                    self.unmap_lines(hypervisor);
-                    return Err(ConnectError::Map(error));
+                    self.disconnect_lines(hypervisor);
+                    return Err(error);
                 }
             }
         }
@@ -151,7 +186,7 @@ impl<H: Hypervisor, C: Card<H::Buffer>> Device<H, C> {
         for slot in &mut self.slots {
             stuck |= slot.stream.close(hypervisor, card).is_err();
         }
-        self.unmap_lines(hypervisor);
+        self.disconnect_lines(hypervisor);
         if stuck {
             log_stuck(self.guest);
         } else {
@@ -168,10 +203,9 @@ impl<H: Hypervisor, C: Card<H::Buffer>> Device<H, C> {
         self.state == XenbusState::InitWait
     }
 
-    fn unmap_lines(&mut self, hypervisor: &mut H) {
+    fn disconnect_lines(&mut self, hypervisor: &mut H) {
         for line in self.slots.iter_mut().filter_map(|slot| slot.line.take()) {
-            hypervisor.unmap_page(line.ring.into_page());
-            hypervisor.unmap_page(line.event_writer.into_page());
+            line.disconnect(hypervisor);
         }
     }
 
@@ -232,26 +266,6 @@ fn log_stuck(guest: DomainId) {
         "domain {}: a stream's RUN reads 1 after it was cleared; its pages stay mapped until it reads 0",
         guest.0
     );
-}
-
-fn map_line<H: Hypervisor>(
-    hypervisor: &mut H,
-    guest: DomainId,
-    transport: &StreamTransport,
-) -> Result<Line<H::Page>, MapError> {
-    let ring = hypervisor.map_page(guest, transport.ring)?;
-    match hypervisor.map_page(guest, transport.event_page) {
-        Ok(event_page) => Ok(Line {
-            ring: BackRing::attach(ring),
-            ring_channel: transport.ring_channel,
-            event_writer: EventWriter::attach(event_page),
-            event_channel: transport.event_channel,
-        }),
-        Err(error) => {
-            hypervisor.unmap_page(ring);
-            Err(error)
-        }
-    }
 }
 
 /// Answers what is on the ring, a ring's worth at most. Returns whether there is more.

@@ -377,7 +377,7 @@ fn read_directory<H: Hypervisor>(
     asked: &OpenParams,
 ) -> Result<GrantList, OpenError> {
     let mut grants = GrantList::new();
-    let mut walk = DirectoryWalk::new(asked.directory, asked.buffer_bytes, MAX_BUFFER_PAGES)
+    let mut walk = DirectoryWalk::new(asked.directory, asked.buffer_bytes, MAX_BUFFER_PAGES as u32)
         .map_err(OpenError::Directory)?;
     while let Some(grant) = walk.next() {
         let page = hypervisor.map_page(guest, grant).map_err(OpenError::Map)?;
