@@ -19,7 +19,6 @@ pub mod epitaph;
 pub mod event_loop;
 #[cfg(target_os = "none")]
 pub mod fault;
-#[cfg(target_os = "none")]
 pub mod home;
 pub mod memory;
 pub mod pci;

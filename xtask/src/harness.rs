@@ -51,8 +51,11 @@ impl Harness {
         let mut monitor = socket.accept(ANSWER).context("the emulator's monitor")?;
         let (ours, theirs) = UnixStream::pair().context("no socket pair")?;
         monitor.add_dbus_client(&theirs).context("the emulator takes no D-Bus client")?;
-        let display =
-            Builder::async_io_unix_stream(ours).p2p().method_timeout(ANSWER).build().context("the emulator's D-Bus display")?;
+        let display = Builder::async_io_unix_stream(ours)
+            .p2p()
+            .method_timeout(ANSWER)
+            .build()
+            .context("the emulator's D-Bus display")?;
 
         let traffic = Arc::new(Mutex::new(Traffic::default()));
         let input = Input::new(source, rate_hz, Arc::clone(&traffic));
@@ -84,7 +87,13 @@ fn register(
     // The emulator answers the call first and then expects us to authenticate, on the new connection.
     let descriptor = OwnedFd::from(std::os::fd::OwnedFd::from(theirs));
     display
-        .call_method(None::<&str>, "/org/qemu/Display1/Audio", Some("org.qemu.Display1.Audio"), method, &(descriptor,))
+        .call_method(
+            None::<&str>,
+            "/org/qemu/Display1/Audio",
+            Some("org.qemu.Display1.Audio"),
+            method,
+            &(descriptor,),
+        )
         .with_context(|| format!("the emulator refuses {method}"))?;
     builder.build().with_context(|| format!("{method}: the emulator does not greet"))
 }

@@ -79,7 +79,8 @@ fn wave(
     let column_frames = frames.len().div_ceil(COLUMNS).max(1);
     let envelope = frames.chunks(column_frames).enumerate().flat_map(|(column, frames)| {
         let left = frames.iter().map(|[low, high, ..]| i32::from(i16::from_le_bytes([*low, *high])));
-        let (low, high) = left.fold((i32::MAX, i32::MIN), |(low, high), value| (low.min(value), high.max(value)));
+        let (low, high) =
+            left.fold((i32::MAX, i32::MIN), |(low, high), value| (low.min(value), high.max(value)));
         let at = (column * column_frames) as f64 / f64::from(pcm.rate_hz);
         [(at, low), (at, high)]
     });
