@@ -104,11 +104,13 @@ pub enum Fault {
     Panic,
     /// Allocate after the heap has been sealed.
     Alloc,
+    /// A panic whose message can't be written without a page fault.
+    Nested,
     /// Turn the controller's memory decoding off, so that it stops answering.
     HangController,
 }
 
-const FAULTS: [(&str, Fault); 10] = [
+const FAULTS: [(&str, Fault); 11] = [
     ("page-fault", Fault::PageFault),
     ("null", Fault::Null),
     ("stack-overflow", Fault::StackOverflow),
@@ -118,6 +120,7 @@ const FAULTS: [(&str, Fault); 10] = [
     ("exec-data", Fault::ExecData),
     ("panic", Fault::Panic),
     ("alloc", Fault::Alloc),
+    ("nested", Fault::Nested),
     ("hang-controller", Fault::HangController),
 ];
 
@@ -160,7 +163,7 @@ pub enum Problem {
 
 impl fmt::Display for CommandLineError<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "command line, word {:?}: ", self.word)?;
+        write!(f, "command line, word \"{}\": ", self.word)?;
         match self.problem {
             Problem::NotText => f.write_str("not printable text"),
             Problem::Unknown => f.write_str("no such word"),
