@@ -85,6 +85,8 @@ fn a_ninth_stream_is_refused() {
 fn what_is_no_text_is_refused() {
     assert_eq!(parse(b"log=\xff").expect_err("not UTF-8").problem, Problem::NotText);
     assert_eq!(problem("log=\u{1b}[2J").1, Problem::NotText);
+    let text = parse(b"log=\x1b[2J").expect_err("a control character").to_string();
+    assert_eq!(text, "command line, word \"log=?[2J\": not printable text");
 }
 
 proptest! {

@@ -52,8 +52,9 @@ fn write_epitaph(cause: Cause<'_>, stack_pointer: u64) {
     let _ = write!(console::RawWriter, "{epitaph}");
 }
 
-/// Ends the image with a value for isa-debug-exit; where there is no such device, stops.
+/// Ends all DMA, then the image, with a value for isa-debug-exit; where there is no such device, stops.
 pub fn exit(value: u8) -> ! {
+    pci::stop_bus_masters();
     DEBUG_EXIT.write_u8(value);
     cpu::halt_forever()
 }
