@@ -152,13 +152,19 @@ pub fn bring_up(start_info_paddr: u32, entry_tsc: u64) -> Result<Platform, Bring
     console::set_clock(clock);
     log::info!(
         target: "clock",
-        "TSC {} Hz, from {:?}, off by {} ppb at most, {}",
+        "TSC {} Hz by {}, off by {} ppb at most, {}",
         frequency.hz,
         frequency.source,
         frequency.error_ppb,
         if cpu::has_invariant_tsc() { "invariant" } else { "not stated to be invariant" },
     );
-    log::debug!(target: "cpu", "{protections:?}");
+    log::debug!(
+        target: "cpu",
+        "SMEP {}, SMAP {}, UMIP {}",
+        protections.smep,
+        protections.smap,
+        protections.umip
+    );
 
     let apic = match LocalApic::enable(&mut space, &clock) {
         Ok(apic) => {
@@ -171,11 +177,10 @@ pub fn bring_up(start_info_paddr: u32, entry_tsc: u64) -> Result<Platform, Bring
         }
     };
 
-    let occupied: Vec<PhysRange, MAX_MEMORY_ENTRIES> = boot.memory.iter().map(|entry| entry.range).collect();
     let found = hda::bring_up_all(Surroundings {
         message_address: apic.as_ref().map(LocalApic::message_address),
         space: &mut space,
-        occupied: &occupied,
+        memory: &boot.memory,
         delay: TscDelay::new(clock),
         assign: command_line.pci_assign,
     });

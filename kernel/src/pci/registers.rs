@@ -39,9 +39,9 @@ impl HdaRegisters {
 macro_rules! access {
     ($read:ident, $write:ident, $width:ty) => {
         fn $read(&mut self, offset_bytes: u16) -> $width {
+            let Some(register) = self.register(offset_bytes) else { return <$width>::MAX };
             // SAFETY: aligned and inside the BAR, which `new`'s caller vouches for; one access of this width.
-            self.register(offset_bytes)
-                .map_or(<$width>::MAX, |register| unsafe { ptr::read_volatile(register) })
+            unsafe { ptr::read_volatile(register) }
         }
 
         fn $write(&mut self, offset_bytes: u16, value: $width) {
