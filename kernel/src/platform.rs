@@ -25,7 +25,7 @@ use crate::memory::{PAGE_BYTES, heap, layout, mapped};
 use crate::pci::hda::{self, HdaController, MAX_CONTROLLERS, Surroundings};
 use crate::report;
 
-const HEAP_BYTES: u64 = 256 << 10;
+const HEAP_BYTES: u64 = 1 << 20;
 /// CORB, RIRB, position buffer and descriptor lists of four controllers.
 const DMA_BYTES: u64 = 256 << 10;
 /// Eight streams of 1 MiB at most are far more than fit; what is left over is never needed.
