@@ -1,8 +1,8 @@
 //! The hypervisor as a driver domain sees it.
 
 use audioback::hypervisor::{
-    DmaAccess, DomainId, EventChannel, GrantList, GrantRef, Hypervisor, MAX_BUFFER_PAGES, MapError,
-    MappedBuffer,
+    BindError, DmaAccess, DomainId, EventChannel, GrantList, GrantRef, Hypervisor, MAX_BUFFER_PAGES,
+    MapError, MappedBuffer, RemotePort,
 };
 use audiofront::GrantAccess;
 use heapless::Vec;
@@ -55,20 +55,6 @@ impl<'a, M: PageMemory> BackEnd<'a, M> {
     /// The driver domain.
     pub fn domain(&self) -> DomainId {
         self.domain
-    }
-
-    /// Binds a channel that a guest has opened for this domain, by the guest's port. The new port is pending at once.
-    /// `None`: there is no such channel, or no port left.
-    pub fn bind(&self, guest: DomainId, guest_port: u32) -> Option<EventChannel> {
-        self.home.channels.borrow_mut().bind(self.domain, guest, guest_port).map(EventChannel)
-    }
-
-    /// Closes a channel of this domain's.
-    pub fn unbind(&self, channel: EventChannel) {
-        let closed = self.home.channels.borrow_mut().close(self.domain, channel.0);
-        if closed.is_err() {
-            self.home.violated(self.domain, Rule::ForeignChannel, GrantRef::NONE);
-        }
     }
 
     /// Takes one of this domain's pending events.
@@ -154,6 +140,18 @@ impl<'a, M: PageMemory> Hypervisor for BackEnd<'a, M> {
             if let Some(frame) = self.unmap(*lease) {
                 self.home.memory.borrow_mut().forbid_dma(frame.device_address);
             }
+        }
+    }
+
+    fn bind(&mut self, guest: DomainId, port: RemotePort) -> Result<EventChannel, BindError> {
+        let bound = self.home.channels.borrow_mut().bind(self.domain, guest, port.0);
+        bound.map(EventChannel).ok_or(BindError(port))
+    }
+
+    fn unbind(&mut self, channel: EventChannel) {
+        let closed = self.home.channels.borrow_mut().close(self.domain, channel.0);
+        if closed.is_err() {
+            self.home.violated(self.domain, Rule::ForeignChannel, GrantRef::NONE);
         }
     }
 

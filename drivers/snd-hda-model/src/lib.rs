@@ -1,1 +1,57 @@
-//! stub
+//! A behavioural model of an Intel High Definition Audio controller, its link and its codecs, to test drivers against.
+//!
+//! It is written from the specification (Intel High Definition Audio Specification, revision 1.0a) and from what was
+//! measured on emulators, and shares nothing with the driver but the traits through which the driver reaches a
+//! controller: not one register offset, bit or verb. Register numbers are written out here a second time, on purpose.
+//!
+//! - **Time is virtual.** It moves with each register access (a settable number of nanoseconds), with each delay that the
+//!   driver asks for, and with [`Model::advance_ns`]. The link clock runs off it with a settable drift, in integer
+//!   arithmetic that never accumulates a rounding error.
+//! - **An endless poll is a failure**: the accesses a test may make are counted ([`Bench::access_budget`]), and the one
+//!   too many panics.
+//! - **Memory is checked.** The controller touches a page only while the page is allowed to it, for reading and for
+//!   writing separately, as behind an IOMMU. A touch outside that is a [`Violation`].
+//! - **Rules are checked**, in a strict [`Profile`]: access widths, waits of the reset sequence, registers that must
+//!   not change while a stream runs, descriptor-list alignment and so on. Each breach is a [`Violation`] too.
+//! - **A violation fails the test**: [`Model::assert_clean`], or else the drop of the model, panics with all of them.
+//!
+//! ```
+//! use snd_hda::registers::Registers;
+//! use snd_hda_model::{Bench, Codec, Profile};
+//!
+//! let model = Bench::new(Profile::hardware()).codec(0, Codec::duplex()).build();
+//! let mut registers = model.registers();
+//! registers.write_u32(0x08, 1); // GCTL: leave reset
+//! model.advance_ns(1_000_000);
+//! assert_eq!(registers.read_u16(0x0e), 1); // STATESTS: a codec at address 0
+//! model.assert_clean();
+//! ```
+
+#![forbid(unsafe_code)]
+
+mod cadence;
+mod clock;
+pub mod codec;
+mod command;
+mod controller;
+mod descriptors;
+mod engine;
+mod faults;
+mod fifo;
+mod format;
+mod link;
+mod machine;
+mod memory;
+mod model;
+mod profile;
+mod registers;
+mod stream_registers;
+mod violations;
+
+pub use codec::Codec;
+pub use faults::{Faults, LinkPositionFault};
+pub use link::{Played, SourceFrame};
+pub use memory::{DmaAccess, ModelMemory, ModelRegion, PageWords};
+pub use model::{Bench, Model, ModelDelay, ModelRegisters};
+pub use profile::{Profile, StreamEngine};
+pub use violations::{Rule, Violation};

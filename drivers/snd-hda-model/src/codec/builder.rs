@@ -1,0 +1,224 @@
+//! Putting codecs together.
+
+use std::collections::BTreeMap;
+
+use super::widget::{Amplifier, Widget, WidgetKind};
+use super::{Codec, Graph, Group, Kind};
+
+/// 16 kHz to 96 kHz at 16 bit: what QEMU's codecs state.
+const QEMU_PCM: u32 = 0x1fc | 1 << 17;
+
+/// A codec under construction: vendor, function group, widgets.
+pub struct CodecBuilder {
+    graph: Graph,
+}
+
+impl Codec {
+    /// A codec with one audio function group at node 1 and no widgets yet. `vendor_id`: vendor in the upper half,
+    /// device in the lower.
+    #[must_use]
+    pub fn builder(vendor_id: u32) -> CodecBuilder {
+        CodecBuilder {
+            graph: Graph {
+                vendor_id,
+                revision_id: 0x0010_0101,
+                subsystem_id: 0,
+                group_node: 1,
+                group: Group {
+                    pcm: 0,
+                    stream_formats: 0,
+                    amp_in: 0,
+                    amp_out: 0,
+                    power_states: 0xf,
+                    power: 0,
+                    default_power: 3,
+                    gpio_count: 0,
+                    gpio: [0; 3],
+                    unsolicited: 0,
+                },
+                widgets: BTreeMap::new(),
+            },
+        }
+    }
+
+    /// Playback only: DAC 2 (its amplifier muted at reset) to line-out jack 3.
+    #[must_use]
+    pub fn output() -> Self {
+        Self::builder(0x1234_0001)
+            .widget(2, Widget::dac().amp_out(Amplifier::TYPICAL).muted_at_reset())
+            .widget(3, Widget::line_out(&[2]))
+            .build()
+    }
+
+    /// Capture only: line-in jack 5 to ADC 4.
+    #[must_use]
+    pub fn input() -> Self {
+        Self::builder(0x1234_0002)
+            .widget(4, Widget::adc(5).amp_in(Amplifier::TYPICAL).muted_at_reset())
+            .widget(5, Widget::line_in())
+            .build()
+    }
+
+    /// Both: DAC 2 to line-out jack 3, line-in jack 5 to ADC 4.
+    #[must_use]
+    pub fn duplex() -> Self {
+        Self::builder(0x1234_0003)
+            .widget(2, Widget::dac().amp_out(Amplifier::TYPICAL).muted_at_reset())
+            .widget(3, Widget::line_out(&[2]))
+            .widget(4, Widget::adc(5).amp_in(Amplifier::TYPICAL).muted_at_reset())
+            .widget(5, Widget::line_in())
+            .build()
+    }
+
+    /// Playback and capture through one converter each that takes `channels` channels, all rates and sample sizes of
+    /// the specification but 384 kHz.
+    #[must_use]
+    pub fn any_format(channels: u8) -> Self {
+        let everything = 0x7ff | 0x1f << 16;
+        Self::builder(0x1234_0004)
+            .widget(2, Widget::dac().pcm(everything).channels(channels))
+            .widget(3, Widget::line_out(&[2]))
+            .widget(4, Widget::adc(5).pcm(everything).channels(channels))
+            .widget(5, Widget::line_in())
+            .build()
+    }
+
+    /// Playback and capture through what real codecs have in the way: DAC 0x10 to mixer 0x12 (muted), to speaker pin
+    /// 0x14 with EAPD; microphone 0x18 and line-in 0x19, by selector 0x1b, to ADC 0x11. Widgets have power states.
+    #[must_use]
+    pub fn laptop() -> Self {
+        Self::builder(0x1234_0005)
+            .amp_out(Amplifier::TYPICAL)
+            .widget(0x10, Widget::dac().inherits_amp_out().power_control().muted_at_reset())
+            .widget(0x11, Widget::adc(0x1b).amp_in(Amplifier::TYPICAL).power_control().muted_at_reset())
+            .widget(0x12, Widget::mixer(&[0x10, 0x18]).amp_in(Amplifier::MUTE_ONLY).muted_at_reset())
+            .widget(
+                0x14,
+                Widget::speaker(&[0x12]).amp_out(Amplifier::MUTE_ONLY).power_control().muted_at_reset(),
+            )
+            .widget(0x18, Widget::microphone().unsolicited().power_control())
+            .widget(0x19, Widget::line_in().unsolicited())
+            .widget(0x1b, Widget::selector(&[0x18, 0x19]))
+            .build()
+    }
+
+    /// QEMU's `hda-output`: DAC 2 to line-out 3, 16 bit stereo, 16 to 96 kHz.
+    #[must_use]
+    pub fn qemu_output() -> Self {
+        Self::qemu(0x1af4_0012, false)
+    }
+
+    /// QEMU's `hda-duplex`: the same with line-in 5 to ADC 4.
+    #[must_use]
+    pub fn qemu_duplex() -> Self {
+        Self::qemu(0x1af4_0022, true)
+    }
+
+    fn qemu(vendor_id: u32, duplex: bool) -> Self {
+        let mut dac = Widget::dac().pcm(QEMU_PCM).amp_out(Amplifier::TYPICAL);
+        dac.quiet_gain_at_reset = false;
+        let mut adc = Widget::adc(5).pcm(QEMU_PCM).amp_in(Amplifier::TYPICAL);
+        adc.quiet_gain_at_reset = true;
+        let builder = Self::builder(vendor_id)
+            .subsystem_id(vendor_id)
+            .pcm(QEMU_PCM)
+            .no_power_states()
+            .widget(2, dac)
+            .widget(3, Widget::line_out(&[2]).pin(1 << 4, 0x0000_4010).enabled_at_reset());
+        let builder = if duplex {
+            builder.widget(4, adc).widget(5, Widget::line_in().pin(1 << 5, 0x0080_6020).enabled_at_reset())
+        } else {
+            builder
+        };
+        let mut codec = builder.build();
+        for node in [2, 4] {
+            if let Some(converter) = codec.converter(node) {
+                converter.format = 0x11;
+            }
+        }
+        codec
+    }
+}
+
+impl CodecBuilder {
+    /// Subsystem ID (verb 0xf20).
+    #[must_use]
+    pub fn subsystem_id(mut self, id: u32) -> Self {
+        self.graph.subsystem_id = id;
+        self
+    }
+
+    /// The node of the function group, 1 unless said here.
+    #[must_use]
+    pub fn group_node(mut self, node: u8) -> Self {
+        self.graph.group_node = node;
+        self
+    }
+
+    /// Rates and sample sizes (parameter 0x0a) that converters without their own inherit.
+    #[must_use]
+    pub fn pcm(mut self, rates_and_bits: u32) -> Self {
+        self.graph.group.pcm = rates_and_bits;
+        self.graph.group.stream_formats = 1;
+        self
+    }
+
+    /// What widgets inherit as output amplifier.
+    #[must_use]
+    pub fn amp_out(mut self, amplifier: Amplifier) -> Self {
+        self.graph.group.amp_out = amplifier.word();
+        self
+    }
+
+    /// What widgets inherit as input amplifier.
+    #[must_use]
+    pub fn amp_in(mut self, amplifier: Amplifier) -> Self {
+        self.graph.group.amp_in = amplifier.word();
+        self
+    }
+
+    /// The function group has no power states, and is always on.
+    #[must_use]
+    pub fn no_power_states(mut self) -> Self {
+        self.graph.group.power_states = 0;
+        self.graph.group.default_power = 0;
+        self
+    }
+
+    /// General-purpose pins.
+    #[must_use]
+    pub fn gpio(mut self, count: u8) -> Self {
+        self.graph.group.gpio_count = count;
+        self
+    }
+
+    /// Adds a widget at a node, 1 to 127.
+    #[must_use]
+    pub fn widget(mut self, node: u8, mut widget: Widget) -> Self {
+        assert!((1..128).contains(&node), "node {node}");
+        if let Some(converter) = &mut widget.converter {
+            converter.node = node;
+        }
+        let old = self.graph.widgets.insert(node, widget);
+        assert!(old.is_none(), "node {node} is there twice");
+        self
+    }
+
+    /// The codec, as it comes out of reset. Nodes between widgets that weren't added exist, and answer 0 to everything;
+    /// they are vendor-defined widgets, as far as a driver can see.
+    #[must_use]
+    pub fn build(self) -> Codec {
+        let mut graph = self.graph;
+        let nodes: Vec<u8> = graph.widgets.keys().copied().collect();
+        if let (Some(&first), Some(&last)) = (nodes.first(), nodes.last()) {
+            for node in first..=last {
+                let filler = || Widget::new(WidgetKind::Vendor);
+                if node != graph.group_node {
+                    graph.widgets.entry(node).or_insert_with(filler);
+                }
+            }
+        }
+        graph.reset();
+        Codec { kind: Kind::Widgets(Box::new(graph)) }
+    }
+}

@@ -1,0 +1,138 @@
+//! Codecs: what is at the other end of the link and answers verbs.
+//!
+//! [`Codec::duplex`] and its relatives are ready-made; [`Codec::builder`] puts one together widget by widget;
+//! [`Codec::answering`] gives every verb to a closure, for codecs that lie.
+
+mod builder;
+mod route;
+mod verbs;
+mod widget;
+
+pub use builder::CodecBuilder;
+pub use route::Arrival;
+pub use widget::{Amplifier, Widget, WidgetKind};
+pub(crate) use widget::{Converter, Source};
+
+use std::collections::BTreeMap;
+
+use crate::violations::Violations;
+
+/// A codec, to be put at an address of the link with [`Bench::codec`](crate::Bench::codec).
+pub struct Codec {
+    kind: Kind,
+}
+
+/// Answers a verb: the 32 bits that the driver sent, address and node included. `None`: no answer.
+pub type VerbHook = Box<dyn FnMut(u32) -> Option<u32>>;
+
+enum Kind {
+    Widgets(Box<Graph>),
+    Hook(VerbHook),
+}
+
+/// An audio function group with its widgets.
+pub(crate) struct Graph {
+    vendor_id: u32,
+    revision_id: u32,
+    subsystem_id: u32,
+    group_node: u8,
+    group: Group,
+    widgets: BTreeMap<u8, Widget>,
+}
+
+/// The function group's own parameters and state.
+struct Group {
+    pcm: u32,
+    stream_formats: u32,
+    amp_in: u32,
+    amp_out: u32,
+    power_states: u32,
+    power: u8,
+    default_power: u8,
+    gpio_count: u8,
+    gpio: [u8; 3],
+    unsolicited: u8,
+}
+
+/// What a verb led to.
+pub(crate) struct Answer {
+    /// `None`: the codec said nothing.
+    pub(crate) response: Option<u32>,
+    /// A converter's format was set; QEMU stops its stream then.
+    pub(crate) format_set_on: Option<(u8, bool)>,
+}
+
+impl Codec {
+    /// A codec that is on the link, reports itself in STATESTS and never answers a verb.
+    #[must_use]
+    pub fn silent() -> Self {
+        Self::answering(|_| None)
+    }
+
+    /// A codec whose every answer comes from `hook`, which is given the whole 32-bit verb. It has no converters.
+    ///
+    /// The hook must not call the [`Model`](crate::Model): it runs in the middle of one of its accesses.
+    pub fn answering(hook: impl FnMut(u32) -> Option<u32> + 'static) -> Self {
+        Self { kind: Kind::Hook(Box::new(hook)) }
+    }
+
+    pub(crate) fn command(&mut self, now_ns: u64, verb: u32, violations: &mut Violations) -> Answer {
+        match &mut self.kind {
+            Kind::Hook(hook) => Answer { response: hook(verb), format_set_on: None },
+            Kind::Widgets(graph) => graph.command(now_ns, verb, violations),
+        }
+    }
+
+    /// A reset of the link: everything but the board's configuration goes to its default.
+    pub(crate) fn reset(&mut self) {
+        if let Kind::Widgets(graph) = &mut self.kind {
+            graph.reset();
+        }
+    }
+
+    pub(crate) fn graph(&mut self) -> Option<&mut Graph> {
+        match &mut self.kind {
+            Kind::Widgets(graph) => Some(graph),
+            Kind::Hook(_) => None,
+        }
+    }
+
+    pub(crate) fn converter(&mut self, node: u8) -> Option<&mut Converter> {
+        self.graph()?.widgets.get_mut(&node)?.converter.as_mut()
+    }
+
+    /// Converters that listen to a tag (or drive it) and have power.
+    pub(crate) fn listening_converters(
+        &mut self,
+        tag: u8,
+        output: bool,
+    ) -> impl Iterator<Item = &mut Converter> {
+        let graph = self.graph();
+        graph.into_iter().flat_map(move |graph| {
+            let group_power = graph.group.power;
+            let widgets = graph.widgets.values_mut();
+            widgets.filter_map(move |widget| {
+                let powered = group_power == 0 && widget.power == 0;
+                widget
+                    .converter
+                    .as_mut()
+                    .filter(|converter| powered && converter.tag == tag && converter.output == output)
+            })
+        })
+    }
+}
+
+impl Graph {
+    pub(crate) fn reset(&mut self) {
+        self.group.power = self.group.default_power;
+        self.group.gpio = [0; 3];
+        self.group.unsolicited = 0;
+        for widget in self.widgets.values_mut() {
+            widget.reset();
+        }
+    }
+
+    pub(crate) fn widget(&mut self, node: u8) -> Option<&mut Widget> {
+        self.widgets.get_mut(&node)
+    }
+}

@@ -1,0 +1,68 @@
+//! The controller's global registers: reset, codec status, interrupts, SSYNC, position buffer.
+
+/// A bit that reads back what was written only after a while.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct SlowBit {
+    pub(crate) requested: bool,
+    pub(crate) reads: bool,
+    pub(crate) settles_ns: u64,
+}
+
+/// The state behind registers 0x08 to 0x38 and 0x70.
+pub(crate) struct Controller {
+    /// GCTL.CRST.
+    pub(crate) reset_released: SlowBit,
+    /// When CRST was last cleared; `None` since power-on, which was long ago.
+    pub(crate) reset_since_ns: Option<u64>,
+    /// When codecs have reported to STATESTS and answer verbs.
+    pub(crate) codecs_ready_ns: u64,
+    pub(crate) codecs_reported: bool,
+    /// GCTL.UNSOL.
+    pub(crate) unsolicited: bool,
+    /// GSTS.FSTS.
+    pub(crate) flush_status: bool,
+    pub(crate) wake_enable: u16,
+    pub(crate) state_status: u16,
+    pub(crate) interrupt_control: u32,
+    pub(crate) stream_sync: u32,
+    /// DPLBASE bit 0.
+    pub(crate) position_enabled: bool,
+    pub(crate) position_address: u64,
+}
+
+impl Controller {
+    pub(crate) fn new() -> Self {
+        Self {
+            reset_released: SlowBit { requested: false, reads: false, settles_ns: 0 },
+            reset_since_ns: None,
+            codecs_ready_ns: 0,
+            codecs_reported: false,
+            unsolicited: false,
+            flush_status: false,
+            wake_enable: 0,
+            state_status: 0,
+            interrupt_control: 0,
+            stream_sync: 0,
+            position_enabled: false,
+            position_address: 0,
+        }
+    }
+
+    /// What a controller reset clears; CRST's own state, WAKEEN and STATESTS stay.
+    pub(crate) fn reset(&mut self) {
+        *self = Self {
+            reset_released: self.reset_released,
+            reset_since_ns: self.reset_since_ns,
+            codecs_ready_ns: self.codecs_ready_ns,
+            codecs_reported: self.codecs_reported,
+            wake_enable: self.wake_enable,
+            state_status: self.state_status,
+            ..Self::new()
+        };
+    }
+
+    /// Out of reset, as far as the driver can see.
+    pub(crate) fn is_up(&self) -> bool {
+        self.reset_released.requested && self.reset_released.reads
+    }
+}

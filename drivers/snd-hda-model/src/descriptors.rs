@@ -1,0 +1,111 @@
+//! The buffer descriptor list and the engine's way through it: specification 3.6.2 and 3.6.3.
+
+use crate::memory::{DmaFault, PageTable};
+
+/// Octets of a list entry.
+pub(crate) const DESCRIPTOR_OCTETS: u64 = 16;
+
+/// An entry of the list.
+#[derive(Clone, Copy)]
+pub(crate) struct Descriptor {
+    pub(crate) address: u64,
+    pub(crate) length: u32,
+    pub(crate) flags: u32,
+}
+
+impl Descriptor {
+    fn from_words([low, high, length, flags]: [u32; 4]) -> Self {
+        Self { address: u64::from(high) << 32 | u64::from(low), length, flags }
+    }
+
+    /// Reads an entry as the hardware does.
+    fn fetch(memory: &PageTable, address: u64) -> Result<Self, DmaFault> {
+        let mut words = [0; 4];
+        for (index, word) in (0_u64..).zip(&mut words) {
+            *word = memory.dma_read_u32(address + 4 * index)?;
+        }
+        Ok(Self::from_words(words))
+    }
+
+    /// Reads an entry for checking, whatever is allowed; `None` where there is no memory.
+    pub(crate) fn peek(memory: &PageTable, address: u64) -> Option<Self> {
+        let mut words = [0; 4];
+        for (index, word) in (0_u64..).zip(&mut words) {
+            *word = memory.peek_u32(address + 4 * index)?;
+        }
+        Some(Self::from_words(words))
+    }
+
+    pub(crate) fn interrupts(self) -> bool {
+        self.flags & 1 != 0
+    }
+}
+
+/// Why a descriptor can't be used.
+pub(crate) enum DescriptorError {
+    /// It wasn't the controller's to read.
+    Dma(DmaFault),
+    /// It has no octets.
+    Empty { index: u16 },
+}
+
+/// Where the engine is in the list.
+#[derive(Default)]
+pub(crate) struct DescriptorWalk {
+    index: u16,
+    offset: u32,
+    current: Option<Descriptor>,
+    /// Octets from the start of the buffer, back to 0 after the last entry.
+    position: u32,
+}
+
+impl DescriptorWalk {
+    /// Octets that DMA has moved in this round through the buffer.
+    pub(crate) fn position(&self) -> u32 {
+        self.position
+    }
+
+    /// The entry's next octets: address, how many are left, in a list at `base`.
+    pub(crate) fn next(&mut self, memory: &PageTable, base: u64) -> Result<(u64, u32), DescriptorError> {
+        let descriptor = match self.current {
+            Some(descriptor) => descriptor,
+            None => {
+                let address = base + u64::from(self.index) * DESCRIPTOR_OCTETS;
+                let descriptor = Descriptor::fetch(memory, address).map_err(DescriptorError::Dma)?;
+                if descriptor.length == 0 {
+                    return Err(DescriptorError::Empty { index: self.index });
+                }
+                *self.current.insert(descriptor)
+            }
+        };
+        Ok((descriptor.address + u64::from(self.offset), descriptor.length - self.offset))
+    }
+
+    /// Moves on by `octets`, no more than [`Self::next`] said are left. True when that completes an entry that asks for
+    /// an interrupt.
+    pub(crate) fn advance(&mut self, octets: u32, last_index: u16) -> bool {
+        let Some(descriptor) = self.current else { return false };
+        self.offset += octets;
+        self.position = self.position.wrapping_add(octets);
+        if self.offset < descriptor.length {
+            return false;
+        }
+        self.offset = 0;
+        self.current = None;
+        self.index += 1;
+        if self.index > last_index {
+            self.index = 0;
+            self.position = 0;
+        }
+        descriptor.interrupts()
+    }
+}
+
+/// The sum of the lengths in a list, for checking; `None` where part of it isn't in memory.
+pub(crate) fn list_octets(memory: &PageTable, base: u64, last_index: u16) -> Option<u64> {
+    (0..=u64::from(last_index))
+        .map(|index| {
+            Descriptor::peek(memory, base + index * DESCRIPTOR_OCTETS).map(|entry| u64::from(entry.length))
+        })
+        .sum()
+}

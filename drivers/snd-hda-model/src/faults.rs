@@ -1,0 +1,59 @@
+//! Faults that a test can switch on, before or while the driver runs.
+
+/// What is broken. All off by default.
+#[derive(Clone, Debug, Default)]
+pub struct Faults {
+    /// GCTL.CRST never reads back 0.
+    pub reset_never_entered: bool,
+    /// GCTL.CRST never reads back 1.
+    pub reset_never_left: bool,
+    /// CORB's DMA never fetches: CORBRP stands.
+    pub corb_dead: bool,
+    /// RIRB's DMA never writes: responses are lost, RIRBWP stands.
+    pub rirb_dead: bool,
+    /// CORBRP's reset bit never reads back 1, as on some controllers.
+    pub corb_pointer_reset_reads_zero: bool,
+    /// The next response finds no room: RIRBSTS reports an overrun and the response is lost. Clears itself.
+    pub rirb_overrun_once: bool,
+    /// Streams (a bit each, by descriptor index) whose RUN bit never reads back 0, and whose DMA goes on.
+    pub stuck_run: u32,
+    /// Link frames that RUN takes to read back 0 after the boundary at which it would have.
+    pub run_clear_delay_link_frames: u64,
+    /// Streams (a bit each) whose SRST bit never reads back 1.
+    pub stream_reset_never_entered: u32,
+    /// Streams (a bit each) whose SRST bit never reads back 0.
+    pub stream_reset_never_left: u32,
+    /// Streams (a bit each) whose FIFORDY bit never becomes 1.
+    pub fifo_never_ready: u32,
+    /// What LPIB reads as.
+    pub link_position: LinkPositionFault,
+    /// The DMA position buffer is never written.
+    pub position_buffer_dead: bool,
+    /// WALCLK doesn't move.
+    pub wall_clock_stopped: bool,
+}
+
+/// What is wrong with LPIB.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum LinkPositionFault {
+    /// Nothing.
+    #[default]
+    None,
+    /// Always 0.
+    Zero,
+    /// A different number at each reading, from the seed.
+    Garbage {
+        /// Two runs with the same seed see the same numbers.
+        seed: u64,
+    },
+    /// Stands where it was when this was switched on.
+    Frozen,
+    /// Moves octet by octet inside a link frame, so a reading may fall inside a frame.
+    Torn,
+    /// Moves in steps: it shows the position that was true at the last multiple of so many link frames.
+    Coarse {
+        /// 48 is a millisecond, 480 are ten.
+        link_frames: u64,
+    },
+}

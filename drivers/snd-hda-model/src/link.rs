@@ -1,0 +1,228 @@
+//! The link: which codec is where, and what travels between stream engines and converters.
+
+use crate::codec::{Codec, Converter, Source};
+use crate::format::StreamFormat;
+use crate::violations::{Rule, Violations};
+
+/// Codec addresses, SDI 0 to 14.
+pub(crate) const CODEC_ADDRESSES: usize = 15;
+
+/// What a converter was sent, frame by frame, with the link frame in which each travelled.
+#[derive(Clone, Debug, Default)]
+pub struct Played {
+    frames: Vec<PlayedFrame>,
+    samples: Vec<i32>,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct PlayedFrame {
+    link_frame: u64,
+    first_sample: usize,
+    channels: usize,
+}
+
+impl Played {
+    /// Frames received.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.frames.len()
+    }
+
+    /// Whether nothing was received.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.frames.is_empty()
+    }
+
+    /// All samples, interleaved, sign-extended at their depth: a 24-bit sample is its container shifted right by 8.
+    #[must_use]
+    pub fn samples(&self) -> &[i32] {
+        &self.samples
+    }
+
+    /// The samples of frame `index`, one a channel that the converter takes.
+    #[must_use]
+    pub fn frame(&self, index: usize) -> &[i32] {
+        let frame = self.frames[index];
+        &self.samples[frame.first_sample..frame.first_sample + frame.channels]
+    }
+
+    /// The link frame in which frame `index` travelled: WALCLK, extended over its wraps, divided by 500.
+    #[must_use]
+    pub fn link_frame(&self, index: usize) -> u64 {
+        self.frames[index].link_frame
+    }
+
+    fn push(&mut self, link_frame: u64, samples: impl Iterator<Item = i32>) {
+        let first_sample = self.samples.len();
+        self.samples.extend(samples);
+        let channels = self.samples.len() - first_sample;
+        self.frames.push(PlayedFrame { link_frame, first_sample, channels });
+    }
+
+    /// The `nth` frame that travelled in a link frame.
+    fn at_link_frame(&self, link_frame: u64, nth: usize) -> Option<&[i32]> {
+        // From the end: a loop-back asks for what has just been played.
+        let end = self.frames.iter().rposition(|frame| frame.link_frame == link_frame)?;
+        let start = self.frames[..=end].iter().rposition(|frame| frame.link_frame != link_frame);
+        let index = start.map_or(0, |before| before + 1) + nth;
+        (index <= end).then(|| self.frame(index))
+    }
+}
+
+/// The frame that a capture source is asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SourceFrame {
+    /// Frames that the stream took before it, since its stream reset.
+    pub index: u64,
+    /// The link frame in which it travels: WALCLK, extended over its wraps, divided by 500.
+    pub link_frame: u64,
+}
+
+pub(crate) struct Link {
+    pub(crate) codecs: [Option<Codec>; CODEC_ADDRESSES],
+    /// As in QEMU, where every converter on a tag pulls samples of its own.
+    pub(crate) listeners_take_turns: bool,
+}
+
+impl Link {
+    pub(crate) fn codec(&mut self, address: usize) -> Option<&mut Codec> {
+        self.codecs.get_mut(address)?.as_mut()
+    }
+
+    fn converters(&mut self, tag: u8, output: bool) -> impl Iterator<Item = (usize, &mut Converter)> {
+        self.codecs.iter_mut().enumerate().flat_map(move |(address, codec)| {
+            let listening = codec.iter_mut().flat_map(move |codec| codec.listening_converters(tag, output));
+            listening.map(move |converter| (address, converter))
+        })
+    }
+
+    /// Converters that listen to a tag (or drive it).
+    pub(crate) fn listeners(&mut self, tag: u8, output: bool) -> u64 {
+        self.converters(tag, output).count() as u64
+    }
+
+    /// Sends whole frames to every converter that listens to `tag`.
+    #[expect(clippy::too_many_arguments, reason = "what a stream packet on the link consists of")]
+    pub(crate) fn play(
+        &mut self,
+        tag: u8,
+        link_frame: u64,
+        format_word: u16,
+        format: StreamFormat,
+        octets: &[u8],
+        now_ns: u64,
+        violations: &mut Violations,
+    ) {
+        let take_turns = self.listeners_take_turns;
+        let listeners = if take_turns { self.listeners(tag, true).max(1) as usize } else { 1 };
+        let frame_octets = format.frame_octets() as usize;
+        let share = (octets.len() / frame_octets).div_ceil(listeners) * frame_octets;
+        let mut shares = octets.chunks(share.max(frame_octets));
+        for (address, converter) in self.converters(tag, true) {
+            let part = if take_turns { shares.next().unwrap_or(&[]) } else { octets };
+            if converter.format != format_word {
+                mismatch(violations, now_ns, address, converter, format_word);
+                continue;
+            }
+            for frame in part.chunks_exact(frame_octets) {
+                let samples =
+                    frame.chunks_exact(format.container_octets() as usize).map(|c| format.sample(c));
+                let taken = samples.skip(converter.channel.into()).take(converter.channels);
+                converter.played.push(link_frame, taken);
+            }
+        }
+    }
+
+    /// Collects `frames` frames from the converters that drive `tag`; false when none does.
+    #[expect(clippy::too_many_arguments, reason = "what a stream packet on the link consists of")]
+    pub(crate) fn capture(
+        &mut self,
+        tag: u8,
+        link_frame: u64,
+        first_index: u64,
+        frames: u32,
+        format_word: u16,
+        format: StreamFormat,
+        out: &mut Vec<u8>,
+        now_ns: u64,
+        violations: &mut Violations,
+    ) -> bool {
+        out.clear();
+        let channels = format.channels as usize;
+        let mut block = vec![0_i32; channels * frames as usize];
+        let mut driven = vec![false; channels];
+        let mut any = false;
+        // A loop-back source looks at another converter, so it is taken out while it is asked.
+        for address in 0..CODEC_ADDRESSES {
+            let Some(codec) = self.codecs[address].as_mut() else { continue };
+            let nodes: Vec<u8> =
+                codec.listening_converters(tag, false).map(|converter| converter.node).collect();
+            for node in nodes {
+                any = true;
+                let Some(converter) = self.converter(address, node) else { continue };
+                if converter.format != format_word {
+                    mismatch(violations, now_ns, address, converter, format_word);
+                    continue;
+                }
+                let first_channel = usize::from(converter.channel);
+                let last_channel = channels.min(first_channel + converter.channels);
+                let mut source = std::mem::replace(&mut converter.source, Source::Silence);
+                for channel in first_channel..last_channel {
+                    if std::mem::replace(&mut driven[channel], true) {
+                        violations.rule(now_ns, Rule::ChannelCollision, || {
+                            format!(
+                                "tag {tag}: channel {channel} is driven again by codec {address} node {node}"
+                            )
+                        });
+                    }
+                    for nth in 0..frames as usize {
+                        let frame = SourceFrame { index: first_index + nth as u64, link_frame };
+                        let sample = self.source_sample(&mut source, frame, nth, channel - first_channel);
+                        block[nth * channels + channel] = sample;
+                    }
+                }
+                if let Some(converter) = self.converter(address, node) {
+                    converter.source = source;
+                }
+            }
+        }
+        for sample in block {
+            format.push_container(sample, out);
+        }
+        any
+    }
+
+    fn converter(&mut self, address: usize, node: u8) -> Option<&mut Converter> {
+        self.codec(address)?.converter(node)
+    }
+
+    fn source_sample(&mut self, source: &mut Source, frame: SourceFrame, nth: usize, channel: usize) -> i32 {
+        match source {
+            Source::Silence => 0,
+            Source::Samples(next) => next(frame, channel),
+            Source::Loop { codec, node, delay_link_frames } => {
+                let heard_at = frame.link_frame.checked_sub(*delay_link_frames);
+                let played = self.converter(*codec, *node).map(|converter| &converter.played);
+                heard_at
+                    .zip(played)
+                    .and_then(|(at, played)| played.at_link_frame(at, nth))
+                    .and_then(|samples| samples.get(channel).copied())
+                    .unwrap_or(0)
+            }
+        }
+    }
+}
+
+fn mismatch(
+    violations: &mut Violations,
+    now_ns: u64,
+    address: usize,
+    converter: &Converter,
+    format_word: u16,
+) {
+    let (node, theirs) = (converter.node, converter.format);
+    violations.rule(now_ns, Rule::FormatMismatch, || {
+        format!("stream has format {format_word:#06x}, codec {address} node {node} has {theirs:#06x}")
+    });
+}

@@ -1,0 +1,298 @@
+//! Checked memory: pages that the controller may touch only while they are allowed to it.
+
+use std::cell::RefCell;
+use std::collections::HashMap;
+use std::rc::Rc;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use snd_hda::dma::{DmaMemory, DmaRegion};
+
+/// The words of a page, little-endian, shared between the controller and whoever else looks at them.
+pub type PageWords = [AtomicU32; PAGE_WORDS];
+
+const PAGE_OCTETS: u64 = 4096;
+const PAGE_WORDS: usize = 1024;
+
+/// What the controller may do to a page.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DmaAccess {
+    /// Read it: the driver's descriptors and commands, a playback stream's samples.
+    Read,
+    /// Write it: responses, positions, a capture stream's samples.
+    Write,
+    /// Both.
+    ReadWrite,
+}
+
+/// A touch that wasn't allowed.
+pub(crate) struct DmaFault {
+    pub(crate) address: u64,
+    pub(crate) reason: &'static str,
+}
+
+struct Page {
+    words: &'static PageWords,
+    readable: bool,
+    writable: bool,
+    /// Octets from its start that belong to somebody.
+    length: usize,
+}
+
+/// The pages by number, and what is allowed.
+pub(crate) struct PageTable {
+    pages: HashMap<u64, Page>,
+    next_page: u64,
+    next_region: u64,
+    regions_left: usize,
+}
+
+impl PageTable {
+    fn new() -> Self {
+        // Two ranges far apart; tests that want other addresses say so.
+        Self {
+            pages: HashMap::new(),
+            next_page: 0x0100_0000,
+            next_region: 0x4000_0000,
+            regions_left: usize::MAX,
+        }
+    }
+
+    fn add(&mut self, address: u64, length: usize) -> &'static PageWords {
+        assert!(address.is_multiple_of(PAGE_OCTETS), "page address {address:#x} isn't a multiple of 4096");
+        // Leaked: a test bench's pages outlive whoever holds their address.
+        let words: &'static PageWords = Box::leak(Box::new([const { AtomicU32::new(0) }; PAGE_WORDS]));
+        let page = Page { words, readable: false, writable: false, length };
+        let old = self.pages.insert(address / PAGE_OCTETS, page);
+        assert!(old.is_none(), "there is a page at {address:#x} already");
+        words
+    }
+
+    fn permit(&mut self, address: u64, readable: bool, writable: bool) {
+        let page = self.pages.get_mut(&(address / PAGE_OCTETS));
+        let page = page.unwrap_or_else(|| panic!("no page at {address:#x}"));
+        page.readable = readable;
+        page.writable = writable;
+    }
+
+    fn page(&self, address: u64, octets: usize, write: bool) -> Result<&'static PageWords, DmaFault> {
+        let fault = |reason| Err(DmaFault { address, reason });
+        let Some(page) = self.pages.get(&(address / PAGE_OCTETS)) else { return fault("no such page") };
+        if !(page.readable || page.writable) {
+            return fault("not mapped for DMA");
+        }
+        if write && !page.writable {
+            return fault("mapped for reading only");
+        }
+        if !write && !page.readable {
+            return fault("mapped for writing only");
+        }
+        if (address % PAGE_OCTETS) as usize + octets > page.length {
+            return fault("past the end of the region");
+        }
+        Ok(page.words)
+    }
+
+    /// Reads `octets` at `address`; may span pages.
+    pub(crate) fn dma_read(&self, address: u64, octets: &mut [u8]) -> Result<(), DmaFault> {
+        let mut at = address;
+        let mut rest = octets;
+        while !rest.is_empty() {
+            let offset = (at % PAGE_OCTETS) as usize;
+            let (chunk, tail) = rest.split_at_mut(rest.len().min(PAGE_OCTETS as usize - offset));
+            let words = self.page(at, chunk.len(), false)?;
+            at += chunk.len() as u64;
+            for (index, octet) in (offset..).zip(chunk) {
+                let word = u32::from_le(words[index / 4].load(Ordering::Acquire));
+                *octet = word.to_le_bytes()[index % 4];
+            }
+            rest = tail;
+        }
+        Ok(())
+    }
+
+    /// Writes `octets` at `address`; may span pages.
+    pub(crate) fn dma_write(&self, address: u64, octets: &[u8]) -> Result<(), DmaFault> {
+        let mut at = address;
+        let mut rest = octets;
+        while !rest.is_empty() {
+            let offset = (at % PAGE_OCTETS) as usize;
+            let (chunk, tail) = rest.split_at(rest.len().min(PAGE_OCTETS as usize - offset));
+            let words = self.page(at, chunk.len(), true)?;
+            at += chunk.len() as u64;
+            for (index, &octet) in (offset..).zip(chunk) {
+                let cell = &words[index / 4];
+                let mut word = u32::from_le(cell.load(Ordering::Acquire)).to_le_bytes();
+                word[index % 4] = octet;
+                cell.store(u32::from_le_bytes(word).to_le(), Ordering::Release);
+            }
+            rest = tail;
+        }
+        Ok(())
+    }
+
+    pub(crate) fn dma_read_u32(&self, address: u64) -> Result<u32, DmaFault> {
+        let mut octets = [0; 4];
+        self.dma_read(address, &mut octets)?;
+        Ok(u32::from_le_bytes(octets))
+    }
+
+    /// Reads whatever is there, without asking whether it is allowed: for checks that the hardware doesn't make.
+    pub(crate) fn peek_u32(&self, address: u64) -> Option<u32> {
+        let page = self.pages.get(&(address / PAGE_OCTETS))?;
+        Some(u32::from_le(page.words[(address % PAGE_OCTETS) as usize / 4].load(Ordering::Acquire)))
+    }
+}
+
+/// The memory that driver, front end and controller share. A cheap handle; clones see the same pages.
+#[derive(Clone)]
+pub struct ModelMemory {
+    table: Rc<RefCell<PageTable>>,
+}
+
+impl ModelMemory {
+    pub(crate) fn new() -> Self {
+        Self { table: Rc::new(RefCell::new(PageTable::new())) }
+    }
+
+    pub(crate) fn table(&self) -> Rc<RefCell<PageTable>> {
+        Rc::clone(&self.table)
+    }
+
+    /// A zeroed page at an address of the bench's choice (never next to the one before), with no DMA allowed yet.
+    #[must_use]
+    pub fn allocate_page(&self) -> (u64, &'static PageWords) {
+        let mut table = self.table.borrow_mut();
+        let address = table.next_page;
+        table.next_page += 5 * PAGE_OCTETS;
+        (address, table.add(address, PAGE_OCTETS as usize))
+    }
+
+    /// A zeroed page at `address`, a multiple of 4096 where there is none yet, with no DMA allowed yet.
+    pub fn allocate_page_at(&self, address: u64) -> &'static PageWords {
+        self.table.borrow_mut().add(address, PAGE_OCTETS as usize)
+    }
+
+    /// From now on the controller may touch the page at `address` in this way and no other.
+    pub fn allow_dma(&self, address: u64, access: DmaAccess) {
+        let readable = access != DmaAccess::Write;
+        let writable = access != DmaAccess::Read;
+        self.table.borrow_mut().permit(address, readable, writable);
+    }
+
+    /// From now on a touch of the page at `address` by the controller is a violation.
+    pub fn forbid_dma(&self, address: u64) {
+        self.table.borrow_mut().permit(address, false, false);
+    }
+
+    /// The next region that the driver allocates begins at `address` (a multiple of 4096), and the following ones
+    /// behind it: above 4 GiB, for instance.
+    pub fn place_regions_at(&self, address: u64) {
+        self.table.borrow_mut().next_region = address;
+    }
+
+    /// After `regions` more allocations the driver gets `None`.
+    pub fn limit_regions(&self, regions: usize) {
+        self.table.borrow_mut().regions_left = regions;
+    }
+
+    /// Copies octets out of memory, as a program on the other side would, whatever DMA may do.
+    #[must_use]
+    pub fn peek(&self, address: u64, octets: usize) -> Vec<u8> {
+        let table = self.table.borrow();
+        (address..address + octets as u64)
+            .map(|at| {
+                let word = table.peek_u32(at & !3).unwrap_or_else(|| panic!("no page at {at:#x}"));
+                word.to_le_bytes()[(at % 4) as usize]
+            })
+            .collect()
+    }
+
+    /// Puts octets into memory, as a program on the other side would, whatever DMA may do.
+    pub fn poke(&self, address: u64, octets: &[u8]) {
+        let table = self.table.borrow();
+        for (at, &octet) in (address..).zip(octets) {
+            let page = table.pages.get(&(at / PAGE_OCTETS)).unwrap_or_else(|| panic!("no page at {at:#x}"));
+            let cell = &page.words[(at % PAGE_OCTETS) as usize / 4];
+            let mut word = u32::from_le(cell.load(Ordering::Acquire)).to_le_bytes();
+            word[(at % 4) as usize] = octet;
+            cell.store(u32::from_le_bytes(word).to_le(), Ordering::Release);
+        }
+    }
+}
+
+impl DmaMemory for ModelMemory {
+    type Region = ModelRegion;
+
+    fn allocate(&mut self, size_bytes: usize, align_bytes: usize) -> Option<ModelRegion> {
+        assert!(size_bytes > 0, "a region of no octets");
+        assert!(align_bytes.is_power_of_two() && align_bytes <= 4096, "alignment of {align_bytes} octets");
+        let mut table = self.table.borrow_mut();
+        table.regions_left = table.regions_left.checked_sub(1)?;
+        // Each region starts a page of its own, and ends it: what lies behind its last octet isn't anybody's.
+        let address = table.next_region;
+        let mut words = Vec::new();
+        let mut left = size_bytes;
+        while left > 0 {
+            let length = left.min(PAGE_OCTETS as usize);
+            let at = table.next_region;
+            words.push(table.add(at, length));
+            table.permit(at, true, true);
+            table.next_region += PAGE_OCTETS;
+            left -= length;
+        }
+        table.next_region += PAGE_OCTETS;
+        let table = Rc::clone(&self.table);
+        Some(ModelRegion { inner: Rc::new(RegionPages { address, size_bytes, words, table }) })
+    }
+}
+
+struct RegionPages {
+    address: u64,
+    size_bytes: usize,
+    words: Vec<&'static PageWords>,
+    table: Rc<RefCell<PageTable>>,
+}
+
+impl Drop for RegionPages {
+    fn drop(&mut self) {
+        let mut table = self.table.borrow_mut();
+        for index in 0..self.words.len() as u64 {
+            table.permit(self.address + index * PAGE_OCTETS, false, false);
+        }
+    }
+}
+
+/// Memory of the driver's own: DMA may read and write it until the last handle is dropped.
+#[derive(Clone)]
+pub struct ModelRegion {
+    inner: Rc<RegionPages>,
+}
+
+impl ModelRegion {
+    fn cell(&self, offset_bytes: usize) -> &AtomicU32 {
+        assert!(
+            offset_bytes.is_multiple_of(4) && offset_bytes + 4 <= self.inner.size_bytes.next_multiple_of(4),
+            "offset {offset_bytes} in a region of {} octets",
+            self.inner.size_bytes
+        );
+        &self.inner.words[offset_bytes / PAGE_OCTETS as usize][offset_bytes % PAGE_OCTETS as usize / 4]
+    }
+}
+
+impl DmaRegion for ModelRegion {
+    fn device_address(&self) -> u64 {
+        self.inner.address
+    }
+
+    fn size_bytes(&self) -> usize {
+        self.inner.size_bytes
+    }
+
+    fn read_u32(&self, offset_bytes: usize) -> u32 {
+        u32::from_le(self.cell(offset_bytes).load(Ordering::Acquire))
+    }
+
+    fn write_u32(&mut self, offset_bytes: usize, value: u32) {
+        self.cell(offset_bytes).store(value.to_le(), Ordering::Release);
+    }
+}

@@ -1,0 +1,382 @@
+//! The bench that puts a model together, and the handles to it.
+
+use std::cell::RefCell;
+use std::rc::Rc;
+
+use embedded_hal::delay::DelayNs;
+use snd_hda::registers::Registers;
+
+use crate::codec::{Arrival, Codec, Source};
+use crate::faults::Faults;
+use crate::link::{CODEC_ADDRESSES, Link, Played, SourceFrame};
+use crate::machine::Machine;
+use crate::memory::ModelMemory;
+use crate::profile::Profile;
+use crate::violations::Violation;
+
+/// Accesses that a test may make unless it says otherwise.
+const ACCESS_BUDGET: u64 = 5_000_000;
+
+/// Puts a model together.
+pub struct Bench {
+    profile: Profile,
+    faults: Faults,
+    drift_ppm: i32,
+    access_budget: u64,
+    codecs: [Option<Codec>; CODEC_ADDRESSES],
+    memory: ModelMemory,
+}
+
+impl Bench {
+    /// A controller of this kind, with no codec.
+    #[must_use]
+    pub fn new(profile: Profile) -> Self {
+        Self {
+            profile,
+            faults: Faults::default(),
+            drift_ppm: 0,
+            access_budget: ACCESS_BUDGET,
+            codecs: [const { None }; CODEC_ADDRESSES],
+            memory: ModelMemory::new(),
+        }
+    }
+
+    /// Puts a codec at an address, 0 to 14.
+    #[must_use]
+    pub fn codec(mut self, address: usize, codec: Codec) -> Self {
+        self.codecs[address] = Some(codec);
+        self
+    }
+
+    /// Faults that are there from the start.
+    #[must_use]
+    pub fn faults(mut self, faults: Faults) -> Self {
+        self.faults = faults;
+        self
+    }
+
+    /// How fast the link clock is against system time, in parts per million.
+    #[must_use]
+    pub fn drift_ppm(mut self, drift_ppm: i32) -> Self {
+        self.drift_ppm = drift_ppm;
+        self
+    }
+
+    /// Register accesses before the test is taken to hang.
+    #[must_use]
+    pub fn access_budget(mut self, accesses: u64) -> Self {
+        self.access_budget = accesses;
+        self
+    }
+
+    /// The memory, to be set up before the model runs.
+    #[must_use]
+    pub fn memory(&self) -> ModelMemory {
+        self.memory.clone()
+    }
+
+    /// The model, powered on and held in reset.
+    #[must_use]
+    pub fn build(self) -> Model {
+        let link = Link { codecs: self.codecs, listeners_take_turns: false };
+        let machine = Machine::new(
+            self.profile,
+            self.faults,
+            self.drift_ppm,
+            self.access_budget,
+            link,
+            self.memory.table(),
+        );
+        Model { machine: Rc::new(RefCell::new(machine)), memory: self.memory }
+    }
+}
+
+/// A controller with its codecs, seen from outside: its time, its truth, its faults. The driver gets
+/// [`Model::registers`], [`Model::delay`] and [`Model::memory`].
+///
+/// Dropping it panics if rules were broken and nobody looked, unless the test panics already.
+pub struct Model {
+    machine: Rc<RefCell<Machine>>,
+    memory: ModelMemory,
+}
+
+impl Model {
+    /// The register file, as the driver sees it.
+    #[must_use]
+    pub fn registers(&self) -> ModelRegisters {
+        ModelRegisters { machine: Rc::clone(&self.machine) }
+    }
+
+    /// The delay, which lets virtual time pass.
+    #[must_use]
+    pub fn delay(&self) -> ModelDelay {
+        ModelDelay { machine: Rc::clone(&self.machine) }
+    }
+
+    /// The memory that driver, front end and controller share.
+    #[must_use]
+    pub fn memory(&self) -> ModelMemory {
+        self.memory.clone()
+    }
+
+    /// Virtual system time.
+    #[must_use]
+    pub fn now_ns(&self) -> u64 {
+        self.machine.borrow().now_ns
+    }
+
+    /// Lets virtual time pass.
+    pub fn advance_ns(&self, ns: u64) {
+        self.machine.borrow_mut().advance(ns);
+    }
+
+    /// The wall clock, extended over its wraps to 64 bits, now. It counts from the last controller reset.
+    #[must_use]
+    pub fn wall_clock(&self) -> u64 {
+        self.machine.borrow().wall()
+    }
+
+    /// Register accesses so far are forgiven: the budget starts anew.
+    pub fn refill_access_budget(&self, accesses: u64) {
+        self.machine.borrow_mut().accesses_left = accesses;
+    }
+
+    /// Register accesses left in the budget.
+    #[must_use]
+    pub fn accesses_left(&self) -> u64 {
+        self.machine.borrow().accesses_left
+    }
+
+    /// Changes the link clock's drift from now on.
+    pub fn set_drift_ppm(&self, drift_ppm: i32) {
+        let mut machine = self.machine.borrow_mut();
+        let now_ns = machine.now_ns;
+        machine.clock.set_drift(now_ns, drift_ppm);
+    }
+
+    /// Changes what is broken, from now on.
+    pub fn edit_faults(&self, edit: impl FnOnce(&mut Faults)) {
+        edit(&mut self.machine.borrow_mut().faults);
+    }
+
+    /// DMA of a stream gets no bus for so many link frames: a FIFO error, if they are more than the FIFO holds.
+    pub fn starve(&self, stream: usize, link_frames: u64) {
+        let mut machine = self.machine.borrow_mut();
+        let frame = machine.current_frame() + 1;
+        machine.engines[stream].starve(frame, link_frames);
+    }
+
+    /// Sets a stream's FIFOE bit.
+    pub fn raise_fifo_error(&self, stream: usize) {
+        self.machine.borrow_mut().engines[stream].status |= crate::engine::FIFO_ERROR;
+    }
+
+    /// A stream's descriptor fetch fails: DESE, and the stream stands.
+    pub fn raise_descriptor_error(&self, stream: usize) {
+        self.machine.borrow_mut().engines[stream].descriptor_error();
+    }
+
+    /// The interrupt line: INTSTS as INTCTL lets it through.
+    #[must_use]
+    pub fn interrupt_pending(&self) -> bool {
+        self.machine.borrow().interrupt_pending()
+    }
+
+    /// The truth: whole frames of a stream that have travelled the link since its stream reset (or, where RUN restarts
+    /// the descriptor list, since RUN). A link frame's samples count when it has ended.
+    #[must_use]
+    pub fn true_link_frames(&self, stream: usize) -> u64 {
+        let machine = self.machine.borrow();
+        let engine = &machine.engines[stream];
+        engine.frame_octets().map_or(0, |octets| engine.linked_octets / u64::from(octets))
+    }
+
+    /// The link frame in which a stream's first frame travelled, if it did.
+    #[must_use]
+    pub fn start_link_frame(&self, stream: usize) -> Option<u64> {
+        self.machine.borrow().engines[stream].start_link_frame
+    }
+
+    /// When a link frame begins, in virtual system time.
+    #[must_use]
+    pub fn ns_of_link_frame(&self, link_frame: u64) -> u64 {
+        self.machine.borrow().ns_of_frame(link_frame)
+    }
+
+    /// Octets of its buffer that a stream's DMA has moved in this round.
+    #[must_use]
+    pub fn dma_position(&self, stream: usize) -> u32 {
+        self.machine.borrow().engines[stream].dma_position()
+    }
+
+    /// Frames that a stream lost to FIFO errors.
+    #[must_use]
+    pub fn lost_frames(&self, stream: usize) -> u64 {
+        self.machine.borrow().engines[stream].lost_frames
+    }
+
+    /// Whether a stream's DMA engine runs, whatever RUN was written to.
+    #[must_use]
+    pub fn dma_running(&self, stream: usize) -> bool {
+        self.machine.borrow().engines[stream].is_active()
+    }
+
+    /// What an output converter was sent so far. Panics where there is no converter.
+    #[must_use]
+    pub fn played(&self, codec: usize, node: u8) -> Played {
+        let mut machine = self.machine.borrow_mut();
+        converter(&mut machine, codec, node).played.clone()
+    }
+
+    /// The same, and the record starts anew.
+    #[must_use]
+    pub fn take_played(&self, codec: usize, node: u8) -> Played {
+        let mut machine = self.machine.borrow_mut();
+        std::mem::take(&mut converter(&mut machine, codec, node).played)
+    }
+
+    /// What an input converter records: the sample of a frame and a channel (of the converter, from 0). Values are cut to the stream's
+    /// depth, so a 16-bit stream wants 16-bit samples. The closure must not call the model.
+    pub fn set_source(
+        &self,
+        codec: usize,
+        node: u8,
+        source: impl FnMut(SourceFrame, usize) -> i32 + 'static,
+    ) {
+        let mut machine = self.machine.borrow_mut();
+        converter(&mut machine, codec, node).source = Source::Samples(Box::new(source));
+    }
+
+    /// An input converter records what an output converter played so many link frames before. Both should run at one
+    /// rate.
+    pub fn loop_back(&self, output: (usize, u8), input: (usize, u8), delay_link_frames: u64) {
+        let mut machine = self.machine.borrow_mut();
+        let source = Source::Loop { codec: output.0, node: output.1, delay_link_frames };
+        converter(&mut machine, input.0, input.1).source = source;
+    }
+
+    /// A converter's stream tag and lowest channel, and its format word.
+    #[must_use]
+    pub fn converter_setting(&self, codec: usize, node: u8) -> (u8, u8, u16) {
+        let mut machine = self.machine.borrow_mut();
+        let converter = converter(&mut machine, codec, node);
+        (converter.tag, converter.channel, converter.format)
+    }
+
+    /// What is heard at an output pin, or reaches an input converter: powered, selected, enabled, unmuted all the way.
+    #[must_use]
+    pub fn arrivals(&self, codec: usize, node: u8) -> Vec<Arrival> {
+        let mut machine = self.machine.borrow_mut();
+        let codec = machine.link.codec(codec).and_then(Codec::graph);
+        codec.map_or_else(Vec::new, |graph| graph.arrivals(node))
+    }
+
+    /// A plug is put into a jack or pulled out. An unsolicited response follows, if the driver asked the pin for them.
+    pub fn plug(&self, codec: usize, node: u8, present: bool) {
+        let mut machine = self.machine.borrow_mut();
+        let widget = machine.link.codec(codec).and_then(Codec::graph).and_then(|graph| graph.widget(node));
+        let widget = widget.unwrap_or_else(|| panic!("codec {codec} has no node {node:#x}"));
+        widget.present = present;
+        let wants = widget.unsolicited;
+        if wants & 0x80 != 0 {
+            machine.unsolicited(codec, u32::from(wants & 0x3f) << 26);
+        }
+    }
+
+    /// A codec sends an unsolicited response. It is lost unless GCTL.UNSOL is set and RIRB runs.
+    pub fn unsolicited_response(&self, codec: usize, response: u32) {
+        self.machine.borrow_mut().unsolicited(codec, response);
+    }
+
+    /// The rules broken so far. The list is empty afterwards, and the model content.
+    #[must_use]
+    pub fn take_violations(&self) -> Vec<Violation> {
+        self.machine.borrow_mut().violations.take()
+    }
+
+    /// Panics, with all of them, if rules were broken.
+    pub fn assert_clean(&self) {
+        let report = self.machine.borrow().violations.report();
+        if let Some(report) = report {
+            let _ = self.take_violations();
+            panic!("{report}");
+        }
+    }
+}
+
+impl Drop for Model {
+    fn drop(&mut self) {
+        if !std::thread::panicking() {
+            self.assert_clean();
+        }
+    }
+}
+
+fn converter(machine: &mut Machine, codec: usize, node: u8) -> &mut crate::codec::Converter {
+    let converter = machine.link.codec(codec).and_then(|codec| codec.converter(node));
+    converter.unwrap_or_else(|| panic!("codec {codec} has no converter at node {node:#x}"))
+}
+
+/// The register file. A cheap handle.
+#[derive(Clone)]
+pub struct ModelRegisters {
+    machine: Rc<RefCell<Machine>>,
+}
+
+impl ModelRegisters {
+    fn access<R>(&self, f: impl FnOnce(&mut Machine) -> R) -> R {
+        let out_of_budget = {
+            let mut machine = self.machine.borrow_mut();
+            let left = machine.accesses_left.checked_sub(1);
+            machine.accesses_left = left.unwrap_or(0);
+            left.is_none()
+        };
+        // Not while unwinding: the driver's clean-up polls as well.
+        assert!(
+            !out_of_budget || std::thread::panicking(),
+            "the access budget is used up: the driver polls without end"
+        );
+        let mut machine = self.machine.borrow_mut();
+        let access_ns = machine.profile.access_ns;
+        machine.advance(access_ns);
+        f(&mut machine)
+    }
+}
+
+impl Registers for ModelRegisters {
+    fn read_u8(&mut self, offset_bytes: u16) -> u8 {
+        self.access(|machine| machine.read(offset_bytes, 1) as u8)
+    }
+
+    fn read_u16(&mut self, offset_bytes: u16) -> u16 {
+        self.access(|machine| machine.read(offset_bytes, 2) as u16)
+    }
+
+    fn read_u32(&mut self, offset_bytes: u16) -> u32 {
+        self.access(|machine| machine.read(offset_bytes, 4))
+    }
+
+    fn write_u8(&mut self, offset_bytes: u16, value: u8) {
+        self.access(|machine| machine.write(offset_bytes, 1, value.into()));
+    }
+
+    fn write_u16(&mut self, offset_bytes: u16, value: u16) {
+        self.access(|machine| machine.write(offset_bytes, 2, value.into()));
+    }
+
+    fn write_u32(&mut self, offset_bytes: u16, value: u32) {
+        self.access(|machine| machine.write(offset_bytes, 4, value));
+    }
+}
+
+/// A delay in virtual time. A cheap handle.
+#[derive(Clone)]
+pub struct ModelDelay {
+    machine: Rc<RefCell<Machine>>,
+}
+
+impl DelayNs for ModelDelay {
+    fn delay_ns(&mut self, ns: u32) {
+        self.machine.borrow_mut().advance(ns.into());
+    }
+}

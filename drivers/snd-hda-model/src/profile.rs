@@ -1,0 +1,144 @@
+//! What kind of controller it is.
+
+/// How stream engines move samples.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum StreamEngine {
+    /// As the specification has it: a FIFO that runs ahead of the link (playback) or holds back what came off it
+    /// (capture); LPIB counts octets through the link, link frame by link frame.
+    Fifo,
+    /// As QEMU does it: DMA in steps of a millisecond, LPIB counts octets moved by DMA, some 31 ms ahead of the link for
+    /// playback and 17 ms behind it for capture; no FIFO, no SSYNC.
+    MillisecondSteps,
+}
+
+/// The traits of a controller. Start from [`Profile::hardware`] or [`Profile::qemu`] and change what the test needs.
+#[derive(Clone, Debug)]
+pub struct Profile {
+    /// Whether breaches of the specification's rules are violations. DMA outside what is allowed always is.
+    pub strict: bool,
+    /// Virtual time that a register access takes.
+    pub access_ns: u64,
+    /// Input stream descriptors, GCAP.ISS.
+    pub input_streams: usize,
+    /// Output stream descriptors, GCAP.OSS.
+    pub output_streams: usize,
+    /// Bidirectional stream descriptors, GCAP.BSS.
+    pub bidirectional_streams: usize,
+    /// GCAP.64OK.
+    pub addresses_64bit: bool,
+    /// OUTPAY: 16-bit words of a link frame that output streams may fill together.
+    pub output_payload_words: u16,
+    /// INPAY: the same for input streams.
+    pub input_payload_words: u16,
+    /// Where SSYNC is: `Some(0x38)`, `Some(0x34)` on old chips, or nowhere.
+    pub stream_sync_offset: Option<u16>,
+    /// How samples move.
+    pub engine: StreamEngine,
+    /// Octets that the FIFO holds, at least: formats with more octets a link frame get more.
+    pub fifo_octets: u32,
+    /// Octets that DMA moves at once.
+    pub dma_burst_octets: u32,
+    /// RUN 0 to 1 starts over at the descriptor list's beginning and LPIB 0; hardware goes on where it was.
+    pub run_restarts_list: bool,
+    /// Nanoseconds until CRST reads back 0.
+    pub reset_enter_ns: u64,
+    /// Nanoseconds until CRST reads back 1.
+    pub reset_leave_ns: u64,
+    /// Nanoseconds until SRST reads back what was written. 0: as in QEMU, where SRST never reads back 1.
+    pub stream_reset_ns: u64,
+    /// Nanoseconds from CRST to the codecs' appearance in STATESTS.
+    pub codec_wake_ns: u64,
+    /// Codecs report to STATESTS when CRST is cleared, so that clearing STATESTS in reset loses them.
+    pub codecs_report_in_reset: bool,
+    /// Converters keep format, tag and gain over a reset of the link.
+    pub codec_state_survives_reset: bool,
+    /// Verbs are executed when CORBWP is written, rather than one each link frame.
+    pub commands_at_once: bool,
+    /// CORB stands still once RINTCNT responses wait for RIRBSTS to be acknowledged.
+    pub corb_waits_for_acknowledge: bool,
+    /// Bits 7:4 of CORBSIZE and RIRBSIZE: 1 is 2 entries, 2 is 16, 4 is 256; any sum of them.
+    pub ring_size_capability: u8,
+    /// There is an immediate command interface.
+    pub immediate_commands: bool,
+    /// There are CORB and RIRB.
+    pub rings: bool,
+    /// INTSTS shows a stream's status bits only if their enable bits in SDnCTL are set.
+    pub status_gated_by_enables: bool,
+    /// WALCLK runs in reset and isn't cleared by it.
+    pub wall_clock_survives_reset: bool,
+    /// WALCLK's value when it starts, to see it wrap soon.
+    pub wall_clock_start: u32,
+    /// Every register is mirrored at 0x2000, not only WALCLK and LPIB.
+    pub aliases_everything: bool,
+}
+
+impl Profile {
+    /// A controller as the specification has it: 4 input, 4 output, 1 bidirectional stream, SSYNC at 0x38, 64-bit
+    /// addresses, 192 octets of FIFO, both command interfaces; strict.
+    #[must_use]
+    pub fn hardware() -> Self {
+        Self {
+            strict: true,
+            access_ns: 250,
+            input_streams: 4,
+            output_streams: 4,
+            bidirectional_streams: 1,
+            addresses_64bit: true,
+            output_payload_words: 60,
+            input_payload_words: 29,
+            stream_sync_offset: Some(0x38),
+            engine: StreamEngine::Fifo,
+            fifo_octets: 192,
+            dma_burst_octets: 64,
+            run_restarts_list: false,
+            reset_enter_ns: 10_000,
+            reset_leave_ns: 50_000,
+            stream_reset_ns: 5_000,
+            codec_wake_ns: 521_000,
+            codecs_report_in_reset: false,
+            codec_state_survives_reset: false,
+            commands_at_once: false,
+            corb_waits_for_acknowledge: false,
+            ring_size_capability: 0x4,
+            immediate_commands: true,
+            rings: true,
+            status_gated_by_enables: true,
+            wall_clock_survives_reset: false,
+            wall_clock_start: 0,
+            aliases_everything: false,
+        }
+    }
+
+    /// A controller as QEMU's `intel-hda` emulates it, with all its traps. Not strict: QEMU forgives.
+    #[must_use]
+    pub fn qemu() -> Self {
+        Self {
+            strict: false,
+            input_payload_words: 0x1d,
+            output_payload_words: 0x3c,
+            bidirectional_streams: 0,
+            stream_sync_offset: None,
+            engine: StreamEngine::MillisecondSteps,
+            run_restarts_list: true,
+            reset_enter_ns: 0,
+            reset_leave_ns: 0,
+            stream_reset_ns: 0,
+            codec_wake_ns: 0,
+            codecs_report_in_reset: true,
+            codec_state_survives_reset: true,
+            commands_at_once: true,
+            corb_waits_for_acknowledge: true,
+            status_gated_by_enables: false,
+            wall_clock_survives_reset: true,
+            aliases_everything: true,
+            ..Self::hardware()
+        }
+    }
+
+    /// The number of stream descriptors.
+    #[must_use]
+    pub fn streams(&self) -> usize {
+        self.input_streams + self.output_streams + self.bidirectional_streams
+    }
+}

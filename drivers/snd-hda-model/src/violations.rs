@@ -1,0 +1,128 @@
+//! Breaches of the specification's rules, and touches of memory that wasn't allowed.
+
+use std::fmt;
+
+/// The rule that was broken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Rule {
+    /// An access at an offset where no register begins, or with another width than the register's.
+    AccessWidth,
+    /// A write to a register that is read-only.
+    ReadOnly,
+    /// A write of ones to reserved bits.
+    ReservedBits,
+    /// A write while the controller is held in reset, or before CRST has read back 1.
+    InReset,
+    /// CRST was cleared for less than 100 us (4.2.2).
+    ResetTooShort,
+    /// CRST was cleared while a stream, CORB or RIRB was running (4.2.2).
+    ResetWhileRunning,
+    /// STATESTS was read, or a verb sent, less than 521 us after CRST became 1 (4.3).
+    CodecsNotReady,
+    /// A ring's address, size or read pointer was changed while its DMA runs (4.4.1, 4.4.2).
+    RingRunning,
+    /// The immediate command interface was used while CORB runs, or while it was busy (4.4.3).
+    ImmediateCommand,
+    /// A stream's registers were changed while it runs, or in stream reset (4.5.3).
+    StreamRunning,
+    /// CBL was changed after RUN and without a stream reset between (3.3.38).
+    BufferLengthNeedsReset,
+    /// The stream was started with a wrong set-up: tag 0, fewer than two descriptors, no or a reserved format.
+    StreamSetUp,
+    /// A descriptor list, or one of its entries, breaks alignment, length or reserved bits, or doesn't add up to CBL.
+    DescriptorList,
+    /// Two running streams of a direction carry the same tag.
+    TagShared,
+    /// Streams together take more than OUTPAY or INPAY words of a link frame.
+    Overload,
+    /// Stream and converter that share a tag disagree about the format.
+    FormatMismatch,
+    /// Two input converters drive the same channel of the same tag.
+    ChannelCollision,
+    /// The DMA position buffer's address was changed while a stream runs.
+    PositionBufferRunning,
+    /// An address above 4 GiB, and GCAP says the controller has 32 bits.
+    AddressTooWide,
+    /// An amplifier was set to a step that it doesn't have, or one that doesn't exist was set.
+    Amplifier,
+    /// DMA touched memory that wasn't allowed to it at that moment.
+    Dma,
+}
+
+/// A breach, when it happened and what exactly.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Violation {
+    /// Virtual system time.
+    pub at_ns: u64,
+    /// What was broken.
+    pub rule: Rule,
+    /// By which access or engine, with the values.
+    pub detail: String,
+}
+
+impl fmt::Display for Violation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "at {} ns: {:?}: {}", self.at_ns, self.rule, self.detail)
+    }
+}
+
+/// How many are kept; the rest are only counted.
+const KEPT: usize = 64;
+
+/// The list that a test looks at.
+#[derive(Default)]
+pub(crate) struct Violations {
+    kept: Vec<Violation>,
+    dropped: usize,
+    strict: bool,
+}
+
+impl Violations {
+    pub(crate) fn new(strict: bool) -> Self {
+        Self { strict, ..Self::default() }
+    }
+
+    /// Records a breach of the specification's rules, unless the profile isn't strict about them.
+    pub(crate) fn rule(&mut self, at_ns: u64, rule: Rule, detail: impl FnOnce() -> String) {
+        if self.strict {
+            self.record(at_ns, rule, detail());
+        }
+    }
+
+    /// Records a touch of memory that wasn't allowed. Every profile is strict about that.
+    pub(crate) fn dma(&mut self, at_ns: u64, detail: String) {
+        self.record(at_ns, Rule::Dma, detail);
+    }
+
+    fn record(&mut self, at_ns: u64, rule: Rule, detail: String) {
+        if self.kept.iter().any(|seen| seen.rule == rule && seen.detail == detail) {
+            return;
+        }
+        if self.kept.len() < KEPT {
+            self.kept.push(Violation { at_ns, rule, detail });
+        } else {
+            self.dropped += 1;
+        }
+    }
+
+    pub(crate) fn take(&mut self) -> Vec<Violation> {
+        self.dropped = 0;
+        std::mem::take(&mut self.kept)
+    }
+
+    /// `None` when there are none, else a list for people.
+    pub(crate) fn report(&self) -> Option<String> {
+        if self.kept.is_empty() {
+            return None;
+        }
+        let mut text = String::from("the driver broke rules of the hardware:");
+        for violation in &self.kept {
+            text.push_str(&format!("\n  {violation}"));
+        }
+        if self.dropped > 0 {
+            text.push_str(&format!("\n  and {} more", self.dropped));
+        }
+        Some(text)
+    }
+}
