@@ -1,7 +1,8 @@
 //! Who may do what with a page: each rule, kept and broken.
 
 use audioback::hypervisor::{
-    DmaAccess, DomainId, EventChannel, GrantList, GrantRef, Hypervisor, MapError, MappedBuffer,
+    BindError, DmaAccess, DomainId, EventChannel, GrantList, GrantRef, Hypervisor, MapError, MappedBuffer,
+    RemotePort,
 };
 use audiofront::{EventPort, GrantAccess, GrantedPage, StillMapped, Transport};
 use loopback::{BackEnd, FIRST_GRANT, FrontEnd, HeapMemory, HomePage, Limits, Loopback, Rule, Violation};
@@ -311,7 +312,7 @@ fn an_event_arrives_at_the_other_end_once() {
     let home = home();
     let (mut front, mut back) = ends(&home);
     let port = front.open_channel().unwrap();
-    let channel = back.bind(GUEST, port.0).unwrap();
+    let channel = back.bind(GUEST, RemotePort(port.0)).unwrap();
     assert_ne!(channel.0, port.0, "each domain has its own numbers");
     assert_eq!(home.take_pending(DRIVER), Some(channel), "pending as soon as it is bound");
     assert_eq!((home.take_pending(DRIVER), home.take_pending(GUEST)), (None, None));
@@ -328,15 +329,15 @@ fn an_event_arrives_at_the_other_end_once() {
 #[test]
 fn only_the_domain_a_channel_was_made_for_can_bind_it_and_only_once() {
     let home = home();
-    let (mut front, back) = ends(&home);
+    let (mut front, mut back) = ends(&home);
     let port = front.open_channel().unwrap();
-    assert_eq!(home.back_end(OTHER_DRIVER).bind(GUEST, port.0), None);
-    assert_eq!(back.bind(OTHER_GUEST, port.0), None);
+    assert!(home.back_end(OTHER_DRIVER).bind(GUEST, RemotePort(port.0)).is_err());
+    assert!(back.bind(OTHER_GUEST, RemotePort(port.0)).is_err());
     for wrong in [0, port.0 + 1, u32::MAX] {
-        assert_eq!(back.bind(GUEST, wrong), None);
+        assert_eq!(back.bind(GUEST, RemotePort(wrong)), Err(BindError(RemotePort(wrong))));
     }
-    assert!(back.bind(GUEST, port.0).is_some());
-    assert_eq!(back.bind(GUEST, port.0), None);
+    assert!(back.bind(GUEST, RemotePort(port.0)).is_ok());
+    assert!(back.bind(GUEST, RemotePort(port.0)).is_err());
 }
 
 #[test]
@@ -345,7 +346,7 @@ fn an_event_to_a_channel_that_is_gone_is_lost() {
     let (mut front, mut back) = ends(&home);
     let port = front.open_channel().unwrap();
     front.notify(port);
-    let channel = back.bind(GUEST, port.0).unwrap();
+    let channel = back.bind(GUEST, RemotePort(port.0)).unwrap();
     while back.take_pending().is_some() {}
     front.close_channel(port);
     back.notify(channel);
@@ -361,7 +362,7 @@ fn a_channel_is_its_owners_alone() {
     let home = home();
     let (mut front, mut back) = ends(&home);
     let port = front.open_channel().unwrap();
-    back.bind(GUEST, port.0).unwrap();
+    back.bind(GUEST, RemotePort(port.0)).unwrap();
     back.notify(EventChannel(port.0));
     home.front_end(OTHER_GUEST, DRIVER, 0).close_channel(port);
     front.notify(EventPort(77));

@@ -1,7 +1,9 @@
 //! A front end over the loop-back, and a back end made of sndif's halves that does what a test tells it.
 #![allow(dead_code, reason = "each test file uses some of these")]
 
-use audioback::hypervisor::{DmaAccess, DomainId, EventChannel, GrantList, Hypervisor, MappedBuffer};
+use audioback::hypervisor::{
+    DmaAccess, DomainId, EventChannel, GrantList, Hypervisor, MappedBuffer, RemotePort,
+};
 use audiofront::{FrontEvent, StreamConfig, StreamFront};
 use loopback::{BackEnd, FrontEnd, HeapMemory, HomePage, Limits, Loopback, MappedPages};
 use sndif::event_page::EventWriter;
@@ -61,8 +63,8 @@ pub(crate) fn connect(home: &Home, direction: StreamType) -> (Front<'_>, Back<'_
         ring: BackRing::attach(ring_page.clone()),
         ring_page,
         events: EventWriter::attach(event_page),
-        ring_channel: hypervisor.bind(GUEST, nodes.event_channel).unwrap(),
-        event_channel: hypervisor.bind(GUEST, nodes.evt_event_channel).unwrap(),
+        ring_channel: hypervisor.bind(GUEST, RemotePort(nodes.event_channel)).unwrap(),
+        event_channel: hypervisor.bind(GUEST, RemotePort(nodes.evt_event_channel)).unwrap(),
         buffer: None,
         access: match direction {
             StreamType::Playback => DmaAccess::Read,
