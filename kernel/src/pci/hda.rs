@@ -1,5 +1,4 @@
 //! HD Audio controllers: class 04 subclass 03, brought to where a driver can take over.
-#![allow(unsafe_code, reason = "leaf: vouches for the mapping that registers are reached by")]
 
 use core::fmt;
 
@@ -183,7 +182,7 @@ fn bring_up(
     }
     let bar = settle_bar(address, functions, surroundings)?;
     let registers = PhysRange { start: bar.start, end: bar.start + bar.size_bytes().min(REGISTERS_BYTES) };
-    surroundings.space.map_device(registers).map_err(BringUpError::Map)?;
+    let registers = HdaRegisters::map(surroundings.space, registers).map_err(BringUpError::Map)?;
 
     endpoint.update_command(ConfigSpace, |command| command | CommandRegister::MEMORY_ENABLE);
     if !endpoint.command(ConfigSpace).contains(CommandRegister::MEMORY_ENABLE) {
@@ -201,9 +200,6 @@ fn bring_up(
     if !start_bus_master(address) {
         return Err(BringUpError::TooMany);
     }
-    // SAFETY: mapped above, uncached, and never unmapped; the function answers there, and `settle_bar` has made sure
-    // that no memory does.
-    let registers = unsafe { HdaRegisters::new(registers) };
     Ok(HdaController { address, id, registers, bar, interrupt_vector })
 }
 
