@@ -61,7 +61,7 @@ impl fmt::Display for CommandError {
 impl core::error::Error for CommandError {}
 
 /// The way to the codecs.
-pub(crate) struct CommandPort<R, D, G> {
+pub(crate) struct CommandPort<R: Registers, D: DelayNs, G: DmaRegion> {
     registers: R,
     delay: D,
     rings: Option<Rings<G>>,
@@ -99,7 +99,7 @@ impl<R: Registers, D: DelayNs, G: DmaRegion> CommandPort<R, D, G> {
                 Ok(()) => port.rings = Some(rings),
                 Err(deadline) => {
                     log::warn!("command rings don't start ({deadline}); immediate commands instead");
-                    port.stop_rings();
+                    port.give_up(Some(rings));
                 }
             }
         }
@@ -112,12 +112,15 @@ impl<R: Registers, D: DelayNs, G: DmaRegion> CommandPort<R, D, G> {
 
     /// Gives up the rings.
     pub(crate) fn use_immediate(&mut self) {
-        self.rings = None;
-        self.stop_rings();
+        let rings = self.rings.take();
+        self.give_up(rings);
     }
 
-    fn stop_rings(&mut self) {
-        stop_rings(&mut self.registers, &mut self.delay);
+    fn give_up(&mut self, rings: Option<Rings<G>>) {
+        if !stop_rings(&mut self.registers, &mut self.delay) {
+            // Their DMA may still write: the memory is kept for ever.
+            core::mem::forget(rings);
+        }
     }
 
     fn start_rings(&mut self, rings: &mut Rings<G>) -> Result<(), Deadline> {
@@ -266,15 +269,32 @@ impl<R: Registers, D: DelayNs, G: DmaRegion> CommandPort<R, D, G> {
     }
 }
 
-/// Stops both rings' DMA. A ring that won't stop is stopped by the link reset that the caller is about to do.
-pub(crate) fn stop_rings<R: Registers, D: DelayNs>(registers: &mut R, delay: &mut D) {
+impl<R, D, G> Drop for CommandPort<R, D, G>
+where
+    R: Registers,
+    D: DelayNs,
+    G: DmaRegion,
+{
+    /// The rings' memory goes with this: so their DMA must be over, or the memory is kept for ever.
+    fn drop(&mut self) {
+        if self.rings.is_some() {
+            self.use_immediate();
+        }
+    }
+}
+
+/// Stops both rings' DMA; whether both did. A ring that won't stop is stopped by the link reset that the caller is about to do.
+pub(crate) fn stop_rings<R: Registers, D: DelayNs>(registers: &mut R, delay: &mut D) -> bool {
+    let mut stopped = true;
     reg::CORBCTL.write(registers, 0);
     reg::RIRBCTL.write(registers, 0);
     for (register, run) in [(reg::CORBCTL, reg::CORBCTL_RUN), (reg::RIRBCTL, reg::RIRBCTL_RUN)] {
         if let Err(deadline) = wait_for(registers, delay, register, u32::from(run), 0, HANDSHAKE) {
             log::warn!("{deadline}");
+            stopped = false;
         }
     }
+    stopped
 }
 
 /// Chooses the largest ring that the register offers (3.3.24, 3.3.31): bits 6:4 offer 256, 16, 2 entries, bits 1:0

@@ -159,7 +159,7 @@ enum SlotKind {
 /// An HDA controller that has been brought up, with its codecs.
 ///
 /// See the [crate's guide](crate) for the way from here to a stream.
-pub struct Controller<R, D, G> {
+pub struct Controller<R: Registers, D: DelayNs, G: DmaRegion> {
     registers: R,
     delay: D,
     version: (u8, u8),
@@ -230,9 +230,6 @@ where
             _ => None,
         };
 
-        let at = positions.device_address();
-        reg::DPUBASE.write(&mut r, high(at));
-        reg::DPLBASE.write(&mut r, low(at) | reg::DPLBASE_ENABLE);
         let gctl = reg::GCTL.read(&mut r);
         reg::GCTL.write(&mut r, gctl | reg::GCTL_UNSOL);
 
@@ -249,6 +246,9 @@ where
             routes: Vec::new(),
         };
         controller.discover(codecs_present)?;
+        let at = controller.positions.device_address();
+        reg::DPUBASE.write(&mut r, high(at));
+        reg::DPLBASE.write(&mut r, low(at) | reg::DPLBASE_ENABLE);
         // Streams add their own bits when they start.
         reg::INTCTL.write(&mut r, reg::INT_GLOBAL | reg::INT_CONTROLLER);
         Ok(controller)

@@ -35,7 +35,7 @@ pub(crate) trait CodecLink {
 }
 
 /// A [`CodecLink`] over the controller's commands.
-pub(crate) struct CodecPort<'a, R, D, G> {
+pub(crate) struct CodecPort<'a, R: Registers, D: DelayNs, G: DmaRegion> {
     pub(crate) port: &'a mut CommandPort<R, D, G>,
     pub(crate) delay: &'a mut D,
     pub(crate) codec: CodecAddress,

@@ -161,12 +161,14 @@ impl Format {
         u32::from(self.channels).saturating_mul(self.sample_bits.container_bytes())
     }
 
-    /// 16-bit words that it takes in the fullest link frame, for the sums that OUTPAY and INPAY limit (3.3.5).
+    /// 16-bit words that it takes in the fullest link frame, for the sums that OUTPAY and INPAY limit (3.3.5): the
+    /// samples, and the tag before them, of 8 bits for output and 10 for input (5.3.2, 5.3.3).
     pub fn words_per_link_frame(self) -> u32 {
-        // At most 16 * 32 * 4 bits.
+        // At most 16 * 32 * 4 bits, and 10.
         u32::from(self.channels)
             .saturating_mul(self.sample_bits.bits())
             .saturating_mul(self.rate.frames_per_link_frame())
+            .saturating_add(10)
             .div_ceil(16)
     }
 }
