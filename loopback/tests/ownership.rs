@@ -206,6 +206,21 @@ fn a_grant_cant_be_ended_twice() {
 }
 
 #[test]
+fn an_old_handle_doesnt_end_a_new_grant() {
+    let home = Loopback::new(HeapMemory::new(1), Limits { grants: 1, ports: 4, streams: 1 });
+    let (mut front, _) = ends(&home);
+    let first = front.grant_page(GrantAccess::ReadWrite).unwrap();
+    let (page, grant) = (first.page.clone(), first.grant);
+    front.revoke_page(first).unwrap();
+    let second = front.grant_page(GrantAccess::ReadWrite).unwrap();
+    assert_eq!(second.grant, grant, "the same reference again");
+    let _ = front.revoke_page(GrantedPage { page, grant });
+    assert_violation(&home, GUEST, Rule::RevokedTwice, grant);
+    second.page.store(0, 3);
+    assert_eq!((second.page.load(0), home.granted_pages()), (3, 1));
+}
+
+#[test]
 fn a_page_used_again_is_zeroed_and_old_handles_dont_reach_it() {
     let home = Loopback::new(HeapMemory::new(1), Limits { grants: 4, ports: 4, streams: 1 });
     let (mut front, _) = ends(&home);
