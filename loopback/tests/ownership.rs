@@ -18,7 +18,7 @@ const OTHER_GUEST: DomainId = DomainId(6);
 type Home = Loopback<HeapMemory>;
 
 fn home() -> Home {
-    Loopback::new(HeapMemory::new(64), Limits { grants: 64, ports: 8, streams: 8 })
+    Loopback::new(HeapMemory::new(64), Limits { grants: 64, ports: 8, streams: 2 })
 }
 
 fn ends(home: &Home) -> (FrontEnd<'_, HeapMemory>, BackEnd<'_, HeapMemory>) {
@@ -409,7 +409,8 @@ proptest! {
             granted: Option<GrantedPage<HomePage<'a, HeapMemory>>>,
             mapped: Option<loopback::MappedPages>,
         }
-        let home = home();
+        // As many buffers as there are pages in this play.
+        let home = Loopback::new(HeapMemory::new(64), Limits { grants: 64, ports: 8, streams: 8 });
         let (mut front, mut back) = ends(&home);
         let mut entries: Vec<Entry<'_>> = Vec::new();
         let mut expected_violations = 0;
