@@ -346,7 +346,7 @@ fn answer<H: Hypervisor, C: Card<H::Buffer>>(
             done.map_or_else(|error| trigger_status(&error), |()| Status::OK)
         }
         RequestBody::HwParamQuery(asked) => {
-            let left = stream.limits().narrow(asked);
+            let left = stream.query(card, asked);
             if left.is_empty() {
                 Status::EINVAL
             } else {

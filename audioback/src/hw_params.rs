@@ -2,7 +2,7 @@
 //!
 //! Both come from one place, [`Limits`]: what the card's port can do, so that no answer offers what OPEN would refuse.
 
-use sndif::format::SampleFormat;
+use sndif::format::{FormatSet, SampleFormat};
 use sndif::hw_params::{HwParams, Interval};
 use sndif::request::OpenParams;
 
@@ -42,6 +42,8 @@ pub enum BadOpen {
     Rate(u32),
     /// More or fewer channels than the port has.
     Channels(u8),
+    /// Each can be had, but not together: more than the link carries.
+    Together(StreamParams),
     /// The buffer's octets are too few, too many or not whole frames.
     Buffer(u32),
     /// The period's octets exceed the buffer, are not whole frames, or are fewer than [`PERIOD_FRAMES_MIN`] frames.
@@ -54,30 +56,39 @@ impl Limits {
         Self { port, buffer_bytes_max: buffer_bytes_max.min(port.buffer_bytes_max) }
     }
 
-    /// Narrows what the front end asks for to what can be had; empty when nothing is left.
+    /// Narrows what the front end asks for to what can be had; empty when nothing is left. `supports` tells which rate,
+    /// format and number of channels go together.
     ///
     /// Frames and octets meet here: a frame's size depends on format and channels, which may both still be open, so
     /// the frame counts offered are those that fit for the smallest and the largest frame left.
-    pub fn narrow(&self, asked: &HwParams) -> HwParams {
-        let port_channels = Interval {
-            min: u32::from(self.port.channels_min.max(1)),
-            max: u32::from(self.port.channels_max),
-        };
+    pub fn narrow(&self, asked: &HwParams, supports: impl Fn(&StreamParams) -> bool) -> HwParams {
+        let nothing = Interval { min: u32::MAX, max: 0 };
         let mut left = HwParams {
-            formats: asked.formats.intersect(self.port.formats),
-            rates: self.narrow_rates(asked.rates),
-            channels: asked.channels.intersect(port_channels),
+            formats: FormatSet::EMPTY,
+            rates: nothing,
+            channels: nothing,
             buffer_frames: asked.buffer_frames,
             period_frames: asked.period_frames,
         };
-        let (sample_min, sample_max) = left
-            .formats
-            .iter()
-            .filter_map(SampleFormat::bytes_per_sample)
-            .fold((u32::MAX, 0), |(low, high), bytes| (low.min(bytes), high.max(bytes)));
-        // A frame has at least one octet, whatever a card or a guest says.
-        let frame_min = sample_min.saturating_mul(left.channels.min).max(1);
-        let frame_max = sample_max.saturating_mul(left.channels.max).max(1);
+        let (mut frame_min, mut frame_max) = (u32::MAX, 1);
+        for format in asked.formats.intersect(self.port.formats).iter() {
+            let Some(sample_bytes) = format.bytes_per_sample() else { continue };
+            for channels in self.port.channels_min.max(1)..=self.port.channels_max {
+                let count = u32::from(channels);
+                for rate_hz in self.rates().filter(|&rate_hz| asked.rates.contains(rate_hz)) {
+                    if asked.channels.contains(count) && supports(&StreamParams { rate_hz, format, channels })
+                    {
+                        left.formats.insert(format);
+                        left.rates = hull(left.rates, rate_hz);
+                        left.channels = hull(left.channels, count);
+                        // At most 8 octets times 255 channels.
+                        let frame_bytes = sample_bytes.saturating_mul(count).max(1);
+                        frame_min = frame_min.min(frame_bytes);
+                        frame_max = frame_max.max(frame_bytes);
+                    }
+                }
+            }
+        }
         left.buffer_frames = left.buffer_frames.intersect(Interval {
             min: self.port.buffer_bytes_min.div_ceil(frame_max),
             max: self.buffer_bytes_max.checked_div(frame_min).unwrap_or(0),
@@ -87,21 +98,16 @@ impl Limits {
         left
     }
 
-    /// The span from the lowest to the highest of the port's rates inside `asked`.
-    fn narrow_rates(&self, asked: Interval) -> Interval {
-        let inside = self.rates().filter(|&rate| asked.contains(rate));
-        inside.fold(Interval { min: u32::MAX, max: 0 }, |span, rate| Interval {
-            min: span.min.min(rate),
-            max: span.max.max(rate),
-        })
-    }
-
     fn rates(&self) -> impl Iterator<Item = u32> {
         self.port.rates_hz.into_iter().filter(|&rate| rate != 0)
     }
 
     /// Judges an OPEN.
-    pub fn judge(&self, open: &OpenParams) -> Result<OpenPlan, BadOpen> {
+    pub fn judge(
+        &self,
+        open: &OpenParams,
+        supports: impl Fn(&StreamParams) -> bool,
+    ) -> Result<OpenPlan, BadOpen> {
         let sample_bytes = match open.format.bytes_per_sample() {
             Some(bytes) if self.port.formats.contains(open.format) => bytes,
             _ => return Err(BadOpen::Format(open.format)),
@@ -111,6 +117,10 @@ impl Limits {
         }
         if !(self.port.channels_min.max(1)..=self.port.channels_max).contains(&open.channels) {
             return Err(BadOpen::Channels(open.channels));
+        }
+        let params = StreamParams { rate_hz: open.rate_hz, format: open.format, channels: open.channels };
+        if !supports(&params) {
+            return Err(BadOpen::Together(params));
         }
         // At least 1 and at most 8 octets times 255 channels.
         let frame_bytes = sample_bytes.saturating_mul(u32::from(open.channels)).max(1);
@@ -125,11 +135,11 @@ impl Limits {
         if !period_fits {
             return Err(BadOpen::Period(open.period_bytes));
         }
-        Ok(OpenPlan {
-            params: StreamParams { rate_hz: open.rate_hz, format: open.format, channels: open.channels },
-            frame_bytes,
-            buffer_bytes: open.buffer_bytes,
-            period_bytes: open.period_bytes,
-        })
+        Ok(OpenPlan { params, frame_bytes, buffer_bytes: open.buffer_bytes, period_bytes: open.period_bytes })
     }
+}
+
+/// The smallest interval that holds both.
+fn hull(interval: Interval, value: u32) -> Interval {
+    Interval { min: interval.min.min(value), max: interval.max.max(value) }
 }

@@ -3,6 +3,7 @@
 //! The buffer's way: the guest's page directory is read once, its pages are mapped for the controller, and the mapping
 //! moves into the card's stream. It comes out again only when the controller has stopped; only then is it unmapped.
 
+use sndif::hw_params::HwParams;
 use sndif::page_directory::{DirectoryError, DirectoryWalk};
 use sndif::request::{OpenParams, Range};
 
@@ -121,9 +122,9 @@ impl<H: Hypervisor, C: Card<H::Buffer>> Stream<H, C> {
         }
     }
 
-    /// What this stream can be opened with.
-    pub fn limits(&self) -> &Limits {
-        &self.limits
+    /// Narrows what the front end considers to what this stream can be opened with.
+    pub fn query(&self, card: &C, asked: &HwParams) -> HwParams {
+        self.limits.narrow(asked, |params| card.supports(self.port, params))
     }
 
     /// Playback or capture.
@@ -158,7 +159,8 @@ impl<H: Hypervisor, C: Card<H::Buffer>> Stream<H, C> {
         if !policy.permits(self.direction) {
             return Err(OpenError::Denied(self.direction));
         }
-        let plan = self.limits.judge(asked).map_err(OpenError::Bad)?;
+        let plan =
+            self.limits.judge(asked, |params| card.supports(self.port, params)).map_err(OpenError::Bad)?;
         let grants = read_directory(hypervisor, self.guest, asked)?;
         let access = match self.direction {
             Direction::Playback => DmaAccess::Read,

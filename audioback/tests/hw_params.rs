@@ -1,6 +1,6 @@
 //! What is offered and what is accepted come from one place; here each is held against the other.
 
-use audioback::card::{Direction, MAX_RATES, Port};
+use audioback::card::{Direction, MAX_RATES, Port, StreamParams};
 use audioback::hw_params::{BadOpen, Limits, PERIOD_FRAMES_MIN};
 use proptest::prelude::*;
 use sndif::format::{FormatSet, SampleFormat};
@@ -40,13 +40,23 @@ fn open() -> OpenParams {
     }
 }
 
+/// A card whose abilities all go together.
+fn anything(_: &StreamParams) -> bool {
+    true
+}
+
+/// A card whose link carries only so much: 32-bit samples up to 48 kHz.
+fn narrow_link(params: &StreamParams) -> bool {
+    params.format == SampleFormat::S16Le || params.rate_hz <= 48_000
+}
+
 fn limits() -> Limits {
     Limits::new(port(), 1 << 16)
 }
 
 #[test]
 fn a_query_for_anything_gets_what_the_port_can_do() {
-    let left = limits().narrow(&HwParams::ANY);
+    let left = limits().narrow(&HwParams::ANY, anything);
     assert_eq!(left.formats, port().formats);
     assert_eq!(left.rates, Interval { min: 44_100, max: 96_000 });
     assert_eq!(left.channels, Interval { min: 2, max: 8 });
@@ -62,13 +72,23 @@ fn narrowing_the_frame_narrows_the_buffer() {
         channels: Interval::exactly(8),
         ..HwParams::ANY
     };
-    assert_eq!(limits().narrow(&asked).buffer_frames, Interval { min: 8, max: 2_048 });
+    assert_eq!(limits().narrow(&asked, anything).buffer_frames, Interval { min: 8, max: 2_048 });
 }
 
 #[test]
 fn a_rate_between_the_ports_rates_leaves_nothing() {
     let asked = HwParams { rates: Interval { min: 48_001, max: 95_999 }, ..HwParams::ANY };
-    assert!(limits().narrow(&asked).is_empty());
+    assert!(limits().narrow(&asked, anything).is_empty());
+}
+
+#[test]
+fn what_does_not_go_together_is_not_offered_and_not_accepted() {
+    let wide = HwParams { formats: formats(&[SampleFormat::S32Le]), ..HwParams::ANY };
+    assert_eq!(limits().narrow(&wide, narrow_link).rates, Interval { min: 44_100, max: 48_000 });
+    let fast = HwParams { rates: Interval::exactly(96_000), ..HwParams::ANY };
+    assert_eq!(limits().narrow(&fast, narrow_link).formats, formats(&[SampleFormat::S16Le]));
+    let asked = OpenParams { format: SampleFormat::S32Le, rate_hz: 96_000, ..open() };
+    assert!(matches!(limits().judge(&asked, narrow_link), Err(BadOpen::Together(_))));
 }
 
 #[test]
@@ -88,9 +108,9 @@ fn each_way_to_ask_for_too_much_is_named() {
         (OpenParams { period_bytes: 4, ..open() }, BadOpen::Period(4)),
     ];
     for (asked, why) in cases {
-        assert_eq!(limits().judge(&asked), Err(why));
+        assert_eq!(limits().judge(&asked, anything), Err(why));
     }
-    assert!(limits().judge(&OpenParams { period_bytes: 0, ..open() }).is_ok());
+    assert!(limits().judge(&OpenParams { period_bytes: 0, ..open() }, anything).is_ok());
 }
 
 fn interval() -> impl Strategy<Value = Interval> {
@@ -104,10 +124,10 @@ proptest! {
         period_frames in interval(),
     ) {
         let asked = HwParams { formats: FormatSet(formats), rates, channels, buffer_frames, period_frames };
-        let left = limits().narrow(&asked);
+        let left = limits().narrow(&asked, anything);
         if !left.is_empty() {
             prop_assert!(asked.contains(&left));
-            prop_assert_eq!(limits().narrow(&left), left, "an answer asked again stays as it is");
+            prop_assert_eq!(limits().narrow(&left, anything), left, "an answer asked again stays as it is");
         }
     }
 
@@ -123,7 +143,7 @@ proptest! {
             channels: Interval::exactly(channels.into()),
             ..HwParams::ANY
         };
-        let left = limits().narrow(&asked);
+        let left = limits().narrow(&asked, anything);
         let frame_bytes = if wide { 4 } else { 2 } * u32::from(channels);
         let span = left.buffer_frames.max - PERIOD_FRAMES_MIN + 1;
         let buffer_frames = PERIOD_FRAMES_MIN + pick % span;
@@ -131,14 +151,14 @@ proptest! {
             rate_hz: rate, format, channels, buffer_bytes: buffer_frames * frame_bytes, directory: GrantRef(1),
             period_bytes: PERIOD_FRAMES_MIN * frame_bytes,
         };
-        prop_assert!(limits().judge(&opened).is_ok(), "{:?}", opened);
+        prop_assert!(limits().judge(&opened, anything).is_ok(), "{:?}", opened);
     }
 
     #[test]
     fn no_open_panics(rate_hz in any::<u32>(), format in 0u8..25, channels in any::<u8>(), buffer_bytes in any::<u32>(), period_bytes in any::<u32>()) {
         let Some(format) = SampleFormat::from_code(format) else { return Ok(()) };
         let asked = OpenParams { rate_hz, format, channels, buffer_bytes, directory: GrantRef(0), period_bytes };
-        if let Ok(plan) = limits().judge(&asked) {
+        if let Ok(plan) = limits().judge(&asked, anything) {
             prop_assert!(plan.buffer_bytes <= 1 << 16 && plan.buffer_bytes % plan.frame_bytes == 0);
         }
     }

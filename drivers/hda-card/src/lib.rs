@@ -92,6 +92,12 @@ where
         &self.ports
     }
 
+    fn supports(&self, port: PortIndex, params: &StreamParams) -> bool {
+        let route = self.controller.routes().get(usize::from(port.0));
+        let format = route.and_then(|route| port::format(route, params));
+        format.is_some_and(|format| self.controller.supports(RouteIndex(port.0), format))
+    }
+
     fn open(
         &mut self,
         port: PortIndex,

@@ -52,21 +52,17 @@ where
     // A stereo converter plays a single channel on one side only.
     port.channels_min = port.channels_max.min(2);
 
-    let can = |rate_hz, format| {
-        let params = StreamParams { rate_hz, format, channels: port.channels_max };
-        self::format(route, &params).is_some_and(|format| controller.supports(index, format))
-    };
-    // A rate and a format are offered if every pairing of what is offered works on the link: so the rates are those
-    // that all formats can have, and a format is one that works at some rate at all.
-    let offered = FORMATS.map(|(format, _)| format);
     let rates = || route.pcm().rates().map(snd_hda::Rate::hz);
-    for format in offered {
-        if rates().any(|rate_hz| can(rate_hz, format)) {
+    for (format, _) in FORMATS {
+        let can = |rate_hz| {
+            let params = StreamParams { rate_hz, format, channels: port.channels_min };
+            self::format(route, &params).is_some_and(|format| controller.supports(index, format))
+        };
+        if rates().any(can) {
             port.formats.insert(format);
         }
     }
-    let common = rates().filter(|&rate_hz| port.formats.iter().all(|format| can(rate_hz, format)));
-    for (place, rate_hz) in port.rates_hz.iter_mut().zip(common) {
+    for (place, rate_hz) in port.rates_hz.iter_mut().zip(rates()) {
         *place = rate_hz;
     }
     port

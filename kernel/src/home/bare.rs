@@ -49,7 +49,7 @@ pub fn run(mut platform: Platform) -> ! {
 
     let mut reporter = Reporter::new(command_line, record_sink.as_mut());
     loop {
-        match house.poll(clock.now(), &mut reporter) {
+        match house.poll(clock, &mut reporter) {
             Ok(Progress::Until(deadline)) => {
                 if event_loop.sleep_until(deadline) == Wake::Controller {
                     house.card().controller().handle_interrupt();

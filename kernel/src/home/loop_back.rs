@@ -9,7 +9,7 @@ use alloc::vec::Vec as List;
 use core::fmt;
 
 use audioback::card::{Card, Direction, Port, PortIndex};
-use audioback::clock::Nanos;
+use audioback::clock::{Clock, Nanos};
 use audioback::device::{ConnectError, Device, SetUpError};
 use audioback::hypervisor::DomainId;
 use audioback::policy::Policy;
@@ -171,9 +171,11 @@ impl<'a, M: PageMemory, C: Card<MappedPages>> LoopBack<'a, M, C> {
     }
 
     /// Runs front ends and back end until neither has anything to say.
-    pub fn poll(&mut self, now: Nanos, observer: &mut impl Observer) -> Result<Progress, HomeError> {
+    pub fn poll(&mut self, clock: &impl Clock, observer: &mut impl Observer) -> Result<Progress, HomeError> {
         let mut next = None;
+        let mut now = clock.now();
         for _ in 0..ROUNDS_PER_POLL {
+            now = clock.now();
             for (index, stream) in self.streams.iter_mut().enumerate() {
                 stream.poll(now, observer).map_err(|error| HomeError::Stream(index, error))?;
             }

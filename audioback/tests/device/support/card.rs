@@ -68,6 +68,10 @@ impl<B: MappedBuffer> Card<B> for FakeCard {
         &self.ports
     }
 
+    fn supports(&self, _: PortIndex, _: &StreamParams) -> bool {
+        true
+    }
+
     fn open(
         &mut self,
         port: PortIndex,
