@@ -206,6 +206,9 @@ impl Command {
             return None;
         }
         let codec = cx.link.codecs.get_mut(address as usize)?.as_mut()?;
+        if cx.faults.silent_codecs >> address & 1 != 0 {
+            return None;
+        }
         let answer = codec.command(cx.now_ns, verb, cx.violations);
         if let Some(value) = answer.response {
             self.responses.push_back(Response {

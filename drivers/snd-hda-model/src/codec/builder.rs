@@ -35,6 +35,7 @@ impl Codec {
                     gpio_count: 0,
                     gpio: [0; 3],
                     unsolicited: 0,
+                    delays: 0,
                 },
                 widgets: BTreeMap::new(),
             },
@@ -123,6 +124,7 @@ impl Codec {
             .subsystem_id(vendor_id)
             .pcm(QEMU_PCM)
             .no_power_states()
+            .delays(8, 8)
             .widget(2, dac)
             .widget(3, Widget::line_out(&[2]).pin(1 << 4, 0x0000_4010).enabled_at_reset());
         let builder = if duplex {
@@ -185,6 +187,13 @@ impl CodecBuilder {
         self
     }
 
+    /// Delays of the whole function group in samples (parameter 0x08): output in bits 3:0, input in bits 11:8.
+    #[must_use]
+    pub fn delays(mut self, output_samples: u8, input_samples: u8) -> Self {
+        self.graph.group.delays = u32::from(output_samples & 15) | u32::from(input_samples & 15) << 8;
+        self
+    }
+
     /// General-purpose pins.
     #[must_use]
     pub fn gpio(mut self, count: u8) -> Self {
@@ -204,8 +213,8 @@ impl CodecBuilder {
         self
     }
 
-    /// The codec, as it comes out of reset. Nodes between widgets that weren't added exist, and answer 0 to everything;
-    /// they are vendor-defined widgets, as far as a driver can see.
+    /// The codec, as it comes out of reset. Nodes are numbered without gaps: those between the widgets that weren't added
+    /// are vendor-defined widgets that can do nothing.
     #[must_use]
     pub fn build(self) -> Codec {
         let mut graph = self.graph;

@@ -52,6 +52,7 @@ struct Group {
     gpio_count: u8,
     gpio: [u8; 3],
     unsolicited: u8,
+    delays: u32,
 }
 
 /// What a verb led to.
