@@ -272,7 +272,8 @@ impl Machine {
         let memory = self.memory.borrow();
         let mut problems = Vec::new();
         for entry in 0..=u64::from(last) {
-            let Some(descriptor) = Descriptor::peek(&memory, list + entry * DESCRIPTOR_OCTETS) else {
+            let Some(descriptor) = Descriptor::peek(&memory, list.wrapping_add(entry * DESCRIPTOR_OCTETS))
+            else {
                 problems.push(format!("descriptor {entry} isn't in memory"));
                 return problems;
             };

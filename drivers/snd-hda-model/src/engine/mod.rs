@@ -265,7 +265,7 @@ impl Engine {
         let octets = std::mem::take(&mut self.in_flight);
         self.linked_octets += u64::from(octets);
         if cx.profile.engine == StreamEngine::Fifo {
-            self.link_position = wrapped(self.link_position + octets, self.buffer_octets);
+            self.link_position = wrapped(self.link_position, octets, self.buffer_octets);
         }
     }
 
@@ -467,7 +467,9 @@ impl Engine {
             return;
         }
         let position = self.walk.position();
-        if let Err(fault) = cx.memory.dma_write(base + 8 * self.index as u64, &position.to_le_bytes()) {
+        if let Err(fault) =
+            cx.memory.dma_write(base.wrapping_add(8 * self.index as u64), &position.to_le_bytes())
+        {
             self.report_fault(cx, "writes its position", &fault);
         }
     }

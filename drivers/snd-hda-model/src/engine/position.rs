@@ -29,15 +29,18 @@ impl Engine {
             LinkPositionFault::Frozen => *self.frozen_position.get_or_insert(self.link_position),
             LinkPositionFault::Torn => {
                 let part = u64::from(self.in_flight) * ticks / TICKS_PER_LINK_FRAME;
-                wrapped(self.link_position + part as u32, self.buffer_octets)
+                wrapped(self.link_position, part as u32, self.buffer_octets)
             }
             LinkPositionFault::Coarse { .. } => self.coarse_position,
         }
     }
 }
 
-pub(super) fn wrapped(position: u32, buffer_octets: u32) -> u32 {
-    if buffer_octets == 0 { 0 } else { position % buffer_octets }
+/// A position in the buffer, so many octets on.
+pub(super) fn wrapped(position: u32, octets: u32, buffer_octets: u32) -> u32 {
+    let moved = u64::from(position) + u64::from(octets);
+    // Less than `buffer_octets`, which has 32 bits.
+    moved.checked_rem(buffer_octets.into()).unwrap_or(0) as u32
 }
 
 /// A number that looks random and isn't (the finaliser of SplitMix64).
