@@ -50,6 +50,7 @@ fn run_reads_1_until_the_link_frame_ends() {
     hand.run(OUT);
     assert_eq!(hand.regs.read_u8(CTL) & 2, 2);
     model.advance_ns(2_000_000);
+    assert_eq!(hand.regs.read_u8(STS) & 0x20, 0x20, "FIFORDY");
     // Just behind the beginning of a link frame.
     let next = model.wall_clock() / 500 + 1;
     model.advance_ns(model.ns_of_link_frame(next) - model.now_ns());
@@ -58,6 +59,7 @@ fn run_reads_1_until_the_link_frame_ends() {
     assert!(model.dma_running(4));
     model.advance_ns(21_000);
     assert_eq!(hand.regs.read_u8(CTL) & 2, 0);
+    assert_eq!(hand.regs.read_u8(STS) & 0x20, 0);
     assert!(!model.dma_running(4));
 }
 
