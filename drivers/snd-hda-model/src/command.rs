@@ -177,7 +177,7 @@ impl Command {
             return None;
         }
         let next = (self.corb_read + 1) % ring_entries(self.corb_size);
-        let address = self.corb_address + 4 * u64::from(next);
+        let address = self.corb_address.wrapping_add(4 * u64::from(next));
         match cx.memory.dma_read_u32(address) {
             Ok(verb) => {
                 self.corb_read = next;
@@ -206,6 +206,9 @@ impl Command {
             return None;
         }
         let codec = cx.link.codecs.get_mut(address as usize)?.as_mut()?;
+        if cx.faults.silent_codecs >> address & 1 != 0 {
+            return None;
+        }
         let answer = codec.command(cx.now_ns, verb, cx.violations);
         if let Some(value) = answer.response {
             self.responses.push_back(Response {
@@ -234,7 +237,7 @@ impl Command {
             return;
         }
         let next = (self.rirb_write + 1) % ring_entries(self.rirb_size);
-        let address = self.rirb_address + 8 * u64::from(next);
+        let address = self.rirb_address.wrapping_add(8 * u64::from(next));
         let extended = u32::from(response.codec) | if response.unsolicited { UNSOLICITED } else { 0 };
         let mut entry = [0; 8];
         entry[..4].copy_from_slice(&response.value.to_le_bytes());

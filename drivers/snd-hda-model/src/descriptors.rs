@@ -22,7 +22,7 @@ impl Descriptor {
     fn fetch(memory: &PageTable, address: u64) -> Result<Self, DmaFault> {
         let mut words = [0; 4];
         for (index, word) in (0_u64..).zip(&mut words) {
-            *word = memory.dma_read_u32(address + 4 * index)?;
+            *word = memory.dma_read_u32(address.wrapping_add(4 * index))?;
         }
         Ok(Self::from_words(words))
     }
@@ -31,7 +31,7 @@ impl Descriptor {
     pub(crate) fn peek(memory: &PageTable, address: u64) -> Option<Self> {
         let mut words = [0; 4];
         for (index, word) in (0_u64..).zip(&mut words) {
-            *word = memory.peek_u32(address + 4 * index)?;
+            *word = memory.peek_u32(address.wrapping_add(4 * index))?;
         }
         Some(Self::from_words(words))
     }
@@ -70,7 +70,7 @@ impl DescriptorWalk {
         let descriptor = match self.current {
             Some(descriptor) => descriptor,
             None => {
-                let address = base + u64::from(self.index) * DESCRIPTOR_OCTETS;
+                let address = base.wrapping_add(u64::from(self.index) * DESCRIPTOR_OCTETS);
                 let descriptor = Descriptor::fetch(memory, address).map_err(DescriptorError::Dma)?;
                 if descriptor.length == 0 {
                     return Err(DescriptorError::Empty { index: self.index });
@@ -78,7 +78,7 @@ impl DescriptorWalk {
                 *self.current.insert(descriptor)
             }
         };
-        Ok((descriptor.address + u64::from(self.offset), descriptor.length - self.offset))
+        Ok((descriptor.address.wrapping_add(self.offset.into()), descriptor.length - self.offset))
     }
 
     /// Moves on by `octets`, no more than [`Self::next`] said are left. True when that completes an entry that asks for
@@ -105,7 +105,8 @@ impl DescriptorWalk {
 pub(crate) fn list_octets(memory: &PageTable, base: u64, last_index: u16) -> Option<u64> {
     (0..=u64::from(last_index))
         .map(|index| {
-            Descriptor::peek(memory, base + index * DESCRIPTOR_OCTETS).map(|entry| u64::from(entry.length))
+            Descriptor::peek(memory, base.wrapping_add(index * DESCRIPTOR_OCTETS))
+                .map(|entry| u64::from(entry.length))
         })
         .sum()
 }

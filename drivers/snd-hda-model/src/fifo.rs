@@ -17,9 +17,8 @@ impl Fifo {
         self.capacity = capacity;
     }
 
-    /// What SDnFIFOS says.
-    pub(crate) fn reported_octets(&self) -> u32 {
-        self.capacity.min(0xffff) as u32
+    pub(crate) fn capacity(&self) -> usize {
+        self.capacity
     }
 
     pub(crate) fn len(&self) -> usize {

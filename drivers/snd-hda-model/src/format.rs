@@ -75,6 +75,16 @@ impl StreamFormat {
         }
     }
 
+    /// The bits of the PCM parameter (7.3.4.7) that stand for its rate and its depth; `None` for a rate that isn't there.
+    pub(crate) fn pcm_bits(self) -> Option<u32> {
+        let base_hz = if self.base_44k1 { 44_100 } else { 48_000 };
+        let rates = [8_000, 11_025, 16_000, 22_050, 32_000, 44_100, 48_000, 88_200, 96_000, 176_400, 192_000];
+        let rate_hz = base_hz * self.multiple / self.divisor;
+        let rate = rates.iter().position(|&known| known == rate_hz)?;
+        let depth = [8, 16, 20, 24, 32].iter().position(|&known| known == self.bits)?;
+        Some(1 << rate | 1 << (16 + depth))
+    }
+
     /// Bits on the link in the fullest link frame, with the 8 bits of the stream tag; samples travel packed.
     pub(crate) fn link_bits_per_frame(self) -> u32 {
         8 + self.bits * self.channels * self.multiple

@@ -83,6 +83,17 @@ pub(crate) struct Link {
     pub(crate) codecs: [Option<Codec>; CODEC_ADDRESSES],
     /// As in QEMU, where every converter on a tag pulls samples of its own.
     pub(crate) listeners_take_turns: bool,
+    /// Whether converters keep what they are sent.
+    pub(crate) recording: bool,
+}
+
+/// What is said about the samples of a stream in a link frame.
+pub(crate) struct Packet {
+    pub(crate) tag: u8,
+    pub(crate) link_frame: u64,
+    pub(crate) now_ns: u64,
+    pub(crate) format_word: u16,
+    pub(crate) format: StreamFormat,
 }
 
 impl Link {
@@ -102,18 +113,10 @@ impl Link {
         self.converters(tag, output).count() as u64
     }
 
-    /// Sends whole frames to every converter that listens to `tag`.
-    #[expect(clippy::too_many_arguments, reason = "what a stream packet on the link consists of")]
-    pub(crate) fn play(
-        &mut self,
-        tag: u8,
-        link_frame: u64,
-        format_word: u16,
-        format: StreamFormat,
-        octets: &[u8],
-        now_ns: u64,
-        violations: &mut Violations,
-    ) {
+    /// Sends whole frames to every converter that listens to the packet's tag.
+    pub(crate) fn play(&mut self, packet: &Packet, octets: &[u8], violations: &mut Violations) {
+        let Packet { tag, link_frame, format, .. } = *packet;
+        let recording = self.recording;
         let take_turns = self.listeners_take_turns;
         let listeners = if take_turns { self.listeners(tag, true).max(1) as usize } else { 1 };
         let frame_octets = format.frame_octets() as usize;
@@ -121,8 +124,11 @@ impl Link {
         let mut shares = octets.chunks(share.max(frame_octets));
         for (address, converter) in self.converters(tag, true) {
             let part = if take_turns { shares.next().unwrap_or(&[]) } else { octets };
-            if converter.format != format_word {
-                mismatch(violations, now_ns, address, converter, format_word);
+            if converter.format != packet.format_word {
+                mismatch(violations, packet, address, converter);
+                continue;
+            }
+            if !recording {
                 continue;
             }
             for frame in part.chunks_exact(frame_octets) {
@@ -134,20 +140,17 @@ impl Link {
         }
     }
 
-    /// Collects `frames` frames from the converters that drive `tag`; false when none does.
-    #[expect(clippy::too_many_arguments, reason = "what a stream packet on the link consists of")]
+    /// Collects `frames` frames from the converters that drive the packet's tag; false when none does. The first is
+    /// the stream's frame `first_index`.
     pub(crate) fn capture(
         &mut self,
-        tag: u8,
-        link_frame: u64,
+        packet: &Packet,
         first_index: u64,
         frames: u32,
-        format_word: u16,
-        format: StreamFormat,
         out: &mut Vec<u8>,
-        now_ns: u64,
         violations: &mut Violations,
     ) -> bool {
+        let Packet { tag, link_frame, format, .. } = *packet;
         out.clear();
         let channels = format.channels as usize;
         let mut block = vec![0_i32; channels * frames as usize];
@@ -161,8 +164,8 @@ impl Link {
             for node in nodes {
                 any = true;
                 let Some(converter) = self.converter(address, node) else { continue };
-                if converter.format != format_word {
-                    mismatch(violations, now_ns, address, converter, format_word);
+                if converter.format != packet.format_word {
+                    mismatch(violations, packet, address, converter);
                     continue;
                 }
                 let first_channel = usize::from(converter.channel);
@@ -170,7 +173,7 @@ impl Link {
                 let mut source = std::mem::replace(&mut converter.source, Source::Silence);
                 for channel in first_channel..last_channel {
                     if std::mem::replace(&mut driven[channel], true) {
-                        violations.rule(now_ns, Rule::ChannelCollision, || {
+                        violations.rule(packet.now_ns, Rule::ChannelCollision, || {
                             format!(
                                 "tag {tag}: channel {channel} is driven again by codec {address} node {node}"
                             )
@@ -214,15 +217,9 @@ impl Link {
     }
 }
 
-fn mismatch(
-    violations: &mut Violations,
-    now_ns: u64,
-    address: usize,
-    converter: &Converter,
-    format_word: u16,
-) {
-    let (node, theirs) = (converter.node, converter.format);
-    violations.rule(now_ns, Rule::FormatMismatch, || {
-        format!("stream has format {format_word:#06x}, codec {address} node {node} has {theirs:#06x}")
+fn mismatch(violations: &mut Violations, packet: &Packet, address: usize, converter: &Converter) {
+    let (node, theirs, ours) = (converter.node, converter.format, packet.format_word);
+    violations.rule(packet.now_ns, Rule::FormatMismatch, || {
+        format!("stream has format {ours:#06x}, codec {address} node {node} has {theirs:#06x}")
     });
 }

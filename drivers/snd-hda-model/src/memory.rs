@@ -100,7 +100,7 @@ impl PageTable {
             let offset = (at % PAGE_OCTETS) as usize;
             let (chunk, tail) = rest.split_at_mut(rest.len().min(PAGE_OCTETS as usize - offset));
             let words = self.page(at, chunk.len(), false)?;
-            at += chunk.len() as u64;
+            at = at.wrapping_add(chunk.len() as u64);
             for (index, octet) in (offset..).zip(chunk) {
                 let word = u32::from_le(words[index / 4].load(Ordering::Acquire));
                 *octet = word.to_le_bytes()[index % 4];
@@ -118,7 +118,7 @@ impl PageTable {
             let offset = (at % PAGE_OCTETS) as usize;
             let (chunk, tail) = rest.split_at(rest.len().min(PAGE_OCTETS as usize - offset));
             let words = self.page(at, chunk.len(), true)?;
-            at += chunk.len() as u64;
+            at = at.wrapping_add(chunk.len() as u64);
             for (index, &octet) in (offset..).zip(chunk) {
                 let cell = &words[index / 4];
                 let mut word = u32::from_le(cell.load(Ordering::Acquire)).to_le_bytes();

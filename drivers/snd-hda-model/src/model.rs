@@ -23,6 +23,7 @@ pub struct Bench {
     faults: Faults,
     drift_ppm: i32,
     access_budget: u64,
+    recording: bool,
     codecs: [Option<Codec>; CODEC_ADDRESSES],
     memory: ModelMemory,
 }
@@ -36,6 +37,7 @@ impl Bench {
             faults: Faults::default(),
             drift_ppm: 0,
             access_budget: ACCESS_BUDGET,
+            recording: true,
             codecs: [const { None }; CODEC_ADDRESSES],
             memory: ModelMemory::new(),
         }
@@ -69,6 +71,13 @@ impl Bench {
         self
     }
 
+    /// Converters don't keep what they are sent: for tests that let hours pass.
+    #[must_use]
+    pub fn without_recording(mut self) -> Self {
+        self.recording = false;
+        self
+    }
+
     /// The memory, to be set up before the model runs.
     #[must_use]
     pub fn memory(&self) -> ModelMemory {
@@ -78,7 +87,7 @@ impl Bench {
     /// The model, powered on and held in reset.
     #[must_use]
     pub fn build(self) -> Model {
-        let link = Link { codecs: self.codecs, listeners_take_turns: false };
+        let link = Link { codecs: self.codecs, listeners_take_turns: false, recording: self.recording };
         let machine = Machine::new(
             self.profile,
             self.faults,
@@ -189,6 +198,14 @@ impl Model {
         let machine = self.machine.borrow();
         let engine = &machine.engines[stream];
         engine.frame_octets().map_or(0, |octets| engine.linked_octets / u64::from(octets))
+    }
+
+    /// The same in thousandths of a frame, with the current link frame's samples in proportion to the time of it that has
+    /// passed. A stream of 44.1 kHz and its kin still moves in the cadence of the link.
+    #[must_use]
+    pub fn true_link_milliframes(&self, stream: usize) -> u64 {
+        let machine = self.machine.borrow();
+        machine.engines[stream].true_milliframes(machine.ticks_into_frame())
     }
 
     /// The link frame in which a stream's first frame travelled, if it did.

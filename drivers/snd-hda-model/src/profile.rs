@@ -37,6 +37,8 @@ pub struct Profile {
     pub engine: StreamEngine,
     /// Octets that the FIFO holds, at least: formats with more octets a link frame get more.
     pub fifo_octets: u32,
+    /// How often DMA moves in [`StreamEngine::MillisecondSteps`]: every millisecond, more rarely on a busy host.
+    pub step_ms: u64,
     /// Octets that DMA moves at once.
     pub dma_burst_octets: u32,
     /// RUN 0 to 1 starts over at the descriptor list's beginning and LPIB 0; hardware goes on where it was.
@@ -90,6 +92,7 @@ impl Profile {
             stream_sync_offset: Some(0x38),
             engine: StreamEngine::Fifo,
             fifo_octets: 192,
+            step_ms: 1,
             dma_burst_octets: 64,
             run_restarts_list: false,
             reset_enter_ns: 10_000,
@@ -120,6 +123,7 @@ impl Profile {
             bidirectional_streams: 0,
             stream_sync_offset: None,
             engine: StreamEngine::MillisecondSteps,
+            fifo_octets: 256,
             run_restarts_list: true,
             reset_enter_ns: 0,
             reset_leave_ns: 0,

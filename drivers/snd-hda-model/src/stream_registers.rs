@@ -50,10 +50,8 @@ impl StreamRegister {
 
 impl Engine {
     fn control_octet(&self, octet: u8) -> u8 {
-        let word = self.control
-            | u32::from(self.reset_reads)
-            | u32::from(self.run_requested || self.running) << 1
-            | u32::from(self.kind == Kind::Output) << 19;
+        let word =
+            self.control | u32::from(self.reset_reads) | u32::from(self.run_requested || self.running) << 1;
         word.to_le_bytes()[usize::from(octet)]
     }
 }
@@ -74,7 +72,7 @@ impl Machine {
             StreamRegister::LinkPosition => engine.read_link_position(ticks, &self.faults),
             StreamRegister::BufferLength => engine.buffer_octets,
             StreamRegister::LastIndex => engine.last_index.into(),
-            StreamRegister::FifoSize => engine.fifo.reported_octets(),
+            StreamRegister::FifoSize => engine.reported_fifo_octets(&self.profile),
             StreamRegister::Format => engine.format_word.into(),
             StreamRegister::ListLower => engine.list_address as u32,
             StreamRegister::ListUpper => (engine.list_address >> 32) as u32,
@@ -138,6 +136,7 @@ impl Machine {
                     self.breach(Rule::ReservedBits, || format!("stream {index}: SDnFMT {value:#06x}"));
                 }
                 self.engines[index].format_word = value as u16;
+                self.engines[index].format_written = true;
                 self.engines[index].size_fifo(&self.profile);
             }
             StreamRegister::ListLower | StreamRegister::ListUpper => {
@@ -183,7 +182,12 @@ impl Machine {
         if self.engines[index].is_active() {
             self.breach(Rule::StreamRunning, || format!("stream {index}: SRST set while RUN reads 1"));
         }
+        let stuck = self.faults.stuck_run >> index & 1 != 0;
         let engine = &mut self.engines[index];
+        if stuck && engine.is_active() {
+            // Nothing but a controller reset ends it.
+            return;
+        }
         if self.profile.stream_reset_ns == 0 {
             // As in QEMU: the control register is cleared, SRST with it, and nothing else is.
             engine.stop_at_once();
@@ -268,7 +272,8 @@ impl Machine {
         let memory = self.memory.borrow();
         let mut problems = Vec::new();
         for entry in 0..=u64::from(last) {
-            let Some(descriptor) = Descriptor::peek(&memory, list + entry * DESCRIPTOR_OCTETS) else {
+            let Some(descriptor) = Descriptor::peek(&memory, list.wrapping_add(entry * DESCRIPTOR_OCTETS))
+            else {
                 problems.push(format!("descriptor {entry} isn't in memory"));
                 return problems;
             };

@@ -44,6 +44,10 @@ pub enum Rule {
     PositionBufferRunning,
     /// An address above 4 GiB, and GCAP says the controller has 32 bits.
     AddressTooWide,
+    /// A converter was set to a format that it can't do.
+    ConverterFormat,
+    /// A pin was enabled in a direction that it doesn't have.
+    PinControl,
     /// An amplifier was set to a step that it doesn't have, or one that doesn't exist was set.
     Amplifier,
     /// DMA touched memory that wasn't allowed to it at that moment.

@@ -121,3 +121,40 @@ fn a_loop_back_returns_what_was_played_so_many_link_frames_before() {
         assert_eq!(recorded[14 + index], index as i16 + 1);
     }
 }
+
+#[test]
+fn completion_comes_when_the_entry_is_in_memory() {
+    let model = duplex();
+    let mut hand = Hand::new(&model);
+    let buffer = recording(&mut hand, 8192);
+    hand.regs.write_u32(0x20, 0x8000_0001);
+    hand.regs.write_u8(0x80, 2 | 4);
+    while hand.regs.read_u8(0x83) & 4 == 0 {
+        model.advance_ns(5_000);
+    }
+    assert!(model.interrupt_pending());
+    let heard = hand.lpib(0);
+    assert!((4096..4400).contains(&heard), "{heard}");
+    assert_eq!(samples(&model, &buffer)[2047], 2047);
+    hand.stop(0);
+}
+
+#[test]
+fn a_loop_back_without_delay_hears_what_is_played_in_the_same_link_frame() {
+    let model = duplex();
+    let mut hand = Hand::new(&model);
+    let recording = recording(&mut hand, 8192);
+    model.loop_back((0, 2), (0, 4), 0);
+    let playing = hand.buffer(8192, DmaAccess::Read);
+    bench::fill(&model, &playing, |index| index as i16 + 1);
+    hand.set_converter(0, 2, 0x11, 1, 0);
+    hand.set_up_stream(4, 1, 0x11, &playing);
+    hand.regs.write_u32(0x38, 0x11);
+    hand.run(0);
+    hand.run(4);
+    hand.wait("FIFORDY", |regs| regs.read_u8(0x103) & 0x20 != 0);
+    hand.regs.write_u32(0x38, 0);
+    model.advance_ns(5_000_000);
+    hand.stop(0);
+    assert_eq!(samples(&model, &recording)[..4], [1, 2, 3, 4]);
+}

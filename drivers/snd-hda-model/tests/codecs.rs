@@ -4,7 +4,7 @@ mod bench;
 
 use bench::Hand;
 use snd_hda_model::codec::{Amplifier, Arrival, Widget};
-use snd_hda_model::{Bench, Codec, DmaAccess, Model, Profile};
+use snd_hda_model::{Bench, Codec, DmaAccess, Model, Profile, Rule};
 
 fn with(codec: Codec) -> Model {
     Bench::new(Profile::hardware()).codec(0, codec).build()
@@ -171,4 +171,40 @@ fn a_cycle_of_widgets_ends() {
             .build(),
     );
     assert_eq!(model.arrivals(0, 4), []);
+}
+
+#[test]
+fn a_format_that_the_converter_cannot_do_and_a_pin_that_goes_the_other_way() {
+    let model = with(Codec::duplex());
+    let mut hand = ready(&model);
+    // 32 bit; 32 kHz; three quarters of 48 kHz; and what it can: 88.2 kHz, 24 bit.
+    hand.verb(0, 2, 0x20041);
+    hand.verb(0, 2, 0x20a11);
+    hand.verb(0, 2, 0x21311);
+    hand.verb(0, 3, 0x70720);
+    hand.verb(0, 5, 0x70740);
+    let rules: Vec<Rule> = model.take_violations().iter().map(|violation| violation.rule).collect();
+    use Rule::{ConverterFormat, PinControl};
+    assert_eq!(rules, [ConverterFormat, ConverterFormat, ConverterFormat, PinControl, PinControl]);
+    hand.verb(0, 2, 0x24831);
+    model.assert_clean();
+}
+
+#[test]
+fn a_codec_that_works_can_lie_about_one_thing() {
+    let honest_but_for_the_length =
+        |verb: u32, honest: Option<u32>| if verb & 0xfffff == 0xf000e { Some(0x7f) } else { honest };
+    let model = with(Codec::duplex().tampered(honest_but_for_the_length));
+    let mut hand = ready(&model);
+    assert_eq!(hand.verb(0, 3, 0xf000e), Some(0x7f));
+    assert_eq!(hand.verb(0, 3, 0xf0200), Some(2));
+}
+
+#[test]
+fn a_codec_can_fall_silent() {
+    let model = with(Codec::duplex());
+    let mut hand = ready(&model);
+    assert!(hand.verb(0, 0, 0xf0000).is_some());
+    model.edit_faults(|faults| faults.silent_codecs = 1);
+    assert_eq!(hand.verb(0, 0, 0xf0000), None);
 }

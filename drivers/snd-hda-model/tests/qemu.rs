@@ -224,3 +224,24 @@ fn the_wall_clock_runs_in_reset() {
     model.advance_ns(1_000_000);
     assert!(model.registers().read_u32(0x30) > 20_000);
 }
+
+#[test]
+fn a_busy_host_makes_the_steps_longer() {
+    let mut profile = Profile::qemu();
+    profile.step_ms = 10;
+    let model = Bench::new(profile).codec(0, Codec::qemu_micro()).build();
+    let mut hand = Hand::new(&model);
+    let _buffer = set_up(&mut hand, 16 * 4096);
+    hand.run(4);
+    model.advance_ns(9_000_000);
+    assert_eq!(hand.lpib(4), 0);
+    let mut changes = 0;
+    let mut last = 0;
+    for _ in 0..100 {
+        model.advance_ns(1_000_000);
+        let lpib = hand.lpib(4);
+        changes += u32::from(lpib != last);
+        last = lpib;
+    }
+    assert_eq!(changes, 10);
+}

@@ -50,6 +50,7 @@ fn run_reads_1_until_the_link_frame_ends() {
     hand.run(OUT);
     assert_eq!(hand.regs.read_u8(CTL) & 2, 2);
     model.advance_ns(2_000_000);
+    assert_eq!(hand.regs.read_u8(STS) & 0x20, 0x20, "FIFORDY");
     // Just behind the beginning of a link frame.
     let next = model.wall_clock() / 500 + 1;
     model.advance_ns(model.ns_of_link_frame(next) - model.now_ns());
@@ -58,6 +59,7 @@ fn run_reads_1_until_the_link_frame_ends() {
     assert!(model.dma_running(4));
     model.advance_ns(21_000);
     assert_eq!(hand.regs.read_u8(CTL) & 2, 0);
+    assert_eq!(hand.regs.read_u8(STS) & 0x20, 0);
     assert!(!model.dma_running(4));
 }
 
@@ -266,4 +268,52 @@ fn a_bidirectional_descriptor_goes_either_way() {
     model.advance_ns(5_000_000);
     hand.stop(8);
     assert_eq!(model.played(0, 2).samples()[..4], [0, 1, 2, 3]);
+}
+
+#[test]
+fn fifos_is_valid_once_the_format_is_written_and_grows_with_it() {
+    let model = duplex();
+    let mut hand = Hand::new(&model);
+    hand.bring_up();
+    assert_eq!(hand.regs.read_u16(0x110), 0);
+    hand.regs.write_u16(0x112, 0x11);
+    let small = hand.regs.read_u16(0x110);
+    hand.regs.write_u16(0x112, 0x1847);
+    assert!(small >= 120 && hand.regs.read_u16(0x110) > small);
+}
+
+#[test]
+fn stream_reset_may_stick_in_either_position() {
+    let model = duplex();
+    let mut hand = Hand::new(&model);
+    hand.bring_up();
+    model.edit_faults(|faults| faults.stream_reset_never_entered = 1 << 4);
+    hand.regs.write_u8(CTL, 1);
+    model.advance_ns(100_000_000);
+    assert_eq!(hand.regs.read_u8(CTL) & 1, 0);
+    model.edit_faults(|faults| {
+        faults.stream_reset_never_entered = 0;
+        faults.stream_reset_never_left = 1 << 4;
+    });
+    model.advance_ns(1);
+    assert_eq!(hand.regs.read_u8(CTL) & 1, 1);
+    hand.regs.write_u8(CTL, 0);
+    model.advance_ns(100_000_000);
+    assert_eq!(hand.regs.read_u8(CTL) & 1, 1);
+}
+
+#[test]
+fn the_truth_moves_inside_a_link_frame() {
+    let model = duplex();
+    let mut hand = Hand::new(&model);
+    let _buffer = playing(&mut hand, 4096);
+    hand.run(OUT);
+    model.advance_ns(1_000_000);
+    let next = model.wall_clock() / 500 + 1;
+    model.advance_ns(model.ns_of_link_frame(next) - model.now_ns());
+    let whole = model.true_link_milliframes(4);
+    assert!(whole.is_multiple_of(1000) && whole > 0);
+    model.advance_ns(10_417);
+    assert_eq!(model.true_link_milliframes(4), whole + 500);
+    assert_eq!(model.true_link_frames(4), whole / 1000);
 }

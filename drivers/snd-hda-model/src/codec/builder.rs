@@ -8,6 +8,10 @@ use super::{Codec, Graph, Group, Kind};
 /// 16 kHz to 96 kHz at 16 bit: what QEMU's codecs state.
 const QEMU_PCM: u32 = 0x1fc | 1 << 17;
 
+/// Their pins' default configurations: jack, connection unknown; green line out, red line in.
+const LINE_OUT: u32 = 0x0000_4010;
+const LINE_IN: u32 = 0x0080_5020;
+
 /// A codec under construction: vendor, function group, widgets.
 pub struct CodecBuilder {
     graph: Graph,
@@ -35,6 +39,7 @@ impl Codec {
                     gpio_count: 0,
                     gpio: [0; 3],
                     unsolicited: 0,
+                    delays: 0,
                 },
                 widgets: BTreeMap::new(),
             },
@@ -105,16 +110,22 @@ impl Codec {
     /// QEMU's `hda-output`: DAC 2 to line-out 3, 16 bit stereo, 16 to 96 kHz.
     #[must_use]
     pub fn qemu_output() -> Self {
-        Self::qemu(0x1af4_0012, false)
+        Self::qemu(0x1af4_0012, LINE_OUT, None)
     }
 
     /// QEMU's `hda-duplex`: the same with line-in 5 to ADC 4.
     #[must_use]
     pub fn qemu_duplex() -> Self {
-        Self::qemu(0x1af4_0022, true)
+        Self::qemu(0x1af4_0022, LINE_OUT, Some(LINE_IN))
     }
 
-    fn qemu(vendor_id: u32, duplex: bool) -> Self {
+    /// QEMU's `hda-micro`: the same with speaker and microphone.
+    #[must_use]
+    pub fn qemu_micro() -> Self {
+        Self::qemu(0x1af4_0032, LINE_OUT | 1 << 20, Some(LINE_IN | 2 << 20))
+    }
+
+    fn qemu(vendor_id: u32, output: u32, input: Option<u32>) -> Self {
         let mut dac = Widget::dac().pcm(QEMU_PCM).amp_out(Amplifier::TYPICAL);
         dac.quiet_gain_at_reset = false;
         let mut adc = Widget::adc(5).pcm(QEMU_PCM).amp_in(Amplifier::TYPICAL);
@@ -123,12 +134,14 @@ impl Codec {
             .subsystem_id(vendor_id)
             .pcm(QEMU_PCM)
             .no_power_states()
+            .delays(8, 8)
             .widget(2, dac)
-            .widget(3, Widget::line_out(&[2]).pin(1 << 4, 0x0000_4010).enabled_at_reset());
-        let builder = if duplex {
-            builder.widget(4, adc).widget(5, Widget::line_in().pin(1 << 5, 0x0080_6020).enabled_at_reset())
-        } else {
-            builder
+            .widget(3, Widget::line_out(&[2]).pin(1 << 4, output).enabled_at_reset());
+        let builder = match input {
+            Some(input) => {
+                builder.widget(4, adc).widget(5, Widget::line_in().pin(1 << 5, input).enabled_at_reset())
+            }
+            None => builder,
         };
         let mut codec = builder.build();
         for node in [2, 4] {
@@ -185,6 +198,13 @@ impl CodecBuilder {
         self
     }
 
+    /// Delays of the whole function group in samples (parameter 0x08): output in bits 3:0, input in bits 11:8.
+    #[must_use]
+    pub fn delays(mut self, output_samples: u8, input_samples: u8) -> Self {
+        self.graph.group.delays = u32::from(output_samples & 15) | u32::from(input_samples & 15) << 8;
+        self
+    }
+
     /// General-purpose pins.
     #[must_use]
     pub fn gpio(mut self, count: u8) -> Self {
@@ -204,8 +224,8 @@ impl CodecBuilder {
         self
     }
 
-    /// The codec, as it comes out of reset. Nodes between widgets that weren't added exist, and answer 0 to everything;
-    /// they are vendor-defined widgets, as far as a driver can see.
+    /// The codec, as it comes out of reset. Nodes are numbered without gaps: those between the widgets that weren't added
+    /// are vendor-defined widgets that can do nothing.
     #[must_use]
     pub fn build(self) -> Codec {
         let mut graph = self.graph;
@@ -219,6 +239,6 @@ impl CodecBuilder {
             }
         }
         graph.reset();
-        Codec { kind: Kind::Widgets(Box::new(graph)) }
+        Codec { kind: Kind::Widgets(Box::new(graph)), tamper: None }
     }
 }

@@ -20,10 +20,14 @@ use crate::violations::Violations;
 /// A codec, to be put at an address of the link with [`Bench::codec`](crate::Bench::codec).
 pub struct Codec {
     kind: Kind,
+    tamper: Option<TamperHook>,
 }
 
 /// Answers a verb: the 32 bits that the driver sent, address and node included. `None`: no answer.
 pub type VerbHook = Box<dyn FnMut(u32) -> Option<u32>>;
+
+/// Changes an answer: given the verb and what the codec would have said.
+pub type TamperHook = Box<dyn FnMut(u32, Option<u32>) -> Option<u32>>;
 
 enum Kind {
     Widgets(Box<Graph>),
@@ -52,6 +56,7 @@ struct Group {
     gpio_count: u8,
     gpio: [u8; 3],
     unsolicited: u8,
+    delays: u32,
 }
 
 /// What a verb led to.
@@ -73,14 +78,26 @@ impl Codec {
     ///
     /// The hook must not call the [`Model`](crate::Model): it runs in the middle of one of its accesses.
     pub fn answering(hook: impl FnMut(u32) -> Option<u32> + 'static) -> Self {
-        Self { kind: Kind::Hook(Box::new(hook)) }
+        Self { kind: Kind::Hook(Box::new(hook)), tamper: None }
+    }
+
+    /// The codec, with `tamper` between it and the link: it sees each verb and the honest answer, and says what the
+    /// driver gets. So a codec that works can lie about one thing.
+    #[must_use]
+    pub fn tampered(mut self, tamper: impl FnMut(u32, Option<u32>) -> Option<u32> + 'static) -> Self {
+        self.tamper = Some(Box::new(tamper));
+        self
     }
 
     pub(crate) fn command(&mut self, now_ns: u64, verb: u32, violations: &mut Violations) -> Answer {
-        match &mut self.kind {
+        let mut answer = match &mut self.kind {
             Kind::Hook(hook) => Answer { response: hook(verb), format_set_on: None },
             Kind::Widgets(graph) => graph.command(now_ns, verb, violations),
+        };
+        if let Some(tamper) = &mut self.tamper {
+            answer.response = tamper(verb, answer.response);
         }
+        answer
     }
 
     /// A reset of the link: everything but the board's configuration goes to its default.

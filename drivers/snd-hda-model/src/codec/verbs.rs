@@ -2,10 +2,18 @@
 
 use super::widget::{AMPLIFIER_INPUTS, Gain, Widget, WidgetKind, capability};
 use super::{Answer, Graph};
+use crate::format::StreamFormat;
 use crate::violations::{Rule, Violations};
 
 /// A function group's answer to parameter 5: audio, can send unsolicited responses.
 const AUDIO_FUNCTION_GROUP: u32 = 0x101;
+
+/// What widgets that don't say it themselves have from their function group.
+struct Inherited {
+    amp_in: u32,
+    amp_out: u32,
+    pcm: u32,
+}
 
 impl Graph {
     pub(super) fn command(&mut self, now_ns: u64, verb: u32, violations: &mut Violations) -> Answer {
@@ -19,8 +27,9 @@ impl Graph {
         } else if node == self.group_node {
             self.group_verb(verb)
         } else if let Some(widget) = self.widgets.get_mut(&node) {
-            let group_amps = (self.group.amp_in, self.group.amp_out);
-            let response = widget.verb(now_ns, verb, node, group_amps, violations);
+            let inherited =
+                Inherited { amp_in: self.group.amp_in, amp_out: self.group.amp_out, pcm: self.group.pcm };
+            let response = widget.verb(now_ns, verb, node, &inherited, violations);
             if verb >> 16 & 0xf == 2 {
                 format_set_on = widget.converter.as_ref().map(|converter| (converter.tag, converter.output));
             }
@@ -82,6 +91,7 @@ impl Graph {
                 u32::from(first) << 16 | count
             }
             0x05 => AUDIO_FUNCTION_GROUP,
+            0x08 => self.group.delays,
             0x0a => self.group.pcm,
             0x0b => self.group.stream_formats,
             0x0d => self.group.amp_in,
@@ -99,11 +109,12 @@ impl Widget {
         now_ns: u64,
         verb: u32,
         node: u8,
-        group_amps: (u32, u32),
+        inherited: &Inherited,
         violations: &mut Violations,
     ) -> u32 {
         match verb >> 16 & 0xf {
             0x2 => {
+                self.check_format(now_ns, verb as u16, node, inherited, violations);
                 if let Some(converter) = &mut self.converter {
                     converter.format = verb as u16;
                 }
@@ -111,7 +122,7 @@ impl Widget {
             }
             0xa => return self.converter.as_ref().map_or(0, |converter| converter.format.into()),
             0x3 => {
-                self.set_gain(now_ns, verb as u16, node, group_amps, violations);
+                self.set_gain(now_ns, verb as u16, node, inherited, violations);
                 return 0;
             }
             0xb => return self.gain(verb as u16),
@@ -145,7 +156,10 @@ impl Widget {
                     converter.channel = value & 15;
                 }
             }
-            0x707 if self.kind == WidgetKind::Pin => self.pin_control = value,
+            0x707 if self.kind == WidgetKind::Pin => {
+                self.check_pin_control(now_ns, value, node, violations);
+                self.pin_control = value;
+            }
             0x708 if self.has(capability::UNSOLICITED) => self.unsolicited = value,
             0x70c => self.eapd = value,
             0x70d => self.digital = self.digital & 0xff00 | u16::from(value),
@@ -201,7 +215,7 @@ impl Widget {
         now_ns: u64,
         payload: u16,
         node: u8,
-        (group_in, group_out): (u32, u32),
+        inherited: &Inherited,
         violations: &mut Violations,
     ) {
         let overrides = self.has(capability::AMP_OVERRIDE);
@@ -227,15 +241,47 @@ impl Widget {
         let input = usize::from(payload >> 8 & 15);
         if payload & 1 << 15 != 0 {
             let exists = self.capabilities & capability::AMP_OUT != 0;
-            set(&mut self.gain_out, exists, if overrides { own_out } else { group_out });
+            set(&mut self.gain_out, exists, if overrides { own_out } else { inherited.amp_out });
         }
         if payload & 1 << 14 != 0 {
             let exists = self.capabilities & capability::AMP_IN != 0;
             set(
                 &mut self.gain_in[input % AMPLIFIER_INPUTS],
                 exists,
-                if overrides { own_in } else { group_in },
+                if overrides { own_in } else { inherited.amp_in },
             );
+        }
+    }
+
+    /// A converter can do only the rates and depths of its PCM parameter (7.3.4.7).
+    fn check_format(
+        &self,
+        now_ns: u64,
+        word: u16,
+        node: u8,
+        inherited: &Inherited,
+        violations: &mut Violations,
+    ) {
+        let overrides = self.has(capability::FORMAT_OVERRIDE);
+        let pcm = if overrides { self.pcm } else { inherited.pcm };
+        let possible = StreamFormat::decode(word)
+            .and_then(StreamFormat::pcm_bits)
+            .is_some_and(|bits| self.converter.is_some() && pcm & bits == bits);
+        if !possible {
+            violations.rule(now_ns, Rule::ConverterFormat, || {
+                format!("node {node:#x} is set to format {word:#06x} and can do {pcm:#07x}")
+            });
+        }
+    }
+
+    fn check_pin_control(&self, now_ns: u64, value: u8, node: u8, violations: &mut Violations) {
+        // Input enable, output enable, headphone amplifier, and the capabilities that they need.
+        for (enable, capability) in [(0x20, 1 << 5), (0x40, 1 << 4), (0x80, 1 << 3)] {
+            if value & enable != 0 && self.pin_capabilities & capability == 0 {
+                violations.rule(now_ns, Rule::PinControl, || {
+                    format!("pin {node:#x} is set to {value:#04x} and has {:#x}", self.pin_capabilities)
+                });
+            }
         }
     }
 

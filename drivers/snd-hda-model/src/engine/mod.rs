@@ -1,25 +1,26 @@
 //! A stream engine: what a stream descriptor does each link frame.
 //!
-//! Its registers are in [`crate::registers`]; this file moves samples.
+//! Its registers are in [`crate::stream_registers`]; here samples move.
+
+mod position;
+mod steps;
 
 use crate::cadence::Cadence;
 use crate::descriptors::{DescriptorError, DescriptorWalk, list_octets};
 use crate::faults::{Faults, LinkPositionFault};
 use crate::fifo::Fifo;
 use crate::format::StreamFormat;
-use crate::link::Link;
+use crate::link::{Link, Packet};
 use crate::memory::{DmaFault, PageTable};
 use crate::profile::{Profile, StreamEngine};
 use crate::violations::{Rule, Violations};
+use position::wrapped;
 
 /// SDnSTS bits (3.3.36).
 pub(crate) const BUFFER_COMPLETED: u8 = 1 << 2;
 pub(crate) const FIFO_ERROR: u8 = 1 << 3;
 pub(crate) const DESCRIPTOR_ERROR: u8 = 1 << 4;
 pub(crate) const FIFO_READY: u8 = 1 << 5;
-
-/// Link frames in a millisecond.
-const LINK_FRAMES_PER_MS: u64 = 48;
 
 /// What the descriptor was built for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -54,6 +55,7 @@ pub(crate) struct Engine {
     pub(crate) buffer_octets: u32,
     pub(crate) last_index: u16,
     pub(crate) format_word: u16,
+    pub(crate) format_written: bool,
     pub(crate) list_address: u64,
     pub(crate) fifo: Fifo,
     // RUN and SRST as written and as they read.
@@ -103,6 +105,7 @@ impl Engine {
             buffer_octets: 0,
             last_index: 0,
             format_word: 0,
+            format_written: false,
             list_address: 0,
             fifo: Fifo::default(),
             run_requested: false,
@@ -159,12 +162,21 @@ impl Engine {
         StreamFormat::decode(self.format_word).map(StreamFormat::frame_octets)
     }
 
-    /// The FIFO grows with the format: SDnFIFOS is valid once SDnFMT is written.
+    /// The FIFO grows with the format.
     pub(crate) fn size_fifo(&mut self, profile: &Profile) {
         let per_link_frame = StreamFormat::decode(self.format_word)
             .map_or(0, |format| format.frame_octets() * format.multiple);
         let needed = 4 * per_link_frame + profile.dma_burst_octets;
         self.fifo.set_capacity(profile.fifo_octets.max(needed) as usize);
+    }
+
+    /// SDnFIFOS: valid only once SDnFMT was written.
+    pub(crate) fn reported_fifo_octets(&self, profile: &Profile) -> u32 {
+        match profile.engine {
+            StreamEngine::Fifo if self.format_written => self.fifo.capacity().min(0xffff) as u32,
+            StreamEngine::Fifo => 0,
+            StreamEngine::MillisecondSteps => profile.fifo_octets,
+        }
     }
 
     /// Stream reset: everything but SRST itself goes to its default.
@@ -253,7 +265,7 @@ impl Engine {
         let octets = std::mem::take(&mut self.in_flight);
         self.linked_octets += u64::from(octets);
         if cx.profile.engine == StreamEngine::Fifo {
-            self.link_position = wrapped(self.link_position + octets, self.buffer_octets);
+            self.link_position = wrapped(self.link_position, octets, self.buffer_octets);
         }
     }
 
@@ -328,10 +340,25 @@ impl Engine {
         if frames == 0 {
             return;
         }
+        self.send(cx, format, octets);
+    }
+
+    /// Puts octets of the FIFO on the link.
+    fn send(&mut self, cx: &mut FrameContext<'_>, format: StreamFormat, octets: u32) {
         self.start_link_frame.get_or_insert(cx.frame);
         self.fifo.pop_into(octets as usize, &mut self.scratch);
-        cx.link.play(self.tag(), cx.frame, self.format_word, format, &self.scratch, cx.now_ns, cx.violations);
+        cx.link.play(&self.packet(cx, format), &self.scratch, cx.violations);
         self.in_flight = octets;
+    }
+
+    fn packet(&self, cx: &FrameContext<'_>, format: StreamFormat) -> Packet {
+        Packet {
+            tag: self.tag(),
+            link_frame: cx.frame,
+            now_ns: cx.now_ns,
+            format_word: self.format_word,
+            format,
+        }
     }
 
     fn capture(&mut self, cx: &mut FrameContext<'_>, format: StreamFormat) {
@@ -347,17 +374,8 @@ impl Engine {
         let mut cadence = self.cadence;
         let frames = cadence.next(format);
         let first = self.linked_octets / u64::from(format.frame_octets());
-        let sent = cx.link.capture(
-            self.tag(),
-            cx.frame,
-            first,
-            frames,
-            self.format_word,
-            format,
-            &mut self.arriving,
-            cx.now_ns,
-            cx.violations,
-        );
+        let packet = self.packet(cx, format);
+        let sent = cx.link.capture(&packet, first, frames, &mut self.arriving, cx.violations);
         if sent {
             self.cadence = cadence;
             self.in_flight = frames * format.frame_octets();
@@ -449,7 +467,9 @@ impl Engine {
             return;
         }
         let position = self.walk.position();
-        if let Err(fault) = cx.memory.dma_write(base + 8 * self.index as u64, &position.to_le_bytes()) {
+        if let Err(fault) =
+            cx.memory.dma_write(base.wrapping_add(8 * self.index as u64), &position.to_le_bytes())
+        {
             self.report_fault(cx, "writes its position", &fault);
         }
     }
@@ -458,116 +478,4 @@ impl Engine {
     pub(crate) fn dma_position(&self) -> u32 {
         self.walk.position()
     }
-
-    /// What LPIB reads as, `ticks` into the current link frame.
-    pub(crate) fn read_link_position(&mut self, ticks: u64, faults: &Faults) -> u32 {
-        if faults.link_position != LinkPositionFault::Frozen {
-            self.frozen_position = None;
-        }
-        match faults.link_position {
-            LinkPositionFault::None => self.link_position,
-            LinkPositionFault::Zero => 0,
-            LinkPositionFault::Garbage { seed } => {
-                self.garbage_reads += 1;
-                (scramble(seed ^ self.garbage_reads << 8 ^ self.index as u64) >> 16) as u32
-            }
-            LinkPositionFault::Frozen => *self.frozen_position.get_or_insert(self.link_position),
-            LinkPositionFault::Torn => {
-                let part = u64::from(self.in_flight) * ticks / crate::clock::TICKS_PER_LINK_FRAME;
-                wrapped(self.link_position + part as u32, self.buffer_octets)
-            }
-            LinkPositionFault::Coarse { .. } => self.coarse_position,
-        }
-    }
-}
-
-/// Millisecond steps: how QEMU's codecs pull and push.
-impl Engine {
-    /// Milliseconds since RUN, if one begins with this link frame.
-    fn millisecond(&self, cx: &FrameContext<'_>) -> Option<u64> {
-        let link_frames = cx.frame - self.run_frame;
-        (link_frames > 0 && link_frames.is_multiple_of(LINK_FRAMES_PER_MS))
-            .then_some(link_frames / LINK_FRAMES_PER_MS)
-    }
-
-    /// Octets of so many milliseconds; QEMU counts two octets a sample whatever the container.
-    fn octets_of_ms(format: StreamFormat, ms: u64) -> u64 {
-        let base_hz: u64 = if format.base_44k1 { 44_100 } else { 48_000 };
-        let rate_hz = base_hz * u64::from(format.multiple) / u64::from(format.divisor);
-        (rate_hz * ms / 1000) * 2 * u64::from(format.channels)
-    }
-
-    fn play_in_steps(&mut self, cx: &mut FrameContext<'_>, format: StreamFormat) {
-        // CBL that isn't the sum of the lengths, or a format verb while running: the stream stands still.
-        let listeners = cx.link.listeners(self.tag(), true);
-        if self.frozen_by_format || listeners == 0 || !self.list_adds_up {
-            return;
-        }
-        if let Some(ms) = self.millisecond(cx) {
-            // The emulator's buffers fill up beyond what the clock asks for, over the first 90 ms.
-            let lead_ms = (ms / 3 + 1).min(32);
-            self.step(cx, Self::octets_of_ms(format, ms - 1 + lead_ms) * listeners, true);
-        }
-        self.link_credit += u64::from(self.cadence.next(format)) * 2 * u64::from(format.channels) * listeners;
-        let whole = self.link_credit / u64::from(format.frame_octets()) * u64::from(format.frame_octets());
-        let octets = whole.min(self.fifo.len() as u64);
-        if self.moved_since_run == 0 || octets == 0 {
-            self.link_credit = if self.moved_since_run == 0 { 0 } else { self.link_credit };
-            return;
-        }
-        self.link_credit -= octets;
-        self.start_link_frame.get_or_insert(cx.frame);
-        self.fifo.pop_into(octets as usize, &mut self.scratch);
-        cx.link.play(self.tag(), cx.frame, self.format_word, format, &self.scratch, cx.now_ns, cx.violations);
-        self.in_flight = octets as u32;
-    }
-
-    fn capture_in_steps(&mut self, cx: &mut FrameContext<'_>, format: StreamFormat) {
-        if self.frozen_by_format || !self.list_adds_up {
-            return;
-        }
-        self.fifo.set_capacity(usize::MAX);
-        self.receive(cx, format);
-        if let Some(ms) = self.millisecond(cx) {
-            self.step(cx, Self::octets_of_ms(format, ms.saturating_sub(16)), false);
-        }
-    }
-
-    /// Moves DMA on to `target` octets since RUN.
-    fn step(&mut self, cx: &mut FrameContext<'_>, target: u64, output: bool) {
-        let wanted = target.saturating_sub(self.moved_since_run) as usize;
-        let before = self.fifo.len();
-        if output {
-            self.fetch_exactly(cx, wanted);
-        } else {
-            self.store(cx, wanted, 1);
-        }
-        self.moved_since_run += before.abs_diff(self.fifo.len()) as u64;
-        self.link_position = self.walk.position();
-    }
-
-    fn fetch_exactly(&mut self, cx: &mut FrameContext<'_>, octets: usize) {
-        let mut left = octets;
-        while left > 0 {
-            let before = self.fifo.len();
-            self.fetch(cx, left, (left as u32).min(cx.profile.dma_burst_octets));
-            let moved = self.fifo.len() - before;
-            if moved == 0 {
-                return;
-            }
-            left -= moved;
-        }
-    }
-}
-
-fn wrapped(position: u32, buffer_octets: u32) -> u32 {
-    if buffer_octets == 0 { 0 } else { position % buffer_octets }
-}
-
-/// A number that looks random and isn't (the finaliser of SplitMix64).
-fn scramble(seed: u64) -> u64 {
-    let mut z = seed.wrapping_add(0x9e37_79b9_7f4a_7c15);
-    z = (z ^ z >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    z = (z ^ z >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);
-    z ^ z >> 31
 }

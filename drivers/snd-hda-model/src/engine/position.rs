@@ -1,0 +1,52 @@
+//! What LPIB reads as, truly or by a fault.
+
+use super::Engine;
+use crate::clock::TICKS_PER_LINK_FRAME;
+use crate::faults::{Faults, LinkPositionFault};
+
+impl Engine {
+    /// The truth in thousandths of a frame, `ticks` into the current link frame: frames travelled since the stream reset,
+    /// with the current link frame's in proportion.
+    pub(crate) fn true_milliframes(&self, ticks: u64) -> u64 {
+        let Some(frame_octets) = self.frame_octets() else { return 0 };
+        let whole = u128::from(self.linked_octets) * 1000;
+        let part = u128::from(self.in_flight) * 1000 * u128::from(ticks) / u128::from(TICKS_PER_LINK_FRAME);
+        ((whole + part) / u128::from(frame_octets)) as u64
+    }
+
+    /// What LPIB reads as, `ticks` into the current link frame.
+    pub(crate) fn read_link_position(&mut self, ticks: u64, faults: &Faults) -> u32 {
+        if faults.link_position != LinkPositionFault::Frozen {
+            self.frozen_position = None;
+        }
+        match faults.link_position {
+            LinkPositionFault::None => self.link_position,
+            LinkPositionFault::Zero => 0,
+            LinkPositionFault::Garbage { seed } => {
+                self.garbage_reads += 1;
+                (scramble(seed ^ self.garbage_reads << 8 ^ self.index as u64) >> 16) as u32
+            }
+            LinkPositionFault::Frozen => *self.frozen_position.get_or_insert(self.link_position),
+            LinkPositionFault::Torn => {
+                let part = u64::from(self.in_flight) * ticks / TICKS_PER_LINK_FRAME;
+                wrapped(self.link_position, part as u32, self.buffer_octets)
+            }
+            LinkPositionFault::Coarse { .. } => self.coarse_position,
+        }
+    }
+}
+
+/// A position in the buffer, so many octets on.
+pub(super) fn wrapped(position: u32, octets: u32, buffer_octets: u32) -> u32 {
+    let moved = u64::from(position) + u64::from(octets);
+    // Less than `buffer_octets`, which has 32 bits.
+    moved.checked_rem(buffer_octets.into()).unwrap_or(0) as u32
+}
+
+/// A number that looks random and isn't (the finaliser of SplitMix64).
+fn scramble(seed: u64) -> u64 {
+    let mut z = seed.wrapping_add(0x9e37_79b9_7f4a_7c15);
+    z = (z ^ z >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    z = (z ^ z >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);
+    z ^ z >> 31
+}
