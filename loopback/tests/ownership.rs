@@ -250,11 +250,9 @@ fn a_buffer_can_be_reached_by_dma_while_it_is_mapped_and_only_then() {
     assert_eq!(buffer.page_addresses(), order.map(|index| pages[index].page.device_address().unwrap()));
     assert_eq!((buffer.size_bytes(), dma_pages(), home.mapped_pages()), (4 * 4_096 + 1, 5, 5));
     assert!(buffer.page_addresses().windows(2).all(|pair| pair[0].abs_diff(pair[1]) != 4_096));
-    back.unmap_buffer(buffer.clone());
-    assert_eq!((dma_pages(), home.mapped_pages(), home.violation_count()), (0, 0, 0));
+    // The buffer goes with it: to unmap it twice doesn't compile.
     back.unmap_buffer(buffer);
-    assert_eq!(home.violation_count(), 5);
-    assert!(home.violations().iter().all(|violation| violation.rule == Rule::UnmappedTwice));
+    assert_eq!((dma_pages(), home.mapped_pages(), home.violation_count()), (0, 0, 0));
 }
 
 #[test]
@@ -411,7 +409,8 @@ proptest! {
             granted: Option<GrantedPage<HomePage<'a, HeapMemory>>>,
             mapped: Option<loopback::MappedPages>,
         }
-        let home = home();
+        // As many buffers as there are pages in this play.
+        let home = Loopback::new(HeapMemory::new(64), Limits { grants: 64, ports: 8, streams: 8 });
         let (mut front, mut back) = ends(&home);
         let mut entries: Vec<Entry<'_>> = Vec::new();
         let mut expected_violations = 0;
