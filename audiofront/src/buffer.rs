@@ -1,6 +1,7 @@
 //! The shared buffer: octets in a ring of granted pages.
 
-use heapless::Vec;
+use alloc::vec::Vec;
+
 use sndif::page::{PAGE_SIZE_BYTES, SharedPage};
 use sndif::page_directory::{GrantRef, pages_for};
 
@@ -13,10 +14,26 @@ pub const MAX_BUFFER_PAGES: usize = 256;
 pub const MAX_BUFFER_BYTES: u32 = 1 << 20;
 const _: () = assert!(MAX_BUFFER_BYTES as usize == MAX_BUFFER_PAGES * PAGE_SIZE_BYTES);
 
+/// Room for the pages of the largest buffer, to be used for one buffer after the other.
+#[derive(Debug)]
+pub(crate) struct PageList<P>(Vec<GrantedPage<P>>);
+
+impl<P: SharedPage> PageList<P> {
+    pub(crate) fn new() -> Self {
+        Self(Vec::with_capacity(MAX_BUFFER_PAGES))
+    }
+
+    /// Ends the pages' grants. Returns how many pages are still mapped and therefore lost.
+    fn revoke<T: Transport<Page = P>>(&mut self, transport: &mut T) -> u32 {
+        let lost = self.0.drain(..).map(|page| u32::from(transport.revoke_page(page).is_err()));
+        lost.fold(0, u32::saturating_add)
+    }
+}
+
 /// Pages, used in their order up to `size_bytes`, and then from the start again.
 #[derive(Debug)]
 pub(crate) struct Buffer<P> {
-    pages: Vec<GrantedPage<P>, MAX_BUFFER_PAGES>,
+    pages: PageList<P>,
     size_bytes: u32,
 }
 
@@ -24,41 +41,33 @@ impl<P: SharedPage> Buffer<P> {
     /// Grants the pages for a buffer of `size_bytes`, 1 to [`MAX_BUFFER_BYTES`]: all or, when they run out, none.
     pub(crate) fn grant<T: Transport<Page = P>>(
         transport: &mut T,
+        mut pages: PageList<P>,
         size_bytes: u32,
         access: GrantAccess,
-    ) -> Option<Self> {
-        let mut buffer = Self { pages: Vec::new(), size_bytes };
+    ) -> Result<Self, PageList<P>> {
+        // At most MAX_BUFFER_PAGES, for which the list has room.
         for _ in 0..pages_for(size_bytes) {
-            let granted = transport.grant_page(access);
-            let pushed = granted.map(|page| buffer.pages.push(page));
-            match pushed {
-                Some(Ok(())) => {}
-                Some(Err(page)) => {
-                    // The back end has never heard of these pages, so none can be mapped.
-                    let _ = transport.revoke_page(page);
-                    buffer.revoke(transport);
-                    return None;
-                }
+            match transport.grant_page(access) {
+                Some(page) => pages.0.push(page),
                 None => {
-                    buffer.revoke(transport);
-                    return None;
+                    // The back end has never heard of these pages, so none can be mapped.
+                    pages.revoke(transport);
+                    return Err(pages);
                 }
             }
         }
-        Some(buffer)
+        Ok(Self { pages, size_bytes })
     }
 
-    /// Ends the grants. Returns how many pages are still mapped and therefore lost.
-    pub(crate) fn revoke<T: Transport<Page = P>>(self, transport: &mut T) -> u32 {
-        self.pages
-            .into_iter()
-            .map(|page| u32::from(transport.revoke_page(page).is_err()))
-            .fold(0, u32::saturating_add)
+    /// Ends the grants. Returns the empty list, and how many pages are still mapped and therefore lost.
+    pub(crate) fn revoke<T: Transport<Page = P>>(mut self, transport: &mut T) -> (PageList<P>, u32) {
+        let lost = self.pages.revoke(transport);
+        (self.pages, lost)
     }
 
     /// The pages' references, in order.
     pub(crate) fn grants(&self) -> impl Iterator<Item = GrantRef> {
-        self.pages.iter().map(|page| page.grant)
+        self.pages.0.iter().map(|page| page.grant)
     }
 
     pub(crate) fn size_bytes(&self) -> u32 {
@@ -138,7 +147,7 @@ impl<P: SharedPage> Buffer<P> {
         let mut offset = self.offset_of(position_bytes) as usize;
         let mut left = length;
         while left > 0 {
-            let Some(page) = self.pages.get(offset / PAGE_SIZE_BYTES) else { return };
+            let Some(page) = self.pages.0.get(offset / PAGE_SIZE_BYTES) else { return };
             let mut in_page = offset % PAGE_SIZE_BYTES;
             let run = (PAGE_SIZE_BYTES.saturating_sub(in_page)).min(size.saturating_sub(offset)).min(left);
             let mut run_left = run;

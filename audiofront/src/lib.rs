@@ -9,10 +9,59 @@
 //! connect -> query* -> open -> fill, start -> (poll: positions; fill)* -> stop -> close -> disconnect
 //! ```
 //!
+//! ```
+//! use audiofront::{FrontEvent, RequestError, StreamConfig, StreamFront, Transport};
+//! use sndif::format::SampleFormat;
+//! use sndif::nodes::StreamType;
+//! use sndif::op::Operation;
+//!
+//! # fn connect<T: Transport>(transport: T) -> Result<StreamFront<T>, Box<dyn std::error::Error>> {
+//! let mut front = StreamFront::connect(transport, StreamType::Playback).map_err(|error| format!("{error:?}"))?;
+//! # Ok(front)
+//! # }
+//! # fn open<T: Transport>(front: &mut StreamFront<T>) -> Result<(), Box<dyn std::error::Error>> {
+//! // Once the back end is connected:
+//! front.open(&StreamConfig {
+//!     rate_hz: 48_000,
+//!     format: SampleFormat::S16Le,
+//!     channels: 2,
+//!     buffer_bytes: 65_536,
+//!     period_bytes: 1_920,
+//! }).map_err(|error| format!("{error:?}"))?;
+//! # Ok(())
+//! # }
+//!
+//! /// Whenever an event came: plays `recording` from octet `next` on.
+//! fn on_event<T: Transport>(front: &mut StreamFront<T>, recording: &[u8], next: &mut usize) -> Result<(), RequestError> {
+//!     while let Some(event) = front.poll() {
+//!         match event {
+//!             FrontEvent::Answered { operation: Operation::Open, status, .. } if status.is_ok() => {
+//!                 *next += front.fill(&recording[*next..]);
+//!                 front.start()?;
+//!             }
+//!             FrontEvent::Position { .. } => *next += front.fill(&recording[*next..]),
+//!             _ => {}
+//!         }
+//!     }
+//!     Ok(())
+//! }
+//! # use audioback::hypervisor::DomainId;
+//! # use loopback::{HeapMemory, Limits, Loopback};
+//! # let home = Loopback::new(HeapMemory::new(32), Limits::for_streams(1));
+//! # let mut front = connect(home.front_end(DomainId(1), DomainId(0), 0)).unwrap();
+//! # open(&mut front).unwrap();
+//! # assert!(on_event(&mut front, &[], &mut 0).is_ok());
+//! # assert_eq!(home.granted_pages(), 2 + 1 + 16);
+//! ```
+//!
 //! # Positions
 //!
 //! The back end counts octets from OPEN on and never goes back. STOP rounds the count up to a whole buffer, and the
 //! next START begins there: so the octet at position `p` always lies at offset `p` modulo the buffer's size.
+//!
+//! # Memory
+//!
+//! [`StreamFront::connect`] allocates the list of a buffer's pages, for the largest buffer; nothing is allocated later.
 //!
 //! # What a back end can't do
 //!
@@ -28,16 +77,20 @@
     clippy::arithmetic_side_effects
 )]
 
+extern crate alloc;
+
 mod buffer;
 mod capture;
+mod error;
+mod event;
 mod playback;
 mod stream;
 mod transport;
 
 pub use buffer::{MAX_BUFFER_BYTES, MAX_BUFFER_PAGES};
 pub use capture::Capture;
+pub use error::{ConnectError, OpenError, RequestError};
+pub use event::{Fault, FrontEvent};
 pub use playback::Playback;
-pub use stream::{
-    ConnectError, Fault, FrontEvent, OpenError, RequestError, StreamConfig, StreamFront, StreamState,
-};
+pub use stream::{StreamConfig, StreamFront, StreamState};
 pub use transport::{EventPort, GrantAccess, GrantedPage, PublishFailed, StillMapped, Transport};

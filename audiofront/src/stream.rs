@@ -7,15 +7,17 @@ use sndif::event_page::{EVENT_ENTRIES, Event, EventFaults, EventReader};
 use sndif::format::SampleFormat;
 use sndif::hw_params::HwParams;
 use sndif::nodes::{StreamType, TransportNodes};
-use sndif::op::{Operation, Trigger};
+use sndif::op::Trigger;
 use sndif::page::SharedPage;
 use sndif::page_directory::{GrantRef, REFS_PER_PAGE, write_directory};
 use sndif::request::{OpenParams, Range, Request, RequestBody};
 use sndif::response::{Response, ResponseBody, Status};
 use sndif::ring::{FrontRing, RING_ENTRIES, RingBroken, RingFull};
 
-use crate::buffer::{Buffer, MAX_BUFFER_BYTES, MAX_BUFFER_PAGES};
+use crate::buffer::{Buffer, MAX_BUFFER_BYTES, MAX_BUFFER_PAGES, PageList};
 use crate::capture::Capture;
+use crate::error::{ConnectError, OpenError, RequestError};
+use crate::event::{Fault, FrontEvent};
 use crate::playback::Playback;
 use crate::transport::{EventPort, GrantAccess, GrantedPage, Transport};
 
@@ -50,92 +52,6 @@ pub enum StreamState {
     Closing,
     /// The back end's ring indices make no sense: nothing goes in or out any more. Disconnect.
     Broken,
-}
-
-/// Why a stream couldn't be connected.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ConnectError {
-    /// No page or no grant for a ring.
-    NoPage,
-    /// No event channel.
-    NoChannel,
-    /// The transport nodes couldn't be written.
-    NotPublished,
-}
-
-/// Why a request wasn't sent.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum RequestError {
-    /// 32 requests are under way: poll first.
-    RingFull,
-    /// Not in this state: the stream isn't open, or is already.
-    WrongState(StreamState),
-}
-
-/// Why OPEN wasn't sent.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum OpenError {
-    /// It couldn't be sent.
-    Request(RequestError),
-    /// The samples of this format have no size, or there is no channel.
-    BadFrame,
-    /// The buffer isn't whole frames, is empty or too large.
-    BadBufferSize,
-    /// Not enough pages or grants for the buffer and its page directory.
-    NoPages,
-}
-
-/// What happened on a stream.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum FrontEvent {
-    /// The back end has answered a request.
-    Answered {
-        /// What the request's method returned.
-        id: u16,
-        /// The request's operation.
-        operation: Operation,
-        /// How it went.
-        status: Status,
-        /// HW_PARAM_QUERY that went well: what is left of the configurations asked for. An answer may only narrow: if it
-        /// has more, that is taken off, and counts as a fault.
-        hw_params: Option<HwParams>,
-    },
-    /// The stream is at this position: octets since OPEN, played or captured. Not told while STOP is under way, for the
-    /// back end rounds up then.
-    Position {
-        /// Octets since OPEN.
-        bytes: u64,
-    },
-    /// The back end did what it must not do.
-    Fault(Fault),
-}
-
-/// A back end's misdeed. Nothing of the stream's changes by it, except for [`RingBroken`](Self::RingBroken).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Fault {
-    /// An answer to a request that isn't under way.
-    UnknownAnswer {
-        /// The number that it echoes.
-        id: u16,
-    },
-    /// An answer that echoes another operation. The request counts as not answered.
-    WrongOperation {
-        /// The request's number.
-        id: u16,
-        /// What was asked.
-        asked: Operation,
-        /// What the answer says.
-        answered: u8,
-    },
-    /// A position before the last one; it is left out.
-    PositionWentBack {
-        /// The last position.
-        from_bytes: u64,
-        /// The one refused.
-        to_bytes: u64,
-    },
-    /// The index of responses can't be; the stream is [`StreamState::Broken`].
-    RingBroken,
 }
 
 /// A request that is under way.
@@ -181,6 +97,8 @@ pub struct StreamFront<T: Transport> {
     held: Option<Response>,
     state: StreamState,
     shared: Option<Shared<T::Page>>,
+    /// The list of pages, while no buffer has it.
+    spare: Option<PageList<T::Page>>,
     position_bytes: u64,
     /// STOP is under way.
     stopping: bool,
@@ -226,6 +144,7 @@ impl<T: Transport> StreamFront<T> {
             held: None,
             state: StreamState::Closed,
             shared: None,
+            spare: Some(PageList::new()),
             position_bytes: 0,
             stopping: false,
             stopped: false,
@@ -638,10 +557,18 @@ impl<T: Transport> StreamFront<T> {
             StreamType::Playback => GrantAccess::ReadOnly,
             StreamType::Capture => GrantAccess::ReadWrite,
         };
-        let buffer = Buffer::grant(&mut self.transport, buffer_bytes, access)?;
+        let list = self.spare.take()?;
+        let buffer = match Buffer::grant(&mut self.transport, list, buffer_bytes, access) {
+            Ok(buffer) => buffer,
+            Err(list) => {
+                self.spare = Some(list);
+                return None;
+            }
+        };
         // Read and write, for that is how back ends map pages that aren't samples.
         let Some(directory) = self.transport.grant_page(GrantAccess::ReadWrite) else {
-            buffer.revoke(&mut self.transport);
+            let (list, _none_lost) = buffer.revoke(&mut self.transport);
+            self.spare = Some(list);
             return None;
         };
         // One page lists the largest buffer, so this can't fail.
@@ -661,7 +588,8 @@ impl<T: Transport> StreamFront<T> {
             Samples::Playback(playback) => playback.into_buffer(),
             Samples::Capture(capture) => capture.into_buffer(),
         };
-        let lost = buffer.revoke(&mut self.transport);
+        let (list, lost) = buffer.revoke(&mut self.transport);
+        self.spare = Some(list);
         let directory_lost = u32::from(self.transport.revoke_page(directory).is_err());
         self.still_mapped_pages = self.still_mapped_pages.saturating_add(lost).saturating_add(directory_lost);
     }

@@ -10,7 +10,7 @@ use audiofront::GrantAccess;
 use heapless::Vec;
 use sndif::page_directory::pages_for;
 
-use crate::grants::Lease;
+use crate::grants::{Frame, Lease};
 use crate::home::Loopback;
 use crate::memory::PageMemory;
 use crate::page::{HomePage, Side};
@@ -73,12 +73,7 @@ impl<'a, M: PageMemory> BackEnd<'a, M> {
         self.home.take_pending(self.domain)
     }
 
-    fn map(
-        &self,
-        guest: DomainId,
-        grant: GrantRef,
-        access: GrantAccess,
-    ) -> Result<(Lease, crate::grants::Frame), MapError> {
+    fn map(&self, guest: DomainId, grant: GrantRef, access: GrantAccess) -> Result<(Lease, Frame), MapError> {
         let mapped = self.home.grants.borrow_mut().map(self.domain, guest, grant, access);
         mapped.map_err(|rule| {
             self.home.violated(self.domain, rule, grant);
@@ -89,7 +84,7 @@ impl<'a, M: PageMemory> BackEnd<'a, M> {
         })
     }
 
-    fn unmap(&self, lease: Lease) -> Option<crate::grants::Frame> {
+    fn unmap(&self, lease: Lease) -> Option<Frame> {
         let unmapped = self.home.grants.borrow_mut().unmap(self.domain, lease);
         unmapped.map_err(|rule| self.home.violated(self.domain, rule, lease.grant)).ok()
     }
@@ -100,8 +95,8 @@ impl<'a, M: PageMemory> Hypervisor for BackEnd<'a, M> {
     type Buffer = MappedPages;
 
     fn map_page(&mut self, guest: DomainId, grant: GrantRef) -> Result<Self::Page, MapError> {
-        let mapped = self.map(guest, grant, GrantAccess::ReadWrite)?;
-        Ok(HomePage::new(self.home, self.domain, mapped, Side::Mapped))
+        let (lease, _) = self.map(guest, grant, GrantAccess::ReadWrite)?;
+        Ok(HomePage::new(self.home, self.domain, lease, Side::Mapped))
     }
 
     fn unmap_page(&mut self, page: Self::Page) {

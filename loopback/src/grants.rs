@@ -62,7 +62,7 @@ impl Grants {
         peer: DomainId,
         access: GrantAccess,
         new_frame: impl FnOnce() -> Option<Frame>,
-    ) -> Option<(Lease, Frame)> {
+    ) -> Option<Lease> {
         if self.places.len() < self.capacity
             && let Some(frame) = new_frame()
         {
@@ -79,7 +79,7 @@ impl Grants {
                 grant_generation: 0,
                 map_generation: 0,
             });
-            return Some((Lease { grant: reference, generation: 0 }, frame));
+            return Some(Lease { grant: reference, generation: 0 });
         }
         let reference = self.free.pop_front()?;
         let grant = self.place(reference)?;
@@ -88,7 +88,7 @@ impl Grants {
         grant.access = access;
         grant.granted = true;
         (0..PAGE_WORDS).for_each(|word| grant.frame.words.store(word, 0));
-        Some((Lease { grant: reference, generation: grant.grant_generation }, grant.frame))
+        Some(Lease { grant: reference, generation: grant.grant_generation })
     }
 
     /// Ends a grant.
@@ -141,13 +141,16 @@ impl Grants {
         Ok(grant.frame)
     }
 
-    pub(crate) fn is_granted(&self, lease: Lease) -> bool {
-        self.peek(lease.grant)
-            .is_some_and(|grant| grant.granted && grant.grant_generation == lease.generation)
+    /// The page of a grant that hasn't ended.
+    pub(crate) fn granted(&self, lease: Lease) -> Option<Frame> {
+        let grant = self.peek(lease.grant)?;
+        (grant.granted && grant.grant_generation == lease.generation).then_some(grant.frame)
     }
 
-    pub(crate) fn is_mapped(&self, lease: Lease) -> bool {
-        self.peek(lease.grant).is_some_and(|grant| grant.mapped && grant.map_generation == lease.generation)
+    /// The page of a mapping that hasn't ended.
+    pub(crate) fn mapped(&self, lease: Lease) -> Option<Frame> {
+        let grant = self.peek(lease.grant)?;
+        (grant.mapped && grant.map_generation == lease.generation).then_some(grant.frame)
     }
 
     pub(crate) fn granted_pages(&self) -> usize {

@@ -1,7 +1,9 @@
 //! A page in somebody's hands.
 
+use core::sync::atomic::{Ordering, fence};
+
 use audioback::hypervisor::DomainId;
-use sndif::page::SharedPage;
+use sndif::page::{PageWords, SharedPage};
 
 use crate::grants::{Frame, Lease};
 use crate::home::Loopback;
@@ -21,9 +23,8 @@ pub(crate) enum Side {
 #[derive(Debug)]
 pub struct HomePage<'a, M> {
     home: &'a Loopback<M>,
-    domain: DomainId,
-    frame: Frame,
     pub(crate) lease: Lease,
+    domain: DomainId,
     side: Side,
 }
 
@@ -34,45 +35,49 @@ impl<M> Clone for HomePage<'_, M> {
 }
 
 impl<'a, M: PageMemory> HomePage<'a, M> {
-    pub(crate) fn new(
-        home: &'a Loopback<M>,
-        domain: DomainId,
-        (lease, frame): (Lease, Frame),
-        side: Side,
-    ) -> Self {
-        Self { home, domain, frame, lease, side }
+    pub(crate) fn new(home: &'a Loopback<M>, domain: DomainId, lease: Lease, side: Side) -> Self {
+        Self { home, lease, domain, side }
     }
 
-    /// The address under which a controller would find the page.
-    pub fn device_address(&self) -> u64 {
-        self.frame.device_address
+    /// The address under which a controller would find the page; `None` when it may not be touched any more.
+    pub fn device_address(&self) -> Option<u64> {
+        self.frame().map(|frame| frame.device_address)
     }
 
-    /// Whether the page may still be touched; if not, that is recorded.
-    fn is_ours(&self) -> bool {
-        let (ours, rule) = match self.side {
-            Side::Mapped => (self.home.grants.borrow().is_mapped(self.lease), Rule::TouchedAfterUnmap),
-            Side::Granted => (self.home.grants.borrow().is_granted(self.lease), Rule::TouchedAfterRevoke),
-        };
-        if !ours {
+    fn frame(&self) -> Option<Frame> {
+        let grants = self.home.grants.borrow();
+        match self.side {
+            Side::Mapped => grants.mapped(self.lease),
+            Side::Granted => grants.granted(self.lease),
+        }
+    }
+
+    /// The page, if it may still be touched; if not, that is recorded.
+    fn words(&self) -> Option<&'static PageWords> {
+        let frame = self.frame();
+        if frame.is_none() {
+            let rule = match self.side {
+                Side::Mapped => Rule::TouchedAfterUnmap,
+                Side::Granted => Rule::TouchedAfterRevoke,
+            };
             self.home.violated(self.domain, rule, self.lease.grant);
         }
-        ours
+        frame.map(|frame| frame.words)
     }
 }
 
 impl<M: PageMemory> SharedPage for HomePage<'_, M> {
     fn load(&self, word: usize) -> u32 {
-        if self.is_ours() { self.frame.words.load(word) } else { 0 }
+        self.words().map_or(0, |words| words.load(word))
     }
 
     fn store(&self, word: usize, value: u32) {
-        if self.is_ours() {
-            self.frame.words.store(word, value);
+        if let Some(words) = self.words() {
+            words.store(word, value);
         }
     }
 
     fn fence(&self) {
-        self.frame.words.fence();
+        fence(Ordering::SeqCst);
     }
 }

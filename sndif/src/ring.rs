@@ -15,34 +15,30 @@
 //! # Going to sleep without losing a wake-up
 //!
 //! The peer sends no event unless it was asked to. So before it sleeps, an end arms its event index and looks once
-//! more; the full fences in `arm` and `publish` make sure that one of the two ends sees the other. The loop of a
-//! back end, bounded because a pass that takes nothing ends it and each pass takes at most 32:
+//! more; the full fences in `arm` and `publish` make sure that one of the two ends sees the other. A back end serves at
+//! most a ring's worth at a time, so that a guest that never stops asking can't keep the others waiting:
 //!
 //! ```
 //! # use sndif::{ring::*, page::*, Entry};
 //! # fn serve(_: &Entry) -> Entry { [0; 64] }
 //! # fn notify() {}
-//! fn on_event<P: SharedPage>(ring: &mut BackRing<P>) -> Result<(), RingBroken> {
-//!     loop {
-//!         // One round of the ring, then back to the event loop: a busy guest can't keep others waiting.
-//!         for _ in 0..RING_ENTRIES {
-//!             let Some(request) = ring.take()? else { break };
-//!             let _ = ring.answer(&serve(&request));
-//!         }
-//!         if ring.publish() {
-//!             notify();
-//!         }
-//!         if !ring.arm() {
-//!             return Ok(());
-//!         }
+//! /// True: there is more; come again without waiting for an event.
+//! fn on_event<P: SharedPage>(ring: &mut BackRing<P>) -> Result<bool, RingBroken> {
+//!     for _ in 0..RING_ENTRIES {
+//!         let Some(request) = ring.take()? else { break };
+//!         let _ = ring.answer(&serve(&request));
 //!     }
+//!     if ring.publish() {
+//!         notify();
+//!     }
+//!     Ok(ring.arm())
 //! }
 //! # let page: Box<PageWords> = Box::new([const { std::sync::atomic::AtomicU32::new(0) }; PAGE_WORDS]);
 //! # let mut front = FrontRing::init(&*page);
 //! # let mut back = BackRing::attach(&*page);
 //! # front.push(&[0; 64]).unwrap();
 //! # assert!(front.publish());
-//! # on_event(&mut back).unwrap();
+//! # assert!(!on_event(&mut back).unwrap());
 //! # assert!(front.take().unwrap().is_some());
 //! ```
 
@@ -101,7 +97,7 @@ impl<P: SharedPage> BackRing<P> {
     /// takes one back (ring.h, `RING_REQUEST_PROD_OVERFLOW`).
     pub fn take(&mut self) -> Result<Option<Entry>, RingBroken> {
         let waiting = Wrapping(self.page.load(REQ_PROD)) - self.req_cons;
-        let free = Wrapping(RING_ENTRIES) - self.unanswered();
+        let free = Wrapping(RING_ENTRIES) - (self.req_cons - self.rsp_prod);
         if waiting > free {
             return Err(RingBroken);
         }
@@ -118,7 +114,7 @@ impl<P: SharedPage> BackRing<P> {
     /// # Errors
     /// [`NothingToAnswer`]: each request taken is answered exactly once, so that no answer ever overwrites a request.
     pub fn answer(&mut self, response: &Entry) -> Result<(), NothingToAnswer> {
-        if self.unanswered().0 == 0 {
+        if self.unanswered() == 0 {
             return Err(NothingToAnswer);
         }
         entry::store(&self.page, slot(self.rsp_prod), response);
@@ -142,8 +138,8 @@ impl<P: SharedPage> BackRing<P> {
     }
 
     /// Requests taken and not yet answered, 0 to 32.
-    pub fn unanswered(&self) -> Wrapping<u32> {
-        self.req_cons - self.rsp_prod
+    pub fn unanswered(&self) -> u32 {
+        (self.req_cons - self.rsp_prod).0
     }
 
     /// Gives the page back, to unmap it.
