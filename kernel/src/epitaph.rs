@@ -1,7 +1,7 @@
 //! What is said when the image ends because something went wrong: bounded, whatever it was.
 
 use core::fmt::{self, Write};
-use core::panic::PanicInfo;
+use core::panic::Location;
 
 use crate::memory::range::PhysRange;
 
@@ -13,7 +13,7 @@ const MAX_SHOWN_WORDS: usize = 16;
 const MAX_MESSAGE_BYTES: usize = 256;
 
 /// What went wrong.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy)]
 pub enum Cause<'a> {
     /// The processor raised an exception.
     Exception {
@@ -23,7 +23,12 @@ pub enum Cause<'a> {
         fault_address: u64,
     },
     /// Rust panicked.
-    Panic(&'a PanicInfo<'a>),
+    Panic {
+        /// What it said.
+        message: &'a dyn fmt::Display,
+        /// Where.
+        location: Option<&'a Location<'a>>,
+    },
     /// Something was allocated after the heap had been sealed.
     AllocationAfterStart {
         /// How much.
@@ -36,7 +41,7 @@ impl Cause<'_> {
     pub fn stack_pointer(&self) -> Option<u64> {
         match self {
             Self::Exception { frame, .. } => Some(frame.rsp),
-            Self::Panic(_) | Self::AllocationAfterStart { .. } => None,
+            Self::Panic { .. } | Self::AllocationAfterStart { .. } => None,
         }
     }
 }
@@ -81,7 +86,7 @@ pub struct SectionMap {
 
 /// Everything an epitaph tells. Its [`Display`](fmt::Display) has a fixed number of lines at most, and ends with the
 /// verdict.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy)]
 pub struct Epitaph<'a> {
     /// What went wrong.
     pub cause: Cause<'a>,
@@ -131,14 +136,14 @@ impl fmt::Display for What<'_, '_> {
             Cause::Exception { frame, .. } => {
                 write!(f, "{} at {:#x}, error code {:#x}", name(frame.vector), frame.rip, frame.error_code)
             }
-            Cause::Panic(info) => {
+            Cause::Panic { message, location } => {
                 f.write_str("panic")?;
-                if let Some(location) = info.location() {
+                if let Some(location) = location {
                     write!(f, " at {}:{}", location.file(), location.line())?;
                 }
                 f.write_str(": ")?;
                 // Cut off where it gets too long: not an error of the writer's.
-                let _ = write!(OneLine { out: f, left_bytes: MAX_MESSAGE_BYTES }, "{}", info.message());
+                let _ = write!(OneLine { out: f, left_bytes: MAX_MESSAGE_BYTES }, "{message}");
                 Ok(())
             }
             Cause::AllocationAfterStart { size_bytes } => {

@@ -3,6 +3,7 @@
 
 use alloc::boxed::Box;
 use core::arch::asm;
+use core::fmt;
 use core::hint::black_box;
 use core::ptr;
 
@@ -16,11 +17,10 @@ const NOWHERE: usize = 0x7f00_dead_b000;
 
 /// Commits `fault`. Returns for [`Fault::HangController`] only, or if the fault went unnoticed.
 pub fn commit(fault: Fault, controllers: &[HdaController]) {
-    log::warn!(target: "fault", "committing {fault:?} on purpose");
+    log::warn!(target: "fault", "going wrong on purpose");
     match fault {
         Fault::PageFault => {
-            // SAFETY: not safe at all: a page fault is what is wanted, and it doesn't return.
-            let _ = unsafe { ptr::with_exposed_provenance::<u8>(NOWHERE).read_volatile() };
+            read_nowhere();
         }
         // By an instruction, since Rust may take a null pointer for a sign that this is never reached.
         // SAFETY: as above.
@@ -47,7 +47,21 @@ pub fn commit(fault: Fault, controllers: &[HdaController]) {
             heap::seal();
             drop(black_box(Box::new(0u8)));
         }
+        Fault::Nested => panic!("{}", Faulty),
         Fault::HangController => controllers.iter().for_each(hda::hang),
+    }
+}
+
+fn read_nowhere() -> u8 {
+    // SAFETY: not safe at all: a page fault is what is wanted, and it doesn't return.
+    unsafe { ptr::with_exposed_provenance::<u8>(NOWHERE).read_volatile() }
+}
+
+struct Faulty;
+
+impl fmt::Display for Faulty {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", read_nowhere())
     }
 }
 

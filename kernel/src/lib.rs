@@ -6,7 +6,6 @@
 #![no_std]
 #![deny(unsafe_code)]
 
-#[cfg(target_os = "none")]
 extern crate alloc;
 
 pub mod arch;

@@ -1,5 +1,4 @@
 //! From entry to a machine that a home can work with.
-#![allow(unsafe_code, reason = "leaf: hands frames out as heap, DMA memory, guest pages and module")]
 
 use core::fmt;
 
@@ -15,17 +14,15 @@ use crate::boot::start_info::{BootInfo, MAX_MEMORY_ENTRIES, StartInfoError};
 use crate::clock::{self, ClockError, TscClock, TscDelay};
 use crate::console::{self, Verdict};
 use crate::event_loop::{EventLoop, Wake};
-use crate::memory::address_space::AddressSpace;
+use crate::memory::address_space::{ActivateError, AddressSpace};
 use crate::memory::dma::DmaArena;
-use crate::memory::frames::{FrameAllocator, TooManyRanges};
 use crate::memory::guest_pages::GuestPages;
-use crate::memory::page_table::MapError;
 use crate::memory::range::PhysRange;
-use crate::memory::{PAGE_BYTES, heap, layout, mapped};
+use crate::memory::{PAGE_BYTES, layout};
 use crate::pci::hda::{self, HdaController, MAX_CONTROLLERS, Surroundings};
 use crate::report;
 
-const HEAP_BYTES: u64 = 256 << 10;
+const HEAP_BYTES: u64 = 1 << 20;
 /// CORB, RIRB, position buffer and descriptor lists of four controllers.
 const DMA_BYTES: u64 = 256 << 10;
 /// Eight streams of 1 MiB at most are far more than fit; what is left over is never needed.
@@ -93,10 +90,8 @@ pub enum BringUpError {
     StartInfo(StartInfoError),
     /// The processor's part.
     NoExecuteDisable(NoExecuteDisable),
-    /// The memory map is in too many pieces.
-    Frames(TooManyRanges),
     /// The page tables.
-    Map(MapError),
+    Memory(ActivateError),
     /// No memory is left for this.
     OutOfMemory(&'static str),
     /// Nobody knows what time it is.
@@ -112,8 +107,7 @@ impl fmt::Display for BringUpError {
         match self {
             Self::StartInfo(error) => error.fmt(f),
             Self::NoExecuteDisable(error) => error.fmt(f),
-            Self::Frames(error) => error.fmt(f),
-            Self::Map(error) => error.fmt(f),
+            Self::Memory(error) => error.fmt(f),
             Self::OutOfMemory(purpose) => write!(f, "no memory is left for {purpose}"),
             Self::Clock(error) => error.fmt(f),
             Self::NoController => f.write_str("no HD Audio controller found on the PCI bus (class 0403)"),
@@ -137,28 +131,28 @@ pub fn bring_up(start_info_paddr: u32, entry_tsc: u64) -> Result<Platform, Bring
 
     let protections = cpu::enable_protections().map_err(BringUpError::NoExecuteDisable)?;
     let (mut space, memory_bytes) = map_memory(&boot)?;
-    // SAFETY: kept from the frame allocator and mapped read-only by `map_memory`, for good.
-    let module = boot.module.map_or(&[][..], |range| unsafe { mapped::module(range) });
-
-    let heap = take(&mut space, HEAP_BYTES, "the heap")?;
-    // SAFETY: frames that were just handed out, mapped as data, and used for nothing else; this runs once.
-    unsafe { heap::init(heap) };
-    let dma = take(&mut space, DMA_BYTES, "the controller's rings")?;
-    // SAFETY: as for the heap.
-    let dma = DmaArena::new(unsafe { mapped::words(dma) }, dma.start);
+    space.take_heap(HEAP_BYTES).ok_or(BringUpError::OutOfMemory("the heap"))?;
+    let rings = space.take_pages(DMA_BYTES / PAGE_BYTES);
+    let rings = rings.ok_or(BringUpError::OutOfMemory("the controller's rings"))?;
 
     let frequency = clock::calibrate().map_err(BringUpError::Clock)?;
     let clock = TscClock::new(entry_tsc, frequency.hz).ok_or(BringUpError::Clock(ClockError::Unsteady))?;
     console::set_clock(clock);
     log::info!(
         target: "clock",
-        "TSC {} Hz, from {:?}, off by {} ppb at most, {}",
+        "TSC {} Hz by {}, off by {} ppb at most, {}",
         frequency.hz,
         frequency.source,
         frequency.error_ppb,
         if cpu::has_invariant_tsc() { "invariant" } else { "not stated to be invariant" },
     );
-    log::debug!(target: "cpu", "{protections:?}");
+    log::debug!(
+        target: "cpu",
+        "SMEP {}, SMAP {}, UMIP {}",
+        protections.smep,
+        protections.smap,
+        protections.umip
+    );
 
     let apic = match LocalApic::enable(&mut space, &clock) {
         Ok(apic) => {
@@ -171,19 +165,18 @@ pub fn bring_up(start_info_paddr: u32, entry_tsc: u64) -> Result<Platform, Bring
         }
     };
 
-    let occupied: Vec<PhysRange, MAX_MEMORY_ENTRIES> = boot.memory.iter().map(|entry| entry.range).collect();
     let found = hda::bring_up_all(Surroundings {
         message_address: apic.as_ref().map(LocalApic::message_address),
         space: &mut space,
-        occupied: &occupied,
+        memory: &boot.memory,
         delay: TscDelay::new(clock),
         assign: command_line.pci_assign,
     });
 
-    let guest = space.frames().allocate_longest(MAX_GUEST_PAGES);
+    let guest = space.take_longest(MAX_GUEST_PAGES);
     let guest = guest.ok_or(BringUpError::OutOfMemory("the guest's pages"))?;
-    // SAFETY: as for the heap.
-    let guest_pages = GuestPages::new(unsafe { mapped::words(guest) }, guest.start);
+    let guest_pages = GuestPages::new(guest.words, guest.address);
+    let module = space.module();
 
     report!(
         "boot image_bytes={} memory_bytes={memory_bytes} tsc_hz={} heap_bytes={HEAP_BYTES}",
@@ -195,7 +188,7 @@ pub fn bring_up(start_info_paddr: u32, entry_tsc: u64) -> Result<Platform, Bring
         "module {} octets, guest {} pages, free {} octets",
         module.len(),
         guest_pages.len(),
-        space.frames().free_bytes()
+        space.free_bytes()
     );
     if found.controllers.is_empty() {
         return Err(found.failed.map_or(BringUpError::NoController, |(address, error)| {
@@ -205,7 +198,7 @@ pub fn bring_up(start_info_paddr: u32, entry_tsc: u64) -> Result<Platform, Bring
     Ok(Platform {
         clock,
         delay: TscDelay::new(clock),
-        dma,
+        dma: DmaArena::new(rings.words, rings.address),
         guest_pages,
         command_line,
         module,
@@ -220,13 +213,6 @@ fn map_memory(boot: &BootInfo) -> Result<(AddressSpace, u64), BringUpError> {
     let usable =
         boot.memory.iter().filter(|entry| entry.is_ram).map(|entry| entry.range.intersection(USABLE));
     let ram: Vec<PhysRange, MAX_MEMORY_ENTRIES> = usable.filter(|range| !range.is_empty()).collect();
-    let taken = [layout::image(), boot.module.unwrap_or(layout::image())];
-    let frames = FrameAllocator::new(ram.iter().copied(), &taken).map_err(BringUpError::Frames)?;
-    let space = AddressSpace::activate(frames, &ram, boot.module).map_err(BringUpError::Map)?;
+    let space = AddressSpace::activate(&ram, boot.module).map_err(BringUpError::Memory)?;
     Ok((space, ram.iter().map(|range| range.size_bytes()).sum()))
-}
-
-fn take(space: &mut AddressSpace, size_bytes: u64, purpose: &'static str) -> Result<PhysRange, BringUpError> {
-    let start = space.frames().allocate(size_bytes / PAGE_BYTES).ok_or(BringUpError::OutOfMemory(purpose))?;
-    Ok(PhysRange { start, end: start + size_bytes })
 }

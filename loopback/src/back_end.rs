@@ -1,5 +1,7 @@
 //! The hypervisor as a driver domain sees it.
 
+use alloc::boxed::Box;
+
 use audioback::hypervisor::{
     BindError, DmaAccess, DomainId, EventChannel, GrantList, GrantRef, Hypervisor, MAX_BUFFER_PAGES,
     MapError, MappedBuffer, RemotePort,
@@ -30,8 +32,17 @@ impl<M> Clone for BackEnd<'_, M> {
 impl<M> Copy for BackEnd<'_, M> {}
 
 /// A mapped buffer: addresses for the controller, and no way to look inside.
-#[derive(Clone, Debug)]
+///
+/// A handle, whose list comes from the hypervisor's stock and goes back there: it is handed from owner to owner, and
+/// a list of 256 pages is too much to be copied each time.
+#[derive(Debug)]
 pub struct MappedPages {
+    list: Box<PageList>,
+}
+
+/// What a [`MappedPages`] holds.
+#[derive(Debug, Default)]
+pub(crate) struct PageList {
     addresses: Vec<u64, MAX_BUFFER_PAGES>,
     leases: Vec<Lease, MAX_BUFFER_PAGES>,
     size_bytes: u32,
@@ -39,11 +50,11 @@ pub struct MappedPages {
 
 impl MappedBuffer for MappedPages {
     fn page_addresses(&self) -> &[u64] {
-        &self.addresses
+        &self.list.addresses
     }
 
     fn size_bytes(&self) -> u32 {
-        self.size_bytes
+        self.list.size_bytes
     }
 }
 
@@ -112,35 +123,43 @@ impl<'a, M: PageMemory> Hypervisor for BackEnd<'a, M> {
             DmaAccess::Read => GrantAccess::ReadOnly,
             DmaAccess::Write => GrantAccess::ReadWrite,
         };
-        let mut buffer = MappedPages { addresses: Vec::new(), leases: Vec::new(), size_bytes };
+        let Some(mut list) = self.home.page_lists.borrow_mut().pop() else {
+            return Err(MapError::NoRoom);
+        };
+        list.size_bytes = size_bytes;
+        let mut buffer = MappedPages { list };
         for grant in grants {
             match self.map(guest, *grant, needed) {
                 Ok((lease, frame)) => {
                     // As many as there are grants, so there is room.
-                    let _ = buffer.leases.push(lease);
-                    let _ = buffer.addresses.push(frame.device_address);
+                    let _ = buffer.list.leases.push(lease);
+                    let _ = buffer.list.addresses.push(frame.device_address);
                 }
                 Err(error) => {
-                    for lease in &buffer.leases {
-                        self.unmap(*lease);
-                    }
+                    self.unmap_buffer(buffer);
                     return Err(error);
                 }
             }
         }
         let mut memory = self.home.memory.borrow_mut();
-        for address in &buffer.addresses {
+        for address in &buffer.list.addresses {
             memory.allow_dma(*address, access);
         }
+        drop(memory);
         Ok(buffer)
     }
 
     fn unmap_buffer(&mut self, buffer: Self::Buffer) {
-        for lease in &buffer.leases {
+        let MappedPages { mut list } = buffer;
+        for lease in &list.leases {
             if let Some(frame) = self.unmap(*lease) {
                 self.home.memory.borrow_mut().forbid_dma(frame.device_address);
             }
         }
+        list.leases.clear();
+        list.addresses.clear();
+        // It came from there, so there is room for it.
+        self.home.page_lists.borrow_mut().push(list);
     }
 
     fn bind(&mut self, guest: DomainId, port: RemotePort) -> Result<EventChannel, BindError> {

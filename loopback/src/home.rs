@@ -1,5 +1,6 @@
 //! The hypervisor itself.
 
+use alloc::boxed::Box;
 use alloc::vec::Vec;
 use core::cell::RefCell;
 
@@ -7,7 +8,7 @@ use audioback::hypervisor::{DomainId, EventChannel};
 use sndif::nodes::TransportNodes;
 use sndif::page_directory::GrantRef;
 
-use crate::back_end::BackEnd;
+use crate::back_end::{BackEnd, PageList};
 use crate::channels::Channels;
 use crate::front_end::FrontEnd;
 use crate::grants::Grants;
@@ -21,7 +22,7 @@ pub struct Limits {
     pub grants: usize,
     /// Ports of event channels, of all domains: a stream takes 4.
     pub ports: usize,
-    /// Streams that can publish their nodes.
+    /// Streams that can publish their nodes, and have a buffer mapped.
     pub streams: usize,
 }
 
@@ -42,6 +43,8 @@ pub struct Loopback<M> {
     pub(crate) grants: RefCell<Grants>,
     pub(crate) channels: RefCell<Channels>,
     pub(crate) memory: RefCell<M>,
+    /// Lists for mapped buffers, one for each stream, those in use not among them.
+    pub(crate) page_lists: RefCell<Vec<Box<PageList>>>,
     violations: RefCell<Violations>,
     published: RefCell<Vec<Published>>,
     streams: usize,
@@ -64,6 +67,7 @@ impl<M: PageMemory> Loopback<M> {
             grants: RefCell::new(Grants::new(limits.grants)),
             channels: RefCell::new(Channels::new(limits.ports)),
             memory: RefCell::new(memory),
+            page_lists: RefCell::new((0..limits.streams).map(|_| Box::default()).collect()),
             violations: RefCell::new(Violations::new()),
             published: RefCell::new(Vec::with_capacity(limits.streams)),
             streams: limits.streams,

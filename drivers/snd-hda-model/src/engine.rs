@@ -505,7 +505,7 @@ impl Engine {
         }
         if let Some(ms) = self.millisecond(cx) {
             // The emulator's buffers fill up beyond what the clock asks for, over the first 90 ms.
-            let lead_ms = (ms / 3 + 1).min(31);
+            let lead_ms = (ms / 3 + 1).min(32);
             self.step(cx, Self::octets_of_ms(format, ms - 1 + lead_ms) * listeners, true);
         }
         self.link_credit += u64::from(self.cadence.next(format)) * 2 * u64::from(format.channels) * listeners;

@@ -31,6 +31,10 @@ const DIVIDE_BY_1: u32 = 0b1011;
 
 /// How long the timer is watched to learn its speed.
 const CALIBRATION_NS: u64 = 1_000_000;
+/// What the rehearsal asks the timer for.
+const REHEARSAL_NS: u64 = 10_000;
+/// How long the rehearsal waits for that, on a busy host that emulates it, too.
+const MAX_REHEARSAL_NS: u64 = 20_000_000;
 
 /// The processor's local APIC, in xAPIC mode.
 #[derive(Debug)]
@@ -103,10 +107,20 @@ impl LocalApic {
         self.timer_hz = timer::rate_hz(counts, ns).ok_or(ApicError::TimerStands)?;
 
         // A rehearsal with interrupts kept out: whoever sleeps relies on this request being made.
-        self.arm(10_000);
-        clock.spin_until(clock.now_ns().saturating_add(100_000));
+        self.arm(REHEARSAL_NS);
+        let deadline_ns = clock.now_ns().saturating_add(MAX_REHEARSAL_NS);
+        while !self.timer_requested() {
+            if clock.now_ns() >= deadline_ns {
+                return Err(ApicError::NoRequest);
+            }
+        }
+        Ok(())
+    }
+
+    /// The timer's interrupt is requested, and nobody has let it in yet.
+    fn timer_requested(&self) -> bool {
         let requests = self.read(INTERRUPT_REQUEST + u64::from(TIMER_VECTOR / 32) * 16);
-        if requests & (1 << (TIMER_VECTOR % 32)) == 0 { Err(ApicError::NoRequest) } else { Ok(()) }
+        requests & (1 << (TIMER_VECTOR % 32)) != 0
     }
 
     /// Requests the timer's interrupt `ns` from now; a request that was armed before is forgotten.

@@ -50,6 +50,7 @@ pub fn enable_protections() -> Result<Protections, NoExecuteDisable> {
         umip: structured.ecx & (1 << 2) != 0,
     };
     let mut cr4 = Cr4Flags::empty();
+    cr4.set(Cr4Flags::MACHINE_CHECK_EXCEPTION, cpuid(1).edx & (1 << 7) != 0);
     cr4.set(Cr4Flags::SUPERVISOR_MODE_EXECUTION_PROTECTION, found.smep);
     cr4.set(Cr4Flags::SUPERVISOR_MODE_ACCESS_PREVENTION, found.smap);
     cr4.set(Cr4Flags::USER_MODE_INSTRUCTION_PREVENTION, found.umip);
@@ -57,7 +58,8 @@ pub fn enable_protections() -> Result<Protections, NoExecuteDisable> {
     unsafe { Efer::update(|flags| flags.insert(EferFlags::NO_EXECUTE_ENABLE)) };
     // SAFETY: nothing in the image writes to read-only pages.
     unsafe { Cr0::update(|flags| flags.insert(Cr0Flags::WRITE_PROTECT)) };
-    // SAFETY: each bit is supported, as CPUID says, and restricts pages of user mode and user mode only: there are none.
+    // SAFETY: each bit is supported, as CPUID says. Machine checks have a handler; the others restrict what concerns
+    // user mode, and there is none.
     unsafe { Cr4::update(|flags| flags.insert(cr4)) };
     Ok(found)
 }

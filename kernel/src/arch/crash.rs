@@ -11,7 +11,8 @@ use super::cpu;
 use super::port::DEBUG_EXIT;
 use crate::console;
 use crate::epitaph::{Cause, Epitaph, MAX_STACK_WORDS, SectionMap};
-use crate::memory::layout;
+use crate::memory::range::PhysRange;
+use crate::memory::{PAGE_BYTES, layout};
 use crate::pci;
 
 /// Epitaphs begun: whatever goes wrong while one is written must not begin another.
@@ -21,33 +22,39 @@ static BEGUN: AtomicU32 = AtomicU32::new(0);
 const EXIT_CRASH: u8 = 0x12;
 
 /// Stops the controllers, writes the epitaph and ends the image.
+#[inline(never)]
 pub fn die(cause: Cause<'_>) -> ! {
+    // Taken here, before a function with a large frame is called.
+    let stack_pointer = cause.stack_pointer().unwrap_or_else(current_stack_pointer);
     match BEGUN.fetch_add(1, Ordering::Relaxed) {
         0 => {
             pci::stop_bus_masters();
-            let stack_pointer = cause.stack_pointer().unwrap_or_else(current_stack_pointer);
-            let mut words = [0; MAX_STACK_WORDS];
-            let words = copy_stack(stack_pointer, &mut words);
-            let mut guards = [layout::stack(); 5];
-            for (guard, stack) in guards[1..].iter_mut().zip(layout::fault_stacks()) {
-                *guard = stack;
-            }
-            for guard in &mut guards {
-                (guard.start, guard.end) = (guard.start - 4096, guard.start);
-            }
-            let sections = SectionMap { text: layout::text(), guards };
-            let epitaph = Epitaph { cause, sections, stack_pointer, stack: words };
-            // The console's writer never fails.
-            let _ = write!(console::RawWriter, "{epitaph}");
+            write_epitaph(cause, stack_pointer);
         }
-        1 => console::RawWriter.line("@verdict crash a fault while the epitaph was written"),
+        // In the middle of a line, most likely.
+        1 => console::RawWriter.line("\n@verdict crash a fault while the epitaph was written"),
+        // Not even that could be said.
         _ => {}
     }
     exit(EXIT_CRASH)
 }
 
-/// Ends the image with a value for isa-debug-exit; where there is no such device, stops.
+#[inline(never)]
+fn write_epitaph(cause: Cause<'_>, stack_pointer: u64) {
+    let [first, second, third, fourth] = layout::fault_stacks();
+    let stacks = [layout::stack(), first, second, third, fourth];
+    let guards = stacks.map(|stack| PhysRange { start: stack.start - PAGE_BYTES, end: stack.start });
+    let mut words = [0; MAX_STACK_WORDS];
+    let stack = copy_stack(stack_pointer, &stacks, &mut words);
+    let sections = SectionMap { text: layout::text(), guards };
+    let epitaph = Epitaph { cause, sections, stack_pointer, stack };
+    // The console's writer never fails.
+    let _ = write!(console::RawWriter, "{epitaph}");
+}
+
+/// Ends all DMA, then the image, with a value for isa-debug-exit; where there is no such device, stops.
 pub fn exit(value: u8) -> ! {
+    pci::stop_bus_masters();
     DEBUG_EXIT.write_u8(value);
     cpu::halt_forever()
 }
@@ -59,13 +66,15 @@ fn current_stack_pointer() -> u64 {
     stack_pointer
 }
 
-/// Copies what lies above `stack_pointer`, as far as that is in one of the image's stacks.
-fn copy_stack(stack_pointer: u64, words: &mut [u64; MAX_STACK_WORDS]) -> &[u64] {
-    let start = stack_pointer.next_multiple_of(8);
-    let stacks = layout::fault_stacks();
-    let mut stacks = stacks.iter().chain([&layout::stack()]).copied().collect::<heapless::Vec<_, 5>>();
-    stacks.retain(|stack| stack.contains(start));
-    let Some(stack) = stacks.first() else { return &[] };
+/// Copies what lies above `stack_pointer`, as far as that is in one of `stacks`, or in the guard page below it.
+fn copy_stack<'a>(
+    stack_pointer: u64,
+    stacks: &[PhysRange],
+    words: &'a mut [u64; MAX_STACK_WORDS],
+) -> &'a [u64] {
+    let holds = |stack: &&PhysRange| (stack.start - PAGE_BYTES..stack.end).contains(&stack_pointer);
+    let Some(stack) = stacks.iter().find(holds) else { return &[] };
+    let start = stack_pointer.max(stack.start).next_multiple_of(8);
     let mut count = 0;
     for (word, address) in words.iter_mut().zip((start..stack.end).step_by(8)) {
         // SAFETY: inside one of the image's stacks, which are mapped and end at a page; aligned.
@@ -77,5 +86,5 @@ fn copy_stack(stack_pointer: u64, words: &mut [u64; MAX_STACK_WORDS]) -> &[u64] 
 
 #[panic_handler]
 fn panic(info: &PanicInfo<'_>) -> ! {
-    die(Cause::Panic(info))
+    die(Cause::Panic { message: &info.message(), location: info.location() })
 }

@@ -3,7 +3,8 @@
 //! Words are separated by blanks, each `key=value`; an unknown word is an error, as is one given twice that may be
 //! given once.
 
-use core::{fmt, str};
+use core::fmt::{self, Write};
+use core::str;
 
 use heapless::Vec;
 use log::LevelFilter;
@@ -104,11 +105,13 @@ pub enum Fault {
     Panic,
     /// Allocate after the heap has been sealed.
     Alloc,
+    /// A panic whose message can't be written without a page fault.
+    Nested,
     /// Turn the controller's memory decoding off, so that it stops answering.
     HangController,
 }
 
-const FAULTS: [(&str, Fault); 10] = [
+const FAULTS: [(&str, Fault); 11] = [
     ("page-fault", Fault::PageFault),
     ("null", Fault::Null),
     ("stack-overflow", Fault::StackOverflow),
@@ -118,6 +121,7 @@ const FAULTS: [(&str, Fault); 10] = [
     ("exec-data", Fault::ExecData),
     ("panic", Fault::Panic),
     ("alloc", Fault::Alloc),
+    ("nested", Fault::Nested),
     ("hang-controller", Fault::HangController),
 ];
 
@@ -160,7 +164,11 @@ pub enum Problem {
 
 impl fmt::Display for CommandLineError<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "command line, word {:?}: ", self.word)?;
+        f.write_str("command line, word \"")?;
+        for c in self.word.chars() {
+            f.write_char(if c.is_control() { '?' } else { c })?;
+        }
+        f.write_str("\": ")?;
         match self.problem {
             Problem::NotText => f.write_str("not printable text"),
             Problem::Unknown => f.write_str("no such word"),

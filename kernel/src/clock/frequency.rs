@@ -1,5 +1,7 @@
 //! How fast the TSC counts: as the processor or the hypervisor says, else as measured.
 
+use core::fmt;
+
 use super::TickScale;
 
 /// What CPUID returned for a leaf.
@@ -23,6 +25,17 @@ pub enum Source {
     Hypervisor,
     /// Measured against the interval timer.
     IntervalTimer,
+}
+
+impl fmt::Display for Source {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Crystal => "CPUID 0x15",
+            Self::BaseFrequency => "CPUID 0x16",
+            Self::Hypervisor => "CPUID 0x40000010",
+            Self::IntervalTimer => "the interval timer",
+        })
+    }
 }
 
 /// How fast the TSC counts.
@@ -62,42 +75,52 @@ pub fn from_cpuid(cpuid: impl Fn(u32) -> CpuidRegisters) -> Option<TscFrequency>
     None
 }
 
-/// An edge of the reference's square wave: it came between these two readings of the TSC.
+/// A reading of the interval timer's 16-bit count, which goes down, between two readings of the TSC.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct EdgeBracket {
-    /// Read before the last look that showed the old level.
+pub struct CountSample {
+    /// The TSC before the count was latched.
     pub not_before: u64,
-    /// Read after the first look that showed the new one.
+    /// The TSC after that.
     pub not_after: u64,
+    /// The count.
+    pub count: u16,
 }
 
-/// The interval timer's clock is a third of the NTSC colour subcarrier: 315/88 MHz / 3, or 13125000/11 Hz.
-const PIT_HZ_TIMES_11: u128 = 13_125_000;
+/// The interval timer's clock is a twelfth of four times the NTSC colour subcarrier: 105/88 MHz, or 13125000/11 Hz.
+const PIT_HZ_TIMES_11: u64 = 13_125_000;
 
-/// The frequency from edges of the interval timer's square wave, `clocks_per_edge` of its clocks apart.
+/// The frequency from samples of the interval timer's count: some, and some that came later, by less than a turn of
+/// the counter.
 ///
-/// Each pair of edges bounds the distance of two edges from below and above; all bounds must hold, so the more edges
-/// the narrower it gets, and what is left is the error, not an estimate of it. `None` if no distance fits all
-/// brackets (an edge was missed, by an SMI or a stolen time slice), or if what fits isn't plausible.
-pub fn from_edges(edges: &[EdgeBracket], clocks_per_edge: u32) -> Option<TscFrequency> {
-    /// Fraction bits of a distance in ticks.
-    const FRACTION: u32 = 24;
-    let (mut least, mut most) = (0u128, u128::MAX);
-    for (first_index, first) in edges.iter().enumerate() {
-        for (distance, second) in (1u128..).zip(edges.iter().skip(first_index + 1)) {
-            let shortest = second.not_before.checked_sub(first.not_after)?;
-            let longest = second.not_after.checked_sub(first.not_before)?;
-            least = least.max((u128::from(shortest) << FRACTION) / distance);
-            most = most.min((u128::from(longest) << FRACTION).div_ceil(distance));
+/// Each pair of an early and a late sample bounds the length of a count from below and above: the ticks that went by
+/// are known within the samples' own spread, the counts within one. All bounds must hold, so the more samples the
+/// narrower it gets, and what is left is the error, not an estimate of it. Somebody who stops the processor in between
+/// (SMI, hypervisor, a busy host) widens a sample and spoils nothing. `None` if no length fits all samples, or if what
+/// fits isn't plausible.
+pub fn from_counts(first: &[CountSample], last: &[CountSample]) -> Option<TscFrequency> {
+    /// Fraction bits of a length in ticks.
+    const FRACTION: u32 = 20;
+    let (mut least, mut most) = (0u64, u64::MAX);
+    for early in first {
+        for late in last {
+            // A late sample that is one turn ahead or behind makes a length that no other pair agrees with.
+            let counts = u64::from(early.count.wrapping_sub(late.count));
+            let shortest = late.not_before.checked_sub(early.not_after)?;
+            let longest = late.not_after.checked_sub(early.not_before)?;
+            if counts < 2 || longest >= 1 << (64 - FRACTION) {
+                return None;
+            }
+            least = least.max((shortest << FRACTION) / (counts + 1));
+            most = most.min((longest << FRACTION).div_ceil(counts - 1));
         }
     }
-    if least == 0 || least > most || most == u128::MAX || clocks_per_edge == 0 {
+    if least == 0 || least > most || most == u64::MAX {
         return None;
     }
-    // Below 2^89: least is at most most, which a pair has bounded to 64 + 24 bits.
-    let middle = (least + most) / 2;
-    let hz = middle.checked_mul(PIT_HZ_TIMES_11)? / (11 * u128::from(clocks_per_edge)) >> FRACTION;
-    let error_ppb = u32::try_from((most - middle).checked_mul(1_000_000_000)?.div_ceil(middle)).ok()?;
-    let hz = u64::try_from(hz).ok()?;
+    // Up to 64 bits each: in 128 bits neither product overflows.
+    let middle = u128::from(least + (most - least) / 2);
+    let hz = u64::try_from((middle * u128::from(PIT_HZ_TIMES_11) / 11) >> FRACTION).ok()?;
+    let error_ppb = (u128::from(most) - middle) * 1_000_000_000 / middle + 1;
+    let error_ppb = u32::try_from(error_ppb).ok()?;
     TickScale::from_hz(hz).map(|_| TscFrequency { hz, error_ppb, source: Source::IntervalTimer })
 }

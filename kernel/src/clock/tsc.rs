@@ -7,13 +7,13 @@ use audioback::clock::{Clock, Nanos};
 use embedded_hal::delay::DelayNs;
 
 use super::TickScale;
-use super::frequency::{self, EdgeBracket, TscFrequency};
+use super::frequency::{self, CountSample, TscFrequency};
 use crate::arch::cpu;
 use crate::arch::pit::{self, PitSilent};
 
-/// Edges that are watched: 16 distances of 0.5 ms.
-const EDGES: usize = 17;
-/// Tries to see all edges.
+/// Samples at the start, and at the end.
+const SAMPLES: usize = 24;
+/// Tries to get samples that agree.
 const ATTEMPTS: u32 = 3;
 
 /// Why it isn't known how fast the TSC counts.
@@ -29,20 +29,20 @@ impl fmt::Display for ClockError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::PitSilent(error) => write!(f, "TSC frequency: no CPUID leaf states it, and {error}"),
-            Self::Unsteady => f.write_str("TSC frequency: no speed fits the interval timer's edges"),
+            Self::Unsteady => f.write_str("TSC frequency: no speed fits the interval timer's counts"),
         }
     }
 }
 
-/// Learns how fast the TSC counts: from CPUID, else within 9 ms (27 ms if edges are missed) from the interval timer.
+/// Learns how fast the TSC counts: from CPUID, else within 10 ms (30 ms if it must try again) from the interval timer.
 pub fn calibrate() -> Result<TscFrequency, ClockError> {
     if let Some(stated) = frequency::from_cpuid(cpu::cpuid) {
         return Ok(stated);
     }
     for _ in 0..ATTEMPTS {
-        let mut edges = [EdgeBracket::default(); EDGES];
-        pit::watch_edges(&mut edges).map_err(ClockError::PitSilent)?;
-        if let Some(measured) = frequency::from_edges(&edges, pit::CLOCKS_PER_EDGE) {
+        let (mut first, mut last) = ([CountSample::default(); SAMPLES], [CountSample::default(); SAMPLES]);
+        pit::sample(&mut first, &mut last).map_err(ClockError::PitSilent)?;
+        if let Some(measured) = frequency::from_counts(&first, &last) {
             return Ok(measured);
         }
     }

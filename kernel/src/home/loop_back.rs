@@ -4,6 +4,8 @@
 //! a page directory, the back end maps them, the controller reads the samples from the guest's own pages. It is generic
 //! over memory and card, so the same loop runs in the image and, against the model, on the host.
 
+use alloc::boxed::Box;
+use alloc::vec::Vec as List;
 use core::fmt;
 
 use audioback::card::{Card, Direction, Port, PortIndex};
@@ -128,8 +130,9 @@ pub struct LoopBack<'a, M: PageMemory, C: Card<MappedPages>> {
     world: &'a Loopback<M>,
     back: BackEnd<'a, M>,
     card: C,
-    device: Device<BackEnd<'a, M>, C>,
-    streams: Vec<GuestStream<FrontEnd<'a, M>>, MAX_GUEST_STREAMS>,
+    // Large, as all that is of fixed size: on the heap, where they are put before anything runs.
+    device: Box<Device<BackEnd<'a, M>, C>>,
+    streams: List<GuestStream<FrontEnd<'a, M>>>,
     frames_seen: u64,
     progress_at: Nanos,
 }
@@ -145,7 +148,7 @@ impl<'a, M: PageMemory, C: Card<MappedPages>> LoopBack<'a, M, C> {
     ) -> Result<Self, HomeError> {
         let orders = orders(command_line, card.ports(), module)?;
         let mut back = world.back_end(DRIVER);
-        let mut streams = Vec::new();
+        let mut streams = List::with_capacity(orders.len());
         let mut configs = Vec::<BackConfig, MAX_GUEST_STREAMS>::new();
         let mut nodes = Vec::<_, MAX_GUEST_STREAMS>::new();
         for (index, (port, direction, order)) in orders.iter().enumerate() {
@@ -157,11 +160,12 @@ impl<'a, M: PageMemory, C: Card<MappedPages>> LoopBack<'a, M, C> {
             let _ = configs.push(BackConfig { port: *port, buffer_bytes_max: command_line.buffer_bytes });
             let stream =
                 GuestStream::new(index, front, *order).map_err(|error| HomeError::Stream(index, error))?;
-            let _ = streams.push(stream);
+            streams.push(stream);
         }
         // Whoever wrote `record=` has allowed it.
         let policy = Policy { may_play: true, may_record: !command_line.record.is_empty() };
-        let mut device = Device::new(GUEST, policy, card.ports(), &configs).map_err(HomeError::SetUp)?;
+        let mut device =
+            Box::new(Device::new(GUEST, policy, card.ports(), &configs).map_err(HomeError::SetUp)?);
         device.connect(&mut back, &nodes).map_err(HomeError::Connect)?;
         Ok(Self { world, back, card, device, streams, frames_seen: 0, progress_at: now })
     }
@@ -195,6 +199,11 @@ impl<'a, M: PageMemory, C: Card<MappedPages>> LoopBack<'a, M, C> {
         }
         let latest = Nanos(now.0 + SLEEP_NS_MAX);
         Ok(Progress::Until(next.map_or(latest, |next| next.min(latest))))
+    }
+
+    /// The card, for what the back end doesn't ask of it.
+    pub fn card(&mut self) -> &mut C {
+        &mut self.card
     }
 
     /// What the back end counted for a stream.

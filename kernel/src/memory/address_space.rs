@@ -1,22 +1,71 @@
 //! The final page tables: W^X, guard pages, nothing mapped below 1 MiB.
-#![allow(unsafe_code, reason = "leaf: writes page tables and loads CR3")]
+#![allow(unsafe_code, reason = "leaf: writes page tables, loads CR3, hands mapped memory out")]
 
+use core::fmt;
 use core::ptr;
+use core::slice;
+use core::sync::atomic::AtomicU32;
 
 use x86_64::PhysAddr;
 use x86_64::registers::control::{Cr3, Cr3Flags};
 use x86_64::structures::paging::PhysFrame;
 
-use super::frames::FrameAllocator;
-use super::layout;
+use super::frames::{FrameAllocator, TooManyRanges};
 use super::page_table::{Access, MapError, PageTable, TableMemory};
 use super::range::PhysRange;
+use super::{PAGE_BYTES, heap, layout};
 
 /// The tables in use, and the frames for more of them.
 #[derive(Debug)]
 pub struct AddressSpace {
     table: PageTable,
     frames: FrameAllocator,
+    module: Option<PhysRange>,
+}
+
+/// Why there are no final page tables.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ActivateError {
+    /// The free memory is in too many pieces.
+    Frames(TooManyRanges),
+    /// Something couldn't be mapped.
+    Map(MapError),
+    /// The boot module isn't in usable RAM.
+    ModuleNotInRam,
+}
+
+impl From<MapError> for ActivateError {
+    fn from(error: MapError) -> Self {
+        Self::Map(error)
+    }
+}
+
+impl fmt::Display for ActivateError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Frames(error) => error.fmt(f),
+            Self::Map(error) => error.fmt(f),
+            Self::ModuleNotInRam => f.write_str("the boot module isn't in usable RAM"),
+        }
+    }
+}
+
+/// Pages that were taken, as words: the controller, or the other end of a loop-back, may change them at any time.
+#[derive(Clone, Copy, Debug)]
+pub struct MappedPages {
+    /// Their words.
+    pub words: &'static [AtomicU32],
+    /// Their address, for the processor and for devices.
+    pub address: u64,
+}
+
+/// `range` is frames that were just handed out, never to be handed out again.
+fn words(range: PhysRange) -> MappedPages {
+    let first = ptr::with_exposed_provenance::<AtomicU32>(range.start as usize);
+    // SAFETY: RAM that `activate` mapped as data, for good, aligned to pages, and ours alone. Any content is a valid
+    // AtomicU32, and since every access is atomic a device may change it meanwhile.
+    let words = unsafe { slice::from_raw_parts(first, range.size_bytes() as usize / 4) };
+    MappedPages { words, address: range.start }
 }
 
 /// Tables in RAM that is mapped one to one, by the boot tables and by the final ones alike.
@@ -48,12 +97,15 @@ impl TableMemory for Tables<'_> {
 impl AddressSpace {
     /// Maps the image, each part for what it is, `module` read-only and the rest of `ram` as data; then uses it.
     ///
-    /// `ram` has no memory below 1 MiB and none above 4 GiB, and `frames` is what of it is free.
-    pub fn activate(
-        mut frames: FrameAllocator,
-        ram: &[PhysRange],
-        module: Option<PhysRange>,
-    ) -> Result<Self, MapError> {
+    /// `ram` has no memory below 1 MiB, where firmware and option ROMs live, and none above 4 GiB, where the boot
+    /// tables end.
+    pub fn activate(ram: &[PhysRange], module: Option<PhysRange>) -> Result<Self, ActivateError> {
+        let in_ram = |part: PhysRange| ram.iter().any(|ram| ram.start <= part.start && part.end <= ram.end);
+        if module.is_some_and(|module| !in_ram(module)) {
+            return Err(ActivateError::ModuleNotInRam);
+        }
+        let taken = [layout::image(), module.unwrap_or(layout::image())];
+        let mut frames = FrameAllocator::new(ram.iter().copied(), &taken).map_err(ActivateError::Frames)?;
         let mut tables = Tables(&mut frames);
         let mut table = PageTable::new(&mut tables).ok_or(MapError::OutOfFrames)?;
         table.map(&mut tables, layout::text(), Access::ReadExecute)?;
@@ -65,11 +117,11 @@ impl AddressSpace {
         }
         // The image and the module split the RAM around them; in ascending order they leave up to three pieces each.
         let image = layout::image().grow_to_pages();
-        let module = module.map(PhysRange::grow_to_pages);
-        if let Some(module) = module {
+        let module_pages = module.map(PhysRange::grow_to_pages);
+        if let Some(module) = module_pages {
             table.map(&mut tables, module, Access::Read)?;
         }
-        let mut holes = [image, module.unwrap_or(image)];
+        let mut holes = [image, module_pages.unwrap_or(image)];
         holes.sort_by_key(|hole| hole.start);
         for range in ram {
             let mut rest = range.shrink_to_pages();
@@ -87,16 +139,45 @@ impl AddressSpace {
         let root = PhysFrame::containing_address(PhysAddr::new_truncate(table.root()));
         // SAFETY: the tables map the running code, its stack and its data at the addresses they have now.
         unsafe { Cr3::write(root, Cr3Flags::empty()) };
-        Ok(Self { table, frames })
+        Ok(Self { table, frames, module })
     }
 
-    /// Maps registers at `range`, one to one, uncached.
+    /// Maps registers at `range`, one to one, uncached, for good. All RAM is mapped already, so this never makes RAM
+    /// reachable a second time.
     pub fn map_device(&mut self, range: PhysRange) -> Result<(), MapError> {
         self.table.map(&mut Tables(&mut self.frames), range.grow_to_pages(), Access::Device)
     }
 
-    /// The frames that are still free.
-    pub fn frames(&mut self) -> &mut FrameAllocator {
-        &mut self.frames
+    /// Takes `count` pages in a row, of whatever content. `None` where there are no such pages.
+    pub fn take_pages(&mut self, count: u64) -> Option<MappedPages> {
+        let start = self.frames.allocate(count)?;
+        Some(words(PhysRange { start, end: start + count * PAGE_BYTES }))
+    }
+
+    /// Takes the longest row of pages there is, but `max_count` at most.
+    pub fn take_longest(&mut self, max_count: u64) -> Option<MappedPages> {
+        self.frames.allocate_longest(max_count).map(words)
+    }
+
+    /// Takes memory for the heap. `None` where there is none, or where the heap has been given some before.
+    pub fn take_heap(&mut self, size_bytes: u64) -> Option<()> {
+        let count = size_bytes / PAGE_BYTES;
+        let start = self.frames.allocate(count)?;
+        // SAFETY: frames that were just handed out, never to be handed out again, mapped as data by `activate`.
+        unsafe { heap::init(PhysRange { start, end: start + count * PAGE_BYTES }) }
+    }
+
+    /// The boot module's octets; none if there is no module.
+    pub fn module(&self) -> &'static [u8] {
+        let Some(range) = self.module else { return &[] };
+        let first = ptr::with_exposed_provenance::<u8>(range.start as usize);
+        // SAFETY: `activate` mapped these pages read-only, for good, and refuses a module that isn't in RAM or is in
+        // the image; the frame allocator never had them. So nothing changes them.
+        unsafe { slice::from_raw_parts(first, range.size_bytes() as usize) }
+    }
+
+    /// Octets of memory that are still free.
+    pub fn free_bytes(&self) -> u64 {
+        self.frames.free_bytes()
     }
 }

@@ -19,16 +19,21 @@ struct SetUpHeap {
     sealed: AtomicBool,
 }
 
-/// Gives the heap its memory.
+/// Gives the heap its memory. `None` if it has some already.
 ///
 /// # Safety
 ///
 /// `range` is RAM, mapped one to one and writable until the machine stops, handed out to the caller by the frame
-/// allocator and used for nothing else. To be called once.
-pub unsafe fn init(range: PhysRange) {
+/// allocator and used for nothing else.
+pub(super) unsafe fn init(range: PhysRange) -> Option<()> {
+    let mut heap = HEAP.heap.lock();
+    if !heap.bottom().is_null() {
+        return None;
+    }
     let bottom = ptr::with_exposed_provenance_mut::<u8>(range.start as usize);
     // SAFETY: the caller vouches for the memory; it is page-aligned and at least a page, as frames are.
-    unsafe { HEAP.heap.lock().init(bottom, range.size_bytes() as usize) };
+    unsafe { heap.init(bottom, range.size_bytes() as usize) };
+    Some(())
 }
 
 /// From now on, every allocation ends in an epitaph: set-up is over.

@@ -9,8 +9,6 @@ pub mod guest_pages;
 pub mod heap;
 #[cfg(target_os = "none")]
 pub mod layout;
-#[cfg(target_os = "none")]
-pub mod mapped;
 pub mod page_table;
 pub mod range;
 

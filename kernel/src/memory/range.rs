@@ -50,7 +50,7 @@ impl PhysRange {
     pub const fn grow_to_pages(self) -> Self {
         let end = match self.end.checked_next_multiple_of(PAGE_BYTES) {
             Some(end) => end,
-            None => u64::MAX & !(PAGE_BYTES - 1),
+            None => !(PAGE_BYTES - 1),
         };
         Self { start: self.start & !(PAGE_BYTES - 1), end }
     }

@@ -32,6 +32,8 @@ pub enum BarError {
     NotAccepted(u64),
     /// It overlaps RAM or wraps: its address.
     BadAddress(u64),
+    /// Nobody has placed it, and it is behind a bridge, whose windows would have to be opened too.
+    BehindBridge,
 }
 
 impl fmt::Display for BarError {
@@ -45,6 +47,7 @@ impl fmt::Display for BarError {
             Self::NoPlace(size) => write!(f, "no address is free for BAR 0, {size:#x} octets"),
             Self::NotAccepted(address) => write!(f, "BAR 0 doesn't take address {address:#x}"),
             Self::BadAddress(address) => write!(f, "BAR 0 lies at {address:#x}, where it can't be"),
+            Self::BehindBridge => f.write_str("BAR 0 has no address, and a bridge is before it"),
         }
     }
 }

@@ -1,5 +1,4 @@
 //! HD Audio controllers: class 04 subclass 03, brought to where a driver can take over.
-#![allow(unsafe_code, reason = "leaf: vouches for the mapping that registers are reached by")]
 
 use core::fmt;
 
@@ -13,6 +12,7 @@ use super::config::{ConfigSpace, start_bus_master};
 use super::registers::HdaRegisters;
 use super::scan::{self, MAX_FUNCTIONS};
 use crate::arch::interrupts::{CONTROLLER_VECTORS, FIRST_CONTROLLER_VECTOR};
+use crate::boot::start_info::MemoryEntry;
 use crate::clock::TscDelay;
 use crate::memory::address_space::AddressSpace;
 use crate::memory::page_table::MapError;
@@ -90,8 +90,8 @@ impl From<BarError> for BringUpError {
 pub struct Surroundings<'a> {
     /// To map registers.
     pub space: &'a mut AddressSpace,
-    /// What the loader's memory map names: RAM, and what is reserved.
-    pub occupied: &'a [PhysRange],
+    /// The loader's memory map.
+    pub memory: &'a [MemoryEntry],
     /// To wait for a change of power state.
     pub delay: TscDelay,
     /// Where MSIs go; `None` if there is no local APIC.
@@ -182,7 +182,7 @@ fn bring_up(
     }
     let bar = settle_bar(address, functions, surroundings)?;
     let registers = PhysRange { start: bar.start, end: bar.start + bar.size_bytes().min(REGISTERS_BYTES) };
-    surroundings.space.map_device(registers).map_err(BringUpError::Map)?;
+    let registers = HdaRegisters::map(surroundings.space, registers).map_err(BringUpError::Map)?;
 
     endpoint.update_command(ConfigSpace, |command| command | CommandRegister::MEMORY_ENABLE);
     if !endpoint.command(ConfigSpace).contains(CommandRegister::MEMORY_ENABLE) {
@@ -200,9 +200,6 @@ fn bring_up(
     if !start_bus_master(address) {
         return Err(BringUpError::TooMany);
     }
-    // SAFETY: mapped above, uncached, and never unmapped; the function answers there, and `settle_bar` has made sure
-    // that no memory does.
-    let registers = unsafe { HdaRegisters::new(registers) };
     Ok(HdaController { address, id, registers, bar, interrupt_vector })
 }
 
@@ -292,21 +289,26 @@ fn settle_bar(
     if sized.size_bytes < REGISTERS_BYTES / 2 {
         return Err(BarError::TooSmall(sized.size_bytes).into());
     }
-    if sized.address != 0 && !surroundings.assign {
-        let end = sized.address.checked_add(sized.size_bytes);
-        let range = end.map(|end| PhysRange { start: sized.address, end });
-        let free = |range: &PhysRange| !surroundings.occupied.iter().any(|other| other.overlaps(*range));
-        return range.filter(free).ok_or(BarError::BadAddress(sized.address).into());
+    let on_root_bus = address.bus() == 0;
+    if sized.address != 0 && !(surroundings.assign && on_root_bus) {
+        let bad = BarError::BadAddress(sized.address);
+        let end = sized.address.checked_add(sized.size_bytes).ok_or(bad)?;
+        let range = PhysRange { start: sized.address, end };
+        // Firmware may well call the range reserved; what it must not be is RAM.
+        let in_ram = surroundings.memory.iter().any(|entry| entry.is_ram && entry.range.overlaps(range));
+        return if in_ram { Err(bad.into()) } else { Ok(range) };
+    }
+    if !on_root_bus {
+        return Err(BarError::BehindBridge.into());
     }
 
     let mut occupied: Vec<PhysRange, 256> = Vec::new();
     let others = functions.iter().filter(|&&other| other != address).flat_map(|&other| decoded_bars(other));
-    for range in surroundings.occupied.iter().copied().chain(others) {
+    for range in surroundings.memory.iter().map(|entry| entry.range).chain(others) {
         occupied.push(range).map_err(|_| BarError::NoPlace(sized.size_bytes))?;
     }
-    // A page at least: registers of two functions in a page would be mapped twice.
-    let place = bar::place(sized.size_bytes.max(4096), WINDOW, &occupied);
-    let place = place.ok_or(BarError::NoPlace(sized.size_bytes))?;
+    let no_place = BarError::NoPlace(sized.size_bytes);
+    let place = bar::place(sized.size_bytes, WINDOW, &occupied).ok_or(no_place)?;
     let mut header = PciHeader::new(address);
     header.update_command(ConfigSpace, |command| command & !CommandRegister::MEMORY_ENABLE);
     ConfigSpace.write_u32(address, BAR_0, place as u32);

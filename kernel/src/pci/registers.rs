@@ -5,6 +5,8 @@ use core::ptr;
 
 use snd_hda::registers::Registers;
 
+use crate::memory::address_space::AddressSpace;
+use crate::memory::page_table::MapError;
 use crate::memory::range::PhysRange;
 
 /// Access to BAR 0 of an HD Audio controller. Clones reach the same registers.
@@ -17,13 +19,10 @@ pub struct HdaRegisters {
 }
 
 impl HdaRegisters {
-    /// Registers at `bar`.
-    ///
-    /// # Safety
-    ///
-    /// `bar` is mapped one to one, uncached, until the machine stops, and a device's registers, no memory, are there.
-    pub(super) unsafe fn new(bar: PhysRange) -> Self {
-        Self { bar }
+    /// Maps the registers at `bar`, for good.
+    pub(super) fn map(space: &mut AddressSpace, bar: PhysRange) -> Result<Self, MapError> {
+        space.map_device(bar)?;
+        Ok(Self { bar })
     }
 
     fn register<T>(&self, offset_bytes: u16) -> Option<*mut T> {
@@ -39,9 +38,9 @@ impl HdaRegisters {
 macro_rules! access {
     ($read:ident, $write:ident, $width:ty) => {
         fn $read(&mut self, offset_bytes: u16) -> $width {
-            // SAFETY: aligned and inside the BAR, which `new`'s caller vouches for; one access of this width.
-            self.register(offset_bytes)
-                .map_or(<$width>::MAX, |register| unsafe { ptr::read_volatile(register) })
+            let Some(register) = self.register(offset_bytes) else { return <$width>::MAX };
+            // SAFETY: aligned and inside the BAR, which is mapped for good and is no RAM; one access of this width.
+            unsafe { ptr::read_volatile(register) }
         }
 
         fn $write(&mut self, offset_bytes: u16, value: $width) {
