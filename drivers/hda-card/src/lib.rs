@@ -38,7 +38,7 @@ impl<B: MappedBuffer> DmaBuffer for Pages<B> {
 }
 
 /// An HDA controller with its codecs, as a [`Card`].
-pub struct HdaCard<R, D, G> {
+pub struct HdaCard<R: Registers, D: DelayNs, G: DmaRegion> {
     controller: Controller<R, D, G>,
     /// One for each of the controller's routes, in their order: outputs first.
     ports: Vec<Port, MAX_ROUTES>,
