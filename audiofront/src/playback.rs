@@ -140,9 +140,11 @@ impl<P: SharedPage> Playback<P> {
     /// Silences what has been played and not been written again.
     fn pad(&mut self) {
         let until = self.position_bytes.saturating_add(u64::from(self.buffer.size_bytes()));
-        let from = self.written_bytes.max(self.silent_until_bytes);
+        // Never before `written_bytes`, for no more than a buffer is ever queued; or, after an underrun of more than a
+        // buffer, before it by what is silent anyhow.
+        let from = self.silent_until_bytes;
         self.buffer.repeat(from, until.saturating_sub(from), self.silence);
-        self.silent_until_bytes = self.silent_until_bytes.max(until);
+        self.silent_until_bytes = until;
     }
 }
 

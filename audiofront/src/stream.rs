@@ -561,9 +561,6 @@ impl<T: Transport> StreamFront<T> {
     }
 
     fn closed(&mut self, status: Status) {
-        if self.state != StreamState::Closing {
-            return;
-        }
         if status.is_ok() {
             self.release_buffer();
             self.state = StreamState::Closed;

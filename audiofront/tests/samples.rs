@@ -170,6 +170,18 @@ fn an_overrun_goes_on_with_the_newer_half_and_is_counted() {
 }
 
 #[test]
+fn what_was_lost_is_not_hinted_at() {
+    let home = home();
+    let (mut front, mut back) = open(&home, StreamType::Capture, config(SampleFormat::S16Le, 2, 1_024));
+    back.post(4_096 + 1_024);
+    drain(&mut front);
+    assert_eq!(front.hint(), Ok(0));
+    assert_eq!(front.take(&mut [0; 400]), 400);
+    assert_eq!(front.hint(), Ok(1));
+    assert_eq!(back.serve(), [RequestBody::Read(Range { offset_bytes: 3_072, length_bytes: 400 })]);
+}
+
+#[test]
 fn a_hint_round_the_end_takes_two_requests() {
     let home = home();
     let (mut front, mut back) = open(&home, StreamType::Playback, config(SampleFormat::S16Le, 2, 1_024));

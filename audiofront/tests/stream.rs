@@ -324,6 +324,36 @@ fn stop_starts_the_next_run_at_the_start_of_the_buffer() {
 }
 
 #[test]
+fn stop_rounds_up_even_when_the_back_end_posts_nothing() {
+    let home = home();
+    let (mut front, mut back) = open(&home, StreamType::Playback, 4_096);
+    front.fill(&[1; 4_096]);
+    back.post(100);
+    drain(&mut front);
+    front.stop().unwrap();
+    back.serve();
+    drain(&mut front);
+    assert_eq!(front.position_bytes(), 4_096);
+    front.fill(&[2; 4]);
+    assert_eq!((back.dma_read(0), back.dma_read(4), back.dma_read(100)), (2, 0, 0));
+}
+
+#[test]
+fn between_two_runs_no_position_counts() {
+    let home = home();
+    let (mut front, mut back) = open(&home, StreamType::Playback, 4_096);
+    front.stop().unwrap();
+    back.serve();
+    drain(&mut front);
+    front.fill(&[2; 4_000]);
+    back.post(1_000);
+    assert_eq!(drain(&mut front), []);
+    let playback = front.playback().unwrap();
+    assert_eq!((playback.queued_bytes(), playback.underrun_bytes()), (4_000, 0));
+    assert_eq!(front.position_bytes(), 0);
+}
+
+#[test]
 fn a_stop_that_fails_changes_nothing() {
     let home = home();
     let (mut front, mut back) = open(&home, StreamType::Playback, 4_096);
