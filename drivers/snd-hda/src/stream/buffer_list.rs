@@ -110,11 +110,23 @@ pub(crate) fn judge<B: DmaBuffer>(
     Ok(())
 }
 
-/// Where in the buffer a list may start so that it gets to `place`: an entry's address has to be a multiple of 128,
-/// and cutting a page in two takes one entry more than there are pages.
-pub(crate) fn origin_before(place: u32, pages: usize) -> u32 {
+/// Where in the buffer a list may start so that it soon gets to `place`: at a whole frame, and where an entry's address
+/// is a multiple of 128. Cutting a page in two takes one entry more than there are pages.
+pub(crate) fn origin_before(place: u32, pages: usize, frame_bytes: u32) -> u32 {
     let align = if pages < LIST_ENTRIES_MAX { ADDRESS_ALIGN } else { PAGE_BYTES };
+    // Frames have 64 octets at most, so the product is small. Where it isn't reached, the buffer's start will do.
+    let align =
+        align.saturating_mul(frame_bytes.checked_div(common_divisor(align, frame_bytes)).unwrap_or(1));
     place.saturating_sub(place.checked_rem(align).unwrap_or(0))
+}
+
+/// The greatest common divisor, by Euclid: a few rounds for numbers of 13 bits.
+fn common_divisor(mut a: u32, mut b: u32) -> u32 {
+    while let Some(rest) = a.checked_rem(b) {
+        a = b;
+        b = rest;
+    }
+    a
 }
 
 /// Writes a list that starts at `origin` (from [`origin_before`]) in the buffer, goes to its end, and on from its

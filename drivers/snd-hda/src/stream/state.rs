@@ -538,9 +538,11 @@ where
     ///
     /// The specification lets RUN go on where it was. There are controllers (QEMU's) that start the descriptor list
     /// and LPIB over: this is seen by LPIB, read back right after RUN was set. There the stream is stopped again and
-    /// gets a list that starts at the place where it was, or up to 127 octets before it, because a descriptor's
-    /// address is a multiple of 128 (a page before it, in a buffer of 256 pages); these are played or recorded once
-    /// more, while the position stands still.
+    /// gets a list that starts at the place where it was, or a little before it, because a descriptor's address is a
+    /// multiple of 128 and the list has to start with a whole frame: less than 128 octets before it for frames of 1,
+    /// 2, 4... octets, less than the least common multiple of 128 and the frame for others; in a buffer of 256 pages,
+    /// where no page can be cut in two, the same with 4096 for 128. These octets are played or recorded once more,
+    /// while the position stands still.
     ///
     /// # Errors
     /// [`Refused`] if the hardware doesn't stop, or doesn't end its reset, when the list has to be written anew.
@@ -564,7 +566,7 @@ where
             }
         }
         let place = self.state.progress.tracker.place_in_buffer();
-        let origin = buffer_list::origin_before(place, loaded.pages());
+        let origin = buffer_list::origin_before(place, loaded.pages(), loaded.format.frame_bytes());
         if let Err(deadline) = loaded.load(origin) {
             return Err(Refused { stream: self, deadline });
         }
