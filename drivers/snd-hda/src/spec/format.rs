@@ -1,6 +1,8 @@
 //! Sample formats: the word that goes into SDnFMT and into a converter (specification 1.0a, 3.7.1), and the sets
 //! that a converter offers (7.3.4.7).
 
+use core::fmt;
+
 /// Bits in a sample. 8 and 16 fill their container; 20, 24 and 32 sit left-justified in 32 bits of memory
 /// (3.7.1, 4.5.1).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -116,6 +118,17 @@ pub enum FormatError {
         channels: u8,
     },
 }
+
+impl fmt::Display for FormatError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Rate { rate_hz } => write!(f, "{rate_hz} Hz is not a rate of the specification"),
+            Self::Channels { channels } => write!(f, "{channels} channels; a frame has 1 to 16"),
+        }
+    }
+}
+
+impl core::error::Error for FormatError {}
 
 impl Format {
     /// A format of `rate_hz` frames a second, each of `channels` (1 to 16) samples.

@@ -59,6 +59,12 @@ pub struct Stream<S> {
     pub(super) state: S,
 }
 
+impl<S> fmt::Debug for Stream<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Stream").finish_non_exhaustive()
+    }
+}
+
 /// Owns a stream descriptor, and nothing else.
 pub struct Reset<R, D, G> {
     descriptor: Descriptor<R, D, G>,
