@@ -55,6 +55,8 @@ fn the_link_carries_bits_not_containers() {
     assert_eq!(words(48_000, SampleBits::Bits16, 2), 3);
     assert_eq!(words(44_100, SampleBits::Bits16, 2), 3);
     assert_eq!(words(8_000, SampleBits::Bits16, 2), 3);
+    // Two frames in every third link frame.
+    assert_eq!(words(32_000, SampleBits::Bits16, 2), 5);
     assert_eq!(words(88_200, SampleBits::Bits24, 2), 7);
     assert_eq!(words(192_000, SampleBits::Bits20, 8), 41);
 }

@@ -90,9 +90,11 @@ impl Rate {
         RATES.get(usize::from(self.0)).copied().unwrap_or((48_000, 0))
     }
 
-    /// Frames in the fullest of its link frames (of 1/48000 s).
-    fn frames_per_link_frame(self) -> u32 {
-        self.hz().div_ceil(48_000)
+    /// Frames in the fullest of its link frames (of 1/48000 s): the multiple of the base rate, for a divisor leaves
+    /// link frames out (5.4.1). So 32 kHz, which is 48 kHz * 2 / 3, sends two frames in every third link frame.
+    pub(crate) fn frames_per_link_frame(self) -> u32 {
+        // Three bits.
+        u32::from(self.entry().1 >> 11 & 0x7).wrapping_add(1)
     }
 }
 

@@ -606,7 +606,7 @@ fn went_back(before: u32, after: u32, elapsed_ticks: u32, buffer_bytes: u32, for
     };
     // A link frame is 500 ticks; three for the two and for what is left of one.
     let link_frames = u64::from(elapsed_ticks / 500).saturating_add(3);
-    let frames_each = u64::from(format.rate().hz().div_ceil(48_000));
+    let frames_each = u64::from(format.rate().frames_per_link_frame());
     let allowed = link_frames.saturating_mul(frames_each).saturating_mul(u64::from(format.frame_bytes()));
     u64::from(forward) > allowed
 }
