@@ -1,5 +1,7 @@
 //! An open stream: the driver's typestates behind one type, for a back end that learns at run time what a guest wants.
 
+use core::fmt;
+
 use audioback::card::{CardError, StreamPosition};
 use audioback::hypervisor::MappedBuffer;
 use embedded_hal::delay::DelayNs;
@@ -25,6 +27,18 @@ pub struct CardStream<B: MappedBuffer, R: Registers, D: DelayNs, G: DmaRegion> {
     route: RouteIndex,
     /// `None` inside a step only: each puts back what it made of it.
     state: Option<State<B, R, D, G>>,
+}
+
+impl<B: MappedBuffer, R: Registers, D: DelayNs, G: DmaRegion> fmt::Debug for CardStream<B, R, D, G> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let state = match &self.state {
+            Some(State::Configured(_)) => "configured",
+            Some(State::Running(_)) => "running",
+            Some(State::Paused(_)) => "paused",
+            None => "between states",
+        };
+        f.debug_struct("CardStream").field("route", &self.route).field("state", &state).finish()
+    }
 }
 
 impl<B, R, D, G> CardStream<B, R, D, G>

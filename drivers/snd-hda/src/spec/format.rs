@@ -1,6 +1,8 @@
 //! Sample formats: the word that goes into SDnFMT and into a converter (specification 1.0a, 3.7.1), and the sets
 //! that a converter offers (7.3.4.7).
 
+use core::fmt;
+
 /// Bits in a sample. 8 and 16 fill their container; 20, 24 and 32 sit left-justified in 32 bits of memory
 /// (3.7.1, 4.5.1).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -88,9 +90,11 @@ impl Rate {
         RATES.get(usize::from(self.0)).copied().unwrap_or((48_000, 0))
     }
 
-    /// Frames in the fullest of its link frames (of 1/48000 s).
-    fn frames_per_link_frame(self) -> u32 {
-        self.hz().div_ceil(48_000)
+    /// Frames in the fullest of its link frames (of 1/48000 s): the multiple of the base rate, for a divisor leaves
+    /// link frames out (5.4.1). So 32 kHz, which is 48 kHz * 2 / 3, sends two frames in every third link frame.
+    pub(crate) fn frames_per_link_frame(self) -> u32 {
+        // Three bits.
+        u32::from(self.entry().1 >> 11 & 0x7).wrapping_add(1)
     }
 }
 
@@ -116,6 +120,17 @@ pub enum FormatError {
         channels: u8,
     },
 }
+
+impl fmt::Display for FormatError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Rate { rate_hz } => write!(f, "{rate_hz} Hz is not a rate of the specification"),
+            Self::Channels { channels } => write!(f, "{channels} channels; a frame has 1 to 16"),
+        }
+    }
+}
+
+impl core::error::Error for FormatError {}
 
 impl Format {
     /// A format of `rate_hz` frames a second, each of `channels` (1 to 16) samples.

@@ -59,6 +59,12 @@ pub struct Stream<S> {
     pub(super) state: S,
 }
 
+impl<S> fmt::Debug for Stream<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Stream").finish_non_exhaustive()
+    }
+}
+
 /// Owns a stream descriptor, and nothing else.
 pub struct Reset<R, D, G> {
     descriptor: Descriptor<R, D, G>,
@@ -600,7 +606,7 @@ fn went_back(before: u32, after: u32, elapsed_ticks: u32, buffer_bytes: u32, for
     };
     // A link frame is 500 ticks; three for the two and for what is left of one.
     let link_frames = u64::from(elapsed_ticks / 500).saturating_add(3);
-    let frames_each = u64::from(format.rate().hz().div_ceil(48_000));
+    let frames_each = u64::from(format.rate().frames_per_link_frame());
     let allowed = link_frames.saturating_mul(frames_each).saturating_mul(u64::from(format.frame_bytes()));
     u64::from(forward) > allowed
 }

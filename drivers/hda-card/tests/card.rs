@@ -1,0 +1,326 @@
+//! The card on a model of the hardware: what the back end's trait promises.
+
+use std::cell::Cell;
+use std::rc::Rc;
+
+use audioback::card::{
+    Card, CardError, Direction, Port, PortIndex, StillRunning, StreamParams, StreamPosition,
+};
+use audioback::hypervisor::MappedBuffer;
+use hda_card::{CardStream, HdaCard};
+use snd_hda::Controller;
+use snd_hda_model::codec::Widget;
+use snd_hda_model::{
+    Bench, Codec, DmaAccess, Model, ModelDelay, ModelMemory, ModelRegion, ModelRegisters, Profile,
+};
+use sndif::format::{FormatSet, SampleFormat};
+
+const MILLISECOND: u64 = 1_000_000;
+
+type TestCard = HdaCard<ModelRegisters, ModelDelay, ModelRegion>;
+type TestStream = CardStream<Mapped, ModelRegisters, ModelDelay, ModelRegion>;
+
+/// A guest's buffer: the controller may touch its pages while it lives.
+struct Mapped {
+    pages: Vec<u64>,
+    size_bytes: u32,
+    memory: ModelMemory,
+    is_unmapped: Rc<Cell<bool>>,
+}
+
+impl Mapped {
+    fn new(model: &Model, size_bytes: u32, access: DmaAccess) -> Self {
+        let memory = model.memory();
+        let pages: Vec<u64> = (0..size_bytes.div_ceil(4096)).map(|_| memory.allocate_page().0).collect();
+        for page in &pages {
+            memory.allow_dma(*page, access);
+        }
+        Self { pages, size_bytes, memory, is_unmapped: Rc::default() }
+    }
+}
+
+impl MappedBuffer for Mapped {
+    fn page_addresses(&self) -> &[u64] {
+        &self.pages
+    }
+    fn size_bytes(&self) -> u32 {
+        self.size_bytes
+    }
+}
+
+impl Drop for Mapped {
+    fn drop(&mut self) {
+        self.is_unmapped.set(true);
+        for page in &self.pages {
+            self.memory.forbid_dma(*page);
+        }
+    }
+}
+
+const CD_LIKE: StreamParams = StreamParams { rate_hz: 48_000, format: SampleFormat::S16Le, channels: 2 };
+
+fn card(model: &Model) -> TestCard {
+    let controller = Controller::bring_up(model.registers(), &mut model.memory(), model.delay());
+    HdaCard::new(controller.expect("up"))
+}
+
+fn hardware(codec: Codec) -> Model {
+    Bench::new(Profile::hardware()).codec(0, codec).build()
+}
+
+fn ports(card: &TestCard) -> Vec<Port> {
+    Card::<Mapped>::ports(card).to_vec()
+}
+
+fn rates(port: &Port) -> Vec<u32> {
+    port.rates_hz.iter().copied().take_while(|rate_hz| *rate_hz != 0).collect()
+}
+
+fn open(card: &mut TestCard, model: &Model, port: u8) -> TestStream {
+    let access = match ports(card)[usize::from(port)].direction {
+        Direction::Playback => DmaAccess::Read,
+        Direction::Capture => DmaAccess::Write,
+    };
+    let buffer = Mapped::new(model, 16_384, access);
+    card.open(PortIndex(port), &CD_LIKE, buffer).map_err(|(error, _)| error).expect("open")
+}
+
+fn refusal(card: &mut TestCard, port: u8, params: StreamParams, buffer: Mapped) -> CardError {
+    let (error, buffer) = card.open(PortIndex(port), &params, buffer).err().expect("refused");
+    assert!(!buffer.is_unmapped.get());
+    error
+}
+
+#[test]
+fn ports_are_the_routes_outputs_first() {
+    let model = Bench::new(Profile::hardware())
+        .codec(0, Codec::input())
+        .codec(1, Codec::duplex())
+        .codec(2, Codec::output())
+        .build();
+    let directions: Vec<_> = ports(&card(&model)).iter().map(|port| port.direction).collect();
+    assert_eq!(
+        directions,
+        [Direction::Playback, Direction::Playback, Direction::Capture, Direction::Capture]
+    );
+}
+
+#[test]
+fn qemu_s_codec_offers_16_bits_only() {
+    let model = Bench::new(Profile::qemu()).codec(0, Codec::qemu_duplex()).build();
+    for port in ports(&card(&model)) {
+        assert_eq!(port.formats, FormatSet::of(&[SampleFormat::S16Le]));
+        assert_eq!(rates(&port), [16_000, 22_050, 32_000, 44_100, 48_000, 88_200, 96_000]);
+        assert_eq!((port.channels_min, port.channels_max), (2, 2));
+        assert_eq!((port.buffer_bytes_min, port.buffer_bytes_max), (256, 1 << 20));
+    }
+}
+
+#[test]
+fn whatever_a_port_offers_can_be_opened() {
+    let model =
+        Bench::new(Profile::hardware()).codec(0, Codec::any_format(8)).codec(1, Codec::duplex()).build();
+    let mut card = card(&model);
+    for (index, port) in ports(&card).into_iter().enumerate() {
+        assert!(!port.formats.is_empty() && !rates(&port).is_empty(), "{port:?}");
+        for rate_hz in rates(&port) {
+            for format in port.formats.iter() {
+                for channels in port.channels_min..=port.channels_max {
+                    let params = StreamParams { rate_hz, format, channels };
+                    let frame_bytes = u32::from(channels) * format.bytes_per_sample().expect("a size");
+                    let size_bytes = 8192 / frame_bytes * frame_bytes;
+                    let buffer = Mapped::new(&model, size_bytes, DmaAccess::ReadWrite);
+                    let opened = card.open(PortIndex(index as u8), &params, buffer);
+                    let mut stream = opened.map_err(|(error, _)| (error, params)).expect("open");
+                    card.start(&mut stream).expect("started");
+                    model.advance_ns(2 * MILLISECOND);
+                    assert!(card.position(&mut stream).expect("a position").bytes > 0);
+                    card.close(stream).expect("closed");
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn s32_takes_the_widest_sample_that_fits_its_container() {
+    for (pcm_bits, code) in [(0b01110_u32, 0x3_u16), (0b11110, 0x4), (0b00110, 0x2)] {
+        let pcm = 0x7f | pcm_bits << 16;
+        let codec = Codec::builder(0x1234_5678)
+            .widget(2, Widget::dac().pcm(pcm))
+            .widget(3, Widget::line_out(&[2]))
+            .build();
+        let model = hardware(codec);
+        let mut card = card(&model);
+        let params = StreamParams { format: SampleFormat::S32Le, ..CD_LIKE };
+        let buffer = Mapped::new(&model, 8192, DmaAccess::Read);
+        let stream = card.open(PortIndex(0), &params, buffer).map_err(|(error, _)| error).expect("open");
+        assert_eq!(model.converter_setting(0, 2), (1, 0, code << 4 | 1));
+        card.close(stream).expect("closed");
+        assert_eq!(model.converter_setting(0, 2).0, 0, "off its stream");
+    }
+}
+
+#[test]
+fn a_stream_s_life() {
+    for (port, direction) in [(0, DmaAccess::Read), (1, DmaAccess::Write)] {
+        let model = hardware(Codec::duplex());
+        let mut card = card(&model);
+        let buffer = Mapped::new(&model, 16_384, direction);
+        let unmapped = buffer.is_unmapped.clone();
+        let mut stream =
+            card.open(PortIndex(port), &CD_LIKE, buffer).map_err(|(error, _)| error).expect("open");
+        assert_eq!(card.pause(&mut stream), Err(CardError::WrongState));
+        assert_eq!(card.resume(&mut stream), Err(CardError::WrongState));
+        assert_eq!(card.position(&mut stream), Ok(StreamPosition::default()));
+        assert_eq!(card.stop(&mut stream), Ok(StreamPosition::default()));
+
+        card.start(&mut stream).expect("started");
+        assert_eq!(card.start(&mut stream), Err(CardError::WrongState));
+        assert_eq!(card.resume(&mut stream), Err(CardError::WrongState));
+        model.advance_ns(50 * MILLISECOND);
+        let at = card.position(&mut stream).expect("a position").bytes;
+        assert!((4 * 2_300..4 * 2_500).contains(&at), "{at}");
+
+        card.pause(&mut stream).expect("paused");
+        let paused = card.position(&mut stream).expect("a position").bytes;
+        model.advance_ns(50 * MILLISECOND);
+        assert_eq!(card.position(&mut stream).expect("a position").bytes, paused);
+        card.resume(&mut stream).expect("resumed");
+        model.advance_ns(50 * MILLISECOND);
+        let at = card.position(&mut stream).expect("a position").bytes;
+        assert!((paused + 4 * 2_300..paused + 4 * 2_500).contains(&at), "{at}");
+
+        let last = card.stop(&mut stream).expect("stopped");
+        assert!(last.bytes >= at && last.fifo_errors == 0);
+        card.start(&mut stream).expect("started again");
+        model.advance_ns(MILLISECOND);
+        assert!(card.position(&mut stream).expect("a position").bytes < 4 * 100);
+
+        // Close in the middle of it all.
+        let buffer = card.close(stream).expect("closed");
+        assert!(!unmapped.get());
+        drop(buffer);
+        model.advance_ns(50 * MILLISECOND);
+        model.assert_clean();
+    }
+}
+
+#[test]
+fn a_refusal_says_why_and_gives_the_buffer_back() {
+    let model = hardware(Codec::duplex());
+    let mut card = card(&model);
+    let buffer = |size_bytes| Mapped::new(&model, size_bytes, DmaAccess::Read);
+    assert_eq!(refusal(&mut card, 2, CD_LIKE, buffer(8192)), CardError::NoSuchPort);
+    assert_eq!(refusal(&mut card, 255, CD_LIKE, buffer(8192)), CardError::NoSuchPort);
+    for params in [
+        StreamParams { rate_hz: 47_000, ..CD_LIKE },
+        StreamParams { rate_hz: 0, ..CD_LIKE },
+        StreamParams { channels: 0, ..CD_LIKE },
+        StreamParams { channels: 3, ..CD_LIKE },
+        StreamParams { channels: 255, ..CD_LIKE },
+        StreamParams { format: SampleFormat::S16Be, ..CD_LIKE },
+        StreamParams { format: SampleFormat::S24Le, ..CD_LIKE },
+        StreamParams { format: SampleFormat::Mpeg, ..CD_LIKE },
+    ] {
+        assert_eq!(refusal(&mut card, 0, params, buffer(8192)), CardError::Unsupported, "{params:?}");
+    }
+    assert_eq!(refusal(&mut card, 0, CD_LIKE, buffer(128)), CardError::BadBuffer);
+    assert_eq!(refusal(&mut card, 0, CD_LIKE, buffer(257 * 4096)), CardError::BadBuffer);
+    assert_eq!(refusal(&mut card, 0, CD_LIKE, buffer(8190)), CardError::BadBuffer);
+    // None of these left anything taken.
+    let stream = open(&mut card, &model, 0);
+    assert_eq!(refusal(&mut card, 0, CD_LIKE, buffer(8192)), CardError::Busy);
+    card.close(stream).expect("closed");
+    let stream = open(&mut card, &model, 0);
+    card.close(stream).expect("closed");
+}
+
+#[test]
+fn descriptors_that_are_all_taken_make_it_busy() {
+    let profile = Profile { output_streams: 1, bidirectional_streams: 0, ..Profile::hardware() };
+    let model = Bench::new(profile).codec(0, Codec::output()).codec(1, Codec::output()).build();
+    let mut card = card(&model);
+    let stream = open(&mut card, &model, 0);
+    let buffer = Mapped::new(&model, 8192, DmaAccess::Read);
+    assert_eq!(refusal(&mut card, 1, CD_LIKE, buffer), CardError::Busy);
+    card.close(stream).expect("closed");
+    let stream = open(&mut card, &model, 1);
+    card.close(stream).expect("closed");
+}
+
+#[test]
+fn four_streams_and_four_more_run_at_once() {
+    let model = (0..4).fold(Bench::new(Profile::hardware()), |bench, at| bench.codec(at, Codec::duplex()));
+    let model = model.build();
+    let mut card = card(&model);
+    let mut streams: Vec<_> = (0..8).map(|port| open(&mut card, &model, port)).collect();
+    for stream in &mut streams {
+        card.start(stream).expect("started");
+    }
+    model.advance_ns(100 * MILLISECOND);
+    for stream in &mut streams {
+        let position = card.position(stream).expect("a position");
+        assert!((4 * 4_700..4 * 4_850).contains(&position.bytes), "{position:?}");
+        assert_eq!(position.fifo_errors, 0);
+    }
+    for stream in streams {
+        card.close(stream).expect("closed");
+    }
+    model.advance_ns(10 * MILLISECOND);
+    model.assert_clean();
+}
+
+#[test]
+fn a_stream_that_sticks_keeps_its_buffer_and_what_it_holds() {
+    let model = hardware(Codec::duplex());
+    let mut card = card(&model);
+    let buffer = Mapped::new(&model, 16_384, DmaAccess::Write);
+    let unmapped = buffer.is_unmapped.clone();
+    let mut stream = card.open(PortIndex(1), &CD_LIKE, buffer).map_err(|(error, _)| error).expect("open");
+    card.start(&mut stream).expect("started");
+    model.advance_ns(5 * MILLISECOND);
+    model.edit_faults(|faults| faults.stuck_run = 1);
+    assert_eq!(card.stop(&mut stream), Err(CardError::Hardware));
+    assert_eq!(card.pause(&mut stream), Err(CardError::Hardware));
+    let Err(StillRunning(stream)) = card.close(stream) else { panic!("closed") };
+    assert!(!unmapped.get() && model.dma_running(0));
+    let other = Mapped::new(&model, 8192, DmaAccess::Write);
+    assert_eq!(refusal(&mut card, 1, CD_LIKE, other), CardError::Busy);
+    // Quarantine ends when RUN reads 0.
+    model.edit_faults(|faults| faults.stuck_run = 0);
+    model.advance_ns(MILLISECOND);
+    let buffer = card.close(stream).expect("closed at last");
+    drop(buffer);
+    model.advance_ns(10 * MILLISECOND);
+    let stream = open(&mut card, &model, 1);
+    card.close(stream).expect("closed");
+    model.assert_clean();
+}
+
+#[test]
+fn a_codec_that_falls_silent_is_a_hardware_error() {
+    let model = hardware(Codec::duplex());
+    let mut card = card(&model);
+    model.edit_faults(|faults| faults.rirb_dead = true);
+    let before = model.now_ns();
+    let buffer = Mapped::new(&model, 8192, DmaAccess::Read);
+    assert_eq!(refusal(&mut card, 0, CD_LIKE, buffer), CardError::Hardware);
+    assert!(model.now_ns() - before < 500 * MILLISECOND);
+    model.edit_faults(|faults| faults.rirb_dead = false);
+    let stream = open(&mut card, &model, 0);
+    card.close(stream).expect("closed");
+}
+
+#[test]
+fn a_fifo_error_is_reported_with_the_position() {
+    let model = hardware(Codec::duplex());
+    let mut card = card(&model);
+    let mut stream = open(&mut card, &model, 0);
+    card.start(&mut stream).expect("started");
+    model.advance_ns(5 * MILLISECOND);
+    model.raise_fifo_error(4);
+    assert_eq!(card.controller().handle_interrupt().streams, 1 << 4);
+    assert_eq!(card.position(&mut stream).expect("a position").fifo_errors, 1);
+    card.close(stream).expect("closed");
+}
