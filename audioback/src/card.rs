@@ -15,7 +15,7 @@ pub enum Direction {
     Capture,
 }
 
-/// An output or input of the card, and all that it can do.
+/// An output or input of the card, and all that it can do: see also [`Card::supports`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Port {
     /// Playback or capture.
@@ -92,6 +92,9 @@ pub trait Card<B> {
 
     /// All outputs and inputs.
     fn ports(&self) -> &[Port];
+    /// Whether a stream with these parameters could be opened on this port, if nothing else were going on. A port's
+    /// rates, formats and channels need not all go together.
+    fn supports(&self, port: PortIndex, params: &StreamParams) -> bool;
     /// Sets a stream up: format, route, descriptor list. It doesn't run yet. A failure gives the buffer back.
     fn open(
         &mut self,

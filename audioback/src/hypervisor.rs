@@ -16,6 +16,14 @@ pub struct DomainId(pub u16);
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct EventChannel(pub u32);
 
+/// An event channel's port as the guest numbers it: an allegation like a grant reference.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct RemotePort(pub u32);
+
+/// There is no such channel, it isn't for this domain, or no port is left.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct BindError(pub RemotePort);
+
 /// What the controller may do with a guest's page.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum DmaAccess {
@@ -71,6 +79,10 @@ pub trait Hypervisor {
     /// Ends a mapping made by [`map_buffer`](Self::map_buffer). The caller has made sure that no DMA is under way.
     fn unmap_buffer(&mut self, buffer: Self::Buffer);
 
+    /// Binds an event channel that the guest has opened for this domain. It is pending at once.
+    fn bind(&mut self, guest: DomainId, port: RemotePort) -> Result<EventChannel, BindError>;
+    /// Closes a channel made by [`bind`](Self::bind).
+    fn unbind(&mut self, channel: EventChannel);
     /// Sends an event. Never waits; an event to a channel that is gone is lost, as it is on Xen.
     fn notify(&mut self, channel: EventChannel);
 }

@@ -1,1 +1,96 @@
-//! stub
+//! The sound front end: what netfront is to the network.
+//!
+//! [`StreamFront`] is one stream of a sound card behind Xen's sound protocol. It is a state machine that never waits:
+//! requests are sent and return at once, [`StreamFront::poll`] tells what came back. So it runs in an event loop beside
+//! other things, or under a caller that sleeps on the event channel between polls. How pages are granted, how the peer
+//! is notified and where the references are published is the [`Transport`]'s business, the only seam.
+//!
+//! ```text
+//! connect -> query* -> open -> fill, start -> (poll: positions; fill)* -> stop -> close -> disconnect
+//! ```
+//!
+//! ```
+//! use audiofront::{FrontEvent, RequestError, StreamConfig, StreamFront, Transport};
+//! use sndif::format::SampleFormat;
+//! use sndif::nodes::StreamType;
+//! use sndif::op::Operation;
+//!
+//! # fn connect<T: Transport>(transport: T) -> Result<StreamFront<T>, Box<dyn std::error::Error>> {
+//! let mut front = StreamFront::connect(transport, StreamType::Playback).map_err(|error| format!("{error:?}"))?;
+//! # Ok(front)
+//! # }
+//! # fn open<T: Transport>(front: &mut StreamFront<T>) -> Result<(), Box<dyn std::error::Error>> {
+//! // Once the back end is connected:
+//! front.open(&StreamConfig {
+//!     rate_hz: 48_000,
+//!     format: SampleFormat::S16Le,
+//!     channels: 2,
+//!     buffer_bytes: 65_536,
+//!     period_bytes: 1_920,
+//! }).map_err(|error| format!("{error:?}"))?;
+//! # Ok(())
+//! # }
+//!
+//! /// Whenever an event came: plays `recording` from octet `next` on.
+//! fn on_event<T: Transport>(front: &mut StreamFront<T>, recording: &[u8], next: &mut usize) -> Result<(), RequestError> {
+//!     while let Some(event) = front.poll() {
+//!         match event {
+//!             FrontEvent::Answered { operation: Operation::Open, status, .. } if status.is_ok() => {
+//!                 *next += front.fill(&recording[*next..]);
+//!                 front.start()?;
+//!             }
+//!             FrontEvent::Position { .. } => *next += front.fill(&recording[*next..]),
+//!             _ => {}
+//!         }
+//!     }
+//!     Ok(())
+//! }
+//! # use audioback::hypervisor::DomainId;
+//! # use loopback::{HeapMemory, Limits, Loopback};
+//! # let home = Loopback::new(HeapMemory::new(32), Limits::for_streams(1));
+//! # let mut front = connect(home.front_end(DomainId(1), DomainId(0), 0)).unwrap();
+//! # open(&mut front).unwrap();
+//! # assert!(on_event(&mut front, &[], &mut 0).is_ok());
+//! # assert_eq!(home.granted_pages(), 2 + 1 + 16);
+//! ```
+//!
+//! # Positions
+//!
+//! The back end counts octets from OPEN on and never goes back. STOP rounds the count up to a whole buffer, and the
+//! next START begins there: so the octet at position `p` always lies at offset `p` modulo the buffer's size.
+//!
+//! # Memory
+//!
+//! [`StreamFront::connect`] allocates the list of a buffer's pages, for the largest buffer; nothing is allocated later.
+//!
+//! # What a back end can't do
+//!
+//! Nothing that it writes into the rings makes this crate panic, loop or grow. Answers to no request, positions that go
+//! back, indices that can't be: each is a [`Fault`], reported by [`StreamFront::poll`] and counted.
+#![no_std]
+#![forbid(unsafe_code)]
+#![deny(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::arithmetic_side_effects
+)]
+
+extern crate alloc;
+
+mod buffer;
+mod capture;
+mod error;
+mod event;
+mod playback;
+mod stream;
+mod transport;
+
+pub use buffer::{MAX_BUFFER_BYTES, MAX_BUFFER_PAGES};
+pub use capture::Capture;
+pub use error::{ConnectError, OpenError, RequestError};
+pub use event::{Fault, FrontEvent};
+pub use playback::Playback;
+pub use stream::{StreamConfig, StreamFront, StreamState};
+pub use transport::{EventPort, GrantAccess, GrantedPage, PublishFailed, StillMapped, Transport};

@@ -1,6 +1,173 @@
 //! The page directory: the chain of shared pages that lists a buffer's grant references (sndif.h,
 //! `struct xensnd_page_directory`).
+//!
+//! Word 0 of a directory page is the grant reference of the next one, 0 in the last; then come up to 1023 grant
+//! references of buffer pages. How many there are in all follows from the size of the buffer, and a reader never looks
+//! further than that: so a chain that bites its own tail ends like any other.
+
+use crate::page::{PAGE_SIZE_BYTES, PAGE_WORDS, SharedPage};
 
 /// A grant reference as a guest states it: an allegation, no proof that the guest granted anything.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct GrantRef(pub u32);
+
+impl GrantRef {
+    /// The reference that stands for none (sndif.h, "Assumptions": 0 belongs to the console).
+    pub const NONE: Self = Self(0);
+}
+
+/// Buffer pages that one directory page lists.
+pub const REFS_PER_PAGE: u32 = PAGE_WORDS as u32 - 1;
+
+/// Pages that a buffer of this size takes.
+pub const fn pages_for(buffer_bytes: u32) -> u32 {
+    buffer_bytes.div_ceil(PAGE_SIZE_BYTES as u32)
+}
+
+/// Directory pages that a buffer of this size takes: at least 1 (sndif.h: "At least one page exists").
+pub const fn directory_pages_for(buffer_bytes: u32) -> u32 {
+    let pages = pages_for(buffer_bytes).div_ceil(REFS_PER_PAGE);
+    if pages == 0 { 1 } else { pages }
+}
+
+/// Why a guest's page directory is no good.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum DirectoryError {
+    /// A buffer of 0 octets.
+    EmptyBuffer,
+    /// The buffer has more pages than allowed.
+    TooManyPages {
+        /// Pages that the buffer's size needs.
+        needed: u32,
+        /// Pages that are allowed.
+        allowed: u32,
+    },
+    /// The chain ended before the buffer did.
+    TooShort {
+        /// Pages that were still to be listed.
+        missing: u32,
+    },
+    /// Page `index` of the buffer has grant reference 0, which is none.
+    NoGrant {
+        /// Which page of the buffer, from 0.
+        index: u32,
+    },
+}
+
+/// A walk along a guest's page directory. The caller maps the pages, one at a time:
+///
+/// ```
+/// # use sndif::{page::*, page_directory::*};
+/// # fn map(_: GrantRef) -> Box<PageWords> {
+/// #     let page: Box<PageWords> = Box::new([const { std::sync::atomic::AtomicU32::new(0) }; PAGE_WORDS]);
+/// #     page.store(1, 77);
+/// #     page
+/// # }
+/// # fn read(first: GrantRef, buffer_bytes: u32) -> Result<Vec<GrantRef>, DirectoryError> {
+/// let mut grants = Vec::new();
+/// let mut walk = DirectoryWalk::new(first, buffer_bytes, 256)?;
+/// while let Some(reference) = walk.next() {
+///     let page = map(reference);
+///     walk.take(&*page, |grant| grants.push(grant))?;
+/// }
+/// # Ok(grants)
+/// # }
+/// # assert_eq!(read(GrantRef(5), 4096), Ok(vec![GrantRef(77)]));
+/// ```
+#[derive(Clone, Debug)]
+pub struct DirectoryWalk {
+    next: GrantRef,
+    listed: u32,
+    needed: u32,
+}
+
+impl DirectoryWalk {
+    /// Starts at the directory page that OPEN names, for a buffer of at most `max_pages` pages.
+    pub fn new(first: GrantRef, buffer_bytes: u32, max_pages: u32) -> Result<Self, DirectoryError> {
+        let needed = pages_for(buffer_bytes);
+        if needed == 0 {
+            return Err(DirectoryError::EmptyBuffer);
+        }
+        if needed > max_pages {
+            return Err(DirectoryError::TooManyPages { needed, allowed: max_pages });
+        }
+        if first == GrantRef::NONE {
+            return Err(DirectoryError::TooShort { missing: needed });
+        }
+        Ok(Self { next: first, listed: 0, needed })
+    }
+
+    /// The directory page to map next; the same one until it was [taken](Self::take). `None` when all pages of the
+    /// buffer have been listed, or after an error.
+    pub fn next(&self) -> Option<GrantRef> {
+        (self.listed < self.needed).then_some(self.next)
+    }
+
+    /// Reads the directory page that [`next`](Self::next) named: each word at most once, and none that the buffer
+    /// doesn't need. `found` is called with the buffer's grant references in order.
+    ///
+    /// After an error the walk is over: [`next`](Self::next) has no more.
+    pub fn take(
+        &mut self,
+        page: &(impl SharedPage + ?Sized),
+        mut found: impl FnMut(GrantRef),
+    ) -> Result<(), DirectoryError> {
+        let result = self.read(page, &mut found);
+        if result.is_err() {
+            self.listed = self.needed;
+        }
+        result
+    }
+
+    fn read(
+        &mut self,
+        page: &(impl SharedPage + ?Sized),
+        found: &mut impl FnMut(GrantRef),
+    ) -> Result<(), DirectoryError> {
+        for word in 1..PAGE_WORDS {
+            if self.listed >= self.needed {
+                return Ok(());
+            }
+            let grant = GrantRef(page.load(word));
+            if grant == GrantRef::NONE {
+                return Err(DirectoryError::NoGrant { index: self.listed });
+            }
+            found(grant);
+            self.listed = self.listed.saturating_add(1);
+        }
+        let missing = self.needed.saturating_sub(self.listed);
+        if missing > 0 {
+            self.next = GrantRef(page.load(0));
+            if self.next == GrantRef::NONE {
+                return Err(DirectoryError::TooShort { missing });
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The directory's pages don't hold all references: see [`directory_pages_for`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct DirectoryTooSmall;
+
+/// Writes a page directory: `pages` are its own pages, each with its grant reference, `buffers` the references of the
+/// buffer's pages. Words that aren't needed become 0.
+///
+/// # Errors
+/// [`DirectoryTooSmall`]: references were left over; what was written is no directory.
+pub fn write_directory<P: SharedPage + ?Sized>(
+    pages: &[(&P, GrantRef)],
+    buffers: impl Iterator<Item = GrantRef>,
+) -> Result<(), DirectoryTooSmall> {
+    let mut buffers = buffers.fuse();
+    let mut rest = pages;
+    while let [(page, _), tail @ ..] = rest {
+        for word in 1..PAGE_WORDS {
+            page.store(word, buffers.next().unwrap_or(GrantRef::NONE).0);
+        }
+        page.store(0, tail.first().map_or(GrantRef::NONE, |(_, next)| *next).0);
+        rest = tail;
+    }
+    if buffers.next().is_some() { Err(DirectoryTooSmall) } else { Ok(()) }
+}

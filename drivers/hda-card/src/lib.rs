@@ -1,1 +1,177 @@
-//! stub
+//! `snd-hda` as the sound card that the back end plays through.
+//!
+//! The back end knows ports and streams, the driver routes and typestates; this crate is the hinge between them, and
+//! nothing more. A port is a route: a way between a converter and a pin. A stream owns a stream descriptor, a route and
+//! the guest's buffer, and gives the buffer back when the driver says that RUN has read 0.
+#![no_std]
+#![forbid(unsafe_code)]
+#![deny(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::arithmetic_side_effects
+)]
+
+mod port;
+mod stream;
+
+pub use stream::CardStream;
+
+use audioback::card::{Card, CardError, Port, PortIndex, StillRunning, StreamParams, StreamPosition};
+use audioback::hypervisor::MappedBuffer;
+use embedded_hal::delay::DelayNs;
+use heapless::Vec;
+use snd_hda::{ConnectError, Controller, DmaBuffer, DmaRegion, MAX_ROUTES, Registers, RouteIndex};
+
+/// A guest's mapped buffer, as the driver wants it: addresses and a length.
+struct Pages<B>(B);
+
+impl<B: MappedBuffer> DmaBuffer for Pages<B> {
+    fn page_addresses(&self) -> &[u64] {
+        self.0.page_addresses()
+    }
+
+    fn size_bytes(&self) -> u32 {
+        self.0.size_bytes()
+    }
+}
+
+/// An HDA controller with its codecs, as a [`Card`].
+pub struct HdaCard<R: Registers, D: DelayNs, G: DmaRegion> {
+    controller: Controller<R, D, G>,
+    /// One for each of the controller's routes, in their order: outputs first.
+    ports: Vec<Port, MAX_ROUTES>,
+}
+
+impl<R, D, G> HdaCard<R, D, G>
+where
+    R: Registers + Clone,
+    D: DelayNs + Clone,
+    G: DmaRegion,
+{
+    /// Takes a controller that was brought up.
+    pub fn new(controller: Controller<R, D, G>) -> Self {
+        let ports = (0..controller.routes().len()).filter_map(|index| {
+            let index = RouteIndex(u8::try_from(index).ok()?);
+            Some(port::describe(&controller, index))
+        });
+        Self { ports: ports.collect(), controller }
+    }
+
+    /// The controller, for what the back end doesn't ask: interrupts, names, the wall clock.
+    pub fn controller(&mut self) -> &mut Controller<R, D, G> {
+        &mut self.controller
+    }
+
+    /// Makes `stream` heard (or lets it hear) at its port, once it is configured.
+    fn connect<B: MappedBuffer>(&mut self, stream: &CardStream<B, R, D, G>) -> Result<(), CardError> {
+        let Some(configured) = stream.configured() else { return Err(CardError::WrongState) };
+        self.controller.connect(stream.route(), configured).map_err(|error| {
+            log::warn!("port {}: {error}", stream.route().0);
+            match error {
+                ConnectError::NoSuchRoute | ConnectError::WrongDirection => CardError::NoSuchPort,
+                ConnectError::Taken | ConnectError::NoBandwidth { .. } => CardError::Busy,
+                ConnectError::Unsupported => CardError::Unsupported,
+                _ => CardError::Hardware,
+            }
+        })
+    }
+}
+
+impl<B, R, D, G> Card<B> for HdaCard<R, D, G>
+where
+    B: MappedBuffer,
+    R: Registers + Clone,
+    D: DelayNs + Clone,
+    G: DmaRegion,
+{
+    type Stream = CardStream<B, R, D, G>;
+
+    fn ports(&self) -> &[Port] {
+        &self.ports
+    }
+
+    fn supports(&self, port: PortIndex, params: &StreamParams) -> bool {
+        let route = self.controller.routes().get(usize::from(port.0));
+        let format = route.and_then(|route| port::format(route, params));
+        format.is_some_and(|format| self.controller.supports(RouteIndex(port.0), format))
+    }
+
+    fn open(
+        &mut self,
+        port: PortIndex,
+        params: &StreamParams,
+        buffer: B,
+    ) -> Result<Self::Stream, (CardError, B)> {
+        let route = RouteIndex(port.0);
+        let Some(described) = self.controller.routes().get(usize::from(port.0)) else {
+            return Err((CardError::NoSuchPort, buffer));
+        };
+        let direction = described.direction();
+        let Some(format) =
+            port::format(described, params).filter(|&format| self.controller.supports(route, format))
+        else {
+            return Err((CardError::Unsupported, buffer));
+        };
+        if self.controller.is_taken(route) {
+            return Err((CardError::Busy, buffer));
+        }
+        let Some(descriptor) = self.controller.take_stream(direction) else {
+            return Err((CardError::Busy, buffer));
+        };
+        let stream = match descriptor.configure(format, Pages(buffer)) {
+            Ok(configured) => CardStream::new(route, configured),
+            Err(rejected) => {
+                log::warn!("port {}: {}", port.0, rejected.error);
+                self.controller.give_back(rejected.stream);
+                let error = match rejected.error {
+                    snd_hda::stream::ConfigureError::Buffer(_) => CardError::BadBuffer,
+                    _ => CardError::Hardware,
+                };
+                return Err((error, rejected.buffer.0));
+            }
+        };
+        if let Err(error) = self.connect(&stream) {
+            return match stream.release() {
+                Ok((descriptor, buffer)) => {
+                    self.controller.give_back(descriptor);
+                    Err((error, buffer))
+                }
+                // It has never run, and yet RUN reads 1: keep it as an open stream, whose close will say so.
+                Err(stream) => Ok(stream),
+            };
+        }
+        Ok(stream)
+    }
+
+    fn start(&mut self, stream: &mut Self::Stream) -> Result<(), CardError> {
+        stream.start()
+    }
+
+    fn pause(&mut self, stream: &mut Self::Stream) -> Result<(), CardError> {
+        stream.pause()
+    }
+
+    fn resume(&mut self, stream: &mut Self::Stream) -> Result<(), CardError> {
+        stream.resume()
+    }
+
+    fn stop(&mut self, stream: &mut Self::Stream) -> Result<StreamPosition, CardError> {
+        stream.stop()
+    }
+
+    fn position(&mut self, stream: &mut Self::Stream) -> Result<StreamPosition, CardError> {
+        stream.position()
+    }
+
+    fn close(&mut self, stream: Self::Stream) -> Result<B, StillRunning<Self::Stream>> {
+        let route = stream.route();
+        let (descriptor, buffer) = stream.release().map_err(StillRunning)?;
+        if let Err(error) = self.controller.disconnect(route) {
+            log::warn!("port {}: {error}", route.0);
+        }
+        self.controller.give_back(descriptor);
+        Ok(buffer)
+    }
+}

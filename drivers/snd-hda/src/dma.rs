@@ -1,5 +1,14 @@
 //! Memory that the controller reaches by DMA.
 
+/// Which way a stream's samples go.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Direction {
+    /// From memory to the link: playback.
+    Output,
+    /// From the link to memory: capture.
+    Input,
+}
+
 /// Where the driver gets memory for its own rings and lists: CORB, RIRB, DMA position buffer, buffer descriptor lists.
 ///
 /// Audio samples never pass through here: a stream's pages belong to the caller, who states their addresses only

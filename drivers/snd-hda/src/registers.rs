@@ -2,7 +2,16 @@
 //!
 //! [`Registers`] is what a platform supplies: six plain accesses. The driver itself never calls them with a bare
 //! number: every register is a [`Register`], which knows its offset, its width and what may be done with it, so that
-//! a 32-bit access to a 16-bit register, or a write to a read-only one, doesn't compile.
+//! a 32-bit access to a 16-bit register, or a write to a read-only one, doesn't compile:
+//!
+//! ```compile_fail
+//! use snd_hda::registers::{ReadOnly, Register, Registers};
+//!
+//! fn clear_capabilities<R: Registers>(registers: &mut R) {
+//!     let gcap: Register<u16, ReadOnly> = Register::new("GCAP", 0x00);
+//!     gcap.write(registers, 0); // `ReadOnly` is not `Writable`
+//! }
+//! ```
 
 use core::marker::PhantomData;
 
@@ -49,9 +58,10 @@ impl<T: Registers + ?Sized> Registers for &mut T {
     }
 }
 
-/// A register: its offset, and in its type its width `W` ([`u8`], [`u16`] or [`u32`]) and its access `A`
+/// A register: its name and offset, and in its type its width `W` ([`u8`], [`u16`] or [`u32`]) and its access `A`
 /// ([`ReadOnly`], [`WriteOnly`] or [`ReadWrite`]).
 pub struct Register<W, A> {
+    name: &'static str,
     offset_bytes: u16,
     kind: PhantomData<(W, A)>,
 }
@@ -71,3 +81,86 @@ impl Readable for ReadOnly {}
 impl Readable for ReadWrite {}
 impl Writable for WriteOnly {}
 impl Writable for ReadWrite {}
+
+/// How wide a register is: [`u8`], [`u16`] or [`u32`].
+pub trait Width: Copy + Into<u32> + private::Sealed {
+    /// Reads a register of this width.
+    fn read_from<R: Registers>(registers: &mut R, offset_bytes: u16) -> Self;
+    /// Writes a register of this width.
+    fn write_to<R: Registers>(self, registers: &mut R, offset_bytes: u16);
+}
+
+mod private {
+    pub trait Sealed {}
+    impl Sealed for u8 {}
+    impl Sealed for u16 {}
+    impl Sealed for u32 {}
+}
+
+impl Width for u8 {
+    fn read_from<R: Registers>(registers: &mut R, offset_bytes: u16) -> Self {
+        registers.read_u8(offset_bytes)
+    }
+    fn write_to<R: Registers>(self, registers: &mut R, offset_bytes: u16) {
+        registers.write_u8(offset_bytes, self);
+    }
+}
+
+impl Width for u16 {
+    fn read_from<R: Registers>(registers: &mut R, offset_bytes: u16) -> Self {
+        registers.read_u16(offset_bytes)
+    }
+    fn write_to<R: Registers>(self, registers: &mut R, offset_bytes: u16) {
+        registers.write_u16(offset_bytes, self);
+    }
+}
+
+impl Width for u32 {
+    fn read_from<R: Registers>(registers: &mut R, offset_bytes: u16) -> Self {
+        registers.read_u32(offset_bytes)
+    }
+    fn write_to<R: Registers>(self, registers: &mut R, offset_bytes: u16) {
+        registers.write_u32(offset_bytes, self);
+    }
+}
+
+impl<W, A> Clone for Register<W, A> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<W, A> Copy for Register<W, A> {}
+
+impl<W: Width, A> Register<W, A> {
+    /// The register that the specification calls `name`, at `offset_bytes` from the start of BAR 0.
+    pub const fn new(name: &'static str, offset_bytes: u16) -> Self {
+        Self { name, offset_bytes, kind: PhantomData }
+    }
+
+    /// The specification's name.
+    pub const fn name(self) -> &'static str {
+        self.name
+    }
+
+    /// Octets from the start of BAR 0.
+    pub const fn offset_bytes(self) -> u16 {
+        self.offset_bytes
+    }
+
+    /// Reads it, at its own width.
+    pub fn read<R: Registers>(self, registers: &mut R) -> W
+    where
+        A: Readable,
+    {
+        W::read_from(registers, self.offset_bytes)
+    }
+
+    /// Writes it, at its own width.
+    pub fn write<R: Registers>(self, registers: &mut R, value: W)
+    where
+        A: Writable,
+    {
+        value.write_to(registers, self.offset_bytes);
+    }
+}

@@ -1,0 +1,433 @@
+//! One `vsnd` device: a guest's virtual sound card, its xenbus state, its streams, and the answers on their rings.
+//!
+//! Nothing here waits. [`Device::poll`] does what is due and says when it wants to be called again; in between, an
+//! event on one of the device's channels is a reason to call it earlier.
+
+use heapless::Vec;
+use sndif::event_page::EventWriter;
+use sndif::nodes::TransportNodes;
+use sndif::op::{Operation, Trigger};
+use sndif::page::SharedPage;
+use sndif::request::{BadRequest, Request, RequestBody};
+use sndif::response::{Response, ResponseBody, Status};
+use sndif::ring::{BackRing, NothingToAnswer};
+use sndif::state::XenbusState;
+
+use crate::card::{Card, CardError, Port};
+use crate::clock::Nanos;
+use crate::hypervisor::{BindError, DomainId, EventChannel, Hypervisor, MapError, RemotePort};
+use crate::policy::Policy;
+use crate::stream::{OpenError, Stream, StreamConfig, StreamStats, TriggerError};
+
+/// Streams in one device: more than any codec has converters for.
+pub const MAX_STREAMS: usize = 16;
+
+/// Requests answered for one stream in one call: a whole ring. A guest that keeps asking waits its turn.
+const REQUESTS_PER_POLL: usize = 32;
+
+/// How long until a stream whose RUN sticks is tried again.
+const STUCK_RETRY_NS: u64 = 100_000_000;
+
+/// Why a device could not be set up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum SetUpError {
+    /// More streams than [`MAX_STREAMS`].
+    TooManyStreams,
+    /// A stream is bound to a port that the card doesn't have.
+    NoSuchPort(StreamConfig),
+}
+
+/// Why a device could not be connected.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum ConnectError {
+    /// Not waiting for a front end.
+    WrongState(XenbusState),
+    /// The front end published another number of streams than the device has.
+    StreamCount,
+    /// A ring or an event page could not be mapped.
+    Map(MapError),
+    /// An event channel could not be bound.
+    Bind(BindError),
+}
+
+/// Both ends of the talk with the front end, for one stream.
+struct Line<P> {
+    ring: BackRing<P>,
+    ring_channel: EventChannel,
+    event_writer: EventWriter<P>,
+    event_channel: EventChannel,
+}
+
+impl<P: SharedPage> Line<P> {
+    /// Maps and binds what the front end has published; all of it or, on an error, nothing. `nodes` is its word.
+    fn connect<H: Hypervisor<Page = P>>(
+        hypervisor: &mut H,
+        guest: DomainId,
+        nodes: &TransportNodes,
+    ) -> Result<Self, ConnectError> {
+        let ring = hypervisor.map_page(guest, nodes.ring_ref).map_err(ConnectError::Map)?;
+        let event_page = match hypervisor.map_page(guest, nodes.evt_ring_ref) {
+            Ok(page) => page,
+            Err(error) => {
+                hypervisor.unmap_page(ring);
+                return Err(ConnectError::Map(error));
+            }
+        };
+        let channels =
+            hypervisor.bind(guest, RemotePort(nodes.event_channel)).and_then(|ring_channel| match hypervisor
+                .bind(guest, RemotePort(nodes.evt_event_channel))
+            {
+                Ok(event_channel) => Ok((ring_channel, event_channel)),
+                Err(error) => {
+                    hypervisor.unbind(ring_channel);
+                    Err(error)
+                }
+            });
+        match channels {
+            Ok((ring_channel, event_channel)) => Ok(Self {
+                ring: BackRing::attach(ring),
+                ring_channel,
+                event_writer: EventWriter::attach(event_page),
+                event_channel,
+            }),
+            Err(error) => {
+                hypervisor.unmap_page(ring);
+                hypervisor.unmap_page(event_page);
+                Err(ConnectError::Bind(error))
+            }
+        }
+    }
+
+    fn disconnect<H: Hypervisor<Page = P>>(self, hypervisor: &mut H) {
+        hypervisor.unbind(self.ring_channel);
+        hypervisor.unbind(self.event_channel);
+        hypervisor.unmap_page(self.ring.into_page());
+        hypervisor.unmap_page(self.event_writer.into_page());
+    }
+}
+
+struct Slot<H: Hypervisor, C: Card<H::Buffer>> {
+    stream: Stream<H, C>,
+    line: Option<Line<H::Page>>,
+}
+
+/// A guest's virtual sound card.
+pub struct Device<H: Hypervisor, C: Card<H::Buffer>> {
+    guest: DomainId,
+    state: XenbusState,
+    policy: Policy,
+    slots: Vec<Slot<H, C>, MAX_STREAMS>,
+}
+
+impl<H: Hypervisor, C: Card<H::Buffer>> Device<H, C> {
+    /// Sets a device up for `guest`, one stream for each of `streams`, and waits for its front end (InitWait).
+    pub fn new(
+        guest: DomainId,
+        policy: Policy,
+        ports: &[Port],
+        streams: &[StreamConfig],
+    ) -> Result<Self, SetUpError> {
+        let mut slots = Vec::new();
+        for config in streams {
+            let port = ports.get(usize::from(config.port.0)).ok_or(SetUpError::NoSuchPort(*config))?;
+            let slot = Slot { stream: Stream::new(guest, config, *port), line: None };
+            slots.push(slot).map_err(|_| SetUpError::TooManyStreams)?;
+        }
+        Ok(Self { guest, state: XenbusState::InitWait, policy, slots })
+    }
+
+    /// The state to publish in xenstore.
+    pub fn state(&self) -> XenbusState {
+        self.state
+    }
+
+    /// Changes what the guest may do; an open stream that is no longer allowed is closed.
+    pub fn set_policy(&mut self, hypervisor: &mut H, card: &mut C, policy: Policy) {
+        self.policy = policy;
+        for slot in &mut self.slots {
+            if !policy.permits(slot.stream.direction()) && slot.stream.close(hypervisor, card).is_err() {
+                log_stuck(self.guest);
+            }
+        }
+    }
+
+    /// The front end is Initialised: maps its rings and becomes Connected.
+    pub fn connect(&mut self, hypervisor: &mut H, nodes: &[TransportNodes]) -> Result<(), ConnectError> {
+        if self.state != XenbusState::InitWait {
+            return Err(ConnectError::WrongState(self.state));
+        }
+        if nodes.len() != self.slots.len() {
+            return Err(ConnectError::StreamCount);
+        }
+        for (slot, nodes) in self.slots.iter_mut().zip(nodes) {
+            match Line::connect(hypervisor, self.guest, nodes) {
+                Ok(line) => slot.line = Some(line),
+                Err(error) => {
+                    self.disconnect_lines(hypervisor);
+                    return Err(error);
+                }
+            }
+        }
+        self.state = XenbusState::Connected;
+        Ok(())
+    }
+
+    /// The front end is Closing, Closed or gone, or this side wants no more of it: stops and unmaps everything.
+    /// The state is Closed afterwards, or Closing while a stream's RUN sticks (then [`poll`](Self::poll) goes on trying).
+    pub fn close(&mut self, hypervisor: &mut H, card: &mut C) {
+        self.state = XenbusState::Closing;
+        self.finish_closing(hypervisor, card);
+    }
+
+    fn finish_closing(&mut self, hypervisor: &mut H, card: &mut C) {
+        let mut stuck = false;
+        for slot in &mut self.slots {
+            stuck |= slot.stream.close(hypervisor, card).is_err();
+        }
+        self.disconnect_lines(hypervisor);
+        if stuck {
+            log_stuck(self.guest);
+        } else {
+            self.state = XenbusState::Closed;
+        }
+    }
+
+    /// Closed, and the device is to be used again (xenstore's `online` is still 1): waits for a front end once more.
+    /// Returns whether it does.
+    pub fn reopen(&mut self) -> bool {
+        if self.state == XenbusState::Closed {
+            self.state = XenbusState::InitWait;
+        }
+        self.state == XenbusState::InitWait
+    }
+
+    fn disconnect_lines(&mut self, hypervisor: &mut H) {
+        for line in self.slots.iter_mut().filter_map(|slot| slot.line.take()) {
+            line.disconnect(hypervisor);
+        }
+    }
+
+    /// Counts of stream `index`, in the order of set-up.
+    pub fn stats(&self, index: usize) -> Option<StreamStats> {
+        self.slots.get(index).map(|slot| slot.stream.stats())
+    }
+
+    /// Does all that is due at `now`: answers requests, looks at running streams, posts their positions. Returns when
+    /// it is to be called again at the latest; `None`: not before an event. Work and time are bounded.
+    pub fn poll(&mut self, hypervisor: &mut H, card: &mut C, now: Nanos) -> Option<Nanos> {
+        if self.state == XenbusState::Closing {
+            self.finish_closing(hypervisor, card);
+        }
+        let mut next: Option<Nanos> = None;
+        let mut broken = false;
+        for slot in &mut self.slots {
+            let Slot { stream, line } = slot;
+            if let Some(line) = line.as_mut() {
+                match serve(line, stream, hypervisor, card, &self.policy) {
+                    Ok(more) => {
+                        if more {
+                            next = earliest(next, now);
+                        }
+                    }
+                    Err(BrokenRing) => broken = true,
+                }
+                look(line, stream, hypervisor, card);
+            }
+            if stream.is_stuck() {
+                next = earliest(next, Nanos(now.0.saturating_add(STUCK_RETRY_NS)));
+            } else if let Some(wait) = stream.next_look() {
+                next = earliest(next, Nanos(now.0.saturating_add(wait.0)));
+            }
+        }
+        if broken {
+            log::error!(
+                "domain {}: a request ring's index is impossible; closing its sound device",
+                self.guest.0
+            );
+            self.close(hypervisor, card);
+            return (self.state == XenbusState::Closing)
+                .then_some(Nanos(now.0.saturating_add(STUCK_RETRY_NS)));
+        }
+        next
+    }
+}
+
+/// The ring's producer index is more than a ring ahead: nothing on it can be believed.
+struct BrokenRing;
+
+fn earliest(one: Option<Nanos>, other: Nanos) -> Option<Nanos> {
+    Some(one.map_or(other, |one| one.min(other)))
+}
+
+fn log_stuck(guest: DomainId) {
+    log::error!(
+        "domain {}: a stream's RUN reads 1 after it was cleared; its pages stay mapped until it reads 0",
+        guest.0
+    );
+}
+
+/// Answers what is on the ring, a ring's worth at most. Returns whether there is more.
+fn serve<H: Hypervisor, C: Card<H::Buffer>>(
+    line: &mut Line<H::Page>,
+    stream: &mut Stream<H, C>,
+    hypervisor: &mut H,
+    card: &mut C,
+    policy: &Policy,
+) -> Result<bool, BrokenRing> {
+    for _ in 0..REQUESTS_PER_POLL {
+        let entry = match line.ring.take() {
+            Ok(Some(entry)) => entry,
+            // Nothing left: ask to be told of more, and look once again, for it may have come in between.
+            Ok(None) if line.ring.arm() => continue,
+            Ok(None) => return Ok(false),
+            Err(_) => return Err(BrokenRing),
+        };
+        let response = match Request::parse(&entry) {
+            Ok(request) => answer(&request, line, stream, hypervisor, card, policy),
+            Err(bad) => refuse(&bad),
+        };
+        // Each pass takes one request and answers it, so there always is one to answer.
+        line.ring.answer(&response.emit()).map_err(|NothingToAnswer| BrokenRing)?;
+        if line.ring.publish() {
+            hypervisor.notify(line.ring_channel);
+        }
+    }
+    Ok(true)
+}
+
+/// Does what a request asks. Where the front end must hear a position first, it is posted before the answer.
+fn answer<H: Hypervisor, C: Card<H::Buffer>>(
+    request: &Request,
+    line: &mut Line<H::Page>,
+    stream: &mut Stream<H, C>,
+    hypervisor: &mut H,
+    card: &mut C,
+    policy: &Policy,
+) -> Response {
+    let mut body = ResponseBody::None;
+    let status = match &request.body {
+        RequestBody::Open(asked) => match stream.open(hypervisor, card, policy, asked) {
+            Ok(()) => Status::OK,
+            Err(error) => {
+                log::info!("OPEN refused: {error:?}");
+                open_status(&error)
+            }
+        },
+        RequestBody::Close => match stream.close(hypervisor, card) {
+            Ok(()) => Status::OK,
+            Err(_) => Status::EIO,
+        },
+        RequestBody::Read(range) | RequestBody::Write(range) => match stream.hint(range) {
+            Ok(()) => {
+                // A look also moves the pacer's position, from which the fresh count is taken.
+                if stream.look(card).is_some()
+                    && let Some((events, run_bytes)) = stream.events()
+                    && let Some(bytes) = events.fresh(run_bytes)
+                {
+                    post(line, stream, hypervisor, bytes);
+                }
+                Status::OK
+            }
+            Err(_) => Status::EINVAL,
+        },
+        RequestBody::Trigger(trigger) => {
+            let done = match trigger {
+                Trigger::Start => stream.start(card),
+                Trigger::Pause => stream.pause(card),
+                Trigger::Resume => stream.resume(card),
+                Trigger::Stop => stream.stop(card).map(|told| {
+                    if let Some(bytes) = told {
+                        post(line, stream, hypervisor, bytes);
+                    }
+                }),
+            };
+            done.map_or_else(|error| trigger_status(&error), |()| Status::OK)
+        }
+        RequestBody::HwParamQuery(asked) => {
+            let left = stream.query(card, asked);
+            if left.is_empty() {
+                Status::EINVAL
+            } else {
+                body = ResponseBody::HwParams(left);
+                Status::OK
+            }
+        }
+        // The path's own amplifiers are not driven from here yet.
+        RequestBody::SetVolume(_)
+        | RequestBody::GetVolume(_)
+        | RequestBody::Mute(_)
+        | RequestBody::Unmute(_) => Status::EOPNOTSUPP,
+    };
+    Response { id: request.id, operation: request.operation().code(), status, body }
+}
+
+/// The answer to an entry that is no request: id and operation echoed, as the front end insists.
+fn refuse(bad: &BadRequest) -> Response {
+    let known = Operation::from_code(bad.operation).is_some();
+    let status = if known { Status::EINVAL } else { Status::EOPNOTSUPP };
+    Response { id: bad.id, operation: bad.operation, status, body: ResponseBody::None }
+}
+
+/// Looks at a running stream and posts its position when the front end is due it.
+fn look<H: Hypervisor, C: Card<H::Buffer>>(
+    line: &mut Line<H::Page>,
+    stream: &mut Stream<H, C>,
+    hypervisor: &mut H,
+    card: &mut C,
+) {
+    if stream.look(card).is_some()
+        && let Some((events, run_bytes)) = stream.events()
+        && let Some(bytes) = events.due(run_bytes)
+    {
+        post(line, stream, hypervisor, bytes);
+    }
+}
+
+/// Posts a position. While the event page is full nothing is sent: the pacer still holds the position to be due, so
+/// the newest one goes at the first look that finds room.
+fn post<H: Hypervisor, C: Card<H::Buffer>>(
+    line: &mut Line<H::Page>,
+    stream: &mut Stream<H, C>,
+    hypervisor: &mut H,
+    bytes: u64,
+) {
+    if let Ok(notify) = line.event_writer.post(bytes) {
+        if let Some((events, _)) = stream.events() {
+            events.posted(bytes);
+        }
+        if notify {
+            hypervisor.notify(line.event_channel);
+        }
+    }
+}
+
+fn open_status(error: &OpenError) -> Status {
+    match error {
+        OpenError::Denied(_) => Status::EACCES,
+        OpenError::Bad(_) | OpenError::Directory(_) | OpenError::Map(MapError::NotGranted(_)) => {
+            Status::EINVAL
+        }
+        OpenError::Map(MapError::AlreadyMapped(_)) => Status::EBUSY,
+        OpenError::Map(MapError::NoRoom) => Status::ENOMEM,
+        OpenError::Card(error) => card_status(*error),
+        OpenError::StillRunning => Status::EIO,
+    }
+}
+
+fn trigger_status(error: &TriggerError) -> Status {
+    match error {
+        TriggerError::NotOpen | TriggerError::WrongState => Status::EINVAL,
+        TriggerError::Card(error) => card_status(*error),
+    }
+}
+
+fn card_status(error: CardError) -> Status {
+    match error {
+        CardError::NoSuchPort => Status::ENODEV,
+        CardError::Busy => Status::EBUSY,
+        CardError::Unsupported | CardError::BadBuffer | CardError::WrongState => Status::EINVAL,
+        CardError::Hardware => Status::EIO,
+    }
+}

@@ -1,0 +1,145 @@
+//! What a stream can be opened with: the answer to HW_PARAM_QUERY, and the judgement on OPEN.
+//!
+//! Both come from one place, [`Limits`]: what the card's port can do, so that no answer offers what OPEN would refuse.
+
+use sndif::format::{FormatSet, SampleFormat};
+use sndif::hw_params::{HwParams, Interval};
+use sndif::request::OpenParams;
+
+use crate::card::{Port, StreamParams};
+
+/// Shortest period offered, in frames: 1.33 ms at 48 kHz. A guest that could ask for an event every few frames could
+/// keep this domain busy on its own.
+pub const PERIOD_FRAMES_MIN: u32 = 64;
+
+/// What can be had of one stream of one device: the port's abilities, narrowed by what the device was set up with.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    port: Port,
+    buffer_bytes_max: u32,
+}
+
+/// An OPEN that was judged and found possible.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct OpenPlan {
+    /// For the card.
+    pub params: StreamParams,
+    /// Octets of one frame: 2 to 64.
+    pub frame_bytes: u32,
+    /// Octets of the buffer: whole frames.
+    pub buffer_bytes: u32,
+    /// Octets between events, whole frames, at most the buffer; 0: no events.
+    pub period_bytes: u32,
+}
+
+/// Why an OPEN can't be served. The guest asked for what no query would have offered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum BadOpen {
+    /// The card doesn't play or record this sample format without conversion.
+    Format(SampleFormat),
+    /// Not a rate of the port's, in Hz.
+    Rate(u32),
+    /// More or fewer channels than the port has.
+    Channels(u8),
+    /// Each can be had, but not together: more than the link carries.
+    Together(StreamParams),
+    /// The buffer's octets are too few, too many or not whole frames.
+    Buffer(u32),
+    /// The period's octets exceed the buffer, are not whole frames, or are fewer than [`PERIOD_FRAMES_MIN`] frames.
+    Period(u32),
+}
+
+impl Limits {
+    /// Limits of `port`, with buffers of at most `buffer_bytes_max` octets (the device's configured `buffer-size`).
+    pub fn new(port: Port, buffer_bytes_max: u32) -> Self {
+        Self { port, buffer_bytes_max: buffer_bytes_max.min(port.buffer_bytes_max) }
+    }
+
+    /// Narrows what the front end asks for to what can be had; empty when nothing is left. `supports` tells which rate,
+    /// format and number of channels go together.
+    ///
+    /// Frames and octets meet here: a frame's size depends on format and channels, which may both still be open, so
+    /// the frame counts offered are those that fit for the smallest and the largest frame left.
+    pub fn narrow(&self, asked: &HwParams, supports: impl Fn(&StreamParams) -> bool) -> HwParams {
+        let nothing = Interval { min: u32::MAX, max: 0 };
+        let mut left = HwParams {
+            formats: FormatSet::EMPTY,
+            rates: nothing,
+            channels: nothing,
+            buffer_frames: asked.buffer_frames,
+            period_frames: asked.period_frames,
+        };
+        let (mut frame_min, mut frame_max) = (u32::MAX, 1);
+        for format in asked.formats.intersect(self.port.formats).iter() {
+            let Some(sample_bytes) = format.bytes_per_sample() else { continue };
+            for channels in self.port.channels_min.max(1)..=self.port.channels_max {
+                let count = u32::from(channels);
+                for rate_hz in self.rates().filter(|&rate_hz| asked.rates.contains(rate_hz)) {
+                    if asked.channels.contains(count) && supports(&StreamParams { rate_hz, format, channels })
+                    {
+                        left.formats.insert(format);
+                        left.rates = hull(left.rates, rate_hz);
+                        left.channels = hull(left.channels, count);
+                        // At most 8 octets times 255 channels.
+                        let frame_bytes = sample_bytes.saturating_mul(count).max(1);
+                        frame_min = frame_min.min(frame_bytes);
+                        frame_max = frame_max.max(frame_bytes);
+                    }
+                }
+            }
+        }
+        left.buffer_frames = left.buffer_frames.intersect(Interval {
+            min: self.port.buffer_bytes_min.div_ceil(frame_max),
+            max: self.buffer_bytes_max.checked_div(frame_min).unwrap_or(0),
+        });
+        left.period_frames =
+            left.period_frames.intersect(Interval { min: PERIOD_FRAMES_MIN, max: left.buffer_frames.max });
+        left
+    }
+
+    fn rates(&self) -> impl Iterator<Item = u32> {
+        self.port.rates_hz.into_iter().filter(|&rate| rate != 0)
+    }
+
+    /// Judges an OPEN.
+    pub fn judge(
+        &self,
+        open: &OpenParams,
+        supports: impl Fn(&StreamParams) -> bool,
+    ) -> Result<OpenPlan, BadOpen> {
+        let sample_bytes = match open.format.bytes_per_sample() {
+            Some(bytes) if self.port.formats.contains(open.format) => bytes,
+            _ => return Err(BadOpen::Format(open.format)),
+        };
+        if !self.rates().any(|rate| rate == open.rate_hz) {
+            return Err(BadOpen::Rate(open.rate_hz));
+        }
+        if !(self.port.channels_min.max(1)..=self.port.channels_max).contains(&open.channels) {
+            return Err(BadOpen::Channels(open.channels));
+        }
+        let params = StreamParams { rate_hz: open.rate_hz, format: open.format, channels: open.channels };
+        if !supports(&params) {
+            return Err(BadOpen::Together(params));
+        }
+        // At least 1 and at most 8 octets times 255 channels.
+        let frame_bytes = sample_bytes.saturating_mul(u32::from(open.channels)).max(1);
+        let fits = (self.port.buffer_bytes_min.max(1)..=self.buffer_bytes_max).contains(&open.buffer_bytes);
+        if !fits || !open.buffer_bytes.is_multiple_of(frame_bytes) {
+            return Err(BadOpen::Buffer(open.buffer_bytes));
+        }
+        let period_min = frame_bytes.saturating_mul(PERIOD_FRAMES_MIN);
+        let period_fits = open.period_bytes == 0
+            || ((period_min..=open.buffer_bytes).contains(&open.period_bytes)
+                && open.period_bytes.is_multiple_of(frame_bytes));
+        if !period_fits {
+            return Err(BadOpen::Period(open.period_bytes));
+        }
+        Ok(OpenPlan { params, frame_bytes, buffer_bytes: open.buffer_bytes, period_bytes: open.period_bytes })
+    }
+}
+
+/// The smallest interval that holds both.
+fn hull(interval: Interval, value: u32) -> Interval {
+    Interval { min: interval.min.min(value), max: interval.max.max(value) }
+}

@@ -1,0 +1,299 @@
+//! A device from OPEN to CLOSE, with a well-behaved front end and a card that is told what to do.
+
+use crate::support::{Rig, only_answer, open_config};
+use audioback::card::{CardError, StreamPosition};
+use audioback::clock::Nanos;
+use audioback::hypervisor::DmaAccess;
+use audioback::policy::Policy;
+use audiofront::FrontEvent;
+use sndif::hw_params::HwParams;
+use sndif::op::Operation;
+use sndif::response::Status;
+use sndif::state::XenbusState;
+
+const RECORDING: Policy = Policy { may_play: true, may_record: true };
+
+#[test]
+fn open_hands_the_guests_own_pages_to_the_card_and_close_takes_them_back() {
+    let mut rig = Rig::new(Policy::default());
+    rig.open_playback();
+    let pages = rig.card.controls.borrow().pages.clone();
+    assert_eq!(pages.len(), 16);
+    rig.home.with_memory(|memory| {
+        assert!(pages.iter().all(|&page| memory.dma_allowed(page) == Some(DmaAccess::Read)));
+        assert_eq!(memory.dma_pages(), 16, "the buffer's pages and no others");
+    });
+    rig.playback.close().unwrap();
+    assert_eq!(rig.status(Operation::Close), Status::OK);
+    rig.home.with_memory(|memory| assert_eq!(memory.dma_pages(), 0));
+    assert_eq!(rig.home.mapped_pages(), 4, "two rings and two event pages stay");
+    assert_eq!(rig.home.violation_count(), 0);
+}
+
+#[test]
+fn a_stream_is_stopped_and_closed_on_the_card_before_its_grants_end() {
+    let mut rig = Rig::new(Policy::default());
+    rig.open_playback();
+    rig.start_playback();
+    rig.playback.close().unwrap();
+    assert_eq!(rig.status(Operation::Close), Status::OK);
+    assert_eq!(rig.calls(), ["open 0 48000 65536", "start", "stop", "close"]);
+}
+
+#[test]
+fn while_run_sticks_nothing_is_unmapped() {
+    let mut rig = Rig::new(Policy::default());
+    rig.open_playback();
+    rig.start_playback();
+    rig.card.controls.borrow_mut().run_sticks = true;
+    rig.playback.close().unwrap();
+    assert_eq!(rig.status(Operation::Close), Status::EIO);
+    rig.home.with_memory(|memory| assert_eq!(memory.dma_pages(), 16));
+    // The whole device goes: still nothing is unmapped, and the device isn't Closed.
+    rig.device.close(&mut rig.back, &mut rig.card);
+    assert_eq!(rig.device.state(), XenbusState::Closing);
+    rig.home.with_memory(|memory| assert_eq!(memory.dma_pages(), 16));
+    assert!(rig.poll().is_some(), "it wants to try again");
+    rig.card.controls.borrow_mut().run_sticks = false;
+    assert_eq!(rig.poll(), None);
+    assert_eq!(rig.device.state(), XenbusState::Closed);
+    assert_eq!(rig.home.mapped_pages(), 0);
+}
+
+#[test]
+fn recording_is_off_unless_allowed() {
+    let mut rig = Rig::new(Policy::default());
+    rig.capture.open(&open_config()).unwrap();
+    assert_eq!(only_answer(&rig.capture_events(), Operation::Open), Status::EACCES);
+    rig.home.with_memory(|memory| assert_eq!(memory.dma_pages(), 0));
+
+    let mut rig = Rig::new(RECORDING);
+    rig.capture.open(&open_config()).unwrap();
+    assert_eq!(only_answer(&rig.capture_events(), Operation::Open), Status::OK);
+    let page = rig.card.controls.borrow().pages[0];
+    rig.home.with_memory(|memory| assert_eq!(memory.dma_allowed(page), Some(DmaAccess::Write)));
+}
+
+#[test]
+fn a_right_withdrawn_ends_the_stream_at_once() {
+    let mut rig = Rig::new(RECORDING);
+    rig.capture.open(&open_config()).unwrap();
+    assert_eq!(only_answer(&rig.capture_events(), Operation::Open), Status::OK);
+    rig.device.set_policy(&mut rig.back, &mut rig.card, Policy::default());
+    rig.home.with_memory(|memory| assert_eq!(memory.dma_pages(), 0));
+}
+
+#[test]
+fn positions_are_posted_past_each_period_edge_and_notified() {
+    let mut rig = Rig::new(Policy::default());
+    rig.open_playback();
+    rig.start_playback();
+    rig.set_position(1_920);
+    assert_eq!(rig.events(), []);
+    rig.set_position(1_924);
+    assert_eq!(rig.events(), [FrontEvent::Position { bytes: 1_924 }]);
+    assert!(rig.home.has_pending(crate::support::GUEST));
+    assert_eq!(rig.events(), [], "once");
+}
+
+#[test]
+fn the_next_look_is_one_frame_past_the_next_edge() {
+    let mut rig = Rig::new(Policy::default());
+    assert_eq!(rig.poll(), None, "nothing runs, nothing is due");
+    rig.open_playback();
+    rig.start_playback();
+    rig.now = Nanos(5_000_000);
+    // 481 frames at 48 kHz, rounded up.
+    assert_eq!(rig.poll(), Some(Nanos(5_000_000 + 10_020_834)));
+}
+
+#[test]
+fn write_is_answered_after_a_fresh_position() {
+    let mut rig = Rig::new(Policy::default());
+    rig.open_playback();
+    rig.start_playback();
+    assert_eq!(rig.playback.fill(&[1; 8_000]), 8_000);
+    rig.set_position(800);
+    assert_eq!(rig.playback.hint(), Ok(1));
+    let events = rig.events();
+    assert_eq!(events[0], FrontEvent::Position { bytes: 800 });
+    assert_eq!(only_answer(&events, Operation::Write), Status::OK);
+}
+
+#[test]
+fn a_full_event_page_loses_no_id_and_the_newest_position_follows() {
+    let mut rig = Rig::new(Policy::default());
+    rig.open_playback();
+    rig.start_playback();
+    for period in 1..=200u64 {
+        rig.set_position(period * 1_920 + 4);
+        rig.poll();
+    }
+    let told: Vec<_> = rig.events();
+    // 63 slots, and after they were freed by reading, nothing new until the next look.
+    assert_eq!(told.len(), 63);
+    assert_eq!(rig.events(), [FrontEvent::Position { bytes: 200 * 1_920 + 4 }]);
+    assert_eq!(rig.playback.event_faults().id_gaps, 0);
+}
+
+#[test]
+fn sixty_five_thousand_ids_wrap_without_a_gap() {
+    let mut rig = Rig::new(Policy::default());
+    rig.open_playback();
+    rig.start_playback();
+    for period in 1..=70_000u64 {
+        rig.set_position(period * 1_920 + 4);
+        assert_eq!(rig.events(), [FrontEvent::Position { bytes: period * 1_920 + 4 }]);
+    }
+    assert_eq!(rig.playback.event_faults().id_gaps, 0);
+}
+
+#[test]
+fn stop_is_answered_after_a_whole_buffer_and_nothing_follows() {
+    let mut rig = Rig::new(Policy::default());
+    rig.open_playback();
+    rig.start_playback();
+    rig.set_position(10_000);
+    rig.poll();
+    while rig.playback.poll().is_some() {}
+    rig.playback.stop().unwrap();
+    assert_eq!(rig.status(Operation::Trigger), Status::OK);
+    assert_eq!(rig.playback.position_bytes(), 65_536);
+    rig.set_position(20_000);
+    assert_eq!(rig.events(), []);
+    // And the next run begins at the buffer's start.
+    rig.start_playback();
+    rig.set_position(1_924);
+    assert_eq!(rig.events(), [FrontEvent::Position { bytes: 65_536 + 1_924 }]);
+}
+
+#[test]
+fn pause_keeps_the_position_and_resume_goes_on() {
+    let mut rig = Rig::new(Policy::default());
+    rig.open_playback();
+    rig.start_playback();
+    rig.set_position(1_000);
+    rig.playback.pause().unwrap();
+    assert_eq!(rig.status(Operation::Trigger), Status::OK);
+    assert_eq!(rig.poll(), None, "a paused stream is not looked at");
+    rig.playback.resume().unwrap();
+    assert_eq!(rig.status(Operation::Trigger), Status::OK);
+    assert_eq!(rig.calls(), ["open 0 48000 65536", "start", "pause", "resume"]);
+}
+
+#[test]
+fn triggers_out_of_order_are_refused() {
+    let mut rig = Rig::new(Policy::default());
+    rig.open_playback();
+    for (trigger, expected) in [
+        (Rig::pause as fn(&mut Rig), Status::EINVAL),
+        (Rig::resume, Status::EINVAL),
+        (Rig::stop, Status::OK),
+        (Rig::start, Status::OK),
+        (Rig::start, Status::EINVAL),
+    ] {
+        trigger(&mut rig);
+        assert_eq!(rig.status(Operation::Trigger), expected);
+    }
+}
+
+impl Rig {
+    fn pause(&mut self) {
+        self.playback.pause().unwrap();
+    }
+    fn resume(&mut self) {
+        self.playback.resume().unwrap();
+    }
+    fn stop(&mut self) {
+        self.playback.stop().unwrap();
+    }
+    fn start(&mut self) {
+        self.playback.start().unwrap();
+    }
+}
+
+#[test]
+fn what_the_card_says_reaches_the_guest_as_an_errno() {
+    for (error, status) in [
+        (CardError::Busy, Status::EBUSY),
+        (CardError::Unsupported, Status::EINVAL),
+        (CardError::BadBuffer, Status::EINVAL),
+        (CardError::Hardware, Status::EIO),
+    ] {
+        let mut rig = Rig::new(Policy::default());
+        rig.card.controls.borrow_mut().open_fails = Some(error);
+        rig.playback.open(&open_config()).unwrap();
+        assert_eq!(rig.status(Operation::Open), status);
+        rig.home.with_memory(|memory| assert_eq!(memory.dma_pages(), 0));
+    }
+}
+
+#[test]
+fn a_query_is_answered_with_what_the_card_can_do() {
+    let mut rig = Rig::new(Policy::default());
+    rig.playback.query(&HwParams::ANY).unwrap();
+    let events = rig.events();
+    let [FrontEvent::Answered { hw_params: Some(left), status: Status::OK, .. }] = events[..] else {
+        panic!("{events:?}");
+    };
+    assert_eq!((left.rates.min, left.rates.max), (48_000, 48_000));
+    rig.playback
+        .query(&HwParams { rates: sndif::hw_params::Interval::exactly(8_000), ..HwParams::ANY })
+        .unwrap();
+    assert_eq!(rig.status(Operation::HwParamQuery), Status::EINVAL);
+}
+
+#[test]
+fn volume_is_answered_with_not_supported() {
+    let mut rig = Rig::new(Policy::default());
+    rig.open_playback();
+    let range = sndif::request::Range { offset_bytes: 0, length_bytes: 2 };
+    rig.playback.mute(range).unwrap();
+    assert_eq!(rig.status(Operation::Mute), Status::EOPNOTSUPP);
+}
+
+#[test]
+fn a_descriptor_error_ends_the_run_and_a_close_still_works() {
+    let mut rig = Rig::new(Policy::default());
+    rig.open_playback();
+    rig.start_playback();
+    rig.card.controls.borrow_mut().position =
+        StreamPosition { bytes: 4_000, fifo_errors: 0, descriptor_errors: 1 };
+    assert_eq!(rig.events(), []);
+    assert_eq!(rig.poll(), None, "a run that failed is not looked at again");
+    rig.playback.close().unwrap();
+    assert_eq!(rig.status(Operation::Close), Status::OK);
+    rig.home.with_memory(|memory| assert_eq!(memory.dma_pages(), 0));
+}
+
+#[test]
+fn counts_are_kept_over_runs() {
+    let mut rig = Rig::new(Policy::default());
+    rig.open_playback();
+    for _ in 0..2 {
+        rig.start_playback();
+        rig.card.controls.borrow_mut().position =
+            StreamPosition { bytes: 4_000, fifo_errors: 3, descriptor_errors: 0 };
+        rig.poll();
+        rig.playback.stop().unwrap();
+        assert_eq!(rig.status(Operation::Trigger), Status::OK);
+    }
+    let stats = rig.device.stats(0).unwrap();
+    assert_eq!((stats.opens, stats.frames, stats.fifo_errors), (1, 2_000, 6));
+    assert_eq!(stats.xruns, 2, "nothing was ever written, and each run went past that once");
+}
+
+#[test]
+fn a_front_end_that_goes_and_comes_again() {
+    let mut rig = Rig::new(Policy::default());
+    rig.open_playback();
+    rig.start_playback();
+    rig.device.close(&mut rig.back, &mut rig.card);
+    assert_eq!(rig.device.state(), XenbusState::Closed);
+    assert_eq!(rig.home.mapped_pages(), 0);
+    assert!(rig.device.reopen());
+    let nodes = [*rig.playback.nodes(), *rig.capture.nodes()];
+    rig.device.connect(&mut rig.back, &nodes).unwrap();
+    assert_eq!(rig.device.state(), XenbusState::Connected);
+    assert_eq!(rig.home.violation_count(), 0);
+}

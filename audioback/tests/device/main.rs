@@ -1,0 +1,5 @@
+//! One device over the hypervisor in memory, with a card that is told what to do.
+
+mod flows;
+mod hostile;
+mod support;

@@ -1,0 +1,125 @@
+//! A guest, a driver domain and a card without hardware, in one thread.
+
+pub mod card;
+pub mod raw;
+
+use audioback::card::{Card, PortIndex};
+use audioback::clock::Nanos;
+use audioback::device::Device;
+use audioback::hypervisor::{DomainId, Hypervisor};
+use audioback::policy::Policy;
+use audioback::stream::StreamConfig;
+use audiofront::{FrontEvent, StreamConfig as OpenConfig, StreamFront};
+use loopback::{BackEnd, FrontEnd, HeapMemory, Limits, Loopback};
+use sndif::format::SampleFormat;
+use sndif::nodes::StreamType;
+use sndif::op::Operation;
+use sndif::response::Status;
+
+use card::FakeCard;
+
+pub const DRIVER: DomainId = DomainId(7);
+pub const GUEST: DomainId = DomainId(3);
+
+pub type Home = Loopback<HeapMemory>;
+pub type Back<'a> = BackEnd<'a, HeapMemory>;
+pub type Front<'a> = StreamFront<FrontEnd<'a, HeapMemory>>;
+pub type TestDevice<'a> = Device<Back<'a>, FakeCard>;
+
+/// A hypervisor with room for a few streams. It outlives the test: handles borrow it.
+pub fn home() -> &'static Home {
+    Box::leak(Box::new(Loopback::new(HeapMemory::new(700), Limits::for_streams(2))))
+}
+
+/// A device with a playback stream and a capture stream, connected to its front ends.
+pub struct Rig {
+    pub home: &'static Home,
+    pub back: Back<'static>,
+    pub card: FakeCard,
+    pub device: TestDevice<'static>,
+    pub playback: Front<'static>,
+    pub capture: Front<'static>,
+    pub now: Nanos,
+}
+
+pub fn configs() -> [StreamConfig; 2] {
+    [0, 1].map(|port| StreamConfig { port: PortIndex(port), buffer_bytes_max: 1 << 20 })
+}
+
+impl Rig {
+    pub fn new(policy: Policy) -> Self {
+        let home = home();
+        let mut back = home.back_end(DRIVER);
+        let card = FakeCard::new();
+        let ports = Card::<<Back<'_> as Hypervisor>::Buffer>::ports(&card);
+        let mut device = Device::new(GUEST, policy, ports, &configs()).expect("a device");
+        let playback =
+            StreamFront::connect(home.front_end(GUEST, DRIVER, 0), StreamType::Playback).expect("a front");
+        let capture =
+            StreamFront::connect(home.front_end(GUEST, DRIVER, 1), StreamType::Capture).expect("a front");
+        let nodes = [*playback.nodes(), *capture.nodes()];
+        device.connect(&mut back, &nodes).expect("a connection");
+        Self { home, back, card, device, playback, capture, now: Nanos(0) }
+    }
+
+    pub fn poll(&mut self) -> Option<Nanos> {
+        self.device.poll(&mut self.back, &mut self.card, self.now)
+    }
+
+    /// Polls the back end, then tells what the playback front end heard.
+    pub fn events(&mut self) -> Vec<FrontEvent> {
+        self.poll();
+        std::iter::from_fn(|| self.playback.poll()).collect()
+    }
+
+    pub fn capture_events(&mut self) -> Vec<FrontEvent> {
+        self.poll();
+        std::iter::from_fn(|| self.capture.poll()).collect()
+    }
+
+    /// The status of the answer to the one playback request that is under way.
+    pub fn status(&mut self, operation: Operation) -> Status {
+        only_answer(&self.events(), operation)
+    }
+
+    pub fn open_playback(&mut self) {
+        self.playback.open(&open_config()).expect("OPEN is sent");
+        assert_eq!(self.status(Operation::Open), Status::OK);
+    }
+
+    pub fn start_playback(&mut self) {
+        self.playback.start().expect("START is sent");
+        assert_eq!(self.status(Operation::Trigger), Status::OK);
+    }
+
+    pub fn calls(&self) -> Vec<String> {
+        self.card.controls.borrow().calls.clone()
+    }
+
+    pub fn set_position(&self, bytes: u64) {
+        self.card.controls.borrow_mut().position.bytes = bytes;
+    }
+}
+
+pub fn open_config() -> OpenConfig {
+    OpenConfig {
+        rate_hz: 48_000,
+        format: SampleFormat::S16Le,
+        channels: 2,
+        buffer_bytes: 65_536,
+        period_bytes: 1_920,
+    }
+}
+
+pub fn only_answer(events: &[FrontEvent], asked: Operation) -> Status {
+    let answers: Vec<_> = events
+        .iter()
+        .filter_map(|event| match event {
+            FrontEvent::Answered { operation, status, .. } => Some((*operation, *status)),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(answers.len(), 1, "one answer to {asked:?}, among {events:?}");
+    assert_eq!(answers[0].0, asked);
+    answers[0].1
+}

@@ -1,0 +1,137 @@
+//! The rules of CUR_POS, held against the way Linux's front end counts periods.
+
+use audioback::events::{EventPacer, LOOK_INTERVAL_NS_MAX, LOOK_INTERVAL_NS_MIN};
+use proptest::prelude::*;
+
+const RATE_HZ: u32 = 48_000;
+const FRAME_BYTES: u32 = 4;
+const PERIOD_BYTES: u32 = 1_920;
+const BUFFER_BYTES: u32 = 65_536;
+
+fn pacer() -> EventPacer {
+    EventPacer::new(RATE_HZ, FRAME_BYTES, BUFFER_BYTES, PERIOD_BYTES)
+}
+
+/// What snd_xen_front does with positions: it adds up differences, and counts a period when the sum exceeds one.
+#[derive(Default)]
+struct LinuxPeriods {
+    last_frames: u64,
+    out_frames: u64,
+    elapsed: u64,
+}
+
+impl LinuxPeriods {
+    fn position(&mut self, bytes: u64, period_frames: u64) {
+        let frames = bytes / u64::from(FRAME_BYTES);
+        self.out_frames += frames.checked_sub(self.last_frames).expect("a position that went back");
+        self.last_frames = frames;
+        if self.out_frames > period_frames {
+            self.out_frames %= period_frames;
+            self.elapsed += 1;
+        }
+    }
+}
+
+#[test]
+fn a_position_on_the_edge_is_not_past_it() {
+    let pacer = pacer();
+    assert_eq!(pacer.due(0), None);
+    assert_eq!(pacer.due(u64::from(PERIOD_BYTES)), None);
+    assert_eq!(pacer.due(u64::from(PERIOD_BYTES + FRAME_BYTES)), Some(u64::from(PERIOD_BYTES + FRAME_BYTES)));
+}
+
+#[test]
+fn every_look_at_the_predicted_time_wakes_linux_once_a_period() {
+    let mut pacer = pacer();
+    let mut linux = LinuxPeriods::default();
+    let (mut now_ns, mut events) = (0u64, 0);
+    while events < 1_000 {
+        let frames = now_ns * u64::from(RATE_HZ) / 1_000_000_000;
+        let bytes = frames * u64::from(FRAME_BYTES);
+        if let Some(count) = pacer.due(bytes) {
+            pacer.posted(count);
+            linux.position(count, u64::from(PERIOD_BYTES / FRAME_BYTES));
+            events += 1;
+            assert_eq!(linux.elapsed, events, "an event that woke nobody, at {bytes} bytes");
+        }
+        now_ns += pacer.next_look(bytes).0;
+    }
+    let periods = now_ns * u64::from(RATE_HZ) / 1_000_000_000 / u64::from(PERIOD_BYTES / FRAME_BYTES);
+    assert!(events.abs_diff(periods) <= 1, "{events} events in {periods} periods");
+}
+
+#[test]
+fn without_a_period_there_are_no_events() {
+    let mut pacer = EventPacer::new(RATE_HZ, FRAME_BYTES, BUFFER_BYTES, 0);
+    assert_eq!(pacer.due(1 << 40), None);
+    assert_eq!(pacer.fresh(1 << 40), None);
+    assert_eq!(pacer.stop(1 << 40), None);
+}
+
+#[test]
+fn stop_rounds_up_to_a_whole_buffer_and_the_next_run_goes_on_from_there() {
+    let mut pacer = pacer();
+    assert_eq!(pacer.stop(10_000), Some(u64::from(BUFFER_BYTES)));
+    pacer.posted(u64::from(BUFFER_BYTES));
+    assert_eq!(pacer.fresh(0), None, "START has played nothing yet");
+    assert_eq!(pacer.fresh(4), Some(u64::from(BUFFER_BYTES) + 4));
+    assert_eq!(pacer.stop(0), None, "a run without a frame is no news");
+}
+
+#[test]
+fn a_stop_that_found_no_room_still_moves_the_next_run_to_a_whole_buffer() {
+    let mut pacer = pacer();
+    assert!(pacer.stop(10_000).is_some());
+    // Not posted: the event page was full. The next run's first look is due at once, and its count is whole.
+    assert_eq!(pacer.due(4), Some(u64::from(BUFFER_BYTES) + 4));
+}
+
+#[test]
+fn what_was_told_is_not_told_again() {
+    let mut pacer = pacer();
+    assert_eq!(pacer.fresh(400), Some(400));
+    pacer.posted(400);
+    assert_eq!(pacer.fresh(400), None);
+}
+
+proptest! {
+    /// Whatever the rate, frame, buffer and position: a look is never more than bounds away, nothing overflows.
+    #[test]
+    fn looks_stay_within_bounds(rate in 0u32.., frame in 0u32.., buffer in 0u32.., period in 0u32.., at in 0u64..) {
+        let mut pacer = EventPacer::new(rate, frame, buffer, period);
+        let look = pacer.next_look(at).0;
+        prop_assert!((LOOK_INTERVAL_NS_MIN..=LOOK_INTERVAL_NS_MAX).contains(&look));
+        if let Some(bytes) = pacer.due(at) {
+            pacer.posted(bytes);
+            prop_assert_eq!(pacer.due(at), None);
+        }
+        if let Some(bytes) = pacer.stop(at) {
+            prop_assert!(bytes >= at);
+            prop_assert!(bytes == u64::MAX || bytes % u64::from(buffer.max(1)) == 0);
+        }
+    }
+
+    /// Random looks, with hints in between: the counts told never go back and Linux loses no period for good.
+    #[test]
+    fn counts_told_never_go_back(steps in prop::collection::vec((0u64..6_000, any::<bool>(), 0u8..40), 1..200)) {
+        let mut pacer = pacer();
+        let (mut run, mut told) = (0u64, 0u64);
+        for (step, hint, stop) in steps {
+            run += step / 4 * 4;
+            let news = if stop == 0 {
+                let news = pacer.stop(run);
+                run = 0;
+                news
+            } else if hint {
+                pacer.fresh(run)
+            } else {
+                pacer.due(run)
+            };
+            if let Some(bytes) = news {
+                prop_assert!(bytes > told);
+                told = bytes;
+                pacer.posted(bytes);
+            }
+        }
+    }
+}

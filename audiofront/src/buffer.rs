@@ -1,0 +1,169 @@
+//! The shared buffer: octets in a ring of granted pages.
+
+use alloc::vec::Vec;
+
+use sndif::page::{PAGE_SIZE_BYTES, SharedPage};
+use sndif::page_directory::{GrantRef, pages_for};
+
+use crate::transport::{GrantAccess, GrantedPage, Transport};
+
+/// Pages in the largest buffer: what an HDA controller's buffer descriptor list can name, a page an entry.
+pub const MAX_BUFFER_PAGES: usize = 256;
+
+/// Octets in the largest buffer.
+pub const MAX_BUFFER_BYTES: u32 = 1 << 20;
+const _: () = assert!(MAX_BUFFER_BYTES as usize == MAX_BUFFER_PAGES * PAGE_SIZE_BYTES);
+
+/// Room for the pages of the largest buffer, to be used for one buffer after the other.
+#[derive(Debug)]
+pub(crate) struct PageList<P>(Vec<GrantedPage<P>>);
+
+impl<P: SharedPage> PageList<P> {
+    pub(crate) fn new() -> Self {
+        Self(Vec::with_capacity(MAX_BUFFER_PAGES))
+    }
+
+    /// Ends the pages' grants. Returns how many pages are still mapped and therefore lost.
+    fn revoke<T: Transport<Page = P>>(&mut self, transport: &mut T) -> u32 {
+        let lost = self.0.drain(..).map(|page| u32::from(transport.revoke_page(page).is_err()));
+        lost.fold(0, u32::saturating_add)
+    }
+}
+
+/// Pages, used in their order up to `size_bytes`, and then from the start again.
+#[derive(Debug)]
+pub(crate) struct Buffer<P> {
+    pages: PageList<P>,
+    size_bytes: u32,
+}
+
+impl<P: SharedPage> Buffer<P> {
+    /// Grants the pages for a buffer of `size_bytes`, 1 to [`MAX_BUFFER_BYTES`]: all or, when they run out, none.
+    pub(crate) fn grant<T: Transport<Page = P>>(
+        transport: &mut T,
+        mut pages: PageList<P>,
+        size_bytes: u32,
+        access: GrantAccess,
+    ) -> Result<Self, PageList<P>> {
+        // At most MAX_BUFFER_PAGES, for which the list has room.
+        for _ in 0..pages_for(size_bytes) {
+            match transport.grant_page(access) {
+                Some(page) => pages.0.push(page),
+                None => {
+                    // The back end has never heard of these pages, so none can be mapped.
+                    pages.revoke(transport);
+                    return Err(pages);
+                }
+            }
+        }
+        Ok(Self { pages, size_bytes })
+    }
+
+    /// Ends the grants. Returns the empty list, and how many pages are still mapped and therefore lost.
+    pub(crate) fn revoke<T: Transport<Page = P>>(mut self, transport: &mut T) -> (PageList<P>, u32) {
+        let lost = self.pages.revoke(transport);
+        (self.pages, lost)
+    }
+
+    /// The pages' references, in order.
+    pub(crate) fn grants(&self) -> impl Iterator<Item = GrantRef> {
+        self.pages.0.iter().map(|page| page.grant)
+    }
+
+    pub(crate) fn size_bytes(&self) -> u32 {
+        self.size_bytes
+    }
+
+    /// Where the octet at this position lies: its offset.
+    pub(crate) fn offset_of(&self, position_bytes: u64) -> u32 {
+        position_bytes
+            .checked_rem(u64::from(self.size_bytes))
+            .and_then(|offset| u32::try_from(offset).ok())
+            .unwrap_or(0)
+    }
+
+    /// The first position at or after this one where the buffer starts again.
+    pub(crate) fn round_up(&self, position_bytes: u64) -> u64 {
+        position_bytes.checked_next_multiple_of(u64::from(self.size_bytes)).unwrap_or(position_bytes)
+    }
+
+    /// Writes octets from `position_bytes` on, going round at the buffer's end.
+    pub(crate) fn write(&self, position_bytes: u64, octets: &[u8]) {
+        let mut rest = octets;
+        self.for_each_word(position_bytes, octets.len(), |page, word, first, count| {
+            let Some((head, tail)) = rest.split_at_checked(count) else { return };
+            rest = tail;
+            if let Ok(whole) = head.try_into() {
+                page.store(word, u32::from_le_bytes(whole));
+            } else {
+                let mut lanes = page.load(word).to_le_bytes();
+                lanes.iter_mut().skip(first).zip(head).for_each(|(lane, octet)| *lane = *octet);
+                page.store(word, u32::from_le_bytes(lanes));
+            }
+        });
+    }
+
+    /// Reads octets from `position_bytes` on, going round at the buffer's end.
+    pub(crate) fn read(&self, position_bytes: u64, octets: &mut [u8]) {
+        let length = octets.len();
+        let mut places = octets.iter_mut();
+        self.for_each_word(position_bytes, length, |page, word, first, count| {
+            let lanes = page.load(word).to_le_bytes();
+            let lanes = lanes.iter().skip(first).take(count);
+            // The lanes first: `zip` takes from its left side before it knows that the right side has ended.
+            lanes.zip(&mut places).for_each(|(lane, place)| *place = *lane);
+        });
+    }
+
+    /// Repeats eight octets over `length_bytes` from `position_bytes` on; the pattern is in phase with the start of the
+    /// buffer.
+    pub(crate) fn repeat(&self, position_bytes: u64, length_bytes: u64, pattern: [u8; 8]) {
+        let [a, b, c, d, e, f, g, h] = pattern;
+        let (even, odd) = ([a, b, c, d], [e, f, g, h]);
+        let length = usize::try_from(length_bytes).unwrap_or(usize::MAX).min(self.size_bytes as usize);
+        self.for_each_word(position_bytes, length, |page, word, first, count| {
+            let wanted = if word.is_multiple_of(2) { even } else { odd };
+            if count == wanted.len() {
+                page.store(word, u32::from_le_bytes(wanted));
+            } else {
+                let mut lanes = page.load(word).to_le_bytes();
+                let part = lanes.iter_mut().zip(wanted).skip(first).take(count);
+                part.for_each(|(lane, octet)| *lane = octet);
+                page.store(word, u32::from_le_bytes(lanes));
+            }
+        });
+    }
+
+    /// Calls `touch(page, word, first, count)` for every word that `length` octets from `position_bytes` on lie in, in
+    /// order: `count` (1 to 4) octets of it, from octet `first` (0 to 3) on. The counts add up to `length`, for the
+    /// buffer isn't empty.
+    fn for_each_word(
+        &self,
+        position_bytes: u64,
+        length: usize,
+        mut touch: impl FnMut(&P, usize, usize, usize),
+    ) {
+        let size = self.size_bytes as usize;
+        let mut offset = self.offset_of(position_bytes) as usize;
+        let mut left = length;
+        while left > 0 {
+            let Some(page) = self.pages.0.get(offset / PAGE_SIZE_BYTES) else { return };
+            let mut in_page = offset % PAGE_SIZE_BYTES;
+            let run = (PAGE_SIZE_BYTES.saturating_sub(in_page)).min(size.saturating_sub(offset)).min(left);
+            let mut run_left = run;
+            while run_left > 0 {
+                let first = in_page % 4;
+                let count = 4usize.saturating_sub(first).min(run_left);
+                touch(&page.page, in_page / 4, first, count);
+                // Neither wraps: in_page stays within the page, and count is at most run_left.
+                in_page = in_page.wrapping_add(count);
+                run_left = run_left.wrapping_sub(count);
+            }
+            offset = offset.wrapping_add(run);
+            if offset >= size {
+                offset = 0;
+            }
+            left = left.saturating_sub(run);
+        }
+    }
+}

@@ -1,0 +1,92 @@
+//! The reading side of a capture stream.
+
+use sndif::page::SharedPage;
+use sndif::request::Range;
+
+use crate::buffer::Buffer;
+use crate::playback::{next_hint, whole_frames};
+
+/// The samples of a capture stream, as they come from the link.
+#[derive(Debug)]
+pub struct Capture<P> {
+    buffer: Buffer<P>,
+    frame_bytes: u32,
+    /// Arrived in memory, as far as the back end has told.
+    position_bytes: u64,
+    /// Taken up to here.
+    read_bytes: u64,
+    /// The back end has been told of reading up to here.
+    hinted_bytes: u64,
+    overrun_bytes: u64,
+}
+
+impl<P: SharedPage> Capture<P> {
+    /// `frame_bytes` isn't 0.
+    pub(crate) fn new(buffer: Buffer<P>, frame_bytes: u32) -> Self {
+        Self { buffer, frame_bytes, position_bytes: 0, read_bytes: 0, hinted_bytes: 0, overrun_bytes: 0 }
+    }
+
+    /// Takes as many whole frames as have come and as `octets` holds. Returns how many octets it put there.
+    pub fn take(&mut self, octets: &mut [u8]) -> usize {
+        let come = usize::try_from(self.available_bytes()).unwrap_or(usize::MAX);
+        let whole_frames = whole_frames(octets.len().min(come), self.frame_bytes);
+        let Some(octets) = octets.get_mut(..whole_frames) else { return 0 };
+        self.buffer.read(self.read_bytes, octets);
+        self.read_bytes = self.read_bytes.saturating_add(octets.len() as u64);
+        octets.len()
+    }
+
+    /// Octets that have come and weren't taken: at most the size of the buffer.
+    pub fn available_bytes(&self) -> u64 {
+        self.position_bytes.saturating_sub(self.read_bytes)
+    }
+
+    /// Octets taken or lost since OPEN.
+    pub fn read_bytes(&self) -> u64 {
+        self.read_bytes
+    }
+
+    /// Octets that newer ones have overwritten, since OPEN, before they were taken.
+    pub fn overrun_bytes(&self) -> u64 {
+        self.overrun_bytes
+    }
+
+    /// The position went on to `bytes`; it never goes back.
+    pub(crate) fn advance(&mut self, bytes: u64) {
+        self.position_bytes = bytes;
+        let size = u64::from(self.buffer.size_bytes());
+        if self.available_bytes() > size {
+            // The oldest half is about to be overwritten while we would read it: go on with the newer half.
+            let newer = bytes.saturating_sub(size / 2);
+            let next = newer.checked_next_multiple_of(u64::from(self.frame_bytes)).unwrap_or(newer);
+            let next = next.min(bytes);
+            self.overrun_bytes = self.overrun_bytes.saturating_add(next.saturating_sub(self.read_bytes));
+            self.read_bytes = next;
+            self.hinted_bytes = next;
+        }
+    }
+
+    /// A new run starts at the start of the buffer, `start_bytes`. What wasn't taken of the old one is given up.
+    pub(crate) fn restart(&mut self, start_bytes: u64) {
+        self.position_bytes = start_bytes;
+        self.read_bytes = start_bytes;
+        self.hinted_bytes = start_bytes;
+    }
+
+    /// The next contiguous piece that the back end hasn't been told of.
+    pub(crate) fn next_hint(&self) -> Option<Range> {
+        next_hint(&self.buffer, self.hinted_bytes, self.read_bytes)
+    }
+
+    pub(crate) fn hinted(&mut self, range: Range) {
+        self.hinted_bytes = self.hinted_bytes.saturating_add(u64::from(range.length_bytes));
+    }
+
+    pub(crate) fn buffer(&self) -> &Buffer<P> {
+        &self.buffer
+    }
+
+    pub(crate) fn into_buffer(self) -> Buffer<P> {
+        self.buffer
+    }
+}

@@ -1,0 +1,36 @@
+//! Why the front end couldn't do what it was asked: an enum for each kind of call.
+
+use crate::stream::StreamState;
+
+/// Why a stream couldn't be connected.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ConnectError {
+    /// No page or no grant for a ring.
+    NoPage,
+    /// No event channel.
+    NoChannel,
+    /// The transport nodes couldn't be written.
+    NotPublished,
+}
+
+/// Why a request wasn't sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RequestError {
+    /// 32 requests are under way: poll first.
+    RingFull,
+    /// Not in this state: the stream isn't open, or is already.
+    WrongState(StreamState),
+}
+
+/// Why OPEN wasn't sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OpenError {
+    /// It couldn't be sent.
+    Request(RequestError),
+    /// The samples of this format have no size, or there is no channel.
+    BadFrame,
+    /// The buffer isn't whole frames, is empty or too large.
+    BadBufferSize,
+    /// Not enough pages or grants for the buffer and its page directory.
+    NoPages,
+}

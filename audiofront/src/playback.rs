@@ -1,0 +1,162 @@
+//! The writing side of a playback stream.
+
+use sndif::page::SharedPage;
+use sndif::request::Range;
+
+use crate::buffer::Buffer;
+
+/// The samples of a playback stream, on their way to the link.
+///
+/// ```text
+///        position          written            position + size
+/// -- played --|-- to be played --|-- silence --------|
+/// ```
+///
+/// What has been played is overwritten with silence as soon as the position says so: if the writer is late, or has
+/// come to its end, the link plays silence and never old samples.
+#[derive(Debug)]
+pub struct Playback<P> {
+    buffer: Buffer<P>,
+    frame_bytes: u32,
+    silence: [u8; 8],
+    /// Gone out on the link, as far as the back end has told.
+    position_bytes: u64,
+    /// Samples lie in the buffer up to here.
+    written_bytes: u64,
+    /// From `written_bytes` to here lies silence.
+    silent_until_bytes: u64,
+    /// The back end has been told of samples up to here.
+    hinted_bytes: u64,
+    underrun_bytes: u64,
+    /// Where the last sample ends, once there will be no more.
+    end_bytes: Option<u64>,
+}
+
+impl<P: SharedPage> Playback<P> {
+    /// `buffer` is zeroed, `frame_bytes` isn't 0.
+    pub(crate) fn new(buffer: Buffer<P>, frame_bytes: u32, silence: [u8; 8]) -> Self {
+        let silent_until_bytes = if silence == [0; 8] { u64::from(buffer.size_bytes()) } else { 0 };
+        let mut playback = Self {
+            buffer,
+            frame_bytes,
+            silence,
+            position_bytes: 0,
+            written_bytes: 0,
+            silent_until_bytes,
+            hinted_bytes: 0,
+            underrun_bytes: 0,
+            end_bytes: None,
+        };
+        playback.pad();
+        playback
+    }
+
+    /// Writes as many whole frames as there is room for, behind those already written. Returns how many octets it took.
+    pub fn fill(&mut self, octets: &[u8]) -> usize {
+        let room = usize::try_from(self.free_bytes()).unwrap_or(usize::MAX);
+        let whole_frames = whole_frames(octets.len().min(room), self.frame_bytes);
+        let Some(octets) = octets.get(..whole_frames) else { return 0 };
+        if octets.is_empty() {
+            return 0;
+        }
+        self.buffer.write(self.written_bytes, octets);
+        self.written_bytes = self.written_bytes.saturating_add(octets.len() as u64);
+        self.end_bytes = None;
+        octets.len()
+    }
+
+    /// Octets that [`fill`](Self::fill) would take now.
+    pub fn free_bytes(&self) -> u64 {
+        u64::from(self.buffer.size_bytes()).saturating_sub(self.queued_bytes())
+    }
+
+    /// Octets written and not yet played.
+    pub fn queued_bytes(&self) -> u64 {
+        self.written_bytes.saturating_sub(self.position_bytes)
+    }
+
+    /// Octets written since OPEN; grows by what [`fill`](Self::fill) took, and jumps over what an underrun lost.
+    pub fn written_bytes(&self) -> u64 {
+        self.written_bytes
+    }
+
+    /// Octets that the link played, since OPEN, before they were written: it played silence instead.
+    pub fn underrun_bytes(&self) -> u64 {
+        self.underrun_bytes
+    }
+
+    /// Says that nothing more will be written: silence after the last sample is then no underrun. Taken back by the next
+    /// [`fill`](Self::fill).
+    pub fn end(&mut self) {
+        self.end_bytes.get_or_insert(self.written_bytes);
+    }
+
+    /// Whether, after [`end`](Self::end), the last sample has gone out.
+    pub fn is_drained(&self) -> bool {
+        self.end_bytes.is_some_and(|end| self.position_bytes >= end)
+    }
+
+    /// The position went on to `bytes`; it never goes back.
+    pub(crate) fn advance(&mut self, bytes: u64) {
+        self.position_bytes = bytes;
+        if bytes > self.written_bytes {
+            if self.end_bytes.is_none() {
+                let late = bytes.saturating_sub(self.written_bytes);
+                self.underrun_bytes = self.underrun_bytes.saturating_add(late);
+            }
+            self.written_bytes = bytes.checked_next_multiple_of(u64::from(self.frame_bytes)).unwrap_or(bytes);
+            self.hinted_bytes = self.written_bytes;
+        }
+        self.pad();
+    }
+
+    /// The stream was stopped: the next run starts at the start of the buffer, `start_bytes`, with nothing in it.
+    pub(crate) fn restart(&mut self, start_bytes: u64) {
+        self.position_bytes = start_bytes;
+        self.written_bytes = start_bytes;
+        self.hinted_bytes = start_bytes;
+        self.silent_until_bytes = start_bytes;
+        self.end_bytes = None;
+        self.pad();
+    }
+
+    /// The next contiguous piece that the back end hasn't been told of.
+    pub(crate) fn next_hint(&self) -> Option<Range> {
+        next_hint(&self.buffer, self.hinted_bytes, self.written_bytes)
+    }
+
+    pub(crate) fn hinted(&mut self, range: Range) {
+        self.hinted_bytes = self.hinted_bytes.saturating_add(u64::from(range.length_bytes));
+    }
+
+    pub(crate) fn buffer(&self) -> &Buffer<P> {
+        &self.buffer
+    }
+
+    pub(crate) fn into_buffer(self) -> Buffer<P> {
+        self.buffer
+    }
+
+    /// Silences what has been played and not been written again.
+    fn pad(&mut self) {
+        let until = self.position_bytes.saturating_add(u64::from(self.buffer.size_bytes()));
+        // Never before `written_bytes`, for no more than a buffer is ever queued; or, after an underrun of more than a
+        // buffer, before it by what is silent anyhow.
+        let from = self.silent_until_bytes;
+        self.buffer.repeat(from, until.saturating_sub(from), self.silence);
+        self.silent_until_bytes = until;
+    }
+}
+
+/// The largest multiple of a frame that isn't more than `length`.
+pub(crate) fn whole_frames(length: usize, frame_bytes: u32) -> usize {
+    length.saturating_sub(length.checked_rem(frame_bytes as usize).unwrap_or(length))
+}
+
+/// The piece from `from` up to `to` or the end of the buffer.
+pub(crate) fn next_hint<P: SharedPage>(buffer: &Buffer<P>, from: u64, to: u64) -> Option<Range> {
+    let offset_bytes = buffer.offset_of(from);
+    let until_end = buffer.size_bytes().saturating_sub(offset_bytes);
+    let length_bytes = u32::try_from(to.saturating_sub(from)).unwrap_or(u32::MAX).min(until_end);
+    (length_bytes > 0).then_some(Range { offset_bytes, length_bytes })
+}

@@ -1,0 +1,54 @@
+//! What the front end needs of the world.
+
+use sndif::nodes::TransportNodes;
+use sndif::page::SharedPage;
+use sndif::page_directory::GrantRef;
+
+/// A local port of an event channel, as this domain numbers it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct EventPort(pub u32);
+
+/// What the back end may do with a granted page.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum GrantAccess {
+    /// Read it: the samples of a playback stream.
+    ReadOnly,
+    /// Read and write it.
+    ReadWrite,
+}
+
+/// A page of this domain's that the back end may map.
+#[derive(Debug)]
+pub struct GrantedPage<P> {
+    /// The page.
+    pub page: P,
+    /// The reference under which it is granted.
+    pub grant: GrantRef,
+}
+
+/// The back end still has the page mapped. It stays granted, and must not be used for anything else.
+#[derive(Debug)]
+pub struct StillMapped<P>(pub GrantedPage<P>);
+
+/// The nodes couldn't be written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PublishFailed;
+
+/// The way to one stream's back end. None of its methods waits for the back end.
+pub trait Transport {
+    /// A page of this domain's own.
+    type Page: SharedPage;
+
+    /// Takes a page, zeroed, and grants it to the back end. `None`: out of pages or of grants.
+    fn grant_page(&mut self, access: GrantAccess) -> Option<GrantedPage<Self::Page>>;
+    /// Ends a grant and gives the page back to where it came from.
+    fn revoke_page(&mut self, page: GrantedPage<Self::Page>) -> Result<(), StillMapped<Self::Page>>;
+    /// Makes an event channel that the back end may bind. `None`: out of ports.
+    fn open_channel(&mut self) -> Option<EventPort>;
+    /// Closes an event channel.
+    fn close_channel(&mut self, port: EventPort);
+    /// Sends an event.
+    fn notify(&mut self, port: EventPort);
+    /// Publishes the stream's transport nodes, for the back end to find.
+    fn publish(&mut self, nodes: &TransportNodes) -> Result<(), PublishFailed>;
+}

@@ -1,0 +1,69 @@
+//! What a route can do, in the back end's words.
+
+use audioback::card::{Direction, MAX_RATES, Port, StreamParams};
+use embedded_hal::delay::DelayNs;
+use snd_hda::{Controller, DmaRegion, Format, MAX_BUFFER_PAGES, Registers, Route, RouteIndex, SampleBits};
+use sndif::format::{FormatSet, SampleFormat};
+use sndif::page::PAGE_SIZE_BYTES;
+
+/// Shortest buffer: two descriptors of 128 octets each (HDA specification 1.0a, 3.3.39 and 3.6.3).
+const BUFFER_BYTES_MIN: u32 = 256;
+
+/// Longest buffer: a page a descriptor. 1 MiB.
+const BUFFER_BYTES_MAX: u32 = (MAX_BUFFER_PAGES * PAGE_SIZE_BYTES) as u32;
+
+/// Sample formats that DMA can serve as they are, with the octets of their container. HDA wants samples left-justified
+/// and signed: so S24_LE, which sits in the low octets, and the 8-bit formats are not among them.
+const FORMATS: [(SampleFormat, u32); 2] = [(SampleFormat::S16Le, 2), (SampleFormat::S32Le, 4)];
+
+/// The widest sample that the route's converter takes out of this format's container.
+fn sample_bits(route: &Route, format: SampleFormat) -> Option<SampleBits> {
+    let (_, container_bytes) = FORMATS.into_iter().find(|(known, _)| *known == format)?;
+    route.pcm().widest_in(container_bytes)
+}
+
+/// The link's format for a stream on this route, if it has one.
+pub(crate) fn format(route: &Route, params: &StreamParams) -> Option<Format> {
+    Format::new(params.rate_hz, sample_bits(route, params.format)?, params.channels).ok()
+}
+
+/// Describes a route as a port.
+pub(crate) fn describe<R, D, G>(controller: &Controller<R, D, G>, index: RouteIndex) -> Port
+where
+    R: Registers + Clone,
+    D: DelayNs + Clone,
+    G: DmaRegion,
+{
+    let mut port = Port {
+        direction: Direction::Playback,
+        formats: FormatSet::EMPTY,
+        rates_hz: [0; MAX_RATES],
+        channels_min: 1,
+        channels_max: 0,
+        buffer_bytes_min: BUFFER_BYTES_MIN,
+        buffer_bytes_max: BUFFER_BYTES_MAX,
+    };
+    let Some(route) = controller.routes().get(usize::from(index.0)) else { return port };
+    port.direction = match route.direction() {
+        snd_hda::Direction::Output => Direction::Playback,
+        snd_hda::Direction::Input => Direction::Capture,
+    };
+    port.channels_max = route.pcm().channels_max();
+    // A stereo converter plays a single channel on one side only.
+    port.channels_min = port.channels_max.min(2);
+
+    let rates = || route.pcm().rates().map(snd_hda::Rate::hz);
+    for (format, _) in FORMATS {
+        let can = |rate_hz| {
+            let params = StreamParams { rate_hz, format, channels: port.channels_min };
+            self::format(route, &params).is_some_and(|format| controller.supports(index, format))
+        };
+        if rates().any(can) {
+            port.formats.insert(format);
+        }
+    }
+    for (place, rate_hz) in port.rates_hz.iter_mut().zip(rates()) {
+        *place = rate_hz;
+    }
+    port
+}

@@ -1,0 +1,159 @@
+//! An open stream: the driver's typestates behind one type, for a back end that learns at run time what a guest wants.
+
+use audioback::card::{CardError, StreamPosition};
+use audioback::hypervisor::MappedBuffer;
+use embedded_hal::delay::DelayNs;
+use snd_hda::stream::{Configured, Paused, Reset, Running, StreamStatus};
+use snd_hda::{DmaRegion, Registers, RouteIndex, Stream};
+
+use crate::Pages;
+
+/// A stream that can be started, as the driver types it.
+type Ready<B, R, D, G> = Stream<Configured<Pages<B>, R, D, G>>;
+
+/// A stream descriptor without a buffer, and the buffer that it had.
+type Parted<B, R, D, G> = (Stream<Reset<R, D, G>>, B);
+
+enum State<B: MappedBuffer, R: Registers, D: DelayNs, G: DmaRegion> {
+    Configured(Ready<B, R, D, G>),
+    Running(Stream<Running<Pages<B>, R, D, G>>),
+    Paused(Stream<Paused<Pages<B>, R, D, G>>),
+}
+
+/// A stream that a guest has opened.
+pub struct CardStream<B: MappedBuffer, R: Registers, D: DelayNs, G: DmaRegion> {
+    route: RouteIndex,
+    /// `None` inside a step only: each puts back what it made of it.
+    state: Option<State<B, R, D, G>>,
+}
+
+impl<B, R, D, G> CardStream<B, R, D, G>
+where
+    B: MappedBuffer,
+    R: Registers + Clone,
+    D: DelayNs + Clone,
+    G: DmaRegion,
+{
+    pub(crate) fn new(route: RouteIndex, stream: Ready<B, R, D, G>) -> Self {
+        Self { route, state: Some(State::Configured(stream)) }
+    }
+
+    pub(crate) fn route(&self) -> RouteIndex {
+        self.route
+    }
+
+    pub(crate) fn configured(&self) -> Option<&Ready<B, R, D, G>> {
+        match &self.state {
+            Some(State::Configured(stream)) => Some(stream),
+            _ => None,
+        }
+    }
+
+    /// Takes the state through `step`, which returns the next one, whatever came of it.
+    fn step<T>(
+        &mut self,
+        step: impl FnOnce(State<B, R, D, G>) -> (State<B, R, D, G>, Result<T, CardError>),
+    ) -> Result<T, CardError> {
+        let Some(state) = self.state.take() else { return Err(CardError::WrongState) };
+        let (state, result) = step(state);
+        self.state = Some(state);
+        result
+    }
+
+    pub(crate) fn start(&mut self) -> Result<(), CardError> {
+        self.step(|state| match state {
+            State::Configured(stream) => match stream.start() {
+                Ok(running) => (State::Running(running), Ok(())),
+                Err(refused) => {
+                    log::error!("{}", refused.deadline);
+                    (State::Configured(refused.stream), Err(CardError::Hardware))
+                }
+            },
+            other => (other, Err(CardError::WrongState)),
+        })
+    }
+
+    pub(crate) fn pause(&mut self) -> Result<(), CardError> {
+        self.step(|state| match state {
+            State::Running(stream) => match stream.pause() {
+                Ok(paused) => (State::Paused(paused), Ok(())),
+                Err(still) => {
+                    log::error!("{}", still.deadline);
+                    (State::Running(still.stream), Err(CardError::Hardware))
+                }
+            },
+            other => (other, Err(CardError::WrongState)),
+        })
+    }
+
+    pub(crate) fn resume(&mut self) -> Result<(), CardError> {
+        self.step(|state| match state {
+            State::Paused(stream) => match stream.resume() {
+                Ok(running) => (State::Running(running), Ok(())),
+                Err(refused) => {
+                    log::error!("{}", refused.deadline);
+                    (State::Paused(refused.stream), Err(CardError::Hardware))
+                }
+            },
+            other => (other, Err(CardError::WrongState)),
+        })
+    }
+
+    pub(crate) fn stop(&mut self) -> Result<StreamPosition, CardError> {
+        self.step(|state| match state {
+            State::Configured(stream) => (State::Configured(stream), Ok(StreamPosition::default())),
+            State::Running(stream) => match stream.stop() {
+                Ok((configured, status)) => (State::Configured(configured), Ok(position(&status))),
+                Err(still) => {
+                    log::error!("{}", still.deadline);
+                    (State::Running(still.stream), Err(CardError::Hardware))
+                }
+            },
+            State::Paused(stream) => match stream.stop() {
+                Ok((configured, status)) => (State::Configured(configured), Ok(position(&status))),
+                Err(still) => {
+                    log::error!("{}", still.deadline);
+                    (State::Paused(still.stream), Err(CardError::Hardware))
+                }
+            },
+        })
+    }
+
+    pub(crate) fn position(&mut self) -> Result<StreamPosition, CardError> {
+        match &mut self.state {
+            Some(State::Configured(_)) | None => Ok(StreamPosition::default()),
+            Some(State::Running(stream)) => Ok(position(&stream.poll())),
+            Some(State::Paused(stream)) => Ok(position(&stream.status())),
+        }
+    }
+
+    /// Parts descriptor and buffer, once RUN has read 0; else gives the stream back.
+    pub(crate) fn release(mut self) -> Result<Parted<B, R, D, G>, Self> {
+        if self.stop().is_err() {
+            return Err(self);
+        }
+        match self.state.take() {
+            Some(State::Configured(stream)) => match stream.release() {
+                Ok((reset, Pages(buffer))) => Ok((reset, buffer)),
+                Err(still) => {
+                    log::error!("{}", still.deadline);
+                    self.state = Some(State::Configured(still.stream));
+                    Err(self)
+                }
+            },
+            // After a stop that went well there is no other state.
+            other => {
+                self.state = other;
+                Err(self)
+            }
+        }
+    }
+}
+
+fn position(status: &StreamStatus) -> StreamPosition {
+    StreamPosition {
+        bytes: status.position.bytes,
+        fifo_errors: status.fifo_errors,
+        descriptor_errors: status.descriptor_errors,
+    }
+}

@@ -1,0 +1,323 @@
+//! Commands to codecs and their responses: through the rings in memory (CORB and RIRB, specification 1.0a, 4.4.1 and
+//! 4.4.2) or, where these don't work, through the immediate command registers (3.4).
+
+use core::fmt;
+
+use embedded_hal::delay::DelayNs;
+use heapless::Deque;
+
+use crate::deadline::{Deadline, Patience, wait_for};
+use crate::dma::DmaRegion;
+use crate::registers::{ReadWrite, Register, Registers};
+use crate::spec::registers as reg;
+use crate::spec::verbs::{CodecAddress, NodeId, Verb};
+
+/// Unsolicited responses that are kept until somebody asks for them.
+const UNSOLICITED_MAX: usize = 16;
+
+/// A codec answers in the link frame after the next (21 us); a codec that wakes up takes longer.
+const RESPONSE: Patience = Patience::new(50_000, 10);
+/// The rings' handshakes take a few link frames.
+const HANDSHAKE: Patience = Patience::new(2_000, 10);
+
+/// RIRB: bit 4 of a response's second word marks an unsolicited one (4.4.2.1).
+const RESPONSE_UNSOLICITED: u32 = 1 << 4;
+
+/// What a codec said of its own accord (specification 1.0a, 7.3.3.14): a jack was plugged, say.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Unsolicited {
+    /// Who said it.
+    pub codec: CodecAddress,
+    /// The response: the tag that was given to the node is in bits 31:26.
+    pub response: u32,
+}
+
+/// Why a command has no response.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct CommandError {
+    /// Who was asked.
+    pub codec: CodecAddress,
+    /// Which node.
+    pub node: NodeId,
+    /// The verb and its payload.
+    pub verb: Verb,
+    /// The register in which the response should have shown: RIRBWP or ICIS.
+    pub deadline: Deadline,
+}
+
+impl fmt::Display for CommandError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "codec {} node {:#x} did not answer verb {:#07x}: {}",
+            self.codec.get(),
+            self.node.get(),
+            self.verb.bits(),
+            self.deadline
+        )
+    }
+}
+
+impl core::error::Error for CommandError {}
+
+/// The way to the codecs.
+pub(crate) struct CommandPort<R: Registers, D: DelayNs, G: DmaRegion> {
+    registers: R,
+    delay: D,
+    rings: Option<Rings<G>>,
+    unsolicited: Deque<Unsolicited, UNSOLICITED_MAX>,
+    unsolicited_lost: u32,
+}
+
+/// Both rings, and where the driver is in them.
+pub(crate) struct Rings<G> {
+    pub(crate) corb: G,
+    pub(crate) rirb: G,
+    corb_entries: u16,
+    rirb_entries: u16,
+    corb_write: u16,
+    rirb_read: u16,
+}
+
+impl<G: DmaRegion> Rings<G> {
+    /// Octets of the largest CORB: 256 commands.
+    pub(crate) const CORB_BYTES: usize = 1024;
+    /// Octets of the largest RIRB: 256 responses.
+    pub(crate) const RIRB_BYTES: usize = 2048;
+
+    pub(crate) fn new(corb: G, rirb: G) -> Self {
+        Self { corb, rirb, corb_entries: 0, rirb_entries: 0, corb_write: 0, rirb_read: 0 }
+    }
+}
+
+impl<R: Registers, D: DelayNs, G: DmaRegion> CommandPort<R, D, G> {
+    /// Sets up the rings, if there is memory for them and if they start; else the immediate registers serve.
+    pub(crate) fn new(registers: R, delay: D, rings: Option<Rings<G>>) -> Self {
+        let mut port = Self { registers, delay, rings: None, unsolicited: Deque::new(), unsolicited_lost: 0 };
+        if let Some(mut rings) = rings {
+            match port.start_rings(&mut rings) {
+                Ok(()) => port.rings = Some(rings),
+                Err(deadline) => {
+                    log::warn!("command rings don't start ({deadline}); immediate commands instead");
+                    port.give_up(Some(rings));
+                }
+            }
+        }
+        port
+    }
+
+    pub(crate) fn uses_rings(&self) -> bool {
+        self.rings.is_some()
+    }
+
+    /// Gives up the rings.
+    pub(crate) fn use_immediate(&mut self) {
+        let rings = self.rings.take();
+        self.give_up(rings);
+    }
+
+    fn give_up(&mut self, rings: Option<Rings<G>>) {
+        if !stop_rings(&mut self.registers, &mut self.delay) {
+            // Their DMA may still write: the memory is kept for ever.
+            core::mem::forget(rings);
+        }
+    }
+
+    fn start_rings(&mut self, rings: &mut Rings<G>) -> Result<(), Deadline> {
+        stop_rings(&mut self.registers, &mut self.delay);
+        let r = &mut self.registers;
+        rings.corb_entries = choose_size(r, reg::CORBSIZE);
+        rings.rirb_entries = choose_size(r, reg::RIRBSIZE);
+
+        let corb = rings.corb.device_address();
+        reg::CORBLBASE.write(r, low(corb));
+        reg::CORBUBASE.write(r, high(corb));
+        // Reset of the read pointer: the bit must read 1, then 0 (4.4.1.3). Some controllers clear it by themselves
+        // and never show the 1: then the pointer reads 0, which is all that counts.
+        reg::CORBRP.write(r, reg::POINTER_RESET);
+        let mask = u32::from(reg::POINTER_RESET);
+        let shown = wait_for(r, &mut self.delay, reg::CORBRP, mask, mask, HANDSHAKE);
+        if shown.is_err() && reg::CORBRP.read(r) != 0 {
+            return shown;
+        }
+        reg::CORBRP.write(r, 0);
+        wait_for(r, &mut self.delay, reg::CORBRP, mask, 0, HANDSHAKE)?;
+        reg::CORBWP.write(r, 0);
+        rings.corb_write = 0;
+
+        let rirb = rings.rirb.device_address();
+        reg::RIRBLBASE.write(r, low(rirb));
+        reg::RIRBUBASE.write(r, high(rirb));
+        reg::RIRBWP.write(r, reg::POINTER_RESET);
+        rings.rirb_read = 0;
+        // One response an interrupt, and the interrupt on: with RINTCNT 0 or without the interrupt bit there are
+        // controllers (QEMU's) that stop taking commands.
+        reg::RINTCNT.write(r, 1);
+        reg::RIRBSTS.write(r, reg::RIRBSTS_RESPONSE | reg::RIRBSTS_OVERRUN);
+        reg::RIRBCTL.write(r, reg::RIRBCTL_RUN | reg::RIRBCTL_INTERRUPT);
+        let run = u32::from(reg::RIRBCTL_RUN);
+        wait_for(r, &mut self.delay, reg::RIRBCTL, run, run, HANDSHAKE)?;
+        reg::CORBCTL.write(r, reg::CORBCTL_RUN);
+        let run = u32::from(reg::CORBCTL_RUN);
+        wait_for(r, &mut self.delay, reg::CORBCTL, run, run, HANDSHAKE)
+    }
+
+    /// Sends a verb and waits for its response.
+    pub(crate) fn send(
+        &mut self,
+        codec: CodecAddress,
+        node: NodeId,
+        verb: Verb,
+    ) -> Result<u32, CommandError> {
+        let command = verb.command(codec, node);
+        let answer =
+            if self.rings.is_some() { self.through_rings(codec, command) } else { self.immediately(command) };
+        answer.map_err(|deadline| CommandError { codec, node, verb, deadline })
+    }
+
+    fn through_rings(&mut self, codec: CodecAddress, command: u32) -> Result<u32, Deadline> {
+        // What came before isn't an answer to this.
+        self.drain(None);
+        if let Some(rings) = &mut self.rings {
+            // Entries are powers of two, 2 to 256.
+            let next = rings.corb_write.wrapping_add(1) & rings.corb_entries.wrapping_sub(1);
+            rings.corb.write_u32(usize::from(next).wrapping_mul(4), command);
+            rings.corb_write = next;
+            reg::CORBWP.write(&mut self.registers, next);
+        }
+        for _ in 0..=RESPONSE.polls() {
+            if let Some(response) = self.drain(Some(codec)) {
+                return Ok(response);
+            }
+            self.delay.delay_us(RESPONSE.poll_us);
+        }
+        let last_read = u32::from(reg::RIRBWP.read(&mut self.registers));
+        let expected = self.rings.as_ref().map_or(0, |rings| {
+            u32::from(rings.rirb_read.wrapping_add(1) & rings.rirb_entries.wrapping_sub(1))
+        });
+        Err(Deadline {
+            register: reg::RIRBWP.name(),
+            offset_bytes: reg::RIRBWP.offset_bytes(),
+            mask: 0xff,
+            expected,
+            last_read,
+            waited_us: RESPONSE.deadline_us,
+        })
+    }
+
+    /// Takes what has come into the RIRB. Returns the last solicited response of codec `from`; keeps unsolicited
+    /// ones. Bounded by the ring.
+    pub(crate) fn drain(&mut self, from: Option<CodecAddress>) -> Option<u32> {
+        let rings = self.rings.as_mut()?;
+        // Acknowledged first: a response that comes after this raises the flag again.
+        let status = reg::RIRBSTS.read(&mut self.registers);
+        if status & (reg::RIRBSTS_RESPONSE | reg::RIRBSTS_OVERRUN) != 0 {
+            reg::RIRBSTS.write(&mut self.registers, reg::RIRBSTS_RESPONSE | reg::RIRBSTS_OVERRUN);
+        }
+        if status & reg::RIRBSTS_OVERRUN != 0 {
+            log::warn!("RIRB overrun: a response is lost");
+        }
+        let mask = rings.rirb_entries.wrapping_sub(1);
+        let write = reg::RIRBWP.read(&mut self.registers) & mask;
+        let mut answer = None;
+        for _ in 0..rings.rirb_entries {
+            if rings.rirb_read == write {
+                break;
+            }
+            rings.rirb_read = rings.rirb_read.wrapping_add(1) & mask;
+            let offset = usize::from(rings.rirb_read).wrapping_mul(8);
+            let response = rings.rirb.read_u32(offset);
+            let extended = rings.rirb.read_u32(offset.wrapping_add(4));
+            let Some(codec) = CodecAddress::new((extended & 0xf) as u8) else { continue };
+            if extended & RESPONSE_UNSOLICITED != 0 {
+                if self.unsolicited.push_back(Unsolicited { codec, response }).is_err() {
+                    self.unsolicited_lost = self.unsolicited_lost.saturating_add(1);
+                }
+            } else if from == Some(codec) {
+                answer = Some(response);
+            } else {
+                log::debug!("codec {} answers late: {response:#x}", codec.get());
+            }
+        }
+        answer
+    }
+
+    fn immediately(&mut self, command: u32) -> Result<u32, Deadline> {
+        let r = &mut self.registers;
+        let busy = u32::from(reg::ICIS_BUSY);
+        wait_for(r, &mut self.delay, reg::ICIS, busy, 0, HANDSHAKE)?;
+        reg::ICIS.write(r, reg::ICIS_VALID);
+        reg::ICOI.write(r, command);
+        reg::ICIS.write(r, reg::ICIS_BUSY);
+        let valid = u32::from(reg::ICIS_VALID);
+        let answered = wait_for(r, &mut self.delay, reg::ICIS, busy | valid, valid, RESPONSE);
+        if answered.is_err() {
+            // Takes the command back, so that the next one finds the interface free (3.4.3).
+            reg::ICIS.write(r, 0);
+        }
+        answered.map(|()| reg::ICII.read(r))
+    }
+
+    /// The oldest unsolicited response that nobody has taken.
+    pub(crate) fn take_unsolicited(&mut self) -> Option<Unsolicited> {
+        self.unsolicited.pop_front()
+    }
+
+    /// Unsolicited responses that were lost because nobody took them.
+    pub(crate) fn unsolicited_lost(&self) -> u32 {
+        self.unsolicited_lost
+    }
+}
+
+impl<R, D, G> Drop for CommandPort<R, D, G>
+where
+    R: Registers,
+    D: DelayNs,
+    G: DmaRegion,
+{
+    /// The rings' memory goes with this: so their DMA must be over, or the memory is kept for ever.
+    fn drop(&mut self) {
+        if self.rings.is_some() {
+            self.use_immediate();
+        }
+    }
+}
+
+/// Stops both rings' DMA; whether both did. A ring that won't stop is stopped by the link reset that the caller is about to do.
+pub(crate) fn stop_rings<R: Registers, D: DelayNs>(registers: &mut R, delay: &mut D) -> bool {
+    let mut stopped = true;
+    reg::CORBCTL.write(registers, 0);
+    reg::RIRBCTL.write(registers, 0);
+    for (register, run) in [(reg::CORBCTL, reg::CORBCTL_RUN), (reg::RIRBCTL, reg::RIRBCTL_RUN)] {
+        if let Err(deadline) = wait_for(registers, delay, register, u32::from(run), 0, HANDSHAKE) {
+            log::warn!("{deadline}");
+            stopped = false;
+        }
+    }
+    stopped
+}
+
+/// Chooses the largest ring that the register offers (3.3.24, 3.3.31): bits 6:4 offer 256, 16, 2 entries, bits 1:0
+/// choose.
+fn choose_size<R: Registers>(registers: &mut R, register: Register<u8, ReadWrite>) -> u16 {
+    let offered = register.read(registers);
+    let (code, entries) = if offered & 0x40 != 0 {
+        (2, 256)
+    } else if offered & 0x20 != 0 {
+        (1, 16)
+    } else {
+        (0, 2)
+    };
+    register.write(registers, (offered & 0xf0) | code);
+    entries
+}
+
+/// The low half of an address.
+pub(crate) const fn low(address: u64) -> u32 {
+    address as u32
+}
+
+/// The high half of an address.
+pub(crate) const fn high(address: u64) -> u32 {
+    (address >> 32) as u32
+}

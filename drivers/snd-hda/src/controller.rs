@@ -1,0 +1,613 @@
+//! The controller: bringing it up, its interrupts, and who may use which stream descriptor and converter.
+
+use core::fmt;
+
+use embedded_hal::delay::DelayNs;
+use heapless::Vec;
+
+use crate::MAX_ROUTES;
+use crate::codec::{self, Codec, CodecPort, Route};
+use crate::command::{self, CommandError, CommandPort, Rings, Unsolicited, high, low};
+use crate::deadline::{Deadline, Patience, wait_for};
+use crate::dma::{Direction, DmaBuffer, DmaMemory, DmaRegion};
+use crate::registers::{ReadWrite, Register, Registers};
+use crate::spec::format::Format;
+use crate::spec::registers as reg;
+use crate::spec::verbs::{CodecAddress, NodeId, Verb};
+use crate::stream::{Configured, Descriptor, LIST_BYTES, Reset, Stream};
+
+/// CRST reads back after at most a few link frames (4.2.2); 100 ms is what drivers grant.
+const LINK_RESET: Patience = Patience::new(100_000, 10);
+/// CRST is held at 0 for 100 us at least (4.2.2).
+const LINK_RESET_HOLD_US: u32 = 100;
+/// Codecs have 25 link frames (521 us) to make themselves known (4.3).
+const CODECS_APPEAR_US: u32 = 600;
+/// Stream descriptors: GCAP can't name more than 15 + 15 + 31, INTCTL has 30 bits.
+const DESCRIPTORS_MAX: usize = 30;
+/// Codecs on a link: STATESTS has 15 bits.
+const CODECS_MAX: usize = 15;
+/// Rounds in which interrupts are looked for before giving up.
+const INTERRUPT_ROUNDS: u32 = 16;
+
+/// Why a controller couldn't be brought up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum BringUpError {
+    /// Every register reads as ones: there is nobody there, or it sleeps.
+    NoController,
+    /// The link's reset didn't end.
+    Reset(Deadline),
+    /// No codec made itself known (STATESTS reads 0).
+    NoCodec,
+    /// It has no stream descriptor.
+    NoStream,
+    /// No DMA memory for this.
+    NoMemory(&'static str),
+    /// DMA memory beyond 4 GiB, and the controller has no 64-bit addresses (GCAP.64OK).
+    MemoryTooHigh {
+        /// Its address.
+        address: u64,
+    },
+    /// A codec didn't answer, and no other has a route.
+    NoAnswer(CommandError),
+    /// Codecs answered, but there is no way from a converter to a pin.
+    NoRoute,
+}
+
+impl fmt::Display for BringUpError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NoController => f.write_str("no controller: GCAP reads as ones"),
+            Self::Reset(deadline) => write!(f, "link reset did not end: {deadline}"),
+            Self::NoCodec => f.write_str("no codec on the link: STATESTS reads 0"),
+            Self::NoStream => f.write_str("no stream descriptor: GCAP names none"),
+            Self::NoMemory(what) => write!(f, "no DMA memory for the {what}"),
+            Self::MemoryTooHigh { address } => {
+                write!(f, "DMA memory at {address:#x} is beyond 4 GiB (GCAP.64OK)")
+            }
+            Self::NoAnswer(error) => error.fmt(f),
+            Self::NoRoute => f.write_str("no route: no codec has a way between a converter and a pin"),
+        }
+    }
+}
+
+impl core::error::Error for BringUpError {}
+
+/// Why a converter couldn't be connected to a stream.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum ConnectError {
+    /// There is no such route.
+    NoSuchRoute,
+    /// The route leads the other way.
+    WrongDirection,
+    /// The converter can't do the format, or the link can't carry it.
+    Unsupported,
+    /// The route, or a part of it, is in use.
+    Taken,
+    /// All streams together would take more than a link frame has room for (OUTPAY, INPAY).
+    NoBandwidth {
+        /// 16-bit words in a link frame that there are.
+        available_words: u32,
+        /// That there would have to be.
+        needed_words: u32,
+    },
+    /// The codec didn't answer.
+    Command(CommandError),
+}
+
+impl fmt::Display for ConnectError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NoSuchRoute => f.write_str("no such route"),
+            Self::WrongDirection => f.write_str("route leads the other way"),
+            Self::Unsupported => f.write_str("format is not supported"),
+            Self::Taken => f.write_str("route is taken"),
+            Self::NoBandwidth { available_words, needed_words } => {
+                write!(f, "link has {available_words} words a frame, {needed_words} needed")
+            }
+            Self::Command(error) => error.fmt(f),
+        }
+    }
+}
+
+impl core::error::Error for ConnectError {}
+
+/// A route, by its place in [`Controller::routes`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct RouteIndex(pub u8);
+
+/// What an interrupt was about.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct InterruptReport {
+    /// Streams with an error, a bit each by [`Stream::index`]: poll them. Their interrupt is shut until then.
+    pub streams: u32,
+    /// Codecs that came or woke, a bit each.
+    pub codecs: u16,
+    /// Nothing is pending any more.
+    pub is_clean: bool,
+}
+
+/// What GCAP says (3.3.2), and the link's limits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Capabilities {
+    inputs: u8,
+    outputs: u8,
+    bidirectional: u8,
+    takes_64_bits: bool,
+    /// Words a link frame for all streams, and for one: (output, input).
+    words: (u32, u32),
+    stream_words: (u32, u32),
+}
+
+/// A stream descriptor that waits to be used, or is in use.
+struct Slot<G> {
+    list: G,
+    kind: SlotKind,
+    is_taken: bool,
+    /// The tag, while it is taken.
+    tag: Option<(Direction, u8)>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum SlotKind {
+    Input,
+    Output,
+    Bidirectional,
+}
+
+/// An HDA controller that has been brought up, with its codecs.
+///
+/// See the [crate's guide](crate) for the way from here to a stream.
+pub struct Controller<R: Registers, D: DelayNs, G: DmaRegion> {
+    registers: R,
+    delay: D,
+    version: (u8, u8),
+    capabilities: Capabilities,
+    ssync: Option<Register<u32, ReadWrite>>,
+    positions: G,
+    commands: CommandPort<R, D, G>,
+    slots: Vec<Slot<G>, DESCRIPTORS_MAX>,
+    codecs: Vec<Codec, CODECS_MAX>,
+    routes: Vec<Route, MAX_ROUTES>,
+}
+
+impl<R, D, G> Controller<R, D, G>
+where
+    R: Registers + Clone,
+    D: DelayNs + Clone,
+    G: DmaRegion,
+{
+    /// Resets the controller and the link, sets up commands, and asks every codec what it has.
+    ///
+    /// All memory that the driver will ever need is allocated here. What the function's PCI side needs (power state
+    /// D0, memory decoding, bus mastering) has been done.
+    ///
+    /// # Errors
+    /// [`BringUpError`] says what is missing; every wait is bounded. Codecs that don't answer are skipped, if
+    /// another one has a route.
+    pub fn bring_up<M>(registers: R, memory: &mut M, delay: D) -> Result<Self, BringUpError>
+    where
+        M: DmaMemory<Region = G>,
+    {
+        let (mut r, mut d) = (registers.clone(), delay.clone());
+        let gcap = reg::GCAP.read(&mut r);
+        if gcap == u16::MAX {
+            return Err(BringUpError::NoController);
+        }
+        quiesce(&mut r, &mut d, gcap);
+        reset_link(&mut r, &mut d)?;
+
+        let version = (reg::VMAJ.read(&mut r), reg::VMIN.read(&mut r));
+        let capabilities = Capabilities::read(&mut r);
+        if capabilities.descriptors().next().is_none() {
+            return Err(BringUpError::NoStream);
+        }
+        let codecs_present = reg::STATESTS.read(&mut r) & reg::STATESTS_CODECS;
+        reg::STATESTS.write(&mut r, codecs_present);
+        log::info!(
+            "HDA {}.{}: {} outputs, {} inputs, {} bidirectional, codecs {codecs_present:#06x}",
+            version.0,
+            version.1,
+            capabilities.outputs,
+            capabilities.inputs,
+            capabilities.bidirectional,
+        );
+        if codecs_present == 0 {
+            return Err(BringUpError::NoCodec);
+        }
+
+        let mut get = |what, bytes| allocate(memory, capabilities.takes_64_bits, what, bytes);
+        let positions = get("DMA position buffer", 8 * DESCRIPTORS_MAX)?;
+        let mut slots = Vec::new();
+        for kind in capabilities.descriptors().take(DESCRIPTORS_MAX) {
+            let list = get("descriptor lists", LIST_BYTES)?;
+            // As many as there are places.
+            let _ = slots.push(Slot { list, kind, is_taken: false, tag: None });
+        }
+        let rings = match (get("CORB", Rings::<G>::CORB_BYTES), get("RIRB", Rings::<G>::RIRB_BYTES)) {
+            (Ok(corb), Ok(rirb)) => Some(Rings::new(corb, rirb)),
+            _ => None,
+        };
+
+        let gctl = reg::GCTL.read(&mut r);
+        reg::GCTL.write(&mut r, gctl | reg::GCTL_UNSOL);
+
+        let mut controller = Self {
+            ssync: find_ssync(&mut r),
+            commands: CommandPort::new(registers.clone(), delay.clone(), rings),
+            registers,
+            delay,
+            version,
+            capabilities,
+            positions,
+            slots,
+            codecs: Vec::new(),
+            routes: Vec::new(),
+        };
+        controller.discover(codecs_present)?;
+        let at = controller.positions.device_address();
+        reg::DPUBASE.write(&mut r, high(at));
+        reg::DPLBASE.write(&mut r, low(at) | reg::DPLBASE_ENABLE);
+        // Streams add their own bits when they start.
+        reg::INTCTL.write(&mut r, reg::INT_GLOBAL | reg::INT_CONTROLLER);
+        Ok(controller)
+    }
+
+    fn discover(&mut self, present: u16) -> Result<(), BringUpError> {
+        let mut failure = self.ask_codecs(present);
+        if self.codecs.is_empty() && self.commands.uses_rings() {
+            log::warn!("no codec answers through the rings; immediate commands instead");
+            self.commands.use_immediate();
+            // If that is no better, the rings' error is the one to tell.
+            let again = self.ask_codecs(present);
+            failure = failure.filter(|_| again.is_some());
+        }
+        if self.routes.is_empty() {
+            return Err(failure.map_or(BringUpError::NoRoute, BringUpError::NoAnswer));
+        }
+        // Outputs first; the order among each is the codecs' and their pins'.
+        self.routes
+            .sort_unstable_by_key(|route| (route.direction() == Direction::Input, route.codec, route.order));
+        for at in 0..self.routes.len() {
+            let Some(route) = self.routes.get(at) else { break };
+            let mut link = CodecPort { port: &mut self.commands, delay: &mut self.delay, codec: route.codec };
+            if let Err(error) = codec::mute_mixers(&mut link, route) {
+                log::warn!("{error}");
+            }
+        }
+        Ok(())
+    }
+
+    /// Asks every codec; returns the first failure.
+    fn ask_codecs(&mut self, present: u16) -> Option<CommandError> {
+        let mut failure = None;
+        for address in (0..CODECS_MAX as u8).filter(|n| present & 1_u16.wrapping_shl(u32::from(*n)) != 0) {
+            let Some(address) = CodecAddress::new(address) else { continue };
+            let mut link = CodecPort { port: &mut self.commands, delay: &mut self.delay, codec: address };
+            let routes_before = self.routes.len();
+            match codec::discover(&mut link, address, &mut self.routes) {
+                Ok(codec) => {
+                    log::info!(
+                        "codec {}: {:08x}, {} widgets, {} routes",
+                        address.get(),
+                        codec.vendor_id,
+                        codec.widgets,
+                        self.routes.len().saturating_sub(routes_before)
+                    );
+                    // As many as there are addresses.
+                    let _ = self.codecs.push(codec);
+                }
+                Err(error) => {
+                    log::warn!("{error}");
+                    self.routes.truncate(routes_before);
+                    failure = failure.or(Some(error));
+                }
+            }
+        }
+        failure
+    }
+
+    /// Version of the specification: major, minor.
+    pub fn version(&self) -> (u8, u8) {
+        self.version
+    }
+
+    /// Codecs that answered.
+    pub fn codecs(&self) -> &[Codec] {
+        &self.codecs
+    }
+
+    /// All ways between a converter and a pin, outputs first.
+    pub fn routes(&self) -> &[Route] {
+        &self.routes
+    }
+
+    /// Whether several streams can start in the same link frame.
+    pub fn has_linked_start(&self) -> bool {
+        self.ssync.is_some()
+    }
+
+    /// Whether addresses above 4 GiB can be reached (GCAP.64OK).
+    pub fn takes_64_bit_addresses(&self) -> bool {
+        self.capabilities.takes_64_bits
+    }
+
+    /// Whether commands go through the rings in memory, not through the immediate registers.
+    pub fn uses_command_rings(&self) -> bool {
+        self.commands.uses_rings()
+    }
+
+    /// The wall clock: 24 MHz, modulo 2^32 (178.9 s).
+    pub fn wall_clock(&mut self) -> u32 {
+        reg::WALCLK.read(&mut self.registers)
+    }
+
+    /// Whether a converter can do `format`, and whether the link could carry it if it were the only stream.
+    pub fn supports(&self, route: RouteIndex, format: Format) -> bool {
+        self.routes.get(usize::from(route.0)).is_some_and(|route| {
+            route.pcm().supports(format)
+                && format.words_per_link_frame() <= self.capabilities.stream_words(route.direction())
+        })
+    }
+
+    /// A stream descriptor that nobody uses, and a tag; `None` when all are taken. Give it back with
+    /// [`give_back`](Self::give_back); one that is dropped stays taken.
+    pub fn take_stream(&mut self, direction: Direction) -> Option<Stream<Reset<R, D, G>>> {
+        let used = self.slots.iter().filter_map(|slot| slot.tag).filter(|(of, _)| *of == direction);
+        let used = used.fold(0_u16, |bits, (_, tag)| bits | 1_u16.wrapping_shl(u32::from(tag)));
+        // Tag 0 is every converter's default: never a stream's.
+        let tag = (1..=15_u8).find(|tag| used & 1_u16.wrapping_shl(u32::from(*tag)) == 0)?;
+        let own = match direction {
+            Direction::Input => SlotKind::Input,
+            Direction::Output => SlotKind::Output,
+        };
+        let free = |kind| self.slots.iter().position(|slot| slot.kind == kind && !slot.is_taken);
+        let index = free(own).or_else(|| free(SlotKind::Bidirectional))?;
+        let slot = self.slots.get_mut(index)?;
+        slot.is_taken = true;
+        slot.tag = Some((direction, tag));
+        Some(Stream::new(Descriptor {
+            // Below 30.
+            index: index as u8,
+            direction,
+            is_bidirectional: slot.kind == SlotKind::Bidirectional,
+            tag,
+            takes_64_bits: self.capabilities.takes_64_bits,
+            registers: self.registers.clone(),
+            delay: self.delay.clone(),
+            list: slot.list.clone(),
+            positions: Some(self.positions.clone()),
+            ssync: self.ssync,
+            restarts: false,
+        }))
+    }
+
+    /// Gives a stream descriptor back.
+    pub fn give_back(&mut self, stream: Stream<Reset<R, D, G>>) {
+        if let Some(slot) = self.slots.get_mut(usize::from(stream.index())) {
+            slot.is_taken = false;
+            slot.tag = None;
+        }
+    }
+
+    /// Opens a route and makes its converter listen to (or speak on) `stream`, in the stream's format. Before START:
+    /// a converter's format isn't to be changed while its stream runs.
+    ///
+    /// # Errors
+    /// [`ConnectError`]. The converter is on no stream then.
+    pub fn connect<B: DmaBuffer>(
+        &mut self,
+        route: RouteIndex,
+        stream: &Stream<Configured<B, R, D, G>>,
+    ) -> Result<(), ConnectError> {
+        self.connect_format(route, stream.direction(), stream.format(), stream.tag())
+    }
+
+    fn connect_format(
+        &mut self,
+        index: RouteIndex,
+        direction: Direction,
+        format: Format,
+        tag: u8,
+    ) -> Result<(), ConnectError> {
+        let supported = self.supports(index, format);
+        let route = self.routes.get(usize::from(index.0)).ok_or(ConnectError::NoSuchRoute)?;
+        if route.direction() != direction {
+            return Err(ConnectError::WrongDirection);
+        }
+        if !supported {
+            return Err(ConnectError::Unsupported);
+        }
+        if self.is_taken(index) {
+            return Err(ConnectError::Taken);
+        }
+        let in_use = self.routes.iter().filter(|other| other.direction() == direction);
+        let in_use = in_use.filter_map(|other| other.connected_words).fold(0, u32::saturating_add);
+        let needed_words = in_use.saturating_add(format.words_per_link_frame());
+        let available_words = self.capabilities.words(direction);
+        if needed_words > available_words {
+            return Err(ConnectError::NoBandwidth { available_words, needed_words });
+        }
+        let mut link = CodecPort { port: &mut self.commands, delay: &mut self.delay, codec: route.codec };
+        if let Err(error) = codec::connect(&mut link, route, format, tag) {
+            // It may have heard the tag.
+            let _ = codec::disconnect(&mut link, route);
+            return Err(ConnectError::Command(error));
+        }
+        if let Some(route) = self.routes.get_mut(usize::from(index.0)) {
+            route.connected_words = Some(format.words_per_link_frame());
+        }
+        Ok(())
+    }
+
+    /// Whether a route can't be connected now, because it or a part of it is in use.
+    pub fn is_taken(&self, index: RouteIndex) -> bool {
+        self.routes.get(usize::from(index.0)).is_some_and(|route| {
+            route.is_connected()
+                || self.routes.iter().any(|other| other.is_connected() && other.conflicts_with(route))
+        })
+    }
+
+    /// Takes a route's converter off its stream. After the stream has stopped.
+    ///
+    /// # Errors
+    /// [`ConnectError::Command`] if the codec doesn't answer; the route counts as free all the same.
+    pub fn disconnect(&mut self, index: RouteIndex) -> Result<(), ConnectError> {
+        let route = self.routes.get_mut(usize::from(index.0)).ok_or(ConnectError::NoSuchRoute)?;
+        route.connected_words = None;
+        let mut link = CodecPort { port: &mut self.commands, delay: &mut self.delay, codec: route.codec };
+        codec::disconnect(&mut link, route).map_err(ConnectError::Command)
+    }
+
+    /// Sends any verb to a codec and returns the response.
+    ///
+    /// # Errors
+    /// [`CommandError`] if there is none.
+    pub fn command(&mut self, codec: CodecAddress, node: NodeId, verb: Verb) -> Result<u32, CommandError> {
+        self.commands.send(codec, node, verb)
+    }
+
+    /// The oldest unsolicited response that nobody has taken. 16 are kept.
+    pub fn take_unsolicited(&mut self) -> Option<Unsolicited> {
+        self.commands.take_unsolicited()
+    }
+
+    /// Unsolicited responses that were lost because nobody took them in time.
+    pub fn unsolicited_lost(&self) -> u32 {
+        self.commands.unsolicited_lost()
+    }
+
+    /// Finds out what an interrupt was about and acknowledges it, until nothing is pending: some controllers send
+    /// their message again with every write while something is. Bounded.
+    pub fn handle_interrupt(&mut self) -> InterruptReport {
+        let mut report = InterruptReport::default();
+        for _ in 0..INTERRUPT_ROUNDS {
+            let r = &mut self.registers;
+            let enabled = reg::INTCTL.read(r);
+            let pending = reg::INTSTS.read(r) & enabled & !reg::INT_GLOBAL;
+            if pending == 0 {
+                report.is_clean = true;
+                break;
+            }
+            let streams = pending & reg::INT_STREAMS;
+            if streams != 0 {
+                // Errors are the stream's to read, count and acknowledge; until then its interrupt is shut.
+                reg::INTCTL.write(r, enabled & !streams);
+                report.streams |= streams;
+            }
+            if pending & reg::INT_CONTROLLER != 0 {
+                let codecs = reg::STATESTS.read(r) & reg::STATESTS_CODECS;
+                if codecs != 0 {
+                    reg::STATESTS.write(r, codecs);
+                    report.codecs |= codecs;
+                }
+                let corb = reg::CORBSTS.read(r);
+                if corb != 0 {
+                    reg::CORBSTS.write(r, corb);
+                    log::error!("CORB memory error");
+                }
+                self.commands.drain(None);
+            }
+        }
+        report
+    }
+}
+
+impl Capabilities {
+    fn read<R: Registers>(r: &mut R) -> Self {
+        let gcap = reg::GCAP.read(r);
+        let words = (u32::from(reg::OUTPAY.read(r)), u32::from(reg::INPAY.read(r)));
+        let of_one = |register: u32, all: u32| if register == 0 { all } else { register.min(all) };
+        Self {
+            outputs: ((gcap >> 12) & 0xf) as u8,
+            inputs: ((gcap >> 8) & 0xf) as u8,
+            bidirectional: ((gcap >> 3) & 0x1f) as u8,
+            takes_64_bits: gcap & reg::GCAP_64OK != 0,
+            words,
+            stream_words: (
+                of_one(u32::from(reg::OUTSTRMPAY.read(r)), words.0),
+                of_one(u32::from(reg::INSTRMPAY.read(r)), words.1),
+            ),
+        }
+    }
+
+    /// All descriptors, in the order of their registers: inputs, outputs, bidirectional ones (3.3.35).
+    fn descriptors(self) -> impl Iterator<Item = SlotKind> {
+        let inputs = (0..self.inputs).map(|_| SlotKind::Input);
+        let outputs = (0..self.outputs).map(|_| SlotKind::Output);
+        inputs.chain(outputs).chain((0..self.bidirectional).map(|_| SlotKind::Bidirectional))
+    }
+
+    fn words(self, direction: Direction) -> u32 {
+        match direction {
+            Direction::Output => self.words.0,
+            Direction::Input => self.words.1,
+        }
+    }
+
+    fn stream_words(self, direction: Direction) -> u32 {
+        match direction {
+            Direction::Output => self.stream_words.0,
+            Direction::Input => self.stream_words.1,
+        }
+    }
+}
+
+/// Stops whatever an earlier owner left running, so that nothing is under way when the link is reset (4.2.2).
+fn quiesce<R: Registers, D: DelayNs>(r: &mut R, delay: &mut D, gcap: u16) {
+    if reg::GCTL.read(r) & reg::GCTL_CRST == 0 {
+        // In reset, and all other registers with it.
+        return;
+    }
+    reg::INTCTL.write(r, 0);
+    let descriptors = (gcap >> 12).wrapping_add((gcap >> 8) & 0xf).wrapping_add((gcap >> 3) & 0x1f);
+    // At most 61; 30 have registers that are known.
+    for index in 0..descriptors.min(DESCRIPTORS_MAX as u16) as u8 {
+        if let Err(deadline) = crate::stream::stop_descriptor(r, delay, index) {
+            log::warn!("{deadline}");
+        }
+    }
+    command::stop_rings(r, delay);
+    reg::DPLBASE.write(r, 0);
+}
+
+/// Resets controller and link (4.2.2), and gives codecs time to show (4.3).
+fn reset_link<R: Registers, D: DelayNs>(r: &mut R, delay: &mut D) -> Result<(), BringUpError> {
+    reg::GCTL.write(r, 0);
+    wait_for(r, delay, reg::GCTL, reg::GCTL_CRST, 0, LINK_RESET).map_err(BringUpError::Reset)?;
+    delay.delay_us(LINK_RESET_HOLD_US);
+    reg::GCTL.write(r, reg::GCTL_CRST);
+    wait_for(r, delay, reg::GCTL, reg::GCTL_CRST, reg::GCTL_CRST, LINK_RESET).map_err(BringUpError::Reset)?;
+    delay.delay_us(CODECS_APPEAR_US);
+    Ok(())
+}
+
+/// Looks for SSYNC where the specification has it and where ICH6 to ICH10 have it: it is there if what is written
+/// reads back. No stream runs yet.
+fn find_ssync<R: Registers>(r: &mut R) -> Option<Register<u32, ReadWrite>> {
+    for register in [reg::SSYNC, reg::SSYNC_ICH] {
+        register.write(r, 1);
+        let reads_back = register.read(r) == 1;
+        register.write(r, 0);
+        if reads_back && register.read(r) == 0 {
+            return Some(register);
+        }
+    }
+    None
+}
+
+fn allocate<M: DmaMemory>(
+    memory: &mut M,
+    takes_64_bits: bool,
+    what: &'static str,
+    bytes: usize,
+) -> Result<M::Region, BringUpError> {
+    // Lists, rings and the position buffer are all aligned to 128 octets (3.3.18, 3.3.32, 3.3.42).
+    let region = memory.allocate(bytes, 128).ok_or(BringUpError::NoMemory(what))?;
+    let address = region.device_address();
+    if !takes_64_bits && address.saturating_add(bytes as u64) > 1 << 32 {
+        return Err(BringUpError::MemoryTooHigh { address });
+    }
+    Ok(region)
+}

@@ -1,0 +1,90 @@
+//! Waits on the hardware. Each has a deadline, and its error names the register.
+
+use core::fmt;
+
+use embedded_hal::delay::DelayNs;
+
+use crate::registers::{Readable, Register, Registers, Width};
+
+/// A register did not read as it must within the time that the driver gives it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Deadline {
+    /// The specification's name of the register.
+    pub register: &'static str,
+    /// Its offset in BAR 0, in octets: tells which stream's register it is.
+    pub offset_bytes: u16,
+    /// The bits that were waited for.
+    pub mask: u32,
+    /// What these bits should have read.
+    pub expected: u32,
+    /// The whole register as last read.
+    pub last_read: u32,
+    /// How long was waited, in microseconds.
+    pub waited_us: u32,
+}
+
+impl fmt::Display for Deadline {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "{} at {:#x} read {:#x} after {} us, waited for {:#x} in mask {:#x}",
+            self.register, self.offset_bytes, self.last_read, self.waited_us, self.expected, self.mask
+        )
+    }
+}
+
+impl core::error::Error for Deadline {}
+
+/// How long to wait, and how often to look.
+#[derive(Clone, Copy)]
+pub(crate) struct Patience {
+    pub(crate) deadline_us: u32,
+    pub(crate) poll_us: u32,
+}
+
+impl Patience {
+    pub(crate) const fn new(deadline_us: u32, poll_us: u32) -> Self {
+        Self { deadline_us, poll_us }
+    }
+
+    /// How many times to sleep `poll_us` between two looks.
+    pub(crate) fn polls(self) -> u32 {
+        self.deadline_us.checked_div(self.poll_us).unwrap_or(1)
+    }
+}
+
+/// Waits until the bits in `mask` read `expected`.
+pub(crate) fn wait_for<R, D, W, A>(
+    registers: &mut R,
+    delay: &mut D,
+    register: Register<W, A>,
+    mask: u32,
+    expected: u32,
+    patience: Patience,
+) -> Result<(), Deadline>
+where
+    R: Registers,
+    D: DelayNs,
+    W: Width,
+    A: Readable,
+{
+    let mut last_read: u32 = register.read(registers).into();
+    for _ in 0..patience.polls() {
+        if last_read & mask == expected {
+            return Ok(());
+        }
+        delay.delay_us(patience.poll_us);
+        last_read = register.read(registers).into();
+    }
+    if last_read & mask == expected {
+        return Ok(());
+    }
+    Err(Deadline {
+        register: register.name(),
+        offset_bytes: register.offset_bytes(),
+        mask,
+        expected,
+        last_read,
+        waited_us: patience.deadline_us,
+    })
+}

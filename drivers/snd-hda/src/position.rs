@@ -1,0 +1,186 @@
+//! Where a stream is: a counter that wraps at the buffer's end, made into one that never does.
+
+use crate::spec::registers::WALL_CLOCK_HZ;
+
+/// Where a stream is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Position {
+    /// Octets since START: whole frames, monotone, not wrapped at the buffer's end. Output: gone through the link as
+    /// far as the controller tells. Input: arrived in memory.
+    pub bytes: u64,
+    /// The wall clock when this was read: 24 MHz, modulo 2^32.
+    pub wall_clock: u32,
+}
+
+/// How far a counter may be ahead of what the wall clock allows before it isn't believed, in milliseconds.
+///
+/// On hardware both run from the same clock and differ by a frame or two. QEMU fills its own buffers first and so
+/// leads by 31 ms, and by up to 43 ms (8192 octets) when its host is busy.
+pub(crate) const SLACK_MS: u32 = 64;
+
+/// Unwraps a stream's position.
+///
+/// The counter tells the place in the buffer, the wall clock how many whole buffers may have passed since the last
+/// look: of all positions with that place in the buffer, the one nearest to the last position plus the elapsed time
+/// is taken. So a look is due at least once in half the wall clock's period (89 s), and a wrap is never lost; polling
+/// once a buffer keeps this right even where counter and clock jitter against each other by less than half a buffer.
+///
+/// What the counter says is not believed when it lies outside the buffer, or further ahead of the wall clock than
+/// [`SLACK_MS`]: then the position goes on by the wall clock, and the anomaly is counted. Where it says that the
+/// stream went back, the position stands still.
+#[derive(Clone, Debug)]
+pub(crate) struct Tracker {
+    buffer_bytes: u32,
+    frame_bytes: u32,
+    rate_hz: u32,
+    slack_bytes: u64,
+    /// Place in the buffer at which the descriptor list starts.
+    origin: u32,
+    /// Wall clock at the last look.
+    wall_clock: u32,
+    /// Position and ticks since RUN was last set: what the wall clock allows counts from there.
+    started_at: u64,
+    started_ticks: u64,
+    /// The last position that was believed, and ticks since.
+    anchor: u64,
+    anchor_ticks: u64,
+    reported: u64,
+    anomalies: u32,
+}
+
+impl Tracker {
+    /// For a buffer of `buffer_bytes`, a multiple of `frame_bytes`, both above 0.
+    pub(crate) fn new(buffer_bytes: u32, frame_bytes: u32, rate_hz: u32, wall_clock: u32) -> Self {
+        let mut tracker = Self {
+            buffer_bytes: buffer_bytes.max(1),
+            frame_bytes: frame_bytes.max(1),
+            rate_hz,
+            slack_bytes: 0,
+            origin: 0,
+            wall_clock,
+            started_at: 0,
+            started_ticks: 0,
+            anchor: 0,
+            anchor_ticks: 0,
+            reported: 0,
+            anomalies: 0,
+        };
+        tracker.slack_bytes = tracker.bytes_in(u64::from(WALL_CLOCK_HZ / 1000 * SLACK_MS));
+        tracker
+    }
+
+    /// Octets that go through the link in `ticks`, in whole frames.
+    fn bytes_in(&self, ticks: u64) -> u64 {
+        const HZ: u64 = WALL_CLOCK_HZ as u64;
+        let rate = u64::from(self.rate_hz);
+        // Whole seconds first: neither product can overflow before 2^64 octets have passed.
+        let seconds = (ticks / HZ).saturating_mul(rate);
+        let rest = (ticks % HZ).saturating_mul(rate) / HZ;
+        seconds.saturating_add(rest).saturating_mul(u64::from(self.frame_bytes))
+    }
+
+    fn whole_frames(&self, bytes: u64) -> u64 {
+        bytes.saturating_sub(bytes.checked_rem(u64::from(self.frame_bytes)).unwrap_or(0))
+    }
+
+    fn place(&self, bytes: u64) -> u64 {
+        bytes.checked_rem(u64::from(self.buffer_bytes)).unwrap_or(0)
+    }
+
+    fn pass_time(&mut self, wall_clock: u32) {
+        let elapsed = u64::from(wall_clock.wrapping_sub(self.wall_clock));
+        self.wall_clock = wall_clock;
+        self.started_ticks = self.started_ticks.saturating_add(elapsed);
+        self.anchor_ticks = self.anchor_ticks.saturating_add(elapsed);
+    }
+
+    /// Takes a reading: `counter` is octets from the start of the descriptor list. Returns octets since START.
+    pub(crate) fn update(&mut self, counter: u32, wall_clock: u32) -> u64 {
+        self.pass_time(wall_clock);
+        let expected = self.anchor.saturating_add(self.bytes_in(self.anchor_ticks));
+        let limit = self
+            .started_at
+            .saturating_add(self.bytes_in(self.started_ticks))
+            .saturating_add(self.slack_bytes);
+        match self.nearest(counter, expected) {
+            Nearest::Outside => self.disbelieve(expected),
+            Nearest::At(position) if position > limit => self.disbelieve(expected),
+            Nearest::At(position) => {
+                self.anchor = position;
+                self.anchor_ticks = 0;
+                self.reported = self.reported.max(position);
+            }
+            // It stands still; the clock goes on from the last position that was believed.
+            Nearest::Behind => {}
+        }
+        self.reported
+    }
+
+    fn disbelieve(&mut self, expected: u64) {
+        self.anomalies = self.anomalies.saturating_add(1);
+        self.reported = self.reported.max(self.whole_frames(expected));
+    }
+
+    /// The position nearest to `expected`, but not before the anchor, whose place in the buffer is `counter`'s.
+    fn nearest(&self, counter: u32, expected: u64) -> Nearest {
+        if counter > self.buffer_bytes {
+            return Nearest::Outside;
+        }
+        let buffer = u64::from(self.buffer_bytes);
+        // A counter at the very end has wrapped already. It may tear inside a frame.
+        let place = self.whole_frames(self.place(u64::from(self.origin).saturating_add(u64::from(counter))));
+        let here = self.place(self.anchor);
+        let ahead = if place >= here {
+            place.saturating_sub(here)
+        } else {
+            buffer.saturating_sub(here).saturating_add(place)
+        };
+        // anchor + ahead + n * buffer nearest to expected; n = -1 would be before the anchor.
+        let first = self.anchor.saturating_add(ahead);
+        let reach = expected.saturating_add(buffer / 2);
+        match reach.checked_sub(first) {
+            None => Nearest::Behind,
+            Some(room) => {
+                let buffers = room.checked_div(buffer).unwrap_or(0);
+                Nearest::At(first.saturating_add(buffers.saturating_mul(buffer)))
+            }
+        }
+    }
+
+    /// RUN has been set again and the counter went on.
+    pub(crate) fn resume(&mut self, wall_clock: u32) {
+        self.wall_clock = wall_clock;
+        self.started_at = self.anchor;
+        self.started_ticks = 0;
+        self.anchor_ticks = 0;
+    }
+
+    /// RUN has been set again, the counter began at 0, and the descriptor list now starts at `origin` in the buffer,
+    /// at or before the place where it stopped.
+    pub(crate) fn resume_from(&mut self, origin: u32, wall_clock: u32) {
+        let back = self.place(self.anchor).saturating_sub(u64::from(origin));
+        self.anchor = self.anchor.saturating_sub(back);
+        self.origin = origin;
+        self.resume(wall_clock);
+    }
+
+    /// Where in the buffer the stream stopped.
+    pub(crate) fn place_in_buffer(&self) -> u32 {
+        // Below `buffer_bytes`.
+        self.place(self.anchor) as u32
+    }
+
+    pub(crate) fn reported(&self) -> u64 {
+        self.reported
+    }
+
+    pub(crate) fn anomalies(&self) -> u32 {
+        self.anomalies
+    }
+}
+
+enum Nearest {
+    At(u64),
+    Behind,
+    Outside,
+}

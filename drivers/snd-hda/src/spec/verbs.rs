@@ -1,0 +1,150 @@
+//! Verbs: what a codec is asked and told (specification 1.0a, 7.3).
+
+/// A codec's address on the link, 0 to 14 (specification 1.0a, 5.3.1; 15 is broadcast).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct CodecAddress(u8);
+
+impl CodecAddress {
+    /// `None` above 14.
+    pub const fn new(address: u8) -> Option<Self> {
+        if address < 15 { Some(Self(address)) } else { None }
+    }
+
+    /// The number, 0 to 14.
+    pub const fn get(self) -> u8 {
+        self.0
+    }
+}
+
+/// A node inside a codec, 0 (the root) to 127 (7.1.2; bit 7 of the field means indirect addressing, which no codec
+/// uses).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct NodeId(u8);
+
+impl NodeId {
+    /// The codec itself.
+    pub const ROOT: Self = Self(0);
+
+    /// `None` above 127.
+    pub const fn new(node: u8) -> Option<Self> {
+        if node < 128 { Some(Self(node)) } else { None }
+    }
+
+    /// The number, 0 to 127.
+    pub const fn get(self) -> u8 {
+        self.0
+    }
+}
+
+/// A verb with its payload, 20 bits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Verb(u32);
+
+impl Verb {
+    /// A verb of 12 bits with a payload of 8.
+    pub const fn with_u8(id: u16, payload: u8) -> Self {
+        Self((((id & 0xfff) as u32) << 8) | payload as u32)
+    }
+
+    /// A verb of 4 bits with a payload of 16.
+    pub const fn with_u16(id: u8, payload: u16) -> Self {
+        Self((((id & 0xf) as u32) << 16) | payload as u32)
+    }
+
+    /// The command as it goes on the link (7.1.2): codec, node, verb.
+    pub(crate) const fn command(self, codec: CodecAddress, node: NodeId) -> u32 {
+        ((codec.0 as u32) << 28) | ((node.0 as u32) << 20) | self.0
+    }
+
+    /// The 20 bits.
+    pub const fn bits(self) -> u32 {
+        self.0
+    }
+}
+
+/// 7.3.3.1: reads a parameter.
+pub(crate) const fn get_parameter(parameter: u8) -> Verb {
+    Verb::with_u8(0xf00, parameter)
+}
+
+/// 7.3.3.2: selects an input of a widget that listens to one at a time.
+pub(crate) const fn set_connection_select(index: u8) -> Verb {
+    Verb::with_u8(0x701, index)
+}
+
+/// 7.3.3.3: four short or two long entries of the connection list, from entry `index` on.
+pub(crate) const fn get_connection_list(index: u8) -> Verb {
+    Verb::with_u8(0xf02, index)
+}
+
+/// 7.3.3.7: sets an amplifier; see [`amplifier`].
+pub(crate) const fn set_amplifier(payload: u16) -> Verb {
+    Verb::with_u16(0x3, payload)
+}
+
+/// 7.3.3.8: sets a converter's format.
+pub(crate) const fn set_converter_format(format: u16) -> Verb {
+    Verb::with_u16(0x2, format)
+}
+
+/// 7.3.3.9: enables a digital converter (bits 7:0 of its control).
+pub(crate) const fn set_digital_control(bits: u8) -> Verb {
+    Verb::with_u8(0x70d, bits)
+}
+
+/// 7.3.3.10: reads the power state.
+pub(crate) const GET_POWER_STATE: Verb = Verb::with_u8(0xf05, 0);
+/// 7.3.3.10: asks for D0.
+pub(crate) const SET_POWER_STATE_D0: Verb = Verb::with_u8(0x705, 0);
+
+/// 7.3.3.11: the tag that a converter listens to, and its first channel in the stream.
+pub(crate) const fn set_stream(tag: u8, channel: u8) -> Verb {
+    Verb::with_u8(0x706, ((tag & 0xf) << 4) | (channel & 0xf))
+}
+
+/// 7.3.3.13: sets a pin's buffers.
+pub(crate) const fn set_pin_control(bits: u8) -> Verb {
+    Verb::with_u8(0x707, bits)
+}
+
+/// 7.3.3.16: reads EAPD and BTL.
+pub(crate) const GET_EAPD: Verb = Verb::with_u8(0xf0c, 0);
+
+/// 7.3.3.16: sets EAPD and BTL.
+pub(crate) const fn set_eapd(bits: u8) -> Verb {
+    Verb::with_u8(0x70c, bits)
+}
+
+/// 7.3.3.31: what is at a pin, as the board's maker says.
+pub(crate) const GET_CONFIGURATION_DEFAULT: Verb = Verb::with_u8(0xf1c, 0);
+
+/// Payload of [`set_amplifier`] (7.3.3.7, figure 62).
+pub(crate) mod amplifier {
+    /// The output amplifier.
+    pub(crate) const OUTPUT: u16 = 1 << 15;
+    /// An input amplifier, with its index in bits 11:8.
+    pub(crate) const INPUT: u16 = 1 << 14;
+    /// Both channels.
+    pub(crate) const LEFT_AND_RIGHT: u16 = 0b11 << 12;
+    /// Silent.
+    pub(crate) const MUTE: u16 = 1 << 7;
+}
+
+/// Pin control (7.3.3.13).
+pub(crate) mod pin_control {
+    /// Headphone amplifier.
+    pub(crate) const HEADPHONE: u8 = 1 << 7;
+    /// Output buffer.
+    pub(crate) const OUT: u8 = 1 << 6;
+    /// Input buffer.
+    pub(crate) const IN: u8 = 1 << 5;
+    /// Microphone bias: half of the supply.
+    pub(crate) const VREF_50: u8 = 1;
+    /// Microphone bias: four fifths of the supply.
+    pub(crate) const VREF_80: u8 = 4;
+}
+
+/// EAPD: the external amplifier has power (7.3.3.16).
+pub(crate) const EAPD_ON: u8 = 1 << 1;
+/// Digital converter: enabled (7.3.3.9).
+pub(crate) const DIGITAL_ENABLE: u8 = 1 << 0;

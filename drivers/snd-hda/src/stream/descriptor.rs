@@ -1,0 +1,216 @@
+//! A stream descriptor's registers, and the order in which they may be touched (specification 1.0a, 3.3.35 to 3.3.43
+//! and 4.5).
+
+use embedded_hal::delay::DelayNs;
+
+use super::buffer_list;
+use crate::command::{high, low};
+use crate::deadline::{Deadline, Patience, wait_for};
+use crate::dma::{Direction, DmaBuffer, DmaRegion};
+use crate::registers::{ReadWrite, Register, Registers};
+use crate::spec::format::Format;
+use crate::spec::registers::{self as reg, StreamRegisters};
+
+/// RUN takes effect at a link frame's end; DMA that is under way may take longer.
+const STOP: Patience = Patience::new(20_000, 10);
+/// A stream reset takes a few link frames.
+const RESET: Patience = Patience::new(2_000, 5);
+/// Filling an output's FIFO.
+const FIFO_READY: Patience = Patience::new(2_000, 5);
+
+/// What has gone wrong since it was last asked.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct StreamErrors {
+    pub(crate) fifo: bool,
+    pub(crate) descriptor: bool,
+}
+
+/// One of the controller's stream descriptors.
+pub(crate) struct Descriptor<R, D, G> {
+    pub(crate) index: u8,
+    pub(crate) direction: Direction,
+    pub(crate) is_bidirectional: bool,
+    /// 1 to 15.
+    pub(crate) tag: u8,
+    pub(crate) takes_64_bits: bool,
+    pub(crate) registers: R,
+    pub(crate) delay: D,
+    /// The descriptor list.
+    pub(crate) list: G,
+    /// The DMA position buffer, if there is one.
+    pub(crate) positions: Option<G>,
+    /// SSYNC, where the controller has it.
+    pub(crate) ssync: Option<Register<u32, ReadWrite>>,
+    /// Learned: RUN 0 to 1 starts the list over.
+    pub(crate) restarts: bool,
+}
+
+impl<R: Registers + Clone, D: DelayNs + Clone, G: DmaRegion> Clone for Descriptor<R, D, G> {
+    fn clone(&self) -> Self {
+        Self {
+            index: self.index,
+            direction: self.direction,
+            is_bidirectional: self.is_bidirectional,
+            tag: self.tag,
+            takes_64_bits: self.takes_64_bits,
+            registers: self.registers.clone(),
+            delay: self.delay.clone(),
+            list: self.list.clone(),
+            positions: self.positions.clone(),
+            ssync: self.ssync,
+            restarts: self.restarts,
+        }
+    }
+}
+
+impl<R: Registers, D: DelayNs, G: DmaRegion> Descriptor<R, D, G> {
+    const fn at(&self) -> StreamRegisters {
+        StreamRegisters::new(self.index)
+    }
+
+    /// This stream's bit in INTCTL, INTSTS and SSYNC.
+    pub(crate) fn bit(&self) -> u32 {
+        // The index is below 30.
+        1_u32.wrapping_shl(u32::from(self.index))
+    }
+
+    pub(crate) fn wall_clock(&mut self) -> u32 {
+        reg::WALCLK.read(&mut self.registers)
+    }
+
+    /// Clears RUN and waits until it reads back 0.
+    pub(crate) fn stop(&mut self) -> Result<(), Deadline> {
+        stop(&mut self.registers, &mut self.delay, self.index)
+    }
+
+    /// Stream reset: everything but the direction is back at its default afterwards. RUN must read 0.
+    pub(crate) fn reset(&mut self) -> Result<(), Deadline> {
+        let control = self.at().control();
+        control.write(&mut self.registers, reg::SDCTL_SRST);
+        let srst = u32::from(reg::SDCTL_SRST);
+        // Reading 1 says that the stream is in reset. QEMU is done before it could be read: that is no error, for
+        // the 0 afterwards is what counts.
+        if let Err(deadline) =
+            wait_for(&mut self.registers, &mut self.delay, control, srst, srst, Patience::new(200, 5))
+        {
+            log::debug!("{deadline}");
+        }
+        control.write(&mut self.registers, 0);
+        wait_for(&mut self.registers, &mut self.delay, control, srst, 0, RESET)
+    }
+
+    /// Resets the stream and sets it up for `buffer` from `origin` on. The buffer has been judged; RUN reads 0.
+    pub(crate) fn load<B: DmaBuffer>(
+        &mut self,
+        format: Format,
+        buffer: &B,
+        origin: u32,
+    ) -> Result<(), Deadline> {
+        self.reset()?;
+        let at = self.at();
+        // The direction first: the rest may depend on it (3.3.35, DIR).
+        let direction =
+            if self.is_bidirectional && self.direction == Direction::Output { reg::SDCTL_TAG_DIR } else { 0 };
+        at.control_tag().write(&mut self.registers, direction | (self.tag << 4));
+        let entries = buffer_list::write(buffer, origin, &mut self.list);
+        let list = self.list.device_address();
+        let r = &mut self.registers;
+        at.list_low().write(r, low(list));
+        at.list_high().write(r, high(list));
+        at.buffer_length().write(r, buffer.size_bytes());
+        at.last_valid_index().write(r, entries.saturating_sub(1));
+        at.format().write(r, format.encode());
+        at.status().write(r, reg::SDSTS_BCIS | reg::SDSTS_FIFOE | reg::SDSTS_DESE);
+        let slot = self.position_slot();
+        if let Some(positions) = &mut self.positions {
+            positions.write_u32(slot, 0);
+        }
+        Ok(())
+    }
+
+    /// Forgets buffer and tag. RUN reads 0.
+    pub(crate) fn unload(&mut self) -> Result<(), Deadline> {
+        let reset = self.reset();
+        let at = self.at();
+        let r = &mut self.registers;
+        at.list_low().write(r, 0);
+        at.list_high().write(r, 0);
+        at.buffer_length().write(r, 0);
+        for word in 0..self.list.size_bytes() / 4 {
+            // Inside the region by the loop's bound.
+            self.list.write_u32(word.wrapping_mul(4), 0);
+        }
+        reset
+    }
+
+    /// Sets RUN, with interrupts for errors.
+    pub(crate) fn run(&mut self) {
+        let enabled = reg::INTCTL.read(&mut self.registers) | self.bit();
+        reg::INTCTL.write(&mut self.registers, enabled);
+        let bits = reg::SDCTL_RUN | reg::SDCTL_FEIE | reg::SDCTL_DEIE;
+        self.at().control().write(&mut self.registers, bits);
+    }
+
+    /// Waits until an output's FIFO is filled. An input has nothing to wait for.
+    pub(crate) fn wait_fifo_ready(&mut self) -> Result<(), Deadline> {
+        if self.direction == Direction::Input {
+            return Ok(());
+        }
+        let ready = u32::from(reg::SDSTS_FIFORDY);
+        let status = self.at().status();
+        wait_for(&mut self.registers, &mut self.delay, status, ready, ready, FIFO_READY)
+    }
+
+    /// Reads and acknowledges what has gone wrong.
+    pub(crate) fn take_errors(&mut self) -> StreamErrors {
+        let status = self.at().status();
+        let seen = status.read(&mut self.registers) & (reg::SDSTS_BCIS | reg::SDSTS_FIFOE | reg::SDSTS_DESE);
+        if seen != 0 {
+            // Only what was seen: what comes now stays for the next look.
+            status.write(&mut self.registers, seen);
+        }
+        if seen & (reg::SDSTS_FIFOE | reg::SDSTS_DESE) != 0 {
+            // The controller's interrupt handler may have shut this stream's interrupt until somebody looked.
+            let enabled = reg::INTCTL.read(&mut self.registers) | self.bit();
+            reg::INTCTL.write(&mut self.registers, enabled);
+        }
+        StreamErrors { fifo: seen & reg::SDSTS_FIFOE != 0, descriptor: seen & reg::SDSTS_DESE != 0 }
+    }
+
+    /// SDnLPIB.
+    pub(crate) fn link_position(&mut self) -> u32 {
+        self.at().link_position().read(&mut self.registers)
+    }
+
+    /// What the controller last wrote into the DMA position buffer for this stream.
+    pub(crate) fn memory_position(&self) -> Option<u32> {
+        Some(self.positions.as_ref()?.read_u32(self.position_slot()))
+    }
+
+    fn position_slot(&self) -> usize {
+        // 8 octets a stream (3.6.1), below 30 * 8.
+        usize::from(self.index).wrapping_mul(8)
+    }
+
+    /// Octets that the FIFO holds. Valid while a format is set. 3.3.40 gives the size less one on the chips whose
+    /// datasheets say so; one too many does no harm to those who want a bound.
+    pub(crate) fn fifo_bytes(&mut self) -> u32 {
+        match self.at().fifo_size().read(&mut self.registers) {
+            0 => 0,
+            size => u32::from(size).saturating_add(1),
+        }
+    }
+}
+
+/// Clears RUN of stream descriptor `index` and waits until it reads back 0. Its error interrupt is shut first.
+pub(crate) fn stop<R: Registers, D: DelayNs>(
+    registers: &mut R,
+    delay: &mut D,
+    index: u8,
+) -> Result<(), Deadline> {
+    let enabled = reg::INTCTL.read(registers);
+    reg::INTCTL.write(registers, enabled & !1_u32.wrapping_shl(u32::from(index)));
+    let control = StreamRegisters::new(index).control();
+    control.write(registers, 0);
+    wait_for(registers, delay, control, u32::from(reg::SDCTL_RUN), 0, STOP)
+}

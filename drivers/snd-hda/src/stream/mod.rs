@@ -1,0 +1,35 @@
+//! Streams: a stream descriptor of the controller, a buffer, and what may be done with them when.
+//!
+//! ```text
+//!           configure            start             pause
+//!  Reset ---------------> Configured ---> Running ------> Paused
+//!    ^                        ^  |          |  ^            | |
+//!    |        release         |  |   stop   |  |   resume   | |
+//!    +------------------------|--+<---------+  +------------+ |
+//!                             |         stop                  |
+//!                             +-------------------------------+
+//! ```
+//!
+//! The buffer goes in with [`configure`](Stream::configure) and comes out with [`release`](Stream::release), when RUN
+//! has read back 0: then the controller doesn't touch it any more (specification 1.0a, 3.3.35 and 4.5.4). Where RUN
+//! sticks, [`StillRunning`] keeps stream and buffer together until a further try succeeds.
+//!
+//! Dropping a stream in any state stops its DMA. If RUN sticks even then, the buffer is leaked on purpose
+//! ([`core::mem::forget`]): a page that the controller still writes to must never serve anything else.
+
+mod buffer_list;
+mod descriptor;
+mod linked;
+mod state;
+
+pub use buffer_list::BufferError;
+pub(crate) use buffer_list::LIST_ENTRIES_MAX;
+pub(crate) use descriptor::{Descriptor, stop as stop_descriptor};
+pub use linked::{LinkedStart, StartMethod, start_together};
+pub use state::{
+    ConfigureError, Configured, Paused, PositionSource, Refused, Rejected, Reset, Running, StillRunning,
+    Stream, StreamStatus,
+};
+
+/// Octets of a descriptor list: 256 entries of 16.
+pub(crate) const LIST_BYTES: usize = 4096;

@@ -1,0 +1,96 @@
+//! Processor features, control registers, the time stamp counter, and waiting.
+#![allow(unsafe_code, reason = "leaf: privileged instructions")]
+
+use core::arch::asm;
+use core::arch::x86_64::{__cpuid_count, _rdtsc};
+use core::fmt;
+
+use x86_64::registers::control::{Cr0, Cr0Flags, Cr4, Cr4Flags};
+use x86_64::registers::model_specific::{Efer, EferFlags};
+
+use crate::clock::frequency::CpuidRegisters;
+
+/// CPUID, leaf `leaf`, subleaf 0.
+pub fn cpuid(leaf: u32) -> CpuidRegisters {
+    let result = __cpuid_count(leaf, 0);
+    CpuidRegisters { eax: result.eax, ebx: result.ebx, ecx: result.ecx, edx: result.edx }
+}
+
+/// The processor can't keep data from being executed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct NoExecuteDisable;
+
+impl fmt::Display for NoExecuteDisable {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the processor has no execute-disable bit (CPUID 0x80000001 EDX bit 20)")
+    }
+}
+
+/// What was turned on, of what is not on every processor.
+#[derive(Clone, Copy, Debug)]
+pub struct Protections {
+    /// Supervisor mode execution prevention.
+    pub smep: bool,
+    /// Supervisor mode access prevention.
+    pub smap: bool,
+    /// User mode instruction prevention.
+    pub umip: bool,
+}
+
+/// Turns on write protection, execute disable and what else there is of protections, before the final page tables.
+pub fn enable_protections() -> Result<Protections, NoExecuteDisable> {
+    let extended = if cpuid(0x8000_0000).eax >= 0x8000_0001 { cpuid(0x8000_0001).edx } else { 0 };
+    if extended & (1 << 20) == 0 {
+        return Err(NoExecuteDisable);
+    }
+    let structured = if cpuid(0).eax >= 7 { cpuid(7) } else { CpuidRegisters::default() };
+    let found = Protections {
+        smep: structured.ebx & (1 << 7) != 0,
+        smap: structured.ebx & (1 << 20) != 0,
+        umip: structured.ecx & (1 << 2) != 0,
+    };
+    let mut cr4 = Cr4Flags::empty();
+    cr4.set(Cr4Flags::MACHINE_CHECK_EXCEPTION, cpuid(1).edx & (1 << 7) != 0);
+    cr4.set(Cr4Flags::SUPERVISOR_MODE_EXECUTION_PROTECTION, found.smep);
+    cr4.set(Cr4Flags::SUPERVISOR_MODE_ACCESS_PREVENTION, found.smap);
+    cr4.set(Cr4Flags::USER_MODE_INSTRUCTION_PREVENTION, found.umip);
+    // SAFETY: the bit is there, as CPUID says; the boot tables set it nowhere.
+    unsafe { Efer::update(|flags| flags.insert(EferFlags::NO_EXECUTE_ENABLE)) };
+    // SAFETY: nothing in the image writes to read-only pages.
+    unsafe { Cr0::update(|flags| flags.insert(Cr0Flags::WRITE_PROTECT)) };
+    // SAFETY: each bit is supported, as CPUID says. Machine checks have a handler; the others restrict what concerns
+    // user mode, and there is none.
+    unsafe { Cr4::update(|flags| flags.insert(cr4)) };
+    Ok(found)
+}
+
+/// The time stamp counter runs at one speed in all power states (CPUID 0x80000007 EDX bit 8).
+pub fn has_invariant_tsc() -> bool {
+    cpuid(0x8000_0000).eax >= 0x8000_0007 && cpuid(0x8000_0007).edx & (1 << 8) != 0
+}
+
+/// The time stamp counter, read after everything before it is done.
+#[inline]
+pub fn read_tsc() -> u64 {
+    // SAFETY: a fence that every x86-64 processor has.
+    unsafe { asm!("lfence", options(nostack, preserves_flags)) };
+    // SAFETY: CR4.TSD is clear, so the instruction is allowed.
+    unsafe { _rdtsc() }
+}
+
+/// Lets interrupts in, sleeps until one has been handled, keeps them out again.
+///
+/// STI takes effect after the instruction that follows, so that an interrupt that is pending already, or comes at
+/// this moment, ends the sleep: there is no gap in which one could be lost. Interrupts are kept out everywhere else.
+pub fn sleep_until_interrupt() {
+    // SAFETY: the handlers are in place and change nothing but their counters.
+    unsafe { asm!("sti", "hlt", "cli", options(nostack)) };
+}
+
+/// Stops for good.
+pub fn halt_forever() -> ! {
+    loop {
+        // SAFETY: with interrupts kept out nothing runs any more; an NMI ends in an epitaph.
+        unsafe { asm!("cli", "hlt", options(nomem, nostack)) };
+    }
+}

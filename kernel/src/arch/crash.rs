@@ -1,0 +1,90 @@
+//! The one way out when something went wrong, and the way out in general.
+#![allow(unsafe_code, reason = "leaf: reads the stack of code that went wrong")]
+
+use core::arch::asm;
+use core::fmt::Write;
+use core::panic::PanicInfo;
+use core::ptr;
+use core::sync::atomic::{AtomicU32, Ordering};
+
+use super::cpu;
+use super::port::DEBUG_EXIT;
+use crate::console;
+use crate::epitaph::{Cause, Epitaph, MAX_STACK_WORDS, SectionMap};
+use crate::memory::range::PhysRange;
+use crate::memory::{PAGE_BYTES, layout};
+use crate::pci;
+
+/// Epitaphs begun: whatever goes wrong while one is written must not begin another.
+static BEGUN: AtomicU32 = AtomicU32::new(0);
+
+/// Isa-debug-exit's value after a crash.
+const EXIT_CRASH: u8 = 0x12;
+
+/// Stops the controllers, writes the epitaph and ends the image.
+#[inline(never)]
+pub fn die(cause: Cause<'_>) -> ! {
+    // Taken here, before a function with a large frame is called.
+    let stack_pointer = cause.stack_pointer().unwrap_or_else(current_stack_pointer);
+    match BEGUN.fetch_add(1, Ordering::Relaxed) {
+        0 => {
+            pci::stop_bus_masters();
+            write_epitaph(cause, stack_pointer);
+        }
+        // In the middle of a line, most likely.
+        1 => console::RawWriter.line("\n@verdict crash a fault while the epitaph was written"),
+        // Not even that could be said.
+        _ => {}
+    }
+    exit(EXIT_CRASH)
+}
+
+#[inline(never)]
+fn write_epitaph(cause: Cause<'_>, stack_pointer: u64) {
+    let [first, second, third, fourth] = layout::fault_stacks();
+    let stacks = [layout::stack(), first, second, third, fourth];
+    let guards = stacks.map(|stack| PhysRange { start: stack.start - PAGE_BYTES, end: stack.start });
+    let mut words = [0; MAX_STACK_WORDS];
+    let stack = copy_stack(stack_pointer, &stacks, &mut words);
+    let sections = SectionMap { text: layout::text(), guards };
+    let epitaph = Epitaph { cause, sections, stack_pointer, stack };
+    // The console's writer never fails.
+    let _ = write!(console::RawWriter, "{epitaph}");
+}
+
+/// Ends all DMA, then the image, with a value for isa-debug-exit; where there is no such device, stops.
+pub fn exit(value: u8) -> ! {
+    pci::stop_bus_masters();
+    DEBUG_EXIT.write_u8(value);
+    cpu::halt_forever()
+}
+
+fn current_stack_pointer() -> u64 {
+    let stack_pointer;
+    // SAFETY: copies a register.
+    unsafe { asm!("mov {}, rsp", out(reg) stack_pointer, options(nomem, nostack, preserves_flags)) };
+    stack_pointer
+}
+
+/// Copies what lies above `stack_pointer`, as far as that is in one of `stacks`, or in the guard page below it.
+fn copy_stack<'a>(
+    stack_pointer: u64,
+    stacks: &[PhysRange],
+    words: &'a mut [u64; MAX_STACK_WORDS],
+) -> &'a [u64] {
+    let holds = |stack: &&PhysRange| (stack.start - PAGE_BYTES..stack.end).contains(&stack_pointer);
+    let Some(stack) = stacks.iter().find(holds) else { return &[] };
+    let start = stack_pointer.max(stack.start).next_multiple_of(8);
+    let mut count = 0;
+    for (word, address) in words.iter_mut().zip((start..stack.end).step_by(8)) {
+        // SAFETY: inside one of the image's stacks, which are mapped and end at a page; aligned.
+        *word = unsafe { ptr::with_exposed_provenance::<u64>(address as usize).read_volatile() };
+        count += 1;
+    }
+    words.get(..count).unwrap_or(&[])
+}
+
+#[panic_handler]
+fn panic(info: &PanicInfo<'_>) -> ! {
+    die(Cause::Panic { message: &info.message(), location: info.location() })
+}

@@ -1,0 +1,106 @@
+//! Port I/O. Every port that the image touches is named here.
+#![allow(unsafe_code, reason = "leaf: IN and OUT instructions")]
+
+use core::arch::asm;
+use core::sync::atomic::AtomicU32;
+
+/// A port that may be read and written at any time without harm to Rust's memory.
+#[derive(Clone, Copy, Debug)]
+pub struct IoPort(u16);
+
+/// First register of the first serial port, a 16550; seven more follow.
+pub const SERIAL: IoPort = IoPort(0x3f8);
+/// Debug console: QEMU's `-debugcon`, Xen's debug port. Nothing decodes it elsewhere.
+pub const DEBUG_CONSOLE: IoPort = IoPort(0xe9);
+/// A second `isa-debugcon`, for what was recorded.
+pub const RECORD: IoPort = IoPort(0x500);
+/// QEMU's `isa-debug-exit`.
+pub const DEBUG_EXIT: IoPort = IoPort(0xf4);
+/// Interval timer: data of channel 2.
+pub const PIT_CHANNEL_2: IoPort = IoPort(0x42);
+/// Interval timer: mode and command.
+pub const PIT_COMMAND: IoPort = IoPort(0x43);
+/// System control port B: gate and output of the interval timer's channel 2.
+pub const SYSTEM_CONTROL_B: IoPort = IoPort(0x61);
+/// Interrupt mask of the first 8259.
+pub const PIC_1_MASK: IoPort = IoPort(0x21);
+/// Interrupt mask of the second 8259.
+pub const PIC_2_MASK: IoPort = IoPort(0xa1);
+/// PCI configuration mechanism #1: CONFIG_ADDRESS, 32 bit.
+pub const PCI_CONFIG_ADDRESS: IoPort = IoPort(0xcf8);
+/// PCI configuration mechanism #1: CONFIG_DATA, 32 bit.
+pub const PCI_CONFIG_DATA: IoPort = IoPort(0xcfc);
+
+impl IoPort {
+    /// The port `offset` above this one, of the same device.
+    pub(super) const fn offset(self, offset: u16) -> Self {
+        Self(self.0.wrapping_add(offset))
+    }
+
+    /// Reads an octet.
+    pub fn read_u8(self) -> u8 {
+        let value;
+        // SAFETY: the ports named above have no side effect on memory when read.
+        unsafe {
+            asm!("in al, dx", in("dx") self.0, out("al") value, options(nomem, nostack, preserves_flags));
+        }
+        value
+    }
+
+    /// Writes an octet.
+    pub fn write_u8(self, value: u8) {
+        // SAFETY: the ports named above don't write memory; the exit port ends everything, which is no harm to it.
+        unsafe {
+            asm!("out dx, al", in("dx") self.0, in("al") value, options(nomem, nostack, preserves_flags));
+        }
+    }
+
+    /// Reads a 32-bit word.
+    pub fn read_u32(self) -> u32 {
+        let value;
+        // SAFETY: as for `read_u8`.
+        unsafe {
+            asm!("in eax, dx", in("dx") self.0, out("eax") value, options(nomem, nostack, preserves_flags));
+        }
+        value
+    }
+
+    /// Writes a 32-bit word.
+    pub fn write_u32(self, value: u32) {
+        // SAFETY: of the ports named above only PCI's take words; what is written through these decides where
+        // devices answer and whether they may use DMA. `pci` keeps BARs away from RAM, and DMA goes only where the
+        // driver was told memory for it lies.
+        unsafe {
+            asm!("out dx, eax", in("dx") self.0, in("eax") value, options(nomem, nostack, preserves_flags));
+        }
+    }
+
+    /// Writes octets one after the other.
+    pub fn write_all(self, octets: &[u8]) {
+        // SAFETY: reads `octets` and nothing else; for the port, as for `write_u8`.
+        unsafe {
+            asm!(
+                "rep outsb",
+                in("dx") self.0,
+                inout("rsi") octets.as_ptr() => _,
+                inout("rcx") octets.len() => _,
+                options(readonly, nostack, preserves_flags),
+            );
+        }
+    }
+
+    /// Writes the octets of words that others may change meanwhile, in the order of their addresses.
+    pub fn write_words(self, words: &[AtomicU32]) {
+        // SAFETY: reads `words` and nothing else, octet by octet and never through a Rust reference, so that it
+        // doesn't matter if the controller writes them at this moment; for the port, as for `write_u8`.
+        unsafe {
+            asm!(
+                "rep outsb",
+                in("dx") self.0,
+                inout("rsi") words.as_ptr() => _,
+                inout("rcx") size_of_val(words) => _,
+                options(readonly, nostack, preserves_flags),
+            );
+        }
+    }
+}

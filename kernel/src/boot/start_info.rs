@@ -1,0 +1,102 @@
+//! What the loader tells, copied out of its memory before the final page tables hide it.
+#![allow(unsafe_code, reason = "leaf: reads the loader's structures at physical addresses")]
+
+use core::fmt;
+
+use heapless::Vec;
+use pvh::start_info::MemmapType;
+use pvh::start_info::reader::StartInfoReader;
+
+use super::command_line::MAX_COMMAND_LINE_BYTES;
+use crate::memory::range::PhysRange;
+
+/// Entries of the memory map that are kept; real maps have a dozen.
+pub const MAX_MEMORY_ENTRIES: usize = 64;
+
+/// An entry of the loader's memory map.
+#[derive(Clone, Copy, Debug)]
+pub struct MemoryEntry {
+    /// The addresses it is about.
+    pub range: PhysRange,
+    /// RAM that may be used; all else is kept away from.
+    pub is_ram: bool,
+}
+
+/// A private copy of the PVH start info.
+#[derive(Debug)]
+pub struct BootInfo {
+    /// The command line's octets, not judged yet.
+    pub command_line: Vec<u8, MAX_COMMAND_LINE_BYTES>,
+    /// Where the first boot module lies.
+    pub module: Option<PhysRange>,
+    /// The memory map.
+    pub memory: Vec<MemoryEntry, MAX_MEMORY_ENTRIES>,
+}
+
+/// Why the start info is of no use.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum StartInfoError {
+    /// EBX didn't point to a start info: the magic number is missing.
+    NoMagic,
+    /// Version 0, or an empty map.
+    NoMemoryMap,
+    /// More than [`MAX_MEMORY_ENTRIES`].
+    MemoryMapTooLong,
+    /// More than [`MAX_COMMAND_LINE_BYTES`].
+    CommandLineTooLong,
+    /// The first module lies above 4 GiB or wraps.
+    ModuleOutOfReach,
+}
+
+impl fmt::Display for StartInfoError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::NoMagic => "the loader passed no PVH start info",
+            Self::NoMemoryMap => "the PVH start info has no memory map",
+            Self::MemoryMapTooLong => "the PVH memory map has more than 64 entries",
+            Self::CommandLineTooLong => "the command line is longer than 1024 octets",
+            Self::ModuleOutOfReach => "the boot module lies above 4 GiB",
+        })
+    }
+}
+
+impl BootInfo {
+    /// Copies the start info at `start_info_paddr`.
+    ///
+    /// To be called while the first 4 GiB are mapped one to one, as the entry code leaves them.
+    pub fn read(start_info_paddr: u32) -> Result<Self, StartInfoError> {
+        // SAFETY: the PVH boot ABI puts the start info's address in EBX, the entry code passes it on unchanged, and
+        // the boot page tables map it and all it points to one to one. The magic number is checked by the reader.
+        let reader = unsafe { StartInfoReader::from_paddr_identity(start_info_paddr) };
+        let reader = reader.ok_or(StartInfoError::NoMagic)?;
+
+        let mut memory = Vec::new();
+        for entry in reader.memmap() {
+            let Some(end) = entry.addr.checked_add(entry.size) else { continue };
+            let range = PhysRange { start: entry.addr, end };
+            memory
+                .push(MemoryEntry { range, is_ram: entry.ty() == MemmapType::Ram })
+                .map_err(|_| StartInfoError::MemoryMapTooLong)?;
+        }
+        if memory.is_empty() {
+            return Err(StartInfoError::NoMemoryMap);
+        }
+
+        let mut command_line = Vec::new();
+        if let Some(text) = reader.cmdline() {
+            command_line
+                .extend_from_slice(text.to_bytes())
+                .map_err(|_| StartInfoError::CommandLineTooLong)?;
+        }
+
+        let module = match reader.modlist().next() {
+            Some(entry) if entry.raw().size > 0 => {
+                let start = entry.raw().paddr;
+                let end = start.checked_add(entry.raw().size).filter(|&end| end <= 1 << 32);
+                Some(PhysRange { start, end: end.ok_or(StartInfoError::ModuleOutOfReach)? })
+            }
+            _ => None,
+        };
+        Ok(Self { command_line, module, memory })
+    }
+}

@@ -1,0 +1,72 @@
+//! Breaking things on purpose, to test what comes after.
+#![allow(unsafe_code, reason = "leaf: does what must not be done")]
+
+use alloc::boxed::Box;
+use core::arch::asm;
+use core::fmt;
+use core::hint::black_box;
+use core::ptr;
+
+use crate::arch::interrupts;
+use crate::boot::command_line::Fault;
+use crate::memory::{heap, layout};
+use crate::pci::hda::{self, HdaController};
+
+/// An address that is canonical, and mapped nowhere.
+const NOWHERE: usize = 0x7f00_dead_b000;
+
+/// Commits `fault`. Returns for [`Fault::HangController`] only, or if the fault went unnoticed.
+pub fn commit(fault: Fault, controllers: &[HdaController]) {
+    log::warn!(target: "fault", "going wrong on purpose");
+    match fault {
+        Fault::PageFault => {
+            read_nowhere();
+        }
+        // By an instruction, since Rust may take a null pointer for a sign that this is never reached.
+        // SAFETY: as above.
+        Fault::Null => unsafe { asm!("mov byte ptr [{}], 0", in(reg) 0u64) },
+        Fault::StackOverflow => {
+            black_box(recurse(0));
+        }
+        // SAFETY: a divide error is what is wanted, and it doesn't return.
+        Fault::Divide => unsafe { asm!("div ecx", in("ecx") 0, inout("eax") 1 => _, inout("edx") 0 => _) },
+        Fault::InvalidOpcode => interrupts::raise_invalid_opcode(),
+        Fault::WriteText => {
+            let text = ptr::with_exposed_provenance_mut::<u8>(layout::text().start as usize);
+            // SAFETY: a page fault is what is wanted, and it doesn't return.
+            unsafe { text.write_volatile(0xcc) };
+        }
+        Fault::ExecData => {
+            // A RET, so that nothing happens if it is executed after all.
+            static DATA: core::sync::atomic::AtomicU8 = core::sync::atomic::AtomicU8::new(0xc3);
+            // SAFETY: a page fault is what is wanted; without one the called octet returns.
+            unsafe { asm!("call {}", in(reg) DATA.as_ptr()) };
+        }
+        Fault::Panic => panic!("on purpose,\nwith a line break"),
+        Fault::Alloc => {
+            heap::seal();
+            drop(black_box(Box::new(0u8)));
+        }
+        Fault::Nested => panic!("{}", Faulty),
+        Fault::HangController => controllers.iter().for_each(hda::hang),
+    }
+}
+
+fn read_nowhere() -> u8 {
+    // SAFETY: not safe at all: a page fault is what is wanted, and it doesn't return.
+    unsafe { ptr::with_exposed_provenance::<u8>(NOWHERE).read_volatile() }
+}
+
+struct Faulty;
+
+impl fmt::Display for Faulty {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", read_nowhere())
+    }
+}
+
+#[inline(never)]
+fn recurse(depth: u64) -> u64 {
+    let frame = black_box([depth; 64]);
+    if depth == u64::MAX { 0 } else { recurse(depth + 1).wrapping_add(frame[(depth % 64) as usize]) }
+}

@@ -1,0 +1,6 @@
+//! Where the image lives: in bare QEMU, later on Xen.
+
+#[cfg(target_os = "none")]
+pub mod bare;
+pub mod loop_back;
+pub mod stream;

@@ -1,0 +1,183 @@
+//! The final page tables: W^X, guard pages, nothing mapped below 1 MiB.
+#![allow(unsafe_code, reason = "leaf: writes page tables, loads CR3, hands mapped memory out")]
+
+use core::fmt;
+use core::ptr;
+use core::slice;
+use core::sync::atomic::AtomicU32;
+
+use x86_64::PhysAddr;
+use x86_64::registers::control::{Cr3, Cr3Flags};
+use x86_64::structures::paging::PhysFrame;
+
+use super::frames::{FrameAllocator, TooManyRanges};
+use super::page_table::{Access, MapError, PageTable, TableMemory};
+use super::range::PhysRange;
+use super::{PAGE_BYTES, heap, layout};
+
+/// The tables in use, and the frames for more of them.
+#[derive(Debug)]
+pub struct AddressSpace {
+    table: PageTable,
+    frames: FrameAllocator,
+    module: Option<PhysRange>,
+}
+
+/// Why there are no final page tables.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ActivateError {
+    /// The free memory is in too many pieces.
+    Frames(TooManyRanges),
+    /// Something couldn't be mapped.
+    Map(MapError),
+    /// The boot module isn't in usable RAM.
+    ModuleNotInRam,
+}
+
+impl From<MapError> for ActivateError {
+    fn from(error: MapError) -> Self {
+        Self::Map(error)
+    }
+}
+
+impl fmt::Display for ActivateError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Frames(error) => error.fmt(f),
+            Self::Map(error) => error.fmt(f),
+            Self::ModuleNotInRam => f.write_str("the boot module isn't in usable RAM"),
+        }
+    }
+}
+
+/// Pages that were taken, as words: the controller, or the other end of a loop-back, may change them at any time.
+#[derive(Clone, Copy, Debug)]
+pub struct MappedPages {
+    /// Their words.
+    pub words: &'static [AtomicU32],
+    /// Their address, for the processor and for devices.
+    pub address: u64,
+}
+
+/// `range` is frames that were just handed out, never to be handed out again.
+fn words(range: PhysRange) -> MappedPages {
+    let first = ptr::with_exposed_provenance::<AtomicU32>(range.start as usize);
+    // SAFETY: RAM that `activate` mapped as data, for good, aligned to pages, and ours alone. Any content is a valid
+    // AtomicU32, and since every access is atomic a device may change it meanwhile.
+    let words = unsafe { slice::from_raw_parts(first, range.size_bytes() as usize / 4) };
+    MappedPages { words, address: range.start }
+}
+
+/// Tables in RAM that is mapped one to one, by the boot tables and by the final ones alike.
+struct Tables<'a>(&'a mut FrameAllocator);
+
+fn entry(table: u64, index: usize) -> *mut u64 {
+    ptr::with_exposed_provenance_mut::<u64>(table as usize).wrapping_add(index & 511)
+}
+
+impl TableMemory for Tables<'_> {
+    fn allocate_table(&mut self) -> Option<u64> {
+        let table = self.0.allocate(1)?;
+        // SAFETY: the frame is RAM below 4 GiB, mapped writable, and ours alone since the allocator handed it out.
+        unsafe { ptr::write_bytes(entry(table, 0), 0, 512) };
+        Some(table)
+    }
+
+    fn read(&self, table: u64, index: usize) -> u64 {
+        // SAFETY: `PageTable` passes tables that `allocate_table` returned, and nothing else refers to these.
+        unsafe { entry(table, index).read_volatile() }
+    }
+
+    fn write(&mut self, table: u64, index: usize, value: u64) {
+        // SAFETY: as for `read`. Only entries that aren't present are changed, so there is nothing to flush.
+        unsafe { entry(table, index).write_volatile(value) };
+    }
+}
+
+impl AddressSpace {
+    /// Maps the image, each part for what it is, `module` read-only and the rest of `ram` as data; then uses it.
+    ///
+    /// `ram` has no memory below 1 MiB, where firmware and option ROMs live, and none above 4 GiB, where the boot
+    /// tables end.
+    pub fn activate(ram: &[PhysRange], module: Option<PhysRange>) -> Result<Self, ActivateError> {
+        let in_ram = |part: PhysRange| ram.iter().any(|ram| ram.start <= part.start && part.end <= ram.end);
+        if module.is_some_and(|module| !in_ram(module)) {
+            return Err(ActivateError::ModuleNotInRam);
+        }
+        let taken = [layout::image(), module.unwrap_or(layout::image())];
+        let mut frames = FrameAllocator::new(ram.iter().copied(), &taken).map_err(ActivateError::Frames)?;
+        let mut tables = Tables(&mut frames);
+        let mut table = PageTable::new(&mut tables).ok_or(MapError::OutOfFrames)?;
+        table.map(&mut tables, layout::text(), Access::ReadExecute)?;
+        table.map(&mut tables, layout::rodata(), Access::Read)?;
+        table.map(&mut tables, layout::data(), Access::ReadWrite)?;
+        table.map(&mut tables, layout::stack(), Access::ReadWrite)?;
+        for stack in layout::fault_stacks() {
+            table.map(&mut tables, stack, Access::ReadWrite)?;
+        }
+        // The image and the module split the RAM around them; in ascending order they leave up to three pieces each.
+        let image = layout::image().grow_to_pages();
+        let module_pages = module.map(PhysRange::grow_to_pages);
+        if let Some(module) = module_pages {
+            table.map(&mut tables, module, Access::Read)?;
+        }
+        let mut holes = [image, module_pages.unwrap_or(image)];
+        holes.sort_by_key(|hole| hole.start);
+        for range in ram {
+            let mut rest = range.shrink_to_pages();
+            for hole in holes {
+                let below = PhysRange { start: rest.start, end: rest.end.min(hole.start) };
+                if !below.is_empty() {
+                    table.map(&mut tables, below, Access::ReadWrite)?;
+                }
+                rest.start = rest.start.max(hole.end.min(rest.end));
+            }
+            if !rest.is_empty() {
+                table.map(&mut tables, rest, Access::ReadWrite)?;
+            }
+        }
+        let root = PhysFrame::containing_address(PhysAddr::new_truncate(table.root()));
+        // SAFETY: the tables map the running code, its stack and its data at the addresses they have now.
+        unsafe { Cr3::write(root, Cr3Flags::empty()) };
+        Ok(Self { table, frames, module })
+    }
+
+    /// Maps registers at `range`, one to one, uncached, for good. All RAM is mapped already, so this never makes RAM
+    /// reachable a second time.
+    pub fn map_device(&mut self, range: PhysRange) -> Result<(), MapError> {
+        self.table.map(&mut Tables(&mut self.frames), range.grow_to_pages(), Access::Device)
+    }
+
+    /// Takes `count` pages in a row, of whatever content. `None` where there are no such pages.
+    pub fn take_pages(&mut self, count: u64) -> Option<MappedPages> {
+        let start = self.frames.allocate(count)?;
+        Some(words(PhysRange { start, end: start + count * PAGE_BYTES }))
+    }
+
+    /// Takes the longest row of pages there is, but `max_count` at most.
+    pub fn take_longest(&mut self, max_count: u64) -> Option<MappedPages> {
+        self.frames.allocate_longest(max_count).map(words)
+    }
+
+    /// Takes memory for the heap. `None` where there is none, or where the heap has been given some before.
+    pub fn take_heap(&mut self, size_bytes: u64) -> Option<()> {
+        let count = size_bytes / PAGE_BYTES;
+        let start = self.frames.allocate(count)?;
+        // SAFETY: frames that were just handed out, never to be handed out again, mapped as data by `activate`.
+        unsafe { heap::init(PhysRange { start, end: start + count * PAGE_BYTES }) }
+    }
+
+    /// The boot module's octets; none if there is no module.
+    pub fn module(&self) -> &'static [u8] {
+        let Some(range) = self.module else { return &[] };
+        let first = ptr::with_exposed_provenance::<u8>(range.start as usize);
+        // SAFETY: `activate` mapped these pages read-only, for good, and refuses a module that isn't in RAM or is in
+        // the image; the frame allocator never had them. So nothing changes them.
+        unsafe { slice::from_raw_parts(first, range.size_bytes() as usize) }
+    }
+
+    /// Octets of memory that are still free.
+    pub fn free_bytes(&self) -> u64 {
+        self.frames.free_bytes()
+    }
+}

@@ -1,0 +1,88 @@
+//! Which frames of physical memory are free.
+
+use core::fmt;
+
+use heapless::Vec;
+
+use super::PAGE_BYTES;
+use super::range::PhysRange;
+
+/// Pieces of free memory that are kept track of.
+pub const MAX_FREE_RANGES: usize = 64;
+
+/// Hands out frames; they are never given back. What it hands out is used until the machine stops, so there is
+/// nothing to leak and nothing to fragment.
+#[derive(Debug)]
+pub struct FrameAllocator {
+    free: Vec<PhysRange, MAX_FREE_RANGES>,
+}
+
+/// The free memory is in more than [`MAX_FREE_RANGES`] pieces.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TooManyRanges;
+
+impl fmt::Display for TooManyRanges {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "free memory is in more than {MAX_FREE_RANGES} pieces")
+    }
+}
+
+impl FrameAllocator {
+    /// All whole frames of `ram` that no range of `taken` touches.
+    pub fn new(ram: impl Iterator<Item = PhysRange>, taken: &[PhysRange]) -> Result<Self, TooManyRanges> {
+        let mut allocator = Self { free: Vec::new() };
+        for range in ram {
+            // A map that names the same memory twice must not have it handed out twice.
+            allocator.remove(range.grow_to_pages())?;
+            let range = range.shrink_to_pages();
+            if !range.is_empty() {
+                allocator.free.push(range).map_err(|_| TooManyRanges)?;
+            }
+        }
+        for range in taken {
+            allocator.remove(range.grow_to_pages())?;
+        }
+        Ok(allocator)
+    }
+
+    fn remove(&mut self, taken: PhysRange) -> Result<(), TooManyRanges> {
+        let mut left = Vec::new();
+        for &range in &self.free {
+            if !range.overlaps(taken) {
+                left.push(range).map_err(|_| TooManyRanges)?;
+                continue;
+            }
+            let below = PhysRange { start: range.start, end: taken.start.min(range.end) };
+            let above = PhysRange { start: taken.end.max(range.start), end: range.end };
+            for piece in [below, above] {
+                if !piece.is_empty() {
+                    left.push(piece).map_err(|_| TooManyRanges)?;
+                }
+            }
+        }
+        self.free = left;
+        Ok(())
+    }
+
+    /// Hands out `count` frames in a row, and returns the first one's address. `None` where there is no such row.
+    pub fn allocate(&mut self, count: u64) -> Option<u64> {
+        let size_bytes = count.checked_mul(PAGE_BYTES).filter(|&size_bytes| size_bytes > 0)?;
+        let range = self.free.iter_mut().find(|range| range.size_bytes() >= size_bytes)?;
+        let start = range.start;
+        range.start += size_bytes;
+        Some(start)
+    }
+
+    /// Hands out the longest row of frames, but `max_count` at most.
+    pub fn allocate_longest(&mut self, max_count: u64) -> Option<PhysRange> {
+        let longest = self.free.iter().map(|range| range.size_bytes() / PAGE_BYTES).max()?;
+        let count = longest.min(max_count);
+        let start = self.allocate(count)?;
+        Some(PhysRange { start, end: start + count * PAGE_BYTES })
+    }
+
+    /// Octets that are still free.
+    pub fn free_bytes(&self) -> u64 {
+        self.free.iter().map(|range| range.size_bytes()).sum()
+    }
+}

@@ -1,0 +1,16 @@
+//! Physical memory, page tables, the set-up heap, and memory that the controller shares.
+
+#[cfg(target_os = "none")]
+pub mod address_space;
+pub mod dma;
+pub mod frames;
+pub mod guest_pages;
+#[cfg(target_os = "none")]
+pub mod heap;
+#[cfg(target_os = "none")]
+pub mod layout;
+pub mod page_table;
+pub mod range;
+
+/// Octets in a page and in a frame.
+pub const PAGE_BYTES: u64 = 4096;

@@ -1,0 +1,111 @@
+//! Base address registers: what kind, how large, and where to (PCI Local Bus specification 3.0, 6.2.5.1).
+
+use core::fmt;
+
+use crate::memory::range::PhysRange;
+
+/// A memory BAR, by its width.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum BarKind {
+    /// One register.
+    Memory32,
+    /// Two registers, the second one for bits 63:32.
+    Memory64,
+}
+
+/// Why a BAR is of no use.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum BarError {
+    /// It asks for I/O ports.
+    IoSpace,
+    /// Type 01 or 11 in bits 2:1: a thing of the past, or nothing that was ever specified.
+    ReservedType,
+    /// Sized, no address bit reads back.
+    Unimplemented,
+    /// Sized, the address bits have gaps.
+    Malformed,
+    /// It is smaller than the registers that must be in it: the size.
+    TooSmall(u64),
+    /// There is no free place of this size for it: the size.
+    NoPlace(u64),
+    /// It doesn't read back the address that was written: the address.
+    NotAccepted(u64),
+    /// It overlaps RAM or wraps: its address.
+    BadAddress(u64),
+    /// Nobody has placed it, and it is behind a bridge, whose windows would have to be opened too.
+    BehindBridge,
+}
+
+impl fmt::Display for BarError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::IoSpace => f.write_str("BAR 0 is for I/O ports"),
+            Self::ReservedType => f.write_str("BAR 0 has a reserved type"),
+            Self::Unimplemented => f.write_str("BAR 0 isn't implemented"),
+            Self::Malformed => f.write_str("BAR 0 reads back no size"),
+            Self::TooSmall(size) => write!(f, "BAR 0 has {size:#x} octets only"),
+            Self::NoPlace(size) => write!(f, "no address is free for BAR 0, {size:#x} octets"),
+            Self::NotAccepted(address) => write!(f, "BAR 0 doesn't take address {address:#x}"),
+            Self::BadAddress(address) => write!(f, "BAR 0 lies at {address:#x}, where it can't be"),
+            Self::BehindBridge => f.write_str("BAR 0 has no address, and a bridge is before it"),
+        }
+    }
+}
+
+/// What kind of BAR has this value.
+pub const fn kind(raw: u32) -> Result<BarKind, BarError> {
+    if raw & 1 != 0 {
+        return Err(BarError::IoSpace);
+    }
+    match (raw >> 1) & 0b11 {
+        0b00 => Ok(BarKind::Memory32),
+        0b10 => Ok(BarKind::Memory64),
+        _ => Err(BarError::ReservedType),
+    }
+}
+
+/// The address in a BAR. `high` is the second register, of no meaning for [`BarKind::Memory32`].
+pub const fn address(kind: BarKind, low: u32, high: u32) -> u64 {
+    let low = (low & !0xf) as u64;
+    match kind {
+        BarKind::Memory32 => low,
+        BarKind::Memory64 => (high as u64) << 32 | low,
+    }
+}
+
+/// The size, from what reads back after all bits were written 1.
+pub const fn size_bytes(kind: BarKind, low: u32, high: u32) -> Result<u64, BarError> {
+    let high = match kind {
+        // As if the upper half were there, and accepted every bit.
+        BarKind::Memory32 => u32::MAX,
+        BarKind::Memory64 => high,
+    };
+    let mask = address(BarKind::Memory64, low, high);
+    if low & !0xf == 0 && matches!(kind, BarKind::Memory32) || mask == 0 {
+        return Err(BarError::Unimplemented);
+    }
+    // All bits from the size up must have been taken.
+    let size = 1u64 << mask.trailing_zeros();
+    if mask == size.wrapping_neg() { Ok(size) } else { Err(BarError::Malformed) }
+}
+
+/// The highest place in `window` for `size_bytes` (a power of two), aligned to its size, that touches none of `occupied`.
+pub fn place(size_bytes: u64, window: PhysRange, occupied: &[PhysRange]) -> Option<u64> {
+    if !size_bytes.is_power_of_two() {
+        return None;
+    }
+    let mut end = window.end;
+    // Each round goes below one of `occupied` that no later round can meet again: so there is one more than these.
+    for _ in 0..=occupied.len() {
+        let start = end.checked_sub(size_bytes)? & !(size_bytes - 1);
+        if start < window.start {
+            return None;
+        }
+        let candidate = PhysRange { start, end: start + size_bytes };
+        match occupied.iter().filter(|range| range.overlaps(candidate)).min_by_key(|range| range.start) {
+            None => return Some(start),
+            Some(range) => end = range.start,
+        }
+    }
+    None
+}

@@ -1,0 +1,72 @@
+//! Configuration space by mechanism #1 (PCI Local Bus specification 3.0, 3.2.2.3.2).
+#![allow(unsafe_code, reason = "leaf: pci_types' access trait has unsafe methods")]
+
+use core::sync::atomic::{AtomicU32, Ordering};
+
+use pci_types::{CommandRegister, ConfigRegionAccess, PciAddress, PciHeader};
+
+use crate::arch::port::{PCI_CONFIG_ADDRESS, PCI_CONFIG_DATA};
+
+/// Configuration space of segment 0, the first 256 octets of each function.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct ConfigSpace;
+
+fn select(address: PciAddress, offset: u16) -> u32 {
+    1 << 31
+        | u32::from(address.bus()) << 16
+        | u32::from(address.device()) << 11
+        | u32::from(address.function()) << 8
+        | u32::from(offset & 0xfc)
+}
+
+impl ConfigSpace {
+    /// Reads the word at `offset`, a multiple of 4 below 256.
+    pub(super) fn read_u32(self, address: PciAddress, offset: u8) -> u32 {
+        PCI_CONFIG_ADDRESS.write_u32(select(address, u16::from(offset)));
+        PCI_CONFIG_DATA.read_u32()
+    }
+
+    /// Writes the word at `offset`, a multiple of 4 below 256.
+    pub(super) fn write_u32(self, address: PciAddress, offset: u8, value: u32) {
+        PCI_CONFIG_ADDRESS.write_u32(select(address, u16::from(offset)));
+        PCI_CONFIG_DATA.write_u32(value);
+    }
+}
+
+impl ConfigRegionAccess for ConfigSpace {
+    unsafe fn read(&self, address: PciAddress, offset: u16) -> u32 {
+        self.read_u32(address, offset as u8)
+    }
+
+    unsafe fn write(&self, address: PciAddress, offset: u16, value: u32) {
+        self.write_u32(address, offset as u8, value);
+    }
+}
+
+/// Functions that have been made bus masters, as bits 31:0 of their configuration address; 0 where there is none.
+static BUS_MASTERS: [AtomicU32; 8] = [const { AtomicU32::new(0) }; 8];
+
+/// Lets a function use DMA, and remembers it for [`stop_bus_masters`]. False if there is no room to remember it: then
+/// it may not.
+pub(super) fn start_bus_master(address: PciAddress) -> bool {
+    let Some(slot) = BUS_MASTERS.iter().find(|slot| slot.load(Ordering::Relaxed) == 0) else {
+        return false;
+    };
+    slot.store(select(address, 0), Ordering::Relaxed);
+    PciHeader::new(address)
+        .update_command(ConfigSpace, |command| command | CommandRegister::BUS_MASTER_ENABLE);
+    true
+}
+
+/// Ends all DMA, whatever state the image is in: clears Bus Master Enable of every function that was given it.
+pub fn stop_bus_masters() {
+    for slot in &BUS_MASTERS {
+        let selected = slot.load(Ordering::Relaxed);
+        if selected != 0 {
+            let [_, device_and_function, bus, _] = selected.to_le_bytes();
+            let address = PciAddress::new(0, bus, device_and_function >> 3, device_and_function & 7);
+            PciHeader::new(address)
+                .update_command(ConfigSpace, |command| command & !CommandRegister::BUS_MASTER_ENABLE);
+        }
+    }
+}

@@ -1,0 +1,359 @@
+//! HD Audio controllers: class 04 subclass 03, brought to where a driver can take over.
+
+use core::fmt;
+
+use embedded_hal::delay::DelayNs;
+use heapless::Vec;
+use pci_types::{CommandRegister, EndpointHeader, PciAddress, PciHeader};
+
+use super::bar::{self, BarError, BarKind};
+use super::capability;
+use super::config::{ConfigSpace, start_bus_master};
+use super::registers::HdaRegisters;
+use super::scan::{self, MAX_FUNCTIONS};
+use crate::arch::interrupts::{CONTROLLER_VECTORS, FIRST_CONTROLLER_VECTOR};
+use crate::boot::start_info::MemoryEntry;
+use crate::clock::TscDelay;
+use crate::memory::address_space::AddressSpace;
+use crate::memory::page_table::MapError;
+use crate::memory::range::PhysRange;
+
+/// Controllers that are brought up.
+pub const MAX_CONTROLLERS: usize = 4;
+
+/// Multimedia device, HD Audio (PCI Code and ID Assignment specification, 1.5).
+const CLASS_HDA: (u8, u8) = (0x04, 0x03);
+
+/// Octets of registers that the specification defines, and alias, up to (HDA specification 1.0a, 3.3).
+const REGISTERS_BYTES: u64 = 0x4000;
+
+/// Where BARs are put when nobody has placed them: between RAM, which ends below 0xf0000000 on Xen's and QEMU's
+/// machines, and the APICs; it is where hvmloader and SeaBIOS put them, too.
+const WINDOW: PhysRange = PhysRange { start: 0xf000_0000, end: 0xfc00_0000 };
+
+/// After a change from D3hot to D0 a function may take this long (PCI Power Management specification 1.2, table 5-6).
+const D3_TO_D0_NS: u32 = 10_000_000;
+
+/// A controller, powered, placed, mapped and allowed to use DMA.
+#[derive(Debug)]
+pub struct HdaController {
+    /// Where it is on the bus.
+    pub address: PciAddress,
+    /// Vendor and device.
+    pub id: (u16, u16),
+    /// Its registers.
+    pub registers: HdaRegisters,
+    /// Where these lie.
+    pub bar: PhysRange,
+    /// The vector of its MSI. `None`: it has no MSI, and nothing of it wakes the event loop.
+    pub interrupt_vector: Option<u8>,
+}
+
+/// Why a controller couldn't be brought up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum BringUpError {
+    /// It has a bridge's header.
+    NotAnEndpoint,
+    /// BAR 0.
+    Bar(BarError),
+    /// Its registers couldn't be mapped.
+    Map(MapError),
+    /// PMCSR still says that it isn't in D0.
+    NotInD0,
+    /// The command register doesn't take Memory Space Enable.
+    NoDecode,
+    /// There are more of them than the image has room for.
+    TooMany,
+}
+
+impl fmt::Display for BringUpError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NotAnEndpoint => f.write_str("it has no endpoint's header"),
+            Self::Bar(error) => error.fmt(f),
+            Self::Map(error) => error.fmt(f),
+            Self::NotInD0 => f.write_str("it stays out of power state D0 (PMCSR)"),
+            Self::NoDecode => f.write_str("it doesn't turn memory decoding on (command register)"),
+            Self::TooMany => write!(f, "there are more than {MAX_CONTROLLERS}"),
+        }
+    }
+}
+
+impl From<BarError> for BringUpError {
+    fn from(error: BarError) -> Self {
+        Self::Bar(error)
+    }
+}
+
+/// What bringing up needs of the rest of the image.
+#[derive(Debug)]
+pub struct Surroundings<'a> {
+    /// To map registers.
+    pub space: &'a mut AddressSpace,
+    /// The loader's memory map.
+    pub memory: &'a [MemoryEntry],
+    /// To wait for a change of power state.
+    pub delay: TscDelay,
+    /// Where MSIs go; `None` if there is no local APIC.
+    pub message_address: Option<u64>,
+    /// Place BARs even if they have a place.
+    pub assign: bool,
+}
+
+/// What was found on the bus.
+#[derive(Debug)]
+pub struct Found {
+    /// Controllers that are ready.
+    pub controllers: Vec<HdaController, MAX_CONTROLLERS>,
+    /// The first one that isn't, and why.
+    pub failed: Option<(PciAddress, BringUpError)>,
+}
+
+/// Brings up all controllers on the bus.
+pub fn bring_up_all(mut surroundings: Surroundings<'_>) -> Found {
+    let functions = scan::functions();
+    log::debug!(target: "pci", "{} functions", functions.len());
+    let mut found = Found { controllers: Vec::new(), failed: None };
+    for &address in &functions {
+        let header = PciHeader::new(address);
+        let (_, class, subclass, _) = header.revision_and_class(ConfigSpace);
+        if (class, subclass) != CLASS_HDA {
+            continue;
+        }
+        let index = found.controllers.len() as u8;
+        let result = if found.controllers.is_full() {
+            Err(BringUpError::TooMany)
+        } else {
+            bring_up(address, index, &functions, &mut surroundings)
+        };
+        match result {
+            Ok(controller) => {
+                log::info!(
+                    target: "pci",
+                    "{address}: HD Audio controller {:04x}:{:04x}, registers at {:#x}, {}",
+                    controller.id.0,
+                    controller.id.1,
+                    controller.bar.start,
+                    InterruptName(controller.interrupt_vector),
+                );
+                // Checked above that there is room.
+                let _ = found.controllers.push(controller);
+            }
+            Err(error) => {
+                log::error!(target: "pci", "{address}: HD Audio controller can't be used: {error}");
+                found.failed = found.failed.or(Some((address, error)));
+            }
+        }
+    }
+    found
+}
+
+struct InterruptName(Option<u8>);
+
+impl fmt::Display for InterruptName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            Some(vector) => write!(f, "MSI on vector {vector:#x}"),
+            None => f.write_str("no MSI"),
+        }
+    }
+}
+
+fn bring_up(
+    address: PciAddress,
+    index: u8,
+    functions: &Vec<PciAddress, MAX_FUNCTIONS>,
+    surroundings: &mut Surroundings<'_>,
+) -> Result<HdaController, BringUpError> {
+    let header = PciHeader::new(address);
+    let id = header.id(ConfigSpace);
+    let mut endpoint = EndpointHeader::from_header(header, ConfigSpace).ok_or(BringUpError::NotAnEndpoint)?;
+
+    // Until it is set up: no DMA, no legacy interrupts. Whoever had it before may have left it running.
+    endpoint.update_command(ConfigSpace, |command| {
+        (command & !CommandRegister::BUS_MASTER_ENABLE) | CommandRegister::INTERRUPT_DISABLE
+    });
+    let capabilities = endpoint.capability_pointer(ConfigSpace) as u8;
+    let capability = |id| capability::find(id, capabilities, |offset| ConfigSpace.read_u32(address, offset));
+
+    // First of all, for a function that leaves D3 may forget its BARs.
+    if let Some(offset) = capability(capability::POWER_MANAGEMENT) {
+        force_d0(address, offset, &mut surroundings.delay)?;
+    }
+    let bar = settle_bar(address, functions, surroundings)?;
+    let registers = PhysRange { start: bar.start, end: bar.start + bar.size_bytes().min(REGISTERS_BYTES) };
+    let registers = HdaRegisters::map(surroundings.space, registers).map_err(BringUpError::Map)?;
+
+    endpoint.update_command(ConfigSpace, |command| command | CommandRegister::MEMORY_ENABLE);
+    if !endpoint.command(ConfigSpace).contains(CommandRegister::MEMORY_ENABLE) {
+        return Err(BringUpError::NoDecode);
+    }
+
+    let interrupt_vector = match (capability(capability::MSI), surroundings.message_address) {
+        (Some(offset), Some(message_address)) if index < CONTROLLER_VECTORS => {
+            let vector = FIRST_CONTROLLER_VECTOR + index;
+            set_msi(address, offset, message_address, vector);
+            Some(vector)
+        }
+        _ => None,
+    };
+    if !start_bus_master(address) {
+        return Err(BringUpError::TooMany);
+    }
+    Ok(HdaController { address, id, registers, bar, interrupt_vector })
+}
+
+/// Power Management Control/Status is 4 octets into the capability; bits 1:0 are the state, 0 is D0.
+fn force_d0(address: PciAddress, offset: u8, delay: &mut TscDelay) -> Result<(), BringUpError> {
+    // A capability starts at 0xfc at most.
+    let Some(control) = offset.checked_add(4) else { return Ok(()) };
+    let before = ConfigSpace.read_u32(address, control);
+    if before & 0b11 == 0 {
+        return Ok(());
+    }
+    // PME_Status, bit 15, is cleared by writing 1: not ours to clear.
+    ConfigSpace.write_u32(address, control, before & !(0b11 | 1 << 15));
+    delay.delay_ns(D3_TO_D0_NS);
+    let after = ConfigSpace.read_u32(address, control);
+    log::info!(target: "pci", "{address}: from power state D{} to D{}", before & 0b11, after & 0b11);
+    if after & 0b11 == 0 { Ok(()) } else { Err(BringUpError::NotInD0) }
+}
+
+/// One message, to one processor, fixed delivery, edge (Intel SDM volume 3, 11.11).
+fn set_msi(address: PciAddress, offset: u8, message_address: u64, vector: u8) {
+    const ENABLE: u32 = 1 << 16;
+    const MULTIPLE_MESSAGE_ENABLE: u32 = 0b111 << 20;
+    const IS_64_BIT: u32 = 1 << 23;
+    let control = ConfigSpace.read_u32(address, offset);
+    let data_offset = if control & IS_64_BIT != 0 { 12 } else { 8 };
+    if offset.checked_add(data_offset).is_none() {
+        return;
+    }
+    ConfigSpace.write_u32(address, offset, control & !(ENABLE | MULTIPLE_MESSAGE_ENABLE));
+    ConfigSpace.write_u32(address, offset + 4, message_address as u32);
+    if control & IS_64_BIT != 0 {
+        ConfigSpace.write_u32(address, offset + 8, (message_address >> 32) as u32);
+    }
+    ConfigSpace.write_u32(address, offset + data_offset, u32::from(vector));
+    ConfigSpace.write_u32(address, offset, (control & !MULTIPLE_MESSAGE_ENABLE) | ENABLE);
+}
+
+const BAR_0: u8 = 0x10;
+
+/// A BAR as sized: its kind, and the addresses it answers at, empty at 0 if it has no place.
+struct SizedBar {
+    kind: BarKind,
+    size_bytes: u64,
+    address: u64,
+}
+
+/// Sizes the memory BAR at `offset`, with decoding off, and leaves all as it was.
+fn size_bar(address: PciAddress, offset: u8) -> Result<SizedBar, BarError> {
+    let low = ConfigSpace.read_u32(address, offset);
+    let kind = bar::kind(low)?;
+    let high_offset = match kind {
+        BarKind::Memory32 => None,
+        // The last BAR has no register after it for the upper half.
+        BarKind::Memory64 if offset >= 0x24 => return Err(BarError::ReservedType),
+        BarKind::Memory64 => Some(offset + 4),
+    };
+    let high = high_offset.map_or(0, |offset| ConfigSpace.read_u32(address, offset));
+
+    let mut header = PciHeader::new(address);
+    let command = header.command(ConfigSpace);
+    header.update_command(ConfigSpace, |command| {
+        command & !(CommandRegister::MEMORY_ENABLE | CommandRegister::IO_ENABLE)
+    });
+    ConfigSpace.write_u32(address, offset, u32::MAX);
+    let low_mask = ConfigSpace.read_u32(address, offset);
+    ConfigSpace.write_u32(address, offset, low);
+    let mut high_mask = 0;
+    if let Some(high_offset) = high_offset {
+        ConfigSpace.write_u32(address, high_offset, u32::MAX);
+        high_mask = ConfigSpace.read_u32(address, high_offset);
+        ConfigSpace.write_u32(address, high_offset, high);
+    }
+    header.update_command(ConfigSpace, |_| command);
+
+    let size_bytes = bar::size_bytes(kind, low_mask, high_mask)?;
+    Ok(SizedBar { kind, size_bytes, address: bar::address(kind, low, high) })
+}
+
+/// Makes sure that BAR 0 has a place, and returns it.
+fn settle_bar(
+    address: PciAddress,
+    functions: &Vec<PciAddress, MAX_FUNCTIONS>,
+    surroundings: &Surroundings<'_>,
+) -> Result<PhysRange, BringUpError> {
+    let sized = size_bar(address, BAR_0)?;
+    if sized.size_bytes < REGISTERS_BYTES / 2 {
+        return Err(BarError::TooSmall(sized.size_bytes).into());
+    }
+    let on_root_bus = address.bus() == 0;
+    if sized.address != 0 && !(surroundings.assign && on_root_bus) {
+        let bad = BarError::BadAddress(sized.address);
+        let end = sized.address.checked_add(sized.size_bytes).ok_or(bad)?;
+        let range = PhysRange { start: sized.address, end };
+        // Firmware may well call the range reserved; what it must not be is RAM.
+        let in_ram = surroundings.memory.iter().any(|entry| entry.is_ram && entry.range.overlaps(range));
+        return if in_ram { Err(bad.into()) } else { Ok(range) };
+    }
+    if !on_root_bus {
+        return Err(BarError::BehindBridge.into());
+    }
+
+    let mut occupied: Vec<PhysRange, 256> = Vec::new();
+    let others = functions.iter().filter(|&&other| other != address).flat_map(|&other| decoded_bars(other));
+    for range in surroundings.memory.iter().map(|entry| entry.range).chain(others) {
+        occupied.push(range).map_err(|_| BarError::NoPlace(sized.size_bytes))?;
+    }
+    let no_place = BarError::NoPlace(sized.size_bytes);
+    let place = bar::place(sized.size_bytes, WINDOW, &occupied).ok_or(no_place)?;
+    let mut header = PciHeader::new(address);
+    header.update_command(ConfigSpace, |command| command & !CommandRegister::MEMORY_ENABLE);
+    ConfigSpace.write_u32(address, BAR_0, place as u32);
+    let mut high = 0;
+    if sized.kind == BarKind::Memory64 {
+        ConfigSpace.write_u32(address, BAR_0 + 4, (place >> 32) as u32);
+        high = ConfigSpace.read_u32(address, BAR_0 + 4);
+    }
+    if bar::address(sized.kind, ConfigSpace.read_u32(address, BAR_0), high) != place {
+        return Err(BarError::NotAccepted(place).into());
+    }
+    log::info!(target: "pci", "{address}: BAR 0, {:#x} octets, placed at {place:#x}", sized.size_bytes);
+    Ok(PhysRange { start: place, end: place + sized.size_bytes })
+}
+
+/// The memory that a function answers at: nothing if its decoding is off.
+fn decoded_bars(address: PciAddress) -> Vec<PhysRange, 6> {
+    let mut ranges = Vec::new();
+    let header = PciHeader::new(address);
+    if !header.command(ConfigSpace).contains(CommandRegister::MEMORY_ENABLE) {
+        return ranges;
+    }
+    let count = match header.header_type(ConfigSpace) {
+        pci_types::HeaderType::Endpoint => 6,
+        pci_types::HeaderType::PciPciBridge => 2,
+        _ => 0,
+    };
+    let mut index = 0;
+    while index < count {
+        let sized = size_bar(address, BAR_0 + index * 4);
+        index += 1;
+        if let Ok(sized) = sized {
+            if sized.kind == BarKind::Memory64 {
+                index += 1;
+            }
+            let end = sized.address.saturating_add(sized.size_bytes);
+            // Six at most: there is room.
+            let _ = ranges.push(PhysRange { start: sized.address, end });
+        }
+    }
+    ranges
+}
+
+/// Turns a controller's memory decoding off: it stops answering. For the test of what comes then.
+pub fn hang(controller: &HdaController) {
+    PciHeader::new(controller.address)
+        .update_command(ConfigSpace, |command| command & !CommandRegister::MEMORY_ENABLE);
+}

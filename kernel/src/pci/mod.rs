@@ -1,0 +1,15 @@
+//! PCI: finding the HD Audio controllers and bringing them to where a driver can take over.
+
+pub mod bar;
+pub mod capability;
+#[cfg(target_os = "none")]
+mod config;
+#[cfg(target_os = "none")]
+pub mod hda;
+#[cfg(target_os = "none")]
+pub mod registers;
+#[cfg(target_os = "none")]
+mod scan;
+
+#[cfg(target_os = "none")]
+pub use config::stop_bus_masters;

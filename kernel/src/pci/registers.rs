@@ -1,0 +1,59 @@
+//! The controller's registers, in memory.
+#![allow(unsafe_code, reason = "leaf: volatile access to a mapped BAR")]
+
+use core::ptr;
+
+use snd_hda::registers::Registers;
+
+use crate::memory::address_space::AddressSpace;
+use crate::memory::page_table::MapError;
+use crate::memory::range::PhysRange;
+
+/// Access to BAR 0 of an HD Audio controller. Clones reach the same registers.
+///
+/// What lies outside the BAR, or isn't aligned, answers as the bus does where nobody is: reads give all ones, writes
+/// are lost.
+#[derive(Clone, Debug)]
+pub struct HdaRegisters {
+    bar: PhysRange,
+}
+
+impl HdaRegisters {
+    /// Maps the registers at `bar`, for good.
+    pub(super) fn map(space: &mut AddressSpace, bar: PhysRange) -> Result<Self, MapError> {
+        space.map_device(bar)?;
+        Ok(Self { bar })
+    }
+
+    fn register<T>(&self, offset_bytes: u16) -> Option<*mut T> {
+        let size_bytes = size_of::<T>() as u64;
+        let offset = u64::from(offset_bytes);
+        let inside = offset + size_bytes <= self.bar.size_bytes();
+        let address = self.bar.start + offset;
+        (inside && offset.is_multiple_of(size_bytes))
+            .then(|| ptr::with_exposed_provenance_mut(address as usize))
+    }
+}
+
+macro_rules! access {
+    ($read:ident, $write:ident, $width:ty) => {
+        fn $read(&mut self, offset_bytes: u16) -> $width {
+            let Some(register) = self.register(offset_bytes) else { return <$width>::MAX };
+            // SAFETY: aligned and inside the BAR, which is mapped for good and is no RAM; one access of this width.
+            unsafe { ptr::read_volatile(register) }
+        }
+
+        fn $write(&mut self, offset_bytes: u16, value: $width) {
+            if let Some(register) = self.register(offset_bytes) {
+                // SAFETY: as for reading.
+                unsafe { ptr::write_volatile(register, value) };
+            }
+        }
+    };
+}
+
+impl Registers for HdaRegisters {
+    access!(read_u8, write_u8, u8);
+    access!(read_u16, write_u16, u16);
+    access!(read_u32, write_u32, u32);
+}

@@ -1,0 +1,111 @@
+//! BARs and capability lists, good and hostile.
+
+use proptest::prelude::*;
+use snddom_kernel::memory::range::PhysRange;
+use snddom_kernel::pci::bar::{self, BarError, BarKind};
+use snddom_kernel::pci::capability;
+
+const WINDOW: PhysRange = PhysRange { start: 0xf000_0000, end: 0xfc00_0000 };
+
+#[test]
+fn kinds_are_told_apart_and_reserved_ones_refused() {
+    assert_eq!(bar::kind(0xfebd_4000), Ok(BarKind::Memory32));
+    assert_eq!(bar::kind(0xfebd_4004), Ok(BarKind::Memory64));
+    assert_eq!(bar::kind(0xfebd_400c), Ok(BarKind::Memory64));
+    assert_eq!(bar::kind(0xc001), Err(BarError::IoSpace));
+    assert_eq!(bar::kind(0xfebd_4002), Err(BarError::ReservedType));
+    assert_eq!(bar::kind(0xfebd_4006), Err(BarError::ReservedType));
+}
+
+#[test]
+fn sizes_are_read_as_the_specification_says() {
+    assert_eq!(bar::size_bytes(BarKind::Memory32, 0xffff_c000, 0), Ok(0x4000));
+    assert_eq!(bar::size_bytes(BarKind::Memory64, 0xffff_c004, u32::MAX), Ok(0x4000));
+    assert_eq!(bar::size_bytes(BarKind::Memory64, 0x0000_0004, 0xffff_fffe), Ok(1 << 33));
+    assert_eq!(bar::size_bytes(BarKind::Memory32, 0, 0), Err(BarError::Unimplemented));
+    assert_eq!(bar::size_bytes(BarKind::Memory64, 4, 0), Err(BarError::Unimplemented));
+    assert_eq!(bar::size_bytes(BarKind::Memory32, 0xfff0_c000, 0), Err(BarError::Malformed));
+    assert_eq!(bar::size_bytes(BarKind::Memory64, 0xffff_c004, 0), Err(BarError::Malformed));
+}
+
+#[test]
+fn a_place_is_found_below_what_is_in_the_way() {
+    assert_eq!(bar::place(0x4000, WINDOW, &[]), Some(0xfbff_c000));
+    let in_the_way = [
+        PhysRange { start: 0xfbff_0000, end: 0x1_0000_0000 },
+        PhysRange { start: 0xfbfe_8000, end: 0xfbfe_d000 },
+    ];
+    assert_eq!(bar::place(0x4000, WINDOW, &in_the_way), Some(0xfbfe_4000));
+    assert_eq!(bar::place(0x4000, WINDOW, &[WINDOW]), None);
+    assert_eq!(bar::place(0x1000_0000, WINDOW, &[]), None);
+    assert_eq!(bar::place(0x3000, WINDOW, &[]), None);
+    assert_eq!(bar::place(1 << 63, WINDOW, &[]), None);
+}
+
+#[test]
+fn a_capability_is_found_by_its_identity() {
+    let read = |offset: u8| match offset {
+        0x50 => 0x0000_6001,
+        0x60 => 0x0080_7005,
+        0x70 => 0x0000_0010,
+        other => panic!("read at {other:#x}"),
+    };
+    assert_eq!(capability::find(capability::POWER_MANAGEMENT, 0x50, read), Some(0x50));
+    assert_eq!(capability::find(capability::MSI, 0x53, read), Some(0x60));
+    assert_eq!(capability::find(0x11, 0x50, read), None);
+    assert_eq!(capability::find(capability::MSI, 0, read), None);
+}
+
+#[test]
+fn a_list_in_circles_ends() {
+    assert_eq!(capability::find(capability::MSI, 0x50, |_| 0x0000_5000), None);
+    assert_eq!(capability::find(capability::MSI, 0x50, |_| 0x0000_3c00), None);
+}
+
+proptest! {
+    #[test]
+    fn a_place_is_aligned_inside_and_free(
+        size_log2 in 12u32..27,
+        occupied in proptest::collection::vec((0xef00_0000u64..0xfd00_0000, 0u64..0x100_0000), 0..20),
+    ) {
+        let occupied: Vec<_> =
+            occupied.iter().map(|&(start, size)| PhysRange { start, end: start + size }).collect();
+        let size = 1u64 << size_log2;
+        let free = |start: u64| {
+            let candidate = PhysRange { start, end: start + size };
+            !occupied.iter().any(|range| range.overlaps(candidate))
+        };
+        match bar::place(size, WINDOW, &occupied) {
+            Some(start) => {
+                prop_assert!(start.is_multiple_of(size));
+                prop_assert!(start >= WINDOW.start && start + size <= WINDOW.end);
+                prop_assert!(free(start));
+            }
+            None => {
+                let mut start = WINDOW.start.next_multiple_of(size);
+                while start + size <= WINDOW.end {
+                    prop_assert!(!free(start), "{start:#x} was free");
+                    start += size;
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn no_readback_makes_sizing_panic(low: u32, high: u32) {
+        for kind in [BarKind::Memory32, BarKind::Memory64] {
+            if let Ok(size) = bar::size_bytes(kind, low, high) {
+                prop_assert!(size.is_power_of_two() && size >= 16);
+            }
+        }
+        let _ = bar::kind(low);
+    }
+
+    #[test]
+    fn any_list_ends(words in proptest::collection::vec(any::<u32>(), 64), pointer: u8, id: u8) {
+        if let Some(offset) = capability::find(id, pointer, |offset| words[usize::from(offset / 4)]) {
+            prop_assert!(offset >= 0x40 && offset % 4 == 0);
+            prop_assert_eq!(words[usize::from(offset / 4)] as u8, id);
+        }
+    }
+}

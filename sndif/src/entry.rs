@@ -1,0 +1,58 @@
+//! The 64-octet entry that requests, responses and events have in common, and its fields.
+
+use crate::page::SharedPage;
+
+/// Octets in a request, a response or an event (sndif.h: "All request packets have the same length (64 octets)").
+pub const ENTRY_BYTES: usize = 64;
+
+/// Words in an entry.
+pub(crate) const ENTRY_WORDS: usize = ENTRY_BYTES / 4;
+
+/// A private copy of one request, response or event, as it is on the wire (little-endian).
+pub type Entry = [u8; ENTRY_BYTES];
+
+/// Copies the entry that starts at `word` out of the page, each word once.
+pub(crate) fn load(page: &impl SharedPage, word: usize) -> Entry {
+    let mut entry = [0; ENTRY_BYTES];
+    for (octets, word) in entry.chunks_exact_mut(4).zip(word..) {
+        octets.copy_from_slice(&page.load(word).to_le_bytes());
+    }
+    entry
+}
+
+/// Copies an entry into the page, from `word` on.
+pub(crate) fn store(page: &impl SharedPage, word: usize, entry: &Entry) {
+    for (octets, word) in entry.chunks_exact(4).zip(word..) {
+        if let Some(octets) = octets.first_chunk() {
+            page.store(word, u32::from_le_bytes(*octets));
+        }
+    }
+}
+
+/// `N` octets at `offset`; zeros where the entry ends before, which no caller's constant offset makes it do.
+pub(crate) fn octets<const N: usize>(entry: &Entry, offset: usize) -> [u8; N] {
+    entry.get(offset..).and_then(|tail| tail.first_chunk()).copied().unwrap_or([0; N])
+}
+
+pub(crate) fn get_u8(entry: &Entry, offset: usize) -> u8 {
+    u8::from_le_bytes(octets(entry, offset))
+}
+
+pub(crate) fn get_u16(entry: &Entry, offset: usize) -> u16 {
+    u16::from_le_bytes(octets(entry, offset))
+}
+
+pub(crate) fn get_u32(entry: &Entry, offset: usize) -> u32 {
+    u32::from_le_bytes(octets(entry, offset))
+}
+
+pub(crate) fn get_u64(entry: &Entry, offset: usize) -> u64 {
+    u64::from_le_bytes(octets(entry, offset))
+}
+
+/// Writes the octets of one field at `offset`; the counterpart of [`octets`].
+pub(crate) fn put<const N: usize>(entry: &mut Entry, offset: usize, field: [u8; N]) {
+    if let Some(place) = entry.get_mut(offset..).and_then(|tail| tail.first_chunk_mut()) {
+        *place = field;
+    }
+}

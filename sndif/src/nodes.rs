@@ -1,0 +1,120 @@
+//! Names in xenstore and the grammar of their values (sndif.h, "Backend XenBus Nodes", "Frontend XenBus Nodes",
+//! "XENSTORE FIELD AND PATH NAME STRINGS").
+//!
+//! A front end's directory is `/local/domain/DOMID/device/vsnd/DEV`, below it a directory for each PCM device and in
+//! that one for each stream, both numbered from 0. What a directory leaves out it has from the one above.
+//! All of it can be rewritten by the guest at any time: read once, bounded, judge.
+
+use crate::page_directory::GrantRef;
+
+/// The device class: `device/vsnd` and `backend/vsnd` (`XENSND_DRIVER_NAME`).
+pub const DRIVER_NAME: &str = "vsnd";
+
+/// Back end: protocol versions that it speaks, a list such as `1,2`.
+pub const VERSIONS: &str = "versions";
+/// Front end: the protocol version that it chose.
+pub const VERSION: &str = "version";
+/// Both ends: see [`XenbusState`](crate::state::XenbusState).
+pub const STATE: &str = "state";
+/// Back end: the front end's domain.
+pub const FRONTEND_ID: &str = "frontend-id";
+/// Back end: path of the front end's directory.
+pub const FRONTEND: &str = "frontend";
+/// Front end: the back end's domain.
+pub const BACKEND_ID: &str = "backend-id";
+/// Front end: path of the back end's directory.
+pub const BACKEND: &str = "backend";
+/// Back end: `1` while the device is wanted, `0` when it is to be taken down.
+pub const ONLINE: &str = "online";
+
+/// Card: short name, up to 32 octets, optional.
+pub const SHORT_NAME: &str = "short-name";
+/// Card: long name, up to 80 octets, optional.
+pub const LONG_NAME: &str = "long-name";
+/// PCM device: name, up to 80 octets, optional.
+pub const DEVICE_NAME: &str = "name";
+
+/// Card, device or stream: fewest channels; 1 where absent.
+pub const CHANNELS_MIN: &str = "channels-min";
+/// Card, device or stream: most channels.
+pub const CHANNELS_MAX: &str = "channels-max";
+/// Card, device or stream: list of frame rates in Hz, in any order; see [`decimals`].
+pub const SAMPLE_RATES: &str = "sample-rates";
+/// Card, device or stream: list of formats; see [`FormatSet::from_list`](crate::format::FormatSet::from_list).
+pub const SAMPLE_FORMATS: &str = "sample-formats";
+/// Card, device or stream: size of the largest buffer, in octets.
+pub const BUFFER_SIZE: &str = "buffer-size";
+
+/// Stream: `p` or `c`; see [`StreamType`].
+pub const TYPE: &str = "type";
+/// Stream: a string that tells this stream from all others of the front end.
+pub const UNIQUE_ID: &str = "unique-id";
+
+/// Stream: grant reference of the request ring's page.
+pub const RING_REF: &str = "ring-ref";
+/// Stream: event channel of the request ring.
+pub const EVENT_CHANNEL: &str = "event-channel";
+/// Stream: grant reference of the event page.
+pub const EVT_RING_REF: &str = "evt-ring-ref";
+/// Stream: event channel of the event page.
+pub const EVT_EVENT_CHANNEL: &str = "evt-event-channel";
+
+/// What separates the items of a list (`XENSND_LIST_SEPARATOR`).
+pub const LIST_SEPARATOR: char = ',';
+
+/// Which way a stream goes: the value of [`TYPE`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum StreamType {
+    /// `p`
+    Playback,
+    /// `c`
+    Capture,
+}
+
+impl StreamType {
+    /// The value of the node (`XENSND_STREAM_TYPE_*`).
+    pub const fn node(self) -> &'static str {
+        match self {
+            Self::Playback => "p",
+            Self::Capture => "c",
+        }
+    }
+
+    /// The type that the node's value names.
+    pub fn from_node(value: &str) -> Option<Self> {
+        match value {
+            "p" => Some(Self::Playback),
+            "c" => Some(Self::Capture),
+            _ => None,
+        }
+    }
+}
+
+/// What a front end publishes for a stream, in the nodes of the same names, for the back end to connect to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TransportNodes {
+    /// [`RING_REF`]: the request ring's page.
+    pub ring_ref: GrantRef,
+    /// [`EVENT_CHANNEL`]: the front end's port for the request ring.
+    pub event_channel: u32,
+    /// [`EVT_RING_REF`]: the event page.
+    pub evt_ring_ref: GrantRef,
+    /// [`EVT_EVENT_CHANNEL`]: the front end's port for the event page.
+    pub evt_event_channel: u32,
+}
+
+/// A number as nodes have it: decimal digits and nothing else. `None` if it is none, or above `u32::MAX`.
+pub fn decimal(value: &str) -> Option<u32> {
+    // `parse` alone would take a leading plus sign.
+    if value.bytes().all(|octet| octet.is_ascii_digit()) { value.parse().ok() } else { None }
+}
+
+/// The items of a list; empty ones and the blanks around them are left out.
+pub fn list(value: &str) -> impl Iterator<Item = &str> {
+    value.split(LIST_SEPARATOR).map(|item| item.trim_matches(' ')).filter(|item| !item.is_empty())
+}
+
+/// The numbers of a list such as `44100,48000`; items that are no numbers are left out.
+pub fn decimals(value: &str) -> impl Iterator<Item = u32> {
+    list(value).filter_map(decimal)
+}

@@ -1,0 +1,82 @@
+//! Operations and trigger types (sndif.h, "REQUEST CODES").
+
+/// What a request asks for (`XENSND_OP_*`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[repr(u8)]
+pub enum Operation {
+    /// Open the stream with a format and a buffer.
+    Open = 0,
+    /// Close the stream.
+    Close = 1,
+    /// Capture: the front end is about to take these octets out of the buffer.
+    Read = 2,
+    /// Playback: the front end has put these octets into the buffer.
+    Write = 3,
+    /// Set the volume of each channel.
+    SetVolume = 4,
+    /// Get the volume of each channel.
+    GetVolume = 5,
+    /// Mute channels.
+    Mute = 6,
+    /// Unmute channels.
+    Unmute = 7,
+    /// Start, pause, stop or resume.
+    Trigger = 8,
+    /// Narrow the configuration space.
+    HwParamQuery = 9,
+}
+
+impl Operation {
+    /// All operations, in the order of their codes.
+    pub const ALL: [Self; 10] = [
+        Self::Open,
+        Self::Close,
+        Self::Read,
+        Self::Write,
+        Self::SetVolume,
+        Self::GetVolume,
+        Self::Mute,
+        Self::Unmute,
+        Self::Trigger,
+        Self::HwParamQuery,
+    ];
+
+    /// The code on the wire.
+    pub const fn code(self) -> u8 {
+        self as u8
+    }
+
+    /// The operation with this code, if there is one.
+    pub fn from_code(code: u8) -> Option<Self> {
+        Self::ALL.get(usize::from(code)).copied()
+    }
+}
+
+/// How a stream's running state is to change (`XENSND_OP_TRIGGER_*`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[repr(u8)]
+pub enum Trigger {
+    /// Run from the start of the buffer.
+    Start = 0,
+    /// Stand still, keep the position.
+    Pause = 1,
+    /// Stop, forget the position.
+    Stop = 2,
+    /// Go on after a pause.
+    Resume = 3,
+}
+
+impl Trigger {
+    /// All trigger types, in the order of their codes.
+    pub const ALL: [Self; 4] = [Self::Start, Self::Pause, Self::Stop, Self::Resume];
+
+    /// The code on the wire.
+    pub const fn code(self) -> u8 {
+        self as u8
+    }
+
+    /// The trigger type with this code, if there is one.
+    pub fn from_code(code: u8) -> Option<Self> {
+        Self::ALL.get(usize::from(code)).copied()
+    }
+}

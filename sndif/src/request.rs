@@ -1,0 +1,206 @@
+//! Requests, front end to back end (sndif.h, "Requests").
+
+use crate::entry::{self, ENTRY_BYTES, Entry};
+use crate::format::SampleFormat;
+use crate::hw_params::HwParams;
+use crate::op::{Operation, Trigger};
+use crate::page_directory::GrantRef;
+use crate::response::{Response, ResponseBody, Status};
+
+/// A request of a front end's: well-formed, and nothing else is known of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Request {
+    /// The front end's own number for it; the answer echoes it.
+    pub id: u16,
+    /// What it asks for.
+    pub body: RequestBody,
+}
+
+/// An operation and what belongs to it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RequestBody {
+    /// Open the stream.
+    Open(OpenParams),
+    /// Close the stream.
+    Close,
+    /// Capture: the front end is about to read this range.
+    Read(Range),
+    /// Playback: the front end has written this range.
+    Write(Range),
+    /// Volumes to set lie in this range: one i32 a channel, in steps of 0.001 dB.
+    SetVolume(Range),
+    /// Volumes are to be put into this range: one i32 a channel, in steps of 0.001 dB.
+    GetVolume(Range),
+    /// Channels to mute lie in this range: one octet a channel, non-zero to mute.
+    Mute(Range),
+    /// Channels to unmute lie in this range: one octet a channel, non-zero to unmute.
+    Unmute(Range),
+    /// Change the running state.
+    Trigger(Trigger),
+    /// Narrow the configuration space.
+    HwParamQuery(HwParams),
+}
+
+/// What a stream is opened with (`struct xensnd_open_req`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct OpenParams {
+    /// Frames a second.
+    pub rate_hz: u32,
+    /// Format of one sample.
+    pub format: SampleFormat,
+    /// Samples in a frame.
+    pub channels: u8,
+    /// Size of the buffer, in octets.
+    pub buffer_bytes: u32,
+    /// First page of the page directory.
+    pub directory: GrantRef,
+    /// Octets between two CUR_POS events; 0 for no events.
+    pub period_bytes: u32,
+}
+
+/// A part of the shared buffer (`struct xensnd_rw_req`). Nothing says that it lies inside.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Range {
+    /// Octets from the start of the buffer.
+    pub offset_bytes: u32,
+    /// Octets in the range.
+    pub length_bytes: u32,
+}
+
+/// A request that is none. It keeps what the answer must echo.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct BadRequest {
+    /// The number to echo.
+    pub id: u16,
+    /// The operation's code to echo.
+    pub operation: u8,
+    /// What is wrong with it.
+    pub why: BadRequestReason,
+}
+
+/// What is wrong with a request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum BadRequestReason {
+    /// The protocol has no operation with this code.
+    UnknownOperation,
+    /// OPEN with a sample format that the protocol doesn't have.
+    UnknownFormat(u8),
+    /// TRIGGER of a type that the protocol doesn't have.
+    UnknownTrigger(u8),
+}
+
+impl Request {
+    /// Reads a request from a private copy of a ring entry.
+    ///
+    /// Reserved octets are not looked at: sndif.h wants them 0, but a front end such as Linux's builds a request in
+    /// the slot of an old response and leaves that one's octets standing.
+    pub fn parse(entry: &Entry) -> Result<Self, BadRequest> {
+        let id = entry::get_u16(entry, 0);
+        let operation = entry::get_u8(entry, 2);
+        let bad = |why| BadRequest { id, operation, why };
+
+        let range =
+            || Range { offset_bytes: entry::get_u32(entry, 8), length_bytes: entry::get_u32(entry, 12) };
+        let body = match Operation::from_code(operation).ok_or(bad(BadRequestReason::UnknownOperation))? {
+            Operation::Open => {
+                let format = entry::get_u8(entry, 12);
+                RequestBody::Open(OpenParams {
+                    rate_hz: entry::get_u32(entry, 8),
+                    format: SampleFormat::from_code(format)
+                        .ok_or(bad(BadRequestReason::UnknownFormat(format)))?,
+                    channels: entry::get_u8(entry, 13),
+                    buffer_bytes: entry::get_u32(entry, 16),
+                    directory: GrantRef(entry::get_u32(entry, 20)),
+                    period_bytes: entry::get_u32(entry, 24),
+                })
+            }
+            Operation::Close => RequestBody::Close,
+            Operation::Read => RequestBody::Read(range()),
+            Operation::Write => RequestBody::Write(range()),
+            Operation::SetVolume => RequestBody::SetVolume(range()),
+            Operation::GetVolume => RequestBody::GetVolume(range()),
+            Operation::Mute => RequestBody::Mute(range()),
+            Operation::Unmute => RequestBody::Unmute(range()),
+            Operation::Trigger => {
+                let code = entry::get_u8(entry, 8);
+                RequestBody::Trigger(
+                    Trigger::from_code(code).ok_or(bad(BadRequestReason::UnknownTrigger(code)))?,
+                )
+            }
+            Operation::HwParamQuery => RequestBody::HwParamQuery(HwParams::parse(entry)),
+        };
+        Ok(Self { id, body })
+    }
+
+    /// The request as it goes into the ring; reserved octets are 0.
+    pub fn emit(&self) -> Entry {
+        let mut entry = [0; ENTRY_BYTES];
+        entry::put(&mut entry, 0, self.id.to_le_bytes());
+        entry::put(&mut entry, 2, [self.operation().code()]);
+        match &self.body {
+            RequestBody::Open(open) => {
+                entry::put(&mut entry, 8, open.rate_hz.to_le_bytes());
+                entry::put(&mut entry, 12, [open.format.code(), open.channels]);
+                entry::put(&mut entry, 16, open.buffer_bytes.to_le_bytes());
+                entry::put(&mut entry, 20, open.directory.0.to_le_bytes());
+                entry::put(&mut entry, 24, open.period_bytes.to_le_bytes());
+            }
+            RequestBody::Close => {}
+            RequestBody::Read(range)
+            | RequestBody::Write(range)
+            | RequestBody::SetVolume(range)
+            | RequestBody::GetVolume(range)
+            | RequestBody::Mute(range)
+            | RequestBody::Unmute(range) => {
+                entry::put(&mut entry, 8, range.offset_bytes.to_le_bytes());
+                entry::put(&mut entry, 12, range.length_bytes.to_le_bytes());
+            }
+            RequestBody::Trigger(trigger) => entry::put(&mut entry, 8, [trigger.code()]),
+            RequestBody::HwParamQuery(params) => params.emit(&mut entry),
+        }
+        entry
+    }
+
+    /// Which operation it is.
+    pub const fn operation(&self) -> Operation {
+        match self.body {
+            RequestBody::Open(_) => Operation::Open,
+            RequestBody::Close => Operation::Close,
+            RequestBody::Read(_) => Operation::Read,
+            RequestBody::Write(_) => Operation::Write,
+            RequestBody::SetVolume(_) => Operation::SetVolume,
+            RequestBody::GetVolume(_) => Operation::GetVolume,
+            RequestBody::Mute(_) => Operation::Mute,
+            RequestBody::Unmute(_) => Operation::Unmute,
+            RequestBody::Trigger(_) => Operation::Trigger,
+            RequestBody::HwParamQuery(_) => Operation::HwParamQuery,
+        }
+    }
+
+    /// The answer to this request, with nothing in it but a status.
+    pub const fn answer(&self, status: Status) -> Response {
+        Response { id: self.id, operation: self.operation().code(), status, body: ResponseBody::None }
+    }
+
+    /// The answer to HW_PARAM_QUERY that leaves these configurations open.
+    pub const fn answer_hw_params(&self, params: HwParams) -> Response {
+        Response {
+            id: self.id,
+            operation: self.operation().code(),
+            status: Status::OK,
+            body: ResponseBody::HwParams(params),
+        }
+    }
+}
+
+impl BadRequest {
+    /// The answer that the protocol has for it: not supported, or invalid.
+    pub const fn answer(&self) -> Response {
+        let status = match self.why {
+            BadRequestReason::UnknownOperation => Status::EOPNOTSUPP,
+            BadRequestReason::UnknownFormat(_) | BadRequestReason::UnknownTrigger(_) => Status::EINVAL,
+        };
+        Response { id: self.id, operation: self.operation, status, body: ResponseBody::None }
+    }
+}

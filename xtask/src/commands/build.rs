@@ -1,0 +1,30 @@
+//! `cargo xtask build`.
+
+use std::process::ExitCode;
+
+use anyhow::Result;
+
+use crate::{image, provision};
+
+/// Build the image; print its path and its size, fail above the limit.
+#[derive(clap::Args)]
+pub(crate) struct Build {}
+
+impl Build {
+    /// Runs the command.
+    pub(crate) fn execute(self) -> Result<ExitCode> {
+        provision::rust_target()?;
+        let image = image::build()?;
+        println!("image       {}", image.path.display());
+        println!(
+            "loaded      {} octets ({} of {} KiB)",
+            image.loaded_bytes,
+            image.loaded_bytes.div_ceil(1024),
+            image::LIMIT_BYTES / 1024
+        );
+        println!("in memory   {} octets with zeroed data", image.memory_bytes);
+        println!("file        {} octets with symbols and line tables", image.file_bytes);
+        image.check_size()?;
+        Ok(ExitCode::SUCCESS)
+    }
+}

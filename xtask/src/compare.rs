@@ -1,0 +1,156 @@
+//! Compares what was played with what was heard.
+
+use std::fmt;
+
+/// How two streams of PCM compare, from frame 0 on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Comparison {
+    /// Every octet of every frame is there.
+    BitExact {
+        /// How many frames were compared: all that were played.
+        frames: u64,
+    },
+    /// They differ.
+    Differs {
+        /// The first frame that isn't the same.
+        frame: u64,
+    },
+    /// All that was heard is right, but it ends early.
+    Short {
+        /// Whole frames that were heard.
+        heard: u64,
+        /// Frames that were played.
+        played: u64,
+    },
+}
+
+impl Comparison {
+    /// Whether nothing is missing and nothing differs.
+    pub(crate) fn is_exact(self) -> bool {
+        matches!(self, Comparison::BitExact { .. })
+    }
+}
+
+impl fmt::Display for Comparison {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Comparison::BitExact { frames } => write!(f, "bit-exact, all {frames} frames"),
+            Comparison::Differs { frame } => write!(f, "differs, first at frame {frame}"),
+            Comparison::Short { heard, played } => {
+                write!(f, "cut short: the first {heard} of {played} frames, which are exact")
+            }
+        }
+    }
+}
+
+/// Compares `heard`, from its first octet on, to all of `played`. What is heard after that doesn't count.
+pub(crate) fn compare(played: &[u8], heard: &[u8], frame_bytes: usize) -> Comparison {
+    let frame = |offset: usize| (offset / frame_bytes) as u64;
+    let first_difference = played.iter().zip(heard).position(|(played, heard)| played != heard);
+    match first_difference {
+        Some(offset) => Comparison::Differs { frame: frame(offset) },
+        None if heard.len() < played.len() => {
+            Comparison::Short { heard: frame(heard.len()), played: frame(played.len()) }
+        }
+        None => Comparison::BitExact { frames: frame(played.len()) },
+    }
+}
+
+/// Where frames that were fed begin in what was recorded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Alignment {
+    /// Frames of silence before the first fed frame.
+    pub(crate) silent_frames: u64,
+    /// Frames of the feed that were taken before the recording began.
+    pub(crate) missed_frames: u64,
+    /// How the rest compares.
+    pub(crate) comparison: Comparison,
+}
+
+/// Compares a recording to what was fed into the emulated input.
+///
+/// A recording may start with silence, when the stream runs before the emulator asks for the first octets, and it may
+/// start late in the feed, when the emulator asked before the stream ran. From there on nothing may be missing.
+/// `feed(frame)` returns the octets of a frame of the feed.
+pub(crate) fn align<const N: usize>(
+    recorded: &[u8],
+    longest_miss: u64,
+    feed: impl Fn(u64) -> [u8; N],
+) -> Option<Alignment> {
+    let frames: Vec<[u8; N]> = recorded.as_chunks::<N>().0.to_vec();
+    let silent = frames.iter().position(|frame| *frame != [0; N])?;
+    // Silence may be part of the feed: look for the place in the feed that fits the frames behind the silence.
+    const CERTAIN: usize = 64;
+    let sure = frames.get(silent..)?.iter().take(CERTAIN);
+    let start = (0..longest_miss)
+        .find(|start| sure.clone().enumerate().all(|(index, frame)| *frame == feed(start + index as u64)))?;
+    let rest = frames.get(silent..)?;
+    let differs = rest.iter().enumerate().position(|(index, frame)| *frame != feed(start + index as u64));
+    let comparison = match differs {
+        Some(frame) => Comparison::Differs { frame: (silent + frame) as u64 },
+        None => Comparison::BitExact { frames: rest.len() as u64 },
+    };
+    Some(Alignment { silent_frames: silent as u64, missed_frames: start, comparison })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_comes_after_the_recording_does_not_count() {
+        assert_eq!(compare(&[1, 2, 3, 4], &[1, 2, 3, 4, 0, 0], 2), Comparison::BitExact { frames: 2 });
+    }
+
+    #[test]
+    fn the_first_difference_is_named_by_its_frame() {
+        assert_eq!(compare(&[1, 2, 3, 4, 5, 6], &[1, 2, 3, 9, 5, 9], 2), Comparison::Differs { frame: 1 });
+        assert_eq!(compare(&[1, 2], &[0, 2, 7], 2), Comparison::Differs { frame: 0 });
+    }
+
+    #[test]
+    fn a_recording_that_ends_early_is_not_exact() {
+        let comparison = compare(&[1, 2, 3, 4], &[1, 2, 3], 2);
+        assert_eq!(comparison, Comparison::Short { heard: 1, played: 2 });
+        assert!(!comparison.is_exact());
+    }
+
+    #[test]
+    fn nothing_heard_is_not_exact() {
+        assert_eq!(compare(&[1, 2], &[], 2), Comparison::Short { heard: 0, played: 1 });
+    }
+
+    fn ramp(frame: u64) -> [u8; 4] {
+        ((frame + 1) as u32).to_le_bytes()
+    }
+
+    fn recording(silent: usize, from: u64, frames: u64) -> Vec<u8> {
+        let mut octets = vec![0; silent * 4];
+        octets.extend((from..from + frames).flat_map(ramp));
+        octets
+    }
+
+    #[test]
+    fn a_recording_may_begin_with_silence_or_late() {
+        for (silent, missed) in [(0, 0), (17, 0), (0, 480), (5, 9)] {
+            let aligned = align(&recording(silent, missed, 1000), 2000, ramp).expect("aligned");
+            assert_eq!((aligned.silent_frames, aligned.missed_frames), (silent as u64, missed));
+            assert_eq!(aligned.comparison, Comparison::BitExact { frames: 1000 });
+        }
+    }
+
+    #[test]
+    fn a_break_is_found_where_it_is() {
+        let mut octets = recording(10, 0, 300);
+        octets.extend(recording(0, 301, 300));
+        let aligned = align(&octets, 2000, ramp).expect("aligned");
+        assert_eq!(aligned.comparison, Comparison::Differs { frame: 310 });
+    }
+
+    #[test]
+    fn silence_is_no_recording_of_a_ramp() {
+        assert_eq!(align(&[0; 400], 2000, ramp), None);
+        assert_eq!(align(&[7; 400], 2000, ramp), None);
+        assert_eq!(align(&[], 2000, ramp), None);
+    }
+}

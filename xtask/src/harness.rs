@@ -1,0 +1,99 @@
+//! The D-Bus harness: the other end of an emulated codec's line.
+//!
+//! The emulator asks the harness for what its microphone hears, and tells it what its line plays, over D-Bus sockets that
+//! nobody else sees. It asks synchronously, so under virtual time a run is the same every time. The machine starts
+//! stopped; the harness registers, and only then lets it run.
+
+mod listeners;
+mod monitor;
+mod source;
+
+use std::os::unix::net::UnixStream;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use zbus::blocking::Connection;
+use zbus::blocking::connection::Builder;
+use zbus::zvariant::OwnedFd;
+
+pub(crate) use monitor::MonitorSocket;
+pub(crate) use source::Source;
+
+use listeners::{Input, Output};
+
+/// How long the emulator may take to answer the harness. It's idle then.
+const ANSWER: Duration = Duration::from_secs(30);
+
+/// What went through the harness.
+#[derive(Debug, Default)]
+pub(crate) struct Traffic {
+    /// Frames that were fed into the input.
+    pub(crate) fed_frames: u64,
+    /// Octets that the output played.
+    pub(crate) played: Vec<u8>,
+    /// What is wrong with how the emulator uses the harness; the first thing.
+    pub(crate) complaint: Option<String>,
+}
+
+/// A harness that serves a running machine. Lives as long as the machine.
+pub(crate) struct Harness {
+    traffic: Arc<Mutex<Traffic>>,
+    _connections: [Connection; 3],
+}
+
+impl Harness {
+    /// Serves the machine that connects to `socket`, and starts it.
+    ///
+    /// # Errors
+    /// When the emulator doesn't come, or refuses one of the steps.
+    pub(crate) fn serve(socket: MonitorSocket, source: Source, rate_hz: u32) -> Result<Harness> {
+        let mut monitor = socket.accept(ANSWER).context("the emulator's monitor")?;
+        let (ours, theirs) = UnixStream::pair().context("no socket pair")?;
+        monitor.add_dbus_client(&theirs).context("the emulator takes no D-Bus client")?;
+        let display = Builder::async_io_unix_stream(ours)
+            .p2p()
+            .method_timeout(ANSWER)
+            .build()
+            .context("the emulator's D-Bus display")?;
+
+        let traffic = Arc::new(Mutex::new(Traffic::default()));
+        let input = Input::new(source, rate_hz, Arc::clone(&traffic));
+        let input = register(&display, "RegisterInListener", |builder| {
+            builder.serve_at("/org/qemu/Display1/AudioInListener", input)
+        })?;
+        let output = Output::new(rate_hz, Arc::clone(&traffic));
+        let output = register(&display, "RegisterOutListener", |builder| {
+            builder.serve_at("/org/qemu/Display1/AudioOutListener", output)
+        })?;
+        monitor.cont().context("the emulator does not start the machine")?;
+        Ok(Harness { traffic, _connections: [display, input, output] })
+    }
+
+    /// What went through, once the machine has ended.
+    pub(crate) fn finish(self) -> Traffic {
+        std::mem::take(&mut self.traffic.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+/// Registers a listener: a connection of its own, whose other end is handed to the emulator.
+fn register(
+    display: &Connection,
+    method: &'static str,
+    serve: impl FnOnce(Builder<'static>) -> zbus::Result<Builder<'static>>,
+) -> Result<Connection> {
+    let (ours, theirs) = UnixStream::pair().context("no socket pair")?;
+    let builder = serve(Builder::async_io_unix_stream(ours).p2p())?;
+    // The emulator answers the call first and then expects us to authenticate, on the new connection.
+    let descriptor = OwnedFd::from(std::os::fd::OwnedFd::from(theirs));
+    display
+        .call_method(
+            None::<&str>,
+            "/org/qemu/Display1/Audio",
+            Some("org.qemu.Display1.Audio"),
+            method,
+            &(descriptor,),
+        )
+        .with_context(|| format!("the emulator refuses {method}"))?;
+    builder.build().with_context(|| format!("{method}: the emulator does not greet"))
+}

@@ -1,0 +1,240 @@
+//! The image's machine lines: those on its console that start with `@`.
+//!
+//! ```text
+//! @boot image_bytes=102400 memory_bytes=16777216 tsc_hz=1000000000
+//! @first_sample since_entry_ns=41250000
+//! @position dir=playback stream=0 t_ns=51250000 frames=480 expected=480
+//! @done dir=playback stream=0 frames=68480 fifo_errors=0 underruns=0
+//! @verdict pass
+//! ```
+//! A line is a word and then fields `name=value`; only the verdict carries free text. Fields that nobody here knows are
+//! carried along, for the image may learn to say more.
+
+use std::fmt;
+
+/// The direction of a stream, as seen from the guest.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum Direction {
+    /// From the guest's pages to the link.
+    Playback,
+    /// From the link to the guest's pages.
+    Capture,
+}
+
+/// One machine line.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum MachineLine {
+    /// The image is up.
+    Boot {
+        /// Octets that it says it has in memory, from its first to its last.
+        image_bytes: u64,
+        /// Octets of memory that it found.
+        memory_bytes: u64,
+    },
+    /// The first sample of a playback stream is at the link.
+    FirstSample {
+        /// Since the image was entered, in virtual time.
+        since_entry_ns: u64,
+    },
+    /// A published position.
+    Position(Position),
+    /// A stream has ended.
+    Done(Done),
+    /// The last line.
+    Verdict(Said),
+    /// A well-formed line with a word that isn't known here.
+    Other,
+}
+
+/// A position as it was published to the front end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Position {
+    /// Which way the stream goes.
+    pub(crate) direction: Direction,
+    /// Its number among those of its direction, from 0.
+    pub(crate) stream: u32,
+    /// When it was true, on the image's clock.
+    pub(crate) t_ns: u64,
+    /// What was published.
+    pub(crate) frames: u64,
+    /// What elapsed time says.
+    pub(crate) expected: u64,
+}
+
+/// The end of a stream.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Done {
+    /// Which way the stream went.
+    pub(crate) direction: Direction,
+    /// Its number among those of its direction, from 0.
+    pub(crate) stream: u32,
+    /// How many frames it moved.
+    pub(crate) frames: u64,
+    /// How often the controller's FIFO ran empty or over.
+    pub(crate) fifo_errors: u64,
+    /// How often the front end was late.
+    pub(crate) underruns: u64,
+}
+
+/// What the image says of itself.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Said {
+    /// All went well.
+    Pass,
+    /// It could not do what it was told; why.
+    Fail(String),
+    /// It ended in an epitaph; what happened.
+    Crash(String),
+}
+
+/// Why a line that starts with `@` isn't a machine line.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Malformed(String);
+
+impl fmt::Display for Malformed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// Reads a line of the console; `None` when it's a line for people.
+pub(crate) fn parse(line: &str) -> Option<Result<MachineLine, Malformed>> {
+    let line = line.trim_end().strip_prefix('@')?;
+    let (word, rest) = line.split_once(' ').unwrap_or((line, ""));
+    Some(parse_word(word, rest).map_err(|why| Malformed(format!("@{line}: {why}"))))
+}
+
+fn parse_word(word: &str, rest: &str) -> Result<MachineLine, String> {
+    if word == "verdict" {
+        let (what, why) = rest.split_once(' ').unwrap_or((rest, ""));
+        return match what {
+            "pass" => Ok(MachineLine::Verdict(Said::Pass)),
+            "fail" => Ok(MachineLine::Verdict(Said::Fail(why.to_owned()))),
+            "crash" => Ok(MachineLine::Verdict(Said::Crash(why.to_owned()))),
+            _ => Err(format!("a verdict is pass, fail or crash, not {what:?}")),
+        };
+    }
+    let fields = Fields(rest);
+    Ok(match word {
+        "boot" => MachineLine::Boot {
+            image_bytes: fields.number("image_bytes")?,
+            memory_bytes: fields.number("memory_bytes")?,
+        },
+        "first_sample" => MachineLine::FirstSample { since_entry_ns: fields.number("since_entry_ns")? },
+        "position" => MachineLine::Position(Position {
+            direction: fields.direction()?,
+            stream: fields.stream()?,
+            t_ns: fields.number("t_ns")?,
+            frames: fields.number("frames")?,
+            expected: fields.number("expected")?,
+        }),
+        "done" => MachineLine::Done(Done {
+            direction: fields.direction()?,
+            stream: fields.stream()?,
+            frames: fields.number("frames")?,
+            fifo_errors: fields.number("fifo_errors")?,
+            underruns: fields.number("underruns")?,
+        }),
+        _ => MachineLine::Other,
+    })
+}
+
+/// `name=value` words.
+struct Fields<'a>(&'a str);
+
+impl Fields<'_> {
+    fn text(&self, name: &str) -> Result<&str, String> {
+        self.0
+            .split_ascii_whitespace()
+            .filter_map(|field| field.split_once('='))
+            .find_map(|(key, value)| (key == name).then_some(value))
+            .ok_or_else(|| format!("{name} is missing"))
+    }
+
+    fn number(&self, name: &str) -> Result<u64, String> {
+        let text = self.text(name)?;
+        text.parse().map_err(|_| format!("{name} is no number: {text:?}"))
+    }
+
+    fn stream(&self) -> Result<u32, String> {
+        u32::try_from(self.number("stream")?).map_err(|_| "stream is out of range".to_owned())
+    }
+
+    fn direction(&self) -> Result<Direction, String> {
+        match self.text("dir")? {
+            "playback" => Ok(Direction::Playback),
+            "capture" => Ok(Direction::Capture),
+            other => Err(format!("dir is playback or capture, not {other:?}")),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn line(text: &str) -> MachineLine {
+        parse(text).expect("a machine line").expect("well formed")
+    }
+
+    #[test]
+    fn reads_every_kind() {
+        assert_eq!(
+            line("@boot image_bytes=102400 memory_bytes=16777216 tsc_hz=1000000000 heap_bytes=65536"),
+            MachineLine::Boot { image_bytes: 102_400, memory_bytes: 16_777_216 }
+        );
+        assert_eq!(line("@first_sample since_entry_ns=41"), MachineLine::FirstSample { since_entry_ns: 41 });
+        assert_eq!(
+            line("@position dir=capture stream=3 t_ns=5 frames=7 expected=8\r"),
+            MachineLine::Position(Position {
+                direction: Direction::Capture,
+                stream: 3,
+                t_ns: 5,
+                frames: 7,
+                expected: 8
+            })
+        );
+        assert_eq!(
+            line("@done dir=playback stream=0 frames=9 fifo_errors=1 underruns=2"),
+            MachineLine::Done(Done {
+                direction: Direction::Playback,
+                stream: 0,
+                frames: 9,
+                fifo_errors: 1,
+                underruns: 2
+            })
+        );
+        assert_eq!(line("@card codecs=1"), MachineLine::Other);
+        assert_eq!(line("@verdict pass"), MachineLine::Verdict(Said::Pass));
+        assert_eq!(line("@verdict fail no codec"), MachineLine::Verdict(Said::Fail("no codec".into())));
+        assert_eq!(line("@verdict crash page fault"), MachineLine::Verdict(Said::Crash("page fault".into())));
+    }
+
+    #[test]
+    fn the_order_of_fields_does_not_matter() {
+        assert_eq!(
+            line("@boot tsc_hz=1 memory_bytes=3 image_bytes=2"),
+            MachineLine::Boot { image_bytes: 2, memory_bytes: 3 }
+        );
+    }
+
+    #[test]
+    fn lines_for_people_are_none() {
+        assert_eq!(parse("[ 0.001] INFO kernel: @boot"), None);
+        assert_eq!(parse(""), None);
+    }
+
+    #[test]
+    fn says_what_is_wrong_with_a_line() {
+        for (text, why) in [
+            ("@boot image_bytes=12", "memory_bytes is missing"),
+            ("@first_sample since_entry_ns=-1", "since_entry_ns is no number"),
+            ("@position dir=up stream=0 t_ns=0 frames=0 expected=0", "dir is playback or capture"),
+            ("@verdict", "a verdict is"),
+            ("@verdict passed", "a verdict is"),
+        ] {
+            let error = parse(text).expect("a machine line").expect_err(text).to_string();
+            assert!(error.contains(why), "{error}");
+        }
+    }
+}

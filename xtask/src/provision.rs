@@ -1,0 +1,162 @@
+//! What the tools need of the machine: looks for it, installs it where that's possible, else says what to install.
+//!
+//! Installed by itself: a target of rustup; packages, as root on Debian and what descends from it. Everywhere else the
+//! one line that helps is printed and the command ends.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Context, Result, bail};
+use xshell::cmd;
+
+use crate::image::TARGET;
+use crate::workspace;
+
+/// The emulator.
+pub(crate) const QEMU: &str = "qemu-system-x86_64";
+
+/// A real recording, from alsa-utils: "front centre", a voice, 48 kHz, 16 bit, mono.
+pub(crate) const RECORDING: &str = "/usr/share/sounds/alsa/Front_Center.wav";
+
+/// Something that a package brings.
+struct Need {
+    /// What is missing, for people.
+    what: &'static str,
+    /// The package's name in Debian.
+    debian: &'static str,
+    /// The package's name elsewhere, for the hint.
+    elsewhere: &'static str,
+}
+
+/// Looks for the emulator.
+pub(crate) fn qemu() -> Result<()> {
+    let need = Need {
+        what: QEMU,
+        debian: "qemu-system-x86",
+        elsewhere: "qemu-system-x86 (Fedora), qemu-system-x86 and qemu-audio-dbus (Arch), qemu (others)",
+    };
+    provide(&need, || on_path(QEMU))
+}
+
+/// Looks for the default recording and returns its path.
+pub(crate) fn recording() -> Result<PathBuf> {
+    let need = Need {
+        what: RECORDING,
+        debian: "alsa-utils",
+        elsewhere: "alsa-utils; or name a recording with --wav",
+    };
+    provide(&need, || Path::new(RECORDING).exists())?;
+    Ok(PathBuf::from(RECORDING))
+}
+
+/// Looks for the emulator's module that talks to a sound server of the host.
+pub(crate) fn qemu_sound(driver: &'static str) -> Result<()> {
+    let need = Need {
+        what: "the emulator's module for the host's sound",
+        debian: "qemu-system-gui",
+        elsewhere: "the emulator's audio modules",
+    };
+    provide(&need, || audio_drivers().is_ok_and(|drivers| drivers.iter().any(|name| name == driver)))
+}
+
+/// The names of the emulator's audio drivers that are installed.
+pub(crate) fn audio_drivers() -> Result<Vec<String>> {
+    let output = Command::new(QEMU).args(["-audiodev", "help"]).output().context(QEMU)?;
+    Ok(String::from_utf8_lossy(&output.stdout).lines().skip(1).map(|line| line.trim().to_owned()).collect())
+}
+
+/// Looks for the compiler's core library for the image's target.
+pub(crate) fn rust_target() -> Result<()> {
+    let shell = workspace::shell()?;
+    let rustc = std::env::var_os("RUSTC").unwrap_or_else(|| "rustc".into());
+    let installed = || {
+        let libdir =
+            cmd!(shell, "{rustc} --print target-libdir --target {TARGET}").quiet().ignore_stderr().read();
+        libdir.is_ok_and(|libdir| {
+            std::fs::read_dir(libdir.trim()).is_ok_and(|mut entries| entries.next().is_some())
+        })
+    };
+    if installed() {
+        return Ok(());
+    }
+    if on_path("rustup") {
+        eprintln!("Rust's target {TARGET} is missing: rustup adds it");
+        cmd!(shell, "rustup target add {TARGET}").run().with_context(|| {
+            format!("rustup can't add {TARGET}; is the network there? By hand: rustup target add {TARGET}")
+        })?;
+    }
+    if installed() {
+        return Ok(());
+    }
+    bail!(
+        "Rust's target {TARGET} is missing, and there is no rustup to add it. Install rustup (https://rustup.rs) and run: \
+         rustup target add {TARGET}"
+    )
+}
+
+/// Looks for a component of the toolchain, as cargo subcommand.
+pub(crate) fn component(subcommand: &str, component: &str) -> Result<()> {
+    let shell = workspace::shell()?;
+    let cargo = workspace::cargo();
+    let there = || {
+        cmd!(shell, "{cargo} {subcommand} --version").quiet().ignore_stdout().ignore_stderr().run().is_ok()
+    };
+    if there() {
+        return Ok(());
+    }
+    if on_path("rustup") {
+        eprintln!("cargo {subcommand} is missing: rustup adds {component}");
+        cmd!(shell, "rustup component add {component}").run()?;
+    }
+    if there() {
+        return Ok(());
+    }
+    bail!(
+        "cargo {subcommand} is missing. Install it: rustup component add {component}, or your system's package for it"
+    )
+}
+
+/// Looks for cargo-deny, which judges licences and sources.
+pub(crate) fn cargo_deny() -> Result<()> {
+    let shell = workspace::shell()?;
+    let cargo = workspace::cargo();
+    if cmd!(shell, "{cargo} deny --version").quiet().ignore_stdout().ignore_stderr().run().is_ok() {
+        return Ok(());
+    }
+    eprintln!("cargo-deny is missing: cargo installs it, which takes some minutes");
+    cmd!(shell, "{cargo} install --locked cargo-deny").run().context("cargo can't install cargo-deny")
+}
+
+fn provide(need: &Need, there: impl Fn() -> bool) -> Result<()> {
+    if there() {
+        return Ok(());
+    }
+    let Need { what, debian, elsewhere } = need;
+    if !is_debian() {
+        bail!("{what} is missing. Install it with your system's package manager: {elsewhere}");
+    }
+    if !rustix::process::geteuid().is_root() {
+        bail!("{what} is missing. Install it: sudo apt-get install {debian}");
+    }
+    eprintln!("{what} is missing: installing the package {debian}");
+    let shell = workspace::shell()?;
+    let _noninteractive = shell.push_env("DEBIAN_FRONTEND", "noninteractive");
+    cmd!(shell, "apt-get update --quiet").run().context("apt-get can't fetch the lists of packages")?;
+    cmd!(shell, "apt-get install --quiet --yes --no-install-recommends {debian}")
+        .run()
+        .with_context(|| format!("apt-get can't install {debian}"))?;
+    if !there() {
+        bail!("{debian} is installed, and yet {what} is missing");
+    }
+    Ok(())
+}
+
+fn is_debian() -> bool {
+    Path::new("/etc/debian_version").exists() && on_path("apt-get")
+}
+
+/// Whether a program of this name is on the path.
+pub(crate) fn on_path(program: &str) -> bool {
+    std::env::var_os("PATH")
+        .is_some_and(|path| std::env::split_paths(&path).any(|dir| dir.join(program).is_file()))
+}

@@ -1,0 +1,258 @@
+//! A session: recordings are played and sound is recorded in an emulated machine, and what came out is collected.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use anyhow::Result;
+
+use crate::child::{Child, Ending};
+use crate::harness::{Harness, MonitorSocket, Source, Traffic};
+use crate::machine_line::{Direction, Done, MachineLine, Position};
+use crate::qemu::{self, Codec, Controller, Log, Machine, Pace, Sound};
+use crate::verdict::Finding;
+use crate::wav::{self, FRAME_BYTES, Pcm};
+use crate::workspace::Scratch;
+
+/// How many streams the emulated controllers have in each direction.
+pub(crate) const STREAMS: usize = 4;
+
+/// The rate at which the emulated machine records.
+pub(crate) const CAPTURE_RATE_HZ: u32 = 48_000;
+
+/// What is recorded, and what the microphone hears meanwhile.
+#[derive(Clone, Debug)]
+pub(crate) struct Capture {
+    /// How many frames.
+    pub(crate) frames: u64,
+    /// What the harness feeds.
+    pub(crate) source: Source,
+}
+
+/// A session to be run.
+#[derive(Clone, Debug)]
+pub(crate) struct Session {
+    /// The image.
+    pub(crate) image: PathBuf,
+    /// The controller.
+    pub(crate) controller: Controller,
+    /// What is played, each on a stream and a codec of its own.
+    pub(crate) playback: Vec<Pcm>,
+    /// What is recorded, on a codec behind those.
+    pub(crate) capture: Option<Capture>,
+    /// The pace of virtual time.
+    pub(crate) pace: Pace,
+    /// The emulator's driver for the host's sound; `None`: files and the harness.
+    pub(crate) host_sound: Option<String>,
+    /// More words on the image's command line.
+    pub(crate) words: Vec<String>,
+}
+
+impl Session {
+    /// A session that plays and records nothing yet, with an ICH9 controller, in virtual time.
+    pub(crate) fn new(image: &Path) -> Session {
+        Session {
+            image: image.to_path_buf(),
+            controller: Controller::Ich9,
+            playback: Vec::new(),
+            capture: None,
+            pace: Pace::Virtual,
+            host_sound: None,
+            words: Vec::new(),
+        }
+    }
+
+    /// The longest that anything plays or is recorded.
+    pub(crate) fn duration(&self) -> Duration {
+        let capture = self.capture.iter().map(|capture| {
+            Duration::from_nanos(capture.frames.saturating_mul(1_000_000_000) / u64::from(CAPTURE_RATE_HZ))
+        });
+        self.playback.iter().map(Pcm::duration).chain(capture).max().unwrap_or_default()
+    }
+
+    /// The machine for it. Writes the module into the scratch directory.
+    ///
+    /// # Errors
+    /// When the module can't be written.
+    pub(crate) fn machine(&self, scratch: &Scratch) -> Result<Machine> {
+        let mut words = Vec::new();
+        let mut module = Vec::new();
+        let mut codecs = Vec::new();
+        for (output, pcm) in self.playback.iter().enumerate() {
+            words.push(format!(
+                "play={output},{},s16_le,2,{},{}",
+                pcm.rate_hz,
+                module.len(),
+                pcm.octets.len()
+            ));
+            module.extend_from_slice(&pcm.octets);
+            let sound = match &self.host_sound {
+                Some(driver) => Sound::Host(driver.clone()),
+                None => Sound::Wav { path: heard_file(scratch, output), rate_hz: pcm.rate_hz },
+            };
+            codecs.push(Codec { model: "hda-output", sound });
+        }
+        if let Some(capture) = &self.capture {
+            words.push(format!("record=0,{CAPTURE_RATE_HZ},s16_le,2,{}", capture.frames));
+            let sound = match &self.host_sound {
+                Some(driver) => Sound::Host(driver.clone()),
+                None => Sound::Harness { rate_hz: CAPTURE_RATE_HZ },
+            };
+            codecs.push(Codec { model: "hda-micro", sound });
+        }
+        words.extend(self.words.iter().cloned());
+        let module_path = scratch.file("module.pcm");
+        std::fs::write(&module_path, &module)?;
+        Ok(Machine {
+            image: self.image.clone(),
+            words,
+            module: (!module.is_empty()).then_some(module_path),
+            module_bytes: module.len() as u64,
+            controller: self.controller,
+            codecs,
+            pace: self.pace,
+            recorded: scratch.file("recorded.pcm"),
+            serial: scratch.file("serial.txt"),
+            monitor: None,
+        })
+    }
+
+    /// Runs it to its end. `on_line` sees every line of the console as it comes.
+    ///
+    /// # Errors
+    /// When it can't be run. What the image makes of it is in the outcome.
+    pub(crate) fn run(
+        &self,
+        scratch: &Scratch,
+        on_line: impl FnMut(&[u8], Option<&MachineLine>),
+    ) -> Result<Outcome> {
+        let machine = self.machine(scratch)?;
+        let source = self.capture.as_ref().map_or(Source::Silence, |capture| capture.source.clone());
+        let mut outcome = run_machine(machine, source, self.duration(), scratch, on_line)?;
+        if self.host_sound.is_none() {
+            for output in 0..self.playback.len() {
+                // A machine that ended early may have played nothing: its verdict says so.
+                outcome.heard.push(wav::read_emulated(&heard_file(scratch, output)).ok());
+            }
+        }
+        Ok(outcome)
+    }
+}
+
+fn heard_file(scratch: &Scratch, output: usize) -> PathBuf {
+    scratch.file(&format!("heard-{output}.wav"))
+}
+
+/// Runs a machine to its end, with the harness where one of its codecs has it.
+///
+/// # Errors
+/// When the emulator can't be started, or the harness can't serve it.
+pub(crate) fn run_machine(
+    mut machine: Machine,
+    source: Source,
+    duration: Duration,
+    scratch: &Scratch,
+    on_line: impl FnMut(&[u8], Option<&MachineLine>),
+) -> Result<Outcome> {
+    let harness_rate_hz = machine.codecs.iter().find_map(|codec| match codec.sound {
+        Sound::Harness { rate_hz } => Some(rate_hz),
+        _ => None,
+    });
+    let socket = harness_rate_hz
+        .map(|rate_hz| Ok::<_, anyhow::Error>((rate_hz, MonitorSocket::new()?)))
+        .transpose()?;
+    machine.monitor = socket.as_ref().map(|(_, socket)| socket.path().to_path_buf());
+
+    let child = Child::start(&mut machine.command())?;
+    let harness = socket.map(|(rate_hz, socket)| Harness::serve(socket, source, rate_hz)).transpose();
+    let harness = match harness {
+        Ok(harness) => harness,
+        Err(error) => {
+            // The emulator's own words say more, where it ended.
+            let limits =
+                crate::child::Limits { silence: Duration::from_secs(1), total: Duration::from_secs(2) };
+            let (_, log) = qemu::follow(child, limits, |_, _| ())?;
+            return Err(match log.emulator.trim() {
+                "" => error,
+                said => error.context(said.to_owned()),
+            });
+        }
+    };
+    let (ending, log) = qemu::follow(child, qemu::limits(duration), on_line)?;
+    let traffic = harness.map(Harness::finish).unwrap_or_default();
+    std::fs::write(scratch.file("console.txt"), &log.console)?;
+    // Not there when the emulator did not get that far.
+    let recorded = std::fs::read(&machine.recorded).unwrap_or_default();
+    Ok(Outcome { ending, log, heard: Vec::new(), recorded, traffic })
+}
+
+/// What came out of a session.
+#[derive(Debug)]
+pub(crate) struct Outcome {
+    /// How the emulator ended.
+    pub(crate) ending: Ending,
+    /// What the image said.
+    pub(crate) log: Log,
+    /// What each playback codec played, with the tail that pushes its last frames out of the emulator.
+    pub(crate) heard: Vec<Option<Pcm>>,
+    /// What the image recorded.
+    pub(crate) recorded: Vec<u8>,
+    /// What went through the harness.
+    pub(crate) traffic: Traffic,
+}
+
+impl Outcome {
+    /// Whether the image says, and the emulator's status confirms, that all went well.
+    pub(crate) fn judge(&self) -> Result<(), Finding> {
+        qemu::judge(&self.ending, &self.log)?;
+        match &self.traffic.complaint {
+            Some(complaint) => Err(Finding::error(complaint.clone())),
+            None => Ok(()),
+        }
+    }
+
+    /// What a codec played; nothing when there is no file.
+    pub(crate) fn heard(&self, output: usize) -> &[u8] {
+        self.heard.get(output).and_then(Option::as_ref).map_or(&[], |pcm| &pcm.octets)
+    }
+
+    /// Whole frames that were recorded.
+    pub(crate) fn recorded_frames(&self) -> u64 {
+        (self.recorded.len() / FRAME_BYTES) as u64
+    }
+
+    /// The published positions of a stream.
+    pub(crate) fn positions(&self, direction: Direction, stream: u32) -> impl Iterator<Item = &Position> {
+        self.log.lines.iter().filter_map(move |line| match line {
+            MachineLine::Position(position)
+                if (position.direction, position.stream) == (direction, stream) =>
+            {
+                Some(position)
+            }
+            _ => None,
+        })
+    }
+
+    /// The ends of all streams.
+    pub(crate) fn done(&self) -> impl Iterator<Item = &Done> {
+        self.log.lines.iter().filter_map(|line| match line {
+            MachineLine::Done(done) => Some(done),
+            _ => None,
+        })
+    }
+
+    /// From entry to the first sample at the link.
+    pub(crate) fn first_sample_ns(&self) -> Option<u64> {
+        self.log.lines.iter().find_map(|line| match line {
+            MachineLine::FirstSample { since_entry_ns } => Some(*since_entry_ns),
+            _ => None,
+        })
+    }
+
+    /// What the image says at boot: its size and the machine's memory, in octets.
+    pub(crate) fn boot(&self) -> Option<(u64, u64)> {
+        self.log.lines.iter().find_map(|line| match line {
+            MachineLine::Boot { image_bytes, memory_bytes } => Some((*image_bytes, *memory_bytes)),
+            _ => None,
+        })
+    }
+}

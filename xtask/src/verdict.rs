@@ -1,0 +1,112 @@
+//! What a test came to.
+
+use std::fmt;
+
+/// The result of a test, from best to worst; of several, the worst counts.
+///
+/// The words and their order are those of the Xen Test Framework.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) enum Verdict {
+    /// All that was asked holds.
+    Success,
+    /// Not run, on purpose.
+    Skip,
+    /// The test could not be carried out: a tool is missing, a file can't be written.
+    Error,
+    /// Something that was asked doesn't hold.
+    Failure,
+    /// The image crashed, was killed at a time limit, or ended without a word.
+    Crash,
+}
+
+impl Verdict {
+    /// The worst of all; success when there is none.
+    pub(crate) fn worst(verdicts: impl IntoIterator<Item = Verdict>) -> Verdict {
+        verdicts.into_iter().max().unwrap_or(Verdict::Success)
+    }
+
+    /// Whether it counts among the failed.
+    pub(crate) fn is_bad(self) -> bool {
+        self > Verdict::Skip
+    }
+}
+
+impl fmt::Display for Verdict {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Verdict::Success => "success",
+            Verdict::Skip => "skip",
+            Verdict::Error => "error",
+            Verdict::Failure => "failure",
+            Verdict::Crash => "CRASH",
+        })
+    }
+}
+
+/// A verdict with the reason for it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Finding {
+    /// What it came to.
+    pub(crate) verdict: Verdict,
+    /// One line that says why.
+    pub(crate) detail: String,
+}
+
+impl Finding {
+    /// Something that was asked doesn't hold.
+    pub(crate) fn failure(detail: impl Into<String>) -> Finding {
+        Finding { verdict: Verdict::Failure, detail: detail.into() }
+    }
+
+    /// The image crashed.
+    pub(crate) fn crash(detail: impl Into<String>) -> Finding {
+        Finding { verdict: Verdict::Crash, detail: detail.into() }
+    }
+
+    /// The test could not be carried out.
+    pub(crate) fn error(detail: impl Into<String>) -> Finding {
+        Finding { verdict: Verdict::Error, detail: detail.into() }
+    }
+}
+
+impl fmt::Display for Finding {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.verdict, self.detail)
+    }
+}
+
+/// What goes wrong around a test is an error, never a failure of what is tested.
+impl From<anyhow::Error> for Finding {
+    fn from(error: anyhow::Error) -> Finding {
+        Finding::error(format!("{error:#}"))
+    }
+}
+
+/// Returns a failure from a test case when a condition doesn't hold.
+macro_rules! ensure {
+    ($condition:expr, $($reason:tt)+) => {
+        if !$condition {
+            return Err($crate::verdict::Finding::failure(format!($($reason)+)));
+        }
+    };
+}
+pub(crate) use ensure;
+
+#[cfg(test)]
+mod tests {
+    use super::Verdict::{self, Crash, Error, Failure, Skip, Success};
+
+    #[test]
+    fn the_worst_wins() {
+        assert_eq!(Verdict::worst([Success, Failure, Skip, Error]), Failure);
+        assert_eq!(Verdict::worst([Crash, Failure]), Crash);
+        assert_eq!(Verdict::worst([Success, Skip]), Skip);
+        assert_eq!(Verdict::worst([]), Success);
+    }
+
+    #[test]
+    fn a_test_that_could_not_run_is_no_success() {
+        assert!(Error.is_bad() && Failure.is_bad() && Crash.is_bad());
+        assert!(!Success.is_bad() && !Skip.is_bad());
+    }
+}

@@ -1,0 +1,121 @@
+//! WAV files: what is accepted, and what becomes of it on the way to the card.
+
+pub(crate) mod convert;
+pub(crate) mod judge;
+
+use std::path::Path;
+
+use anyhow::{Context, Result};
+
+use crate::BadInput;
+
+/// How the samples of a recording are stored.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Format {
+    /// Frames a second.
+    pub(crate) rate_hz: u32,
+    /// Samples a frame.
+    pub(crate) channels: u16,
+    /// Bits a sample: 8, 16, 24 or 32.
+    pub(crate) bits: u16,
+    /// Whether samples are floating point, of 32 bits.
+    pub(crate) float: bool,
+}
+
+impl std::fmt::Display for Format {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self.channels {
+            1 => write!(f, "mono")?,
+            2 => write!(f, "stereo")?,
+            channels => write!(f, "{channels} channels")?,
+        }
+        write!(f, " {} Hz {} bit", self.rate_hz, self.bits)?;
+        if self.float { write!(f, " float") } else { Ok(()) }
+    }
+}
+
+/// A frame that the card plays: two samples of 16 bits.
+pub(crate) const FRAME_BYTES: usize = 4;
+
+/// PCM as the card takes it: stereo, signed, 16 bits, little endian.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Pcm {
+    /// Frames a second, one of [`convert::CARD_RATES_HZ`].
+    pub(crate) rate_hz: u32,
+    /// Whole frames.
+    pub(crate) octets: Vec<u8>,
+}
+
+impl Pcm {
+    /// How many frames it has.
+    pub(crate) fn frames(&self) -> u64 {
+        (self.octets.len() / FRAME_BYTES) as u64
+    }
+
+    /// How long it plays.
+    pub(crate) fn duration(&self) -> std::time::Duration {
+        std::time::Duration::from_nanos(self.frames() * 1_000_000_000 / u64::from(self.rate_hz))
+    }
+
+    /// Writes it as a WAV file.
+    ///
+    /// # Errors
+    /// When the file can't be written.
+    pub(crate) fn write(&self, path: &Path) -> Result<()> {
+        let spec = hound::WavSpec {
+            channels: 2,
+            sample_rate: self.rate_hz,
+            bits_per_sample: 16,
+            sample_format: hound::SampleFormat::Int,
+        };
+        let write = || -> Result<(), hound::Error> {
+            let mut writer = hound::WavWriter::create(path, spec)?;
+            for sample in self.octets.as_chunks::<2>().0 {
+                writer.write_sample(i16::from_le_bytes(*sample))?;
+            }
+            writer.finalize()
+        };
+        write().with_context(|| format!("can't write {}", path.display()))
+    }
+}
+
+/// A recording that was read and made fit for the card.
+pub(crate) struct Recording {
+    /// What the file holds.
+    pub(crate) format: Format,
+    /// What the card will play.
+    pub(crate) pcm: Pcm,
+    /// How one became the other; nothing when the card plays the file as it is.
+    pub(crate) conversion: Option<String>,
+}
+
+/// Reads a WAV file and converts it to what the card offers.
+///
+/// # Errors
+/// [`BadInput`], one line, when the file can't be played.
+pub(crate) fn load(path: &Path) -> Result<Recording> {
+    let refuse = |why: String| BadInput(format!("{}: {why}", path.display()));
+    let file = judge::read(path).map_err(refuse)?;
+    let samples = judge::judge(&file).map_err(refuse)?;
+    let format = samples.format;
+    let (pcm, conversion) = convert::to_card(samples);
+    Ok(Recording { format, pcm, conversion })
+}
+
+/// The PCM in a WAV file of the emulator, and its rate.
+///
+/// The emulator writes the lengths in the header only when it ends in good order, so the file's own length counts.
+///
+/// # Errors
+/// When the file isn't there or is no stereo file of 16 bits.
+pub(crate) fn read_emulated(path: &Path) -> Result<Pcm> {
+    const HEADER_BYTES: usize = 44;
+    let mut file = std::fs::read(path).with_context(|| format!("can't read {}", path.display()))?;
+    let header = file.get(..HEADER_BYTES).with_context(|| format!("{} has no header", path.display()))?;
+    let channels = u16::from_le_bytes([header[22], header[23]]);
+    let bits = u16::from_le_bytes([header[34], header[35]]);
+    anyhow::ensure!((channels, bits) == (2, 16), "{}: {channels} channels, {bits} bits", path.display());
+    let rate_hz = u32::from_le_bytes([header[24], header[25], header[26], header[27]]);
+    file.drain(..HEADER_BYTES);
+    Ok(Pcm { rate_hz, octets: file })
+}

@@ -1,0 +1,74 @@
+//! Where things lie: the workspace, cargo, a place for files of a run.
+
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result};
+use xshell::Shell;
+
+/// The root of the workspace.
+pub(crate) fn root() -> PathBuf {
+    // cargo sets the variable when it runs us; a binary that is called by its path knows where it was built.
+    let manifest_dir = std::env::var_os("CARGO_MANIFEST_DIR")
+        .map_or_else(|| PathBuf::from(env!("CARGO_MANIFEST_DIR")), PathBuf::from);
+    manifest_dir.parent().map_or(manifest_dir.clone(), Path::to_path_buf)
+}
+
+/// The cargo that runs us, or the one on the path.
+pub(crate) fn cargo() -> OsString {
+    std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into())
+}
+
+/// A shell for short commands, at the root of the workspace. It prints each command before it runs it.
+pub(crate) fn shell() -> Result<Shell> {
+    let shell = Shell::new().context("no current directory")?;
+    shell.change_dir(root());
+    Ok(shell)
+}
+
+/// The target directory, absolute.
+pub(crate) fn target_dir() -> PathBuf {
+    let given = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| PathBuf::from("target"), PathBuf::from);
+    root().join(given)
+}
+
+/// A directory of its own for the files of one run of the emulator; gone when dropped, unless kept.
+pub(crate) struct Scratch {
+    path: PathBuf,
+    keep: bool,
+}
+
+impl Scratch {
+    /// Makes an empty directory below the target directory.
+    ///
+    /// # Errors
+    /// When it can't be made.
+    pub(crate) fn new(keep: bool) -> Result<Scratch> {
+        use std::sync::atomic::{AtomicU32, Ordering};
+        static NEXT: AtomicU32 = AtomicU32::new(0);
+        let name = format!("{}-{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
+        let path = target_dir().join("xtask").join(name);
+        // One that is there already was left by a process of the same number that was killed.
+        let _ = std::fs::remove_dir_all(&path);
+        std::fs::create_dir_all(&path).with_context(|| format!("can't make {}", path.display()))?;
+        Ok(Scratch { path, keep })
+    }
+
+    /// The path of a file in it.
+    pub(crate) fn file(&self, name: &str) -> PathBuf {
+        self.path.join(name)
+    }
+
+    /// The directory itself.
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+}
+
+impl Drop for Scratch {
+    fn drop(&mut self) {
+        if !self.keep {
+            let _ = std::fs::remove_dir_all(&self.path);
+        }
+    }
+}
