@@ -79,6 +79,10 @@ pub struct SourceFrame {
     pub link_frame: u64,
 }
 
+/// A format has 16 channels at most, and a link frame 4 frames.
+const MOST_CHANNELS: usize = 16;
+const MOST_SAMPLES: usize = 4 * MOST_CHANNELS;
+
 pub(crate) struct Link {
     pub(crate) codecs: [Option<Codec>; CODEC_ADDRESSES],
     /// As in QEMU, where every converter on a tag pulls samples of its own.
@@ -153,8 +157,8 @@ impl Link {
         let Packet { tag, link_frame, format, .. } = *packet;
         out.clear();
         let channels = format.channels as usize;
-        let mut block = vec![0_i32; channels * frames as usize];
-        let mut driven = vec![false; channels];
+        let mut block = [0_i32; MOST_SAMPLES];
+        let mut driven = [false; MOST_CHANNELS];
         let mut any = false;
         // A loop-back source looks at another converter, so it is taken out while it is asked.
         for address in 0..CODEC_ADDRESSES {
@@ -190,7 +194,7 @@ impl Link {
                 }
             }
         }
-        for sample in block {
+        for &sample in &block[..channels * frames as usize] {
             format.push_container(sample, out);
         }
         any

@@ -74,6 +74,12 @@ impl PageTable {
         page.writable = writable;
     }
 
+    /// The words of a page that must be there.
+    fn words(&self, address: u64) -> &'static PageWords {
+        let page = self.pages.get(&(address / PAGE_OCTETS));
+        page.unwrap_or_else(|| panic!("no page at {address:#x}")).words
+    }
+
     fn page(&self, address: u64, octets: usize, write: bool) -> Result<&'static PageWords, DmaFault> {
         let fault = |reason| Err(DmaFault { address, reason });
         let Some(page) = self.pages.get(&(address / PAGE_OCTETS)) else { return fault("no such page") };
@@ -101,10 +107,7 @@ impl PageTable {
             let (chunk, tail) = rest.split_at_mut(rest.len().min(PAGE_OCTETS as usize - offset));
             let words = self.page(at, chunk.len(), false)?;
             at = at.wrapping_add(chunk.len() as u64);
-            for (index, octet) in (offset..).zip(chunk) {
-                let word = u32::from_le(words[index / 4].load(Ordering::Acquire));
-                *octet = word.to_le_bytes()[index % 4];
-            }
+            read_words(words, offset, chunk);
             rest = tail;
         }
         Ok(())
@@ -119,12 +122,7 @@ impl PageTable {
             let (chunk, tail) = rest.split_at(rest.len().min(PAGE_OCTETS as usize - offset));
             let words = self.page(at, chunk.len(), true)?;
             at = at.wrapping_add(chunk.len() as u64);
-            for (index, &octet) in (offset..).zip(chunk) {
-                let cell = &words[index / 4];
-                let mut word = u32::from_le(cell.load(Ordering::Acquire)).to_le_bytes();
-                word[index % 4] = octet;
-                cell.store(u32::from_le_bytes(word).to_le(), Ordering::Release);
-            }
+            write_words(words, offset, chunk);
             rest = tail;
         }
         Ok(())
@@ -140,6 +138,36 @@ impl PageTable {
     pub(crate) fn peek_u32(&self, address: u64) -> Option<u32> {
         let page = self.pages.get(&(address / PAGE_OCTETS))?;
         Some(u32::from_le(page.words[(address % PAGE_OCTETS) as usize / 4].load(Ordering::Acquire)))
+    }
+}
+
+/// Copies octets out of a page, from `offset` on; they don't reach past its end.
+fn read_words(words: &PageWords, offset: usize, octets: &mut [u8]) {
+    let mut at = offset;
+    let mut rest = octets;
+    while !rest.is_empty() {
+        let inside = at % 4;
+        let (part, tail) = rest.split_at_mut(rest.len().min(4 - inside));
+        let word = u32::from_le(words[at / 4].load(Ordering::Acquire)).to_le_bytes();
+        part.copy_from_slice(&word[inside..inside + part.len()]);
+        at += part.len();
+        rest = tail;
+    }
+}
+
+/// Copies octets into a page, from `offset` on; they don't reach past its end.
+fn write_words(words: &PageWords, offset: usize, octets: &[u8]) {
+    let mut at = offset;
+    let mut rest = octets;
+    while !rest.is_empty() {
+        let inside = at % 4;
+        let (part, tail) = rest.split_at(rest.len().min(4 - inside));
+        let cell = &words[at / 4];
+        let mut word = u32::from_le(cell.load(Ordering::Acquire)).to_le_bytes();
+        word[inside..inside + part.len()].copy_from_slice(part);
+        cell.store(u32::from_le_bytes(word).to_le(), Ordering::Release);
+        at += part.len();
+        rest = tail;
     }
 }
 
@@ -199,23 +227,30 @@ impl ModelMemory {
     #[must_use]
     pub fn peek(&self, address: u64, octets: usize) -> Vec<u8> {
         let table = self.table.borrow();
-        (address..address + octets as u64)
-            .map(|at| {
-                let word = table.peek_u32(at & !3).unwrap_or_else(|| panic!("no page at {at:#x}"));
-                word.to_le_bytes()[(at % 4) as usize]
-            })
-            .collect()
+        let mut copy = vec![0; octets];
+        let mut at = address;
+        let mut rest = copy.as_mut_slice();
+        while !rest.is_empty() {
+            let offset = (at % PAGE_OCTETS) as usize;
+            let (part, tail) = rest.split_at_mut(rest.len().min(PAGE_OCTETS as usize - offset));
+            read_words(table.words(at), offset, part);
+            at += part.len() as u64;
+            rest = tail;
+        }
+        copy
     }
 
     /// Puts octets into memory, as a program on the other side would, whatever DMA may do.
     pub fn poke(&self, address: u64, octets: &[u8]) {
         let table = self.table.borrow();
-        for (at, &octet) in (address..).zip(octets) {
-            let page = table.pages.get(&(at / PAGE_OCTETS)).unwrap_or_else(|| panic!("no page at {at:#x}"));
-            let cell = &page.words[(at % PAGE_OCTETS) as usize / 4];
-            let mut word = u32::from_le(cell.load(Ordering::Acquire)).to_le_bytes();
-            word[(at % 4) as usize] = octet;
-            cell.store(u32::from_le_bytes(word).to_le(), Ordering::Release);
+        let mut at = address;
+        let mut rest = octets;
+        while !rest.is_empty() {
+            let offset = (at % PAGE_OCTETS) as usize;
+            let (part, tail) = rest.split_at(rest.len().min(PAGE_OCTETS as usize - offset));
+            write_words(table.words(at), offset, part);
+            at += part.len() as u64;
+            rest = tail;
         }
     }
 }
