@@ -102,8 +102,8 @@ pub(crate) fn summary(session: &Session, image: &Image, outcome: &Outcome) -> St
             match (&session.host_sound, judge_capture(&capture.source, capture.frames, outcome)) {
                 (Some(driver), _) => format!("by the host's sound ({driver}), so it could not be compared"),
                 (None, Ok(aligned)) => format!(
-                    "{} after {} of silence; the stream began {} frames into the feed",
-                    aligned.comparison, aligned.silent_frames, aligned.missed_frames
+                    "{} from frame {} of the feed on, behind {} frames of silence",
+                    aligned.comparison, aligned.missed_frames, aligned.silent_frames
                 ),
                 (None, Err(finding)) => finding.detail,
             },
