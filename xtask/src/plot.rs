@@ -79,7 +79,8 @@ fn wave(
     let column_frames = frames.len().div_ceil(COLUMNS).max(1);
     let envelope = frames.chunks(column_frames).enumerate().flat_map(|(column, frames)| {
         let left = frames.iter().map(|[low, high, ..]| i32::from(i16::from_le_bytes([*low, *high])));
-        let (low, high) = left.fold((i32::MAX, i32::MIN), |(low, high), value| (low.min(value), high.max(value)));
+        let (low, high) =
+            left.fold((i32::MAX, i32::MIN), |(low, high), value| (low.min(value), high.max(value)));
         let at = (column * column_frames) as f64 / f64::from(pcm.rate_hz);
         [(at, low), (at, high)]
     });
@@ -127,7 +128,7 @@ mod tests {
 
     #[test]
     fn draws_whatever_there_is() {
-        let pcm = Pcm { rate_hz: 48_000, octets: vec![1, 0x40, 1, 0x40].repeat(5000) };
+        let pcm = Pcm { rate_hz: 48_000, octets: [1, 0x40, 1, 0x40].repeat(5000) };
         let nothing = Pcm { rate_hz: 48_000, octets: Vec::new() };
         for (input, output, position_error) in [
             (&pcm, Some(&pcm), vec![(0.0, -3), (0.01, 5)]),

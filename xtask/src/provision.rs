@@ -70,8 +70,11 @@ pub(crate) fn rust_target() -> Result<()> {
     let shell = workspace::shell()?;
     let rustc = std::env::var_os("RUSTC").unwrap_or_else(|| "rustc".into());
     let installed = || {
-        let libdir = cmd!(shell, "{rustc} --print target-libdir --target {TARGET}").quiet().ignore_stderr().read();
-        libdir.is_ok_and(|libdir| std::fs::read_dir(libdir.trim()).is_ok_and(|mut entries| entries.next().is_some()))
+        let libdir =
+            cmd!(shell, "{rustc} --print target-libdir --target {TARGET}").quiet().ignore_stderr().read();
+        libdir.is_ok_and(|libdir| {
+            std::fs::read_dir(libdir.trim()).is_ok_and(|mut entries| entries.next().is_some())
+        })
     };
     if installed() {
         return Ok(());
@@ -95,7 +98,9 @@ pub(crate) fn rust_target() -> Result<()> {
 pub(crate) fn component(subcommand: &str, component: &str) -> Result<()> {
     let shell = workspace::shell()?;
     let cargo = workspace::cargo();
-    let there = || cmd!(shell, "{cargo} {subcommand} --version").quiet().ignore_stdout().ignore_stderr().run().is_ok();
+    let there = || {
+        cmd!(shell, "{cargo} {subcommand} --version").quiet().ignore_stdout().ignore_stderr().run().is_ok()
+    };
     if there() {
         return Ok(());
     }
@@ -106,7 +111,9 @@ pub(crate) fn component(subcommand: &str, component: &str) -> Result<()> {
     if there() {
         return Ok(());
     }
-    bail!("cargo {subcommand} is missing. Install it: rustup component add {component}, or your system's package for it")
+    bail!(
+        "cargo {subcommand} is missing. Install it: rustup component add {component}, or your system's package for it"
+    )
 }
 
 /// Looks for cargo-deny, which judges licences and sources.
@@ -150,5 +157,6 @@ fn is_debian() -> bool {
 
 /// Whether a program of this name is on the path.
 pub(crate) fn on_path(program: &str) -> bool {
-    std::env::var_os("PATH").is_some_and(|path| std::env::split_paths(&path).any(|dir| dir.join(program).is_file()))
+    std::env::var_os("PATH")
+        .is_some_and(|path| std::env::split_paths(&path).any(|dir| dir.join(program).is_file()))
 }

@@ -106,7 +106,8 @@ pub(crate) struct Machine {
 impl Machine {
     /// Memory in MiB: what the image needs, and the module on top where it's large.
     pub(crate) fn memory_mib(&self) -> u64 {
-        let extra = if self.module_bytes > MODULE_ROOM { self.module_bytes.next_multiple_of(1 << 20) } else { 0 };
+        let extra =
+            if self.module_bytes > MODULE_ROOM { self.module_bytes.next_multiple_of(1 << 20) } else { 0 };
         (IMAGE_MEMORY + extra) >> 20
     }
 
@@ -302,7 +303,9 @@ pub(crate) fn judge(ending: &Ending, log: &Log) -> Result<(), Finding> {
         (Some(Said::Pass), Some(PASS)) => {}
         (Some(Said::Fail(why)), Some(FAIL)) => return Err(Finding::failure(why.clone())),
         (Some(Said::Crash(what)), Some(CRASH)) => return Err(Finding::crash(what.clone())),
-        (Some(said), _) => return Err(Finding::crash(format!("the verdict {said:?} doesn't go with the {status}"))),
+        (Some(said), _) => {
+            return Err(Finding::crash(format!("the verdict {said:?} doesn't go with the {status}")));
+        }
         (None, Some(1)) if log.console.is_empty() => {
             let why = log.emulator.trim().lines().last().unwrap_or("no reason given").to_owned();
             return Err(Finding::error(format!("the emulator did not start: {why}")));

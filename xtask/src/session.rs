@@ -157,7 +157,9 @@ pub(crate) fn run_machine(
         Sound::Harness { rate_hz } => Some(rate_hz),
         _ => None,
     });
-    let socket = harness_rate_hz.map(|rate_hz| Ok::<_, anyhow::Error>((rate_hz, MonitorSocket::new()?))).transpose()?;
+    let socket = harness_rate_hz
+        .map(|rate_hz| Ok::<_, anyhow::Error>((rate_hz, MonitorSocket::new()?)))
+        .transpose()?;
     machine.monitor = socket.as_ref().map(|(_, socket)| socket.path().to_path_buf());
 
     let child = Child::start(&mut machine.command())?;
@@ -166,7 +168,8 @@ pub(crate) fn run_machine(
         Ok(harness) => harness,
         Err(error) => {
             // The emulator's own words say more, where it ended.
-            let limits = crate::child::Limits { silence: Duration::from_secs(1), total: Duration::from_secs(2) };
+            let limits =
+                crate::child::Limits { silence: Duration::from_secs(1), total: Duration::from_secs(2) };
             let (_, log) = qemu::follow(child, limits, |_, _| ())?;
             return Err(match log.emulator.trim() {
                 "" => error,
@@ -220,7 +223,9 @@ impl Outcome {
     /// The published positions of a stream.
     pub(crate) fn positions(&self, direction: Direction, stream: u32) -> impl Iterator<Item = &Position> {
         self.log.lines.iter().filter_map(move |line| match line {
-            MachineLine::Position(position) if (position.direction, position.stream) == (direction, stream) => {
+            MachineLine::Position(position)
+                if (position.direction, position.stream) == (direction, stream) =>
+            {
                 Some(position)
             }
             _ => None,

@@ -27,8 +27,10 @@ impl Distance {
     /// Over a list of published and expected frames; `None` when it's empty.
     pub(crate) fn of(positions: impl IntoIterator<Item = (u64, u64)>) -> Option<Distance> {
         // Frames of any recording are far below 2^63.
-        let mut distances: Vec<i64> =
-            positions.into_iter().map(|(published, expected)| published.wrapping_sub(expected) as i64).collect();
+        let mut distances: Vec<i64> = positions
+            .into_iter()
+            .map(|(published, expected)| published.wrapping_sub(expected) as i64)
+            .collect();
         distances.sort_unstable();
         let count = distances.len();
         Some(Distance {
@@ -56,9 +58,16 @@ pub(crate) fn judge_playback(played: &Pcm, outcome: &Outcome, output: usize) -> 
 }
 
 /// Judges what was recorded: as many frames as were asked for, all that was fed, without a break.
-pub(crate) fn judge_capture(source: &Source, frames: u64, outcome: &Outcome) -> Result<compare::Alignment, Finding> {
+pub(crate) fn judge_capture(
+    source: &Source,
+    frames: u64,
+    outcome: &Outcome,
+) -> Result<compare::Alignment, Finding> {
     if outcome.recorded_frames() != frames {
-        return Err(Finding::failure(format!("{} frames were recorded, not {frames}", outcome.recorded_frames())));
+        return Err(Finding::failure(format!(
+            "{} frames were recorded, not {frames}",
+            outcome.recorded_frames()
+        )));
     }
     // The emulator may have asked for some of the feed before the stream ran: a second's worth at the very most.
     let longest_miss = u64::from(CAPTURE_RATE_HZ);
@@ -84,7 +93,10 @@ pub(crate) fn summary(session: &Session, image: &Image, outcome: &Outcome) -> St
             .map_or(0, |done| done.frames);
         let seconds = pcm.duration().as_secs_f64();
         let rate_hz = pcm.rate_hz;
-        line("played", format!("output {output}: {frames} of {} frames, {seconds:.2} s at {rate_hz} Hz", pcm.frames()));
+        line(
+            "played",
+            format!("output {output}: {frames} of {} frames, {seconds:.2} s at {rate_hz} Hz", pcm.frames()),
+        );
         line(
             "came out",
             match (&session.host_sound, judge_playback(pcm, outcome, output)) {
@@ -124,9 +136,8 @@ pub(crate) fn summary(session: &Session, image: &Image, outcome: &Outcome) -> St
 }
 
 fn distance(outcome: &Outcome, direction: Direction, stream: usize) -> String {
-    let positions = outcome
-        .positions(direction, stream as u32)
-        .map(|position| (position.frames, position.expected));
+    let positions =
+        outcome.positions(direction, stream as u32).map(|position| (position.frames, position.expected));
     match Distance::of(positions) {
         Some(Distance { min, median, max, count }) => {
             format!("published minus expected: min {min}, median {median}, max {max} frames ({count} times)")

@@ -92,7 +92,8 @@ impl Run {
             session.host_sound = host_sound(self.record.is_some())?;
         }
         if let Some(frames) = capture_frames {
-            session.capture = Some(Capture { frames, source: self.microphone(session.host_sound.as_deref())? });
+            session.capture =
+                Some(Capture { frames, source: self.microphone(session.host_sound.as_deref())? });
         }
         session.words.extend(self.log.iter().map(|level| format!("log={level}")));
 
@@ -121,14 +122,19 @@ impl Run {
         // Not a number is in no range.
         let frames = (seconds * f64::from(CAPTURE_RATE_HZ)).round();
         if !(1.0..=LONGEST_SECONDS * f64::from(CAPTURE_RATE_HZ)).contains(&frames) {
-            return Err(BadInput(format!("--record {seconds}: more than 0 and at most {LONGEST_SECONDS} seconds")));
+            return Err(BadInput(format!(
+                "--record {seconds}: more than 0 and at most {LONGEST_SECONDS} seconds"
+            )));
         }
         Ok(Some(frames as u64))
     }
 
     fn judge_usage(&self, recordings: &[Recording]) -> Result<(), BadInput> {
         if recordings.len() > STREAMS {
-            return Err(BadInput(format!("--wav is given {} times: the card has {STREAMS} streams", recordings.len())));
+            return Err(BadInput(format!(
+                "--wav is given {} times: the card has {STREAMS} streams",
+                recordings.len()
+            )));
         }
         let plays = if self.record.is_some() { self.wav.len() } else { self.wav.len().max(1) };
         let most = plays + usize::from(self.record.is_some());
@@ -211,7 +217,8 @@ impl Run {
         if line.starts_with('@') {
             return false;
         }
-        self.log.is_some() || line.split_ascii_whitespace().take(4).any(|word| word == "WARN" || word == "ERROR")
+        self.log.is_some()
+            || line.split_ascii_whitespace().take(4).any(|word| word == "WARN" || word == "ERROR")
     }
 
     /// Writes what came out, without the tail of silence that the front end plays behind a recording.
@@ -273,7 +280,8 @@ fn recorded(outcome: &Outcome) -> Pcm {
 
 /// One line about a recording: what it is, or what it becomes.
 fn describe(name: &Path, recording: &Recording) -> String {
-    let what = recording.conversion.clone().unwrap_or_else(|| format!("{}, played as it is", recording.format));
+    let what =
+        recording.conversion.clone().unwrap_or_else(|| format!("{}, played as it is", recording.format));
     format!("{}: {what}", name.display())
 }
 
@@ -284,7 +292,8 @@ fn verdict(session: &Session, outcome: &Outcome) -> ExitCode {
         findings.push(finding);
     } else if session.host_sound.is_none() {
         let playback = session.playback.iter().enumerate();
-        findings.extend(playback.filter_map(|(output, pcm)| summary::judge_playback(pcm, outcome, output).err()));
+        findings
+            .extend(playback.filter_map(|(output, pcm)| summary::judge_playback(pcm, outcome, output).err()));
         if let Some(capture) = &session.capture {
             findings.extend(summary::judge_capture(&capture.source, capture.frames, outcome).err());
         }

@@ -5,9 +5,9 @@ use std::process::ExitCode;
 use anyhow::Result;
 use clap::ValueEnum;
 
+use crate::BadInput;
 use crate::lanes;
 use crate::verdict::Verdict;
-use crate::BadInput;
 
 /// Run the tests; a table of verdicts and one closing line come at the end.
 #[derive(clap::Args)]
@@ -45,7 +45,10 @@ impl Test {
     /// Runs the command.
     pub(crate) fn execute(self) -> Result<ExitCode> {
         if self.only.is_some() && self.lane == Some(Lane::Host) {
-            return Err(BadInput("--only is for the qemu lane; for the host lane: cargo test WORD".to_owned()).into());
+            return Err(BadInput(
+                "--only is for the qemu lane; for the host lane: cargo test WORD".to_owned(),
+            )
+            .into());
         }
         let mut rows = Vec::new();
         if self.lane != Some(Lane::Qemu) && self.only.is_none() {

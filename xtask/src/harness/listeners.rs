@@ -19,7 +19,8 @@ impl StreamFormat {
     /// Complains when it isn't stereo of signed 16 bits at the rate that was asked for: then octets would be converted.
     fn judge(&self, rate_hz: u32, traffic: &mut Traffic) {
         let StreamFormat { bits, signed, float, rate_hz: rate, channels, big_endian } = *self;
-        let ours = (bits, signed, float, channels, big_endian) == (16, true, false, 2, false) && rate == rate_hz;
+        let ours =
+            (bits, signed, float, channels, big_endian) == (16, true, false, 2, false) && rate == rate_hz;
         if !ours && traffic.complaint.is_none() {
             traffic.complaint = Some(format!(
                 "the emulator opened a stream of {channels} channels, {bits} bits, {rate} Hz (signed {signed}, float {float}, \
@@ -62,8 +63,15 @@ impl Input {
         _bytes_per_second: u32,
         be: bool,
     ) {
-        StreamFormat { bits, signed: is_signed, float: is_float, rate_hz: freq, channels: nchannels, big_endian: be }
-            .judge(self.rate_hz, &mut lock(&self.traffic));
+        StreamFormat {
+            bits,
+            signed: is_signed,
+            float: is_float,
+            rate_hz: freq,
+            channels: nchannels,
+            big_endian: be,
+        }
+        .judge(self.rate_hz, &mut lock(&self.traffic));
     }
 
     fn fini(&self, _id: u64) {}
@@ -111,8 +119,15 @@ impl Output {
         _bytes_per_second: u32,
         be: bool,
     ) {
-        StreamFormat { bits, signed: is_signed, float: is_float, rate_hz: freq, channels: nchannels, big_endian: be }
-            .judge(self.rate_hz, &mut lock(&self.traffic));
+        StreamFormat {
+            bits,
+            signed: is_signed,
+            float: is_float,
+            rate_hz: freq,
+            channels: nchannels,
+            big_endian: be,
+        }
+        .judge(self.rate_hz, &mut lock(&self.traffic));
     }
 
     fn fini(&self, _id: u64) {}

@@ -90,8 +90,12 @@ impl Monitor {
                 let mut ancillary = SendAncillaryBuffer::new(&mut space);
                 let descriptors = [descriptor];
                 ancillary.push(SendAncillaryMessage::ScmRights(&descriptors));
-                let sent =
-                    sendmsg(&self.stream, &[IoSlice::new(line.as_bytes())], &mut ancillary, SendFlags::empty())?;
+                let sent = sendmsg(
+                    &self.stream,
+                    &[IoSlice::new(line.as_bytes())],
+                    &mut ancillary,
+                    SendFlags::empty(),
+                )?;
                 if sent != line.len() {
                     bail!("a command was sent only in part");
                 }
@@ -103,7 +107,10 @@ impl Monitor {
                 return Ok(());
             }
             if let Some(error) = answer.get("error") {
-                bail!("{command}: {}", error.get("desc").and_then(Value::as_str).unwrap_or("no reason given"));
+                bail!(
+                    "{command}: {}",
+                    error.get("desc").and_then(Value::as_str).unwrap_or("no reason given")
+                );
             }
             // Anything else is an event.
         }

@@ -36,22 +36,25 @@ pub(crate) fn run() -> Vec<Row> {
 fn suite(name: &str, command: &mut Command) -> Row {
     let started = Instant::now();
     let mut counts = Counts::default();
-    let ending = Child::start(command.current_dir(workspace::root()).env("CARGO_TERM_COLOR", "never")).and_then(|child| {
-        child.follow(LIMITS, |stream, line| {
-            let line = String::from_utf8_lossy(line);
-            match stream {
-                Stream::Output => {
-                    print!("{line}");
-                    counts.take(&line);
+    let ending = Child::start(command.current_dir(workspace::root()).env("CARGO_TERM_COLOR", "never"))
+        .and_then(|child| {
+            child.follow(LIMITS, |stream, line| {
+                let line = String::from_utf8_lossy(line);
+                match stream {
+                    Stream::Output => {
+                        print!("{line}");
+                        counts.take(&line);
+                    }
+                    Stream::Error => eprint!("{line}"),
                 }
-                Stream::Error => eprint!("{line}"),
-            }
-        })
-    });
+            })
+        });
     let result = match ending {
         Err(error) => Err(error.into()),
         Ok(Ending::Silent(limit)) => Err(Finding::crash(format!("said nothing for {} s", limit.as_secs()))),
-        Ok(Ending::TooLong(limit)) => Err(Finding::crash(format!("did not end within {} s", limit.as_secs()))),
+        Ok(Ending::TooLong(limit)) => {
+            Err(Finding::crash(format!("did not end within {} s", limit.as_secs())))
+        }
         Ok(Ending::Exited(status)) => counts.judge(status.success()),
     };
     let row = Row::of_test(name.to_owned(), result, started.elapsed());
@@ -92,7 +95,11 @@ impl Counts {
     fn judge(&self, cargo_succeeded: bool) -> Result<String, Finding> {
         let Counts { passed, failed, ignored, names_of_failed } = self;
         if *failed > 0 {
-            return Err(Finding::failure(format!("{failed} of {} failed: {}", passed + failed, names_of_failed.join(", "))));
+            return Err(Finding::failure(format!(
+                "{failed} of {} failed: {}",
+                passed + failed,
+                names_of_failed.join(", ")
+            )));
         }
         if !cargo_succeeded {
             return Err(Finding::error(format!("cargo failed, behind {passed} tests that passed")));
@@ -115,12 +122,15 @@ fn loom_tests() -> Result<Vec<(String, String)>> {
     let mut tests = Vec::new();
     for package in metadata["packages"].as_array().into_iter().flatten() {
         for target in package["targets"].as_array().into_iter().flatten() {
-            let (Some(name), Some(test), Some(path)) =
-                (package["name"].as_str(), target["name"].as_str(), target["src_path"].as_str().map(PathBuf::from))
-            else {
+            let (Some(name), Some(test), Some(path)) = (
+                package["name"].as_str(),
+                target["name"].as_str(),
+                target["src_path"].as_str().map(PathBuf::from),
+            ) else {
                 continue;
             };
-            let is_test = target["kind"].as_array().is_some_and(|kinds| kinds.iter().any(|kind| kind == "test"));
+            let is_test =
+                target["kind"].as_array().is_some_and(|kinds| kinds.iter().any(|kind| kind == "test"));
             if is_test && std::fs::read_to_string(&path)?.lines().any(|line| line.trim() == "#![cfg(loom)]") {
                 tests.push((name.to_owned(), test.to_owned()));
             }

@@ -148,8 +148,10 @@ mod tests {
 
     #[test]
     fn names_of_cases_are_their_own() {
-        let mut names: Vec<_> =
-            CASES.iter().flat_map(|(group, cases)| cases.iter().map(move |(name, _)| (group, name))).collect();
+        let mut names: Vec<_> = CASES
+            .iter()
+            .flat_map(|(group, cases)| cases.iter().map(move |(name, _)| (group, name)))
+            .collect();
         let all = names.len();
         names.sort_unstable();
         names.dedup();

@@ -33,7 +33,8 @@ pub(crate) fn to_card(samples: Samples) -> (Pcm, Option<String>) {
         return (Pcm { rate_hz: to.rate_hz, octets }, None);
     }
     let stereo = mix(&scaled(&samples), usize::from(from.channels));
-    let [left, right] = if from.rate_hz == to.rate_hz { stereo } else { resample(stereo, from.rate_hz, to.rate_hz) };
+    let [left, right] =
+        if from.rate_hz == to.rate_hz { stereo } else { resample(stereo, from.rate_hz, to.rate_hz) };
     let mut clipped = 0_u64;
     let octets = left
         .iter()
@@ -103,7 +104,8 @@ fn mix(samples: &[f64], channels: usize) -> [Vec<f64>; 2] {
     };
     [0, 1].map(|side| {
         let sum: f64 = weights.iter().map(|weight| weight[side]).sum();
-        let mixed = |frame: &[f64]| frame.iter().zip(weights).map(|(value, weight)| value * weight[side] / sum).sum();
+        let mixed =
+            |frame: &[f64]| frame.iter().zip(weights).map(|(value, weight)| value * weight[side] / sum).sum();
         samples.chunks_exact(channels).map(mixed).collect()
     })
 }
@@ -137,7 +139,8 @@ fn resample(input: [Vec<f64>; 2], from_hz: u32, to_hz: u32) -> [Vec<f64>; 2] {
             chunk.resize(CHUNK_FRAMES, 0.0);
             chunk
         });
-        let produced = resampler.process(&chunk, None).expect("as many frames as it takes at a time, in two channels");
+        let produced =
+            resampler.process(&chunk, None).expect("as many frames as it takes at a time, in two channels");
         for (output, produced) in output.iter_mut().zip(produced) {
             output.extend(produced);
         }
@@ -204,7 +207,10 @@ mod tests {
         for channels in 3..=8 {
             let (pcm, _) = to_card(integer(48_000, channels, 16, vec![32_767; usize::from(channels) * 4]));
             assert_eq!(pcm.frames(), 4);
-            assert!(played(&pcm).iter().all(|value| (32_765..=32_767).contains(value)), "{channels} channels");
+            assert!(
+                played(&pcm).iter().all(|value| (32_765..=32_767).contains(value)),
+                "{channels} channels"
+            );
         }
     }
 
@@ -240,13 +246,15 @@ mod tests {
     fn a_tone_keeps_its_length_its_place_and_its_height() {
         for (from_hz, to_hz) in [(192_000, 96_000), (8_000, 16_000), (37_800, 44_100)] {
             let frames = from_hz as usize / 4;
-            let wave = |frame: f64, rate: u32| 0.5 * (std::f64::consts::TAU * 500.0 * frame / f64::from(rate)).sin();
+            let wave =
+                |frame: f64, rate: u32| 0.5 * (std::f64::consts::TAU * 500.0 * frame / f64::from(rate)).sin();
             let tone: Vec<f64> = (0..frames).map(|frame| wave(frame as f64, from_hz)).collect();
             let [left, _] = resample([tone.clone(), tone], from_hz, to_hz);
             assert_eq!(left.len(), (frames as u64 * u64::from(to_hz)).div_ceil(u64::from(from_hz)) as usize);
             // Away from the ends, where the tone isn't a tone.
             let middle = left.iter().enumerate().skip(600).take(left.len() - 1200);
-            let worst = middle.map(|(frame, value)| (value - wave(frame as f64, to_hz)).abs()).fold(0.0, f64::max);
+            let worst =
+                middle.map(|(frame, value)| (value - wave(frame as f64, to_hz)).abs()).fold(0.0, f64::max);
             // The resampler's table is one of its 160 steps a frame off, which only moves the sound by that much in time.
             let moved = 0.5 * std::f64::consts::TAU * 500.0 / f64::from(from_hz) / 160.0;
             assert!(worst < moved + 1.0 / 32_768.0, "{from_hz} -> {to_hz}: {worst}, {moved}");

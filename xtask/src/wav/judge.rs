@@ -107,11 +107,13 @@ fn judge_chunks(file: &[u8]) -> Result<Chunks<'_>, String> {
     let mut rest = file.get(RIFF_HEADER_BYTES..).ok_or("is cut short inside its header")?;
     let mut format = None;
     while !rest.is_empty() {
-        let (header, body) = rest.split_at_checked(CHUNK_HEADER_BYTES).ok_or("is cut short inside its header")?;
+        let (header, body) =
+            rest.split_at_checked(CHUNK_HEADER_BYTES).ok_or("is cut short inside its header")?;
         let announced = u32_at(header, 4).unwrap_or(0) as usize;
         let name = header.get(..4).unwrap_or_default();
         if name == b"data" {
-            let ((format, frame_bytes), format_chunk) = format.ok_or("has samples before it says how they are stored")?;
+            let ((format, frame_bytes), format_chunk) =
+                format.ok_or("has samples before it says how they are stored")?;
             let sound = body.get(..announced).ok_or_else(|| {
                 let there = body.len();
                 format!("is cut short: its header announces {announced} octets of sound, {there} are there")
@@ -119,8 +121,10 @@ fn judge_chunks(file: &[u8]) -> Result<Chunks<'_>, String> {
             if announced == 0 {
                 return Err("is empty: it holds no frames".to_owned());
             }
-            if announced % frame_bytes != 0 {
-                return Err(format!("is cut short: {announced} octets of sound are no whole frames of {frame_bytes}"));
+            if !announced.is_multiple_of(frame_bytes) {
+                return Err(format!(
+                    "is cut short: {announced} octets of sound are no whole frames of {frame_bytes}"
+                ));
             }
             return Ok(Chunks { format, format_chunk, sound });
         }
@@ -165,15 +169,25 @@ fn judge_format(chunk: &[u8]) -> Result<(Format, usize), String> {
         return Err(format!("has samples of {bits} bits; 8, 16, 24 and 32 are played"));
     }
     if !CHANNELS.contains(&channels) {
-        return Err(format!("has {channels} channels; {} to {} are played", CHANNELS.start(), CHANNELS.end()));
+        return Err(format!(
+            "has {channels} channels; {} to {} are played",
+            CHANNELS.start(),
+            CHANNELS.end()
+        ));
     }
     if !RATES_HZ.contains(&rate_hz) {
-        return Err(format!("has a rate of {rate_hz} Hz; {} to {} are played", RATES_HZ.start(), RATES_HZ.end()));
+        return Err(format!(
+            "has a rate of {rate_hz} Hz; {} to {} are played",
+            RATES_HZ.start(),
+            RATES_HZ.end()
+        ));
     }
     // At most 8 channels of 4 octets.
     let expected = channels * bits / 8;
     if frame_bytes != expected {
-        return Err(format!("contradicts itself: frames of {frame_bytes} octets for {channels} channels of {bits} bits"));
+        return Err(format!(
+            "contradicts itself: frames of {frame_bytes} octets for {channels} channels of {bits} bits"
+        ));
     }
     Ok((Format { rate_hz, channels, bits, float }, usize::from(expected)))
 }

@@ -18,7 +18,7 @@ pub(super) const CASES: &[(&str, Case)] = &[
     ("run_converts_and_says_so", run_converts_and_says_so),
     ("run_refuses_a_wav_that_is_cut_short", |bench| refuses(bench, &cut_short()?, "cut short")),
     ("run_refuses_an_empty_file", |bench| refuses(bench, b"", "empty")),
-    ("run_refuses_a_wav_without_sound", |bench| refuses(bench, &voice()?[..44], "cut short")),
+    ("run_refuses_a_wav_without_sound", |bench| refuses(bench, &without_sound()?, "empty")),
     ("run_refuses_a_compressed_wav", |bench| refuses(bench, &compressed()?, "compressed")),
     ("run_refuses_what_is_no_wav", |bench| refuses(bench, b"a text, and no sound\n", "no WAV")),
     ("run_refuses_a_file_that_is_not_there", run_refuses_a_file_that_is_not_there),
@@ -62,6 +62,16 @@ fn cut_short() -> Result<Vec<u8>, Finding> {
     Ok(file)
 }
 
+/// The voice's header, announcing nothing.
+fn without_sound() -> Result<Vec<u8>, Finding> {
+    const HEADER_BYTES: usize = 44;
+    const SOUND_BYTES: std::ops::Range<usize> = 40..44;
+    let mut file = voice()?;
+    file.truncate(HEADER_BYTES);
+    file.get_mut(SOUND_BYTES).context("the default recording has another header")?.fill(0);
+    Ok(file)
+}
+
 /// The voice, with a header that claims mu-law.
 fn compressed() -> Result<Vec<u8>, Finding> {
     const FORMAT_TAG: usize = 20;
@@ -91,7 +101,7 @@ fn refused(path: &Path, why: &str) -> Result<String, Finding> {
     let line = call.error.trim_end();
     ensure!(!line.is_empty() && !line.contains('\n'), "not one line: {line:?}");
     ensure!(line.contains(why), "it says {line:?}, nothing of {why:?}");
-    Ok(line.rsplit_once("bad.wav: ").map_or(line, |(_, why)| why).to_owned())
+    Ok(line.split_once(".wav: ").map_or(line, |(_, why)| why).to_owned())
 }
 
 fn paths(scratch: &Scratch) -> [PathBuf; 2] {

@@ -48,6 +48,9 @@ fn judge(outcome: &Outcome, says: &str) -> Result<String, Finding> {
     let epitaph = console.split_once("\n***").map_or("", |(_, epitaph)| epitaph);
     ensure!(!epitaph.is_empty(), "there is no epitaph, only a verdict");
     let (lines, octets) = (epitaph.lines().count(), epitaph.len());
-    ensure!(lines <= LONGEST_LINES && octets <= LONGEST_BYTES, "the epitaph has {lines} lines, {octets} octets");
+    ensure!(
+        lines <= LONGEST_LINES && octets <= LONGEST_BYTES,
+        "the epitaph has {lines} lines, {octets} octets"
+    );
     Ok(format!("{what} ({lines} lines)"))
 }

@@ -15,8 +15,12 @@ pub(super) const CASES: &[(&str, Case)] = &[
     ("no_such_input", no_such_input),
     ("codec_without_inputs", codec_without_inputs),
     ("controller_that_stops_answering", controller_that_stops_answering),
-    ("rate_that_no_converter_has", |bench| bad_word(bench, "play=0,12345,s16_le,2,0,400", &["12345", "rate"])),
-    ("module_that_is_too_short", |bench| bad_word(bench, "play=0,48000,s16_le,2,0,99999999", &["module", "play"])),
+    ("rate_that_no_converter_has", |bench| {
+        bad_word(bench, "play=0,12345,s16_le,2,0,400", &["12345", "rate"])
+    }),
+    ("module_that_is_too_short", |bench| {
+        bad_word(bench, "play=0,48000,s16_le,2,0,99999999", &["module", "play"])
+    }),
     ("unknown_word", |bench| bad_word(bench, "volume=11", &["volume=11"])),
     ("unknown_format", |bench| bad_word(bench, "play=0,48000,u8,2,0,400", &["format"])),
     ("fields_missing", |bench| bad_word(bench, "play=0,48000", &["play"])),
@@ -53,8 +57,12 @@ fn judge(outcome: &Outcome, says: &[&str]) -> Result<String, Finding> {
     };
     ensure!(line.len() >= SHORTEST_LINE, "not a clear line: {line:?}");
     let lower = line.to_lowercase();
-    ensure!(says.iter().any(|word| lower.contains(&word.to_lowercase())), "it says {line:?}, nothing of {says:?}");
-    let ended = last_stamp(outcome).ok_or_else(|| Finding::failure("no line of the log says when it ended"))?;
+    ensure!(
+        says.iter().any(|word| lower.contains(&word.to_lowercase())),
+        "it says {line:?}, nothing of {says:?}"
+    );
+    let ended =
+        last_stamp(outcome).ok_or_else(|| Finding::failure("no line of the log says when it ended"))?;
     ensure!(ended <= LIMIT, "it ended after {} ms of virtual time", ended.as_millis());
     Ok(format!("{line} (after {} ms)", ended.as_millis()))
 }

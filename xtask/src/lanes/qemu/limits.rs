@@ -29,7 +29,10 @@ fn voice(bench: &Bench) -> Result<Session, Finding> {
 fn memory_within_16_mib(bench: &Bench) -> Result<String, Finding> {
     let outcome = bench.pass(&voice(bench)?)?;
     let (_, memory) = outcome.boot().ok_or_else(|| Finding::failure("there is no @boot line"))?;
-    ensure!(memory <= IMAGE_MEMORY, "the image found {memory} octets; the machine should have {IMAGE_MEMORY}");
+    ensure!(
+        memory <= IMAGE_MEMORY,
+        "the image found {memory} octets; the machine should have {IMAGE_MEMORY}"
+    );
     Ok(format!("plays in {memory} octets"))
 }
 
@@ -65,7 +68,8 @@ fn positions_are_published(bench: &Bench) -> Result<String, Finding> {
     let Distance { min, median, max, count } =
         Distance::of(positions.iter().map(|position| (position.frames, position.expected)))
             .ok_or_else(|| Finding::failure("no position was published"))?;
-    let said = format!("published minus expected: min {min}, median {median}, max {max} frames, {count} times");
+    let said =
+        format!("published minus expected: min {min}, median {median}, max {max} frames, {count} times");
     ensure!(min.abs().max(max.abs()) <= FARTHEST_FRAMES, "{said}; {FARTHEST_FRAMES} is the limit");
     Ok(said)
 }

@@ -32,7 +32,12 @@ fn play(bench: &Bench, session: &Session) -> Result<(Outcome, String), Finding> 
             .done()
             .find(|done| done.direction == Direction::Playback && done.stream as usize == output)
             .ok_or_else(|| Finding::failure(format!("output {output} never says that it's done")))?;
-        ensure!(done.frames >= pcm.frames(), "output {output} played {} of {} frames", done.frames, pcm.frames());
+        ensure!(
+            done.frames >= pcm.frames(),
+            "output {output} played {} of {} frames",
+            done.frames,
+            pcm.frames()
+        );
         ensure!(done.underruns == 0, "output {output}: {} underruns", done.underruns);
         ensure!(done.fifo_errors == 0, "output {output}: {} FIFO errors", done.fifo_errors);
         frames += pcm.frames();
@@ -88,7 +93,8 @@ fn three_runs_are_identical(bench: &Bench) -> Result<String, Finding> {
         let scratch: Scratch = bench.scratch()?;
         let outcome = session.run(&scratch, |_, _| ())?;
         outcome.judge()?;
-        let wav = std::fs::read(scratch.file("heard-0.wav")).map_err(|error| Finding::error(error.to_string()))?;
+        let wav =
+            std::fs::read(scratch.file("heard-0.wav")).map_err(|error| Finding::error(error.to_string()))?;
         ensure!(wav.len() > FRAME_BYTES * 48_000, "run {run}: nothing was heard");
         let Some((wav_of_first, log_of_first)) = &first else {
             first = Some((wav, outcome.log.console));
@@ -96,7 +102,9 @@ fn three_runs_are_identical(bench: &Bench) -> Result<String, Finding> {
         };
         ensure!(wav == *wav_of_first, "the WAV of run {run} is not the one of run 1");
         if let Some(line) = different_line(log_of_first, &outcome.log.console) {
-            return Err(Finding::failure(format!("the log of run {run} is not the one of run 1, from line {line} on")));
+            return Err(Finding::failure(format!(
+                "the log of run {run} is not the one of run 1, from line {line} on"
+            )));
         }
     }
     Ok("WAV and log, octet by octet".to_owned())
