@@ -127,7 +127,7 @@ pub(crate) fn summary(session: &Session, image: &Image, outcome: &Outcome) -> St
     line("underruns", format!("{underruns}, FIFO errors {fifo_errors}"));
     line("image", format!("{} octets of at most {}", image.loaded_bytes, image::LIMIT_BYTES));
     if let Some((_, memory_bytes)) = outcome.boot() {
-        line("memory", format!("{} MiB", memory_bytes.div_ceil(1 << 20)));
+        line("memory", format!("{:.1} MiB found", memory_bytes as f64 / f64::from(1 << 20)));
     }
     if let Some(since_entry_ns) = outcome.first_sample_ns() {
         line("first sample", format!("{:.2} ms after entry", since_entry_ns as f64 / 1e6));

@@ -20,6 +20,7 @@ const STEPS: &[Step] = &[
     ("clippy", clippy),
     ("clippy, the image", clippy_image),
     ("docs", docs),
+    ("docs, the image", docs_image),
     ("deny", deny),
     ("rules", rules),
 ];
@@ -70,6 +71,13 @@ fn docs(shell: &Shell) -> Result<()> {
     let _strict = shell.push_env("RUSTDOCFLAGS", "-D warnings");
     eprintln!("RUSTDOCFLAGS='-D warnings'");
     Ok(cmd!(shell, "{cargo} doc --workspace --no-deps").run()?)
+}
+
+fn docs_image(shell: &Shell) -> Result<()> {
+    let cargo = workspace::cargo();
+    let _strict = shell.push_env("RUSTDOCFLAGS", "-D warnings");
+    eprintln!("RUSTDOCFLAGS='-D warnings'");
+    Ok(cmd!(shell, "{cargo} doc --package {PACKAGE} --no-deps --target {TARGET}").run()?)
 }
 
 /// Not the advisories: their database isn't reachable from everywhere.
