@@ -61,8 +61,11 @@ fn judge(outcome: &Outcome, says: &[&str]) -> Result<String, Finding> {
         says.iter().any(|word| lower.contains(&word.to_lowercase())),
         "it says {line:?}, nothing of {says:?}"
     );
-    let ended =
-        last_stamp(outcome).ok_or_else(|| Finding::failure("no line of the log says when it ended"))?;
+    let Some(ended) = last_stamp(outcome) else {
+        // Before its clock runs the image says nothing and can't wait for anything: the verdict must be all there is.
+        ensure!(outcome.log.console.starts_with(b"@verdict"), "no line of the log says when it ended");
+        return Ok(format!("{line} (before its clock ran)"));
+    };
     ensure!(ended <= LIMIT, "it ended after {} ms of virtual time", ended.as_millis());
     Ok(format!("{line} (after {} ms)", ended.as_millis()))
 }
