@@ -82,8 +82,14 @@ pub(crate) fn align<const N: usize>(
     // Silence may be part of the feed: look for the place in the feed that fits the frames behind the silence.
     const CERTAIN: usize = 64;
     let sure = frames.get(silent..)?.iter().take(CERTAIN);
-    let start = (0..longest_miss)
+    let mut start = (0..longest_miss)
         .find(|start| sure.clone().enumerate().all(|(index, frame)| *frame == feed(start + index as u64)))?;
+    // And the silence before that place belongs to the feed as far as it goes.
+    let mut silent = silent;
+    while silent > 0 && start > 0 && feed(start - 1) == [0; N] {
+        silent -= 1;
+        start -= 1;
+    }
     let rest = frames.get(silent..)?;
     let differs = rest.iter().enumerate().position(|(index, frame)| *frame != feed(start + index as u64));
     let comparison = match differs {
@@ -137,6 +143,15 @@ mod tests {
             assert_eq!((aligned.silent_frames, aligned.missed_frames), (silent as u64, missed));
             assert_eq!(aligned.comparison, Comparison::BitExact { frames: 1000 });
         }
+    }
+
+    #[test]
+    fn silence_that_was_fed_is_no_silence_of_ours() {
+        let feed = |frame: u64| if frame < 50 { [0; 4] } else { ramp(frame) };
+        let recorded: Vec<u8> = (20..500).flat_map(feed).collect();
+        let aligned = align(&recorded, 2000, feed).expect("aligned");
+        assert_eq!((aligned.silent_frames, aligned.missed_frames), (0, 20));
+        assert_eq!(aligned.comparison, Comparison::BitExact { frames: 480 });
     }
 
     #[test]

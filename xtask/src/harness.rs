@@ -12,9 +12,10 @@ use std::os::unix::net::UnixStream;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use anyhow::{Context, Result};
-use zbus::blocking::Connection;
+use anyhow::{Context, Result, bail};
 use zbus::blocking::connection::Builder;
+use zbus::blocking::{Connection, MessageIterator};
+use zbus::message::{Message, Type};
 use zbus::zvariant::OwnedFd;
 
 pub(crate) use monitor::MonitorSocket;
@@ -51,11 +52,8 @@ impl Harness {
         let mut monitor = socket.accept(ANSWER).context("the emulator's monitor")?;
         let (ours, theirs) = UnixStream::pair().context("no socket pair")?;
         monitor.add_dbus_client(&theirs).context("the emulator takes no D-Bus client")?;
-        let display = Builder::async_io_unix_stream(ours)
-            .p2p()
-            .method_timeout(ANSWER)
-            .build()
-            .context("the emulator's D-Bus display")?;
+        let display =
+            Builder::async_io_unix_stream(ours).p2p().build().context("the emulator's D-Bus display")?;
 
         let traffic = Arc::new(Mutex::new(Traffic::default()));
         let input = Input::new(source, rate_hz, Arc::clone(&traffic));
@@ -84,16 +82,40 @@ fn register(
 ) -> Result<Connection> {
     let (ours, theirs) = UnixStream::pair().context("no socket pair")?;
     let builder = serve(Builder::async_io_unix_stream(ours).p2p())?;
-    // The emulator answers the call first and then expects us to authenticate, on the new connection.
-    let descriptor = OwnedFd::from(std::os::fd::OwnedFd::from(theirs));
-    display
-        .call_method(
-            None::<&str>,
-            "/org/qemu/Display1/Audio",
-            Some("org.qemu.Display1.Audio"),
-            method,
-            &(descriptor,),
-        )
+    // The emulator answers the call only after we have introduced ourselves on the new connection: both at once.
+    let (sender, introduced) = std::sync::mpsc::channel();
+    std::thread::spawn(move || sender.send(builder.build()));
+    call(display, method, OwnedFd::from(std::os::fd::OwnedFd::from(theirs)))
         .with_context(|| format!("the emulator refuses {method}"))?;
-    builder.build().with_context(|| format!("{method}: the emulator does not greet"))
+    introduced
+        .recv_timeout(ANSWER)
+        .with_context(|| format!("{method}: the emulator does not greet"))?
+        .with_context(|| format!("{method}: the emulator greets wrongly"))
+}
+
+/// Calls a method of the emulator's audio object and waits for the answer.
+///
+/// Between two peers no bus fills in who sent a message, but the emulator of Debian 12 keeps its listeners by that name,
+/// and dies of a call without one. So it's given here, which the connection's own calls can't do.
+fn call(display: &Connection, method: &'static str, listener: OwnedFd) -> Result<()> {
+    let message = Message::method_call("/org/qemu/Display1/Audio", method)?
+        .interface("org.qemu.Display1.Audio")?
+        .sender(":1.0")?
+        .build(&(listener,))?;
+    let serial = message.primary_header().serial_num();
+    let messages = MessageIterator::from(display);
+    let (sender, answer) = std::sync::mpsc::channel();
+    std::thread::spawn(move || {
+        let answer = messages.into_iter().find(|message| match message {
+            Ok(message) => message.header().reply_serial() == Some(serial),
+            Err(_) => true,
+        });
+        sender.send(answer)
+    });
+    display.send(&message)?;
+    let answer = answer.recv_timeout(ANSWER).context("no answer")?.context("hung up")??;
+    match answer.message_type() {
+        Type::MethodReturn => Ok(()),
+        _ => bail!("{answer}"),
+    }
 }

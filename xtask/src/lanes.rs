@@ -1,1 +1,72 @@
+//! The test lanes, and the table of what they came to.
 
+pub(crate) mod host;
+pub(crate) mod qemu;
+
+use std::time::Duration;
+
+use crate::verdict::{Finding, Verdict};
+
+/// What a test, or a suite of tests that reports as one, came to.
+#[derive(Debug)]
+pub(crate) struct Row {
+    /// The lane and the test.
+    pub(crate) name: String,
+    /// What it came to.
+    pub(crate) verdict: Verdict,
+    /// What was seen, or why it's bad.
+    pub(crate) detail: String,
+    /// How long it took, on the wall.
+    pub(crate) took: Duration,
+    /// Tests that passed.
+    pub(crate) passed: u64,
+    /// Tests that failed.
+    pub(crate) failed: u64,
+}
+
+impl Row {
+    /// The row of a single test.
+    pub(crate) fn of_test(name: String, result: Result<String, Finding>, took: Duration) -> Row {
+        let (verdict, detail) = match result {
+            Ok(detail) => (Verdict::Success, detail),
+            Err(finding) => (finding.verdict, finding.detail),
+        };
+        let passed = u64::from(verdict == Verdict::Success);
+        let failed = u64::from(verdict.is_bad());
+        Row { name, verdict, detail, took, passed, failed }
+    }
+}
+
+/// The table, and the closing line that counts all tests of all lanes.
+pub(crate) fn table(rows: &[Row]) -> String {
+    let width = rows.iter().map(|row| row.name.chars().count()).max().unwrap_or(0);
+    let mut table = String::new();
+    for Row { name, verdict, detail, took, .. } in rows {
+        let detail = detail.lines().next().unwrap_or("");
+        table.push_str(&format!("{name:<width$}  {verdict:<7}  {:>6.1} s  {detail}\n", took.as_secs_f64()));
+    }
+    let passed: u64 = rows.iter().map(|row| row.passed).sum();
+    let failed: u64 = rows.iter().map(|row| row.failed).sum();
+    table.push_str(&format!("\n{passed} passed, {failed} failed\n"));
+    table
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_closing_line_stands_alone_and_counts_all() {
+        let took = Duration::from_secs(1);
+        let rows = [
+            Row { passed: 40, failed: 2, ..Row::of_test("host".into(), Err(Finding::failure("two")), took) },
+            Row::of_test("qemu::a".into(), Ok("fine".into()), took),
+            Row::of_test("qemu::b".into(), Err(Finding::error("no emulator\nmore")), took),
+            Row::of_test("qemu::c".into(), Err(Finding::crash("page fault")), took),
+        ];
+        let table = table(&rows);
+        assert_eq!(table.lines().last(), Some("41 passed, 4 failed"));
+        assert!(table.contains("CRASH"));
+        assert!(!table.contains("more"));
+    }
+}

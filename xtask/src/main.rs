@@ -4,6 +4,7 @@ mod child;
 mod commands;
 mod compare;
 mod harness;
+mod house_rules;
 mod image;
 mod lanes;
 mod machine_line;

@@ -64,7 +64,7 @@ fn wave(
     let mut chart = ChartBuilder::on(area)
         .caption(title, ("sans-serif", 18, &INK))
         .margin(8)
-        .x_label_area_size(28)
+        .x_label_area_size(40)
         .y_label_area_size(64)
         .build_cartesian_2d(0.0..seconds, -32_768_i32..32_767)?;
     chart
@@ -99,7 +99,7 @@ fn errors(area: &Area<'_>, errors: &[(f64, i64)], seconds: f64) -> Result<(), Bo
     let mut chart = ChartBuilder::on(area)
         .caption("position, published minus expected, in frames", ("sans-serif", 18, &INK))
         .margin(8)
-        .x_label_area_size(28)
+        .x_label_area_size(40)
         .y_label_area_size(64)
         .build_cartesian_2d(0.0..seconds, low - margin..high + margin)?;
     chart
@@ -128,7 +128,7 @@ mod tests {
 
     #[test]
     fn draws_whatever_there_is() {
-        let pcm = Pcm { rate_hz: 48_000, octets: vec![1, 0x40, 1, 0x40].repeat(5000) };
+        let pcm = Pcm { rate_hz: 48_000, octets: [1, 0x40, 1, 0x40].repeat(5000) };
         let nothing = Pcm { rate_hz: 48_000, octets: Vec::new() };
         for (input, output, position_error) in [
             (&pcm, Some(&pcm), vec![(0.0, -3), (0.01, 5)]),

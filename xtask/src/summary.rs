@@ -114,8 +114,8 @@ pub(crate) fn summary(session: &Session, image: &Image, outcome: &Outcome) -> St
             match (&session.host_sound, judge_capture(&capture.source, capture.frames, outcome)) {
                 (Some(driver), _) => format!("by the host's sound ({driver}), so it could not be compared"),
                 (None, Ok(aligned)) => format!(
-                    "{} after {} of silence; the stream began {} frames into the feed",
-                    aligned.comparison, aligned.silent_frames, aligned.missed_frames
+                    "{} from frame {} of the feed on, behind {} frames of silence",
+                    aligned.comparison, aligned.missed_frames, aligned.silent_frames
                 ),
                 (None, Err(finding)) => finding.detail,
             },
@@ -127,7 +127,7 @@ pub(crate) fn summary(session: &Session, image: &Image, outcome: &Outcome) -> St
     line("underruns", format!("{underruns}, FIFO errors {fifo_errors}"));
     line("image", format!("{} octets of at most {}", image.loaded_bytes, image::LIMIT_BYTES));
     if let Some((_, memory_bytes)) = outcome.boot() {
-        line("memory", format!("{} MiB", memory_bytes.div_ceil(1 << 20)));
+        line("memory", format!("{:.1} MiB found", memory_bytes as f64 / f64::from(1 << 20)));
     }
     if let Some(since_entry_ns) = outcome.first_sample_ns() {
         line("first sample", format!("{:.2} ms after entry", since_entry_ns as f64 / 1e6));

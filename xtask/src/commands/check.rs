@@ -1,7 +1,97 @@
+//! `cargo xtask check`.
+
+use std::process::ExitCode;
+
+use anyhow::Result;
+use xshell::{Shell, cmd};
+
+use crate::image::{PACKAGE, TARGET};
+use crate::{house_rules, provision, workspace};
+
+/// Check formatting, lints, licences, documentation and the rules of the house; nothing may warn.
 #[derive(clap::Args)]
 pub(crate) struct Check {}
+
+/// A step: its name, and what it does.
+type Step = (&'static str, fn(&Shell) -> Result<()>);
+
+const STEPS: &[Step] = &[
+    ("fmt", fmt),
+    ("clippy", clippy),
+    ("clippy, the image", clippy_image),
+    ("docs", docs),
+    ("docs, the image", docs_image),
+    ("deny", deny),
+    ("rules", rules),
+];
+
 impl Check {
-    pub(crate) fn execute(self) -> anyhow::Result<std::process::ExitCode> {
-        todo!()
+    /// Runs the command: all steps, also behind one that failed.
+    pub(crate) fn execute(self) -> Result<ExitCode> {
+        let shell = workspace::shell()?;
+        let mut failed = Vec::new();
+        for (name, step) in STEPS {
+            eprintln!("\n== {name}");
+            if let Err(error) = step(&shell) {
+                eprintln!("{name}: {error:#}");
+                failed.push(*name);
+            }
+        }
+        if failed.is_empty() {
+            println!("check: all {} steps are clean", STEPS.len());
+            return Ok(ExitCode::SUCCESS);
+        }
+        println!("check: failed: {}", failed.join("; "));
+        Ok(ExitCode::FAILURE)
     }
+}
+
+fn fmt(shell: &Shell) -> Result<()> {
+    provision::component("fmt", "rustfmt")?;
+    let cargo = workspace::cargo();
+    Ok(cmd!(shell, "{cargo} fmt --all --check").run()?)
+}
+
+fn clippy(shell: &Shell) -> Result<()> {
+    provision::component("clippy", "clippy")?;
+    let cargo = workspace::cargo();
+    Ok(cmd!(shell, "{cargo} clippy --workspace --all-targets -- -D warnings").run()?)
+}
+
+/// The image's own code is compiled only for its own target.
+fn clippy_image(shell: &Shell) -> Result<()> {
+    provision::rust_target()?;
+    provision::component("clippy", "clippy")?;
+    let cargo = workspace::cargo();
+    Ok(cmd!(shell, "{cargo} clippy --package {PACKAGE} --target {TARGET} -- -D warnings").run()?)
+}
+
+fn docs(shell: &Shell) -> Result<()> {
+    let cargo = workspace::cargo();
+    let _strict = shell.push_env("RUSTDOCFLAGS", "-D warnings");
+    eprintln!("RUSTDOCFLAGS='-D warnings'");
+    Ok(cmd!(shell, "{cargo} doc --workspace --no-deps").run()?)
+}
+
+fn docs_image(shell: &Shell) -> Result<()> {
+    let cargo = workspace::cargo();
+    let _strict = shell.push_env("RUSTDOCFLAGS", "-D warnings");
+    eprintln!("RUSTDOCFLAGS='-D warnings'");
+    Ok(cmd!(shell, "{cargo} doc --package {PACKAGE} --no-deps --target {TARGET}").run()?)
+}
+
+/// Not the advisories: their database isn't reachable from everywhere.
+fn deny(shell: &Shell) -> Result<()> {
+    provision::cargo_deny()?;
+    let cargo = workspace::cargo();
+    Ok(cmd!(shell, "{cargo} deny check licenses bans sources").run()?)
+}
+
+fn rules(_: &Shell) -> Result<()> {
+    let violations = house_rules::violations(&workspace::root())?;
+    for violation in &violations {
+        eprintln!("{violation}");
+    }
+    anyhow::ensure!(violations.is_empty(), "{} lines break a rule of the house", violations.len());
+    Ok(())
 }

@@ -121,7 +121,7 @@ fn judge_chunks(file: &[u8]) -> Result<Chunks<'_>, String> {
             if announced == 0 {
                 return Err("is empty: it holds no frames".to_owned());
             }
-            if announced % frame_bytes != 0 {
+            if !announced.is_multiple_of(frame_bytes) {
                 return Err(format!(
                     "is cut short: {announced} octets of sound are no whole frames of {frame_bytes}"
                 ));
