@@ -334,7 +334,12 @@ fn answer<H: Hypervisor, C: Card<H::Buffer>>(
         },
         RequestBody::Trigger(trigger) => {
             let done = match trigger {
-                Trigger::Start => stream.start(card),
+                Trigger::Start => {
+                    if let Some(bytes) = stream.events().and_then(|(events, _)| events.begin()) {
+                        post(line, stream, hypervisor, bytes);
+                    }
+                    stream.start(card)
+                }
                 Trigger::Pause => stream.pause(card),
                 Trigger::Resume => stream.resume(card),
                 Trigger::Stop => stream.stop(card).map(|told| {

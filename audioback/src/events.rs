@@ -84,6 +84,12 @@ impl EventPacer {
         (self.period_bytes != 0 && bytes > self.told_bytes).then_some(bytes)
     }
 
+    /// The count at which the run begins that START is about to begin, if the front end doesn't know it: STOP found the
+    /// event page full. It would take the first position of this run for a leap.
+    pub fn begin(&self) -> Option<u64> {
+        (self.period_bytes != 0 && self.base_bytes > self.told_bytes).then_some(self.base_bytes)
+    }
+
     /// How long until the next look is worth while, from a look that found `run_bytes`: one frame past the next edge,
     /// or a quarter of the buffer, within the bounds above.
     pub fn next_look(&self, run_bytes: u64) -> Nanos {

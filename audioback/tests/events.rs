@@ -73,6 +73,7 @@ fn stop_rounds_up_to_a_whole_buffer_and_the_next_run_goes_on_from_there() {
     let mut pacer = pacer();
     assert_eq!(pacer.stop(10_000), Some(u64::from(BUFFER_BYTES)));
     pacer.posted(u64::from(BUFFER_BYTES));
+    assert_eq!(pacer.begin(), None, "it was told at STOP");
     assert_eq!(pacer.fresh(0), None, "START has played nothing yet");
     assert_eq!(pacer.fresh(4), Some(u64::from(BUFFER_BYTES) + 4));
     assert_eq!(pacer.stop(0), None, "a run without a frame is no news");
@@ -82,7 +83,9 @@ fn stop_rounds_up_to_a_whole_buffer_and_the_next_run_goes_on_from_there() {
 fn a_stop_that_found_no_room_still_moves_the_next_run_to_a_whole_buffer() {
     let mut pacer = pacer();
     assert!(pacer.stop(10_000).is_some());
-    // Not posted: the event page was full. The next run's first look is due at once, and its count is whole.
+    // Not posted: the event page was full. START says it again, before the run's own positions.
+    assert_eq!(pacer.begin(), Some(u64::from(BUFFER_BYTES)));
+    // And if there still is no room, the run's first look is due at once, and its count is whole.
     assert_eq!(pacer.due(4), Some(u64::from(BUFFER_BYTES) + 4));
 }
 

@@ -168,6 +168,23 @@ fn stop_is_answered_after_a_whole_buffer_and_nothing_follows() {
 }
 
 #[test]
+fn a_stop_that_found_no_room_is_told_before_the_next_run() {
+    let mut rig = Rig::new(Policy::default());
+    rig.open_playback();
+    rig.start_playback();
+    for period in 1..=70u64 {
+        rig.set_position(period * 1_920 + 4);
+        rig.poll();
+    }
+    // The page is full when STOP comes; then the front end reads it, and starts again.
+    rig.playback.stop().unwrap();
+    rig.poll();
+    while rig.playback.poll().is_some() {}
+    rig.start_playback();
+    assert_eq!(rig.playback.position_bytes(), 3 * 65_536, "70 periods, rounded up to a whole buffer");
+}
+
+#[test]
 fn pause_keeps_the_position_and_resume_goes_on() {
     let mut rig = Rig::new(Policy::default());
     rig.open_playback();

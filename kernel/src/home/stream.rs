@@ -254,10 +254,15 @@ impl<T: Transport> GuestStream<T> {
         Ok(())
     }
 
-    /// Writes as much of the recording as there is room for.
+    /// Writes as much of the recording as there is room for, once that is worth a hint: each hint is answered with a
+    /// fresh position, and each position makes room. A period at a time ends that.
     fn feed(&mut self) -> Result<(), StreamError> {
         let Task::Play(octets) = self.order.task else { return Ok(()) };
         let rest = octets.get(self.moved_bytes..).unwrap_or(&[]);
+        let room = self.front.playback().map_or(0, |playback| playback.free_bytes());
+        if room < u64::from(self.order.config.period_bytes).min(rest.len() as u64) {
+            return Ok(());
+        }
         self.moved_bytes += self.front.fill(rest);
         if let Some(playback) = self.front.playback() {
             if self.moved_bytes >= octets.len() {
@@ -270,6 +275,12 @@ impl<T: Transport> GuestStream<T> {
 
     /// Takes what has been recorded, up to `total` frames.
     fn drain(&mut self, total: u64, observer: &mut impl Observer) -> Result<(), StreamError> {
+        let available = self.front.capture().map_or(0, |capture| capture.available_bytes());
+        let all_left = (total - self.done.frames) * self.frame_bytes;
+        // As in `feed`: a period at a time.
+        if available < u64::from(self.order.config.period_bytes).min(all_left) {
+            return Ok(());
+        }
         let mut chunk = [0; CHUNK_BYTES];
         loop {
             let left = (total - self.done.frames) * self.frame_bytes;

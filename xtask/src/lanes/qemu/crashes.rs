@@ -1,8 +1,8 @@
 //! Every deliberate fault ends in an epitaph that is bounded, and never in silence.
 
-use super::{Bench, Case, show};
+use super::{Bench, Case, recording, show};
 use crate::machine_line::{MachineLine, Said};
-use crate::session::Outcome;
+use crate::session::{Outcome, Session};
 use crate::verdict::{Finding, Verdict, ensure};
 
 pub(super) const CASES: &[(&str, Case)] = &[
@@ -24,7 +24,8 @@ const LONGEST_BYTES: usize = 6000;
 
 /// Commits a fault; the verdict must be a crash that names it.
 fn crash(bench: &Bench, fault: &str, says: &str) -> Result<String, Finding> {
-    let mut session = bench.session();
+    // With something to play: one of the faults comes when all is set up for it.
+    let mut session = Session { playback: vec![recording("Front_Center.wav")?], ..bench.session() };
     session.words.push(format!("fault={fault}"));
     let outcome = bench.run(&session)?;
     judge(&outcome, says).inspect_err(|_| show(&outcome))
