@@ -185,6 +185,8 @@ fn an_underrun_is_a_gap_on_the_link_and_a_fifo_error() {
     let played = model.played(0, 2);
     let gap = (1..played.len()).map(|index| played.link_frame(index) - played.link_frame(index - 1)).max();
     assert_eq!(gap, Some(lost + 1));
+    hand.stop(OUT);
+    assert_eq!(model.true_link_frames(4), model.played(0, 2).len() as u64, "silence isn't counted");
     // Nothing is left out.
     for (index, &sample) in played.samples().iter().enumerate() {
         assert_eq!(sample, (index % 4096) as i32);
