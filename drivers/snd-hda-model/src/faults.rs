@@ -3,6 +3,8 @@
 /// What is broken. All off by default.
 #[derive(Clone, Debug, Default)]
 pub struct Faults {
+    /// The controller has fallen off its bus: every read is all ones, writes are lost, DMA and time on the link stand.
+    pub off_the_bus: bool,
     /// GCTL.CRST never reads back 0.
     pub reset_never_entered: bool,
     /// GCTL.CRST never reads back 1.

@@ -15,6 +15,16 @@
 //!   not change while a stream runs, descriptor-list alignment and so on. Each breach is a [`Violation`] too.
 //! - **A violation fails the test**: [`Model::assert_clean`], or else the drop of the model, panics with all of them.
 //!
+//! Two kinds of controller are ready-made: [`Profile::hardware`], as the specification has it, and [`Profile::qemu`], with
+//! the traps of QEMU's emulation; each trait can be changed by itself. [`Faults`] break things while the driver runs.
+//! [`Model::played`] is what a converter was sent, frame by frame with the link frame; [`Model::set_source`] what one
+//! records; [`Model::true_link_frames`] the position that the driver should find out; [`Model::arrivals`] what is heard at a
+//! pin, through amplifiers, selectors and power states.
+//!
+//! What is simpler than in silicon: samples on the link aren't packed into bits; a verb leaves in each link frame and its
+//! answer arrives in the next, never later; writes by DMA are visible at once; CORBRP's reset completes at once;
+//! striping, traffic priority and the flush control do nothing.
+//!
 //! ```
 //! use snd_hda::registers::Registers;
 //! use snd_hda_model::{Bench, Codec, Profile};

@@ -73,7 +73,7 @@ impl Played {
 /// The frame that a capture source is asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SourceFrame {
-    /// Frames that the stream took before it, since its stream reset.
+    /// Frames that were sent to the stream before it since its stream reset, those that a FIFO error lost included.
     pub index: u64,
     /// The link frame in which it travels: WALCLK, extended over its wraps, divided by 500.
     pub link_frame: u64,
@@ -144,8 +144,8 @@ impl Link {
         }
     }
 
-    /// Collects `frames` frames from the converters that drive the packet's tag; false when none does. The first is
-    /// the stream's frame `first_index`.
+    /// Collects `frames` frames from the converters that drive the packet's tag; false when none does. `first_index` were
+    /// sent to the stream before.
     pub(crate) fn capture(
         &mut self,
         packet: &Packet,

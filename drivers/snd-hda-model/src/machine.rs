@@ -139,7 +139,7 @@ impl Machine {
 
     /// Whether a link frame can change anything that somebody could see.
     fn is_active(&self) -> bool {
-        self.command.is_active() || self.engines.iter().any(Engine::is_active)
+        !self.faults.off_the_bus && (self.command.is_active() || self.engines.iter().any(Engine::is_active))
     }
 
     fn link_frame(&mut self, frame: u64) {

@@ -116,6 +116,9 @@ impl Machine {
     /// A read of `octets` octets, after its time has passed.
     pub(crate) fn read(&mut self, offset: u16, octets: u8) -> u32 {
         use Register as R;
+        if self.faults.off_the_bus {
+            return u32::MAX;
+        }
         let Some(register) = self.decode(offset, octets) else {
             self.breach(Rule::AccessWidth, || format!("read of {octets} octets at {offset:#06x}"));
             return 0;
@@ -174,6 +177,9 @@ impl Machine {
     /// A write of `octets` octets, after its time has passed.
     pub(crate) fn write(&mut self, offset: u16, octets: u8, value: u32) {
         use Register as R;
+        if self.faults.off_the_bus {
+            return;
+        }
         let decoded =
             self.decode(offset, octets).filter(|_| offset < ALIASES || self.profile.aliases_everything);
         let Some(register) = decoded else {

@@ -131,3 +131,30 @@ fn a_violation_that_nobody_looked_at_fails_the_test() {
     let model = Bench::new(Profile::hardware()).build();
     model.registers().write_u32(0x20, 1);
 }
+
+#[test]
+fn a_codec_that_reports_interrupts_if_wakeen_lets_it() {
+    let model = Bench::new(Profile::hardware()).codec(2, Codec::output()).build();
+    let mut hand = Hand::new(&model);
+    hand.bring_up();
+    hand.regs.write_u32(0x20, 0xc000_0000);
+    assert!(!model.interrupt_pending());
+    hand.regs.write_u16(0x0c, 0b100);
+    assert!(model.interrupt_pending());
+    assert_eq!(hand.regs.read_u32(0x24), 0xc000_0000);
+    hand.regs.write_u16(0x0e, 0b100);
+    assert!(!model.interrupt_pending());
+}
+
+#[test]
+fn a_controller_that_falls_off_its_bus_reads_all_ones() {
+    let model = Bench::new(Profile::hardware()).codec(0, Codec::output()).build();
+    let mut hand = Hand::new(&model);
+    hand.bring_up();
+    model.edit_faults(|faults| faults.off_the_bus = true);
+    assert_eq!(hand.regs.read_u8(0x103), 0xff);
+    assert_eq!(hand.regs.read_u16(0x0e), 0xffff);
+    assert_eq!(hand.regs.read_u32(0x08), u32::MAX);
+    hand.regs.write_u32(0x30, 0);
+    model.assert_clean();
+}

@@ -81,7 +81,7 @@ fn with_no_converter_on_its_tag_a_capture_stream_stands() {
 fn a_capture_that_gets_no_bus_loses_frames_and_says_so() {
     let model = duplex();
     let mut hand = Hand::new(&model);
-    let _buffer = recording(&mut hand, 16 * 4096);
+    let buffer = recording(&mut hand, 16 * 4096);
     hand.run(0);
     model.advance_ns(1_000_000);
     assert_eq!(hand.regs.read_u8(0x83) & 8, 0);
@@ -91,6 +91,15 @@ fn a_capture_that_gets_no_bus_loses_frames_and_says_so() {
     assert!(model.lost_frames(0) > 100);
     hand.regs.write_u8(0x83, 8);
     assert_eq!(hand.regs.read_u8(0x83) & 8, 0);
+    hand.stop(0);
+    // The ramp has one break, as wide as what was lost.
+    let recorded = samples(&model, &buffer);
+    let frames = model.true_link_frames(0) as usize;
+    let breaks: Vec<i16> = (1..frames)
+        .map(|index| recorded[2 * index] - recorded[2 * index - 2] - 2)
+        .filter(|step| *step != 0)
+        .collect();
+    assert_eq!(breaks, [2 * model.lost_frames(0) as i16]);
 }
 
 #[test]

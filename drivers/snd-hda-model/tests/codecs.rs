@@ -208,3 +208,21 @@ fn a_codec_can_fall_silent() {
     model.edit_faults(|faults| faults.silent_codecs = 1);
     assert_eq!(hand.verb(0, 0, 0xf0000), None);
 }
+
+#[test]
+fn a_range_of_connections_is_selected_from_by_its_members() {
+    let model = with(
+        Codec::builder(1)
+            .no_power_states()
+            .widget(2, Widget::dac())
+            .widget(3, Widget::dac())
+            .widget(4, Widget::dac())
+            .widget(5, Widget::line_out(&[]).connections_range(2, 4).enabled_at_reset())
+            .build(),
+    );
+    let mut hand = ready(&model);
+    for (selected, node) in [(0, 2), (1, 3), (2, 4)] {
+        hand.verb(0, 5, 0x70100 | selected);
+        assert_eq!(model.arrivals(0, 5), [Arrival { from: node, gain_quarter_db: 0 }]);
+    }
+}

@@ -185,6 +185,8 @@ fn an_underrun_is_a_gap_on_the_link_and_a_fifo_error() {
     let played = model.played(0, 2);
     let gap = (1..played.len()).map(|index| played.link_frame(index) - played.link_frame(index - 1)).max();
     assert_eq!(gap, Some(lost + 1));
+    hand.stop(OUT);
+    assert_eq!(model.true_link_frames(4), model.played(0, 2).len() as u64, "silence isn't counted");
     // Nothing is left out.
     for (index, &sample) in played.samples().iter().enumerate() {
         assert_eq!(sample, (index % 4096) as i32);
@@ -316,4 +318,48 @@ fn the_truth_moves_inside_a_link_frame() {
     model.advance_ns(10_417);
     assert_eq!(model.true_link_milliframes(4), whole + 500);
     assert_eq!(model.true_link_frames(4), whole / 1000);
+}
+
+#[test]
+fn errors_interrupt_if_their_enables_are_set() {
+    let model = duplex();
+    let mut hand = Hand::new(&model);
+    let _buffer = playing(&mut hand, 8192);
+    hand.regs.write_u32(0x20, 0x8000_0000 | 1 << 4);
+    hand.run(OUT);
+    model.advance_ns(1_000_000);
+    model.raise_fifo_error(4);
+    assert!(!model.interrupt_pending());
+    hand.regs.write_u8(CTL, 2 | 8);
+    assert!(model.interrupt_pending(), "FEIE");
+    hand.regs.write_u8(STS, 8);
+    assert!(!model.interrupt_pending());
+    model.raise_descriptor_error(4);
+    assert!(!model.interrupt_pending());
+    hand.regs.write_u8(CTL, 0x10);
+    assert!(model.interrupt_pending(), "DEIE");
+    hand.regs.write_u32(0x20, 1 << 4);
+    assert!(!model.interrupt_pending(), "GIE is clear");
+}
+
+#[test]
+fn ssync_holds_a_running_stream_and_lets_it_go_on() {
+    let model = duplex();
+    let mut hand = Hand::new(&model);
+    let _buffer = playing(&mut hand, 8192);
+    hand.run(OUT);
+    model.advance_ns(3_000_000);
+    hand.regs.write_u32(0x38, 1 << 4);
+    model.advance_ns(42_000);
+    let held_at = hand.lpib(OUT);
+    model.advance_ns(5_000_000);
+    assert_eq!(hand.lpib(OUT), held_at);
+    assert_eq!(hand.regs.read_u8(STS) & 8, 0, "no underrun");
+    hand.regs.write_u32(0x38, 0);
+    model.advance_ns(3_000_000);
+    let played = model.played(0, 2);
+    assert!(played.len() as u32 * 4 > held_at + 500);
+    for (index, &sample) in played.samples().iter().enumerate() {
+        assert_eq!(sample, (index % 4096) as i32);
+    }
 }

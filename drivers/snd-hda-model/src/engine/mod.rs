@@ -88,6 +88,8 @@ pub(crate) struct Engine {
     pub(crate) linked_octets: u64,
     pub(crate) start_link_frame: Option<u64>,
     pub(crate) lost_frames: u64,
+    /// Capture: frames that converters sent, lost ones included.
+    sent_frames: u64,
     // Millisecond steps.
     moved_since_run: u64,
     link_credit: u64,
@@ -131,6 +133,7 @@ impl Engine {
             linked_octets: 0,
             start_link_frame: None,
             lost_frames: 0,
+            sent_frames: 0,
             moved_since_run: 0,
             link_credit: 0,
             frozen_by_format: false,
@@ -198,6 +201,7 @@ impl Engine {
         self.coarse_position = 0;
         self.in_flight = 0;
         self.linked_octets = 0;
+        self.sent_frames = 0;
         self.start_link_frame = None;
         self.fifo.clear();
         self.arriving.clear();
@@ -373,11 +377,11 @@ impl Engine {
     fn receive(&mut self, cx: &mut FrameContext<'_>, format: StreamFormat) {
         let mut cadence = self.cadence;
         let frames = cadence.next(format);
-        let first = self.linked_octets / u64::from(format.frame_octets());
         let packet = self.packet(cx, format);
-        let sent = cx.link.capture(&packet, first, frames, &mut self.arriving, cx.violations);
+        let sent = cx.link.capture(&packet, self.sent_frames, frames, &mut self.arriving, cx.violations);
         if sent {
             self.cadence = cadence;
+            self.sent_frames += u64::from(frames);
             self.in_flight = frames * format.frame_octets();
             if frames > 0 {
                 self.start_link_frame.get_or_insert(cx.frame);
