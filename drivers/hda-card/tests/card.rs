@@ -86,7 +86,7 @@ fn open(card: &mut TestCard, model: &Model, port: u8) -> TestStream {
 }
 
 fn refusal(card: &mut TestCard, port: u8, params: StreamParams, buffer: Mapped) -> CardError {
-    let (error, buffer) = card.open(PortIndex(port), &params, buffer).err().expect("refused");
+    let (error, buffer) = card.open(PortIndex(port), &params, buffer).expect_err("refused");
     assert!(!buffer.is_unmapped.get());
     error
 }

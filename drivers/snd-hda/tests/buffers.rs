@@ -37,7 +37,7 @@ fn refused(model: &Model, pages: Vec<u64>, size_bytes: u32, format: Format) -> B
     let stream = controller.take_stream(Direction::Output).expect("a descriptor");
     let buffer = TestBuffer::of_pages(model, pages, size_bytes, Direction::Output);
     let before = model.accesses_left();
-    let rejected = stream.configure(format, buffer).err().expect("refused");
+    let rejected = stream.configure(format, buffer).expect_err("refused");
     assert_eq!(model.accesses_left(), before, "a register was touched");
     assert!(!rejected.buffer.is_dropped.get());
     controller.give_back(rejected.stream);

@@ -189,8 +189,8 @@ fn liar(seed: u64, nonsense: u64, silence: u64, verbs: Rc<Cell<u64>>) -> Codec {
         }
         let node = command >> 20 & 0x7f;
         Some(match command & 0xf_ffff {
-            0xf_0004 if node == 0 => 0x0001_0000 | random % 7,
-            0xf_0004 => (random % 20) << 16 | (random >> 8) % 256,
+            0xf_0004 if node == 0 => 0x0001_0000 | (random % 7),
+            0xf_0004 => ((random % 20) << 16) | ((random >> 8) % 256),
             0xf_0005 => 1,
             // Converters, mixers, selectors, pins; a list more often than not.
             0xf_0009 => (random & 0xffff) | ((random >> 16) % 5) << 20 | (random >> 1 & 0x100),

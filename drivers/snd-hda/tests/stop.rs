@@ -50,15 +50,15 @@ fn a_stream_that_sticks_keeps_its_buffer_until_a_try_succeeds() {
         model.advance_ns(5 * MILLISECOND);
         model.edit_faults(|faults| faults.stuck_run = 1 << index);
         let before = model.now_ns();
-        let mut still_running = stream.stop().err().expect("sticks");
+        let mut still_running = stream.stop().expect_err("sticks");
         assert!(model.now_ns() - before < 100 * MILLISECOND, "bounded");
         assert_eq!(still_running.deadline.register, "SDnCTL");
         assert_eq!(usize::from(still_running.deadline.offset_bytes), 0x80 + index * 0x20);
         for _ in 0..3 {
             assert!(model.dma_running(index) && !dropped.get());
-            still_running = still_running.stream.stop().err().expect("sticks");
+            still_running = still_running.stream.stop().expect_err("sticks");
         }
-        still_running = still_running.stream.pause().err().expect("sticks");
+        still_running = still_running.stream.pause().expect_err("sticks");
         model.edit_faults(|faults| faults.stuck_run = 0);
         model.advance_ns(MILLISECOND);
         let (stream, _) = still_running.stream.stop().expect("stopped at last");
@@ -139,7 +139,7 @@ fn a_reset_that_sticks_gives_stream_and_buffer_back() {
     let stream = controller.take_stream(Direction::Output).expect("a descriptor");
     model.edit_faults(|faults| faults.stream_reset_never_left = 1 << stream.index());
     let rejected = stream.configure(cd_like(), TestBuffer::new(&model, 8192, Direction::Output));
-    let rejected = rejected.err().expect("rejected");
+    let rejected = rejected.expect_err("rejected");
     assert!(!rejected.buffer.is_dropped.get());
     assert!(rejected.error.to_string().contains("SDnCTL"), "{}", rejected.error);
 }
