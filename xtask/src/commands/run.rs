@@ -71,7 +71,6 @@ impl Run {
         let capture_frames = self.capture_frames()?;
         self.judge_usage(&recordings)?;
 
-        provision::rust_target()?;
         provision::qemu()?;
         let mut names = self.wav.clone();
         if self.wav.is_empty() && self.record.is_none() {
