@@ -117,7 +117,7 @@ pub(crate) fn rust_target() -> Result<CoreLibrary> {
         return Ok(CoreLibrary::Source);
     }
     bail!(
-        "Rust's target {TARGET} is missing, and there is no rustup to add it. Install rustup (https://rustup.rs) and run: \
+        "Rust's target {TARGET} is missing, and there is no rustup to add it. Install rustup and run: \
          rustup target add {TARGET}. Or, with Debian's toolchain, install its source: rust-web-src"
     )
 }

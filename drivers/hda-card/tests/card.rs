@@ -117,7 +117,7 @@ fn qemu_s_codec_offers_16_bits_only() {
 }
 
 #[test]
-fn whatever_a_port_offers_can_be_opened() {
+fn whatever_a_port_offers_and_the_link_can_carry_can_be_opened() {
     let model =
         Bench::new(Profile::hardware()).codec(0, Codec::any_format(8)).codec(1, Codec::duplex()).build();
     let mut card = card(&model);
@@ -130,7 +130,21 @@ fn whatever_a_port_offers_can_be_opened() {
                     let frame_bytes = u32::from(channels) * format.bytes_per_sample().expect("a size");
                     let size_bytes = 8192 / frame_bytes * frame_bytes;
                     let buffer = Mapped::new(&model, size_bytes, DmaAccess::ReadWrite);
-                    let opened = card.open(PortIndex(index as u8), &params, buffer);
+                    let index = PortIndex(index as u8);
+                    let opened = card.open(index, &params, buffer);
+                    if !Card::<Mapped>::supports(&card, index, &params) {
+                        // Of this card only what the link has no room for: OUTPAY and INPAY, in words a frame.
+                        // 32 kHz is 48 kHz times 2 by 3, and so has two blocks in some frames.
+                        let blocks = match rate_hz {
+                            32_000 | 88_200 | 96_000 => 2,
+                            176_400 | 192_000 => 4,
+                            _ => 1,
+                        };
+                        let room = if port.direction == Direction::Playback { 60 } else { 29 };
+                        assert!(blocks * frame_bytes / 2 > room, "{params:?}");
+                        assert!(matches!(opened, Err((CardError::Unsupported, _))), "{params:?}");
+                        continue;
+                    }
                     let mut stream = opened.map_err(|(error, _)| (error, params)).expect("open");
                     card.start(&mut stream).expect("started");
                     model.advance_ns(2 * MILLISECOND);

@@ -1,0 +1,13 @@
+//! The driver on the model.
+
+mod bring_up;
+mod buffers;
+mod capture;
+mod codec_routes;
+mod common;
+mod errors;
+mod linked_start;
+mod pause;
+mod playback;
+mod position;
+mod stop;
