@@ -1,0 +1,30 @@
+//! What CPUID says in a Xen guest (arch-x86/cpuid.h).
+//!
+//! Xen's leaves begin at 0x40000000, or a multiple of 0x100 above it where a Viridian interface comes first; up to
+//! 0x40010000 is looked at.
+
+/// `XEN_CPUID_FIRST_LEAF`.
+pub const FIRST_LEAF: u32 = 0x4000_0000;
+/// Where to look next if it isn't here.
+pub const LEAF_STEP: u32 = 0x100;
+/// Where not to look any more.
+pub const LEAF_END: u32 = 0x4001_0000;
+
+/// EBX, ECX and EDX of the first leaf, "XenVMMXenVMM" (`XEN_CPUID_SIGNATURE_*`). EAX is the last leaf.
+pub const SIGNATURE: [u32; 3] = [0x566e_6558, 0x6558_4d4d, 0x4d4d_566e];
+
+/// Offset of the leaf with the version: EAX, major version in the high 16 bits, minor in the low ones.
+pub const VERSION_OFFSET: u32 = 1;
+/// Offset of the leaf about hypercalls: EAX, pages of the hypercall page; EBX, the MSR that sets it up.
+pub const HYPERCALL_OFFSET: u32 = 2;
+/// Offset of the leaf about time; subleaf 0: EAX, flags; EBX, TSC mode; ECX, TSC frequency in kHz; EDX, incarnation.
+pub const TIME_OFFSET: u32 = 3;
+/// Offset of the leaf about HVM guests; subleaf 0: EAX, `HVM_*`; EBX, vCPU; ECX, domain.
+pub const HVM_OFFSET: u32 = 4;
+
+/// `XEN_HVM_CPUID_IOMMU_MAPPINGS`: pages mapped from other domains are in the IOMMU's tables.
+pub const HVM_IOMMU_MAPPINGS: u32 = 1 << 2;
+/// `XEN_HVM_CPUID_VCPU_ID_PRESENT`: EBX is valid.
+pub const HVM_VCPU_ID_PRESENT: u32 = 1 << 3;
+/// `XEN_HVM_CPUID_DOMID_PRESENT`: ECX is valid.
+pub const HVM_DOMID_PRESENT: u32 = 1 << 4;

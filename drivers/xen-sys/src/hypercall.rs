@@ -1,0 +1,176 @@
+//! The way into Xen (arch-x86/xen-x86_64.h, "Hypercall interface"): number in RAX, arguments in RDI, RSI, RDX, R10 and
+//! R8, result in RAX.
+//!
+//! Not by way of a hypercall page: the instruction that the page would hold is known from the processor's vendor.
+//! Pointers that Xen is given are addresses in the caller's page tables.
+#![allow(unsafe_code, reason = "leaf: the instructions that enter Xen")]
+
+use core::arch::asm;
+use core::ffi::c_void;
+
+/// `__HYPERVISOR_memory_op` (xen.h, as all of these numbers).
+pub const MEMORY_OP: u64 = 12;
+/// `__HYPERVISOR_xen_version`.
+pub const XEN_VERSION: u64 = 17;
+/// `__HYPERVISOR_console_io`.
+pub const CONSOLE_IO: u64 = 18;
+/// `__HYPERVISOR_grant_table_op`.
+pub const GRANT_TABLE_OP: u64 = 20;
+/// `__HYPERVISOR_vcpu_op`.
+pub const VCPU_OP: u64 = 24;
+/// `__HYPERVISOR_sched_op`.
+pub const SCHED_OP: u64 = 29;
+/// `__HYPERVISOR_event_channel_op`.
+pub const EVENT_CHANNEL_OP: u64 = 32;
+/// `__HYPERVISOR_physdev_op`.
+pub const PHYSDEV_OP: u64 = 33;
+/// `__HYPERVISOR_hvm_op`.
+pub const HVM_OP: u64 = 34;
+
+/// `CONSOLEIO_write`: write octets to Xen's own console.
+pub const CONSOLEIO_WRITE: u32 = 0;
+
+/// The instruction that enters Xen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Gate {
+    /// AMD-V.
+    Vmmcall,
+    /// VT-x.
+    Vmcall,
+}
+
+impl Gate {
+    /// The instruction for processors of the vendor that EBX, EDX and ECX of CPUID leaf 0 spell, in this order.
+    ///
+    /// AMD and Hygon have VMMCALL; Intel and those who license VT-x have VMCALL.
+    pub const fn for_vendor(ebx: u32, edx: u32, ecx: u32) -> Self {
+        match [ebx.to_le_bytes(), edx.to_le_bytes(), ecx.to_le_bytes()] {
+            [[b'A', b'u', b't', b'h'], [b'e', b'n', b't', b'i'], [b'c', b'A', b'M', b'D']]
+            | [[b'H', b'y', b'g', b'o'], [b'n', b'G', b'e', b'n'], [b'u', b'i', b'n', b'e']] => Self::Vmmcall,
+            _ => Self::Vmcall,
+        }
+    }
+
+    /// Makes a hypercall; unused arguments are 0. Negative results are errors, see [`errno`](crate::errno).
+    ///
+    /// # Safety
+    /// This runs in ring 0 of a Xen guest, on a processor for which this is the right gate; and the hypercall, with these
+    /// arguments, leaves alone what Rust relies on: memory that is not reached through them, page tables, code.
+    #[inline]
+    pub unsafe fn call(self, number: u64, arguments: [u64; 5]) -> i64 {
+        let [a, b, c, d, e] = arguments;
+        let result: i64;
+        match self {
+            // Xen may return with other values in the argument registers.
+            // SAFETY: as the caller promises. Xen keeps all other registers and doesn't use the stack.
+            Self::Vmmcall => unsafe {
+                asm!(
+                    "vmmcall",
+                    inlateout("rax") number => result,
+                    inlateout("rdi") a => _,
+                    inlateout("rsi") b => _,
+                    inlateout("rdx") c => _,
+                    inlateout("r10") d => _,
+                    inlateout("r8") e => _,
+                    options(nostack),
+                );
+            },
+            // SAFETY: as above.
+            Self::Vmcall => unsafe {
+                asm!(
+                    "vmcall",
+                    inlateout("rax") number => result,
+                    inlateout("rdi") a => _,
+                    inlateout("rsi") b => _,
+                    inlateout("rdx") c => _,
+                    inlateout("r10") d => _,
+                    inlateout("r8") e => _,
+                    options(nostack),
+                );
+            },
+        }
+        result
+    }
+
+    /// `HYPERVISOR_event_channel_op`: `command` is an `EVTCHNOP_*`, `argument` its structure.
+    ///
+    /// # Safety
+    /// As for [`call`](Self::call); `argument` points to the structure that belongs to `command`.
+    pub unsafe fn event_channel_op(self, command: u32, argument: *mut c_void) -> i64 {
+        // SAFETY: as the caller promises.
+        unsafe { self.call(EVENT_CHANNEL_OP, [command.into(), argument.addr() as u64, 0, 0, 0]) }
+    }
+
+    /// `HYPERVISOR_grant_table_op`: `command` is a `GNTTABOP_*`, `arguments` an array of `count` of its structures.
+    ///
+    /// # Safety
+    /// As for [`call`](Self::call); `arguments` points to as many structures of the kind that belongs to `command`.
+    pub unsafe fn grant_table_op(self, command: u32, arguments: *mut c_void, count: u32) -> i64 {
+        // SAFETY: as the caller promises.
+        unsafe { self.call(GRANT_TABLE_OP, [command.into(), arguments.addr() as u64, count.into(), 0, 0]) }
+    }
+
+    /// `HYPERVISOR_memory_op`: `command` is a `XENMEM_*`, `argument` its structure.
+    ///
+    /// # Safety
+    /// As for [`call`](Self::call); `argument` points to the structure that belongs to `command`.
+    pub unsafe fn memory_op(self, command: u32, argument: *mut c_void) -> i64 {
+        // SAFETY: as the caller promises.
+        unsafe { self.call(MEMORY_OP, [command.into(), argument.addr() as u64, 0, 0, 0]) }
+    }
+
+    /// `HYPERVISOR_hvm_op`: `command` is an `HVMOP_*`, `argument` its structure.
+    ///
+    /// # Safety
+    /// As for [`call`](Self::call); `argument` points to the structure that belongs to `command`.
+    pub unsafe fn hvm_op(self, command: u32, argument: *mut c_void) -> i64 {
+        // SAFETY: as the caller promises.
+        unsafe { self.call(HVM_OP, [command.into(), argument.addr() as u64, 0, 0, 0]) }
+    }
+
+    /// `HYPERVISOR_sched_op`: `command` is a `SCHEDOP_*`, `argument` its structure (null where it has none).
+    ///
+    /// # Safety
+    /// As for [`call`](Self::call); `argument` points to the structure that belongs to `command`.
+    pub unsafe fn sched_op(self, command: u32, argument: *mut c_void) -> i64 {
+        // SAFETY: as the caller promises.
+        unsafe { self.call(SCHED_OP, [command.into(), argument.addr() as u64, 0, 0, 0]) }
+    }
+
+    /// `HYPERVISOR_physdev_op`: `command` is a `PHYSDEVOP_*`, `argument` its structure.
+    ///
+    /// # Safety
+    /// As for [`call`](Self::call); `argument` points to the structure that belongs to `command`.
+    pub unsafe fn physdev_op(self, command: u32, argument: *mut c_void) -> i64 {
+        // SAFETY: as the caller promises.
+        unsafe { self.call(PHYSDEV_OP, [command.into(), argument.addr() as u64, 0, 0, 0]) }
+    }
+
+    /// `HYPERVISOR_vcpu_op`: `command` is a `VCPUOP_*` for virtual processor `vcpu`, `argument` its structure.
+    ///
+    /// # Safety
+    /// As for [`call`](Self::call); `argument` points to the structure that belongs to `command`.
+    pub unsafe fn vcpu_op(self, command: u32, vcpu: u32, argument: *mut c_void) -> i64 {
+        // SAFETY: as the caller promises.
+        unsafe { self.call(VCPU_OP, [command.into(), vcpu.into(), argument.addr() as u64, 0, 0]) }
+    }
+
+    /// `HYPERVISOR_xen_version`: `command` is a `XENVER_*`, `argument` its structure (null where it has none).
+    ///
+    /// # Safety
+    /// As for [`call`](Self::call); `argument` points to the structure that belongs to `command`.
+    pub unsafe fn xen_version(self, command: u32, argument: *mut c_void) -> i64 {
+        // SAFETY: as the caller promises.
+        unsafe { self.call(XEN_VERSION, [command.into(), argument.addr() as u64, 0, 0, 0]) }
+    }
+
+    /// `HYPERVISOR_console_io` with [`CONSOLEIO_WRITE`].
+    ///
+    /// # Safety
+    /// As for [`call`](Self::call).
+    pub unsafe fn console_write(self, octets: &[u8]) -> i64 {
+        let arguments = [CONSOLEIO_WRITE.into(), octets.len() as u64, octets.as_ptr().addr() as u64, 0, 0];
+        // SAFETY: as the caller promises; Xen reads `octets` and nothing else.
+        unsafe { self.call(CONSOLE_IO, arguments) }
+    }
+}

@@ -1,0 +1,107 @@
+//! Xenstore's messages and ring (io/xs_wire.h; docs/misc/xenstore.txt, "Communication" and "Backend/kernel xenbus").
+
+use core::sync::atomic::{AtomicU8, AtomicU32};
+
+/// `XS_DIRECTORY`: path; answer: names, each with a NUL behind it.
+pub const DIRECTORY: u32 = 1;
+/// `XS_READ`: path; answer: value.
+pub const READ: u32 = 2;
+/// `XS_GET_PERMS`: path; answer: permissions, each with a NUL behind it.
+pub const GET_PERMS: u32 = 3;
+/// `XS_WATCH`: path, token.
+pub const WATCH: u32 = 4;
+/// `XS_UNWATCH`: path, token.
+pub const UNWATCH: u32 = 5;
+/// `XS_TRANSACTION_START`: an empty string; answer: the transaction's number in decimal.
+pub const TRANSACTION_START: u32 = 6;
+/// `XS_TRANSACTION_END`: `T` to commit, `F` to drop.
+pub const TRANSACTION_END: u32 = 7;
+/// `XS_GET_DOMAIN_PATH`: a domain's number in decimal; answer: its home directory.
+pub const GET_DOMAIN_PATH: u32 = 10;
+/// `XS_WRITE`: path, value.
+pub const WRITE: u32 = 11;
+/// `XS_MKDIR`: path.
+pub const MKDIR: u32 = 12;
+/// `XS_RM`: path.
+pub const RM: u32 = 13;
+/// `XS_SET_PERMS`: path, permissions.
+pub const SET_PERMS: u32 = 14;
+/// `XS_WATCH_EVENT`, from xenstored only: path, token.
+pub const WATCH_EVENT: u32 = 15;
+/// `XS_ERROR`, from xenstored only: an error's name.
+pub const ERROR: u32 = 16;
+/// `XS_RESET_WATCHES`: an empty string. All watches and transactions of the domain end.
+pub const RESET_WATCHES: u32 = 21;
+
+/// `struct xsd_sockmsg`: what comes before each message's payload, little endian.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[repr(C)]
+pub struct Header {
+    /// What it is.
+    pub kind: u32,
+    /// Number of the request, which the answer has too; 0 for a watch event.
+    pub req_id: u32,
+    /// Number of the transaction; 0: none.
+    pub tx_id: u32,
+    /// Octets of payload.
+    pub len: u32,
+}
+assert_layout!(Header, size 16, req_id at 4, tx_id at 8, len at 12);
+
+/// Octets of a header.
+pub const HEADER_BYTES: usize = 16;
+/// Most octets of payload (`XENSTORE_PAYLOAD_MAX`).
+pub const PAYLOAD_MAX_BYTES: usize = 4096;
+/// Longest absolute path (`XENSTORE_ABS_PATH_MAX`), the final NUL not counted.
+pub const ABSOLUTE_PATH_MAX_BYTES: usize = 3072;
+/// Longest path relative to the domain's home (`XENSTORE_REL_PATH_MAX`), the final NUL not counted.
+pub const RELATIVE_PATH_MAX_BYTES: usize = 2048;
+
+/// Octets of each ring (`XENSTORE_RING_SIZE`).
+pub const RING_BYTES: usize = 1024;
+
+/// `struct xenstore_domain_interface`. Indices count octets and wrap at 2^32; the place in a ring is the index modulo
+/// its size.
+#[derive(Debug)]
+#[repr(C)]
+pub struct StoreRing {
+    /// Requests.
+    pub req: [AtomicU8; RING_BYTES],
+    /// Answers and watch events.
+    pub rsp: [AtomicU8; RING_BYTES],
+    /// Written by xenstored.
+    pub req_cons: AtomicU32,
+    /// Written by the guest.
+    pub req_prod: AtomicU32,
+    /// Written by the guest.
+    pub rsp_cons: AtomicU32,
+    /// Written by xenstored.
+    pub rsp_prod: AtomicU32,
+    /// `XENSTORE_SERVER_FEATURE_*`.
+    pub server_features: AtomicU32,
+    /// `XENSTORE_CONNECTED` (0) or `XENSTORE_RECONNECT` (1).
+    pub connection: AtomicU32,
+    /// `XENSTORE_ERROR_*`.
+    pub error: AtomicU32,
+}
+assert_layout!(
+    StoreRing, size 2076,
+    rsp at 1024, req_cons at 2048, req_prod at 2052, rsp_cons at 2056, rsp_prod at 2060, server_features at 2064,
+    connection at 2068, error at 2072,
+);
+
+impl Default for StoreRing {
+    fn default() -> Self {
+        Self {
+            req: [const { AtomicU8::new(0) }; RING_BYTES],
+            rsp: [const { AtomicU8::new(0) }; RING_BYTES],
+            req_cons: AtomicU32::new(0),
+            req_prod: AtomicU32::new(0),
+            rsp_cons: AtomicU32::new(0),
+            rsp_prod: AtomicU32::new(0),
+            server_features: AtomicU32::new(0),
+            connection: AtomicU32::new(0),
+            error: AtomicU32::new(0),
+        }
+    }
+}
