@@ -2,7 +2,8 @@
 //! R8, result in RAX.
 //!
 //! Not by way of a hypercall page: the instruction that the page would hold is known from the processor's vendor.
-//! Pointers that Xen is given are addresses in the caller's page tables.
+//! Pointers that Xen is given are addresses in the caller's page tables. They are exposed, because Xen reads and writes
+//! what they point to.
 #![allow(unsafe_code, reason = "leaf: the instructions that enter Xen")]
 
 use core::arch::asm;
@@ -98,7 +99,7 @@ impl Gate {
     /// As for [`call`](Self::call); `argument` points to the structure that belongs to `command`.
     pub unsafe fn event_channel_op(self, command: u32, argument: *mut c_void) -> i64 {
         // SAFETY: as the caller promises.
-        unsafe { self.call(EVENT_CHANNEL_OP, [command.into(), argument.addr() as u64, 0, 0, 0]) }
+        unsafe { self.call(EVENT_CHANNEL_OP, [command.into(), argument.expose_provenance() as u64, 0, 0, 0]) }
     }
 
     /// `HYPERVISOR_grant_table_op`: `command` is a `GNTTABOP_*`, `arguments` an array of `count` of its structures.
@@ -107,7 +108,12 @@ impl Gate {
     /// As for [`call`](Self::call); `arguments` points to as many structures of the kind that belongs to `command`.
     pub unsafe fn grant_table_op(self, command: u32, arguments: *mut c_void, count: u32) -> i64 {
         // SAFETY: as the caller promises.
-        unsafe { self.call(GRANT_TABLE_OP, [command.into(), arguments.addr() as u64, count.into(), 0, 0]) }
+        unsafe {
+            self.call(
+                GRANT_TABLE_OP,
+                [command.into(), arguments.expose_provenance() as u64, count.into(), 0, 0],
+            )
+        }
     }
 
     /// `HYPERVISOR_memory_op`: `command` is a `XENMEM_*`, `argument` its structure.
@@ -116,7 +122,7 @@ impl Gate {
     /// As for [`call`](Self::call); `argument` points to the structure that belongs to `command`.
     pub unsafe fn memory_op(self, command: u32, argument: *mut c_void) -> i64 {
         // SAFETY: as the caller promises.
-        unsafe { self.call(MEMORY_OP, [command.into(), argument.addr() as u64, 0, 0, 0]) }
+        unsafe { self.call(MEMORY_OP, [command.into(), argument.expose_provenance() as u64, 0, 0, 0]) }
     }
 
     /// `HYPERVISOR_hvm_op`: `command` is an `HVMOP_*`, `argument` its structure.
@@ -125,7 +131,7 @@ impl Gate {
     /// As for [`call`](Self::call); `argument` points to the structure that belongs to `command`.
     pub unsafe fn hvm_op(self, command: u32, argument: *mut c_void) -> i64 {
         // SAFETY: as the caller promises.
-        unsafe { self.call(HVM_OP, [command.into(), argument.addr() as u64, 0, 0, 0]) }
+        unsafe { self.call(HVM_OP, [command.into(), argument.expose_provenance() as u64, 0, 0, 0]) }
     }
 
     /// `HYPERVISOR_sched_op`: `command` is a `SCHEDOP_*`, `argument` its structure (null where it has none).
@@ -134,7 +140,7 @@ impl Gate {
     /// As for [`call`](Self::call); `argument` points to the structure that belongs to `command`.
     pub unsafe fn sched_op(self, command: u32, argument: *mut c_void) -> i64 {
         // SAFETY: as the caller promises.
-        unsafe { self.call(SCHED_OP, [command.into(), argument.addr() as u64, 0, 0, 0]) }
+        unsafe { self.call(SCHED_OP, [command.into(), argument.expose_provenance() as u64, 0, 0, 0]) }
     }
 
     /// `HYPERVISOR_physdev_op`: `command` is a `PHYSDEVOP_*`, `argument` its structure.
@@ -143,7 +149,7 @@ impl Gate {
     /// As for [`call`](Self::call); `argument` points to the structure that belongs to `command`.
     pub unsafe fn physdev_op(self, command: u32, argument: *mut c_void) -> i64 {
         // SAFETY: as the caller promises.
-        unsafe { self.call(PHYSDEV_OP, [command.into(), argument.addr() as u64, 0, 0, 0]) }
+        unsafe { self.call(PHYSDEV_OP, [command.into(), argument.expose_provenance() as u64, 0, 0, 0]) }
     }
 
     /// `HYPERVISOR_vcpu_op`: `command` is a `VCPUOP_*` for virtual processor `vcpu`, `argument` its structure.
@@ -152,7 +158,9 @@ impl Gate {
     /// As for [`call`](Self::call); `argument` points to the structure that belongs to `command`.
     pub unsafe fn vcpu_op(self, command: u32, vcpu: u32, argument: *mut c_void) -> i64 {
         // SAFETY: as the caller promises.
-        unsafe { self.call(VCPU_OP, [command.into(), vcpu.into(), argument.addr() as u64, 0, 0]) }
+        unsafe {
+            self.call(VCPU_OP, [command.into(), vcpu.into(), argument.expose_provenance() as u64, 0, 0])
+        }
     }
 
     /// `HYPERVISOR_xen_version`: `command` is a `XENVER_*`, `argument` its structure (null where it has none).
@@ -161,7 +169,7 @@ impl Gate {
     /// As for [`call`](Self::call); `argument` points to the structure that belongs to `command`.
     pub unsafe fn xen_version(self, command: u32, argument: *mut c_void) -> i64 {
         // SAFETY: as the caller promises.
-        unsafe { self.call(XEN_VERSION, [command.into(), argument.addr() as u64, 0, 0, 0]) }
+        unsafe { self.call(XEN_VERSION, [command.into(), argument.expose_provenance() as u64, 0, 0, 0]) }
     }
 
     /// `HYPERVISOR_console_io` with [`CONSOLEIO_WRITE`].
@@ -169,7 +177,8 @@ impl Gate {
     /// # Safety
     /// As for [`call`](Self::call).
     pub unsafe fn console_write(self, octets: &[u8]) -> i64 {
-        let arguments = [CONSOLEIO_WRITE.into(), octets.len() as u64, octets.as_ptr().addr() as u64, 0, 0];
+        let arguments =
+            [CONSOLEIO_WRITE.into(), octets.len() as u64, octets.as_ptr().expose_provenance() as u64, 0, 0];
         // SAFETY: as the caller promises; Xen reads `octets` and nothing else.
         unsafe { self.call(CONSOLE_IO, arguments) }
     }

@@ -1,0 +1,124 @@
+//! Xen's system time (xen.h, `struct vcpu_time_info`).
+
+use core::cell::Cell;
+use core::fmt;
+use core::sync::atomic::{Ordering, fence};
+
+use audioback::clock::{Clock, Nanos};
+use xen_sys::shared_info::VcpuTimeInfo;
+
+/// How often a reading is tried again that Xen got in the way of. Xen changes the page while this virtual processor isn't
+/// running, so that more than one is rare.
+const TRIES: u32 = 100;
+
+/// System time as of a moment, and how to go on from there: a private, consistent copy.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TimeScale {
+    /// The time stamp counter at that moment.
+    pub tsc_timestamp: u64,
+    /// System time at that moment.
+    pub system_time_ns: u64,
+    /// Nanoseconds a shifted tick, in units of 2^-32.
+    pub mul: u32,
+    /// Shift ticks by this to the left, or to the right if it is negative: -63 to 31.
+    pub shift: i8,
+}
+
+impl TimeScale {
+    /// System time when the counter reads `tsc`; a counter before the moment counts as the moment. At most `u64::MAX`.
+    /// `None` if the shift is out of range.
+    pub fn ns_at(&self, tsc: u64) -> Option<u64> {
+        let ticks = u128::from(tsc.saturating_sub(self.tsc_timestamp));
+        let shift = u32::from(self.shift.unsigned_abs());
+        let shifted = match self.shift {
+            0..=31 => ticks << shift,
+            -63..=-1 => ticks >> shift,
+            _ => return None,
+        };
+        // 64 bits and a shift of 31 are 95 bits; times 32 bits are 127.
+        let ns = shifted.saturating_mul(u128::from(self.mul)) >> 32;
+        Some(u64::try_from(ns).unwrap_or(u64::MAX).saturating_add(self.system_time_ns))
+    }
+}
+
+/// Why the time could not be read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TimeError {
+    /// The page changed each time it was read.
+    Torn,
+    /// The shift makes no sense, as in a page that isn't set up.
+    BadShift(i8),
+}
+
+impl fmt::Display for TimeError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Torn => write!(f, "vcpu_time_info changed during each of {TRIES} readings"),
+            Self::BadShift(shift) => write!(f, "vcpu_time_info says to shift by {shift}"),
+        }
+    }
+}
+
+/// Reads the time once: a copy of the page and, by `tsc`, the counter, both of one version of the page.
+///
+/// # Errors
+/// See [`TimeError`].
+pub fn read(info: &VcpuTimeInfo, tsc: impl Fn() -> u64) -> Result<Nanos, TimeError> {
+    for _ in 0..TRIES {
+        // An odd version is being changed.
+        let version = info.version.load(Ordering::Acquire);
+        if version & 1 != 0 {
+            core::hint::spin_loop();
+            continue;
+        }
+        let scale = TimeScale {
+            tsc_timestamp: info.tsc_timestamp.load(Ordering::Relaxed),
+            system_time_ns: info.system_time.load(Ordering::Relaxed),
+            mul: info.tsc_to_system_mul.load(Ordering::Relaxed),
+            shift: info.tsc_shift.load(Ordering::Relaxed),
+        };
+        let tsc = tsc();
+        // All of the above is read before the version is read again.
+        fence(Ordering::Acquire);
+        if info.version.load(Ordering::Relaxed) == version {
+            return scale.ns_at(tsc).map(Nanos).ok_or(TimeError::BadShift(scale.shift));
+        }
+    }
+    Err(TimeError::Torn)
+}
+
+/// Xen's system time as audioback's `Clock`: the same nanoseconds in which `SCHEDOP_poll` takes its time-out.
+#[derive(Debug)]
+pub struct XenClock<'a, T> {
+    info: &'a VcpuTimeInfo,
+    tsc: T,
+    last: Cell<Nanos>,
+    unreadable: Cell<u32>,
+}
+
+impl<'a, T: Fn() -> u64> XenClock<'a, T> {
+    /// A clock from this virtual processor's page; `tsc` reads the time stamp counter, in order with the loads around it.
+    ///
+    /// # Errors
+    /// The time can't be read.
+    pub fn new(info: &'a VcpuTimeInfo, tsc: T) -> Result<Self, TimeError> {
+        let now = read(info, &tsc)?;
+        Ok(Self { info, tsc, last: Cell::new(now), unreadable: Cell::new(0) })
+    }
+
+    /// How often the time could not be read, and the time before was told instead.
+    pub fn unreadable(&self) -> u32 {
+        self.unreadable.get()
+    }
+}
+
+impl<T: Fn() -> u64> Clock for XenClock<'_, T> {
+    /// Never less than before, even where counters of two physical processors disagree.
+    fn now(&self) -> Nanos {
+        match read(self.info, &self.tsc) {
+            Ok(now) => self.last.set(now.max(self.last.get())),
+            Err(_) => self.unreadable.set(self.unreadable.get().saturating_add(1)),
+        }
+        self.last.get()
+    }
+}

@@ -1,0 +1,410 @@
+//! The real Xen.
+#![allow(unsafe_code, reason = "leaf: makes hypercalls")]
+
+use core::ffi::c_void;
+
+use audioback::clock::Nanos;
+use audioback::hypervisor::{DomainId, EventChannel, RemotePort};
+use xen_sys::hypercall::Gate;
+use xen_sys::sched::MAX_POLL_PORTS;
+use xen_sys::shared_info::SharedInfo;
+use xen_sys::{DOMID_SELF, event_channel, grant_table, hvm, memory, physdev, sched, version};
+
+use crate::hypervisor::{Access, Errno, GrantError, GrantHandle, Mapping, Slot, Unmapping, Xen};
+use crate::shared_page::{self, Window, WindowPage};
+
+/// Grants in one hypercall; its arguments are on the stack.
+const BATCH: usize = 32;
+
+/// From an address to a frame number.
+const PAGE_SHIFT: u32 = 12;
+
+/// A status that Xen never writes: the operation wasn't reached.
+const NOT_REACHED: i16 = i16::MAX;
+
+/// Why a domain ends (sched.h, `enum sched_shutdown_reason`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ShutdownReason {
+    /// It has done its work.
+    PowerOff,
+    /// It is to be started again.
+    Reboot,
+    /// It has crashed: `on_crash` decides.
+    Crash,
+}
+
+/// Hypercalls, by the safe ones among their uses.
+#[derive(Debug)]
+pub struct Hypercalls {
+    gate: Gate,
+    window: Window,
+}
+
+/// Errors are the negatives of error numbers.
+fn check(result: i64) -> Result<u64, Errno> {
+    u64::try_from(result).map_err(|_| Errno(u32::try_from(result.unsigned_abs()).unwrap_or(u32::MAX)))
+}
+
+/// The address of a hypercall's argument.
+fn argument<T>(of: &mut T) -> *mut c_void {
+    let of: *mut T = of;
+    of.cast()
+}
+
+impl Hypercalls {
+    /// Hypercalls through `gate`, with grants mapped in `window`.
+    ///
+    /// # Safety
+    /// This runs in ring 0 of an HVM guest of Xen, in 64-bit mode with memory mapped one to one, on a processor for which
+    /// this is the right gate.
+    pub unsafe fn new(gate: Gate, window: Window) -> Self {
+        Self { gate, window }
+    }
+
+    fn event_channel_op<T>(&self, command: u32, of: &mut T) -> Result<u64, Errno> {
+        // SAFETY: the gate is right, as was promised; called with the structure that belongs to the command; Xen writes
+        // that structure and the bits of channels, which are atomics.
+        check(unsafe { self.gate.event_channel_op(command, argument(of)) })
+    }
+
+    fn physdev_op<T>(&self, command: u32, of: &mut T) -> Result<u64, Errno> {
+        // SAFETY: as for `event_channel_op`; interrupts become events, and no vector of this domain's is touched.
+        check(unsafe { self.gate.physdev_op(command, argument(of)) })
+    }
+
+    /// Major and minor version.
+    ///
+    /// # Errors
+    /// Xen's.
+    pub fn version(&self) -> Result<(u16, u16), Errno> {
+        // SAFETY: the gate is right, as was promised; this command has no argument.
+        let version = check(unsafe { self.gate.xen_version(version::VERSION, core::ptr::null_mut()) })?;
+        // Cut to halves on purpose.
+        Ok(((version >> 16) as u16, version as u16))
+    }
+
+    /// Features: bit `n` is feature `n` of [`xen_sys::version`].
+    ///
+    /// # Errors
+    /// Xen's.
+    pub fn features(&self) -> Result<u32, Errno> {
+        let mut info = version::FeatureInfo::default();
+        // SAFETY: the gate is right, as was promised; Xen writes `info`.
+        check(unsafe { self.gate.xen_version(version::GET_FEATURES, argument(&mut info)) })?;
+        Ok(info.submap)
+    }
+
+    /// An HVM parameter of this domain's, `PARAM_*` of [`xen_sys::hvm`].
+    ///
+    /// # Errors
+    /// Xen's.
+    pub fn hvm_param(&self, index: u32) -> Result<u64, Errno> {
+        let mut param = hvm::HvmParam { domid: DOMID_SELF, index, ..Default::default() };
+        // SAFETY: the gate is right, as was promised; Xen writes `param`.
+        check(unsafe { self.gate.hvm_op(hvm::GET_PARAM, argument(&mut param)) })?;
+        Ok(param.value)
+    }
+
+    /// Makes the shared info page appear at `address`, for good.
+    ///
+    /// # Safety
+    /// `address` is a multiple of 4096, holds no memory, is nobody else's, and is mapped one to one, readable and
+    /// writable, for as long as the program runs.
+    ///
+    /// # Errors
+    /// Xen's.
+    pub unsafe fn map_shared_info(&self, address: usize) -> Result<&'static SharedInfo, Errno> {
+        let mut request = memory::AddToPhysmap {
+            domid: DOMID_SELF,
+            space: memory::XENMAPSPACE_SHARED_INFO,
+            gpfn: address as u64 >> PAGE_SHIFT,
+            ..Default::default()
+        };
+        // SAFETY: the gate is right, as was promised; nothing of Rust's is at the address, as the caller promises.
+        check(unsafe { self.gate.memory_op(memory::ADD_TO_PHYSMAP, argument(&mut request)) })?;
+        // SAFETY: the page is there now, for good; the rest is what the caller promises.
+        Ok(unsafe { shared_page::at(address) })
+    }
+
+    /// Gives pages back to Xen, so that their addresses hold no memory. Returns how many of them were given back.
+    ///
+    /// # Safety
+    /// `first_address` is a multiple of 4096; the pages are this domain's, hold nothing that is still needed, and nothing
+    /// refers to them.
+    ///
+    /// # Errors
+    /// Xen's.
+    pub unsafe fn release_pages(&self, first_address: u64, pages: u32) -> Result<u32, Errno> {
+        let first_frame = first_address >> PAGE_SHIFT;
+        let mut released = 0u32;
+        for page in 0..pages {
+            let mut frame = first_frame.saturating_add(page.into());
+            let mut request = memory::MemoryReservation {
+                extent_start: (&raw mut frame).expose_provenance() as u64,
+                nr_extents: 1,
+                domid: DOMID_SELF,
+                ..Default::default()
+            };
+            // SAFETY: the gate is right, as was promised; nobody needs the page, as the caller promises. Xen reads and
+            // writes `frame` by its address.
+            let done = unsafe { self.gate.memory_op(memory::DECREASE_RESERVATION, argument(&mut request)) };
+            if check(done)? == 0 {
+                break;
+            }
+            released = released.saturating_add(1);
+        }
+        Ok(released)
+    }
+
+    /// Sleeps until an event is pending on one of `channels`, or until `deadline`; may return earlier. The channels may
+    /// be masked. Time is Xen's system time.
+    ///
+    /// # Errors
+    /// EINVAL if there are more than [`MAX_POLL_PORTS`], or if one isn't open; Xen's otherwise.
+    pub fn poll(
+        &self,
+        channels: impl IntoIterator<Item = EventChannel>,
+        deadline: Option<Nanos>,
+    ) -> Result<(), Errno> {
+        let mut ports = heapless::Vec::<u32, MAX_POLL_PORTS>::new();
+        for channel in channels {
+            ports.push(channel.0).map_err(|_| Errno::EINVAL)?;
+        }
+        let mut request = sched::Poll {
+            ports: ports.as_mut_ptr().expose_provenance() as u64,
+            // At most MAX_POLL_PORTS.
+            nr_ports: ports.len() as u32,
+            // 0 would be never.
+            timeout: deadline.map_or(0, |deadline| deadline.0.max(1)),
+        };
+        // SAFETY: the gate is right, as was promised; Xen reads `request`, and `ports` by its address.
+        check(unsafe { self.gate.sched_op(sched::POLL, argument(&mut request)) })?;
+        Ok(())
+    }
+
+    /// Lets other domains run.
+    pub fn yield_now(&self) {
+        // It can't fail.
+        // SAFETY: the gate is right, as was promised; this command has no argument.
+        let _ = unsafe { self.gate.sched_op(sched::YIELD, core::ptr::null_mut()) };
+    }
+
+    /// Ends this domain. Returns only if Xen refuses.
+    pub fn shutdown(&self, reason: ShutdownReason) -> Errno {
+        let reason = match reason {
+            ShutdownReason::PowerOff => sched::SHUTDOWN_POWEROFF,
+            ShutdownReason::Reboot => sched::SHUTDOWN_REBOOT,
+            ShutdownReason::Crash => sched::SHUTDOWN_CRASH,
+        };
+        let mut request = sched::Shutdown { reason };
+        // SAFETY: the gate is right, as was promised; Xen reads `request`, by its address.
+        let result = unsafe { self.gate.sched_op(sched::SHUTDOWN, argument(&mut request)) };
+        check(result).err().unwrap_or(Errno(0))
+    }
+
+    /// Writes to Xen's own console, where Xen lets this domain.
+    ///
+    /// # Errors
+    /// Xen's; EPERM where it doesn't.
+    pub fn console_write(&self, octets: &[u8]) -> Result<(), Errno> {
+        // SAFETY: the gate is right, as was promised; Xen reads `octets`.
+        check(unsafe { self.gate.console_write(octets) })?;
+        Ok(())
+    }
+
+    /// What state a channel is in, `STATUS_*` of [`xen_sys::event_channel`].
+    ///
+    /// # Errors
+    /// Xen's.
+    pub fn channel_status(&self, channel: EventChannel) -> Result<u32, Errno> {
+        let mut request = event_channel::Status { dom: DOMID_SELF, port: channel.0, ..Default::default() };
+        self.event_channel_op(event_channel::STATUS, &mut request)?;
+        Ok(request.status)
+    }
+
+    /// A pirq that is free, for an MSI; see [`pirq`](crate::pirq).
+    ///
+    /// # Errors
+    /// Xen's.
+    pub fn free_msi_pirq(&self) -> Result<u32, Errno> {
+        let mut request = physdev::GetFreePirq { kind: physdev::TYPE_MSI, ..Default::default() };
+        self.physdev_op(physdev::GET_FREE_PIRQ, &mut request)?;
+        Ok(request.pirq)
+    }
+
+    /// Maps the MSI of a device, by the host's bus and by device and function, to a pirq. Xen allows it where the domain
+    /// owns the device and no device model stands between.
+    ///
+    /// # Errors
+    /// Xen's.
+    pub fn map_msi(&self, bus: u8, device_function: u8) -> Result<u32, Errno> {
+        let mut request = physdev::MapPirq {
+            domid: DOMID_SELF,
+            kind: physdev::TYPE_MSI,
+            index: -1,
+            pirq: -1,
+            bus: bus.into(),
+            devfn: device_function.into(),
+            ..Default::default()
+        };
+        self.physdev_op(physdev::MAP_PIRQ, &mut request)?;
+        u32::try_from(request.pirq).map_err(|_| Errno::ERANGE)
+    }
+
+    /// Ends what [`map_msi`](Self::map_msi) began.
+    ///
+    /// # Errors
+    /// Xen's.
+    pub fn unmap_pirq(&self, pirq: u32) -> Result<(), Errno> {
+        let pirq = i32::try_from(pirq).map_err(|_| Errno::ERANGE)?;
+        let mut request = physdev::UnmapPirq { domid: DOMID_SELF, pirq };
+        self.physdev_op(physdev::UNMAP_PIRQ, &mut request)?;
+        Ok(())
+    }
+
+    /// Binds a pirq to a new channel.
+    ///
+    /// # Errors
+    /// Xen's.
+    pub fn bind_pirq(&self, pirq: u32) -> Result<EventChannel, Errno> {
+        let mut request = event_channel::BindPirq { pirq, ..Default::default() };
+        self.event_channel_op(event_channel::BIND_PIRQ, &mut request)?;
+        Ok(EventChannel(request.port))
+    }
+
+    /// Whether each interrupt has to be ended with [`end_pirq`](Self::end_pirq).
+    ///
+    /// # Errors
+    /// Xen's.
+    pub fn pirq_needs_eoi(&self, pirq: u32) -> Result<bool, Errno> {
+        let mut request = physdev::IrqStatusQuery { irq: pirq, ..Default::default() };
+        self.physdev_op(physdev::IRQ_STATUS_QUERY, &mut request)?;
+        Ok(request.flags & physdev::IRQ_STATUS_NEEDS_EOI != 0)
+    }
+
+    /// The interrupt was served; the next one may come.
+    ///
+    /// # Errors
+    /// Xen's.
+    pub fn end_pirq(&self, pirq: u32) -> Result<(), Errno> {
+        let mut request = physdev::Eoi { irq: pirq };
+        self.physdev_op(physdev::EOI, &mut request)?;
+        Ok(())
+    }
+
+    /// Tells Xen that the channel isn't masked any more: an event that is pending is delivered.
+    ///
+    /// # Errors
+    /// Xen's.
+    pub fn unmask(&self, channel: EventChannel) -> Result<(), Errno> {
+        let mut request = event_channel::PortArgument { port: channel.0 };
+        self.event_channel_op(event_channel::UNMASK, &mut request)?;
+        Ok(())
+    }
+}
+
+/// What an operation's status says, given how the hypercall went.
+fn outcome(status: i16, call: &Result<u64, Errno>) -> Result<(), GrantError> {
+    match (status, call) {
+        (NOT_REACHED, Err(errno)) => Err(GrantError::Hypercall(*errno)),
+        (NOT_REACHED, Ok(_)) => Err(GrantError::NotDone),
+        (status, _) => GrantError::check(status),
+    }
+}
+
+impl Xen for Hypercalls {
+    type View = WindowPage;
+
+    fn slots(&self) -> u16 {
+        self.window.slots()
+    }
+
+    fn address(&self, slot: Slot) -> u64 {
+        self.window.address(slot).unwrap_or(0)
+    }
+
+    fn view(&self, slot: Slot) -> WindowPage {
+        self.window.view(slot)
+    }
+
+    fn map(&mut self, guest: DomainId, access: Access, batch: &mut [Mapping]) {
+        let flags = match access {
+            Access::ReadOnly => grant_table::GNTMAP_HOST_MAP | grant_table::GNTMAP_READONLY,
+            Access::ReadWrite => grant_table::GNTMAP_HOST_MAP,
+        };
+        for chunk in batch.chunks_mut(BATCH) {
+            // Those that have no such slot stay untried.
+            let mut arguments = heapless::Vec::<grant_table::MapGrantRef, BATCH>::new();
+            let known = |entry: &&mut Mapping| self.window.address(entry.slot).is_some();
+            for entry in chunk.iter_mut().filter(known) {
+                // A chunk is no longer than this.
+                let _ = arguments.push(grant_table::MapGrantRef {
+                    host_addr: self.address(entry.slot),
+                    flags,
+                    grant_ref: entry.grant.0,
+                    dom: guest.0,
+                    status: NOT_REACHED,
+                    ..Default::default()
+                });
+            }
+            let (first, count) = (arguments.as_mut_ptr().cast(), arguments.len() as u32);
+            // SAFETY: the gate is right, as was promised. What is mapped appears in the window, where nothing of Rust's is.
+            // Xen writes `arguments`.
+            let call = check(unsafe { self.gate.grant_table_op(grant_table::MAP_GRANT_REF, first, count) });
+            for (entry, argument) in chunk.iter_mut().filter(known).zip(&arguments) {
+                entry.result = outcome(argument.status, &call).map(|()| GrantHandle(argument.handle));
+            }
+        }
+    }
+
+    fn unmap(&mut self, batch: &mut [Unmapping]) {
+        for chunk in batch.chunks_mut(BATCH) {
+            let mut arguments = heapless::Vec::<grant_table::UnmapGrantRef, BATCH>::new();
+            for entry in chunk.iter() {
+                // A chunk is no longer than this. A slot that isn't there has address 0, which no mapping has, and Xen says so.
+                let _ = arguments.push(grant_table::UnmapGrantRef {
+                    host_addr: self.address(entry.slot),
+                    handle: entry.handle.0,
+                    status: NOT_REACHED,
+                    ..Default::default()
+                });
+            }
+            let (first, count) = (arguments.as_mut_ptr().cast(), arguments.len() as u32);
+            // SAFETY: the gate is right, as was promised. What is unmapped is in the window, where nothing of Rust's is.
+            // Xen writes `arguments`.
+            let call = check(unsafe { self.gate.grant_table_op(grant_table::UNMAP_GRANT_REF, first, count) });
+            for (entry, argument) in chunk.iter_mut().zip(&arguments) {
+                entry.result = outcome(argument.status, &call);
+            }
+        }
+    }
+
+    fn alloc_unbound(&mut self, remote: DomainId) -> Result<EventChannel, Errno> {
+        let mut request =
+            event_channel::AllocUnbound { dom: DOMID_SELF, remote_dom: remote.0, ..Default::default() };
+        self.event_channel_op(event_channel::ALLOC_UNBOUND, &mut request)?;
+        Ok(EventChannel(request.port))
+    }
+
+    fn bind_interdomain(&mut self, remote: DomainId, port: RemotePort) -> Result<EventChannel, Errno> {
+        let mut request = event_channel::BindInterdomain {
+            remote_dom: remote.0,
+            remote_port: port.0,
+            ..Default::default()
+        };
+        self.event_channel_op(event_channel::BIND_INTERDOMAIN, &mut request)?;
+        Ok(EventChannel(request.local_port))
+    }
+
+    fn close(&mut self, channel: EventChannel) -> Result<(), Errno> {
+        let mut request = event_channel::PortArgument { port: channel.0 };
+        self.event_channel_op(event_channel::CLOSE, &mut request)?;
+        Ok(())
+    }
+
+    fn send(&mut self, channel: EventChannel) -> Result<(), Errno> {
+        let mut request = event_channel::PortArgument { port: channel.0 };
+        self.event_channel_op(event_channel::SEND, &mut request)?;
+        Ok(())
+    }
+}

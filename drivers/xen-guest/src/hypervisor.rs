@@ -1,0 +1,200 @@
+//! The seam to Xen: what the rest of this crate asks of it.
+
+use core::fmt;
+
+use audioback::hypervisor::{DomainId, EventChannel, GrantRef, RemotePort};
+use sndif::page::SharedPage;
+pub use xen_sys::errno::Errno;
+use xen_sys::grant_table as abi;
+
+/// A place in the window of guest-physical addresses at which grants are mapped. Numbered from 0.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Slot(pub u16);
+
+/// Xen's name for a mapping.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct GrantHandle(pub u32);
+
+/// What a mapping is for, by the processor and by devices alike.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Access {
+    /// Reading.
+    ReadOnly,
+    /// Reading and writing.
+    ReadWrite,
+}
+
+/// A grant to be mapped, or that was.
+#[derive(Clone, Copy, Debug)]
+pub struct Mapping {
+    /// Where.
+    pub slot: Slot,
+    /// What.
+    pub grant: GrantRef,
+    /// What became of it. [`GrantError::NotDone`] to begin with.
+    pub result: Result<GrantHandle, GrantError>,
+}
+
+/// A mapping to be ended, or that was.
+#[derive(Clone, Copy, Debug)]
+pub struct Unmapping {
+    /// Where.
+    pub slot: Slot,
+    /// Which mapping.
+    pub handle: GrantHandle,
+    /// What became of it. [`GrantError::NotDone`] to begin with.
+    pub result: Result<(), GrantError>,
+}
+
+/// Why a grant was not mapped, or not unmapped (grant_table.h, `enum grant_status`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum GrantError {
+    /// `GNTST_general_error`: it is granted to another domain, or for reading only, or something that has no number.
+    General,
+    /// `GNTST_bad_domain`: there is no such domain, or no more.
+    BadDomain,
+    /// `GNTST_bad_gntref`: there is no such grant.
+    BadReference,
+    /// `GNTST_bad_handle`: there is no such mapping.
+    BadHandle,
+    /// `GNTST_bad_virt_addr`: nothing can be mapped there.
+    BadAddress,
+    /// `GNTST_bad_dev_addr`.
+    BadDeviceAddress,
+    /// `GNTST_no_device_space`: the IOMMU has no room.
+    NoDeviceSpace,
+    /// `GNTST_permission_denied`.
+    PermissionDenied,
+    /// `GNTST_bad_page`: the guest granted what is no page of its own.
+    BadPage,
+    /// `GNTST_eagain`: not at this moment, such as a page that is swapped out.
+    Again,
+    /// `GNTST_no_space`: Xen has no handle left.
+    NoSpace,
+    /// A status that no header has, or one for other operations.
+    Other(i16),
+    /// The hypercall failed as a whole, before this one's turn.
+    Hypercall(Errno),
+    /// Not tried.
+    NotDone,
+}
+
+/// Whose doing an error is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Blame {
+    /// The guest granted no such thing, or vanished.
+    Guest,
+    /// This domain asked for something that can't be, or has run out of something: a bug, or a limit.
+    DriverDomain,
+}
+
+impl GrantError {
+    /// What a status says.
+    ///
+    /// # Errors
+    /// The error, if it says one.
+    pub const fn check(status: i16) -> Result<(), Self> {
+        Err(match status {
+            abi::GNTST_OKAY => return Ok(()),
+            abi::GNTST_GENERAL_ERROR => Self::General,
+            abi::GNTST_BAD_DOMAIN => Self::BadDomain,
+            abi::GNTST_BAD_GNTREF => Self::BadReference,
+            abi::GNTST_BAD_HANDLE => Self::BadHandle,
+            abi::GNTST_BAD_VIRT_ADDR => Self::BadAddress,
+            abi::GNTST_BAD_DEV_ADDR => Self::BadDeviceAddress,
+            abi::GNTST_NO_DEVICE_SPACE => Self::NoDeviceSpace,
+            abi::GNTST_PERMISSION_DENIED => Self::PermissionDenied,
+            abi::GNTST_BAD_PAGE => Self::BadPage,
+            abi::GNTST_EAGAIN => Self::Again,
+            abi::GNTST_NO_SPACE => Self::NoSpace,
+            other => Self::Other(other),
+        })
+    }
+
+    /// Who is to blame when a guest's grant can't be mapped. A general error is mostly a grant for another domain or for
+    /// reading only, so the guest's.
+    pub const fn blame(self) -> Blame {
+        match self {
+            Self::General
+            | Self::BadDomain
+            | Self::BadReference
+            | Self::PermissionDenied
+            | Self::BadPage
+            | Self::Again => Blame::Guest,
+            Self::BadHandle
+            | Self::BadAddress
+            | Self::BadDeviceAddress
+            | Self::NoDeviceSpace
+            | Self::NoSpace
+            | Self::Other(_)
+            | Self::Hypercall(_)
+            | Self::NotDone => Blame::DriverDomain,
+        }
+    }
+}
+
+impl fmt::Display for GrantError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let text = match self {
+            Self::General => "general error (granted to another domain, or for reading only?)",
+            Self::BadDomain => "no such domain",
+            Self::BadReference => "no such grant",
+            Self::BadHandle => "no such mapping",
+            Self::BadAddress => "nothing can be mapped there",
+            Self::BadDeviceAddress => "bad device address",
+            Self::NoDeviceSpace => "no room in the IOMMU",
+            Self::PermissionDenied => "permission denied",
+            Self::BadPage => "not a page that can be granted",
+            Self::Again => "not at this moment",
+            Self::NoSpace => "Xen has no handle left",
+            Self::Other(status) => return write!(f, "status {status}"),
+            Self::Hypercall(errno) => return write!(f, "the hypercall failed: {errno}"),
+            Self::NotDone => "not tried",
+        };
+        f.write_str(text)
+    }
+}
+
+/// Xen, as far as a driver domain needs it.
+///
+/// The window of slots is guest-physical addresses that hold no memory of this domain's own; the processor sees them at
+/// the same addresses, and so do devices, through the IOMMU.
+pub trait Xen {
+    /// What the processor sees at a slot.
+    type View: SharedPage;
+
+    /// Slots in the window.
+    fn slots(&self) -> u16;
+    /// A slot's guest-physical address, a multiple of 4096; 0 if there is no such slot.
+    fn address(&self, slot: Slot) -> u64;
+    /// The page mapped at a slot. Only to be used while something is.
+    fn view(&self, slot: Slot) -> Self::View;
+
+    /// Maps grants of `guest`'s, as many of them as can be; each `result` says what became of it.
+    fn map(&mut self, guest: DomainId, access: Access, batch: &mut [Mapping]);
+    /// Ends mappings, as many of them as can be; each `result` says what became of it. Where it says `Ok`, neither the
+    /// processor nor a device reaches the page any more.
+    fn unmap(&mut self, batch: &mut [Unmapping]);
+
+    /// Makes a channel that `remote` may bind.
+    ///
+    /// # Errors
+    /// Xen's.
+    fn alloc_unbound(&mut self, remote: DomainId) -> Result<EventChannel, Errno>;
+    /// Binds a channel that `remote` has made for this domain. It is pending at once.
+    ///
+    /// # Errors
+    /// Xen's; EINVAL where there is no such port for this domain.
+    fn bind_interdomain(&mut self, remote: DomainId, port: RemotePort) -> Result<EventChannel, Errno>;
+    /// Closes a channel.
+    ///
+    /// # Errors
+    /// Xen's.
+    fn close(&mut self, channel: EventChannel) -> Result<(), Errno>;
+    /// Sends an event. To a channel whose other end is gone it is lost.
+    ///
+    /// # Errors
+    /// Xen's.
+    fn send(&mut self, channel: EventChannel) -> Result<(), Errno>;
+}

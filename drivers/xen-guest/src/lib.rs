@@ -1,0 +1,40 @@
+//! What a guest does with Xen, safely: event channels, grants of other domains' pages, xenstore, xenbus states, the
+//! console, the clock.
+//!
+//! Everything that can be decided without Xen is plain code over traits and over shared structures made of atomics, and
+//! is tested on the host. `unsafe` is in two leaf modules: [`hypercalls`], which enters Xen, and [`shared_page`], which
+//! reaches shared memory.
+//!
+//! - [`DriverDomain`](driver_domain::DriverDomain) is audioback's `Hypervisor`, over the trait [`Xen`](hypervisor::Xen), which
+//!   [`Hypercalls`](hypercalls::Hypercalls) fulfils.
+//! - [`Store`](xenstore::Store) is a xenstore client that never waits; [`Transaction`](xenstore::Transaction) runs on it.
+//! - [`BackEnd`](xenbus::BackEnd) says what a back end has to do next, from what the nodes say.
+//! - [`EventChannels`](event_channels::EventChannels) takes pending events, [`Console`](console::Console) prints,
+//!   [`XenClock`](clock::XenClock) tells the time.
+//!
+//! Memory is allocated when [`DriverDomain`](driver_domain::DriverDomain) is made, and never later.
+#![no_std]
+#![deny(unsafe_code)]
+#![deny(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::arithmetic_side_effects
+)]
+
+extern crate alloc;
+
+pub mod clock;
+pub mod console;
+pub mod driver_domain;
+pub mod event_channels;
+#[cfg(target_arch = "x86_64")]
+pub mod hypercalls;
+pub mod hypervisor;
+pub mod pirq;
+pub mod presence;
+pub mod shared_page;
+mod slots;
+pub mod xenbus;
+pub mod xenstore;

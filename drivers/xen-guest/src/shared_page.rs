@@ -1,0 +1,93 @@
+//! Memory that others write too.
+#![allow(unsafe_code, reason = "leaf: reaches shared memory by its address")]
+
+use core::ptr;
+use core::sync::atomic::{AtomicU32, Ordering, fence};
+
+use sndif::page::{PAGE_SIZE_BYTES, PAGE_WORDS, SharedPage};
+use xen_sys::SharedLayout;
+
+use crate::hypervisor::Slot;
+
+/// The structure at an address, in a page that Xen or another domain shares.
+///
+/// # Safety
+/// The page at `address` is mapped, readable and writable, at that address for as long as the program runs, belongs to
+/// the structure alone, and is a multiple of 4096.
+pub unsafe fn at<T: SharedLayout>(address: usize) -> &'static T {
+    let structure: *const T = ptr::with_exposed_provenance(address);
+    // SAFETY: mapped for good, as the caller promises; a page is aligned for every such type and holds it, all of it is
+    // atomics, and any bits are a value, as `SharedLayout` promises.
+    unsafe { &*structure }
+}
+
+/// Guest-physical addresses at which grants are mapped, in slots of a page.
+#[derive(Debug)]
+pub struct Window {
+    first_address: u64,
+    slots: u16,
+}
+
+impl Window {
+    /// A window of `slots` pages from `first_address` on.
+    ///
+    /// # Safety
+    /// `first_address` is a multiple of 4096. The addresses hold no memory, are nobody else's, and are mapped one to one,
+    /// readable and writable but not executable, for as long as the program runs.
+    pub unsafe fn new(first_address: u64, slots: u16) -> Self {
+        Self { first_address, slots }
+    }
+
+    /// Slots in it.
+    pub fn slots(&self) -> u16 {
+        self.slots
+    }
+
+    /// The slot's address.
+    pub fn address(&self, slot: Slot) -> Option<u64> {
+        let offset = u64::from(slot.0).checked_mul(PAGE_SIZE_BYTES as u64)?;
+        self.first_address.checked_add(offset).filter(|_| slot.0 < self.slots)
+    }
+
+    /// What the processor sees at the slot: while nothing is mapped there, ones, and what is written is lost.
+    pub fn view(&self, slot: Slot) -> WindowPage {
+        WindowPage { address: self.address(slot).and_then(|address| usize::try_from(address).ok()) }
+    }
+}
+
+/// A page of the window. Not to be copied: whoever has it decides when it is unmapped.
+#[derive(Debug)]
+pub struct WindowPage {
+    address: Option<usize>,
+}
+
+impl WindowPage {
+    /// Does something with a word, if it is one of the page.
+    fn with<R>(&self, word: usize, act: impl FnOnce(&AtomicU32) -> R) -> Option<R> {
+        let first_word: *mut u32 = ptr::with_exposed_provenance_mut(self.address?);
+        if word >= PAGE_WORDS {
+            return None;
+        }
+        // Not past the page, as just seen, and so not past the end of all addresses.
+        let cell = first_word.wrapping_add(word);
+        // SAFETY: the window is mapped for good and nobody else's, as was promised when it was made, so no Rust object is
+        // there; a page is aligned for words; all of this domain's accesses to it are atomic, and what other domains do
+        // is theirs. The reference is gone before the caller can unmap the page.
+        let cell = unsafe { AtomicU32::from_ptr(cell) };
+        Some(act(cell))
+    }
+}
+
+impl SharedPage for WindowPage {
+    fn load(&self, word: usize) -> u32 {
+        self.with(word, |cell| u32::from_le(cell.load(Ordering::Acquire))).unwrap_or(0)
+    }
+
+    fn store(&self, word: usize, value: u32) {
+        self.with(word, |cell| cell.store(value.to_le(), Ordering::Release));
+    }
+
+    fn fence(&self) {
+        fence(Ordering::SeqCst);
+    }
+}

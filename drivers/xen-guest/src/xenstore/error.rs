@@ -1,0 +1,123 @@
+//! What can go wrong, an enum an operation.
+
+use core::fmt;
+
+/// A text that xenstore has no place for, or that can't be taken for one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum BadText {
+    /// It is empty.
+    Empty,
+    /// It is too long.
+    TooLong,
+    /// It has a NUL in it.
+    Nul,
+    /// A path with an octet other than letters, digits and `-/_@`.
+    Character,
+    /// A path with two slashes in a row, or one at its end.
+    Slashes,
+    /// It is no UTF-8.
+    Encoding,
+}
+
+/// Why a request was not taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum SubmitError {
+    /// A value or token that can't be sent.
+    BadText(BadText),
+    /// As many requests are under way as there can be, or too much waits to be sent: try again later.
+    Full,
+    /// The connection is broken.
+    Broken,
+}
+
+/// Why the connection can't be used any more. xenstored, or the memory that it shares, isn't in its right mind.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum BrokenStore {
+    /// `req_cons` is ahead of `req_prod`, or more than a ring behind.
+    RequestIndex,
+    /// `rsp_prod` is more than a ring ahead of `rsp_cons`.
+    ResponseIndex,
+    /// A message with more than 4096 octets of payload.
+    TooLong(u32),
+}
+
+/// A message that makes no sense and was dropped.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Oddity {
+    /// An answer to a request that is not under way.
+    Unasked(u32),
+    /// An answer that came after its deadline.
+    Late(u32),
+    /// A watch event whose path or token is no text.
+    BadWatchEvent,
+}
+
+/// Why a request was not done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum RequestError {
+    /// xenstored refused.
+    Refused(Refusal),
+    /// No answer came before the deadline. Whether it was done isn't known.
+    TimedOut,
+    /// The answer is none to such a request.
+    Garbled,
+    /// The connection broke. Whether it was done isn't known.
+    Broken(BrokenStore),
+}
+
+impl fmt::Display for RequestError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Refused(refusal) => write!(f, "xenstored says {refusal:?}"),
+            Self::TimedOut => f.write_str("xenstored did not answer in time"),
+            Self::Garbled => f.write_str("xenstored's answer makes no sense"),
+            Self::Broken(broken) => write!(f, "the connection to xenstored is broken: {broken:?}"),
+        }
+    }
+}
+
+macro_rules! refusals {
+    ($($variant:ident = $name:literal, $meaning:literal;)*) => {
+        /// An error that xenstored names (xs_wire.h, `xsd_errors`).
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        #[non_exhaustive]
+        pub enum Refusal {
+            $(#[doc = concat!("`", $name, "`: ", $meaning, ".")]
+            $variant,)*
+            /// A name that isn't in the header.
+            Other,
+        }
+
+        impl Refusal {
+            /// The error of that name.
+            pub fn from_name(name: &[u8]) -> Self {
+                $(if name == $name.as_bytes() { return Self::$variant; })*
+                Self::Other
+            }
+        }
+    };
+}
+
+refusals! {
+    Invalid = "EINVAL", "the request makes no sense";
+    Access = "EACCES", "this domain has no right to it";
+    Exists = "EEXIST", "it is there already";
+    IsDirectory = "EISDIR", "it is a directory";
+    NoEntry = "ENOENT", "there is no such node";
+    NoMemory = "ENOMEM", "out of memory";
+    NoSpace = "ENOSPC", "a quota of this domain's is used up";
+    Io = "EIO", "xenstored's own trouble";
+    NotEmpty = "ENOTEMPTY", "not empty";
+    NotImplemented = "ENOSYS", "no such request";
+    ReadOnly = "EROFS", "read-only";
+    Busy = "EBUSY", "busy, or as many transactions as there may be";
+    Again = "EAGAIN", "another's change came between: do the transaction again";
+    IsConnected = "EISCONN", "connected already";
+    TooBig = "E2BIG", "it doesn't fit into a message, or a quota";
+    Permission = "EPERM", "not permitted";
+}

@@ -1,0 +1,61 @@
+//! The two rings in the store's page, from the guest's end.
+
+use core::sync::atomic::Ordering;
+
+use xen_sys::xs_wire::{RING_BYTES, StoreRing};
+
+use super::error::BrokenStore;
+
+/// The guest's end. Its own indices are private; what the page says of them is never read again.
+#[derive(Debug)]
+pub(super) struct RingEnd<'a> {
+    shared: &'a StoreRing,
+    req_prod: u32,
+    rsp_cons: u32,
+}
+
+impl<'a> RingEnd<'a> {
+    /// Goes on where whoever had the ring before has stopped.
+    pub(super) fn attach(shared: &'a StoreRing) -> Self {
+        let req_prod = shared.req_prod.load(Ordering::Relaxed);
+        let rsp_cons = shared.rsp_cons.load(Ordering::Relaxed);
+        Self { shared, req_prod, rsp_cons }
+    }
+
+    /// Puts as many octets as there is room for into the request ring. Returns how many.
+    pub(super) fn send(&mut self, octets: &[u8]) -> Result<usize, BrokenStore> {
+        // Xenstored has read what it has consumed.
+        let used = self.req_prod.wrapping_sub(self.shared.req_cons.load(Ordering::Acquire)) as usize;
+        let room = RING_BYTES.checked_sub(used).ok_or(BrokenStore::RequestIndex)?;
+        let mut sent = 0usize;
+        for octet in octets.iter().take(room) {
+            // The size is a power of two, so that the index may wrap.
+            if let Some(cell) = self.shared.req.get(self.req_prod as usize % RING_BYTES) {
+                cell.store(*octet, Ordering::Relaxed);
+            }
+            self.req_prod = self.req_prod.wrapping_add(1);
+            sent = sent.saturating_add(1);
+        }
+        self.shared.req_prod.store(self.req_prod, Ordering::Release);
+        Ok(sent)
+    }
+
+    /// Takes as many octets as there are, and fit, from the response ring. Returns how many.
+    pub(super) fn receive(&mut self, into: &mut [u8]) -> Result<usize, BrokenStore> {
+        let ready = self.shared.rsp_prod.load(Ordering::Acquire).wrapping_sub(self.rsp_cons) as usize;
+        if ready > RING_BYTES {
+            return Err(BrokenStore::ResponseIndex);
+        }
+        let mut received = 0usize;
+        for octet in into.iter_mut().take(ready) {
+            if let Some(cell) = self.shared.rsp.get(self.rsp_cons as usize % RING_BYTES) {
+                *octet = cell.load(Ordering::Relaxed);
+            }
+            self.rsp_cons = self.rsp_cons.wrapping_add(1);
+            received = received.saturating_add(1);
+        }
+        // Read before xenstored may write there again.
+        self.shared.rsp_cons.store(self.rsp_cons, Ordering::Release);
+        Ok(received)
+    }
+}

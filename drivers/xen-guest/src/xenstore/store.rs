@@ -1,0 +1,438 @@
+//! The client: requests under way, messages in pieces, deadlines.
+
+use core::fmt::Write;
+
+use audioback::clock::Nanos;
+use audioback::hypervisor::DomainId;
+use heapless::{Deque, String, Vec};
+use xen_sys::xs_wire::{self, HEADER_BYTES, Header, PAYLOAD_MAX_BYTES, StoreRing};
+
+use super::error::{BadText, BrokenStore, Oddity, Refusal, RequestError, SubmitError};
+use super::ring::RingEnd;
+use super::text::{self, Path};
+
+/// Requests that can be under way at a time, those included whose deadline has passed and that are still unanswered.
+pub const MAX_IN_FLIGHT: usize = 32;
+
+/// Octets that can wait for room in the ring: at least one message of any size.
+const OUTBOX_BYTES: usize = 8192;
+
+/// Octets of the longest message.
+const MESSAGE_MAX_BYTES: usize = HEADER_BYTES + PAYLOAD_MAX_BYTES;
+
+/// Names a request until it is answered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct RequestId(u32);
+
+/// A transaction under way, as xenstored numbers it; never 0.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct TransactionId(u32);
+
+impl TransactionId {
+    /// The number in an answer to [`Request::TransactionStart`].
+    pub(super) fn parse(reply: &Reply<'_>) -> Option<Self> {
+        let text = reply.text().ok()?;
+        // `parse` alone would take a leading plus sign.
+        let number = if text.bytes().all(|octet| octet.is_ascii_digit()) { text.parse().ok()? } else { 0 };
+        (number != 0).then_some(Self(number))
+    }
+}
+
+/// What xenstored is asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Request<'a> {
+    /// A node's value; see [`Reply::text`].
+    Read(Path<'a>),
+    /// Names of a node's children; see [`Reply::names`]. Refused as too big where they exceed 4096 octets.
+    Directory(Path<'a>),
+    /// Writes a value; makes the node, and those above it, if need be.
+    Write(Path<'a>, &'a str),
+    /// Makes a node, and those above it, if need be.
+    MakeDirectory(Path<'a>),
+    /// Removes a node and all below it.
+    Remove(Path<'a>),
+    /// Watches a node and all below it. An event comes at once, and at every change.
+    Watch {
+        /// What to watch.
+        path: Path<'a>,
+        /// What comes with each event.
+        token: &'a str,
+    },
+    /// Ends a watch.
+    Unwatch {
+        /// What was watched.
+        path: Path<'a>,
+        /// What it was watched with.
+        token: &'a str,
+    },
+    /// A domain's home directory; see [`Reply::text`].
+    DomainPath(DomainId),
+    /// Begins a transaction; see [`Transaction`](super::Transaction).
+    TransactionStart,
+    /// Ends the transaction that it is sent in: commits it, or drops it.
+    TransactionEnd {
+        /// Commit.
+        commit: bool,
+    },
+    /// Ends all watches and transactions that this domain has left from earlier.
+    ResetWatches,
+}
+
+impl Request<'_> {
+    fn kind(&self) -> u32 {
+        match self {
+            Self::Read(_) => xs_wire::READ,
+            Self::Directory(_) => xs_wire::DIRECTORY,
+            Self::Write(..) => xs_wire::WRITE,
+            Self::MakeDirectory(_) => xs_wire::MKDIR,
+            Self::Remove(_) => xs_wire::RM,
+            Self::Watch { .. } => xs_wire::WATCH,
+            Self::Unwatch { .. } => xs_wire::UNWATCH,
+            Self::DomainPath(_) => xs_wire::GET_DOMAIN_PATH,
+            Self::TransactionStart => xs_wire::TRANSACTION_START,
+            Self::TransactionEnd { .. } => xs_wire::TRANSACTION_END,
+            Self::ResetWatches => xs_wire::RESET_WATCHES,
+        }
+    }
+}
+
+/// The answer to a request that was done.
+#[derive(Clone, Copy, Debug)]
+pub struct Reply<'a> {
+    payload: &'a [u8],
+}
+
+impl<'a> Reply<'a> {
+    /// The answer as a text: the value read, or a path.
+    ///
+    /// # Errors
+    /// If it is none.
+    pub fn text(&self) -> Result<&'a str, BadText> {
+        text::received(self.payload)
+    }
+
+    /// The names in an answer to [`Request::Directory`]; what is no name is left out.
+    pub fn names(&self) -> impl Iterator<Item = &'a str> + use<'a> {
+        self.payload.split(|octet| *octet == 0).filter_map(|name| {
+            let name = core::str::from_utf8(name).ok()?;
+            Path::new(name).ok().filter(|_| !name.contains('/')).map(Path::as_str)
+        })
+    }
+}
+
+/// What has come.
+#[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
+pub enum Event<'a> {
+    /// A request has ended, one way or another. Told once for each.
+    Reply {
+        /// Which one.
+        id: RequestId,
+        /// How.
+        result: Result<Reply<'a>, RequestError>,
+    },
+    /// Something that is watched has changed, or was looked at for the first time.
+    Watch {
+        /// The node that changed, or the one that is watched.
+        path: &'a str,
+        /// What the watch was set up with.
+        token: &'a str,
+    },
+    /// A message that makes no sense was dropped.
+    Dropped(Oddity),
+}
+
+#[derive(Clone, Copy, Debug)]
+struct InFlight {
+    id: u32,
+    kind: u32,
+    transaction: u32,
+    deadline: Nanos,
+    /// Its end was told: an answer is for nobody.
+    abandoned: bool,
+}
+
+/// A connection to xenstored.
+#[derive(Debug)]
+pub struct Store<'a> {
+    ring: RingEnd<'a>,
+    outbox: Deque<u8, OUTBOX_BYTES>,
+    inbox: Vec<u8, MESSAGE_MAX_BYTES>,
+    /// The message in the inbox was told, and is to go before the next one comes in.
+    told: bool,
+    in_flight: Vec<InFlight, MAX_IN_FLIGHT>,
+    next_id: u32,
+    notify: bool,
+    broken: Option<BrokenStore>,
+}
+
+impl<'a> Store<'a> {
+    /// A connection by this page. Send an event on its channel when [`take_notify`](Self::take_notify) says so.
+    pub fn attach(page: &'a StoreRing) -> Self {
+        Self {
+            ring: RingEnd::attach(page),
+            outbox: Deque::new(),
+            inbox: Vec::new(),
+            told: false,
+            in_flight: Vec::new(),
+            next_id: 1,
+            notify: false,
+            broken: None,
+        }
+    }
+
+    /// Sends a request, as part of a transaction if one is given. Its end comes as an [`Event::Reply`], by `deadline` at
+    /// the latest if [`next`](Self::next) is called then.
+    ///
+    /// # Errors
+    /// If it can't be sent; then no event will come.
+    pub fn submit(
+        &mut self,
+        request: Request<'_>,
+        transaction: Option<TransactionId>,
+        deadline: Nanos,
+    ) -> Result<RequestId, SubmitError> {
+        if self.broken.is_some() {
+            return Err(SubmitError::Broken);
+        }
+        let mut number = String::<8>::new();
+        let pieces = pieces(&request, &mut number).map_err(SubmitError::BadText)?;
+        let transaction = transaction.map_or(0, |transaction| transaction.0);
+        let id = self.enqueue(request.kind(), transaction, &pieces, deadline)?;
+        self.flush();
+        Ok(RequestId(id))
+    }
+
+    fn enqueue(
+        &mut self,
+        kind: u32,
+        transaction: u32,
+        pieces: &[&str],
+        deadline: Nanos,
+    ) -> Result<u32, SubmitError> {
+        let payload_bytes = pieces.iter().fold(0usize, |sum, piece| sum.saturating_add(piece.len()));
+        if payload_bytes > PAYLOAD_MAX_BYTES {
+            return Err(SubmitError::BadText(BadText::TooLong));
+        }
+        let message_bytes = payload_bytes.saturating_add(HEADER_BYTES);
+        let room = OUTBOX_BYTES.saturating_sub(self.outbox.len());
+        if message_bytes > room || self.in_flight.is_full() {
+            return Err(SubmitError::Full);
+        }
+        let id = self.fresh_id();
+        // There is room for all of it, as just seen.
+        let header = Header { kind, req_id: id, tx_id: transaction, len: payload_bytes as u32 };
+        for octet in emit(header) {
+            let _ = self.outbox.push_back(octet);
+        }
+        for octet in pieces.iter().flat_map(|piece| piece.bytes()) {
+            let _ = self.outbox.push_back(octet);
+        }
+        let _ = self.in_flight.push(InFlight { id, kind, transaction, deadline, abandoned: false });
+        Ok(id)
+    }
+
+    /// A number that no request under way has, and never 0, which watch events have.
+    fn fresh_id(&mut self) -> u32 {
+        // One more number than there are requests is enough.
+        for _ in 0..=MAX_IN_FLIGHT {
+            let id = self.next_id;
+            self.next_id = self.next_id.checked_add(1).unwrap_or(1);
+            if !self.in_flight.iter().any(|request| request.id == id) {
+                return id;
+            }
+        }
+        self.next_id
+    }
+
+    /// Moves octets both ways and tells the next thing that has come, or that should have come by `now`. Call it until it
+    /// returns `None`, then see [`take_notify`](Self::take_notify). A call takes in one message at most.
+    pub fn next(&mut self, now: Nanos) -> Option<Event<'_>> {
+        self.flush();
+        let complete = self.fill();
+        if let Some(broken) = self.broken {
+            let request = self.in_flight.iter().position(|request| !request.abandoned)?;
+            let id = RequestId(self.in_flight.swap_remove(request).id);
+            return Some(Event::Reply { id, result: Err(RequestError::Broken(broken)) });
+        }
+        if complete {
+            self.told = true;
+            return Some(self.tell());
+        }
+        let overdue =
+            self.in_flight.iter_mut().find(|request| !request.abandoned && request.deadline <= now)?;
+        overdue.abandoned = true;
+        Some(Event::Reply { id: RequestId(overdue.id), result: Err(RequestError::TimedOut) })
+    }
+
+    /// Octets were moved: send xenstored an event. Asking takes the wish.
+    pub fn take_notify(&mut self) -> bool {
+        core::mem::take(&mut self.notify)
+    }
+
+    /// The earliest deadline of what is under way.
+    pub fn deadline(&self) -> Option<Nanos> {
+        self.in_flight.iter().filter(|request| !request.abandoned).map(|request| request.deadline).min()
+    }
+
+    /// Why the connection can't be used any more, if it can't.
+    pub fn broken(&self) -> Option<BrokenStore> {
+        self.broken
+    }
+
+    /// Sends what waits, as far as there is room.
+    fn flush(&mut self) {
+        while self.broken.is_none() && !self.outbox.is_empty() {
+            let (front, _) = self.outbox.as_slices();
+            match self.ring.send(front) {
+                Ok(0) => break,
+                Ok(sent) => {
+                    for _ in 0..sent {
+                        self.outbox.pop_front();
+                    }
+                    self.notify = true;
+                }
+                Err(broken) => self.broken = Some(broken),
+            }
+        }
+    }
+
+    /// Takes in what there is of one message. Returns whether it is complete.
+    fn fill(&mut self) -> bool {
+        if core::mem::take(&mut self.told) {
+            self.inbox.clear();
+        }
+        // First the header, then as much as it says.
+        while self.broken.is_none() {
+            let wanted_bytes = match parse(&self.inbox) {
+                None => HEADER_BYTES,
+                Some(header) if header.len as usize > PAYLOAD_MAX_BYTES => {
+                    self.broken = Some(BrokenStore::TooLong(header.len));
+                    break;
+                }
+                Some(header) => HEADER_BYTES.saturating_add(header.len as usize),
+            };
+            let have_bytes = self.inbox.len();
+            // With the header alone, a message without payload is complete; without it, none is.
+            if have_bytes >= HEADER_BYTES && have_bytes == wanted_bytes {
+                return true;
+            }
+            // A message at its longest fits.
+            let _ = self.inbox.resize(wanted_bytes, 0);
+            let received = match self.inbox.get_mut(have_bytes..) {
+                Some(free) => self.ring.receive(free),
+                None => Ok(0),
+            };
+            match received {
+                Ok(received) => {
+                    self.inbox.truncate(have_bytes.saturating_add(received));
+                    if received == 0 {
+                        return false;
+                    }
+                    self.notify = true;
+                }
+                Err(broken) => self.broken = Some(broken),
+            }
+        }
+        false
+    }
+
+    /// The complete message in the inbox as an event.
+    fn tell(&mut self) -> Event<'_> {
+        let header = parse(&self.inbox).unwrap_or_default();
+        let abandoned_start = self.abandoned_start(&header);
+        if header.kind == xs_wire::WATCH_EVENT {
+            let payload = self.inbox.get(HEADER_BYTES..).unwrap_or_default();
+            return watch_event(payload).unwrap_or(Event::Dropped(Oddity::BadWatchEvent));
+        }
+        let index = self.in_flight.iter().position(|request| request.id == header.req_id);
+        let Some(request) = index.map(|index| self.in_flight.swap_remove(index)) else {
+            return Event::Dropped(Oddity::Unasked(header.req_id));
+        };
+        if request.abandoned {
+            if let Some(transaction) = abandoned_start {
+                // xenstored allows a domain few transactions. Nobody hears of how this ends; if it can't be sent, the one
+                // transaction is lost.
+                let ended = self.enqueue(xs_wire::TRANSACTION_END, transaction, &["F\0"], request.deadline);
+                if let (Ok(_), Some(end)) = (ended, self.in_flight.last_mut()) {
+                    end.abandoned = true;
+                }
+            }
+            return Event::Dropped(Oddity::Late(header.req_id));
+        }
+        let payload = self.inbox.get(HEADER_BYTES..).unwrap_or_default();
+        let result = if header.tx_id != request.transaction {
+            Err(RequestError::Garbled)
+        } else if header.kind == xs_wire::ERROR {
+            let name = payload.strip_suffix(&[0]).unwrap_or(payload);
+            Err(RequestError::Refused(Refusal::from_name(name)))
+        } else if header.kind == request.kind {
+            Ok(Reply { payload })
+        } else {
+            Err(RequestError::Garbled)
+        };
+        Event::Reply { id: RequestId(request.id), result }
+    }
+
+    /// The transaction that was begun for nobody, if that is what the message in the inbox says.
+    fn abandoned_start(&self, header: &Header) -> Option<u32> {
+        let request = self.in_flight.iter().find(|request| request.id == header.req_id)?;
+        let payload = self.inbox.get(HEADER_BYTES..)?;
+        (request.abandoned && request.kind == xs_wire::TRANSACTION_START && header.kind == request.kind)
+            .then(|| TransactionId::parse(&Reply { payload }))?
+            .map(|transaction| transaction.0)
+    }
+}
+
+/// The pieces of a request's payload (docs/misc/xenstore.txt): every string has a NUL behind it, but for a value.
+fn pieces<'p>(request: &Request<'p>, number: &'p mut String<8>) -> Result<Vec<&'p str, 4>, BadText> {
+    const NUL: &str = "\0";
+    let pieces: &[&str] = match request {
+        Request::Read(path)
+        | Request::Directory(path)
+        | Request::MakeDirectory(path)
+        | Request::Remove(path) => &[path.as_str(), NUL],
+        Request::Write(path, value) => &[path.as_str(), NUL, text::value(value)?],
+        Request::Watch { path, token } | Request::Unwatch { path, token } => {
+            &[path.as_str(), NUL, text::token(token)?, NUL]
+        }
+        Request::DomainPath(domain) => {
+            // Five digits at most.
+            let _ = write!(number, "{}", domain.0);
+            &[number.as_str(), NUL]
+        }
+        Request::TransactionStart | Request::ResetWatches => &[NUL],
+        Request::TransactionEnd { commit } => &[if *commit { "T" } else { "F" }, NUL],
+    };
+    // Four at most.
+    Ok(pieces.iter().copied().collect())
+}
+
+fn watch_event(payload: &[u8]) -> Option<Event<'_>> {
+    let mut strings = payload.split(|octet| *octet == 0);
+    let path = core::str::from_utf8(strings.next()?).ok()?;
+    let token = core::str::from_utf8(strings.next()?).ok()?;
+    // Both have a NUL behind them, so there is a third, even if it is empty.
+    strings.next()?;
+    Path::new(path).ok()?;
+    Some(Event::Watch { path, token })
+}
+
+fn emit(header: Header) -> impl Iterator<Item = u8> {
+    [header.kind, header.req_id, header.tx_id, header.len].into_iter().flat_map(u32::to_le_bytes)
+}
+
+/// The header at the start of a message, if enough of it is there.
+fn parse(message: &[u8]) -> Option<Header> {
+    let (words, _) = message.first_chunk::<HEADER_BYTES>()?.as_chunks::<4>();
+    match words {
+        [kind, req_id, tx_id, len] => Some(Header {
+            kind: u32::from_le_bytes(*kind),
+            req_id: u32::from_le_bytes(*req_id),
+            tx_id: u32::from_le_bytes(*tx_id),
+            len: u32::from_le_bytes(*len),
+        }),
+        _ => None,
+    }
+}

@@ -1,0 +1,64 @@
+//! Which texts may go to xenstore, and which may come from it.
+
+use xen_sys::xs_wire::{ABSOLUTE_PATH_MAX_BYTES, RELATIVE_PATH_MAX_BYTES};
+
+use super::error::BadText;
+
+/// Longest token of a watch. A limit of this crate's; xenstore has none of its own.
+pub const MAX_TOKEN_BYTES: usize = 128;
+
+/// A path that xenstore takes: absolute, relative to this domain's home `/local/domain/DOMID`, or a special one to watch
+/// such as `@releaseDomain` (docs/misc/xenstore.txt).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Path<'a>(&'a str);
+
+impl<'a> Path<'a> {
+    /// Judges a path.
+    ///
+    /// # Errors
+    /// If it isn't one that xenstore takes.
+    pub fn new(path: &'a str) -> Result<Self, BadText> {
+        let limit = if path.starts_with('/') { ABSOLUTE_PATH_MAX_BYTES } else { RELATIVE_PATH_MAX_BYTES };
+        if path.is_empty() {
+            return Err(BadText::Empty);
+        }
+        if path.len() > limit {
+            return Err(BadText::TooLong);
+        }
+        if path.bytes().any(|octet| octet == 0) {
+            return Err(BadText::Nul);
+        }
+        let may_be = |octet: u8| octet.is_ascii_alphanumeric() || matches!(octet, b'-' | b'/' | b'_' | b'@');
+        if !path.bytes().all(may_be) {
+            return Err(BadText::Character);
+        }
+        if path.contains("//") || (path.len() > 1 && path.ends_with('/')) {
+            return Err(BadText::Slashes);
+        }
+        Ok(Self(path))
+    }
+
+    /// The path's text.
+    pub fn as_str(self) -> &'a str {
+        self.0
+    }
+}
+
+/// Judges a value to be written: any text without NUL. Its length is judged with the whole message.
+pub(super) fn value(value: &str) -> Result<&str, BadText> {
+    if value.bytes().any(|octet| octet == 0) { Err(BadText::Nul) } else { Ok(value) }
+}
+
+/// Judges a watch's token.
+pub(super) fn token(token: &str) -> Result<&str, BadText> {
+    if token.len() > MAX_TOKEN_BYTES { Err(BadText::TooLong) } else { value(token) }
+}
+
+/// The text in a payload. A single NUL at its end is none of it: some who write values count it in.
+pub(super) fn received(payload: &[u8]) -> Result<&str, BadText> {
+    let text = payload.strip_suffix(&[0]).unwrap_or(payload);
+    if text.contains(&0) {
+        return Err(BadText::Nul);
+    }
+    core::str::from_utf8(text).map_err(|_| BadText::Encoding)
+}

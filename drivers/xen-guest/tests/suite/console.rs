@@ -1,0 +1,80 @@
+//! The console: whole lines or none, and never a wait.
+
+use std::sync::atomic::Ordering::SeqCst;
+
+use proptest::prelude::*;
+use xen_guest::console::Console;
+use xen_sys::console::ConsoleRing;
+
+/// What the daemon would read.
+fn read(ring: &ConsoleRing) -> String {
+    let (mut cons, prod) = (ring.out_cons.load(SeqCst), ring.out_prod.load(SeqCst));
+    let mut octets = Vec::new();
+    while cons != prod {
+        octets.push(ring.output[cons as usize % 2048].load(SeqCst));
+        cons = cons.wrapping_add(1);
+    }
+    ring.out_cons.store(cons, SeqCst);
+    String::from_utf8(octets).expect("text")
+}
+
+#[test]
+fn lines_come_out() {
+    let ring = ConsoleRing::default();
+    let mut console = Console::attach(&ring);
+    assert!(console.line(format_args!("{} frames", 480)));
+    assert!(console.line(format_args!("")));
+    assert_eq!(read(&ring), "480 frames\r\n\r\n");
+}
+
+#[test]
+fn what_a_guest_calls_itself_moves_no_cursor() {
+    let ring = ConsoleRing::default();
+    assert!(Console::attach(&ring).line(format_args!("name {}", "a\n\x1b[2Jb\u{9b}c")));
+    assert_eq!(read(&ring), "name a??[2Jb?c\r\n");
+}
+
+#[test]
+fn a_long_line_is_cut_between_characters() {
+    let ring = ConsoleRing::default();
+    assert!(Console::attach(&ring).line(format_args!("x{}", "ä".repeat(400))));
+    assert_eq!(read(&ring), format!("x{}\r\n", "ä".repeat(255)));
+}
+
+#[test]
+fn lines_without_room_are_dropped_counted_and_told_of() {
+    let ring = ConsoleRing::default();
+    // The ring's place 0 comes in the middle, and so does the index's end.
+    ring.out_prod.store(u32::MAX - 1_000, SeqCst);
+    ring.out_cons.store(u32::MAX - 1_000, SeqCst);
+    let mut console = Console::attach(&ring);
+    let line = "l".repeat(98);
+    let written = (0..25).filter(|_| console.line(format_args!("{line}"))).count();
+    assert_eq!((written, console.lost_lines()), (20, 5));
+    assert_eq!(read(&ring), format!("{line}\r\n").repeat(20));
+    assert!(console.line(format_args!("on")));
+    assert_eq!(read(&ring), "[5 lines lost]\r\non\r\n");
+    assert!(console.line(format_args!("on")));
+    assert_eq!((read(&ring).as_str(), console.lost_lines()), ("on\r\n", 5));
+}
+
+proptest! {
+    /// Whatever the daemon says it has read: nothing worse than a lost line.
+    #[test]
+    fn indices_do_no_harm(indices in prop::collection::vec(any::<u32>(), 1..50)) {
+        let ring = ConsoleRing::default();
+        let mut console = Console::attach(&ring);
+        let mut lost = 0;
+        for index in indices {
+            ring.out_cons.store(index, SeqCst);
+            let before = ring.out_prod.load(SeqCst);
+            let used = before.wrapping_sub(index);
+            let written = console.line(format_args!("four"));
+            if used > 2048 - 6 {
+                prop_assert!(!written);
+            }
+            lost += u64::from(!written);
+        }
+        prop_assert_eq!(console.lost_lines(), lost);
+    }
+}

@@ -1,0 +1,12 @@
+//! Everything that can be decided without Xen, in one binary.
+
+mod clock;
+mod console;
+mod driver_domain;
+mod event_channels;
+mod presence;
+mod support;
+mod transactions;
+mod wire;
+mod xenbus;
+mod xenstore;

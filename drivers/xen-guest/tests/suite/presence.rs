@@ -1,0 +1,41 @@
+//! Finding Xen, and an MSI's message.
+
+use xen_guest::pirq::msi_message;
+use xen_guest::presence::{Presence, Registers};
+
+fn xen_at(first: u32, last_offset: u32) -> impl Fn(u32) -> Registers {
+    move |leaf| match leaf.wrapping_sub(first) {
+        0 => Registers { eax: first + last_offset, ebx: 0x566e_6558, ecx: 0x6558_4d4d, edx: 0x4d4d_566e },
+        1 => Registers { eax: 4 << 16 | 17, ..Registers::default() },
+        3 => Registers { ecx: 2_400_000, ..Registers::default() },
+        4 => Registers { eax: 1 << 2 | 1 << 4, ecx: 7, ..Registers::default() },
+        // Another hypervisor's interface comes first, or nothing at all.
+        _ => Registers { eax: leaf, ebx: 0x7263_694d, ..Registers::default() },
+    }
+}
+
+#[test]
+fn xen_is_found_where_it_is() {
+    for first in [0x4000_0000, 0x4000_0100, 0x4000_ff00] {
+        let found = Presence::detect(xen_at(first, 5)).expect("Xen");
+        assert_eq!((found.first_leaf, found.version), (first, (4, 17)));
+        assert_eq!((found.tsc_khz, found.iommu_mappings, found.domain), (Some(2_400_000), true, Some(7)));
+    }
+    assert_eq!(Presence::detect(xen_at(0x4001_0000, 5)), None);
+    assert_eq!(Presence::detect(|_| Registers::default()), None);
+}
+
+#[test]
+fn leaves_that_are_not_there_are_not_read() {
+    let found = Presence::detect(xen_at(0x4000_0000, 1)).expect("Xen");
+    assert_eq!((found.tsc_khz, found.iommu_mappings, found.domain), (None, false, None));
+}
+
+#[test]
+fn a_pirq_is_where_the_device_model_looks_for_it() {
+    let message = msi_message(0x1_2345);
+    // hw/xen/xen_pt_msi.c: vector 0; low 8 bits of the destination, and the rest in the high half.
+    assert_eq!(message.data & 0xff, 0);
+    assert_eq!((message.address >> 12) & 0xff | (message.address >> 32) & 0xffff_ff00, 0x1_2345);
+    assert_eq!(message.address & 0xfff0_0fff, 0xfee0_0000);
+}

@@ -1,0 +1,187 @@
+//! Xen in memory: loopback's hypervisor, which checks ownership, behind the trait that real hypercalls fulfil.
+
+use std::collections::{BTreeMap, VecDeque};
+
+use audioback::hypervisor::{
+    DmaAccess, DomainId, EventChannel, GrantList, GrantRef, Hypervisor, MapError, MappedBuffer, RemotePort,
+};
+use loopback::{BackEnd, HeapMemory, HomePage, Loopback, MappedPages, PageMemory};
+use sndif::page::SharedPage;
+use xen_guest::hypervisor::{Access, Errno, GrantError, GrantHandle, Mapping, Slot, Unmapping, Xen};
+
+pub const WINDOW: u64 = 0x4000_0000;
+
+enum Mapped<'a> {
+    Page(HomePage<'a, HeapMemory>),
+    Buffer(MappedPages),
+}
+
+/// What the processor sees at a slot.
+#[derive(Debug)]
+pub struct View<'a>(Option<HomePage<'a, HeapMemory>>);
+
+impl SharedPage for View<'_> {
+    fn load(&self, word: usize) -> u32 {
+        self.0.as_ref().expect("a page for reading and writing").load(word)
+    }
+
+    fn store(&self, word: usize, value: u32) {
+        self.0.as_ref().expect("a page for reading and writing").store(word, value);
+    }
+
+    fn fence(&self) {}
+}
+
+pub struct MemoryXen<'a> {
+    home: &'a Loopback<HeapMemory>,
+    back: BackEnd<'a, HeapMemory>,
+    slots: u16,
+    mapped: BTreeMap<Slot, (GrantHandle, Mapped<'a>)>,
+    next_handle: u32,
+    /// What becomes of the next operations; `None`, and when it is empty: what should.
+    pub map_script: VecDeque<Option<GrantError>>,
+    pub unmap_script: VecDeque<Option<GrantError>>,
+    /// Hypercalls made.
+    pub map_calls: u32,
+    pub unmap_calls: u32,
+    /// Addresses in the order in which they were mapped.
+    pub addresses: Vec<u64>,
+}
+
+impl<'a> MemoryXen<'a> {
+    pub fn new(home: &'a Loopback<HeapMemory>, domain: DomainId, slots: u16) -> Self {
+        Self {
+            home,
+            back: home.back_end(domain),
+            slots,
+            mapped: BTreeMap::new(),
+            next_handle: 100,
+            map_script: VecDeque::new(),
+            unmap_script: VecDeque::new(),
+            map_calls: 0,
+            unmap_calls: 0,
+            addresses: Vec::new(),
+        }
+    }
+
+    fn map_one(
+        &mut self,
+        guest: DomainId,
+        access: Access,
+        entry: &Mapping,
+    ) -> Result<GrantHandle, GrantError> {
+        if let Some(Some(error)) = self.map_script.pop_front() {
+            return Err(error);
+        }
+        assert!(entry.slot.0 < self.slots, "outside the window");
+        assert!(!self.mapped.contains_key(&entry.slot), "a slot mapped over");
+        let status = |error| match error {
+            MapError::NotGranted(_) => GrantError::BadReference,
+            // Real Xen would allow it. The rule is this house's, and loopback counts the violation.
+            _ => GrantError::General,
+        };
+        let mapped = match access {
+            Access::ReadWrite => {
+                let page = self.back.map_page(guest, entry.grant).map_err(status)?;
+                let address = page.device_address().expect("just mapped");
+                self.home.with_memory(|memory| memory.allow_dma(address, DmaAccess::Write));
+                Mapped::Page(page)
+            }
+            Access::ReadOnly => {
+                let grants: GrantList = [entry.grant].into_iter().collect();
+                let buffer = self.back.map_buffer(guest, &grants, 4096, DmaAccess::Read);
+                Mapped::Buffer(buffer.map_err(status)?)
+            }
+        };
+        self.next_handle += 1;
+        let handle = GrantHandle(self.next_handle);
+        self.mapped.insert(entry.slot, (handle, mapped));
+        self.addresses.push(self.address(entry.slot));
+        Ok(handle)
+    }
+
+    fn unmap_one(&mut self, entry: &Unmapping) -> Result<(), GrantError> {
+        if let Some(Some(error)) = self.unmap_script.pop_front() {
+            return Err(error);
+        }
+        match self.mapped.remove(&entry.slot) {
+            Some((handle, mapped)) if handle == entry.handle => {
+                match mapped {
+                    Mapped::Page(page) => {
+                        let address = page.device_address().expect("still mapped");
+                        self.home.with_memory(|memory| memory.forbid_dma(address));
+                        self.back.unmap_page(page);
+                    }
+                    Mapped::Buffer(buffer) => self.back.unmap_buffer(buffer),
+                }
+                Ok(())
+            }
+            _ => Err(GrantError::BadHandle),
+        }
+    }
+
+    /// The address that a controller really uses for the one at `slot`.
+    pub fn machine_address(&self, slot_address: u64) -> u64 {
+        let slot = Slot(((slot_address - WINDOW) / 4096) as u16);
+        match &self.mapped[&slot].1 {
+            Mapped::Page(page) => page.device_address().expect("mapped"),
+            Mapped::Buffer(buffer) => buffer.page_addresses()[0],
+        }
+    }
+}
+
+impl<'a> Xen for MemoryXen<'a> {
+    type View = View<'a>;
+
+    fn slots(&self) -> u16 {
+        self.slots
+    }
+
+    fn address(&self, slot: Slot) -> u64 {
+        WINDOW + u64::from(slot.0) * 4096
+    }
+
+    fn view(&self, slot: Slot) -> View<'a> {
+        match &self.mapped[&slot].1 {
+            Mapped::Page(page) => View(Some(page.clone())),
+            Mapped::Buffer(_) => View(None),
+        }
+    }
+
+    fn map(&mut self, guest: DomainId, access: Access, batch: &mut [Mapping]) {
+        self.map_calls += 1;
+        for entry in batch {
+            entry.result = self.map_one(guest, access, entry);
+        }
+    }
+
+    fn unmap(&mut self, batch: &mut [Unmapping]) {
+        self.unmap_calls += 1;
+        for entry in batch {
+            entry.result = self.unmap_one(entry);
+        }
+    }
+
+    fn alloc_unbound(&mut self, _remote: DomainId) -> Result<EventChannel, Errno> {
+        Err(Errno::ENOSYS)
+    }
+
+    fn bind_interdomain(&mut self, remote: DomainId, port: RemotePort) -> Result<EventChannel, Errno> {
+        self.back.bind(remote, port).map_err(|_| Errno::EINVAL)
+    }
+
+    fn close(&mut self, channel: EventChannel) -> Result<(), Errno> {
+        self.back.unbind(channel);
+        Ok(())
+    }
+
+    fn send(&mut self, channel: EventChannel) -> Result<(), Errno> {
+        self.back.notify(channel);
+        Ok(())
+    }
+}
+
+/// References in the order of granting.
+pub fn grants(references: &[GrantRef]) -> GrantList {
+    references.iter().copied().collect()
+}
