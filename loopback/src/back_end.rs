@@ -146,7 +146,10 @@ impl<'a, M: PageMemory> Hypervisor for BackEnd<'a, M> {
 
     fn unmap_buffer(&mut self, buffer: Self::Buffer) {
         let MappedPages { mut list } = buffer;
-        for lease in &list.leases {
+        for (lease, address) in list.leases.iter().zip(&list.addresses) {
+            if self.home.memory.borrow().dma_under_way(*address) {
+                self.home.violated(self.domain, Rule::UnmappedUnderDma, lease.grant);
+            }
             if let Some(frame) = self.unmap(*lease) {
                 self.home.memory.borrow_mut().forbid_dma(frame.device_address);
             }

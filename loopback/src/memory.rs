@@ -19,6 +19,11 @@ pub trait PageMemory {
     fn allow_dma(&mut self, device_address: u64, access: DmaAccess);
     /// From now on the controller may not access the page at this address.
     fn forbid_dma(&mut self, device_address: u64);
+    /// Whether the controller is about to access the page at this address, as far as the memory knows. Asked before the page is
+    /// unmapped.
+    fn dma_under_way(&self, _device_address: u64) -> bool {
+        false
+    }
 }
 
 /// Memory for host tests that have no controller: pages from the heap, leaked, with made-up addresses that are nowhere
@@ -34,6 +39,7 @@ struct HeapPage {
     device_address: u64,
     words: &'static PageWords,
     allowed: Option<DmaAccess>,
+    under_way: bool,
 }
 
 impl HeapMemory {
@@ -49,6 +55,7 @@ impl HeapMemory {
             device_address,
             words: Box::leak(Box::new([const { AtomicU32::new(0) }; PAGE_WORDS])),
             allowed: None,
+            under_way: false,
         });
         Self { pages: pages.collect(), handed_out: 0 }
     }
@@ -67,6 +74,13 @@ impl HeapMemory {
     pub fn dma(&self, device_address: u64, access: DmaAccess) -> Option<&'static PageWords> {
         let page = self.pages.iter().find(|page| page.device_address == device_address)?;
         (page.allowed == Some(access)).then_some(page.words)
+    }
+
+    /// Says whether a controller, such as a test's, is running over the page at this address.
+    pub fn set_dma_under_way(&mut self, device_address: u64, under_way: bool) {
+        if let Some(page) = self.pages.iter_mut().find(|page| page.device_address == device_address) {
+            page.under_way = under_way;
+        }
     }
 
     fn set(&mut self, device_address: u64, allowed: Option<DmaAccess>) {
@@ -89,5 +103,9 @@ impl PageMemory for HeapMemory {
 
     fn forbid_dma(&mut self, device_address: u64) {
         self.set(device_address, None);
+    }
+
+    fn dma_under_way(&self, device_address: u64) -> bool {
+        self.pages.iter().any(|page| page.device_address == device_address && page.under_way)
     }
 }

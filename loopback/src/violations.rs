@@ -16,6 +16,8 @@ pub enum Rule {
     MappedTwice,
     /// A back end unmapped what it hasn't mapped, or no more.
     UnmappedTwice,
+    /// A back end unmapped a page that the controller is running over. It is unmapped all the same.
+    UnmappedUnderDma,
     /// A front end ended a grant that is still mapped.
     RevokedWhileMapped,
     /// A front end ended a grant that isn't its own, or no more.

@@ -256,6 +256,23 @@ fn a_buffer_can_be_reached_by_dma_while_it_is_mapped_and_only_then() {
 }
 
 #[test]
+fn a_buffer_is_not_to_be_unmapped_while_the_controller_runs_over_it() {
+    let home = home();
+    let (mut front, mut back) = ends(&home);
+    let granted: Vec<_> = (0..2).map(|_| front.grant_page(GrantAccess::ReadWrite).unwrap()).collect();
+    let list = grants(&[granted[0].grant, granted[1].grant]);
+    let buffer = back.map_buffer(GUEST, &list, 8_192, DmaAccess::Read).unwrap();
+    let second = buffer.page_addresses()[1];
+    home.with_memory(|memory| memory.set_dma_under_way(second, true));
+    back.unmap_buffer(buffer);
+    assert_violation(&home, DRIVER, Rule::UnmappedUnderDma, granted[1].grant);
+    home.with_memory(|memory| memory.set_dma_under_way(second, false));
+    let buffer = back.map_buffer(GUEST, &list, 8_192, DmaAccess::Read).unwrap();
+    back.unmap_buffer(buffer);
+    assert_eq!(home.violation_count(), 1);
+}
+
+#[test]
 fn a_ring_page_is_no_business_of_the_controllers() {
     let home = home();
     let (mut front, mut back) = ends(&home);
@@ -409,8 +426,9 @@ proptest! {
             granted: Option<GrantedPage<HomePage<'a, HeapMemory>>>,
             mapped: Option<loopback::MappedPages>,
         }
-        // As many buffers as there are pages in this play.
-        let home = Loopback::new(HeapMemory::new(64), Limits { grants: 64, ports: 8, streams: 8 });
+        // A buffer more than there are pages in this play: with all of them mapped, a grant mapped again is still refused
+        // for its own sake and not for want of a list.
+        let home = Loopback::new(HeapMemory::new(64), Limits { grants: 64, ports: 8, streams: 9 });
         let (mut front, mut back) = ends(&home);
         let mut entries: Vec<Entry<'_>> = Vec::new();
         let mut expected_violations = 0;
