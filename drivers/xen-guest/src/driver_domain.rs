@@ -198,7 +198,8 @@ impl<X: Xen> DriverDomain<X> {
                 Err(error) if failure.is_none() => {
                     failure = Some(match error.blame() {
                         Blame::Guest => {
-                            log::info!("domain {}, grant {}: {error}", guest.0, entry.grant.0);
+                            // The back end says that it refuses; a guest could fill the log.
+                            log::debug!("domain {}, grant {}: {error}", guest.0, entry.grant.0);
                             MapError::NotGranted(entry.grant)
                         }
                         Blame::DriverDomain => {
@@ -312,7 +313,7 @@ impl<X: Xen> Hypervisor for DriverDomain<X> {
             return Err(BindError(port));
         }
         let channel = self.xen.bind_interdomain(guest, port).map_err(|errno| {
-            log::info!("domain {}, port {}: can't be bound: {errno}", guest.0, port.0);
+            log::debug!("domain {}, port {}: can't be bound: {errno}", guest.0, port.0);
             BindError(port)
         })?;
         // There is room, as seen above.

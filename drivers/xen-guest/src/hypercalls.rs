@@ -105,6 +105,23 @@ impl Hypercalls {
         Ok(param.value)
     }
 
+    /// Has upcalls delivered by `vector`. There are none while every channel is masked; but Xen turns physical interrupts
+    /// into events only for guests that have set one.
+    ///
+    /// # Safety
+    /// The interrupt descriptor table has a handler for `vector` that does no harm.
+    ///
+    /// # Errors
+    /// Xen's.
+    pub unsafe fn set_callback_vector(&self, vector: u8) -> Result<(), Errno> {
+        let value = hvm::CALLBACK_TYPE_VECTOR << hvm::CALLBACK_TYPE_SHIFT | u64::from(vector);
+        let index = hvm::PARAM_CALLBACK_IRQ;
+        let mut param = hvm::HvmParam { domid: DOMID_SELF, index, value, ..Default::default() };
+        // SAFETY: the gate is right, as was promised; the vector can be taken, as the caller promises.
+        check(unsafe { self.gate.hvm_op(hvm::SET_PARAM, argument(&mut param)) })?;
+        Ok(())
+    }
+
     /// Makes the shared info page appear at `address`, for good.
     ///
     /// # Safety
@@ -232,26 +249,24 @@ impl Hypercalls {
         Ok(request.pirq)
     }
 
-    /// Maps the MSI of a device, by the host's bus and by device and function, to a pirq. Xen allows it where the domain
-    /// owns the device and no device model stands between.
+    /// Maps an interrupt line of this guest's IO-APIC, as a device without MSI has, to a pirq. An MSI isn't mapped by the
+    /// guest but by the device model; see [`free_msi_pirq`](Self::free_msi_pirq).
     ///
     /// # Errors
-    /// Xen's.
-    pub fn map_msi(&self, bus: u8, device_function: u8) -> Result<u32, Errno> {
+    /// EINVAL if no callback vector is set; Xen's otherwise.
+    pub fn map_gsi(&self, gsi: u32) -> Result<u32, Errno> {
         let mut request = physdev::MapPirq {
             domid: DOMID_SELF,
-            kind: physdev::TYPE_MSI,
-            index: -1,
+            kind: physdev::TYPE_GSI,
+            index: i32::try_from(gsi).map_err(|_| Errno::ERANGE)?,
             pirq: -1,
-            bus: bus.into(),
-            devfn: device_function.into(),
             ..Default::default()
         };
         self.physdev_op(physdev::MAP_PIRQ, &mut request)?;
         u32::try_from(request.pirq).map_err(|_| Errno::ERANGE)
     }
 
-    /// Ends what [`map_msi`](Self::map_msi) began.
+    /// Ends what [`map_gsi`](Self::map_gsi) began.
     ///
     /// # Errors
     /// Xen's.

@@ -91,3 +91,70 @@ impl SharedPage for WindowPage {
         fence(Ordering::SeqCst);
     }
 }
+
+#[cfg(test)]
+#[allow(clippy::indexing_slicing, clippy::expect_used, reason = "a test's")]
+mod tests {
+    use core::sync::atomic::Ordering;
+
+    use alloc::boxed::Box;
+    use sndif::page::SharedPage;
+    use xen_sys::xs_wire::StoreRing;
+
+    use super::{Window, at};
+    use crate::hypervisor::Slot;
+
+    #[repr(C, align(4096))]
+    struct Pages([[core::sync::atomic::AtomicU32; 1024]; 2]);
+
+    /// Two pages of memory, and their address.
+    fn pages() -> (&'static Pages, usize) {
+        let pages = || core::array::from_fn(|_| core::sync::atomic::AtomicU32::new(0));
+        let pages: &'static Pages = Box::leak(Box::new(Pages([pages(), pages()])));
+        (pages, (&raw const *pages).expose_provenance())
+    }
+
+    #[test]
+    fn a_slots_words_are_those_of_its_page() {
+        let (pages, address) = pages();
+        // SAFETY: memory of this test's, reached by atomics alone, for good.
+        let window = unsafe { Window::new(address as u64, 2) };
+        assert_eq!(window.address(Slot(1)), Some(address as u64 + 4096));
+        let view = window.view(Slot(1));
+        view.store(1023, 7);
+        assert_eq!(pages.0[1][1023].load(Ordering::Relaxed), 7);
+        pages.0[1][0].store(8, Ordering::Relaxed);
+        assert_eq!(view.load(0), 8);
+        view.fence();
+    }
+
+    #[test]
+    fn nothing_outside_is_reached() {
+        let (pages, address) = pages();
+        pages.0[1][0].store(9, Ordering::Relaxed);
+        // SAFETY: as above. The second page isn't in the window.
+        let window = unsafe { Window::new(address as u64, 1) };
+        let view = window.view(Slot(0));
+        for word in [1024, 1025, usize::MAX] {
+            view.store(word, 1);
+            assert_eq!(view.load(word), 0);
+        }
+        assert_eq!(pages.0[1][0].load(Ordering::Relaxed), 9);
+        assert_eq!(window.address(Slot(1)), None);
+        window.view(Slot(1)).store(0, 1);
+        assert_eq!(window.view(Slot(1)).load(0), 0);
+        assert_eq!(pages.0[1][0].load(Ordering::Relaxed), 9);
+        // SAFETY: never touched.
+        let last = unsafe { Window::new(u64::MAX - 4095, 2) };
+        assert_eq!(last.address(Slot(1)), None);
+    }
+
+    #[test]
+    fn a_structure_is_found_at_its_address() {
+        let (pages, address) = pages();
+        // SAFETY: the page is there for good and all of it is atomics.
+        let ring: &StoreRing = unsafe { at(address) };
+        ring.rsp_prod.store(5, Ordering::Relaxed);
+        assert_eq!(pages.0[0][515].load(Ordering::Relaxed), 5);
+    }
+}

@@ -13,7 +13,7 @@ pub const UNMAP_PIRQ: u32 = 14;
 /// `PHYSDEVOP_get_free_pirq`: see [`GetFreePirq`].
 pub const GET_FREE_PIRQ: u32 = 23;
 
-/// `MAP_PIRQ_TYPE_MSI`.
+/// `MAP_PIRQ_TYPE_MSI`. In [`MAP_PIRQ`] for PV guests only; an HVM guest's own request is refused with EINVAL.
 pub const TYPE_MSI: i32 = 0;
 /// `MAP_PIRQ_TYPE_GSI`.
 pub const TYPE_GSI: i32 = 1;
