@@ -307,4 +307,33 @@ proptest! {
         prop_assert_eq!(home.violation_count(), 0);
         prop_assert_eq!(domain.mishaps().unmaps_failed, 0);
     }
+
+    /// Many more grants than the window has slots, so that they meet in its hash table: one that is mapped is known to be.
+    #[test]
+    fn every_mapped_grant_is_found(steps in prop::collection::vec((any::<bool>(), 0usize..60), 1..200)) {
+        let home = home();
+        let mut front = home.front_end(GUEST, BACK, 0);
+        let mut domain = domain(&home, 12);
+        let list = references(&grant(&mut front, 60, GrantAccess::ReadWrite));
+        let mut held: Vec<(GrantRef, _)> = Vec::new();
+        for (map, index) in steps {
+            let wanted = list[index];
+            if map {
+                let expected = match held.iter().any(|(grant, _)| *grant == wanted) {
+                    true => Some(MapError::AlreadyMapped(wanted)),
+                    false => (held.len() == 12).then_some(MapError::NoRoom),
+                };
+                match domain.map_page(GUEST, wanted) {
+                    Ok(page) => {
+                        prop_assert_eq!(expected, None);
+                        held.push((wanted, page));
+                    }
+                    Err(error) => prop_assert_eq!(expected, Some(error)),
+                }
+            } else if !held.is_empty() {
+                domain.unmap_page(held.remove(index % held.len()).1);
+            }
+        }
+        prop_assert_eq!(home.violation_count(), 0);
+    }
 }

@@ -174,3 +174,16 @@ fn a_step_under_way_changes_nothing() {
         assert_eq!(one, back_end(state));
     }
 }
+
+#[test]
+fn a_front_end_that_connects_has_its_failures_forgotten() {
+    let mut back_end = back_end(InitWait);
+    for _ in 0..3 {
+        for _ in 1..MAX_FAILED_CONNECTS {
+            back_end.done(Step::Connect, Outcome::Failed);
+            assert_eq!(settle(&mut back_end, &view(Some(Closed))), [6, 2]);
+        }
+        assert_eq!(settle(&mut back_end, &view(Some(Initialised))), [4]);
+        assert_eq!(settle(&mut back_end, &view(Some(Closed))), [6, 2]);
+    }
+}
