@@ -142,6 +142,7 @@ where
     }
 
     /// Parts descriptor and buffer, once RUN has read 0; else gives the stream back.
+    #[allow(clippy::result_large_err, reason = "the stream comes back by value: there is no heap")]
     pub(crate) fn release(mut self) -> Result<Parted<B, R, D, G>, Self> {
         if self.stop().is_err() {
             return Err(self);

@@ -120,10 +120,13 @@ fn qemu_s_position_goes_on_and_stays_in_place() {
     let mut origin = 0;
     for n in 1..60_u64 {
         model.advance_ns(50 * MILLISECOND + n * 333_333);
+        // A poll takes time, in which a step may fall.
+        let dma = |origin| (origin + u64::from(model.dma_position(index))) % 65_536;
+        let before = dma(origin);
         let status = stream.poll();
         assert!(status.position.bytes >= last, "{n}: {} after {last}", status.position.bytes);
         assert_eq!(status.anomalies, 0, "{n}");
-        assert_eq!(status.position.bytes % 65_536, (origin + u64::from(model.dma_position(index))) % 65_536);
+        assert!([before, dma(origin)].contains(&(status.position.bytes % 65_536)), "{n}");
         let mut paused = stream.pause().expect("paused");
         let position = paused.status().position.bytes;
         model.advance_ns(10 * MILLISECOND);
