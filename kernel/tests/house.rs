@@ -83,11 +83,8 @@ fn live(model: &Model, command_line: &CommandLine, module: Vec<u8>) -> Result<Lo
     let module = Box::leak(module.into_boxed_slice());
     let mut house = LoopBack::new(&world, card(model), command_line, module, Nanos(model.now_ns()))?;
     let mut log = Log::default();
-    loop {
-        match house.poll(&ModelClock(model), &mut log)? {
-            Progress::Until(deadline) => model.advance_ns(deadline.0.saturating_sub(model.now_ns()).max(1)),
-            Progress::Finished => break,
-        }
+    while let Progress::Until(deadline) = house.poll(&ModelClock(model), &mut log)? {
+        model.advance_ns(deadline.0.saturating_sub(model.now_ns()).max(1));
         model.refill_access_budget(100_000);
     }
     house.finish()?;

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use anyhow::{Context, Result, anyhow, bail};
 use xshell::cmd;
 
-use crate::workspace;
+use crate::{provision, workspace};
 
 /// The image's target: freestanding, no vector registers.
 pub(crate) const TARGET: &str = "x86_64-unknown-none";
@@ -45,10 +45,13 @@ impl Image {
 pub(crate) fn build() -> Result<Image> {
     let shell = workspace::shell()?;
     let cargo = workspace::cargo();
+    let core = provision::rust_target()?;
+    let _environment = core.environment(&shell);
+    let core = core.arguments();
     // The messages say where the executable lies, wherever cargo was told to put its files.
     let build = cmd!(
         shell,
-        "{cargo} build --release --package {PACKAGE} --target {TARGET} --message-format=json-render-diagnostics"
+        "{cargo} build --release --package {PACKAGE} --target {TARGET} --message-format=json-render-diagnostics {core...}"
     );
     eprintln!("$ {build}");
     let messages = build.quiet().read().context("the image doesn't build")?;

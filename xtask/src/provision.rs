@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Context, Result, bail};
-use xshell::cmd;
+use xshell::{PushEnv, Shell, cmd};
 
 use crate::image::TARGET;
 use crate::workspace;
@@ -65,32 +65,60 @@ pub(crate) fn audio_drivers() -> Result<Vec<String>> {
     Ok(String::from_utf8_lossy(&output.stdout).lines().skip(1).map(|line| line.trim().to_owned()).collect())
 }
 
+/// Where the core library for the image's target comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum CoreLibrary {
+    /// It's installed, as rustup does.
+    Installed,
+    /// It's compiled from its source, as Debian's toolchain (rustc-web, rust-web-src) must.
+    Source,
+}
+
+impl CoreLibrary {
+    /// What cargo is told beyond the target.
+    pub(crate) fn arguments(self) -> &'static [&'static str] {
+        match self {
+            CoreLibrary::Installed => &[],
+            CoreLibrary::Source => &["-Zbuild-std=core,alloc"],
+        }
+    }
+
+    /// What must be set for the arguments to be taken by a stable cargo, while the guard lives.
+    pub(crate) fn environment(self, shell: &Shell) -> Option<PushEnv<'_>> {
+        (self == CoreLibrary::Source).then(|| shell.push_env("RUSTC_BOOTSTRAP", "1"))
+    }
+}
+
 /// Looks for the compiler's core library for the image's target.
-pub(crate) fn rust_target() -> Result<()> {
+pub(crate) fn rust_target() -> Result<CoreLibrary> {
     let shell = workspace::shell()?;
     let rustc = std::env::var_os("RUSTC").unwrap_or_else(|| "rustc".into());
+    let print = |what: &[&str]| {
+        let path = cmd!(shell, "{rustc} --print {what...}").quiet().ignore_stderr().read();
+        PathBuf::from(path.unwrap_or_default().trim())
+    };
     let installed = || {
-        let libdir =
-            cmd!(shell, "{rustc} --print target-libdir --target {TARGET}").quiet().ignore_stderr().read();
-        libdir.is_ok_and(|libdir| {
-            std::fs::read_dir(libdir.trim()).is_ok_and(|mut entries| entries.next().is_some())
-        })
+        let libdir = print(&["target-libdir", "--target", TARGET]);
+        std::fs::read_dir(libdir).is_ok_and(|mut entries| entries.next().is_some())
     };
     if installed() {
-        return Ok(());
+        return Ok(CoreLibrary::Installed);
     }
     if on_path("rustup") {
         eprintln!("Rust's target {TARGET} is missing: rustup adds it");
         cmd!(shell, "rustup target add {TARGET}").run().with_context(|| {
             format!("rustup can't add {TARGET}; is the network there? By hand: rustup target add {TARGET}")
         })?;
+        if installed() {
+            return Ok(CoreLibrary::Installed);
+        }
     }
-    if installed() {
-        return Ok(());
+    if print(&["sysroot"]).join("lib/rustlib/src/rust/library/core").is_dir() {
+        return Ok(CoreLibrary::Source);
     }
     bail!(
-        "Rust's target {TARGET} is missing, and there is no rustup to add it. Install rustup (https://rustup.rs) and run: \
-         rustup target add {TARGET}"
+        "Rust's target {TARGET} is missing, and there is no rustup to add it. Install rustup and run: \
+         rustup target add {TARGET}. Or, with Debian's toolchain, install its source: rust-web-src"
     )
 }
 

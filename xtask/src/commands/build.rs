@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use anyhow::Result;
 
-use crate::{image, provision};
+use crate::image;
 
 /// Build the image; print its path and its size, fail above the limit.
 #[derive(clap::Args)]
@@ -13,7 +13,6 @@ pub(crate) struct Build {}
 impl Build {
     /// Runs the command.
     pub(crate) fn execute(self) -> Result<ExitCode> {
-        provision::rust_target()?;
         let image = image::build()?;
         println!("image       {}", image.path.display());
         println!(

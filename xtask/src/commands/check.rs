@@ -60,10 +60,12 @@ fn clippy(shell: &Shell) -> Result<()> {
 
 /// The image's own code is compiled only for its own target.
 fn clippy_image(shell: &Shell) -> Result<()> {
-    provision::rust_target()?;
     provision::component("clippy", "clippy")?;
+    let core = provision::rust_target()?;
+    let _environment = core.environment(shell);
+    let core = core.arguments();
     let cargo = workspace::cargo();
-    Ok(cmd!(shell, "{cargo} clippy --package {PACKAGE} --target {TARGET} -- -D warnings").run()?)
+    Ok(cmd!(shell, "{cargo} clippy --package {PACKAGE} --target {TARGET} {core...} -- -D warnings").run()?)
 }
 
 fn docs(shell: &Shell) -> Result<()> {
@@ -74,10 +76,13 @@ fn docs(shell: &Shell) -> Result<()> {
 }
 
 fn docs_image(shell: &Shell) -> Result<()> {
+    let core = provision::rust_target()?;
+    let _environment = core.environment(shell);
+    let core = core.arguments();
     let cargo = workspace::cargo();
     let _strict = shell.push_env("RUSTDOCFLAGS", "-D warnings");
     eprintln!("RUSTDOCFLAGS='-D warnings'");
-    Ok(cmd!(shell, "{cargo} doc --package {PACKAGE} --no-deps --target {TARGET}").run()?)
+    Ok(cmd!(shell, "{cargo} doc --package {PACKAGE} --no-deps --target {TARGET} {core...}").run()?)
 }
 
 /// Not the advisories: their database isn't reachable from everywhere.

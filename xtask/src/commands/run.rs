@@ -71,7 +71,6 @@ impl Run {
         let capture_frames = self.capture_frames()?;
         self.judge_usage(&recordings)?;
 
-        provision::rust_target()?;
         provision::qemu()?;
         let mut names = self.wav.clone();
         if self.wav.is_empty() && self.record.is_none() {
@@ -192,7 +191,7 @@ impl Run {
             (None, None) => (Direction::Playback, 0, 0, CAPTURE_RATE_HZ),
         };
         let bar = ProgressBar::new(frames);
-        if let Ok(style) = ProgressStyle::with_template("{bar:50} frame {pos} of {len} {msg}") {
+        if let Ok(style) = ProgressStyle::with_template("frame {pos} of {len} {wide_bar} {msg}") {
             bar.set_style(style);
         }
         let outcome = session.run(scratch, |line, parsed| {

@@ -41,7 +41,6 @@ struct Bench {
 
 impl Bench {
     fn new(keep: bool) -> Result<Bench> {
-        provision::rust_target()?;
         provision::qemu()?;
         provision::recording()?;
         Ok(Bench { image: image::build()?, keep })

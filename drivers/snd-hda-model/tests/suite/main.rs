@@ -1,0 +1,13 @@
+//! The model, by register sequences written out by hand.
+
+mod bench;
+mod bring_up;
+mod capture;
+mod clocks;
+mod codecs;
+mod commands;
+mod playback;
+mod qemu;
+mod robustness;
+mod streams;
+mod violations;

@@ -1,0 +1,275 @@
+//! Bring-up: the waits of the specification, both ways to the codecs, and an error for each thing that can be missing.
+
+use crate::common::*;
+use snd_hda::registers::Registers;
+use snd_hda::{BringUpError, CodecAddress, Controller, Direction, NodeId, Verb};
+use snd_hda_model::{Bench, Codec, Faults, Model, Profile};
+
+/// Five seconds of virtual time are the most that anything may take.
+const AT_MOST_NS: u64 = 5_000_000_000;
+
+fn failure(model: &Model) -> BringUpError {
+    let error = bring_up(model).err().expect("a failure");
+    assert!(model.now_ns() < AT_MOST_NS, "{} ns", model.now_ns());
+    error
+}
+
+fn with_faults(faults: Faults) -> Model {
+    Bench::new(Profile::hardware()).codec(0, Codec::duplex()).faults(faults).build()
+}
+
+#[test]
+fn waits_as_specified_and_finds_the_codecs() {
+    // The model is strict: too short a wait, or a wrong width, is a violation.
+    let model = Bench::new(Profile::hardware())
+        .codec(0, Codec::duplex())
+        .codec(3, Codec::output())
+        .codec(14, Codec::input())
+        .build();
+    let controller = bring_up(&model).expect("up");
+    let codecs: Vec<_> = controller.codecs().iter().map(|codec| codec.address.get()).collect();
+    assert_eq!(codecs, [0, 3, 14]);
+    let ways: Vec<_> =
+        controller.routes().iter().map(|route| (route.direction(), route.codec().get())).collect();
+    let (out, input) = (Direction::Output, Direction::Input);
+    assert_eq!(ways, [(out, 0), (out, 3), (input, 0), (input, 14)]);
+    assert!(controller.uses_command_rings());
+    assert!(model.now_ns() < 20 * MILLISECOND, "{} ns", model.now_ns());
+}
+
+#[test]
+fn finds_a_controller_that_somebody_left_running() {
+    let model = Bench::new(Profile::hardware()).codec(0, Codec::output()).build();
+    let mut first = bring_up(&model).expect("up");
+    let buffer = TestBuffer::new(&model, 8192, Direction::Output);
+    let route = route(&first, Direction::Output);
+    let stream = open(&mut first, route, cd_like(), buffer).start().expect("started");
+    model.advance_ns(5 * MILLISECOND);
+    // As after a crash: nobody stops anything.
+    std::mem::forget(stream);
+    std::mem::forget(first);
+    let second = bring_up(&model).expect("up again");
+    assert!(!model.dma_running(4));
+    assert_eq!(second.routes().len(), 1);
+}
+
+#[test]
+fn works_as_qemu_does_it() {
+    let model =
+        Bench::new(Profile::qemu()).codec(0, Codec::qemu_duplex()).codec(1, Codec::qemu_output()).build();
+    let controller = bring_up(&model).expect("up");
+    assert_eq!(controller.routes().len(), 3);
+    assert!(!controller.has_linked_start());
+}
+
+#[test]
+fn puts_every_converter_on_tag_0() {
+    let model = Bench::new(Profile::qemu()).codec(0, Codec::qemu_duplex()).build();
+    let mut controller = bring_up(&model).expect("up");
+    let codec = CodecAddress::new(0).expect("an address");
+    controller.command(codec, NodeId::new(2).expect("a node"), Verb::with_u8(0x706, 0x70)).expect("told");
+    drop(controller);
+    // The codec keeps its tag through a reset of the link.
+    let _controller = bring_up(&model).expect("up again");
+    assert_eq!(model.converter_setting(0, 2).0, 0);
+    assert_eq!(model.converter_setting(0, 4).0, 0);
+}
+
+#[test]
+fn no_controller_is_an_error() {
+    #[derive(Clone)]
+    struct Nobody;
+    impl Registers for Nobody {
+        fn read_u8(&mut self, _: u16) -> u8 {
+            u8::MAX
+        }
+        fn read_u16(&mut self, _: u16) -> u16 {
+            u16::MAX
+        }
+        fn read_u32(&mut self, _: u16) -> u32 {
+            u32::MAX
+        }
+        fn write_u8(&mut self, _: u16, _: u8) {}
+        fn write_u16(&mut self, _: u16, _: u16) {}
+        fn write_u32(&mut self, _: u16, _: u32) {}
+    }
+    let model = Bench::new(Profile::hardware()).build();
+    let error = Controller::bring_up(Nobody, &mut model.memory(), model.delay()).err().expect("a failure");
+    assert_eq!(error, BringUpError::NoController);
+}
+
+#[test]
+fn no_codec_is_an_error() {
+    let model = Bench::new(Profile::hardware()).build();
+    assert_eq!(failure(&model), BringUpError::NoCodec);
+}
+
+#[test]
+fn a_reset_that_sticks_names_its_register() {
+    for faults in [
+        Faults { reset_never_entered: true, ..Faults::default() },
+        Faults { reset_never_left: true, ..Faults::default() },
+    ] {
+        let entered = faults.reset_never_entered;
+        let model = with_faults(faults);
+        if entered {
+            // Out of reset first: it comes up in reset.
+            model.edit_faults(|faults| faults.reset_never_entered = false);
+            drop(bring_up(&model).expect("up"));
+            model.edit_faults(|faults| faults.reset_never_entered = true);
+        }
+        let BringUpError::Reset(deadline) = failure(&model) else { panic!("another error") };
+        assert_eq!((deadline.register, deadline.offset_bytes), ("GCTL", 0x08));
+        assert_eq!(deadline.expected, u32::from(!entered));
+        let _ = model.take_violations();
+    }
+}
+
+#[test]
+fn a_codec_that_never_answers_is_named() {
+    let model = Bench::new(Profile::hardware()).codec(2, Codec::silent()).build();
+    let BringUpError::NoAnswer(error) = failure(&model) else { panic!("another error") };
+    assert_eq!(error.codec.get(), 2);
+    assert!(error.to_string().contains("codec 2"), "{error}");
+    assert!(["RIRBWP", "ICIS"].contains(&error.deadline.register), "{error}");
+}
+
+#[test]
+fn a_codec_that_never_answers_is_skipped_for_others() {
+    let model = Bench::new(Profile::hardware()).codec(0, Codec::silent()).codec(1, Codec::output()).build();
+    let controller = bring_up(&model).expect("up");
+    assert_eq!(controller.codecs().len(), 1);
+    assert_eq!(controller.routes()[0].codec().get(), 1);
+}
+
+#[test]
+fn a_codec_without_a_route_is_an_error() {
+    let codec = Codec::answering(|_| Some(0));
+    let model = Bench::new(Profile::hardware()).codec(0, codec).build();
+    assert_eq!(failure(&model), BringUpError::NoRoute);
+}
+
+#[test]
+fn immediate_commands_serve_where_rings_do_not() {
+    for faults in
+        [Faults { corb_dead: true, ..Faults::default() }, Faults { rirb_dead: true, ..Faults::default() }]
+    {
+        let model = with_faults(faults);
+        let controller = bring_up(&model).expect("up");
+        assert!(!controller.uses_command_rings());
+        assert_eq!(controller.routes().len(), 2);
+    }
+}
+
+#[test]
+fn immediate_commands_serve_where_there_are_no_rings() {
+    let model =
+        Bench::new(Profile { rings: false, strict: false, ..Profile::hardware() }).codec(0, Codec::duplex());
+    let model = model.build();
+    let controller = bring_up(&model).expect("up");
+    assert!(!controller.uses_command_rings());
+    assert_eq!(controller.routes().len(), 2);
+}
+
+#[test]
+fn immediate_commands_serve_where_there_is_no_memory_for_rings() {
+    let model = Bench::new(Profile::hardware()).codec(0, Codec::duplex()).build();
+    // Position buffer and nine lists, and no more.
+    model.memory().limit_regions(10);
+    let controller = bring_up(&model).expect("up");
+    assert!(!controller.uses_command_rings());
+}
+
+#[test]
+fn rings_of_every_size_work() {
+    for ring_size_capability in [1, 2, 3, 4, 7] {
+        let profile = Profile { ring_size_capability, ..Profile::hardware() };
+        let model = Bench::new(profile).codec(0, Codec::laptop()).build();
+        let controller = bring_up(&model).expect("up");
+        assert!(controller.uses_command_rings(), "{ring_size_capability}");
+        assert!(!controller.routes().is_empty());
+    }
+}
+
+#[test]
+fn a_pointer_reset_that_clears_itself_is_no_failure() {
+    let model = with_faults(Faults { corb_pointer_reset_reads_zero: true, ..Faults::default() });
+    assert!(bring_up(&model).expect("up").uses_command_rings());
+}
+
+#[test]
+fn no_memory_is_an_error_that_says_for_what() {
+    let model = Bench::new(Profile::hardware()).codec(0, Codec::duplex()).build();
+    model.memory().limit_regions(0);
+    assert_eq!(failure(&model), BringUpError::NoMemory("DMA position buffer"));
+    model.memory().limit_regions(3);
+    assert_eq!(failure(&model), BringUpError::NoMemory("descriptor lists"));
+}
+
+#[test]
+fn memory_beyond_4_gib_needs_64ok() {
+    let profile = Profile { addresses_64bit: false, ..Profile::hardware() };
+    let model = Bench::new(profile).codec(0, Codec::duplex()).build();
+    model.memory().place_regions_at(0x1_0000_0000);
+    assert_eq!(failure(&model), BringUpError::MemoryTooHigh { address: 0x1_0000_0000 });
+
+    let model = Bench::new(Profile::hardware()).codec(0, Codec::duplex()).build();
+    model.memory().place_regions_at(0x12_0000_0000);
+    assert!(bring_up(&model).expect("up").takes_64_bit_addresses());
+}
+
+#[test]
+fn unsolicited_responses_are_kept_and_interrupts_end_clean() {
+    let model = Bench::new(Profile::hardware()).codec(0, Codec::duplex()).build();
+    let mut controller = bring_up(&model).expect("up");
+    assert!(controller.handle_interrupt().is_clean);
+    assert!(!model.interrupt_pending());
+    for n in 0..20 {
+        model.unsolicited_response(0, 0x0400_0000 | n);
+        model.advance_ns(MILLISECOND);
+        assert!(model.interrupt_pending());
+        assert!(controller.handle_interrupt().is_clean);
+        assert!(!model.interrupt_pending());
+    }
+    let kept: Vec<_> = std::iter::from_fn(|| controller.take_unsolicited()).collect();
+    assert_eq!(kept.len(), 16);
+    assert!(kept.iter().enumerate().all(|(n, it)| it.response == 0x0400_0000 | n as u32));
+    assert_eq!(controller.unsolicited_lost(), 4);
+}
+
+#[test]
+fn an_unsolicited_response_is_not_taken_for_an_answer() {
+    let model = Bench::new(Profile::hardware()).codec(0, Codec::duplex()).build();
+    let mut controller = bring_up(&model).expect("up");
+    let codec = CodecAddress::new(0).expect("an address");
+    for n in 0..300 {
+        model.unsolicited_response(0, n);
+        let vendor = controller.command(codec, NodeId::ROOT, Verb::with_u8(0xf00, 0)).expect("an answer");
+        assert_eq!(vendor, 0x1234_0003);
+        controller.take_unsolicited();
+    }
+}
+
+#[test]
+fn fifteen_silent_codecs_take_no_longer_than_the_bound() {
+    let bench = Bench::new(Profile::hardware());
+    let model = (0..15).fold(bench, |bench, at| bench.codec(at, Codec::silent())).build();
+    assert!(matches!(failure(&model), BringUpError::NoAnswer(_)));
+}
+
+#[test]
+fn a_codec_that_falls_silent_is_an_error_and_heard_again_later() {
+    let model = with_faults(Faults::default());
+    let mut controller = bring_up(&model).expect("up");
+    let codec = CodecAddress::new(0).expect("an address");
+    let vendor = Verb::with_u8(0xf00, 0);
+    model.edit_faults(|faults| faults.silent_codecs = 1);
+    for _ in 0..3 {
+        let error = controller.command(codec, NodeId::ROOT, vendor).expect_err("silent");
+        assert_eq!((error.codec, error.verb), (codec, vendor));
+    }
+    model.edit_faults(|faults| faults.silent_codecs = 0);
+    model.edit_faults(|faults| faults.rirb_overrun_once = true);
+    controller.command(codec, NodeId::ROOT, vendor).expect_err("lost");
+    assert_eq!(controller.command(codec, NodeId::ROOT, vendor), Ok(0x1234_0003));
+}

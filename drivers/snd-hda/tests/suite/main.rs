@@ -1,0 +1,14 @@
+//! The driver on the model.
+
+mod bring_up;
+mod buffers;
+mod capture;
+mod codec_routes;
+mod common;
+mod errors;
+mod formats;
+mod linked_start;
+mod pause;
+mod playback;
+mod position;
+mod stop;

@@ -1,0 +1,6 @@
+//! The protocol's pages and rings, and peers that lie.
+
+mod common;
+mod event_page;
+mod page_directory;
+mod ring;
