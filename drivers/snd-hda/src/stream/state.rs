@@ -298,13 +298,10 @@ where
             }
             log::info!("stream {}: RUN starts the list over; it is rotated instead", loaded.descriptor.index);
             loaded.descriptor.restarts = true;
-            if let Err(deadline) = loaded.descriptor.stop() {
-                return Err(Refused { stream: self, deadline });
-            }
         }
         let place = self.state.progress.tracker.place_in_buffer();
         let origin = buffer_list::origin_before(place, loaded.pages(), loaded.format().frame_bytes());
-        if let Err(deadline) = loaded.load(origin) {
+        if let Err(deadline) = loaded.descriptor.stop().and_then(|()| loaded.load(origin)) {
             return Err(Refused { stream: self, deadline });
         }
         let wall_clock = loaded.descriptor.wall_clock();
