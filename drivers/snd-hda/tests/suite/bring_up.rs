@@ -60,6 +60,7 @@ fn works_as_qemu_does_it() {
     let controller = bring_up(&model).expect("up");
     assert_eq!(controller.routes().len(), 3);
     assert!(!controller.has_linked_start());
+    assert!(controller.uses_command_rings(), "RINTCNT 0, or no acknowledgement, stalls the CORB there");
 }
 
 #[test]
