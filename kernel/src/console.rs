@@ -117,6 +117,8 @@ pub fn exit(verdict: Verdict<'_>) -> ! {
             arch::exit(EXIT_PASS)
         }
         Verdict::Fail(why) => {
+            // With the time, which tells how long it took to come to that.
+            log::error!("{why}");
             report!("verdict fail {why}");
             arch::exit(EXIT_FAIL)
         }

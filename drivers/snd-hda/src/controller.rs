@@ -20,6 +20,9 @@ use crate::stream::{Configured, Descriptor, LIST_BYTES, Reset, Stream};
 pub(crate) const DESCRIPTORS_MAX: usize = 30;
 /// Codecs on a link: STATESTS has 15 bits.
 const CODECS_MAX: usize = 15;
+/// What may be spent asleep on asking all codecs what they have, in microseconds. A response takes two link frames
+/// (3.4): 42 us. So the largest codec, with thousands of verbs, takes a fraction of a second.
+const DISCOVERY_LIMIT_US: u32 = 3_000_000;
 /// Rounds in which interrupts are looked for before giving up.
 const INTERRUPT_ROUNDS: u32 = 16;
 
@@ -157,6 +160,7 @@ where
     }
 
     fn discover(&mut self, present: u16) -> Result<(), BringUpError> {
+        self.commands.limit_sleep(Some(DISCOVERY_LIMIT_US));
         let mut failure = self.ask_codecs(present);
         if self.codecs.is_empty() && self.commands.uses_rings() {
             log::warn!("no codec answers through the rings; immediate commands instead");
@@ -165,6 +169,7 @@ where
             let again = self.ask_codecs(present);
             failure = failure.filter(|_| again.is_some());
         }
+        self.commands.limit_sleep(None);
         if self.routes.is_empty() {
             return Err(failure.map_or(BringUpError::NoRoute, BringUpError::NoAnswer));
         }
