@@ -4,7 +4,6 @@ use super::CodecLink;
 use super::discovery::power_up;
 use super::route::{Hop, HopKind, Route};
 use crate::command::CommandError;
-use crate::dma::Direction;
 use crate::spec::format::Format;
 use crate::spec::verbs::{self, NodeId, amplifier};
 
@@ -55,14 +54,12 @@ pub(crate) fn connect(
     Ok(())
 }
 
-/// Takes the converter off its stream. Amplifiers and pin stay as they are: switching them would click.
+/// Takes the converter off its stream and shuts the mixers' inputs again: with one left open, whoever gets the converter
+/// or the mixer next, by another route, would be heard at this one's end too. Other amplifiers and the pin stay as they
+/// are: switching them would click.
 pub(crate) fn disconnect(link: &mut dyn CodecLink, route: &Route) -> Result<(), CommandError> {
     link.ask(route.converter, verbs::set_stream(0, 0))?;
-    // A mixer's input is shut again, so that another route through the same mixer is heard alone.
-    if route.direction() == Direction::Input {
-        mute_mixers(link, route)?;
-    }
-    Ok(())
+    mute_mixers(link, route)
 }
 
 fn open_amplifiers(link: &mut dyn CodecLink, hop: &Hop) -> Result<(), CommandError> {
