@@ -116,6 +116,25 @@ fn a_mixer_is_shut_again_for_who_comes_next() {
 }
 
 #[test]
+fn a_node_that_is_not_there_is_no_converter() {
+    // The codec's last widget is the pin at 3; it names two more, and the pin hears the first of these.
+    let codec = Codec::builder(0x1234_5678)
+        .pcm(0x060 | 0b00010 << 16)
+        .widget(2, Widget::dac())
+        .widget(3, Widget::line_out(&[4, 2]))
+        .build()
+        .tampered(|verb, answer| match verb & 0xfff_ffff {
+            0x01f_0004 => answer.map(|nodes| nodes + 2),
+            _ => answer,
+        });
+    let model = model_of(codec);
+    let mut controller = bring_up(&model).expect("up");
+    assert_eq!(controller.codecs()[0].widgets, 4, "it was believed about their number");
+    assert_eq!(nodes(&controller, 0), [3, 2]);
+    assert!(is_heard(&model, &mut controller, 0));
+}
+
+#[test]
 fn long_short_and_range_lists_lead_to_the_converter() {
     let pin_of = |connections: fn(Widget) -> Widget| {
         let mut builder = Codec::builder(0x1234_5678);
