@@ -22,7 +22,8 @@ use crate::stream::{OpenError, Stream, StreamConfig, StreamStats, TriggerError};
 /// Streams in one device: more than any codec has converters for.
 pub const MAX_STREAMS: usize = 16;
 
-/// Requests answered for one stream in one call: a whole ring. A guest that keeps asking waits its turn.
+/// Requests answered for one stream in one call: a whole ring. A guest that keeps asking waits its turn; so does one
+/// after each request that makes the card wait for the hardware.
 const REQUESTS_PER_POLL: usize = 32;
 
 /// How long until a stream whose RUN sticks is tried again.
@@ -119,6 +120,8 @@ pub struct Device<H: Hypervisor, C: Card<H::Buffer>> {
     state: XenbusState,
     policy: Policy,
     slots: Vec<Slot<H, C>, MAX_STREAMS>,
+    /// When streams whose RUN sticks may be tried again.
+    retry_at: Nanos,
 }
 
 impl<H: Hypervisor, C: Card<H::Buffer>> Device<H, C> {
@@ -135,7 +138,7 @@ impl<H: Hypervisor, C: Card<H::Buffer>> Device<H, C> {
             let slot = Slot { stream: Stream::new(guest, config, *port), line: None };
             slots.push(slot).map_err(|_| SetUpError::TooManyStreams)?;
         }
-        Ok(Self { guest, state: XenbusState::InitWait, policy, slots })
+        Ok(Self { guest, state: XenbusState::InitWait, policy, slots, retry_at: Nanos(0) })
     }
 
     /// The state to publish in xenstore.
@@ -178,10 +181,6 @@ impl<H: Hypervisor, C: Card<H::Buffer>> Device<H, C> {
     /// The state is Closed afterwards, or Closing while a stream's RUN sticks (then [`poll`](Self::poll) goes on trying).
     pub fn close(&mut self, hypervisor: &mut H, card: &mut C) {
         self.state = XenbusState::Closing;
-        self.finish_closing(hypervisor, card);
-    }
-
-    fn finish_closing(&mut self, hypervisor: &mut H, card: &mut C) {
         let mut stuck = false;
         for slot in &mut self.slots {
             stuck |= slot.stream.close(hypervisor, card).is_err();
@@ -190,6 +189,21 @@ impl<H: Hypervisor, C: Card<H::Buffer>> Device<H, C> {
         if stuck {
             log_stuck(self.guest);
         } else {
+            self.state = XenbusState::Closed;
+        }
+    }
+
+    /// Tries streams again that were closed while their RUN stuck.
+    fn retry_stuck(&mut self, hypervisor: &mut H, card: &mut C, now: Nanos) {
+        if now < self.retry_at || !self.slots.iter().any(|slot| slot.stream.is_stuck()) {
+            return;
+        }
+        self.retry_at = Nanos(now.0.saturating_add(STUCK_RETRY_NS));
+        let mut stuck = false;
+        for slot in self.slots.iter_mut().filter(|slot| slot.stream.is_stuck()) {
+            stuck |= slot.stream.close(hypervisor, card).is_err();
+        }
+        if !stuck && self.state == XenbusState::Closing {
             self.state = XenbusState::Closed;
         }
     }
@@ -217,9 +231,7 @@ impl<H: Hypervisor, C: Card<H::Buffer>> Device<H, C> {
     /// Does all that is due at `now`: answers requests, looks at running streams, posts their positions. Returns when
     /// it is to be called again at the latest; `None`: not before an event. Work and time are bounded.
     pub fn poll(&mut self, hypervisor: &mut H, card: &mut C, now: Nanos) -> Option<Nanos> {
-        if self.state == XenbusState::Closing {
-            self.finish_closing(hypervisor, card);
-        }
+        self.retry_stuck(hypervisor, card, now);
         let mut next: Option<Nanos> = None;
         let mut broken = false;
         for slot in &mut self.slots {
