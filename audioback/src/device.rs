@@ -26,7 +26,7 @@ pub const MAX_STREAMS: usize = 16;
 /// after each request that makes the card wait for the hardware.
 const REQUESTS_PER_POLL: usize = 32;
 
-/// How long until a stream whose RUN sticks is tried again.
+/// How long until a stream whose RUN sticks is tried again: each try waits for RUN, and so keeps others waiting.
 const STUCK_RETRY_NS: u64 = 100_000_000;
 
 /// Why a device could not be set up.
@@ -280,7 +280,8 @@ fn log_stuck(guest: DomainId) {
     );
 }
 
-/// Answers what is on the ring, a ring's worth at most. Returns whether there is more.
+/// Answers what is on the ring, up to a ring's worth or to one request that keeps the hardware busy. Returns whether
+/// there may be more.
 fn serve<H: Hypervisor, C: Card<H::Buffer>>(
     line: &mut Line<H::Page>,
     stream: &mut Stream<H, C>,
@@ -296,8 +297,12 @@ fn serve<H: Hypervisor, C: Card<H::Buffer>>(
             Ok(None) => return Ok(false),
             Err(_) => return Err(BrokenRing),
         };
+        let mut is_slow = false;
         let response = match Request::parse(&entry) {
-            Ok(request) => answer(&request, line, stream, hypervisor, card, policy),
+            Ok(request) => {
+                is_slow = keeps_waiting(&request.body);
+                answer(&request, line, stream, hypervisor, card, policy)
+            }
             Err(bad) => refuse(&bad),
         };
         // Each pass takes one request and answers it, so there always is one to answer.
@@ -305,8 +310,17 @@ fn serve<H: Hypervisor, C: Card<H::Buffer>>(
         if line.ring.publish() {
             hypervisor.notify(line.ring_channel);
         }
+        if is_slow {
+            break;
+        }
     }
     Ok(true)
+}
+
+/// Whether the card waits for the hardware to do this: up to some 20 ms, when it goes wrong. A ring full of these, in one
+/// go, would take all other streams' positions away for that long.
+fn keeps_waiting(body: &RequestBody) -> bool {
+    matches!(body, RequestBody::Open(_) | RequestBody::Close | RequestBody::Trigger(_))
 }
 
 /// Does what a request asks. Where the front end must hear a position first, it is posted before the answer.
