@@ -23,7 +23,7 @@ pub struct StreamConfig {
     pub buffer_bytes_max: u32,
 }
 
-/// What a stream has been through since its device was connected. For people and for tests.
+/// What a stream has been through since its device was set up. For people and for tests.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct StreamStats {
     /// Times an OPEN succeeded.
@@ -132,7 +132,7 @@ impl<H: Hypervisor, C: Card<H::Buffer>> Stream<H, C> {
         self.direction
     }
 
-    /// Counts since the device was connected.
+    /// Counts since the device was set up.
     pub fn stats(&self) -> StreamStats {
         let mut stats = self.stats;
         if let Phase::Open(open) = &self.phase {
