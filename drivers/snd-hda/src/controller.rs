@@ -179,7 +179,7 @@ where
         for at in 0..self.routes.len() {
             let Some(route) = self.routes.get(at) else { break };
             let mut link = CodecPort { port: &mut self.commands, delay: &mut self.delay, codec: route.codec };
-            if let Err(error) = codec::mute_mixers(&mut link, route) {
+            if let Err(error) = codec::shut(&mut link, route) {
                 log::warn!("{error}");
             }
         }
@@ -339,7 +339,7 @@ where
             return Err(ConnectError::NoBandwidth { available_words, needed_words });
         }
         let mut link = CodecPort { port: &mut self.commands, delay: &mut self.delay, codec: route.codec };
-        if let Err(error) = codec::connect(&mut link, route, format, tag) {
+        if let Err(error) = codec::connect(&mut link, &self.routes, route, format, tag) {
             // It may have heard the tag.
             let _ = codec::disconnect(&mut link, route);
             return Err(ConnectError::Command(error));

@@ -167,6 +167,14 @@ impl Route {
         self.connected_words.is_some()
     }
 
+    /// Whether what this route's converter plays can be heard at the pin of `other`.
+    pub(crate) fn is_heard_by(&self, other: &Self) -> bool {
+        self.direction() == Direction::Output
+            && self.codec == other.codec
+            && self.converter == other.converter
+            && self.pin != other.pin
+    }
+
     /// Whether only one of both can be connected at a time: they have a converter or a pin in common, or they come to
     /// one widget by different inputs. A selector would have to choose twice; a mixer would let each be heard at the
     /// other's end.

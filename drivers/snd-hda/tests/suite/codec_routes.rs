@@ -116,6 +116,28 @@ fn a_mixer_is_shut_again_for_who_comes_next() {
 }
 
 #[test]
+fn a_converter_is_heard_at_one_pin_at_a_time() {
+    let model = model_of(
+        Codec::builder(0x1234_5678)
+            .widget(2, Widget::dac())
+            .widget(3, Widget::line_out(&[2]).enabled_at_reset())
+            .widget(4, Widget::headphone(&[2]).enabled_at_reset())
+            .build(),
+    );
+    let mut controller = bring_up(&model).expect("up");
+    let heard = |model: &Model| [3, 4].map(|pin| model.arrivals(0, pin).len());
+    assert_eq!(heard(&model), [0, 0], "nobody has asked for either");
+    for (route, expected) in [(0, [1, 0]), (1, [0, 1]), (0, [1, 0])] {
+        let buffer = TestBuffer::new(&model, 8192, Direction::Output);
+        let stream = open(&mut controller, RouteIndex(route), cd_like(), buffer);
+        assert_eq!(heard(&model), expected, "whose pin the last guest had is not this guest's");
+        let (stream, _buffer) = stream.release().expect("released");
+        controller.disconnect(RouteIndex(route)).expect("disconnected");
+        controller.give_back(stream);
+    }
+}
+
+#[test]
 fn a_node_that_is_not_there_is_no_converter() {
     // The codec's last widget is the pin at 3; it names two more, and the pin hears the first of these.
     let codec = Codec::builder(0x1234_5678)
