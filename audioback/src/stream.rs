@@ -141,11 +141,6 @@ impl<H: Hypervisor, C: Card<H::Buffer>> Stream<H, C> {
         stats
     }
 
-    /// Whether the controller may be moving this stream's samples.
-    pub fn is_running(&self) -> bool {
-        matches!(&self.phase, Phase::Open(open) if open.run == Run::Running)
-    }
-
     /// Opens: maps the directory's pages and puts them into the card's descriptor list. An OPEN of an open stream
     /// closes it first (Linux frees its pages without CLOSE when hardware parameters change).
     pub fn open(
