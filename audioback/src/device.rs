@@ -17,7 +17,7 @@ use crate::card::{Card, CardError, Port};
 use crate::clock::Nanos;
 use crate::hypervisor::{BindError, DomainId, EventChannel, Hypervisor, MapError, RemotePort};
 use crate::policy::Policy;
-use crate::stream::{OpenError, Stream, StreamConfig, StreamStats, TriggerError};
+use crate::stream::{HintError, OpenError, Stream, StreamConfig, StreamStats, TriggerError};
 
 /// Streams in one device: more than any codec has converters for.
 pub const MAX_STREAMS: usize = 16;
@@ -356,7 +356,8 @@ fn answer<H: Hypervisor, C: Card<H::Buffer>>(
                 }
                 Status::OK
             }
-            Err(_) => Status::EINVAL,
+            Err(HintError::BadRange) => Status::EINVAL,
+            Err(HintError::RunFailed) => Status::EIO,
         },
         RequestBody::Trigger(trigger) => {
             let done = match trigger {

@@ -66,9 +66,15 @@ pub enum TriggerError {
     Card(CardError),
 }
 
-/// READ or WRITE named octets that lie outside the buffer, or no buffer is open.
+/// Why a READ or WRITE failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct BadRange;
+#[non_exhaustive]
+pub enum HintError {
+    /// It named octets that lie outside the buffer, or no buffer is open.
+    BadRange,
+    /// The run has failed, and its position won't move any more: an application that waited for it would wait for long.
+    RunFailed,
+}
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Run {
@@ -268,12 +274,15 @@ impl<H: Hypervisor, C: Card<H::Buffer>> Stream<H, C> {
     }
 
     /// Takes a WRITE or READ as what it is here: a hint how far the application has got.
-    pub fn hint(&mut self, range: &Range) -> Result<(), BadRange> {
-        let Phase::Open(open) = &mut self.phase else { return Err(BadRange) };
+    pub fn hint(&mut self, range: &Range) -> Result<(), HintError> {
+        let Phase::Open(open) = &mut self.phase else { return Err(HintError::BadRange) };
+        if open.run == Run::Failed {
+            return Err(HintError::RunFailed);
+        }
         let buffer_bytes = open.plan.buffer_bytes;
-        let end = range.offset_bytes.checked_add(range.length_bytes).ok_or(BadRange)?;
+        let end = range.offset_bytes.checked_add(range.length_bytes).ok_or(HintError::BadRange)?;
         if end > buffer_bytes || range.offset_bytes >= buffer_bytes {
-            return Err(BadRange);
+            return Err(HintError::BadRange);
         }
         // From where the application was in the buffer to where it says it is now, forwards.
         let buffer = u64::from(buffer_bytes);

@@ -305,6 +305,15 @@ fn a_descriptor_error_ends_the_run_and_a_close_still_works() {
         StreamPosition { bytes: 4_000, fifo_errors: 0, descriptor_errors: 1 };
     assert_eq!(rig.events(), []);
     assert_eq!(rig.poll(), None, "a run that failed is not looked at again");
+    // Whoever writes hears of it, and need not wait for a position that never moves.
+    rig.playback.fill(&[1; 1_920]);
+    rig.playback.hint().unwrap();
+    assert_eq!(rig.status(Operation::Write), Status::EIO);
+    rig.playback.stop().unwrap();
+    assert_eq!(rig.status(Operation::Trigger), Status::OK);
+    rig.playback.fill(&[1; 1_920]);
+    rig.playback.hint().unwrap();
+    assert_eq!(rig.status(Operation::Write), Status::OK, "a STOP clears it");
     rig.playback.close().unwrap();
     assert_eq!(rig.status(Operation::Close), Status::OK);
     rig.home.with_memory(|memory| assert_eq!(memory.dma_pages(), 0));
