@@ -4,7 +4,7 @@
 //! event on one of the device's channels is a reason to call it earlier.
 
 use heapless::Vec;
-use sndif::event_page::EventWriter;
+use sndif::event_page::{EventWriter, Full};
 use sndif::nodes::TransportNodes;
 use sndif::op::{Operation, Trigger};
 use sndif::page::SharedPage;
@@ -417,21 +417,23 @@ fn look<H: Hypervisor, C: Card<H::Buffer>>(
     }
 }
 
-/// Posts a position. While the event page is full nothing is sent: the pacer still holds the position to be due, so
-/// the newest one goes at the first look that finds room.
+/// Posts a position. While the event page is full nothing is sent and no id is taken: the pacer remembers, so that the
+/// newest position goes at the first look that finds room.
 fn post<H: Hypervisor, C: Card<H::Buffer>>(
     line: &mut Line<H::Page>,
     stream: &mut Stream<H, C>,
     hypervisor: &mut H,
     bytes: u64,
 ) {
-    if let Ok(notify) = line.event_writer.post(bytes) {
-        if let Some((events, _)) = stream.events() {
-            events.posted(bytes);
+    let posted = line.event_writer.post(bytes);
+    if let Some((events, _)) = stream.events() {
+        match posted {
+            Ok(_) => events.posted(bytes),
+            Err(Full) => events.found_no_room(bytes),
         }
-        if notify {
-            hypervisor.notify(line.event_channel);
-        }
+    }
+    if posted == Ok(true) {
+        hypervisor.notify(line.event_channel);
     }
 }
 
