@@ -409,8 +409,8 @@ proptest! {
             granted: Option<GrantedPage<HomePage<'a, HeapMemory>>>,
             mapped: Option<loopback::MappedPages>,
         }
-        // As many buffers as there are pages in this play.
-        let home = Loopback::new(HeapMemory::new(64), Limits { grants: 64, ports: 8, streams: 8 });
+        // One buffer more than there are pages in this play, so that a second mapping is refused for what it is.
+        let home = Loopback::new(HeapMemory::new(64), Limits { grants: 64, ports: 8, streams: 9 });
         let (mut front, mut back) = ends(&home);
         let mut entries: Vec<Entry<'_>> = Vec::new();
         let mut expected_violations = 0;
