@@ -34,7 +34,8 @@ pub struct Port {
     pub buffer_bytes_max: u32,
 }
 
-/// Rates in [`Port::rates_hz`]: HDA has twelve (specification 1.0a, 7.3.4.7).
+/// Rates in [`Port::rates_hz`]: a converter can state twelve (HDA specification 1.0a, 7.3.4.7 "PCM"), of which eleven can be
+/// put on the link: 384 kHz has no encoding in SDnFMT (3.3.41).
 pub const MAX_RATES: usize = 12;
 
 /// What a stream is opened with. Judged before it gets here, and judged again by the card.

@@ -4,7 +4,7 @@
 //! event on one of the device's channels is a reason to call it earlier.
 
 use heapless::Vec;
-use sndif::event_page::EventWriter;
+use sndif::event_page::{EventWriter, Full};
 use sndif::nodes::TransportNodes;
 use sndif::op::{Operation, Trigger};
 use sndif::page::SharedPage;
@@ -17,15 +17,16 @@ use crate::card::{Card, CardError, Port};
 use crate::clock::Nanos;
 use crate::hypervisor::{BindError, DomainId, EventChannel, Hypervisor, MapError, RemotePort};
 use crate::policy::Policy;
-use crate::stream::{OpenError, Stream, StreamConfig, StreamStats, TriggerError};
+use crate::stream::{HintError, OpenError, Stream, StreamConfig, StreamStats, TriggerError};
 
 /// Streams in one device: more than any codec has converters for.
 pub const MAX_STREAMS: usize = 16;
 
-/// Requests answered for one stream in one call: a whole ring. A guest that keeps asking waits its turn.
+/// Requests answered for one stream in one call: a whole ring. A guest that keeps asking waits its turn; so does one
+/// after each request that makes the card wait for the hardware.
 const REQUESTS_PER_POLL: usize = 32;
 
-/// How long until a stream whose RUN sticks is tried again.
+/// How long until a stream whose RUN sticks is tried again: each try waits for RUN, and so keeps others waiting.
 const STUCK_RETRY_NS: u64 = 100_000_000;
 
 /// Why a device could not be set up.
@@ -119,6 +120,8 @@ pub struct Device<H: Hypervisor, C: Card<H::Buffer>> {
     state: XenbusState,
     policy: Policy,
     slots: Vec<Slot<H, C>, MAX_STREAMS>,
+    /// When streams whose RUN sticks may be tried again.
+    retry_at: Nanos,
 }
 
 impl<H: Hypervisor, C: Card<H::Buffer>> Device<H, C> {
@@ -135,7 +138,7 @@ impl<H: Hypervisor, C: Card<H::Buffer>> Device<H, C> {
             let slot = Slot { stream: Stream::new(guest, config, *port), line: None };
             slots.push(slot).map_err(|_| SetUpError::TooManyStreams)?;
         }
-        Ok(Self { guest, state: XenbusState::InitWait, policy, slots })
+        Ok(Self { guest, state: XenbusState::InitWait, policy, slots, retry_at: Nanos(0) })
     }
 
     /// The state to publish in xenstore.
@@ -178,10 +181,6 @@ impl<H: Hypervisor, C: Card<H::Buffer>> Device<H, C> {
     /// The state is Closed afterwards, or Closing while a stream's RUN sticks (then [`poll`](Self::poll) goes on trying).
     pub fn close(&mut self, hypervisor: &mut H, card: &mut C) {
         self.state = XenbusState::Closing;
-        self.finish_closing(hypervisor, card);
-    }
-
-    fn finish_closing(&mut self, hypervisor: &mut H, card: &mut C) {
         let mut stuck = false;
         for slot in &mut self.slots {
             stuck |= slot.stream.close(hypervisor, card).is_err();
@@ -190,6 +189,21 @@ impl<H: Hypervisor, C: Card<H::Buffer>> Device<H, C> {
         if stuck {
             log_stuck(self.guest);
         } else {
+            self.state = XenbusState::Closed;
+        }
+    }
+
+    /// Tries streams again that were closed while their RUN stuck.
+    fn retry_stuck(&mut self, hypervisor: &mut H, card: &mut C, now: Nanos) {
+        if now < self.retry_at || !self.slots.iter().any(|slot| slot.stream.is_stuck()) {
+            return;
+        }
+        self.retry_at = Nanos(now.0.saturating_add(STUCK_RETRY_NS));
+        let mut stuck = false;
+        for slot in self.slots.iter_mut().filter(|slot| slot.stream.is_stuck()) {
+            stuck |= slot.stream.close(hypervisor, card).is_err();
+        }
+        if !stuck && self.state == XenbusState::Closing {
             self.state = XenbusState::Closed;
         }
     }
@@ -217,9 +231,7 @@ impl<H: Hypervisor, C: Card<H::Buffer>> Device<H, C> {
     /// Does all that is due at `now`: answers requests, looks at running streams, posts their positions. Returns when
     /// it is to be called again at the latest; `None`: not before an event. Work and time are bounded.
     pub fn poll(&mut self, hypervisor: &mut H, card: &mut C, now: Nanos) -> Option<Nanos> {
-        if self.state == XenbusState::Closing {
-            self.finish_closing(hypervisor, card);
-        }
+        self.retry_stuck(hypervisor, card, now);
         let mut next: Option<Nanos> = None;
         let mut broken = false;
         for slot in &mut self.slots {
@@ -268,7 +280,8 @@ fn log_stuck(guest: DomainId) {
     );
 }
 
-/// Answers what is on the ring, a ring's worth at most. Returns whether there is more.
+/// Answers what is on the ring, up to a ring's worth or to one request that keeps the hardware busy. Returns whether
+/// there may be more.
 fn serve<H: Hypervisor, C: Card<H::Buffer>>(
     line: &mut Line<H::Page>,
     stream: &mut Stream<H, C>,
@@ -284,8 +297,12 @@ fn serve<H: Hypervisor, C: Card<H::Buffer>>(
             Ok(None) => return Ok(false),
             Err(_) => return Err(BrokenRing),
         };
+        let mut is_slow = false;
         let response = match Request::parse(&entry) {
-            Ok(request) => answer(&request, line, stream, hypervisor, card, policy),
+            Ok(request) => {
+                is_slow = keeps_waiting(&request.body);
+                answer(&request, line, stream, hypervisor, card, policy)
+            }
             Err(bad) => refuse(&bad),
         };
         // Each pass takes one request and answers it, so there always is one to answer.
@@ -293,8 +310,17 @@ fn serve<H: Hypervisor, C: Card<H::Buffer>>(
         if line.ring.publish() {
             hypervisor.notify(line.ring_channel);
         }
+        if is_slow {
+            break;
+        }
     }
     Ok(true)
+}
+
+/// Whether the card waits for the hardware to do this: up to some 20 ms, when it goes wrong. A ring full of these, in one
+/// go, would take all other streams' positions away for that long.
+fn keeps_waiting(body: &RequestBody) -> bool {
+    matches!(body, RequestBody::Open(_) | RequestBody::Close | RequestBody::Trigger(_))
 }
 
 /// Does what a request asks. Where the front end must hear a position first, it is posted before the answer.
@@ -330,7 +356,8 @@ fn answer<H: Hypervisor, C: Card<H::Buffer>>(
                 }
                 Status::OK
             }
-            Err(_) => Status::EINVAL,
+            Err(HintError::BadRange) => Status::EINVAL,
+            Err(HintError::RunFailed) => Status::EIO,
         },
         RequestBody::Trigger(trigger) => {
             let done = match trigger {
@@ -390,21 +417,23 @@ fn look<H: Hypervisor, C: Card<H::Buffer>>(
     }
 }
 
-/// Posts a position. While the event page is full nothing is sent: the pacer still holds the position to be due, so
-/// the newest one goes at the first look that finds room.
+/// Posts a position. While the event page is full nothing is sent and no id is taken: the pacer remembers, so that the
+/// newest position goes at the first look that finds room.
 fn post<H: Hypervisor, C: Card<H::Buffer>>(
     line: &mut Line<H::Page>,
     stream: &mut Stream<H, C>,
     hypervisor: &mut H,
     bytes: u64,
 ) {
-    if let Ok(notify) = line.event_writer.post(bytes) {
-        if let Some((events, _)) = stream.events() {
-            events.posted(bytes);
+    let posted = line.event_writer.post(bytes);
+    if let Some((events, _)) = stream.events() {
+        match posted {
+            Ok(_) => events.posted(bytes),
+            Err(Full) => events.found_no_room(bytes),
         }
-        if notify {
-            hypervisor.notify(line.event_channel);
-        }
+    }
+    if posted == Ok(true) {
+        hypervisor.notify(line.event_channel);
     }
 }
 

@@ -31,6 +31,8 @@ pub struct EventPacer {
     base_bytes: u64,
     /// What the front end was told last, octets since OPEN.
     told_bytes: u64,
+    /// An event was due and found the event page full.
+    is_owed: bool,
     /// The front end is due an event once the count since OPEN is *greater* than this.
     edge_bytes: u64,
 }
@@ -45,6 +47,7 @@ impl EventPacer {
             rate_hz: u64::from(rate_hz.max(1)),
             base_bytes: 0,
             told_bytes: 0,
+            is_owed: false,
             edge_bytes: period_bytes.into(),
         }
     }
@@ -54,10 +57,11 @@ impl EventPacer {
         self.base_bytes.saturating_add(run_bytes)
     }
 
-    /// The count to post if an edge has been passed.
+    /// The count to post if an edge has been passed, now or since an event found no room.
     pub fn due(&self, run_bytes: u64) -> Option<u64> {
         let bytes = self.since_open(run_bytes);
-        (self.period_bytes != 0 && bytes > self.edge_bytes).then_some(bytes)
+        let is_past = bytes > self.edge_bytes || (self.is_owed && bytes > self.told_bytes);
+        (self.period_bytes != 0 && is_past).then_some(bytes)
     }
 
     /// The count to post before a READ or WRITE is answered: the present one, if it is news.
@@ -69,7 +73,19 @@ impl EventPacer {
     /// Notes that `bytes` was posted.
     pub fn posted(&mut self, bytes: u64) {
         self.told_bytes = bytes;
-        // The edge at or past `bytes`: a position right on an edge has not passed it yet.
+        self.is_owed = false;
+        self.pass(bytes);
+    }
+
+    /// Notes that `bytes` found no room. The newest count goes at the first look that finds some; looks don't come
+    /// closer together for it, since nobody says when a front end takes its events.
+    pub fn found_no_room(&mut self, bytes: u64) {
+        self.is_owed = true;
+        self.pass(bytes);
+    }
+
+    /// Moves the edge to or past `bytes`: a position right on an edge has not passed it yet.
+    fn pass(&mut self, bytes: u64) {
         self.edge_bytes = bytes.checked_next_multiple_of(self.period_bytes).unwrap_or(u64::MAX);
         if self.edge_bytes == 0 {
             self.edge_bytes = self.period_bytes;

@@ -5,7 +5,7 @@ use sndif::page::SharedPage;
 pub use sndif::page_directory::GrantRef;
 
 /// Pages in the largest buffer: one entry each in a buffer descriptor list, of which there are 256 at most
-/// (HDA specification 1.0a, 3.3.38 "SDnLVI").
+/// (HDA specification 1.0a, 3.3.39 "SDnLVI").
 pub const MAX_BUFFER_PAGES: usize = 256;
 
 /// The number that Xen gives a domain (`domid_t`).

@@ -23,7 +23,7 @@ pub struct StreamConfig {
     pub buffer_bytes_max: u32,
 }
 
-/// What a stream has been through since its device was connected. For people and for tests.
+/// What a stream has been through since its device was set up. For people and for tests.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct StreamStats {
     /// Times an OPEN succeeded.
@@ -66,9 +66,15 @@ pub enum TriggerError {
     Card(CardError),
 }
 
-/// READ or WRITE named octets that lie outside the buffer, or no buffer is open.
+/// Why a READ or WRITE failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct BadRange;
+#[non_exhaustive]
+pub enum HintError {
+    /// It named octets that lie outside the buffer, or no buffer is open.
+    BadRange,
+    /// The run has failed, and its position won't move any more: an application that waited for it would wait for long.
+    RunFailed,
+}
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Run {
@@ -132,18 +138,13 @@ impl<H: Hypervisor, C: Card<H::Buffer>> Stream<H, C> {
         self.direction
     }
 
-    /// Counts since the device was connected.
+    /// Counts since the device was set up.
     pub fn stats(&self) -> StreamStats {
         let mut stats = self.stats;
         if let Phase::Open(open) = &self.phase {
             open.add_run_to(&mut stats);
         }
         stats
-    }
-
-    /// Whether the controller may be moving this stream's samples.
-    pub fn is_running(&self) -> bool {
-        matches!(&self.phase, Phase::Open(open) if open.run == Run::Running)
     }
 
     /// Opens: maps the directory's pages and puts them into the card's descriptor list. An OPEN of an open stream
@@ -273,12 +274,15 @@ impl<H: Hypervisor, C: Card<H::Buffer>> Stream<H, C> {
     }
 
     /// Takes a WRITE or READ as what it is here: a hint how far the application has got.
-    pub fn hint(&mut self, range: &Range) -> Result<(), BadRange> {
-        let Phase::Open(open) = &mut self.phase else { return Err(BadRange) };
+    pub fn hint(&mut self, range: &Range) -> Result<(), HintError> {
+        let Phase::Open(open) = &mut self.phase else { return Err(HintError::BadRange) };
+        if open.run == Run::Failed {
+            return Err(HintError::RunFailed);
+        }
         let buffer_bytes = open.plan.buffer_bytes;
-        let end = range.offset_bytes.checked_add(range.length_bytes).ok_or(BadRange)?;
+        let end = range.offset_bytes.checked_add(range.length_bytes).ok_or(HintError::BadRange)?;
         if end > buffer_bytes || range.offset_bytes >= buffer_bytes {
-            return Err(BadRange);
+            return Err(HintError::BadRange);
         }
         // From where the application was in the buffer to where it says it is now, forwards.
         let buffer = u64::from(buffer_bytes);

@@ -90,6 +90,22 @@ fn a_stop_that_found_no_room_still_moves_the_next_run_to_a_whole_buffer() {
 }
 
 #[test]
+fn a_front_end_that_takes_no_events_is_looked_at_no_more_often() {
+    let mut pacer = pacer();
+    let mut at = u64::from(PERIOD_BYTES + FRAME_BYTES);
+    for _ in 0..10 {
+        let bytes = pacer.due(at).expect("past an edge, and owed");
+        pacer.found_no_room(bytes);
+        assert!(pacer.next_look(at).0 > 9_000_000, "{} ns", pacer.next_look(at).0);
+        at += u64::from(PERIOD_BYTES);
+    }
+    // Room at last: the newest count, even before the next edge.
+    assert_eq!(pacer.due(at), Some(at));
+    pacer.posted(at);
+    assert_eq!(pacer.due(at), None);
+}
+
+#[test]
 fn what_was_told_is_not_told_again() {
     let mut pacer = pacer();
     assert_eq!(pacer.fresh(400), Some(400));

@@ -1,7 +1,6 @@
 //! What the image says: log lines and machine lines, to the serial port and to port 0xe9.
 
 use core::fmt::{self, Write};
-use core::sync::atomic::{AtomicU64, Ordering};
 
 use log::{LevelFilter, Log, Metadata, Record};
 use spin::Once;
@@ -16,7 +15,6 @@ const EXIT_PASS: u8 = 0x10;
 const EXIT_FAIL: u8 = 0x11;
 
 static CLOCK: Once<TscClock> = Once::new();
-static LINES: AtomicU64 = AtomicU64::new(0);
 
 /// Writes as is. Has no state and takes no lock, so that an epitaph can be written from anywhere.
 #[derive(Clone, Copy, Debug)]
@@ -54,7 +52,6 @@ impl Log for Console {
         if !self.enabled(record.metadata()) {
             return;
         }
-        LINES.fetch_add(1, Ordering::Relaxed);
         let us = CLOCK.get().map_or(0, |clock| clock.now_ns() / 1_000);
         let (seconds, micros) = (us / 1_000_000, us % 1_000_000);
         // The writer never fails; a Display that does spoils its own line only.
@@ -81,11 +78,6 @@ pub fn init() {
 /// From now on lines carry the time since entry.
 pub fn set_clock(clock: TscClock) {
     CLOCK.call_once(|| clock);
-}
-
-/// Log lines written until now.
-pub fn lines() -> u64 {
-    LINES.load(Ordering::Relaxed)
 }
 
 /// Writes a machine line; use [`report!`](crate::report).
@@ -117,6 +109,8 @@ pub fn exit(verdict: Verdict<'_>) -> ! {
             arch::exit(EXIT_PASS)
         }
         Verdict::Fail(why) => {
+            // With the time, which tells how long it took to come to that.
+            log::error!("{why}");
             report!("verdict fail {why}");
             arch::exit(EXIT_FAIL)
         }

@@ -2,7 +2,6 @@
 
 use core::fmt;
 
-use audioback::clock::Nanos;
 use heapless::Vec;
 
 use crate::arch;
@@ -13,7 +12,7 @@ use crate::boot::command_line::{self, CommandLine};
 use crate::boot::start_info::{BootInfo, MAX_MEMORY_ENTRIES, StartInfoError};
 use crate::clock::{self, ClockError, TscClock, TscDelay};
 use crate::console::{self, Verdict};
-use crate::event_loop::{EventLoop, Wake};
+use crate::event_loop::EventLoop;
 use crate::memory::address_space::{ActivateError, AddressSpace};
 use crate::memory::dma::DmaArena;
 use crate::memory::guest_pages::GuestPages;
@@ -53,13 +52,6 @@ pub struct Platform {
     pub record_sink: Option<RecordSink>,
 }
 
-impl Platform {
-    /// Sleeps until `deadline`, or until a controller sends an interrupt.
-    pub fn sleep_until(&mut self, deadline: Nanos) -> Wake {
-        self.event_loop.sleep_until(deadline)
-    }
-}
-
 /// Takes octets one after the other, for whoever runs the emulator.
 #[derive(Debug)]
 pub struct RecordSink(());
@@ -75,11 +67,6 @@ impl RecordSink {
     /// Writes octets.
     pub fn write(&mut self, octets: &[u8]) {
         port::RECORD.write_all(octets);
-    }
-
-    /// Writes words of a shared page, straight from there.
-    pub fn write_words(&mut self, words: &[core::sync::atomic::AtomicU32]) {
-        port::RECORD.write_words(words);
     }
 }
 

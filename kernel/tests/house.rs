@@ -295,6 +295,13 @@ fn what_can_not_be_had_is_said() {
         ),
         (
             CommandLine {
+                play: [play(0, 48_000, SampleFormat::S16Le, 2, 0..399)].into_iter().collect(),
+                ..CommandLine::default()
+            },
+            "end inside a frame of 4 octets",
+        ),
+        (
+            CommandLine {
                 play: [play(0, 11_111, SampleFormat::S16Le, 2, 0..400)].into_iter().collect(),
                 ..CommandLine::default()
             },

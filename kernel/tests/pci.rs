@@ -52,8 +52,16 @@ fn a_capability_is_found_by_its_identity() {
     };
     assert_eq!(capability::find(capability::POWER_MANAGEMENT, 0x50, read), Some(0x50));
     assert_eq!(capability::find(capability::MSI, 0x53, read), Some(0x60));
+    assert_eq!(capability::find(capability::PCI_EXPRESS, 0x50, read), Some(0x70));
     assert_eq!(capability::find(0x11, 0x50, read), None);
     assert_eq!(capability::find(capability::MSI, 0, read), None);
+}
+
+#[test]
+fn no_snoop_is_taken_away_and_nothing_else_changes() {
+    // As at reset: No Snoop and Relaxed Ordering may be used; some errors were seen.
+    assert_eq!(capability::without_no_snoop(0x000f_2810), 0x2010);
+    assert_eq!(capability::without_no_snoop(0x0000_2010), 0x2010);
 }
 
 #[test]

@@ -63,11 +63,6 @@ impl<'a, M: PageMemory> BackEnd<'a, M> {
         Self { home, domain }
     }
 
-    /// The driver domain.
-    pub fn domain(&self) -> DomainId {
-        self.domain
-    }
-
     /// Takes one of this domain's pending events.
     pub fn take_pending(&self) -> Option<EventChannel> {
         self.home.take_pending(self.domain)

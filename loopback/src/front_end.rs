@@ -32,11 +32,6 @@ impl<'a, M: PageMemory> FrontEnd<'a, M> {
     pub(crate) fn new(home: &'a Loopback<M>, domain: DomainId, back: DomainId, stream: u32) -> Self {
         Self { home, domain, back, stream }
     }
-
-    /// The guest.
-    pub fn domain(&self) -> DomainId {
-        self.domain
-    }
 }
 
 impl<'a, M: PageMemory> Transport for FrontEnd<'a, M> {

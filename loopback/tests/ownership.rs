@@ -426,8 +426,7 @@ proptest! {
             granted: Option<GrantedPage<HomePage<'a, HeapMemory>>>,
             mapped: Option<loopback::MappedPages>,
         }
-        // A buffer more than there are pages in this play: with all of them mapped, a grant mapped again is still refused
-        // for its own sake and not for want of a list.
+        // One buffer more than there are pages in this play, so that a second mapping is refused for what it is.
         let home = Loopback::new(HeapMemory::new(64), Limits { grants: 64, ports: 8, streams: 9 });
         let (mut front, mut back) = ends(&home);
         let mut entries: Vec<Entry<'_>> = Vec::new();

@@ -29,10 +29,10 @@ pub(crate) struct Image {
 }
 
 impl Image {
-    /// Fails when the image loads more than [`LIMIT_BYTES`].
+    /// Fails when the image's file is larger than [`LIMIT_BYTES`], and so what it loads.
     pub(crate) fn check_size(&self) -> Result<()> {
-        if self.loaded_bytes > LIMIT_BYTES {
-            bail!("the image loads {} octets, {LIMIT_BYTES} is the limit", self.loaded_bytes);
+        if self.file_bytes > LIMIT_BYTES {
+            bail!("the image has {} octets, {LIMIT_BYTES} is the limit", self.file_bytes);
         }
         Ok(())
     }

@@ -240,7 +240,7 @@ impl Outcome {
         })
     }
 
-    /// From entry to the first sample at the link.
+    /// From entry to the answer to the first START: RUN is set by then.
     pub(crate) fn first_sample_ns(&self) -> Option<u64> {
         self.log.lines.iter().find_map(|line| match line {
             MachineLine::FirstSample { since_entry_ns } => Some(*since_entry_ns),

@@ -53,11 +53,38 @@ fn while_run_sticks_nothing_is_unmapped() {
     rig.device.close(&mut rig.back, &mut rig.card);
     assert_eq!(rig.device.state(), XenbusState::Closing);
     rig.home.with_memory(|memory| assert_eq!(memory.dma_pages(), 16));
-    assert!(rig.poll().is_some(), "it wants to try again");
+    rig.now = rig.poll().expect("it wants to try again");
     rig.card.controls.borrow_mut().run_sticks = false;
     assert_eq!(rig.poll(), None);
     assert_eq!(rig.device.state(), XenbusState::Closed);
     assert_eq!(rig.home.mapped_pages(), 0);
+}
+
+#[test]
+fn a_stuck_stream_gives_its_pages_back_once_run_reads_0_although_the_guest_asks_for_nothing() {
+    let mut rig = Rig::new(Policy::default());
+    rig.open_playback();
+    rig.start_playback();
+    rig.card.controls.borrow_mut().run_sticks = true;
+    rig.playback.close().unwrap();
+    assert_eq!(rig.status(Operation::Close), Status::EIO);
+    rig.now = Nanos(rig.now.0 + 100_000_000);
+    let tries = |rig: &Rig| rig.calls().iter().filter(|call| *call == "close").count();
+    let before = tries(&rig);
+    let again = rig.poll().expect("it wants to try again");
+    assert_eq!(tries(&rig), before + 1);
+    // Events come in between: each try keeps everybody waiting, so there is none before its time.
+    rig.poll();
+    assert_eq!(tries(&rig), before + 1);
+    rig.card.controls.borrow_mut().run_sticks = false;
+    rig.now = again;
+    assert_eq!(rig.poll(), None);
+    rig.home.with_memory(|memory| assert_eq!(memory.dma_pages(), 0));
+    assert_eq!(rig.device.state(), XenbusState::Connected, "and the device lives on");
+    // The front end still has the buffer that CLOSE was refused for.
+    rig.playback.close().unwrap();
+    assert_eq!(rig.status(Operation::Close), Status::OK);
+    rig.open_playback();
 }
 
 #[test]
@@ -278,6 +305,15 @@ fn a_descriptor_error_ends_the_run_and_a_close_still_works() {
         StreamPosition { bytes: 4_000, fifo_errors: 0, descriptor_errors: 1 };
     assert_eq!(rig.events(), []);
     assert_eq!(rig.poll(), None, "a run that failed is not looked at again");
+    // Whoever writes hears of it, and need not wait for a position that never moves.
+    rig.playback.fill(&[1; 1_920]);
+    rig.playback.hint().unwrap();
+    assert_eq!(rig.status(Operation::Write), Status::EIO);
+    rig.playback.stop().unwrap();
+    assert_eq!(rig.status(Operation::Trigger), Status::OK);
+    rig.playback.fill(&[1; 1_920]);
+    rig.playback.hint().unwrap();
+    assert_eq!(rig.status(Operation::Write), Status::OK, "a STOP clears it");
     rig.playback.close().unwrap();
     assert_eq!(rig.status(Operation::Close), Status::OK);
     rig.home.with_memory(|memory| assert_eq!(memory.dma_pages(), 0));

@@ -1,5 +1,6 @@
 //! One device over the hypervisor in memory, with a card that is told what to do.
 
+mod allocation;
 mod flows;
 mod hostile;
 mod support;

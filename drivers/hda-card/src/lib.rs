@@ -120,7 +120,7 @@ where
         let Some(descriptor) = self.controller.take_stream(direction) else {
             return Err((CardError::Busy, buffer));
         };
-        let stream = match descriptor.configure(format, Pages(buffer)) {
+        let mut stream = match descriptor.configure(format, Pages(buffer)) {
             Ok(configured) => CardStream::new(route, configured),
             Err(rejected) => {
                 log::warn!("port {}: {}", port.0, rejected.error);
@@ -138,10 +138,12 @@ where
                     self.controller.give_back(descriptor);
                     Err((error, buffer))
                 }
-                // It has never run, and yet RUN reads 1: keep it as an open stream, whose close will say so.
+                // It has never run, and yet RUN reads 1: keep it as an open stream, that can't start
+                // and whose close will say so.
                 Err(stream) => Ok(stream),
             };
         }
+        stream.set_connected();
         Ok(stream)
     }
 

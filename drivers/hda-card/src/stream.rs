@@ -25,6 +25,8 @@ enum State<B: MappedBuffer, R: Registers, D: DelayNs, G: DmaRegion> {
 /// A stream that a guest has opened.
 pub struct CardStream<B: MappedBuffer, R: Registers, D: DelayNs, G: DmaRegion> {
     route: RouteIndex,
+    /// A converter listens to it, or speaks on it. Without one it may not start: nothing would be heard.
+    is_connected: bool,
     /// `None` inside a step only: each puts back what it made of it.
     state: Option<State<B, R, D, G>>,
 }
@@ -49,7 +51,11 @@ where
     G: DmaRegion,
 {
     pub(crate) fn new(route: RouteIndex, stream: Ready<B, R, D, G>) -> Self {
-        Self { route, state: Some(State::Configured(stream)) }
+        Self { route, is_connected: false, state: Some(State::Configured(stream)) }
+    }
+
+    pub(crate) fn set_connected(&mut self) {
+        self.is_connected = true;
     }
 
     pub(crate) fn route(&self) -> RouteIndex {
@@ -75,6 +81,9 @@ where
     }
 
     pub(crate) fn start(&mut self) -> Result<(), CardError> {
+        if !self.is_connected {
+            return Err(CardError::Hardware);
+        }
         self.step(|state| match state {
             State::Configured(stream) => match stream.start() {
                 Ok(running) => (State::Running(running), Ok(())),
@@ -142,6 +151,7 @@ where
     }
 
     /// Parts descriptor and buffer, once RUN has read 0; else gives the stream back.
+    #[allow(clippy::result_large_err, reason = "the stream comes back by value: there is no heap")]
     pub(crate) fn release(mut self) -> Result<Parted<B, R, D, G>, Self> {
         if self.stop().is_err() {
             return Err(self);

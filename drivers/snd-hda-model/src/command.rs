@@ -212,7 +212,7 @@ impl Command {
         let answer = codec.command(cx.now_ns, verb, cx.violations);
         if let Some(value) = answer.response {
             self.responses.push_back(Response {
-                due_frame: cx.frame + 1,
+                due_frame: cx.frame + 1 + cx.faults.answer_late_frames,
                 codec: address as u8,
                 value,
                 unsolicited: false,

@@ -17,6 +17,8 @@ pub struct Faults {
     pub corb_pointer_reset_reads_zero: bool,
     /// Codecs (a bit each, by address) that have fallen silent.
     pub silent_codecs: u16,
+    /// Link frames by which every answer is late: it takes one of itself.
+    pub answer_late_frames: u64,
     /// The next response finds no room: RIRBSTS reports an overrun and the response is lost. Clears itself.
     pub rirb_overrun_once: bool,
     /// Streams (a bit each, by descriptor index) whose RUN bit never reads back 0, and whose DMA goes on.

@@ -63,7 +63,9 @@ impl core::error::Error for CommandError {}
 /// The way to the codecs.
 pub(crate) struct CommandPort<R: Registers, D: DelayNs, G: DmaRegion> {
     registers: R,
-    delay: D,
+    delay: Metered<D>,
+    /// What all commands together may sleep; `None`: no limit but each wait's own.
+    sleep_limit_us: Option<u64>,
     rings: Option<Rings<G>>,
     unsolicited: Deque<Unsolicited, UNSOLICITED_MAX>,
     unsolicited_lost: u32,
@@ -90,10 +92,30 @@ impl<G: DmaRegion> Rings<G> {
     }
 }
 
+/// A delay that counts.
+struct Metered<D> {
+    delay: D,
+    slept_ns: u64,
+}
+
+impl<D: DelayNs> DelayNs for Metered<D> {
+    fn delay_ns(&mut self, ns: u32) {
+        self.slept_ns = self.slept_ns.saturating_add(ns.into());
+        self.delay.delay_ns(ns);
+    }
+}
+
 impl<R: Registers, D: DelayNs, G: DmaRegion> CommandPort<R, D, G> {
     /// Sets up the rings, if there is memory for them and if they start; else the immediate registers serve.
     pub(crate) fn new(registers: R, delay: D, rings: Option<Rings<G>>) -> Self {
-        let mut port = Self { registers, delay, rings: None, unsolicited: Deque::new(), unsolicited_lost: 0 };
+        let mut port = Self {
+            registers,
+            delay: Metered { delay, slept_ns: 0 },
+            sleep_limit_us: None,
+            rings: None,
+            unsolicited: Deque::new(),
+            unsolicited_lost: 0,
+        };
         if let Some(mut rings) = rings {
             match port.start_rings(&mut rings) {
                 Ok(()) => port.rings = Some(rings),
@@ -169,6 +191,9 @@ impl<R: Registers, D: DelayNs, G: DmaRegion> CommandPort<R, D, G> {
         node: NodeId,
         verb: Verb,
     ) -> Result<u32, CommandError> {
+        if self.patience_ends() {
+            return Err(CommandError { codec, node, verb, deadline: self.no_answer() });
+        }
         let command = verb.command(codec, node);
         let answer =
             if self.rings.is_some() { self.through_rings(codec, command) } else { self.immediately(command) };
@@ -203,6 +228,30 @@ impl<R: Registers, D: DelayNs, G: DmaRegion> CommandPort<R, D, G> {
             last_read,
             waited_us: RESPONSE.deadline_us,
         })
+    }
+
+    /// Limits what all commands together may sleep from now on, so that a codec that answers each verb just in time
+    /// can't hold bring-up for minutes. `None` ends the limit.
+    pub(crate) fn limit_sleep(&mut self, limit_us: Option<u32>) {
+        self.delay.slept_ns = 0;
+        self.sleep_limit_us = limit_us.map(u64::from);
+    }
+
+    /// Whether the limit is used up.
+    fn patience_ends(&self) -> bool {
+        self.sleep_limit_us.is_some_and(|limit_us| self.delay.slept_ns / 1_000 >= limit_us)
+    }
+
+    /// The error of a command that wasn't sent, because those before it took all the time there was.
+    fn no_answer(&mut self) -> Deadline {
+        Deadline {
+            register: reg::RIRBWP.name(),
+            offset_bytes: reg::RIRBWP.offset_bytes(),
+            mask: 0,
+            expected: 0,
+            last_read: reg::RIRBWP.read(&mut self.registers).into(),
+            waited_us: u32::try_from(self.delay.slept_ns / 1_000).unwrap_or(u32::MAX),
+        }
     }
 
     /// Takes what has come into the RIRB. Returns the last solicited response of codec `from`; keeps unsolicited

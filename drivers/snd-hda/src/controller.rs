@@ -1,117 +1,30 @@
 //! The controller: bringing it up, its interrupts, and who may use which stream descriptor and converter.
 
-use core::fmt;
-
 use embedded_hal::delay::DelayNs;
 use heapless::Vec;
 
 use crate::MAX_ROUTES;
+use crate::capabilities::{Capabilities, DescriptorKind};
 use crate::codec::{self, Codec, CodecPort, Route};
-use crate::command::{self, CommandError, CommandPort, Rings, Unsolicited, high, low};
-use crate::deadline::{Deadline, Patience, wait_for};
+use crate::command::{CommandError, CommandPort, Rings, Unsolicited, high, low};
 use crate::dma::{Direction, DmaBuffer, DmaMemory, DmaRegion};
+use crate::error::{BringUpError, ConnectError};
 use crate::registers::{ReadWrite, Register, Registers};
+use crate::reset::{find_ssync, quiesce, reset_link};
 use crate::spec::format::Format;
 use crate::spec::registers as reg;
 use crate::spec::verbs::{CodecAddress, NodeId, Verb};
 use crate::stream::{Configured, Descriptor, LIST_BYTES, Reset, Stream};
 
-/// CRST reads back after at most a few link frames (4.2.2); 100 ms is what drivers grant.
-const LINK_RESET: Patience = Patience::new(100_000, 10);
-/// CRST is held at 0 for 100 us at least (4.2.2).
-const LINK_RESET_HOLD_US: u32 = 100;
-/// Codecs have 25 link frames (521 us) to make themselves known (4.3).
-const CODECS_APPEAR_US: u32 = 600;
 /// Stream descriptors: GCAP can't name more than 15 + 15 + 31, INTCTL has 30 bits.
-const DESCRIPTORS_MAX: usize = 30;
+pub(crate) const DESCRIPTORS_MAX: usize = 30;
 /// Codecs on a link: STATESTS has 15 bits.
 const CODECS_MAX: usize = 15;
+/// What may be spent asleep on asking all codecs what they have, in microseconds. A response takes two link frames
+/// (3.4): 42 us. So the largest codec, with thousands of verbs, takes a fraction of a second.
+const DISCOVERY_LIMIT_US: u32 = 3_000_000;
 /// Rounds in which interrupts are looked for before giving up.
 const INTERRUPT_ROUNDS: u32 = 16;
-
-/// Why a controller couldn't be brought up.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum BringUpError {
-    /// Every register reads as ones: there is nobody there, or it sleeps.
-    NoController,
-    /// The link's reset didn't end.
-    Reset(Deadline),
-    /// No codec made itself known (STATESTS reads 0).
-    NoCodec,
-    /// It has no stream descriptor.
-    NoStream,
-    /// No DMA memory for this.
-    NoMemory(&'static str),
-    /// DMA memory beyond 4 GiB, and the controller has no 64-bit addresses (GCAP.64OK).
-    MemoryTooHigh {
-        /// Its address.
-        address: u64,
-    },
-    /// A codec didn't answer, and no other has a route.
-    NoAnswer(CommandError),
-    /// Codecs answered, but there is no way from a converter to a pin.
-    NoRoute,
-}
-
-impl fmt::Display for BringUpError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::NoController => f.write_str("no controller: GCAP reads as ones"),
-            Self::Reset(deadline) => write!(f, "link reset did not end: {deadline}"),
-            Self::NoCodec => f.write_str("no codec on the link: STATESTS reads 0"),
-            Self::NoStream => f.write_str("no stream descriptor: GCAP names none"),
-            Self::NoMemory(what) => write!(f, "no DMA memory for the {what}"),
-            Self::MemoryTooHigh { address } => {
-                write!(f, "DMA memory at {address:#x} is beyond 4 GiB (GCAP.64OK)")
-            }
-            Self::NoAnswer(error) => error.fmt(f),
-            Self::NoRoute => f.write_str("no route: no codec has a way between a converter and a pin"),
-        }
-    }
-}
-
-impl core::error::Error for BringUpError {}
-
-/// Why a converter couldn't be connected to a stream.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum ConnectError {
-    /// There is no such route.
-    NoSuchRoute,
-    /// The route leads the other way.
-    WrongDirection,
-    /// The converter can't do the format, or the link can't carry it.
-    Unsupported,
-    /// The route, or a part of it, is in use.
-    Taken,
-    /// All streams together would take more than a link frame has room for (OUTPAY, INPAY).
-    NoBandwidth {
-        /// 16-bit words in a link frame that there are.
-        available_words: u32,
-        /// That there would have to be.
-        needed_words: u32,
-    },
-    /// The codec didn't answer.
-    Command(CommandError),
-}
-
-impl fmt::Display for ConnectError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::NoSuchRoute => f.write_str("no such route"),
-            Self::WrongDirection => f.write_str("route leads the other way"),
-            Self::Unsupported => f.write_str("format is not supported"),
-            Self::Taken => f.write_str("route is taken"),
-            Self::NoBandwidth { available_words, needed_words } => {
-                write!(f, "link has {available_words} words a frame, {needed_words} needed")
-            }
-            Self::Command(error) => error.fmt(f),
-        }
-    }
-}
-
-impl core::error::Error for ConnectError {}
 
 /// A route, by its place in [`Controller::routes`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -128,32 +41,13 @@ pub struct InterruptReport {
     pub is_clean: bool,
 }
 
-/// What GCAP says (3.3.2), and the link's limits.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Capabilities {
-    inputs: u8,
-    outputs: u8,
-    bidirectional: u8,
-    takes_64_bits: bool,
-    /// Words a link frame for all streams, and for one: (output, input).
-    words: (u32, u32),
-    stream_words: (u32, u32),
-}
-
 /// A stream descriptor that waits to be used, or is in use.
 struct Slot<G> {
     list: G,
-    kind: SlotKind,
+    kind: DescriptorKind,
     is_taken: bool,
     /// The tag, while it is taken.
     tag: Option<(Direction, u8)>,
-}
-
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum SlotKind {
-    Input,
-    Output,
-    Bidirectional,
 }
 
 /// An HDA controller that has been brought up, with its codecs.
@@ -165,6 +59,9 @@ pub struct Controller<R: Registers, D: DelayNs, G: DmaRegion> {
     version: (u8, u8),
     capabilities: Capabilities,
     ssync: Option<Register<u32, ReadWrite>>,
+    wall_clock_moves: bool,
+    /// Learned by a stream that was given back: see [`Stream::resume`].
+    restarts: bool,
     positions: G,
     commands: CommandPort<R, D, G>,
     slots: Vec<Slot<G>, DESCRIPTORS_MAX>,
@@ -196,8 +93,9 @@ where
             return Err(BringUpError::NoController);
         }
         quiesce(&mut r, &mut d, gcap);
-        reset_link(&mut r, &mut d)?;
+        reset_link(&mut r, &mut d).map_err(BringUpError::Reset)?;
 
+        let wall_clock = reg::WALCLK.read(&mut r);
         let version = (reg::VMAJ.read(&mut r), reg::VMIN.read(&mut r));
         let capabilities = Capabilities::read(&mut r);
         if capabilities.descriptors().next().is_none() {
@@ -240,6 +138,8 @@ where
             delay,
             version,
             capabilities,
+            wall_clock_moves: true,
+            restarts: false,
             positions,
             slots,
             codecs: Vec::new(),
@@ -249,12 +149,18 @@ where
         let at = controller.positions.device_address();
         reg::DPUBASE.write(&mut r, high(at));
         reg::DPLBASE.write(&mut r, low(at) | reg::DPLBASE_ENABLE);
+        // Commands took time.
+        if reg::WALCLK.read(&mut r) == wall_clock {
+            log::warn!("wall clock stands still: positions are not checked against it");
+            controller.wall_clock_moves = false;
+        }
         // Streams add their own bits when they start.
         reg::INTCTL.write(&mut r, reg::INT_GLOBAL | reg::INT_CONTROLLER);
         Ok(controller)
     }
 
     fn discover(&mut self, present: u16) -> Result<(), BringUpError> {
+        self.commands.limit_sleep(Some(DISCOVERY_LIMIT_US));
         let mut failure = self.ask_codecs(present);
         if self.codecs.is_empty() && self.commands.uses_rings() {
             log::warn!("no codec answers through the rings; immediate commands instead");
@@ -263,6 +169,7 @@ where
             let again = self.ask_codecs(present);
             failure = failure.filter(|_| again.is_some());
         }
+        self.commands.limit_sleep(None);
         if self.routes.is_empty() {
             return Err(failure.map_or(BringUpError::NoRoute, BringUpError::NoAnswer));
         }
@@ -272,7 +179,7 @@ where
         for at in 0..self.routes.len() {
             let Some(route) = self.routes.get(at) else { break };
             let mut link = CodecPort { port: &mut self.commands, delay: &mut self.delay, codec: route.codec };
-            if let Err(error) = codec::mute_mixers(&mut link, route) {
+            if let Err(error) = codec::shut(&mut link, route) {
                 log::warn!("{error}");
             }
         }
@@ -359,11 +266,11 @@ where
         // Tag 0 is every converter's default: never a stream's.
         let tag = (1..=15_u8).find(|tag| used & 1_u16.wrapping_shl(u32::from(*tag)) == 0)?;
         let own = match direction {
-            Direction::Input => SlotKind::Input,
-            Direction::Output => SlotKind::Output,
+            Direction::Input => DescriptorKind::Input,
+            Direction::Output => DescriptorKind::Output,
         };
         let free = |kind| self.slots.iter().position(|slot| slot.kind == kind && !slot.is_taken);
-        let index = free(own).or_else(|| free(SlotKind::Bidirectional))?;
+        let index = free(own).or_else(|| free(DescriptorKind::Bidirectional))?;
         let slot = self.slots.get_mut(index)?;
         slot.is_taken = true;
         slot.tag = Some((direction, tag));
@@ -371,7 +278,7 @@ where
             // Below 30.
             index: index as u8,
             direction,
-            is_bidirectional: slot.kind == SlotKind::Bidirectional,
+            is_bidirectional: slot.kind == DescriptorKind::Bidirectional,
             tag,
             takes_64_bits: self.capabilities.takes_64_bits,
             registers: self.registers.clone(),
@@ -379,12 +286,14 @@ where
             list: slot.list.clone(),
             positions: Some(self.positions.clone()),
             ssync: self.ssync,
-            restarts: false,
+            wall_clock_moves: self.wall_clock_moves,
+            restarts: self.restarts,
         }))
     }
 
     /// Gives a stream descriptor back.
     pub fn give_back(&mut self, stream: Stream<Reset<R, D, G>>) {
+        self.restarts |= stream.restarts();
         if let Some(slot) = self.slots.get_mut(usize::from(stream.index())) {
             slot.is_taken = false;
             slot.tag = None;
@@ -430,7 +339,7 @@ where
             return Err(ConnectError::NoBandwidth { available_words, needed_words });
         }
         let mut link = CodecPort { port: &mut self.commands, delay: &mut self.delay, codec: route.codec };
-        if let Err(error) = codec::connect(&mut link, route, format, tag) {
+        if let Err(error) = codec::connect(&mut link, &self.routes, route, format, tag) {
             // It may have heard the tag.
             let _ = codec::disconnect(&mut link, route);
             return Err(ConnectError::Command(error));
@@ -485,7 +394,12 @@ where
         for _ in 0..INTERRUPT_ROUNDS {
             let r = &mut self.registers;
             let enabled = reg::INTCTL.read(r);
-            let pending = reg::INTSTS.read(r) & enabled & !reg::INT_GLOBAL;
+            let status = reg::INTSTS.read(r);
+            if status == u32::MAX {
+                log::error!("controller is gone: INTSTS reads as ones");
+                break;
+            }
+            let pending = status & enabled & !reg::INT_GLOBAL;
             if pending == 0 {
                 report.is_clean = true;
                 break;
@@ -512,89 +426,6 @@ where
         }
         report
     }
-}
-
-impl Capabilities {
-    fn read<R: Registers>(r: &mut R) -> Self {
-        let gcap = reg::GCAP.read(r);
-        let words = (u32::from(reg::OUTPAY.read(r)), u32::from(reg::INPAY.read(r)));
-        let of_one = |register: u32, all: u32| if register == 0 { all } else { register.min(all) };
-        Self {
-            outputs: ((gcap >> 12) & 0xf) as u8,
-            inputs: ((gcap >> 8) & 0xf) as u8,
-            bidirectional: ((gcap >> 3) & 0x1f) as u8,
-            takes_64_bits: gcap & reg::GCAP_64OK != 0,
-            words,
-            stream_words: (
-                of_one(u32::from(reg::OUTSTRMPAY.read(r)), words.0),
-                of_one(u32::from(reg::INSTRMPAY.read(r)), words.1),
-            ),
-        }
-    }
-
-    /// All descriptors, in the order of their registers: inputs, outputs, bidirectional ones (3.3.35).
-    fn descriptors(self) -> impl Iterator<Item = SlotKind> {
-        let inputs = (0..self.inputs).map(|_| SlotKind::Input);
-        let outputs = (0..self.outputs).map(|_| SlotKind::Output);
-        inputs.chain(outputs).chain((0..self.bidirectional).map(|_| SlotKind::Bidirectional))
-    }
-
-    fn words(self, direction: Direction) -> u32 {
-        match direction {
-            Direction::Output => self.words.0,
-            Direction::Input => self.words.1,
-        }
-    }
-
-    fn stream_words(self, direction: Direction) -> u32 {
-        match direction {
-            Direction::Output => self.stream_words.0,
-            Direction::Input => self.stream_words.1,
-        }
-    }
-}
-
-/// Stops whatever an earlier owner left running, so that nothing is under way when the link is reset (4.2.2).
-fn quiesce<R: Registers, D: DelayNs>(r: &mut R, delay: &mut D, gcap: u16) {
-    if reg::GCTL.read(r) & reg::GCTL_CRST == 0 {
-        // In reset, and all other registers with it.
-        return;
-    }
-    reg::INTCTL.write(r, 0);
-    let descriptors = (gcap >> 12).wrapping_add((gcap >> 8) & 0xf).wrapping_add((gcap >> 3) & 0x1f);
-    // At most 61; 30 have registers that are known.
-    for index in 0..descriptors.min(DESCRIPTORS_MAX as u16) as u8 {
-        if let Err(deadline) = crate::stream::stop_descriptor(r, delay, index) {
-            log::warn!("{deadline}");
-        }
-    }
-    command::stop_rings(r, delay);
-    reg::DPLBASE.write(r, 0);
-}
-
-/// Resets controller and link (4.2.2), and gives codecs time to show (4.3).
-fn reset_link<R: Registers, D: DelayNs>(r: &mut R, delay: &mut D) -> Result<(), BringUpError> {
-    reg::GCTL.write(r, 0);
-    wait_for(r, delay, reg::GCTL, reg::GCTL_CRST, 0, LINK_RESET).map_err(BringUpError::Reset)?;
-    delay.delay_us(LINK_RESET_HOLD_US);
-    reg::GCTL.write(r, reg::GCTL_CRST);
-    wait_for(r, delay, reg::GCTL, reg::GCTL_CRST, reg::GCTL_CRST, LINK_RESET).map_err(BringUpError::Reset)?;
-    delay.delay_us(CODECS_APPEAR_US);
-    Ok(())
-}
-
-/// Looks for SSYNC where the specification has it and where ICH6 to ICH10 have it: it is there if what is written
-/// reads back. No stream runs yet.
-fn find_ssync<R: Registers>(r: &mut R) -> Option<Register<u32, ReadWrite>> {
-    for register in [reg::SSYNC, reg::SSYNC_ICH] {
-        register.write(r, 1);
-        let reads_back = register.read(r) == 1;
-        register.write(r, 0);
-        if reads_back && register.read(r) == 0 {
-            return Some(register);
-        }
-    }
-    None
 }
 
 fn allocate<M: DmaMemory>(

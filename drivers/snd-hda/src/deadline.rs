@@ -23,6 +23,12 @@ pub struct Deadline {
     pub waited_us: u32,
 }
 
+impl Deadline {
+    /// For what can't fail but has to say how.
+    pub(crate) const NEVER: Self =
+        Self { register: "none", offset_bytes: 0, mask: 0, expected: 0, last_read: 0, waited_us: 0 };
+}
+
 impl fmt::Display for Deadline {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(

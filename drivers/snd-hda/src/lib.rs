@@ -91,21 +91,25 @@
 #[cfg(test)]
 extern crate std;
 
+mod capabilities;
 pub mod codec;
 mod command;
 mod controller;
 mod deadline;
 pub mod dma;
+mod error;
 mod position;
 pub mod registers;
+mod reset;
 pub mod spec;
 pub mod stream;
 
 pub use codec::{Codec, Route};
 pub use command::{CommandError, Unsolicited};
-pub use controller::{BringUpError, ConnectError, Controller, InterruptReport, RouteIndex};
+pub use controller::{Controller, InterruptReport, RouteIndex};
 pub use deadline::Deadline;
 pub use dma::{Direction, DmaBuffer, DmaMemory, DmaRegion};
+pub use error::{BringUpError, ConnectError};
 pub use position::Position;
 pub use registers::Registers;
 pub use spec::format::{Format, FormatError, PcmCapabilities, Rate, SampleBits};

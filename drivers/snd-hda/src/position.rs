@@ -3,6 +3,14 @@
 use crate::spec::registers::WALL_CLOCK_HZ;
 
 /// Where a stream is.
+///
+/// The controller counts within the buffer. How many whole buffers have passed is told by the wall clock: of all positions
+/// at that place in the buffer, the one nearest to where the stream should be by now is taken. So a stream should be
+/// polled at least once a buffer; on hardware, where counter and clock never differ by more than a few frames, once in
+/// half the wall clock's period (89 s) would do.
+///
+/// A position never goes back. It is never more than 64 ms ahead of what the wall clock allows since RUN was set; a
+/// counter that says otherwise, or points outside the buffer, isn't believed, and the position goes on by the clock.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Position {
     /// Octets since START: whole frames, monotone, not wrapped at the buffer's end. Output: gone through the link as
@@ -18,16 +26,13 @@ pub struct Position {
 /// leads by 31 ms, and by up to 43 ms (8192 octets) when its host is busy.
 pub(crate) const SLACK_MS: u32 = 64;
 
-/// Unwraps a stream's position.
+/// Unwraps a stream's position, as [`Position`] has it.
 ///
-/// The counter tells the place in the buffer, the wall clock how many whole buffers may have passed since the last
-/// look: of all positions with that place in the buffer, the one nearest to the last position plus the elapsed time
-/// is taken. So a look is due at least once in half the wall clock's period (89 s), and a wrap is never lost; polling
-/// once a buffer keeps this right even where counter and clock jitter against each other by less than half a buffer.
+/// "Where it should be" is the last position that was believed, plus the time since: a lead or lag that stays (QEMU's) does
+/// not add up. Counter and clock may jitter against each other by less than half a buffer. Where the counter says that
+/// the stream went back, the position stands still.
 ///
-/// What the counter says is not believed when it lies outside the buffer, or further ahead of the wall clock than
-/// [`SLACK_MS`]: then the position goes on by the wall clock, and the anomaly is counted. Where it says that the
-/// stream went back, the position stands still.
+/// Without a wall clock every step of the counter is taken for one of less than a buffer, forwards.
 #[derive(Clone, Debug)]
 pub(crate) struct Tracker {
     buffer_bytes: u32,
@@ -36,8 +41,8 @@ pub(crate) struct Tracker {
     slack_bytes: u64,
     /// Place in the buffer at which the descriptor list starts.
     origin: u32,
-    /// Wall clock at the last look.
-    wall_clock: u32,
+    /// Wall clock at the last look; `None` if it can't be relied on.
+    wall_clock: Option<u32>,
     /// Position and ticks since RUN was last set: what the wall clock allows counts from there.
     started_at: u64,
     started_ticks: u64,
@@ -50,7 +55,7 @@ pub(crate) struct Tracker {
 
 impl Tracker {
     /// For a buffer of `buffer_bytes`, a multiple of `frame_bytes`, both above 0.
-    pub(crate) fn new(buffer_bytes: u32, frame_bytes: u32, rate_hz: u32, wall_clock: u32) -> Self {
+    pub(crate) fn new(buffer_bytes: u32, frame_bytes: u32, rate_hz: u32, wall_clock: Option<u32>) -> Self {
         let mut tracker = Self {
             buffer_bytes: buffer_bytes.max(1),
             frame_bytes: frame_bytes.max(1),
@@ -88,8 +93,9 @@ impl Tracker {
     }
 
     fn pass_time(&mut self, wall_clock: u32) {
-        let elapsed = u64::from(wall_clock.wrapping_sub(self.wall_clock));
-        self.wall_clock = wall_clock;
+        let Some(before) = self.wall_clock else { return };
+        let elapsed = u64::from(wall_clock.wrapping_sub(before));
+        self.wall_clock = Some(wall_clock);
         self.started_ticks = self.started_ticks.saturating_add(elapsed);
         self.anchor_ticks = self.anchor_ticks.saturating_add(elapsed);
     }
@@ -97,11 +103,16 @@ impl Tracker {
     /// Takes a reading: `counter` is octets from the start of the descriptor list. Returns octets since START.
     pub(crate) fn update(&mut self, counter: u32, wall_clock: u32) -> u64 {
         self.pass_time(wall_clock);
-        let expected = self.anchor.saturating_add(self.bytes_in(self.anchor_ticks));
-        let limit = self
-            .started_at
-            .saturating_add(self.bytes_in(self.started_ticks))
-            .saturating_add(self.slack_bytes);
+        let (expected, limit) = match self.wall_clock {
+            Some(_) => (
+                self.anchor.saturating_add(self.bytes_in(self.anchor_ticks)),
+                self.started_at
+                    .saturating_add(self.bytes_in(self.started_ticks))
+                    .saturating_add(self.slack_bytes),
+            ),
+            // Half a buffer on is nearest to whatever the counter says ahead of the anchor, less than a buffer.
+            None => (self.anchor.saturating_add(u64::from(self.buffer_bytes) / 2), u64::MAX),
+        };
         match self.nearest(counter, expected) {
             Nearest::Outside => self.disbelieve(expected),
             Nearest::At(position) if position > limit => self.disbelieve(expected),
@@ -118,7 +129,9 @@ impl Tracker {
 
     fn disbelieve(&mut self, expected: u64) {
         self.anomalies = self.anomalies.saturating_add(1);
-        self.reported = self.reported.max(self.whole_frames(expected));
+        if self.wall_clock.is_some() {
+            self.reported = self.reported.max(self.whole_frames(expected));
+        }
     }
 
     /// The position nearest to `expected`, but not before the anchor, whose place in the buffer is `counter`'s.
@@ -149,7 +162,7 @@ impl Tracker {
 
     /// RUN has been set again and the counter went on.
     pub(crate) fn resume(&mut self, wall_clock: u32) {
-        self.wall_clock = wall_clock;
+        self.wall_clock = self.wall_clock.map(|_| wall_clock);
         self.started_at = self.anchor;
         self.started_ticks = 0;
         self.anchor_ticks = 0;

@@ -2,7 +2,6 @@
 #![allow(unsafe_code, reason = "leaf: IN and OUT instructions")]
 
 use core::arch::asm;
-use core::sync::atomic::AtomicU32;
 
 /// A port that may be read and written at any time without harm to Rust's memory.
 #[derive(Clone, Copy, Debug)]
@@ -84,21 +83,6 @@ impl IoPort {
                 in("dx") self.0,
                 inout("rsi") octets.as_ptr() => _,
                 inout("rcx") octets.len() => _,
-                options(readonly, nostack, preserves_flags),
-            );
-        }
-    }
-
-    /// Writes the octets of words that others may change meanwhile, in the order of their addresses.
-    pub fn write_words(self, words: &[AtomicU32]) {
-        // SAFETY: reads `words` and nothing else, octet by octet and never through a Rust reference, so that it
-        // doesn't matter if the controller writes them at this moment; for the port, as for `write_u8`.
-        unsafe {
-            asm!(
-                "rep outsb",
-                in("dx") self.0,
-                inout("rsi") words.as_ptr() => _,
-                inout("rcx") size_of_val(words) => _,
                 options(readonly, nostack, preserves_flags),
             );
         }

@@ -1,4 +1,4 @@
-//! The loop-back home in bare QEMU: plays and records on the first controller that has a codec, and reports.
+//! The loop-back home in bare QEMU: plays and records on the first controller, and reports.
 
 use audioback::card::{Card, Direction};
 use audioback::clock::{Clock, Nanos};

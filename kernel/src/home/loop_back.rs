@@ -17,6 +17,7 @@ use audioback::stream::{StreamConfig as BackConfig, StreamStats};
 use audiofront::{ConnectError as FrontConnectError, StreamConfig, StreamFront};
 use heapless::Vec;
 use loopback::{BackEnd, FrontEnd, Limits, Loopback, MappedPages, PageMemory};
+use sndif::format::SampleFormat;
 use sndif::nodes::StreamType;
 use sndif::state::XenbusState;
 
@@ -57,6 +58,11 @@ pub enum HomeError {
         /// Octets that the module has.
         module_bytes: usize,
     },
+    /// `play=` names octets that end inside a frame.
+    PartOfFrame {
+        /// Octets in a frame of that stream.
+        frame_bytes: u32,
+    },
     /// More than one `record=`: recorded octets have one way out.
     OneRecordingAtATime,
     /// A stream could not be connected.
@@ -95,6 +101,9 @@ impl fmt::Display for HomeError {
             }
             Self::PastModule { module_bytes } => {
                 write!(f, "play= names octets past the end of the boot module ({module_bytes} octets)")
+            }
+            Self::PartOfFrame { frame_bytes } => {
+                write!(f, "play= names octets that end inside a frame of {frame_bytes} octets")
             }
             Self::OneRecordingAtATime => f.write_str("more than one record= word"),
             Self::Front(stream, error) => write!(f, "stream {stream}: could not be connected: {error:?}"),
@@ -243,14 +252,18 @@ fn orders(command_line: &CommandLine, ports: &[Port], module: &'static [u8]) -> 
         return Err(HomeError::OneRecordingAtATime);
     }
     let mut orders = Orders::new();
-    let config = |rate_hz, format: sndif::format::SampleFormat, channels: u8| {
-        let frame_bytes = format.bytes_per_sample().unwrap_or(1) * u32::from(channels);
+    // At least 1; the command line takes formats with a size, and 1 to 16 channels.
+    let frame_bytes = |format: SampleFormat, channels: u8| {
+        (format.bytes_per_sample().unwrap_or(1) * u32::from(channels)).max(1)
+    };
+    let config = |rate_hz, format, channels| {
+        let frame_bytes = frame_bytes(format, channels);
         StreamConfig {
             rate_hz,
             format,
             channels,
             // Whole frames, as the protocol wants it.
-            buffer_bytes: command_line.buffer_bytes - command_line.buffer_bytes % frame_bytes.max(1),
+            buffer_bytes: command_line.buffer_bytes - command_line.buffer_bytes % frame_bytes,
             period_bytes: command_line.period_frames.saturating_mul(frame_bytes),
         }
     };
@@ -258,6 +271,10 @@ fn orders(command_line: &CommandLine, ports: &[Port], module: &'static [u8]) -> 
         let end = play.module_offset.checked_add(play.bytes);
         let octets = end.and_then(|end| module.get(play.module_offset..end));
         let octets = octets.ok_or(HomeError::PastModule { module_bytes: module.len() })?;
+        let frame_bytes = frame_bytes(play.format, play.channels);
+        if !octets.len().is_multiple_of(frame_bytes as usize) {
+            return Err(HomeError::PartOfFrame { frame_bytes });
+        }
         let order =
             Order { config: config(play.rate_hz, play.format, play.channels), task: Task::Play(octets) };
         let port = find_port(ports, Direction::Playback, play.output)?;

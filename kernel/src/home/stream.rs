@@ -9,7 +9,6 @@ use audioback::clock::Nanos;
 use audiofront::{Fault, FrontEvent, OpenError, RequestError, StreamConfig, StreamFront, Transport};
 use sndif::format::FormatSet;
 use sndif::hw_params::{HwParams, Interval};
-use sndif::nodes::StreamType;
 use sndif::op::Operation;
 use sndif::response::Status;
 
@@ -148,11 +147,6 @@ impl<T: Transport> GuestStream<T> {
             reported: Nanos(0),
             done: Done::default(),
         })
-    }
-
-    /// Which way samples go.
-    pub fn direction(&self) -> StreamType {
-        self.front.direction()
     }
 
     /// Whether there is nothing left to do.

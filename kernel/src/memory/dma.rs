@@ -43,7 +43,8 @@ impl DmaMemory for DmaArena {
     }
 }
 
-/// A piece of a [`DmaArena`]. x86 keeps caches coherent with DMA, so an atomic access is all it takes.
+/// A piece of a [`DmaArena`]. x86 keeps caches coherent with DMA that snoops, and No Snoop is off: so an atomic access is
+/// all it takes.
 #[derive(Clone, Debug)]
 pub struct DmaPiece {
     words: &'static [AtomicU32],

@@ -41,11 +41,6 @@ pub fn seal() {
     HEAP.sealed.store(true, Ordering::Relaxed);
 }
 
-/// Octets of the heap in use.
-pub fn used_bytes() -> usize {
-    HEAP.heap.lock().used()
-}
-
 // SAFETY: the linked-list heap returns memory that fits the layout and is in no other allocation; the lock can't be
 // contended, since there is one thread and interrupt handlers don't allocate. A sealed heap never returns.
 unsafe impl GlobalAlloc for SetUpHeap {

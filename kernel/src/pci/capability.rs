@@ -4,6 +4,16 @@
 pub const POWER_MANAGEMENT: u8 = 0x01;
 /// Message signalled interrupts (PCI Local Bus specification 3.0, 6.8.1).
 pub const MSI: u8 = 0x05;
+/// PCI Express (PCI Express Base specification 3.0, 7.8).
+pub const PCI_EXPRESS: u8 = 0x10;
+
+/// The word with Device Control in bits 15:0 and Device Status in 31:16, as it is to be written so that the function
+/// may not use No Snoop any more (PCI Express Base specification 3.0, 7.8.4, bit 11, which is set at reset; 7.8.5).
+///
+/// Status is cleared by writing 1: not ours to clear.
+pub const fn without_no_snoop(control_and_status: u32) -> u32 {
+    control_and_status & 0xffff & !(1 << 11)
+}
 
 /// Capabilities that fit above the header, 4 octets each.
 const MAX_CAPABILITIES: usize = 48;

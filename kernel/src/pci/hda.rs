@@ -180,6 +180,9 @@ fn bring_up(
     if let Some(offset) = capability(capability::POWER_MANAGEMENT) {
         force_d0(address, offset, &mut surroundings.delay)?;
     }
+    if let Some(offset) = capability(capability::PCI_EXPRESS) {
+        forbid_no_snoop(address, offset);
+    }
     let bar = settle_bar(address, functions, surroundings)?;
     let registers = PhysRange { start: bar.start, end: bar.start + bar.size_bytes().min(REGISTERS_BYTES) };
     let registers = HdaRegisters::map(surroundings.space, registers).map_err(BringUpError::Map)?;
@@ -217,6 +220,15 @@ fn force_d0(address: PciAddress, offset: u8, delay: &mut TscDelay) -> Result<(),
     let after = ConfigSpace.read_u32(address, control);
     log::info!(target: "pci", "{address}: from power state D{} to D{}", before & 0b11, after & 0b11);
     if after & 0b11 == 0 { Ok(()) } else { Err(BringUpError::NotInD0) }
+}
+
+/// Makes all DMA of the function look into the processors' caches: neither the image nor a guest flushes what it writes,
+/// and some controllers fetch samples past the caches when they may.
+fn forbid_no_snoop(address: PciAddress, offset: u8) {
+    // Device Control is 8 octets into the capability, which starts at 0xfc at most.
+    let Some(register) = offset.checked_add(8) else { return };
+    let control = ConfigSpace.read_u32(address, register);
+    ConfigSpace.write_u32(address, register, capability::without_no_snoop(control));
 }
 
 /// One message, to one processor, fixed delivery, edge (Intel SDM volume 3, 11.11).

@@ -16,13 +16,13 @@ impl Build {
         let image = image::build()?;
         println!("image       {}", image.path.display());
         println!(
-            "loaded      {} octets ({} of {} KiB)",
-            image.loaded_bytes,
-            image.loaded_bytes.div_ceil(1024),
+            "file        {} octets with symbols ({} of {} KiB)",
+            image.file_bytes,
+            image.file_bytes.div_ceil(1024),
             image::LIMIT_BYTES / 1024
         );
+        println!("loaded      {} octets", image.loaded_bytes);
         println!("in memory   {} octets with zeroed data", image.memory_bytes);
-        println!("file        {} octets with symbols and line tables", image.file_bytes);
         image.check_size()?;
         Ok(ExitCode::SUCCESS)
     }

@@ -11,8 +11,16 @@ use crate::spec::verbs::{self, NodeId, amplifier};
 /// An amplifier's index has 4 bits (7.3.3.7).
 const AMPLIFIER_INPUTS_MAX: u8 = 16;
 
+/// Shuts a route that nobody has connected yet, whatever state the codec was left in.
+pub(crate) fn shut(link: &mut dyn CodecLink, route: &Route) -> Result<(), CommandError> {
+    if route.direction() == Direction::Output {
+        link.ask(route.pin, verbs::set_pin_control(0))?;
+    }
+    mute_mixers(link, route)
+}
+
 /// Mutes every input of the mixers on a route: a mixer sums all that it hears, so what isn't wanted must be shut.
-pub(crate) fn mute_mixers(link: &mut dyn CodecLink, route: &Route) -> Result<(), CommandError> {
+fn mute_mixers(link: &mut dyn CodecLink, route: &Route) -> Result<(), CommandError> {
     for hop in route.hops.iter().filter(|hop| hop.kind == HopKind::Mixer && hop.input_amplifier.is_some()) {
         for input in 0..hop.inputs.min(AMPLIFIER_INPUTS_MAX) {
             let payload = amplifier::INPUT | amplifier::LEFT_AND_RIGHT | amplifier::MUTE | index_bits(input);
@@ -24,12 +32,18 @@ pub(crate) fn mute_mixers(link: &mut dyn CodecLink, route: &Route) -> Result<(),
 
 /// Powers the route's widgets, selects its inputs, opens its amplifiers at 0 dB, switches its pin on and sets the
 /// converter: format first, then tag, for some converters stand still when the format comes while they listen.
+///
+/// Of `routes`, all that there are, those from the same converter to other pins are shut first: they were left open.
 pub(crate) fn connect(
     link: &mut dyn CodecLink,
+    routes: &[Route],
     route: &Route,
     format: Format,
     tag: u8,
 ) -> Result<(), CommandError> {
+    for other in routes.iter().filter(|other| route.is_heard_by(other)) {
+        link.ask(other.pin, verbs::set_pin_control(0))?;
+    }
     for hop in &route.hops {
         if hop.has_power_control {
             power_up(link, hop.node)?;
@@ -55,14 +69,12 @@ pub(crate) fn connect(
     Ok(())
 }
 
-/// Takes the converter off its stream. Amplifiers and pin stay as they are: switching them would click.
+/// Takes the converter off its stream and shuts the mixers' inputs again: with one left open, whoever gets the converter
+/// or the mixer next, by another route, would be heard at this one's end too. Other amplifiers and the pin stay as they
+/// are, for switching them would click, until [`connect`] gives the converter to another pin.
 pub(crate) fn disconnect(link: &mut dyn CodecLink, route: &Route) -> Result<(), CommandError> {
     link.ask(route.converter, verbs::set_stream(0, 0))?;
-    // A mixer's input is shut again, so that another route through the same mixer is heard alone.
-    if route.direction() == Direction::Input {
-        mute_mixers(link, route)?;
-    }
-    Ok(())
+    mute_mixers(link, route)
 }
 
 fn open_amplifiers(link: &mut dyn CodecLink, hop: &Hop) -> Result<(), CommandError> {

@@ -167,7 +167,8 @@ impl Graph {
 mod tests {
     use super::*;
 
-    const OUTPUT: u32 = 0;
+    /// Stereo: capabilities of 0 are nobody's.
+    const OUTPUT: u32 = 1;
     const MIXER: u32 = 2 << 20;
     const SELECTOR: u32 = 3 << 20;
     const PIN: u32 = 4 << 20;

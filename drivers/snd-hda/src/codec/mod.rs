@@ -5,7 +5,7 @@ mod discovery;
 mod graph;
 mod route;
 
-pub(crate) use connect::{connect, disconnect, mute_mixers};
+pub(crate) use connect::{connect, disconnect, shut};
 pub(crate) use discovery::discover;
 pub use route::{Hop, PinDevice, Route};
 

@@ -167,15 +167,24 @@ impl Route {
         self.connected_words.is_some()
     }
 
-    /// Whether both can be connected at the same time: not with a converter or a pin in common, nor with a
-    /// selector that would have to choose twice.
+    /// Whether what this route's converter plays can be heard at the pin of `other`.
+    pub(crate) fn is_heard_by(&self, other: &Self) -> bool {
+        self.direction() == Direction::Output
+            && self.codec == other.codec
+            && self.converter == other.converter
+            && self.pin != other.pin
+    }
+
+    /// Whether only one of both can be connected at a time: they have a converter or a pin in common, or they come to
+    /// one widget by different inputs. A selector would have to choose twice; a mixer would let each be heard at the
+    /// other's end.
     pub(crate) fn conflicts_with(&self, other: &Self) -> bool {
         self.codec == other.codec
             && self.hops.iter().any(|mine| {
                 other.hops.iter().any(|theirs| {
                     mine.node == theirs.node
                         && (matches!(mine.kind, HopKind::Converter | HopKind::Pin)
-                            || (mine.kind == HopKind::Selector && mine.input != theirs.input))
+                            || mine.input != theirs.input)
                 })
             })
     }

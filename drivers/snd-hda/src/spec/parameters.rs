@@ -46,7 +46,12 @@ impl WidgetCapabilities {
     const fn bit(self, bit: u32) -> bool {
         self.0 & (1_u32 << bit) != 0
     }
+    /// A node that isn't there answers every parameter with 0, which would read as a converter for output. One that is
+    /// there has at least a second channel to show, or an amplifier, or formats of its own.
     pub(crate) const fn kind(self) -> WidgetKind {
+        if self.0 == 0 {
+            return WidgetKind::Other;
+        }
         match (self.0 >> 20) & 0xf {
             0 => WidgetKind::AudioOutput,
             1 => WidgetKind::AudioInput,

@@ -38,6 +38,11 @@ pub enum BufferError {
         /// How many pages.
         pages: usize,
     },
+    /// The length is odd: a descriptor's is at least a word (3.6.3).
+    OddLength {
+        /// Its length in octets.
+        size_bytes: u32,
+    },
     /// The length isn't a whole number of frames (3.3.38).
     NotWholeFrames {
         /// Its length in octets.
@@ -65,6 +70,7 @@ impl fmt::Display for BufferError {
             Self::LengthMismatch { size_bytes, pages } => {
                 write!(f, "{size_bytes} octets don't end in the last of {pages} pages")
             }
+            Self::OddLength { size_bytes } => write!(f, "{size_bytes} octets are no whole words"),
             Self::NotWholeFrames { size_bytes, frame_bytes } => {
                 write!(f, "{size_bytes} octets are no whole frames of {frame_bytes}")
             }
@@ -93,6 +99,9 @@ pub(crate) fn judge<B: DmaBuffer>(
     }
     if size_bytes < BUFFER_BYTES_MIN {
         return Err(BufferError::TooShort { size_bytes });
+    }
+    if !size_bytes.is_multiple_of(2) {
+        return Err(BufferError::OddLength { size_bytes });
     }
     if !size_bytes.is_multiple_of(frame_bytes) {
         return Err(BufferError::NotWholeFrames { size_bytes, frame_bytes });

@@ -21,6 +21,8 @@ const FIFO_READY: Patience = Patience::new(2_000, 5);
 /// What has gone wrong since it was last asked.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct StreamErrors {
+    /// The controller is gone: the status reads as ones, of which two bits are always 0.
+    pub(crate) is_gone: bool,
     pub(crate) fifo: bool,
     pub(crate) descriptor: bool,
 }
@@ -41,6 +43,8 @@ pub(crate) struct Descriptor<R, D, G> {
     pub(crate) positions: Option<G>,
     /// SSYNC, where the controller has it.
     pub(crate) ssync: Option<Register<u32, ReadWrite>>,
+    /// The wall clock can be relied on: it moved during bring-up.
+    pub(crate) wall_clock_moves: bool,
     /// Learned: RUN 0 to 1 starts the list over.
     pub(crate) restarts: bool,
 }
@@ -58,6 +62,7 @@ impl<R: Registers + Clone, D: DelayNs + Clone, G: DmaRegion> Clone for Descripto
             list: self.list.clone(),
             positions: self.positions.clone(),
             ssync: self.ssync,
+            wall_clock_moves: self.wall_clock_moves,
             restarts: self.restarts,
         }
     }
@@ -164,17 +169,26 @@ impl<R: Registers, D: DelayNs, G: DmaRegion> Descriptor<R, D, G> {
     /// Reads and acknowledges what has gone wrong.
     pub(crate) fn take_errors(&mut self) -> StreamErrors {
         let status = self.at().status();
-        let seen = status.read(&mut self.registers) & (reg::SDSTS_BCIS | reg::SDSTS_FIFOE | reg::SDSTS_DESE);
+        let read = status.read(&mut self.registers);
+        if read == u8::MAX {
+            return StreamErrors { is_gone: true, fifo: false, descriptor: true };
+        }
+        let seen = read & (reg::SDSTS_BCIS | reg::SDSTS_FIFOE | reg::SDSTS_DESE);
         if seen != 0 {
             // Only what was seen: what comes now stays for the next look.
             status.write(&mut self.registers, seen);
         }
-        if seen & (reg::SDSTS_FIFOE | reg::SDSTS_DESE) != 0 {
+        let is_error = seen & (reg::SDSTS_FIFOE | reg::SDSTS_DESE) != 0;
+        if is_error && self.at().control().read(&mut self.registers) & reg::SDCTL_RUN != 0 {
             // The controller's interrupt handler may have shut this stream's interrupt until somebody looked.
             let enabled = reg::INTCTL.read(&mut self.registers) | self.bit();
             reg::INTCTL.write(&mut self.registers, enabled);
         }
-        StreamErrors { fifo: seen & reg::SDSTS_FIFOE != 0, descriptor: seen & reg::SDSTS_DESE != 0 }
+        StreamErrors {
+            is_gone: false,
+            fifo: seen & reg::SDSTS_FIFOE != 0,
+            descriptor: seen & reg::SDSTS_DESE != 0,
+        }
     }
 
     /// SDnLPIB.

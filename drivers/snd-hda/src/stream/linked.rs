@@ -8,7 +8,8 @@
 
 use embedded_hal::delay::DelayNs;
 
-use super::state::{Configured, Refused, Running, Stream};
+use super::error::Refused;
+use super::state::{Configured, Running, Stream};
 use crate::dma::{DmaBuffer, DmaRegion};
 use crate::registers::Registers;
 
@@ -42,6 +43,35 @@ pub struct LinkedStart {
 type Started<B, R, D, G, const N: usize> = ([Stream<Running<B, R, D, G>>; N], LinkedStart);
 
 /// Starts streams of *one* controller together, in the same link frame where it has SSYNC.
+///
+/// ```
+/// # use snd_hda_model::{Bench, Codec, DmaAccess, Profile};
+/// use snd_hda::stream::{StartMethod, start_together};
+/// # use snd_hda::{Controller, Direction, DmaBuffer, Format, RouteIndex, SampleBits};
+/// # struct Pages([u64; 1]);
+/// # impl DmaBuffer for Pages {
+/// #     fn page_addresses(&self) -> &[u64] { &self.0 }
+/// #     fn size_bytes(&self) -> u32 { 4096 }
+/// # }
+/// # let model = Bench::new(Profile::hardware()).codec(0, Codec::duplex()).build();
+/// # let (mut memory, format) = (model.memory(), Format::new(48_000, SampleBits::Bits16, 2)?);
+/// # let mut controller = Controller::bring_up(model.registers(), &mut memory, model.delay())?;
+/// # let mut configured = |route, direction| {
+/// #     let page = memory.allocate_page().0;
+/// #     memory.allow_dma(page, DmaAccess::ReadWrite);
+/// #     let stream = controller.take_stream(direction).ok_or("taken")?;
+/// #     let stream = stream.configure(format, Pages([page])).map_err(|rejected| rejected.error)?;
+/// #     controller.connect(RouteIndex(route), &stream)?;
+/// #     Ok::<_, Box<dyn std::error::Error>>(stream)
+/// # };
+/// # let (playback, capture) = (configured(0, Direction::Output)?, configured(1, Direction::Input)?);
+/// // Both configured and connected.
+/// let ([playback, capture], start) =
+///     start_together([playback, capture]).map_err(|refused| refused.deadline)?;
+/// assert_eq!(start.method, StartMethod::Synchronized { ssync_offset_bytes: 0x38 });
+/// # drop((playback, capture));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 ///
 /// # Errors
 /// [`Refused`], with all streams as they were, when one has run before and its reset doesn't end.

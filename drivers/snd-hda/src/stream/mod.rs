@@ -19,17 +19,19 @@
 
 mod buffer_list;
 mod descriptor;
+mod error;
 mod linked;
+mod loaded;
+mod progress;
 mod state;
 
 pub use buffer_list::BufferError;
 pub(crate) use buffer_list::LIST_ENTRIES_MAX;
 pub(crate) use descriptor::{Descriptor, stop as stop_descriptor};
+pub use error::{ConfigureError, Refused, Rejected, StillRunning};
 pub use linked::{LinkedStart, StartMethod, start_together};
-pub use state::{
-    ConfigureError, Configured, Paused, PositionSource, Refused, Rejected, Reset, Running, StillRunning,
-    Stream, StreamStatus,
-};
+pub use progress::{PositionSource, StreamStatus};
+pub use state::{Configured, Paused, Reset, Running, Stream};
 
 /// Octets of a descriptor list: 256 entries of 16.
 pub(crate) const LIST_BYTES: usize = 4096;

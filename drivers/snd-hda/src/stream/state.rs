@@ -10,11 +10,12 @@ use core::fmt;
 
 use embedded_hal::delay::DelayNs;
 
-use super::buffer_list::{self, BufferError};
+use super::buffer_list;
 use super::descriptor::Descriptor;
-use crate::deadline::Deadline;
+use super::error::{ConfigureError, Refused, Rejected, StillRunning};
+use super::loaded::Loaded;
+use super::progress::{Progress, StreamStatus};
 use crate::dma::{Direction, DmaBuffer, DmaRegion};
-use crate::position::{Position, Tracker};
 use crate::registers::Registers;
 use crate::spec::format::Format;
 
@@ -87,261 +88,6 @@ pub struct Paused<B: DmaBuffer, R: Registers, D: DelayNs, G: DmaRegion> {
     progress: Progress,
 }
 
-/// RUN reads 1 although it has been cleared: the controller may still touch the buffer, so this keeps it. Try again
-/// with the stream inside.
-#[must_use = "dropping this leaks the buffer if RUN still reads 1"]
-pub struct StillRunning<S> {
-    /// The stream, with its buffer.
-    pub stream: S,
-    /// Which register.
-    pub deadline: Deadline,
-}
-
-/// The hardware didn't do a step in time. The stream is in the state in which it was.
-#[must_use = "dropping this drops the stream"]
-pub struct Refused<S> {
-    /// The stream.
-    pub stream: S,
-    /// Which register.
-    pub deadline: Deadline,
-}
-
-/// A stream that couldn't be configured, and the buffer that it didn't get.
-#[must_use = "dropping this drops stream and buffer"]
-pub struct Rejected<S, B> {
-    /// The stream.
-    pub stream: S,
-    /// The buffer.
-    pub buffer: B,
-    /// Why.
-    pub error: ConfigureError,
-}
-
-impl<S> fmt::Debug for StillRunning<S> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("StillRunning").field(&self.deadline).finish()
-    }
-}
-
-impl<S> fmt::Debug for Refused<S> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("Refused").field(&self.deadline).finish()
-    }
-}
-
-impl<S, B> fmt::Debug for Rejected<S, B> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("Rejected").field(&self.error).finish()
-    }
-}
-
-/// Why a stream can't be configured.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum ConfigureError {
-    /// The buffer can't be described to the controller.
-    Buffer(BufferError),
-    /// The stream's reset didn't end.
-    Reset(Deadline),
-}
-
-impl fmt::Display for ConfigureError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Buffer(error) => error.fmt(f),
-            Self::Reset(deadline) => deadline.fmt(f),
-        }
-    }
-}
-
-impl core::error::Error for ConfigureError {}
-
-/// From what a position is read.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum PositionSource {
-    /// SDnLPIB: octets through the link.
-    Link,
-    /// The DMA position buffer: octets to or from memory.
-    Memory,
-    /// Input, as long as neither has moved.
-    Undecided,
-}
-
-/// How a stream is doing.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct StreamStatus {
-    /// Where it is.
-    pub position: Position,
-    /// From what that was read.
-    pub source: PositionSource,
-    /// FIFO errors since START (SDnSTS.FIFOE): underruns of an output, overruns of an input. Several between two
-    /// looks count as one.
-    pub fifo_errors: u32,
-    /// Descriptor errors since START (SDnSTS.DESE). The controller has stopped the stream if this isn't 0.
-    pub descriptor_errors: u32,
-    /// Readings of the position that weren't believed, since START.
-    pub anomalies: u32,
-}
-
-/// A descriptor and the buffer that it has been told of. The only one who may part them is [`Stream::release`].
-pub(super) struct Loaded<B: DmaBuffer, R: Registers, D: DelayNs, G: DmaRegion> {
-    pub(super) descriptor: Descriptor<R, D, G>,
-    format: Format,
-    /// `None` only once it has been given back.
-    buffer: Option<B>,
-    /// The registers are as [`Descriptor::load`] leaves them: RUN hasn't been set since.
-    is_fresh: bool,
-}
-
-impl<B: DmaBuffer, R: Registers, D: DelayNs, G: DmaRegion> Loaded<B, R, D, G> {
-    /// Makes sure that RUN starts at the buffer's start.
-    pub(super) fn refresh(&mut self) -> Result<(), Deadline> {
-        if self.is_fresh {
-            return Ok(());
-        }
-        self.descriptor.stop()?;
-        self.load(0)?;
-        self.is_fresh = true;
-        Ok(())
-    }
-
-    fn load(&mut self, origin: u32) -> Result<(), Deadline> {
-        match &self.buffer {
-            Some(buffer) => self.descriptor.load(self.format, buffer, origin),
-            None => Ok(()),
-        }
-    }
-
-    pub(super) fn run(&mut self) {
-        self.is_fresh = false;
-        self.descriptor.run();
-    }
-
-    fn size_bytes(&self) -> u32 {
-        self.buffer.as_ref().map_or(0, DmaBuffer::size_bytes)
-    }
-
-    fn pages(&self) -> usize {
-        self.buffer.as_ref().map_or(0, |buffer| buffer.page_addresses().len())
-    }
-}
-
-impl<B: DmaBuffer, R: Registers, D: DelayNs, G: DmaRegion> Drop for Loaded<B, R, D, G> {
-    fn drop(&mut self) {
-        if self.buffer.is_none() {
-            return;
-        }
-        if let Err(deadline) = self.descriptor.stop() {
-            log::error!("stream {} still runs, its buffer is lost: {deadline}", self.descriptor.index);
-            core::mem::forget(self.buffer.take());
-            return;
-        }
-        if let Err(deadline) = self.descriptor.unload() {
-            log::warn!("{deadline}");
-        }
-    }
-}
-
-/// What is counted since START.
-struct Progress {
-    tracker: Tracker,
-    source: PositionSource,
-    fifo_errors: u32,
-    descriptor_errors: u32,
-    /// What an input's LPIB may be ahead of memory, in whole frames.
-    fifo_bytes: u32,
-}
-
-impl Progress {
-    fn new<B: DmaBuffer, R: Registers, D: DelayNs, G: DmaRegion>(
-        loaded: &mut Loaded<B, R, D, G>,
-        wall_clock: u32,
-    ) -> Self {
-        let frame_bytes = loaded.format.frame_bytes();
-        let rate_hz = loaded.format.rate().hz();
-        let source = match (loaded.descriptor.direction, &loaded.descriptor.positions) {
-            (Direction::Input, Some(_)) => PositionSource::Undecided,
-            _ => PositionSource::Link,
-        };
-        let fifo_bytes = match loaded.descriptor.direction {
-            Direction::Output => 0,
-            Direction::Input => {
-                loaded.descriptor.fifo_bytes().div_ceil(frame_bytes).saturating_mul(frame_bytes)
-            }
-        };
-        Self {
-            tracker: Tracker::new(loaded.size_bytes(), frame_bytes, rate_hz, wall_clock),
-            source,
-            fifo_errors: 0,
-            descriptor_errors: 0,
-            fifo_bytes,
-        }
-    }
-
-    /// Reads errors, position and wall clock.
-    fn look<B: DmaBuffer, R: Registers, D: DelayNs, G: DmaRegion>(
-        &mut self,
-        loaded: &mut Loaded<B, R, D, G>,
-    ) -> StreamStatus {
-        let errors = loaded.descriptor.take_errors();
-        self.fifo_errors = self.fifo_errors.saturating_add(errors.fifo.into());
-        self.descriptor_errors = self.descriptor_errors.saturating_add(errors.descriptor.into());
-        let counter = self.counter(loaded);
-        let wall_clock = loaded.descriptor.wall_clock();
-        self.tracker.update(counter, wall_clock);
-        self.status(wall_clock)
-    }
-
-    fn status(&self, wall_clock: u32) -> StreamStatus {
-        let mut bytes = self.tracker.reported();
-        if self.source == PositionSource::Link {
-            // An input's last octets may still be in the FIFO. An output has 0 here.
-            bytes = bytes.saturating_sub(u64::from(self.fifo_bytes));
-        }
-        StreamStatus {
-            position: Position { bytes, wall_clock },
-            source: self.source,
-            fifo_errors: self.fifo_errors,
-            descriptor_errors: self.descriptor_errors,
-            anomalies: self.tracker.anomalies(),
-        }
-    }
-
-    /// Octets from the start of the descriptor list, from the source in use.
-    ///
-    /// For an input the DMA position buffer is the right answer to "how much memory is valid"; but there are
-    /// controllers that never write it. So an input waits until one of both has moved: the position buffer at once
-    /// wins; LPIB has to be well ahead.
-    fn counter<B: DmaBuffer, R: Registers, D: DelayNs, G: DmaRegion>(
-        &mut self,
-        loaded: &mut Loaded<B, R, D, G>,
-    ) -> u32 {
-        match self.source {
-            PositionSource::Link => loaded.descriptor.link_position(),
-            PositionSource::Memory => loaded.descriptor.memory_position().unwrap_or(0),
-            PositionSource::Undecided => {
-                let memory = loaded.descriptor.memory_position().unwrap_or(0);
-                if memory != 0 {
-                    self.source = PositionSource::Memory;
-                    return memory;
-                }
-                let link = loaded.descriptor.link_position();
-                // 10 ms, or half of a short buffer.
-                let ten_ms = (loaded.format.rate().hz() / 100).saturating_mul(loaded.format.frame_bytes());
-                if link > ten_ms.min(loaded.size_bytes() / 2) {
-                    log::info!(
-                        "stream {}: DMA position buffer stands still, LPIB instead",
-                        loaded.descriptor.index
-                    );
-                    self.source = PositionSource::Link;
-                    return link;
-                }
-                0
-            }
-        }
-    }
-}
-
 impl<R, D, G> Stream<Reset<R, D, G>>
 where
     R: Registers + Clone,
@@ -350,6 +96,11 @@ where
 {
     pub(crate) fn new(descriptor: Descriptor<R, D, G>) -> Self {
         Self { state: Reset { descriptor } }
+    }
+
+    /// Whether it has been found that RUN starts the list over.
+    pub(crate) fn restarts(&self) -> bool {
+        self.state.descriptor.restarts
     }
 
     /// The stream descriptor's number, as INTSTS has it.
@@ -387,7 +138,7 @@ where
             return Err(Rejected { stream: self, buffer, error: ConfigureError::Reset(deadline) });
         }
         let descriptor = self.state.descriptor;
-        let loaded = Loaded { descriptor, format, buffer: Some(buffer), is_fresh: true };
+        let loaded = Loaded::new(descriptor, format, buffer);
         Ok(Stream { state: Configured { loaded } })
     }
 }
@@ -416,7 +167,7 @@ where
 
     /// The format that it was configured with.
     pub fn format(&self) -> Format {
-        self.state.loaded.format
+        self.state.loaded.format()
     }
 
     /// Starts DMA at the buffer's start; the position counts from 0. A converter should have been
@@ -444,29 +195,9 @@ where
     /// # Errors
     /// [`StillRunning`] if RUN doesn't read 0.
     pub fn release(mut self) -> Result<(Stream<Reset<R, D, G>>, B), StillRunning<Self>> {
-        let loaded = &mut self.state.loaded;
-        if let Err(deadline) = loaded.descriptor.stop() {
-            return Err(StillRunning { stream: self, deadline });
-        }
-        if let Err(deadline) = loaded.descriptor.unload() {
-            // RUN read 0, so DMA is over. The next user's reset will find out whether the stream is usable.
-            log::warn!("{deadline}");
-        }
-        let descriptor = loaded.descriptor.clone();
-        match loaded.buffer.take() {
-            Some(buffer) => Ok((Stream::new(descriptor), buffer)),
-            // Can't be: whoever took it consumed the stream.
-            None => {
-                let deadline = Deadline {
-                    register: "SDnCTL",
-                    offset_bytes: 0,
-                    mask: 0,
-                    expected: 0,
-                    last_read: 0,
-                    waited_us: 0,
-                };
-                Err(StillRunning { stream: self, deadline })
-            }
+        match self.state.loaded.part() {
+            Ok(buffer) => Ok((Stream::new(self.state.loaded.descriptor.clone()), buffer)),
+            Err(deadline) => Err(StillRunning { stream: self, deadline }),
         }
     }
 }
@@ -489,7 +220,7 @@ where
     }
 
     /// Where the stream is and what has gone wrong. Acknowledges its errors. Due at least once a buffer: see
-    /// [`Position`] on how whole buffers are told apart.
+    /// [`Position`](crate::Position) on how whole buffers are told apart.
     pub fn poll(&mut self) -> StreamStatus {
         self.state.progress.look(&mut self.state.loaded)
     }
@@ -560,20 +291,17 @@ where
             loaded.run();
             let after = loaded.descriptor.link_position();
             let elapsed = loaded.descriptor.wall_clock().wrapping_sub(wall_clock);
-            if !went_back(before, after, elapsed, loaded.size_bytes(), loaded.format) {
+            if !went_back(before, after, elapsed, loaded.size_bytes(), loaded.format()) {
                 self.state.progress.tracker.resume(wall_clock);
                 let Paused { loaded, progress } = self.state;
                 return Ok(Stream { state: Running { loaded, progress } });
             }
             log::info!("stream {}: RUN starts the list over; it is rotated instead", loaded.descriptor.index);
             loaded.descriptor.restarts = true;
-            if let Err(deadline) = loaded.descriptor.stop() {
-                return Err(Refused { stream: self, deadline });
-            }
         }
         let place = self.state.progress.tracker.place_in_buffer();
-        let origin = buffer_list::origin_before(place, loaded.pages(), loaded.format.frame_bytes());
-        if let Err(deadline) = loaded.load(origin) {
+        let origin = buffer_list::origin_before(place, loaded.pages(), loaded.format().frame_bytes());
+        if let Err(deadline) = loaded.descriptor.stop().and_then(|()| loaded.load(origin)) {
             return Err(Refused { stream: self, deadline });
         }
         let wall_clock = loaded.descriptor.wall_clock();

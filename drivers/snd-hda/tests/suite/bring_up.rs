@@ -60,6 +60,7 @@ fn works_as_qemu_does_it() {
     let controller = bring_up(&model).expect("up");
     assert_eq!(controller.routes().len(), 3);
     assert!(!controller.has_linked_start());
+    assert!(controller.uses_command_rings(), "RINTCNT 0, or no acknowledgement, stalls the CORB there");
 }
 
 #[test]
@@ -248,4 +249,48 @@ fn an_unsolicited_response_is_not_taken_for_an_answer() {
         assert_eq!(vendor, 0x1234_0003);
         controller.take_unsolicited();
     }
+}
+
+#[test]
+fn fifteen_silent_codecs_take_no_longer_than_the_bound() {
+    let bench = Bench::new(Profile::hardware());
+    let model = (0..15).fold(bench, |bench, at| bench.codec(at, Codec::silent())).build();
+    assert!(matches!(failure(&model), BringUpError::NoAnswer(_)));
+    assert!(model.now_ns() < 5_000_000_000, "{} ns", model.now_ns());
+}
+
+#[test]
+fn codecs_that_answer_just_in_time_take_no_longer_than_the_bound() {
+    // Each answer comes 45 ms after its verb: before the wait for it ends, and thousands of verbs would take minutes.
+    let bench = Bench::new(Profile::hardware())
+        .faults(Faults { answer_late_frames: 45 * 48, ..Faults::default() })
+        .access_budget(20_000_000);
+    let model = (0..15).fold(bench, |bench, at| bench.codec(at, Codec::laptop())).build();
+    let controller = bring_up(&model).expect("what had time to answer is used");
+    assert!((1..15).contains(&controller.codecs().len()), "{} codecs", controller.codecs().len());
+    assert!(model.now_ns() < 5_000_000_000, "{} ns", model.now_ns());
+}
+
+#[test]
+fn a_codec_that_falls_silent_is_an_error_and_heard_again_later() {
+    let model = with_faults(Faults::default());
+    let mut controller = bring_up(&model).expect("up");
+    let codec = CodecAddress::new(0).expect("an address");
+    let vendor = Verb::with_u8(0xf00, 0);
+    model.edit_faults(|faults| faults.silent_codecs = 1);
+    for _ in 0..3 {
+        let error = controller.command(codec, NodeId::ROOT, vendor).expect_err("silent");
+        assert_eq!((error.codec, error.verb), (codec, vendor));
+    }
+    model.edit_faults(|faults| faults.silent_codecs = 0);
+    model.edit_faults(|faults| faults.rirb_overrun_once = true);
+    controller.command(codec, NodeId::ROOT, vendor).expect_err("lost");
+    assert_eq!(controller.command(codec, NodeId::ROOT, vendor), Ok(0x1234_0003));
+}
+
+#[test]
+fn a_controller_fits_on_a_small_stack() {
+    // It is returned by value, and an image's stack has 64 KiB.
+    let size = size_of::<TestController>();
+    assert!(size <= 8 * 1024, "{size} octets");
 }

@@ -109,6 +109,14 @@ fn a_buffer_too_short_for_two_descriptors_is_refused() {
 }
 
 #[test]
+fn an_odd_length_is_refused() {
+    let model = model();
+    let octets = Format::new(48_000, SampleBits::Bits8, 1).expect("a format");
+    let error = refused(&model, pages(&model, 1), 1001, octets);
+    assert_eq!(error, BufferError::OddLength { size_bytes: 1001 });
+}
+
+#[test]
 fn a_part_of_a_frame_is_refused() {
     let model = model();
     let three = Format::new(48_000, SampleBits::Bits16, 3).expect("a format");

@@ -71,6 +71,91 @@ fn inputs_that_share_a_converter_are_taken_one_at_a_time() {
     }
 }
 
+/// Two converters whose sums are heard at two pins, and one pin for the first converter alone.
+fn shared_mixer() -> Codec {
+    Codec::builder(0x1234_5678)
+        .widget(2, Widget::dac())
+        .widget(3, Widget::dac())
+        .widget(4, Widget::mixer(&[2, 3]).amp_in(Amplifier::MUTE_ONLY))
+        .widget(5, Widget::line_out(&[4]))
+        .widget(6, Widget::headphone(&[4]))
+        .widget(7, Widget::line_out(&[2]).configuration(0x0101_4050))
+        .build()
+}
+
+#[test]
+fn outputs_that_share_a_mixer_are_taken_one_at_a_time() {
+    let model = model_of(shared_mixer());
+    let mut controller = bring_up(&model).expect("up");
+    assert_eq!((nodes(&controller, 0), nodes(&controller, 1)), (vec![5, 4, 2], vec![6, 4, 3]));
+    for (this, other) in [(0, 1), (1, 0)] {
+        let stream = open(
+            &mut controller,
+            RouteIndex(this),
+            cd_like(),
+            TestBuffer::new(&model, 8192, Direction::Output),
+        );
+        assert!(controller.is_taken(RouteIndex(other)), "each would be heard at the other's pin");
+        let (stream, _buffer) = stream.release().expect("released");
+        controller.disconnect(RouteIndex(this)).expect("disconnected");
+        controller.give_back(stream);
+    }
+}
+
+#[test]
+fn a_mixer_is_shut_again_for_who_comes_next() {
+    let model = model_of(shared_mixer());
+    let mut controller = bring_up(&model).expect("up");
+    assert_eq!(nodes(&controller, 2), [7, 2]);
+    assert!(is_heard(&model, &mut controller, 0), "the first converter, through the mixer, and off again");
+    let buffer = || TestBuffer::new(&model, 8192, Direction::Output);
+    let _mixed = open(&mut controller, RouteIndex(1), cd_like(), buffer());
+    let _alone = open(&mut controller, RouteIndex(2), cd_like(), buffer());
+    assert_eq!(model.arrivals(0, 7), [Arrival { from: 2, gain_quarter_db: 0 }]);
+    assert_eq!(model.arrivals(0, 6), [Arrival { from: 3, gain_quarter_db: 0 }], "and not converter 2");
+}
+
+#[test]
+fn a_converter_is_heard_at_one_pin_at_a_time() {
+    let model = model_of(
+        Codec::builder(0x1234_5678)
+            .widget(2, Widget::dac())
+            .widget(3, Widget::line_out(&[2]).enabled_at_reset())
+            .widget(4, Widget::headphone(&[2]).enabled_at_reset())
+            .build(),
+    );
+    let mut controller = bring_up(&model).expect("up");
+    let heard = |model: &Model| [3, 4].map(|pin| model.arrivals(0, pin).len());
+    assert_eq!(heard(&model), [0, 0], "nobody has asked for either");
+    for (route, expected) in [(0, [1, 0]), (1, [0, 1]), (0, [1, 0])] {
+        let buffer = TestBuffer::new(&model, 8192, Direction::Output);
+        let stream = open(&mut controller, RouteIndex(route), cd_like(), buffer);
+        assert_eq!(heard(&model), expected, "whose pin the last guest had is not this guest's");
+        let (stream, _buffer) = stream.release().expect("released");
+        controller.disconnect(RouteIndex(route)).expect("disconnected");
+        controller.give_back(stream);
+    }
+}
+
+#[test]
+fn a_node_that_is_not_there_is_no_converter() {
+    // The codec's last widget is the pin at 3; it names two more, and the pin hears the first of these.
+    let codec = Codec::builder(0x1234_5678)
+        .pcm(0x060 | 0b00010 << 16)
+        .widget(2, Widget::dac())
+        .widget(3, Widget::line_out(&[4, 2]))
+        .build()
+        .tampered(|verb, answer| match verb & 0xfff_ffff {
+            0x01f_0004 => answer.map(|nodes| nodes + 2),
+            _ => answer,
+        });
+    let model = model_of(codec);
+    let mut controller = bring_up(&model).expect("up");
+    assert_eq!(controller.codecs()[0].widgets, 4, "it was believed about their number");
+    assert_eq!(nodes(&controller, 0), [3, 2]);
+    assert!(is_heard(&model, &mut controller, 0));
+}
+
 #[test]
 fn long_short_and_range_lists_lead_to_the_converter() {
     let pin_of = |connections: fn(Widget) -> Widget| {

@@ -75,3 +75,25 @@ fn errors_count_from_start() {
     model.advance_ns(MILLISECOND);
     assert_eq!(stream.poll().fifo_errors, 0);
 }
+
+#[test]
+fn a_controller_that_is_gone_is_told_and_the_position_stands() {
+    let (model, mut controller, mut stream, _) = playing();
+    model.advance_ns(5 * MILLISECOND);
+    let before = stream.poll();
+    assert_eq!(before.descriptor_errors, 0);
+    model.edit_faults(|faults| faults.off_the_bus = true);
+    model.advance_ns(5 * MILLISECOND);
+    let after = stream.poll();
+    assert!(after.descriptor_errors > 0);
+    assert_eq!(after.position.bytes, before.position.bytes);
+    assert!(!controller.handle_interrupt().is_clean);
+    // RUN reads 1: the buffer stays where it is.
+    let still_running = stream.stop().expect_err("sticks");
+    assert_eq!(still_running.deadline.last_read, 0xff);
+    let codec = snd_hda::CodecAddress::new(0).expect("an address");
+    let asked_at = model.now_ns();
+    let verb = snd_hda::Verb::with_u8(0xf00, 0);
+    controller.command(codec, snd_hda::NodeId::ROOT, verb).expect_err("nobody answers");
+    assert!(model.now_ns() - asked_at < 100 * MILLISECOND);
+}

@@ -6,6 +6,7 @@ mod capture;
 mod codec_routes;
 mod common;
 mod errors;
+mod formats;
 mod linked_start;
 mod pause;
 mod playback;

@@ -139,6 +139,18 @@ fn a_frozen_lpib_stands_still() {
 }
 
 #[test]
+fn a_wall_clock_that_stands_still_is_not_relied_on() {
+    let faults = Faults { wall_clock_stopped: true, ..Faults::default() };
+    let mut playing = playing(Bench::new(Profile::hardware()).faults(faults), 65_536);
+    for _ in 0..500 {
+        // Less than the buffer's 341 ms, more than half of it.
+        playing.model.advance_ns(250 * MILLISECOND);
+        let (frames, truth) = playing.frames();
+        assert!(frames == truth || frames == truth + 1, "{frames} {truth}");
+    }
+}
+
+#[test]
 fn qemu_s_steps_stay_within_the_slack() {
     let model = Bench::new(Profile::qemu()).codec(0, Codec::qemu_output()).build();
     let mut controller = bring_up(&model).expect("up");

@@ -1,7 +1,7 @@
 //! Stops: over only when RUN reads back 0; the buffer stays with a stream that sticks; dropping stops.
 
 use crate::common::*;
-use snd_hda::Direction;
+use snd_hda::{Direction, Registers};
 use snd_hda_model::{Bench, Codec, Model, Profile};
 
 fn model() -> Model {
@@ -116,6 +116,22 @@ fn nothing_is_touched_after_release() {
         }
         model.advance_ns(20 * MILLISECOND);
         model.assert_clean();
+    }
+}
+
+#[test]
+fn descriptors_are_gone_after_release() {
+    let model = model();
+    let mut controller = bring_up(&model).expect("up");
+    let (stream, index, _) = running(&model, &mut controller, Direction::Output);
+    let sd = 0x80 + index as u16 * 0x20;
+    let list = u64::from(model.registers().read_u32(sd + 0x18));
+    assert!(model.memory().peek(list, 4096).iter().any(|octet| *octet != 0));
+    let (_, buffer) = stream.stop().expect("stopped").0.release().expect("released");
+    assert!(!buffer.is_dropped.get());
+    assert!(model.memory().peek(list, 4096).iter().all(|octet| *octet == 0));
+    for offset in [0x08, 0x18, 0x1c] {
+        assert_eq!(model.registers().read_u32(sd + offset), 0);
     }
 }
 

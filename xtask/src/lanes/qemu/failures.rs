@@ -106,7 +106,7 @@ fn codec_without_inputs(bench: &Bench) -> Result<String, Finding> {
     fails(bench, &bench.session(), deaf, &["input", "capture"])
 }
 
-/// Its registers read as all ones from then on, as those of a device that was pulled.
+/// Its memory decoding is turned off: from then on nobody answers at its registers, which this emulator reads as zeros.
 fn controller_that_stops_answering(bench: &Bench) -> Result<String, Finding> {
     let mut session = playing(bench);
     session.words.push("fault=hang-controller".to_owned());

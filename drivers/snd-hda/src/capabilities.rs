@@ -1,0 +1,65 @@
+//! What the controller has, and what the link can carry.
+
+use crate::dma::Direction;
+use crate::registers::Registers;
+use crate::spec::registers as reg;
+
+/// What GCAP says (3.3.2), and the link's limits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Capabilities {
+    pub(crate) inputs: u8,
+    pub(crate) outputs: u8,
+    pub(crate) bidirectional: u8,
+    pub(crate) takes_64_bits: bool,
+    /// Words a link frame for all streams, and for one: (output, input).
+    words: (u32, u32),
+    stream_words: (u32, u32),
+}
+
+/// What a stream descriptor can be used for.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum DescriptorKind {
+    Input,
+    Output,
+    Bidirectional,
+}
+
+impl Capabilities {
+    pub(crate) fn read<R: Registers>(r: &mut R) -> Self {
+        let gcap = reg::GCAP.read(r);
+        let words = (u32::from(reg::OUTPAY.read(r)), u32::from(reg::INPAY.read(r)));
+        let of_one = |register: u32, all: u32| if register == 0 { all } else { register.min(all) };
+        Self {
+            outputs: ((gcap >> 12) & 0xf) as u8,
+            inputs: ((gcap >> 8) & 0xf) as u8,
+            bidirectional: ((gcap >> 3) & 0x1f) as u8,
+            takes_64_bits: gcap & reg::GCAP_64OK != 0,
+            words,
+            stream_words: (
+                of_one(u32::from(reg::OUTSTRMPAY.read(r)), words.0),
+                of_one(u32::from(reg::INSTRMPAY.read(r)), words.1),
+            ),
+        }
+    }
+
+    /// All descriptors, in the order of their registers: inputs, outputs, bidirectional ones (3.3.35).
+    pub(crate) fn descriptors(self) -> impl Iterator<Item = DescriptorKind> {
+        let inputs = (0..self.inputs).map(|_| DescriptorKind::Input);
+        let outputs = (0..self.outputs).map(|_| DescriptorKind::Output);
+        inputs.chain(outputs).chain((0..self.bidirectional).map(|_| DescriptorKind::Bidirectional))
+    }
+
+    pub(crate) fn words(self, direction: Direction) -> u32 {
+        match direction {
+            Direction::Output => self.words.0,
+            Direction::Input => self.words.1,
+        }
+    }
+
+    pub(crate) fn stream_words(self, direction: Direction) -> u32 {
+        match direction {
+            Direction::Output => self.stream_words.0,
+            Direction::Input => self.stream_words.1,
+        }
+    }
+}

@@ -1,0 +1,90 @@
+//! Why bring-up, or connecting a route, failed: one enum an operation.
+
+use core::fmt;
+
+use crate::command::CommandError;
+use crate::deadline::Deadline;
+
+/// Why a controller couldn't be brought up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum BringUpError {
+    /// Every register reads as ones: there is nobody there, or it sleeps.
+    NoController,
+    /// The link's reset didn't end.
+    Reset(Deadline),
+    /// No codec made itself known (STATESTS reads 0).
+    NoCodec,
+    /// It has no stream descriptor.
+    NoStream,
+    /// No DMA memory for this.
+    NoMemory(&'static str),
+    /// DMA memory beyond 4 GiB, and the controller has no 64-bit addresses (GCAP.64OK).
+    MemoryTooHigh {
+        /// Its address.
+        address: u64,
+    },
+    /// A codec didn't answer, and no other has a route.
+    NoAnswer(CommandError),
+    /// Codecs answered, but there is no way from a converter to a pin.
+    NoRoute,
+}
+
+impl fmt::Display for BringUpError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NoController => f.write_str("no controller: GCAP reads as ones"),
+            Self::Reset(deadline) => write!(f, "link reset did not end: {deadline}"),
+            Self::NoCodec => f.write_str("no codec on the link: STATESTS reads 0"),
+            Self::NoStream => f.write_str("no stream descriptor: GCAP names none"),
+            Self::NoMemory(what) => write!(f, "no DMA memory for the {what}"),
+            Self::MemoryTooHigh { address } => {
+                write!(f, "DMA memory at {address:#x} is beyond 4 GiB (GCAP.64OK)")
+            }
+            Self::NoAnswer(error) => error.fmt(f),
+            Self::NoRoute => f.write_str("no route: no codec has a way between a converter and a pin"),
+        }
+    }
+}
+
+impl core::error::Error for BringUpError {}
+
+/// Why a converter couldn't be connected to a stream.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum ConnectError {
+    /// There is no such route.
+    NoSuchRoute,
+    /// The route leads the other way.
+    WrongDirection,
+    /// The converter can't do the format, or the link can't carry it.
+    Unsupported,
+    /// The route, or a part of it, is in use.
+    Taken,
+    /// All streams together would take more than a link frame has room for (OUTPAY, INPAY).
+    NoBandwidth {
+        /// 16-bit words in a link frame that there are.
+        available_words: u32,
+        /// That there would have to be.
+        needed_words: u32,
+    },
+    /// The codec didn't answer.
+    Command(CommandError),
+}
+
+impl fmt::Display for ConnectError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NoSuchRoute => f.write_str("no such route"),
+            Self::WrongDirection => f.write_str("route leads the other way"),
+            Self::Unsupported => f.write_str("format is not supported"),
+            Self::Taken => f.write_str("route is taken"),
+            Self::NoBandwidth { available_words, needed_words } => {
+                write!(f, "link has {available_words} words a frame, {needed_words} needed")
+            }
+            Self::Command(error) => error.fmt(f),
+        }
+    }
+}
+
+impl core::error::Error for ConnectError {}

@@ -1,0 +1,58 @@
+//! Resetting controller and link, whatever state they were left in.
+
+use embedded_hal::delay::DelayNs;
+
+use crate::command;
+use crate::controller::DESCRIPTORS_MAX;
+use crate::deadline::{Deadline, Patience, wait_for};
+use crate::registers::{ReadWrite, Register, Registers};
+use crate::spec::registers as reg;
+
+/// CRST reads back after at most a few link frames (4.2.2); 100 ms is what drivers grant.
+const LINK_RESET: Patience = Patience::new(100_000, 10);
+/// CRST is held at 0 for 100 us at least (4.2.2).
+const LINK_RESET_HOLD_US: u32 = 100;
+/// Codecs have 25 link frames (521 us) to make themselves known (4.3).
+const CODECS_APPEAR_US: u32 = 600;
+/// Stops whatever an earlier owner left running, so that nothing is under way when the link is reset (4.2.2).
+pub(crate) fn quiesce<R: Registers, D: DelayNs>(r: &mut R, delay: &mut D, gcap: u16) {
+    if reg::GCTL.read(r) & reg::GCTL_CRST == 0 {
+        // In reset, and all other registers with it.
+        return;
+    }
+    reg::INTCTL.write(r, 0);
+    let descriptors = (gcap >> 12).wrapping_add((gcap >> 8) & 0xf).wrapping_add((gcap >> 3) & 0x1f);
+    // At most 61; 30 have registers that are known.
+    for index in 0..descriptors.min(DESCRIPTORS_MAX as u16) as u8 {
+        if let Err(deadline) = crate::stream::stop_descriptor(r, delay, index) {
+            log::warn!("{deadline}");
+        }
+    }
+    command::stop_rings(r, delay);
+    reg::DPLBASE.write(r, 0);
+}
+
+/// Resets controller and link (4.2.2), and gives codecs time to show (4.3).
+pub(crate) fn reset_link<R: Registers, D: DelayNs>(r: &mut R, delay: &mut D) -> Result<(), Deadline> {
+    reg::GCTL.write(r, 0);
+    wait_for(r, delay, reg::GCTL, reg::GCTL_CRST, 0, LINK_RESET)?;
+    delay.delay_us(LINK_RESET_HOLD_US);
+    reg::GCTL.write(r, reg::GCTL_CRST);
+    wait_for(r, delay, reg::GCTL, reg::GCTL_CRST, reg::GCTL_CRST, LINK_RESET)?;
+    delay.delay_us(CODECS_APPEAR_US);
+    Ok(())
+}
+
+/// Looks for SSYNC where the specification has it and where ICH6 to ICH10 have it: it is there if what is written
+/// reads back. No stream runs yet.
+pub(crate) fn find_ssync<R: Registers>(r: &mut R) -> Option<Register<u32, ReadWrite>> {
+    for register in [reg::SSYNC, reg::SSYNC_ICH] {
+        register.write(r, 1);
+        let reads_back = register.read(r) == 1;
+        register.write(r, 0);
+        if reads_back && register.read(r) == 0 {
+            return Some(register);
+        }
+    }
+    None
+}

@@ -1,0 +1,75 @@
+//! What a step that fails gives back: always the stream, and the buffer if it isn't in there.
+
+use core::fmt;
+
+use super::buffer_list::BufferError;
+use crate::deadline::Deadline;
+
+/// RUN reads 1 although it has been cleared: the controller may still touch the buffer, so this keeps it. Try again
+/// with the stream inside.
+#[must_use = "dropping this leaks the buffer if RUN still reads 1"]
+pub struct StillRunning<S> {
+    /// The stream, with its buffer.
+    pub stream: S,
+    /// Which register.
+    pub deadline: Deadline,
+}
+
+/// The hardware didn't do a step in time. The stream is in the state in which it was.
+#[must_use = "dropping this drops the stream"]
+pub struct Refused<S> {
+    /// The stream.
+    pub stream: S,
+    /// Which register.
+    pub deadline: Deadline,
+}
+
+/// A stream that couldn't be configured, and the buffer that it didn't get.
+#[must_use = "dropping this drops stream and buffer"]
+pub struct Rejected<S, B> {
+    /// The stream.
+    pub stream: S,
+    /// The buffer.
+    pub buffer: B,
+    /// Why.
+    pub error: ConfigureError,
+}
+
+impl<S> fmt::Debug for StillRunning<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("StillRunning").field(&self.deadline).finish()
+    }
+}
+
+impl<S> fmt::Debug for Refused<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Refused").field(&self.deadline).finish()
+    }
+}
+
+impl<S, B> fmt::Debug for Rejected<S, B> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Rejected").field(&self.error).finish()
+    }
+}
+
+/// Why a stream can't be configured.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum ConfigureError {
+    /// The buffer can't be described to the controller.
+    Buffer(BufferError),
+    /// The stream's reset didn't end.
+    Reset(Deadline),
+}
+
+impl fmt::Display for ConfigureError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Buffer(error) => error.fmt(f),
+            Self::Reset(deadline) => deadline.fmt(f),
+        }
+    }
+}
+
+impl core::error::Error for ConfigureError {}

@@ -1,0 +1,91 @@
+//! A stream descriptor together with the buffer that it has been told of.
+
+use embedded_hal::delay::DelayNs;
+
+use super::descriptor::Descriptor;
+use crate::deadline::Deadline;
+use crate::dma::{DmaBuffer, DmaRegion};
+use crate::registers::Registers;
+use crate::spec::format::Format;
+
+/// A descriptor and the buffer that it has been told of. The only one who may part them is [`Stream::release`].
+pub(super) struct Loaded<B: DmaBuffer, R: Registers, D: DelayNs, G: DmaRegion> {
+    pub(super) descriptor: Descriptor<R, D, G>,
+    format: Format,
+    /// `None` only once it has been given back.
+    buffer: Option<B>,
+    /// The registers are as [`Descriptor::load`] leaves them: RUN hasn't been set since.
+    is_fresh: bool,
+}
+
+impl<B: DmaBuffer, R: Registers, D: DelayNs, G: DmaRegion> Loaded<B, R, D, G> {
+    /// The descriptor has been [loaded](Descriptor::load) with this buffer.
+    pub(super) fn new(descriptor: Descriptor<R, D, G>, format: Format, buffer: B) -> Self {
+        Self { descriptor, format, buffer: Some(buffer), is_fresh: true }
+    }
+
+    pub(super) fn format(&self) -> Format {
+        self.format
+    }
+
+    /// Makes sure that RUN starts at the buffer's start.
+    pub(super) fn refresh(&mut self) -> Result<(), Deadline> {
+        if self.is_fresh {
+            return Ok(());
+        }
+        self.descriptor.stop()?;
+        self.load(0)?;
+        self.is_fresh = true;
+        Ok(())
+    }
+
+    /// Loads the registers anew, with a list that starts at `origin`.
+    pub(super) fn load(&mut self, origin: u32) -> Result<(), Deadline> {
+        match &self.buffer {
+            Some(buffer) => self.descriptor.load(self.format, buffer, origin),
+            None => Ok(()),
+        }
+    }
+
+    pub(super) fn run(&mut self) {
+        self.is_fresh = false;
+        self.descriptor.run();
+    }
+
+    pub(super) fn size_bytes(&self) -> u32 {
+        self.buffer.as_ref().map_or(0, DmaBuffer::size_bytes)
+    }
+
+    pub(super) fn pages(&self) -> usize {
+        self.buffer.as_ref().map_or(0, |buffer| buffer.page_addresses().len())
+    }
+}
+
+impl<B: DmaBuffer, R: Registers, D: DelayNs, G: DmaRegion> Loaded<B, R, D, G> {
+    /// Makes the controller forget the buffer, and takes it out, once RUN reads 0.
+    pub(super) fn part(&mut self) -> Result<B, Deadline> {
+        self.descriptor.stop()?;
+        if let Err(deadline) = self.descriptor.unload() {
+            // RUN read 0, so DMA is over. The next user's reset will find out whether the stream is usable.
+            log::warn!("{deadline}");
+        }
+        // Who parts them consumes the stream, so there is always a buffer to take.
+        self.buffer.take().ok_or(Deadline::NEVER)
+    }
+}
+
+impl<B: DmaBuffer, R: Registers, D: DelayNs, G: DmaRegion> Drop for Loaded<B, R, D, G> {
+    fn drop(&mut self) {
+        if self.buffer.is_none() {
+            return;
+        }
+        if let Err(deadline) = self.descriptor.stop() {
+            log::error!("stream {} still runs, its buffer is lost: {deadline}", self.descriptor.index);
+            core::mem::forget(self.buffer.take());
+            return;
+        }
+        if let Err(deadline) = self.descriptor.unload() {
+            log::warn!("{deadline}");
+        }
+    }
+}
