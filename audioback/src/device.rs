@@ -6,10 +6,10 @@
 use heapless::Vec;
 use sndif::event_page::{EventWriter, Full};
 use sndif::nodes::TransportNodes;
-use sndif::op::{Operation, Trigger};
+use sndif::op::Trigger;
 use sndif::page::SharedPage;
-use sndif::request::{BadRequest, Request, RequestBody};
-use sndif::response::{Response, ResponseBody, Status};
+use sndif::request::{Request, RequestBody};
+use sndif::response::{Response, Status};
 use sndif::ring::{BackRing, NothingToAnswer};
 use sndif::state::XenbusState;
 
@@ -303,7 +303,7 @@ fn serve<H: Hypervisor, C: Card<H::Buffer>>(
                 is_slow = keeps_waiting(&request.body);
                 answer(&request, line, stream, hypervisor, card, policy)
             }
-            Err(bad) => refuse(&bad),
+            Err(bad) => bad.answer(),
         };
         // Each pass takes one request and answers it, so there always is one to answer.
         line.ring.answer(&response.emit()).map_err(|NothingToAnswer| BrokenRing)?;
@@ -332,7 +332,6 @@ fn answer<H: Hypervisor, C: Card<H::Buffer>>(
     card: &mut C,
     policy: &Policy,
 ) -> Response {
-    let mut body = ResponseBody::None;
     let status = match &request.body {
         RequestBody::Open(asked) => match stream.open(hypervisor, card, policy, asked) {
             Ok(()) => Status::OK,
@@ -379,12 +378,10 @@ fn answer<H: Hypervisor, C: Card<H::Buffer>>(
         }
         RequestBody::HwParamQuery(asked) => {
             let left = stream.query(card, asked);
-            if left.is_empty() {
-                Status::EINVAL
-            } else {
-                body = ResponseBody::HwParams(left);
-                Status::OK
+            if !left.is_empty() {
+                return request.answer_hw_params(left);
             }
+            Status::EINVAL
         }
         // The path's own amplifiers are not driven from here yet.
         RequestBody::SetVolume(_)
@@ -392,14 +389,7 @@ fn answer<H: Hypervisor, C: Card<H::Buffer>>(
         | RequestBody::Mute(_)
         | RequestBody::Unmute(_) => Status::EOPNOTSUPP,
     };
-    Response { id: request.id, operation: request.operation().code(), status, body }
-}
-
-/// The answer to an entry that is no request: id and operation echoed, as the front end insists.
-fn refuse(bad: &BadRequest) -> Response {
-    let known = Operation::from_code(bad.operation).is_some();
-    let status = if known { Status::EINVAL } else { Status::EOPNOTSUPP };
-    Response { id: bad.id, operation: bad.operation, status, body: ResponseBody::None }
+    request.answer(status)
 }
 
 /// Looks at a running stream and posts its position when the front end is due it.

@@ -8,9 +8,10 @@ use snd_hda::dma::{DmaMemory, DmaRegion};
 use snddom_kernel::memory::PAGE_BYTES;
 use snddom_kernel::memory::dma::DmaArena;
 use snddom_kernel::memory::frames::FrameAllocator;
-use snddom_kernel::memory::guest_pages::{GuestPages, PAGE_WORDS, scattered};
+use snddom_kernel::memory::guest_pages::{GuestPages, scattered};
 use snddom_kernel::memory::page_table::{ADDRESS_LIMIT, Access, MapError, PageTable, TableMemory};
 use snddom_kernel::memory::range::PhysRange;
+use sndif::page::PAGE_WORDS;
 
 const fn range(start: u64, end: u64) -> PhysRange {
     PhysRange { start, end }

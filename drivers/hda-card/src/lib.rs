@@ -93,9 +93,7 @@ where
     }
 
     fn supports(&self, port: PortIndex, params: &StreamParams) -> bool {
-        let route = self.controller.routes().get(usize::from(port.0));
-        let format = route.and_then(|route| port::format(route, params));
-        format.is_some_and(|format| self.controller.supports(RouteIndex(port.0), format))
+        port::format(&self.controller, RouteIndex(port.0), params).is_some()
     }
 
     fn open(
@@ -109,9 +107,7 @@ where
             return Err((CardError::NoSuchPort, buffer));
         };
         let direction = described.direction();
-        let Some(format) =
-            port::format(described, params).filter(|&format| self.controller.supports(route, format))
-        else {
+        let Some(format) = port::format(&self.controller, route, params) else {
             return Err((CardError::Unsupported, buffer));
         };
         if self.controller.is_taken(route) {

@@ -22,9 +22,20 @@ fn sample_bits(route: &Route, format: SampleFormat) -> Option<SampleBits> {
     route.pcm().widest_in(container_bytes)
 }
 
-/// The link's format for a stream on this route, if it has one.
-pub(crate) fn format(route: &Route, params: &StreamParams) -> Option<Format> {
-    Format::new(params.rate_hz, sample_bits(route, params.format)?, params.channels).ok()
+/// The link's format for a stream on this route, if converter and link can have it.
+pub(crate) fn format<R, D, G>(
+    controller: &Controller<R, D, G>,
+    index: RouteIndex,
+    params: &StreamParams,
+) -> Option<Format>
+where
+    R: Registers + Clone,
+    D: DelayNs + Clone,
+    G: DmaRegion,
+{
+    let route = controller.routes().get(usize::from(index.0))?;
+    let format = Format::new(params.rate_hz, sample_bits(route, params.format)?, params.channels).ok()?;
+    controller.supports(index, format).then_some(format)
 }
 
 /// Describes a route as a port.
@@ -56,7 +67,7 @@ where
     for (format, _) in FORMATS {
         let can = |rate_hz| {
             let params = StreamParams { rate_hz, format, channels: port.channels_min };
-            self::format(route, &params).is_some_and(|format| controller.supports(index, format))
+            self::format(controller, index, &params).is_some()
         };
         if rates().any(can) {
             port.formats.insert(format);

@@ -20,7 +20,7 @@ use crate::{fault, report};
 /// Runs until all is played and recorded.
 pub fn run(mut platform: Platform) -> ! {
     match platform.command_line.fault {
-        // These two are about what comes later.
+        // That one is about what comes later.
         None | Some(Fault::Alloc) => {}
         Some(fault) => fault::commit(fault, &platform.controllers),
     }

@@ -2,14 +2,13 @@
 
 use core::sync::atomic::{AtomicU32, Ordering};
 
-/// 32-bit words in a page.
-pub const PAGE_WORDS: usize = 1024;
+use sndif::page::{PAGE_SIZE_BYTES, PAGE_WORDS, PageWords};
 
 /// A page of the simulated guest's.
 #[derive(Clone, Copy, Debug)]
 pub struct GuestPage {
     /// Its words.
-    pub words: &'static [AtomicU32; PAGE_WORDS],
+    pub words: &'static PageWords,
     /// Its address, for the processor and for the controller.
     pub address: u64,
 }
@@ -52,7 +51,7 @@ impl GuestPages {
             word.store(0, Ordering::Relaxed);
         }
         self.taken += 1;
-        Some(GuestPage { words, address: self.address + (page * PAGE_WORDS * 4) as u64 })
+        Some(GuestPage { words, address: self.address + (page * PAGE_SIZE_BYTES) as u64 })
     }
 }
 
