@@ -6,6 +6,7 @@
 use core::fmt::{self, Write};
 use core::str;
 
+use audiofront::MAX_BUFFER_BYTES;
 use heapless::Vec;
 use log::LevelFilter;
 use sndif::format::SampleFormat;
@@ -14,8 +15,6 @@ use sndif::format::SampleFormat;
 pub const MAX_COMMAND_LINE_BYTES: usize = 1024;
 /// `play=` words, and `record=` words, that a command line may have.
 pub const MAX_STREAMS: usize = 8;
-/// Largest buffer: 256 pages, as many as a buffer descriptor list has entries.
-pub const MAX_BUFFER_BYTES: u32 = 1 << 20;
 /// Most channels of a stream (HDA specification 1.0a, 3.3.41 "SDnFMT", CHAN).
 pub const MAX_CHANNELS: u8 = 16;
 
