@@ -4,3 +4,5 @@
 pub mod bare;
 pub mod loop_back;
 pub mod stream;
+#[cfg(target_os = "none")]
+pub mod xen;
