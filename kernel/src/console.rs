@@ -114,7 +114,7 @@ impl Write for LineWriter<'_> {
 }
 
 /// Waits a little for the console's daemon to take what is left.
-fn drain() {
+pub fn drain() {
     let (Some(hypervisor), Some(clock)) = (xen::handle(), CLOCK.get()) else { return };
     for _ in 0..DRAIN_TRIES {
         let Some(mut guard) = XEN_CONSOLE.try_lock() else { return };

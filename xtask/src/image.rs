@@ -20,7 +20,7 @@ pub(crate) const LIMIT_BYTES: u64 = 256 * 1024;
 pub(crate) struct Image {
     /// The ELF file.
     pub(crate) path: PathBuf,
-    /// The file's size; it carries symbols and line tables that are never loaded.
+    /// The file's size: headers, and what is loaded.
     pub(crate) file_bytes: u64,
     /// What is read from the file into memory: all loadable segments.
     pub(crate) loaded_bytes: u64,
