@@ -1,50 +1,146 @@
 //! The home under Xen: serves the guests' sound devices for as long as the domain lives.
 
-use audioback::clock::{Clock, Nanos};
-use xen_guest::clock::XenClock;
-use xen_guest::event_channels::EventChannels;
+use alloc::format;
+use alloc::string::String;
+use alloc::vec::Vec;
 
-use crate::arch::cpu;
+use audioback::card::{Card, Direction};
+use audioback::clock::Clock;
+use audioback::hypervisor::MappedBuffer;
+use hda_card::HdaCard;
+use xen_guest::clock::XenClock;
+use xen_guest::driver_domain::DriverDomain;
+use xen_guest::event_channels::EventChannels;
+use xen_guest::hypercalls::ShutdownReason;
+use xen_guest::xenstore::Store;
+
+use crate::arch::{self, Exit, cpu};
 use crate::console::{self, Verdict, exit};
+use crate::home::vsnd::{Change, Vsnd};
+use crate::memory::dma::DmaArena;
+use crate::memory::heap;
+use crate::clock::TscDelay;
+use crate::pci::hda::HdaController;
+use crate::pci::message::Interrupt;
+use crate::pci::registers::HdaRegisters;
 use crate::platform::xen::Platform;
 
+/// Buffers that can be open at a time: a controller has 30 stream descriptors at most (HDA specification 1.0a, 3.3.2 "GCAP").
+const MAX_BUFFERS: usize = 30;
+
 /// Runs until Xen's tools end it.
-pub fn run(mut platform: Platform) -> ! {
-    let events = EventChannels::new(platform.xen.shared_info);
-    let time = &platform.xen.shared_info.vcpu_info[0].time;
-    let clock = match XenClock::new(time, cpu::read_tsc) {
+pub fn run(platform: Platform) -> ! {
+    let Platform { xen, domain, delay, mut dma, controllers } = platform;
+    let Some(controller) = controllers.first() else {
+        exit(Verdict::Fail(format_args!("no HD Audio controller")));
+    };
+    if controllers.len() > 1 {
+        log::warn!("{} more controllers are left alone", controllers.len() - 1);
+    }
+    let events = EventChannels::new(xen.shared_info);
+    let clock = match XenClock::new(&xen.shared_info.vcpu_info[0].time, cpu::read_tsc) {
         Ok(clock) => clock,
         Err(error) => exit(Verdict::Fail(format_args!("{error}"))),
     };
-    let Some(first) = platform.controllers.first() else {
-        exit(Verdict::Fail(format_args!("no controller")))
+    let mut card = match snd_hda::Controller::bring_up(controller.registers.clone(), &mut dma, delay) {
+        Ok(driver) => HdaCard::new(driver),
+        Err(error) => exit(Verdict::Fail(format_args!("controller {}: {error}", controller.address))),
     };
-    let controller =
-        snd_hda::Controller::bring_up(first.registers.clone(), &mut platform.dma, platform.delay);
-    let mut controller = match controller {
-        Ok(controller) => controller,
-        Err(error) => exit(Verdict::Fail(format_args!("controller {}: {error}", first.address))),
+    let facts = facts(controller, &mut card);
+    let facts: Vec<(&str, &str)> =
+        facts.iter().map(|(node, value)| (node.as_str(), value.as_str())).collect();
+
+    let store = Store::attach(xen.store.ring);
+    let hypervisor = DriverDomain::new(xen.hypercalls, MAX_BUFFERS);
+    let mut vsnd = Vsnd::new(store, domain, hypervisor, card, &facts);
+    drop(facts);
+    // From here on nothing is allocated: whoever tries ends the image.
+    heap::seal();
+
+    let interrupt = match controller.interrupt {
+        Some(Interrupt::Event { channel, end }) => Some((channel, end)),
+        // There are no vectors here.
+        Some(Interrupt::Vector(_)) | None => None,
     };
-    log::info!("{} codecs, {} routes", controller.codecs().len(), controller.routes().len());
-    let mut n = 0;
+    let own = [Some(xen.store.channel), console::channel(), interrupt.map(|(channel, _)| channel)];
     loop {
-        let now = clock.now();
-        let mut c = 0u32;
+        let mut interrupted = false;
+        let mut console_has_room = false;
         events.take_all(|channel| {
-            c = channel.0;
-            log::info!("event {}", channel.0);
+            interrupted |= interrupt.is_some_and(|(own, _)| own == channel);
+            console_has_room |= own[1] == Some(channel);
         });
-        log::info!("tsc {} {:?} unreadable {}", cpu::read_tsc(), time, clock.unreadable());
-        log::info!("tick {} {:?}", now.0, first.interrupt);
-        console::flush();
-        controller.handle_interrupt();
-        n += 1;
-        if n > 5 {
-            exit(Verdict::Pass);
+        if console_has_room {
+            console::flush();
         }
-        let channels = console::channel().into_iter().chain([platform.xen.store.channel]);
-        if let Err(e) = platform.xen.hypercalls.poll(channels, Some(Nanos(now.0 + 1_000_000_000))) {
-            exit(Verdict::Fail(format_args!("poll {e:?}")))
+        // Without an interrupt what it would tell is asked for whenever something else is due.
+        if interrupted || interrupt.is_none() {
+            vsnd.card_mut().controller().handle_interrupt();
+        }
+        if let Some((_, Some(pirq))) = interrupt.filter(|_| interrupted)
+            && let Err(error) = vsnd.hypervisor().xen().end_pirq(pirq)
+        {
+            log::warn!(target: "xen", "the interrupt could not be ended: {error:?}");
+        }
+
+        let due = vsnd.poll(clock.now());
+        let xen_calls = vsnd.hypervisor().xen();
+        if due.notify_store {
+            xen_calls.notify(xen.store.channel);
+        }
+        while let Some(change) = vsnd.take_change() {
+            match change {
+                Change::LogLevel(level) => log::set_max_level(level),
+                Change::PositionSource(source) => vsnd.card_mut().set_position_source(source),
+            }
+        }
+        if let Some(reason) = vsnd.ended() {
+            end(reason);
+        }
+
+        let now = clock.now();
+        if due.next.is_some_and(|next| next <= now) {
+            continue;
+        }
+        let channels = own.into_iter().flatten().chain(vsnd.hypervisor().channels().iter().copied());
+        if let Err(error) = vsnd.hypervisor().xen().poll(channels, due.next) {
+            exit(Verdict::Fail(format_args!("SCHEDOP_poll: {error:?}")));
         }
     }
+}
+
+/// Ends the domain as Xen's tools have asked.
+fn end(reason: ShutdownReason) -> ! {
+    log::info!("all devices are closed: {reason:?}");
+    console::drain();
+    arch::exit(match reason {
+        ShutdownReason::Reboot => Exit::Reboot,
+        ShutdownReason::PowerOff => Exit::Pass,
+        ShutdownReason::Crash => Exit::Crash,
+    })
+}
+
+type Hda = HdaCard<HdaRegisters, TscDelay, <DmaArena as snd_hda::dma::DmaMemory>::Region>;
+
+/// What people want to know of the card, by the names of the nodes below `snddom/state`.
+fn facts(controller: &HdaController, card: &mut Hda) -> Vec<(String, String)> {
+    let mut facts = Vec::new();
+    facts.push((String::from("version"), String::from(env!("CARGO_PKG_VERSION"))));
+    let (vendor, device) = controller.id;
+    facts.push((String::from("controller"), format!("{vendor:04x}:{device:04x} at {}", controller.address)));
+    let driver = card.controller();
+    for codec in driver.codecs() {
+        facts.push((format!("codec/{}", codec.address.0), format!("{:08x}", codec.vendor_id)));
+    }
+    let (mut outputs, mut inputs) = (0, 0);
+    for route in driver.routes() {
+        let (name, number) = match route.direction() {
+            snd_hda::dma::Direction::Output => ("output", &mut outputs),
+            snd_hda::dma::Direction::Input => ("input", &mut inputs),
+        };
+        let text = format!("{}, codec {}, pin {:#x}", route.device().name(), route.codec().0, route.pin().0);
+        facts.push((format!("port/{name}-{number}"), text));
+        *number += 1;
+    }
+    facts
 }
