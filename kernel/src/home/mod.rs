@@ -4,3 +4,4 @@
 pub mod bare;
 pub mod loop_back;
 pub mod stream;
+pub mod vsnd;
