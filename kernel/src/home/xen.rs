@@ -4,19 +4,16 @@ use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
 
-use audioback::card::{Card, Direction};
 use audioback::clock::Clock;
-use audioback::hypervisor::MappedBuffer;
 use hda_card::HdaCard;
 use xen_guest::clock::XenClock;
 use xen_guest::driver_domain::DriverDomain;
 use xen_guest::event_channels::EventChannels;
-use xen_guest::hypercalls::ShutdownReason;
 use xen_guest::xenstore::Store;
 
 use crate::arch::{self, Exit, cpu};
 use crate::console::{self, Verdict, exit};
-use crate::home::vsnd::{Change, Vsnd};
+use crate::home::vsnd::{Change, ShutdownReason, Vsnd};
 use crate::memory::dma::DmaArena;
 use crate::memory::heap;
 use crate::clock::TscDelay;
@@ -91,7 +88,7 @@ pub fn run(platform: Platform) -> ! {
         while let Some(change) = vsnd.take_change() {
             match change {
                 Change::LogLevel(level) => log::set_max_level(level),
-                Change::PositionSource(source) => vsnd.card_mut().set_position_source(source),
+                Change::PositionSource(choice) => vsnd.card_mut().set_position_choice(choice),
             }
         }
         if let Some(reason) = vsnd.ended() {
@@ -115,8 +112,7 @@ fn end(reason: ShutdownReason) -> ! {
     console::drain();
     arch::exit(match reason {
         ShutdownReason::Reboot => Exit::Reboot,
-        ShutdownReason::PowerOff => Exit::Pass,
-        ShutdownReason::Crash => Exit::Crash,
+        ShutdownReason::PowerOff | ShutdownReason::Halt => Exit::Pass,
     })
 }
 
@@ -130,7 +126,7 @@ fn facts(controller: &HdaController, card: &mut Hda) -> Vec<(String, String)> {
     facts.push((String::from("controller"), format!("{vendor:04x}:{device:04x} at {}", controller.address)));
     let driver = card.controller();
     for codec in driver.codecs() {
-        facts.push((format!("codec/{}", codec.address.0), format!("{:08x}", codec.vendor_id)));
+        facts.push((format!("codec/{}", codec.address.get()), format!("{:08x}", codec.vendor_id)));
     }
     let (mut outputs, mut inputs) = (0, 0);
     for route in driver.routes() {
@@ -138,7 +134,7 @@ fn facts(controller: &HdaController, card: &mut Hda) -> Vec<(String, String)> {
             snd_hda::dma::Direction::Output => ("output", &mut outputs),
             snd_hda::dma::Direction::Input => ("input", &mut inputs),
         };
-        let text = format!("{}, codec {}, pin {:#x}", route.device().name(), route.codec().0, route.pin().0);
+        let text = format!("{}, codec {}, pin {:#x}", route.device().name(), route.codec().get(), route.pin().get());
         facts.push((format!("port/{name}-{number}"), text));
         *number += 1;
     }
