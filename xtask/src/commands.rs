@@ -2,5 +2,6 @@
 
 pub(crate) mod build;
 pub(crate) mod check;
+pub(crate) mod dist;
 pub(crate) mod run;
 pub(crate) mod test;

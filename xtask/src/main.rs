@@ -1,5 +1,6 @@
 //! Builds, runs, tests and checks snddom: `cargo xtask --help`.
 
+mod archive;
 mod child;
 mod commands;
 mod compare;
@@ -38,6 +39,7 @@ const EXAMPLES: &str = "Examples:
   cargo xtask test qemu --only capture       the cases of one lane whose name contains a word
   cargo xtask check                          formatting, lints, licences, documentation
   cargo xtask build                          the image, its path and its size
+  cargo xtask dist                           a tarball for a machine that runs Xen
 
 Exit codes: 0 all is well, 1 something failed, 2 the input or the usage is wrong.";
 
@@ -47,6 +49,7 @@ enum Command {
     Test(commands::test::Test),
     Check(commands::check::Check),
     Build(commands::build::Build),
+    Dist(commands::dist::Dist),
 }
 
 /// What the user gave can't be used: one line that says why, and exit code 2.
@@ -67,6 +70,7 @@ fn main() -> ExitCode {
         Command::Test(test) => test.execute(),
         Command::Check(check) => check.execute(),
         Command::Build(build) => build.execute(),
+        Command::Dist(dist) => dist.execute(),
     };
     match result {
         Ok(code) => code,
