@@ -17,6 +17,7 @@ use xen_sys::shared_info::SharedInfo;
 use xen_sys::xs_wire::StoreRing;
 
 use super::cpu;
+use super::interrupts::UPCALL_VECTOR;
 use crate::boot::start_info::{MAX_MEMORY_ENTRIES, MemoryEntry};
 use crate::memory::PAGE_BYTES;
 use crate::memory::address_space::AddressSpace;
@@ -124,6 +125,12 @@ impl Xen {
         // SAFETY: the window's first page: no memory, nobody else's, mapped for good.
         let shared_info = unsafe { hypercalls.map_shared_info(start as usize) };
         let shared_info = shared_info.map_err(|errno| AttachError::Refused("the shared info page", errno))?;
+
+        // Every channel is masked and interrupts are kept out, so it never comes. But Xen's tools take a domain that has set one
+        // for one that knows about Xen: others are not asked to shut down, they are destroyed.
+        // SAFETY: `interrupts` has a handler for every vector, which counts and acknowledges and does nothing else.
+        let upcall = unsafe { hypercalls.set_callback_vector(UPCALL_VECTOR) };
+        upcall.map_err(|errno| AttachError::Refused("a vector for upcalls", errno))?;
 
         let store = shared_ring(&hypercalls, space, hvm::PARAM_STORE_PFN, hvm::PARAM_STORE_EVTCHN)?;
         let store = store.ok_or(AttachError::Missing("a xenstore page"))?;
