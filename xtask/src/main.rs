@@ -11,6 +11,7 @@ mod machine_line;
 mod plot;
 mod provision;
 mod qemu;
+mod rig;
 mod session;
 mod summary;
 mod verdict;
@@ -47,6 +48,7 @@ enum Command {
     Test(commands::test::Test),
     Check(commands::check::Check),
     Build(commands::build::Build),
+    Xen(commands::xen::Xen),
 }
 
 /// What the user gave can't be used: one line that says why, and exit code 2.
@@ -67,6 +69,7 @@ fn main() -> ExitCode {
         Command::Test(test) => test.execute(),
         Command::Check(check) => check.execute(),
         Command::Build(build) => build.execute(),
+        Command::Xen(xen) => xen.execute(),
     };
     match result {
         Ok(code) => code,
