@@ -50,7 +50,7 @@ finish() {
     done </log/xl-list.txt
     cp -r /var/log/xen/. /log 2>/dev/null
     tar -c -f - -C / log >/log.tar
-    [ -n "$KEEP" ] || cat /log.tar >/dev/vport0p2
+    cat /log.tar >/dev/vport0p2
     say "verdict $verdict"
     poweroff -f
     # It takes effect at once, or never.
@@ -113,3 +113,89 @@ create_driver_domain() {
     xl_log snddom unpause snddom
     stage "the driver domain runs"
 }
+
+# start_guest N [may-record] [no-card]: a guest with a card, that plays to output N-1 and records from input N-1 of the
+# driver domain's card. It's up when this returns. Recording is refused to guests that aren't allowed to.
+start_guest() {
+    create_guest "$@"
+    unpause_guest "$1"
+}
+
+# create_guest N [may-record] [no-card]: the same, but it's still paused when this returns.
+create_guest() {
+    guest=$1
+    shift
+    guest_cards=$(card "$guest")
+    case " $* " in *" no-card "*) guest_cards= ;; esac
+    cat >"/run/guest$guest.cfg" <<-END
+	name = "guest$guest"
+	type = "${GUEST_TYPE:-pv}"
+	kernel = "/rig/vmlinux"
+	ramdisk = "/rig/guest.cpio"
+	extra = "console=hvc0 rdinit=/init panic=-1 cryptomgr.notests random.trust_cpu=on rodata=off guest=$guest"
+	memory = ${GUEST_MIB:-192}
+	vcpus = 1
+	on_crash = "preserve"
+	${guest_cards:+vsnd = [[ $guest_cards ]]}
+	END
+    xl_log "guest$guest" create -p "/run/guest$guest.cfg" || fail "guest$guest can't be made: see xl-guest$guest.txt"
+    guest_domid=$(xl domid "guest$guest")
+    # In files, for checks run in shells of their own.
+    echo "$guest_domid" >"/run/guest$guest.domid"
+    echo 0 >"/run/guest$guest.runs"
+    case " $* " in *" may-record "*) xenstore-write "$policy/guest/$guest_domid/may-record" 1 ;; esac
+}
+
+# card N: guest N's card, as it stands in a domain file.
+card() {
+    echo "'card, backend=snddom, buffer-size=65536, short-name=VCard, long-name=Virtual sound card," \
+        "sample-rates=${RATES:-44100;48000}, sample-formats=s16_le', 'pcm, name=dev1'," \
+        "'stream, unique-id=output-$(($1 - 1)), type=P', 'stream, unique-id=input-$(($1 - 1)), type=C'"
+}
+
+# unpause_guest N: a guest that was made runs; it's up when this returns.
+unpause_guest() {
+    xl_log "guest$1" unpause "guest$1"
+    wait_for 60 guest_is_up "$1" || fail "guest$1 does not come up: see console/guest-guest$1.log"
+    stage "guest$1 is up"
+}
+
+# guest_path N NODE: a node of the guest's in xenstore.
+guest_path() { echo "/local/domain/$(cat "/run/guest$1.domid")/$2"; }
+
+guest_is_up() { [ "$(xenstore-read "$(guest_path "$1" data/exit)" 2>/dev/null)" = "0 0" ]; }
+
+# guest_begin N COMMAND: the guest begins to run a shell command.
+guest_begin() {
+    guest_run=$(($(cat "/run/guest$1.runs") + 1))
+    echo "$guest_run" >"/run/guest$1.runs"
+    xenstore-write "$(guest_path "$1" data/run)" "$guest_run $2"
+}
+
+guest_has_ended() {
+    guest_run=$(cat "/run/guest$1.runs")
+    guest_status=$(xenstore-read "$(guest_path "$1" data/exit)") && [ "${guest_status% *}" = "$guest_run" ]
+}
+
+# guest_end N SECONDS: waits for the command to end; its exit status is returned, 124 when it does not end in time.
+guest_end() {
+    wait_for "$2" guest_has_ended "$1" || return 124
+    return "${guest_status#* }"
+}
+
+# guest_run N SECONDS COMMAND: begins and waits.
+guest_run() {
+    guest_begin "$1" "$3"
+    guest_end "$1" "$2"
+}
+
+# hand_out N: what the guest left under /out goes to the host.
+hand_out() { guest_run "$1" 120 hand-out; }
+
+# stop_guest N: the guest powers itself off and is gone.
+stop_guest() {
+    guest_begin "$1" "poweroff -f"
+    wait_for 30 guest_is_gone "$1"
+}
+
+guest_is_gone() { ! xl domid "guest$1"; }

@@ -1,11 +1,10 @@
 //! Dom0's root: Xen's tools, the modules they need, the scenario.
 
-use std::path::Path;
-
 use anyhow::Result;
 
 use super::machine;
 use super::packages::Tree;
+use super::plan::Plan;
 use super::root::Root;
 
 const INIT: &str = include_str!("../../rig/dom0/init");
@@ -34,21 +33,11 @@ const DEVICE_MODEL: &str = "usr/libexec/xen-qemu-system-i386";
 /// What HVM domains don't start without, even if they have no use for it: libxl reads the BIOS, the device model keys.
 const HVM_FILES: &[&str] = &["usr/share/seabios/bios-256k.bin", "usr/share/qemu/keymaps/en-us"];
 
-/// What a scenario is told: shell variables.
-pub(super) struct Config<'a> {
-    /// The scenario, a shell script.
-    pub(super) scenario: &'a str,
-    /// The image.
-    pub(super) image: &'a Path,
-    /// The image's level of logging.
-    pub(super) log_level: &'a str,
-}
-
-/// Dom0's initramfs.
+/// Dom0's initramfs for a plan, with the guests' initramfs in it.
 ///
 /// # Errors
 /// When the packages lack something, or the image can't be read.
-pub(super) fn initramfs(tree: &Tree, config: &Config<'_>) -> Result<Vec<u8>> {
+pub(super) fn initramfs(tree: &Tree, plan: &Plan, guest: &[u8]) -> Result<Vec<u8>> {
     let mut root = Root::new(tree)?;
     let xen = tree.versioned("usr/lib", "xen-")?;
     for program in XEN_PROGRAMS {
@@ -63,11 +52,22 @@ pub(super) fn initramfs(tree: &Tree, config: &Config<'_>) -> Result<Vec<u8>> {
     }
     root.modules(MODULES)?;
     root.file("etc/xen/xl.conf", "autoballoon=\"off\"\n");
-    root.copy(config.image, "rig/image")?;
     root.file("init", INIT);
     root.file("rig/lib.sh", LIBRARY);
-    root.file("rig/scenario.sh", config.scenario);
-    let variables = format!("CONTROLLER={}\nLOG_LEVEL={}\n", machine::CONTROLLER, config.log_level);
-    root.file("rig/config", variables);
+    root.file("rig/scenario.sh", plan.scenario.as_str());
+    root.file("rig/config", variables(plan));
+    root.copy(&plan.image, "rig/image")?;
+    root.copy(&tree.kernel(), "rig/vmlinux")?;
+    root.file("rig/guest.cpio", guest);
     Ok(root.initramfs())
+}
+
+/// What a scenario is told: assignments of a shell.
+fn variables(plan: &Plan) -> String {
+    let all = [("CONTROLLER", machine::CONTROLLER), ("LOG_LEVEL", &plan.log_level)];
+    let own = plan.variables.iter().map(|(name, value)| (*name, value.as_str()));
+    all.into_iter()
+        .chain(own)
+        .map(|(name, value)| format!("{name}='{}'\n", value.replace('\'', r"'\''")))
+        .collect()
 }

@@ -3,7 +3,6 @@
 //! ```text
 //! @rig stage 7.31 dom0 is up
 //! @rig check plays_48_khz pass 68545 frames
-//! @rig exit guest1 0
 //! @rig verdict pass
 //! ```
 
@@ -21,13 +20,6 @@ pub(crate) enum RigLine {
     },
     /// A check came to something.
     Check(Check),
-    /// A command in a guest ended.
-    Exit {
-        /// The guest's name.
-        guest: String,
-        /// The command's exit status.
-        status: u8,
-    },
     /// The scenario is over.
     Verdict(Said),
 }
@@ -45,8 +37,8 @@ pub(crate) struct Check {
 
 /// Reads a line; `None` when it's for people, an error when it's meant for us and can't be read.
 pub(crate) fn parse(line: &str) -> Option<Result<RigLine, String>> {
-    let rest = line.trim_end().strip_prefix("@rig ")?;
-    Some(parse_words(rest).ok_or_else(|| line.trim_end().to_owned()))
+    let rest = line.trim_end().strip_prefix("@rig")?;
+    Some(parse_words(rest.trim_start()).ok_or_else(|| line.trim_end().to_owned()))
 }
 
 fn parse_words(line: &str) -> Option<RigLine> {
@@ -66,10 +58,6 @@ fn parse_words(line: &str) -> Option<RigLine> {
                 _ => return None,
             };
             Some(RigLine::Check(Check { name: name.to_owned(), holds, detail: detail.to_owned() }))
-        }
-        "exit" => {
-            let (guest, status) = split(rest);
-            Some(RigLine::Exit { guest: guest.to_owned(), status: status.parse().ok()? })
         }
         "verdict" => match split(rest) {
             ("pass", _) => Some(RigLine::Verdict(Said::Pass)),
@@ -99,7 +87,6 @@ mod tests {
             |holds, detail: &str| RigLine::Check(Check { name: "a".into(), holds, detail: detail.into() });
         assert_eq!(read("@rig check a pass 3 frames"), check(true, "3 frames"));
         assert_eq!(read("@rig check a fail"), check(false, ""));
-        assert_eq!(read("@rig exit guest1 0"), RigLine::Exit { guest: "guest1".into(), status: 0 });
         assert_eq!(read("@rig verdict fail no sound"), RigLine::Verdict(Said::Fail("no sound".into())));
         assert_eq!(read("@rig verdict pass"), RigLine::Verdict(Said::Pass));
     }
@@ -118,7 +105,7 @@ mod tests {
             "@rig verdict maybe",
             "@rig check a",
             "@rig check a perhaps",
-            "@rig exit g 256",
+            "@rig exit",
             "@rig stage now up",
         ] {
             assert!(parse(line).expect("ours").is_err(), "{line}");

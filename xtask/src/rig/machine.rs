@@ -69,7 +69,7 @@ impl Machine {
         }
         // SMAP: returning from one user mode to another faults with it, which ends a PV dom0 at once. ERMS: copies by
         // octets, which take eight times as many steps here as copies by words.
-        options.add("-cpu", "max,-smap,-pks,-la57,-erms,-fsrm");
+        options.add("-cpu", "max,-smap,-pks,-la57,-erms,-fsrm,-rdtscp");
         options.add("-smp", "1");
         options.add("-m", format!("{MEMORY_MIB}M"));
         options.0.args(["-nodefaults", "-no-user-config", "-no-reboot"]);
@@ -126,6 +126,8 @@ impl Machine {
             "cryptomgr.notests",
             "random.trust_cpu=on",
             "8250.nr_uarts=0",
+            // Else it looks through its page tables for pages that it forgot to protect, which takes most of a second.
+            "rodata=off",
         ];
         if self.console.is_none() {
             words.push("rig.keep");

@@ -80,6 +80,38 @@ impl<'a> Root<'a> {
         Ok(())
     }
 
+    /// Adds a folder of the host with all that is in it; symbolic links are followed.
+    ///
+    /// # Errors
+    /// When something can't be read.
+    pub(super) fn copy_folder(&mut self, from: &Path, path: &str) -> Result<()> {
+        self.directory(path);
+        for entry in std::fs::read_dir(from).with_context(|| format!("can't read {}", from.display()))? {
+            let entry = entry?;
+            let name = format!("{path}/{}", entry.file_name().to_string_lossy());
+            if entry.path().is_dir() {
+                self.copy_folder(&entry.path(), &name)?;
+            } else {
+                self.copy(&entry.path(), &name)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Adds a folder of the packages, where it lies there.
+    ///
+    /// # Errors
+    /// When no package has it.
+    pub(super) fn folder(&mut self, path: &str) -> Result<()> {
+        for file in self.tree.files_below(path)? {
+            // A link of which the target is in no package points nowhere in an installed system, too.
+            if let Ok(from) = self.tree.file(&file) {
+                self.copy(&from, &file)?;
+            }
+        }
+        Ok(())
+    }
+
     /// Adds a program of the packages to `usr/sbin`, with the libraries that it asks for.
     ///
     /// # Errors
