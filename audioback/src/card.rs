@@ -34,6 +34,25 @@ pub struct Port {
     pub buffer_bytes_max: u32,
 }
 
+impl Port {
+    /// What both this port and `wanted` have: formats, rates, channels and buffer sizes. The direction is this port's.
+    #[must_use]
+    pub fn narrowed_to(&self, wanted: &Self) -> Self {
+        let mut rates_hz = [0; MAX_RATES];
+        let both = self.rates_hz.into_iter().filter(|rate| wanted.rates_hz.contains(rate));
+        rates_hz.iter_mut().zip(both).for_each(|(place, rate)| *place = rate);
+        Self {
+            direction: self.direction,
+            formats: self.formats.intersect(wanted.formats),
+            rates_hz,
+            channels_min: self.channels_min.max(wanted.channels_min),
+            channels_max: self.channels_max.min(wanted.channels_max),
+            buffer_bytes_min: self.buffer_bytes_min.max(wanted.buffer_bytes_min),
+            buffer_bytes_max: self.buffer_bytes_max.min(wanted.buffer_bytes_max),
+        }
+    }
+}
+
 /// Rates in [`Port::rates_hz`]: a converter can state twelve (HDA specification 1.0a, 7.3.4.7 "PCM"), of which eleven can be
 /// put on the link: 384 kHz has no encoding in SDnFMT (3.3.41).
 pub const MAX_RATES: usize = 12;

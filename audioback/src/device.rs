@@ -150,7 +150,8 @@ impl<H: Hypervisor, C: Card<H::Buffer>> Device<H, C> {
     pub fn set_policy(&mut self, hypervisor: &mut H, card: &mut C, policy: Policy) {
         self.policy = policy;
         for slot in &mut self.slots {
-            if !policy.permits(slot.stream.direction()) && slot.stream.close(hypervisor, card).is_err() {
+            let permitted = policy.permits(slot.stream.direction(), slot.stream.port());
+            if !permitted && slot.stream.close(hypervisor, card).is_err() {
                 log_stuck(self.guest);
             }
         }
@@ -221,6 +222,11 @@ impl<H: Hypervisor, C: Card<H::Buffer>> Device<H, C> {
         for line in self.slots.iter_mut().filter_map(|slot| slot.line.take()) {
             line.disconnect(hypervisor);
         }
+    }
+
+    /// Stream `index`, in the order of set-up, to be looked at.
+    pub fn stream(&self, index: usize) -> Option<&Stream<H, C>> {
+        self.slots.get(index).map(|slot| &slot.stream)
     }
 
     /// Counts of stream `index`, in the order of set-up.

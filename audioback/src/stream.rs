@@ -7,7 +7,7 @@ use sndif::hw_params::HwParams;
 use sndif::page_directory::{DirectoryError, DirectoryWalk};
 use sndif::request::{OpenParams, Range};
 
-use crate::card::{Card, CardError, Direction, Port, PortIndex, StillRunning, StreamPosition};
+use crate::card::{Card, CardError, Direction, Port, PortIndex, StillRunning, StreamParams, StreamPosition};
 use crate::clock::Nanos;
 use crate::events::EventPacer;
 use crate::hw_params::{BadOpen, Limits, OpenPlan};
@@ -19,8 +19,8 @@ use crate::policy::Policy;
 pub struct StreamConfig {
     /// The card's output or input that this stream plays to or records from.
     pub port: PortIndex,
-    /// Largest buffer, in octets, that the front end may ask for (`buffer-size`).
-    pub buffer_bytes_max: u32,
+    /// What the front end may have of the port's abilities. What the port hasn't it won't have; the direction is the port's.
+    pub abilities: Port,
 }
 
 /// What a stream has been through since its device was set up. For people and for tests.
@@ -34,6 +34,24 @@ pub struct StreamStats {
     pub fifo_errors: u64,
     /// Times the stream ran past what the front end said it had written, or had not yet read.
     pub xruns: u32,
+}
+
+/// What a stream is doing.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Activity {
+    /// It has no buffer.
+    #[default]
+    Closed,
+    /// It has a buffer and doesn't run.
+    Open,
+    /// It runs.
+    Running,
+    /// It runs no more, and can go on.
+    Paused,
+    /// Its run has failed.
+    Failed,
+    /// It is closed, but the hardware did not stop: the buffer is still mapped.
+    Stuck,
 }
 
 /// Why an OPEN failed.
@@ -122,7 +140,7 @@ impl<H: Hypervisor, C: Card<H::Buffer>> Stream<H, C> {
             guest,
             port: config.port,
             direction: abilities.direction,
-            limits: Limits::new(abilities, config.buffer_bytes_max),
+            limits: Limits::new(abilities.narrowed_to(&config.abilities), config.abilities.buffer_bytes_max),
             phase: Phase::Closed,
             stats: StreamStats::default(),
         }
@@ -136,6 +154,33 @@ impl<H: Hypervisor, C: Card<H::Buffer>> Stream<H, C> {
     /// Playback or capture.
     pub fn direction(&self) -> Direction {
         self.direction
+    }
+
+    /// The card's output or input that it is bound to.
+    pub fn port(&self) -> PortIndex {
+        self.port
+    }
+
+    /// What it is doing.
+    pub fn activity(&self) -> Activity {
+        match &self.phase {
+            Phase::Closed => Activity::Closed,
+            Phase::Stuck(_) => Activity::Stuck,
+            Phase::Open(open) => match open.run {
+                Run::Stopped => Activity::Open,
+                Run::Running => Activity::Running,
+                Run::Paused => Activity::Paused,
+                Run::Failed => Activity::Failed,
+            },
+        }
+    }
+
+    /// What it was opened with, while it is open.
+    pub fn params(&self) -> Option<StreamParams> {
+        match &self.phase {
+            Phase::Open(open) => Some(open.plan.params),
+            Phase::Closed | Phase::Stuck(_) => None,
+        }
     }
 
     /// Counts since the device was set up.
@@ -157,7 +202,7 @@ impl<H: Hypervisor, C: Card<H::Buffer>> Stream<H, C> {
         asked: &OpenParams,
     ) -> Result<(), OpenError> {
         self.close(hypervisor, card).map_err(|_| OpenError::StillRunning)?;
-        if !policy.permits(self.direction) {
+        if !policy.permits(self.direction, self.port) {
             return Err(OpenError::Denied(self.direction));
         }
         let plan =

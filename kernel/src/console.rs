@@ -1,20 +1,24 @@
-//! What the image says: log lines and machine lines, to the serial port and to port 0xe9.
+//! What the image says: log lines and machine lines, to the console that Xen gives the domain; where there is none, and
+//! until there is one, to the serial port and to port 0xe9.
 
 use core::fmt::{self, Write};
 
+use audioback::hypervisor::EventChannel;
 use log::{LevelFilter, Log, Metadata, Record};
-use spin::Once;
+use spin::{Mutex, Once};
+use xen_sys::console::ConsoleRing;
 
 use crate::arch::port::DEBUG_CONSOLE;
-use crate::arch::{self, serial};
+use crate::arch::{self, Exit, serial, xen};
 use crate::clock::TscClock;
 
-/// Isa-debug-exit's value when all went well; QEMU's exit status is twice that, plus 1.
-const EXIT_PASS: u8 = 0x10;
-/// Isa-debug-exit's value when it did not.
-const EXIT_FAIL: u8 = 0x11;
-
 static CLOCK: Once<TscClock> = Once::new();
+
+/// The console that Xen gives the domain, and the channel to its daemon.
+static XEN_CONSOLE: Mutex<Option<(xen_guest::console::Console<'static>, EventChannel)>> = Mutex::new(None);
+
+/// How long the end of the image waits for the console's daemon to take what is left, in steps of a millisecond.
+const DRAIN_TRIES: u32 = 100;
 
 /// Writes as is. Has no state and takes no lock, so that an epitaph can be written from anywhere.
 #[derive(Clone, Copy, Debug)]
@@ -41,6 +45,94 @@ impl RawWriter {
     }
 }
 
+/// From now on lines go to Xen's console.
+pub fn attach(ring: &'static ConsoleRing, channel: EventChannel) {
+    *XEN_CONSOLE.lock() = Some((xen_guest::console::Console::attach(ring), channel));
+}
+
+/// The console's daemon has made room, perhaps: hands it what is left.
+pub fn flush() {
+    if let Some((console, channel)) = &mut *XEN_CONSOLE.lock()
+        && console.flush()
+        && let Some(hypervisor) = xen::handle()
+    {
+        hypervisor.notify(*channel);
+    }
+}
+
+/// The channel of the console, if there is one.
+pub fn channel() -> Option<EventChannel> {
+    XEN_CONSOLE.lock().as_ref().map(|(_, channel)| *channel)
+}
+
+/// Writes a line. One that is written while another is being written goes the raw way.
+fn line(text: fmt::Arguments<'_>) {
+    if let Some(mut guard) = XEN_CONSOLE.try_lock()
+        && let Some((console, channel)) = &mut *guard
+    {
+        if console.line(text)
+            && let Some(hypervisor) = xen::handle()
+        {
+            hypervisor.notify(*channel);
+        }
+        return;
+    }
+    // The writer never fails; a Display that does spoils its own line only.
+    let _ = writeln!(RawWriter, "{text}");
+}
+
+/// Says on Xen's console, too, what was said the raw way because nothing could be relied on. Does what it can.
+pub fn last_words(words: &dyn fmt::Display) {
+    // Whoever held it will never go on.
+    let Some(mut guard) = XEN_CONSOLE.try_lock() else { return };
+    let Some((console, _)) = &mut *guard else { return };
+    // The writer never fails.
+    let _ = write!(LineWriter { console, line: heapless::String::new() }, "{words}");
+    drop(guard);
+    drain();
+}
+
+/// Cuts what is written into lines for Xen's console.
+struct LineWriter<'a> {
+    console: &'a mut xen_guest::console::Console<'static>,
+    line: heapless::String<{ xen_guest::console::MAX_LINE_BYTES }>,
+}
+
+impl Write for LineWriter<'_> {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        for character in text.chars() {
+            if character == '\n' {
+                self.console.line(format_args!("{}", self.line));
+                self.line.clear();
+            } else {
+                // What doesn't fit is cut off.
+                let _ = self.line.push(character);
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Waits a little for the console's daemon to take what is left.
+pub fn drain() {
+    let (Some(hypervisor), Some(clock)) = (xen::handle(), CLOCK.get()) else { return };
+    for _ in 0..DRAIN_TRIES {
+        let Some(mut guard) = XEN_CONSOLE.try_lock() else { return };
+        let Some((console, channel)) = &mut *guard else { return };
+        console.flush();
+        hypervisor.notify(*channel);
+        if console.is_drained() {
+            return;
+        }
+        drop(guard);
+        // Others run meanwhile: the daemon, where there is one processor for all.
+        let until = clock.now_ns().saturating_add(1_000_000);
+        while clock.now_ns() < until {
+            hypervisor.yield_now();
+        }
+    }
+}
+
 struct Console;
 
 impl Log for Console {
@@ -54,14 +146,12 @@ impl Log for Console {
         }
         let us = CLOCK.get().map_or(0, |clock| clock.now_ns() / 1_000);
         let (seconds, micros) = (us / 1_000_000, us % 1_000_000);
-        // The writer never fails; a Display that does spoils its own line only.
-        let _ = writeln!(
-            RawWriter,
+        line(format_args!(
             "[{seconds:5}.{micros:06}] {:5} {}: {}",
             record.level(),
             record.target(),
             record.args()
-        );
+        ));
     }
 
     fn flush(&self) {}
@@ -82,8 +172,7 @@ pub fn set_clock(clock: TscClock) {
 
 /// Writes a machine line; use [`report!`](crate::report).
 pub fn report(args: fmt::Arguments<'_>) {
-    // The writer never fails.
-    let _ = writeln!(RawWriter, "@{args}");
+    line(format_args!("@{args}"));
 }
 
 /// Writes a line for machines: `@`, then what is formatted, with no time before it.
@@ -103,16 +192,18 @@ pub enum Verdict<'a> {
 
 /// Writes the verdict and ends the image.
 pub fn exit(verdict: Verdict<'_>) -> ! {
-    match verdict {
+    let how = match verdict {
         Verdict::Pass => {
             report!("verdict pass");
-            arch::exit(EXIT_PASS)
+            Exit::Pass
         }
         Verdict::Fail(why) => {
             // With the time, which tells how long it took to come to that.
             log::error!("{why}");
             report!("verdict fail {why}");
-            arch::exit(EXIT_FAIL)
+            Exit::Fail
         }
-    }
+    };
+    drain();
+    arch::exit(how)
 }

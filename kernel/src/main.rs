@@ -3,16 +3,28 @@
 
 #[cfg(target_os = "none")]
 mod image {
-    use snddom_kernel::{boot, console, home, platform};
+    use core::convert::Infallible;
+
+    use snddom_kernel::arch::xen;
+    use snddom_kernel::platform::{self, BringUpError, Foundations};
+    use snddom_kernel::{boot, console, home};
 
     pvh::xen_elfnote_phys32_entry!(boot::entry::pvh_start32);
 
     /// Where the entry code goes once the processor is in long mode.
     #[unsafe(no_mangle)]
     extern "C" fn snddom_main(start_info_paddr: u32, entry_tsc: u64) -> ! {
-        match platform::bring_up(start_info_paddr, entry_tsc) {
-            Ok(platform) => home::bare::run(platform),
-            Err(error) => console::exit(console::Verdict::Fail(format_args!("{error}"))),
+        let Err(error) = run(start_info_paddr, entry_tsc);
+        console::exit(console::Verdict::Fail(format_args!("{error}")))
+    }
+
+    /// Finds out where this is, and makes itself at home.
+    fn run(start_info_paddr: u32, entry_tsc: u64) -> Result<Infallible, BringUpError> {
+        let presence = xen::detect();
+        let foundations = Foundations::lay(start_info_paddr, entry_tsc, presence.as_ref())?;
+        match presence {
+            Some(presence) => home::xen::run(platform::xen::Platform::bring_up(foundations, presence)?),
+            None => home::bare::run(platform::bare::Platform::bring_up(foundations)?),
         }
     }
 }

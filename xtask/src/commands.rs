@@ -2,6 +2,7 @@
 
 pub(crate) mod build;
 pub(crate) mod check;
+pub(crate) mod dist;
 pub(crate) mod run;
 pub(crate) mod test;
 pub(crate) mod xen;

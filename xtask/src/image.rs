@@ -1,9 +1,10 @@
 //! The image: how it's built and how large it is.
 
-use std::path::PathBuf;
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, anyhow, bail};
-use xshell::cmd;
+use xshell::{Shell, cmd};
 
 use crate::{provision, workspace};
 
@@ -20,7 +21,7 @@ pub(crate) const LIMIT_BYTES: u64 = 256 * 1024;
 pub(crate) struct Image {
     /// The ELF file.
     pub(crate) path: PathBuf,
-    /// The file's size; it carries symbols and line tables that are never loaded.
+    /// The file's size: headers, and what is loaded.
     pub(crate) file_bytes: u64,
     /// What is read from the file into memory: all loadable segments.
     pub(crate) loaded_bytes: u64,
@@ -48,6 +49,8 @@ pub(crate) fn build() -> Result<Image> {
     let core = provision::rust_target()?;
     let _environment = core.environment(&shell);
     let core = core.arguments();
+    // In place of all other flags, of the environment and of configuration files: the image is the same everywhere.
+    let _flags = shell.push_env("CARGO_ENCODED_RUSTFLAGS", path_flags(&shell)?);
     // The messages say where the executable lies, wherever cargo was told to put its files.
     let build = cmd!(
         shell,
@@ -65,6 +68,35 @@ pub(crate) fn build() -> Result<Image> {
     let (loaded_bytes, memory_bytes) = loadable(&file)
         .ok_or_else(|| anyhow!("{} is no ELF64 file with segments to load", path.display()))?;
     Ok(Image { path, file_bytes: file.len() as u64, loaded_bytes, memory_bytes })
+}
+
+/// Flags that keep this machine's paths out of the image, where panics say in which file they are: in the form of
+/// `CARGO_ENCODED_RUSTFLAGS`.
+fn path_flags(shell: &Shell) -> Result<String> {
+    let cargo = workspace::cargo();
+    let metadata =
+        cmd!(shell, "{cargo} metadata --format-version 1 --filter-platform {TARGET}").quiet().read()?;
+    let metadata: serde_json::Value = serde_json::from_str(&metadata).context("cargo metadata")?;
+    // Where cargo unpacks what comes from registries: the folder's name depends on the registry's address.
+    let registries: BTreeSet<&Path> = metadata["packages"]
+        .as_array()
+        .into_iter()
+        .flatten()
+        .filter(|package| package["source"].is_string())
+        .filter_map(|package| Path::new(package["manifest_path"].as_str()?).parent()?.parent())
+        .collect();
+    let mut remapped: Vec<(PathBuf, String)> =
+        registries.into_iter().map(|path| (path.to_path_buf(), "registry".to_owned())).collect();
+
+    // What the installed core library calls its source, also where that source lies on this machine.
+    let rustc = std::env::var_os("RUSTC").unwrap_or_else(|| "rustc".into());
+    let version = cmd!(shell, "{rustc} --version --verbose").quiet().read()?;
+    let commit = version.lines().find_map(|line| line.strip_prefix("commit-hash: ")).unwrap_or("unknown");
+    let sysroot = cmd!(shell, "{rustc} --print sysroot").quiet().read()?;
+    remapped.push((Path::new(&sysroot).join("lib/rustlib/src/rust"), format!("/rustc/{commit}")));
+
+    let flags = remapped.iter().map(|(from, to)| format!("--remap-path-prefix={}={to}", from.display()));
+    Ok(flags.collect::<Vec<_>>().join("\u{1f}"))
 }
 
 /// Sums up the loadable segments of an ELF64 file: octets in the file, octets in memory.

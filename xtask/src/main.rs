@@ -1,5 +1,6 @@
 //! Builds, runs, tests and checks snddom: `cargo xtask --help`.
 
+mod archive;
 mod child;
 mod commands;
 mod compare;
@@ -39,6 +40,7 @@ const EXAMPLES: &str = "Examples:
   cargo xtask test qemu --only capture       the cases of one lane whose name contains a word
   cargo xtask check                          formatting, lints, licences, documentation
   cargo xtask build                          the image, its path and its size
+  cargo xtask dist                           a tarball for a machine that runs Xen
 
 Exit codes: 0 all is well, 1 something failed, 2 the input or the usage is wrong.";
 
@@ -49,6 +51,7 @@ enum Command {
     Check(commands::check::Check),
     Build(commands::build::Build),
     Xen(commands::xen::Xen),
+    Dist(commands::dist::Dist),
 }
 
 /// What the user gave can't be used: one line that says why, and exit code 2.
@@ -70,6 +73,7 @@ fn main() -> ExitCode {
         Command::Check(check) => check.execute(),
         Command::Build(build) => build.execute(),
         Command::Xen(xen) => xen.execute(),
+        Command::Dist(dist) => dist.execute(),
     };
     match result {
         Ok(code) => code,

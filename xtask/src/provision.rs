@@ -49,6 +49,13 @@ pub(crate) fn recording() -> Result<PathBuf> {
     Ok(PathBuf::from(RECORDING))
 }
 
+/// Looks for the linter of shell scripts.
+pub(crate) fn shellcheck() -> Result<()> {
+    let need =
+        Need { what: "shellcheck", debian: "shellcheck", elsewhere: "shellcheck, ShellCheck (Fedora)" };
+    provide(&need, || on_path("shellcheck"))
+}
+
 /// Looks for the emulator's module that talks to a sound server of the host.
 pub(crate) fn qemu_sound(driver: &'static str) -> Result<()> {
     let need = Need {

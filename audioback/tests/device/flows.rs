@@ -1,17 +1,19 @@
 //! A device from OPEN to CLOSE, with a well-behaved front end and a card that is told what to do.
 
 use crate::support::{Rig, only_answer, open_config};
-use audioback::card::{CardError, StreamPosition};
+use audioback::card::{CardError, Direction, Port, PortIndex, StreamPosition};
 use audioback::clock::Nanos;
 use audioback::hypervisor::DmaAccess;
-use audioback::policy::Policy;
+use audioback::policy::{Policy, PortSet};
+use audioback::stream::Activity;
 use audiofront::FrontEvent;
+use sndif::format::{FormatSet, SampleFormat};
 use sndif::hw_params::HwParams;
 use sndif::op::Operation;
 use sndif::response::Status;
 use sndif::state::XenbusState;
 
-const RECORDING: Policy = Policy { may_play: true, may_record: true };
+const RECORDING: Policy = Policy { may_play: PortSet::ALL, may_record: PortSet::ALL };
 
 #[test]
 fn open_hands_the_guests_own_pages_to_the_card_and_close_takes_them_back() {
@@ -108,6 +110,77 @@ fn a_right_withdrawn_ends_the_stream_at_once() {
     assert_eq!(only_answer(&rig.capture_events(), Operation::Open), Status::OK);
     rig.device.set_policy(&mut rig.back, &mut rig.card, Policy::default());
     rig.home.with_memory(|memory| assert_eq!(memory.dma_pages(), 0));
+}
+
+#[test]
+fn a_right_is_one_to_a_port() {
+    let record_on = |ports: &[u8]| Policy {
+        may_record: ports.iter().map(|port| PortIndex(*port)).collect(),
+        ..Policy::default()
+    };
+    // The capture stream is on port 1.
+    for (ports, status) in [(&[0, 2, 63][..], Status::EACCES), (&[1], Status::OK)] {
+        let mut rig = Rig::new(record_on(ports));
+        rig.capture.open(&open_config()).unwrap();
+        assert_eq!(only_answer(&rig.capture_events(), Operation::Open), status, "{ports:?}");
+    }
+    let mut set = PortSet::NONE;
+    assert!(!set.insert(PortIndex(64)) && !PortSet::ALL.contains(PortIndex(64)));
+    assert_eq!(set, PortSet::NONE);
+}
+
+#[test]
+fn a_stream_tells_what_it_is_doing() {
+    let mut rig = Rig::new(Policy::default());
+    let told = |rig: &Rig| {
+        let stream = rig.device.stream(0).unwrap();
+        (stream.activity(), stream.params().map(|params| params.rate_hz))
+    };
+    assert_eq!(told(&rig), (Activity::Closed, None));
+    rig.open_playback();
+    assert_eq!(told(&rig), (Activity::Open, Some(48_000)));
+    rig.start_playback();
+    assert_eq!(told(&rig), (Activity::Running, Some(48_000)));
+    rig.pause();
+    rig.status(Operation::Trigger);
+    assert_eq!(told(&rig), (Activity::Paused, Some(48_000)));
+    rig.card.controls.borrow_mut().run_sticks = true;
+    rig.playback.close().unwrap();
+    rig.status(Operation::Close);
+    assert_eq!(told(&rig), (Activity::Stuck, None));
+    assert!(rig.device.stream(2).is_none());
+}
+
+#[test]
+fn a_stream_offers_what_both_its_port_and_its_configuration_have() {
+    let port = Port {
+        direction: Direction::Playback,
+        formats: FormatSet::of(&[SampleFormat::S16Le, SampleFormat::S32Le]),
+        rates_hz: [44_100, 48_000, 96_000, 0, 0, 0, 0, 0, 0, 0, 0, 0],
+        channels_min: 2,
+        channels_max: 8,
+        buffer_bytes_min: 256,
+        buffer_bytes_max: 1 << 20,
+    };
+    let wanted = Port {
+        direction: Direction::Capture,
+        formats: FormatSet::of(&[SampleFormat::S16Le, SampleFormat::U8]),
+        rates_hz: [8_000, 48_000, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0],
+        channels_min: 1,
+        channels_max: 2,
+        buffer_bytes_min: 0,
+        buffer_bytes_max: 65_536,
+    };
+    let both = Port {
+        direction: Direction::Playback,
+        formats: FormatSet::of(&[SampleFormat::S16Le]),
+        rates_hz: [48_000, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0],
+        channels_min: 2,
+        channels_max: 2,
+        buffer_bytes_min: 256,
+        buffer_bytes_max: 65_536,
+    };
+    assert_eq!(port.narrowed_to(&wanted), both);
 }
 
 #[test]

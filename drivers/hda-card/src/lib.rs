@@ -22,6 +22,7 @@ use audioback::card::{Card, CardError, Port, PortIndex, StillRunning, StreamPara
 use audioback::hypervisor::MappedBuffer;
 use embedded_hal::delay::DelayNs;
 use heapless::Vec;
+use snd_hda::stream::PositionChoice;
 use snd_hda::{ConnectError, Controller, DmaBuffer, DmaRegion, MAX_ROUTES, Registers, RouteIndex};
 
 /// A guest's mapped buffer, as the driver wants it: addresses and a length.
@@ -62,6 +63,11 @@ where
     /// The controller, for what the back end doesn't ask: interrupts, names, the wall clock.
     pub fn controller(&mut self) -> &mut Controller<R, D, G> {
         &mut self.controller
+    }
+
+    /// Says where the positions of streams that are opened from now on come from.
+    pub fn set_position_choice(&mut self, choice: PositionChoice) {
+        self.controller.set_position_choice(choice);
     }
 
     /// Makes `stream` heard (or lets it hear) at its port, once it is configured.

@@ -14,7 +14,7 @@ use crate::reset::{find_ssync, quiesce, reset_link};
 use crate::spec::format::Format;
 use crate::spec::registers as reg;
 use crate::spec::verbs::{CodecAddress, NodeId, Verb};
-use crate::stream::{Configured, Descriptor, LIST_BYTES, Reset, Stream};
+use crate::stream::{Configured, Descriptor, LIST_BYTES, PositionChoice, Reset, Stream};
 
 /// Stream descriptors: GCAP can't name more than 15 + 15 + 31, INTCTL has 30 bits.
 pub(crate) const DESCRIPTORS_MAX: usize = 30;
@@ -63,6 +63,7 @@ pub struct Controller<R: Registers, D: DelayNs, G: DmaRegion> {
     /// Learned by a stream that was given back: see [`Stream::resume`].
     restarts: bool,
     positions: G,
+    position_choice: PositionChoice,
     commands: CommandPort<R, D, G>,
     slots: Vec<Slot<G>, DESCRIPTORS_MAX>,
     codecs: Vec<Codec, CODECS_MAX>,
@@ -140,6 +141,7 @@ where
             capabilities,
             wall_clock_moves: true,
             restarts: false,
+            position_choice: PositionChoice::Auto,
             positions,
             slots,
             codecs: Vec::new(),
@@ -258,6 +260,11 @@ where
         })
     }
 
+    /// Says where the positions of streams that are [taken](Self::take_stream) from now on come from.
+    pub fn set_position_choice(&mut self, choice: PositionChoice) {
+        self.position_choice = choice;
+    }
+
     /// A stream descriptor that nobody uses, and a tag; `None` when all are taken. Give it back with
     /// [`give_back`](Self::give_back); one that is dropped stays taken.
     pub fn take_stream(&mut self, direction: Direction) -> Option<Stream<Reset<R, D, G>>> {
@@ -285,6 +292,7 @@ where
             delay: self.delay.clone(),
             list: slot.list.clone(),
             positions: Some(self.positions.clone()),
+            position_choice: self.position_choice,
             ssync: self.ssync,
             wall_clock_moves: self.wall_clock_moves,
             restarts: self.restarts,

@@ -27,8 +27,12 @@ pub struct TimeScale {
 impl TimeScale {
     /// System time when the counter reads `tsc`; a counter before the moment counts as the moment. At most `u64::MAX`.
     /// `None` if the shift is out of range.
+    ///
+    /// The counter's stamps wrap: a guest's counter starts at 0, and the moment may lie before that.
     pub fn ns_at(&self, tsc: u64) -> Option<u64> {
-        let ticks = u128::from(tsc.saturating_sub(self.tsc_timestamp));
+        // Half of all counts are after the moment, half before.
+        let after = tsc.wrapping_sub(self.tsc_timestamp);
+        let ticks = if after < 1 << 63 { u128::from(after) } else { 0 };
         let shift = u32::from(self.shift.unsigned_abs());
         let shifted = match self.shift {
             0..=31 => ticks << shift,

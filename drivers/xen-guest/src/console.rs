@@ -3,7 +3,7 @@
 use core::fmt::{self, Write};
 use core::sync::atomic::Ordering;
 
-use heapless::String;
+use heapless::{Deque, String};
 use xen_sys::console::{ConsoleRing, OUT_BYTES};
 
 /// Longest line in octets; the rest of a longer one is cut off.
@@ -12,11 +12,17 @@ pub const MAX_LINE_BYTES: usize = 512;
 /// Octets for the line that says how many were lost.
 const NOTICE_BYTES: usize = 48;
 
-/// The console's end in this domain. It never waits: a line for which there is no room is dropped and counted.
+/// Octets that wait while the daemon is behind: what an image says while it starts, on a processor that it shares with the
+/// daemon, is more than the ring holds.
+const OUTBOX_BYTES: usize = 8192;
+
+/// The console's end in this domain. It never waits: what has no room in the ring is kept until [`flush`](Self::flush), and a
+/// line for which there is no room there either is dropped and counted.
 #[derive(Debug)]
 pub struct Console<'a> {
     ring: &'a ConsoleRing,
     out_prod: u32,
+    outbox: Deque<u8, OUTBOX_BYTES>,
     lost_lines: u64,
     /// Lines lost since a notice was last written.
     untold_lines: u64,
@@ -26,29 +32,33 @@ impl<'a> Console<'a> {
     /// Goes on where the ring is.
     pub fn attach(ring: &'a ConsoleRing) -> Self {
         let out_prod = ring.out_prod.load(Ordering::Relaxed);
-        Self { ring, out_prod, lost_lines: 0, untold_lines: 0 }
+        Self { ring, out_prod, outbox: Deque::new(), lost_lines: 0, untold_lines: 0 }
     }
 
-    /// Writes a line, whole or not at all. Returns whether it was written: then the console's daemon is to be sent an event.
+    /// Writes a line, whole or not at all. Returns whether the ring holds more than before: then the console's daemon is to
+    /// be sent an event.
     pub fn line(&mut self, text: fmt::Arguments<'_>) -> bool {
         let mut line = Line(String::new());
         // Fails when it is full, and keeps what fits.
         let _ = line.write_fmt(text);
+        // There may be room again.
+        let flushed = self.flush();
+        let mut notice = String::<NOTICE_BYTES>::new();
         if self.untold_lines > 0 {
-            let mut notice = String::<NOTICE_BYTES>::new();
-            let _ = write!(notice, "[{} lines lost]", self.untold_lines);
-            if self.push(&[notice.as_bytes(), b"\r\n", line.0.as_bytes(), b"\r\n"]) {
-                self.untold_lines = 0;
-                return true;
-            }
+            let _ = write!(notice, "[{} lines lost]\r\n", self.untold_lines);
         }
-        // Where there is room for the line but not for the notice as well, the notice can wait.
-        let written = self.push(&[line.0.as_bytes(), b"\r\n"]);
-        if !written {
+        let needed = notice.len().saturating_add(line.0.len()).saturating_add(2);
+        if needed > OUTBOX_BYTES.saturating_sub(self.outbox.len()) {
             self.lost_lines = self.lost_lines.saturating_add(1);
             self.untold_lines = self.untold_lines.saturating_add(1);
+            return flushed;
         }
-        written
+        self.untold_lines = 0;
+        for octet in notice.bytes().chain(line.0.bytes()).chain(*b"\r\n") {
+            // There is room, as just seen.
+            let _ = self.outbox.push_back(octet);
+        }
+        self.flush() || flushed
     }
 
     /// Lines dropped so far.
@@ -56,24 +66,30 @@ impl<'a> Console<'a> {
         self.lost_lines
     }
 
-    /// Puts all pieces into the ring, or none.
-    fn push(&mut self, pieces: &[&[u8]]) -> bool {
+    /// Whether the daemon has taken everything.
+    pub fn is_drained(&self) -> bool {
+        self.outbox.is_empty() && self.ring.out_cons.load(Ordering::Acquire) == self.out_prod
+    }
+
+    /// Puts what waits into the ring, as far as there is room. Returns whether there was any: then the console's daemon is to
+    /// be sent an event.
+    pub fn flush(&mut self) -> bool {
         let used = self.out_prod.wrapping_sub(self.ring.out_cons.load(Ordering::Acquire)) as usize;
         // An index that makes no sense makes no room.
         let room = OUT_BYTES.saturating_sub(used);
-        let needed = pieces.iter().fold(0usize, |sum, piece| sum.saturating_add(piece.len()));
-        if needed > room {
-            return false;
-        }
-        for octet in pieces.iter().flat_map(|piece| piece.iter()) {
+        let count = room.min(self.outbox.len());
+        for _ in 0..count {
+            let Some(octet) = self.outbox.pop_front() else { break };
             // The size is a power of two, so that the index may wrap.
             if let Some(cell) = self.ring.output.get(self.out_prod as usize % OUT_BYTES) {
-                cell.store(*octet, Ordering::Relaxed);
+                cell.store(octet, Ordering::Relaxed);
             }
             self.out_prod = self.out_prod.wrapping_add(1);
         }
-        self.ring.out_prod.store(self.out_prod, Ordering::Release);
-        true
+        if count > 0 {
+            self.ring.out_prod.store(self.out_prod, Ordering::Release);
+        }
+        count > 0
     }
 }
 

@@ -229,6 +229,12 @@ impl Hypercalls {
         Ok(())
     }
 
+    /// Sends an event. To a channel that isn't open, or whose other end is gone, it is lost.
+    pub fn notify(&self, channel: EventChannel) {
+        let mut request = event_channel::PortArgument { port: channel.0 };
+        let _ = self.event_channel_op(event_channel::SEND, &mut request);
+    }
+
     /// What state a channel is in, `STATUS_*` of [`xen_sys::event_channel`].
     ///
     /// # Errors

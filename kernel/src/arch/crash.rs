@@ -7,8 +7,10 @@ use core::panic::PanicInfo;
 use core::ptr;
 use core::sync::atomic::{AtomicU32, Ordering};
 
-use super::cpu;
+use xen_guest::hypercalls::ShutdownReason;
+
 use super::port::DEBUG_EXIT;
+use super::{cpu, xen};
 use crate::console;
 use crate::epitaph::{Cause, Epitaph, MAX_STACK_WORDS, SectionMap};
 use crate::memory::range::PhysRange;
@@ -18,8 +20,38 @@ use crate::pci;
 /// Epitaphs begun: whatever goes wrong while one is written must not begin another.
 static BEGUN: AtomicU32 = AtomicU32::new(0);
 
-/// Isa-debug-exit's value after a crash.
-const EXIT_CRASH: u8 = 0x12;
+/// How the image ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Exit {
+    /// All went well.
+    Pass,
+    /// It didn't, and somebody has said why.
+    Fail,
+    /// Something went wrong that must not.
+    Crash,
+    /// As it should, and it is to be started again.
+    Reboot,
+}
+
+impl Exit {
+    /// The value for isa-debug-exit; QEMU's exit status is twice that, plus 1.
+    const fn debug_exit(self) -> u8 {
+        match self {
+            Self::Pass | Self::Reboot => 0x10,
+            Self::Fail => 0x11,
+            Self::Crash => 0x12,
+        }
+    }
+
+    /// What Xen is told. A failure is a crash, too: `on_crash` says what becomes of a domain that doesn't work.
+    const fn reason(self) -> ShutdownReason {
+        match self {
+            Self::Pass => ShutdownReason::PowerOff,
+            Self::Reboot => ShutdownReason::Reboot,
+            Self::Fail | Self::Crash => ShutdownReason::Crash,
+        }
+    }
+}
 
 /// Stops the controllers, writes the epitaph and ends the image.
 #[inline(never)]
@@ -36,7 +68,7 @@ pub fn die(cause: Cause<'_>) -> ! {
         // Not even that could be said.
         _ => {}
     }
-    exit(EXIT_CRASH)
+    exit(Exit::Crash)
 }
 
 #[inline(never)]
@@ -50,12 +82,17 @@ fn write_epitaph(cause: Cause<'_>, stack_pointer: u64) {
     let epitaph = Epitaph { cause, sections, stack_pointer, stack };
     // The console's writer never fails.
     let _ = write!(console::RawWriter, "{epitaph}");
+    console::last_words(&epitaph);
 }
 
-/// Ends all DMA, then the image, with a value for isa-debug-exit; where there is no such device, stops.
-pub fn exit(value: u8) -> ! {
+/// Ends all DMA, then the image: by isa-debug-exit, by Xen, or, where there is neither, by stopping.
+pub fn exit(how: Exit) -> ! {
     pci::stop_bus_masters();
-    DEBUG_EXIT.write_u8(value);
+    match xen::handle() {
+        // It returns only if Xen refuses.
+        Some(hypervisor) => drop(hypervisor.shutdown(how.reason())),
+        None => DEBUG_EXIT.write_u8(how.debug_exit()),
+    }
     cpu::halt_forever()
 }
 

@@ -20,6 +20,8 @@ use crate::epitaph::{Cause, ExceptionFrame};
 pub const TIMER_VECTOR: u8 = 0x40;
 /// The first controller's MSI; those of others follow.
 pub const FIRST_CONTROLLER_VECTOR: u8 = 0x50;
+/// Xen's upcall, which nobody lets come.
+pub const UPCALL_VECTOR: u8 = 0x60;
 /// Controllers that have a vector.
 pub const CONTROLLER_VECTORS: u8 = 8;
 /// The local APIC's spurious interrupt, which must not be acknowledged (Intel SDM volume 3, 11.9).

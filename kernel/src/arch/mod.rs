@@ -17,9 +17,11 @@ mod segments;
 #[cfg(target_os = "none")]
 pub mod serial;
 pub mod timer;
+#[cfg(target_os = "none")]
+pub mod xen;
 
 #[cfg(target_os = "none")]
-pub use crash::{die, exit};
+pub use crash::{Exit, die, exit};
 
 /// Own descriptor tables and handlers: from here on, whatever goes wrong leaves an epitaph.
 #[cfg(target_os = "none")]

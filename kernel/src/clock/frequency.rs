@@ -23,6 +23,8 @@ pub enum Source {
     BaseFrequency,
     /// CPUID 0x40000010: the hypervisor.
     Hypervisor,
+    /// CPUID 0x40000003: Xen.
+    Xen,
     /// Measured against the interval timer.
     IntervalTimer,
 }
@@ -33,6 +35,7 @@ impl fmt::Display for Source {
             Self::Crystal => "CPUID 0x15",
             Self::BaseFrequency => "CPUID 0x16",
             Self::Hypervisor => "CPUID 0x40000010",
+            Self::Xen => "CPUID 0x40000003",
             Self::IntervalTimer => "the interval timer",
         })
     }

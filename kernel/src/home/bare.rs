@@ -14,7 +14,7 @@ use crate::home::loop_back::{self, LoopBack, Progress};
 use crate::home::stream::{Done, Observer};
 use crate::memory::guest_pages::GuestPages;
 use crate::memory::heap;
-use crate::platform::{Platform, RecordSink};
+use crate::platform::bare::{Platform, RecordSink};
 use crate::{fault, report};
 
 /// Runs until all is played and recorded.

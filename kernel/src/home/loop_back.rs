@@ -12,7 +12,7 @@ use audioback::card::{Card, Direction, Port, PortIndex};
 use audioback::clock::{Clock, Nanos};
 use audioback::device::{ConnectError, Device, SetUpError};
 use audioback::hypervisor::DomainId;
-use audioback::policy::Policy;
+use audioback::policy::{Policy, PortSet};
 use audioback::stream::{StreamConfig as BackConfig, StreamStats};
 use audiofront::{ConnectError as FrontConnectError, StreamConfig, StreamFront};
 use heapless::Vec;
@@ -166,13 +166,20 @@ impl<'a, M: PageMemory, C: Card<MappedPages>> LoopBack<'a, M, C> {
             let front = StreamFront::connect(transport, *direction)
                 .map_err(|error| HomeError::Front(index, error))?;
             let _ = nodes.push(*front.nodes());
-            let _ = configs.push(BackConfig { port: *port, buffer_bytes_max: command_line.buffer_bytes });
+            // `find_port` found it.
+            if let Some(abilities) = card.ports().get(usize::from(port.0)) {
+                let abilities = Port { buffer_bytes_max: command_line.buffer_bytes, ..*abilities };
+                let _ = configs.push(BackConfig { port: *port, abilities });
+            }
             let stream =
                 GuestStream::new(index, front, *order).map_err(|error| HomeError::Stream(index, error))?;
             streams.push(stream);
         }
         // Whoever wrote `record=` has allowed it.
-        let policy = Policy { may_play: true, may_record: !command_line.record.is_empty() };
+        let policy = Policy {
+            may_play: PortSet::ALL,
+            may_record: if command_line.record.is_empty() { PortSet::NONE } else { PortSet::ALL },
+        };
         let mut device =
             Box::new(Device::new(GUEST, policy, card.ports(), &configs).map_err(HomeError::SetUp)?);
         device.connect(&mut back, &nodes).map_err(HomeError::Connect)?;

@@ -148,6 +148,12 @@ impl AddressSpace {
         self.table.map(&mut Tables(&mut self.frames), range.grow_to_pages(), Access::Device)
     }
 
+    /// Maps pages at `range`, one to one, as data, for good: pages that Xen or another domain puts there. All RAM of this
+    /// domain is mapped already, so this never makes RAM reachable a second time.
+    pub fn map_shared(&mut self, range: PhysRange) -> Result<(), MapError> {
+        self.table.map(&mut Tables(&mut self.frames), range.grow_to_pages(), Access::ReadWrite)
+    }
+
     /// Takes `count` pages in a row, of whatever content. `None` where there are no such pages.
     pub fn take_pages(&mut self, count: u64) -> Option<MappedPages> {
         let start = self.frames.allocate(count)?;

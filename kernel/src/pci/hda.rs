@@ -9,9 +9,9 @@ use pci_types::{CommandRegister, EndpointHeader, PciAddress, PciHeader};
 use super::bar::{self, BarError, BarKind};
 use super::capability;
 use super::config::{ConfigSpace, start_bus_master};
+use super::message::{Interrupt, Messages};
 use super::registers::HdaRegisters;
 use super::scan::{self, MAX_FUNCTIONS};
-use crate::arch::interrupts::{CONTROLLER_VECTORS, FIRST_CONTROLLER_VECTOR};
 use crate::boot::start_info::MemoryEntry;
 use crate::clock::TscDelay;
 use crate::memory::address_space::AddressSpace;
@@ -45,8 +45,8 @@ pub struct HdaController {
     pub registers: HdaRegisters,
     /// Where these lie.
     pub bar: PhysRange,
-    /// The vector of its MSI. `None`: it has no MSI, and nothing of it wakes the event loop.
-    pub interrupt_vector: Option<u8>,
+    /// Its interrupt. `None`: it has no MSI, or none that arrives, and nothing of it wakes the event loop.
+    pub interrupt: Option<Interrupt>,
 }
 
 /// Why a controller couldn't be brought up.
@@ -94,8 +94,8 @@ pub struct Surroundings<'a> {
     pub memory: &'a [MemoryEntry],
     /// To wait for a change of power state.
     pub delay: TscDelay,
-    /// Where MSIs go; `None` if there is no local APIC.
-    pub message_address: Option<u64>,
+    /// Where MSIs go.
+    pub messages: Messages<'a>,
     /// Place BARs even if they have a place.
     pub assign: bool,
 }
@@ -134,7 +134,7 @@ pub fn bring_up_all(mut surroundings: Surroundings<'_>) -> Found {
                     controller.id.0,
                     controller.id.1,
                     controller.bar.start,
-                    InterruptName(controller.interrupt_vector),
+                    InterruptName(controller.interrupt),
                 );
                 // Checked above that there is room.
                 let _ = found.controllers.push(controller);
@@ -148,13 +148,13 @@ pub fn bring_up_all(mut surroundings: Surroundings<'_>) -> Found {
     found
 }
 
-struct InterruptName(Option<u8>);
+struct InterruptName(Option<Interrupt>);
 
 impl fmt::Display for InterruptName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.0 {
-            Some(vector) => write!(f, "MSI on vector {vector:#x}"),
-            None => f.write_str("no MSI"),
+            Some(interrupt) => interrupt.fmt(f),
+            None => f.write_str("no interrupt"),
         }
     }
 }
@@ -192,18 +192,12 @@ fn bring_up(
         return Err(BringUpError::NoDecode);
     }
 
-    let interrupt_vector = match (capability(capability::MSI), surroundings.message_address) {
-        (Some(offset), Some(message_address)) if index < CONTROLLER_VECTORS => {
-            let vector = FIRST_CONTROLLER_VECTOR + index;
-            set_msi(address, offset, message_address, vector);
-            Some(vector)
-        }
-        _ => None,
-    };
+    let interrupt =
+        capability(capability::MSI).and_then(|offset| surroundings.messages.enable(address, offset, index));
     if !start_bus_master(address) {
         return Err(BringUpError::TooMany);
     }
-    Ok(HdaController { address, id, registers, bar, interrupt_vector })
+    Ok(HdaController { address, id, registers, bar, interrupt })
 }
 
 /// Power Management Control/Status is 4 octets into the capability; bits 1:0 are the state, 0 is D0.
@@ -229,25 +223,6 @@ fn forbid_no_snoop(address: PciAddress, offset: u8) {
     let Some(register) = offset.checked_add(8) else { return };
     let control = ConfigSpace.read_u32(address, register);
     ConfigSpace.write_u32(address, register, capability::without_no_snoop(control));
-}
-
-/// One message, to one processor, fixed delivery, edge (Intel SDM volume 3, 11.11).
-fn set_msi(address: PciAddress, offset: u8, message_address: u64, vector: u8) {
-    const ENABLE: u32 = 1 << 16;
-    const MULTIPLE_MESSAGE_ENABLE: u32 = 0b111 << 20;
-    const IS_64_BIT: u32 = 1 << 23;
-    let control = ConfigSpace.read_u32(address, offset);
-    let data_offset = if control & IS_64_BIT != 0 { 12 } else { 8 };
-    if offset.checked_add(data_offset).is_none() {
-        return;
-    }
-    ConfigSpace.write_u32(address, offset, control & !(ENABLE | MULTIPLE_MESSAGE_ENABLE));
-    ConfigSpace.write_u32(address, offset + 4, message_address as u32);
-    if control & IS_64_BIT != 0 {
-        ConfigSpace.write_u32(address, offset + 8, (message_address >> 32) as u32);
-    }
-    ConfigSpace.write_u32(address, offset + data_offset, u32::from(vector));
-    ConfigSpace.write_u32(address, offset, (control & !MULTIPLE_MESSAGE_ENABLE) | ENABLE);
 }
 
 const BAR_0: u8 = 0x10;

@@ -7,6 +7,8 @@ mod config;
 #[cfg(target_os = "none")]
 pub mod hda;
 #[cfg(target_os = "none")]
+pub mod message;
+#[cfg(target_os = "none")]
 pub mod registers;
 #[cfg(target_os = "none")]
 mod scan;

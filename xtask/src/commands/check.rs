@@ -8,7 +8,7 @@ use xshell::{Shell, cmd};
 use crate::image::{PACKAGE, TARGET};
 use crate::{house_rules, provision, workspace};
 
-/// Check formatting, lints, licences, documentation and the rules of the house; nothing may warn.
+/// Check formatting, lints, licences, documentation, shell scripts and the rules of the house; nothing may warn.
 #[derive(clap::Args)]
 pub(crate) struct Check {}
 
@@ -23,6 +23,7 @@ const STEPS: &[Step] = &[
     ("docs, the image", docs_image),
     ("deny", deny),
     ("rules", rules),
+    ("shellcheck", shellcheck),
 ];
 
 impl Check {
@@ -90,6 +91,13 @@ fn deny(shell: &Shell) -> Result<()> {
     provision::cargo_deny()?;
     let cargo = workspace::cargo();
     Ok(cmd!(shell, "{cargo} deny check licenses bans sources").run()?)
+}
+
+/// The script for dom0 runs wherever Xen does, on whatever shell is there.
+fn shellcheck(shell: &Shell) -> Result<()> {
+    provision::shellcheck()?;
+    cmd!(shell, "shellcheck --shell=sh dist/snddom").run()?;
+    Ok(cmd!(shell, "shellcheck .ci/run").run()?)
 }
 
 fn rules(_: &Shell) -> Result<()> {

@@ -43,7 +43,9 @@ pub struct Rig {
 }
 
 pub fn configs() -> [StreamConfig; 2] {
-    [0, 1].map(|port| StreamConfig { port: PortIndex(port), buffer_bytes_max: 1 << 20 })
+    let card = FakeCard::new();
+    let ports = Card::<<Back<'_> as Hypervisor>::Buffer>::ports(&card);
+    [0, 1].map(|port| StreamConfig { port: PortIndex(port), abilities: ports[usize::from(port)] })
 }
 
 impl Rig {

@@ -4,6 +4,7 @@
 use embedded_hal::delay::DelayNs;
 
 use super::buffer_list;
+use super::progress::PositionChoice;
 use crate::command::{high, low};
 use crate::deadline::{Deadline, Patience, wait_for};
 use crate::dma::{Direction, DmaBuffer, DmaRegion};
@@ -41,6 +42,8 @@ pub(crate) struct Descriptor<R, D, G> {
     pub(crate) list: G,
     /// The DMA position buffer, if there is one.
     pub(crate) positions: Option<G>,
+    /// From what the position is to be read.
+    pub(crate) position_choice: PositionChoice,
     /// SSYNC, where the controller has it.
     pub(crate) ssync: Option<Register<u32, ReadWrite>>,
     /// The wall clock can be relied on: it moved during bring-up.
@@ -61,6 +64,7 @@ impl<R: Registers + Clone, D: DelayNs + Clone, G: DmaRegion> Clone for Descripto
             delay: self.delay.clone(),
             list: self.list.clone(),
             positions: self.positions.clone(),
+            position_choice: self.position_choice,
             ssync: self.ssync,
             wall_clock_moves: self.wall_clock_moves,
             restarts: self.restarts,

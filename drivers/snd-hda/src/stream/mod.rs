@@ -30,7 +30,7 @@ pub(crate) use buffer_list::LIST_ENTRIES_MAX;
 pub(crate) use descriptor::{Descriptor, stop as stop_descriptor};
 pub use error::{ConfigureError, Refused, Rejected, StillRunning};
 pub use linked::{LinkedStart, StartMethod, start_together};
-pub use progress::{PositionSource, StreamStatus};
+pub use progress::{PositionChoice, PositionSource, StreamStatus};
 pub use state::{Configured, Paused, Reset, Running, Stream};
 
 /// Octets of a descriptor list: 256 entries of 16.

@@ -18,6 +18,18 @@ pub enum PositionSource {
     Undecided,
 }
 
+/// Where positions are to be read from.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum PositionChoice {
+    /// Outputs: the link. Inputs: memory, or the link where the controller never writes the DMA position buffer.
+    #[default]
+    Auto,
+    /// SDnLPIB.
+    Link,
+    /// The DMA position buffer. A controller that never writes it leaves the position at 0.
+    Memory,
+}
+
 /// How a stream is doing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct StreamStatus {
@@ -53,9 +65,12 @@ impl Progress {
         let frame_bytes = loaded.format().frame_bytes();
         let rate_hz = loaded.format().rate().hz();
         let clock = loaded.descriptor.wall_clock_moves.then_some(wall_clock);
-        let source = match (loaded.descriptor.direction, &loaded.descriptor.positions) {
-            (Direction::Input, Some(_)) => PositionSource::Undecided,
-            _ => PositionSource::Link,
+        let descriptor = &loaded.descriptor;
+        let source = match (descriptor.position_choice, descriptor.direction, &descriptor.positions) {
+            (PositionChoice::Link, _, _) | (_, _, None) => PositionSource::Link,
+            (PositionChoice::Memory, _, Some(_)) => PositionSource::Memory,
+            (PositionChoice::Auto, Direction::Input, Some(_)) => PositionSource::Undecided,
+            (PositionChoice::Auto, Direction::Output, Some(_)) => PositionSource::Link,
         };
         let fifo_bytes = match loaded.descriptor.direction {
             Direction::Output => 0,

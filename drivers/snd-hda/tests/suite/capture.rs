@@ -1,13 +1,24 @@
 //! Capture: every frame off the link arrives in memory, in order, before the position says so.
 
 use crate::common::*;
-use snd_hda::stream::PositionSource;
+use snd_hda::stream::{PositionChoice, PositionSource};
 use snd_hda::{Direction, Format, SampleBits};
 use snd_hda_model::{Bench, Codec, Faults, Model, Profile};
 
 /// Records `frames` and reads each as soon as the position has passed it. Returns the source of the position.
 fn record(model: &Model, format: Format, size_bytes: u32, frames: u64) -> PositionSource {
+    record_by(PositionChoice::Auto, model, format, size_bytes, frames)
+}
+
+fn record_by(
+    choice: PositionChoice,
+    model: &Model,
+    format: Format,
+    size_bytes: u32,
+    frames: u64,
+) -> PositionSource {
     let mut controller = bring_up(model).expect("up");
+    controller.set_position_choice(choice);
     let bits = format.sample_bits();
     model.set_source(0, 4, move |frame, channel| sample(bits, frame.index, channel as u64));
     let buffer = TestBuffer::new(model, size_bytes, Direction::Input);
@@ -74,6 +85,16 @@ fn without_a_position_buffer_lpib_serves_and_the_fifo_is_allowed_for() {
         let model = Bench::new(wide()).codec(0, Codec::any_format(8)).faults(faults).build();
         let size_bytes = 60_000 / format.frame_bytes() * format.frame_bytes();
         assert_eq!(record(&model, format, size_bytes, 10_000), PositionSource::Link);
+    }
+}
+
+#[test]
+fn whoever_is_told_to_reads_lpib_or_the_position_buffer() {
+    for (choice, source) in
+        [(PositionChoice::Link, PositionSource::Link), (PositionChoice::Memory, PositionSource::Memory)]
+    {
+        let model = Bench::new(wide()).codec(0, Codec::any_format(8)).build();
+        assert_eq!(record_by(choice, &model, cd_like(), 60_000, 10_000), source);
     }
 }
 

@@ -3,6 +3,7 @@
 use crate::common::*;
 use proptest::prelude::*;
 use snd_hda::Direction;
+use snd_hda::stream::{PositionChoice, PositionSource};
 use snd_hda_model::{Bench, Codec, Faults, LinkPositionFault, Model, Profile};
 
 struct Playing {
@@ -29,6 +30,32 @@ impl Playing {
         let truth = self.model.true_link_frames(self.index);
         (self.stream.poll().position.bytes / 4, truth)
     }
+}
+
+#[test]
+fn a_choice_holds_for_streams_taken_later() {
+    let model = Bench::new(Profile::hardware()).codec(0, Codec::output()).build();
+    let mut controller = bring_up(&model).expect("up");
+    let route = route(&controller, Direction::Output);
+    let mut source_with = |choice, later| {
+        controller.set_position_choice(choice);
+        let buffer = TestBuffer::new(&model, 8192, Direction::Output);
+        let stream = open(&mut controller, route, cd_like(), buffer);
+        controller.set_position_choice(later);
+        let mut stream = stream.start().expect("started");
+        model.advance_ns(20 * MILLISECOND);
+        let status = stream.poll();
+        assert!(status.position.bytes > 0, "{choice:?}: it moves");
+        let (stream, _) = stream.stop().expect("stopped");
+        let (stream, _) = stream.release().expect("released");
+        controller.disconnect(route).expect("disconnected");
+        controller.give_back(stream);
+        status.source
+    };
+    use PositionChoice::{Auto, Link, Memory};
+    assert_eq!(source_with(Auto, Memory), PositionSource::Link);
+    assert_eq!(source_with(Memory, Link), PositionSource::Memory);
+    assert_eq!(source_with(Link, Memory), PositionSource::Link);
 }
 
 #[test]

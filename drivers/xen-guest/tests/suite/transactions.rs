@@ -9,7 +9,7 @@ use xen_guest::xenstore::{
 };
 use xen_sys::xs_wire::StoreRing;
 
-use crate::support::stored::Stored;
+use xenstored_model::Stored;
 
 const NODE: &str = "backend/vsnd/3/0/state";
 
@@ -54,7 +54,7 @@ fn a_state_is_written() {
     assert_eq!(run(&mut stored, &mut store, &operations, 3, |_| {}), Progress::Committed);
     assert_eq!(stored.value(NODE), Some("2"));
     // Start, read, write, commit, the middle ones in the transaction.
-    let kinds: Vec<_> = stored.requests.iter().map(|(kind, transaction, _)| (*kind, *transaction)).collect();
+    let kinds: Vec<_> = stored.requests.iter().map(|seen| (seen.kind, seen.transaction)).collect();
     assert_eq!(kinds, [(6, 0), (2, 7), (11, 7), (7, 7)]);
 }
 
@@ -75,14 +75,14 @@ fn what_others_change_meanwhile_makes_it_start_again() {
     let mut changes = 2;
     let operations = switch_state(node(), XenbusState::InitWait);
     let progress = run(&mut stored, &mut store, &operations, 5, |stored| {
-        let in_transaction = stored.requests.last().is_some_and(|(kind, ..)| *kind == 2);
+        let in_transaction = stored.requests.last().is_some_and(|seen| seen.kind == 2);
         if in_transaction && changes > 0 {
             changes -= 1;
             stored.set("unrelated", &changes.to_string());
         }
     });
     assert_eq!(progress, Progress::Committed);
-    assert_eq!(stored.requests.iter().filter(|(kind, ..)| *kind == 6).count(), 3);
+    assert_eq!(stored.requests.iter().filter(|seen| seen.kind == 6).count(), 3);
     assert_eq!(stored.value(NODE), Some("2"));
 }
 
@@ -96,7 +96,7 @@ fn it_gives_up_after_as_many_tries_as_it_was_given() {
         let operations = switch_state(node(), XenbusState::InitWait);
         let progress = run(&mut stored, &mut store, &operations, tries, |_| {});
         assert_eq!(progress, Progress::Failed(TransactionError::Contended));
-        let starts = stored.requests.iter().filter(|(kind, ..)| *kind == 6).count();
+        let starts = stored.requests.iter().filter(|seen| seen.kind == 6).count();
         assert_eq!(starts, usize::from(tries.max(1)));
         assert_eq!((stored.value(NODE), stored.open_transactions()), (Some("1"), 0));
     }

@@ -9,8 +9,8 @@ use xen_guest::xenstore::{
 };
 use xen_sys::xs_wire::{self, StoreRing};
 
-use crate::support::stored::Stored;
 use crate::xenstore::{Heard, talk};
+use xenstored_model::Stored;
 
 const LATER: Nanos = Nanos(1_000);
 

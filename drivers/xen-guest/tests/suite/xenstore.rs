@@ -8,7 +8,7 @@ use xen_guest::xenstore::{
 };
 use xen_sys::xs_wire::StoreRing;
 
-use crate::support::stored::Stored;
+use xenstored_model::Stored;
 
 const LATER: Nanos = Nanos(1_000);
 const NOW: Nanos = Nanos(0);

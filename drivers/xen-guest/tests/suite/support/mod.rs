@@ -1,4 +1,3 @@
-//! Stand-ins for Xen and for xenstored.
+//! Stand-ins for Xen.
 
 pub mod memory_xen;
-pub mod stored;

@@ -1,43 +1,87 @@
-//! A xenstored over a page: nodes, watches, transactions. Written from docs/misc/xenstore.txt, sharing no code with the
-//! client.
+//! A xenstored over a page in memory: nodes, watches, transactions, and what may go wrong with them.
+//!
+//! Written from docs/misc/xenstore.txt and from what the real ones do; it shares no code with the client. For tests: it
+//! panics where a client does what would cut its connection.
+#![forbid(unsafe_code)]
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::atomic::Ordering::SeqCst;
 
 use xen_sys::xs_wire::StoreRing;
 
-type Nodes = BTreeMap<String, Vec<u8>>;
+/// Nodes by their paths. A directory that nobody has written to need not be among them.
+pub type Nodes = BTreeMap<String, Vec<u8>>;
+
+/// Names that fit into an answer, in octets.
+const PAYLOAD_MAX_BYTES: usize = 4096;
 
 #[derive(Debug)]
 struct Open {
     nodes: Nodes,
     version: u64,
-    changed: Vec<String>,
+    changed: Vec<Changed>,
 }
 
+/// A change to be told to watches.
+#[derive(Clone, Debug)]
+struct Changed {
+    path: String,
+    /// The node is gone, with all below it.
+    is_removed: bool,
+}
+
+/// A request that was read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Seen {
+    /// Its kind (xs_wire.h).
+    pub kind: u32,
+    /// The transaction that it was sent in; 0: none.
+    pub transaction: u32,
+    /// Its payload.
+    pub payload: Vec<u8>,
+}
+
+/// The daemon, with one client.
+#[derive(Debug)]
 pub struct Stored<'a> {
     page: &'a StoreRing,
     inbox: Vec<u8>,
     outbox: VecDeque<u8>,
+    /// The client's home, to which relative paths belong; empty: they are kept as they are.
+    pub home: String,
+    /// All nodes.
     pub nodes: Nodes,
+    /// The client's watches: path as it was asked for, and token.
     pub watches: Vec<(String, String)>,
     open: BTreeMap<u32, Open>,
     next_transaction: u32,
     version: u64,
     /// Reads requests, and answers none.
     pub silent: bool,
-    /// Kind, transaction and payload of each request, in order.
-    pub requests: Vec<(u32, u32, Vec<u8>)>,
+    /// What was asked, in order.
+    pub requests: Vec<Seen>,
+    /// Whether to keep them.
+    pub keeps_requests: bool,
     /// Commits to be refused with EAGAIN.
     pub conflicts: u32,
+    /// Every request is refused with this.
+    pub refuses: Option<&'static str>,
+    /// Answers are of no kind that was asked for.
+    pub garbles: bool,
+    /// Where the client may write, with all below; `None`: everywhere.
+    pub may_write: Option<Vec<String>>,
+    /// Missing nodes at these places and below are answered with EACCES, as where the directory can't be read.
+    pub hidden: Vec<String>,
 }
 
 impl<'a> Stored<'a> {
+    /// A daemon at the other end of this page, with nothing in it.
     pub fn new(page: &'a StoreRing) -> Self {
         Self {
             page,
             inbox: Vec::new(),
             outbox: VecDeque::new(),
+            home: String::new(),
             nodes: Nodes::new(),
             watches: Vec::new(),
             open: BTreeMap::new(),
@@ -45,20 +89,49 @@ impl<'a> Stored<'a> {
             version: 0,
             silent: false,
             requests: Vec::new(),
+            keeps_requests: true,
             conflicts: 0,
+            refuses: None,
+            garbles: false,
+            may_write: None,
+            hidden: Vec::new(),
         }
     }
 
+    /// Somebody else writes a node.
     pub fn set(&mut self, path: &str, value: &str) {
-        self.nodes.insert(path.to_owned(), value.as_bytes().to_vec());
+        self.set_raw(path, value.as_bytes());
+    }
+
+    /// Somebody else writes a node, which need not be a text.
+    pub fn set_raw(&mut self, path: &str, value: &[u8]) {
+        let path = self.absolute(path);
+        self.nodes.insert(path.clone(), value.to_vec());
         self.version += 1;
-        self.fire(path);
+        self.fire(&Changed { path, is_removed: false });
     }
 
+    /// Somebody else removes a node and all below it.
+    pub fn remove(&mut self, path: &str) {
+        let path = self.absolute(path);
+        if remove(&mut self.nodes, &path) {
+            self.version += 1;
+            self.fire(&Changed { path, is_removed: true });
+        }
+    }
+
+    /// A node's value as a text.
     pub fn value(&self, path: &str) -> Option<&str> {
-        self.nodes.get(path).map(|value| core::str::from_utf8(value).expect("text"))
+        let value = self.nodes.get(&self.absolute(path))?;
+        Some(core::str::from_utf8(value).expect("text"))
     }
 
+    /// Whether there is a node, or one below it.
+    pub fn exists(&self, path: &str) -> bool {
+        exists(&self.nodes, &self.absolute(path))
+    }
+
+    /// Transactions that the client has begun and not ended.
     pub fn open_transactions(&self) -> usize {
         self.open.len()
     }
@@ -74,12 +147,14 @@ impl<'a> Stored<'a> {
         while self.inbox.len() >= 16 {
             let word = |at: usize| u32::from_le_bytes(self.inbox[at..at + 4].try_into().expect("4"));
             let (kind, id, transaction, len) = (word(0), word(4), word(8), word(12) as usize);
-            assert!(len <= 4096, "xenstored would cut the connection");
+            assert!(len <= PAYLOAD_MAX_BYTES, "xenstored would cut the connection");
             if self.inbox.len() < 16 + len {
                 break;
             }
             let payload: Vec<u8> = self.inbox.drain(..16 + len).skip(16).collect();
-            self.requests.push((kind, transaction, payload.clone()));
+            if self.keeps_requests {
+                self.requests.push(Seen { kind, transaction, payload: payload.clone() });
+            }
             if !self.silent {
                 self.handle(kind, id, transaction, &payload);
             }
@@ -92,6 +167,11 @@ impl<'a> Stored<'a> {
             prod = prod.wrapping_add(1);
         }
         self.page.rsp_prod.store(prod, SeqCst);
+    }
+
+    /// Whether there is something for the client to read.
+    pub fn has_sent(&self) -> bool {
+        self.page.rsp_cons.load(SeqCst) != self.page.rsp_prod.load(SeqCst)
     }
 
     /// Puts a message into the outbox.
@@ -107,28 +187,46 @@ impl<'a> Stored<'a> {
         self.outbox.extend(octets);
     }
 
-    fn fire(&mut self, changed: &str) {
-        let hit: Vec<_> = self
-            .watches
-            .iter()
-            .filter(|(path, _)| {
-                changed == path
-                    || changed.strip_prefix(path.as_str()).is_some_and(|rest| rest.starts_with('/'))
-            })
-            .cloned()
-            .collect();
-        for (_, token) in hit {
-            self.send(15, 0, 0, format!("{changed}\0{token}\0").as_bytes());
+    fn absolute(&self, path: &str) -> String {
+        if path.starts_with('/') || path.starts_with('@') || self.home.is_empty() {
+            path.to_owned()
+        } else {
+            format!("{}/{path}", self.home)
+        }
+    }
+
+    /// Tells watches at and above what has changed, and those below what is gone, each in the words of its client.
+    fn fire(&mut self, changed: &Changed) {
+        let mut events = Vec::new();
+        for (asked, token) in &self.watches {
+            let watched = self.absolute(asked);
+            let is_below =
+                |path: &str, above: &str| path.strip_prefix(above).is_some_and(|rest| rest.starts_with('/'));
+            if changed.path == watched || is_below(&changed.path, &watched) {
+                events.push((format!("{asked}{}", &changed.path[watched.len()..]), token.clone()));
+            } else if changed.is_removed && is_below(&watched, &changed.path) {
+                events.push((asked.clone(), token.clone()));
+            }
+        }
+        for (path, token) in events {
+            self.send(15, 0, 0, format!("{path}\0{token}\0").as_bytes());
         }
     }
 
     fn handle(&mut self, kind: u32, id: u32, transaction: u32, payload: &[u8]) {
-        match self.answer(kind, transaction, payload) {
+        if self.garbles {
+            return self.send(99, id, transaction, b"\xff\xfe");
+        }
+        let answer = match self.refuses {
+            Some(name) => Err(name),
+            None => self.answer(kind, transaction, payload),
+        };
+        match answer {
             Ok(answer) => self.send(kind, id, transaction, &answer),
             Err(name) => self.send(16, id, transaction, format!("{name}\0").as_bytes()),
         }
         // The first event of a watch comes behind the answer.
-        if kind == 4 {
+        if kind == 4 && self.refuses.is_none() {
             let (path, token) = self.watches.last().cloned().expect("just added");
             self.send(15, 0, 0, format!("{path}\0{token}\0").as_bytes());
         }
@@ -162,7 +260,7 @@ impl<'a> Stored<'a> {
                     }
                     self.nodes = open.nodes;
                     self.version += 1;
-                    open.changed.iter().for_each(|path| self.fire(path));
+                    open.changed.iter().for_each(|changed| self.fire(changed));
                 } else {
                     assert_eq!(payload, b"F\0");
                 }
@@ -187,37 +285,53 @@ impl<'a> Stored<'a> {
             }
             _ => {}
         }
-        let path = strings[0].clone();
+        let path = self.absolute(&strings[0]);
+        let missing =
+            if self.hidden.iter().any(|hidden| is_at_or_below(&path, hidden)) { "EACCES" } else { "ENOENT" };
+        let may_write = match &self.may_write {
+            Some(places) => places.iter().any(|place| is_at_or_below(&path, &self.absolute(place))),
+            None => true,
+        };
         let nodes = match transaction {
             0 => &mut self.nodes,
             number => &mut self.open.get_mut(&number).ok_or("ENOENT")?.nodes,
         };
-        let below = format!("{path}/");
+        if matches!(kind, 11..=13) && !may_write {
+            return Err("EACCES");
+        }
         let changed = match kind {
             1 => {
+                let below = format!("{path}/");
                 let mut names: Vec<&str> =
                     nodes.keys().filter_map(|node| node.strip_prefix(&below)?.split('/').next()).collect();
                 names.dedup();
                 let list: String = names.iter().map(|name| format!("{name}\0")).collect();
                 return if list.is_empty() && !nodes.contains_key(&path) {
-                    Err("ENOENT")
+                    Err(missing)
+                } else if list.len() > PAYLOAD_MAX_BYTES {
+                    Err("E2BIG")
                 } else {
                     Ok(list.into())
                 };
             }
-            2 => return nodes.get(&path).cloned().ok_or("ENOENT"),
+            2 => {
+                let below = exists(nodes, &path).then(Vec::new);
+                return nodes.get(&path).cloned().or(below).ok_or(missing);
+            }
             11 => {
-                let value = payload[path.len() + 1..].to_vec();
+                let value = payload[strings[0].len() + 1..].to_vec();
                 nodes.insert(path.clone(), value);
-                path
+                Changed { path, is_removed: false }
             }
             12 => {
                 nodes.entry(path.clone()).or_default();
-                path
+                Changed { path, is_removed: false }
             }
             13 => {
-                nodes.retain(|node, _| *node != path && !node.starts_with(&below));
-                path
+                if !remove(nodes, &path) {
+                    return Err(missing);
+                }
+                Changed { path, is_removed: true }
             }
             _ => return Err("ENOSYS"),
         };
@@ -229,4 +343,22 @@ impl<'a> Stored<'a> {
         }
         ok()
     }
+}
+
+fn is_at_or_below(path: &str, above: &str) -> bool {
+    path.strip_prefix(above).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+}
+
+fn exists(nodes: &Nodes, path: &str) -> bool {
+    nodes
+        .range(path.to_owned()..)
+        .take_while(|(node, _)| node.starts_with(path))
+        .any(|(node, _)| is_at_or_below(node, path))
+}
+
+/// Removes a node and all below it; returns whether there was any.
+fn remove(nodes: &mut Nodes, path: &str) -> bool {
+    let before = nodes.len();
+    nodes.retain(|node, _| !is_at_or_below(node, path));
+    nodes.len() < before
 }

@@ -1,0 +1,160 @@
+//! Xen, where this processor is one of its guests': the way in, and the pages that it shares from the start.
+#![allow(unsafe_code, reason = "leaf: promises the hypercall layer what it can't see, and maps shared pages")]
+
+use core::fmt;
+
+use audioback::hypervisor::EventChannel;
+use spin::Once;
+use xen_guest::hypercalls::Hypercalls;
+use xen_guest::hypervisor::Errno;
+use xen_guest::presence::{Presence, Registers};
+use xen_guest::shared_page::{self, Window};
+use xen_sys::SharedLayout;
+use xen_sys::console::ConsoleRing;
+use xen_sys::hvm;
+use xen_sys::hypercall::Gate;
+use xen_sys::shared_info::SharedInfo;
+use xen_sys::xs_wire::StoreRing;
+
+use super::cpu;
+use super::interrupts::UPCALL_VECTOR;
+use crate::boot::start_info::{MAX_MEMORY_ENTRIES, MemoryEntry};
+use crate::memory::PAGE_BYTES;
+use crate::memory::address_space::AddressSpace;
+use crate::memory::page_table::MapError;
+use crate::memory::range::PhysRange;
+use crate::pci::bar;
+
+/// Where addresses without memory are looked for: above what a driver domain has of RAM, below devices and what Xen's tools
+/// put under 4 GiB.
+const ROOM: PhysRange = PhysRange { start: 0x4000_0000, end: 0xe000_0000 };
+
+/// Addresses for pages that aren't this domain's: the shared info page and the guests' granted pages. 30 streams of 1 MiB
+/// and a ring and an event page for each of 120 channels need 7800 pages.
+const WINDOW_BYTES: u64 = 32 << 20;
+
+/// For the log and for the way out, which are reached from everywhere. It has no window: it maps nothing.
+static XEN: Once<Hypercalls> = Once::new();
+
+/// What Xen gives a domain.
+#[derive(Debug)]
+pub struct Xen {
+    /// Hypercalls, with a window for the guests' pages.
+    pub hypercalls: Hypercalls,
+    /// Pending events and time.
+    pub shared_info: &'static SharedInfo,
+    /// The way to xenstored.
+    pub store: SharedRing<StoreRing>,
+    /// The console, if there is one.
+    pub console: Option<SharedRing<ConsoleRing>>,
+}
+
+/// A page shared with a daemon, and the channel to it.
+#[derive(Debug)]
+pub struct SharedRing<T: 'static> {
+    /// The page.
+    pub ring: &'static T,
+    /// The channel.
+    pub channel: EventChannel,
+}
+
+/// Why there is no way to work with Xen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AttachError {
+    /// No addresses are free for pages of other domains.
+    NoRoom,
+    /// They, or a page that Xen's tools have made, could not be mapped.
+    Map(MapError),
+    /// Xen refused this.
+    Refused(&'static str, Errno),
+    /// Xen's tools have not set this up.
+    Missing(&'static str),
+}
+
+impl fmt::Display for AttachError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NoRoom => f.write_str("no addresses are free for other domains' pages"),
+            Self::Map(error) => write!(f, "Xen's pages: {error}"),
+            Self::Refused(what, errno) => write!(f, "Xen refuses {what}: error {}", errno.0),
+            Self::Missing(what) => write!(f, "the domain was built without {what}"),
+        }
+    }
+}
+
+/// Looks for Xen. Where it is there, [`handle`] is a way to it from then on.
+pub fn detect() -> Option<Presence> {
+    let presence = Presence::detect(|leaf| {
+        let registers = cpu::cpuid(leaf);
+        Registers { eax: registers.eax, ebx: registers.ebx, ecx: registers.ecx, edx: registers.edx }
+    })?;
+    XEN.call_once(|| {
+        // SAFETY: a window without slots has nothing to promise.
+        let none = unsafe { Window::new(0, 0) };
+        // SAFETY: Xen is there; this is ring 0, long mode, one to one; the gate is the vendor's.
+        unsafe { Hypercalls::new(gate(), none) }
+    });
+    Some(presence)
+}
+
+fn gate() -> Gate {
+    let vendor = cpu::cpuid(0);
+    Gate::for_vendor(vendor.ebx, vendor.edx, vendor.ecx)
+}
+
+/// The hypervisor, once [`detect`] has found it.
+pub fn handle() -> Option<&'static Hypercalls> {
+    XEN.get()
+}
+
+impl Xen {
+    /// Makes hypercalls possible and maps what Xen shares. To be called where [`detect`] has found Xen, once.
+    pub fn attach(space: &mut AddressSpace, memory: &[MemoryEntry]) -> Result<Self, AttachError> {
+        let mut occupied = heapless::Vec::<PhysRange, MAX_MEMORY_ENTRIES>::new();
+        occupied.extend(memory.iter().map(|entry| entry.range));
+        let start = bar::place(WINDOW_BYTES, ROOM, &occupied).ok_or(AttachError::NoRoom)?;
+        let window = PhysRange { start, end: start + WINDOW_BYTES };
+        space.map_shared(window).map_err(AttachError::Map)?;
+        // The first page is for the shared info.
+        let slots = (WINDOW_BYTES / PAGE_BYTES - 1) as u16;
+
+        // SAFETY: no memory is there, by the loader's map, and now nobody else's; mapped for good, never executable.
+        let granted = unsafe { Window::new(start + PAGE_BYTES, slots) };
+        // SAFETY: Xen is there, as the caller says; this is ring 0, long mode, one to one; the gate is the vendor's.
+        let hypercalls = unsafe { Hypercalls::new(gate(), granted) };
+        // SAFETY: the window's first page: no memory, nobody else's, mapped for good.
+        let shared_info = unsafe { hypercalls.map_shared_info(start as usize) };
+        let shared_info = shared_info.map_err(|errno| AttachError::Refused("the shared info page", errno))?;
+
+        // Every channel is masked and interrupts are kept out, so it never comes. But Xen's tools take a domain that has set one
+        // for one that knows about Xen: others are not asked to shut down, they are destroyed.
+        // SAFETY: `interrupts` has a handler for every vector, which counts and acknowledges and does nothing else.
+        let upcall = unsafe { hypercalls.set_callback_vector(UPCALL_VECTOR) };
+        upcall.map_err(|errno| AttachError::Refused("a vector for upcalls", errno))?;
+
+        let store = shared_ring(&hypercalls, space, hvm::PARAM_STORE_PFN, hvm::PARAM_STORE_EVTCHN)?;
+        let store = store.ok_or(AttachError::Missing("a xenstore page"))?;
+        let console = shared_ring(&hypercalls, space, hvm::PARAM_CONSOLE_PFN, hvm::PARAM_CONSOLE_EVTCHN)?;
+        Ok(Self { hypercalls, shared_info, store, console })
+    }
+}
+
+/// The page and the channel that two HVM parameters name; `None` if there is no page.
+fn shared_ring<T: SharedLayout>(
+    xen: &Hypercalls,
+    space: &mut AddressSpace,
+    page: u32,
+    channel: u32,
+) -> Result<Option<SharedRing<T>>, AttachError> {
+    let param = |index| xen.hvm_param(index).map_err(|errno| AttachError::Refused("an HVM parameter", errno));
+    let (page, channel) = (param(page)?, param(channel)?);
+    let Some(address) = page.checked_mul(PAGE_BYTES).filter(|&address| address != 0) else {
+        return Ok(None);
+    };
+    let range = PhysRange { start: address, end: address.saturating_add(PAGE_BYTES) };
+    space.map_shared(range).map_err(AttachError::Map)?;
+    // SAFETY: Xen's tools have put a page there for this and nothing else; it has just been mapped, for good.
+    let ring = unsafe { shared_page::at(address as usize) };
+    // Ports are 32 bits wide; the parameter's upper half is 0.
+    Ok(Some(SharedRing { ring, channel: EventChannel(channel as u32) }))
+}

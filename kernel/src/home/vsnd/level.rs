@@ -1,0 +1,167 @@
+//! The settings of a guest's card, PCM device or stream, and how one has them from the other (sndif.h, "Frontend XenBus
+//! Nodes").
+
+use core::fmt;
+
+use audioback::card::{Direction, MAX_RATES, Port};
+use heapless::Vec;
+use sndif::format::{FormatSet, SampleFormat};
+use sndif::nodes;
+
+use super::names::Excerpt;
+
+/// Rates that a list may have: more than ALSA knows.
+const MAX_LISTED_RATES: usize = 32;
+
+/// A larger number of channels isn't meant.
+const CHANNELS_MAX: u32 = 4096;
+
+/// A larger buffer isn't meant. What the hardware can have is less: 1 MiB.
+const BUFFER_BYTES_MAX: u32 = 64 << 20;
+
+/// A setting that card, PCM device and stream alike can have.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Setting {
+    SampleRates,
+    SampleFormats,
+    ChannelsMin,
+    ChannelsMax,
+    BufferSize,
+}
+
+impl Setting {
+    pub(super) const ALL: [Self; 5] =
+        [Self::SampleRates, Self::SampleFormats, Self::ChannelsMin, Self::ChannelsMax, Self::BufferSize];
+
+    /// The node's name.
+    pub(super) const fn node(self) -> &'static str {
+        match self {
+            Self::SampleRates => nodes::SAMPLE_RATES,
+            Self::SampleFormats => nodes::SAMPLE_FORMATS,
+            Self::ChannelsMin => nodes::CHANNELS_MIN,
+            Self::ChannelsMax => nodes::CHANNELS_MAX,
+            Self::BufferSize => nodes::BUFFER_SIZE,
+        }
+    }
+}
+
+/// Why a value is no good.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum BadSetting {
+    /// No number, or 0, or one that can't be meant.
+    Number(Excerpt),
+    /// No rate in a list of rates.
+    Rate(Excerpt),
+    /// No format that the protocol knows in a list of formats.
+    Format(Excerpt),
+    /// A list with nothing in it.
+    Empty,
+    /// A list with too much in it.
+    TooMany,
+}
+
+impl fmt::Display for BadSetting {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Number(text) => write!(f, "{text} is no number that makes sense here"),
+            Self::Rate(text) => write!(f, "{text} is no rate"),
+            Self::Format(text) => write!(f, "{text} is no format"),
+            Self::Empty => f.write_str("it has nothing in it"),
+            Self::TooMany => write!(f, "it has more than {MAX_LISTED_RATES} rates"),
+        }
+    }
+}
+
+/// The settings of one level. `None`: not said.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Level {
+    rates_hz: Option<Vec<u32, MAX_LISTED_RATES>>,
+    formats: Option<FormatSet>,
+    channels_min: Option<u8>,
+    channels_max: Option<u8>,
+    buffer_bytes_max: Option<u32>,
+}
+
+impl Level {
+    /// Takes a value over.
+    pub(super) fn set(&mut self, setting: Setting, value: &str) -> Result<(), BadSetting> {
+        match setting {
+            Setting::SampleRates => self.rates_hz = Some(rates(value)?),
+            Setting::SampleFormats => self.formats = Some(formats(value)?),
+            Setting::ChannelsMin => self.channels_min = Some(channels(value)?),
+            Setting::ChannelsMax => self.channels_max = Some(channels(value)?),
+            Setting::BufferSize => self.buffer_bytes_max = Some(within(value, BUFFER_BYTES_MAX)?),
+        }
+        Ok(())
+    }
+
+    /// Whether no number of channels is allowed.
+    pub(super) fn has_no_channels(&self) -> bool {
+        matches!((self.channels_min, self.channels_max), (Some(min), Some(max)) if min > max)
+    }
+
+    /// What these settings leave of a port's abilities.
+    pub(super) fn of_port(&self, port: &Port) -> Port {
+        let mut rates_hz = [0; MAX_RATES];
+        let allowed = |rate: &u32| self.rates_hz.as_ref().is_none_or(|rates| rates.contains(rate));
+        let kept = port.rates_hz.iter().filter(|rate| **rate != 0 && allowed(rate));
+        rates_hz.iter_mut().zip(kept).for_each(|(place, rate)| *place = *rate);
+        port.narrowed_to(&Port {
+            direction: port.direction,
+            formats: self.formats.unwrap_or(FormatSet::ALL),
+            rates_hz,
+            channels_min: self.channels_min.unwrap_or(1),
+            channels_max: self.channels_max.unwrap_or(u8::MAX),
+            buffer_bytes_min: 0,
+            buffer_bytes_max: self.buffer_bytes_max.unwrap_or(u32::MAX),
+        })
+    }
+}
+
+/// Whether nothing can be opened with these abilities.
+pub(super) fn is_useless(abilities: &Port) -> bool {
+    abilities.formats.is_empty()
+        || abilities.rates_hz.iter().all(|rate| *rate == 0)
+        || abilities.channels_min > abilities.channels_max
+        || abilities.buffer_bytes_min > abilities.buffer_bytes_max
+}
+
+fn rates(value: &str) -> Result<Vec<u32, MAX_LISTED_RATES>, BadSetting> {
+    let mut rates = Vec::new();
+    for item in nodes::list(value) {
+        let rate = nodes::decimal(item).filter(|rate| *rate != 0);
+        let rate = rate.ok_or_else(|| BadSetting::Rate(Excerpt::of(item)))?;
+        if !rates.contains(&rate) {
+            rates.push(rate).map_err(|_| BadSetting::TooMany)?;
+        }
+    }
+    if rates.is_empty() { Err(BadSetting::Empty) } else { Ok(rates) }
+}
+
+fn formats(value: &str) -> Result<FormatSet, BadSetting> {
+    let mut formats = FormatSet::EMPTY;
+    for item in nodes::list(value) {
+        let format = SampleFormat::from_name(item);
+        formats.insert(format.ok_or_else(|| BadSetting::Format(Excerpt::of(item)))?);
+    }
+    if formats.is_empty() { Err(BadSetting::Empty) } else { Ok(formats) }
+}
+
+/// A number of channels; no port has more than fit into eight bits.
+fn channels(value: &str) -> Result<u8, BadSetting> {
+    within(value, CHANNELS_MAX).map(|channels| u8::try_from(channels).unwrap_or(u8::MAX))
+}
+
+/// A number from 1 to `max`.
+fn within(value: &str, max: u32) -> Result<u32, BadSetting> {
+    let number = nodes::decimal(value).filter(|number| (1..=max).contains(number));
+    number.ok_or_else(|| BadSetting::Number(Excerpt::of(value)))
+}
+
+/// The direction that a stream's `type` names.
+pub(super) fn direction(value: &str) -> Option<Direction> {
+    nodes::StreamType::from_node(value).map(|kind| match kind {
+        nodes::StreamType::Playback => Direction::Playback,
+        nodes::StreamType::Capture => Direction::Capture,
+    })
+}

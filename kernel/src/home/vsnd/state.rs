@@ -1,0 +1,221 @@
+//! What this domain tells people about itself, below `snddom/state`: what it found, its devices, their streams.
+//!
+//! One write at a time and some time between two, so that nobody is kept busy by it: a change is told soon, counters of
+//! a running stream once a second. A stream is one line in one node, for a domain may have only so many nodes.
+
+use alloc::boxed::Box;
+use core::fmt::{self, Write};
+
+use audioback::card::{Card, StreamParams};
+use audioback::clock::Nanos;
+use audioback::hypervisor::Hypervisor;
+use audioback::stream::{Activity, Stream, StreamStats};
+use heapless::String;
+use sndif::state::XenbusState;
+use xen_guest::xenstore::{Reply, Request, RequestError, RequestId, Store};
+
+use super::asking::{Answer, Asking};
+use super::front_directory::StreamId;
+use super::names::{DeviceId, PathText, STATE};
+use super::port_name::PortName;
+
+/// Least time between two writes.
+const WRITE_INTERVAL_NS: u64 = 100_000_000;
+
+/// How long a stream's counters stay as they were told.
+pub(super) const COUNTERS_INTERVAL_NS: u64 = 1_000_000_000;
+
+/// What there is to say of a stream.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct StreamNote {
+    port: Option<PortName>,
+    activity: Activity,
+    params: Option<StreamParams>,
+    stats: StreamStats,
+}
+
+impl StreamNote {
+    pub(super) fn of<H: Hypervisor, C: Card<H::Buffer>>(
+        stream: &Stream<H, C>,
+        port: Option<PortName>,
+    ) -> Self {
+        Self { port, activity: stream.activity(), params: stream.params(), stats: stream.stats() }
+    }
+
+    /// Whether they differ in more than counters.
+    pub(super) fn differs_in_kind(&self, other: &Self) -> bool {
+        (self.activity, self.params, self.stats.opens) != (other.activity, other.params, other.stats.opens)
+    }
+}
+
+impl fmt::Display for StreamNote {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(port) = self.port {
+            write!(f, "port={port} ")?;
+        }
+        let status = match self.activity {
+            Activity::Closed => "closed",
+            Activity::Open => "open",
+            Activity::Running => "running",
+            Activity::Paused => "paused",
+            Activity::Failed => "failed",
+            Activity::Stuck => "stuck",
+        };
+        write!(f, "status={status}")?;
+        if let Some(StreamParams { rate_hz, format, channels }) = self.params {
+            write!(f, " rate_hz={rate_hz} format={} channels={channels}", format.name())?;
+        }
+        let StreamStats { frames, xruns, fifo_errors, .. } = self.stats;
+        write!(f, " frames={frames} underruns={xruns} fifo_errors={fifo_errors}")
+    }
+}
+
+/// A word for a device's state.
+const fn word(state: XenbusState) -> &'static str {
+    match state {
+        XenbusState::Initialising => "initialising",
+        XenbusState::InitWait => "waiting",
+        XenbusState::Initialised => "initialised",
+        XenbusState::Connected => "connected",
+        XenbusState::Closing => "closing",
+        XenbusState::Closed => "closed",
+        XenbusState::Reconfiguring => "reconfiguring",
+        XenbusState::Reconfigured => "reconfigured",
+    }
+}
+
+/// Something about a device that is to be told, or was.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum News {
+    /// Its state.
+    State(XenbusState),
+    /// The stream of that index, as the guest numbers it, and what there is to say of it.
+    Stream(usize, StreamId, StreamNote),
+}
+
+/// When a device has something to tell.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum NewsDue {
+    /// Now.
+    Now(News),
+    /// Then.
+    At(Nanos),
+    /// Not before something happens.
+    Never,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Telling {
+    Fact,
+    News(DeviceId, News),
+}
+
+/// Who tells.
+#[derive(Debug)]
+pub(super) struct Teller {
+    /// Names below [`STATE`] and values, told once.
+    facts: Box<[(Box<str>, Box<str>)]>,
+    facts_told: usize,
+    asking: Asking,
+    telling: Telling,
+    /// No write before that.
+    not_before: Nanos,
+    /// xenstored has refused: nothing is told until there is a reason to try again.
+    is_refused: bool,
+}
+
+impl Teller {
+    pub(super) fn new(facts: &[(&str, &str)]) -> Self {
+        Self {
+            facts: facts.iter().map(|(name, value)| ((*name).into(), (*value).into())).collect(),
+            facts_told: 0,
+            asking: Asking::default(),
+            telling: Telling::Fact,
+            not_before: Nanos(0),
+            is_refused: false,
+        }
+    }
+
+    /// What refused may allow now.
+    pub(super) fn try_again(&mut self) {
+        self.is_refused = false;
+    }
+
+    /// Tells what is due: a fact, or what `news` finds. Returns when it is to be called again.
+    pub(super) fn drive(
+        &mut self,
+        store: &mut Store<'_>,
+        now: Nanos,
+        news: impl FnOnce() -> Option<Result<(DeviceId, News), Nanos>>,
+    ) -> Option<Nanos> {
+        if self.is_refused || self.asking.awaits() {
+            return None;
+        }
+        let fact = self.facts.get(self.facts_told);
+        let telling = match fact {
+            Some(_) => Telling::Fact,
+            None => match news()? {
+                Ok((device, news)) => Telling::News(device, news),
+                Err(later) => return Some(later.max(self.not_before)),
+            },
+        };
+        if now < self.not_before {
+            return Some(self.not_before);
+        }
+        if !self.asking.may_ask(now) {
+            return self.asking.due(now);
+        }
+        let mut line = String::<200>::new();
+        let (path, value) = match (telling, fact) {
+            (Telling::Fact, Some((name, value))) => {
+                (PathText::new(format_args!("{STATE}/{name}")), value.as_ref())
+            }
+            (Telling::Fact, None) => return None,
+            (Telling::News(device, News::State(state)), _) => (device.told_directory(), word(state)),
+            (Telling::News(device, News::Stream(_, StreamId { pcm, stream }, note)), _) => {
+                // The longest has some 150 octets.
+                let _ = write!(line, "{note}");
+                (PathText::new(format_args!("{}/{pcm}-{stream}", device.told_directory())), line.as_str())
+            }
+        };
+        let asked = path.path().and_then(|path| self.asking.ask(store, Request::Write(path, value), now));
+        match asked {
+            Ok(true) => {
+                self.telling = telling;
+                self.not_before = Nanos(now.0.saturating_add(WRITE_INTERVAL_NS));
+            }
+            Ok(false) => {}
+            Err(bad) => {
+                // Only a fact can have a name or a value that doesn't fit.
+                log::error!("{path}: can't be told: {bad:?}");
+                self.facts_told = self.facts_told.saturating_add(1);
+            }
+        }
+        None
+    }
+
+    /// Takes note of an answer, if it is for this one. `Some(Some(..))`: this was told.
+    pub(super) fn hear(
+        &mut self,
+        id: RequestId,
+        result: &Result<Reply<'_>, RequestError>,
+        now: Nanos,
+    ) -> Option<Option<(DeviceId, News)>> {
+        match self.asking.hear(id, result, now)? {
+            Answer::Done(_) => match self.telling {
+                Telling::Fact => self.facts_told = self.facts_told.saturating_add(1),
+                Telling::News(device, news) => return Some(Some((device, news))),
+            },
+            Answer::Missing | Answer::Denied => {
+                log::info!("{STATE}: not for this domain to write; nothing is told there");
+                self.is_refused = true;
+            }
+            Answer::Refused(refusal) => {
+                log::warn!("{STATE}: xenstored says {refusal:?}; nothing more is told there");
+                self.is_refused = true;
+            }
+            Answer::Lost(error) => log::warn!("{STATE}: {error}; trying again"),
+        }
+        Some(None)
+    }
+}

@@ -1,0 +1,143 @@
+//! The home under Xen: serves the guests' sound devices for as long as the domain lives.
+
+use alloc::format;
+use alloc::string::String;
+use alloc::vec::Vec;
+
+use audioback::clock::Clock;
+use hda_card::HdaCard;
+use xen_guest::clock::XenClock;
+use xen_guest::driver_domain::DriverDomain;
+use xen_guest::event_channels::EventChannels;
+use xen_guest::xenstore::Store;
+
+use crate::arch::{self, Exit, cpu};
+use crate::clock::TscDelay;
+use crate::console::{self, Verdict, exit};
+use crate::home::vsnd::{Change, ShutdownReason, Vsnd};
+use crate::memory::dma::DmaArena;
+use crate::memory::heap;
+use crate::pci::hda::HdaController;
+use crate::pci::message::Interrupt;
+use crate::pci::registers::HdaRegisters;
+use crate::platform::xen::Platform;
+
+/// Buffers that can be open at a time: a controller has 30 stream descriptors at most (HDA specification 1.0a, 3.3.2 "GCAP").
+const MAX_BUFFERS: usize = 30;
+
+/// Runs until Xen's tools end it.
+pub fn run(platform: Platform) -> ! {
+    let Platform { xen, domain, delay, mut dma, controllers } = platform;
+    let Some(controller) = controllers.first() else {
+        exit(Verdict::Fail(format_args!("no HD Audio controller")));
+    };
+    if controllers.len() > 1 {
+        log::warn!("{} more controllers are left alone", controllers.len() - 1);
+    }
+    let events = EventChannels::new(xen.shared_info);
+    let clock = match XenClock::new(&xen.shared_info.vcpu_info[0].time, cpu::read_tsc) {
+        Ok(clock) => clock,
+        Err(error) => exit(Verdict::Fail(format_args!("{error}"))),
+    };
+    let mut card = match snd_hda::Controller::bring_up(controller.registers.clone(), &mut dma, delay) {
+        Ok(driver) => HdaCard::new(driver),
+        Err(error) => exit(Verdict::Fail(format_args!("controller {}: {error}", controller.address))),
+    };
+    let facts = facts(controller, &mut card);
+    let facts: Vec<(&str, &str)> =
+        facts.iter().map(|(node, value)| (node.as_str(), value.as_str())).collect();
+
+    let store = Store::attach(xen.store.ring);
+    let hypervisor = DriverDomain::new(xen.hypercalls, MAX_BUFFERS);
+    let mut vsnd = Vsnd::new(store, domain, hypervisor, card, &facts);
+    drop(facts);
+    // From here on nothing is allocated: whoever tries ends the image.
+    heap::seal();
+
+    let interrupt = match controller.interrupt {
+        Some(Interrupt::Event { channel, end }) => Some((channel, end)),
+        // There are no vectors here.
+        Some(Interrupt::Vector(_)) | None => None,
+    };
+    let own = [Some(xen.store.channel), console::channel(), interrupt.map(|(channel, _)| channel)];
+    loop {
+        let mut interrupted = false;
+        let mut console_has_room = false;
+        events.take_all(|channel| {
+            interrupted |= interrupt.is_some_and(|(own, _)| own == channel);
+            console_has_room |= own[1] == Some(channel);
+        });
+        if console_has_room {
+            console::flush();
+        }
+        // Without an interrupt what it would tell is asked for whenever something else is due.
+        if interrupted || interrupt.is_none() {
+            vsnd.card_mut().controller().handle_interrupt();
+        }
+        if let Some((_, Some(pirq))) = interrupt.filter(|_| interrupted)
+            && let Err(error) = vsnd.hypervisor().xen().end_pirq(pirq)
+        {
+            log::warn!(target: "xen", "the interrupt could not be ended: {error:?}");
+        }
+
+        let due = vsnd.poll(clock.now());
+        let xen_calls = vsnd.hypervisor().xen();
+        if due.notify_store {
+            xen_calls.notify(xen.store.channel);
+        }
+        while let Some(change) = vsnd.take_change() {
+            match change {
+                Change::LogLevel(level) => log::set_max_level(level),
+                Change::PositionSource(choice) => vsnd.card_mut().set_position_choice(choice),
+            }
+        }
+        if let Some(reason) = vsnd.ended() {
+            end(reason);
+        }
+
+        let now = clock.now();
+        if due.next.is_some_and(|next| next <= now) {
+            continue;
+        }
+        let channels = own.into_iter().flatten().chain(vsnd.hypervisor().channels().iter().copied());
+        if let Err(error) = vsnd.hypervisor().xen().poll(channels, due.next) {
+            exit(Verdict::Fail(format_args!("SCHEDOP_poll: {error:?}")));
+        }
+    }
+}
+
+/// Ends the domain as Xen's tools have asked.
+fn end(reason: ShutdownReason) -> ! {
+    log::info!("all devices are closed: {reason:?}");
+    console::drain();
+    arch::exit(match reason {
+        ShutdownReason::Reboot => Exit::Reboot,
+        ShutdownReason::PowerOff | ShutdownReason::Halt => Exit::Pass,
+    })
+}
+
+type Hda = HdaCard<HdaRegisters, TscDelay, <DmaArena as snd_hda::dma::DmaMemory>::Region>;
+
+/// What people want to know of the card, by the names of the nodes below `snddom/state`.
+fn facts(controller: &HdaController, card: &mut Hda) -> Vec<(String, String)> {
+    let mut facts = Vec::new();
+    facts.push((String::from("version"), String::from(env!("CARGO_PKG_VERSION"))));
+    let (vendor, device) = controller.id;
+    facts.push((String::from("controller"), format!("{vendor:04x}:{device:04x} at {}", controller.address)));
+    let driver = card.controller();
+    for codec in driver.codecs() {
+        facts.push((format!("codec/{}", codec.address.get()), format!("{:08x}", codec.vendor_id)));
+    }
+    let (mut outputs, mut inputs) = (0, 0);
+    for route in driver.routes() {
+        let (name, number) = match route.direction() {
+            snd_hda::dma::Direction::Output => ("output", &mut outputs),
+            snd_hda::dma::Direction::Input => ("input", &mut inputs),
+        };
+        let text =
+            format!("{}, codec {}, pin {:#x}", route.device().name(), route.codec().get(), route.pin().get());
+        facts.push((format!("port/{name}-{number}"), text));
+        *number += 1;
+    }
+    facts
+}

@@ -1,0 +1,40 @@
+//! What was logged, by this test alone: each runs in a thread of its own.
+
+use std::cell::RefCell;
+use std::sync::Once;
+
+use log::{Level, LevelFilter, Log, Metadata, Record};
+
+thread_local! {
+    static LINES: RefCell<Vec<(Level, String)>> = const { RefCell::new(Vec::new()) };
+}
+
+struct Collector;
+
+impl Log for Collector {
+    fn enabled(&self, _: &Metadata<'_>) -> bool {
+        true
+    }
+
+    fn log(&self, record: &Record<'_>) {
+        if record.target().contains("vsnd") {
+            LINES.with_borrow_mut(|lines| lines.push((record.level(), record.args().to_string())));
+        }
+    }
+
+    fn flush(&self) {}
+}
+
+pub fn collect() {
+    static ONCE: Once = Once::new();
+    ONCE.call_once(|| {
+        log::set_logger(&Collector).expect("the only logger");
+        log::set_max_level(LevelFilter::Info);
+    });
+}
+
+/// Lines from warnings up, since the last call.
+pub fn take_warnings() -> Vec<String> {
+    let lines = LINES.take();
+    lines.into_iter().filter(|(level, _)| *level <= Level::Warn).map(|(_, line)| line).collect()
+}

@@ -1,0 +1,403 @@
+//! A driver domain with everything around it, in one thread and in a time of its own.
+
+pub mod logs;
+
+use std::collections::BTreeMap;
+
+use audioback::clock::Nanos;
+use audioback::hypervisor::{DmaAccess, DomainId};
+use audiofront::{StreamConfig, StreamFront};
+use hda_card::HdaCard;
+use loopback::{BackEnd, FrontEnd, Limits, Loopback, PageMemory};
+use snd_hda::Controller;
+use snd_hda_model::{Bench, Codec, Model, ModelDelay, ModelMemory, ModelRegion, ModelRegisters, Profile};
+use snddom_kernel::home::stream::{Done, GuestStream, Observer, Order, StreamError, Task};
+use snddom_kernel::home::vsnd::{Due, Vsnd};
+use sndif::format::SampleFormat;
+use sndif::nodes::StreamType;
+use sndif::page::PageWords;
+use xen_guest::xenstore::Store;
+use xen_sys::xs_wire::StoreRing;
+use xenstored_model::Stored;
+
+pub const DRIVER: DomainId = DomainId(5);
+pub const MS: u64 = 1_000_000;
+
+/// The model's memory as the hypervisor in memory wants it.
+pub struct Pages(ModelMemory);
+
+impl PageMemory for Pages {
+    fn allocate(&mut self) -> Option<(u64, &'static PageWords)> {
+        Some(self.0.allocate_page())
+    }
+
+    fn allow_dma(&mut self, device_address: u64, access: DmaAccess) {
+        let access = match access {
+            DmaAccess::Read => snd_hda_model::DmaAccess::Read,
+            DmaAccess::Write => snd_hda_model::DmaAccess::Write,
+        };
+        self.0.allow_dma(device_address, access);
+    }
+
+    fn forbid_dma(&mut self, device_address: u64) {
+        self.0.forbid_dma(device_address);
+    }
+}
+
+pub type World = Loopback<Pages>;
+pub type Card = HdaCard<ModelRegisters, ModelDelay, ModelRegion>;
+pub type Front = StreamFront<FrontEnd<'static, Pages>>;
+pub type TestVsnd = Vsnd<'static, BackEnd<'static, Pages>, Card>;
+
+/// A stream of a guest's card: its place in the directory, its type and its `unique-id`.
+pub type StreamAt = (u16, u16, StreamType, &'static str);
+
+/// One PCM device with a playback and a capture stream.
+pub const DUPLEX: [StreamAt; 2] = [(0, 0, StreamType::Playback, "pcm0"), (0, 1, StreamType::Capture, "pcm1")];
+
+/// An application at work in a guest.
+pub struct Player {
+    stream: Option<GuestStream<FrontEnd<'static, Pages>>>,
+    pub error: Option<StreamError>,
+    pub heard: Heard,
+}
+
+/// What an application came to know.
+#[derive(Default)]
+pub struct Heard {
+    pub recorded: Vec<u8>,
+    pub done: Option<Done>,
+    pub frames: u64,
+}
+
+impl Observer for Heard {
+    fn started(&mut self, _: usize, _: Nanos) {}
+
+    fn position(&mut self, _: usize, _: Nanos, frames: u64, _: u64) {
+        assert!(frames >= self.frames, "a position that goes back: {} to {frames}", self.frames);
+        self.frames = frames;
+    }
+
+    fn recorded(&mut self, _: usize, octets: &[u8]) {
+        self.recorded.extend(octets);
+    }
+
+    fn done(&mut self, _: usize, done: Done) {
+        self.done = Some(done);
+    }
+}
+
+impl Player {
+    pub fn is_over(&self) -> bool {
+        self.error.is_some() || self.stream.as_ref().is_none_or(GuestStream::is_done)
+    }
+}
+
+pub struct Rig {
+    pub model: Model,
+    pub world: &'static World,
+    pub stored: Stored<'static>,
+    pub vsnd: TestVsnd,
+    pub players: BTreeMap<u32, Player>,
+    next_player: u32,
+    pub due: Due,
+    /// Calls of `poll`.
+    pub polls: u64,
+    /// xenstored takes its time: it runs when this test says so.
+    pub stored_is_held: bool,
+}
+
+pub fn duplex() -> Model {
+    Bench::new(Profile::hardware()).codec(0, Codec::duplex()).build()
+}
+
+pub fn card(model: &Model) -> Card {
+    let controller = Controller::bring_up(model.registers(), &mut model.memory(), model.delay());
+    HdaCard::new(controller.expect("a controller"))
+}
+
+impl Rig {
+    /// A driver domain with one codec, that dom0 allows to write its state.
+    pub fn new() -> Self {
+        Self::with(duplex())
+    }
+
+    pub fn with(model: Model) -> Self {
+        logs::collect();
+        logs::take_warnings();
+        let world: &'static World =
+            Box::leak(Box::new(Loopback::new(Pages(model.memory()), Limits::for_streams(80))));
+        let page: &'static StoreRing = Box::leak(Box::default());
+        let mut stored = Stored::new(page);
+        stored.home = format!("/local/domain/{}", DRIVER.0);
+        // As xl leaves it: the guests' home directories can't be read.
+        stored.hidden = (1..100)
+            .filter(|guest| *guest != DRIVER.0)
+            .map(|guest| format!("/local/domain/{guest}"))
+            .collect();
+        stored.may_write =
+            Some(vec!["snddom/state".into(), "control/shutdown".into(), "backend/vsnd".into()]);
+        let facts = [("version", "1.2.3"), ("codec/0", "a duplex codec")];
+        let vsnd = Vsnd::new(Store::attach(page), DRIVER, world.back_end(DRIVER), card(&model), &facts);
+        let due = Due { next: None, notify_store: false };
+        let mut rig = Self {
+            model,
+            world,
+            stored,
+            vsnd,
+            players: BTreeMap::new(),
+            next_player: 0,
+            due,
+            polls: 0,
+            stored_is_held: false,
+        };
+        rig.settle();
+        rig
+    }
+
+    pub fn now(&self) -> Nanos {
+        Nanos(self.model.now_ns())
+    }
+
+    /// One call, as the image's loop makes it.
+    pub fn poll(&mut self) {
+        let now = self.now();
+        self.due = self.vsnd.poll(now);
+        self.polls += 1;
+        for player in self.players.values_mut() {
+            if let Some(stream) = player.stream.as_mut().filter(|_| player.error.is_none()) {
+                player.error = stream.poll(now, &mut player.heard).err();
+            }
+        }
+        if self.due.notify_store && !self.stored_is_held {
+            self.stored.run();
+        }
+        self.model.refill_access_budget(100_000);
+    }
+
+    /// Polls until nobody has anything to do at this time. Time goes on a little: the driver's waits take some.
+    pub fn settle(&mut self) {
+        for _ in 0..20_000 {
+            self.poll();
+            let pending = std::iter::from_fn(|| self.world.take_pending(DRIVER)).count();
+            for guest in 1..100 {
+                if guest != DRIVER.0 {
+                    while self.world.take_pending(DomainId(guest)).is_some() {}
+                }
+            }
+            let has_more = self.due.next.is_some_and(|next| next <= self.now());
+            let waits = !self.stored_is_held && (self.due.notify_store || self.stored.has_sent());
+            if pending == 0 && !has_more && !waits {
+                return;
+            }
+        }
+        panic!("it never settles: {:?} at {:?}", self.due, self.now());
+    }
+
+    /// Lets time pass, sleeping as the image does: until the deadline that was asked for.
+    pub fn advance(&mut self, ns: u64) {
+        let end = self.now().0 + ns;
+        if !self.stored_is_held {
+            self.stored.run();
+        }
+        self.settle();
+        while self.now().0 < end {
+            let next = self.due.next.map_or(end, |next| next.0.min(end));
+            self.model.advance_ns(next.saturating_sub(self.now().0).max(1));
+            self.settle();
+        }
+    }
+
+    /// Lets time pass until something is so, at most for five seconds.
+    pub fn until(&mut self, what: &str, is_so: impl Fn(&Self) -> bool) {
+        for _ in 0..5_000 {
+            if is_so(self) {
+                return;
+            }
+            self.advance(MS);
+        }
+        panic!("{what}: not within five seconds; the log: {:?}", logs::take_warnings());
+    }
+
+    /// xenstored has changed under this domain's eyes: its event is there.
+    pub fn wake(&mut self) {
+        self.stored.run();
+        self.settle();
+    }
+
+    /// What `xl` writes for a guest's card with these streams.
+    pub fn attach(&mut self, guest: u16, device: u16, streams: &[StreamAt]) {
+        let front = front_path(guest, device);
+        let stored = &mut self.stored;
+        stored.set(&format!("{front}/state"), "1");
+        stored.set(&format!("{front}/backend-id"), &DRIVER.0.to_string());
+        stored.set(&format!("{front}/short-name"), "VCard");
+        stored.set(&format!("{front}/sample-rates"), "44100,48000");
+        stored.set(&format!("{front}/sample-formats"), "s16_le");
+        stored.set(&format!("{front}/buffer-size"), "65536");
+        for (pcm, stream, kind, unique_id) in streams {
+            stored.set(&format!("{front}/{pcm}/name"), "dev1");
+            stored.set(&format!("{front}/{pcm}/{stream}/unique-id"), unique_id);
+            stored.set(&format!("{front}/{pcm}/{stream}/type"), kind.node());
+        }
+        self.attach_back(guest, device);
+    }
+
+    /// What `xl` writes in the driver domain's directory.
+    pub fn attach_back(&mut self, guest: u16, device: u16) {
+        let back = back_path(guest, device);
+        let stored = &mut self.stored;
+        stored.set(&format!("{back}/frontend"), &front_path(guest, device));
+        stored.set(&format!("{back}/frontend-id"), &guest.to_string());
+        stored.set(&format!("{back}/online"), "1");
+        stored.set(&format!("{back}/state"), "1");
+        self.wake();
+    }
+
+    /// What `xl` writes when a device is to go.
+    pub fn detach(&mut self, guest: u16, device: u16) {
+        let back = back_path(guest, device);
+        self.stored.set(&format!("{back}/online"), "0");
+        self.stored.set(&format!("{back}/state"), "5");
+        self.wake();
+    }
+
+    /// The guest's driver: makes rings and publishes them.
+    pub fn front_up(&mut self, guest: u16, device: u16, streams: &[StreamAt]) -> Vec<Front> {
+        let path = front_path(guest, device);
+        let fronts = streams.iter().zip(0u32..).map(|((pcm, stream, kind, _), index)| {
+            let transport = self.world.front_end(DomainId(guest), DRIVER, index);
+            let front = StreamFront::connect(transport, *kind).expect("a front end");
+            let nodes = *front.nodes();
+            for (node, value) in [
+                ("ring-ref", nodes.ring_ref.0),
+                ("event-channel", nodes.event_channel),
+                ("evt-ring-ref", nodes.evt_ring_ref.0),
+                ("evt-event-channel", nodes.evt_event_channel),
+            ] {
+                self.stored.set(&format!("{path}/{pcm}/{stream}/{node}"), &value.to_string());
+            }
+            front
+        });
+        let fronts = fronts.collect();
+        self.set_front_state(guest, device, "3");
+        fronts
+    }
+
+    pub fn set_front_state(&mut self, guest: u16, device: u16, state: &str) {
+        self.stored.set(&format!("{}/state", front_path(guest, device)), state);
+        self.wake();
+    }
+
+    /// Attaches a card with one playback and one capture stream, and brings its driver up.
+    pub fn guest(&mut self, guest: u16) -> Vec<Front> {
+        self.guest_with(guest, &DUPLEX)
+    }
+
+    pub fn guest_with(&mut self, guest: u16, streams: &[StreamAt]) -> Vec<Front> {
+        self.attach(guest, 0, streams);
+        self.until("InitWait", |rig| rig.back_state(guest, 0) == Some("2"));
+        let fronts = self.front_up(guest, 0, streams);
+        self.until("Connected", |rig| rig.back_state(guest, 0) == Some("4"));
+        self.set_front_state(guest, 0, "4");
+        fronts
+    }
+
+    pub fn back_state(&self, guest: u16, device: u16) -> Option<&str> {
+        self.stored.value(&format!("{}/state", back_path(guest, device)))
+    }
+
+    /// An application plays 16-bit stereo at 48 kHz.
+    pub fn play(&mut self, front: Front, octets: &[u8]) -> u32 {
+        self.begin(front, Task::Play(Box::leak(octets.to_vec().into_boxed_slice())))
+    }
+
+    /// An application records 16-bit stereo at 48 kHz.
+    pub fn record(&mut self, front: Front, frames: u64) -> u32 {
+        self.begin(front, Task::Record(frames))
+    }
+
+    fn begin(&mut self, front: Front, task: Task) -> u32 {
+        let config = StreamConfig {
+            rate_hz: 48_000,
+            format: SampleFormat::S16Le,
+            channels: 2,
+            buffer_bytes: 65_536,
+            period_bytes: 1_920,
+        };
+        let stream = GuestStream::new(0, front, Order { config, task }).expect("a query on its way");
+        let player = Player { stream: Some(stream), error: None, heard: Heard::default() };
+        self.next_player += 1;
+        self.players.insert(self.next_player, player);
+        self.settle();
+        self.next_player
+    }
+
+    pub fn player(&self, player: u32) -> &Player {
+        &self.players[&player]
+    }
+
+    /// The application is killed, or has come to its end. Its front end is left.
+    pub fn end_player(&mut self, player: u32) -> (Front, Player) {
+        let mut player = self.players.remove(&player).expect("a player");
+        let stream = player.stream.take().expect("a stream");
+        (stream.into_front(), player)
+    }
+
+    /// Plays to the end.
+    pub fn play_to_the_end(&mut self, front: Front, octets: &[u8]) -> Front {
+        let player = self.play(front, octets);
+        self.until("the end of a recording", |rig| rig.player(player).is_over());
+        let (front, player) = self.end_player(player);
+        assert_eq!(player.error, None);
+        let frames = octets.len() as u64 / 4;
+        assert_eq!(player.heard.done, Some(Done { frames, xrun_frames: 0 }));
+        front
+    }
+
+    /// Nothing is mapped, nothing was touched that must not be, and the hardware has nothing to complain of.
+    pub fn assert_nothing_is_left(&self) {
+        assert_eq!(self.world.mapped_pages(), 0, "mapped pages");
+        self.assert_rules_were_kept();
+    }
+
+    pub fn assert_rules_were_kept(&self) {
+        assert_eq!(self.world.violations().as_slice(), []);
+        assert_eq!(self.stored.open_transactions(), 0, "open transactions");
+        self.model.assert_clean();
+    }
+}
+
+pub fn front_path(guest: u16, device: u16) -> String {
+    format!("/local/domain/{guest}/device/vsnd/{device}")
+}
+
+pub fn back_path(guest: u16, device: u16) -> String {
+    format!("backend/vsnd/{guest}/{device}")
+}
+
+/// Octets in which every sample differs from its neighbours and none is 0.
+pub fn noise(frames: usize, seed: u32) -> Vec<u8> {
+    let mut state = seed | 1;
+    let octet = || {
+        state ^= state << 13;
+        state ^= state >> 17;
+        state ^= state << 5;
+        (state >> 8) as u8 | 1
+    };
+    std::iter::repeat_with(octet).take(frames * 4).collect()
+}
+
+/// What a codec has played since the model was made must hold these frames, from frame `from` on; returns where they end.
+pub fn assert_heard(model: &Model, codec: usize, from: usize, octets: &[u8]) -> usize {
+    let heard = model.played(codec, 2);
+    let heard = heard.samples();
+    let sent: Vec<i32> = octets.chunks(2).map(|s| i16::from_le_bytes([s[0], s[1]]).into()).collect();
+    let first = sent[0];
+    let at = heard.iter().skip(from * 2).position(|sample| *sample == first).expect("the first sample");
+    let at = from * 2 + at;
+    assert!(heard.len() >= at + sent.len(), "{} of {} samples", heard.len() - at, sent.len());
+    let differs = heard[at..].iter().zip(&sent).position(|(heard, sent)| heard != sent);
+    assert_eq!(differs, None, "codec {codec}: the first sample that differs");
+    (at + sent.len()) / 2
+}
