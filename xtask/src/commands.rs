@@ -5,3 +5,4 @@ pub(crate) mod check;
 pub(crate) mod dist;
 pub(crate) mod run;
 pub(crate) mod test;
+pub(crate) mod xen;

@@ -12,6 +12,7 @@ mod machine_line;
 mod plot;
 mod provision;
 mod qemu;
+mod rig;
 mod session;
 mod summary;
 mod verdict;
@@ -49,6 +50,7 @@ enum Command {
     Test(commands::test::Test),
     Check(commands::check::Check),
     Build(commands::build::Build),
+    Xen(commands::xen::Xen),
     Dist(commands::dist::Dist),
 }
 
@@ -70,6 +72,7 @@ fn main() -> ExitCode {
         Command::Test(test) => test.execute(),
         Command::Check(check) => check.execute(),
         Command::Build(build) => build.execute(),
+        Command::Xen(xen) => xen.execute(),
         Command::Dist(dist) => dist.execute(),
     };
     match result {

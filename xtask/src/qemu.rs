@@ -141,24 +141,21 @@ impl Machine {
             options.add("-mon", "chardev=monitor,mode=control");
             options.0.arg("-S");
         }
-        options.add("-display", self.display());
+        options.add("-display", display(&self.codecs));
         if let Some(controller) = self.controller.device() {
             options.add("-device", format!("{controller},id=hda"));
-            for (address, codec) in self.codecs.iter().enumerate() {
-                let id = format!("sound{address}");
-                options.add("-audiodev", codec.sound.audiodev(&id));
-                options.add("-device", format!("{},bus=hda.0,cad={address},audiodev={id}", codec.model));
-            }
+            options.add_codecs(&self.codecs);
         }
         options.0
     }
+}
 
-    fn display(&self) -> String {
-        let harness = |codec: &Codec| matches!(codec.sound, Sound::Harness { .. });
-        match self.codecs.iter().position(harness) {
-            Some(address) => format!("dbus,p2p=on,audiodev=sound{address}"),
-            None => "none".to_owned(),
-        }
+/// The display: none, or the one by which the harness gets at its codec's sound.
+pub(crate) fn display(codecs: &[Codec]) -> String {
+    let harness = |codec: &Codec| matches!(codec.sound, Sound::Harness { .. });
+    match codecs.iter().position(harness) {
+        Some(address) => format!("dbus,p2p=on,audiodev=sound{address}"),
+        None => "none".to_owned(),
     }
 }
 
@@ -179,16 +176,27 @@ impl Sound {
     }
 }
 
-struct Options(Command);
+/// A command line of the emulator that is being written.
+pub(crate) struct Options(pub(crate) Command);
 
 impl Options {
-    fn add(&mut self, name: &str, value: impl Into<OsString>) {
+    /// Adds an option with its value.
+    pub(crate) fn add(&mut self, name: &str, value: impl Into<OsString>) {
         self.0.arg(name).arg(value.into());
+    }
+
+    /// Adds codecs with their sound to the controller `hda`, by their address on the link.
+    pub(crate) fn add_codecs(&mut self, codecs: &[Codec]) {
+        for (address, codec) in codecs.iter().enumerate() {
+            let id = format!("sound{address}");
+            self.add("-audiodev", codec.sound.audiodev(&id));
+            self.add("-device", format!("{},bus=hda.0,cad={address},audiodev={id}", codec.model));
+        }
     }
 }
 
 /// An option that ends in a path. The emulator wants commas in it doubled.
-fn with_path(option: &str, path: &Path) -> OsString {
+pub(crate) fn with_path(option: &str, path: &Path) -> OsString {
     use std::os::unix::ffi::{OsStrExt, OsStringExt};
     let mut value = option.as_bytes().to_vec();
     for octet in path.as_os_str().as_bytes() {

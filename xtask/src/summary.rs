@@ -44,7 +44,11 @@ impl Distance {
 
 /// Judges what a codec played: all of the recording, exactly, and nothing but silence behind it.
 pub(crate) fn judge_playback(played: &Pcm, outcome: &Outcome, output: usize) -> Result<Comparison, Finding> {
-    let heard = outcome.heard(output);
+    judge_heard(played, outcome.heard(output), output)
+}
+
+/// Judges what was heard of a codec: all of the recording, exactly, and nothing but silence behind it.
+pub(crate) fn judge_heard(played: &Pcm, heard: &[u8], output: usize) -> Result<Comparison, Finding> {
     let comparison = compare::compare(&played.octets, heard, FRAME_BYTES);
     if !comparison.is_exact() {
         return Err(Finding::failure(format!("output {output}: {comparison}")));

@@ -62,20 +62,29 @@ impl Pcm {
     /// # Errors
     /// When the file can't be written.
     pub(crate) fn write(&self, path: &Path) -> Result<()> {
+        self.to_wav()
+            .and_then(|file| Ok(std::fs::write(path, file)?))
+            .with_context(|| format!("can't write {}", path.display()))
+    }
+
+    /// The octets of a WAV file of it.
+    ///
+    /// # Errors
+    /// When it's too long for one.
+    pub(crate) fn to_wav(&self) -> Result<Vec<u8>> {
         let spec = hound::WavSpec {
             channels: 2,
             sample_rate: self.rate_hz,
             bits_per_sample: 16,
             sample_format: hound::SampleFormat::Int,
         };
-        let write = || -> Result<(), hound::Error> {
-            let mut writer = hound::WavWriter::create(path, spec)?;
-            for sample in self.octets.as_chunks::<2>().0 {
-                writer.write_sample(i16::from_le_bytes(*sample))?;
-            }
-            writer.finalize()
-        };
-        write().with_context(|| format!("can't write {}", path.display()))
+        let mut file = std::io::Cursor::new(Vec::new());
+        let mut writer = hound::WavWriter::new(&mut file, spec)?;
+        for sample in self.octets.as_chunks::<2>().0 {
+            writer.write_sample(i16::from_le_bytes(*sample))?;
+        }
+        writer.finalize()?;
+        Ok(file.into_inner())
     }
 }
 

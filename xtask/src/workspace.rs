@@ -32,6 +32,24 @@ pub(crate) fn target_dir() -> PathBuf {
     root().join(given)
 }
 
+/// Copies the files of a folder into another, with its folders.
+///
+/// # Errors
+/// When one can't be read or written.
+pub(crate) fn copy_folder(from: &Path, into: &Path) -> Result<()> {
+    std::fs::create_dir_all(into).with_context(|| into.display().to_string())?;
+    for entry in std::fs::read_dir(from).with_context(|| from.display().to_string())? {
+        let entry = entry?;
+        let to = into.join(entry.file_name());
+        if entry.file_type()?.is_dir() {
+            copy_folder(&entry.path(), &to)?;
+        } else {
+            std::fs::copy(entry.path(), &to).with_context(|| to.display().to_string())?;
+        }
+    }
+    Ok(())
+}
+
 /// A directory of its own for the files of one run of the emulator; gone when dropped, unless kept.
 pub(crate) struct Scratch {
     path: PathBuf,

@@ -12,11 +12,11 @@ use xen_guest::event_channels::EventChannels;
 use xen_guest::xenstore::Store;
 
 use crate::arch::{self, Exit, cpu};
+use crate::clock::TscDelay;
 use crate::console::{self, Verdict, exit};
 use crate::home::vsnd::{Change, ShutdownReason, Vsnd};
 use crate::memory::dma::DmaArena;
 use crate::memory::heap;
-use crate::clock::TscDelay;
 use crate::pci::hda::HdaController;
 use crate::pci::message::Interrupt;
 use crate::pci::registers::HdaRegisters;
@@ -134,7 +134,8 @@ fn facts(controller: &HdaController, card: &mut Hda) -> Vec<(String, String)> {
             snd_hda::dma::Direction::Output => ("output", &mut outputs),
             snd_hda::dma::Direction::Input => ("input", &mut inputs),
         };
-        let text = format!("{}, codec {}, pin {:#x}", route.device().name(), route.codec().get(), route.pin().get());
+        let text =
+            format!("{}, codec {}, pin {:#x}", route.device().name(), route.codec().get(), route.pin().get());
         facts.push((format!("port/{name}-{number}"), text));
         *number += 1;
     }

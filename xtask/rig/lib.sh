@@ -1,0 +1,201 @@
+# What scenarios are written with. Read by dom0's shell, which is busybox.
+
+# A line to the host.
+say() { printf '@rig %s\n' "$*" >&3; }
+
+# stage TEXT: a stage is reached.
+stage() {
+    read -r uptime _ </proc/uptime
+    say "stage $uptime $*"
+}
+
+# fail TEXT: the scenario can't go on.
+fail() {
+    verdict="fail $*"
+    finish
+}
+
+# check NAME COMMAND...: a row of the lane; what the command says last is its detail.
+check() {
+    check_name=$1
+    shift
+    if check_said=$("$@" 2>&1); then check_result=pass; else check_result=fail; fi
+    say "check $check_name $check_result $(printf '%s\n' "$check_said" | tail -n 1)"
+    [ "$check_result" = pass ]
+}
+
+# wait_for SECONDS COMMAND...: until the command succeeds.
+wait_for() {
+    read -r wait_until _ </proc/uptime
+    wait_until=$((${wait_until%.*} + $1 + 1))
+    shift
+    until "$@" >/dev/null 2>&1; do
+        read -r wait_now _ </proc/uptime
+        [ "${wait_now%.*}" -lt "$wait_until" ] || return 1
+        sleep 0.1
+    done
+}
+
+# finish: hands out the logs, says the verdict, powers off.
+verdict=pass
+finish() {
+    xl list >/log/xl-list.txt 2>&1
+    xenstore-ls -fp >/log/xenstore.txt 2>&1
+    dmesg >/log/dom0-dmesg.txt
+    # A domain that ended and was not expected to: shut down (s), crashed (c).
+    while read -r name id memory vcpus state time; do
+        case "$state" in
+            ???s?? | ????c?) ended "$name" ;;
+        esac
+    done </log/xl-list.txt
+    cp -r /var/log/xen/. /log 2>/dev/null
+    tar -c -f - -C / log >/log.tar
+    cat /log.tar >/dev/vport0p2
+    say "verdict $verdict"
+    poweroff -f
+    # It takes effect at once, or never.
+    sleep 60
+}
+
+# expect_end NAME: that the domain ends, and stays there dead, is what the scenario wants.
+expected_ends=
+expect_end() { expected_ends="$expected_ends $1 "; }
+
+ended() {
+    case "$expected_ends" in
+        *" $1 "*) ;;
+        *) [ "$verdict" != pass ] || verdict="fail the domain $1 ended: see xen.txt and its console" ;;
+    esac
+}
+
+# keep: people get a shell. Leaving it ends the machine.
+keep() {
+    echo
+    echo "Dom0's shell. Try: xl list; xl console guest1 (leave it with ^]); tail /log/console/*"
+    echo "'exit' powers the machine off; ^A X ends the emulator at once."
+    setsid sh -c 'exec sh -i </dev/hvc0 >/dev/hvc0 2>&1'
+}
+
+# xl_log NAME COMMAND...: xl at its most talkative, into a log of its own.
+xl_log() {
+    log=/log/xl-$1.txt
+    shift
+    xl -vvv "$@" >>"$log" 2>&1
+}
+
+# start_driver_domain: the image gets the controller, and its policy before it runs.
+start_driver_domain() {
+    xl_log snddom pci-assignable-add "$CONTROLLER" || fail "the controller can't be given away: see xl-snddom.txt"
+    create_driver_domain
+}
+
+# create_driver_domain: the same, once the controller is given away. Again, where there was one before.
+create_driver_domain() {
+    cat >/run/snddom.cfg <<-END
+	name = "snddom"
+	type = "hvm"
+	firmware_override = "/rig/image"
+	memory = 16
+	vcpus = 1
+	driver_domain = 1
+	pci = ["$CONTROLLER"]
+	vga = "none"
+	nographic = 1
+	vnc = 0
+	xen_platform_pci = 0
+	on_crash = "preserve"
+	END
+    xl_log snddom create -p /run/snddom.cfg || fail "the driver domain can't be made: see xl-snddom.txt"
+    snddom=$(xl domid snddom)
+    policy=/local/domain/$snddom/snddom
+    xenstore-write "$policy/log-level" "$LOG_LEVEL" "$policy/state" ""
+    xenstore-chmod "$policy/state" "n$snddom"
+    xl_log snddom unpause snddom
+    stage "the driver domain runs"
+}
+
+# start_guest N [may-record] [no-card]: a guest with a card, that plays to output N-1 and records from input N-1 of the
+# driver domain's card. It's up when this returns. Recording is refused to guests that aren't allowed to.
+start_guest() {
+    create_guest "$@"
+    unpause_guest "$1"
+}
+
+# create_guest N [may-record] [no-card]: the same, but it's still paused when this returns.
+create_guest() {
+    guest=$1
+    shift
+    guest_cards=$(card "$guest")
+    case " $* " in *" no-card "*) guest_cards= ;; esac
+    cat >"/run/guest$guest.cfg" <<-END
+	name = "guest$guest"
+	type = "${GUEST_TYPE:-pv}"
+	kernel = "/rig/vmlinux"
+	ramdisk = "/rig/guest.cpio"
+	extra = "console=hvc0 rdinit=/init panic=-1 cryptomgr.notests random.trust_cpu=on rodata=off guest=$guest"
+	memory = ${GUEST_MIB:-192}
+	vcpus = 1
+	on_crash = "preserve"
+	${guest_cards:+vsnd = [[ $guest_cards ]]}
+	END
+    xl_log "guest$guest" create -p "/run/guest$guest.cfg" || fail "guest$guest can't be made: see xl-guest$guest.txt"
+    guest_domid=$(xl domid "guest$guest")
+    # In files, for checks run in shells of their own.
+    echo "$guest_domid" >"/run/guest$guest.domid"
+    echo 0 >"/run/guest$guest.runs"
+    case " $* " in *" may-record "*) xenstore-write "$policy/guest/$guest_domid/may-record" 1 ;; esac
+}
+
+# card N: guest N's card, as it stands in a domain file.
+card() {
+    echo "'card, backend=snddom, buffer-size=65536, short-name=VCard, long-name=Virtual sound card," \
+        "sample-rates=${RATES:-44100;48000}, sample-formats=s16_le', 'pcm, name=dev1'," \
+        "'stream, unique-id=output-$(($1 - 1)), type=P', 'stream, unique-id=input-$(($1 - 1)), type=C'"
+}
+
+# unpause_guest N: a guest that was made runs; it's up when this returns.
+unpause_guest() {
+    xl_log "guest$1" unpause "guest$1"
+    wait_for 60 guest_is_up "$1" || fail "guest$1 does not come up: see console/guest-guest$1.log"
+    stage "guest$1 is up"
+}
+
+# guest_path N NODE: a node of the guest's in xenstore.
+guest_path() { echo "/local/domain/$(cat "/run/guest$1.domid")/$2"; }
+
+guest_is_up() { [ "$(xenstore-read "$(guest_path "$1" data/exit)" 2>/dev/null)" = "0 0" ]; }
+
+# guest_begin N COMMAND: the guest begins to run a shell command.
+guest_begin() {
+    guest_run=$(($(cat "/run/guest$1.runs") + 1))
+    echo "$guest_run" >"/run/guest$1.runs"
+    xenstore-write "$(guest_path "$1" data/run)" "$guest_run $2"
+}
+
+guest_has_ended() {
+    guest_run=$(cat "/run/guest$1.runs")
+    guest_status=$(xenstore-read "$(guest_path "$1" data/exit)") && [ "${guest_status% *}" = "$guest_run" ]
+}
+
+# guest_end N SECONDS: waits for the command to end; its exit status is returned, 124 when it does not end in time.
+guest_end() {
+    wait_for "$2" guest_has_ended "$1" || return 124
+    return "${guest_status#* }"
+}
+
+# guest_run N SECONDS COMMAND: begins and waits.
+guest_run() {
+    guest_begin "$1" "$3"
+    guest_end "$1" "$2"
+}
+
+# hand_out N: what the guest left under /out goes to the host.
+hand_out() { guest_run "$1" 120 hand-out; }
+
+# stop_guest N: the guest powers itself off and is gone.
+stop_guest() {
+    guest_begin "$1" "poweroff -f"
+    wait_for 30 guest_is_gone "$1"
+}
+
+guest_is_gone() { ! xl domid "guest$1"; }

@@ -1,0 +1,16 @@
+# The driver domain, and guests that each run one command, all at the same time: `cargo xtask xen`.
+start_driver_domain
+guest=0
+while [ "$guest" -lt "$GUESTS" ]; do
+    guest=$((guest + 1))
+    start_guest "$guest" may-record
+done
+[ -n "$KEEP" ] && return
+for guest in $(seq "$GUESTS"); do guest_begin "$guest" "cd /files && sh /rig/command"; done
+for guest in $(seq "$GUESTS"); do
+    guest_end "$guest" "$COMMAND_SECONDS"
+    status=$?
+    stage "guest$guest: the command ended with $status"
+    hand_out "$guest" || fail "guest$guest can't hand out its files"
+    [ "$status" = 0 ] || verdict="fail the command ended with $status in guest$guest"
+done

@@ -1,0 +1,73 @@
+//! Dom0's root: Xen's tools, the modules they need, the scenario.
+
+use anyhow::Result;
+
+use super::machine;
+use super::packages::Tree;
+use super::plan::Plan;
+use super::root::Root;
+
+const INIT: &str = include_str!("../../rig/dom0/init");
+const LIBRARY: &str = include_str!("../../rig/lib.sh");
+
+/// Modules of dom0: Xen's devices for its tools, the passing on of PCI devices, the ports to the host.
+const MODULES: &[&str] = &[
+    "xenfs",
+    "xen-privcmd",
+    "xen-evtchn",
+    "xen-gntdev",
+    "xen-gntalloc",
+    "xen-pciback",
+    "virtio_pci",
+    "virtio_console",
+];
+
+/// Xen's programs of one version.
+const XEN_PROGRAMS: &[&str] = &["xl", "xenstored", "xenconsoled", "xenconsole", "xen-init-dom0", "xentop"];
+
+const XENSTORE_PROGRAMS: &[&str] = &["read", "write", "ls", "chmod", "rm", "exists", "list", "watch"];
+
+/// The device model of HVM domains, where libxl looks for it.
+const DEVICE_MODEL: &str = "usr/libexec/xen-qemu-system-i386";
+
+/// What HVM domains don't start without, even if they have no use for it: libxl reads the BIOS, the device model keys.
+const HVM_FILES: &[&str] = &["usr/share/seabios/bios-256k.bin", "usr/share/qemu/keymaps/en-us"];
+
+/// Dom0's initramfs for a plan, with the guests' initramfs in it.
+///
+/// # Errors
+/// When the packages lack something, or the image can't be read.
+pub(super) fn initramfs(tree: &Tree, plan: &Plan, guest: &[u8]) -> Result<Vec<u8>> {
+    let mut root = Root::new(tree)?;
+    let xen = tree.versioned("usr/lib", "xen-")?;
+    for program in XEN_PROGRAMS {
+        root.program(&format!("{xen}/bin/{program}"))?;
+    }
+    for program in XENSTORE_PROGRAMS {
+        root.program(&format!("usr/bin/xenstore-{program}"))?;
+    }
+    root.program_at(DEVICE_MODEL, DEVICE_MODEL)?;
+    for file in HVM_FILES {
+        root.copy(&tree.file(file)?, file)?;
+    }
+    root.modules(MODULES)?;
+    root.file("etc/xen/xl.conf", "autoballoon=\"off\"\n");
+    root.file("init", INIT);
+    root.file("rig/lib.sh", LIBRARY);
+    root.file("rig/scenario.sh", plan.scenario.as_str());
+    root.file("rig/config", variables(plan));
+    root.copy(&plan.image, "rig/image")?;
+    root.copy(&tree.kernel(), "rig/vmlinux")?;
+    root.file("rig/guest.cpio", guest);
+    Ok(root.initramfs())
+}
+
+/// What a scenario is told: assignments of a shell.
+fn variables(plan: &Plan) -> String {
+    let all = [("CONTROLLER", machine::CONTROLLER), ("LOG_LEVEL", &plan.log_level)];
+    let own = plan.variables.iter().map(|(name, value)| (*name, value.as_str()));
+    all.into_iter()
+        .chain(own)
+        .map(|(name, value)| format!("{name}='{}'\n", value.replace('\'', r"'\''")))
+        .collect()
+}

@@ -1,0 +1,58 @@
+//! A guest's root: Debian's kernel as it is, its sound driver, ALSA's programs, and what the user brings.
+
+use std::path::Path;
+
+use anyhow::Result;
+
+use super::packages::Tree;
+use super::root::Root;
+
+const INIT: &str = include_str!("../../rig/guest/init");
+
+/// The kernel's own front end.
+const MODULES: &[&str] = &["snd_xen_front"];
+
+const PROGRAMS: &[&str] = &[
+    "usr/bin/aplay",
+    "usr/bin/arecord",
+    "usr/bin/alsabat",
+    "usr/bin/amixer",
+    "usr/bin/speaker-test",
+    "usr/bin/xenstore-read",
+    "usr/bin/xenstore-write",
+    "usr/bin/xenstore-watch",
+];
+
+/// What ALSA's library reads.
+const ALSA_CONFIG: &str = "usr/share/alsa";
+
+/// Files of one run.
+#[derive(Default)]
+pub(crate) struct Files {
+    /// What the guest has under /rig: names and contents.
+    pub(crate) ours: Vec<(String, Vec<u8>)>,
+    /// A folder of the host that the guest has under /files.
+    pub(crate) theirs: Option<std::path::PathBuf>,
+}
+
+/// The guests' initramfs.
+///
+/// # Errors
+/// When the packages lack something, or a file can't be read.
+pub(super) fn initramfs(tree: &Tree, files: &Files) -> Result<Vec<u8>> {
+    let mut root = Root::new(tree)?;
+    for program in PROGRAMS {
+        root.program(program)?;
+    }
+    root.folder(ALSA_CONFIG)?;
+    root.modules(MODULES)?;
+    root.file("init", INIT);
+    root.directory("files");
+    if let Some(folder) = &files.theirs {
+        root.copy_folder(Path::new(folder), "files")?;
+    }
+    for (name, content) in &files.ours {
+        root.file(&format!("rig/{name}"), content.clone());
+    }
+    Ok(root.initramfs())
+}

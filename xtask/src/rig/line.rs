@@ -1,0 +1,114 @@
+//! What the rig says on its way: lines `@rig word ...` of dom0, on a line of their own to the host.
+//!
+//! ```text
+//! @rig stage 7.31 dom0 is up
+//! @rig check plays_48_khz pass 68545 frames
+//! @rig verdict pass
+//! ```
+
+use crate::machine_line::Said;
+
+/// One line.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum RigLine {
+    /// A stage is reached.
+    Stage {
+        /// Seconds on dom0's clock, as it prints them.
+        at: String,
+        /// What was reached.
+        what: String,
+    },
+    /// A check came to something.
+    Check(Check),
+    /// The scenario is over.
+    Verdict(Said),
+}
+
+/// What a check of a scenario came to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Check {
+    /// Its name.
+    pub(crate) name: String,
+    /// Whether what was asked holds.
+    pub(crate) holds: bool,
+    /// What was seen.
+    pub(crate) detail: String,
+}
+
+/// Reads a line; `None` when it's for people, an error when it's meant for us and can't be read.
+pub(crate) fn parse(line: &str) -> Option<Result<RigLine, String>> {
+    let rest = line.trim_end().strip_prefix("@rig")?;
+    Some(parse_words(rest.trim_start()).ok_or_else(|| line.trim_end().to_owned()))
+}
+
+fn parse_words(line: &str) -> Option<RigLine> {
+    let (word, rest) = split(line);
+    match word {
+        "stage" => {
+            let (at, what) = split(rest);
+            at.parse::<f64>().ok()?;
+            Some(RigLine::Stage { at: at.to_owned(), what: what.to_owned() })
+        }
+        "check" => {
+            let (name, rest) = split(rest);
+            let (result, detail) = split(rest);
+            let holds = match result {
+                "pass" => true,
+                "fail" => false,
+                _ => return None,
+            };
+            Some(RigLine::Check(Check { name: name.to_owned(), holds, detail: detail.to_owned() }))
+        }
+        "verdict" => match split(rest) {
+            ("pass", _) => Some(RigLine::Verdict(Said::Pass)),
+            ("fail", why) => Some(RigLine::Verdict(Said::Fail(why.to_owned()))),
+            _ => None,
+        },
+        _ => None,
+    }
+}
+
+fn split(text: &str) -> (&str, &str) {
+    text.split_once(' ').unwrap_or((text, ""))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_line_is_read() {
+        let read = |line| parse(line).expect("ours").expect("well formed");
+        assert_eq!(
+            read("@rig stage 7.31 dom0 is up\r\n"),
+            RigLine::Stage { at: "7.31".into(), what: "dom0 is up".into() }
+        );
+        let check =
+            |holds, detail: &str| RigLine::Check(Check { name: "a".into(), holds, detail: detail.into() });
+        assert_eq!(read("@rig check a pass 3 frames"), check(true, "3 frames"));
+        assert_eq!(read("@rig check a fail"), check(false, ""));
+        assert_eq!(read("@rig verdict fail no sound"), RigLine::Verdict(Said::Fail("no sound".into())));
+        assert_eq!(read("@rig verdict pass"), RigLine::Verdict(Said::Pass));
+    }
+
+    #[test]
+    fn what_is_not_ours_is_for_people() {
+        assert_eq!(parse("(d1) @rig verdict pass"), None);
+        assert_eq!(parse("hello"), None);
+    }
+
+    #[test]
+    fn what_can_not_be_read_is_an_error() {
+        for line in [
+            "@rig ",
+            "@rig verdict",
+            "@rig verdict maybe",
+            "@rig check a",
+            "@rig check a perhaps",
+            "@rig exit",
+            "@rig stage now up",
+        ] {
+            assert!(parse(line).expect("ours").is_err(), "{line}");
+        }
+    }
+}
