@@ -111,6 +111,8 @@ enum Description {
 /// What was told of the device in `snddom/state`.
 #[derive(Debug, Default)]
 struct Told {
+    /// There may be nodes.
+    is_there: bool,
     state: Option<XenbusState>,
     streams: Vec<Option<(Nanos, StreamNote)>, MAX_STREAMS>,
 }
@@ -170,11 +172,11 @@ impl<H: Hypervisor, C: Card<H::Buffer>> Device<H, C> {
         self.id
     }
 
-    /// A watch says that something in the back end's directory has changed, or the directory as a whole.
-    pub(super) fn own_changed(&mut self) {
+    /// A watch says that a node in the back end's directory has changed; `None`: the directory as a whole.
+    pub(super) fn own_changed(&mut self, node: Option<&str>) {
         self.is_back |= self.is_leaving;
-        self.to_read.state = true;
-        self.to_read.online = true;
+        self.to_read.state |= matches!(node, None | Some(nodes::STATE));
+        self.to_read.online |= matches!(node, None | Some(nodes::ONLINE));
     }
 
     /// A watch says that the front end's state has changed.
@@ -190,7 +192,7 @@ impl<H: Hypervisor, C: Card<H::Buffer>> Device<H, C> {
 
     /// Whether nothing of it is left, here and in xenstore: it can be forgotten.
     pub(super) fn is_gone(&self) -> bool {
-        self.is_leaving && !self.is_watched && self.told.state.is_none() && !self.is_talking()
+        self.is_leaving && !self.is_watched && !self.told.is_there && !self.is_talking()
     }
 
     /// Whether its directory was heard of after it had gone.
@@ -231,6 +233,9 @@ impl<H: Hypervisor, C: Card<H::Buffer>> Device<H, C> {
             // Streams don't go on playing because xenstored is slow: this doesn't wait for anything.
             if self.step(common) == Step::Close {
                 self.act(Step::Close, hardware, common);
+            }
+            if store.broken().is_some() {
+                return None;
             }
             if let Talk::Writing(state, transaction) = &mut self.talk {
                 let progress =
@@ -312,6 +317,11 @@ impl<H: Hypervisor, C: Card<H::Buffer>> Device<H, C> {
         later.map_or(NewsDue::Never, NewsDue::At)
     }
 
+    /// Something is being told: there is something to remove, once this device is gone.
+    pub(super) fn is_being_told(&mut self) {
+        self.told.is_there = true;
+    }
+
     /// Takes note of what was told.
     pub(super) fn told(&mut self, news: News, now: Nanos) {
         match news {
@@ -341,7 +351,7 @@ impl<H: Hypervisor, C: Card<H::Buffer>> Device<H, C> {
         if self.is_leaving {
             return if self.is_watched {
                 Next::Ask(Question::Unwatch)
-            } else if self.told.state.is_some() {
+            } else if self.told.is_there {
                 Next::Ask(Question::RemoveTold)
             } else {
                 Next::Nothing
@@ -468,8 +478,12 @@ impl<H: Hypervisor, C: Card<H::Buffer>> Device<H, C> {
         let text = reply.as_ref().map(|reply| reply.text().unwrap_or("no text"));
         match question {
             Question::OwnState => {
-                self.view.directory = text.is_some();
                 self.view.own_node = text.and_then(XenbusState::from_node);
+                // The toolstack's first state, after this side's: another directory, made after the old one was removed.
+                let is_another = self.view.own_node == Some(XenbusState::Initialising)
+                    && self.shown != XenbusState::Initialising;
+                self.view.directory = text.is_some() && !is_another;
+                self.is_back |= is_another;
             }
             Question::Online => self.view.online = text == Some("1"),
             Question::Frontend => self.judge_frontend(&node, text),
@@ -499,7 +513,7 @@ impl<H: Hypervisor, C: Card<H::Buffer>> Device<H, C> {
             // Whoever else has removed it: it is gone.
             Question::RemoveDirectory => self.view.directory = false,
             Question::Unwatch => self.is_watched = false,
-            Question::RemoveTold => self.told.state = None,
+            Question::RemoveTold => self.told.is_there = false,
         }
     }
 

@@ -175,8 +175,9 @@ impl<'s, H: Hypervisor, C: Card<H::Buffer>> Vsnd<'s, H, C> {
         // What was heard, apart from the message that it was heard by: that lies in the store.
         enum Heard {
             Shutdown(ShutdownReason),
-            Devices(Place),
             Settings(Topic),
+            NewDevice(DeviceId),
+            AllDevices,
             Nothing,
         }
         for _ in 0..EVENTS_PER_POLL {
@@ -201,7 +202,24 @@ impl<'s, H: Hypervisor, C: Card<H::Buffer>> Vsnd<'s, H, C> {
                     }
                 }
                 Event::Watch { path, token } => match token {
-                    scan::TOKEN => Place::of(path, self.domain).map_or(Heard::Nothing, Heard::Devices),
+                    scan::TOKEN => match Place::of(path, self.domain) {
+                        None => Heard::Nothing,
+                        Some(Place::All) => Heard::AllDevices,
+                        // A device that comes is named itself.
+                        Some(Place::Guest(guest)) => {
+                            let devices = self.devices.iter_mut().flatten();
+                            let its = devices.filter(|device| device.id().guest == guest);
+                            its.for_each(|device| device.own_changed(None));
+                            Heard::Nothing
+                        }
+                        Some(Place::Device(id, node)) => match find(&mut self.devices, id) {
+                            Some(device) => {
+                                device.own_changed(node);
+                                Heard::Nothing
+                            }
+                            None => Heard::NewDevice(id),
+                        },
+                    },
                     settings::TOKEN => Topic::of(path, self.domain).map_or(Heard::Nothing, Heard::Settings),
                     control::TOKEN => {
                         self.control.changed();
@@ -224,30 +242,16 @@ impl<'s, H: Hypervisor, C: Card<H::Buffer>> Vsnd<'s, H, C> {
             };
             match heard {
                 Heard::Shutdown(reason) => self.shut_down(reason),
-                Heard::Devices(place) => self.devices_changed(place),
                 Heard::Settings(topic) => self.settings_changed(topic),
+                Heard::NewDevice(id) => self.add(id),
+                Heard::AllDevices => {
+                    self.devices.iter_mut().flatten().for_each(|device| device.own_changed(None));
+                    self.scan.begin();
+                }
                 Heard::Nothing => {}
             }
         }
         true
-    }
-
-    fn devices_changed(&mut self, place: Place) {
-        match place {
-            Place::All => {
-                self.devices.iter_mut().flatten().for_each(Device::own_changed);
-                self.scan.begin();
-            }
-            // A device that comes is named itself.
-            Place::Guest(guest) => {
-                let devices = self.devices.iter_mut().flatten();
-                devices.filter(|device| device.id().guest == guest).for_each(Device::own_changed);
-            }
-            Place::Device(id) => match find(&mut self.devices, id) {
-                Some(device) => device.own_changed(),
-                None => self.add(id),
-            },
-        }
     }
 
     fn settings_changed(&mut self, topic: Topic) {
@@ -326,7 +330,7 @@ impl<'s, H: Hypervisor, C: Card<H::Buffer>> Vsnd<'s, H, C> {
     fn tell(&mut self, now: Nanos) -> Option<Nanos> {
         let (late, early) = self.devices.split_at(self.turn.min(MAX_DEVICES));
         let ports = &self.ports;
-        self.teller.drive(&mut self.store, now, || {
+        let next = self.teller.drive(&mut self.store, now, || {
             let mut later = None;
             for device in early.iter().chain(late).flatten() {
                 match device.news(ports, now) {
@@ -336,7 +340,11 @@ impl<'s, H: Hypervisor, C: Card<H::Buffer>> Vsnd<'s, H, C> {
                 }
             }
             later.map(Err)
-        })
+        });
+        if let Some(device) = self.teller.telling().and_then(|id| find(&mut self.devices, id)) {
+            device.is_being_told();
+        }
+        next
     }
 
     /// Looks whether all is closed, if the domain is to end. Returns when that is to be looked at again.

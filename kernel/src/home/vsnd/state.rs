@@ -194,6 +194,14 @@ impl Teller {
         None
     }
 
+    /// The device that is being told of.
+    pub(super) fn telling(&self) -> Option<DeviceId> {
+        match self.telling {
+            Telling::News(device, _) if self.asking.awaits() => Some(device),
+            _ => None,
+        }
+    }
+
     /// Takes note of an answer, if it is for this one. `Some(Some(..))`: this was told.
     pub(super) fn hear(
         &mut self,

@@ -105,10 +105,17 @@ pub struct Rig {
     pub polls: u64,
     /// xenstored takes its time: it runs when this test says so.
     pub stored_is_held: bool,
+    is_started: bool,
 }
 
 pub fn duplex() -> Model {
-    Bench::new(Profile::hardware()).codec(0, Codec::duplex()).build()
+    codecs(1)
+}
+
+/// So many codecs, each with one output and one input.
+pub fn codecs(count: usize) -> Model {
+    let bench = Bench::new(Profile::hardware());
+    (0..count).fold(bench, |bench, codec| bench.codec(codec, Codec::duplex())).build()
 }
 
 pub fn card(model: &Model) -> Card {
@@ -123,6 +130,13 @@ impl Rig {
     }
 
     pub fn with(model: Model) -> Self {
+        let mut rig = Self::unstarted(model);
+        rig.start();
+        rig
+    }
+
+    /// A driver domain that is still booting: it hasn't looked at anything yet.
+    pub fn unstarted(model: Model) -> Self {
         logs::collect();
         logs::take_warnings();
         let world: &'static World =
@@ -140,7 +154,7 @@ impl Rig {
         let facts = [("version", "1.2.3"), ("codec/0", "a duplex codec")];
         let vsnd = Vsnd::new(Store::attach(page), DRIVER, world.back_end(DRIVER), card(&model), &facts);
         let due = Due { next: None, notify_store: false };
-        let mut rig = Self {
+        Self {
             model,
             world,
             stored,
@@ -150,9 +164,13 @@ impl Rig {
             due,
             polls: 0,
             stored_is_held: false,
-        };
-        rig.settle();
-        rig
+            is_started: false,
+        }
+    }
+
+    pub fn start(&mut self) {
+        self.is_started = true;
+        self.settle();
     }
 
     pub fn now(&self) -> Nanos {
@@ -177,6 +195,9 @@ impl Rig {
 
     /// Polls until nobody has anything to do at this time. Time goes on a little: the driver's waits take some.
     pub fn settle(&mut self) {
+        if !self.is_started {
+            return;
+        }
         for _ in 0..20_000 {
             self.poll();
             let pending = std::iter::from_fn(|| self.world.take_pending(DRIVER)).count();
@@ -196,6 +217,7 @@ impl Rig {
 
     /// Lets time pass, sleeping as the image does: until the deadline that was asked for.
     pub fn advance(&mut self, ns: u64) {
+        self.is_started = true;
         let end = self.now().0 + ns;
         if !self.stored_is_held {
             self.stored.run();
@@ -301,6 +323,22 @@ impl Rig {
         self.until("Connected", |rig| rig.back_state(guest, 0) == Some("4"));
         self.set_front_state(guest, 0, "4");
         fronts
+    }
+
+    /// Until the device's directory is gone.
+    pub fn until_removed(&mut self, guest: u16) {
+        self.until("the directory's removal", |rig| !rig.stored.exists(&back_path(guest, 0)));
+    }
+
+    /// The guest and all that it has in xenstore are gone, as after `xl destroy`; the toolstack cleans up.
+    pub fn destroy(&mut self, guest: u16) {
+        self.stored.remove(&format!("/local/domain/{guest}"));
+        self.detach(guest, 0);
+    }
+
+    /// Whether a stream of the controller runs.
+    pub fn is_running(&self) -> bool {
+        (0..8).any(|stream| self.model.dma_running(stream))
     }
 
     pub fn back_state(&self, guest: u16, device: u16) -> Option<&str> {
