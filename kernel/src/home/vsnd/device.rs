@@ -19,9 +19,10 @@ use xen_guest::xenstore::{
 
 use super::asking::{Answer, Asking, REQUEST_TIMEOUT_NS};
 use super::front_directory::{BadDirectory, FrontDirectory, Read, Wanted};
+use super::level::is_useless;
 use super::names::{DeviceId, Excerpt, PathText};
 use super::port_name::Ports;
-use super::settings::{GuestRights, log_bad_value};
+use super::settings::{GuestRights, MAY_PLAY, MAY_RECORD, log_bad_value};
 use super::state::{COUNTERS_INTERVAL_NS, News, NewsDue, StreamNote};
 use super::transport::Transport;
 
@@ -184,10 +185,10 @@ impl<H: Hypervisor, C: Card<H::Buffer>> Device<H, C> {
         self.to_read.front = true;
     }
 
-    /// A watch says that the guest's rights may have changed.
-    pub(super) fn rights_changed(&mut self) {
-        self.to_read.may_play = true;
-        self.to_read.may_record = true;
+    /// A watch says that a right of the guest's has changed; `None`: any of them may have.
+    pub(super) fn rights_changed(&mut self, name: Option<&str>) {
+        self.to_read.may_play |= matches!(name, None | Some(MAY_PLAY));
+        self.to_read.may_record |= matches!(name, None | Some(MAY_RECORD));
     }
 
     /// Whether nothing of it is left, here and in xenstore: it can be forgotten.
@@ -595,6 +596,10 @@ impl<H: Hypervisor, C: Card<H::Buffer>> Device<H, C> {
             return Outcome::Failed;
         }
         let streams = self.directory.streams();
+        for found in streams.iter().filter(|found| is_useless(&found.config.abilities)) {
+            let path = found.id.path(self.id);
+            log::warn!("{path}: nothing of what its settings allow can be had on the card's port");
+        }
         let configs: Vec<StreamConfig, MAX_STREAMS> = streams.iter().map(|found| found.config).collect();
         let guest = self.id.guest;
         match SoundDevice::new(guest, self.policy, common.ports.as_slice(), &configs) {

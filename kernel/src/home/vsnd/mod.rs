@@ -175,7 +175,6 @@ impl<'s, H: Hypervisor, C: Card<H::Buffer>> Vsnd<'s, H, C> {
         // What was heard, apart from the message that it was heard by: that lies in the store.
         enum Heard {
             Shutdown(ShutdownReason),
-            Settings(Topic),
             NewDevice(DeviceId),
             AllDevices,
             Nothing,
@@ -220,7 +219,25 @@ impl<'s, H: Hypervisor, C: Card<H::Buffer>> Vsnd<'s, H, C> {
                             None => Heard::NewDevice(id),
                         },
                     },
-                    settings::TOKEN => Topic::of(path, self.domain).map_or(Heard::Nothing, Heard::Settings),
+                    settings::TOKEN => {
+                        let devices = self.devices.iter_mut().flatten();
+                        match Topic::of(path, self.domain) {
+                            None => {}
+                            Some(Topic::Everything) => {
+                                devices.for_each(|device| device.rights_changed(None));
+                                self.settings.changed(None);
+                                self.teller.try_again();
+                            }
+                            Some(Topic::Setting(name)) => self.settings.changed(Some(name)),
+                            Some(Topic::Guests) => devices.for_each(|device| device.rights_changed(None)),
+                            Some(Topic::Guest(guest, name)) => {
+                                let its = devices.filter(|device| device.id().guest == guest);
+                                its.for_each(|device| device.rights_changed(name));
+                            }
+                            Some(Topic::State) => self.teller.try_again(),
+                        }
+                        Heard::Nothing
+                    }
                     control::TOKEN => {
                         self.control.changed();
                         Heard::Nothing
@@ -242,7 +259,6 @@ impl<'s, H: Hypervisor, C: Card<H::Buffer>> Vsnd<'s, H, C> {
             };
             match heard {
                 Heard::Shutdown(reason) => self.shut_down(reason),
-                Heard::Settings(topic) => self.settings_changed(topic),
                 Heard::NewDevice(id) => self.add(id),
                 Heard::AllDevices => {
                     self.devices.iter_mut().flatten().for_each(|device| device.own_changed(None));
@@ -252,23 +268,6 @@ impl<'s, H: Hypervisor, C: Card<H::Buffer>> Vsnd<'s, H, C> {
             }
         }
         true
-    }
-
-    fn settings_changed(&mut self, topic: Topic) {
-        let devices = self.devices.iter_mut().flatten();
-        match topic {
-            Topic::Everything => {
-                devices.for_each(Device::rights_changed);
-                self.settings.changed();
-                self.teller.try_again();
-            }
-            Topic::Setting => self.settings.changed(),
-            Topic::Guests => devices.for_each(Device::rights_changed),
-            Topic::Guest(guest) => {
-                devices.filter(|device| device.id().guest == guest).for_each(Device::rights_changed);
-            }
-            Topic::State => self.teller.try_again(),
-        }
     }
 
     /// A device was heard of that isn't served.

@@ -66,7 +66,7 @@ impl fmt::Display for StreamNote {
             write!(f, " rate_hz={rate_hz} format={} channels={channels}", format.name())?;
         }
         let StreamStats { frames, xruns, fifo_errors, .. } = self.stats;
-        write!(f, " frames={frames} underruns={xruns} fifo_errors={fifo_errors}")
+        write!(f, " frames={frames} ran_dry={xruns} fifo_errors={fifo_errors}")
     }
 }
 
