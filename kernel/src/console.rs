@@ -5,7 +5,7 @@ use core::fmt::{self, Write};
 
 use audioback::hypervisor::EventChannel;
 use log::{LevelFilter, Log, Metadata, Record};
-use spin::{Mutex, Once};
+use spin::{Mutex, MutexGuard, Once};
 use xen_sys::console::ConsoleRing;
 
 use crate::arch::port::DEBUG_CONSOLE;
@@ -14,8 +14,11 @@ use crate::clock::TscClock;
 
 static CLOCK: Once<TscClock> = Once::new();
 
-/// The console that Xen gives the domain, and the channel to its daemon.
-static XEN_CONSOLE: Mutex<Option<(xen_guest::console::Console<'static>, EventChannel)>> = Mutex::new(None);
+/// The console that Xen gives the domain, and the channel to its daemon. A `Once` that is empty is all zeros: it takes no
+/// room in the image's file.
+static XEN_CONSOLE: Once<Mutex<XenConsole>> = Once::new();
+
+type XenConsole = (xen_guest::console::Console<'static>, EventChannel);
 
 /// How long the end of the image waits for the console's daemon to take what is left, in steps of a millisecond.
 const DRAIN_TRIES: u32 = 100;
@@ -45,15 +48,21 @@ impl RawWriter {
     }
 }
 
-/// From now on lines go to Xen's console.
+/// From now on lines go to Xen's console. There is one: a second call does nothing.
 pub fn attach(ring: &'static ConsoleRing, channel: EventChannel) {
-    *XEN_CONSOLE.lock() = Some((xen_guest::console::Console::attach(ring), channel));
+    XEN_CONSOLE.call_once(|| Mutex::new((xen_guest::console::Console::attach(ring), channel)));
+}
+
+/// The console, if there is one that nobody is writing to.
+fn try_xen_console() -> Option<MutexGuard<'static, XenConsole>> {
+    XEN_CONSOLE.get()?.try_lock()
 }
 
 /// The console's daemon has made room, perhaps: hands it what is left.
 pub fn flush() {
-    if let Some((console, channel)) = &mut *XEN_CONSOLE.lock()
-        && console.flush()
+    let Some(console) = XEN_CONSOLE.get() else { return };
+    let (console, channel) = &mut *console.lock();
+    if console.flush()
         && let Some(hypervisor) = xen::handle()
     {
         hypervisor.notify(*channel);
@@ -62,14 +71,13 @@ pub fn flush() {
 
 /// The channel of the console, if there is one.
 pub fn channel() -> Option<EventChannel> {
-    XEN_CONSOLE.lock().as_ref().map(|(_, channel)| *channel)
+    XEN_CONSOLE.get().map(|console| console.lock().1)
 }
 
 /// Writes a line. One that is written while another is being written goes the raw way.
 fn line(text: fmt::Arguments<'_>) {
-    if let Some(mut guard) = XEN_CONSOLE.try_lock()
-        && let Some((console, channel)) = &mut *guard
-    {
+    if let Some(mut guard) = try_xen_console() {
+        let (console, channel) = &mut *guard;
         if console.line(text)
             && let Some(hypervisor) = xen::handle()
         {
@@ -84,8 +92,8 @@ fn line(text: fmt::Arguments<'_>) {
 /// Says on Xen's console, too, what was said the raw way because nothing could be relied on. Does what it can.
 pub fn last_words(words: &dyn fmt::Display) {
     // Whoever held it will never go on.
-    let Some(mut guard) = XEN_CONSOLE.try_lock() else { return };
-    let Some((console, _)) = &mut *guard else { return };
+    let Some(mut guard) = try_xen_console() else { return };
+    let (console, _) = &mut *guard;
     // The writer never fails.
     let _ = write!(LineWriter { console, line: heapless::String::new() }, "{words}");
     drop(guard);
@@ -117,8 +125,8 @@ impl Write for LineWriter<'_> {
 pub fn drain() {
     let (Some(hypervisor), Some(clock)) = (xen::handle(), CLOCK.get()) else { return };
     for _ in 0..DRAIN_TRIES {
-        let Some(mut guard) = XEN_CONSOLE.try_lock() else { return };
-        let Some((console, channel)) = &mut *guard else { return };
+        let Some(mut guard) = try_xen_console() else { return };
+        let (console, channel) = &mut *guard;
         console.flush();
         hypervisor.notify(*channel);
         if console.is_drained() {

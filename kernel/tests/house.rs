@@ -4,7 +4,7 @@
 use audioback::clock::{Clock, Nanos};
 use audioback::hypervisor::DmaAccess;
 use hda_card::HdaCard;
-use loopback::{Loopback, PageMemory};
+use loopback::{BackEnd, Loopback, PageMemory};
 use snd_hda::Controller;
 use snd_hda_model::{Bench, Codec, Model, ModelDelay, ModelMemory, ModelRegion, ModelRegisters, Profile};
 use snddom_kernel::boot::command_line::{CommandLine, Play, Record};
@@ -81,7 +81,8 @@ fn card(model: &Model) -> Card {
 fn live(model: &Model, command_line: &CommandLine, module: Vec<u8>) -> Result<Log, HomeError> {
     let world = Loopback::new(Pages(model.memory()), limits(command_line));
     let module = Box::leak(module.into_boxed_slice());
-    let mut house = LoopBack::new(&world, card(model), command_line, module, Nanos(model.now_ns()))?;
+    let now = Nanos(model.now_ns());
+    let mut house = LoopBack::<_, BackEnd<'_, _>, _>::new(&world, card(model), command_line, module, now)?;
     let mut log = Log::default();
     while let Progress::Until(deadline) = house.poll(&ModelClock(model), &mut log)? {
         model.advance_ns(deadline.0.saturating_sub(model.now_ns()).max(1));

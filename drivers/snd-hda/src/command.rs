@@ -333,7 +333,7 @@ where
 }
 
 /// Stops both rings' DMA; whether both did. A ring that won't stop is stopped by the link reset that the caller is about to do.
-pub(crate) fn stop_rings<R: Registers, D: DelayNs>(registers: &mut R, delay: &mut D) -> bool {
+pub(crate) fn stop_rings<R: Registers>(registers: &mut R, delay: &mut dyn DelayNs) -> bool {
     let mut stopped = true;
     reg::CORBCTL.write(registers, 0);
     reg::RIRBCTL.write(registers, 0);

@@ -11,6 +11,7 @@ use crate::dma::{Direction, DmaBuffer, DmaMemory, DmaRegion};
 use crate::error::{BringUpError, ConnectError};
 use crate::registers::{ReadWrite, Register, Registers};
 use crate::reset::{find_ssync, quiesce, reset_link};
+use crate::sort::insertion_sort;
 use crate::spec::format::Format;
 use crate::spec::registers as reg;
 use crate::spec::verbs::{CodecAddress, NodeId, Verb};
@@ -176,8 +177,9 @@ where
             return Err(failure.map_or(BringUpError::NoRoute, BringUpError::NoAnswer));
         }
         // Outputs first; the order among each is the codecs' and their pins'.
-        self.routes
-            .sort_unstable_by_key(|route| (route.direction() == Direction::Input, route.codec, route.order));
+        insertion_sort(&mut self.routes, |route| {
+            (route.direction() == Direction::Input, route.codec, route.order)
+        });
         for at in 0..self.routes.len() {
             let Some(route) = self.routes.get(at) else { break };
             let mut link = CodecPort { port: &mut self.commands, delay: &mut self.delay, codec: route.codec };

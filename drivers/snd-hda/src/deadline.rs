@@ -60,9 +60,9 @@ impl Patience {
 }
 
 /// Waits until the bits in `mask` read `expected`.
-pub(crate) fn wait_for<R, D, W, A>(
+pub(crate) fn wait_for<R, W, A>(
     registers: &mut R,
-    delay: &mut D,
+    delay: &mut dyn DelayNs,
     register: Register<W, A>,
     mask: u32,
     expected: u32,
@@ -70,7 +70,6 @@ pub(crate) fn wait_for<R, D, W, A>(
 ) -> Result<(), Deadline>
 where
     R: Registers,
-    D: DelayNs,
     W: Width,
     A: Readable,
 {

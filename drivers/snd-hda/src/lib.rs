@@ -101,6 +101,7 @@ mod error;
 mod position;
 pub mod registers;
 mod reset;
+mod sort;
 pub mod spec;
 pub mod stream;
 

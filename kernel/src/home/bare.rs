@@ -4,7 +4,7 @@ use audioback::card::{Card, Direction};
 use audioback::clock::{Clock, Nanos};
 use audioback::hypervisor::DmaAccess;
 use hda_card::HdaCard;
-use loopback::{Loopback, MappedPages, PageMemory};
+use loopback::{Loopback, PageMemory};
 use sndif::page::PageWords;
 
 use crate::boot::command_line::{CommandLine, Fault};
@@ -12,6 +12,7 @@ use crate::console::{Verdict, exit};
 use crate::event_loop::Wake;
 use crate::home::loop_back::{self, LoopBack, Progress};
 use crate::home::stream::{Done, Observer};
+use crate::home::{ImageBuffer, ImageHypervisor};
 use crate::memory::guest_pages::GuestPages;
 use crate::memory::heap;
 use crate::platform::bare::{Platform, RecordSink};
@@ -35,9 +36,10 @@ pub fn run(mut platform: Platform) -> ! {
     };
     report_card(&card);
 
-    let Platform { clock, guest_pages, command_line, module, event_loop, record_sink, .. } = &mut platform;
-    let world = Loopback::new(GuestMemory(guest_pages), loop_back::limits(command_line));
-    let mut house = match LoopBack::new(&world, card, command_line, module, clock.now()) {
+    let Platform { clock, guest_pages, command_line, module, mut event_loop, mut record_sink, .. } = platform;
+    let world = Loopback::new(GuestMemory(guest_pages), loop_back::limits(&command_line));
+    let house = LoopBack::<_, ImageHypervisor<'_>, _>::new(&world, card, &command_line, module, clock.now());
+    let mut house = match house {
         Ok(house) => house,
         Err(error) => exit(Verdict::Fail(format_args!("{error}"))),
     };
@@ -47,9 +49,9 @@ pub fn run(mut platform: Platform) -> ! {
         fault::commit(Fault::Alloc, &[]);
     }
 
-    let mut reporter = Reporter::new(command_line, record_sink.as_mut());
+    let mut reporter = Reporter::new(&command_line, record_sink.as_mut());
     loop {
-        match house.poll(clock, &mut reporter) {
+        match house.poll(&clock, &mut reporter) {
             Ok(Progress::Until(deadline)) => {
                 if event_loop.sleep_until(deadline) == Wake::Controller {
                     house.card().controller().handle_interrupt();
@@ -78,9 +80,9 @@ pub fn run(mut platform: Platform) -> ! {
 }
 
 /// The guest's pages, as the hypervisor in memory takes them. There is no IOMMU here, so nothing is to be allowed.
-struct GuestMemory<'a>(&'a mut GuestPages);
+pub(super) struct GuestMemory(GuestPages);
 
-impl PageMemory for GuestMemory<'_> {
+impl PageMemory for GuestMemory {
     fn allocate(&mut self) -> Option<(u64, &'static PageWords)> {
         self.0.take().map(|page| (page.address, page.words))
     }
@@ -91,7 +93,7 @@ impl PageMemory for GuestMemory<'_> {
 }
 
 /// Says what the card has, a line for each port.
-fn report_card<C: Card<MappedPages>>(card: &C) {
+fn report_card<C: Card<ImageBuffer>>(card: &C) {
     for (index, port) in card.ports().iter().enumerate() {
         let rates = || port.rates_hz.into_iter().filter(|&rate| rate != 0);
         report!(

@@ -11,12 +11,12 @@ use core::fmt;
 use audioback::card::{Card, Direction, Port, PortIndex};
 use audioback::clock::{Clock, Nanos};
 use audioback::device::{ConnectError, Device, SetUpError};
-use audioback::hypervisor::DomainId;
+use audioback::hypervisor::{DomainId, Hypervisor};
 use audioback::policy::{Policy, PortSet};
 use audioback::stream::{StreamConfig as BackConfig, StreamStats};
 use audiofront::{ConnectError as FrontConnectError, StreamConfig, StreamFront};
 use heapless::Vec;
-use loopback::{BackEnd, FrontEnd, Limits, Loopback, MappedPages, PageMemory};
+use loopback::{BackEnd, FrontEnd, Limits, Loopback, PageMemory};
 use sndif::format::SampleFormat;
 use sndif::nodes::StreamType;
 use sndif::state::XenbusState;
@@ -134,19 +134,24 @@ pub fn limits(command_line: &CommandLine) -> Limits {
     Limits::for_streams(command_line.play.len() + command_line.record.len())
 }
 
-/// Guest, back end and card.
-pub struct LoopBack<'a, M: PageMemory, C: Card<MappedPages>> {
+/// Guest, back end and card. `H` is what the back end takes its side of the world for: [`BackEnd`], or what holds one.
+pub struct LoopBack<'a, M: PageMemory, H: Hypervisor, C: Card<H::Buffer>> {
     world: &'a Loopback<M>,
-    back: BackEnd<'a, M>,
+    back: H,
     card: C,
     // Large, as all that is of fixed size: on the heap, where they are put before anything runs.
-    device: Box<Device<BackEnd<'a, M>, C>>,
+    device: Box<Device<H, C>>,
     streams: List<GuestStream<FrontEnd<'a, M>>>,
     frames_seen: u64,
     progress_at: Nanos,
 }
 
-impl<'a, M: PageMemory, C: Card<MappedPages>> LoopBack<'a, M, C> {
+impl<'a, M, H, C> LoopBack<'a, M, H, C>
+where
+    M: PageMemory,
+    H: Hypervisor + From<BackEnd<'a, M>>,
+    C: Card<H::Buffer>,
+{
     /// Connects front ends and back end for what `command_line` asks, with samples from `module`.
     pub fn new(
         world: &'a Loopback<M>,
@@ -156,7 +161,7 @@ impl<'a, M: PageMemory, C: Card<MappedPages>> LoopBack<'a, M, C> {
         now: Nanos,
     ) -> Result<Self, HomeError> {
         let orders = orders(command_line, card.ports(), module)?;
-        let mut back = world.back_end(DRIVER);
+        let mut back = H::from(world.back_end(DRIVER));
         let mut streams = List::with_capacity(orders.len());
         let mut configs = Vec::<BackConfig, MAX_GUEST_STREAMS>::new();
         let mut nodes = Vec::<_, MAX_GUEST_STREAMS>::new();

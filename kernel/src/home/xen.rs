@@ -9,11 +9,14 @@ use hda_card::HdaCard;
 use xen_guest::clock::XenClock;
 use xen_guest::driver_domain::DriverDomain;
 use xen_guest::event_channels::EventChannels;
+use xen_guest::hypercalls::Hypercalls;
 use xen_guest::xenstore::Store;
 
 use crate::arch::{self, Exit, cpu};
 use crate::clock::TscDelay;
 use crate::console::{self, Verdict, exit};
+use crate::home::ImageHypervisor;
+use crate::home::hypervisor::AnyHypervisor;
 use crate::home::vsnd::{Change, ShutdownReason, Vsnd};
 use crate::memory::dma::DmaArena;
 use crate::memory::heap;
@@ -48,7 +51,7 @@ pub fn run(platform: Platform) -> ! {
         facts.iter().map(|(node, value)| (node.as_str(), value.as_str())).collect();
 
     let store = Store::attach(xen.store.ring);
-    let hypervisor = DriverDomain::new(xen.hypercalls, MAX_BUFFERS);
+    let hypervisor = ImageHypervisor::Xen(DriverDomain::new(xen.hypercalls, MAX_BUFFERS));
     let mut vsnd = Vsnd::new(store, domain, hypervisor, card, &facts);
     drop(facts);
     // From here on nothing is allocated: whoever tries ends the image.
@@ -75,13 +78,13 @@ pub fn run(platform: Platform) -> ! {
             vsnd.card_mut().controller().handle_interrupt();
         }
         if let Some((_, Some(pirq))) = interrupt.filter(|_| interrupted)
-            && let Err(error) = vsnd.hypervisor().xen().end_pirq(pirq)
+            && let Err(error) = driver_domain(vsnd.hypervisor()).xen().end_pirq(pirq)
         {
             log::warn!(target: "xen", "the interrupt could not be ended: {error:?}");
         }
 
         let due = vsnd.poll(clock.now());
-        let xen_calls = vsnd.hypervisor().xen();
+        let xen_calls = driver_domain(vsnd.hypervisor()).xen();
         if due.notify_store {
             xen_calls.notify(xen.store.channel);
         }
@@ -99,10 +102,19 @@ pub fn run(platform: Platform) -> ! {
         if due.next.is_some_and(|next| next <= now) {
             continue;
         }
-        let channels = own.into_iter().flatten().chain(vsnd.hypervisor().channels().iter().copied());
-        if let Err(error) = vsnd.hypervisor().xen().poll(channels, due.next) {
+        let channels =
+            own.into_iter().flatten().chain(driver_domain(vsnd.hypervisor()).channels().iter().copied());
+        if let Err(error) = driver_domain(vsnd.hypervisor()).xen().poll(channels, due.next) {
             exit(Verdict::Fail(format_args!("SCHEDOP_poll: {error:?}")));
         }
+    }
+}
+
+/// The hypervisor as what it was made.
+fn driver_domain<'a>(hypervisor: &'a ImageHypervisor<'_>) -> &'a DriverDomain<Hypercalls> {
+    match hypervisor {
+        AnyHypervisor::Xen(domain) => domain,
+        AnyHypervisor::Memory(_) => exit(Verdict::Fail(format_args!("this is not Xen"))),
     }
 }
 

@@ -8,6 +8,7 @@ use super::{Codec, CodecLink};
 use crate::MAX_ROUTES;
 use crate::command::CommandError;
 use crate::dma::Direction;
+use crate::sort::insertion_sort;
 use crate::spec::format::PcmCapabilities;
 use crate::spec::parameters::{
     self as parameter, AmplifierCapabilities, ConfigurationDefault, PinCapabilities, WidgetCapabilities,
@@ -182,8 +183,8 @@ fn find_routes(
         let taken = |node: NodeId, routes: &[Route]| {
             routes.iter().any(|route| route.codec == codec && route.converter == node)
         };
-        let free = find_path(graph, pin, device, |node| !taken(node, routes));
-        let Some((path, converter)) = free.or_else(|| find_path(graph, pin, device, |_| true)) else {
+        let free = find_path(graph, pin, device, &|node| !taken(node, routes));
+        let Some((path, converter)) = free.or_else(|| find_path(graph, pin, device, &|_| true)) else {
             log::debug!("codec {} pin {:#x}: no route", codec.get(), pin.node.get());
             continue;
         };
@@ -204,18 +205,6 @@ fn find_routes(
         }
     }
     Ok(())
-}
-
-fn insertion_sort(pins: &mut [&Widget], key: impl Fn(&Widget) -> u8) {
-    for end in 1..pins.len() {
-        for at in (1..=end).rev() {
-            let Some([before, this]) = pins.get_mut(at.saturating_sub(1)..=at) else { break };
-            if key(before) <= key(this) {
-                break;
-            }
-            core::mem::swap(before, this);
-        }
-    }
 }
 
 /// What is at a pin, if it is something that this driver can serve.
@@ -240,7 +229,7 @@ fn find_path(
     graph: &Graph,
     pin: &Widget,
     device: PinDevice,
-    wanted: impl Fn(NodeId) -> bool,
+    wanted: &dyn Fn(NodeId) -> bool,
 ) -> Option<(Path, NodeId)> {
     let digital = pin.capabilities.is_digital();
     let usable = |widget: &Widget, kind: WidgetKind| {
@@ -250,7 +239,7 @@ fn find_path(
     };
     match device.direction() {
         Direction::Output => {
-            let path = graph.path(pin.node, |widget| usable(widget, WidgetKind::AudioOutput))?;
+            let path = graph.path(pin.node, &|widget| usable(widget, WidgetKind::AudioOutput))?;
             let converter = path.last()?.node;
             Some((path, converter))
         }
@@ -258,7 +247,7 @@ fn find_path(
             // The nearest converter that can hear the pin.
             let mut best: Option<(Path, NodeId)> = None;
             for widget in graph.widgets().filter(|widget| usable(widget, WidgetKind::AudioInput)) {
-                let Some(path) = graph.path(widget.node, |source| source.node == pin.node) else { continue };
+                let Some(path) = graph.path(widget.node, &|source| source.node == pin.node) else { continue };
                 if best.as_ref().is_none_or(|(shortest, _)| path.len() < shortest.len()) {
                     best = Some((path, widget.node));
                 }

@@ -102,7 +102,7 @@ impl Graph {
 
     /// The shortest path from the listener `sink` back to a widget that `is_source` accepts, through mixers and
     /// selectors only. Breadth first: each widget is looked at once, so a loop ends by itself.
-    pub(crate) fn path(&self, sink: NodeId, mut is_source: impl FnMut(&Widget) -> bool) -> Option<Path> {
+    pub(crate) fn path(&self, sink: NodeId, is_source: &dyn Fn(&Widget) -> bool) -> Option<Path> {
         /// How the search came to a widget.
         #[derive(Clone, Copy)]
         struct Visit {
@@ -209,7 +209,7 @@ mod tests {
             (6, SELECTOR, &[4]),
             (7, PIN, &[6, 5]),
         ]);
-        let path = graph.path(node(7), is_output).unwrap();
+        let path = graph.path(node(7), &is_output).unwrap();
         let steps: std::vec::Vec<_> = path.iter().map(|step| (step.node.get(), step.input)).collect();
         assert_eq!(steps, [(7, Some(1)), (5, Some(2)), (3, None)]);
     }
@@ -217,13 +217,13 @@ mod tests {
     #[test]
     fn loops_and_dangling_nodes_end_in_no_path() {
         let graph = graph(&[(2, MIXER, &[3, 2, 99]), (3, MIXER, &[2, 127]), (4, PIN, &[2, 4])]);
-        assert!(graph.path(node(4), is_output).is_none());
-        assert!(graph.path(node(100), is_output).is_none());
+        assert!(graph.path(node(4), &is_output).is_none());
+        assert!(graph.path(node(100), &is_output).is_none());
     }
 
     #[test]
     fn a_pin_is_no_way_through() {
         let graph = graph(&[(2, OUTPUT, &[]), (3, PIN, &[2]), (4, PIN, &[3])]);
-        assert!(graph.path(node(4), is_output).is_none());
+        assert!(graph.path(node(4), &is_output).is_none());
     }
 }

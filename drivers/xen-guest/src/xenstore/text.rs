@@ -32,7 +32,7 @@ impl<'a> Path<'a> {
         if !path.bytes().all(may_be) {
             return Err(BadText::Character);
         }
-        if path.contains("//") || (path.len() > 1 && path.ends_with('/')) {
+        if path.as_bytes().windows(2).any(|pair| pair == b"//") || (path.len() > 1 && path.ends_with('/')) {
             return Err(BadText::Slashes);
         }
         Ok(Self(path))
