@@ -83,7 +83,7 @@ impl<P: SharedPage> Line<P> {
         };
         let channels =
             hypervisor.bind(guest, RemotePort(nodes.event_channel)).and_then(|ring_channel| match hypervisor
-                .bind(guest, RemotePort(nodes.evt_event_channel))
+                .bind_silent(guest, RemotePort(nodes.evt_event_channel))
             {
                 Ok(event_channel) => Ok((ring_channel, event_channel)),
                 Err(error) => {

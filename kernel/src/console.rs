@@ -69,9 +69,10 @@ pub fn flush() {
     }
 }
 
-/// The channel of the console, if there is one.
-pub fn channel() -> Option<EventChannel> {
-    XEN_CONSOLE.get().map(|console| console.lock().1)
+/// The channel on which the console's daemon says that it has made room, if something waits for that.
+pub fn waits_for() -> Option<EventChannel> {
+    let console = XEN_CONSOLE.get()?.lock();
+    console.0.is_waiting().then_some(console.1)
 }
 
 /// Writes a line. One that is written while another is being written goes the raw way.

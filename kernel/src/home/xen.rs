@@ -62,15 +62,11 @@ pub fn run(platform: Platform) -> ! {
         // There are no vectors here.
         Some(Interrupt::Vector(_)) | None => None,
     };
-    let own = [Some(xen.store.channel), console::channel(), interrupt.map(|(channel, _)| channel)];
     loop {
         let mut interrupted = false;
-        let mut console_has_room = false;
-        events.take_all(|channel| {
-            interrupted |= interrupt.is_some_and(|(own, _)| own == channel);
-            console_has_room |= own[1] == Some(channel);
-        });
-        if console_has_room {
+        events.take_all(|channel| interrupted |= interrupt.is_some_and(|(own, _)| own == channel));
+        // The console's daemon may have made room.
+        if console::waits_for().is_some() {
             console::flush();
         }
         // Without an interrupt what it would tell is asked for whenever something else is due.
@@ -102,8 +98,9 @@ pub fn run(platform: Platform) -> ! {
         if due.next.is_some_and(|next| next <= now) {
             continue;
         }
-        let channels =
-            own.into_iter().flatten().chain(driver_domain(vsnd.hypervisor()).channels().iter().copied());
+        let own = [Some(xen.store.channel), interrupt.map(|(channel, _)| channel), console::waits_for()];
+        let guests = driver_domain(vsnd.hypervisor()).channels();
+        let channels = own.into_iter().flatten().chain(guests.iter().copied());
         if let Err(error) = driver_domain(vsnd.hypervisor()).xen().poll(channels, due.next) {
             exit(Verdict::Fail(format_args!("SCHEDOP_poll: {error:?}")));
         }
