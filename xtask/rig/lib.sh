@@ -177,10 +177,44 @@ guest_has_ended() {
     guest_status=$(xenstore-read "$(guest_path "$1" data/exit)") && [ "${guest_status% *}" = "$guest_run" ]
 }
 
-# guest_end N SECONDS: waits for the command to end; its exit status is returned, 124 when it does not end in time.
+# guest_end N SECONDS: waits for the command to end, says what it said last, and returns its exit status, or 124 when it
+# does not end in time.
 guest_end() {
-    wait_for "$2" guest_has_ended "$1" || return 124
-    return "${guest_status#* }"
+    if wait_for "$2" guest_has_ended "$1"; then
+        guest_said "$1" | tail -n 1
+        return "${guest_status#* }"
+    fi
+    echo "it does not end within $2 s"
+    return 124
+}
+
+# guest_said N: the last lines that the last command said.
+guest_said() { xenstore-read -R "$(guest_path "$1" data/said)"; }
+
+# guest_fails N SECONDS COMMAND: runs it; it has to end, and with an error.
+guest_fails() {
+    guest_run "$@"
+    guest_failed=$?
+    [ "$guest_failed" != 0 ] && [ "$guest_failed" != 124 ]
+}
+
+# no_complaint N...: nothing in the guests' kernel logs tells of trouble with the card, or of worse.
+no_complaint() {
+    for guest_name in "$@"; do
+        if grep -E 'Oops|BUG:|WARNING:|Call Trace|[Tt]imeout|time-out|vsnd.*(rror|ail)' "$(guest_console "$guest_name")"; then
+            return 1
+        fi
+    done
+}
+
+# guest_console N: the file with the guest's console.
+guest_console() { echo "/log/console/guest-guest$1.log"; }
+
+# only_domains NAME...: these domains are there, and no other, alive or dead.
+only_domains() {
+    domains=$(xl list | sed '1d;s/ .*//' | sort | tr '\n' ' ')
+    echo "$domains"
+    [ "$domains" = "$(printf '%s\n' "$@" | sort | tr '\n' ' ')" ]
 }
 
 # guest_run N SECONDS COMMAND: begins and waits.

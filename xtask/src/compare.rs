@@ -56,6 +56,15 @@ pub(crate) fn compare(played: &[u8], heard: &[u8], frame_bytes: usize) -> Compar
     }
 }
 
+/// The first frame of `heard` from which on it holds all of `played`, octet by octet.
+pub(crate) fn find(played: &[u8], heard: &[u8], frame_bytes: usize) -> Option<u64> {
+    let starts = (0..=heard.len().checked_sub(played.len())?).step_by(frame_bytes);
+    starts
+        .into_iter()
+        .find(|start| heard.get(*start..).is_some_and(|heard| heard.starts_with(played)))
+        .map(|start| (start / frame_bytes) as u64)
+}
+
 /// Where frames that were fed begin in what was recorded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Alignment {
@@ -124,6 +133,14 @@ mod tests {
     #[test]
     fn nothing_heard_is_not_exact() {
         assert_eq!(compare(&[1, 2], &[], 2), Comparison::Short { heard: 0, played: 1 });
+    }
+
+    #[test]
+    fn a_recording_is_found_at_a_whole_frame_and_whole() {
+        assert_eq!(find(&[1, 2, 3, 4], &[9, 9, 1, 2, 3, 4, 0], 2), Some(1));
+        assert_eq!(find(&[1, 2, 3, 4], &[9, 1, 2, 3, 4, 0], 2), None);
+        assert_eq!(find(&[1, 2, 3, 4], &[1, 2, 3], 2), None);
+        assert_eq!(find(&[1, 2, 3, 4], &[1, 2, 3, 5, 3, 4], 2), None);
     }
 
     fn ramp(frame: u64) -> [u8; 4] {

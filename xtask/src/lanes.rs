@@ -2,6 +2,7 @@
 
 pub(crate) mod host;
 pub(crate) mod qemu;
+pub(crate) mod xen;
 
 use std::time::Duration;
 

@@ -16,7 +16,7 @@ pub(crate) struct Test {
     /// The lane to run [default: all of them]
     lane: Option<Lane>,
 
-    /// Of the qemu lane, only cases whose name contains this
+    /// Of the qemu and xen lanes, only cases whose name contains this
     #[arg(long, value_name = "WORD")]
     only: Option<String>,
 
@@ -32,6 +32,8 @@ enum Lane {
     Host,
     /// The image in an emulated machine, in virtual time
     Qemu,
+    /// The image as driver domain under Xen, in an emulated machine, in virtual time
+    Xen,
 }
 
 const EXAMPLES: &str = "Examples:
@@ -46,21 +48,25 @@ impl Test {
     pub(crate) fn execute(self) -> Result<ExitCode> {
         if self.only.is_some() && self.lane == Some(Lane::Host) {
             return Err(BadInput(
-                "--only is for the qemu lane; for the host lane: cargo test WORD".to_owned(),
+                "--only is for the qemu and xen lanes; for the host lane: cargo test WORD".to_owned(),
             )
             .into());
         }
+        let wanted = |lane| self.lane.is_none_or(|only| only == lane);
+        let only = self.only.as_deref();
         let mut rows = Vec::new();
-        if self.lane != Some(Lane::Qemu) && self.only.is_none() {
+        if wanted(Lane::Host) && only.is_none() {
             rows.extend(lanes::host::run());
         }
-        if self.lane != Some(Lane::Host) {
-            let cases = lanes::qemu::run(self.only.as_deref(), self.keep);
-            if cases.is_empty() {
-                let only = self.only.unwrap_or_default();
-                return Err(BadInput(format!("no case of the qemu lane has {only:?} in its name")).into());
-            }
-            rows.extend(cases);
+        if wanted(Lane::Qemu) {
+            rows.extend(lanes::qemu::run(only, self.keep));
+        }
+        if wanted(Lane::Xen) {
+            rows.extend(lanes::xen::run(only));
+        }
+        if rows.is_empty() {
+            let only = only.unwrap_or_default();
+            return Err(BadInput(format!("no case of the lane has {only:?} in its name")).into());
         }
         print!("\n{}", lanes::table(&rows));
         let worst = Verdict::worst(rows.iter().map(|row| row.verdict));

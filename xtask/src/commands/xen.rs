@@ -106,7 +106,7 @@ impl Xen {
             Progress::Other(line) => println!("{line}"),
         })?;
         if self.log.is_some() {
-            outcome.driver_domain().for_each(|line| println!("{line}"));
+            print!("{}", outcome.driver_domain());
         }
         self.hand_over(&outcome)?;
         Ok(self.verdict(&outcome, recording.as_ref()))
@@ -181,7 +181,8 @@ impl Xen {
         if findings.is_empty() {
             return ExitCode::SUCCESS;
         }
-        let last: Vec<&str> = outcome.driver_domain().collect();
+        let said = outcome.driver_domain();
+        let last: Vec<&str> = said.lines().collect();
         for line in last.iter().skip(last.len().saturating_sub(20)) {
             eprintln!("{line}");
         }

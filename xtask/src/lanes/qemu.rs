@@ -77,7 +77,7 @@ fn show(outcome: &Outcome) {
 }
 
 /// One of the recordings that come with alsa-utils, as the card plays it: real voices, and noise.
-fn recording(name: &str) -> Result<Pcm, Finding> {
+pub(super) fn recording(name: &str) -> Result<Pcm, Finding> {
     let default = provision::recording()?;
     let path = default.parent().unwrap_or(Path::new("/")).join(name);
     Ok(wav::load(&path)?.pcm)
@@ -85,7 +85,7 @@ fn recording(name: &str) -> Result<Pcm, Finding> {
 
 /// A recording of which no two frames in a row are alike, and no channel is like the other: the hardest to be played
 /// exactly by accident. From a linear congruential generator, so always the same.
-fn noise(rate_hz: u32, frames: usize, seed: u64) -> Pcm {
+pub(super) fn noise(rate_hz: u32, frames: usize, seed: u64) -> Pcm {
     let mut state = seed;
     let octets = (0..frames)
         .flat_map(|_| {

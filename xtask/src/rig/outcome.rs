@@ -81,9 +81,14 @@ impl Outcome {
         self.heard.get(codec).and_then(Option::as_ref).map_or(&[], |pcm| &pcm.octets)
     }
 
-    /// What the driver domains said, for people: the lines that they wrote by way of Xen.
-    pub(crate) fn driver_domain(&self) -> impl DoubleEndedIterator<Item = &str> {
-        self.console.lines().filter(|line| line.starts_with("(d")).map(str::trim_end)
+    /// What the driver domain said, for people: on its console, and by way of Xen before it had one.
+    pub(crate) fn driver_domain(&self) -> String {
+        let by_xen = self.console.lines().filter(|line| line.starts_with("(d"));
+        let mut said: String = by_xen.map(|line| format!("{}\n", line.trim_end())).collect();
+        // Not there when dom0 did not get that far.
+        let console = std::fs::read(self.folder.join("log/console/guest-snddom.log")).unwrap_or_default();
+        said.push_str(&String::from_utf8_lossy(&console));
+        said
     }
 }
 
