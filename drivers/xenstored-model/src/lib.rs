@@ -58,6 +58,8 @@ pub struct Stored<'a> {
     pub watches: Vec<(String, String)>,
     open: BTreeMap<u32, Open>,
     next_transaction: u32,
+    /// Transactions that the client may have open; one more is refused with ENOSPC.
+    pub max_transactions: usize,
     version: u64,
     /// When a node was changed last.
     changed_at: BTreeMap<String, u64>,
@@ -93,6 +95,7 @@ impl<'a> Stored<'a> {
             watches: Vec::new(),
             open: BTreeMap::new(),
             next_transaction: 7,
+            max_transactions: 10,
             version: 0,
             changed_at: BTreeMap::new(),
             silent: false,
@@ -268,6 +271,9 @@ impl<'a> Stored<'a> {
                 assert_eq!((payload, transaction), (&b"\0"[..], 0));
                 let number = self.next_transaction;
                 self.next_transaction += 1;
+                if self.open.len() >= self.max_transactions {
+                    return Err("ENOSPC");
+                }
                 let open = Open {
                     nodes: self.nodes.clone(),
                     version: self.version,

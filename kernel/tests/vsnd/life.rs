@@ -1,5 +1,8 @@
 //! Devices come, play, go, and come again.
 
+use audioback::hypervisor::DomainId;
+use audiofront::{GrantAccess, Transport};
+use sndif::page::SharedPage;
 use sndif::state::XenbusState;
 
 use crate::support::*;
@@ -163,6 +166,71 @@ fn a_directory_that_was_removed_and_made_again_is_another_device() {
     rig.until("Connected", |rig| rig.back_state(3, 0) == Some("4"));
     rig.play_to_the_end(playback, &noise(3_000, 1));
     assert!(logs::take_warnings().is_empty());
+}
+
+#[test]
+fn a_device_that_comes_back_while_its_last_traces_are_removed() {
+    for turns in 0..12 {
+        let mut rig = Rig::new();
+        rig.advance(500 * MS);
+        rig.attach(3, 0, &DUPLEX);
+        rig.advance(500 * MS);
+        rig.detach_nodes(3, 0);
+        rig.stored_is_held = true;
+        while rig.stored.exists(&back_path(3, 0)) {
+            rig.stored.run();
+            rig.poll();
+        }
+        for _ in 0..turns {
+            rig.stored.run();
+            rig.poll();
+        }
+        rig.attach_nodes(3, 0, &DUPLEX);
+        rig.stored_is_held = false;
+        rig.wake();
+        rig.until("InitWait", |rig| rig.back_state(3, 0) == Some("2"));
+        rig.front_up(3, 0, &DUPLEX);
+        rig.until("Connected", |rig| rig.back_state(3, 0) == Some("4"));
+        rig.until("what is told", |rig| rig.stored.value("snddom/state/device/3-0") == Some("connected"));
+        assert_eq!(rig.stored.watches.len(), 4, "{turns}: {:?}", rig.stored.watches);
+    }
+}
+
+#[test]
+fn a_broken_ring_closes_the_device_until_the_front_end_begins_anew() {
+    let mut rig = Rig::new();
+    rig.attach(3, 0, &DUPLEX[..1]);
+    for life in 0..3 {
+        // By hand: no front end would do that.
+        let mut guest = rig.world.front_end(DomainId(3), DRIVER, 0);
+        let pages = [0, 1].map(|_| guest.grant_page(GrantAccess::ReadWrite).expect("a page"));
+        let ports = [0, 1].map(|_| guest.open_channel().expect("a port"));
+        for (node, value) in [
+            ("ring-ref", pages[0].grant.0),
+            ("evt-ring-ref", pages[1].grant.0),
+            ("event-channel", ports[0].0),
+            ("evt-event-channel", ports[1].0),
+        ] {
+            rig.stored.set(&format!("{}/0/0/{node}", front_path(3, 0)), &value.to_string());
+        }
+        rig.set_front_state(3, 0, "3");
+        rig.until("Connected", |rig| rig.back_state(3, 0) == Some("4"));
+        rig.set_front_state(3, 0, "4");
+        // A thousand requests on a ring of 32.
+        pages[0].page.store(0, 1_000);
+        guest.notify(ports[0]);
+        rig.settle();
+        assert_eq!(rig.back_state(3, 0), Some("6"), "{life}");
+        assert_eq!(rig.world.mapped_pages(), 0);
+        rig.advance(10 * MS);
+        assert_eq!(rig.back_state(3, 0), Some("6"), "until the front end has seen it");
+        for page in pages {
+            assert!(guest.revoke_page(page).is_ok());
+        }
+        rig.set_front_state(3, 0, "6");
+        assert_eq!(rig.back_state(3, 0), Some("2"), "{life}");
+    }
+    rig.assert_rules_were_kept();
 }
 
 #[test]

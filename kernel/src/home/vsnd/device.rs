@@ -37,6 +37,12 @@ pub(super) struct Hardware<'a, H, C> {
     pub(super) card: &'a mut C,
 }
 
+/// States that are written at a time. xenstored lets a domain have ten transactions open; the others wait their turn.
+const MAX_TRANSACTIONS: usize = 8;
+
+/// How long until a device looks whether it is its turn to write.
+const TURN_NS: u64 = 1_000_000;
+
 /// What holds for all devices.
 pub(super) struct Common<'a> {
     /// The card's ports.
@@ -45,6 +51,8 @@ pub(super) struct Common<'a> {
     pub(super) policy: Option<&'a Policy>,
     /// The domain ends: all is to be closed.
     pub(super) is_ending: bool,
+    /// Devices that are writing a state.
+    pub(super) writing: usize,
 }
 
 /// What is to be done next.
@@ -153,8 +161,13 @@ impl<H: Hypervisor, C: Card<H::Buffer>> Device<H, C> {
         self.is_leaving || (self.back_end.state() == XenbusState::Closed && shows && !self.is_talking())
     }
 
+    /// Whether it is writing a state.
+    pub(super) fn is_writing(&self) -> bool {
+        matches!(self.talk, Talk::Writing(..))
+    }
+
     fn is_talking(&self) -> bool {
-        self.asking.awaits() || matches!(self.talk, Talk::Writing(..))
+        self.asking.awaits() || self.is_writing()
     }
 
     /// Serves the streams. Returns when that is due again.
@@ -172,7 +185,7 @@ impl<H: Hypervisor, C: Card<H::Buffer>> Device<H, C> {
         &mut self,
         store: &mut Store<'_>,
         hardware: &mut Hardware<'_, H, C>,
-        common: &Common<'_>,
+        common: &mut Common<'_>,
         now: Nanos,
     ) -> Option<Nanos> {
         self.apply_rights(hardware, common);
@@ -195,7 +208,13 @@ impl<H: Hypervisor, C: Card<H::Buffer>> Device<H, C> {
                     self.ask(store, question, now);
                     return self.asking.due(now);
                 }
-                Next::WriteState => self.begin_writing(),
+                Next::WriteState if common.writing >= MAX_TRANSACTIONS => {
+                    return Some(Nanos(now.0.saturating_add(TURN_NS)));
+                }
+                Next::WriteState => {
+                    common.writing = common.writing.saturating_add(1);
+                    self.begin_writing();
+                }
                 Next::Do(step) => self.act(step, hardware, common),
                 Next::Nothing => return None,
             }

@@ -156,12 +156,16 @@ impl<H: Hypervisor, C: Card<H::Buffer>> Parties<H, C> {
             }
         }
         next = earlier(next, self.scan.drive(store, now));
-        let common =
-            Common { ports: &self.ports, policy: self.settings.policy(), is_ending: self.ending.is_some() };
+        let mut common = Common {
+            ports: &self.ports,
+            policy: self.settings.policy(),
+            is_ending: self.ending.is_some(),
+            writing: self.devices.iter().flatten().filter(|device| device.is_writing()).count(),
+        };
         // Where there isn't room for everybody's request, everybody's turn comes.
         let (late, early) = self.devices.split_at_mut(self.turn.min(MAX_DEVICES));
         for device in early.iter_mut().chain(late).flatten() {
-            next = earlier(next, device.drive(store, hardware, &common, now));
+            next = earlier(next, device.drive(store, hardware, &mut common, now));
         }
         self.turn = self.turn.saturating_add(1).checked_rem(MAX_DEVICES).unwrap_or(0);
         next = earlier(next, self.forget_gone(now));

@@ -218,10 +218,16 @@ impl Teller {
                 log::info!("{STATE}: not for this domain to write; nothing is told there");
                 self.is_refused = true;
             }
-            Answer::Refused(refusal) => {
-                log::warn!("{STATE}: xenstored says {refusal:?}; nothing more is told there");
-                self.is_refused = true;
-            }
+            Answer::Refused(refusal) => match self.telling {
+                Telling::Fact => {
+                    log::warn!("{STATE}: xenstored says {refusal:?} to a fact; it is left out");
+                    self.facts_told = self.facts_told.saturating_add(1);
+                }
+                Telling::News(..) => {
+                    log::warn!("{STATE}: xenstored says {refusal:?}; nothing more is told there");
+                    self.is_refused = true;
+                }
+            },
             Answer::Lost(error) => log::warn!("{STATE}: {error}; trying again"),
         }
         Some(None)
