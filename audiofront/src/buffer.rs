@@ -90,11 +90,11 @@ impl<P: SharedPage> Buffer<P> {
     /// Writes octets from `position_bytes` on, going round at the buffer's end.
     pub(crate) fn write(&self, position_bytes: u64, octets: &[u8]) {
         let mut rest = octets;
-        self.for_each_word(position_bytes, octets.len(), |page, word, first, count| {
+        self.for_each_piece(position_bytes, octets.len(), |page, word, first, count| {
             let Some((head, tail)) = rest.split_at_checked(count) else { return };
             rest = tail;
-            if let Ok(whole) = head.try_into() {
-                page.store(word, u32::from_le_bytes(whole));
+            if let (whole, []) = head.as_chunks() {
+                page.store_run(word, whole.iter().map(|word| u32::from_le_bytes(*word)));
             } else {
                 let mut lanes = page.load(word).to_le_bytes();
                 lanes.iter_mut().skip(first).zip(head).for_each(|(lane, octet)| *lane = *octet);
@@ -107,11 +107,13 @@ impl<P: SharedPage> Buffer<P> {
     pub(crate) fn read(&self, position_bytes: u64, octets: &mut [u8]) {
         let length = octets.len();
         let mut places = octets.iter_mut();
-        self.for_each_word(position_bytes, length, |page, word, first, count| {
-            let lanes = page.load(word).to_le_bytes();
-            let lanes = lanes.iter().skip(first).take(count);
-            // The lanes first: `zip` takes from its left side before it knows that the right side has ended.
-            lanes.zip(&mut places).for_each(|(lane, place)| *place = *lane);
+        self.for_each_piece(position_bytes, length, |page, word, first, count| {
+            for word in (word..).take(count.div_ceil(4)) {
+                let lanes = page.load(word).to_le_bytes();
+                let lanes = lanes.iter().skip(first).take(count);
+                // The lanes first: `zip` takes from its left side before it knows that the right side has ended.
+                lanes.zip(&mut places).for_each(|(lane, place)| *place = *lane);
+            }
         });
     }
 
@@ -120,24 +122,26 @@ impl<P: SharedPage> Buffer<P> {
     pub(crate) fn repeat(&self, position_bytes: u64, length_bytes: u64, pattern: [u8; 8]) {
         let [a, b, c, d, e, f, g, h] = pattern;
         let (even, odd) = ([a, b, c, d], [e, f, g, h]);
+        let wanted = |word: usize| if word.is_multiple_of(2) { even } else { odd };
         let length = usize::try_from(length_bytes).unwrap_or(usize::MAX).min(self.size_bytes as usize);
-        self.for_each_word(position_bytes, length, |page, word, first, count| {
-            let wanted = if word.is_multiple_of(2) { even } else { odd };
-            if count == wanted.len() {
-                page.store(word, u32::from_le_bytes(wanted));
+        self.for_each_piece(position_bytes, length, |page, word, first, count| {
+            if count.is_multiple_of(4) {
+                let words = (word..).take(count / 4);
+                page.store_run(word, words.map(|word| u32::from_le_bytes(wanted(word))));
             } else {
                 let mut lanes = page.load(word).to_le_bytes();
-                let part = lanes.iter_mut().zip(wanted).skip(first).take(count);
+                let part = lanes.iter_mut().zip(wanted(word)).skip(first).take(count);
                 part.for_each(|(lane, octet)| *lane = octet);
                 page.store(word, u32::from_le_bytes(lanes));
             }
         });
     }
 
-    /// Calls `touch(page, word, first, count)` for every word that `length` octets from `position_bytes` on lie in, in
-    /// order: `count` (1 to 4) octets of it, from octet `first` (0 to 3) on. The counts add up to `length`, for the
-    /// buffer isn't empty.
-    fn for_each_word(
+    /// Calls `touch(page, word, first, count)` for the pieces of pages that `length` octets from `position_bytes` on lie
+    /// in, in order: `count` octets from octet `first` of word `word` on. A piece is a part of one word (`count` is 1 to 3)
+    /// or as many whole words as there are in a row (`first` is 0, `count` a multiple of 4). The counts add up to `length`,
+    /// for the buffer isn't empty.
+    fn for_each_piece(
         &self,
         position_bytes: u64,
         length: usize,
@@ -153,7 +157,9 @@ impl<P: SharedPage> Buffer<P> {
             let mut run_left = run;
             while run_left > 0 {
                 let first = in_page % 4;
-                let count = 4usize.saturating_sub(first).min(run_left);
+                let whole = run_left & !3;
+                let count =
+                    if first == 0 && whole > 0 { whole } else { 4usize.saturating_sub(first).min(run_left) };
                 touch(&page.page, in_page / 4, first, count);
                 // Neither wraps: in_page stays within the page, and count is at most run_left.
                 in_page = in_page.wrapping_add(count);

@@ -77,6 +77,12 @@ impl<M: PageMemory> SharedPage for HomePage<'_, M> {
         }
     }
 
+    fn store_run(&self, first: usize, values: impl Iterator<Item = u32>) {
+        if let Some(words) = self.words() {
+            words.store_run(first, values);
+        }
+    }
+
     fn fence(&self) {
         fence(Ordering::SeqCst);
     }

@@ -18,6 +18,14 @@ pub trait SharedPage {
     fn load(&self, word: usize) -> u32;
     /// Writes a word; everything written before it is visible to whoever reads it (release).
     fn store(&self, word: usize, value: u32);
+    /// Writes words that follow each other, from `first` on, as [`store`](Self::store) does each. A page that has to be
+    /// looked up is looked up once.
+    fn store_run(&self, first: usize, values: impl Iterator<Item = u32>)
+    where
+        Self: Sized,
+    {
+        (first..).zip(values).for_each(|(word, value)| self.store(word, value));
+    }
     /// Orders every earlier access before every later one: needed between publishing a producer index and reading
     /// the peer's event index.
     fn fence(&self);
