@@ -103,6 +103,7 @@ create_driver_domain() {
 	nographic = 1
 	vnc = 0
 	xen_platform_pci = 0
+	tsc_mode = "native"
 	on_crash = "preserve"
 	END
     xl_log snddom create -p /run/snddom.cfg || fail "the driver domain can't be made: see xl-snddom.txt"
