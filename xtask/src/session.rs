@@ -6,7 +6,7 @@ use std::time::Duration;
 use anyhow::Result;
 
 use crate::child::{Child, Ending};
-use crate::harness::{Harness, MonitorSocket, Source, Traffic};
+use crate::harness::{Harness, Microphone, MonitorSocket, Source, Traffic};
 use crate::machine_line::{Direction, Done, MachineLine, Position};
 use crate::qemu::{self, Codec, Controller, Log, Machine, Pace, Sound};
 use crate::verdict::Finding;
@@ -163,7 +163,9 @@ pub(crate) fn run_machine(
     machine.monitor = socket.as_ref().map(|(_, socket)| socket.path().to_path_buf());
 
     let child = Child::start(&mut machine.command())?;
-    let harness = socket.map(|(rate_hz, socket)| Harness::serve(socket, source, rate_hz)).transpose();
+    let harness = socket
+        .map(|(rate_hz, socket)| Harness::serve(socket, Microphone::Hears(source), rate_hz))
+        .transpose();
     let harness = match harness {
         Ok(harness) => harness,
         Err(error) => {

@@ -62,7 +62,9 @@ impl Machine {
         options.add("-M", machine);
         options.add("-accel", "tcg,thread=single");
         if self.pace == Pace::Virtual {
-            options.add("-icount", "shift=1,sleep=off");
+            // Where people look on, time does not run ahead while nothing happens.
+            let sleep = if self.console.is_none() { "on" } else { "off" };
+            options.add("-icount", format!("shift=1,sleep={sleep}"));
             // Time of day and entropy are the same in every run, too.
             options.add("-rtc", "base=2026-01-01T00:00:00,clock=vm");
             options.add("-seed", "1");
