@@ -26,6 +26,9 @@ pub const MAX_STREAMS: usize = 16;
 /// after each request that makes the card wait for the hardware.
 const REQUESTS_PER_POLL: usize = 32;
 
+/// Refused OPENs of one stream that are logged, a connection.
+const REFUSALS_LOGGED: u8 = 16;
+
 /// How long until a stream whose RUN sticks is tried again: each try waits for RUN, and so keeps others waiting.
 const STUCK_RETRY_NS: u64 = 100_000_000;
 
@@ -59,6 +62,8 @@ struct Line<P> {
     ring_channel: EventChannel,
     event_writer: EventWriter<P>,
     event_channel: EventChannel,
+    /// OPENs that were refused and logged: a guest could fill the log.
+    refusals_logged: u8,
 }
 
 impl<P: SharedPage> Line<P> {
@@ -92,6 +97,7 @@ impl<P: SharedPage> Line<P> {
                 ring_channel,
                 event_writer: EventWriter::attach(event_page),
                 event_channel,
+                refusals_logged: 0,
             }),
             Err(error) => {
                 hypervisor.unmap_page(ring);
@@ -342,7 +348,10 @@ fn answer<H: Hypervisor, C: Card<H::Buffer>>(
         RequestBody::Open(asked) => match stream.open(hypervisor, card, policy, asked) {
             Ok(()) => Status::OK,
             Err(error) => {
-                log::info!("OPEN refused: {error:?}");
+                if line.refusals_logged < REFUSALS_LOGGED {
+                    line.refusals_logged = line.refusals_logged.saturating_add(1);
+                    log::info!("OPEN on port {} refused: {error:?}", stream.port().0);
+                }
                 open_status(&error)
             }
         },

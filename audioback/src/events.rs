@@ -5,7 +5,8 @@
 //! edge would wake it only every second time. Hence:
 //!
 //! - an event goes out at the first look that finds the stream past a period's edge, with the true position;
-//! - one more goes before each answer to READ or WRITE, so that its pointer is fresh when it looks;
+//! - one more goes before an answer to READ or WRITE if the stream has moved on by an eighth of a period, so that its
+//!   pointer is fresh when it looks;
 //! - at STOP the count is rounded up to a whole buffer, because the next START begins at the buffer's start;
 //! - while the event page is full, nothing is sent and no id is used up; the newest position goes once there is room.
 //!
@@ -18,6 +19,10 @@ pub const LOOK_INTERVAL_NS_MIN: u64 = 500_000;
 
 /// Greatest distance between two looks at a running stream, far below the 179 s in which the wall clock wraps.
 pub const LOOK_INTERVAL_NS_MAX: u64 = 100_000_000;
+
+/// A part of the period: how far from the edge a look may come at most, and how old the front end's pointer may be when its
+/// READ or WRITE is answered. 1.25 ms of a period of 10 ms.
+const SLACK_DIVISOR: u64 = 8;
 
 /// Decides which positions to post for one open stream.
 #[derive(Clone, Copy, Debug)]
@@ -35,6 +40,9 @@ pub struct EventPacer {
     is_owed: bool,
     /// The front end is due an event once the count since OPEN is *greater* than this.
     edge_bytes: u64,
+    /// How far past an edge a look is aimed at. Where the hardware's position moves in steps, a look at the time of the edge
+    /// finds the stream before it; each one that does moves the aim, up to [`SLACK_DIVISOR`].
+    margin_bytes: u64,
 }
 
 impl EventPacer {
@@ -49,7 +57,12 @@ impl EventPacer {
             told_bytes: 0,
             is_owed: false,
             edge_bytes: period_bytes.into(),
+            margin_bytes: 0,
         }
+    }
+
+    const fn slack_bytes(&self) -> u64 {
+        self.period_bytes / SLACK_DIVISOR
     }
 
     /// Octets since OPEN for a position of `run_bytes` since START. 2^64 octets are 95,000 years of the fastest stream.
@@ -67,7 +80,7 @@ impl EventPacer {
     /// The count to post before a READ or WRITE is answered: the present one, if it is news.
     pub fn fresh(&self, run_bytes: u64) -> Option<u64> {
         let bytes = self.since_open(run_bytes);
-        (self.period_bytes != 0 && bytes > self.told_bytes).then_some(bytes)
+        (self.period_bytes != 0 && bytes > self.told_bytes.saturating_add(self.slack_bytes())).then_some(bytes)
     }
 
     /// Notes that `bytes` was posted.
@@ -106,15 +119,21 @@ impl EventPacer {
         (self.period_bytes != 0 && self.base_bytes > self.told_bytes).then_some(self.base_bytes)
     }
 
-    /// How long until the next look is worth while, from a look that found `run_bytes`: one frame past the next edge,
-    /// or a quarter of the buffer, within the bounds above.
-    pub fn next_look(&self, run_bytes: u64) -> Nanos {
-        let quarter = self.buffer_bytes / 4;
+    /// How long until the next look is worth while, from a look that found `run_bytes`: one frame past the next edge, and as
+    /// much more as it took lately; or a quarter of the buffer; within the bounds above.
+    pub fn next_look(&mut self, run_bytes: u64) -> Nanos {
+        let quarter = (self.buffer_bytes / 4).max(self.frame_bytes);
         let ahead = if self.period_bytes == 0 {
             quarter
         } else {
             let past_edge = self.edge_bytes.saturating_add(self.frame_bytes);
-            past_edge.saturating_sub(self.since_open(run_bytes)).min(quarter.max(self.frame_bytes))
+            let left = past_edge.saturating_sub(self.since_open(run_bytes));
+            let slack = self.slack_bytes();
+            if left < slack {
+                // Just short of it: the next edge is looked for a little later.
+                self.margin_bytes = self.margin_bytes.saturating_add(slack / 4).min(slack);
+            }
+            left.saturating_add(self.margin_bytes).min(quarter)
         };
         // `ahead` is at most a quarter of 1 MiB: times 10^9 it stays below 2^48.
         let span_ns = ahead

@@ -388,8 +388,8 @@ impl<H: Hypervisor, C: Card<H::Buffer>> Stream<H, C> {
     }
 
     /// How long the next look can wait, if the stream runs.
-    pub fn next_look(&self) -> Option<Nanos> {
-        match &self.phase {
+    pub fn next_look(&mut self) -> Option<Nanos> {
+        match &mut self.phase {
             Phase::Open(open) if open.run == Run::Running => Some(open.events.next_look(open.position.bytes)),
             _ => None,
         }

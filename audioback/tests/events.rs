@@ -75,7 +75,9 @@ fn stop_rounds_up_to_a_whole_buffer_and_the_next_run_goes_on_from_there() {
     pacer.posted(u64::from(BUFFER_BYTES));
     assert_eq!(pacer.begin(), None, "it was told at STOP");
     assert_eq!(pacer.fresh(0), None, "START has played nothing yet");
-    assert_eq!(pacer.fresh(4), Some(u64::from(BUFFER_BYTES) + 4));
+    let eighth = u64::from(PERIOD_BYTES) / 8;
+    assert_eq!(pacer.fresh(eighth), None, "the front end's pointer is fresh enough");
+    assert_eq!(pacer.fresh(eighth + 4), Some(u64::from(BUFFER_BYTES) + eighth + 4));
     assert_eq!(pacer.stop(0), None, "a run without a frame is no news");
 }
 
@@ -111,6 +113,29 @@ fn what_was_told_is_not_told_again() {
     assert_eq!(pacer.fresh(400), Some(400));
     pacer.posted(400);
     assert_eq!(pacer.fresh(400), None);
+}
+
+#[test]
+fn positions_that_move_in_steps_cost_one_look_a_period() {
+    // A millisecond's frames at a time, as an emulated controller has it.
+    let step = u64::from(RATE_HZ) / 1000 * u64::from(FRAME_BYTES);
+    let bytes_at = |ns: u64| {
+        let bytes = u128::from(ns) * u128::from(RATE_HZ) * u128::from(FRAME_BYTES) / 1_000_000_000;
+        bytes as u64 / step * step
+    };
+    let mut pacer = pacer();
+    let (mut now_ns, mut looks, mut events) = (0u64, 0, 0);
+    let until_ns = 2_000_000_000;
+    while now_ns < until_ns {
+        let bytes = bytes_at(now_ns);
+        looks += 1;
+        if let Some(bytes) = pacer.due(bytes) {
+            pacer.posted(bytes);
+            events += 1;
+        }
+        now_ns += pacer.next_look(bytes).0;
+    }
+    assert!(looks - events <= 20, "{looks} looks for {events} events");
 }
 
 proptest! {

@@ -17,17 +17,20 @@ const PAYLOAD_MAX_BYTES: usize = 4096;
 
 #[derive(Debug)]
 struct Open {
+    /// As they were at the start, and with its own changes.
     nodes: Nodes,
     version: u64,
-    changed: Vec<Changed>,
+    /// What it has read or changed: where somebody else changes it too, the commit is refused.
+    touched: Vec<String>,
+    changes: Vec<Changed>,
 }
 
 /// A change to be told to watches.
 #[derive(Clone, Debug)]
 struct Changed {
     path: String,
-    /// The node is gone, with all below it.
-    is_removed: bool,
+    /// `None`: the node is gone, with all below it.
+    value: Option<Vec<u8>>,
 }
 
 /// A request that was read.
@@ -56,6 +59,8 @@ pub struct Stored<'a> {
     open: BTreeMap<u32, Open>,
     next_transaction: u32,
     version: u64,
+    /// When a node was changed last.
+    changed_at: BTreeMap<String, u64>,
     /// Reads requests, and answers none.
     pub silent: bool,
     /// What was asked, in order.
@@ -66,6 +71,8 @@ pub struct Stored<'a> {
     pub conflicts: u32,
     /// Every request is refused with this.
     pub refuses: Option<&'static str>,
+    /// Requests about these places and below are refused with EIO.
+    pub refuses_paths: Vec<String>,
     /// Answers are of no kind that was asked for.
     pub garbles: bool,
     /// Where the client may write, with all below; `None`: everywhere.
@@ -87,11 +94,13 @@ impl<'a> Stored<'a> {
             open: BTreeMap::new(),
             next_transaction: 7,
             version: 0,
+            changed_at: BTreeMap::new(),
             silent: false,
             requests: Vec::new(),
             keeps_requests: true,
             conflicts: 0,
             refuses: None,
+            refuses_paths: Vec::new(),
             garbles: false,
             may_write: None,
             hidden: Vec::new(),
@@ -106,17 +115,14 @@ impl<'a> Stored<'a> {
     /// Somebody else writes a node, which need not be a text.
     pub fn set_raw(&mut self, path: &str, value: &[u8]) {
         let path = self.absolute(path);
-        self.nodes.insert(path.clone(), value.to_vec());
-        self.version += 1;
-        self.fire(&Changed { path, is_removed: false });
+        self.change(Changed { path, value: Some(value.to_vec()) });
     }
 
     /// Somebody else removes a node and all below it.
     pub fn remove(&mut self, path: &str) {
         let path = self.absolute(path);
-        if remove(&mut self.nodes, &path) {
-            self.version += 1;
-            self.fire(&Changed { path, is_removed: true });
+        if exists(&self.nodes, &path) {
+            self.change(Changed { path, value: None });
         }
     }
 
@@ -195,6 +201,18 @@ impl<'a> Stored<'a> {
         }
     }
 
+    fn change(&mut self, changed: Changed) {
+        self.version += 1;
+        if changed.value.is_none() {
+            for path in self.nodes.keys().filter(|node| is_at_or_below(node, &changed.path)) {
+                self.changed_at.insert(path.clone(), self.version);
+            }
+        }
+        self.changed_at.insert(changed.path.clone(), self.version);
+        apply(&mut self.nodes, &changed);
+        self.fire(&changed);
+    }
+
     /// Tells watches at and above what has changed, and those below what is gone, each in the words of its client.
     fn fire(&mut self, changed: &Changed) {
         let mut events = Vec::new();
@@ -204,7 +222,7 @@ impl<'a> Stored<'a> {
                 |path: &str, above: &str| path.strip_prefix(above).is_some_and(|rest| rest.starts_with('/'));
             if changed.path == watched || is_below(&changed.path, &watched) {
                 events.push((format!("{asked}{}", &changed.path[watched.len()..]), token.clone()));
-            } else if changed.is_removed && is_below(&watched, &changed.path) {
+            } else if changed.value.is_none() && is_below(&watched, &changed.path) {
                 events.push((asked.clone(), token.clone()));
             }
         }
@@ -221,12 +239,13 @@ impl<'a> Stored<'a> {
             Some(name) => Err(name),
             None => self.answer(kind, transaction, payload),
         };
+        let is_watched = kind == 4 && answer.is_ok();
         match answer {
             Ok(answer) => self.send(kind, id, transaction, &answer),
             Err(name) => self.send(16, id, transaction, format!("{name}\0").as_bytes()),
         }
         // The first event of a watch comes behind the answer.
-        if kind == 4 && self.refuses.is_none() {
+        if is_watched {
             let (path, token) = self.watches.last().cloned().expect("just added");
             self.send(15, 0, 0, format!("{path}\0{token}\0").as_bytes());
         }
@@ -239,12 +258,22 @@ impl<'a> Stored<'a> {
             .map(|text| String::from_utf8_lossy(text).into_owned())
             .collect();
         let ends_with_nul = payload.last() == Some(&0);
+        let about = self.absolute(&strings[0]);
+        let is_refused = |place: &String| is_at_or_below(&about, &self.absolute(place));
+        if self.refuses_paths.iter().any(is_refused) {
+            return Err("EIO");
+        }
         match kind {
             6 => {
                 assert_eq!((payload, transaction), (&b"\0"[..], 0));
                 let number = self.next_transaction;
                 self.next_transaction += 1;
-                let open = Open { nodes: self.nodes.clone(), version: self.version, changed: Vec::new() };
+                let open = Open {
+                    nodes: self.nodes.clone(),
+                    version: self.version,
+                    touched: Vec::new(),
+                    changes: Vec::new(),
+                };
                 self.open.insert(number, open);
                 return Ok(format!("{number}\0").into_bytes());
             }
@@ -255,12 +284,12 @@ impl<'a> Stored<'a> {
                         self.conflicts -= 1;
                         return Err("EAGAIN");
                     }
-                    if open.version != self.version {
+                    let is_newer =
+                        |path| self.changed_at.get(path).is_some_and(|version| *version > open.version);
+                    if open.touched.iter().any(is_newer) {
                         return Err("EAGAIN");
                     }
-                    self.nodes = open.nodes;
-                    self.version += 1;
-                    open.changed.iter().for_each(|changed| self.fire(changed));
+                    open.changes.into_iter().for_each(|changed| self.change(changed));
                 } else {
                     assert_eq!(payload, b"F\0");
                 }
@@ -293,8 +322,12 @@ impl<'a> Stored<'a> {
             None => true,
         };
         let nodes = match transaction {
-            0 => &mut self.nodes,
-            number => &mut self.open.get_mut(&number).ok_or("ENOENT")?.nodes,
+            0 => &self.nodes,
+            number => {
+                let open = self.open.get_mut(&number).ok_or("ENOENT")?;
+                open.touched.push(path.clone());
+                &open.nodes
+            }
         };
         if matches!(kind, 11..=13) && !may_write {
             return Err("EACCES");
@@ -320,26 +353,22 @@ impl<'a> Stored<'a> {
             }
             11 => {
                 let value = payload[strings[0].len() + 1..].to_vec();
-                nodes.insert(path.clone(), value);
-                Changed { path, is_removed: false }
+                Changed { path, value: Some(value) }
             }
             12 => {
-                nodes.entry(path.clone()).or_default();
-                Changed { path, is_removed: false }
+                let value = nodes.get(&path).cloned().unwrap_or_default();
+                Changed { path, value: Some(value) }
             }
-            13 => {
-                if !remove(nodes, &path) {
-                    return Err(missing);
-                }
-                Changed { path, is_removed: true }
-            }
+            13 if !exists(nodes, &path) => return Err(missing),
+            13 => Changed { path, value: None },
             _ => return Err("ENOSYS"),
         };
-        if transaction == 0 {
-            self.version += 1;
-            self.fire(&changed);
-        } else if let Some(open) = self.open.get_mut(&transaction) {
-            open.changed.push(changed);
+        match self.open.get_mut(&transaction) {
+            Some(open) => {
+                apply(&mut open.nodes, &changed);
+                open.changes.push(changed);
+            }
+            None => self.change(changed),
         }
         ok()
     }
@@ -356,9 +385,11 @@ fn exists(nodes: &Nodes, path: &str) -> bool {
         .any(|(node, _)| is_at_or_below(node, path))
 }
 
-/// Removes a node and all below it; returns whether there was any.
-fn remove(nodes: &mut Nodes, path: &str) -> bool {
-    let before = nodes.len();
-    nodes.retain(|node, _| !is_at_or_below(node, path));
-    nodes.len() < before
+fn apply(nodes: &mut Nodes, changed: &Changed) {
+    match &changed.value {
+        Some(value) => {
+            nodes.insert(changed.path.clone(), value.clone());
+        }
+        None => nodes.retain(|node, _| !is_at_or_below(node, &changed.path)),
+    }
 }

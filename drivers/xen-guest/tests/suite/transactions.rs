@@ -78,7 +78,7 @@ fn what_others_change_meanwhile_makes_it_start_again() {
         let in_transaction = stored.requests.last().is_some_and(|seen| seen.kind == 2);
         if in_transaction && changes > 0 {
             changes -= 1;
-            stored.set("unrelated", &changes.to_string());
+            stored.set(NODE, "1");
         }
     });
     assert_eq!(progress, Progress::Committed);

@@ -125,7 +125,9 @@ impl Asking {
         let answer = Answer::new(result);
         match answer {
             Answer::Lost(_) | Answer::Refused(_) => self.back_off.failed(now),
-            Answer::Done(_) | Answer::Missing | Answer::Denied => self.back_off.succeeded(),
+            Answer::Done(_) => self.back_off.succeeded(),
+            // What that means is for whoever has asked to say.
+            Answer::Missing | Answer::Denied => {}
         }
         Some(answer)
     }

@@ -17,7 +17,7 @@ use heapless::{String, Vec};
 use sndif::nodes;
 use xen_guest::xenstore::Reply;
 
-use super::level::{BadSetting, Level, Setting, direction, is_useless};
+use super::level::{BadSetting, Level, Setting, direction};
 use super::names::{DeviceId, Excerpt, PathText, number};
 use super::port_name::{BadPort, Ports};
 
@@ -32,6 +32,13 @@ const UNIQUE_ID_BYTES: usize = 64;
 pub(super) struct StreamId {
     pub(super) pcm: u16,
     pub(super) stream: u16,
+}
+
+impl StreamId {
+    /// The stream's directory.
+    pub(super) fn path(self, device: DeviceId) -> PathText {
+        PathText::new(format_args!("{}/{}/{}", device.front_directory(), self.pcm, self.stream))
+    }
 }
 
 /// A stream that was found.
@@ -217,7 +224,7 @@ impl FrontDirectory {
         match self.at {
             At::Card => card,
             At::Pcm(pcm) => PathText::new(format_args!("{card}/{pcm}")),
-            At::Stream(StreamId { pcm, stream }) => PathText::new(format_args!("{card}/{pcm}/{stream}")),
+            At::Stream(id) => id.path(device),
         }
     }
 
@@ -337,14 +344,6 @@ impl FrontDirectory {
         let port = ports.for_stream(&self.unique_id, direction).map_err(BadDirectory::Port)?;
         let abilities: &Port = ports.as_slice().get(usize::from(port.0)).ok_or(BadDirectory::Missing)?;
         let config = StreamConfig { port, abilities: self.stream.of_port(abilities) };
-        if is_useless(&config.abilities) {
-            log::warn!(
-                "stream {}/{}: nothing of what its settings allow can be had on the card's port {}",
-                id.pcm,
-                id.stream,
-                port.0
-            );
-        }
         let kept = self.streams.push(FoundStream { id, config }).is_ok();
         if !kept || self.unique_ids.push(self.unique_id.clone()).is_err() {
             return Err(BadDirectory::TooManyStreams);

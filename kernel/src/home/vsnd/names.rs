@@ -106,18 +106,18 @@ impl DeviceId {
 
 /// What is meant by a path below [`BACKEND`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Place {
+pub(super) enum Place<'a> {
     /// All devices.
     All,
     /// All of a guest's.
     Guest(DomainId),
-    /// One of them.
-    Device(DeviceId),
+    /// One of them, and the node in its directory if it is about one.
+    Device(DeviceId, Option<&'a str>),
 }
 
-impl Place {
+impl<'a> Place<'a> {
     /// The place that a watch's path names: relative, as the watch was made, or else absolute. `None` if it is none.
-    pub(super) fn of(path: &str, domain: DomainId) -> Option<Self> {
+    pub(super) fn of(path: &'a str, domain: DomainId) -> Option<Self> {
         let below = relative(path, domain).strip_prefix(BACKEND)?;
         if below.is_empty() {
             return Some(Self::All);
@@ -126,7 +126,7 @@ impl Place {
         let guest = DomainId(number(parts.next()?)?);
         match parts.next() {
             None => Some(Self::Guest(guest)),
-            Some(device) => Some(Self::Device(DeviceId { guest, device: number(device)? })),
+            Some(device) => Some(Self::Device(DeviceId { guest, device: number(device)? }, parts.next())),
         }
     }
 }

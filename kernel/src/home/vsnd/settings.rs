@@ -38,22 +38,22 @@ pub enum Change {
 
 /// What a changed path below [`OWN`] is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Topic {
+pub(super) enum Topic<'a> {
     /// All of it.
     Everything,
-    /// One setting of all.
-    Setting,
+    /// One setting.
+    Setting(&'a str),
     /// The rights of all guests.
     Guests,
-    /// The rights of one guest.
-    Guest(DomainId),
+    /// The rights of one guest, or one of them.
+    Guest(DomainId, Option<&'a str>),
     /// The directory for this domain's own state. What is below that is told by this domain itself.
     State,
 }
 
-impl Topic {
+impl<'a> Topic<'a> {
     /// What a watch's path is about; `None`: nothing of interest.
-    pub(super) fn of(path: &str, domain: DomainId) -> Option<Self> {
+    pub(super) fn of(path: &'a str, domain: DomainId) -> Option<Self> {
         let below = relative(path, domain).strip_prefix(OWN)?;
         if below.is_empty() {
             return Some(Self::Everything);
@@ -61,10 +61,10 @@ impl Topic {
         let mut parts = below.strip_prefix('/')?.split('/');
         match (parts.next()?, parts.next()) {
             ("guest", None) => Some(Self::Guests),
-            ("guest", Some(guest)) => Some(Self::Guest(DomainId(number(guest)?))),
+            ("guest", Some(guest)) => Some(Self::Guest(DomainId(number(guest)?), parts.next())),
             ("state", None) => Some(Self::State),
             ("state", Some(_)) => None,
-            (_, None) => Some(Self::Setting),
+            (setting, None) => Some(Self::Setting(setting)),
             (_, Some(_)) => None,
         }
     }
@@ -138,9 +138,14 @@ impl Settings {
         self.is_known.then_some(&self.policy)
     }
 
-    /// The watch says that settings have changed.
-    pub(super) fn changed(&mut self) {
-        self.to_read = Node::ALL.into_iter().collect();
+    /// The watch says that a setting has changed; `None`: any of them may have.
+    pub(super) fn changed(&mut self, name: Option<&str>) {
+        for node in Node::ALL {
+            if name.is_none_or(|name| name == node.name()) && !self.to_read.contains(&node) {
+                // There is room for all.
+                let _ = self.to_read.push(node);
+            }
+        }
     }
 
     /// The next change that isn't carried out here.

@@ -66,7 +66,7 @@ impl fmt::Display for StreamNote {
             write!(f, " rate_hz={rate_hz} format={} channels={channels}", format.name())?;
         }
         let StreamStats { frames, xruns, fifo_errors, .. } = self.stats;
-        write!(f, " frames={frames} underruns={xruns} fifo_errors={fifo_errors}")
+        write!(f, " frames={frames} ran_dry={xruns} fifo_errors={fifo_errors}")
     }
 }
 
@@ -192,6 +192,14 @@ impl Teller {
             }
         }
         None
+    }
+
+    /// The device that is being told of.
+    pub(super) fn telling(&self) -> Option<DeviceId> {
+        match self.telling {
+            Telling::News(device, _) if self.asking.awaits() => Some(device),
+            _ => None,
+        }
     }
 
     /// Takes note of an answer, if it is for this one. `Some(Some(..))`: this was told.

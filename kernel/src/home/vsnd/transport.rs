@@ -8,7 +8,7 @@ use sndif::nodes::{self, TransportNodes};
 use sndif::page_directory::GrantRef;
 use xen_guest::xenstore::Reply;
 
-use super::front_directory::{FoundStream, StreamId};
+use super::front_directory::FoundStream;
 use super::names::{DeviceId, Excerpt, PathText};
 
 /// The nodes of one stream, in the order in which they are read.
@@ -50,9 +50,9 @@ impl Transport {
 
     /// What is to be read next; `None`: [`nodes`](Self::nodes) are complete.
     pub(super) fn next(&self, device: DeviceId, streams: &[FoundStream]) -> Option<PathText> {
-        let StreamId { pcm, stream } = streams.get(self.done.len())?.id;
+        let stream = streams.get(self.done.len())?.id.path(device);
         let node = NODES.get(self.values.len())?;
-        Some(PathText::new(format_args!("{}/{pcm}/{stream}/{node}", device.front_directory())))
+        Some(PathText::new(format_args!("{stream}/{node}")))
     }
 
     /// Takes the answer to what [`next`](Self::next) wanted; `None`: it isn't there.

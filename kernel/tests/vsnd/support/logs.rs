@@ -38,3 +38,8 @@ pub fn take_warnings() -> Vec<String> {
     let lines = LINES.take();
     lines.into_iter().filter(|(level, _)| *level <= Level::Warn).map(|(_, line)| line).collect()
 }
+
+/// Octets in the lines since the last call of [`take_warnings`].
+pub fn bytes_kept() -> usize {
+    LINES.with_borrow(|lines| lines.iter().map(|(_, line)| line.len()).sum())
+}

@@ -105,10 +105,22 @@ pub struct Rig {
     pub polls: u64,
     /// xenstored takes its time: it runs when this test says so.
     pub stored_is_held: bool,
+    is_started: bool,
 }
 
 pub fn duplex() -> Model {
-    Bench::new(Profile::hardware()).codec(0, Codec::duplex()).build()
+    codecs(1)
+}
+
+/// The same, with no memory of what it has played.
+pub fn duplex_unrecorded() -> Model {
+    Bench::new(Profile::hardware()).codec(0, Codec::duplex()).without_recording().build()
+}
+
+/// So many codecs, each with one output and one input.
+pub fn codecs(count: usize) -> Model {
+    let bench = Bench::new(Profile::hardware());
+    (0..count).fold(bench, |bench, codec| bench.codec(codec, Codec::duplex())).build()
 }
 
 pub fn card(model: &Model) -> Card {
@@ -123,6 +135,24 @@ impl Rig {
     }
 
     pub fn with(model: Model) -> Self {
+        let mut rig = Self::unstarted(model);
+        rig.start();
+        rig
+    }
+
+    /// A driver domain that has this to say of itself.
+    pub fn with_facts(model: Model, facts: &[(&str, &str)]) -> Self {
+        let mut rig = Self::made(model, facts);
+        rig.start();
+        rig
+    }
+
+    /// A driver domain that is still booting: it hasn't looked at anything yet.
+    pub fn unstarted(model: Model) -> Self {
+        Self::made(model, &[("version", "1.2.3"), ("codec/0", "a duplex codec")])
+    }
+
+    fn made(model: Model, facts: &[(&str, &str)]) -> Self {
         logs::collect();
         logs::take_warnings();
         let world: &'static World =
@@ -137,10 +167,9 @@ impl Rig {
             .collect();
         stored.may_write =
             Some(vec!["snddom/state".into(), "control/shutdown".into(), "backend/vsnd".into()]);
-        let facts = [("version", "1.2.3"), ("codec/0", "a duplex codec")];
-        let vsnd = Vsnd::new(Store::attach(page), DRIVER, world.back_end(DRIVER), card(&model), &facts);
+        let vsnd = Vsnd::new(Store::attach(page), DRIVER, world.back_end(DRIVER), card(&model), facts);
         let due = Due { next: None, notify_store: false };
-        let mut rig = Self {
+        Self {
             model,
             world,
             stored,
@@ -150,9 +179,13 @@ impl Rig {
             due,
             polls: 0,
             stored_is_held: false,
-        };
-        rig.settle();
-        rig
+            is_started: false,
+        }
+    }
+
+    pub fn start(&mut self) {
+        self.is_started = true;
+        self.settle();
     }
 
     pub fn now(&self) -> Nanos {
@@ -164,19 +197,28 @@ impl Rig {
         let now = self.now();
         self.due = self.vsnd.poll(now);
         self.polls += 1;
-        for player in self.players.values_mut() {
-            if let Some(stream) = player.stream.as_mut().filter(|_| player.error.is_none()) {
-                player.error = stream.poll(now, &mut player.heard).err();
-            }
-        }
+        self.poll_players();
         if self.due.notify_store && !self.stored_is_held {
             self.stored.run();
         }
         self.model.refill_access_budget(100_000);
     }
 
+    /// The applications take a look.
+    pub fn poll_players(&mut self) {
+        let now = self.now();
+        for player in self.players.values_mut() {
+            if let Some(stream) = player.stream.as_mut().filter(|_| player.error.is_none()) {
+                player.error = stream.poll(now, &mut player.heard).err();
+            }
+        }
+    }
+
     /// Polls until nobody has anything to do at this time. Time goes on a little: the driver's waits take some.
     pub fn settle(&mut self) {
+        if !self.is_started {
+            return;
+        }
         for _ in 0..20_000 {
             self.poll();
             let pending = std::iter::from_fn(|| self.world.take_pending(DRIVER)).count();
@@ -196,6 +238,7 @@ impl Rig {
 
     /// Lets time pass, sleeping as the image does: until the deadline that was asked for.
     pub fn advance(&mut self, ns: u64) {
+        self.is_started = true;
         let end = self.now().0 + ns;
         if !self.stored_is_held {
             self.stored.run();
@@ -208,15 +251,26 @@ impl Rig {
         }
     }
 
+    /// Lets time pass in which xenstored does nothing.
+    pub fn advance_held(&mut self, ns: u64) {
+        assert!(self.stored_is_held);
+        self.advance(ns);
+    }
+
     /// Lets time pass until something is so, at most for five seconds.
     pub fn until(&mut self, what: &str, is_so: impl Fn(&Self) -> bool) {
-        for _ in 0..5_000 {
+        self.until_within(what, 5_000, is_so);
+    }
+
+    /// Lets time pass until something is so, at most for so many milliseconds.
+    pub fn until_within(&mut self, what: &str, ms: u64, is_so: impl Fn(&Self) -> bool) {
+        for _ in 0..ms {
             if is_so(self) {
                 return;
             }
             self.advance(MS);
         }
-        panic!("{what}: not within five seconds; the log: {:?}", logs::take_warnings());
+        panic!("{what}: not within {ms} ms; the log: {:?}", logs::take_warnings());
     }
 
     /// xenstored has changed under this domain's eyes: its event is there.
@@ -227,6 +281,12 @@ impl Rig {
 
     /// What `xl` writes for a guest's card with these streams.
     pub fn attach(&mut self, guest: u16, device: u16, streams: &[StreamAt]) {
+        self.attach_nodes(guest, device, streams);
+        self.wake();
+    }
+
+    /// The same, with nobody looking yet.
+    pub fn attach_nodes(&mut self, guest: u16, device: u16, streams: &[StreamAt]) {
         let front = front_path(guest, device);
         let stored = &mut self.stored;
         stored.set(&format!("{front}/state"), "1");
@@ -240,26 +300,35 @@ impl Rig {
             stored.set(&format!("{front}/{pcm}/{stream}/unique-id"), unique_id);
             stored.set(&format!("{front}/{pcm}/{stream}/type"), kind.node());
         }
-        self.attach_back(guest, device);
+        self.attach_back_nodes(guest, device);
     }
 
     /// What `xl` writes in the driver domain's directory.
     pub fn attach_back(&mut self, guest: u16, device: u16) {
+        self.attach_back_nodes(guest, device);
+        self.wake();
+    }
+
+    fn attach_back_nodes(&mut self, guest: u16, device: u16) {
         let back = back_path(guest, device);
         let stored = &mut self.stored;
         stored.set(&format!("{back}/frontend"), &front_path(guest, device));
         stored.set(&format!("{back}/frontend-id"), &guest.to_string());
         stored.set(&format!("{back}/online"), "1");
         stored.set(&format!("{back}/state"), "1");
-        self.wake();
     }
 
     /// What `xl` writes when a device is to go.
     pub fn detach(&mut self, guest: u16, device: u16) {
+        self.detach_nodes(guest, device);
+        self.wake();
+    }
+
+    /// The same, with nobody looking yet.
+    pub fn detach_nodes(&mut self, guest: u16, device: u16) {
         let back = back_path(guest, device);
         self.stored.set(&format!("{back}/online"), "0");
         self.stored.set(&format!("{back}/state"), "5");
-        self.wake();
     }
 
     /// The guest's driver: makes rings and publishes them.
@@ -301,6 +370,22 @@ impl Rig {
         self.until("Connected", |rig| rig.back_state(guest, 0) == Some("4"));
         self.set_front_state(guest, 0, "4");
         fronts
+    }
+
+    /// Until the device's directory is gone.
+    pub fn until_removed(&mut self, guest: u16) {
+        self.until("the directory's removal", |rig| !rig.stored.exists(&back_path(guest, 0)));
+    }
+
+    /// The guest and all that it has in xenstore are gone, as after `xl destroy`; the toolstack cleans up.
+    pub fn destroy(&mut self, guest: u16) {
+        self.stored.remove(&format!("/local/domain/{guest}"));
+        self.detach(guest, 0);
+    }
+
+    /// Whether a stream of the controller runs.
+    pub fn is_running(&self) -> bool {
+        (0..8).any(|stream| self.model.dma_running(stream))
     }
 
     pub fn back_state(&self, guest: u16, device: u16) -> Option<&str> {

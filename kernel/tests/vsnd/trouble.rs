@@ -1,0 +1,210 @@
+//! A xenstored that is slow, silent, out of its mind, or contended.
+
+use sndif::nodes::StreamType::Playback;
+
+use crate::support::*;
+
+#[test]
+fn answers_that_come_late_are_waited_for_while_streams_go_on() {
+    let mut rig = Rig::new();
+    let playback = rig.guest(3).remove(0);
+    let recording = noise(120_000, 1);
+    let player = rig.play(playback, &recording);
+    rig.advance(50 * MS);
+    rig.stored_is_held = true;
+    rig.attach_nodes(4, 0, &DUPLEX);
+    // One answer every 100 ms.
+    for _ in 0..26 {
+        rig.stored.run();
+        rig.advance_held(100 * MS);
+    }
+    assert_eq!(rig.back_state(4, 0), Some("2"));
+    assert_eq!(rig.player(player).error, None);
+    assert_heard(&rig.model, 0, 0, &recording);
+    assert!(logs::take_warnings().is_empty());
+}
+
+#[test]
+fn a_question_without_an_answer_is_named_and_asked_again_less_and_less_often() {
+    let mut rig = Rig::new();
+    let playback = rig.guest(3).remove(0);
+    let recording = noise(48_000 * 3, 1);
+    let player = rig.play(playback, &recording);
+    rig.stored.silent = true;
+    rig.attach(4, 0, &DUPLEX);
+    rig.stored.requests.clear();
+    logs::take_warnings();
+    rig.advance(60_000 * MS);
+    assert_eq!(rig.player(player).error, None, "streams go on without it");
+    assert_heard(&rig.model, 0, 0, &recording);
+    let warnings = logs::take_warnings();
+    let about = |path: &str| warnings.iter().filter(|line| line.starts_with(path)).count();
+    let times = about("backend/vsnd/4/0/state: xenstored did not answer in time");
+    assert!((8..=20).contains(&times), "{times}: {warnings:#?}");
+    assert!(warnings.len() <= 45, "{warnings:#?}");
+    // It comes to itself, and has forgotten what it was asked before.
+    rig.stored.silent = false;
+    rig.until_within("InitWait", 12_000, |rig| rig.back_state(4, 0) == Some("2"));
+}
+
+#[test]
+fn refusals_are_named_and_tried_again() {
+    let mut rig = Rig::new();
+    rig.stored.refuses = Some("ENOMEM");
+    rig.attach(3, 0, &DUPLEX);
+    rig.advance(1_000 * MS);
+    let warnings = logs::take_warnings();
+    assert!(warnings.iter().all(|line| line.contains("NoMemory")), "{warnings:#?}");
+    assert!((2..=12).contains(&warnings.len()), "{warnings:#?}");
+    rig.stored.refuses = None;
+    rig.until("InitWait", |rig| rig.back_state(3, 0) == Some("2"));
+}
+
+#[test]
+fn watches_that_are_refused_at_the_start_are_asked_for_again() {
+    for name in ["ENOMEM", "EACCES", "ENOENT", "EQUOTA"] {
+        let mut rig = Rig::unstarted(duplex());
+        rig.stored.refuses = Some(name);
+        rig.attach(3, 0, &DUPLEX);
+        rig.start();
+        rig.advance(500 * MS);
+        assert!(logs::take_warnings().len() <= 20);
+        rig.stored.refuses = None;
+        rig.until("InitWait", |rig| rig.back_state(3, 0) == Some("2"));
+        assert_eq!(rig.stored.watches.len(), 4);
+    }
+}
+
+#[test]
+fn answers_that_make_no_sense_are_named_and_asked_for_again() {
+    let mut rig = Rig::new();
+    rig.stored.garbles = true;
+    rig.attach(3, 0, &DUPLEX);
+    rig.advance(1_000 * MS);
+    assert!(logs::take_warnings().iter().all(|line| line.contains("makes no sense")));
+    rig.stored.garbles = false;
+    rig.until("InitWait", |rig| rig.back_state(3, 0) == Some("2"));
+}
+
+#[test]
+fn nobody_s_answers_and_foreign_watches_are_dropped() {
+    let mut rig = Rig::new();
+    let playback = rig.guest(3).remove(0);
+    for (kind, id, payload) in [
+        (2, 4_000_000, &b"x"[..]),
+        (15, 0, b"\xff\xff\0vsnd\0"),
+        (15, 0, b""),
+        (15, 0, b"backend/vsnd/99999/0/state\0vsnd\0"),
+        (15, 0, b"backend/vsnd/x/y\0vsnd\0"),
+        (15, 0, b"backend/vsnd/3/00/state\0vsnd\0"),
+        (15, 0, b"backend/vsndx/3/0\0vsnd\0"),
+        (15, 0, b"somewhere/else\0vsnd\0"),
+        (15, 0, b"snddomx\0snddom\0"),
+        (15, 0, b"snddom/guest/99999/may-play\0snddom\0"),
+        (15, 0, b"x\0front/3/0\0"),
+        (15, 0, b"x\0front/9/0\0"),
+        (15, 0, b"x\0front/\0"),
+        (15, 0, b"x\0\0"),
+        (16, 7, b"ENOENT\0"),
+    ] {
+        rig.stored.send(kind, id, 0, payload);
+    }
+    rig.wake();
+    rig.play_to_the_end(playback, &noise(2_000, 1));
+    assert!(logs::take_warnings().is_empty());
+    assert_eq!(rig.back_state(3, 0), Some("4"));
+}
+
+#[test]
+fn a_device_that_is_heard_of_and_isn_t_there_is_forgotten() {
+    let mut rig = Rig::new();
+    rig.advance(500 * MS);
+    for guest in 10..90 {
+        rig.stored.send(15, 0, 0, format!("backend/vsnd/{guest}/0/state\0vsnd\0").as_bytes());
+    }
+    rig.wake();
+    rig.advance(10 * MS);
+    logs::take_warnings();
+    // There is room for as many as ever.
+    for guest in 10..42 {
+        rig.attach(guest, 0, &DUPLEX);
+    }
+    rig.until("InitWait", |rig| (10..42).all(|guest| rig.back_state(guest, 0) == Some("2")));
+    assert!(logs::take_warnings().is_empty());
+}
+
+#[test]
+fn absolute_paths_in_events_are_understood() {
+    let mut rig = Rig::new();
+    let front = front_path(3, 0);
+    rig.stored.watches.clear();
+    rig.attach(3, 0, &DUPLEX);
+    rig.stored.set(&format!("{front}/state"), "1");
+    rig.advance(10 * MS);
+    assert_eq!(rig.back_state(3, 0), Some("1"), "without a watch nothing is heard");
+    rig.stored.send(15, 0, 0, b"/local/domain/5/backend/vsnd/3/0/state\0vsnd\0");
+    rig.wake();
+    assert_eq!(rig.back_state(3, 0), Some("2"));
+    // Another domain's directory is none of ours.
+    rig.stored.send(15, 0, 0, b"/local/domain/6/backend/vsnd/4/0/state\0vsnd\0");
+    rig.stored.requests.clear();
+    rig.wake();
+    assert_eq!(rig.stored.requests, []);
+}
+
+#[test]
+fn a_state_is_written_although_others_come_between() {
+    let mut rig = Rig::new();
+    rig.stored.conflicts = 3;
+    rig.attach(3, 0, &DUPLEX);
+    rig.until("InitWait", |rig| rig.back_state(3, 0) == Some("2"));
+    assert!(logs::take_warnings().is_empty());
+    // And where it takes even more: later.
+    rig.stored.conflicts = 12;
+    rig.attach(4, 0, &DUPLEX);
+    rig.until("InitWait", |rig| rig.back_state(4, 0) == Some("2"));
+    assert_eq!(logs::take_warnings().len(), 2);
+}
+
+#[test]
+fn a_connection_that_breaks_is_named_once_and_streams_go_on() {
+    let mut rig = Rig::new();
+    let playback = rig.guest_with(3, &[(0, 0, Playback, "a")]).remove(0);
+    let recording = noise(48_000, 1);
+    let player = rig.play(playback, &recording);
+    rig.advance(50 * MS);
+    // A message of a length that no xenstored sends.
+    rig.stored.send_raw(&[2, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, 0xff, 0xff]);
+    rig.stored.run();
+    rig.stored_is_held = true;
+    rig.advance_held(3_000 * MS);
+    assert!(rig.player(player).is_over());
+    assert_eq!(rig.player(player).error, None);
+    assert_heard(&rig.model, 0, 0, &recording);
+    let warnings = logs::take_warnings();
+    let broken = warnings.iter().filter(|line| line.contains("is broken")).count();
+    assert!(broken >= 1 && warnings.len() <= 3, "{warnings:#?}");
+    rig.polls = 0;
+    rig.advance_held(60_000 * MS);
+    assert!(rig.polls < 10, "{} polls in a minute", rig.polls);
+    // It can still end.
+    rig.vsnd.shut_down(snddom_kernel::home::vsnd::ShutdownReason::PowerOff);
+    rig.advance_held(2_100 * MS);
+    assert!(rig.vsnd.ended().is_some());
+    rig.assert_nothing_is_left();
+}
+
+#[test]
+fn a_ring_of_requests_that_nobody_reads_fills_and_hurts_nobody() {
+    let mut rig = Rig::new();
+    rig.stored_is_held = true;
+    for guest in 10..42 {
+        rig.attach_nodes(guest, 0, &DUPLEX);
+    }
+    rig.stored.send(15, 0, 0, b"backend/vsnd\0vsnd\0");
+    // Its events are there, and it reads nothing.
+    rig.stored.run();
+    rig.advance_held(20_000 * MS);
+    rig.stored_is_held = false;
+    rig.until_within("InitWait", 15_000, |rig| (10..42).all(|guest| rig.back_state(guest, 0) == Some("2")));
+}
