@@ -80,7 +80,8 @@ impl EventPacer {
     /// The count to post before a READ or WRITE is answered: the present one, if it is news.
     pub fn fresh(&self, run_bytes: u64) -> Option<u64> {
         let bytes = self.since_open(run_bytes);
-        (self.period_bytes != 0 && bytes > self.told_bytes.saturating_add(self.slack_bytes())).then_some(bytes)
+        (self.period_bytes != 0 && bytes > self.told_bytes.saturating_add(self.slack_bytes()))
+            .then_some(bytes)
     }
 
     /// Notes that `bytes` was posted.

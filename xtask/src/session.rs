@@ -170,12 +170,9 @@ pub(crate) fn run_machine(
         Ok(harness) => harness,
         Err(error) => {
             // The emulator's own words say more, where it ended.
-            let limits =
-                crate::child::Limits { silence: Duration::from_secs(1), total: Duration::from_secs(2) };
-            let (_, log) = qemu::follow(child, limits, |_, _| ())?;
-            return Err(match log.emulator.trim() {
-                "" => error,
-                said => error.context(said.to_owned()),
+            return Err(match child.last_words() {
+                said if said.is_empty() => error,
+                said => error.context(said),
             });
         }
     };
