@@ -2,7 +2,7 @@
 
 use super::{GuestFiles, HostCheck, Scenario};
 use crate::compare;
-use crate::harness::Source;
+use crate::harness::{Microphone, Source};
 use crate::lanes::qemu::{noise, recording};
 use crate::rig::{Iommu, Outcome};
 use crate::verdict::{Finding, ensure};
@@ -13,12 +13,23 @@ pub(super) const AMD: Scenario = Scenario {
     script: include_str!("../../../rig/scenarios/sessions.sh"),
     iommu: Iommu::Amd,
     codec_rates_hz: &[48_000, 44_100],
-    source: Source::Ramp,
+    microphone: Microphone::Hears(Source::Ramp),
     files,
     host_checks: HOST_CHECKS,
 };
 
 pub(super) const INTEL: Scenario = Scenario { name: "sessions_vtd", iommu: Iommu::Intel, ..AMD };
+
+/// The input hears the output.
+pub(super) const LOOP_BACK: Scenario = Scenario {
+    name: "loop_back",
+    script: include_str!("../../../rig/scenarios/loop_back.sh"),
+    microphone: Microphone::HearsTheOutput,
+    codec_rates_hz: &[48_000],
+    files: || Ok(Vec::new()),
+    host_checks: &[],
+    ..AMD
+};
 
 const HOST_CHECKS: &[(&str, HostCheck)] = &[
     ("a_voice_comes_out_exactly", |outcome| heard(outcome, 0, &voice()?)),
