@@ -4,6 +4,7 @@
 //! `xtask/rig/scenarios`, which dom0 runs: what it asks with `check NAME ...` becomes the row `xen::SCENARIO::NAME`, and
 //! so does what is asked here, on the host, of what the codecs heard and what the guests handed out.
 
+mod neighbours;
 mod sessions;
 
 use std::time::{Duration, Instant};
@@ -42,7 +43,13 @@ struct Scenario {
 }
 
 /// All scenarios.
-const SCENARIOS: &[Scenario] = &[sessions::AMD, sessions::INTEL, sessions::LOOP_BACK];
+const SCENARIOS: &[Scenario] = &[
+    sessions::AMD,
+    sessions::INTEL,
+    sessions::LOOP_BACK,
+    neighbours::AMD,
+    neighbours::INTEL,
+];
 
 /// Virtual time is fast; these are for a host that is not.
 const LIMITS: Limits = Limits { silence: Duration::from_secs(300), total: Duration::from_secs(1200) };

@@ -58,19 +58,21 @@ fn noise_44_1() -> Pcm {
 }
 
 fn files() -> Result<GuestFiles, Finding> {
-    let file = |name: &str, mut pcm: Pcm| -> Result<(String, Vec<u8>), Finding> {
-        pcm.octets.resize(pcm.octets.len() + TAIL_FRAMES * FRAME_BYTES, 0);
-        Ok((name.to_owned(), pcm.to_wav()?))
-    };
     Ok(vec![
-        file("voice.wav", voice()?)?,
-        file("noise-48.wav", noise_48())?,
-        file("noise-44.1.wav", noise_44_1())?,
+        ("voice.wav".to_owned(), with_silence(voice()?)?),
+        ("noise-48.wav".to_owned(), with_silence(noise_48())?),
+        ("noise-44.1.wav".to_owned(), with_silence(noise_44_1())?),
     ])
 }
 
+/// A file of a recording with some silence behind it.
+pub(super) fn with_silence(mut pcm: Pcm) -> Result<Vec<u8>, Finding> {
+    pcm.octets.resize(pcm.octets.len() + TAIL_FRAMES * FRAME_BYTES, 0);
+    Ok(pcm.to_wav()?)
+}
+
 /// All that a codec played has to have a recording in it, whole.
-fn heard(outcome: &Outcome, codec: usize, played: &Pcm) -> Result<String, Finding> {
+pub(super) fn heard(outcome: &Outcome, codec: usize, played: &Pcm) -> Result<String, Finding> {
     let heard = outcome.heard(codec);
     match compare::find(&played.octets, heard, FRAME_BYTES) {
         Some(frame) => Ok(format!("all {} frames, from frame {frame} of codec {codec} on", played.frames())),
