@@ -4,6 +4,7 @@
 //! `xtask/rig/scenarios`, which dom0 runs: what it asks with `check NAME ...` becomes the row `xen::SCENARIO::NAME`, and
 //! so does what is asked here, on the host, of what the codecs heard and what the guests handed out.
 
+mod domain;
 mod neighbours;
 mod sessions;
 
@@ -47,6 +48,7 @@ const SCENARIOS: &[Scenario] = &[
     sessions::AMD,
     sessions::INTEL,
     sessions::LOOP_BACK,
+    domain::AMD,
     neighbours::AMD,
     neighbours::INTEL,
 ];
