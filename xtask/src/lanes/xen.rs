@@ -6,6 +6,7 @@
 
 mod domain;
 mod neighbours;
+mod restart;
 mod sessions;
 
 use std::time::{Duration, Instant};
@@ -51,6 +52,7 @@ const SCENARIOS: &[Scenario] = &[
     domain::AMD,
     neighbours::AMD,
     neighbours::INTEL,
+    restart::AMD,
 ];
 
 /// Virtual time is fast; these are for a host that is not.
