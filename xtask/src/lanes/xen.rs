@@ -4,7 +4,9 @@
 //! `xtask/rig/scenarios`, which dom0 runs: what it asks with `check NAME ...` becomes the row `xen::SCENARIO::NAME`, and
 //! so does what is asked here, on the host, of what the codecs heard and what the guests handed out.
 
+mod domain;
 mod neighbours;
+mod restart;
 mod sessions;
 
 use std::time::{Duration, Instant};
@@ -43,8 +45,15 @@ struct Scenario {
 }
 
 /// All scenarios.
-const SCENARIOS: &[Scenario] =
-    &[sessions::AMD, sessions::INTEL, sessions::LOOP_BACK, neighbours::AMD, neighbours::INTEL];
+const SCENARIOS: &[Scenario] = &[
+    sessions::AMD,
+    sessions::INTEL,
+    sessions::LOOP_BACK,
+    domain::AMD,
+    neighbours::AMD,
+    neighbours::INTEL,
+    restart::AMD,
+];
 
 /// Virtual time is fast; these are for a host that is not.
 const LIMITS: Limits = Limits { silence: Duration::from_secs(300), total: Duration::from_secs(1200) };
