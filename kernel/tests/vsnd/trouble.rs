@@ -208,3 +208,81 @@ fn a_ring_of_requests_that_nobody_reads_fills_and_hurts_nobody() {
     rig.stored_is_held = false;
     rig.until_within("InitWait", 15_000, |rig| (10..42).all(|guest| rig.back_state(guest, 0) == Some("2")));
 }
+
+#[test]
+fn watches_that_were_set_after_their_deadline_count() {
+    let mut rig = Rig::unstarted(duplex());
+    rig.attach_nodes(3, 0, &DUPLEX);
+    rig.stored_is_held = true;
+    rig.advance_held(2_100 * MS);
+    rig.stored_is_held = false;
+    rig.stored.run();
+    rig.advance(30_000 * MS);
+    assert_eq!(rig.back_state(3, 0), Some("2"));
+}
+#[test]
+fn a_watch_on_a_front_end_that_was_set_after_its_deadline_counts() {
+    let mut rig = Rig::new();
+    rig.stored_is_held = true;
+    rig.attach_nodes(3, 0, &DUPLEX);
+    // Until the watch on the front end is asked for.
+    for _ in 0..50 {
+        rig.stored.run();
+        if rig.stored.requests.iter().any(|r| String::from_utf8_lossy(&r.payload).contains("/frontend")) {
+            break;
+        }
+        rig.advance_held(MS);
+    }
+    rig.advance_held(2_100 * MS);
+    rig.stored_is_held = false;
+    rig.stored.run();
+    rig.advance(30_000 * MS);
+    assert_eq!(rig.back_state(3, 0), Some("2"));
+}
+
+#[test]
+fn a_front_end_that_comes_again_and_again_doesn_t_fill_the_log() {
+    use audioback::hypervisor::DomainId;
+    use audiofront::{GrantAccess, Transport};
+    use sndif::page::SharedPage;
+    let mut rig = Rig::new();
+    rig.attach(3, 0, &[(0, 0, Playback, "a")]);
+    logs::take_warnings();
+    for _ in 0..60 {
+        let mut guest = rig.world.front_end(DomainId(3), DRIVER, 0);
+        let pages = [0, 1].map(|_| guest.grant_page(GrantAccess::ReadWrite).expect("a page"));
+        let ports = [0, 1].map(|_| guest.open_channel().expect("a port"));
+        for (node, value) in [
+            ("ring-ref", pages[0].grant.0),
+            ("evt-ring-ref", pages[1].grant.0),
+            ("event-channel", ports[0].0),
+            ("evt-event-channel", ports[1].0),
+        ] {
+            rig.stored.set(&format!("{}/0/0/{node}", front_path(3, 0)), &value.to_string());
+        }
+        rig.set_front_state(3, 0, "3");
+        rig.set_front_state(3, 0, "4");
+        // 32 OPENs (operation 0) of nonsense, then a broken index.
+        for slot in 0..32usize {
+            for w in 0..16 {
+                pages[0].page.store(16 + slot * 16 + w, 0);
+            }
+            pages[0].page.store(16 + slot * 16, slot as u32);
+            pages[0].page.store(16 + slot * 16 + 2, 48_000);
+            pages[0].page.store(16 + slot * 16 + 3, 0x0002_0002);
+            pages[0].page.store(16 + slot * 16 + 4, 65_536);
+            pages[0].page.store(16 + slot * 16 + 5, 7_777);
+        }
+        pages[0].page.store(0, 32);
+        guest.notify(ports[0]);
+        rig.settle();
+        pages[0].page.store(0, 1_000);
+        guest.notify(ports[0]);
+        rig.settle();
+        for page in pages {
+            let _ = guest.revoke_page(page);
+        }
+        rig.set_front_state(3, 0, "6");
+    }
+    assert!(logs::count_all() <= 100, "{} lines", logs::count_all());
+}
