@@ -11,7 +11,9 @@ use crate::card::{Card, CardError, Direction, Port, PortIndex, StillRunning, Str
 use crate::clock::Nanos;
 use crate::events::EventPacer;
 use crate::hw_params::{BadOpen, Limits, OpenPlan};
-use crate::hypervisor::{DmaAccess, DomainId, GrantList, Hypervisor, MAX_BUFFER_PAGES, MapError};
+use crate::hypervisor::{
+    DmaAccess, DomainId, GrantList, Hypervisor, MAX_BUFFER_PAGES, MapError, MappedBuffer,
+};
 use crate::policy::Policy;
 
 /// What a stream of a device is bound to, set when the device is set up.
@@ -245,7 +247,13 @@ impl<H: Hypervisor, C: Card<H::Buffer>> Stream<H, C> {
         };
         match card.close(card_stream) {
             Ok(buffer) => {
+                let pages = buffer.page_addresses().len();
                 hypervisor.unmap_buffer(buffer);
+                log::debug!(
+                    "domain {}, port {}: RUN reads 0; {pages} pages unmapped",
+                    self.guest.0,
+                    self.port.0
+                );
                 Ok(())
             }
             Err(StillRunning(card_stream)) => {

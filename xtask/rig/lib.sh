@@ -234,3 +234,38 @@ stop_guest() {
 }
 
 guest_is_gone() { ! xl domid "guest$1"; }
+
+# What follows asks the driver domain, and is for scenarios about how things end.
+
+# stream_note N [CARD [STREAM]]: what the driver domain tells of a stream of guest N's: its first one, without more.
+stream_note() { xenstore-read "$policy/state/device/$(cat "/run/guest$1.domid")-${2:-0}/0-${3:-0}"; }
+
+# is_running N [CARD [STREAM]]: whether the stream runs, as the driver domain tells.
+is_running() { stream_note "$@" | grep -q status=running; }
+
+# snddom_said PATTERN: how many lines of the driver domain's console have it.
+snddom_said() { grep -cE "$1" /log/console/guest-snddom.log; }
+
+# releases N: how often a stream of guest N's gave its pages back, after RUN was seen to read 0.
+releases() { snddom_said "domain $(cat "/run/guest$1.domid"), port [0-9]+: RUN reads 0; [1-9][0-9]* pages unmapped"; }
+
+# released_after N COUNT: one more than COUNT, of which the last is told.
+released_after() {
+    wait_for 10 released_more "$@"
+    grep -E "domain $(cat "/run/guest$1.domid"), port .* pages unmapped" /log/console/guest-snddom.log |
+        tail -n 1 | grep -o 'RUN reads.*'
+    released_more "$@" && ! grep 'still mapped' /log/console/guest-snddom.log
+}
+released_more() { [ "$(releases "$1")" -gt "$2" ]; }
+
+# attach_card N [M]: guest N gets guest M's kind of card, while it runs.
+attach_card() { eval "xl_log guest$1 vsnd-attach guest$1 $(card "${2:-$1}" | sed "s/', *'/' '/g")"; }
+
+# detach_card N [CARD]: guest N loses a card, while it runs.
+detach_card() { xl_log "guest$1" vsnd-detach "guest$1" "${2:-0}"; }
+
+# no_faults: Xen has seen no access that the IOMMU refused.
+no_faults() {
+    if xl dmesg | grep -E 'IO_PAGE_FAULT|DMAR:\[|iommu.*fault' | head -n 1 | grep .; then return 1; fi
+    echo "none"
+}

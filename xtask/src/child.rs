@@ -101,6 +101,19 @@ impl Child {
             None => Ok(Ending::Silent(limits.silence)),
         }
     }
+
+    /// What a child that failed at its start says on its standard error within a second; then it's gone.
+    pub(crate) fn last_words(self) -> String {
+        let limits = Limits { silence: Duration::from_secs(1), total: Duration::from_secs(2) };
+        let mut words = String::new();
+        // Whatever ends it, these are its words.
+        let _ = self.follow(limits, |stream, line| {
+            if stream == Stream::Error {
+                words.push_str(&String::from_utf8_lossy(line));
+            }
+        });
+        words.trim().to_owned()
+    }
 }
 
 impl Drop for Child {
@@ -166,6 +179,15 @@ mod tests {
         let limits = Limits { total: Duration::from_millis(50), ..AMPLE };
         let ending = shell("while :; do echo; done").follow(limits, |_, _| ()).expect("followed");
         assert!(matches!(ending, Ending::TooLong(_)), "{ending:?}");
+    }
+
+    #[test]
+    fn last_words_are_those_on_the_standard_error() {
+        assert_eq!(
+            shell("echo out; echo no such device >&2; exec sleep 1000").last_words(),
+            "no such device"
+        );
+        assert_eq!(shell("exit 1").last_words(), "");
     }
 
     #[test]

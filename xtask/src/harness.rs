@@ -26,6 +26,15 @@ use listeners::{Input, Output};
 /// How long the emulator may take to answer the harness. It's idle then.
 const ANSWER: Duration = Duration::from_secs(30);
 
+/// What the input of the harness's codec hears.
+#[derive(Clone, Debug)]
+pub(crate) enum Microphone {
+    /// A signal.
+    Hears(Source),
+    /// What the output of the same codec plays, some 100 ms later, as by a cable from one to the other.
+    HearsTheOutput,
+}
+
 /// What went through the harness.
 #[derive(Debug, Default)]
 pub(crate) struct Traffic {
@@ -48,7 +57,7 @@ impl Harness {
     ///
     /// # Errors
     /// When the emulator doesn't come, or refuses one of the steps.
-    pub(crate) fn serve(socket: MonitorSocket, source: Source, rate_hz: u32) -> Result<Harness> {
+    pub(crate) fn serve(socket: MonitorSocket, microphone: Microphone, rate_hz: u32) -> Result<Harness> {
         let mut monitor = socket.accept(ANSWER).context("the emulator's monitor")?;
         let (ours, theirs) = UnixStream::pair().context("no socket pair")?;
         monitor.add_dbus_client(&theirs).context("the emulator takes no D-Bus client")?;
@@ -56,7 +65,7 @@ impl Harness {
             Builder::async_io_unix_stream(ours).p2p().build().context("the emulator's D-Bus display")?;
 
         let traffic = Arc::new(Mutex::new(Traffic::default()));
-        let input = Input::new(source, rate_hz, Arc::clone(&traffic));
+        let input = Input::new(microphone, rate_hz, Arc::clone(&traffic));
         let input = register(&display, "RegisterInListener", |builder| {
             builder.serve_at("/org/qemu/Display1/AudioInListener", input)
         })?;

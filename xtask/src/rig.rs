@@ -1,7 +1,7 @@
 //! The Xen rig: the real hypervisor, dom0 and xl in an emulated machine, with the image as driver domain.
 //!
 //! All that a run needs lies in dom0's initramfs before it starts, and nothing is typed into it: under virtual time a
-//! run is the same every time. What dom0 says to the host comes by a port of its own ([`line`]); Xen's console goes to a
+//! run is the same every time. What dom0 says to the host comes by a port of its own ([`mod@line`]); Xen's console goes to a
 //! file; and at the end dom0 hands out an archive of all its logs. What guests hand out is on their consoles, among
 //! those logs.
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 use anyhow::Result;
 
 use crate::child::{Child, Ending};
-use crate::harness::{Harness, MonitorSocket, Source, Traffic};
+use crate::harness::{Harness, Microphone, MonitorSocket, Source, Traffic};
 use crate::machine_line::{Direction, Done, MachineLine, Position};
 use crate::qemu::{self, Codec, Controller, Log, Machine, Pace, Sound};
 use crate::verdict::Finding;
@@ -163,17 +163,16 @@ pub(crate) fn run_machine(
     machine.monitor = socket.as_ref().map(|(_, socket)| socket.path().to_path_buf());
 
     let child = Child::start(&mut machine.command())?;
-    let harness = socket.map(|(rate_hz, socket)| Harness::serve(socket, source, rate_hz)).transpose();
+    let harness = socket
+        .map(|(rate_hz, socket)| Harness::serve(socket, Microphone::Hears(source), rate_hz))
+        .transpose();
     let harness = match harness {
         Ok(harness) => harness,
         Err(error) => {
             // The emulator's own words say more, where it ended.
-            let limits =
-                crate::child::Limits { silence: Duration::from_secs(1), total: Duration::from_secs(2) };
-            let (_, log) = qemu::follow(child, limits, |_, _| ())?;
-            return Err(match log.emulator.trim() {
-                "" => error,
-                said => error.context(said.to_owned()),
+            return Err(match child.last_words() {
+                said if said.is_empty() => error,
+                said => error.context(said),
             });
         }
     };

@@ -38,7 +38,7 @@ fn a_device_s_life_takes_no_memory() {
         run(&mut rig, 60);
         assert_eq!(rig.back_state(3, 0), Some("2"), "{life}");
         let mut fronts = rig.front_up(3, 0, &DUPLEX);
-        run(&mut rig, 60);
+        run(&mut rig, 120);
         assert_eq!(rig.back_state(3, 0), Some("4"), "{life}");
         let player = rig.play(fronts.remove(0), &noise(20_000, 1));
         run(&mut rig, 200);

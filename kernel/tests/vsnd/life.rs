@@ -228,6 +228,8 @@ fn a_broken_ring_closes_the_device_until_the_front_end_begins_anew() {
             assert!(guest.revoke_page(page).is_ok());
         }
         rig.set_front_state(3, 0, "6");
+        assert_eq!(rig.back_state(3, 0), Some("6"), "{life}: the front end may not have settled");
+        rig.advance(60 * MS);
         assert_eq!(rig.back_state(3, 0), Some("2"), "{life}");
     }
     rig.assert_rules_were_kept();
@@ -353,4 +355,26 @@ fn a_right_that_is_withdrawn_while_run_sticks_keeps_no_device_closing() {
     rig.stored.set("snddom/may-play", "0");
     rig.wake();
     rig.until_removed(3);
+}
+
+/// Linux's front end looks at this side's state once for each event of its watch, and may see InitWait twice: then it takes
+/// back what it has published and publishes anew.
+#[test]
+fn a_front_end_that_begins_twice_is_connected_to_once() {
+    let mut rig = Rig::new();
+    rig.attach(3, 0, &DUPLEX);
+    assert_eq!(rig.back_state(3, 0), Some("2"));
+    let first = rig.front_up(3, 0, &DUPLEX);
+    rig.advance(20 * MS);
+    assert_eq!(rig.back_state(3, 0), Some("2"), "it may not have settled");
+    // Nothing of it is mapped, so that it can take everything back.
+    assert_eq!(rig.world.mapped_pages(), 0);
+    for front in first {
+        front.disconnect();
+    }
+    rig.set_front_state(3, 0, "1");
+    let front = rig.front_up(3, 0, &DUPLEX).remove(0);
+    rig.until("Connected", |rig| rig.back_state(3, 0) == Some("4"));
+    rig.play_to_the_end(front, &noise(5_000, 1));
+    rig.assert_rules_were_kept();
 }

@@ -46,6 +46,7 @@ fn a_third_guest_is_told_that_the_output_is_busy_and_plays_once_it_is_free() {
     second.disconnect();
     rig.set_front_state(4, 0, "6");
     rig.set_front_state(4, 0, "1");
+    rig.until("InitWait", |rig| rig.back_state(4, 0) == Some("2"));
     let second = rig.front_up(4, 0, &playback_on("anything")).remove(0);
     rig.until("Connected", |rig| rig.back_state(4, 0) == Some("4"));
     let recording = noise(5_000, 3);

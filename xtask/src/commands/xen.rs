@@ -7,7 +7,7 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 
 use crate::child::Limits;
-use crate::harness::Source;
+use crate::harness::{Microphone, Source};
 use crate::qemu::Pace;
 use crate::rig::{self, Files, Iommu, Outcome, Plan, Progress};
 use crate::session::STREAMS;
@@ -141,7 +141,7 @@ impl Xen {
             iommu: self.iommu,
             pace: if self.realtime { Pace::Real } else { Pace::Virtual },
             codec_rates_hz: vec![RATE_HZ; usize::from(self.guests.max(2))],
-            source: Source::Ramp,
+            microphone: Microphone::Hears(Source::Ramp),
             files,
             limits: LIMITS,
         })

@@ -4,13 +4,14 @@
 //! `xtask/rig/scenarios`, which dom0 runs: what it asks with `check NAME ...` becomes the row `xen::SCENARIO::NAME`, and
 //! so does what is asked here, on the host, of what the codecs heard and what the guests handed out.
 
+mod neighbours;
 mod sessions;
 
 use std::time::{Duration, Instant};
 
 use super::Row;
 use crate::child::Limits;
-use crate::harness::Source;
+use crate::harness::Microphone;
 use crate::image::{self, Image};
 use crate::provision;
 use crate::qemu::Pace;
@@ -34,7 +35,7 @@ struct Scenario {
     /// The rates behind the codecs; the first codec is the harness's.
     codec_rates_hz: &'static [u32],
     /// What the first codec's line input hears.
-    source: Source,
+    microphone: Microphone,
     /// What the guests have under /rig.
     files: fn() -> Result<GuestFiles, Finding>,
     /// What is asked on the host, by name.
@@ -42,7 +43,13 @@ struct Scenario {
 }
 
 /// All scenarios.
-const SCENARIOS: &[Scenario] = &[sessions::AMD, sessions::INTEL];
+const SCENARIOS: &[Scenario] = &[
+    sessions::AMD,
+    sessions::INTEL,
+    sessions::LOOP_BACK,
+    neighbours::AMD,
+    neighbours::INTEL,
+];
 
 /// Virtual time is fast; these are for a host that is not.
 const LIMITS: Limits = Limits { silence: Duration::from_secs(300), total: Duration::from_secs(1200) };
@@ -68,7 +75,7 @@ impl Scenario {
             iommu: self.iommu,
             pace: Pace::Virtual,
             codec_rates_hz: self.codec_rates_hz.to_vec(),
-            source: self.source.clone(),
+            microphone: self.microphone.clone(),
             files: Files { ours: (self.files)()?, theirs: None },
             limits: LIMITS,
         };

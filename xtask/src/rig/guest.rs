@@ -23,6 +23,9 @@ const PROGRAMS: &[&str] = &[
     "usr/bin/xenstore-watch",
 ];
 
+/// Threads that end need it; the C library loads it then.
+const THREADS: &str = "libgcc_s.so.1";
+
 /// What ALSA's library reads.
 const ALSA_CONFIG: &str = "usr/share/alsa";
 
@@ -44,6 +47,7 @@ pub(super) fn initramfs(tree: &Tree, files: &Files) -> Result<Vec<u8>> {
     for program in PROGRAMS {
         root.program(program)?;
     }
+    root.library(THREADS)?;
     root.folder(ALSA_CONFIG)?;
     root.modules(MODULES)?;
     root.file("init", INIT);

@@ -62,8 +62,10 @@ impl Machine {
         options.add("-M", machine);
         options.add("-accel", "tcg,thread=single");
         if self.pace == Pace::Virtual {
+            // Where people look on, time does not run ahead while nothing happens.
+            let sleep = if self.console.is_none() { "on" } else { "off" };
             // A nanosecond an instruction: a slow processor of today.
-            options.add("-icount", "shift=0,sleep=off");
+            options.add("-icount", format!("shift=0,sleep={sleep}"));
             // Time of day and entropy are the same in every run, too.
             options.add("-rtc", "base=2026-01-01T00:00:00,clock=vm");
             options.add("-seed", "1");

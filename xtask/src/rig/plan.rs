@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use super::guest::Files;
 use super::machine::Iommu;
 use crate::child::Limits;
-use crate::harness::Source;
+use crate::harness::Microphone;
 use crate::qemu::Pace;
 
 /// A run of the rig.
@@ -27,7 +27,7 @@ pub(crate) struct Plan {
     /// The rate of what listens behind each codec. The first codec is the harness's, the only one that hears something.
     pub(crate) codec_rates_hz: Vec<u32>,
     /// What the first codec's line input hears.
-    pub(crate) source: Source,
+    pub(crate) microphone: Microphone,
     /// What the guests have, besides their system.
     pub(crate) files: Files,
     /// How long it may take, on the wall.

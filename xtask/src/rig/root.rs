@@ -139,9 +139,16 @@ impl<'a> Root<'a> {
             }
             self.file(&path, content);
         }
-        let loader = "ld-linux-x86-64.so.2";
-        let from = self.tree.library(loader)?;
-        self.copy(&from, &format!("{LIBRARIES}/{loader}"))
+        self.library("ld-linux-x86-64.so.2")
+    }
+
+    /// Adds a library that programs load by themselves, when they need it.
+    ///
+    /// # Errors
+    /// When no package has it.
+    pub(super) fn library(&mut self, name: &str) -> Result<()> {
+        let from = self.tree.library(name)?;
+        self.copy(&from, &format!("{LIBRARIES}/{name}"))
     }
 
     /// Adds modules of the kernel and all that they depend on, and a list of them in the order in which they load.

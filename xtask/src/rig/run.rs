@@ -86,7 +86,10 @@ pub(crate) fn run(plan: &Plan, mut on_progress: impl FnMut(Progress<'_>)) -> Res
     let Run { folder, machine, socket } = Run::new(plan, false)?;
     let rate_hz = plan.codec_rates_hz.first().copied().context("a machine has at least one codec")?;
     let child = Child::start(&mut machine.command())?;
-    let harness = Harness::serve(socket, plan.source.clone(), rate_hz)?;
+    let harness = match Harness::serve(socket, plan.microphone.clone(), rate_hz) {
+        Ok(harness) => harness,
+        Err(error) => return Err(error.context(child.last_words())),
+    };
     let mut outcome = Outcome {
         folder,
         ending: Ending::Silent(Duration::ZERO),
@@ -188,7 +191,7 @@ pub(crate) fn keep(plan: &Plan) -> Result<()> {
     let rate_hz = plan.codec_rates_hz.first().copied().context("a machine has at least one codec")?;
     let mut command: Command = machine.command();
     let mut child = command.spawn().context("can't start the emulator")?;
-    let harness = Harness::serve(socket, plan.source.clone(), rate_hz);
+    let harness = Harness::serve(socket, plan.microphone.clone(), rate_hz);
     if let Err(error) = &harness {
         // Gone already, or it's of no use.
         let _ = child.kill();

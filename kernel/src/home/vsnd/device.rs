@@ -43,6 +43,13 @@ const MAX_TRANSACTIONS: usize = 8;
 /// How long until a device looks whether it is its turn to write.
 const TURN_NS: u64 = 1_000_000;
 
+/// How long a front end's state has to stay as it is before this side connects to it, or opens again for it.
+///
+/// Linux's front end looks at this side's state once for each event of a watch, and a watch has one event to begin with. So
+/// it can see InitWait twice, and then it takes back what it has published and publishes anew: whoever is quick connects to
+/// what is being taken back.
+const SETTLE_NS: u64 = 50_000_000;
+
 /// What holds for all devices.
 pub(super) struct Common<'a> {
     /// The card's ports.
@@ -60,6 +67,8 @@ enum Next {
     Ask(Question),
     WriteState,
     Do(Step),
+    /// Wait until the front end has settled.
+    Settle(Nanos),
     Nothing,
 }
 
@@ -81,6 +90,10 @@ pub(super) struct Device<H: Hypervisor, C: Card<H::Buffer>> {
     /// Whether `frontend` names the directory that it has to name.
     front_is_right: Option<bool>,
     is_watched: bool,
+    /// The front end's state has changed since this device was last driven.
+    front_moves: bool,
+    /// When the front end counts as settled.
+    settles_at: Nanos,
     rights: GuestRights,
     /// In force.
     policy: Policy,
@@ -108,6 +121,8 @@ impl<H: Hypervisor, C: Card<H::Buffer>> Device<H, C> {
             to_read: ToRead { state: true, online: true, may_play: true, may_record: true, front: false },
             front_is_right: None,
             is_watched: false,
+            front_moves: false,
+            settles_at: Nanos(0),
             rights: GuestRights::default(),
             policy: Policy::NOTHING,
             description: Description::Reading,
@@ -137,6 +152,7 @@ impl<H: Hypervisor, C: Card<H::Buffer>> Device<H, C> {
     /// A watch says that the front end's state has changed.
     pub(super) fn front_changed(&mut self) {
         self.to_read.front = true;
+        self.front_moves = true;
     }
 
     /// A watch says that a right of the guest's has changed; `None`: any of them may have.
@@ -189,6 +205,11 @@ impl<H: Hypervisor, C: Card<H::Buffer>> Device<H, C> {
         now: Nanos,
     ) -> Option<Nanos> {
         self.apply_rights(hardware, common);
+        if core::mem::take(&mut self.front_moves) {
+            self.settles_at = Nanos(now.0.saturating_add(SETTLE_NS));
+            // What was read may be what it takes back.
+            self.transport.clear();
+        }
         for _ in 0..STEPS_PER_CALL {
             // Streams don't go on playing because xenstored is slow: this doesn't wait for anything.
             if self.step(common) == Step::Close {
@@ -203,7 +224,7 @@ impl<H: Hypervisor, C: Card<H::Buffer>> Device<H, C> {
             if !self.asking.may_ask(now) {
                 return self.asking.due(now);
             }
-            match self.next(common) {
+            match self.next(common, now) {
                 Next::Ask(question) => {
                     self.ask(store, question, now);
                     return self.asking.due(now);
@@ -216,6 +237,7 @@ impl<H: Hypervisor, C: Card<H::Buffer>> Device<H, C> {
                     self.begin_writing();
                 }
                 Next::Do(step) => self.act(step, hardware, common),
+                Next::Settle(until) => return Some(until),
                 Next::Nothing => return None,
             }
         }
@@ -236,7 +258,7 @@ impl<H: Hypervisor, C: Card<H::Buffer>> Device<H, C> {
         }
     }
 
-    fn next(&self, common: &Common<'_>) -> Next {
+    fn next(&self, common: &Common<'_>, now: Nanos) -> Next {
         if self.is_leaving {
             return if self.is_watched {
                 Next::Ask(Question::Unwatch)
@@ -265,6 +287,8 @@ impl<H: Hypervisor, C: Card<H::Buffer>> Device<H, C> {
         }
         match self.step(common) {
             Step::SetUp => self.next_of_set_up(common),
+            Step::Connect | Step::Reopen if self.to_read.front => Next::Ask(Question::FrontState),
+            Step::Connect | Step::Reopen if now < self.settles_at => Next::Settle(self.settles_at),
             Step::Connect => match self.transport.next(self.id, self.directory.streams()) {
                 Some(_) => Next::Ask(Question::Transport),
                 None => Next::Do(Step::Connect),

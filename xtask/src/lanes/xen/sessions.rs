@@ -2,7 +2,7 @@
 
 use super::{GuestFiles, HostCheck, Scenario};
 use crate::compare;
-use crate::harness::Source;
+use crate::harness::{Microphone, Source};
 use crate::lanes::qemu::{noise, recording};
 use crate::rig::{Iommu, Outcome};
 use crate::verdict::{Finding, ensure};
@@ -13,12 +13,23 @@ pub(super) const AMD: Scenario = Scenario {
     script: include_str!("../../../rig/scenarios/sessions.sh"),
     iommu: Iommu::Amd,
     codec_rates_hz: &[48_000, 44_100],
-    source: Source::Ramp,
+    microphone: Microphone::Hears(Source::Ramp),
     files,
     host_checks: HOST_CHECKS,
 };
 
 pub(super) const INTEL: Scenario = Scenario { name: "sessions_vtd", iommu: Iommu::Intel, ..AMD };
+
+/// The input hears the output.
+pub(super) const LOOP_BACK: Scenario = Scenario {
+    name: "loop_back",
+    script: include_str!("../../../rig/scenarios/loop_back.sh"),
+    microphone: Microphone::HearsTheOutput,
+    codec_rates_hz: &[48_000],
+    files: || Ok(Vec::new()),
+    host_checks: &[],
+    ..AMD
+};
 
 const HOST_CHECKS: &[(&str, HostCheck)] = &[
     ("a_voice_comes_out_exactly", |outcome| heard(outcome, 0, &voice()?)),
@@ -47,19 +58,21 @@ fn noise_44_1() -> Pcm {
 }
 
 fn files() -> Result<GuestFiles, Finding> {
-    let file = |name: &str, mut pcm: Pcm| -> Result<(String, Vec<u8>), Finding> {
-        pcm.octets.resize(pcm.octets.len() + TAIL_FRAMES * FRAME_BYTES, 0);
-        Ok((name.to_owned(), pcm.to_wav()?))
-    };
     Ok(vec![
-        file("voice.wav", voice()?)?,
-        file("noise-48.wav", noise_48())?,
-        file("noise-44.1.wav", noise_44_1())?,
+        ("voice.wav".to_owned(), with_silence(voice()?)?),
+        ("noise-48.wav".to_owned(), with_silence(noise_48())?),
+        ("noise-44.1.wav".to_owned(), with_silence(noise_44_1())?),
     ])
 }
 
+/// A file of a recording with some silence behind it.
+pub(super) fn with_silence(mut pcm: Pcm) -> Result<Vec<u8>, Finding> {
+    pcm.octets.resize(pcm.octets.len() + TAIL_FRAMES * FRAME_BYTES, 0);
+    Ok(pcm.to_wav()?)
+}
+
 /// All that a codec played has to have a recording in it, whole.
-fn heard(outcome: &Outcome, codec: usize, played: &Pcm) -> Result<String, Finding> {
+pub(super) fn heard(outcome: &Outcome, codec: usize, played: &Pcm) -> Result<String, Finding> {
     let heard = outcome.heard(codec);
     match compare::find(&played.octets, heard, FRAME_BYTES) {
         Some(frame) => Ok(format!("all {} frames, from frame {frame} of codec {codec} on", played.frames())),

@@ -1,0 +1,8 @@
+# The card's input hears its output, as by a cable.
+start_driver_domain
+start_guest 1 may-record
+
+check alsabat_passes guest_run 1 60 'alsabat -D hw:0,0 -f S16_LE -c 2 -r 48000 -n 2s'
+check guests_have_no_complaint no_complaint 1
+stop_guest 1
+check no_zombies only_domains Domain-0 snddom
