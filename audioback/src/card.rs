@@ -115,6 +115,9 @@ pub trait Card<B> {
     /// Whether a stream with these parameters could be opened on this port, if nothing else were going on. A port's
     /// rates, formats and channels need not all go together.
     fn supports(&self, port: PortIndex, params: &StreamParams) -> bool;
+    /// Whether a stream could be opened on this port now: nobody has it, nor what it shares with others. A hint, so that pages
+    /// aren't mapped in vain; [`open`](Self::open) decides.
+    fn is_free(&self, port: PortIndex) -> bool;
     /// Sets a stream up: format, route, descriptor list. It doesn't run yet. A failure gives the buffer back.
     fn open(
         &mut self,

@@ -22,11 +22,11 @@ use crate::stream::{HintError, OpenError, Stream, StreamConfig, StreamStats, Tri
 /// Streams in one device: more than any codec has converters for.
 pub const MAX_STREAMS: usize = 16;
 
-/// Requests answered for one stream in one call: a whole ring. A guest that keeps asking waits its turn; so does one
-/// after each request that makes the card wait for the hardware.
+/// Requests answered for one device in one call: a whole ring. A guest that keeps asking waits its turn; so does one after
+/// each request that makes the card wait for the hardware, whichever of its streams that was for.
 const REQUESTS_PER_POLL: usize = 32;
 
-/// Refused OPENs of one stream that are logged, a connection.
+/// Refused OPENs of one stream that are logged at level info, however often its front end connects.
 const REFUSALS_LOGGED: u8 = 16;
 
 /// How long until a stream whose RUN sticks is tried again: each try waits for RUN, and so keeps others waiting.
@@ -62,8 +62,6 @@ struct Line<P> {
     ring_channel: EventChannel,
     event_writer: EventWriter<P>,
     event_channel: EventChannel,
-    /// OPENs that were refused and logged: a guest could fill the log.
-    refusals_logged: u8,
 }
 
 impl<P: SharedPage> Line<P> {
@@ -97,7 +95,6 @@ impl<P: SharedPage> Line<P> {
                 ring_channel,
                 event_writer: EventWriter::attach(event_page),
                 event_channel,
-                refusals_logged: 0,
             }),
             Err(error) => {
                 hypervisor.unmap_page(ring);
@@ -118,6 +115,8 @@ impl<P: SharedPage> Line<P> {
 struct Slot<H: Hypervisor, C: Card<H::Buffer>> {
     stream: Stream<H, C>,
     line: Option<Line<H::Page>>,
+    /// OPENs that were refused and logged: a guest could fill the log.
+    refusals_logged: u8,
 }
 
 /// A guest's virtual sound card.
@@ -128,6 +127,8 @@ pub struct Device<H: Hypervisor, C: Card<H::Buffer>> {
     slots: Vec<Slot<H, C>, MAX_STREAMS>,
     /// When streams whose RUN sticks may be tried again.
     retry_at: Nanos,
+    /// The stream whose requests are looked at first: the one after that which had its fill last.
+    turn: usize,
 }
 
 impl<H: Hypervisor, C: Card<H::Buffer>> Device<H, C> {
@@ -141,10 +142,10 @@ impl<H: Hypervisor, C: Card<H::Buffer>> Device<H, C> {
         let mut slots = Vec::new();
         for config in streams {
             let port = ports.get(usize::from(config.port.0)).ok_or(SetUpError::NoSuchPort(*config))?;
-            let slot = Slot { stream: Stream::new(guest, config, *port), line: None };
+            let slot = Slot { stream: Stream::new(guest, config, *port), line: None, refusals_logged: 0 };
             slots.push(slot).map_err(|_| SetUpError::TooManyStreams)?;
         }
-        Ok(Self { guest, state: XenbusState::InitWait, policy, slots, retry_at: Nanos(0) })
+        Ok(Self { guest, state: XenbusState::InitWait, policy, slots, retry_at: Nanos(0), turn: 0 })
     }
 
     /// The state to publish in xenstore.
@@ -202,7 +203,14 @@ impl<H: Hypervisor, C: Card<H::Buffer>> Device<H, C> {
 
     /// Tries streams again that were closed while their RUN stuck.
     fn retry_stuck(&mut self, hypervisor: &mut H, card: &mut C, now: Nanos) {
-        if now < self.retry_at || !self.slots.iter().any(|slot| slot.stream.is_stuck()) {
+        if !self.slots.iter().any(|slot| slot.stream.is_stuck()) {
+            // A right that was withdrawn may have closed the last one.
+            if self.state == XenbusState::Closing {
+                self.state = XenbusState::Closed;
+            }
+            return;
+        }
+        if now < self.retry_at {
             return;
         }
         self.retry_at = Nanos(now.0.saturating_add(STUCK_RETRY_NS));
@@ -246,16 +254,25 @@ impl<H: Hypervisor, C: Card<H::Buffer>> Device<H, C> {
         self.retry_stuck(hypervisor, card, now);
         let mut next: Option<Nanos> = None;
         let mut broken = false;
-        for slot in &mut self.slots {
-            let Slot { stream, line } = slot;
+        let mut budget = REQUESTS_PER_POLL;
+        // Whose turn it is first, then the others.
+        let mut turn = self.turn.min(self.slots.len());
+        let (later, first) = self.slots.split_at_mut(turn);
+        for slot in first.iter_mut().chain(later) {
+            let Slot { stream, line, refusals_logged } = slot;
+            turn = turn.saturating_add(1);
             if let Some(line) = line.as_mut() {
-                match serve(line, stream, hypervisor, card, &self.policy) {
-                    Ok(more) => {
-                        if more {
+                if budget == 0 {
+                    next = earliest(next, now);
+                } else {
+                    match serve(line, stream, refusals_logged, hypervisor, card, &self.policy, &mut budget) {
+                        Ok(()) if budget == 0 => {
                             next = earliest(next, now);
+                            self.turn = turn;
                         }
+                        Ok(()) => {}
+                        Err(BrokenRing) => broken = true,
                     }
-                    Err(BrokenRing) => broken = true,
                 }
                 look(line, stream, hypervisor, card);
             }
@@ -265,6 +282,7 @@ impl<H: Hypervisor, C: Card<H::Buffer>> Device<H, C> {
                 next = earliest(next, Nanos(now.0.saturating_add(wait.0)));
             }
         }
+        self.turn = self.turn.checked_rem(self.slots.len()).unwrap_or(0);
         if broken {
             log::error!(
                 "domain {}: a request ring's index is impossible; closing its sound device",
@@ -292,28 +310,38 @@ fn log_stuck(guest: DomainId) {
     );
 }
 
-/// Answers what is on the ring, up to a ring's worth or to one request that keeps the hardware busy. Returns whether
-/// there may be more.
+/// Answers what is on the ring, as far as `budget` goes: it counts requests, and one that keeps the hardware busy uses it up.
+/// Where it is used up there may be more.
 fn serve<H: Hypervisor, C: Card<H::Buffer>>(
     line: &mut Line<H::Page>,
     stream: &mut Stream<H, C>,
+    refusals_logged: &mut u8,
     hypervisor: &mut H,
     card: &mut C,
     policy: &Policy,
-) -> Result<bool, BrokenRing> {
-    for _ in 0..REQUESTS_PER_POLL {
+    budget: &mut usize,
+) -> Result<(), BrokenRing> {
+    while let Some(left) = budget.checked_sub(1) {
         let entry = match line.ring.take() {
             Ok(Some(entry)) => entry,
-            // Nothing left: ask to be told of more, and look once again, for it may have come in between.
-            Ok(None) if line.ring.arm() => continue,
-            Ok(None) => return Ok(false),
+            Ok(None) => {
+                // Nothing left: ask to be told of more, and look once again, for it may have come in between.
+                if !line.ring.arm() {
+                    return Ok(());
+                }
+                // A front end that always has one more just then has its turn cut short, too.
+                *budget = left;
+                continue;
+            }
             Err(_) => return Err(BrokenRing),
         };
-        let mut is_slow = false;
+        *budget = left;
         let response = match Request::parse(&entry) {
             Ok(request) => {
-                is_slow = keeps_waiting(&request.body);
-                answer(&request, line, stream, hypervisor, card, policy)
+                if keeps_waiting(&request.body) {
+                    *budget = 0;
+                }
+                answer(&request, line, stream, refusals_logged, hypervisor, card, policy)
             }
             Err(bad) => bad.answer(),
         };
@@ -322,11 +350,8 @@ fn serve<H: Hypervisor, C: Card<H::Buffer>>(
         if line.ring.publish() {
             hypervisor.notify(line.ring_channel);
         }
-        if is_slow {
-            break;
-        }
     }
-    Ok(true)
+    Ok(())
 }
 
 /// Whether the card waits for the hardware to do this: up to some 20 ms, when it goes wrong. A ring full of these, in one
@@ -340,6 +365,7 @@ fn answer<H: Hypervisor, C: Card<H::Buffer>>(
     request: &Request,
     line: &mut Line<H::Page>,
     stream: &mut Stream<H, C>,
+    refusals_logged: &mut u8,
     hypervisor: &mut H,
     card: &mut C,
     policy: &Policy,
@@ -348,13 +374,15 @@ fn answer<H: Hypervisor, C: Card<H::Buffer>>(
         RequestBody::Open(asked) => match stream.open(hypervisor, card, policy, asked) {
             Ok(()) => Status::OK,
             Err(error) => {
-                if line.refusals_logged < REFUSALS_LOGGED {
-                    line.refusals_logged = line.refusals_logged.saturating_add(1);
+                if *refusals_logged < REFUSALS_LOGGED {
+                    *refusals_logged = refusals_logged.saturating_add(1);
                     log::info!("OPEN on port {} refused: {error:?}", stream.port().0);
                 }
                 open_status(&error)
             }
         },
+        // When it is tried again isn't the front end's to say.
+        RequestBody::Close if stream.is_stuck() => Status::EIO,
         RequestBody::Close => match stream.close(hypervisor, card) {
             Ok(()) => Status::OK,
             Err(_) => Status::EIO,

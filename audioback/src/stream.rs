@@ -203,12 +203,20 @@ impl<H: Hypervisor, C: Card<H::Buffer>> Stream<H, C> {
         policy: &Policy,
         asked: &OpenParams,
     ) -> Result<(), OpenError> {
+        // Each try to stop it waits for RUN: when it is tried again isn't the front end's to say.
+        if self.is_stuck() {
+            return Err(OpenError::StillRunning);
+        }
         self.close(hypervisor, card).map_err(|_| OpenError::StillRunning)?;
         if !policy.permits(self.direction, self.port) {
             return Err(OpenError::Denied(self.direction));
         }
         let plan =
             self.limits.judge(asked, |params| card.supports(self.port, params)).map_err(OpenError::Bad)?;
+        // Before 256 pages are mapped for nothing.
+        if !card.is_free(self.port) {
+            return Err(OpenError::Card(CardError::Busy));
+        }
         let grants = read_directory(hypervisor, self.guest, asked)?;
         let access = match self.direction {
             Direction::Playback => DmaAccess::Read,

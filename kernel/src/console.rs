@@ -92,6 +92,8 @@ fn line(text: fmt::Arguments<'_>) {
 
 /// Says on Xen's console, too, what was said the raw way because nothing could be relied on. Does what it can.
 pub fn last_words(words: &dyn fmt::Display) {
+    // Room for them, where somebody has filled it up.
+    drain();
     // Whoever held it will never go on.
     let Some(mut guard) = try_xen_console() else { return };
     let (console, _) = &mut *guard;

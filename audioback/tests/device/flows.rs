@@ -423,3 +423,79 @@ fn a_front_end_that_goes_and_comes_again() {
     assert_eq!(rig.device.state(), XenbusState::Connected);
     assert_eq!(rig.home.violation_count(), 0);
 }
+
+#[test]
+fn what_keeps_the_hardware_busy_is_done_once_a_turn_whichever_stream_asks() {
+    let mut rig = Rig::new(RECORDING);
+    // Answers that the playback stream and the capture stream have got.
+    let heard = |rig: &mut Rig| {
+        let answered = |event: &FrontEvent| matches!(event, FrontEvent::Answered { .. });
+        let played = std::iter::from_fn(|| rig.playback.poll()).filter(answered).count();
+        (played, std::iter::from_fn(|| rig.capture.poll()).filter(answered).count())
+    };
+    for _ in 0..3 {
+        rig.playback.open(&open_config()).expect("OPEN is sent");
+        rig.capture.open(&open_config()).expect("OPEN is sent");
+        assert_eq!(rig.poll(), Some(rig.now), "it wants to go on at once, after the others");
+        assert_eq!(heard(&mut rig), (1, 0));
+        assert_eq!(rig.poll(), Some(rig.now));
+        assert_eq!(heard(&mut rig), (0, 1));
+        // The first stream has its turn first, but only if it asks for something.
+        rig.capture.close().expect("CLOSE is sent");
+        rig.poll();
+        assert_eq!(heard(&mut rig), (0, 1));
+        rig.playback.close().expect("CLOSE is sent");
+        rig.poll();
+        assert_eq!(heard(&mut rig), (1, 0));
+        // Now it is the other one's.
+        rig.playback.open(&open_config()).expect("OPEN is sent");
+        rig.capture.open(&open_config()).expect("OPEN is sent");
+        rig.poll();
+        assert_eq!(heard(&mut rig), (0, 1));
+        rig.poll();
+        assert_eq!(heard(&mut rig), (1, 0));
+        rig.capture.close().expect("CLOSE is sent");
+        rig.poll();
+        rig.playback.close().expect("CLOSE is sent");
+        rig.poll();
+        heard(&mut rig);
+        rig.capture.open(&open_config()).expect("OPEN is sent");
+        rig.poll();
+        rig.capture.close().expect("CLOSE is sent");
+        rig.poll();
+        heard(&mut rig);
+    }
+}
+
+#[test]
+fn a_front_end_can_t_have_a_stuck_stream_tried_again() {
+    let mut rig = Rig::new(Policy::default());
+    rig.open_playback();
+    rig.start_playback();
+    rig.card.controls.borrow_mut().run_sticks = true;
+    rig.playback.close().expect("CLOSE is sent");
+    assert_eq!(rig.status(Operation::Close), Status::EIO);
+    let tries = |rig: &Rig| rig.calls().iter().filter(|call| *call == "close").count();
+    rig.poll();
+    let before = tries(&rig);
+    for _ in 0..10 {
+        rig.playback.close().expect("CLOSE is sent");
+        assert_eq!(rig.status(Operation::Close), Status::EIO);
+    }
+    assert_eq!(tries(&rig), before);
+}
+
+#[test]
+fn a_right_withdrawn_while_run_sticks_leaves_no_device_that_closes_for_ever() {
+    let mut rig = Rig::new(Policy::default());
+    rig.open_playback();
+    rig.start_playback();
+    rig.card.controls.borrow_mut().run_sticks = true;
+    rig.device.close(&mut rig.back, &mut rig.card);
+    assert_eq!(rig.device.state(), XenbusState::Closing);
+    rig.card.controls.borrow_mut().run_sticks = false;
+    rig.device.set_policy(&mut rig.back, &mut rig.card, Policy::NOTHING);
+    rig.poll();
+    assert_eq!(rig.device.state(), XenbusState::Closed);
+    assert_eq!(rig.home.mapped_pages(), 0);
+}

@@ -74,7 +74,8 @@ where
     fn connect<B: MappedBuffer>(&mut self, stream: &CardStream<B, R, D, G>) -> Result<(), CardError> {
         let Some(configured) = stream.configured() else { return Err(CardError::WrongState) };
         self.controller.connect(stream.route(), configured).map_err(|error| {
-            log::warn!("port {}: {error}", stream.route().0);
+            // Whoever asked is told by the back end, which knows how often it has been.
+            log::debug!("port {}: {error}", stream.route().0);
             match error {
                 ConnectError::NoSuchRoute | ConnectError::WrongDirection => CardError::NoSuchPort,
                 ConnectError::Taken | ConnectError::NoBandwidth { .. } => CardError::Busy,
@@ -102,6 +103,10 @@ where
         port::format(&self.controller, RouteIndex(port.0), params).is_some()
     }
 
+    fn is_free(&self, port: PortIndex) -> bool {
+        !self.controller.is_taken(RouteIndex(port.0))
+    }
+
     fn open(
         &mut self,
         port: PortIndex,
@@ -125,7 +130,7 @@ where
         let mut stream = match descriptor.configure(format, Pages(buffer)) {
             Ok(configured) => CardStream::new(route, configured),
             Err(rejected) => {
-                log::warn!("port {}: {}", port.0, rejected.error);
+                log::debug!("port {}: {}", port.0, rejected.error);
                 self.controller.give_back(rejected.stream);
                 let error = match rejected.error {
                     snd_hda::stream::ConfigureError::Buffer(_) => CardError::BadBuffer,

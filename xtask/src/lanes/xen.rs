@@ -43,13 +43,8 @@ struct Scenario {
 }
 
 /// All scenarios.
-const SCENARIOS: &[Scenario] = &[
-    sessions::AMD,
-    sessions::INTEL,
-    sessions::LOOP_BACK,
-    neighbours::AMD,
-    neighbours::INTEL,
-];
+const SCENARIOS: &[Scenario] =
+    &[sessions::AMD, sessions::INTEL, sessions::LOOP_BACK, neighbours::AMD, neighbours::INTEL];
 
 /// Virtual time is fast; these are for a host that is not.
 const LIMITS: Limits = Limits { silence: Duration::from_secs(300), total: Duration::from_secs(1200) };

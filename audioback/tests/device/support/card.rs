@@ -77,6 +77,10 @@ impl<B: MappedBuffer> Card<B> for FakeCard {
         true
     }
 
+    fn is_free(&self, port: PortIndex) -> bool {
+        !self.taken[usize::from(port.0)]
+    }
+
     fn open(
         &mut self,
         port: PortIndex,
