@@ -220,6 +220,7 @@ fn watches_that_were_set_after_their_deadline_count() {
     rig.advance(30_000 * MS);
     assert_eq!(rig.back_state(3, 0), Some("2"));
 }
+
 #[test]
 fn a_watch_on_a_front_end_that_was_set_after_its_deadline_counts() {
     let mut rig = Rig::new();
