@@ -1,6 +1,9 @@
 //! A xenstored that is slow, silent, out of its mind, or contended.
 
+use audioback::hypervisor::DomainId;
+use audiofront::{GrantAccess, Transport};
 use sndif::nodes::StreamType::Playback;
+use sndif::page::SharedPage;
 
 use crate::support::*;
 
@@ -241,49 +244,84 @@ fn a_watch_on_a_front_end_that_was_set_after_its_deadline_counts() {
     assert_eq!(rig.back_state(3, 0), Some("2"));
 }
 
+/// A front end that connects, sends 32 OPENs of nonsense, breaks its ring and begins anew. Returns whether it was connected.
+fn connect_and_break(rig: &mut Rig) -> bool {
+    let mut guest = rig.world.front_end(DomainId(3), DRIVER, 0);
+    let pages = [0, 1].map(|_| guest.grant_page(GrantAccess::ReadWrite).expect("a page"));
+    let ports = [0, 1].map(|_| guest.open_channel().expect("a port"));
+    for (node, value) in [
+        ("ring-ref", pages[0].grant.0),
+        ("evt-ring-ref", pages[1].grant.0),
+        ("event-channel", ports[0].0),
+        ("evt-event-channel", ports[1].0),
+    ] {
+        rig.stored.set(&format!("{}/0/0/{node}", front_path(3, 0)), &value.to_string());
+    }
+    rig.set_front_state(3, 0, "3");
+    rig.advance(60 * MS);
+    let is_connected = rig.back_state(3, 0) == Some("4");
+    // OPEN is operation 0.
+    for slot in 0..32 {
+        let at = 16 + slot * 16;
+        (0..16).for_each(|word| pages[0].page.store(at + word, 0));
+        for (word, value) in [(0, slot as u32), (2, 48_000), (3, 0x0002_0002), (4, 65_536), (5, 7_777)] {
+            pages[0].page.store(at + word, value);
+        }
+    }
+    for producer in [32, 1_000] {
+        pages[0].page.store(0, producer);
+        guest.notify(ports[0]);
+        rig.settle();
+    }
+    for page in pages {
+        let _ = guest.revoke_page(page);
+    }
+    ports.into_iter().for_each(|port| guest.close_channel(port));
+    rig.set_front_state(3, 0, "6");
+    is_connected
+}
+
 #[test]
-fn a_front_end_that_comes_again_and_again_doesn_t_fill_the_log() {
-    use audioback::hypervisor::DomainId;
-    use audiofront::{GrantAccess, Transport};
-    use sndif::page::SharedPage;
+fn a_front_end_that_breaks_its_ring_again_and_again_is_left_alone() {
     let mut rig = Rig::new();
     rig.attach(3, 0, &[(0, 0, Playback, "a")]);
     logs::take_warnings();
-    for _ in 0..60 {
-        let mut guest = rig.world.front_end(DomainId(3), DRIVER, 0);
-        let pages = [0, 1].map(|_| guest.grant_page(GrantAccess::ReadWrite).expect("a page"));
-        let ports = [0, 1].map(|_| guest.open_channel().expect("a port"));
-        for (node, value) in [
-            ("ring-ref", pages[0].grant.0),
-            ("evt-ring-ref", pages[1].grant.0),
-            ("event-channel", ports[0].0),
-            ("evt-event-channel", ports[1].0),
-        ] {
-            rig.stored.set(&format!("{}/0/0/{node}", front_path(3, 0)), &value.to_string());
-        }
-        rig.set_front_state(3, 0, "3");
-        rig.set_front_state(3, 0, "4");
-        // 32 OPENs (operation 0) of nonsense, then a broken index.
-        for slot in 0..32usize {
-            for w in 0..16 {
-                pages[0].page.store(16 + slot * 16 + w, 0);
-            }
-            pages[0].page.store(16 + slot * 16, slot as u32);
-            pages[0].page.store(16 + slot * 16 + 2, 48_000);
-            pages[0].page.store(16 + slot * 16 + 3, 0x0002_0002);
-            pages[0].page.store(16 + slot * 16 + 4, 65_536);
-            pages[0].page.store(16 + slot * 16 + 5, 7_777);
-        }
-        pages[0].page.store(0, 32);
-        guest.notify(ports[0]);
-        rig.settle();
-        pages[0].page.store(0, 1_000);
-        guest.notify(ports[0]);
-        rig.settle();
-        for page in pages {
-            let _ = guest.revoke_page(page);
-        }
-        rig.set_front_state(3, 0, "6");
+    for time in 0..8 {
+        rig.until_within("InitWait", 6_500, |rig| rig.back_state(3, 0) == Some("2"));
+        assert!(connect_and_break(&mut rig), "{time}");
+    }
+    for _ in 0..20 {
+        assert!(!connect_and_break(&mut rig));
+        rig.advance(10_000 * MS);
+        assert_eq!(rig.back_state(3, 0), Some("6"));
     }
     assert!(logs::count_all() <= 100, "{} lines", logs::count_all());
+    assert_eq!(rig.world.mapped_pages(), 0);
+    // Until its device is attached anew.
+    rig.detach(3, 0);
+    rig.until_removed(3);
+    rig.guest(3);
+}
+
+#[test]
+fn a_front_end_that_comes_again_and_again_waits_longer_and_longer() {
+    let mut rig = Rig::new();
+    let reload = |rig: &mut Rig| {
+        rig.set_front_state(3, 0, "5");
+        rig.until("Closed", |rig| rig.back_state(3, 0) == Some("6"));
+        rig.set_front_state(3, 0, "6");
+        let left = rig.now();
+        rig.until_within("InitWait", 6_500, |rig| rig.back_state(3, 0) == Some("2"));
+        let waited_ms = (rig.now().0 - left.0) / MS;
+        rig.front_up(3, 0, &DUPLEX).into_iter().for_each(drop);
+        rig.until("Connected", |rig| rig.back_state(3, 0) == Some("4"));
+        waited_ms
+    };
+    rig.guest(3).into_iter().for_each(drop);
+    let waits: Vec<u64> = (0..10).map(|_| reload(&mut rig)).collect();
+    assert!(waits[0] <= 60, "a module that is loaded again: {waits:?}");
+    assert!(waits[3..].is_sorted() && waits[4] >= 700 && waits[9] >= 4_900, "{waits:?}");
+    // Once it stays, that is over.
+    rig.advance(10_000 * MS);
+    assert!(reload(&mut rig) <= 60);
 }

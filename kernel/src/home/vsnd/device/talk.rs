@@ -214,6 +214,7 @@ impl<H: Hypervisor, C: Card<H::Buffer>> Device<H, C> {
                 if let Err(bad) = self.transport.take(reply) {
                     log::warn!("{node}: {bad}");
                     self.transport.clear();
+                    self.pace.failed(now);
                     self.back_end.done(Step::Connect, Outcome::Failed);
                 }
             }
