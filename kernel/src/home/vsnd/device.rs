@@ -100,8 +100,10 @@ pub(super) struct Device<H: Hypervisor, C: Card<H::Buffer>> {
     settles_at: Nanos,
     /// Since when this side is Connected.
     connected_at: Option<Nanos>,
-    /// Between connections that don't last.
+    /// Between connections that don't last, and while this side lacks something for one.
     pace: BackOff,
+    /// It lacks something, which the log says.
+    lacks: bool,
     rights: GuestRights,
     /// In force.
     policy: Policy,
@@ -133,6 +135,7 @@ impl<H: Hypervisor, C: Card<H::Buffer>> Device<H, C> {
             settles_at: Nanos(0),
             connected_at: None,
             pace: BackOff::default(),
+            lacks: false,
             rights: GuestRights::default(),
             policy: Policy::NOTHING,
             description: Description::Reading,
@@ -393,7 +396,16 @@ impl<H: Hypervisor, C: Card<H::Buffer>> Device<H, C> {
         match connected {
             Ok(()) => {
                 self.connected_at = Some(now);
+                self.lacks = false;
                 Outcome::Done
+            }
+            // Not the front end's fault: it is connected to when another one has left.
+            Err(error) if error.is_shortage() => {
+                self.pace.failed(now);
+                if !core::mem::replace(&mut self.lacks, true) {
+                    log::error!("{}: nothing is left to connect it with: {error:?}; trying again", self.id);
+                }
+                Outcome::Underway
             }
             Err(error) => {
                 self.pace.failed(now);
