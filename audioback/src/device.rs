@@ -56,6 +56,13 @@ pub enum ConnectError {
     Bind(BindError),
 }
 
+impl ConnectError {
+    /// Whether it is this side that lacks something, so that a later try may do. The front end isn't to blame.
+    pub const fn is_shortage(&self) -> bool {
+        matches!(self, Self::Map(MapError::NoRoom) | Self::Bind(BindError::NoRoom))
+    }
+}
+
 /// Both ends of the talk with the front end, for one stream.
 struct Line<P> {
     ring: BackRing<P>,

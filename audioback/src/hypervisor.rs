@@ -20,9 +20,14 @@ pub struct EventChannel(pub u32);
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct RemotePort(pub u32);
 
-/// There is no such channel, it isn't for this domain, or no port is left.
+/// Why a channel couldn't be bound. The blame lies with the guest, except for [`NoRoom`](BindError::NoRoom).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct BindError(pub RemotePort);
+pub enum BindError {
+    /// There is no such channel, or it isn't for this domain.
+    NotOffered(RemotePort),
+    /// No port is left on this side.
+    NoRoom,
+}
 
 /// What the controller may do with a guest's page.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -156,8 +156,7 @@ impl<'a, M: PageMemory> Hypervisor for BackEnd<'a, M> {
     }
 
     fn bind(&mut self, guest: DomainId, port: RemotePort) -> Result<EventChannel, BindError> {
-        let bound = self.home.channels.borrow_mut().bind(self.domain, guest, port.0);
-        bound.map(EventChannel).ok_or(BindError(port))
+        self.home.channels.borrow_mut().bind(self.domain, guest, port.0).map(EventChannel)
     }
 
     fn bind_silent(&mut self, guest: DomainId, port: RemotePort) -> Result<EventChannel, BindError> {

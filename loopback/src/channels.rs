@@ -3,7 +3,7 @@
 
 use alloc::vec::Vec;
 
-use audioback::hypervisor::DomainId;
+use audioback::hypervisor::{BindError, DomainId, RemotePort};
 
 #[derive(Clone, Copy, Debug)]
 struct Port {
@@ -42,14 +42,21 @@ impl Channels {
 
     /// Binds a port of `remote`'s. The new port is pending at once, as on Xen (`EVTCHNOP_bind_interdomain`): an event may
     /// have been sent before anybody listened.
-    pub(crate) fn bind(&mut self, owner: DomainId, remote: DomainId, remote_port: u32) -> Option<u32> {
-        let peer = self.port(remote_port)?;
+    pub(crate) fn bind(
+        &mut self,
+        owner: DomainId,
+        remote: DomainId,
+        remote_port: u32,
+    ) -> Result<u32, BindError> {
+        let not_offered = BindError::NotOffered(RemotePort(remote_port));
+        let peer = self.port(remote_port).ok_or(not_offered)?;
         if peer.owner != remote || peer.state != PortState::Unbound(owner) {
-            return None;
+            return Err(not_offered);
         }
-        let number = self.take(Port { owner, state: PortState::Bound(remote_port), pending: true })?;
-        self.port(remote_port)?.state = PortState::Bound(number);
-        Some(number)
+        let new = Port { owner, state: PortState::Bound(remote_port), pending: true };
+        let number = self.take(new).ok_or(BindError::NoRoom)?;
+        self.port(remote_port).ok_or(not_offered)?.state = PortState::Bound(number);
+        Ok(number)
     }
 
     /// Closes a port; the other end falls back to unbound.

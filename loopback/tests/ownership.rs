@@ -364,7 +364,7 @@ fn only_the_domain_a_channel_was_made_for_can_bind_it_and_only_once() {
     assert!(home.back_end(OTHER_DRIVER).bind(GUEST, RemotePort(port.0)).is_err());
     assert!(back.bind(OTHER_GUEST, RemotePort(port.0)).is_err());
     for wrong in [0, port.0 + 1, u32::MAX] {
-        assert_eq!(back.bind(GUEST, RemotePort(wrong)), Err(BindError(RemotePort(wrong))));
+        assert_eq!(back.bind(GUEST, RemotePort(wrong)), Err(BindError::NotOffered(RemotePort(wrong))));
     }
     assert!(back.bind(GUEST, RemotePort(port.0)).is_ok());
     assert!(back.bind(GUEST, RemotePort(port.0)).is_err());

@@ -10,7 +10,7 @@ use audioback::hypervisor::{
 use sndif::page::SharedPage;
 use sndif::page_directory::pages_for;
 
-use crate::hypervisor::{Access, Blame, GrantError, Mapping, Slot, Unmapping, Xen};
+use crate::hypervisor::{Access, Blame, Errno, GrantError, Mapping, Slot, Unmapping, Xen};
 use crate::slots::{Slots, TakeError};
 
 /// Grants mapped, or mappings ended, by one hypercall.
@@ -356,12 +356,15 @@ fn bind<X: Xen>(
     port: RemotePort,
 ) -> Result<EventChannel, BindError> {
     if bound.is_full() {
-        log::error!("domain {}, port {}: no channel is left", guest.0, port.0);
-        return Err(BindError(port));
+        return Err(BindError::NoRoom);
     }
     let channel = xen.bind_interdomain(guest, port).map_err(|errno| {
         log::debug!("domain {}, port {}: can't be bound: {errno}", guest.0, port.0);
-        BindError(port)
+        match errno {
+            // No free port (EVTCHNOP_bind_interdomain), or no memory for one.
+            Errno::ENOSPC | Errno::ENOMEM => BindError::NoRoom,
+            _ => BindError::NotOffered(port),
+        }
     })?;
     // There is room, as seen above.
     let _ = bound.push(channel);

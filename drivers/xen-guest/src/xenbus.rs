@@ -9,6 +9,7 @@ use sndif::state::XenbusState;
 use crate::xenstore::{Operation, Path};
 
 /// Connections in a row that may fail before a front end is left alone: one that is broken or malicious would go on for ever.
+/// One that fails after it was made is among them, unless it has [`lived`](BackEnd::lived).
 pub const MAX_FAILED_CONNECTS: u8 = 8;
 
 /// What the nodes of a device say.
@@ -138,10 +139,7 @@ impl BackEnd {
                 self.unusable = true;
                 XenbusState::Closed
             }
-            (Step::Connect, Outcome::Done) => {
-                self.failed_connects = 0;
-                XenbusState::Connected
-            }
+            (Step::Connect, Outcome::Done) => XenbusState::Connected,
             (Step::Connect, Outcome::Failed) => {
                 self.failed_connects = self.failed_connects.saturating_add(1);
                 XenbusState::Closing
@@ -149,6 +147,12 @@ impl BackEnd {
             (Step::Close, Outcome::Done) => XenbusState::Closed,
             (Step::Close, Outcome::Underway | Outcome::Failed) => XenbusState::Closing,
         };
+    }
+
+    /// The connection has lasted as those of a front end in its right mind do: earlier failures are forgotten. Making it is
+    /// not enough, or one that connects and breaks its ring at once would go on for ever.
+    pub fn lived(&mut self) {
+        self.failed_connects = 0;
     }
 
     /// This end wants no more of the connection, as when a ring is broken: the next step is [`Step::Close`].

@@ -309,7 +309,11 @@ impl<'a> Stored<'a> {
             }
             4 => {
                 assert!(ends_with_nul);
-                self.watches.push((strings[0].clone(), strings[1].clone()));
+                let wanted = (strings[0].clone(), strings[1].clone());
+                if self.watches.contains(&wanted) {
+                    return Err("EEXIST");
+                }
+                self.watches.push(wanted);
                 return ok();
             }
             5 => {

@@ -1,6 +1,9 @@
 //! A xenstored that is slow, silent, out of its mind, or contended.
 
+use audioback::hypervisor::DomainId;
+use audiofront::{GrantAccess, Transport};
 use sndif::nodes::StreamType::Playback;
+use sndif::page::SharedPage;
 
 use crate::support::*;
 
@@ -207,4 +210,137 @@ fn a_ring_of_requests_that_nobody_reads_fills_and_hurts_nobody() {
     rig.advance_held(20_000 * MS);
     rig.stored_is_held = false;
     rig.until_within("InitWait", 15_000, |rig| (10..42).all(|guest| rig.back_state(guest, 0) == Some("2")));
+}
+
+#[test]
+fn watches_that_were_set_after_their_deadline_count() {
+    let mut rig = Rig::unstarted(duplex());
+    rig.attach_nodes(3, 0, &DUPLEX);
+    rig.stored_is_held = true;
+    rig.advance_held(2_100 * MS);
+    rig.stored_is_held = false;
+    rig.stored.run();
+    rig.advance(30_000 * MS);
+    assert_eq!(rig.back_state(3, 0), Some("2"));
+}
+
+#[test]
+fn a_watch_on_a_front_end_that_was_set_after_its_deadline_counts() {
+    let mut rig = Rig::new();
+    rig.stored_is_held = true;
+    rig.attach_nodes(3, 0, &DUPLEX);
+    // Until the watch on the front end is asked for.
+    for _ in 0..50 {
+        rig.stored.run();
+        if rig.stored.requests.iter().any(|r| String::from_utf8_lossy(&r.payload).contains("/frontend")) {
+            break;
+        }
+        rig.advance_held(MS);
+    }
+    rig.advance_held(2_100 * MS);
+    rig.stored_is_held = false;
+    rig.stored.run();
+    rig.advance(30_000 * MS);
+    assert_eq!(rig.back_state(3, 0), Some("2"));
+}
+
+/// A front end that connects, sends 32 OPENs of nonsense, breaks its ring and begins anew. Returns whether it was connected.
+fn connect_and_break(rig: &mut Rig) -> bool {
+    let mut guest = rig.world.front_end(DomainId(3), DRIVER, 0);
+    let pages = [0, 1].map(|_| guest.grant_page(GrantAccess::ReadWrite).expect("a page"));
+    let ports = [0, 1].map(|_| guest.open_channel().expect("a port"));
+    for (node, value) in [
+        ("ring-ref", pages[0].grant.0),
+        ("evt-ring-ref", pages[1].grant.0),
+        ("event-channel", ports[0].0),
+        ("evt-event-channel", ports[1].0),
+    ] {
+        rig.stored.set(&format!("{}/0/0/{node}", front_path(3, 0)), &value.to_string());
+    }
+    rig.set_front_state(3, 0, "3");
+    rig.advance(60 * MS);
+    let is_connected = rig.back_state(3, 0) == Some("4");
+    // OPEN is operation 0.
+    for slot in 0..32 {
+        let at = 16 + slot * 16;
+        (0..16).for_each(|word| pages[0].page.store(at + word, 0));
+        for (word, value) in [(0, slot as u32), (2, 48_000), (3, 0x0002_0002), (4, 65_536), (5, 7_777)] {
+            pages[0].page.store(at + word, value);
+        }
+    }
+    for producer in [32, 1_000] {
+        pages[0].page.store(0, producer);
+        guest.notify(ports[0]);
+        rig.settle();
+    }
+    for page in pages {
+        let _ = guest.revoke_page(page);
+    }
+    ports.into_iter().for_each(|port| guest.close_channel(port));
+    rig.set_front_state(3, 0, "6");
+    is_connected
+}
+
+#[test]
+fn a_front_end_that_breaks_its_ring_again_and_again_is_left_alone() {
+    let mut rig = Rig::new();
+    rig.attach(3, 0, &[(0, 0, Playback, "a")]);
+    logs::take_warnings();
+    for time in 0..8 {
+        rig.until_within("InitWait", 6_500, |rig| rig.back_state(3, 0) == Some("2"));
+        assert!(connect_and_break(&mut rig), "{time}");
+    }
+    for _ in 0..3 {
+        assert!(!connect_and_break(&mut rig));
+        rig.advance(10_000 * MS);
+        assert_eq!(rig.back_state(3, 0), Some("6"));
+    }
+    assert!(logs::count_all() <= 100, "{} lines", logs::count_all());
+    assert_eq!(rig.world.mapped_pages(), 0);
+    // Until its device is attached anew.
+    rig.detach(3, 0);
+    rig.until_removed(3);
+    rig.guest(3);
+}
+
+#[test]
+fn a_front_end_for_which_nothing_is_left_is_connected_to_later() {
+    let mut rig = Rig::new();
+    rig.attach(3, 0, &DUPLEX);
+    logs::take_warnings();
+    // Another guest's front end has got all that was left.
+    let playback = rig.front_up(3, 0, &DUPLEX).remove(0);
+    let mut other = rig.world.front_end(DomainId(4), DRIVER, 0);
+    let taken: Vec<_> = std::iter::from_fn(|| other.open_channel()).collect();
+    rig.advance(40_000 * MS);
+    assert_eq!(rig.back_state(3, 0), Some("2"), "it isn't the front end that has failed");
+    let warnings = logs::take_warnings();
+    assert!(matches!(&warnings[..], [line] if line.contains("NoRoom")), "{warnings:?}");
+    taken.into_iter().for_each(|port| other.close_channel(port));
+    rig.until_within("Connected", 5_100, |rig| rig.back_state(3, 0) == Some("4"));
+    rig.play_to_the_end(playback, &noise(2_000, 1));
+    rig.assert_rules_were_kept();
+}
+
+#[test]
+fn a_front_end_that_comes_again_and_again_waits_longer_and_longer() {
+    let mut rig = Rig::new();
+    let reload = |rig: &mut Rig| {
+        rig.set_front_state(3, 0, "5");
+        rig.until("Closed", |rig| rig.back_state(3, 0) == Some("6"));
+        rig.set_front_state(3, 0, "6");
+        let left = rig.now();
+        rig.until_within("InitWait", 6_500, |rig| rig.back_state(3, 0) == Some("2"));
+        let waited_ms = (rig.now().0 - left.0) / MS;
+        rig.front_up(3, 0, &DUPLEX).into_iter().for_each(drop);
+        rig.until("Connected", |rig| rig.back_state(3, 0) == Some("4"));
+        waited_ms
+    };
+    rig.guest(3).into_iter().for_each(drop);
+    let waits: Vec<u64> = (0..10).map(|_| reload(&mut rig)).collect();
+    assert!(waits[0] <= 60, "a module that is loaded again: {waits:?}");
+    assert!(waits[3..].is_sorted() && waits[4] >= 700 && waits[9] >= 4_900, "{waits:?}");
+    // Once it stays, that is over.
+    rig.advance(10_000 * MS);
+    assert!(reload(&mut rig) <= 60);
 }

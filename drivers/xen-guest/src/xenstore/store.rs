@@ -52,7 +52,7 @@ pub enum Request<'a> {
     MakeDirectory(Path<'a>),
     /// Removes a node and all below it.
     Remove(Path<'a>),
-    /// Watches a node and all below it. An event comes at once, and at every change.
+    /// Watches a node and all below it. An event comes at once, unless that watch was there already, and at every change.
     Watch {
         /// What to watch.
         path: Path<'a>,
@@ -366,7 +366,11 @@ impl<'a> Store<'a> {
             Err(RequestError::Garbled)
         } else if header.kind == xs_wire::ERROR {
             let name = payload.strip_suffix(&[0]).unwrap_or(payload);
-            Err(RequestError::Refused(Refusal::from_name(name)))
+            match Refusal::from_name(name) {
+                // An earlier request for it was done after its deadline: it is watched, which is all that was wanted.
+                Refusal::Exists if request.kind == xs_wire::WATCH => Ok(Reply { payload: &[] }),
+                refusal => Err(RequestError::Refused(refusal)),
+            }
         } else if header.kind == request.kind {
             Ok(Reply { payload })
         } else {

@@ -249,7 +249,7 @@ fn channels_are_bound_used_and_closed() {
     domain.unbind(channel);
     assert_eq!((domain.mishaps().closes_failed, home.violation_count()), (1, 0));
     let nowhere = RemotePort(299);
-    assert_eq!(domain.bind(GUEST, nowhere), Err(BindError(nowhere)));
+    assert_eq!(domain.bind(GUEST, nowhere), Err(BindError::NotOffered(nowhere)));
 }
 
 #[test]

@@ -176,7 +176,7 @@ fn a_step_under_way_changes_nothing() {
 }
 
 #[test]
-fn a_front_end_that_connects_has_its_failures_forgotten() {
+fn a_front_end_whose_connection_lives_has_its_failures_forgotten() {
     let mut back_end = back_end(InitWait);
     for _ in 0..3 {
         for _ in 1..MAX_FAILED_CONNECTS {
@@ -184,6 +184,27 @@ fn a_front_end_that_connects_has_its_failures_forgotten() {
             assert_eq!(settle(&mut back_end, &view(Some(Closed))), [6, 2]);
         }
         assert_eq!(settle(&mut back_end, &view(Some(Initialised))), [4]);
+        back_end.lived();
         assert_eq!(settle(&mut back_end, &view(Some(Closed))), [6, 2]);
+    }
+}
+
+#[test]
+fn a_front_end_that_connects_and_breaks_its_ring_is_left_alone_after_a_while() {
+    let mut back_end = back_end(InitWait);
+    for failure in 1..=MAX_FAILED_CONNECTS {
+        assert_eq!(settle(&mut back_end, &view(Some(Initialised))), [4]);
+        back_end.fail();
+        let reopened: &[u8] = if failure < MAX_FAILED_CONNECTS { &[6, 2] } else { &[6] };
+        assert_eq!(settle(&mut back_end, &view(Some(Closed))), reopened, "{failure}");
+    }
+}
+
+#[test]
+fn a_front_end_that_leaves_of_its_own_accord_has_not_failed() {
+    let mut back_end = back_end(InitWait);
+    for _ in 0..=MAX_FAILED_CONNECTS {
+        assert_eq!(settle(&mut back_end, &view(Some(Initialised))), [4]);
+        assert_eq!(settle(&mut back_end, &view(Some(Closing))), [6, 2]);
     }
 }

@@ -152,6 +152,27 @@ fn a_deadline_ends_a_request_once_and_a_late_answer_is_dropped() {
 }
 
 #[test]
+fn a_watch_that_was_set_too_late_is_there_all_the_same() {
+    let page = StoreRing::default();
+    let (mut store, mut stored) = (Store::attach(&page), Stored::new(&page));
+    let watch = Request::Watch { path: path("backend/vsnd"), token: "devices" };
+    store.submit(watch, None, Nanos(100)).expect("sent");
+    assert!(matches!(store.next(Nanos(100)), Some(Event::Reply { result: Err(RequestError::TimedOut), .. })));
+    stored.run();
+    let again = store.submit(watch, None, LATER).expect("sent");
+    let heard = talk(&mut store, &mut stored, Nanos(101));
+    assert!(matches!(heard[0], Heard::Dropped(Oddity::Late(_))), "{heard:?}");
+    // The first one's event, and none of the second one's.
+    let event = Heard::Watch("backend/vsnd".into(), "devices".into());
+    assert_eq!(heard[1..], [event, Heard::Text(again, String::new())]);
+    // Of anything else it is a refusal.
+    stored.refuses = Some("EEXIST");
+    let other = store.submit(Request::MakeDirectory(path("a")), None, LATER).expect("sent");
+    let heard = talk(&mut store, &mut stored, Nanos(102));
+    assert_eq!(heard, [Heard::Error(other, RequestError::Refused(Refusal::Exists))]);
+}
+
+#[test]
 fn a_transaction_begun_too_late_is_ended() {
     let page = StoreRing::default();
     let (mut store, mut stored) = (Store::attach(&page), Stored::new(&page));

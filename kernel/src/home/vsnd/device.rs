@@ -18,7 +18,7 @@ use sndif::state::XenbusState;
 use xen_guest::xenbus::{BackEnd, Outcome, Step, View};
 use xen_guest::xenstore::Store;
 
-use super::asking::Asking;
+use super::asking::{Asking, BackOff};
 use super::front_directory::FrontDirectory;
 use super::level::is_useless;
 use super::names::DeviceId;
@@ -50,6 +50,10 @@ const TURN_NS: u64 = 1_000_000;
 /// what is being taken back.
 const SETTLE_NS: u64 = 50_000_000;
 
+/// How long a connection lasts before all that went wrong earlier is forgotten. A front end that comes again after a shorter
+/// one waits, longer each time: at first no longer than it takes to settle.
+const LIVED_NS: u64 = 10_000_000_000;
+
 /// What holds for all devices.
 pub(super) struct Common<'a> {
     /// The card's ports.
@@ -67,7 +71,7 @@ enum Next {
     Ask(Question),
     WriteState,
     Do(Step),
-    /// Wait until the front end has settled.
+    /// Wait until the front end has settled, and has waited for its turn.
     Settle(Nanos),
     Nothing,
 }
@@ -94,6 +98,12 @@ pub(super) struct Device<H: Hypervisor, C: Card<H::Buffer>> {
     front_moves: bool,
     /// When the front end counts as settled.
     settles_at: Nanos,
+    /// Since when this side is Connected.
+    connected_at: Option<Nanos>,
+    /// Between connections that don't last, and while this side lacks something for one.
+    pace: BackOff,
+    /// It lacks something, which the log says.
+    lacks: bool,
     rights: GuestRights,
     /// In force.
     policy: Policy,
@@ -123,6 +133,9 @@ impl<H: Hypervisor, C: Card<H::Buffer>> Device<H, C> {
             is_watched: false,
             front_moves: false,
             settles_at: Nanos(0),
+            connected_at: None,
+            pace: BackOff::default(),
+            lacks: false,
             rights: GuestRights::default(),
             policy: Policy::NOTHING,
             description: Description::Reading,
@@ -191,6 +204,7 @@ impl<H: Hypervisor, C: Card<H::Buffer>> Device<H, C> {
         let sound = self.sound.as_mut()?;
         let next = sound.poll(hardware.hypervisor, hardware.card, now);
         if self.back_end.state() == XenbusState::Connected && sound.state() != XenbusState::Connected {
+            self.connection_ends(now);
             self.back_end.fail();
         }
         next
@@ -213,7 +227,7 @@ impl<H: Hypervisor, C: Card<H::Buffer>> Device<H, C> {
         for _ in 0..STEPS_PER_CALL {
             // Streams don't go on playing because xenstored is slow: this doesn't wait for anything.
             if self.step(common) == Step::Close {
-                self.act(Step::Close, hardware, common);
+                self.act(Step::Close, hardware, common, now);
             }
             if store.broken().is_some() {
                 return None;
@@ -236,7 +250,7 @@ impl<H: Hypervisor, C: Card<H::Buffer>> Device<H, C> {
                     common.writing = common.writing.saturating_add(1);
                     self.begin_writing();
                 }
-                Next::Do(step) => self.act(step, hardware, common),
+                Next::Do(step) => self.act(step, hardware, common, now),
                 Next::Settle(until) => return Some(until),
                 Next::Nothing => return None,
             }
@@ -288,7 +302,9 @@ impl<H: Hypervisor, C: Card<H::Buffer>> Device<H, C> {
         match self.step(common) {
             Step::SetUp => self.next_of_set_up(common),
             Step::Connect | Step::Reopen if self.to_read.front => Next::Ask(Question::FrontState),
-            Step::Connect | Step::Reopen if now < self.settles_at => Next::Settle(self.settles_at),
+            Step::Connect | Step::Reopen if self.is_early(now) => {
+                Next::Settle(self.pace.due(now).unwrap_or(now).max(self.settles_at))
+            }
             Step::Connect => match self.transport.next(self.id, self.directory.streams()) {
                 Some(_) => Next::Ask(Question::Transport),
                 None => Next::Do(Step::Connect),
@@ -302,6 +318,11 @@ impl<H: Hypervisor, C: Card<H::Buffer>> Device<H, C> {
             Step::Wait if self.to_read.front && self.is_watched => Next::Ask(Question::FrontState),
             Step::Wait => Next::Nothing,
         }
+    }
+
+    /// Whether it is too early for a connection.
+    fn is_early(&self, now: Nanos) -> bool {
+        now < self.settles_at || !self.pace.is_over(now)
     }
 
     fn next_of_set_up(&self, common: &Common<'_>) -> Next {
@@ -318,11 +339,14 @@ impl<H: Hypervisor, C: Card<H::Buffer>> Device<H, C> {
     }
 
     /// Does a step for which xenstored need not be asked.
-    fn act(&mut self, step: Step, hardware: &mut Hardware<'_, H, C>, common: &Common<'_>) {
+    fn act(&mut self, step: Step, hardware: &mut Hardware<'_, H, C>, common: &Common<'_>, now: Nanos) {
         let outcome = match step {
             Step::SetUp => self.set_up(common),
-            Step::Connect => self.connect(hardware),
-            Step::Close => self.close(hardware),
+            Step::Connect => self.connect(hardware, now),
+            Step::Close => {
+                self.connection_ends(now);
+                self.close(hardware)
+            }
             Step::Reopen => {
                 self.transport.clear();
                 // Where nothing was set up, nothing will be: the settings are read once only.
@@ -365,16 +389,40 @@ impl<H: Hypervisor, C: Card<H::Buffer>> Device<H, C> {
         }
     }
 
-    fn connect(&mut self, hardware: &mut Hardware<'_, H, C>) -> Outcome {
+    fn connect(&mut self, hardware: &mut Hardware<'_, H, C>, now: Nanos) -> Outcome {
         let Some(sound) = &mut self.sound else { return Outcome::Failed };
         let connected = sound.connect(hardware.hypervisor, self.transport.nodes());
         self.transport.clear();
         match connected {
-            Ok(()) => Outcome::Done,
+            Ok(()) => {
+                self.connected_at = Some(now);
+                self.lacks = false;
+                Outcome::Done
+            }
+            // Not the front end's fault: it is connected to when another one has left.
+            Err(error) if error.is_shortage() => {
+                self.pace.failed(now);
+                if !core::mem::replace(&mut self.lacks, true) {
+                    log::error!("{}: nothing is left to connect it with: {error:?}; trying again", self.id);
+                }
+                Outcome::Underway
+            }
             Err(error) => {
+                self.pace.failed(now);
                 log::warn!("{}: the front end can't be connected to: {error:?}", self.id);
                 Outcome::Failed
             }
+        }
+    }
+
+    /// A connection is about to end, if there is one.
+    fn connection_ends(&mut self, now: Nanos) {
+        let Some(since) = self.connected_at.take() else { return };
+        if now.0.saturating_sub(since.0) >= LIVED_NS {
+            self.back_end.lived();
+            self.pace.succeeded();
+        } else {
+            self.pace.failed(now);
         }
     }
 

@@ -17,7 +17,7 @@ impl Log for Collector {
     }
 
     fn log(&self, record: &Record<'_>) {
-        if record.target().contains("vsnd") {
+        if record.target().contains("vsnd") || record.target().contains("audioback") {
             LINES.with_borrow_mut(|lines| lines.push((record.level(), record.args().to_string())));
         }
     }
@@ -42,4 +42,9 @@ pub fn take_warnings() -> Vec<String> {
 /// Octets in the lines since the last call of [`take_warnings`].
 pub fn bytes_kept() -> usize {
     LINES.with_borrow(|lines| lines.iter().map(|(_, line)| line.len()).sum())
+}
+
+/// Lines of any level since the last call of [`take_warnings`].
+pub fn count_all() -> usize {
+    LINES.with_borrow(|lines| lines.len())
 }

@@ -3,7 +3,8 @@
 use std::collections::{BTreeMap, VecDeque};
 
 use audioback::hypervisor::{
-    DmaAccess, DomainId, EventChannel, GrantList, GrantRef, Hypervisor, MapError, MappedBuffer, RemotePort,
+    BindError, DmaAccess, DomainId, EventChannel, GrantList, GrantRef, Hypervisor, MapError, MappedBuffer,
+    RemotePort,
 };
 use loopback::{BackEnd, HeapMemory, HomePage, Loopback, MappedPages, PageMemory};
 use sndif::page::SharedPage;
@@ -167,7 +168,10 @@ impl<'a> Xen for MemoryXen<'a> {
     }
 
     fn bind_interdomain(&mut self, remote: DomainId, port: RemotePort) -> Result<EventChannel, Errno> {
-        self.back.bind(remote, port).map_err(|_| Errno::EINVAL)
+        self.back.bind(remote, port).map_err(|error| match error {
+            BindError::NotOffered(_) => Errno::EINVAL,
+            BindError::NoRoom => Errno::ENOSPC,
+        })
     }
 
     fn close(&mut self, channel: EventChannel) -> Result<(), Errno> {

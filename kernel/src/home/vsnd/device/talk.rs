@@ -190,7 +190,11 @@ impl<H: Hypervisor, C: Card<H::Buffer>> Device<H, C> {
             }
             Question::Online => self.view.online = text == Some("1"),
             Question::Frontend => self.judge_frontend(&node, text),
-            Question::Watch if reply.is_some() => self.is_watched = true,
+            Question::Watch if reply.is_some() => {
+                self.is_watched = true;
+                // A watch that was there already, set after its deadline, has no first event.
+                self.to_read.front = true;
+            }
             Question::Watch => {
                 log::warn!("{node}: xenstored refuses a watch; trying again");
                 self.asking.failed(now);
@@ -210,6 +214,7 @@ impl<H: Hypervisor, C: Card<H::Buffer>> Device<H, C> {
                 if let Err(bad) = self.transport.take(reply) {
                     log::warn!("{node}: {bad}");
                     self.transport.clear();
+                    self.pace.failed(now);
                     self.back_end.done(Step::Connect, Outcome::Failed);
                 }
             }
