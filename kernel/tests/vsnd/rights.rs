@@ -167,3 +167,24 @@ fn nobody_gets_a_right_before_rights_are_known() {
     rig.until("an answer", |rig| rig.player(player).is_over());
     assert_eq!(rig.player(player).error, Some(DENIED));
 }
+
+#[test]
+fn a_right_that_may_not_be_read_is_none() {
+    let mut rig = Rig::new();
+    rig.stored.hidden.push(format!("/local/domain/{}/snddom/guest/3", DRIVER.0));
+    rig.stored.set("snddom/may-record", "1");
+    rig.wake();
+    assert!(!may(&mut rig, 3, &playback_on("a")));
+    assert!(!may(&mut rig, 3, &capture_on("a")));
+    assert!(may(&mut rig, 4, &capture_on("a")));
+    let warnings = logs::take_warnings();
+    assert_eq!(warnings.len(), 4, "{warnings:?}");
+    assert!(warnings.iter().all(|line| line.contains("/guest/3/may-")), "{warnings:?}");
+    // What holds for all, too.
+    rig.stored.hidden.push(format!("/local/domain/{}/snddom/may-play", DRIVER.0));
+    rig.stored.set("snddom/may-play", "1");
+    rig.stored.remove("snddom/may-play");
+    rig.wake();
+    assert!(!may(&mut rig, 4, &playback_on("a")));
+    assert!(may(&mut rig, 4, &capture_on("a")));
+}

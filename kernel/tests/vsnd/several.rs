@@ -164,3 +164,22 @@ fn a_front_end_that_writes_its_state_all_the_time_keeps_nobody_waiting() {
     }
     assert!(!rig.stored.exists(&back_path(4, 0)), "it is removed all the same");
 }
+
+#[test]
+fn a_guest_with_more_devices_than_can_be_served_gets_them_as_others_go() {
+    let mut rig = Rig::unstarted(duplex());
+    let devices = 0..MAX_DEVICES as u16 + 8;
+    devices.clone().for_each(|device| rig.attach_nodes(3, device, &DUPLEX[..1]));
+    rig.start();
+    let waiting = |rig: &Rig| -> Vec<u16> {
+        devices.clone().filter(|device| rig.back_state(3, *device) == Some("2")).collect()
+    };
+    rig.until("InitWait", |rig| waiting(rig).len() == MAX_DEVICES);
+    for gone in 1..=8 {
+        rig.detach(3, waiting(&rig)[0]);
+        rig.until("room for another", |rig| {
+            let there = devices.clone().filter(|device| rig.stored.exists(&back_path(3, *device)));
+            there.count() == MAX_DEVICES + 8 - gone && waiting(rig).len() == MAX_DEVICES
+        });
+    }
+}

@@ -304,6 +304,34 @@ fn a_front_end_that_breaks_its_ring_again_and_again_is_left_alone() {
 }
 
 #[test]
+fn what_was_refused_once_is_read_all_the_same() {
+    // A setting.
+    let mut rig = Rig::new();
+    let playback = rig.guest(3).remove(0);
+    rig.play(playback, &noise(480_000, 1));
+    rig.stored.refuses_paths = vec!["snddom".into(), "control".into(), "backend/vsnd".into()];
+    rig.stored.set("snddom/may-play", "0");
+    rig.advance(200 * MS);
+    assert!(rig.is_running());
+    rig.stored.refuses_paths = vec!["control".into(), "backend/vsnd".into()];
+    rig.until("the end of a right", |rig| !rig.is_running());
+    // The list of all devices, of which a watch tells nothing here.
+    let watches = std::mem::take(&mut rig.stored.watches);
+    rig.attach_nodes(4, 0, &DUPLEX);
+    rig.stored.watches = watches;
+    rig.stored.send(15, 0, 0, b"backend/vsnd\0vsnd\0");
+    rig.advance(200 * MS);
+    rig.stored.refuses_paths = vec!["control".into()];
+    rig.until("InitWait", |rig| rig.back_state(4, 0) == Some("2"));
+    // The end.
+    rig.stored.set("control/shutdown", "poweroff");
+    rig.advance(200 * MS);
+    assert_eq!(rig.vsnd.ended(), None);
+    rig.stored.refuses_paths.clear();
+    rig.until("the end", |rig| rig.vsnd.ended().is_some());
+}
+
+#[test]
 fn a_front_end_for_which_nothing_is_left_is_connected_to_later() {
     let mut rig = Rig::new();
     rig.attach(3, 0, &DUPLEX);

@@ -111,6 +111,10 @@ impl Control {
                 log::warn!("{SHUTDOWN}: {error}; trying again");
                 self.is_changed = true;
             }
+            (Question::Read, Answer::Refused(refusal)) => {
+                log::warn!("{SHUTDOWN}: xenstored says {refusal:?}; trying again");
+                self.is_changed = true;
+            }
             (Question::Acknowledge, Answer::Done(_)) => self.wanted = None,
             // Whoever wants the domain to end will see it end.
             (Question::Acknowledge, Answer::Missing | Answer::Denied | Answer::Refused(_)) => {

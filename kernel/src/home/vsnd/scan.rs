@@ -4,7 +4,7 @@
 use audioback::clock::Nanos;
 use audioback::hypervisor::DomainId;
 use heapless::Vec;
-use xen_guest::xenstore::{Path, Reply, Request, RequestError, RequestId, Store};
+use xen_guest::xenstore::{Path, Refusal, Reply, Request, RequestError, RequestId, Store};
 
 use super::MAX_DEVICES;
 use super::asking::{Answer, Asking};
@@ -33,7 +33,8 @@ pub(super) struct Scan {
     next: Option<Question>,
     /// The guest that was looked at last.
     last: Option<DomainId>,
-    found: Vec<DeviceId, MAX_DEVICES>,
+    /// One more than can be served: so one that can't be is among them, whenever there is one, and is known to wait.
+    found: Vec<DeviceId, { MAX_DEVICES + 1 }>,
 }
 
 impl Scan {
@@ -117,6 +118,11 @@ impl Scan {
             (Question::Devices(_), Answer::Missing) => self.next = next.or(Some(Question::Guests)),
             // Nobody has a device.
             (Question::Guests, Answer::Missing | Answer::Done(_)) => {}
+            (asked, Answer::Refused(refusal)) if refusal != Refusal::TooBig => {
+                log::warn!("{BACKEND}: xenstored says {refusal:?}; trying again");
+                self.next = next.or(Some(asked));
+            }
+            // That isn't going to change.
             (asked, Answer::Denied | Answer::Refused(_)) => {
                 log::warn!("{BACKEND}: xenstored refuses to list it");
                 if asked != Question::Guests {

@@ -202,15 +202,26 @@ impl Settings {
             }
             (Question::Read(node), Answer::Lost(error)) => {
                 log::warn!("{}: {error}; trying again", node.path());
-                if !self.to_read.contains(&node) {
-                    let _ = self.to_read.push(node);
-                }
+                self.changed(Some(node.name()));
+            }
+            (Question::Read(node), Answer::Refused(refusal)) => {
+                log::warn!("{}: xenstored says {refusal:?}; trying again", node.path());
+                self.changed(Some(node.name()));
             }
             (Question::Read(node), Answer::Done(reply)) => {
                 self.judge(node, reply.text().ok(), ports);
             }
             (Question::Read(node), Answer::Missing) => self.reset(node),
-            (Question::Read(node), Answer::Denied | Answer::Refused(_)) => {
+            // A right that can't be read may be one that says no.
+            (Question::Read(Node::MayPlay), Answer::Denied) => {
+                log::warn!("{}: this domain may not read it; nobody has that right", Node::MayPlay.path());
+                self.policy.may_play = PortSet::NONE;
+            }
+            (Question::Read(Node::MayRecord), Answer::Denied) => {
+                log::warn!("{}: this domain may not read it; nobody has that right", Node::MayRecord.path());
+                self.policy.may_record = PortSet::NONE;
+            }
+            (Question::Read(node), Answer::Denied) => {
                 log::warn!("{}: xenstored refuses to show it; it stays as it was", node.path());
             }
         }
@@ -301,6 +312,14 @@ impl GuestRights {
             Direction::Capture => self.may_record = right,
         }
         true
+    }
+
+    /// Takes a right that this domain may not read for none.
+    pub(super) fn deny(&mut self, direction: Direction) {
+        match direction {
+            Direction::Playback => self.may_play = Some(PortSet::NONE),
+            Direction::Capture => self.may_record = Some(PortSet::NONE),
+        }
     }
 
     /// What the guest may do.

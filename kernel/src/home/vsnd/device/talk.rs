@@ -159,6 +159,12 @@ impl<H: Hypervisor, C: Card<H::Buffer>> Device<H, C> {
 
     fn answered(&mut self, question: Question, answer: Answer<'_>, ports: &Ports, now: Nanos) {
         let node = self.node(question);
+        if let (Question::Right(direction), Answer::Denied) = (question, &answer) {
+            // There may be one that says no.
+            log::warn!("{node}: this domain may not read it; the guest has no such right");
+            self.rights.deny(direction);
+            return;
+        }
         let reply = match answer {
             Answer::Done(reply) => Some(reply),
             Answer::Missing | Answer::Denied => None,
