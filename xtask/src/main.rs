@@ -4,6 +4,8 @@ mod archive;
 mod child;
 mod commands;
 mod compare;
+#[cfg(test)]
+mod dom0_script;
 mod harness;
 mod house_rules;
 mod image;
