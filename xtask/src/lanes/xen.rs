@@ -8,6 +8,7 @@ mod domain;
 mod neighbours;
 mod restart;
 mod sessions;
+mod torture;
 
 use std::time::{Duration, Instant};
 
@@ -53,6 +54,7 @@ const SCENARIOS: &[Scenario] = &[
     neighbours::AMD,
     neighbours::INTEL,
     restart::AMD,
+    torture::AMD,
 ];
 
 /// Virtual time is fast; these are for a host that is not.
