@@ -26,6 +26,8 @@ check() {
 
 # wait_for SECONDS COMMAND...: until the command succeeds.
 wait_for() {
+    # What is waited for may wait, too.
+    local wait_until wait_now
     read -r wait_until _ </proc/uptime
     wait_until=$((${wait_until%.*} + $1 + 1))
     shift
