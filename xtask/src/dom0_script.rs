@@ -32,6 +32,7 @@ xenstore-write)
     log "$@"
     mkdir -p "$(node "$1")" && printf '%s' "$2" >"$(node "$1")/.value" ;;
 xenstore-chmod) log "$@"; [ ! -e "$FAKE/chmod-fails" ] ;;
+xenstore-rm) log "$@"; rm -r "$(node "$1")" ;;
 xenstore-read) cat "$(node "$1")/.value" ;;
 xenstore-list) ls "$(node "$1")" ;;
 xenstore-ls)
@@ -60,9 +61,15 @@ impl Dom0 {
         let dom0 = Dom0 { home };
         dom0.write("bin/xl", TOOLS);
         fs::set_permissions(dom0.home.join("bin/xl"), fs::Permissions::from_mode(0o755)).expect("chmod");
-        for tool in
-            ["xenstore-write", "xenstore-chmod", "xenstore-read", "xenstore-list", "xenstore-ls", "sleep"]
-        {
+        for tool in [
+            "xenstore-write",
+            "xenstore-chmod",
+            "xenstore-rm",
+            "xenstore-read",
+            "xenstore-list",
+            "xenstore-ls",
+            "sleep",
+        ] {
             std::os::unix::fs::symlink("xl", dom0.home.join("bin").join(tool)).expect("a link");
         }
         dom0.write("assignable", "0000:00:1b.0\n");
@@ -209,6 +216,25 @@ fn rights_go_to_the_guests_node_or_to_the_default() {
         dom0.done(arguments);
         assert_eq!(dom0.changes(), [format!("xenstore-write /local/domain/7/snddom/{node}")]);
     }
+}
+
+#[test]
+fn rights_of_guests_that_are_gone_are_removed() {
+    let dom0 = Dom0::running("gone-rights");
+    let base = "/local/domain/7/snddom/guest";
+    for guest in ["3", "4", "12"] {
+        dom0.node(&format!("{base}/{guest}/may-record"), "1");
+    }
+    dom0.write("domains/4", "work\n");
+    let shown = dom0.done(&["--dry-run", "allow", "desk", "record"]);
+    assert_eq!(shown, format!("+ xenstore-rm {base}/12\n+ xenstore-write {base}/3/may-record 1\n"));
+    assert_eq!(dom0.changes(), Vec::<String>::new());
+    dom0.done(&["allow", "desk", "play"]);
+    assert_eq!(
+        dom0.changes(),
+        [format!("xenstore-rm {base}/12"), format!("xenstore-write {base}/3/may-play 1")]
+    );
+    assert!(dom0.home.join("store").join(&base[1..]).join("4").exists());
 }
 
 #[test]

@@ -69,6 +69,8 @@ pub struct Controller<R: Registers, D: DelayNs, G: DmaRegion> {
     slots: Vec<Slot<G>, DESCRIPTORS_MAX>,
     codecs: Vec<Codec, CODECS_MAX>,
     routes: Vec<Route, MAX_ROUTES>,
+    /// That the controller is gone was logged.
+    gone_logged: bool,
 }
 
 impl<R, D, G> Controller<R, D, G>
@@ -147,6 +149,7 @@ where
             slots,
             codecs: Vec::new(),
             routes: Vec::new(),
+            gone_logged: false,
         };
         controller.discover(codecs_present)?;
         let at = controller.positions.device_address();
@@ -406,7 +409,10 @@ where
             let enabled = reg::INTCTL.read(r);
             let status = reg::INTSTS.read(r);
             if status == u32::MAX {
-                log::error!("controller is gone: INTSTS reads as ones");
+                // Once: where there is no interrupt, the platform asks again and again.
+                if !core::mem::replace(&mut self.gone_logged, true) {
+                    log::error!("controller is gone: INTSTS reads as ones");
+                }
                 break;
             }
             let pending = status & enabled & !reg::INT_GLOBAL;

@@ -14,6 +14,13 @@ pub struct MsiMessage {
     pub data: u16,
 }
 
+impl MsiMessage {
+    /// Whether a capability without an upper address register would cut the pirq short: the message would be another's.
+    pub const fn needs_64_bits(&self) -> bool {
+        self.address >> 32 != 0
+    }
+}
+
 /// The message that binds an MSI to a pirq.
 pub const fn msi_message(pirq: u32) -> MsiMessage {
     /// Where MSIs go (Intel SDM 3, "Message Address Register Format").

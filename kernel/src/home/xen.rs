@@ -91,7 +91,7 @@ pub fn run(platform: Platform) -> ! {
             }
         }
         if let Some(reason) = vsnd.ended() {
-            end(reason);
+            end(reason, vsnd.all_closed());
         }
 
         let now = clock.now();
@@ -116,8 +116,12 @@ fn driver_domain<'a>(hypervisor: &'a ImageHypervisor<'_>) -> &'a DriverDomain<Hy
 }
 
 /// Ends the domain as Xen's tools have asked.
-fn end(reason: ShutdownReason) -> ! {
-    log::info!("all devices are closed: {reason:?}");
+fn end(reason: ShutdownReason, all_closed: bool) -> ! {
+    if all_closed {
+        log::info!("all devices are closed: {reason:?}");
+    } else {
+        log::warn!("time is up, and not all devices are closed: {reason:?}");
+    }
     console::drain();
     arch::exit(match reason {
         ShutdownReason::Reboot => Exit::Reboot,

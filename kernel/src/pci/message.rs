@@ -76,6 +76,13 @@ fn enable_pirq(
 ) -> Result<Option<Interrupt>, xen_guest::hypervisor::Errno> {
     let pirq = xen.free_msi_pirq()?;
     let message = pirq::msi_message(pirq);
+    if message.needs_64_bits() && ConfigSpace.read_u32(address, offset) & IS_64_BIT == 0 {
+        log::warn!(
+            target: "pci",
+            "{address}: pirq {pirq} doesn't fit into a 32-bit MSI capability: no interrupt; deadlines alone will do"
+        );
+        return Ok(None);
+    }
     if !set(address, offset, message.address, message.data) {
         return Ok(None);
     }

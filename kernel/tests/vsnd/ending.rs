@@ -22,6 +22,7 @@ fn the_toolstack_s_words_end_the_domain() {
         rig.advance(MS);
         assert_eq!(rig.stored.value("control/shutdown"), Some(""), "acknowledged");
         assert_eq!(rig.vsnd.ended(), Some(reason));
+        assert!(rig.vsnd.all_closed());
         assert!(!rig.is_running());
         rig.assert_nothing_is_left();
         for guest in [3, 4] {
@@ -89,6 +90,7 @@ fn the_end_does_not_wait_for_ever() {
     assert_eq!((rig.back_state(3, 0), rig.vsnd.ended()), (Some("5"), None));
     rig.advance(300 * MS);
     assert_eq!(rig.vsnd.ended(), Some(ShutdownReason::PowerOff));
+    assert!(!rig.vsnd.all_closed());
 
     // For a xenstored that says nothing.
     let mut rig = Rig::new();

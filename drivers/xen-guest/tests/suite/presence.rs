@@ -39,3 +39,10 @@ fn a_pirq_is_where_the_device_model_looks_for_it() {
     assert_eq!((message.address >> 12) & 0xff | (message.address >> 32) & 0xffff_ff00, 0x1_2345);
     assert_eq!(message.address & 0xfff0_0fff, 0xfee0_0000);
 }
+
+#[test]
+fn a_32_bit_capability_takes_the_first_256_pirqs_only() {
+    for (pirq, needs_64_bits) in [(0, false), (16, false), (255, false), (256, true), (0x1_2345, true)] {
+        assert_eq!(msi_message(pirq).needs_64_bits(), needs_64_bits, "{pirq}");
+    }
+}

@@ -122,6 +122,11 @@ impl<'s, H: Hypervisor, C: Card<H::Buffer>> Vsnd<'s, H, C> {
         self.parties.ended()
     }
 
+    /// Whether all devices are closed, and their nodes say so. Not so at the end if the two seconds have passed.
+    pub fn all_closed(&self) -> bool {
+        self.parties.all_closed()
+    }
+
     /// The hypervisor.
     pub fn hypervisor(&self) -> &H {
         &self.hypervisor

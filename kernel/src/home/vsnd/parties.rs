@@ -239,11 +239,16 @@ impl<H: Hypervisor, C: Card<H::Buffer>> Parties<H, C> {
         self.ending.filter(|ending| ending.is_over).map(|ending| ending.reason)
     }
 
+    /// Whether all devices are closed, and their nodes say so.
+    pub(super) fn all_closed(&self) -> bool {
+        self.devices.iter().flatten().all(Device::is_closed)
+    }
+
     /// Looks whether all is closed, if the domain is to end. Returns when that is to be looked at again.
     fn end(&mut self, now: Nanos) -> Option<Nanos> {
+        let is_closed = !self.control.is_busy() && self.all_closed();
         let ending = self.ending.as_mut()?;
         let deadline = *ending.deadline.get_or_insert(Nanos(now.0.saturating_add(ENDING_NS)));
-        let is_closed = !self.control.is_busy() && self.devices.iter().flatten().all(Device::is_closed);
         ending.is_over |= is_closed || now >= deadline;
         (!ending.is_over).then_some(deadline)
     }
