@@ -37,6 +37,8 @@ pub fn run(platform: Platform) -> ! {
     if controllers.len() > 1 {
         log::warn!("{} more controllers are left alone", controllers.len() - 1);
     }
+    // Those with the window are the back end's.
+    let Some(hypercalls) = arch::xen::handle() else { exit(Verdict::Fail(format_args!("this is not Xen"))) };
     let events = EventChannels::new(xen.shared_info);
     let clock = match XenClock::new(&xen.shared_info.vcpu_info[0].time, cpu::read_tsc) {
         Ok(clock) => clock,
@@ -66,23 +68,20 @@ pub fn run(platform: Platform) -> ! {
         let mut interrupted = false;
         events.take_all(|channel| interrupted |= interrupt.is_some_and(|(own, _)| own == channel));
         // The console's daemon may have made room.
-        if console::waits_for().is_some() {
-            console::flush();
-        }
+        console::flush();
         // Without an interrupt what it would tell is asked for whenever something else is due.
         if interrupted || interrupt.is_none() {
             vsnd.card_mut().controller().handle_interrupt();
         }
         if let Some((_, Some(pirq))) = interrupt.filter(|_| interrupted)
-            && let Err(error) = driver_domain(vsnd.hypervisor()).xen().end_pirq(pirq)
+            && let Err(error) = hypercalls.end_pirq(pirq)
         {
             log::warn!(target: "xen", "the interrupt could not be ended: {error:?}");
         }
 
         let due = vsnd.poll(clock.now());
-        let xen_calls = driver_domain(vsnd.hypervisor()).xen();
         if due.notify_store {
-            xen_calls.notify(xen.store.channel);
+            hypercalls.notify(xen.store.channel);
         }
         while let Some(change) = vsnd.take_change() {
             match change {
@@ -101,7 +100,7 @@ pub fn run(platform: Platform) -> ! {
         let own = [Some(xen.store.channel), interrupt.map(|(channel, _)| channel), console::waits_for()];
         let guests = driver_domain(vsnd.hypervisor()).channels();
         let channels = own.into_iter().flatten().chain(guests.iter().copied());
-        if let Err(error) = driver_domain(vsnd.hypervisor()).xen().poll(channels, due.next) {
+        if let Err(error) = hypercalls.poll(channels, due.next) {
             exit(Verdict::Fail(format_args!("SCHEDOP_poll: {error:?}")));
         }
     }
