@@ -1,38 +1,19 @@
 //! The whole house on the host: front end, protocol, back end, driver and a model of the controller, in the loop that
 //! the image runs. The front end's own pages go to the model's DMA, which touches nothing but what is mapped.
 
+mod model_pages;
+
 use audioback::clock::{Clock, Nanos};
-use audioback::hypervisor::DmaAccess;
 use hda_card::HdaCard;
-use loopback::{BackEnd, Loopback, PageMemory};
+use loopback::{BackEnd, Loopback};
 use snd_hda::Controller;
-use snd_hda_model::{Bench, Codec, Model, ModelDelay, ModelMemory, ModelRegion, ModelRegisters, Profile};
+use snd_hda_model::{Bench, Codec, Model, ModelDelay, ModelRegion, ModelRegisters, Profile};
 use snddom_kernel::boot::command_line::{CommandLine, Play, Record};
 use snddom_kernel::home::loop_back::{HomeError, LoopBack, Progress, limits};
 use snddom_kernel::home::stream::{Done, Observer, StreamError};
 use sndif::format::SampleFormat;
-use sndif::page::PageWords;
 
-/// The model's memory as the hypervisor in memory wants it: mapping a buffer opens it to DMA, unmapping shuts it.
-struct Pages(ModelMemory);
-
-impl PageMemory for Pages {
-    fn allocate(&mut self) -> Option<(u64, &'static PageWords)> {
-        Some(self.0.allocate_page())
-    }
-
-    fn allow_dma(&mut self, device_address: u64, access: DmaAccess) {
-        let access = match access {
-            DmaAccess::Read => snd_hda_model::DmaAccess::Read,
-            DmaAccess::Write => snd_hda_model::DmaAccess::Write,
-        };
-        self.0.allow_dma(device_address, access);
-    }
-
-    fn forbid_dma(&mut self, device_address: u64) {
-        self.0.forbid_dma(device_address);
-    }
-}
+use model_pages::Pages;
 
 /// What came to be known of the streams.
 #[derive(Default)]

@@ -1,7 +1,6 @@
 //! Devices come, play, go, and come again.
 
-use audioback::hypervisor::DomainId;
-use audiofront::{GrantAccess, Transport};
+use audiofront::Transport;
 use sndif::page::SharedPage;
 use sndif::state::XenbusState;
 
@@ -202,18 +201,7 @@ fn a_broken_ring_closes_the_device_until_the_front_end_begins_anew() {
     rig.attach(3, 0, &DUPLEX[..1]);
     for life in 0..3 {
         // By hand: no front end would do that.
-        let mut guest = rig.world.front_end(DomainId(3), DRIVER, 0);
-        let pages = [0, 1].map(|_| guest.grant_page(GrantAccess::ReadWrite).expect("a page"));
-        let ports = [0, 1].map(|_| guest.open_channel().expect("a port"));
-        for (node, value) in [
-            ("ring-ref", pages[0].grant.0),
-            ("evt-ring-ref", pages[1].grant.0),
-            ("event-channel", ports[0].0),
-            ("evt-event-channel", ports[1].0),
-        ] {
-            rig.stored.set(&format!("{}/0/0/{node}", front_path(3, 0)), &value.to_string());
-        }
-        rig.set_front_state(3, 0, "3");
+        let ByHand { mut guest, pages, ports } = rig.front_by_hand(3, 0);
         rig.until("Connected", |rig| rig.back_state(3, 0) == Some("4"));
         rig.set_front_state(3, 0, "4");
         // A thousand requests on a ring of 32.

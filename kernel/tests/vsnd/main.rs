@@ -6,6 +6,8 @@ mod directory;
 mod ending;
 mod hostile;
 mod life;
+#[path = "../model_pages/mod.rs"]
+mod model_pages;
 mod rights;
 mod settings;
 mod several;

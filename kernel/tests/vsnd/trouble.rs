@@ -1,7 +1,7 @@
 //! A xenstored that is slow, silent, out of its mind, or contended.
 
 use audioback::hypervisor::DomainId;
-use audiofront::{GrantAccess, Transport};
+use audiofront::Transport;
 use sndif::nodes::StreamType::Playback;
 use sndif::page::SharedPage;
 
@@ -246,18 +246,7 @@ fn a_watch_on_a_front_end_that_was_set_after_its_deadline_counts() {
 
 /// A front end that connects, sends 32 OPENs of nonsense, breaks its ring and begins anew. Returns whether it was connected.
 fn connect_and_break(rig: &mut Rig) -> bool {
-    let mut guest = rig.world.front_end(DomainId(3), DRIVER, 0);
-    let pages = [0, 1].map(|_| guest.grant_page(GrantAccess::ReadWrite).expect("a page"));
-    let ports = [0, 1].map(|_| guest.open_channel().expect("a port"));
-    for (node, value) in [
-        ("ring-ref", pages[0].grant.0),
-        ("evt-ring-ref", pages[1].grant.0),
-        ("event-channel", ports[0].0),
-        ("evt-event-channel", ports[1].0),
-    ] {
-        rig.stored.set(&format!("{}/0/0/{node}", front_path(3, 0)), &value.to_string());
-    }
-    rig.set_front_state(3, 0, "3");
+    let ByHand { mut guest, pages, ports } = rig.front_by_hand(3, 0);
     rig.advance(60 * MS);
     let is_connected = rig.back_state(3, 0) == Some("4");
     // OPEN is operation 0.

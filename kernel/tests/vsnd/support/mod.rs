@@ -5,44 +5,24 @@ pub mod logs;
 use std::collections::BTreeMap;
 
 use audioback::clock::Nanos;
-use audioback::hypervisor::{DmaAccess, DomainId};
-use audiofront::{StreamConfig, StreamFront};
+use audioback::hypervisor::DomainId;
+use audiofront::{EventPort, GrantAccess, GrantedPage, StreamConfig, StreamFront, Transport};
 use hda_card::HdaCard;
-use loopback::{BackEnd, FrontEnd, Limits, Loopback, PageMemory};
+use loopback::{BackEnd, FrontEnd, Limits, Loopback};
 use snd_hda::Controller;
-use snd_hda_model::{Bench, Codec, Model, ModelDelay, ModelMemory, ModelRegion, ModelRegisters, Profile};
+use snd_hda_model::{Bench, Codec, Model, ModelDelay, ModelRegion, ModelRegisters, Profile};
 use snddom_kernel::home::stream::{Done, GuestStream, Observer, Order, StreamError, Task};
 use snddom_kernel::home::vsnd::{Due, Vsnd};
 use sndif::format::SampleFormat;
 use sndif::nodes::StreamType;
-use sndif::page::PageWords;
 use xen_guest::xenstore::Store;
 use xen_sys::xs_wire::StoreRing;
 use xenstored_model::Stored;
 
+use crate::model_pages::Pages;
+
 pub const DRIVER: DomainId = DomainId(5);
 pub const MS: u64 = 1_000_000;
-
-/// The model's memory as the hypervisor in memory wants it.
-pub struct Pages(ModelMemory);
-
-impl PageMemory for Pages {
-    fn allocate(&mut self) -> Option<(u64, &'static PageWords)> {
-        Some(self.0.allocate_page())
-    }
-
-    fn allow_dma(&mut self, device_address: u64, access: DmaAccess) {
-        let access = match access {
-            DmaAccess::Read => snd_hda_model::DmaAccess::Read,
-            DmaAccess::Write => snd_hda_model::DmaAccess::Write,
-        };
-        self.0.allow_dma(device_address, access);
-    }
-
-    fn forbid_dma(&mut self, device_address: u64) {
-        self.0.forbid_dma(device_address);
-    }
-}
 
 pub type World = Loopback<Pages>;
 pub type Card = HdaCard<ModelRegisters, ModelDelay, ModelRegion>;
@@ -54,6 +34,13 @@ pub type StreamAt = (u16, u16, StreamType, &'static str);
 
 /// One PCM device with a playback and a capture stream.
 pub const DUPLEX: [StreamAt; 2] = [(0, 0, StreamType::Playback, "pcm0"), (0, 1, StreamType::Capture, "pcm1")];
+
+/// What a front end made by hand has published for its one stream: the ring's page and port first, then the events'.
+pub struct ByHand {
+    pub guest: FrontEnd<'static, Pages>,
+    pub pages: [GrantedPage<<FrontEnd<'static, Pages> as Transport>::Page>; 2],
+    pub ports: [EventPort; 2],
+}
 
 /// An application at work in a guest.
 pub struct Player {
@@ -277,6 +264,23 @@ impl Rig {
     pub fn wake(&mut self) {
         self.stored.run();
         self.settle();
+    }
+
+    /// A front end by hand, for what no real one would do: publishes the stream 0-0 of a guest's card and is Initialised.
+    pub fn front_by_hand(&mut self, guest: u16, device: u16) -> ByHand {
+        let mut front = self.world.front_end(DomainId(guest), DRIVER, 0);
+        let pages = [0, 1].map(|_| front.grant_page(GrantAccess::ReadWrite).expect("a page"));
+        let ports = [0, 1].map(|_| front.open_channel().expect("a port"));
+        for (node, value) in [
+            ("ring-ref", pages[0].grant.0),
+            ("evt-ring-ref", pages[1].grant.0),
+            ("event-channel", ports[0].0),
+            ("evt-event-channel", ports[1].0),
+        ] {
+            self.stored.set(&format!("{}/0/0/{node}", front_path(guest, device)), &value.to_string());
+        }
+        self.set_front_state(guest, device, "3");
+        ByHand { guest: front, pages, ports }
     }
 
     /// What `xl` writes for a guest's card with these streams.
