@@ -2,6 +2,8 @@
 
 use sndif::format::{FormatSet, SampleFormat};
 
+use crate::clock::Nanos;
+
 /// One output or input of the card: `0..ports().len()`, stable while the card lives.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct PortIndex(pub u8);
@@ -78,6 +80,69 @@ pub struct StreamPosition {
     pub fifo_errors: u32,
     /// Descriptor errors since START: the stream has stopped if this isn't 0.
     pub descriptor_errors: u32,
+    /// What is at the link, and when: `None` before the first START, and on a card that can't tell.
+    pub link: Option<LinkPosition>,
+}
+
+/// A frame at the link, with the time at which it was there and the bound of what may be wrong with that.
+///
+/// At system time `t` not before [`time`](Self::time), and until the next look,
+/// `link_frames + (t - time) / frame length` frames have gone through the link, within [`error_ns`](Self::error_ns).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LinkPosition {
+    /// Frames through the link since START: out to the converter on playback, in from it on capture. Monotone, never
+    /// wrapped at the buffer, goes on over pause and resume.
+    pub link_frames: u64,
+    /// When that was so.
+    pub time: Nanos,
+    /// The measured length of a frame, in nanoseconds of the system's clock with 32 fractional bits.
+    pub ns_per_frame_q32: u64,
+    /// Half width of the window around `time` in which `link_frames` was reached. True, not likely: whatever the card
+    /// knows of its own uncertainty is in it.
+    pub error_ns: u32,
+    /// How the position was come by.
+    pub lock: PositionLock,
+    /// Which of the hardware's counters was found to be worth following.
+    pub source: PositionSource,
+    /// Playback: frames that DMA has fetched beyond the link. Capture: frames off the link that aren't in memory yet.
+    pub dma_lead_frames: u32,
+    /// The converter's own delay in frames, where the codec states it, else 0. Not part of any other field.
+    pub codec_delay_frames: u32,
+    /// Frame 0 at the link, in the system's clock.
+    pub start_time: Nanos,
+    /// Frame 0 at the link, in the controller's 24 MHz wall clock, extended to 64 bits.
+    pub start_wall_ticks: u64,
+    /// Breaks in the count since the stream was opened: each START, and each time that the count could not be continued.
+    pub generation: u32,
+}
+
+/// How a [`LinkPosition`] was come by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PositionLock {
+    /// The hardware's counter alone: its steps are in the error.
+    Coarse,
+    /// The link's clock, to which the counter has been seen to keep.
+    Locked,
+}
+
+/// The counter of the hardware that a [`LinkPosition`] was held to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PositionSource {
+    /// SDnLPIB.
+    Link,
+    /// The DMA position buffer.
+    Memory,
+    /// None that could be believed: the wall clock since START.
+    WallClock,
+}
+
+/// How streams were started together.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LinkedStart {
+    /// All in the same link frame.
+    SameFrame,
+    /// One right after the other: the card has nothing better.
+    BackToBack,
 }
 
 /// Why the card refused, or failed.
@@ -127,6 +192,26 @@ pub trait Card<B> {
     ) -> Result<Self::Stream, (CardError, B)>;
     /// Starts at the buffer's first frame; position counts from 0.
     fn start(&mut self, stream: &mut Self::Stream) -> Result<(), CardError>;
+    /// Starts streams that are open and don't run, as [`start`](Self::start) does, in the same link frame where the card can.
+    /// On an error none of them runs.
+    fn start_together(&mut self, streams: &mut [&mut Self::Stream]) -> Result<LinkedStart, CardError> {
+        let mut started = 0usize;
+        let mut result = Ok(LinkedStart::BackToBack);
+        for stream in streams.iter_mut() {
+            if let Err(error) = self.start(stream) {
+                result = Err(error);
+                break;
+            }
+            started = started.saturating_add(1);
+        }
+        if result.is_err() {
+            for stream in streams.iter_mut().take(started) {
+                // One that doesn't stop says so again when it is closed.
+                let _ = self.stop(stream);
+            }
+        }
+        result
+    }
     /// Stops DMA where it is; [`resume`](Self::resume) goes on from there.
     fn pause(&mut self, stream: &mut Self::Stream) -> Result<(), CardError>;
     /// Goes on after a pause; position goes on too.

@@ -59,6 +59,13 @@ pub const EVT_RING_REF: &str = "evt-ring-ref";
 /// Stream: event channel of the event page.
 pub const EVT_EVENT_CHANNEL: &str = "evt-event-channel";
 
+/// Back end: `1` where it keeps a control page for who grants one; see [`CONTROL_PAGE_REF`]. An extension of sndif.
+pub const FEATURE_CONTROL_PAGE: &str = "feature-control-page";
+/// Front end, in the card's directory: grant reference of the control page, granted writable. An extension of sndif.
+pub const CONTROL_PAGE_REF: &str = "control-page-ref";
+/// Back end: `1` where it takes the linked start, an extension of sndif.
+pub const FEATURE_LINKED_START: &str = "feature-linked-start";
+
 /// What separates the items of a list (`XENSND_LIST_SEPARATOR`).
 pub const LIST_SEPARATOR: char = ',';
 

@@ -375,7 +375,7 @@ fn a_descriptor_error_ends_the_run_and_a_close_still_works() {
     rig.open_playback();
     rig.start_playback();
     rig.card.controls.borrow_mut().position =
-        StreamPosition { bytes: 4_000, fifo_errors: 0, descriptor_errors: 1 };
+        StreamPosition { bytes: 4_000, fifo_errors: 0, descriptor_errors: 1, link: None };
     assert_eq!(rig.events(), []);
     assert_eq!(rig.poll(), None, "a run that failed is not looked at again");
     // Whoever writes hears of it, and need not wait for a position that never moves.
@@ -399,7 +399,7 @@ fn counts_are_kept_over_runs() {
     for _ in 0..2 {
         rig.start_playback();
         rig.card.controls.borrow_mut().position =
-            StreamPosition { bytes: 4_000, fifo_errors: 3, descriptor_errors: 0 };
+            StreamPosition { bytes: 4_000, fifo_errors: 3, descriptor_errors: 0, link: None };
         rig.poll();
         rig.playback.stop().unwrap();
         assert_eq!(rig.status(Operation::Trigger), Status::OK);

@@ -179,5 +179,6 @@ fn position(status: &StreamStatus) -> StreamPosition {
         bytes: status.position.bytes,
         fifo_errors: status.fifo_errors,
         descriptor_errors: status.descriptor_errors,
+        link: None,
     }
 }
