@@ -2,10 +2,11 @@
 
 use core::fmt;
 
-use audioback::card::{CardError, StreamPosition};
+use audioback::card::{CardError, LinkedStart, StreamPosition};
 use audioback::hypervisor::MappedBuffer;
 use embedded_hal::delay::DelayNs;
-use snd_hda::stream::{Configured, Paused, Reset, Running, StreamStatus};
+use heapless::Vec;
+use snd_hda::stream::{Armed, Configured, Paused, Reset, Running, StartMethod, StreamStatus, let_go};
 use snd_hda::{DmaRegion, Registers, RouteIndex, Stream};
 
 use crate::Pages;
@@ -13,11 +14,19 @@ use crate::Pages;
 /// A stream that can be started, as the driver types it.
 type Ready<B, R, D, G> = Stream<Configured<Pages<B>, R, D, G>>;
 
+/// A stream that has only to be let go.
+type OnTheMark<B, R, D, G> = Stream<Armed<Pages<B>, R, D, G>>;
+
 /// A stream descriptor without a buffer, and the buffer that it had.
 type Parted<B, R, D, G> = (Stream<Reset<R, D, G>>, B);
 
+/// Stream descriptors of a controller: INTCTL has 30 bits (HDA specification 1.0a, 3.3.14).
+const STREAMS_MAX: usize = 30;
+
 enum State<B: MappedBuffer, R: Registers, D: DelayNs, G: DmaRegion> {
     Configured(Ready<B, R, D, G>),
+    /// All but the last step of a start is done.
+    Armed(OnTheMark<B, R, D, G>),
     Running(Stream<Running<Pages<B>, R, D, G>>),
     Paused(Stream<Paused<Pages<B>, R, D, G>>),
 }
@@ -35,6 +44,7 @@ impl<B: MappedBuffer, R: Registers, D: DelayNs, G: DmaRegion> fmt::Debug for Car
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let state = match &self.state {
             Some(State::Configured(_)) => "configured",
+            Some(State::Armed(_)) => "armed",
             Some(State::Running(_)) => "running",
             Some(State::Paused(_)) => "paused",
             None => "between states",
@@ -81,18 +91,46 @@ where
     }
 
     pub(crate) fn start(&mut self) -> Result<(), CardError> {
+        self.arm()?;
+        self.started()
+    }
+
+    /// Does all of a start but its last step.
+    fn arm(&mut self) -> Result<(), CardError> {
         if !self.is_connected {
             return Err(CardError::Hardware);
         }
         self.step(|state| match state {
-            State::Configured(stream) => match stream.start() {
-                Ok(running) => (State::Running(running), Ok(())),
+            State::Configured(stream) => match stream.arm() {
+                Ok(armed) => (State::Armed(armed), Ok(())),
                 Err(refused) => {
                     log::error!("{}", refused.deadline);
                     (State::Configured(refused.stream), Err(CardError::Hardware))
                 }
             },
             other => (other, Err(CardError::WrongState)),
+        })
+    }
+
+    /// The last step, unless [`let_go`] has done it for several.
+    fn started(&mut self) -> Result<(), CardError> {
+        self.step(|state| match state {
+            State::Armed(stream) => (State::Running(stream.started()), Ok(())),
+            other => (other, Err(CardError::WrongState)),
+        })
+    }
+
+    /// Goes back from [`arm`](Self::arm).
+    fn disarm(&mut self) -> Result<(), CardError> {
+        self.step(|state| match state {
+            State::Armed(stream) => match stream.disarm() {
+                Ok(configured) => (State::Configured(configured), Ok(())),
+                Err(still) => {
+                    log::error!("{}", still.deadline);
+                    (State::Armed(still.stream), Err(CardError::Hardware))
+                }
+            },
+            other => (other, Ok(())),
         })
     }
 
@@ -125,6 +163,14 @@ where
     pub(crate) fn stop(&mut self) -> Result<StreamPosition, CardError> {
         self.step(|state| match state {
             State::Configured(stream) => (State::Configured(stream), Ok(StreamPosition::default())),
+            // Only where a start was undone and RUN stuck.
+            State::Armed(stream) => match stream.disarm() {
+                Ok(configured) => (State::Configured(configured), Ok(StreamPosition::default())),
+                Err(still) => {
+                    log::error!("{}", still.deadline);
+                    (State::Armed(still.stream), Err(CardError::Hardware))
+                }
+            },
             State::Running(stream) => match stream.stop() {
                 Ok((configured, status)) => (State::Configured(configured), Ok(position(&status))),
                 Err(still) => {
@@ -144,7 +190,7 @@ where
 
     pub(crate) fn position(&mut self) -> Result<StreamPosition, CardError> {
         match &mut self.state {
-            Some(State::Configured(_)) | None => Ok(StreamPosition::default()),
+            Some(State::Configured(_) | State::Armed(_)) | None => Ok(StreamPosition::default()),
             Some(State::Running(stream)) => Ok(position(&stream.poll())),
             Some(State::Paused(stream)) => Ok(position(&stream.status())),
         }
@@ -172,6 +218,53 @@ where
             }
         }
     }
+}
+
+/// Starts streams in the same link frame, where the controller can.
+pub(crate) fn start_together<B, R, D, G>(
+    streams: &mut [&mut CardStream<B, R, D, G>],
+) -> Result<LinkedStart, CardError>
+where
+    B: MappedBuffer,
+    R: Registers + Clone,
+    D: DelayNs + Clone,
+    G: DmaRegion,
+{
+    if streams.len() > STREAMS_MAX {
+        return Err(CardError::Busy);
+    }
+    let mut result = Ok(());
+    let mut armed_count = 0usize;
+    for stream in streams.iter_mut() {
+        result = stream.arm();
+        if result.is_err() {
+            break;
+        }
+        armed_count = armed_count.saturating_add(1);
+    }
+    if let Err(error) = result {
+        for stream in streams.iter_mut().take(armed_count) {
+            // One that doesn't stop says so again when it is closed.
+            let _ = stream.disarm();
+        }
+        return Err(error);
+    }
+    let mut armed: Vec<&mut OnTheMark<B, R, D, G>, STREAMS_MAX> = Vec::new();
+    for stream in streams.iter_mut() {
+        if let Some(State::Armed(stream)) = &mut stream.state {
+            // As many as were counted above.
+            let _ = armed.push(stream);
+        }
+    }
+    let start = let_go(&mut armed);
+    drop(armed);
+    for stream in streams.iter_mut() {
+        stream.started()?;
+    }
+    Ok(match start.method {
+        StartMethod::Synchronized { .. } => LinkedStart::SameFrame,
+        StartMethod::BackToBack => LinkedStart::BackToBack,
+    })
 }
 
 fn position(status: &StreamStatus) -> StreamPosition {

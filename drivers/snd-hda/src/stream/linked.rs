@@ -9,9 +9,11 @@
 use embedded_hal::delay::DelayNs;
 
 use super::error::Refused;
+use super::loaded::Loaded;
 use super::state::{Configured, Running, Stream};
-use crate::dma::{DmaBuffer, DmaRegion};
+use crate::dma::{Direction, DmaBuffer, DmaRegion};
 use crate::registers::Registers;
+use crate::spec::registers as reg;
 
 /// How streams were started together.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,6 +39,112 @@ pub struct LinkedStart {
     pub wall_clock_after: u32,
     /// Every output had its FIFO filled. If not, it may have started with an underrun.
     pub fifos_ready: bool,
+}
+
+/// Ready to go: all that takes time is done, so that [`let_go`] can start several at once.
+///
+/// Where the controller has SSYNC, RUN is set, an output's FIFO is filled, and SSYNC holds the stream back. Elsewhere RUN
+/// is yet to be set.
+pub struct Armed<B: DmaBuffer, R: Registers, D: DelayNs, G: DmaRegion> {
+    loaded: Loaded<B, R, D, G>,
+    fifo_ready: bool,
+    /// Once it has been let go.
+    start: Option<LinkedStart>,
+}
+
+impl<B, R, D, G> Stream<Configured<B, R, D, G>>
+where
+    B: DmaBuffer,
+    R: Registers + Clone,
+    D: DelayNs + Clone,
+    G: DmaRegion,
+{
+    /// Gets everything ready for a start at the buffer's first frame, by [`let_go`].
+    ///
+    /// # Errors
+    /// [`Refused`] when the stream has run before and its reset doesn't end.
+    pub fn arm(mut self) -> Result<Stream<Armed<B, R, D, G>>, Refused<Self>> {
+        let loaded = &mut self.state.loaded;
+        if let Err(deadline) = loaded.refresh() {
+            return Err(Refused { stream: self, deadline });
+        }
+        let fifo_ready = loaded.run_held();
+        Ok(Stream { state: Armed { loaded: self.state.loaded, fifo_ready, start: None } })
+    }
+}
+
+impl<B, R, D, G> Stream<Armed<B, R, D, G>>
+where
+    B: DmaBuffer,
+    R: Registers + Clone,
+    D: DelayNs + Clone,
+    G: DmaRegion,
+{
+    /// Which way samples go.
+    pub fn direction(&self) -> Direction {
+        self.state.loaded.descriptor.direction
+    }
+
+    /// Goes back before the start.
+    ///
+    /// # Errors
+    /// [`Refused`] if RUN doesn't read back 0.
+    pub fn disarm(mut self) -> Result<Stream<Configured<B, R, D, G>>, Refused<Self>> {
+        let stopped = self.state.loaded.descriptor.stop();
+        self.state.loaded.descriptor.hold(false);
+        match stopped {
+            Ok(()) => Ok(Stream { state: Configured { loaded: self.state.loaded } }),
+            Err(deadline) => Err(Refused { stream: self, deadline }),
+        }
+    }
+
+    /// The stream as it runs: if [`let_go`] hasn't been called with it, it is let go alone.
+    pub fn started(mut self) -> Stream<Running<B, R, D, G>> {
+        let start = match self.state.start {
+            Some(start) => start,
+            None => let_go(&mut [&mut self]),
+        };
+        Stream::running(self.state.loaded, start)
+    }
+}
+
+/// Lets streams of *one* controller go, in the same link frame where it has SSYNC; elsewhere one right after the other.
+/// [`Stream::started`] has them afterwards.
+pub fn let_go<B, R, D, G>(streams: &mut [&mut Stream<Armed<B, R, D, G>>]) -> LinkedStart
+where
+    B: DmaBuffer,
+    R: Registers + Clone,
+    D: DelayNs + Clone,
+    G: DmaRegion,
+{
+    let fifos_ready = streams.iter().all(|stream| stream.state.fifo_ready);
+    let bits = streams.iter().fold(0, |bits, stream| bits | stream.state.loaded.descriptor.bit());
+    let ssync = streams.first().and_then(|stream| stream.state.loaded.descriptor.ssync);
+    let mut registers = streams.first().map(|stream| stream.state.loaded.descriptor.registers.clone());
+    let mut wall_clock = || registers.as_mut().map_or(0, |registers| reg::WALCLK.read(registers));
+    let (method, before);
+    if let Some(ssync) = ssync {
+        method = StartMethod::Synchronized { ssync_offset_bytes: ssync.offset_bytes() };
+        let Some(registers) = registers.as_mut() else {
+            return LinkedStart { method, wall_clock_before: 0, wall_clock_after: 0, fifos_ready };
+        };
+        let held = ssync.read(registers);
+        before = reg::WALCLK.read(registers);
+        ssync.write(registers, held & !bits);
+    } else {
+        // Everything that takes time comes before the first RUN or after the last.
+        method = StartMethod::BackToBack;
+        before = wall_clock();
+        for stream in streams.iter_mut() {
+            stream.state.loaded.run();
+        }
+    }
+    let after = registers.as_mut().map_or(0, |registers| reg::WALCLK.read(registers));
+    let start = LinkedStart { method, wall_clock_before: before, wall_clock_after: after, fifos_ready };
+    for stream in streams.iter_mut() {
+        stream.state.start = Some(start);
+    }
+    start
 }
 
 /// Streams of one controller, configured and running.
@@ -90,43 +198,11 @@ where
             return Err(Refused { stream: streams, deadline });
         }
     }
-    let bits = streams.iter().fold(0, |bits, stream| bits | stream.state.loaded.descriptor.bit());
-    let mut fifos_ready = true;
-    let mut let_go = (StartMethod::BackToBack, 0, 0);
-    let ssync = streams.first().and_then(|stream| stream.state.loaded.descriptor.ssync);
-    match (ssync, streams.first().map(|stream| stream.state.loaded.descriptor.registers.clone())) {
-        (Some(ssync), Some(mut registers)) => {
-            let held = ssync.read(&mut registers);
-            ssync.write(&mut registers, held | bits);
-            for stream in &mut streams {
-                stream.state.loaded.run();
-            }
-            for stream in &mut streams {
-                if let Err(deadline) = stream.state.loaded.descriptor.wait_fifo_ready() {
-                    log::warn!("{deadline}");
-                    fifos_ready = false;
-                }
-            }
-            let before = crate::spec::registers::WALCLK.read(&mut registers);
-            ssync.write(&mut registers, held & !bits);
-            let after = crate::spec::registers::WALCLK.read(&mut registers);
-            let method = StartMethod::Synchronized { ssync_offset_bytes: ssync.offset_bytes() };
-            let_go = (method, before, after);
-        }
-        _ => {
-            // Everything that takes time comes before the first RUN or after the last.
-            if let Some(first) = streams.first_mut() {
-                let_go.1 = first.state.loaded.descriptor.wall_clock();
-            }
-            for stream in &mut streams {
-                stream.state.loaded.run();
-            }
-            if let Some(last) = streams.last_mut() {
-                let_go.2 = last.state.loaded.descriptor.wall_clock();
-            }
-        }
+    let mut armed = streams
+        .map(|stream| Stream { state: Armed { loaded: stream.state.loaded, fifo_ready: true, start: None } });
+    for stream in &mut armed {
+        stream.state.fifo_ready = stream.state.loaded.run_held();
     }
-    let (method, wall_clock_before, wall_clock_after) = let_go;
-    let started = LinkedStart { method, wall_clock_before, wall_clock_after, fifos_ready };
-    Ok((streams.map(|stream| stream.into_running(wall_clock_before)), started))
+    let start = let_go(&mut armed.each_mut());
+    Ok((armed.map(Stream::started), start))
 }

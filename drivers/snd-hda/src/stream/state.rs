@@ -13,6 +13,7 @@ use embedded_hal::delay::DelayNs;
 use super::buffer_list;
 use super::descriptor::Descriptor;
 use super::error::{ConfigureError, Refused, Rejected, StillRunning};
+use super::linked::LinkedStart;
 use super::loaded::Loaded;
 use super::progress::{Progress, StreamStatus};
 use crate::dma::{Direction, DmaBuffer, DmaRegion};
@@ -175,19 +176,11 @@ where
     ///
     /// # Errors
     /// [`Refused`] when the stream has run before and its reset doesn't end.
-    pub fn start(mut self) -> Result<Stream<Running<B, R, D, G>>, Refused<Self>> {
-        if let Err(deadline) = self.state.loaded.refresh() {
-            return Err(Refused { stream: self, deadline });
+    pub fn start(self) -> Result<Stream<Running<B, R, D, G>>, Refused<Self>> {
+        match self.arm() {
+            Ok(armed) => Ok(armed.started()),
+            Err(refused) => Err(refused),
         }
-        let wall_clock = self.state.loaded.descriptor.wall_clock();
-        self.state.loaded.run();
-        Ok(self.into_running(wall_clock))
-    }
-
-    /// RUN has been set at `wall_clock`.
-    pub(super) fn into_running(mut self, wall_clock: u32) -> Stream<Running<B, R, D, G>> {
-        let progress = Progress::new(&mut self.state.loaded, wall_clock);
-        Stream { state: Running { loaded: self.state.loaded, progress } }
     }
 
     /// Makes the controller forget the buffer and gives it back.
@@ -209,6 +202,12 @@ where
     D: DelayNs + Clone,
     G: DmaRegion,
 {
+    /// It was let go as `start` says.
+    pub(super) fn running(mut loaded: Loaded<B, R, D, G>, start: LinkedStart) -> Self {
+        let progress = Progress::new(&mut loaded, start.wall_clock_before);
+        Self { state: Running { loaded, progress } }
+    }
+
     /// The stream descriptor's number, as INTSTS has it.
     pub fn index(&self) -> u8 {
         self.state.loaded.descriptor.index
