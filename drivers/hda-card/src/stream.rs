@@ -6,16 +6,13 @@ use audioback::card::{CardError, LinkedStart, StreamPosition};
 use audioback::hypervisor::MappedBuffer;
 use embedded_hal::delay::DelayNs;
 use heapless::Vec;
-use snd_hda::stream::{Armed, Configured, Paused, Reset, Running, StartMethod, StreamStatus, let_go};
-use snd_hda::{DmaRegion, Registers, RouteIndex, Stream};
+use snd_hda::stream::{Configured, Paused, Reset, Running, StartMethod, StreamStatus, let_go};
+use snd_hda::{Deadline, DmaRegion, Registers, RouteIndex, Stream};
 
 use crate::Pages;
 
 /// A stream that can be started, as the driver types it.
 type Ready<B, R, D, G> = Stream<Configured<Pages<B>, R, D, G>>;
-
-/// A stream that has only to be let go.
-type OnTheMark<B, R, D, G> = Stream<Armed<Pages<B>, R, D, G>>;
 
 /// A stream descriptor without a buffer, and the buffer that it had.
 type Parted<B, R, D, G> = (Stream<Reset<R, D, G>>, B);
@@ -25,8 +22,6 @@ const STREAMS_MAX: usize = 30;
 
 enum State<B: MappedBuffer, R: Registers, D: DelayNs, G: DmaRegion> {
     Configured(Ready<B, R, D, G>),
-    /// All but the last step of a start is done.
-    Armed(OnTheMark<B, R, D, G>),
     Running(Stream<Running<Pages<B>, R, D, G>>),
     Paused(Stream<Paused<Pages<B>, R, D, G>>),
 }
@@ -44,7 +39,6 @@ impl<B: MappedBuffer, R: Registers, D: DelayNs, G: DmaRegion> fmt::Debug for Car
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let state = match &self.state {
             Some(State::Configured(_)) => "configured",
-            Some(State::Armed(_)) => "armed",
             Some(State::Running(_)) => "running",
             Some(State::Paused(_)) => "paused",
             None => "between states",
@@ -91,18 +85,12 @@ where
     }
 
     pub(crate) fn start(&mut self) -> Result<(), CardError> {
-        self.arm()?;
-        self.started()
-    }
-
-    /// Does all of a start but its last step.
-    fn arm(&mut self) -> Result<(), CardError> {
         if !self.is_connected {
             return Err(CardError::Hardware);
         }
         self.step(|state| match state {
-            State::Configured(stream) => match stream.arm() {
-                Ok(armed) => (State::Armed(armed), Ok(())),
+            State::Configured(stream) => match stream.start() {
+                Ok(running) => (State::Running(running), Ok(())),
                 Err(refused) => {
                     log::error!("{}", refused.deadline);
                     (State::Configured(refused.stream), Err(CardError::Hardware))
@@ -112,26 +100,20 @@ where
         })
     }
 
-    /// The last step, unless [`let_go`] has done it for several.
-    fn started(&mut self) -> Result<(), CardError> {
-        self.step(|state| match state {
-            State::Armed(stream) => (State::Running(stream.started()), Ok(())),
-            other => (other, Err(CardError::WrongState)),
-        })
+    /// Does all of a start but its last step.
+    fn arm(&mut self) -> Result<(), CardError> {
+        match &mut self.state {
+            Some(State::Configured(stream)) if self.is_connected => stream.arm().map_err(failed),
+            Some(State::Configured(_)) => Err(CardError::Hardware),
+            _ => Err(CardError::WrongState),
+        }
     }
 
-    /// Goes back from [`arm`](Self::arm).
     fn disarm(&mut self) -> Result<(), CardError> {
-        self.step(|state| match state {
-            State::Armed(stream) => match stream.disarm() {
-                Ok(configured) => (State::Configured(configured), Ok(())),
-                Err(still) => {
-                    log::error!("{}", still.deadline);
-                    (State::Armed(still.stream), Err(CardError::Hardware))
-                }
-            },
-            other => (other, Ok(())),
-        })
+        match &mut self.state {
+            Some(State::Configured(stream)) => stream.disarm().map_err(failed),
+            _ => Ok(()),
+        }
     }
 
     pub(crate) fn pause(&mut self) -> Result<(), CardError> {
@@ -163,14 +145,6 @@ where
     pub(crate) fn stop(&mut self) -> Result<StreamPosition, CardError> {
         self.step(|state| match state {
             State::Configured(stream) => (State::Configured(stream), Ok(StreamPosition::default())),
-            // Only where a start was undone and RUN stuck.
-            State::Armed(stream) => match stream.disarm() {
-                Ok(configured) => (State::Configured(configured), Ok(StreamPosition::default())),
-                Err(still) => {
-                    log::error!("{}", still.deadline);
-                    (State::Armed(still.stream), Err(CardError::Hardware))
-                }
-            },
             State::Running(stream) => match stream.stop() {
                 Ok((configured, status)) => (State::Configured(configured), Ok(position(&status))),
                 Err(still) => {
@@ -190,7 +164,7 @@ where
 
     pub(crate) fn position(&mut self) -> Result<StreamPosition, CardError> {
         match &mut self.state {
-            Some(State::Configured(_) | State::Armed(_)) | None => Ok(StreamPosition::default()),
+            Some(State::Configured(_)) | None => Ok(StreamPosition::default()),
             Some(State::Running(stream)) => Ok(position(&stream.poll())),
             Some(State::Paused(stream)) => Ok(position(&stream.status())),
         }
@@ -249,22 +223,28 @@ where
         }
         return Err(error);
     }
-    let mut armed: Vec<&mut OnTheMark<B, R, D, G>, STREAMS_MAX> = Vec::new();
+    let mut armed: Vec<&mut Ready<B, R, D, G>, STREAMS_MAX> = Vec::new();
     for stream in streams.iter_mut() {
-        if let Some(State::Armed(stream)) = &mut stream.state {
+        if let Some(State::Configured(stream)) = &mut stream.state {
             // As many as were counted above.
             let _ = armed.push(stream);
         }
     }
-    let start = let_go(&mut armed);
+    let start = let_go(&mut armed).ok_or(CardError::WrongState)?;
     drop(armed);
     for stream in streams.iter_mut() {
-        stream.started()?;
+        stream.start()?;
     }
     Ok(match start.method {
         StartMethod::Synchronized { .. } => LinkedStart::SameFrame,
         StartMethod::BackToBack => LinkedStart::BackToBack,
     })
+}
+
+/// Logs what the hardware didn't do.
+fn failed(deadline: Deadline) -> CardError {
+    log::error!("{deadline}");
+    CardError::Hardware
 }
 
 fn position(status: &StreamStatus) -> StreamPosition {

@@ -9,9 +9,9 @@
 use embedded_hal::delay::DelayNs;
 
 use super::error::Refused;
-use super::loaded::Loaded;
 use super::state::{Configured, Running, Stream};
-use crate::dma::{Direction, DmaBuffer, DmaRegion};
+use crate::deadline::Deadline;
+use crate::dma::{DmaBuffer, DmaRegion};
 use crate::registers::Registers;
 use crate::spec::registers as reg;
 
@@ -41,15 +41,27 @@ pub struct LinkedStart {
     pub fifos_ready: bool,
 }
 
-/// Ready to go: all that takes time is done, so that [`let_go`] can start several at once.
-///
-/// Where the controller has SSYNC, RUN is set, an output's FIFO is filled, and SSYNC holds the stream back. Elsewhere RUN
-/// is yet to be set.
-pub struct Armed<B: DmaBuffer, R: Registers, D: DelayNs, G: DmaRegion> {
-    loaded: Loaded<B, R, D, G>,
-    fifo_ready: bool,
-    /// Once it has been let go.
-    start: Option<LinkedStart>,
+impl LinkedStart {
+    /// Of no stream.
+    const NONE: Self = Self {
+        method: StartMethod::BackToBack,
+        wall_clock_before: 0,
+        wall_clock_after: 0,
+        fifos_ready: true,
+    };
+}
+
+/// How far a start has got.
+#[derive(Clone, Copy, Default)]
+pub(super) enum Start {
+    /// Nothing is done.
+    #[default]
+    Idle,
+    /// All that takes time is done. Where the controller has SSYNC, RUN is set, an output's FIFO is filled (or hasn't
+    /// become so in time), and SSYNC holds the stream back. Elsewhere RUN is yet to be set.
+    Armed { fifo_ready: bool },
+    /// It has been let go.
+    Gone(LinkedStart),
 }
 
 impl<B, R, D, G> Stream<Configured<B, R, D, G>>
@@ -59,92 +71,70 @@ where
     D: DelayNs + Clone,
     G: DmaRegion,
 {
-    /// Gets everything ready for a start at the buffer's first frame, by [`let_go`].
+    /// Does all of a start that takes time, so that [`let_go`] can start several at once.
     ///
     /// # Errors
-    /// [`Refused`] when the stream has run before and its reset doesn't end.
-    pub fn arm(mut self) -> Result<Stream<Armed<B, R, D, G>>, Refused<Self>> {
-        let loaded = &mut self.state.loaded;
-        if let Err(deadline) = loaded.refresh() {
-            return Err(Refused { stream: self, deadline });
+    /// [`Deadline`] when the stream has run before and its reset doesn't end.
+    pub fn arm(&mut self) -> Result<(), Deadline> {
+        let Configured { loaded, start } = &mut self.state;
+        if matches!(start, Start::Idle) {
+            loaded.refresh()?;
+            *start = Start::Armed { fifo_ready: loaded.run_held() };
         }
-        let fifo_ready = loaded.run_held();
-        Ok(Stream { state: Armed { loaded: self.state.loaded, fifo_ready, start: None } })
+        Ok(())
+    }
+
+    /// Goes back to before [`arm`](Self::arm).
+    ///
+    /// # Errors
+    /// [`Deadline`] if RUN doesn't read back 0.
+    pub fn disarm(&mut self) -> Result<(), Deadline> {
+        let Configured { loaded, start } = &mut self.state;
+        if !matches!(start, Start::Idle) {
+            loaded.descriptor.stop()?;
+            loaded.descriptor.hold(false);
+            *start = Start::Idle;
+        }
+        Ok(())
     }
 }
 
-impl<B, R, D, G> Stream<Armed<B, R, D, G>>
+/// Lets streams of *one* controller go that have been [armed](Stream::arm): in the same link frame where it has SSYNC, elsewhere
+/// one right after the other. They run from here on; [`Stream::start`] makes them say so.
+pub fn let_go<B, R, D, G>(streams: &mut [&mut Stream<Configured<B, R, D, G>>]) -> Option<LinkedStart>
 where
     B: DmaBuffer,
     R: Registers + Clone,
     D: DelayNs + Clone,
     G: DmaRegion,
 {
-    /// Which way samples go.
-    pub fn direction(&self) -> Direction {
-        self.state.loaded.descriptor.direction
+    let mut fifos_ready = true;
+    let mut bits = 0;
+    for stream in streams.iter() {
+        let Start::Armed { fifo_ready } = stream.state.start else { return None };
+        fifos_ready &= fifo_ready;
+        bits |= stream.state.loaded.descriptor.bit();
     }
-
-    /// Goes back before the start.
-    ///
-    /// # Errors
-    /// [`Refused`] if RUN doesn't read back 0.
-    pub fn disarm(mut self) -> Result<Stream<Configured<B, R, D, G>>, Refused<Self>> {
-        let stopped = self.state.loaded.descriptor.stop();
-        self.state.loaded.descriptor.hold(false);
-        match stopped {
-            Ok(()) => Ok(Stream { state: Configured { loaded: self.state.loaded } }),
-            Err(deadline) => Err(Refused { stream: self, deadline }),
-        }
-    }
-
-    /// The stream as it runs: if [`let_go`] hasn't been called with it, it is let go alone.
-    pub fn started(mut self) -> Stream<Running<B, R, D, G>> {
-        let start = match self.state.start {
-            Some(start) => start,
-            None => let_go(&mut [&mut self]),
-        };
-        Stream::running(self.state.loaded, start)
-    }
-}
-
-/// Lets streams of *one* controller go, in the same link frame where it has SSYNC; elsewhere one right after the other.
-/// [`Stream::started`] has them afterwards.
-pub fn let_go<B, R, D, G>(streams: &mut [&mut Stream<Armed<B, R, D, G>>]) -> LinkedStart
-where
-    B: DmaBuffer,
-    R: Registers + Clone,
-    D: DelayNs + Clone,
-    G: DmaRegion,
-{
-    let fifos_ready = streams.iter().all(|stream| stream.state.fifo_ready);
-    let bits = streams.iter().fold(0, |bits, stream| bits | stream.state.loaded.descriptor.bit());
-    let ssync = streams.first().and_then(|stream| stream.state.loaded.descriptor.ssync);
-    let mut registers = streams.first().map(|stream| stream.state.loaded.descriptor.registers.clone());
-    let mut wall_clock = || registers.as_mut().map_or(0, |registers| reg::WALCLK.read(registers));
-    let (method, before);
-    if let Some(ssync) = ssync {
-        method = StartMethod::Synchronized { ssync_offset_bytes: ssync.offset_bytes() };
-        let Some(registers) = registers.as_mut() else {
-            return LinkedStart { method, wall_clock_before: 0, wall_clock_after: 0, fifos_ready };
-        };
-        let held = ssync.read(registers);
-        before = reg::WALCLK.read(registers);
-        ssync.write(registers, held & !bits);
+    let first = &streams.first()?.state.loaded.descriptor;
+    let (ssync, mut registers) = (first.ssync, first.registers.clone());
+    let held = ssync.map_or(0, |ssync| ssync.read(&mut registers));
+    // Everything that takes time comes before this or after what follows it.
+    let wall_clock_before = reg::WALCLK.read(&mut registers);
+    let method = if let Some(ssync) = ssync {
+        ssync.write(&mut registers, held & !bits);
+        StartMethod::Synchronized { ssync_offset_bytes: ssync.offset_bytes() }
     } else {
-        // Everything that takes time comes before the first RUN or after the last.
-        method = StartMethod::BackToBack;
-        before = wall_clock();
         for stream in streams.iter_mut() {
             stream.state.loaded.run();
         }
-    }
-    let after = registers.as_mut().map_or(0, |registers| reg::WALCLK.read(registers));
-    let start = LinkedStart { method, wall_clock_before: before, wall_clock_after: after, fifos_ready };
+        StartMethod::BackToBack
+    };
+    let wall_clock_after = reg::WALCLK.read(&mut registers);
+    let start = LinkedStart { method, wall_clock_before, wall_clock_after, fifos_ready };
     for stream in streams.iter_mut() {
-        stream.state.start = Some(start);
+        stream.state.start = Start::Gone(start);
     }
-    start
+    Some(start)
 }
 
 /// Streams of one controller, configured and running.
@@ -194,15 +184,15 @@ where
 {
     for at in 0..N {
         let Some(stream) = streams.get_mut(at) else { break };
-        if let Err(deadline) = stream.state.loaded.refresh() {
+        if let Err(deadline) = stream.arm() {
+            for stream in &mut streams {
+                // One that doesn't stop says so again when it is released.
+                let _ = stream.disarm();
+            }
             return Err(Refused { stream: streams, deadline });
         }
     }
-    let mut armed = streams
-        .map(|stream| Stream { state: Armed { loaded: stream.state.loaded, fifo_ready: true, start: None } });
-    for stream in &mut armed {
-        stream.state.fifo_ready = stream.state.loaded.run_held();
-    }
-    let start = let_go(&mut armed.each_mut());
-    Ok((armed.map(Stream::started), start))
+    // All are armed; of none there is nothing to tell.
+    let start = let_go(&mut streams.each_mut()).unwrap_or(LinkedStart::NONE);
+    Ok((streams.map(Stream::running), start))
 }
