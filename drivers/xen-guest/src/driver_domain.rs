@@ -19,8 +19,7 @@ const BATCH: usize = 32;
 /// How often a grant is tried that Xen can't map at the moment.
 const MAP_TRIES: usize = 4;
 
-/// Channels of a kind (heard, only sent on) that can be bound at a time: fewer than `SCHEDOP_poll` takes, so that some are left for xenstore, console and
-/// controller.
+/// Channels of a kind (heard, only sent on) that can be bound at a time.
 pub const MAX_CHANNELS: usize = 120;
 
 /// What went wrong that the back end isn't told of.
