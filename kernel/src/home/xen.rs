@@ -105,6 +105,7 @@ pub fn run(platform: Platform) -> ! {
         {
             exit(Verdict::Fail(format_args!("Xen refuses to set the timer: {error:?}")));
         }
+        // An event that comes after this look ends the sleep at once.
         if !events.any_pending() {
             cpu::sleep_until_interrupt();
         }
