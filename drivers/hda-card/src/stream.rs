@@ -108,18 +108,22 @@ where
         result
     }
 
-    pub(crate) fn start(&mut self) -> Result<(), CardError> {
+    /// `wall_ticks` as the driver wants it.
+    pub(crate) fn start(&mut self, wall_ticks: Option<u64>) -> Result<(), CardError> {
         if !self.is_connected {
             return Err(CardError::Hardware);
         }
         self.step(|state| match state {
-            State::Configured(stream) => match stream.start() {
-                Ok(running) => (State::Running(running), Ok(())),
-                Err(refused) => {
-                    log::error!("{}", refused.deadline);
-                    (State::Configured(refused.stream), Err(CardError::Hardware))
+            State::Configured(mut stream) => {
+                stream.set_wall_ticks(wall_ticks);
+                match stream.start() {
+                    Ok(running) => (State::Running(running), Ok(())),
+                    Err(refused) => {
+                        log::error!("{}", refused.deadline);
+                        (State::Configured(refused.stream), Err(CardError::Hardware))
+                    }
                 }
-            },
+            }
             other => (other, Err(CardError::WrongState)),
         })
     }
@@ -153,15 +157,18 @@ where
         })
     }
 
-    pub(crate) fn resume(&mut self) -> Result<(), CardError> {
+    pub(crate) fn resume(&mut self, wall_ticks: Option<u64>) -> Result<(), CardError> {
         self.step(|state| match state {
-            State::Paused(stream) => match stream.resume() {
-                Ok(running) => (State::Running(running), Ok(())),
-                Err(refused) => {
-                    log::error!("{}", refused.deadline);
-                    (State::Paused(refused.stream), Err(CardError::Hardware))
+            State::Paused(mut stream) => {
+                stream.set_wall_ticks(wall_ticks);
+                match stream.resume() {
+                    Ok(running) => (State::Running(running), Ok(())),
+                    Err(refused) => {
+                        log::error!("{}", refused.deadline);
+                        (State::Paused(refused.stream), Err(CardError::Hardware))
+                    }
                 }
-            },
+            }
             other => (other, Err(CardError::WrongState)),
         })
     }
@@ -263,6 +270,7 @@ where
 /// Starts streams in the same link frame, where the controller can.
 pub(crate) fn start_together<B, R, D, G>(
     streams: &mut [&mut CardStream<B, R, D, G>],
+    wall_ticks: Option<u64>,
 ) -> Result<LinkedStart, CardError>
 where
     B: MappedBuffer,
@@ -299,7 +307,7 @@ where
     let start = let_go(&mut armed).ok_or(CardError::WrongState)?;
     drop(armed);
     for stream in streams.iter_mut() {
-        stream.start()?;
+        stream.start(wall_ticks)?;
     }
     Ok(match start.method {
         StartMethod::Synchronized { .. } => LinkedStart::SameFrame,

@@ -49,9 +49,13 @@ impl LinkedStart {
         self.fifos_ready && matches!(self.method, StartMethod::Synchronized { .. })
     }
 
-    /// The readings, the second extended from the first.
-    pub(super) fn bracket(&self) -> Bracket {
-        let before = u64::from(self.wall_clock_before);
+    /// The readings, extended: the first is the one that is nearest to `near`, if something is.
+    pub(super) fn bracket(&self, near: Option<u64>) -> Bracket {
+        let before = near.map_or(self.wall_clock_before.into(), |near| {
+            // Cut off on purpose: the low half.
+            let ahead = self.wall_clock_before.wrapping_sub(near as u32).cast_signed();
+            near.saturating_add_signed(ahead.into())
+        });
         let after = before.saturating_add(self.wall_clock_after.wrapping_sub(self.wall_clock_before).into());
         Bracket { before, after }
     }

@@ -100,11 +100,13 @@ impl Progress {
         };
         let direction = descriptor.direction;
         let fifo_bytes = loaded.descriptor.fifo_bytes().div_ceil(frame_bytes).saturating_mul(frame_bytes);
-        let bracket = start.bracket();
+        let near = loaded.descriptor.wall_ticks.take();
+        let bracket = start.bracket(near);
         let mut progress = Self {
             tracker: Tracker::new(loaded.size_bytes(), frame_bytes, rate.hz(), clock),
-            link: wall_clock_moves
-                .then(|| LinkTracker::new(Cadence::of(rate), bracket, start.is_synchronized())),
+            link: wall_clock_moves.then(|| {
+                LinkTracker::new(Cadence::of(rate), bracket, start.is_synchronized(), near.is_some())
+            }),
             wall_ticks: bracket.after,
             source,
             unlikely: 0,
@@ -257,30 +259,34 @@ impl Progress {
     }
 
     /// It was let go again as `start` says.
-    pub(super) fn resume(&mut self, start: &LinkedStart) {
-        let bracket = self.bracket(start);
+    pub(super) fn resume(&mut self, near: Option<u64>, start: &LinkedStart) {
+        let bracket = self.bracket(near, start);
         self.tracker.resume(start.wall_clock_before);
         if let Some(link) = &mut self.link {
-            link.resume(bracket, start.is_synchronized());
+            link.resume(bracket, start.is_synchronized(), near.is_some());
         }
     }
 
     /// The same, with a list that begins at `origin` in the buffer.
-    pub(super) fn resume_from(&mut self, origin: u32, frame_bytes: u32, start: &LinkedStart) {
-        let bracket = self.bracket(start);
+    pub(super) fn resume_from(
+        &mut self,
+        origin: u32,
+        frame_bytes: u32,
+        near: Option<u64>,
+        start: &LinkedStart,
+    ) {
+        let bracket = self.bracket(near, start);
         self.tracker.resume_from(origin, start.wall_clock_before);
         let base = self.tracker.counted().checked_div(frame_bytes.into()).unwrap_or(0);
         if let Some(link) = &mut self.link {
-            link.resume_at(base, bracket, start.is_synchronized());
+            link.resume_at(base, bracket, start.is_synchronized(), near.is_some());
         }
     }
 
-    fn bracket(&mut self, start: &LinkedStart) -> Bracket {
-        let mut wall = WallClock(self.wall_ticks);
-        let before = wall.extend(start.wall_clock_before);
-        let after = wall.extend(start.wall_clock_after);
-        self.wall_ticks = after;
-        Bracket { before, after }
+    fn bracket(&mut self, near: Option<u64>, start: &LinkedStart) -> Bracket {
+        let bracket = start.bracket(near.or(Some(self.wall_ticks)));
+        self.wall_ticks = bracket.after;
+        bracket
     }
 
     pub(super) fn status(&mut self, wall_clock: u32) -> StreamStatus {
