@@ -129,9 +129,12 @@ where
     }
 
     /// Does all of a start but its last step.
-    fn arm(&mut self) -> Result<(), CardError> {
+    fn arm(&mut self, wall_ticks: Option<u64>) -> Result<(), CardError> {
         match &mut self.state {
-            Some(State::Configured(stream)) if self.is_connected => stream.arm().map_err(failed),
+            Some(State::Configured(stream)) if self.is_connected => {
+                stream.set_wall_ticks(wall_ticks);
+                stream.arm().map_err(failed)
+            }
             Some(State::Configured(_)) => Err(CardError::Hardware),
             _ => Err(CardError::WrongState),
         }
@@ -284,7 +287,7 @@ where
     let mut result = Ok(());
     let mut armed_count = 0usize;
     for stream in streams.iter_mut() {
-        result = stream.arm();
+        result = stream.arm(wall_ticks);
         if result.is_err() {
             break;
         }

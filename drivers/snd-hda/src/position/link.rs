@@ -15,6 +15,8 @@ const TICKS_PER_MS: u64 = 24_000;
 const LOOKS_TO_BELIEVE: u8 = 8;
 /// Looks that must find the counter exact before its exactness is made use of.
 const LOOKS_TO_BE_EXACT: u8 = 24;
+/// Looks after which it is taken not to be exact.
+const LOOKS_TO_BECOME_EXACT: u8 = 96;
 /// Parts of a tick in which moments are stated.
 const TICK_PARTS: u64 = 256;
 /// Frame 0, in the counts in here: there are frames before it where frames at the start were lost.
@@ -158,6 +160,12 @@ impl LinkTracker {
     /// Whether all is known that can be.
     pub fn is_exact(&self) -> bool {
         self.is_base_known() && self.pinned_start().is_some()
+    }
+
+    /// Whether a look is to read the wall clock before the counter, too: something isn't known yet that this could tell.
+    pub fn wants_bracket(&self) -> bool {
+        let may_be_exact = self.looks_exact < LOOKS_TO_BE_EXACT && self.looks_agreed < LOOKS_TO_BECOME_EXACT;
+        !self.is_exact() || may_be_exact
     }
 
     /// Whether the counter has been seen to move.

@@ -3,7 +3,7 @@
 use embedded_hal::delay::DelayNs;
 
 use super::descriptor::StreamErrors;
-use super::linked::LinkedStart;
+use super::linked::{LinkedStart, early_in_link_frame};
 use super::loaded::Loaded;
 use crate::deadline::Deadline;
 use crate::dma::{Direction, DmaBuffer, DmaRegion};
@@ -165,9 +165,9 @@ impl Progress {
     ) -> StreamStatus {
         let Some(errors) = self.take_errors(loaded) else { return self.status(u32::MAX) };
         let mut wall = WallClock(self.wall_ticks);
-        // Where all is known, the last look is before enough.
-        let is_exact = self.link.as_ref().is_none_or(LinkTracker::is_exact) && !errors.fifo;
-        let before = if is_exact { wall.0 } else { wall.extend(loaded.descriptor.wall_clock()) };
+        // Where nothing is to be learned, the last look is before enough.
+        let wants_bracket = self.link.as_ref().is_some_and(LinkTracker::wants_bracket) || errors.fifo;
+        let before = if wants_bracket { wall.extend(loaded.descriptor.wall_clock()) } else { wall.0 };
         let (reading, wall_clock) = self.read(loaded);
         self.wall_ticks = wall.extend(wall_clock);
         let bracket = Bracket { before, after: self.wall_ticks };
@@ -229,7 +229,8 @@ impl Progress {
     ) -> Result<(), Deadline> {
         let mut wall = WallClock(self.wall_ticks);
         let descriptor = &mut loaded.descriptor;
-        let before = wall.extend(descriptor.wall_clock());
+        let before = early_in_link_frame(wall.0, &mut descriptor.registers);
+        let before = wall.extend(before);
         // What is held stops at the next link frame; without SSYNC it stops before RUN reads back 0.
         descriptor.hold(true);
         let held = wall.extend(descriptor.wall_clock());
@@ -289,7 +290,14 @@ impl Progress {
         bracket
     }
 
-    pub(super) fn status(&mut self, wall_clock: u32) -> StreamStatus {
+    /// The status of a stream that stands.
+    pub(super) fn status_at(&mut self, wall_clock: u32) -> StreamStatus {
+        let mut wall = WallClock(self.wall_ticks);
+        self.wall_ticks = wall.extend(wall_clock);
+        self.status(wall_clock)
+    }
+
+    fn status(&mut self, wall_clock: u32) -> StreamStatus {
         let mut bytes = self.tracker.reported();
         if self.source == PositionSource::Link && self.direction == Direction::Input {
             // The last octets may still be in the FIFO.

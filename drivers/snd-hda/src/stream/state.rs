@@ -287,7 +287,7 @@ where
     /// Where the stream stopped.
     pub fn status(&mut self) -> StreamStatus {
         let wall_clock = self.state.loaded.descriptor.wall_clock();
-        self.state.progress.status(wall_clock)
+        self.state.progress.status_at(wall_clock)
     }
 
     /// A recent reading of the wall clock, extended to 64 bits from the controller's reset on, as a

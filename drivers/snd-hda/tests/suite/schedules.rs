@@ -1,11 +1,11 @@
 //! Published positions against the truth, in random schedules: the stated bound is never broken.
 //!
-//! `SNDDOM_SCHEDULES=1000000` runs so many; `SNDDOM_SEED=0x...` runs the one with that seed.
+//! `SNDDOM_SCHEDULES=10000` runs so many; `SNDDOM_SEED=0x...` runs the one with that seed.
 
 use crate::common::schedule::{Errors, RATES, Simulations, run};
 
-/// Enough to meet every kind of trouble at every rate, in a second or two.
-const SCHEDULES: u64 = 50_000;
+/// Half a minute of one processor.
+const SCHEDULES: u64 = 1_000_000;
 const FIRST_SEED: u64 = 0x736e_6464_6f6d;
 
 fn setting(name: &str) -> Option<u64> {
@@ -39,7 +39,7 @@ fn the_bound_is_never_broken() {
             errors.quantile(990),
             errors.quantile(1000)
         );
-        // One in three: no SSYNC, short schedules, readings that take 100 us or steps of 10 ms keep the others coarse.
-        assert!(errors.locked * 5 > errors.instants, "{rate_hz} Hz: seldom locked");
+        // No SSYNC, readings that take 100 us, and steps of 10 ms in schedules of a few looks keep the others coarse.
+        assert!(errors.locked * 10 > errors.instants, "{rate_hz} Hz: seldom locked");
     }
 }

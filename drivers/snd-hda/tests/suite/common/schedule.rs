@@ -133,10 +133,10 @@ impl Schedule {
     fn look(&mut self) {
         let before_ns = self.link.now_ns();
         let is_lost = self.link.take_fifo_error();
-        let before = if self.tracker.is_exact() && !is_lost {
-            self.wall
-        } else {
+        let before = if self.tracker.wants_bracket() || is_lost {
             extend(self.wall, self.link.read_wall_clock())
+        } else {
+            self.wall
         };
         let frames = self.link.read_link_position();
         let wall_clock = self.link.read_wall_clock();
@@ -244,7 +244,8 @@ pub fn run(seed: u64, simulations: &mut Simulations, errors: &mut [Errors]) {
     simulation.drift_ppm = dice.below(1_001) as i32 - 500;
     // Every other one wraps within seconds.
     let near = if dice.below(2) == 0 { 1 << 32 } else { 1 << 27 };
-    simulation.wall_clock_start = u32::MAX - dice.below(near) as u32;
+    // Not before it is first looked at, a millisecond from the start.
+    simulation.wall_clock_start = u32::MAX - 30_000 - dice.below(near - 30_001) as u32;
     simulation.step_link_frames = match dice.below(3) {
         0 => 1,
         1 => 1 + dice.below(48),
