@@ -107,7 +107,10 @@ impl<C: Clock> Timing<C> {
         let frame_bytes = format.frame_bytes().max(1);
         let fifo_frames = status.fifo_bytes.checked_div(frame_bytes).unwrap_or(0);
         let in_memory = status.position.bytes.checked_div(frame_bytes.into()).unwrap_or(0);
-        let not_yet = u32::try_from(count.frames.saturating_sub(in_memory)).unwrap_or(u32::MAX);
+        let apart = match direction {
+            Direction::Output => in_memory.saturating_sub(count.frames).max(fifo_frames.into()),
+            Direction::Input => count.frames.saturating_sub(in_memory),
+        };
         Some(LinkPosition {
             link_frames: timed.frames,
             time: Nanos(timed.time_ns),
@@ -119,10 +122,7 @@ impl<C: Clock> Timing<C> {
                 (_, CounterSource::Memory) => PositionSource::Memory,
                 (_, CounterSource::Link | CounterSource::Undecided) => PositionSource::Link,
             },
-            dma_lead_frames: match direction {
-                Direction::Output => fifo_frames,
-                Direction::Input => not_yet,
-            },
+            dma_lead_frames: u32::try_from(apart).unwrap_or(u32::MAX),
             codec_delay_frames: 0,
             start_time: begun.time,
             start_wall_ticks: begun.wall_ticks,
