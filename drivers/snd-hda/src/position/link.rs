@@ -13,10 +13,10 @@ const HORIZON_TICKS: u64 = 100 * TICKS_PER_MS;
 const TICKS_PER_MS: u64 = 24_000;
 /// Looks in a row that a counter must agree with the clock, to be believed again after it didn't.
 const LOOKS_TO_BELIEVE: u8 = 8;
-/// Looks that must find the counter exact before its exactness is made use of.
+/// Looks right after a block that must find the counter exact before its exactness is made use of.
 const LOOKS_TO_BE_EXACT: u8 = 24;
-/// Looks after which it is taken not to be exact.
-const LOOKS_TO_BECOME_EXACT: u8 = 96;
+/// Looks after which it is taken not to be exact: at 8 kHz one in six is right after a block.
+const LOOKS_TO_BECOME_EXACT: u8 = 255;
 /// Parts of a tick in which moments are stated.
 const TICK_PARTS: u64 = 256;
 /// Frame 0, in the counts in here: there are frames before it where frames at the start were lost.
@@ -281,9 +281,12 @@ impl LinkTracker {
         let Some(start) = self.pinned_start().filter(|_| self.is_base_known()) else { return };
         let (before, after) = (bracket.before.saturating_sub(start), bracket.after.saturating_sub(start));
         let shown = frames.saturating_sub(self.base.0);
-        if shown < self.cadence.whole_blocks_at(before) {
+        let travelled = self.cadence.whole_blocks_at(before);
+        // Only where a block has just travelled would a counter that is a link frame late show less.
+        let is_fresh = self.cadence.whole_blocks_at(before.saturating_sub(TICKS_PER_LINK_FRAME)) < travelled;
+        if shown < travelled {
             self.looks_exact = 0;
-        } else if before / TICKS_PER_LINK_FRAME == after / TICKS_PER_LINK_FRAME {
+        } else if is_fresh && before / TICKS_PER_LINK_FRAME == after / TICKS_PER_LINK_FRAME {
             self.looks_exact = self.looks_exact.saturating_add(1);
         }
     }

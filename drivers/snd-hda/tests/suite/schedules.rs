@@ -46,6 +46,12 @@ fn the_bound_is_never_broken() {
     }
 }
 
+/// At 11.025 kHz most looks at a counter that is two link frames late don't show it.
+#[test]
+fn a_counter_that_is_a_little_late_is_not_taken_for_exact() {
+    run(0x884a_8681_15bc_14f8, &mut Simulations::new(), &mut vec![Errors::new(); RATES.len()]);
+}
+
 /// Of each jitter: some three seconds of one processor.
 const PLAIN_SCHEDULES: u64 = 100_000;
 
