@@ -9,13 +9,14 @@ use hda_card::HdaCard;
 use xen_guest::clock::XenClock;
 use xen_guest::driver_domain::DriverDomain;
 use xen_guest::event_channels::EventChannels;
-use xen_guest::hypercalls::Hypercalls;
+use xen_guest::hypercalls::{self, Hypercalls, RunState};
 use xen_guest::xenstore::Store;
 
 use crate::arch::{self, Exit, cpu};
 use crate::clock::TscDelay;
 use crate::console::{self, Verdict, exit};
 use crate::home::ImageHypervisor;
+use crate::home::costs::{Causes, Costs};
 use crate::home::hypervisor::AnyHypervisor;
 use crate::home::vsnd::{Change, ShutdownReason, Vsnd};
 use crate::memory::dma::DmaArena;
@@ -64,9 +65,22 @@ pub fn run(platform: Platform) -> ! {
         // There are no vectors here.
         Some(Interrupt::Vector(_)) | None => None,
     };
+    let mut costs = Costs::default();
+    log::info!(target: "xen", "ready");
     loop {
-        let mut interrupted = false;
-        events.take_all(|channel| interrupted |= interrupt.is_some_and(|(own, _)| own == channel));
+        let mut causes = Causes::default();
+        events.take_all(|channel| {
+            let cause = if channel == xen.store.channel {
+                &mut causes.store
+            } else if interrupt.is_some_and(|(own, _)| own == channel) {
+                &mut causes.controller
+            } else {
+                &mut causes.ring
+            };
+            *cause = true;
+        });
+        let interrupted = causes.controller;
+        costs.turn(causes);
         // The console's daemon may have made room.
         console::flush();
         // Without an interrupt what it would tell is asked for whenever something else is due.
@@ -87,6 +101,7 @@ pub fn run(platform: Platform) -> ! {
             match change {
                 Change::LogLevel(level) => log::set_max_level(level),
                 Change::PositionSource(choice) => vsnd.card_mut().set_position_choice(choice),
+                Change::Report(number) => report(number, &mut vsnd, &clock, &costs, hypercalls),
             }
         }
         if let Some(reason) = vsnd.ended() {
@@ -100,10 +115,27 @@ pub fn run(platform: Platform) -> ! {
         let own = [Some(xen.store.channel), interrupt.map(|(channel, _)| channel), console::waits_for()];
         let guests = driver_domain(vsnd.hypervisor()).channels();
         let channels = own.into_iter().flatten().chain(guests.iter().copied());
+        costs.sleep();
         if let Err(error) = hypercalls.poll(channels, due.next) {
             exit(Verdict::Fail(format_args!("SCHEDOP_poll: {error:?}")));
         }
     }
+}
+
+/// Tells what the image has cost until now. The number is that of whoever asks.
+fn report(
+    number: u32,
+    vsnd: &mut Vsnd<'_, ImageHypervisor<'_>, Hda>,
+    clock: &impl Clock,
+    costs: &Costs,
+    hypercalls: &Hypercalls,
+) {
+    let RunState { running_ns, runnable_ns, blocked_ns } = hypercalls.run_state().unwrap_or_default();
+    let (now, made) = (clock.now().0, hypercalls::made());
+    vsnd.report(format_args!(
+        "number={number} time_ns={now} {costs} hypercalls={made} running_ns={running_ns} runnable_ns={runnable_ns} \
+         blocked_ns={blocked_ns}"
+    ));
 }
 
 /// The hypervisor as what it was made.
