@@ -10,3 +10,9 @@ pub trait Clock {
     /// The time now. Never less than what was returned before.
     fn now(&self) -> Nanos;
 }
+
+impl<C: Clock + ?Sized> Clock for &C {
+    fn now(&self) -> Nanos {
+        (**self).now()
+    }
+}

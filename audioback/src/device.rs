@@ -434,7 +434,8 @@ fn answer<H: Hypervisor, C: Card<H::Buffer>>(
             Status::EINVAL
         }
         // The path's own amplifiers are not driven from here yet.
-        RequestBody::SetVolume(_)
+        RequestBody::LinkedStart(_)
+        | RequestBody::SetVolume(_)
         | RequestBody::GetVolume(_)
         | RequestBody::Mute(_)
         | RequestBody::Unmute(_) => Status::EOPNOTSUPP,

@@ -46,7 +46,7 @@ pub fn run(platform: Platform) -> ! {
         Err(error) => exit(Verdict::Fail(format_args!("{error}"))),
     };
     let mut card = match snd_hda::Controller::bring_up(controller.registers.clone(), &mut dma, delay) {
-        Ok(driver) => HdaCard::new(driver),
+        Ok(driver) => HdaCard::new(driver, &clock),
         Err(error) => exit(Verdict::Fail(format_args!("controller {}: {error}", controller.address))),
     };
     let facts = facts(controller, &mut card);
@@ -160,10 +160,10 @@ fn end(reason: ShutdownReason, all_closed: bool) -> ! {
     })
 }
 
-type Hda = HdaCard<HdaRegisters, TscDelay, <DmaArena as snd_hda::dma::DmaMemory>::Region>;
+type Hda<C> = HdaCard<HdaRegisters, TscDelay, <DmaArena as snd_hda::dma::DmaMemory>::Region, C>;
 
 /// What people want to know of the card, by the names of the nodes below `snddom/state`.
-fn facts(controller: &HdaController, card: &mut Hda) -> Vec<(String, String)> {
+fn facts<C: Clock>(controller: &HdaController, card: &mut Hda<C>) -> Vec<(String, String)> {
     let mut facts = Vec::new();
     facts.push((String::from("version"), String::from(env!("CARGO_PKG_VERSION"))));
     let (vendor, device) = controller.id;
