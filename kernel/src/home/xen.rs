@@ -66,7 +66,8 @@ pub fn run(platform: Platform) -> ! {
         Some(Interrupt::Vector(_)) | None => None,
     };
     let mut costs = Costs::default();
-    log::info!(target: "xen", "ready");
+    let (used, all) = heap::usage_bytes();
+    log::info!(target: "xen", "ready; {used} of {all} octets of heap are taken");
     loop {
         let mut causes = Causes::default();
         events.take_all(|channel| {
@@ -123,9 +124,9 @@ pub fn run(platform: Platform) -> ! {
 }
 
 /// Tells what the image has cost until now. The number is that of whoever asks.
-fn report(
+fn report<C: Clock>(
     number: u32,
-    vsnd: &mut Vsnd<'_, ImageHypervisor<'_>, Hda>,
+    vsnd: &mut Vsnd<'_, ImageHypervisor<'_>, Hda<C>>,
     clock: &impl Clock,
     costs: &Costs,
     hypercalls: &Hypercalls,

@@ -83,6 +83,8 @@ impl Scenario {
             codec_rates_hz: self.codec_rates_hz.to_vec(),
             microphone: self.microphone.clone(),
             files: Files { ours: (self.files)()?, theirs: None },
+            dom0_files: Vec::new(),
+            dom0_plays: false,
             limits: LIMITS,
         };
         let outcome = rig::run(&plan, |progress| match progress {
@@ -91,6 +93,7 @@ impl Scenario {
                 let result = if check.holds { Verdict::Success } else { Verdict::Failure };
                 println!("{} ... {result} {}", self.row_name(&check.name), check.detail);
             }
+            Progress::Figures(figures) => eprintln!("{}: {}", figures.name, figures.text),
             Progress::Other(line) => eprintln!("{line}"),
         })?;
         Ok(outcome)

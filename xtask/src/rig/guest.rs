@@ -27,7 +27,7 @@ const PROGRAMS: &[&str] = &[
 const THREADS: &str = "libgcc_s.so.1";
 
 /// What ALSA's library reads.
-const ALSA_CONFIG: &str = "usr/share/alsa";
+pub(super) const ALSA_CONFIG: &str = "usr/share/alsa";
 
 /// Files of one run.
 #[derive(Default)]
