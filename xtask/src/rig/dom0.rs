@@ -22,8 +22,8 @@ const MODULES: &[&str] = &[
     "virtio_console",
 ];
 
-/// Dom0's own driver of the controller, with the part that knows any codec.
-const SOUND_MODULES: &[&str] = &["snd-hda-intel", "snd-hda-codec-generic"];
+/// Dom0's own driver of the controller; before it the part that knows any codec, which it asks for once.
+const SOUND_MODULES: &[&str] = &["snd-hda-codec-generic", "snd-hda-intel"];
 
 /// Xen's programs of one version.
 const XEN_PROGRAMS: &[&str] = &["xl", "xenstored", "xenconsoled", "xenconsole", "xen-init-dom0", "xentop"];
