@@ -16,3 +16,10 @@ impl<C: Clock + ?Sized> Clock for &C {
         (**self).now()
     }
 }
+
+/// A clock that stands still, for one who has looked at a clock already.
+impl Clock for Nanos {
+    fn now(&self) -> Nanos {
+        *self
+    }
+}

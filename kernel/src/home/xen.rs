@@ -6,6 +6,7 @@ use alloc::vec::Vec;
 
 use audioback::clock::Clock;
 use hda_card::HdaCard;
+use xen_guest::alarm::Alarm;
 use xen_guest::clock::XenClock;
 use xen_guest::driver_domain::DriverDomain;
 use xen_guest::event_channels::EventChannels;
@@ -17,7 +18,6 @@ use crate::clock::TscDelay;
 use crate::console::{self, Verdict, exit};
 use crate::home::ImageHypervisor;
 use crate::home::costs::{Causes, Costs};
-use crate::home::hypervisor::AnyHypervisor;
 use crate::home::vsnd::{Change, ShutdownReason, Vsnd};
 use crate::memory::dma::DmaArena;
 use crate::memory::heap;
@@ -41,6 +41,11 @@ pub fn run(platform: Platform) -> ! {
     // Those with the window are the back end's.
     let Some(hypercalls) = arch::xen::handle() else { exit(Verdict::Fail(format_args!("this is not Xen"))) };
     let events = EventChannels::new(xen.shared_info);
+    let mut alarm = Alarm::default();
+    let timer = match hypercalls.bind_timer() {
+        Ok(channel) => channel,
+        Err(error) => exit(Verdict::Fail(format_args!("Xen refuses a channel for the timer: {error:?}"))),
+    };
     let clock = match XenClock::new(&xen.shared_info.vcpu_info[0].time, cpu::read_tsc) {
         Ok(clock) => clock,
         Err(error) => exit(Verdict::Fail(format_args!("{error}"))),
@@ -71,7 +76,9 @@ pub fn run(platform: Platform) -> ! {
     loop {
         let mut causes = Causes::default();
         events.take_all(|channel| {
-            let cause = if channel == xen.store.channel {
+            let cause = if channel == timer {
+                &mut causes.timer
+            } else if channel == xen.store.channel {
                 &mut causes.store
             } else if interrupt.is_some_and(|(own, _)| own == channel) {
                 &mut causes.controller
@@ -94,7 +101,7 @@ pub fn run(platform: Platform) -> ! {
             log::warn!(target: "xen", "the interrupt could not be ended: {error:?}");
         }
 
-        let due = vsnd.poll(clock.now());
+        let due = vsnd.poll(&clock);
         if due.notify_store {
             hypercalls.notify(xen.store.channel);
         }
@@ -113,12 +120,15 @@ pub fn run(platform: Platform) -> ! {
         if due.next.is_some_and(|next| next <= now) {
             continue;
         }
-        let own = [Some(xen.store.channel), interrupt.map(|(channel, _)| channel), console::waits_for()];
-        let guests = driver_domain(vsnd.hypervisor()).channels();
-        let channels = own.into_iter().flatten().chain(guests.iter().copied());
-        costs.sleep();
-        if let Err(error) = hypercalls.poll(channels, due.next) {
-            exit(Verdict::Fail(format_args!("SCHEDOP_poll: {error:?}")));
+        if let Some(at) = alarm.set(due.next, now)
+            && let Err(error) = hypercalls.set_timer(at)
+        {
+            exit(Verdict::Fail(format_args!("Xen refuses to set the timer: {error:?}")));
+        }
+        // An event that comes after this look ends the sleep at once.
+        if !events.any_pending() {
+            costs.sleep();
+            cpu::sleep_until_interrupt();
         }
     }
 }
@@ -137,14 +147,6 @@ fn report<C: Clock>(
         "number={number} time_ns={now} {costs} hypercalls={made} running_ns={running_ns} runnable_ns={runnable_ns} \
          blocked_ns={blocked_ns}"
     ));
-}
-
-/// The hypervisor as what it was made.
-fn driver_domain<'a>(hypervisor: &'a ImageHypervisor<'_>) -> &'a DriverDomain<Hypercalls> {
-    match hypervisor {
-        AnyHypervisor::Xen(domain) => domain,
-        AnyHypervisor::Memory(_) => exit(Verdict::Fail(format_args!("this is not Xen"))),
-    }
 }
 
 /// Ends the domain as Xen's tools have asked.

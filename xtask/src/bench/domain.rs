@@ -68,7 +68,7 @@ fn costs(
     };
     let mut rows = vec![
         counted("wake-ups", "wakeups", "sleeps of the main loop that ended, as the image counts them")?,
-        counted("by deadline", "by_deadline", "turns at which no event was pending")?,
+        counted("by deadline", "by_deadline", "turns at which the timer had an event")?,
         counted("by ring", "by_ring", "turns at which a stream's request ring had an event")?,
         counted("by store", "by_store", "turns at which xenstored had one")?,
         counted("hypercalls", "hypercalls", "as the image counts them")?,
