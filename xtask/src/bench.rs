@@ -5,6 +5,7 @@ mod dom0;
 mod domain;
 mod image_size;
 mod json;
+mod model;
 mod point;
 mod probe;
 mod rig_run;
@@ -32,6 +33,7 @@ pub(crate) struct Stage {
 /// All stages, the quick ones first.
 pub(crate) const STAGES: &[Stage] = &[
     Stage { name: "image", what: "the image's size", run: image_size::run },
+    Stage { name: "model", what: "what is exact on the model of the hardware", run: model::run },
     Stage { name: "domain", what: "the driver domain under Xen, by streams and periods", run: domain::run },
     Stage { name: "dom0", what: "dom0's own ALSA path under the same Xen", run: dom0::run },
 ];
