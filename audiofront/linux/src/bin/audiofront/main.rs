@@ -1,0 +1,2 @@
+//! `audiofront`: plays, records and watches positions from a Linux guest, without the kernel's driver.
+fn main() {}

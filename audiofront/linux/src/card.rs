@@ -1,0 +1,365 @@
+//! A card that this process is connected to: its streams, their control page, its end.
+
+use std::os::fd::{AsFd, BorrowedFd};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use audiofront::{
+    ConnectError, FrontEvent, GrantAccess, OpenError, RequestError, StreamConfig, StreamFront, StreamState,
+};
+use sndif::control_page::ControlReader;
+use sndif::hw_params::HwParams;
+use sndif::nodes::{self, StreamType};
+use sndif::response::Status;
+
+use crate::clock::Clock;
+use crate::deadline::{Deadline, Woken, wait};
+use crate::directory::{self, CardInfo};
+use crate::error::{Error, ErrorKind, Result};
+use crate::handshake::Handshake;
+use crate::position::PositionReader;
+use crate::sys::{EventChannels, Grants, Region};
+use crate::transport::{Devices, DmaArea, LinuxTransport, Page};
+use crate::xenstore::Store;
+
+/// How long the back end may take for an answer.
+const ANSWER_WITHIN: Duration = Duration::from_secs(5);
+
+/// A connection to a card. Dropping it closes the card, as [`close`](Self::close) does.
+///
+/// Streams are known by their number, which counts [`CardInfo::streams`]. Methods that send a request wait for its answer,
+/// 5 s at most; [`front`](Self::front) gives those that don't.
+#[derive(Debug)]
+pub struct Card {
+    info: CardInfo,
+    fronts: Vec<StreamFront<LinuxTransport>>,
+    handshake: Handshake,
+    devices: Arc<Devices>,
+    control: Option<Arc<ControlReader<Page>>>,
+    offers_linked_start: bool,
+    clock: Arc<Clock>,
+    /// The request whose answer is waited for, and that answer.
+    awaited: Option<Awaited>,
+}
+
+#[derive(Debug)]
+struct Awaited {
+    stream: usize,
+    id: u16,
+    answer: Option<(Status, Option<HwParams>)>,
+}
+
+impl Card {
+    /// The cards that this guest has.
+    ///
+    /// # Errors
+    /// When xenstore can't be asked.
+    pub fn list() -> Result<Vec<CardInfo>> {
+        directory::cards(&mut open_store()?)
+    }
+
+    /// Connects to the card with this number.
+    ///
+    /// # Errors
+    /// When it isn't there, isn't free, or its back end doesn't come up: the error says what to do.
+    pub fn connect(index: u32) -> Result<Self> {
+        let mut store = open_store()?;
+        let cards = directory::cards(&mut store)?;
+        let there: Vec<String> = cards.iter().map(|card| card.index.to_string()).collect();
+        let info = cards.into_iter().find(|card| card.index == index).ok_or_else(|| {
+            let what = match there.as_slice() {
+                [] => "this guest has no sound card (no device/vsnd in xenstore)".to_owned(),
+                there => format!("this guest has no sound card {index}; it has: {}", there.join(", ")),
+            };
+            Error::new(ErrorKind::NotFound, what)
+                .advice("give it one: `vsnd = [[ ... ]]` in its domain file, or xl vsnd-attach")
+        })?;
+        let grants =
+            Grants::open().map_err(|error| Error::of_device(Grants::PATH, "xen-gntalloc", &error))?;
+        let channels = EventChannels::open()
+            .map_err(|error| Error::of_device(EventChannels::PATH, "xen-evtchn", &error))?;
+        let handshake = Handshake::begin(store, &info)?;
+        let devices = Arc::new(Devices {
+            grants: Arc::new(grants),
+            channels,
+            back_end: info.back_end,
+            nodes: Mutex::new(Vec::new()),
+        });
+        let mut card = Self {
+            info,
+            fronts: Vec::new(),
+            handshake,
+            devices,
+            control: None,
+            offers_linked_start: false,
+            clock: Arc::new(Clock::new()),
+            awaited: None,
+        };
+        card.publish()?;
+        Ok(card)
+    }
+
+    fn publish(&mut self) -> Result<()> {
+        for stream in &self.info.streams {
+            let transport = LinuxTransport::new(self.devices.clone(), stream.directory());
+            let front = StreamFront::connect(transport, stream.direction).map_err(|error| {
+                let what = match error {
+                    ConnectError::NoPage => {
+                        "pages can't be granted: the limit of the module xen-gntalloc is reached"
+                    }
+                    ConnectError::NoChannel => "no event channel can be had",
+                    ConnectError::NotPublished => "the transport's nodes can't be written",
+                };
+                Error::new(ErrorKind::Other, format!("stream {}: {what}", stream.unique_id))
+            })?;
+            self.fronts.push(front);
+        }
+        let mut nodes =
+            std::mem::take(&mut *self.devices.nodes.lock().unwrap_or_else(PoisonError::into_inner));
+        self.offers_linked_start = self.handshake.offers(nodes::FEATURE_LINKED_START)?;
+        if self.handshake.offers(nodes::FEATURE_CONTROL_PAGE)? {
+            let region =
+                Region::grant(&self.devices.grants, self.devices.back_end, GrantAccess::ReadWrite, 1)
+                    .map_err(|error| {
+                        Error::new(ErrorKind::Other, format!("no page for the control page: {error}"))
+                    })?;
+            let reference = region.references().first().map_or(0, |reference| reference.0);
+            nodes.push((nodes::CONTROL_PAGE_REF.to_owned(), reference.to_string()));
+            self.control = Some(Arc::new(ControlReader::init(Page::new(Arc::new(region), 0))));
+        }
+        self.handshake.connect(nodes)
+    }
+
+    /// What xenstore says of the card.
+    pub fn info(&self) -> &CardInfo {
+        &self.info
+    }
+
+    /// Whether the back end keeps a control page: without it positions come by events only.
+    pub fn has_control_page(&self) -> bool {
+        self.control.is_some()
+    }
+
+    /// Whether the back end starts streams together.
+    pub fn offers_linked_start(&self) -> bool {
+        self.offers_linked_start
+    }
+
+    /// A stream, to fill and take samples, to send requests without waiting, and to see how it stands.
+    ///
+    /// # Panics
+    /// When the card has no stream of this number.
+    pub fn front(&mut self, stream: usize) -> &mut StreamFront<LinuxTransport> {
+        &mut self.fronts[stream]
+    }
+
+    /// Which of these configurations the back end can do.
+    ///
+    /// # Errors
+    /// When the back end doesn't answer, or is gone.
+    pub fn query(&mut self, stream: usize, params: &HwParams) -> Result<HwParams> {
+        let id = self.front(stream).query(params).map_err(|error| not_sent("the query", error))?;
+        let (_, params) = self.answer(stream, id, "the query of parameters")?;
+        params.ok_or_else(|| Error::new(ErrorKind::Other, "the query of parameters: answered without any"))
+    }
+
+    /// Opens a stream. Its buffer is what the controller's DMA works on, and is zeroed.
+    ///
+    /// # Errors
+    /// When the back end refuses, or there are no pages.
+    pub fn open(&mut self, stream: usize, config: &StreamConfig) -> Result<DmaArea> {
+        let front = self.front(stream);
+        let id = front.open(config).map_err(|error| match error {
+            OpenError::Request(error) => not_sent("OPEN", error),
+            OpenError::BadFrame => Error::new(
+                ErrorKind::Unsupported,
+                format!("{:?}, {} channels: no frames", config.format, config.channels),
+            ),
+            OpenError::BadBufferSize => Error::new(
+                ErrorKind::Unsupported,
+                format!(
+                    "a buffer of {} octets: it has to be whole frames, {} octets at most",
+                    config.buffer_bytes,
+                    audiofront::MAX_BUFFER_BYTES
+                ),
+            ),
+            OpenError::NoPages => {
+                let why = front.transport().trouble().map_or(String::new(), |errno| format!(": {errno}"));
+                Error::new(
+                    ErrorKind::Other,
+                    format!("no pages for a buffer of {} octets{why}", config.buffer_bytes),
+                )
+                .advice("raise the limit of pages: echo N > /sys/module/xen_gntalloc/parameters/limit")
+            }
+        })?;
+        self.answer(stream, id, "OPEN")?;
+        let area = self.front(stream).transport().area(config.buffer_bytes as usize);
+        area.ok_or_else(|| Error::new(ErrorKind::Other, "OPEN: the buffer is gone"))
+    }
+
+    /// Starts a stream.
+    ///
+    /// # Errors
+    /// When the back end refuses.
+    pub fn start(&mut self, stream: usize) -> Result<()> {
+        let id = self.front(stream).start().map_err(|error| not_sent("START", error))?;
+        self.answer(stream, id, "START").map(drop)
+    }
+
+    /// Halts a stream where it is.
+    ///
+    /// # Errors
+    /// When the back end refuses.
+    pub fn pause(&mut self, stream: usize) -> Result<()> {
+        let id = self.front(stream).pause().map_err(|error| not_sent("PAUSE", error))?;
+        self.answer(stream, id, "PAUSE").map(drop)
+    }
+
+    /// Lets a stream go on.
+    ///
+    /// # Errors
+    /// When the back end refuses.
+    pub fn resume(&mut self, stream: usize) -> Result<()> {
+        let id = self.front(stream).resume().map_err(|error| not_sent("RESUME", error))?;
+        self.answer(stream, id, "RESUME").map(drop)
+    }
+
+    /// Stops a stream; the next START begins at the buffer's start.
+    ///
+    /// # Errors
+    /// When the back end refuses.
+    pub fn stop(&mut self, stream: usize) -> Result<()> {
+        let id = self.front(stream).stop().map_err(|error| not_sent("STOP", error))?;
+        self.answer(stream, id, "STOP").map(drop)
+    }
+
+    /// Closes a stream, in whatever state it is. One that is closed already stays so.
+    ///
+    /// # Errors
+    /// When the back end can't let go of the buffer.
+    pub fn close_stream(&mut self, stream: usize) -> Result<()> {
+        if self.front(stream).state() == StreamState::Closed {
+            return Ok(());
+        }
+        let id = self.front(stream).close().map_err(|error| not_sent("CLOSE", error))?;
+        self.answer(stream, id, "CLOSE").map(drop)
+    }
+
+    /// A reader of a stream's position; `None` if the back end keeps no control page. It is good for as long as the card is
+    /// connected, may go to another thread, and its reads cost no system call.
+    pub fn position(&self, stream: usize) -> Option<PositionReader> {
+        let control = self.control.clone()?;
+        Some(PositionReader::new(control, stream, self.clock.clone()))
+    }
+
+    /// Takes what has come from the back end, for all streams, without waiting.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Gone`] when the back end has left.
+    pub fn poll(&mut self) -> Result<()> {
+        self.devices
+            .channels
+            .take()
+            .map_err(|error| Error::new(ErrorKind::Other, format!("{}: {error}", EventChannels::PATH)))?;
+        for (stream, front) in self.fronts.iter_mut().enumerate() {
+            while let Some(event) = front.poll() {
+                if let (FrontEvent::Answered { id, status, hw_params, .. }, Some(awaited)) =
+                    (event, &mut self.awaited)
+                    && (awaited.stream, awaited.id) == (stream, id)
+                {
+                    awaited.answer = Some((status, hw_params));
+                }
+            }
+            if front.state() == StreamState::Broken {
+                return Err(Error::new(ErrorKind::Gone, "the back end has broken a ring: connect anew"));
+            }
+        }
+        if !self.handshake.is_connected()? {
+            return Err(Error::new(ErrorKind::Gone, "the back end has closed the card")
+                .advice("see the driver domain's console; connect again when it is back"));
+        }
+        Ok(())
+    }
+
+    /// Sleeps until something has come from the back end, and takes it; `false` if nothing has until `timeout` has passed
+    /// or a signal's handler has run.
+    ///
+    /// # Errors
+    /// As [`poll`](Self::poll).
+    pub fn wait(&mut self, timeout: Duration) -> Result<bool> {
+        let woken = wait(&self.files(), timeout)
+            .map_err(|error| Error::new(ErrorKind::Other, format!("waiting for the back end: {error}")))?;
+        self.poll()?;
+        Ok(woken == Woken::Readable)
+    }
+
+    /// Files that are readable when there is something to [`poll`](Self::poll): the event channels', and xenstore's.
+    pub fn files(&self) -> [BorrowedFd<'_>; 2] {
+        [self.devices.channels.as_fd(), self.handshake.store.as_fd()]
+    }
+
+    /// The first stream in this direction, or the one with this `unique-id`.
+    ///
+    /// # Errors
+    /// When there is none.
+    pub fn find(&self, direction: StreamType, unique_id: Option<&str>) -> Result<usize> {
+        self.info.find(direction, unique_id)
+    }
+
+    /// Closes the card: the back end stops all streams and lets go of all pages before this returns.
+    ///
+    /// # Errors
+    /// When the back end doesn't do that in time. The pages stay the kernel's, then, and nobody else's.
+    pub fn close(mut self) -> Result<()> {
+        self.handshake.close()
+    }
+
+    /// Waits for the answer to a request.
+    fn answer(&mut self, stream: usize, id: u16, what: &str) -> Result<(Status, Option<HwParams>)> {
+        self.awaited = Some(Awaited { stream, id, answer: None });
+        let deadline = Deadline::after(ANSWER_WITHIN);
+        let answer = loop {
+            self.poll()?;
+            if let Some(answer) = self.awaited.as_ref().and_then(|awaited| awaited.answer) {
+                break answer;
+            }
+            if deadline.is_over() {
+                let what =
+                    format!("{what}: the back end did not answer within {} s", ANSWER_WITHIN.as_secs());
+                return Err(Error::new(ErrorKind::TimedOut, what).advice("see the driver domain's console"));
+            }
+            // Whoever was interrupted asks again; the answer is waited for in any case.
+            wait(&self.files(), deadline.left()).map_err(|error| {
+                Error::new(ErrorKind::Other, format!("waiting for the back end: {error}"))
+            })?;
+        };
+        self.awaited = None;
+        if !answer.0.is_ok() {
+            return Err(Error::refused(what, answer.0.0));
+        }
+        Ok(answer)
+    }
+}
+
+impl Drop for Card {
+    fn drop(&mut self) {
+        let _ = self.handshake.close();
+        // Now the back end has let go of all.
+        for front in self.fronts.drain(..) {
+            front.disconnect();
+        }
+    }
+}
+
+fn open_store() -> Result<Store> {
+    Store::open().map_err(|error| Error::of_device(Store::PATH, "xenfs", &error))
+}
+
+fn not_sent(what: &str, error: RequestError) -> Error {
+    match error {
+        RequestError::RingFull => Error::new(ErrorKind::Busy, format!("{what}: 32 requests are under way")),
+        RequestError::WrongState(state) => {
+            Error::new(ErrorKind::Unsupported, format!("{what}: the stream is {state:?}"))
+        }
+    }
+}
