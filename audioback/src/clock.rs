@@ -10,3 +10,10 @@ pub trait Clock {
     /// The time now. Never less than what was returned before.
     fn now(&self) -> Nanos;
 }
+
+/// A clock that stands still, for one who has looked at a clock already.
+impl Clock for Nanos {
+    fn now(&self) -> Nanos {
+        *self
+    }
+}

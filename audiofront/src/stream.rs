@@ -312,6 +312,28 @@ impl<T: Transport> StreamFront<T> {
     /// Starts the stream at the start of its buffer.
     pub fn start(&mut self) -> Result<u16, RequestError> {
         let id = self.trigger(Trigger::Start)?;
+        self.begins();
+        Ok(id)
+    }
+
+    /// Starts this stream and others of its card together: bit `k` of `streams` is the `k`-th in xenstore. All of them have to
+    /// be open and not to run; on an error none will. [`joins_start`](Self::joins_start) is to be called on each of the others.
+    ///
+    /// It is for back ends that have [`FEATURE_LINKED_START`](sndif::nodes::FEATURE_LINKED_START); others answer that they don't
+    /// support it. The answer says whether it was [the same link frame](sndif::op::StartedTogether).
+    pub fn linked_start(&mut self, streams: u32) -> Result<u16, RequestError> {
+        let id = self.send_open(RequestBody::LinkedStart(streams))?;
+        self.begins();
+        Ok(id)
+    }
+
+    /// Another stream's [`linked_start`](Self::linked_start) that was sent names this one.
+    pub fn joins_start(&mut self) {
+        self.begins();
+    }
+
+    /// A run begins.
+    fn begins(&mut self) {
         if self.stopped {
             self.stopped = false;
             let start = self.next_run_bytes();
@@ -320,7 +342,6 @@ impl<T: Transport> StreamFront<T> {
                 capture.restart(start);
             }
         }
-        Ok(id)
     }
 
     /// Halts the stream where it is.
@@ -467,7 +488,7 @@ impl<T: Transport> StreamFront<T> {
         self.pending.retain(|pending| pending.id != id);
 
         let status = response.status;
-        let mut hw_params = None;
+        let (mut hw_params, mut started) = (None, None);
         match (&pending.body, &response.body) {
             (RequestBody::Open(_), _) => self.opened(status),
             (RequestBody::Close, _) => self.closed(status),
@@ -478,9 +499,10 @@ impl<T: Transport> StreamFront<T> {
                 }
                 hw_params = Some(asked.intersect(answer));
             }
+            (RequestBody::LinkedStart(_), ResponseBody::Started(how)) => started = Some(*how),
             _ => {}
         }
-        FrontEvent::Answered { id, operation, status, hw_params }
+        FrontEvent::Answered { id, operation, status, hw_params, started }
     }
 
     fn opened(&mut self, status: Status) {

@@ -54,4 +54,10 @@ pub trait Transport {
     fn notify(&mut self, port: EventPort);
     /// Publishes the stream's transport nodes, for the back end to find.
     fn publish(&mut self, nodes: &TransportNodes) -> Result<(), PublishFailed>;
+    /// Publishes the reference of the card's control page, in the node
+    /// [`CONTROL_PAGE_REF`](sndif::nodes::CONTROL_PAGE_REF) of the card's directory. A transport need not be able to.
+    fn publish_control_page(&mut self, grant: GrantRef) -> Result<(), PublishFailed> {
+        let _ = grant;
+        Err(PublishFailed)
+    }
 }

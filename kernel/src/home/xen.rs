@@ -79,7 +79,7 @@ pub fn run(platform: Platform) -> ! {
             log::warn!(target: "xen", "the interrupt could not be ended: {error:?}");
         }
 
-        let due = vsnd.poll(clock.now());
+        let due = vsnd.poll(&clock);
         if due.notify_store {
             hypercalls.notify(xen.store.channel);
         }

@@ -3,7 +3,7 @@
 use alloc::boxed::Box;
 
 use audioback::card::{Card, Port};
-use audioback::clock::Nanos;
+use audioback::clock::{Clock, Nanos};
 use audioback::hypervisor::{DomainId, Hypervisor};
 use xen_guest::xenstore::{Event, Reply, RequestError, RequestId, Store};
 
@@ -61,10 +61,15 @@ impl<H: Hypervisor, C: Card<H::Buffer>> Parties<H, C> {
     }
 
     /// Serves all devices' streams. Returns when that is due again.
-    pub(super) fn serve(&mut self, hardware: &mut Hardware<'_, H, C>, now: Nanos) -> Option<Nanos> {
+    pub(super) fn serve(
+        &mut self,
+        hardware: &mut Hardware<'_, H, C>,
+        clock: &dyn Clock,
+        now: Nanos,
+    ) -> Option<Nanos> {
         let mut next = None;
         for device in self.devices.iter_mut().flatten() {
-            next = earlier(next, device.serve(hardware, now));
+            next = earlier(next, device.serve(hardware, clock, now));
         }
         next
     }

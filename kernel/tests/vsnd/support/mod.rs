@@ -182,7 +182,7 @@ impl Rig {
     /// One call, as the image's loop makes it.
     pub fn poll(&mut self) {
         let now = self.now();
-        self.due = self.vsnd.poll(now);
+        self.due = self.vsnd.poll(&now);
         self.polls += 1;
         self.poll_players();
         if self.due.notify_store && !self.stored_is_held {
