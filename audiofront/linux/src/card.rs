@@ -5,11 +5,13 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use audiofront::{
-    ConnectError, FrontEvent, GrantAccess, OpenError, RequestError, StreamConfig, StreamFront, StreamState,
+    ClockMap, ConnectError, ControlPage, FrontEvent, OpenError, RequestError, StreamConfig, StreamFront,
+    StreamState,
 };
-use sndif::control_page::ControlReader;
+use sndif::control_page::SlotState;
 use sndif::hw_params::HwParams;
 use sndif::nodes::{self, StreamType};
+use sndif::op::StartedTogether;
 use sndif::response::Status;
 
 use crate::clock::Clock;
@@ -18,12 +20,18 @@ use crate::directory::{self, CardInfo};
 use crate::error::{Error, ErrorKind, Result};
 use crate::handshake::Handshake;
 use crate::position::PositionReader;
-use crate::sys::{EventChannels, Grants, Region};
+use crate::sys::{EventChannels, Grants};
 use crate::transport::{Devices, DmaArea, LinuxTransport, Page};
 use crate::xenstore::Store;
 
 /// How long the back end may take for an answer.
 const ANSWER_WITHIN: Duration = Duration::from_secs(5);
+
+/// Echoes that are asked for when a card is connected.
+const FIRST_ECHOES: usize = 4;
+
+/// How often an echo is asked for then: often enough for the bound not to grow by the drift.
+const ECHO_EVERY_NS: u64 = 1_000_000_000;
 
 /// A connection to a card. Dropping it closes the card, as [`close`](Self::close) does.
 ///
@@ -35,9 +43,15 @@ pub struct Card {
     fronts: Vec<StreamFront<LinuxTransport>>,
     handshake: Handshake,
     devices: Arc<Devices>,
-    control: Option<Arc<ControlReader<Page>>>,
+    control: Option<Arc<ControlPage<Page>>>,
     offers_linked_start: bool,
     clock: Arc<Clock>,
+    map: ClockMap,
+    echo: Echo,
+    /// Streams without events, whose positions are taken from the control page while they run: octets in a frame.
+    followed: Vec<Option<u64>>,
+    /// The same for open streams, running or not.
+    frame_bytes_without_events: Vec<Option<u64>>,
     /// The request whose answer is waited for, and that answer.
     awaited: Option<Awaited>,
 }
@@ -46,7 +60,23 @@ pub struct Card {
 struct Awaited {
     stream: usize,
     id: u16,
-    answer: Option<(Status, Option<HwParams>)>,
+    answer: Option<Answer>,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Answer {
+    status: Status,
+    hw_params: Option<HwParams>,
+    started: Option<StartedTogether>,
+}
+
+/// The echo that maps the clocks: a request on the first stream's ring, sent at a time, that the back end hasn't been seen to
+/// have taken.
+#[derive(Debug, Default)]
+struct Echo {
+    under_way: Option<(u16, u64)>,
+    /// When the last one was sent, by this guest's clock.
+    sent_ns: u64,
 }
 
 impl Card {
@@ -93,9 +123,21 @@ impl Card {
             control: None,
             offers_linked_start: false,
             clock: Arc::new(Clock::new()),
+            map: ClockMap::new(),
+            echo: Echo::default(),
+            followed: Vec::new(),
+            frame_bytes_without_events: Vec::new(),
             awaited: None,
         };
         card.publish()?;
+        card.followed = vec![None; card.fronts.len()];
+        card.frame_bytes_without_events = card.followed.clone();
+        // Some at once, for the best of them: from now on system time is known.
+        for _ in 0..FIRST_ECHOES {
+            if let Some(id) = card.send_echo() {
+                card.answer(0, id, "the query of parameters")?;
+            }
+        }
         Ok(card)
     }
 
@@ -114,19 +156,14 @@ impl Card {
             })?;
             self.fronts.push(front);
         }
-        let mut nodes =
-            std::mem::take(&mut *self.devices.nodes.lock().unwrap_or_else(PoisonError::into_inner));
         self.offers_linked_start = self.handshake.offers(nodes::FEATURE_LINKED_START)?;
         if self.handshake.offers(nodes::FEATURE_CONTROL_PAGE)? {
-            let region =
-                Region::grant(&self.devices.grants, self.devices.back_end, GrantAccess::ReadWrite, 1)
-                    .map_err(|error| {
-                        Error::new(ErrorKind::Other, format!("no page for the control page: {error}"))
-                    })?;
-            let reference = region.references().first().map_or(0, |reference| reference.0);
-            nodes.push((nodes::CONTROL_PAGE_REF.to_owned(), reference.to_string()));
-            self.control = Some(Arc::new(ControlReader::init(Page::new(Arc::new(region), 0))));
+            let mut transport = LinuxTransport::new(self.devices.clone(), String::new());
+            let control = ControlPage::connect(&mut transport)
+                .map_err(|_| Error::new(ErrorKind::Other, "no page can be granted for the control page"))?;
+            self.control = Some(Arc::new(control));
         }
+        let nodes = std::mem::take(&mut *self.devices.nodes.lock().unwrap_or_else(PoisonError::into_inner));
         self.handshake.connect(nodes)
     }
 
@@ -159,11 +196,16 @@ impl Card {
     /// When the back end doesn't answer, or is gone.
     pub fn query(&mut self, stream: usize, params: &HwParams) -> Result<HwParams> {
         let id = self.front(stream).query(params).map_err(|error| not_sent("the query", error))?;
-        let (_, params) = self.answer(stream, id, "the query of parameters")?;
-        params.ok_or_else(|| Error::new(ErrorKind::Other, "the query of parameters: answered without any"))
+        let answer = self.answer(stream, id, "the query of parameters")?;
+        answer
+            .hw_params
+            .ok_or_else(|| Error::new(ErrorKind::Other, "the query of parameters: answered without any"))
     }
 
     /// Opens a stream. Its buffer is what the controller's DMA works on, and is zeroed.
+    ///
+    /// With a period of 0 octets there are no events, and the stream's positions come from the control page, at each
+    /// [`poll`](Self::poll): whoever wants to be woken sets a timer.
     ///
     /// # Errors
     /// When the back end refuses, or there are no pages.
@@ -193,6 +235,10 @@ impl Card {
             }
         })?;
         self.answer(stream, id, "OPEN")?;
+        self.frame_bytes_without_events[stream] = match config.period_bytes {
+            0 => config.format.bytes_per_sample().map(|bytes| u64::from(bytes) * u64::from(config.channels)),
+            _ => None,
+        };
         let area = self.front(stream).transport().area(config.buffer_bytes as usize);
         area.ok_or_else(|| Error::new(ErrorKind::Other, "OPEN: the buffer is gone"))
     }
@@ -203,7 +249,36 @@ impl Card {
     /// When the back end refuses.
     pub fn start(&mut self, stream: usize) -> Result<()> {
         let id = self.front(stream).start().map_err(|error| not_sent("START", error))?;
-        self.answer(stream, id, "START").map(drop)
+        self.answer(stream, id, "START")?;
+        self.runs(stream, true);
+        Ok(())
+    }
+
+    /// Starts streams together: in the same link frame where the controller can do that, as the answer says.
+    ///
+    /// # Errors
+    /// When the back end refuses, or offers no linked start; then none runs.
+    pub fn start_together(&mut self, streams: &[usize]) -> Result<StartedTogether> {
+        if !self.offers_linked_start {
+            return Err(Error::new(ErrorKind::Unsupported, "the back end offers no linked start"));
+        }
+        let Some(first) = streams.first().copied() else {
+            return Err(Error::new(ErrorKind::Unsupported, "no streams to start"));
+        };
+        let mask =
+            streams.iter().fold(0, |mask, stream| mask | 1u32.checked_shl(*stream as u32).unwrap_or(0));
+        let id = self.front(first).linked_start(mask).map_err(|error| not_sent("the linked start", error))?;
+        for stream in streams.iter().skip(1) {
+            self.front(*stream).joins_start();
+        }
+        let answer = self.answer(first, id, "the linked start")?;
+        streams.iter().for_each(|stream| self.runs(*stream, true));
+        Ok(answer.started.unwrap_or(StartedTogether::BackToBack))
+    }
+
+    /// From when a run's START is answered to when its STOP is sent, the control page speaks of this run.
+    fn runs(&mut self, stream: usize, runs: bool) {
+        self.followed[stream] = self.frame_bytes_without_events[stream].filter(|_| runs);
     }
 
     /// Halts a stream where it is.
@@ -229,6 +304,7 @@ impl Card {
     /// # Errors
     /// When the back end refuses.
     pub fn stop(&mut self, stream: usize) -> Result<()> {
+        self.runs(stream, false);
         let id = self.front(stream).stop().map_err(|error| not_sent("STOP", error))?;
         self.answer(stream, id, "STOP").map(drop)
     }
@@ -241,6 +317,7 @@ impl Card {
         if self.front(stream).state() == StreamState::Closed {
             return Ok(());
         }
+        self.runs(stream, false);
         let id = self.front(stream).close().map_err(|error| not_sent("CLOSE", error))?;
         self.answer(stream, id, "CLOSE").map(drop)
     }
@@ -263,16 +340,21 @@ impl Card {
             .map_err(|error| Error::new(ErrorKind::Other, format!("{}: {error}", EventChannels::PATH)))?;
         for (stream, front) in self.fronts.iter_mut().enumerate() {
             while let Some(event) = front.poll() {
-                if let (FrontEvent::Answered { id, status, hw_params, .. }, Some(awaited)) =
-                    (event, &mut self.awaited)
+                let FrontEvent::Answered { id, status, hw_params, started, .. } = event else { continue };
+                if let Some(awaited) = &mut self.awaited
                     && (awaited.stream, awaited.id) == (stream, id)
                 {
-                    awaited.answer = Some((status, hw_params));
+                    awaited.answer = Some(Answer { status, hw_params, started });
                 }
             }
             if front.state() == StreamState::Broken {
                 return Err(Error::new(ErrorKind::Gone, "the back end has broken a ring: connect anew"));
             }
+        }
+        self.follow();
+        self.hear_echo();
+        if self.clock.now_ns().saturating_sub(self.echo.sent_ns) > ECHO_EVERY_NS {
+            self.send_echo();
         }
         if !self.handshake.is_connected()? {
             return Err(Error::new(ErrorKind::Gone, "the back end has closed the card")
@@ -314,8 +396,49 @@ impl Card {
         self.handshake.close()
     }
 
+    /// Takes the positions of streams that have no events from the control page.
+    fn follow(&mut self) {
+        let Some(control) = &self.control else { return };
+        for (stream, (front, frame_bytes)) in self.fronts.iter_mut().zip(&self.followed).enumerate() {
+            let (Some(frame_bytes), Ok(slot)) = (frame_bytes, control.slot(stream)) else { continue };
+            if slot.lock.is_none() || slot.state != SlotState::Running {
+                continue;
+            }
+            // What has gone out may be written again; of what came in, what is in memory may be read.
+            let frames = match front.direction() {
+                StreamType::Playback => slot.link_frames,
+                StreamType::Capture => slot.link_frames.saturating_sub(slot.dma_lead_frames.into()),
+            };
+            front.advance_to(front.run_start_bytes().saturating_add(frames.saturating_mul(*frame_bytes)));
+        }
+    }
+
+    /// Sends a request that changes nothing, for the time at which it is taken.
+    fn send_echo(&mut self) -> Option<u16> {
+        self.control.as_ref()?;
+        let sent_ns = self.clock.now_ns();
+        self.echo.sent_ns = sent_ns;
+        // With a full ring there is another time.
+        let id = self.fronts.first_mut()?.query(&HwParams::ANY).ok()?;
+        self.echo.under_way = Some((id, sent_ns));
+        Some(id)
+    }
+
+    /// Looks whether the back end has taken that request, and when.
+    fn hear_echo(&mut self) {
+        let (Some((id, sent_ns)), Some(control)) = (self.echo.under_way, &self.control) else { return };
+        let Some(echo) = control.slot(0).ok().and_then(|slot| slot.echo()) else { return };
+        let heard_ns = self.clock.now_ns();
+        if echo.id == id {
+            self.echo.under_way = None;
+            // One that contradicts those before makes the map begin anew: either way it says what it knows.
+            let _ = self.map.add(sent_ns, heard_ns, echo.time_ns);
+            self.clock.publish(&self.map, heard_ns);
+        }
+    }
+
     /// Waits for the answer to a request.
-    fn answer(&mut self, stream: usize, id: u16, what: &str) -> Result<(Status, Option<HwParams>)> {
+    fn answer(&mut self, stream: usize, id: u16, what: &str) -> Result<Answer> {
         self.awaited = Some(Awaited { stream, id, answer: None });
         let deadline = Deadline::after(ANSWER_WITHIN);
         let answer = loop {
@@ -334,8 +457,8 @@ impl Card {
             })?;
         };
         self.awaited = None;
-        if !answer.0.is_ok() {
-            return Err(Error::refused(what, answer.0.0));
+        if !answer.status.is_ok() {
+            return Err(Error::refused(what, answer.status.0));
         }
         Ok(answer)
     }

@@ -2,21 +2,48 @@
 
 use std::sync::Arc;
 
-use sndif::control_page::{ControlReader, Header, HeaderError, ReadError, Slot};
+use audiofront::ControlPage;
+use sndif::control_page::{Header, HeaderError, ReadError, Slot};
+use sndif::page::SharedPage;
 
 use crate::clock::Clock;
 use crate::transport::Page;
 
 /// Reads a stream's position from the control page: no system call, no hypercall, no event.
-#[derive(Clone, Debug)]
-pub struct PositionReader {
-    control: Arc<ControlReader<Page>>,
+///
+/// [`Card::position`](crate::Card::position) makes one.
+#[derive(Debug)]
+pub struct PositionReader<P = Page> {
+    control: Arc<ControlPage<P>>,
     stream: usize,
     clock: Arc<Clock>,
 }
 
-impl PositionReader {
-    pub(crate) fn new(control: Arc<ControlReader<Page>>, stream: usize, clock: Arc<Clock>) -> Self {
+/// Where a stream is now.
+#[derive(Clone, Copy, Debug)]
+pub struct Position {
+    /// Frames through the link since START, now: computed from the last published pair and the time since.
+    pub frames: u64,
+    /// By how much that may be wrong to either side, as a time: what the back end says of its pair, and what is not known of
+    /// Xen's time in this guest.
+    pub error_ns: u64,
+    /// This guest's time ([`Clock::now_ns`]) at which it is true.
+    pub guest_ns: u64,
+    /// Age of the published pair.
+    pub age_ns: u64,
+    /// What was published.
+    pub slot: Slot,
+}
+
+impl<P> Clone for PositionReader<P> {
+    fn clone(&self) -> Self {
+        Self { control: self.control.clone(), stream: self.stream, clock: self.clock.clone() }
+    }
+}
+
+impl<P: SharedPage> PositionReader<P> {
+    /// A reader of slot `stream` of a control page, whichever transport has it.
+    pub fn new(control: Arc<ControlPage<P>>, stream: usize, clock: Arc<Clock>) -> Self {
         Self { control, stream, clock }
     }
 
@@ -24,8 +51,29 @@ impl PositionReader {
     ///
     /// # Errors
     /// When it was writing each time, or what stands there makes no sense.
+    #[inline]
     pub fn slot(&self) -> Result<Slot, ReadError> {
         self.control.slot(self.stream)
+    }
+
+    /// The position now. `None`: the back end has published none yet, or Xen's time isn't known yet in this guest.
+    ///
+    /// # Errors
+    /// As [`slot`](Self::slot).
+    #[inline]
+    pub fn now(&self) -> Result<Option<Position>, ReadError> {
+        let slot = self.slot()?;
+        let guest_ns = self.clock.now_ns();
+        Ok(self.clock.to_system(guest_ns).and_then(|system| {
+            let frames = slot.frames_at(system.time_ns)?;
+            Some(Position {
+                frames,
+                error_ns: u64::from(slot.error_ns).saturating_add(system.error_ns),
+                guest_ns,
+                age_ns: system.time_ns.saturating_sub(slot.time_ns),
+                slot,
+            })
+        }))
     }
 
     /// The header of the control page.
@@ -36,7 +84,7 @@ impl PositionReader {
         self.control.header()
     }
 
-    /// This guest's clock, in which [`now_ns`](Clock::now_ns) is free of system calls.
+    /// This guest's clock.
     pub fn clock(&self) -> &Clock {
         &self.clock
     }

@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError, Weak};
 use audiofront::{EventPort, GrantAccess, GrantedPage, PublishFailed, StillMapped, Transport};
 use sndif::nodes::{self, TransportNodes};
 use sndif::page::SharedPage;
+use sndif::page_directory::GrantRef;
 
 use crate::sys::{EventChannels, Grants, Region};
 
@@ -202,6 +203,12 @@ impl Transport for LinuxTransport {
             ]
             .map(|(node, value)| (format!("{}/{node}", self.directory), value.to_string())),
         );
+        Ok(())
+    }
+
+    fn publish_control_page(&mut self, grant: GrantRef) -> Result<(), PublishFailed> {
+        let mut waiting = self.devices.nodes.lock().unwrap_or_else(PoisonError::into_inner);
+        waiting.push((nodes::CONTROL_PAGE_REF.to_owned(), grant.0.to_string()));
         Ok(())
     }
 }

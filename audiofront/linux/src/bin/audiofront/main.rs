@@ -1,7 +1,10 @@
 //! `audiofront`: plays, records and watches positions from a Linux guest, without the kernel's driver.
-#![forbid(unsafe_code)]
+#![deny(unsafe_code)]
 
+mod no_system_calls;
 mod play;
+mod position;
+mod read_cost;
 mod record;
 mod signals;
 mod streams;
@@ -25,12 +28,15 @@ enum Command {
     List(List),
     Play(play::Play),
     Record(record::Record),
+    Position(position::Positions),
+    ReadCost(read_cost::ReadCost),
 }
 
 const EXAMPLES: &str = "Examples:
   audiofront list
   audiofront play /usr/share/sounds/alsa/Front_Center.wav
   audiofront record --seconds 5 voice.wav
+  audiofront position
 
 Exit status: 0 done; 1 failed; 2 bad usage; 3 no such card or stream, or a module is missing; 4 busy; 5 not allowed; 130 or
 143 ended by SIGINT or SIGTERM, with the card closed.";
@@ -65,6 +71,8 @@ fn main() -> ExitCode {
         Command::List(_) => list(),
         Command::Play(play) => play.execute(),
         Command::Record(record) => record.execute(),
+        Command::Position(position) => position.execute(),
+        Command::ReadCost(cost) => cost.execute(),
     };
     match done {
         Ok(code) => code,
