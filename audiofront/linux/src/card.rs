@@ -27,6 +27,9 @@ use crate::xenstore::Store;
 /// How long the back end may take for an answer.
 const ANSWER_WITHIN: Duration = Duration::from_secs(5);
 
+/// HW_PARAM_QUERY, for people.
+const QUERY: &str = "the query of parameters";
+
 /// Echoes that are asked for when a card is connected.
 const FIRST_ECHOES: usize = 4;
 
@@ -135,7 +138,7 @@ impl Card {
         // Some at once, for the best of them: from now on system time is known.
         for _ in 0..FIRST_ECHOES {
             if let Some(id) = card.send_echo() {
-                card.answer(0, id, "the query of parameters")?;
+                card.wait_for_answer(0, id, QUERY)?;
             }
         }
         Ok(card)
@@ -190,16 +193,18 @@ impl Card {
         &mut self.fronts[stream]
     }
 
-    /// Which of these configurations the back end can do.
+    /// Which of these configurations the back end can do; `None`: none of them.
     ///
     /// # Errors
     /// When the back end doesn't answer, or is gone.
-    pub fn query(&mut self, stream: usize, params: &HwParams) -> Result<HwParams> {
+    pub fn query(&mut self, stream: usize, params: &HwParams) -> Result<Option<HwParams>> {
         let id = self.front(stream).query(params).map_err(|error| not_sent("the query", error))?;
-        let answer = self.answer(stream, id, "the query of parameters")?;
-        answer
-            .hw_params
-            .ok_or_else(|| Error::new(ErrorKind::Other, "the query of parameters: answered without any"))
+        let answer = self.wait_for_answer(stream, id, QUERY)?;
+        // So it says that nothing is left.
+        if answer.status == Status::EINVAL {
+            return Ok(None);
+        }
+        Ok(accepted(answer, QUERY)?.hw_params.filter(|params| !params.is_empty()))
     }
 
     /// Opens a stream. Its buffer is what the controller's DMA works on, and is zeroed.
@@ -437,8 +442,12 @@ impl Card {
         }
     }
 
-    /// Waits for the answer to a request.
+    /// Waits for the answer to a request, which has to be a good one.
     fn answer(&mut self, stream: usize, id: u16, what: &str) -> Result<Answer> {
+        accepted(self.wait_for_answer(stream, id, what)?, what)
+    }
+
+    fn wait_for_answer(&mut self, stream: usize, id: u16, what: &str) -> Result<Answer> {
         self.awaited = Some(Awaited { stream, id, answer: None });
         let deadline = Deadline::after(ANSWER_WITHIN);
         let answer = loop {
@@ -457,9 +466,6 @@ impl Card {
             })?;
         };
         self.awaited = None;
-        if !answer.status.is_ok() {
-            return Err(Error::refused(what, answer.status.0));
-        }
         Ok(answer)
     }
 }
@@ -472,6 +478,10 @@ impl Drop for Card {
             front.disconnect();
         }
     }
+}
+
+fn accepted(answer: Answer, what: &str) -> Result<Answer> {
+    if answer.status.is_ok() { Ok(answer) } else { Err(Error::refused(what, answer.status.0)) }
 }
 
 fn open_store() -> Result<Store> {

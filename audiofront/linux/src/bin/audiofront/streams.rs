@@ -39,15 +39,14 @@ impl Shape {
 
     /// Whether the stream can do it.
     pub(crate) fn is_possible(self, card: &mut Card, stream: usize) -> audiofront_linux::Result<bool> {
-        Ok(!card.query(stream, &self.params())?.is_empty())
+        Ok(card.query(stream, &self.params())?.is_some())
     }
 
     /// A configuration with the largest buffer up to `frames`, and the largest period up to a quarter of it.
     pub(crate) fn config(self, card: &mut Card, stream: usize, frames: u32) -> Result<StreamConfig> {
         let wanted = HwParams { buffer_frames: Interval { min: 1, max: frames }, ..self.params() };
-        let can = card.query(stream, &wanted)?;
-        if can.is_empty() {
-            let all = card.query(stream, &HwParams::ANY)?;
+        let Some(can) = card.query(stream, &wanted)? else {
+            let all = card.query(stream, &HwParams::ANY)?.unwrap_or(HwParams::ANY);
             let formats: Vec<&str> = all.formats.iter().map(|format| format.name()).collect();
             bail!(
                 "the stream can't do {} with {} channels at {} Hz; it can do {} with {} to {} channels at {} to {} Hz\n  \
@@ -61,7 +60,7 @@ impl Shape {
                 all.rates.min,
                 all.rates.max,
             );
-        }
+        };
         let buffer_frames = can.buffer_frames.max.min(frames);
         let period_frames = (buffer_frames / 4).clamp(can.period_frames.min, can.period_frames.max);
         Ok(StreamConfig {
