@@ -11,6 +11,12 @@ pub trait Clock {
     fn now(&self) -> Nanos;
 }
 
+impl<C: Clock + ?Sized> Clock for &C {
+    fn now(&self) -> Nanos {
+        (**self).now()
+    }
+}
+
 /// A clock that stands still, for one who has looked at a clock already.
 impl Clock for Nanos {
     fn now(&self) -> Nanos {

@@ -34,7 +34,7 @@ impl<P: SharedPage> Line<P> {
         };
         let channels =
             hypervisor.bind(guest, RemotePort(nodes.event_channel)).and_then(|ring_channel| match hypervisor
-                .bind_silent(guest, RemotePort(nodes.evt_event_channel))
+                .bind(guest, RemotePort(nodes.evt_event_channel))
             {
                 Ok(event_channel) => Ok((ring_channel, event_channel)),
                 Err(error) => {

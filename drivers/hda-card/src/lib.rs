@@ -18,7 +18,10 @@ mod stream;
 
 pub use stream::CardStream;
 
-use audioback::card::{Card, CardError, Port, PortIndex, StillRunning, StreamParams, StreamPosition};
+use audioback::card::{
+    Card, CardError, LinkedStart, Port, PortIndex, StillRunning, StreamParams, StreamPosition,
+};
+use audioback::clock::Clock;
 use audioback::hypervisor::MappedBuffer;
 use embedded_hal::delay::DelayNs;
 use heapless::Vec;
@@ -39,30 +42,38 @@ impl<B: MappedBuffer> DmaBuffer for Pages<B> {
 }
 
 /// An HDA controller with its codecs, as a [`Card`].
-pub struct HdaCard<R: Registers, D: DelayNs, G: DmaRegion> {
+pub struct HdaCard<R: Registers, D: DelayNs, G: DmaRegion, C: Clock> {
+    /// The system's clock, in which positions get their time.
+    clock: C,
     controller: Controller<R, D, G>,
     /// One for each of the controller's routes, in their order: outputs first.
     ports: Vec<Port, MAX_ROUTES>,
 }
 
-impl<R, D, G> HdaCard<R, D, G>
+impl<R, D, G, C> HdaCard<R, D, G, C>
 where
     R: Registers + Clone,
     D: DelayNs + Clone,
     G: DmaRegion,
+    C: Clock,
 {
-    /// Takes a controller that was brought up.
-    pub fn new(controller: Controller<R, D, G>) -> Self {
+    /// Takes a controller that was brought up, and the clock in which positions are to be timed.
+    pub fn new(controller: Controller<R, D, G>, clock: C) -> Self {
         let ports = (0..controller.routes().len()).filter_map(|index| {
             let index = RouteIndex(u8::try_from(index).ok()?);
             Some(port::describe(&controller, index))
         });
-        Self { ports: ports.collect(), controller }
+        Self { ports: ports.collect(), controller, clock }
     }
 
     /// The controller, for what the back end doesn't ask: interrupts, names, the wall clock.
     pub fn controller(&mut self) -> &mut Controller<R, D, G> {
         &mut self.controller
+    }
+
+    /// The system's clock.
+    pub fn clock(&self) -> &C {
+        &self.clock
     }
 
     /// Says where the positions of streams that are opened from now on come from.
@@ -86,12 +97,13 @@ where
     }
 }
 
-impl<B, R, D, G> Card<B> for HdaCard<R, D, G>
+impl<B, R, D, G, C> Card<B> for HdaCard<R, D, G, C>
 where
     B: MappedBuffer,
     R: Registers + Clone,
     D: DelayNs + Clone,
     G: DmaRegion,
+    C: Clock,
 {
     type Stream = CardStream<B, R, D, G>;
 
@@ -156,6 +168,10 @@ where
 
     fn start(&mut self, stream: &mut Self::Stream) -> Result<(), CardError> {
         stream.start()
+    }
+
+    fn start_together(&mut self, streams: &mut [&mut Self::Stream]) -> Result<LinkedStart, CardError> {
+        stream::start_together(streams)
     }
 
     fn pause(&mut self, stream: &mut Self::Stream) -> Result<(), CardError> {

@@ -2,11 +2,12 @@
 
 use core::fmt;
 
-use audioback::card::{CardError, StreamPosition};
+use audioback::card::{CardError, LinkedStart, StreamPosition};
 use audioback::hypervisor::MappedBuffer;
 use embedded_hal::delay::DelayNs;
-use snd_hda::stream::{Configured, Paused, Reset, Running, StreamStatus};
-use snd_hda::{DmaRegion, Registers, RouteIndex, Stream};
+use heapless::Vec;
+use snd_hda::stream::{Configured, Paused, Reset, Running, StartMethod, StreamStatus, let_go};
+use snd_hda::{Deadline, DmaRegion, Registers, RouteIndex, Stream};
 
 use crate::Pages;
 
@@ -15,6 +16,9 @@ type Ready<B, R, D, G> = Stream<Configured<Pages<B>, R, D, G>>;
 
 /// A stream descriptor without a buffer, and the buffer that it had.
 type Parted<B, R, D, G> = (Stream<Reset<R, D, G>>, B);
+
+/// Stream descriptors of a controller: INTCTL has 30 bits (HDA specification 1.0a, 3.3.14).
+const STREAMS_MAX: usize = 30;
 
 enum State<B: MappedBuffer, R: Registers, D: DelayNs, G: DmaRegion> {
     Configured(Ready<B, R, D, G>),
@@ -96,6 +100,22 @@ where
         })
     }
 
+    /// Does all of a start but its last step.
+    fn arm(&mut self) -> Result<(), CardError> {
+        match &mut self.state {
+            Some(State::Configured(stream)) if self.is_connected => stream.arm().map_err(failed),
+            Some(State::Configured(_)) => Err(CardError::Hardware),
+            _ => Err(CardError::WrongState),
+        }
+    }
+
+    fn disarm(&mut self) -> Result<(), CardError> {
+        match &mut self.state {
+            Some(State::Configured(stream)) => stream.disarm().map_err(failed),
+            _ => Ok(()),
+        }
+    }
+
     pub(crate) fn pause(&mut self) -> Result<(), CardError> {
         self.step(|state| match state {
             State::Running(stream) => match stream.pause() {
@@ -172,6 +192,59 @@ where
             }
         }
     }
+}
+
+/// Starts streams in the same link frame, where the controller can.
+pub(crate) fn start_together<B, R, D, G>(
+    streams: &mut [&mut CardStream<B, R, D, G>],
+) -> Result<LinkedStart, CardError>
+where
+    B: MappedBuffer,
+    R: Registers + Clone,
+    D: DelayNs + Clone,
+    G: DmaRegion,
+{
+    if streams.len() > STREAMS_MAX {
+        return Err(CardError::Busy);
+    }
+    let mut result = Ok(());
+    let mut armed_count = 0usize;
+    for stream in streams.iter_mut() {
+        result = stream.arm();
+        if result.is_err() {
+            break;
+        }
+        armed_count = armed_count.saturating_add(1);
+    }
+    if let Err(error) = result {
+        for stream in streams.iter_mut().take(armed_count) {
+            // One that doesn't stop says so again when it is closed.
+            let _ = stream.disarm();
+        }
+        return Err(error);
+    }
+    let mut armed: Vec<&mut Ready<B, R, D, G>, STREAMS_MAX> = Vec::new();
+    for stream in streams.iter_mut() {
+        if let Some(State::Configured(stream)) = &mut stream.state {
+            // As many as were counted above.
+            let _ = armed.push(stream);
+        }
+    }
+    let start = let_go(&mut armed).ok_or(CardError::WrongState)?;
+    drop(armed);
+    for stream in streams.iter_mut() {
+        stream.start()?;
+    }
+    Ok(match start.method {
+        StartMethod::Synchronized { .. } => LinkedStart::SameFrame,
+        StartMethod::BackToBack => LinkedStart::BackToBack,
+    })
+}
+
+/// Logs what the hardware didn't do.
+fn failed(deadline: Deadline) -> CardError {
+    log::error!("{deadline}");
+    CardError::Hardware
 }
 
 fn position(status: &StreamStatus) -> StreamPosition {

@@ -1,9 +1,12 @@
 //! The control page in xenstore: offered to all, and kept for who wants one.
 
-use audiofront::{ControlPage, StreamConfig};
+use audioback::hypervisor::DomainId;
+use audiofront::{ControlPage, FrontEvent, StreamConfig};
 use loopback::FrontEnd;
 use sndif::control_page::SlotState;
 use sndif::format::SampleFormat;
+use sndif::op::{Operation, StartedTogether};
+use sndif::response::Status;
 use sndif::state::XenbusState;
 
 use crate::model_pages::Pages;
@@ -15,10 +18,20 @@ type Page = ControlPage<<FrontEnd<'static, Pages> as audiofront::Transport>::Pag
 fn guest_with_page(rig: &mut Rig, guest: u16, value: impl Fn(u32) -> String) -> (Vec<Front>, Page) {
     rig.attach(guest, 0, &DUPLEX);
     rig.until("InitWait", |rig| rig.back_state(guest, 0) == Some("2"));
-    let mut transport = rig.world.front_end(audioback::hypervisor::DomainId(guest), DRIVER, 0);
+    let mut transport = rig.world.front_end(DomainId(guest), DRIVER, 0);
     let page = ControlPage::connect(&mut transport).expect("a page");
     rig.stored.set(&node(guest), &value(page.grant().0));
     (rig.front_up(guest, 0, &DUPLEX), page)
+}
+
+fn config(period_bytes: u32) -> StreamConfig {
+    StreamConfig {
+        rate_hz: 48_000,
+        format: SampleFormat::S16Le,
+        channels: 2,
+        buffer_bytes: 65_536,
+        period_bytes,
+    }
 }
 
 fn node(guest: u16) -> String {
@@ -48,14 +61,7 @@ fn a_front_end_that_grants_a_page_finds_its_streams_there() {
     let first_generation = header.generation;
 
     let [mut playback, capture] = <[Front; 2]>::try_from(fronts).ok().expect("two streams");
-    let config = StreamConfig {
-        rate_hz: 48_000,
-        format: SampleFormat::S16Le,
-        channels: 2,
-        buffer_bytes: 65_536,
-        period_bytes: 0,
-    };
-    playback.open(&config).unwrap();
+    playback.open(&config(0)).unwrap();
     playback.fill(&noise(16_384, 1));
     playback.hint().unwrap();
     playback.start().unwrap();
@@ -77,7 +83,7 @@ fn a_front_end_that_grants_a_page_finds_its_streams_there() {
     while playback.poll().is_some() {}
     playback.disconnect();
     capture.disconnect();
-    let mut transport = rig.world.front_end(audioback::hypervisor::DomainId(3), DRIVER, 0);
+    let mut transport = rig.world.front_end(DomainId(3), DRIVER, 0);
     assert!(page.disconnect(&mut transport).is_ok(), "not mapped any more");
     rig.assert_nothing_is_left();
 
@@ -128,4 +134,33 @@ fn the_node_of_an_earlier_driver_does_not_outlive_it() {
     rig.until("Connected", |rig| rig.back_state(3, 0) == Some("4"));
     assert_eq!(page.header().map(|header| header.state), Ok(XenbusState::Closed), "untouched since");
     assert_eq!(rig.world.mapped_pages(), 4, "rings and event pages, and no more");
+}
+
+#[test]
+fn a_linked_start_sets_both_streams_off_in_the_same_link_frame() {
+    let mut rig = Rig::new();
+    rig.stored.set("snddom/guest/3/may-record", "1");
+    let (fronts, page) = guest_with_page(&mut rig, 3, |grant| grant.to_string());
+    rig.until("Connected", |rig| rig.back_state(3, 0) == Some("4"));
+    let [mut playback, mut capture] = <[Front; 2]>::try_from(fronts).ok().expect("two streams");
+    playback.open(&config(1_920)).unwrap();
+    capture.open(&config(1_920)).unwrap();
+    rig.advance(MS);
+    playback.fill(&noise(16_384, 1));
+    capture.linked_start(0b11).unwrap();
+    playback.joins_start();
+    rig.advance(20 * MS);
+    let started = std::iter::from_fn(|| capture.poll()).find_map(|event| match event {
+        FrontEvent::Answered { operation: Operation::LinkedStart, status, started, .. } => {
+            Some((status, started))
+        }
+        _ => None,
+    });
+    assert_eq!(started, Some((Status::OK, Some(StartedTogether::SameFrame))));
+    assert!(rig.model.start_link_frame(4).is_some());
+    assert_eq!(rig.model.start_link_frame(4), rig.model.start_link_frame(0), "as the hardware has it");
+    let slots = [0, 1].map(|index| page.slot(index).expect("a slot"));
+    assert!(slots.iter().all(|slot| slot.state == SlotState::Running));
+    assert_eq!(slots[0].start_distance_ticks(&slots[1]), 0);
+    rig.assert_rules_were_kept();
 }

@@ -13,6 +13,7 @@ use embedded_hal::delay::DelayNs;
 use super::buffer_list;
 use super::descriptor::Descriptor;
 use super::error::{ConfigureError, Refused, Rejected, StillRunning};
+use super::linked::{Start, let_go};
 use super::loaded::Loaded;
 use super::progress::{Progress, StreamStatus};
 use crate::dma::{Direction, DmaBuffer, DmaRegion};
@@ -74,6 +75,7 @@ pub struct Reset<R, D, G> {
 /// Owns a buffer that the controller has been told of. It doesn't run.
 pub struct Configured<B: DmaBuffer, R: Registers, D: DelayNs, G: DmaRegion> {
     pub(super) loaded: Loaded<B, R, D, G>,
+    pub(super) start: Start,
 }
 
 /// DMA runs.
@@ -139,7 +141,7 @@ where
         }
         let descriptor = self.state.descriptor;
         let loaded = Loaded::new(descriptor, format, buffer);
-        Ok(Stream { state: Configured { loaded } })
+        Ok(Stream { state: Configured { loaded, start: Start::Idle } })
     }
 }
 
@@ -170,22 +172,26 @@ where
         self.state.loaded.format()
     }
 
-    /// Starts DMA at the buffer's start; the position counts from 0. A converter should have been
+    /// Starts DMA at the buffer's start, or is what is left of a start that [`let_go`] has done; the position counts from 0. A converter should have been
     /// [connected](crate::Controller::connect).
     ///
     /// # Errors
     /// [`Refused`] when the stream has run before and its reset doesn't end.
     pub fn start(mut self) -> Result<Stream<Running<B, R, D, G>>, Refused<Self>> {
-        if let Err(deadline) = self.state.loaded.refresh() {
+        if let Err(deadline) = self.arm() {
             return Err(Refused { stream: self, deadline });
         }
-        let wall_clock = self.state.loaded.descriptor.wall_clock();
-        self.state.loaded.run();
-        Ok(self.into_running(wall_clock))
+        // One that several were let go with runs already.
+        let_go(&mut [&mut self]);
+        Ok(self.running())
     }
 
-    /// RUN has been set at `wall_clock`.
-    pub(super) fn into_running(mut self, wall_clock: u32) -> Stream<Running<B, R, D, G>> {
+    /// It has been let go.
+    pub(super) fn running(mut self) -> Stream<Running<B, R, D, G>> {
+        let wall_clock = match self.state.start {
+            Start::Gone(start) => start.wall_clock_before,
+            Start::Idle | Start::Armed { .. } => self.state.loaded.descriptor.wall_clock(),
+        };
         let progress = Progress::new(&mut self.state.loaded, wall_clock);
         Stream { state: Running { loaded: self.state.loaded, progress } }
     }
@@ -195,6 +201,9 @@ where
     /// # Errors
     /// [`StillRunning`] if RUN doesn't read 0.
     pub fn release(mut self) -> Result<(Stream<Reset<R, D, G>>, B), StillRunning<Self>> {
+        if let Err(deadline) = self.disarm() {
+            return Err(StillRunning { stream: self, deadline });
+        }
         match self.state.loaded.part() {
             Ok(buffer) => Ok((Stream::new(self.state.loaded.descriptor.clone()), buffer)),
             Err(deadline) => Err(StillRunning { stream: self, deadline }),
@@ -251,7 +260,7 @@ where
         match self.pause() {
             Ok(mut paused) => {
                 let status = paused.status();
-                Ok((Stream { state: Configured { loaded: paused.state.loaded } }, status))
+                Ok((Stream { state: Configured { loaded: paused.state.loaded, start: Start::Idle } }, status))
             }
             Err(still_running) => Err(still_running),
         }
@@ -320,7 +329,7 @@ where
             return Err(StillRunning { stream: self, deadline });
         }
         let status = self.status();
-        Ok((Stream { state: Configured { loaded: self.state.loaded } }, status))
+        Ok((Stream { state: Configured { loaded: self.state.loaded, start: Start::Idle } }, status))
     }
 }
 
