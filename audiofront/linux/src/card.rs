@@ -18,7 +18,7 @@ use crate::clock::Clock;
 use crate::deadline::{Deadline, Woken, wait};
 use crate::directory::{self, CardInfo};
 use crate::error::{Error, ErrorKind, Result};
-use crate::handshake::Handshake;
+use crate::handshake::{self, Handshake};
 use crate::position::PositionReader;
 use crate::sys::{EventChannels, Grants};
 use crate::transport::{Devices, DmaArea, LinuxTransport, Page};
@@ -47,6 +47,7 @@ pub struct Card {
     handshake: Handshake,
     devices: Arc<Devices>,
     control: Option<Arc<ControlPage<Page>>>,
+    control_area: Option<DmaArea>,
     offers_linked_start: bool,
     clock: Arc<Clock>,
     map: ClockMap,
@@ -91,6 +92,19 @@ impl Card {
         directory::cards(&mut open_store()?)
     }
 
+    /// Closes what a program that was killed has left of a card, so that its streams play on no longer. `false`: a program
+    /// has the card. [`connect`](Self::connect) does this first, too.
+    ///
+    /// # Errors
+    /// When the back end doesn't let go in time.
+    pub fn close_what_was_left(index: u32) -> Result<bool> {
+        let mut store = open_store()?;
+        let Some(info) = directory::cards(&mut store)?.into_iter().find(|card| card.index == index) else {
+            return Ok(true);
+        };
+        handshake::close_what_was_left(store, &info)
+    }
+
     /// Connects to the card with this number.
     ///
     /// # Errors
@@ -124,6 +138,7 @@ impl Card {
             handshake,
             devices,
             control: None,
+            control_area: None,
             offers_linked_start: false,
             clock: Arc::new(Clock::new()),
             map: ClockMap::new(),
@@ -165,6 +180,7 @@ impl Card {
             let control = ControlPage::connect(&mut transport)
                 .map_err(|_| Error::new(ErrorKind::Other, "no page can be granted for the control page"))?;
             self.control = Some(Arc::new(control));
+            self.control_area = transport.single();
         }
         let nodes = std::mem::take(&mut *self.devices.nodes.lock().unwrap_or_else(PoisonError::into_inner));
         self.handshake.connect(nodes)
@@ -178,6 +194,12 @@ impl Card {
     /// Whether the back end keeps a control page: without it positions come by events only.
     pub fn has_control_page(&self) -> bool {
         self.control.is_some()
+    }
+
+    /// The control page's memory, which is this guest's own: the back end reads nothing of it. For tests that write there what
+    /// doesn't belong there.
+    pub fn control_area(&self) -> Option<DmaArea> {
+        self.control_area.clone()
     }
 
     /// Whether the back end starts streams together.

@@ -16,6 +16,10 @@ use crate::xenstore::Store;
 /// How long the back end may take for its next state.
 const STATE_WITHIN: Duration = Duration::from_secs(10);
 
+/// How long another process may have the card before that is an error, and how often this is looked at.
+const FREE_WITHIN: Duration = Duration::from_secs(1);
+const LOOK_EVERY: Duration = Duration::from_millis(10);
+
 /// The card as this process holds it in xenstore. It is closed when this goes.
 #[derive(Debug)]
 pub(crate) struct Handshake {
@@ -31,7 +35,16 @@ impl Handshake {
     /// Takes the card for this process, and brings it to where it can be connected: what another program has left, of
     /// which nothing is alive, is closed first.
     pub(crate) fn begin(store: Store, info: &CardInfo) -> Result<Self> {
-        let lock = take(info.index)?;
+        let mut this = Self::with(store, info, take(info.index)?)?;
+        this.close_what_was_left()?;
+        this.wait_for("is ready for a connection", |state| state == Some(XenbusState::InitWait))?;
+        this.show(XenbusState::Initialising)?;
+        this.is_open = true;
+        Ok(this)
+    }
+
+    /// The card as it is, of which this process has the lock.
+    fn with(store: Store, info: &CardInfo, lock: File) -> Result<Self> {
         let mut this = Self {
             store,
             front_path: info.path(),
@@ -40,15 +53,12 @@ impl Handshake {
             _lock: lock,
         };
         this.store.watch(&format!("{}/{}", this.back_path, nodes::STATE), "state")?;
-        let left = this.front_state()?;
-        if !matches!(left, None | Some(XenbusState::Initialising | XenbusState::Closed)) {
-            this.is_open = true;
-            this.close()?;
-        }
-        this.wait_for("is ready for a connection", |state| state == Some(XenbusState::InitWait))?;
-        this.show(XenbusState::Initialising)?;
-        this.is_open = true;
         Ok(this)
+    }
+
+    fn close_what_was_left(&mut self) -> Result<()> {
+        self.is_open = is_left(self.front_state()?);
+        self.close()
     }
 
     /// Whether the back end says `1` in this node of its directory.
@@ -140,6 +150,23 @@ impl Handshake {
     }
 }
 
+/// Closes the card if a program that is gone has left it open; `false`: a program has it.
+pub(crate) fn close_what_was_left(mut store: Store, info: &CardInfo) -> Result<bool> {
+    // First without the lock, which others may want.
+    if !is_left(state(&mut store, &info.path())?) {
+        return Ok(true);
+    }
+    let Some(lock) = try_lock(&device(info.index)?)? else { return Ok(false) };
+    let mut left = Handshake::with(store, info, lock)?;
+    left.close_what_was_left()?;
+    Ok(true)
+}
+
+/// Whether a front end in this state has something open.
+fn is_left(state: Option<XenbusState>) -> bool {
+    !matches!(state, None | Some(XenbusState::Initialising | XenbusState::Closed))
+}
+
 impl Drop for Handshake {
     fn drop(&mut self) {
         // Whoever wants to know how it goes calls it before.
@@ -151,9 +178,8 @@ fn state(store: &mut Store, path: &str) -> Result<Option<XenbusState>> {
     Ok(store.read(&format!("{path}/{}", nodes::STATE))?.and_then(|value| XenbusState::from_node(&value)))
 }
 
-/// Takes the card's device for this process. The lock lies on the kernel's own directory of the device, so that it goes
-/// with the process, however that ends.
-fn take(index: u32) -> Result<File> {
+/// The kernel's directory of the card's device: the lock lies on it, so that it goes with the process, however that ends.
+fn device(index: u32) -> Result<String> {
     let path = format!("/sys/bus/xen/devices/{}-{index}", nodes::DRIVER_NAME);
     if std::fs::exists(format!("{path}/driver")).unwrap_or(false) {
         return Err(Error::new(
@@ -161,19 +187,37 @@ fn take(index: u32) -> Result<File> {
             format!("card {index} is used by the kernel's driver snd_xen_front"),
         )
         .advice(format!(
-            "take it from the driver: echo {}-{index} > {path}/driver/unbind; for good: \
-                 blacklist snd_xen_front in /etc/modprobe.d",
+            "take it from the driver: echo {}-{index} > {path}/driver/unbind; for good: blacklist snd_xen_front in \
+             /etc/modprobe.d",
             nodes::DRIVER_NAME
         )));
     }
-    let directory = File::open(&path)
+    Ok(path)
+}
+
+/// The lock on a card's device; `None`: somebody else has it.
+fn try_lock(path: &str) -> Result<Option<File>> {
+    let directory = File::open(path)
         .map_err(|error| Error::new(ErrorKind::NotFound, format!("the kernel's device {path}: {error}")))?;
     match flock(&directory, FlockOperation::NonBlockingLockExclusive) {
-        Ok(()) => Ok(directory),
-        Err(Errno::WOULDBLOCK) => {
-            Err(Error::new(ErrorKind::Busy, format!("card {index} is used by another program"))
-                .advice(format!("find it: fuser -v {path}")))
-        }
+        Ok(()) => Ok(Some(directory)),
+        Err(Errno::WOULDBLOCK) => Ok(None),
         Err(error) => Err(Error::new(ErrorKind::Other, format!("{path} can't be locked: {error}"))),
+    }
+}
+
+/// Takes the card's device for this process. Whoever closes what was left has it for a moment only.
+fn take(index: u32) -> Result<File> {
+    let path = device(index)?;
+    let deadline = Deadline::after(FREE_WITHIN);
+    loop {
+        if let Some(lock) = try_lock(&path)? {
+            return Ok(lock);
+        }
+        if deadline.is_over() {
+            return Err(Error::new(ErrorKind::Busy, format!("card {index} is used by another program"))
+                .advice(format!("find it: fuser -v {path}")));
+        }
+        std::thread::sleep(LOOK_EVERY);
     }
 }

@@ -107,6 +107,8 @@ pub struct LinuxTransport {
     refused: bool,
     /// The pages of the buffer, as long as it has some.
     buffer: Weak<Region>,
+    /// The page that was granted last by itself.
+    single: Weak<Region>,
     /// Why pages or channels couldn't be had.
     trouble: Option<rustix::io::Errno>,
 }
@@ -119,7 +121,15 @@ impl fmt::Debug for LinuxTransport {
 
 impl LinuxTransport {
     pub(crate) fn new(devices: Arc<Devices>, directory: String) -> Self {
-        Self { devices, directory, reserved: None, refused: false, buffer: Weak::new(), trouble: None }
+        Self {
+            devices,
+            directory,
+            reserved: None,
+            refused: false,
+            buffer: Weak::new(),
+            single: Weak::new(),
+            trouble: None,
+        }
     }
 
     /// The first `length_bytes` of the buffer that was granted last, if it still is.
@@ -127,6 +137,12 @@ impl LinuxTransport {
         let region = self.buffer.upgrade()?;
         let length_bytes = length_bytes.min(region.length_bytes());
         Some(DmaArea { region, length_bytes })
+    }
+
+    /// The page that was granted last by itself, if it still is.
+    pub(crate) fn single(&self) -> Option<DmaArea> {
+        let region = self.single.upgrade()?;
+        Some(DmaArea { length_bytes: region.length_bytes(), region })
     }
 
     pub(crate) fn trouble(&self) -> Option<rustix::io::Errno> {
@@ -164,7 +180,11 @@ impl Transport for LinuxTransport {
                 }
                 (region, page)
             }
-            None => (self.allocate(access, 1)?, 0),
+            None => {
+                let region = self.allocate(access, 1)?;
+                self.single = Arc::downgrade(&region);
+                (region, 0)
+            }
         };
         let grant = *region.references().get(page)?;
         Some(GrantedPage { page: Page::new(region, page), grant })

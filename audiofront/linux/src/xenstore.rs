@@ -24,8 +24,8 @@ const TRANSACTION_TRIES: u32 = 16;
 
 /// A connection. What is watched, and what is under way, ends with it.
 #[derive(Debug)]
-pub(crate) struct Store {
-    file: File,
+pub(crate) struct Store<F = File> {
+    file: F,
     next_id: u32,
     /// What has come of the next message.
     inbox: Vec<u8>,
@@ -38,8 +38,14 @@ impl Store {
 
     pub(crate) fn open() -> io::Result<Self> {
         let nonblocking = OFlags::NONBLOCK.bits().cast_signed();
-        let file = OpenOptions::new().read(true).write(true).custom_flags(nonblocking).open(Self::PATH)?;
-        Ok(Self { file, next_id: 1, inbox: Vec::new(), fired: VecDeque::new() })
+        OpenOptions::new().read(true).write(true).custom_flags(nonblocking).open(Self::PATH).map(Self::new)
+    }
+}
+
+impl<F: Read + Write + AsFd> Store<F> {
+    /// A connection by a file that doesn't block.
+    fn new(file: F) -> Self {
+        Self { file, next_id: 1, inbox: Vec::new(), fired: VecDeque::new() }
     }
 
     /// The node's value; `None`: there is no such node, or this guest can't read it.
@@ -193,7 +199,7 @@ impl Store {
             let read = self.file.read(&mut self.inbox[have..]);
             self.inbox.truncate(have + read.as_ref().copied().unwrap_or(0));
             match read {
-                Ok(0) => return Ok(None),
+                Ok(0) => return Err(broken(io::ErrorKind::UnexpectedEof.into())),
                 Ok(_) => {}
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(None),
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
@@ -203,7 +209,7 @@ impl Store {
     }
 }
 
-impl AsFd for Store {
+impl<F: AsFd> AsFd for Store<F> {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.file.as_fd()
     }
@@ -241,10 +247,108 @@ impl Refusal {
 }
 
 fn broken(error: io::Error) -> Error {
-    Error::new(ErrorKind::Other, format!("{}: {error}", Store::PATH))
+    Error::new(ErrorKind::Other, format!("{}: {error}", Store::<File>::PATH))
 }
 
 /// Word `index` of a header.
 fn field(header: &[u8], index: usize) -> u32 {
     header.as_chunks::<4>().0.get(index).map_or(0, |word| u32::from_le_bytes(*word))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::net::UnixStream;
+    use std::thread::JoinHandle;
+
+    use super::*;
+
+    fn message(kind: u32, id: u32, payload: &[u8]) -> Vec<u8> {
+        let words = [kind, id, 0, payload.len() as u32];
+        words.iter().flat_map(|word| word.to_le_bytes()).chain(payload.iter().copied()).collect()
+    }
+
+    /// A store, and a daemon that takes one request for each of `answers`, and answers with what that makes of its number.
+    fn store(answers: Vec<fn(u32) -> Vec<u8>>) -> (Store<UnixStream>, JoinHandle<Vec<(u32, Vec<u8>)>>) {
+        let (ours, mut theirs) = UnixStream::pair().unwrap();
+        ours.set_nonblocking(true).unwrap();
+        let daemon = std::thread::spawn(move || {
+            let serve = |answer: &fn(u32) -> Vec<u8>| {
+                let mut header = [0; HEADER_BYTES];
+                theirs.read_exact(&mut header).unwrap();
+                let mut payload = vec![0; field(&header, 3) as usize];
+                theirs.read_exact(&mut payload).unwrap();
+                // In two pieces, as it may come.
+                let octets = answer(field(&header, 1));
+                let (first, second) = octets.split_at(octets.len() / 2);
+                theirs.write_all(first).unwrap();
+                theirs.write_all(second).unwrap();
+                (field(&header, 0), payload)
+            };
+            answers.iter().map(serve).collect()
+        });
+        (Store::new(ours), daemon)
+    }
+
+    #[test]
+    fn values_are_read_and_missing_ones_are_none() {
+        let (mut store, daemon) = store(vec![
+            |id| message(xs_wire::READ, id, b"4"),
+            |id| message(xs_wire::ERROR, id, b"ENOENT\0"),
+            |id| message(xs_wire::ERROR, id, b"EIO\0"),
+        ]);
+        assert_eq!(store.read("a/state").unwrap().as_deref(), Some("4"));
+        assert_eq!(store.read("b").unwrap(), None);
+        assert!(store.read("c").unwrap_err().to_string().contains("can't read c: EIO"));
+        let asked = daemon.join().unwrap();
+        assert_eq!(asked[0], (xs_wire::READ, b"a/state\0".to_vec()));
+    }
+
+    #[test]
+    fn names_come_apart() {
+        let (mut store, _daemon) = store(vec![|id| message(xs_wire::DIRECTORY, id, b"0\01\0state\0")]);
+        assert_eq!(store.names("a").unwrap(), ["0", "1", "state"]);
+    }
+
+    #[test]
+    fn watches_that_fire_on_the_way_are_kept_and_late_answers_are_dropped() {
+        let (mut store, _daemon) = store(vec![|id| {
+            let event = message(xs_wire::WATCH_EVENT, 0, b"a/state\0state\0");
+            let late = message(xs_wire::READ, id.wrapping_sub(1), b"old");
+            [event.clone(), late, message(xs_wire::READ, id, b"new"), event].concat()
+        }]);
+        assert_eq!(store.read("a").unwrap().as_deref(), Some("new"));
+        assert!(store.wait(Deadline::after(ANSWER_WITHIN)).unwrap());
+    }
+
+    #[test]
+    fn a_transaction_is_done_again_when_others_came_between() {
+        let answers: Vec<fn(u32) -> Vec<u8>> = vec![
+            |id| message(xs_wire::TRANSACTION_START, id, b"7\0"),
+            |id| message(xs_wire::WRITE, id, b"OK\0"),
+            |id| message(xs_wire::ERROR, id, b"EAGAIN\0"),
+            |id| message(xs_wire::TRANSACTION_START, id, b"8\0"),
+            |id| message(xs_wire::WRITE, id, b"OK\0"),
+            |id| message(xs_wire::TRANSACTION_END, id, b"OK\0"),
+        ];
+        let (mut store, daemon) = store(answers);
+        store.write_together(&[("a".to_owned(), "1".to_owned())]).unwrap();
+        assert_eq!(daemon.join().unwrap()[4], (xs_wire::WRITE, b"a\x001".to_vec()));
+    }
+
+    #[test]
+    fn a_message_that_is_too_long_is_an_error() {
+        let (mut store, _daemon) = store(vec![|id| {
+            let mut long = message(xs_wire::READ, id, b"");
+            long[12..16].copy_from_slice(&u32::MAX.to_le_bytes());
+            long
+        }]);
+        assert!(store.read("a").unwrap_err().to_string().contains("too long"));
+    }
+
+    #[test]
+    fn a_daemon_that_is_gone_is_an_error() {
+        let (mut store, daemon) = store(vec![]);
+        daemon.join().unwrap();
+        assert!(store.read("a").is_err());
+    }
 }

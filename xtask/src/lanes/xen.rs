@@ -9,6 +9,7 @@ mod neighbours;
 mod restart;
 mod sessions;
 mod torture;
+mod user_front;
 
 use std::time::{Duration, Instant};
 
@@ -55,6 +56,7 @@ const SCENARIOS: &[Scenario] = &[
     neighbours::INTEL,
     restart::AMD,
     torture::AMD,
+    user_front::AMD,
 ];
 
 /// Virtual time is fast; these are for a host that is not.

@@ -1,6 +1,7 @@
 //! `audiofront`: plays, records and watches positions from a Linux guest, without the kernel's driver.
 #![deny(unsafe_code)]
 
+mod guard;
 mod no_system_calls;
 mod play;
 mod position;
@@ -30,6 +31,8 @@ enum Command {
     Record(record::Record),
     Position(position::Positions),
     ReadCost(read_cost::ReadCost),
+    #[command(hide = true)]
+    Guard(guard::Guard),
 }
 
 const EXAMPLES: &str = "Examples:
@@ -59,8 +62,8 @@ pub(crate) struct Choice {
 
 impl Choice {
     /// Connects, and finds the stream.
-    fn connect(&self, direction: StreamType) -> audiofront_linux::Result<(Card, usize)> {
-        let card = Card::connect(self.card)?;
+    fn connect(&self, direction: StreamType) -> anyhow::Result<(Card, usize)> {
+        let card = guard::connect(self.card)?;
         let stream = card.find(direction, self.stream.as_deref())?;
         Ok((card, stream))
     }
@@ -73,6 +76,7 @@ fn main() -> ExitCode {
         Command::Record(record) => record.execute(),
         Command::Position(position) => position.execute(),
         Command::ReadCost(cost) => cost.execute(),
+        Command::Guard(guard) => guard.execute(),
     };
     match done {
         Ok(code) => code,

@@ -24,6 +24,10 @@ pub(crate) struct Play {
     /// Frames in the DMA buffer, at most
     #[arg(long, value_name = "FRAMES", default_value_t = 16_384, value_parser = clap::value_parser!(u32).range(64..))]
     buffer_frames: u32,
+
+    /// Write nonsense over the control page meanwhile: a test of the back end
+    #[arg(long, hide = true)]
+    scribble: bool,
 }
 
 /// A file's samples in a shape that goes to a stream as it is.
@@ -92,8 +96,15 @@ impl Play {
         card.start(stream)?;
         let bar = progress(frames, shape.rate_hz);
         let mut watchdog = Watchdog::new();
+        let mut nonsense = 1u32;
         loop {
             signals.check()?;
+            if let Some(page) = card.control_area().filter(|_| self.scribble) {
+                for offset in (0..page.len()).step_by(4) {
+                    nonsense = nonsense.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+                    page.write(offset, &nonsense.to_le_bytes());
+                }
+            }
             watchdog.wait(&mut card, stream)?;
             let front = card.front(stream);
             let filled = front.fill(&samples.octets[next..]);

@@ -11,6 +11,7 @@ use sndif::control_page::{Lock, Slot, Source};
 use sndif::format::SampleFormat;
 use sndif::nodes::StreamType;
 
+use crate::guard;
 use crate::signals::Signals;
 use crate::streams::Shape;
 
@@ -82,7 +83,7 @@ pub(crate) fn start(card: &mut Card, rate_hz: u32, playback_only: bool) -> Resul
 impl Positions {
     pub(crate) fn execute(self) -> Result<ExitCode> {
         let signals = Signals::watch()?;
-        let mut card = Card::connect(self.card)?;
+        let mut card = guard::connect(self.card)?;
         let streams = start(&mut card, self.rate, self.playback_only)?;
         let running: Vec<Running> = streams
             .into_iter()

@@ -3,10 +3,10 @@
 use std::process::ExitCode;
 
 use anyhow::{Result, bail};
-use audiofront_linux::{Card, PositionReader};
+use audiofront_linux::PositionReader;
 use serde_json::json;
 
-use crate::{no_system_calls, position};
+use crate::{guard, no_system_calls, position};
 
 /// Measure what it costs to read a position, and prove that it takes no system call
 ///
@@ -60,7 +60,7 @@ fn read(reader: &PositionReader, reads: u64) -> Cost {
 
 impl ReadCost {
     pub(crate) fn execute(self) -> Result<ExitCode> {
-        let mut card = Card::connect(self.card)?;
+        let mut card = guard::connect(self.card)?;
         let streams = position::start(&mut card, 48_000, true)?;
         let Some(reader) = streams.first().and_then(|stream| card.position(*stream)) else {
             bail!("the back end keeps no control page");
