@@ -33,7 +33,9 @@ const QUERY: &str = "the query of parameters";
 /// Echoes that are asked for when a card is connected.
 const FIRST_ECHOES: usize = 4;
 
-/// How often an echo is asked for then: often enough for the bound not to grow by the drift.
+/// How long after them the next echo is asked for; the time from one to the next doubles, as the drift is known better, up to
+/// the second number.
+const ECHO_SOON_NS: u64 = 10_000_000;
 const ECHO_EVERY_NS: u64 = 1_000_000_000;
 
 /// A connection to a card. Dropping it closes the card, as [`close`](Self::close) does.
@@ -76,11 +78,13 @@ struct Answer {
 
 /// The echo that maps the clocks: a request on the first stream's ring, sent at a time, that the back end hasn't been seen to
 /// have taken.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Echo {
     under_way: Option<(u16, u64)>,
     /// When the last one was sent, by this guest's clock.
     sent_ns: u64,
+    /// From that one to the next.
+    interval_ns: u64,
 }
 
 impl Card {
@@ -142,7 +146,7 @@ impl Card {
             offers_linked_start: false,
             clock: Arc::new(Clock::new()),
             map: ClockMap::new(),
-            echo: Echo::default(),
+            echo: Echo { under_way: None, sent_ns: 0, interval_ns: ECHO_SOON_NS },
             followed: Vec::new(),
             frame_bytes_without_events: Vec::new(),
             awaited: None,
@@ -380,7 +384,8 @@ impl Card {
         }
         self.follow();
         self.hear_echo();
-        if self.clock.now_ns().saturating_sub(self.echo.sent_ns) > ECHO_EVERY_NS {
+        if self.clock.now_ns().saturating_sub(self.echo.sent_ns) > self.echo.interval_ns {
+            self.echo.interval_ns = (self.echo.interval_ns * 2).min(ECHO_EVERY_NS);
             self.send_echo();
         }
         if !self.handshake.is_connected()? {

@@ -44,9 +44,17 @@ pub struct Take {
     pub capture: Option<Slot>,
     /// How both were started by a linked start; `None`: one after the other, by two requests.
     pub started_together: Option<StartedTogether>,
-    /// The offset as it was published while the streams ran, each time that it changed: the captured frame from which
-    /// it was known, and the offset.
-    pub offsets: Vec<(u64, i64)>,
+    /// The offset as it was published while the streams ran, each time that it changed.
+    pub offsets: Vec<OffsetReading>,
+}
+
+/// What was published of the offset at some time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct OffsetReading {
+    /// Frames that had been captured when it was first seen.
+    pub at_frame: u64,
+    /// As [`Take::offset_frames`].
+    pub offset_frames: i64,
 }
 
 impl Take {
@@ -147,9 +155,9 @@ impl Duplex {
         next: &mut usize,
         play_frames: usize,
         keep_on: &mut impl FnMut() -> bool,
-    ) -> Result<(Vec<Frame>, Vec<(u64, i64)>)> {
+    ) -> Result<(Vec<Frame>, Vec<OffsetReading>)> {
         let mut captured: Vec<Frame> = Vec::with_capacity(play_frames + BUFFER_FRAMES as usize);
-        let mut offsets: Vec<(u64, i64)> = Vec::new();
+        let mut offsets: Vec<OffsetReading> = Vec::new();
         let mut piece = vec![0; BUFFER_FRAMES as usize * FRAME_BYTES];
         let mut moved = (Instant::now(), 0);
         loop {
@@ -176,10 +184,10 @@ impl Duplex {
             );
 
             if let (Some(playback), Some(capture)) = (self.slot(self.playback), self.slot(self.capture))
-                && let Some(offset) = offset_frames(&playback, &capture)
-                && offsets.last().is_none_or(|(_, last)| *last != offset)
+                && let Some(offset_frames) = offset_frames(&playback, &capture)
+                && offsets.last().is_none_or(|last| last.offset_frames != offset_frames)
             {
-                offsets.push((captured.len() as u64, offset));
+                offsets.push(OffsetReading { at_frame: captured.len() as u64, offset_frames });
             }
             if filled + taken > 0 {
                 moved = (Instant::now(), captured.len());

@@ -103,8 +103,10 @@ impl Handshake {
                 None | Some(XenbusState::InitWait | XenbusState::Closed | XenbusState::Initialising)
             )
         });
+        // The next front end may be one that knows nothing of it, and wouldn't write its own over it.
+        let removed = self.store.remove(&format!("{}/{}", self.front_path, nodes::CONTROL_PAGE_REF));
         self.show(XenbusState::Closed)?;
-        closed
+        closed.and(removed)
     }
 
     fn wait_for(&mut self, what: &str, is_there: impl Fn(Option<XenbusState>) -> bool) -> Result<()> {

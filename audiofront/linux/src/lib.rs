@@ -61,7 +61,7 @@ mod xenstore;
 pub use card::Card;
 pub use clock::Clock;
 pub use directory::{CardInfo, StreamInfo};
-pub use duplex::{Duplex, Frame, Take};
+pub use duplex::{Duplex, Frame, OffsetReading, Take};
 pub use error::{Error, ErrorKind, Result};
 pub use position::{Position, PositionReader};
 pub use transport::{DmaArea, LinuxTransport, Page};

@@ -72,6 +72,14 @@ impl<F: Read + Write + AsFd> Store<F> {
         answer.map(drop).map_err(|refusal| refusal.at("write", path))
     }
 
+    /// Removes a node; one that isn't there is none.
+    pub(crate) fn remove(&mut self, path: &str) -> Result<()> {
+        match self.ask(xs_wire::RM, 0, &[path, "\0"]) {
+            Err(Refusal::Named(name)) if name == "ENOENT" => Ok(()),
+            other => other.map(drop).map_err(|refusal| refusal.at("remove", path)),
+        }
+    }
+
     /// Writes nodes, all or none.
     pub(crate) fn write_together(&mut self, nodes: &[(String, String)]) -> Result<()> {
         for _ in 0..TRANSACTION_TRIES {
@@ -267,8 +275,11 @@ mod tests {
         words.iter().flat_map(|word| word.to_le_bytes()).chain(payload.iter().copied()).collect()
     }
 
+    /// What a daemon was asked: kinds and payloads.
+    type Asked = Vec<(u32, Vec<u8>)>;
+
     /// A store, and a daemon that takes one request for each of `answers`, and answers with what that makes of its number.
-    fn store(answers: Vec<fn(u32) -> Vec<u8>>) -> (Store<UnixStream>, JoinHandle<Vec<(u32, Vec<u8>)>>) {
+    fn store(answers: Vec<fn(u32) -> Vec<u8>>) -> (Store<UnixStream>, JoinHandle<Asked>) {
         let (ours, mut theirs) = UnixStream::pair().unwrap();
         ours.set_nonblocking(true).unwrap();
         let daemon = std::thread::spawn(move || {
@@ -305,7 +316,7 @@ mod tests {
 
     #[test]
     fn names_come_apart() {
-        let (mut store, _daemon) = store(vec![|id| message(xs_wire::DIRECTORY, id, b"0\01\0state\0")]);
+        let (mut store, _daemon) = store(vec![|id| message(xs_wire::DIRECTORY, id, b"0\x001\0state\0")]);
         assert_eq!(store.names("a").unwrap(), ["0", "1", "state"]);
     }
 

@@ -114,7 +114,9 @@ impl Positions {
                 print!("\x1b[{}A", running.len());
             }
             for running in &running {
-                self.show(running, first.as_ref())?;
+                let row = self.row(running, first.as_ref())?;
+                // What was there before may have been longer.
+                println!("{row}{}", if in_place { "\x1b[K" } else { "" });
             }
             shown += 1;
         }
@@ -122,7 +124,7 @@ impl Positions {
         Ok(ExitCode::SUCCESS)
     }
 
-    fn show(&self, running: &Running, first: Option<&Slot>) -> Result<()> {
+    fn row(&self, running: &Running, first: Option<&Slot>) -> Result<String> {
         let Ok(position) = running.reader.now() else {
             bail!("the control page can't be read: {:?}", running.reader.slot());
         };
@@ -131,12 +133,11 @@ impl Positions {
             StreamType::Capture => "capture",
         };
         let Some(position) = position else {
-            if self.json {
-                println!("{}", json!({ "stream": running.number, "direction": name, "position": null }));
+            return Ok(if self.json {
+                json!({ "stream": running.number, "direction": name, "position": null }).to_string()
             } else {
-                println!("{name:<9}   no position yet\x1b[K");
-            }
-            return Ok(());
+                format!("{name:<9}   no position yet")
+            });
         };
         let Position { frames, error_ns, age_ns, guest_ns, slot } = position;
         let link_ppm = link_ppm(&slot, self.rate);
@@ -167,20 +168,18 @@ impl Positions {
                 "start_time_ns": slot.start_time_ns, "xrun_frames": slot.xrun_frames,
                 "start_distance_frames": distance,
             });
-            println!("{row}");
-            return Ok(());
+            return Ok(row.to_string());
         }
         let us = |ns: u64| ns as f64 / 1e3;
-        println!(
-            "{name:<9} {frames:>13} {:>8.1} {:>9.1} {:>6} {:>6} {link_ppm:>9.2} {:>10.2}  {lock:<6} {source:<10} {}\x1b[K",
+        Ok(format!(
+            "{name:<9} {frames:>13} {:>8.1} {:>9.1} {:>6} {:>6} {link_ppm:>9.2} {:>10.2}  {lock:<6} {source:<10} {}",
             us(age_ns),
             us(error_ns),
             slot.dma_lead_frames,
             slot.codec_delay_frames,
             guest_ppm.unwrap_or(0.0),
             distance.map_or(String::new(), |distance| distance.to_string()),
-        );
-        Ok(())
+        ))
     }
 }
 
