@@ -6,6 +6,7 @@ mod domain;
 mod image_size;
 mod json;
 mod model;
+mod page;
 mod point;
 mod probe;
 mod rig_run;
@@ -35,5 +36,10 @@ pub(crate) const STAGES: &[Stage] = &[
     Stage { name: "image", what: "the image's size", run: image_size::run },
     Stage { name: "model", what: "what is exact on the model of the hardware", run: model::run },
     Stage { name: "domain", what: "the driver domain under Xen, by streams and periods", run: domain::run },
+    Stage {
+        name: "page",
+        what: "the driver domain and its guests under Xen, with control pages",
+        run: page::run,
+    },
     Stage { name: "dom0", what: "dom0's own ALSA path under the same Xen", run: dom0::run },
 ];

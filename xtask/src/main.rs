@@ -18,6 +18,7 @@ mod qemu;
 mod rig;
 mod session;
 mod summary;
+mod tool;
 mod verdict;
 mod wav;
 mod workspace;

@@ -20,6 +20,7 @@ pub(super) fn run() -> Result<Vec<Row>> {
         variables: point::variables(&points),
         dom0_plays: true,
         codecs: 1,
+        programs: Vec::new(),
         probe: probe::build()?,
     })?;
     rows(&outcome, &points)

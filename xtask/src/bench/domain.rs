@@ -27,6 +27,7 @@ pub(super) fn run() -> Result<Vec<Row>> {
         variables: point::variables(&points),
         dom0_plays: false,
         codecs: 4,
+        programs: Vec::new(),
         probe: probe::build()?,
     })?;
     rows(&outcome)
@@ -52,7 +53,7 @@ fn rows(outcome: &Outcome) -> Result<Vec<Row>> {
 }
 
 /// What the driver domain has counted, and what Xen has.
-fn costs(
+pub(super) fn costs(
     figures: &Figures,
     group: &str,
     guest: Option<&str>,

@@ -69,7 +69,7 @@ impl Point {
                 let value = figures.value(name).with_context(|| format!("{}: no {name}", figures.name))?;
                 Ok(value.parse()?)
             };
-            let age = "how long ALSA's pointer had stood when it was read, in reads without a pause";
+            let age = "how long ALSA's pointer had stood when it was read, looked at some four thousand times a second";
             rows.extend([
                 Row::new(
                     group,

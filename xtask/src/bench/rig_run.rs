@@ -1,5 +1,6 @@
 //! A boot of the rig for the bench.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::{Context, Result, anyhow};
@@ -29,6 +30,8 @@ pub(super) struct Boot {
     pub(super) dom0_plays: bool,
     /// How many codecs: outputs, that is.
     pub(super) codecs: usize,
+    /// Programs that the guests have besides.
+    pub(super) programs: Vec<PathBuf>,
     /// The program that measures; dom0 and the guests have it.
     pub(super) probe: Vec<u8>,
 }
@@ -51,7 +54,7 @@ pub(super) fn run(boot: Boot) -> Result<Outcome> {
         pace: Pace::Virtual,
         codec_rates_hz: vec![RATE_HZ; boot.codecs],
         microphone: Microphone::Hears(Source::Silence),
-        files: Files { ours: files.clone(), theirs: None },
+        files: Files { ours: files.clone(), programs: boot.programs, theirs: None },
         dom0_files: files,
         dom0_plays: boot.dom0_plays,
         limits: LIMITS,

@@ -9,10 +9,12 @@
 use embedded_hal::delay::DelayNs;
 
 use super::error::Refused;
+use super::loaded::Loaded;
 use super::state::{Configured, Running, Stream};
 use crate::deadline::Deadline;
 use crate::dma::{DmaBuffer, DmaRegion};
-use crate::registers::Registers;
+use crate::position::Bracket;
+use crate::registers::{ReadWrite, Register, Registers};
 use crate::spec::registers as reg;
 
 /// How streams were started together.
@@ -42,13 +44,17 @@ pub struct LinkedStart {
 }
 
 impl LinkedStart {
-    /// Of no stream.
-    const NONE: Self = Self {
-        method: StartMethod::BackToBack,
-        wall_clock_before: 0,
-        wall_clock_after: 0,
-        fifos_ready: true,
-    };
+    /// Whether all of it is known to have begun with the next link frame.
+    pub fn is_synchronized(&self) -> bool {
+        self.fifos_ready && matches!(self.method, StartMethod::Synchronized { .. })
+    }
+
+    /// The readings, the second extended from the first.
+    pub(super) fn bracket(&self) -> Bracket {
+        let before = u64::from(self.wall_clock_before);
+        let after = before.saturating_add(self.wall_clock_after.wrapping_sub(self.wall_clock_before).into());
+        Bracket { before, after }
+    }
 }
 
 /// How far a start has got.
@@ -100,7 +106,8 @@ where
 }
 
 /// Lets streams of *one* controller go that have been [armed](Stream::arm): in the same link frame where it has SSYNC, elsewhere
-/// one right after the other. They run from here on; [`Stream::start`] makes them say so.
+/// one right after the other. They run from here on; [`Stream::start`] makes them say so. `None` if one isn't armed: then
+/// nothing is done.
 pub fn let_go<B, R, D, G>(streams: &mut [&mut Stream<Configured<B, R, D, G>>]) -> Option<LinkedStart>
 where
     B: DmaBuffer,
@@ -117,24 +124,46 @@ where
     }
     let first = &streams.first()?.state.loaded.descriptor;
     let (ssync, mut registers) = (first.ssync, first.registers.clone());
-    let held = ssync.map_or(0, |ssync| ssync.read(&mut registers));
-    // Everything that takes time comes before this or after what follows it.
-    let wall_clock_before = reg::WALCLK.read(&mut registers);
-    let method = if let Some(ssync) = ssync {
-        ssync.write(&mut registers, held & !bits);
-        StartMethod::Synchronized { ssync_offset_bytes: ssync.offset_bytes() }
-    } else {
+    let start = release(ssync, &mut registers, bits, fifos_ready, || {
         for stream in streams.iter_mut() {
             stream.state.loaded.run();
         }
-        StartMethod::BackToBack
-    };
-    let wall_clock_after = reg::WALCLK.read(&mut registers);
-    let start = LinkedStart { method, wall_clock_before, wall_clock_after, fifos_ready };
+    });
     for stream in streams.iter_mut() {
         stream.state.start = Start::Gone(start);
     }
     Some(start)
+}
+
+/// Clears bits of SSYNC, or else sets RUN by `run`, between two readings of the wall clock.
+fn release<R: Registers>(
+    ssync: Option<Register<u32, ReadWrite>>,
+    registers: &mut R,
+    bits: u32,
+    fifos_ready: bool,
+    run: impl FnOnce(),
+) -> LinkedStart {
+    let held = ssync.map_or(0, |ssync| ssync.read(registers));
+    // Everything that takes time comes before this or after what follows it.
+    let wall_clock_before = reg::WALCLK.read(registers);
+    let method = if let Some(ssync) = ssync {
+        ssync.write(registers, held & !bits);
+        StartMethod::Synchronized { ssync_offset_bytes: ssync.offset_bytes() }
+    } else {
+        run();
+        StartMethod::BackToBack
+    };
+    let wall_clock_after = reg::WALCLK.read(registers);
+    LinkedStart { method, wall_clock_before, wall_clock_after, fifos_ready }
+}
+
+impl<B: DmaBuffer, R: Registers + Clone, D: DelayNs, G: DmaRegion> Loaded<B, R, D, G> {
+    /// Lets this one go, which [`run_held`](Self::run_held) has held.
+    pub(super) fn let_go(&mut self, fifo_ready: bool) -> LinkedStart {
+        let (ssync, mut registers) = (self.descriptor.ssync, self.descriptor.registers.clone());
+        let bits = self.descriptor.bit();
+        release(ssync, &mut registers, bits, fifo_ready, || self.run())
+    }
 }
 
 /// Streams of one controller, configured and running.
@@ -192,7 +221,12 @@ where
             return Err(Refused { stream: streams, deadline });
         }
     }
-    // All are armed; of none there is nothing to tell.
-    let start = let_go(&mut streams.each_mut()).unwrap_or(LinkedStart::NONE);
-    Ok((streams.map(Stream::running), start))
+    // All are armed; of none at all there is nothing to tell.
+    let start = let_go(&mut streams.each_mut()).unwrap_or(LinkedStart {
+        method: StartMethod::BackToBack,
+        wall_clock_before: 0,
+        wall_clock_after: 0,
+        fifos_ready: true,
+    });
+    Ok((streams.map(|stream| stream.running(&start)), start))
 }

@@ -13,9 +13,10 @@ use embedded_hal::delay::DelayNs;
 use super::buffer_list;
 use super::descriptor::Descriptor;
 use super::error::{ConfigureError, Refused, Rejected, StillRunning};
-use super::linked::{Start, let_go};
+use super::linked::{LinkedStart, Start};
 use super::loaded::Loaded;
 use super::progress::{Progress, StreamStatus};
+use crate::deadline::Deadline;
 use crate::dma::{Direction, DmaBuffer, DmaRegion};
 use crate::registers::Registers;
 use crate::spec::format::Format;
@@ -172,7 +173,8 @@ where
         self.state.loaded.format()
     }
 
-    /// Starts DMA at the buffer's start, or is what is left of a start that [`let_go`] has done; the position counts from 0. A converter should have been
+    /// Starts DMA at the buffer's start, or is what is left of a start that
+    /// [`let_go`](super::let_go) has done; the position counts from 0. A converter should have been
     /// [connected](crate::Controller::connect).
     ///
     /// # Errors
@@ -181,18 +183,19 @@ where
         if let Err(deadline) = self.arm() {
             return Err(Refused { stream: self, deadline });
         }
-        // One that several were let go with runs already.
-        let_go(&mut [&mut self]);
-        Ok(self.running())
+        let start = match self.state.start {
+            // With others, by `let_go`.
+            Start::Gone(start) => start,
+            Start::Armed { fifo_ready } => self.state.loaded.let_go(fifo_ready),
+            // It has just been armed.
+            Start::Idle => return Err(Refused { stream: self, deadline: Deadline::NEVER }),
+        };
+        Ok(self.running(&start))
     }
 
     /// It has been let go.
-    pub(super) fn running(mut self) -> Stream<Running<B, R, D, G>> {
-        let wall_clock = match self.state.start {
-            Start::Gone(start) => start.wall_clock_before,
-            Start::Idle | Start::Armed { .. } => self.state.loaded.descriptor.wall_clock(),
-        };
-        let progress = Progress::new(&mut self.state.loaded, wall_clock);
+    pub(super) fn running(mut self, start: &LinkedStart) -> Stream<Running<B, R, D, G>> {
+        let progress = Progress::new(&mut self.state.loaded, start);
         Stream { state: Running { loaded: self.state.loaded, progress } }
     }
 
@@ -244,11 +247,11 @@ where
     /// # Errors
     /// [`StillRunning`] if RUN doesn't read back 0.
     pub fn pause(mut self) -> Result<Stream<Paused<B, R, D, G>>, StillRunning<Self>> {
-        if let Err(deadline) = self.state.loaded.descriptor.stop() {
+        let Running { loaded, progress } = &mut self.state;
+        if let Err(deadline) = progress.pause(loaded) {
             return Err(StillRunning { stream: self, deadline });
         }
-        let Running { mut loaded, mut progress } = self.state;
-        progress.look(&mut loaded);
+        let Running { loaded, progress } = self.state;
         Ok(Stream { state: Paused { loaded, progress } })
     }
 
@@ -293,29 +296,34 @@ where
     /// # Errors
     /// [`Refused`] if the hardware doesn't stop, or doesn't end its reset, when the list has to be written anew.
     pub fn resume(mut self) -> Result<Stream<Running<B, R, D, G>>, Refused<Self>> {
-        let loaded = &mut self.state.loaded;
+        let Paused { loaded, progress } = &mut self.state;
         if !loaded.descriptor.restarts {
             let before = loaded.descriptor.link_position();
             let wall_clock = loaded.descriptor.wall_clock();
-            loaded.run();
+            let fifo_ready = loaded.run_held();
+            // Before it moves on, where it can be held back.
+            let is_held = loaded.descriptor.ssync.is_some();
+            let start = if is_held { None } else { Some(loaded.let_go(fifo_ready)) };
             let after = loaded.descriptor.link_position();
             let elapsed = loaded.descriptor.wall_clock().wrapping_sub(wall_clock);
             if !went_back(before, after, elapsed, loaded.size_bytes(), loaded.format()) {
-                self.state.progress.tracker.resume(wall_clock);
+                let start = start.unwrap_or_else(|| loaded.let_go(fifo_ready));
+                progress.resume(&start);
                 let Paused { loaded, progress } = self.state;
                 return Ok(Stream { state: Running { loaded, progress } });
             }
             log::info!("stream {}: RUN starts the list over; it is rotated instead", loaded.descriptor.index);
             loaded.descriptor.restarts = true;
         }
-        let place = self.state.progress.tracker.place_in_buffer();
-        let origin = buffer_list::origin_before(place, loaded.pages(), loaded.format().frame_bytes());
+        let frame_bytes = loaded.format().frame_bytes();
+        let place = progress.tracker.place_in_buffer();
+        let origin = buffer_list::origin_before(place, loaded.pages(), frame_bytes);
         if let Err(deadline) = loaded.descriptor.stop().and_then(|()| loaded.load(origin)) {
             return Err(Refused { stream: self, deadline });
         }
-        let wall_clock = loaded.descriptor.wall_clock();
-        loaded.run();
-        self.state.progress.tracker.resume_from(origin, wall_clock);
+        let fifo_ready = loaded.run_held();
+        let start = loaded.let_go(fifo_ready);
+        progress.resume_from(origin, frame_bytes, &start);
         let Paused { loaded, progress } = self.state;
         Ok(Stream { state: Running { loaded, progress } })
     }
