@@ -4,7 +4,9 @@ use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
 
+use audioback::card::Card;
 use audioback::clock::Clock;
+use audioback::hypervisor::Hypervisor;
 use hda_card::HdaCard;
 use xen_guest::alarm::Alarm;
 use xen_guest::clock::XenClock;
@@ -134,9 +136,9 @@ pub fn run(platform: Platform) -> ! {
 }
 
 /// Tells what the image has cost until now. The number is that of whoever asks.
-fn report<C: Clock>(
+fn report<H: Hypervisor, C: Card<H::Buffer>>(
     number: u32,
-    vsnd: &mut Vsnd<'_, ImageHypervisor<'_>, Hda<C>>,
+    vsnd: &mut Vsnd<'_, H, C>,
     clock: &impl Clock,
     costs: &Costs,
     hypercalls: &Hypercalls,
