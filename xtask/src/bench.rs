@@ -9,6 +9,7 @@ mod model;
 mod page;
 mod point;
 mod probe;
+mod reader;
 mod rig_run;
 mod row;
 mod span;
@@ -35,6 +36,7 @@ pub(crate) struct Stage {
 pub(crate) const STAGES: &[Stage] = &[
     Stage { name: "image", what: "the image's size", run: image_size::run },
     Stage { name: "model", what: "what is exact on the model of the hardware", run: model::run },
+    Stage { name: "read", what: "a read of a position, natively", run: reader::run },
     Stage { name: "domain", what: "the driver domain under Xen, by streams and periods", run: domain::run },
     Stage {
         name: "page",

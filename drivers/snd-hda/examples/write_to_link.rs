@@ -8,13 +8,13 @@
 use snd_hda::{Controller, Direction, DmaBuffer, Format, RouteIndex, SampleBits};
 use snd_hda_model::{Bench, Codec, DmaAccess, Model, Profile};
 
-/// Frames between two trials: more than any lead.
-const APART_FRAMES: u64 = 20_000;
+/// Frames between two trials.
+const APART_FRAMES: u64 = 6_000;
 
 /// How often each lead is tried, each time at another moment of the millisecond.
-const TRIALS: u64 = 8;
+const TRIALS: u64 = 32;
 
-/// Larger than what is apart, so that a frame isn't heard a second time before it is looked for.
+/// More than the largest lead that is tried.
 const BUFFER_BYTES: u32 = 256 * 1024;
 
 fn main() {
@@ -73,11 +73,12 @@ fn is_heard(profile: &Profile, codec: fn() -> Codec, rate_hz: u32, lead_frames: 
         model.advance_ns(APART_FRAMES * frame_ns + trial * 137_911);
         let frame = model.true_link_frames(running) + lead_frames;
         let place = frame * frame_bytes % u64::from(BUFFER_BYTES);
-        memory.poke(pages[(place / 4096) as usize] + place % 4096, &[1, 1, 1, 1]);
-        markers.push(frame as usize);
+        let mark = trial as u8 + 1;
+        memory.poke(pages[(place / 4096) as usize] + place % 4096, &[mark; 4]);
+        markers.push((frame as usize, i32::from(mark) * 0x101));
         stream.poll();
     }
-    model.advance_ns(2 * APART_FRAMES * frame_ns);
+    model.advance_ns(3 * APART_FRAMES * frame_ns);
     let played = model.played(0, 2);
-    markers.iter().all(|frame| played.frame(*frame).first() == Some(&0x101))
+    markers.iter().all(|(frame, sample)| played.frame(*frame).first() == Some(sample))
 }

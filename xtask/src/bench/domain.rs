@@ -79,7 +79,12 @@ pub(super) fn costs(
             "time_ns",
             "Xen's run state of the vCPU: in the image, and in Xen for it",
         )?,
-        time("waiting", "runnable_ns", "time_ns", "the same: ready to run while another domain did")?,
+        time(
+            "waiting",
+            "runnable_ns",
+            "time_ns",
+            "Xen's run state of the vCPU: ready to run while another domain did",
+        )?,
     ];
     if let Some(guest) = guest {
         let counter = format!("dom{guest}_cpu_ns");

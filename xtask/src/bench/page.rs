@@ -130,7 +130,7 @@ fn read_cost(text: &str) -> Result<Vec<Row>> {
                under icount a nanosecond is an instruction";
     Ok(vec![
         Row::new(GUEST, "cost of a position", number("ns_a_read")?, 1, "ns", how),
-        Row::new(GUEST, "system calls", number("system_calls")?, 0, "", "the same"),
+        Row::new(GUEST, "system calls", number("system_calls")?, 0, "", how),
     ])
 }
 

@@ -18,17 +18,25 @@ pub(crate) fn table(rows: &[Row]) -> String {
         let plain: Vec<&Row> = rows.iter().copied().filter(|row| row.parameters.is_empty()).collect();
         table.push_str(&aligned(&plain_lines(&plain)));
         table.push_str(&aligned(&pivot_lines(&rows)));
-        let mut ways: Vec<String> = Vec::new();
-        for row in rows {
-            let way = format!("    {}: {}\n", row.name, row.how);
-            if !row.how.is_empty() && !ways.contains(&way) {
-                ways.push(way);
-            }
+        for (names, how) in ways(&rows) {
+            table.push_str(&format!("    {}: {how}\n", names.join(", ")));
         }
-        table.push_str(&ways.concat());
         table.push('\n');
     }
     table
+}
+
+/// How figures were measured, once each, with the names of all that were measured so.
+fn ways<'a>(rows: &[&'a Row]) -> Vec<(Vec<&'a str>, &'a str)> {
+    let mut ways: Vec<(Vec<&str>, &str)> = Vec::new();
+    for row in rows.iter().filter(|row| !row.how.is_empty()) {
+        match ways.iter_mut().find(|(_, how)| *how == row.how) {
+            Some((names, _)) if names.contains(&row.name.as_str()) => {}
+            Some((names, _)) => names.push(&row.name),
+            None => ways.push((vec![&row.name], &row.how)),
+        }
+    }
+    ways
 }
 
 /// A figure as it is told: without zeros that say nothing.
@@ -111,7 +119,7 @@ mod tests {
             table(&rows),
             "size\n  file  1024  octets\n\n\
              cost\n  period  turns  calls\n            1/s    1/s\n   10 ms  302.3      7\n  100 ms     31      -\n    \
-             turns: counted\n    calls: counted\n\n"
+             turns, calls: counted\n\n"
         );
     }
 
