@@ -1,5 +1,5 @@
-//! How late a sample may be written into the buffer and still be heard, on the model: a line of `name=value` pairs for each
-//! controller and rate.
+//! How late a sample may be written into the buffer and still be heard, on the model: a line of JSON for each controller
+//! and rate.
 //!
 //! A stream plays silence. Again and again, whenever, a frame is written so many frames ahead of the one that is at the
 //! link, and whether it comes out is seen at the converter. The lead is the smallest at which all of them came out, and
@@ -20,10 +20,10 @@ const BUFFER_BYTES: u32 = 256 * 1024;
 fn main() {
     for rate_hz in [8_000, 16_000, 44_100, 48_000, 96_000, 192_000] {
         let lead = lead_frames(Profile::hardware(), || Codec::any_format(8), rate_hz, 512);
-        println!("controller=specification rate_hz={rate_hz} lead_frames={lead}");
+        println!("{{\"controller\":\"specification\",\"rate_hz\":{rate_hz},\"lead_frames\":{lead}}}");
     }
     let lead = lead_frames(Profile::qemu(), Codec::qemu_output, 48_000, 8192);
-    println!("controller=qemu rate_hz=48000 lead_frames={lead}");
+    println!("{{\"controller\":\"qemu\",\"rate_hz\":48000,\"lead_frames\":{lead}}}");
 }
 
 /// The smallest lead at which every trial is heard.

@@ -25,7 +25,7 @@ pub(super) fn run() -> Result<Vec<Row>> {
     let cargo = workspace::cargo();
     let build = cmd!(
         shell,
-        "{cargo} build --profile tool --package {PACKAGE} --example read_cost --message-format=json-render-diagnostics"
+        "{cargo} build --profile counted --package {PACKAGE} --example read_cost --message-format=json-render-diagnostics"
     );
     eprintln!("$ {build}");
     let messages = build.quiet().read().context("the example read_cost doesn't build")?;
