@@ -88,7 +88,12 @@ pub(super) fn costs(
     ];
     if let Some(guest) = guest {
         let counter = format!("dom{guest}_cpu_ns");
-        rows.push(time("guest", &counter, "at_ns", "Xen's processor time of the guest: aplay and kernel")?);
+        rows.push(time(
+            "guest",
+            &counter,
+            "at_ns",
+            "Xen's processor time of the first guest, its kernel and its programs",
+        )?);
     }
     Ok(rows)
 }

@@ -128,10 +128,7 @@ fn read_cost(text: &str) -> Result<Vec<Row>> {
     let number = |name: &str| value[name].as_f64().with_context(|| format!("read-cost.json has no {name}"));
     let how = "a read of the page, the counter and both clocks' maps, in a thread in which any system call ends the program; \
                under icount a nanosecond is an instruction";
-    Ok(vec![
-        Row::new(GUEST, "cost of a position", number("ns_a_read")?, 1, "ns", how),
-        Row::new(GUEST, "system calls", number("system_calls")?, 0, "", how),
-    ])
+    Ok(vec![Row::new(GUEST, "cost of a position", number("ns_a_read")?, 1, "ns", how)])
 }
 
 #[cfg(test)]
