@@ -58,6 +58,8 @@ impl fmt::Display for Costs {
 
 #[cfg(test)]
 mod tests {
+    use alloc::string::ToString;
+
     use super::*;
 
     #[test]
