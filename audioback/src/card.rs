@@ -218,7 +218,8 @@ pub trait Card<B> {
     fn resume(&mut self, stream: &mut Self::Stream) -> Result<(), CardError>;
     /// Stops DMA and forgets the position. Returns the last position. Allowed in any state.
     fn stop(&mut self, stream: &mut Self::Stream) -> Result<StreamPosition, CardError>;
-    /// Where the stream is now. Must be called at least once a buffer while it runs.
+    /// Where the stream is now. Must be called at least once a buffer while it runs, or once in 10 ms if it says what is at
+    /// the link. A stream that is paused has a position, too.
     fn position(&mut self, stream: &mut Self::Stream) -> Result<StreamPosition, CardError>;
     /// Ends a stream in any state and gives the buffer back, once RUN has read back 0.
     fn close(&mut self, stream: Self::Stream) -> Result<B, StillRunning<Self::Stream>>;

@@ -4,20 +4,22 @@
 //! event on one of the device's channels is a reason to call it earlier.
 
 use heapless::Vec;
-use sndif::event_page::{EventWriter, Full};
 use sndif::nodes::TransportNodes;
-use sndif::op::Trigger;
-use sndif::page::SharedPage;
+use sndif::op::{Operation, StartedTogether, Trigger};
+use sndif::page_directory::GrantRef;
 use sndif::request::{Request, RequestBody};
 use sndif::response::{Response, Status};
-use sndif::ring::{BackRing, NothingToAnswer};
+use sndif::ring::NothingToAnswer;
 use sndif::state::XenbusState;
 
-use crate::card::{Card, CardError, Port};
-use crate::clock::Nanos;
-use crate::hypervisor::{BindError, DomainId, EventChannel, Hypervisor, MapError, RemotePort};
+use crate::card::{Card, LinkedStart, Port};
+use crate::clock::{Clock, Nanos};
+use crate::control_page::{ControlPage, Taken, next_refresh};
+use crate::hypervisor::{BindError, DomainId, Hypervisor, MapError};
+use crate::line::Line;
 use crate::policy::Policy;
-use crate::stream::{HintError, OpenError, Stream, StreamConfig, StreamStats, TriggerError};
+use crate::status::{card_status, hint_status, open_status, trigger_status};
+use crate::stream::{Activity, Stream, StreamConfig, StreamStats};
 
 /// Streams in one device: more than any codec has converters for.
 pub const MAX_STREAMS: usize = 16;
@@ -50,7 +52,7 @@ pub enum ConnectError {
     WrongState(XenbusState),
     /// The front end published another number of streams than the device has.
     StreamCount,
-    /// A ring or an event page could not be mapped.
+    /// A ring, an event page or the control page could not be mapped.
     Map(MapError),
     /// An event channel could not be bound.
     Bind(BindError),
@@ -63,65 +65,11 @@ impl ConnectError {
     }
 }
 
-/// Both ends of the talk with the front end, for one stream.
-struct Line<P> {
-    ring: BackRing<P>,
-    ring_channel: EventChannel,
-    event_writer: EventWriter<P>,
-    event_channel: EventChannel,
-}
-
-impl<P: SharedPage> Line<P> {
-    /// Maps and binds what the front end has published; all of it or, on an error, nothing. `nodes` is its word.
-    fn connect<H: Hypervisor<Page = P>>(
-        hypervisor: &mut H,
-        guest: DomainId,
-        nodes: &TransportNodes,
-    ) -> Result<Self, ConnectError> {
-        let ring = hypervisor.map_page(guest, nodes.ring_ref).map_err(ConnectError::Map)?;
-        let event_page = match hypervisor.map_page(guest, nodes.evt_ring_ref) {
-            Ok(page) => page,
-            Err(error) => {
-                hypervisor.unmap_page(ring);
-                return Err(ConnectError::Map(error));
-            }
-        };
-        let channels =
-            hypervisor.bind(guest, RemotePort(nodes.event_channel)).and_then(|ring_channel| match hypervisor
-                .bind_silent(guest, RemotePort(nodes.evt_event_channel))
-            {
-                Ok(event_channel) => Ok((ring_channel, event_channel)),
-                Err(error) => {
-                    hypervisor.unbind(ring_channel);
-                    Err(error)
-                }
-            });
-        match channels {
-            Ok((ring_channel, event_channel)) => Ok(Self {
-                ring: BackRing::attach(ring),
-                ring_channel,
-                event_writer: EventWriter::attach(event_page),
-                event_channel,
-            }),
-            Err(error) => {
-                hypervisor.unmap_page(ring);
-                hypervisor.unmap_page(event_page);
-                Err(ConnectError::Bind(error))
-            }
-        }
-    }
-
-    fn disconnect<H: Hypervisor<Page = P>>(self, hypervisor: &mut H) {
-        hypervisor.unbind(self.ring_channel);
-        hypervisor.unbind(self.event_channel);
-        hypervisor.unmap_page(self.ring.into_page());
-        hypervisor.unmap_page(self.event_writer.into_page());
-    }
-}
-
 struct Slot<H: Hypervisor, C: Card<H::Buffer>> {
     stream: Stream<H, C>,
     line: Option<Line<H::Page>>,
+    /// The last request that was taken, where there is a control page to tell it in.
+    taken: Taken,
     /// OPENs that were refused and logged: a guest could fill the log.
     refusals_logged: u8,
 }
@@ -132,6 +80,10 @@ pub struct Device<H: Hypervisor, C: Card<H::Buffer>> {
     state: XenbusState,
     policy: Policy,
     slots: Vec<Slot<H, C>, MAX_STREAMS>,
+    /// Where the front end has granted one.
+    control_page: Option<ControlPage<H::Page>>,
+    /// The last connection's number.
+    generation: u64,
     /// When streams whose RUN sticks may be tried again.
     retry_at: Nanos,
     /// The stream whose requests are looked at first: the one after that which had its fill last.
@@ -149,10 +101,24 @@ impl<H: Hypervisor, C: Card<H::Buffer>> Device<H, C> {
         let mut slots = Vec::new();
         for config in streams {
             let port = ports.get(usize::from(config.port.0)).ok_or(SetUpError::NoSuchPort(*config))?;
-            let slot = Slot { stream: Stream::new(guest, config, *port), line: None, refusals_logged: 0 };
+            let slot = Slot {
+                stream: Stream::new(guest, config, *port),
+                line: None,
+                taken: Taken::default(),
+                refusals_logged: 0,
+            };
             slots.push(slot).map_err(|_| SetUpError::TooManyStreams)?;
         }
-        Ok(Self { guest, state: XenbusState::InitWait, policy, slots, retry_at: Nanos(0), turn: 0 })
+        Ok(Self {
+            guest,
+            state: XenbusState::InitWait,
+            policy,
+            slots,
+            control_page: None,
+            generation: 0,
+            retry_at: Nanos(0),
+            turn: 0,
+        })
     }
 
     /// The state to publish in xenstore.
@@ -163,16 +129,28 @@ impl<H: Hypervisor, C: Card<H::Buffer>> Device<H, C> {
     /// Changes what the guest may do; an open stream that is no longer allowed is closed.
     pub fn set_policy(&mut self, hypervisor: &mut H, card: &mut C, policy: Policy) {
         self.policy = policy;
-        for slot in &mut self.slots {
-            let permitted = policy.permits(slot.stream.direction(), slot.stream.port());
-            if !permitted && slot.stream.close(hypervisor, card).is_err() {
+        for (index, slot) in self.slots.iter_mut().enumerate() {
+            if policy.permits(slot.stream.direction(), slot.stream.port()) {
+                continue;
+            }
+            if slot.stream.close(hypervisor, card).is_err() {
                 log_stuck(self.guest);
             }
+            tell(&mut self.control_page, index, slot);
         }
     }
 
-    /// The front end is Initialised: maps its rings and becomes Connected.
-    pub fn connect(&mut self, hypervisor: &mut H, nodes: &[TransportNodes]) -> Result<(), ConnectError> {
+    /// The front end is Initialised: maps its rings, and its control page if it has granted one, and becomes Connected. A
+    /// control page that can't be mapped is as bad as a ring: a front end that published it would wait for what never comes.
+    ///
+    /// `now` is the connection's number in the control page. So it grows over this domain's own restarts, too.
+    pub fn connect(
+        &mut self,
+        hypervisor: &mut H,
+        nodes: &[TransportNodes],
+        control_page: Option<GrantRef>,
+        now: Nanos,
+    ) -> Result<(), ConnectError> {
         if self.state != XenbusState::InitWait {
             return Err(ConnectError::WrongState(self.state));
         }
@@ -181,10 +159,23 @@ impl<H: Hypervisor, C: Card<H::Buffer>> Device<H, C> {
         }
         for (slot, nodes) in self.slots.iter_mut().zip(nodes) {
             match Line::connect(hypervisor, self.guest, nodes) {
-                Ok(line) => slot.line = Some(line),
+                Ok(line) => {
+                    slot.line = Some(line);
+                    slot.taken = Taken::default();
+                }
                 Err(error) => {
                     self.disconnect_lines(hypervisor);
                     return Err(error);
+                }
+            }
+        }
+        self.generation = self.generation.saturating_add(1).max(now.0);
+        if let Some(grant) = control_page {
+            match ControlPage::map(hypervisor, self.guest, grant, self.slots.len(), self.generation) {
+                Ok(page) => self.control_page = Some(page),
+                Err(error) => {
+                    self.disconnect_lines(hypervisor);
+                    return Err(ConnectError::Map(error));
                 }
             }
         }
@@ -240,6 +231,9 @@ impl<H: Hypervisor, C: Card<H::Buffer>> Device<H, C> {
     }
 
     fn disconnect_lines(&mut self, hypervisor: &mut H) {
+        if let Some(page) = self.control_page.take() {
+            page.unmap(hypervisor, self.slots.len());
+        }
         for line in self.slots.iter_mut().filter_map(|slot| slot.line.take()) {
             line.disconnect(hypervisor);
         }
@@ -255,38 +249,35 @@ impl<H: Hypervisor, C: Card<H::Buffer>> Device<H, C> {
         self.slots.get(index).map(|slot| slot.stream.stats())
     }
 
-    /// Does all that is due at `now`: answers requests, looks at running streams, posts their positions. Returns when
-    /// it is to be called again at the latest; `None`: not before an event. Work and time are bounded.
-    pub fn poll(&mut self, hypervisor: &mut H, card: &mut C, now: Nanos) -> Option<Nanos> {
+    /// Does all that is due: answers requests, looks at running streams, posts their positions and writes them into the control
+    /// page. Returns when it is to be called again at the latest; `None`: not before an event. Work and time are bounded.
+    ///
+    /// The clock is read at the start and, where there is a control page, for each request: the front end maps its own clock
+    /// to this one by when that was taken, and an earlier or later time would be a wrong map.
+    pub fn poll(&mut self, hypervisor: &mut H, card: &mut C, clock: &dyn Clock) -> Option<Nanos> {
+        let now = clock.now();
         self.retry_stuck(hypervisor, card, now);
         let mut next: Option<Nanos> = None;
         let mut broken = false;
         let mut budget = REQUESTS_PER_POLL;
         // Whose turn it is first, then the others.
-        let mut turn = self.turn.min(self.slots.len());
-        let (later, first) = self.slots.split_at_mut(turn);
-        for slot in first.iter_mut().chain(later) {
-            let Slot { stream, line, refusals_logged } = slot;
-            turn = turn.saturating_add(1);
-            if let Some(line) = line.as_mut() {
-                if budget == 0 {
-                    next = earliest(next, now);
-                } else {
-                    match serve(line, stream, refusals_logged, hypervisor, card, &self.policy, &mut budget) {
-                        Ok(()) if budget == 0 => {
-                            next = earliest(next, now);
-                            self.turn = turn;
-                        }
-                        Ok(()) => {}
-                        Err(BrokenRing) => broken = true,
+        let first = self.turn.min(self.slots.len());
+        for index in (first..self.slots.len()).chain(0..first) {
+            if budget == 0 {
+                next = earliest(next, now);
+            } else {
+                match self.serve(index, hypervisor, card, clock, &mut budget) {
+                    Ok(()) if budget == 0 => {
+                        next = earliest(next, now);
+                        self.turn = index.saturating_add(1);
                     }
+                    Ok(()) => {}
+                    Err(BrokenRing) => broken = true,
                 }
-                look(line, stream, hypervisor, card);
             }
-            if stream.is_stuck() {
-                next = earliest(next, Nanos(now.0.saturating_add(STUCK_RETRY_NS)));
-            } else if let Some(wait) = stream.next_look() {
-                next = earliest(next, Nanos(now.0.saturating_add(wait.0)));
+            self.look(index, hypervisor, card);
+            if let Some(due) = self.next_look(index, now) {
+                next = earliest(next, due);
             }
         }
         self.turn = self.turn.checked_rem(self.slots.len()).unwrap_or(0);
@@ -300,6 +291,156 @@ impl<H: Hypervisor, C: Card<H::Buffer>> Device<H, C> {
                 .then_some(Nanos(now.0.saturating_add(STUCK_RETRY_NS)));
         }
         next
+    }
+
+    /// Answers what is on the ring of stream `index`, as far as `budget` goes: it counts requests, and one that keeps the
+    /// hardware busy uses it up. Where it is used up there may be more.
+    fn serve(
+        &mut self,
+        index: usize,
+        hypervisor: &mut H,
+        card: &mut C,
+        clock: &dyn Clock,
+        budget: &mut usize,
+    ) -> Result<(), BrokenRing> {
+        while let Some(left) = budget.checked_sub(1) {
+            let Some(slot) = self.slots.get_mut(index) else { return Ok(()) };
+            let Some(line) = &mut slot.line else { return Ok(()) };
+            let entry = match line.ring.take() {
+                Ok(Some(entry)) => entry,
+                Ok(None) => {
+                    // Nothing left: ask to be told of more, and look once again, for it may have come in between.
+                    if !line.ring.arm() {
+                        return Ok(());
+                    }
+                    // A front end that always has one more just then has its turn cut short, too.
+                    *budget = left;
+                    continue;
+                }
+                Err(_) => return Err(BrokenRing),
+            };
+            *budget = left;
+            // Between taking it and answering it: the front end's own times of sending it and hearing of it lie around this.
+            let taken = self.control_page.as_ref().map(|_| clock.now());
+            let response = match Request::parse(&entry) {
+                Ok(request) => {
+                    if keeps_waiting(&request.body) {
+                        *budget = 0;
+                    }
+                    match request.body {
+                        RequestBody::LinkedStart(streams) => {
+                            self.start_together(&request, streams, hypervisor, card)
+                        }
+                        _ => answer(&request, slot, hypervisor, card, &self.policy),
+                    }
+                }
+                Err(bad) => bad.answer(),
+            };
+            let Some(slot) = self.slots.get_mut(index) else { return Ok(()) };
+            if let Some(time) = taken {
+                slot.taken = Taken { id: response.id, time };
+                if response.operation == Operation::Trigger.code() {
+                    // What runs now is at the link already, and the front end that has the answer may want to know where.
+                    slot.stream.look(card);
+                }
+                tell(&mut self.control_page, index, slot);
+            }
+            let Some(line) = &mut slot.line else { return Ok(()) };
+            // Each pass takes one request and answers it, so there always is one to answer.
+            line.ring.answer(&response.emit()).map_err(|NothingToAnswer| BrokenRing)?;
+            if line.ring.publish() {
+                hypervisor.notify(line.ring_channel);
+            }
+        }
+        Ok(())
+    }
+
+    /// Starts the streams whose bits are set, all of them or none.
+    fn start_together(
+        &mut self,
+        request: &Request,
+        streams: u32,
+        hypervisor: &mut H,
+        card: &mut C,
+    ) -> Response {
+        let is_meant = |index: usize| streams.checked_shr(index as u32).is_some_and(|bits| bits & 1 != 0);
+        if streams == 0 || streams.checked_shr(self.slots.len() as u32).is_some_and(|more| more != 0) {
+            return request.answer(Status::EINVAL);
+        }
+        for (_, slot) in self.slots.iter().enumerate().filter(|(index, _)| is_meant(*index)) {
+            if !self.policy.permits(slot.stream.direction(), slot.stream.port()) {
+                return request.answer(Status::EACCES);
+            }
+            if slot.stream.activity() != Activity::Open {
+                return request.answer(Status::EINVAL);
+            }
+        }
+        let started = {
+            let mut meant = Vec::<_, MAX_STREAMS>::new();
+            for (_, slot) in self.slots.iter_mut().enumerate().filter(|(index, _)| is_meant(*index)) {
+                begin_run(slot, hypervisor);
+                // There are no more slots than that.
+                let _ = slot.stream.to_be_started().map(|card_stream| meant.push(card_stream));
+            }
+            card.start_together(&mut meant)
+        };
+        let how = match started {
+            Ok(how) => how,
+            Err(error) => return request.answer(card_status(error)),
+        };
+        for (index, slot) in self.slots.iter_mut().enumerate().filter(|(index, _)| is_meant(*index)) {
+            slot.stream.started();
+            if self.control_page.is_some() {
+                slot.stream.look(card);
+            }
+            tell(&mut self.control_page, index, slot);
+        }
+        request.answer_started(match how {
+            LinkedStart::SameFrame => StartedTogether::SameFrame,
+            LinkedStart::BackToBack => StartedTogether::BackToBack,
+        })
+    }
+
+    /// Looks at stream `index`, if it runs and its front end is connected, and posts its position when that is due.
+    fn look(&mut self, index: usize, hypervisor: &mut H, card: &mut C) {
+        let Some(slot) = self.slots.get_mut(index) else { return };
+        let Slot { stream, line: Some(line), .. } = slot else { return };
+        if stream.activity() != Activity::Running {
+            return;
+        }
+        if stream.look(card).is_some()
+            && let Some((events, run_bytes)) = stream.events()
+            && let Some(bytes) = events.due(run_bytes)
+        {
+            line.post(hypervisor, Some(events), bytes);
+        }
+        tell(&mut self.control_page, index, slot);
+    }
+
+    /// When stream `index` is to be looked at again.
+    fn next_look(&mut self, index: usize, now: Nanos) -> Option<Nanos> {
+        let stream = &mut self.slots.get_mut(index)?.stream;
+        if stream.is_stuck() {
+            return Some(Nanos(now.0.saturating_add(STUCK_RETRY_NS)));
+        }
+        let look = Nanos(now.0.saturating_add(stream.next_look()?.0));
+        Some(match &self.control_page {
+            None => look,
+            // Nobody waits for an event, and the card keeps count without being looked at.
+            Some(_) if stream.only_reads_page() => next_refresh(now),
+            Some(_) => look.min(next_refresh(now)),
+        })
+    }
+}
+
+/// Writes a stream's slot, if there is a control page.
+fn tell<H: Hypervisor, C: Card<H::Buffer>>(
+    control_page: &mut Option<ControlPage<H::Page>>,
+    index: usize,
+    slot: &Slot<H, C>,
+) {
+    if let Some(page) = control_page {
+        page.write(index, slot.stream.control_slot(), slot.taken);
     }
 }
 
@@ -317,66 +458,42 @@ fn log_stuck(guest: DomainId) {
     );
 }
 
-/// Answers what is on the ring, as far as `budget` goes: it counts requests, and one that keeps the hardware busy uses it up.
-/// Where it is used up there may be more.
-fn serve<H: Hypervisor, C: Card<H::Buffer>>(
-    line: &mut Line<H::Page>,
-    stream: &mut Stream<H, C>,
-    refusals_logged: &mut u8,
-    hypervisor: &mut H,
-    card: &mut C,
-    policy: &Policy,
-    budget: &mut usize,
-) -> Result<(), BrokenRing> {
-    while let Some(left) = budget.checked_sub(1) {
-        let entry = match line.ring.take() {
-            Ok(Some(entry)) => entry,
-            Ok(None) => {
-                // Nothing left: ask to be told of more, and look once again, for it may have come in between.
-                if !line.ring.arm() {
-                    return Ok(());
-                }
-                // A front end that always has one more just then has its turn cut short, too.
-                *budget = left;
-                continue;
-            }
-            Err(_) => return Err(BrokenRing),
-        };
-        *budget = left;
-        let response = match Request::parse(&entry) {
-            Ok(request) => {
-                if keeps_waiting(&request.body) {
-                    *budget = 0;
-                }
-                answer(&request, line, stream, refusals_logged, hypervisor, card, policy)
-            }
-            Err(bad) => bad.answer(),
-        };
-        // Each pass takes one request and answers it, so there always is one to answer.
-        line.ring.answer(&response.emit()).map_err(|NothingToAnswer| BrokenRing)?;
-        if line.ring.publish() {
-            hypervisor.notify(line.ring_channel);
-        }
-    }
-    Ok(())
-}
-
 /// Whether the card waits for the hardware to do this: up to some 20 ms, when it goes wrong. A ring full of these, in one
 /// go, would take all other streams' positions away for that long.
 fn keeps_waiting(body: &RequestBody) -> bool {
-    matches!(body, RequestBody::Open(_) | RequestBody::Close | RequestBody::Trigger(_))
+    matches!(
+        body,
+        RequestBody::Open(_) | RequestBody::Close | RequestBody::Trigger(_) | RequestBody::LinkedStart(_)
+    )
+}
+
+/// Lets the front end know where the run begins that is about to start, if it doesn't.
+fn begin_run<H: Hypervisor, C: Card<H::Buffer>>(slot: &mut Slot<H, C>, hypervisor: &mut H) {
+    let Some((events, _)) = slot.stream.events() else { return };
+    if let Some(bytes) = events.begin()
+        && let Some(line) = &mut slot.line
+    {
+        line.post(hypervisor, Some(events), bytes);
+    }
 }
 
 /// Does what a request asks. Where the front end must hear a position first, it is posted before the answer.
 fn answer<H: Hypervisor, C: Card<H::Buffer>>(
     request: &Request,
-    line: &mut Line<H::Page>,
-    stream: &mut Stream<H, C>,
-    refusals_logged: &mut u8,
+    slot: &mut Slot<H, C>,
     hypervisor: &mut H,
     card: &mut C,
     policy: &Policy,
 ) -> Response {
+    if request.body == RequestBody::Trigger(Trigger::Start) {
+        begin_run(slot, hypervisor);
+    }
+    let Slot { stream, line, refusals_logged, .. } = slot;
+    let mut post = |stream: &mut Stream<H, C>, bytes| {
+        if let Some(line) = line {
+            line.post(hypervisor, stream.events().map(|(events, _)| events), bytes);
+        }
+    };
     let status = match &request.body {
         RequestBody::Open(asked) => match stream.open(hypervisor, card, policy, asked) {
             Ok(()) => Status::OK,
@@ -401,26 +518,20 @@ fn answer<H: Hypervisor, C: Card<H::Buffer>>(
                     && let Some((events, run_bytes)) = stream.events()
                     && let Some(bytes) = events.fresh(run_bytes)
                 {
-                    post(line, stream, hypervisor, bytes);
+                    post(stream, bytes);
                 }
                 Status::OK
             }
-            Err(HintError::BadRange) => Status::EINVAL,
-            Err(HintError::RunFailed) => Status::EIO,
+            Err(error) => hint_status(&error),
         },
         RequestBody::Trigger(trigger) => {
             let done = match trigger {
-                Trigger::Start => {
-                    if let Some(bytes) = stream.events().and_then(|(events, _)| events.begin()) {
-                        post(line, stream, hypervisor, bytes);
-                    }
-                    stream.start(card)
-                }
+                Trigger::Start => stream.start(card),
                 Trigger::Pause => stream.pause(card),
                 Trigger::Resume => stream.resume(card),
                 Trigger::Stop => stream.stop(card).map(|told| {
                     if let Some(bytes) = told {
-                        post(line, stream, hypervisor, bytes);
+                        post(stream, bytes);
                     }
                 }),
             };
@@ -434,74 +545,12 @@ fn answer<H: Hypervisor, C: Card<H::Buffer>>(
             Status::EINVAL
         }
         // The path's own amplifiers are not driven from here yet.
-        RequestBody::SetVolume(_)
+        // It concerns more than this stream: see `Device::start_together`.
+        RequestBody::LinkedStart(_)
+        | RequestBody::SetVolume(_)
         | RequestBody::GetVolume(_)
         | RequestBody::Mute(_)
         | RequestBody::Unmute(_) => Status::EOPNOTSUPP,
     };
     request.answer(status)
-}
-
-/// Looks at a running stream and posts its position when the front end is due it.
-fn look<H: Hypervisor, C: Card<H::Buffer>>(
-    line: &mut Line<H::Page>,
-    stream: &mut Stream<H, C>,
-    hypervisor: &mut H,
-    card: &mut C,
-) {
-    if stream.look(card).is_some()
-        && let Some((events, run_bytes)) = stream.events()
-        && let Some(bytes) = events.due(run_bytes)
-    {
-        post(line, stream, hypervisor, bytes);
-    }
-}
-
-/// Posts a position. While the event page is full nothing is sent and no id is taken: the pacer remembers, so that the
-/// newest position goes at the first look that finds room.
-fn post<H: Hypervisor, C: Card<H::Buffer>>(
-    line: &mut Line<H::Page>,
-    stream: &mut Stream<H, C>,
-    hypervisor: &mut H,
-    bytes: u64,
-) {
-    let posted = line.event_writer.post(bytes);
-    if let Some((events, _)) = stream.events() {
-        match posted {
-            Ok(_) => events.posted(bytes),
-            Err(Full) => events.found_no_room(bytes),
-        }
-    }
-    if posted == Ok(true) {
-        hypervisor.notify(line.event_channel);
-    }
-}
-
-fn open_status(error: &OpenError) -> Status {
-    match error {
-        OpenError::Denied(_) => Status::EACCES,
-        OpenError::Bad(_) | OpenError::Directory(_) | OpenError::Map(MapError::NotGranted(_)) => {
-            Status::EINVAL
-        }
-        OpenError::Map(MapError::AlreadyMapped(_)) => Status::EBUSY,
-        OpenError::Map(MapError::NoRoom) => Status::ENOMEM,
-        OpenError::Card(error) => card_status(*error),
-        OpenError::StillRunning => Status::EIO,
-    }
-}
-
-fn trigger_status(error: &TriggerError) -> Status {
-    match error {
-        TriggerError::NotOpen | TriggerError::WrongState => Status::EINVAL,
-        TriggerError::Card(error) => card_status(*error),
-    }
-}
-
-fn card_status(error: CardError) -> Status {
-    match error {
-        CardError::NoSuchPort => Status::ENODEV,
-        CardError::Busy => Status::EBUSY,
-        CardError::Unsupported | CardError::BadBuffer | CardError::WrongState => Status::EINVAL,
-        CardError::Hardware => Status::EIO,
-    }
 }

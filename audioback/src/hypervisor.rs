@@ -86,9 +86,7 @@ pub trait Hypervisor {
 
     /// Binds an event channel that the guest has opened for this domain. It is pending at once.
     fn bind(&mut self, guest: DomainId, port: RemotePort) -> Result<EventChannel, BindError>;
-    /// As [`bind`](Self::bind), for a channel on which this side only sends: an event from the guest wakes nobody.
-    fn bind_silent(&mut self, guest: DomainId, port: RemotePort) -> Result<EventChannel, BindError>;
-    /// Closes a channel made by [`bind`](Self::bind) or [`bind_silent`](Self::bind_silent).
+    /// Closes a channel made by [`bind`](Self::bind).
     fn unbind(&mut self, channel: EventChannel);
     /// Sends an event. Never waits; an event to a channel that is gone is lost, as it is on Xen.
     fn notify(&mut self, channel: EventChannel);

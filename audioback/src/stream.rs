@@ -3,12 +3,14 @@
 //! The buffer's way: the guest's page directory is read once, its pages are mapped for the controller, and the mapping
 //! moves into the card's stream. It comes out again only when the controller has stopped; only then is it unmapped.
 
+use sndif::control_page::{Slot, SlotState};
 use sndif::hw_params::HwParams;
 use sndif::page_directory::{DirectoryError, DirectoryWalk};
 use sndif::request::{OpenParams, Range};
 
 use crate::card::{Card, CardError, Direction, Port, PortIndex, StillRunning, StreamParams, StreamPosition};
 use crate::clock::Nanos;
+use crate::control_page;
 use crate::events::EventPacer;
 use crate::hw_params::{BadOpen, Limits, OpenPlan};
 use crate::hypervisor::{
@@ -110,12 +112,16 @@ struct OpenStream<S> {
     plan: OpenPlan,
     run: Run,
     events: EventPacer,
-    /// Last position of this run.
+    /// Last position of this run. What was at the link last is kept over STOP, until the next START.
     position: StreamPosition,
     /// How far the application has written or read in this run, octets since START, as its hints say.
     appl_bytes: u64,
     /// The run is past `appl_bytes` already: counted once.
     in_xrun: bool,
+    /// Octets of this run that were played without having been written, or overwritten without having been read.
+    xrun_bytes: u64,
+    /// Where in the run the last of them lies.
+    xrun_end_bytes: u64,
 }
 
 enum Phase<S> {
@@ -290,8 +296,28 @@ impl<H: Hypervisor, C: Card<H::Buffer>> Stream<H, C> {
             return Err(TriggerError::WrongState);
         }
         card.start(&mut open.card_stream).map_err(TriggerError::Card)?;
-        open.run = Run::Running;
+        self.started();
         Ok(())
+    }
+
+    /// The card's stream, if it is open and doesn't run: to be started together with others. Once it has been,
+    /// [`started`](Self::started) is to be called.
+    pub fn to_be_started(&mut self) -> Option<&mut C::Stream> {
+        match &mut self.phase {
+            Phase::Open(open) if open.run == Run::Stopped => Some(&mut open.card_stream),
+            _ => None,
+        }
+    }
+
+    /// The card has started it.
+    pub fn started(&mut self) {
+        if let Phase::Open(open) = &mut self.phase {
+            open.run = Run::Running;
+            // Of an earlier run.
+            open.position.link = None;
+            open.xrun_bytes = 0;
+            open.xrun_end_bytes = 0;
+        }
     }
 
     /// Pauses: the position stays.
@@ -302,6 +328,10 @@ impl<H: Hypervisor, C: Card<H::Buffer>> Stream<H, C> {
         }
         card.pause(&mut open.card_stream).map_err(TriggerError::Card)?;
         open.run = Run::Paused;
+        // It has gone on since the last look.
+        if let Ok(StreamPosition { link: Some(link), .. }) = card.position(&mut open.card_stream) {
+            open.position.link = Some(link);
+        }
         Ok(())
     }
 
@@ -324,10 +354,11 @@ impl<H: Hypervisor, C: Card<H::Buffer>> Stream<H, C> {
         if open.run == Run::Stopped {
             return Ok(None);
         }
-        open.position = card.stop(&mut open.card_stream).map_err(TriggerError::Card)?;
+        let last = card.stop(&mut open.card_stream).map_err(TriggerError::Card)?;
+        open.moved(self.direction, last);
         let told = open.events.stop(open.position.bytes);
         open.add_run_to(stats);
-        open.position = StreamPosition::default();
+        open.position = StreamPosition { link: open.position.link, ..StreamPosition::default() };
         open.appl_bytes = 0;
         open.in_xrun = false;
         open.run = Run::Stopped;
@@ -347,7 +378,12 @@ impl<H: Hypervisor, C: Card<H::Buffer>> Stream<H, C> {
         }
         // From where the application was in the buffer to where it says it is now, forwards.
         let buffer = u64::from(buffer_bytes);
-        let at = open.appl_bytes.checked_rem(buffer).unwrap_or(0);
+        // What was recorded longer ago than a buffer isn't there any more.
+        let appl_bytes = match self.direction {
+            Direction::Playback => open.appl_bytes,
+            Direction::Capture => open.appl_bytes.max(open.position.bytes.saturating_sub(buffer)),
+        };
+        let at = appl_bytes.checked_rem(buffer).unwrap_or(0);
         let gap = u64::from(range.offset_bytes)
             .saturating_add(buffer)
             .saturating_sub(at)
@@ -355,7 +391,7 @@ impl<H: Hypervisor, C: Card<H::Buffer>> Stream<H, C> {
             .unwrap_or(0);
         let ahead_max = open.position.bytes.saturating_add(buffer);
         open.appl_bytes =
-            open.appl_bytes.saturating_add(gap).saturating_add(range.length_bytes.into()).min(ahead_max);
+            appl_bytes.saturating_add(gap).saturating_add(range.length_bytes.into()).min(ahead_max);
         if open.appl_bytes >= open.position.bytes {
             open.in_xrun = false;
         }
@@ -370,7 +406,7 @@ impl<H: Hypervisor, C: Card<H::Buffer>> Stream<H, C> {
         }
         match card.position(&mut open.card_stream) {
             Ok(position) if position.descriptor_errors == 0 => {
-                open.position = position;
+                open.moved(self.direction, position);
                 // Playback only: how far a recording application has read, it need not say.
                 let past = self.direction == Direction::Playback && position.bytes > open.appl_bytes;
                 if past && !open.in_xrun {
@@ -403,6 +439,31 @@ impl<H: Hypervisor, C: Card<H::Buffer>> Stream<H, C> {
         }
     }
 
+    /// Whether nobody waits for events and the card tells what is at the link, for which it need not be looked at.
+    pub fn only_reads_page(&self) -> bool {
+        match &self.phase {
+            Phase::Open(open) => open.plan.period_bytes == 0 && open.position.link.is_some(),
+            Phase::Closed | Phase::Stuck(_) => false,
+        }
+    }
+
+    /// What the control page is to say of it, but for the last request.
+    pub fn control_slot(&self) -> Slot {
+        let Phase::Open(open) = &self.phase else { return Slot::default() };
+        let state = match open.run {
+            Run::Stopped => SlotState::Open,
+            Run::Running => SlotState::Running,
+            Run::Paused => SlotState::Paused,
+            Run::Failed => SlotState::Failed,
+        };
+        let frames = |bytes: u64| bytes.checked_div(open.plan.frame_bytes.into()).unwrap_or(0);
+        Slot {
+            xrun_frames: frames(open.xrun_bytes),
+            appl_frames: frames(open.appl_bytes),
+            ..control_page::slot(state, open.position.link.as_ref())
+        }
+    }
+
     /// How long the next look can wait, if the stream runs.
     pub fn next_look(&mut self) -> Option<Nanos> {
         match &mut self.phase {
@@ -427,7 +488,23 @@ impl<S> OpenStream<S> {
             position: StreamPosition::default(),
             appl_bytes: 0,
             in_xrun: false,
+            xrun_bytes: 0,
+            xrun_end_bytes: 0,
         }
+    }
+
+    /// The run has got here.
+    fn moved(&mut self, direction: Direction, position: StreamPosition) {
+        self.position = StreamPosition { link: position.link.or(self.position.link), ..position };
+        // Playback: what was played. Capture: what is overwritten, if the front end says at all what it reads.
+        let gone = match direction {
+            Direction::Playback => position.bytes,
+            Direction::Capture if self.appl_bytes == 0 => 0,
+            Direction::Capture => position.bytes.saturating_sub(self.plan.buffer_bytes.into()),
+        };
+        let lost = gone.saturating_sub(self.appl_bytes.max(self.xrun_end_bytes));
+        self.xrun_bytes = self.xrun_bytes.saturating_add(lost);
+        self.xrun_end_bytes = self.xrun_end_bytes.max(gone);
     }
 
     fn add_run_to(&self, stats: &mut StreamStats) {

@@ -1,7 +1,7 @@
 //! What a stream tells its owner.
 
 use sndif::hw_params::HwParams;
-use sndif::op::Operation;
+use sndif::op::{Operation, StartedTogether};
 use sndif::response::Status;
 
 /// What happened on a stream.
@@ -18,6 +18,8 @@ pub enum FrontEvent {
         /// HW_PARAM_QUERY that went well: what is left of the configurations asked for. An answer may only narrow: if it
         /// has more, that is taken off, and counts as a fault.
         hw_params: Option<HwParams>,
+        /// A linked start that went well: how the streams were started.
+        started: Option<StartedTogether>,
     },
     /// The stream is at this position: octets since OPEN, played or captured. Not told while STOP is under way, for the
     /// back end rounds up then.

@@ -59,6 +59,11 @@
 //! The back end counts octets from OPEN on and never goes back. STOP rounds the count up to a whole buffer, and the
 //! next START begins there: so the octet at position `p` always lies at offset `p` modulo the buffer's size.
 //!
+//! # Positions with a time
+//!
+//! A back end that keeps a control page tells more: what is at the link, and when ([`ControlPage`]). Its times are Xen's; a
+//! guest that doesn't have that clock maps its own to it ([`ClockMap`]). [`StreamFront::linked_start`] starts streams together.
+//!
 //! # Memory
 //!
 //! [`StreamFront::connect`] allocates the list of a buffer's pages, for the largest buffer; nothing is allocated later.
@@ -81,6 +86,8 @@ extern crate alloc;
 
 mod buffer;
 mod capture;
+mod clock_map;
+mod control_page;
 mod error;
 mod event;
 mod playback;
@@ -89,6 +96,8 @@ mod transport;
 
 pub use buffer::{MAX_BUFFER_BYTES, MAX_BUFFER_PAGES};
 pub use capture::Capture;
+pub use clock_map::{BadEcho, Bounded, ClockMap, DRIFT_MAX_PPB, WANDER_PPB};
+pub use control_page::ControlPage;
 pub use error::{ConnectError, OpenError, RequestError};
 pub use event::{Fault, FrontEvent};
 pub use playback::Playback;

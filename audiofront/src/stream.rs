@@ -100,6 +100,8 @@ pub struct StreamFront<T: Transport> {
     /// The list of pages, while no buffer has it.
     spare: Option<PageList<T::Page>>,
     position_bytes: u64,
+    /// Where the present run started.
+    run_start_bytes: u64,
     /// STOP is under way.
     stopping: bool,
     /// STOP has been answered, and START not been sent since.
@@ -146,6 +148,7 @@ impl<T: Transport> StreamFront<T> {
             shared: None,
             spare: Some(PageList::new()),
             position_bytes: 0,
+            run_start_bytes: 0,
             stopping: false,
             stopped: false,
             fault_count: 0,
@@ -202,6 +205,18 @@ impl<T: Transport> StreamFront<T> {
     /// The last position told, in octets since OPEN.
     pub fn position_bytes(&self) -> u64 {
         self.position_bytes
+    }
+
+    /// Where the present run started, or the last one: octets since OPEN. The control page counts from here.
+    pub fn run_start_bytes(&self) -> u64 {
+        self.run_start_bytes
+    }
+
+    /// Takes a position that was come by otherwise than by an event, such as from the control page: octets since OPEN. It
+    /// never goes back: an older one is left out. Returns whether it was taken.
+    pub fn advance_to(&mut self, bytes: u64) -> bool {
+        bytes >= self.position_bytes
+            && matches!(self.judge_position(bytes), Some(FrontEvent::Position { .. }))
     }
 
     /// [`Fault`]s so far.
@@ -282,6 +297,7 @@ impl<T: Transport> StreamFront<T> {
             Ok(id) => {
                 self.state = StreamState::Opening;
                 self.position_bytes = 0;
+                self.run_start_bytes = 0;
                 self.stopping = false;
                 self.stopped = false;
                 Ok(id)
@@ -296,14 +312,36 @@ impl<T: Transport> StreamFront<T> {
     /// Starts the stream at the start of its buffer.
     pub fn start(&mut self) -> Result<u16, RequestError> {
         let id = self.trigger(Trigger::Start)?;
+        self.begins();
+        Ok(id)
+    }
+
+    /// Starts this stream and others of its card together: bit `k` of `streams` is the `k`-th in xenstore. All of them have to
+    /// be open and not to run; on an error none will. [`joins_start`](Self::joins_start) is to be called on each of the others.
+    ///
+    /// It is for back ends that have [`FEATURE_LINKED_START`](sndif::nodes::FEATURE_LINKED_START); others answer that they don't
+    /// support it. The answer says whether it was [the same link frame](sndif::op::StartedTogether).
+    pub fn linked_start(&mut self, streams: u32) -> Result<u16, RequestError> {
+        let id = self.send_open(RequestBody::LinkedStart(streams))?;
+        self.begins();
+        Ok(id)
+    }
+
+    /// Another stream's [`linked_start`](Self::linked_start) that was sent names this one.
+    pub fn joins_start(&mut self) {
+        self.begins();
+    }
+
+    /// A run begins.
+    fn begins(&mut self) {
         if self.stopped {
             self.stopped = false;
             let start = self.next_run_bytes();
+            self.run_start_bytes = start;
             if let Some(capture) = self.capture() {
                 capture.restart(start);
             }
         }
-        Ok(id)
     }
 
     /// Halts the stream where it is.
@@ -450,7 +488,7 @@ impl<T: Transport> StreamFront<T> {
         self.pending.retain(|pending| pending.id != id);
 
         let status = response.status;
-        let mut hw_params = None;
+        let (mut hw_params, mut started) = (None, None);
         match (&pending.body, &response.body) {
             (RequestBody::Open(_), _) => self.opened(status),
             (RequestBody::Close, _) => self.closed(status),
@@ -461,9 +499,10 @@ impl<T: Transport> StreamFront<T> {
                 }
                 hw_params = Some(asked.intersect(answer));
             }
+            (RequestBody::LinkedStart(_), ResponseBody::Started(how)) => started = Some(*how),
             _ => {}
         }
-        FrontEvent::Answered { id, operation, status, hw_params }
+        FrontEvent::Answered { id, operation, status, hw_params, started }
     }
 
     fn opened(&mut self, status: Status) {

@@ -39,6 +39,9 @@ pub trait Transport {
     /// A page of this domain's own.
     type Page: SharedPage;
 
+    /// Says that the next `pages` calls of [`grant_page`](Self::grant_page) with this access are for one buffer, so that a
+    /// transport that can makes it lie in one piece in the application's memory. What this makes is only used by these calls.
+    fn reserve(&mut self, _pages: u32, _access: GrantAccess) {}
     /// Takes a page, zeroed, and grants it to the back end. `None`: out of pages or of grants.
     fn grant_page(&mut self, access: GrantAccess) -> Option<GrantedPage<Self::Page>>;
     /// Ends a grant and gives the page back to where it came from.
@@ -51,4 +54,10 @@ pub trait Transport {
     fn notify(&mut self, port: EventPort);
     /// Publishes the stream's transport nodes, for the back end to find.
     fn publish(&mut self, nodes: &TransportNodes) -> Result<(), PublishFailed>;
+    /// Publishes the reference of the card's control page, in the node
+    /// [`CONTROL_PAGE_REF`](sndif::nodes::CONTROL_PAGE_REF) of the card's directory. A transport need not be able to.
+    fn publish_control_page(&mut self, grant: GrantRef) -> Result<(), PublishFailed> {
+        let _ = grant;
+        Err(PublishFailed)
+    }
 }

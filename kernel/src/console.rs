@@ -69,12 +69,6 @@ pub fn flush() {
     }
 }
 
-/// The channel on which the console's daemon says that it has made room, if something waits for that.
-pub fn waits_for() -> Option<EventChannel> {
-    let console = XEN_CONSOLE.get()?.lock();
-    console.0.is_waiting().then_some(console.1)
-}
-
 /// Writes a line. One that is written while another is being written goes the raw way.
 fn line(text: fmt::Arguments<'_>) {
     if let Some(mut guard) = try_xen_console() {

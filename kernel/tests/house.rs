@@ -7,7 +7,7 @@ use audioback::clock::{Clock, Nanos};
 use hda_card::HdaCard;
 use loopback::{BackEnd, Loopback};
 use snd_hda::Controller;
-use snd_hda_model::{Bench, Codec, Model, ModelDelay, ModelRegion, ModelRegisters, Profile};
+use snd_hda_model::{Bench, Codec, Model, ModelDelay, ModelRegion, ModelRegisters, ModelTime, Profile};
 use snddom_kernel::boot::command_line::{CommandLine, Play, Record};
 use snddom_kernel::home::loop_back::{HomeError, LoopBack, Progress, limits};
 use snddom_kernel::home::stream::{Done, Observer, StreamError};
@@ -43,19 +43,19 @@ impl Observer for Log {
 }
 
 /// The model's time.
-struct ModelClock<'a>(&'a Model);
+struct ModelClock(ModelTime);
 
-impl Clock for ModelClock<'_> {
+impl Clock for ModelClock {
     fn now(&self) -> Nanos {
         Nanos(self.0.now_ns())
     }
 }
 
-type Card = HdaCard<ModelRegisters, ModelDelay, ModelRegion>;
+type Card = HdaCard<ModelRegisters, ModelDelay, ModelRegion, ModelClock>;
 
 fn card(model: &Model) -> Card {
     let controller = Controller::bring_up(model.registers(), &mut model.memory(), model.delay());
-    HdaCard::new(controller.expect("a controller"))
+    HdaCard::new(controller.expect("a controller"), ModelClock(model.time()))
 }
 
 /// Runs the home to its end, sleeping as the image does: until the deadline that it asked for.
@@ -65,7 +65,7 @@ fn live(model: &Model, command_line: &CommandLine, module: Vec<u8>) -> Result<Lo
     let now = Nanos(model.now_ns());
     let mut house = LoopBack::<_, BackEnd<'_, _>, _>::new(&world, card(model), command_line, module, now)?;
     let mut log = Log::default();
-    while let Progress::Until(deadline) = house.poll(&ModelClock(model), &mut log)? {
+    while let Progress::Until(deadline) = house.poll(&ModelClock(model.time()), &mut log)? {
         model.advance_ns(deadline.0.saturating_sub(model.now_ns()).max(1));
         model.refill_access_budget(100_000);
     }

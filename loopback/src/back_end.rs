@@ -159,11 +159,6 @@ impl<'a, M: PageMemory> Hypervisor for BackEnd<'a, M> {
         self.home.channels.borrow_mut().bind(self.domain, guest, port.0).map(EventChannel)
     }
 
-    fn bind_silent(&mut self, guest: DomainId, port: RemotePort) -> Result<EventChannel, BindError> {
-        // Its memory's owner looks at everything in each round anyway.
-        self.bind(guest, port)
-    }
-
     fn unbind(&mut self, channel: EventChannel) {
         let closed = self.home.channels.borrow_mut().close(self.domain, channel.0);
         if closed.is_err() {

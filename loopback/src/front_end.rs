@@ -80,4 +80,8 @@ impl<'a, M: PageMemory> Transport for FrontEnd<'a, M> {
     fn publish(&mut self, nodes: &TransportNodes) -> Result<(), PublishFailed> {
         if self.home.publish(self.domain, self.stream, nodes) { Ok(()) } else { Err(PublishFailed) }
     }
+
+    fn publish_control_page(&mut self, grant: GrantRef) -> Result<(), PublishFailed> {
+        if self.home.publish_control_page(self.domain, grant) { Ok(()) } else { Err(PublishFailed) }
+    }
 }

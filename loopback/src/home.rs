@@ -18,7 +18,8 @@ use crate::violations::{KEPT_VIOLATIONS, Rule, Violation, Violations};
 /// How much there is of everything.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
-    /// Grants, of all domains: a stream takes 3 and one for each page of its buffer.
+    /// Grants, of all domains: a stream takes 3 and one for each page of its buffer, a control
+    /// page one.
     pub grants: usize,
     /// Ports of event channels, of all domains: a stream takes 4.
     pub ports: usize,
@@ -30,7 +31,7 @@ impl Limits {
     /// Enough for this many streams, each with the largest buffer.
     pub const fn for_streams(streams: usize) -> Self {
         Self {
-            grants: streams.saturating_mul(audiofront::MAX_BUFFER_PAGES.saturating_add(3)),
+            grants: streams.saturating_mul(audiofront::MAX_BUFFER_PAGES.saturating_add(4)),
             ports: streams.saturating_mul(4),
             streams,
         }
@@ -47,6 +48,8 @@ pub struct Loopback<M> {
     pub(crate) page_lists: RefCell<Vec<Box<PageList>>>,
     violations: RefCell<Violations>,
     published: RefCell<Vec<Published>>,
+    /// The control page of each domain's card, of which it has one.
+    control_pages: RefCell<Vec<(DomainId, GrantRef)>>,
     streams: usize,
 }
 
@@ -70,6 +73,7 @@ impl<M: PageMemory> Loopback<M> {
             page_lists: RefCell::new((0..limits.streams).map(|_| Box::default()).collect()),
             violations: RefCell::new(Violations::new()),
             published: RefCell::new(Vec::with_capacity(limits.streams)),
+            control_pages: RefCell::new(Vec::with_capacity(limits.streams)),
             streams: limits.streams,
         }
     }
@@ -91,6 +95,11 @@ impl<M: PageMemory> Loopback<M> {
             .iter()
             .find(|entry| entry.domain == domain && entry.stream == stream)
             .map(|entry| entry.nodes)
+    }
+
+    /// The control page that a guest has published for its card.
+    pub fn published_control_page(&self, domain: DomainId) -> Option<GrantRef> {
+        self.control_pages.borrow().iter().find(|(owner, _)| *owner == domain).map(|(_, grant)| *grant)
     }
 
     /// Takes one of the domain's pending events; which one comes first isn't said.
@@ -130,6 +139,20 @@ impl<M: PageMemory> Loopback<M> {
 
     pub(crate) fn violated(&self, by: DomainId, rule: Rule, grant: GrantRef) {
         self.violations.borrow_mut().record(by, rule, grant);
+    }
+
+    /// False: as many cards as there may be streams have published one already.
+    pub(crate) fn publish_control_page(&self, domain: DomainId, grant: GrantRef) -> bool {
+        let mut pages = self.control_pages.borrow_mut();
+        if let Some((_, known)) = pages.iter_mut().find(|(owner, _)| *owner == domain) {
+            *known = grant;
+            return true;
+        }
+        if pages.len() >= self.streams {
+            return false;
+        }
+        pages.push((domain, grant));
+        true
     }
 
     /// False: as many streams as there may be have published already.

@@ -14,18 +14,20 @@ pub type Entry = [u8; ENTRY_BYTES];
 /// Copies the entry that starts at `word` out of the page, each word once.
 pub(crate) fn load(page: &impl SharedPage, word: usize) -> Entry {
     let mut entry = [0; ENTRY_BYTES];
-    for (octets, word) in entry.chunks_exact_mut(4).zip(word..) {
-        octets.copy_from_slice(&page.load(word).to_le_bytes());
+    let mut word = word;
+    for octets in entry.as_chunks_mut::<4>().0 {
+        *octets = page.load(word).to_le_bytes();
+        word = word.wrapping_add(1);
     }
     entry
 }
 
 /// Copies an entry into the page, from `word` on.
 pub(crate) fn store(page: &impl SharedPage, word: usize, entry: &Entry) {
-    for (octets, word) in entry.chunks_exact(4).zip(word..) {
-        if let Some(octets) = octets.first_chunk() {
-            page.store(word, u32::from_le_bytes(*octets));
-        }
+    let mut word = word;
+    for octets in entry.as_chunks::<4>().0 {
+        page.store(word, u32::from_le_bytes(*octets));
+        word = word.wrapping_add(1);
     }
 }
 

@@ -8,6 +8,7 @@
 //! |---------------------|------------------------|-----------------------|
 //! | request ring        | [`ring::BackRing`]     | [`ring::FrontRing`]   |
 //! | event page          | [`event_page::EventWriter`] | [`event_page::EventReader`] |
+//! | control page        | [`control_page::ControlWriter`] | [`control_page::ControlReader`] |
 //! | page directory      | [`page_directory::DirectoryWalk`] | [`page_directory::write_directory`] |
 //!
 //! # What these types don't prove
@@ -25,6 +26,7 @@
     clippy::arithmetic_side_effects
 )]
 
+pub mod control_page;
 mod entry;
 pub mod event_page;
 pub mod format;

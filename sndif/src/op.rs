@@ -24,11 +24,14 @@ pub enum Operation {
     Trigger = 8,
     /// Narrow the configuration space.
     HwParamQuery = 9,
+    /// Start streams of the card together. An extension of sndif, whose codes begin at 0x80, so that those which later versions
+    /// may get don't meet them. A back end takes it if it says so by [`FEATURE_LINKED_START`](crate::nodes::FEATURE_LINKED_START).
+    LinkedStart = 0x80,
 }
 
 impl Operation {
     /// All operations, in the order of their codes.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::Open,
         Self::Close,
         Self::Read,
@@ -39,6 +42,7 @@ impl Operation {
         Self::Unmute,
         Self::Trigger,
         Self::HwParamQuery,
+        Self::LinkedStart,
     ];
 
     /// The code on the wire.
@@ -48,7 +52,7 @@ impl Operation {
 
     /// The operation with this code, if there is one.
     pub fn from_code(code: u8) -> Option<Self> {
-        Self::ALL.get(usize::from(code)).copied()
+        Self::ALL.into_iter().find(|operation| operation.code() == code)
     }
 }
 
@@ -78,5 +82,30 @@ impl Trigger {
     /// The trigger type with this code, if there is one.
     pub fn from_code(code: u8) -> Option<Self> {
         Self::ALL.get(usize::from(code)).copied()
+    }
+}
+
+/// How streams were started by a linked start: an octet of its answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[repr(u8)]
+pub enum StartedTogether {
+    /// One right after the other: their distance stands in the control page.
+    BackToBack = 0,
+    /// Frame 0 of each was in the same link frame.
+    SameFrame = 1,
+}
+
+impl StartedTogether {
+    /// The code on the wire.
+    pub const fn code(self) -> u8 {
+        self as u8
+    }
+
+    /// What this code promises. One that isn't known promises nothing.
+    pub const fn from_code(code: u8) -> Self {
+        match code {
+            1 => Self::SameFrame,
+            _ => Self::BackToBack,
+        }
     }
 }

@@ -2,7 +2,7 @@
 
 use crate::entry::{self, ENTRY_BYTES, Entry};
 use crate::hw_params::HwParams;
-use crate::op::Operation;
+use crate::op::{Operation, StartedTogether};
 
 /// The answer to a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,6 +24,8 @@ pub enum ResponseBody {
     None,
     /// HW_PARAM_QUERY, when it went well: the configurations that are left.
     HwParams(HwParams),
+    /// Linked start, when it went well: how. Octet 8, the rest reserved.
+    Started(StartedTogether),
 }
 
 impl Response {
@@ -31,15 +33,16 @@ impl Response {
     pub fn parse(entry: &Entry) -> Self {
         let operation = entry::get_u8(entry, 2);
         let status = Status(i32::from_le_bytes(entry::octets(entry, 4)));
-        let carries_params = operation == Operation::HwParamQuery.code() && status.is_ok();
         Self {
             id: entry::get_u16(entry, 0),
             operation,
             status,
-            body: if carries_params {
-                ResponseBody::HwParams(HwParams::parse(entry))
-            } else {
-                ResponseBody::None
+            body: match Operation::from_code(operation).filter(|_| status.is_ok()) {
+                Some(Operation::HwParamQuery) => ResponseBody::HwParams(HwParams::parse(entry)),
+                Some(Operation::LinkedStart) => {
+                    ResponseBody::Started(StartedTogether::from_code(entry::get_u8(entry, 8)))
+                }
+                _ => ResponseBody::None,
             },
         }
     }
@@ -50,8 +53,10 @@ impl Response {
         entry::put(&mut entry, 0, self.id.to_le_bytes());
         entry::put(&mut entry, 2, [self.operation]);
         entry::put(&mut entry, 4, self.status.0.to_le_bytes());
-        if let ResponseBody::HwParams(params) = &self.body {
-            params.emit(&mut entry);
+        match &self.body {
+            ResponseBody::None => {}
+            ResponseBody::HwParams(params) => params.emit(&mut entry),
+            ResponseBody::Started(how) => entry::put(&mut entry, 8, [how.code()]),
         }
         entry
     }

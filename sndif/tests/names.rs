@@ -137,7 +137,7 @@ fn states_types_and_codes_have_the_headers_numbers() {
     assert_eq!(StreamType::from_node("pc"), None);
     assert_eq!([StreamType::Playback.node(), StreamType::Capture.node()], ["p", "c"]);
 
-    assert_eq!(Operation::ALL.map(Operation::code), [0, 1, 2, 3, 4, 5, 6, 7, 8, 9]);
+    assert_eq!(Operation::ALL.map(Operation::code), [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 0x80]);
     assert_eq!(Trigger::ALL.map(Trigger::code), [0, 1, 2, 3]);
     assert_eq!((Operation::from_code(10), Trigger::from_code(4)), (None, None));
 }

@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 use sndif::format::{FormatSet, SampleFormat};
 use sndif::hw_params::{HwParams, Interval};
-use sndif::op::{Operation, Trigger};
+use sndif::op::{Operation, StartedTogether, Trigger};
 use sndif::page_directory::GrantRef;
 use sndif::request::{BadRequest, BadRequestReason, OpenParams, Range, Request, RequestBody};
 use sndif::response::{Response, ResponseBody, Status};
@@ -111,6 +111,34 @@ fn hw_param_query_and_its_answer_are_laid_out_as_in_the_header() {
 }
 
 #[test]
+fn a_linked_start_and_its_answer_are_laid_out_as_documented() {
+    let request = Request { id: 0x0203, body: RequestBody::LinkedStart(0x8000_0005) };
+    let wire = entry(&[(0, &[3, 2, 0x80]), (8, &[5, 0, 0, 0x80])]);
+    assert_eq!(request.emit(), wire);
+    assert_eq!(Request::parse(&wire), Ok(request));
+    for (code, how) in [(0, StartedTogether::BackToBack), (1, StartedTogether::SameFrame)] {
+        let answer = request.answer_started(how);
+        let wire = entry(&[(0, &[3, 2, 0x80]), (8, &[code])]);
+        assert_eq!(answer.emit(), wire);
+        assert_eq!(Response::parse(&wire), answer);
+    }
+    let unknown = Response::parse(&entry(&[(2, &[0x80]), (8, &[2])]));
+    assert_eq!(
+        unknown.body,
+        ResponseBody::Started(StartedTogether::BackToBack),
+        "a promise nobody knows is none"
+    );
+    let failed = Response::parse(&entry(&[(2, &[0x80]), (4, &(-22i32).to_le_bytes()), (8, &[1])]));
+    assert_eq!(failed.body, ResponseBody::None);
+}
+
+#[test]
+fn the_extension_leaves_the_standard_codes_alone() {
+    let known: Vec<u8> = (0..=u8::MAX).filter(|code| Operation::from_code(*code).is_some()).collect();
+    assert_eq!(known, [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 0x80]);
+}
+
+#[test]
 fn a_failed_query_carries_no_params() {
     let request = Request { id: 3, body: RequestBody::HwParamQuery(hw_params()) };
     let answer = request.answer(Status::EINVAL);
@@ -208,12 +236,14 @@ fn any_body() -> impl Strategy<Value = RequestBody> {
         any_range().prop_map(RequestBody::Unmute),
         (0..4u8).prop_map(|code| RequestBody::Trigger(Trigger::from_code(code).unwrap())),
         any_params().prop_map(RequestBody::HwParamQuery),
+        any::<u32>().prop_map(RequestBody::LinkedStart),
     ]
 }
 
 fn any_entry() -> impl Strategy<Value = Entry> {
-    // Of 256 operations 10 are known: make them half of what is tried.
-    (prop::array::uniform32(any::<[u8; 2]>()), prop_oneof![any::<u8>(), 0..10u8], any::<u8>()).prop_map(
+    // Of 256 operations 11 are known: make them half of what is tried.
+    let known = prop_oneof![10 => 0..10u8, 1 => Just(0x80u8)];
+    (prop::array::uniform32(any::<[u8; 2]>()), prop_oneof![any::<u8>(), known], any::<u8>()).prop_map(
         |(pairs, operation, small)| {
             let mut entry: Entry = pairs.concat().try_into().unwrap();
             entry[2] = operation;
@@ -258,7 +288,8 @@ proptest! {
         prop_assert_eq!(response.id, u16::from_le_bytes([entry[0], entry[1]]));
         prop_assert_eq!(response.operation, entry[2]);
         prop_assert_eq!(response.status.0, i32::from_le_bytes(entry[4..8].try_into().unwrap()));
-        let carries = response.operation == Operation::HwParamQuery.code() && response.status.is_ok();
+        let carries = [Operation::HwParamQuery.code(), Operation::LinkedStart.code()]
+            .contains(&response.operation) && response.status.is_ok();
         prop_assert_eq!(carries, response.body != ResponseBody::None);
     }
 

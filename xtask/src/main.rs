@@ -17,6 +17,7 @@ mod qemu;
 mod rig;
 mod session;
 mod summary;
+mod tool;
 mod verdict;
 mod wav;
 mod workspace;

@@ -419,7 +419,7 @@ fn a_front_end_that_goes_and_comes_again() {
     assert_eq!(rig.home.mapped_pages(), 0);
     assert!(rig.device.reopen());
     let nodes = [*rig.playback.nodes(), *rig.capture.nodes()];
-    rig.device.connect(&mut rig.back, &nodes).unwrap();
+    rig.device.connect(&mut rig.back, &nodes, None, rig.now).unwrap();
     assert_eq!(rig.device.state(), XenbusState::Connected);
     assert_eq!(rig.home.violation_count(), 0);
 }

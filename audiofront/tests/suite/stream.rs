@@ -16,7 +16,7 @@ use sndif::request::{Range, RequestBody};
 use sndif::response::{Response, ResponseBody, Status};
 
 fn answered(id: u16, operation: Operation, status: Status) -> FrontEvent {
-    FrontEvent::Answered { id, operation, status, hw_params: None }
+    FrontEvent::Answered { id, operation, status, hw_params: None, started: None }
 }
 
 fn open<'a>(
@@ -192,6 +192,7 @@ fn a_query_is_answered_with_what_is_left() {
         operation: Operation::HwParamQuery,
         status: Status::OK,
         hw_params: Some(left),
+        started: None,
     };
     assert_eq!(drain(&mut front), [event]);
     assert_eq!(front.fault_count(), 0);

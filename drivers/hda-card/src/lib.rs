@@ -15,10 +15,15 @@
 
 mod port;
 mod stream;
+mod timing;
 
 pub use stream::CardStream;
+use timing::Timing;
 
-use audioback::card::{Card, CardError, Port, PortIndex, StillRunning, StreamParams, StreamPosition};
+use audioback::card::{
+    Card, CardError, LinkedStart, Port, PortIndex, StillRunning, StreamParams, StreamPosition,
+};
+use audioback::clock::Clock;
 use audioback::hypervisor::MappedBuffer;
 use embedded_hal::delay::DelayNs;
 use heapless::Vec;
@@ -39,25 +44,31 @@ impl<B: MappedBuffer> DmaBuffer for Pages<B> {
 }
 
 /// An HDA controller with its codecs, as a [`Card`].
-pub struct HdaCard<R: Registers, D: DelayNs, G: DmaRegion> {
+pub struct HdaCard<R: Registers, D: DelayNs, G: DmaRegion, C: Clock> {
+    /// The link's clock in the system's time.
+    timing: Timing<C>,
     controller: Controller<R, D, G>,
     /// One for each of the controller's routes, in their order: outputs first.
     ports: Vec<Port, MAX_ROUTES>,
 }
 
-impl<R, D, G> HdaCard<R, D, G>
+impl<R, D, G, C> HdaCard<R, D, G, C>
 where
     R: Registers + Clone,
     D: DelayNs + Clone,
     G: DmaRegion,
+    C: Clock,
 {
-    /// Takes a controller that was brought up.
-    pub fn new(controller: Controller<R, D, G>) -> Self {
+    /// Takes a controller that was brought up, and the clock in which positions are to be timed.
+    pub fn new(mut controller: Controller<R, D, G>, clock: C) -> Self {
+        let mut timing = Timing::new(clock);
+        // The sooner the two clocks are compared, the better is known how they differ.
+        timing.look(&mut controller);
         let ports = (0..controller.routes().len()).filter_map(|index| {
             let index = RouteIndex(u8::try_from(index).ok()?);
             Some(port::describe(&controller, index))
         });
-        Self { ports: ports.collect(), controller }
+        Self { ports: ports.collect(), controller, timing }
     }
 
     /// The controller, for what the back end doesn't ask: interrupts, names, the wall clock.
@@ -86,12 +97,13 @@ where
     }
 }
 
-impl<B, R, D, G> Card<B> for HdaCard<R, D, G>
+impl<B, R, D, G, C> Card<B> for HdaCard<R, D, G, C>
 where
     B: MappedBuffer,
     R: Registers + Clone,
     D: DelayNs + Clone,
     G: DmaRegion,
+    C: Clock,
 {
     type Stream = CardStream<B, R, D, G>;
 
@@ -118,6 +130,7 @@ where
             return Err((CardError::NoSuchPort, buffer));
         };
         let direction = described.direction();
+        let described_delay = described.delay_frames();
         let Some(format) = port::format(&self.controller, route, params) else {
             return Err((CardError::Unsupported, buffer));
         };
@@ -128,7 +141,7 @@ where
             return Err((CardError::Busy, buffer));
         };
         let mut stream = match descriptor.configure(format, Pages(buffer)) {
-            Ok(configured) => CardStream::new(route, configured),
+            Ok(configured) => CardStream::new(route, described_delay, configured),
             Err(rejected) => {
                 log::debug!("port {}: {}", port.0, rejected.error);
                 self.controller.give_back(rejected.stream);
@@ -140,7 +153,7 @@ where
             }
         };
         if let Err(error) = self.connect(&stream) {
-            return match stream.release() {
+            return match stream.release(&mut self.timing) {
                 Ok((descriptor, buffer)) => {
                     self.controller.give_back(descriptor);
                     Err((error, buffer))
@@ -155,7 +168,13 @@ where
     }
 
     fn start(&mut self, stream: &mut Self::Stream) -> Result<(), CardError> {
+        self.timing.look(&mut self.controller);
         stream.start()
+    }
+
+    fn start_together(&mut self, streams: &mut [&mut Self::Stream]) -> Result<LinkedStart, CardError> {
+        self.timing.look(&mut self.controller);
+        stream::start_together(streams)
     }
 
     fn pause(&mut self, stream: &mut Self::Stream) -> Result<(), CardError> {
@@ -167,16 +186,17 @@ where
     }
 
     fn stop(&mut self, stream: &mut Self::Stream) -> Result<StreamPosition, CardError> {
-        stream.stop()
+        stream.stop(&mut self.timing)
     }
 
     fn position(&mut self, stream: &mut Self::Stream) -> Result<StreamPosition, CardError> {
-        stream.position()
+        self.timing.look_if_due(&mut self.controller);
+        stream.position(&mut self.timing)
     }
 
     fn close(&mut self, stream: Self::Stream) -> Result<B, StillRunning<Self::Stream>> {
         let route = stream.route();
-        let (descriptor, buffer) = stream.release().map_err(StillRunning)?;
+        let (descriptor, buffer) = stream.release(&mut self.timing).map_err(StillRunning)?;
         if let Err(error) = self.controller.disconnect(route) {
             log::warn!("port {}: {error}", route.0);
         }

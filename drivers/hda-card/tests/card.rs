@@ -4,20 +4,30 @@ use std::cell::Cell;
 use std::rc::Rc;
 
 use audioback::card::{
-    Card, CardError, Direction, Port, PortIndex, StillRunning, StreamParams, StreamPosition,
+    Card, CardError, Direction, LinkedStart, Port, PortIndex, StillRunning, StreamParams, StreamPosition,
 };
+use audioback::clock::{Clock, Nanos};
 use audioback::hypervisor::MappedBuffer;
 use hda_card::{CardStream, HdaCard};
 use snd_hda::Controller;
 use snd_hda_model::codec::Widget;
 use snd_hda_model::{
-    Bench, Codec, DmaAccess, Model, ModelDelay, ModelMemory, ModelRegion, ModelRegisters, Profile,
+    Bench, Codec, DmaAccess, Model, ModelDelay, ModelMemory, ModelRegion, ModelRegisters, ModelTime, Profile,
 };
 use sndif::format::{FormatSet, SampleFormat};
 
 const MILLISECOND: u64 = 1_000_000;
 
-type TestCard = HdaCard<ModelRegisters, ModelDelay, ModelRegion>;
+/// The model's time.
+struct ModelClock(ModelTime);
+
+impl Clock for ModelClock {
+    fn now(&self) -> Nanos {
+        Nanos(self.0.now_ns())
+    }
+}
+
+type TestCard = HdaCard<ModelRegisters, ModelDelay, ModelRegion, ModelClock>;
 type TestStream = CardStream<Mapped, ModelRegisters, ModelDelay, ModelRegion>;
 
 /// A guest's buffer: the controller may touch its pages while it lives.
@@ -61,7 +71,7 @@ const CD_LIKE: StreamParams = StreamParams { rate_hz: 48_000, format: SampleForm
 
 fn card(model: &Model) -> TestCard {
     let controller = Controller::bring_up(model.registers(), &mut model.memory(), model.delay());
-    HdaCard::new(controller.expect("up"))
+    HdaCard::new(controller.expect("up"), ModelClock(model.time()))
 }
 
 fn hardware(codec: Codec) -> Model {
@@ -337,4 +347,32 @@ fn a_fifo_error_is_reported_with_the_position() {
     assert_eq!(card.controller().handle_interrupt().streams, 1 << 4);
     assert_eq!(card.position(&mut stream).expect("a position").fifo_errors, 1);
     card.close(stream).expect("closed");
+}
+
+#[test]
+fn streams_start_together_in_the_same_link_frame() {
+    for (offset, how) in [(Some(0x38), LinkedStart::SameFrame), (None, LinkedStart::BackToBack)] {
+        let profile = Profile { stream_sync_offset: offset, ..Profile::hardware() };
+        let model = Bench::new(profile).codec(0, Codec::duplex()).build();
+        let mut card = card(&model);
+        let (mut playback, mut capture) = (open(&mut card, &model, 0), open(&mut card, &model, 1));
+        for _ in 0..10 {
+            let started = card.start_together(&mut [&mut playback, &mut capture]);
+            assert_eq!(started, Ok(how));
+            assert_eq!(card.start(&mut capture), Err(CardError::WrongState));
+            model.advance_ns(5 * MILLISECOND);
+            if how == LinkedStart::SameFrame {
+                assert!(model.start_link_frame(4).is_some());
+                assert_eq!(model.start_link_frame(4), model.start_link_frame(0));
+            }
+            card.stop(&mut playback).expect("stopped");
+            // One runs already: none of them starts.
+            let together = card.start_together(&mut [&mut playback, &mut capture]);
+            assert_eq!(together, Err(CardError::WrongState));
+            assert!(!model.dma_running(4) && model.dma_running(0));
+            card.stop(&mut capture).expect("stopped");
+        }
+        card.close(playback).expect("closed");
+        card.close(capture).expect("closed");
+    }
 }

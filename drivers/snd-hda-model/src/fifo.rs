@@ -9,6 +9,11 @@ pub(crate) struct Fifo {
 }
 
 impl Fifo {
+    /// Takes memory for so many octets.
+    pub(crate) fn reserve(&mut self, octets: usize) {
+        self.octets.reserve(octets);
+    }
+
     pub(crate) fn clear(&mut self) {
         self.octets.clear();
     }

@@ -62,6 +62,6 @@ pub use codec::Codec;
 pub use faults::{Faults, LinkPositionFault};
 pub use link::{Played, SourceFrame};
 pub use memory::{DmaAccess, ModelMemory, ModelRegion, PageWords};
-pub use model::{Bench, Model, ModelDelay, ModelRegisters};
+pub use model::{Bench, Model, ModelDelay, ModelRegisters, ModelTime};
 pub use profile::{Profile, StreamEngine};
 pub use violations::{Rule, Violation};

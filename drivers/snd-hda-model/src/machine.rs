@@ -44,7 +44,7 @@ impl Machine {
         let kinds = std::iter::repeat_n(Kind::Input, profile.input_streams)
             .chain(std::iter::repeat_n(Kind::Output, profile.output_streams))
             .chain(std::iter::repeat_n(Kind::Bidirectional, profile.bidirectional_streams));
-        let engines = kinds.enumerate().map(|(index, kind)| Engine::new(index, kind)).collect();
+        let engines = kinds.enumerate().map(|(index, kind)| Engine::new(index, kind).with_memory()).collect();
         link.listeners_take_turns = profile.engine == StreamEngine::MillisecondSteps;
         let mut machine = Self {
             faults,

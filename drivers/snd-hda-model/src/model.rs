@@ -122,6 +122,12 @@ impl Model {
         ModelDelay { machine: Rc::clone(&self.machine) }
     }
 
+    /// Virtual system time, for whoever wants a handle of their own. Reading it takes no time.
+    #[must_use]
+    pub fn time(&self) -> ModelTime {
+        ModelTime { machine: Rc::clone(&self.machine) }
+    }
+
     /// The memory that driver, front end and controller share.
     #[must_use]
     pub fn memory(&self) -> ModelMemory {
@@ -395,5 +401,19 @@ pub struct ModelDelay {
 impl DelayNs for ModelDelay {
     fn delay_ns(&mut self, ns: u32) {
         self.machine.borrow_mut().advance(ns.into());
+    }
+}
+
+/// Virtual system time.
+#[derive(Clone)]
+pub struct ModelTime {
+    machine: Rc<RefCell<Machine>>,
+}
+
+impl ModelTime {
+    /// Nanoseconds since power-on.
+    #[must_use]
+    pub fn now_ns(&self) -> u64 {
+        self.machine.borrow().now_ns
     }
 }

@@ -91,7 +91,7 @@ pub fn read(info: &VcpuTimeInfo, tsc: impl Fn() -> u64) -> Result<Nanos, TimeErr
     Err(TimeError::Torn)
 }
 
-/// Xen's system time as audioback's `Clock`: the same nanoseconds in which `SCHEDOP_poll` takes its time-out.
+/// Xen's system time as audioback's `Clock`: the same nanoseconds by which the virtual processor's timer is set.
 #[derive(Debug)]
 pub struct XenClock<'a, T> {
     info: &'a VcpuTimeInfo,

@@ -66,11 +66,6 @@ impl<'a> Console<'a> {
         self.lost_lines
     }
 
-    /// Whether something waits for room in the ring.
-    pub fn is_waiting(&self) -> bool {
-        !self.outbox.is_empty()
-    }
-
     /// Whether the daemon has taken everything.
     pub fn is_drained(&self) -> bool {
         self.outbox.is_empty() && self.ring.out_cons.load(Ordering::Acquire) == self.out_prod

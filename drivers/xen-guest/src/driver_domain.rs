@@ -19,9 +19,8 @@ const BATCH: usize = 32;
 /// How often a grant is tried that Xen can't map at the moment.
 const MAP_TRIES: usize = 4;
 
-/// Channels of a kind (heard, only sent on) that can be bound at a time: fewer than `SCHEDOP_poll` takes, so that some are left for xenstore, console and
-/// controller.
-pub const MAX_CHANNELS: usize = 120;
+/// Channels that can be bound at a time: two for each of 120 streams.
+pub const MAX_CHANNELS: usize = 240;
 
 /// What went wrong that the back end isn't told of.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -43,8 +42,7 @@ pub struct DriverDomain<X> {
         reason = "the boxes are handed out; a list is too much to be copied each time"
     )]
     page_lists: Vec<Box<PageList>>,
-    channels: Channels,
-    silent_channels: Channels,
+    channels: heapless::Vec<EventChannel, MAX_CHANNELS>,
     mishaps: Mishaps,
 }
 
@@ -97,14 +95,7 @@ impl<X: Xen> DriverDomain<X> {
     pub fn new(xen: X, buffers: usize) -> Self {
         let slots = Slots::new(xen.slots());
         let page_lists = (0..buffers).map(|_| Box::default()).collect();
-        Self {
-            xen,
-            slots,
-            page_lists,
-            channels: Channels::new(),
-            silent_channels: Channels::new(),
-            mishaps: Mishaps::default(),
-        }
+        Self { xen, slots, page_lists, channels: heapless::Vec::new(), mishaps: Mishaps::default() }
     }
 
     /// What it stands on.
@@ -115,12 +106,6 @@ impl<X: Xen> DriverDomain<X> {
     /// What it stands on.
     pub fn xen_mut(&mut self) -> &mut X {
         &mut self.xen
-    }
-
-    /// The channels on which guests are heard, in no order: all of them are to be polled. Each costs Xen a walk through this
-    /// domain's page tables at each poll, so those on which this side only sends aren't among them.
-    pub fn channels(&self) -> &[EventChannel] {
-        &self.channels
     }
 
     /// Pages mapped now.
@@ -317,20 +302,30 @@ impl<X: Xen> Hypervisor for DriverDomain<X> {
     }
 
     fn bind(&mut self, guest: DomainId, port: RemotePort) -> Result<EventChannel, BindError> {
-        bind(&mut self.xen, &mut self.channels, guest, port)
-    }
-
-    fn bind_silent(&mut self, guest: DomainId, port: RemotePort) -> Result<EventChannel, BindError> {
-        bind(&mut self.xen, &mut self.silent_channels, guest, port)
+        if self.channels.is_full() {
+            return Err(BindError::NoRoom);
+        }
+        let channel = self.xen.bind_interdomain(guest, port).map_err(|errno| {
+            log::debug!("domain {}, port {}: can't be bound: {errno}", guest.0, port.0);
+            match errno {
+                // No free port (EVTCHNOP_bind_interdomain), or no memory for one.
+                Errno::ENOSPC | Errno::ENOMEM => BindError::NoRoom,
+                _ => BindError::NotOffered(port),
+            }
+        })?;
+        // There is room, as seen above.
+        let _ = self.channels.push(channel);
+        Ok(channel)
     }
 
     fn unbind(&mut self, channel: EventChannel) {
-        // One that isn't bound is nobody's to close.
-        if !take_out(&mut self.channels, channel) && !take_out(&mut self.silent_channels, channel) {
+        let Some(place) = self.channels.iter().position(|bound| *bound == channel) else {
+            // It is nobody's to close.
             log::error!("channel {} isn't bound", channel.0);
             self.mishaps.closes_failed = self.mishaps.closes_failed.saturating_add(1);
             return;
-        }
+        };
+        self.channels.swap_remove(place);
         if let Err(errno) = self.xen.close(channel) {
             log::error!("channel {}: can't be closed: {errno}", channel.0);
             self.mishaps.closes_failed = self.mishaps.closes_failed.saturating_add(1);
@@ -343,39 +338,4 @@ impl<X: Xen> Hypervisor for DriverDomain<X> {
             log::debug!("channel {}: no event can be sent: {errno}", channel.0);
         }
     }
-}
-
-/// Channels that are bound.
-type Channels = heapless::Vec<EventChannel, MAX_CHANNELS>;
-
-/// Binds a channel and notes it among `bound`.
-fn bind<X: Xen>(
-    xen: &mut X,
-    bound: &mut Channels,
-    guest: DomainId,
-    port: RemotePort,
-) -> Result<EventChannel, BindError> {
-    if bound.is_full() {
-        return Err(BindError::NoRoom);
-    }
-    let channel = xen.bind_interdomain(guest, port).map_err(|errno| {
-        log::debug!("domain {}, port {}: can't be bound: {errno}", guest.0, port.0);
-        match errno {
-            // No free port (EVTCHNOP_bind_interdomain), or no memory for one.
-            Errno::ENOSPC | Errno::ENOMEM => BindError::NoRoom,
-            _ => BindError::NotOffered(port),
-        }
-    })?;
-    // There is room, as seen above.
-    let _ = bound.push(channel);
-    Ok(channel)
-}
-
-/// Whether `channel` was among `bound`; it no longer is.
-fn take_out(bound: &mut Channels, channel: EventChannel) -> bool {
-    let place = bound.iter().position(|other| *other == channel);
-    if let Some(place) = place {
-        bound.swap_remove(place);
-    }
-    place.is_some()
 }

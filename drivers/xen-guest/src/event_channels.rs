@@ -1,69 +1,62 @@
 //! Pending events, in the two-level ABI (xen.h, `struct shared_info`).
 //!
-//! Every channel is kept masked: there is no upcall, and `SCHEDOP_poll` doesn't look at masks. Xen doesn't set the first
-//! level, `evtchn_pending_sel`, for masked channels; so the 64 words of the second are looked at, which is 8 cache lines, and
-//! no event is lost between two levels.
+//! No channel is masked: so Xen notes each event on three levels, from the inside out, and the upcall it would make ends a
+//! sleep in HLT. Interrupts are let in there and nowhere else (the image's `sleep_until_interrupt`): an event that comes
+//! earlier leaves the outermost level set, which is looked at before sleeping, and Xen doesn't let a processor sleep on one.
+//! Nothing is copied for that, in contrast to `SCHEDOP_poll`, which takes its ports from memory one by one.
 
 use core::sync::atomic::Ordering;
 
 use audioback::hypervisor::EventChannel;
-use xen_sys::shared_info::SharedInfo;
+use xen_sys::shared_info::{SharedInfo, VcpuInfo};
 
-/// The pending bits of this domain's channels.
+/// The pending bits of this domain's channels, all of which tell the first virtual processor.
 #[derive(Clone, Copy, Debug)]
 pub struct EventChannels<'a> {
     info: &'a SharedInfo,
+    vcpu: &'a VcpuInfo,
 }
 
 impl<'a> EventChannels<'a> {
-    /// Masks every channel.
+    /// Unmasks every channel. What came while they were masked is pending.
     pub fn new(info: &'a SharedInfo) -> Self {
         for word in &info.evtchn_mask {
-            word.store(u64::MAX, Ordering::SeqCst);
+            word.store(0, Ordering::SeqCst);
         }
-        Self { info }
+        let vcpu = &info.vcpu_info[0];
+        vcpu.evtchn_pending_sel.store(u64::MAX, Ordering::SeqCst);
+        vcpu.evtchn_upcall_pending.store(1, Ordering::SeqCst);
+        Self { info, vcpu }
     }
 
-    /// Whether an event is pending on any channel: then it is no time to sleep.
+    /// Whether an event may be pending: then it is no time to sleep.
     pub fn any_pending(&self) -> bool {
-        self.info.evtchn_pending.iter().any(|word| word.load(Ordering::Acquire) != 0)
+        self.vcpu.evtchn_upcall_pending.load(Ordering::SeqCst) != 0
     }
 
-    /// Whether an event is pending on this channel.
-    pub fn is_pending(&self, channel: EventChannel) -> bool {
-        let (word, bit) = place(channel);
-        self.info.evtchn_pending.get(word).is_some_and(|word| word.load(Ordering::Acquire) & bit != 0)
-    }
-
-    /// Takes the event pending on this channel, if there is one. What the peer did before it sent the event is visible
-    /// afterwards; an event that comes later is pending again.
-    pub fn take(&self, channel: EventChannel) -> bool {
-        let (word, bit) = place(channel);
-        self.info
-            .evtchn_pending
-            .get(word)
-            .is_some_and(|word| word.fetch_and(!bit, Ordering::AcqRel) & bit != 0)
-    }
-
-    /// Takes all pending events, in the order of their ports; `due` is told each one. Events that come meanwhile are
-    /// left for the next time, so this ends.
+    /// Takes all pending events, in the order of their ports; `due` is told each one. What the peers did before they sent
+    /// them is visible then. Events that come meanwhile are left for the next time, and [`any_pending`](Self::any_pending)
+    /// says so: so this ends.
     pub fn take_all(&self, mut due: impl FnMut(EventChannel)) {
-        for (word, first_port) in self.info.evtchn_pending.iter().zip((0u32..).step_by(64)) {
-            if word.load(Ordering::Relaxed) == 0 {
-                continue;
-            }
-            let mut bits = word.swap(0, Ordering::AcqRel);
-            while bits != 0 {
-                let bit = bits.trailing_zeros();
-                // Clears the lowest bit that is set; there is one.
-                bits &= bits.wrapping_sub(1);
-                due(EventChannel(first_port.saturating_add(bit)));
+        // Xen sets the bit of the channel, then that of its word, then this; so they are cleared the other way round, and what
+        // is set in between is seen now or is still set on this level.
+        self.vcpu.evtchn_upcall_pending.swap(0, Ordering::SeqCst);
+        let mut words = self.vcpu.evtchn_pending_sel.swap(0, Ordering::SeqCst);
+        while let Some(index) = take_lowest(&mut words) {
+            // There are as many words as a word has bits.
+            let Some(word) = self.info.evtchn_pending.get(index as usize) else { continue };
+            let mut bits = word.swap(0, Ordering::SeqCst);
+            while let Some(bit) = take_lowest(&mut bits) {
+                // Below 64 times 64.
+                due(EventChannel(index << 6 | bit));
             }
         }
     }
 }
 
-fn place(channel: EventChannel) -> (usize, u64) {
-    // A port is below 4096, or there is no such word.
-    ((channel.0 >> 6) as usize, 1 << (channel.0 & 63))
+/// Clears the lowest bit that is set, and says which that was.
+fn take_lowest(bits: &mut u64) -> Option<u32> {
+    let lowest = bits.trailing_zeros();
+    *bits &= bits.checked_sub(1)?;
+    Some(lowest)
 }

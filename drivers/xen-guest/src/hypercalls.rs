@@ -6,7 +6,6 @@ use core::ffi::c_void;
 use audioback::clock::Nanos;
 use audioback::hypervisor::{DomainId, EventChannel, RemotePort};
 use xen_sys::hypercall::Gate;
-use xen_sys::sched::MAX_POLL_PORTS;
 use xen_sys::shared_info::SharedInfo;
 use xen_sys::{DOMID_SELF, event_channel, grant_table, hvm, memory, physdev, sched, version};
 
@@ -105,7 +104,7 @@ impl Hypercalls {
         Ok(param.value)
     }
 
-    /// Has upcalls delivered by `vector`. There are none while every channel is masked; but Xen turns physical interrupts
+    /// Has upcalls delivered by `vector`: where interrupts are let in while an event is pending. Xen turns physical interrupts
     /// into events only for guests that have set one.
     ///
     /// # Safety
@@ -173,29 +172,25 @@ impl Hypercalls {
         Ok(released)
     }
 
-    /// Sleeps until an event is pending on one of `channels`, or until `deadline`; may return earlier. The channels may
-    /// be masked. Time is Xen's system time.
+    /// A channel for the timer that [`set_timer`](Self::set_timer) sets. To be had once.
     ///
     /// # Errors
-    /// EINVAL if there are more than [`MAX_POLL_PORTS`], or if one isn't open; Xen's otherwise.
-    pub fn poll(
-        &self,
-        channels: impl IntoIterator<Item = EventChannel>,
-        deadline: Option<Nanos>,
-    ) -> Result<(), Errno> {
-        let mut ports = heapless::Vec::<u32, MAX_POLL_PORTS>::new();
-        for channel in channels {
-            ports.push(channel.0).map_err(|_| Errno::EINVAL)?;
-        }
-        let mut request = sched::Poll {
-            ports: ports.as_mut_ptr().expose_provenance() as u64,
-            // At most MAX_POLL_PORTS.
-            nr_ports: ports.len() as u32,
-            // 0 would be never.
-            timeout: deadline.map_or(0, |deadline| deadline.0.max(1)),
-        };
-        // SAFETY: the gate is right, as was promised; Xen reads `request`, and `ports` by its address.
-        check(unsafe { self.gate.sched_op(sched::POLL, argument(&mut request)) })?;
+    /// Xen's.
+    pub fn bind_timer(&self) -> Result<EventChannel, Errno> {
+        let mut request = event_channel::BindVirq { virq: event_channel::VIRQ_TIMER, ..Default::default() };
+        self.event_channel_op(event_channel::BIND_VIRQ, &mut request)?;
+        Ok(EventChannel(request.port))
+    }
+
+    /// Sets the virtual processor's timer: its channel has an event at `deadline`, by Xen's system time, or at once if that
+    /// has passed. What was set before is forgotten.
+    ///
+    /// # Errors
+    /// Xen's.
+    pub fn set_timer(&self, deadline: Nanos) -> Result<(), Errno> {
+        // 0 would be never.
+        // SAFETY: the gate is right, as was promised; this hypercall has no argument in memory.
+        check(unsafe { self.gate.set_timer_op(deadline.0.max(1)) })?;
         Ok(())
     }
 

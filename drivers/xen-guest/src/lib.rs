@@ -10,7 +10,7 @@
 //! - [`Store`](xenstore::Store) is a xenstore client that never waits; [`Transaction`](xenstore::Transaction) runs on it.
 //! - [`BackEnd`](xenbus::BackEnd) says what a back end has to do next, from what the nodes say.
 //! - [`EventChannels`](event_channels::EventChannels) takes pending events, [`Console`](console::Console) prints,
-//!   [`XenClock`](clock::XenClock) tells the time.
+//!   [`XenClock`](clock::XenClock) tells the time, [`Alarm`](alarm::Alarm) says when to set a timer.
 //!
 //! Memory is allocated when [`DriverDomain`](driver_domain::DriverDomain) is made, and never later.
 #![no_std]
@@ -25,6 +25,7 @@
 
 extern crate alloc;
 
+pub mod alarm;
 pub mod clock;
 pub mod console;
 pub mod driver_domain;

@@ -117,3 +117,6 @@ pub const STATUS_PIRQ: u32 = 3;
 pub const STATUS_VIRQ: u32 = 4;
 /// `EVTCHNSTAT_ipi`.
 pub const STATUS_IPI: u32 = 5;
+
+/// `VIRQ_TIMER` (xen.h): the virtual processor's one-shot timer has run out.
+pub const VIRQ_TIMER: u32 = 0;

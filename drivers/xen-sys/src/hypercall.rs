@@ -11,6 +11,8 @@ use core::ffi::c_void;
 
 /// `__HYPERVISOR_memory_op` (xen.h, as all of these numbers).
 pub const MEMORY_OP: u64 = 12;
+/// `__HYPERVISOR_set_timer_op`.
+pub const SET_TIMER_OP: u64 = 15;
 /// `__HYPERVISOR_xen_version`.
 pub const XEN_VERSION: u64 = 17;
 /// `__HYPERVISOR_console_io`.
@@ -141,6 +143,17 @@ impl Gate {
     pub unsafe fn sched_op(self, command: u32, argument: *mut c_void) -> i64 {
         // SAFETY: as the caller promises.
         unsafe { self.call(SCHED_OP, [command.into(), argument.expose_provenance() as u64, 0, 0, 0]) }
+    }
+
+    /// `HYPERVISOR_set_timer_op`: at `deadline_ns`, Xen's system time, [`VIRQ_TIMER`](crate::event_channel::VIRQ_TIMER) comes
+    /// to this virtual processor, once; at once if that has passed. It replaces what was set before; 0 sets nothing. More
+    /// than 2^50 ns ahead is taken for 100 ms ahead.
+    ///
+    /// # Safety
+    /// As for [`call`](Self::call).
+    pub unsafe fn set_timer_op(self, deadline_ns: u64) -> i64 {
+        // SAFETY: as the caller promises.
+        unsafe { self.call(SET_TIMER_OP, [deadline_ns, 0, 0, 0, 0]) }
     }
 
     /// `HYPERVISOR_physdev_op`: `command` is a `PHYSDEVOP_*`, `argument` its structure.

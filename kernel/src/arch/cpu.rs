@@ -83,7 +83,7 @@ pub fn read_tsc() -> u64 {
 /// STI takes effect after the instruction that follows, so that an interrupt that is pending already, or comes at
 /// this moment, ends the sleep: there is no gap in which one could be lost. Interrupts are kept out everywhere else.
 pub fn sleep_until_interrupt() {
-    // SAFETY: the handlers are in place and change nothing but their counters.
+    // SAFETY: the handlers are in place and change nothing but their counters, and whether interrupts are let in.
     unsafe { asm!("sti", "hlt", "cli", options(nostack)) };
 }
 

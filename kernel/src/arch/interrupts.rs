@@ -20,7 +20,7 @@ use crate::epitaph::{Cause, ExceptionFrame};
 pub const TIMER_VECTOR: u8 = 0x40;
 /// The first controller's MSI; those of others follow.
 pub const FIRST_CONTROLLER_VECTOR: u8 = 0x50;
-/// Xen's upcall, which nobody lets come.
+/// Xen's upcall: an event is pending.
 pub const UPCALL_VECTOR: u8 = 0x60;
 /// Controllers that have a vector.
 pub const CONTROLLER_VECTORS: u8 = 8;
@@ -117,6 +117,7 @@ pub(super) fn load() {
         for vector in FIRST_CONTROLLER_VECTOR..FIRST_CONTROLLER_VECTOR + CONTROLLER_VECTORS {
             gates[usize::from(vector)] = Gate::new(controller as *const () as u64, code, 0);
         }
+        gates[usize::from(UPCALL_VECTOR)] = Gate::new(upcall as *const () as u64, code, 0);
         gates[usize::from(SPURIOUS_VECTOR)] = Gate::new(spurious as *const () as u64, code, 0);
         gates
     });
@@ -154,6 +155,14 @@ counting_entry!(unexpected, UNEXPECTED);
 #[unsafe(naked)]
 unsafe extern "C" fn spurious() {
     naked_asm!("inc dword ptr [rip + {count}]", "iretq", count = sym SPURIOUS)
+}
+
+/// Xen's upcall, which wakes and does no more. Xen makes it again and again until the pending flag is cleared, which whoever
+/// was woken does; so interrupts are out from here on: IF, bit 9 of the flags that IRETQ restores, is cleared. Nothing is to
+/// be acknowledged.
+#[unsafe(naked)]
+unsafe extern "C" fn upcall() {
+    naked_asm!("and dword ptr [rsp + 16], {without_if}", "iretq", without_if = const !(1_i32 << 9))
 }
 
 /// Entry code of an exception: on top of what the processor pushed comes an error code, where it pushed none, and

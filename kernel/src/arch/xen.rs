@@ -126,9 +126,9 @@ impl Xen {
         let shared_info = unsafe { hypercalls.map_shared_info(start as usize) };
         let shared_info = shared_info.map_err(|errno| AttachError::Refused("the shared info page", errno))?;
 
-        // Every channel is masked and interrupts are kept out, so it never comes. But Xen's tools take a domain that has set one
-        // for one that knows about Xen: others are not asked to shut down, they are destroyed.
-        // SAFETY: `interrupts` has a handler for every vector, which counts and acknowledges and does nothing else.
+        // It ends sleeps. And Xen's tools take a domain that has set one for one that knows about Xen: others are not asked to
+        // shut down, they are destroyed.
+        // SAFETY: `interrupts` has a handler for this vector, which does nothing but keep further interrupts out.
         let upcall = unsafe { hypercalls.set_callback_vector(UPCALL_VECTOR) };
         upcall.map_err(|errno| AttachError::Refused("a vector for upcalls", errno))?;
 

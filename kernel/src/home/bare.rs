@@ -31,7 +31,7 @@ pub fn run(mut platform: Platform) -> ! {
     let brought_up =
         snd_hda::Controller::bring_up(first.registers.clone(), &mut platform.dma, platform.delay);
     let card = match brought_up {
-        Ok(controller) => HdaCard::new(controller),
+        Ok(controller) => HdaCard::new(controller, platform.clock),
         Err(error) => exit(Verdict::Fail(format_args!("controller {}: {error}", first.address))),
     };
     report_card(&card);

@@ -130,13 +130,6 @@ impl<M: Hypervisor, X: Hypervisor> Hypervisor for AnyHypervisor<M, X> {
         }
     }
 
-    fn bind_silent(&mut self, guest: DomainId, port: RemotePort) -> Result<EventChannel, BindError> {
-        match self {
-            Self::Memory(memory) => memory.bind_silent(guest, port),
-            Self::Xen(xen) => xen.bind_silent(guest, port),
-        }
-    }
-
     fn unbind(&mut self, channel: EventChannel) {
         match self {
             Self::Memory(memory) => memory.unbind(channel),

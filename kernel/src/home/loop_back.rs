@@ -187,7 +187,7 @@ where
         };
         let mut device =
             Box::new(Device::new(GUEST, policy, card.ports(), &configs).map_err(HomeError::SetUp)?);
-        device.connect(&mut back, &nodes).map_err(HomeError::Connect)?;
+        device.connect(&mut back, &nodes, None, now).map_err(HomeError::Connect)?;
         Ok(Self { world, back, card, device, streams, frames_seen: 0, progress_at: now })
     }
 
@@ -200,7 +200,7 @@ where
             for (index, stream) in self.streams.iter_mut().enumerate() {
                 stream.poll(now, observer).map_err(|error| HomeError::Stream(index, error))?;
             }
-            next = self.device.poll(&mut self.back, &mut self.card, now);
+            next = self.device.poll(&mut self.back, &mut self.card, clock);
             // One device: whichever channel an event came by, the device was polled for it.
             let heard = |domain| core::iter::from_fn(|| self.world.take_pending(domain)).count() > 0;
             let (driver, guest) = (heard(DRIVER), heard(GUEST));

@@ -6,17 +6,16 @@ use alloc::vec::Vec;
 
 use audioback::clock::Clock;
 use hda_card::HdaCard;
+use xen_guest::alarm::Alarm;
 use xen_guest::clock::XenClock;
 use xen_guest::driver_domain::DriverDomain;
 use xen_guest::event_channels::EventChannels;
-use xen_guest::hypercalls::Hypercalls;
 use xen_guest::xenstore::Store;
 
 use crate::arch::{self, Exit, cpu};
 use crate::clock::TscDelay;
 use crate::console::{self, Verdict, exit};
 use crate::home::ImageHypervisor;
-use crate::home::hypervisor::AnyHypervisor;
 use crate::home::vsnd::{Change, ShutdownReason, Vsnd};
 use crate::memory::dma::DmaArena;
 use crate::memory::heap;
@@ -40,12 +39,16 @@ pub fn run(platform: Platform) -> ! {
     // Those with the window are the back end's.
     let Some(hypercalls) = arch::xen::handle() else { exit(Verdict::Fail(format_args!("this is not Xen"))) };
     let events = EventChannels::new(xen.shared_info);
+    let mut alarm = Alarm::default();
+    if let Err(error) = hypercalls.bind_timer() {
+        exit(Verdict::Fail(format_args!("Xen refuses a channel for the timer: {error:?}")));
+    }
     let clock = match XenClock::new(&xen.shared_info.vcpu_info[0].time, cpu::read_tsc) {
         Ok(clock) => clock,
         Err(error) => exit(Verdict::Fail(format_args!("{error}"))),
     };
     let mut card = match snd_hda::Controller::bring_up(controller.registers.clone(), &mut dma, delay) {
-        Ok(driver) => HdaCard::new(driver),
+        Ok(driver) => HdaCard::new(driver, &clock),
         Err(error) => exit(Verdict::Fail(format_args!("controller {}: {error}", controller.address))),
     };
     let facts = facts(controller, &mut card);
@@ -79,7 +82,7 @@ pub fn run(platform: Platform) -> ! {
             log::warn!(target: "xen", "the interrupt could not be ended: {error:?}");
         }
 
-        let due = vsnd.poll(clock.now());
+        let due = vsnd.poll(&clock);
         if due.notify_store {
             hypercalls.notify(xen.store.channel);
         }
@@ -97,20 +100,15 @@ pub fn run(platform: Platform) -> ! {
         if due.next.is_some_and(|next| next <= now) {
             continue;
         }
-        let own = [Some(xen.store.channel), interrupt.map(|(channel, _)| channel), console::waits_for()];
-        let guests = driver_domain(vsnd.hypervisor()).channels();
-        let channels = own.into_iter().flatten().chain(guests.iter().copied());
-        if let Err(error) = hypercalls.poll(channels, due.next) {
-            exit(Verdict::Fail(format_args!("SCHEDOP_poll: {error:?}")));
+        if let Some(at) = alarm.set(due.next, now)
+            && let Err(error) = hypercalls.set_timer(at)
+        {
+            exit(Verdict::Fail(format_args!("Xen refuses to set the timer: {error:?}")));
         }
-    }
-}
-
-/// The hypervisor as what it was made.
-fn driver_domain<'a>(hypervisor: &'a ImageHypervisor<'_>) -> &'a DriverDomain<Hypercalls> {
-    match hypervisor {
-        AnyHypervisor::Xen(domain) => domain,
-        AnyHypervisor::Memory(_) => exit(Verdict::Fail(format_args!("this is not Xen"))),
+        // An event that comes after this look ends the sleep at once.
+        if !events.any_pending() {
+            cpu::sleep_until_interrupt();
+        }
     }
 }
 
@@ -128,10 +126,10 @@ fn end(reason: ShutdownReason, all_closed: bool) -> ! {
     })
 }
 
-type Hda = HdaCard<HdaRegisters, TscDelay, <DmaArena as snd_hda::dma::DmaMemory>::Region>;
+type Hda<C> = HdaCard<HdaRegisters, TscDelay, <DmaArena as snd_hda::dma::DmaMemory>::Region, C>;
 
 /// What people want to know of the card, by the names of the nodes below `snddom/state`.
-fn facts(controller: &HdaController, card: &mut Hda) -> Vec<(String, String)> {
+fn facts<C: Clock>(controller: &HdaController, card: &mut Hda<C>) -> Vec<(String, String)> {
     let mut facts = Vec::new();
     facts.push((String::from("version"), String::from(env!("CARGO_PKG_VERSION"))));
     let (vendor, device) = controller.id;

@@ -18,7 +18,7 @@ fn a_device_s_life_takes_no_memory() {
             // The log lines of this test's collector take memory: that is the test's own.
             let before = logs::bytes_kept();
             let made = measure(|| {
-                rig.due = rig.vsnd.poll(now);
+                rig.due = rig.vsnd.poll(&now);
             });
             let is_logged = logs::bytes_kept() != before;
             polls += 1;

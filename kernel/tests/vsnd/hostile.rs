@@ -29,7 +29,7 @@ enum Act {
     Die,
 }
 
-const NODES: [&str; 17] = [
+const NODES: [&str; 18] = [
     "state",
     "state",
     "state",
@@ -44,6 +44,7 @@ const NODES: [&str; 17] = [
     "0/0/event-channel",
     "0/0/evt-ring-ref",
     "0/0/evt-event-channel",
+    "control-page-ref",
     "0/1/type",
     "0/1/unique-id",
     "1/15/x",

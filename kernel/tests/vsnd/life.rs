@@ -53,8 +53,8 @@ fn few_questions_lie_between_a_directory_and_state_2() {
     let asked: Vec<_> =
         asked.map(|seen| format!("{} {}", seen.kind, String::from_utf8_lossy(&seen.payload))).collect();
     let commit = asked.iter().position(|request| request == "7 T\0").expect("a commit");
-    assert_eq!(commit + 1, 22, "{asked:#?}");
-    assert_eq!(asked.len() - 22, 2, "its own event, and the front end's state: {asked:#?}");
+    assert_eq!(commit + 1, 24, "{asked:#?}");
+    assert_eq!(asked.len() - 24, 2, "its own event, and the front end's state: {asked:#?}");
     assert!(rig.now().0 - start.0 <= MS, "none of them waits for anything but the answer before");
     // Whoever sees state 2 finds the versions there.
     assert_eq!(rig.stored.value(&format!("{}/versions", back_path(3, 0))), Some("2"));

@@ -2,6 +2,7 @@
 //! audiofront as the guests.
 
 mod allocation;
+mod control_page;
 mod directory;
 mod ending;
 mod hostile;

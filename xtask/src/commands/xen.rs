@@ -13,7 +13,7 @@ use crate::rig::{self, Files, Iommu, Outcome, Plan, Progress};
 use crate::session::STREAMS;
 use crate::verdict::Finding;
 use crate::wav::{self, FRAME_BYTES, Pcm};
-use crate::{BadInput, image, provision, summary, workspace};
+use crate::{BadInput, image, provision, summary, tool, workspace};
 
 /// Boot Xen in an emulated machine, with the image as driver domain, and let Linux guests use its sound card.
 ///
@@ -45,6 +45,10 @@ pub(crate) struct Xen {
     #[arg(long, value_name = "DELAY_MS[:IMPULSE.wav]")]
     room: Option<String>,
 
+    /// Who is the front end in the guests: the kernel's snd_xen_front, or programs such as audiofront, which is there
+    #[arg(long, value_enum, default_value = "kernel")]
+    guest_driver: GuestDriver,
+
     /// The IOMMU of the machine
     #[arg(long, value_enum, default_value = "amd")]
     iommu: Iommu,
@@ -66,11 +70,29 @@ pub(crate) struct Xen {
     keep: bool,
 }
 
+/// Who is the front end.
+#[derive(Clone, Copy, clap::ValueEnum)]
+enum GuestDriver {
+    Kernel,
+    User,
+}
+
+impl GuestDriver {
+    /// As `start_guest` has it.
+    fn word(self) -> &'static str {
+        match self {
+            Self::Kernel => "kernel",
+            Self::User => "user",
+        }
+    }
+}
+
 const EXAMPLES: &str = "Examples:
   cargo xtask xen
   cargo xtask xen --guests 2 --iommu intel
   cargo xtask xen --guest-run 'arecord -D hw:0,0 -f S16_LE -c 2 -r 48000 -d 2 /out/ramp.wav' --out heard
   cargo xtask xen --guest-files music --guest-run 'aplay -D hw:0,0 song.wav'
+  cargo xtask xen --guest-driver user --guest-run 'audiofront play /usr/share/sounds/alsa/Front_Center.wav'
   cargo xtask xen --keep
 
 The logs are below target/rig/xen: Xen's console with the image's lines (xen.txt), and in log/ those of dom0, of xl,
@@ -119,7 +141,8 @@ impl Xen {
     }
 
     fn plan(&self, image: PathBuf, recording: Option<&Pcm>) -> Result<Plan> {
-        let mut files = Files { ours: Vec::new(), theirs: self.guest_files.clone() };
+        let programs = vec![tool::build()?];
+        let mut files = Files { ours: Vec::new(), programs, theirs: self.guest_files.clone() };
         let command = match (&self.guest_run, recording) {
             (Some(command), _) => command.clone(),
             (None, None) => "true".to_owned(),
@@ -140,6 +163,7 @@ impl Xen {
             },
             variables: vec![
                 ("GUESTS", self.guests.to_string()),
+                ("GUEST_DRIVER", self.guest_driver.word().to_owned()),
                 ("COMMAND_SECONDS", COMMAND_SECONDS.to_string()),
             ],
             image,

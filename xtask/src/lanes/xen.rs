@@ -9,6 +9,7 @@ mod neighbours;
 mod restart;
 mod sessions;
 mod torture;
+mod user_front;
 
 use std::time::{Duration, Instant};
 
@@ -16,10 +17,10 @@ use super::Row;
 use crate::child::Limits;
 use crate::harness::Microphone;
 use crate::image::{self, Image};
-use crate::provision;
 use crate::qemu::Pace;
 use crate::rig::{self, Files, Iommu, Outcome, Plan, Progress};
 use crate::verdict::{Finding, Verdict};
+use crate::{provision, tool};
 
 /// A question about what is left of a run. Returns what was seen, in a line.
 type HostCheck = fn(&Outcome) -> Result<String, Finding>;
@@ -55,6 +56,7 @@ const SCENARIOS: &[Scenario] = &[
     neighbours::INTEL,
     restart::AMD,
     torture::AMD,
+    user_front::AMD,
 ];
 
 /// Virtual time is fast; these are for a host that is not.
@@ -72,6 +74,9 @@ impl Scenario {
     }
 
     fn run(&self, image: &Image) -> Result<Outcome, Finding> {
+        // A program is only built, and only makes the guests larger, where a guest's card is left to it.
+        let wants_tool = self.script.contains(" user-driver");
+        let programs = if wants_tool { vec![tool::build()?] } else { Vec::new() };
         let plan = Plan {
             name: self.name.to_owned(),
             scenario: self.script.to_owned(),
@@ -82,7 +87,7 @@ impl Scenario {
             pace: Pace::Virtual,
             codec_rates_hz: self.codec_rates_hz.to_vec(),
             microphone: self.microphone.clone(),
-            files: Files { ours: (self.files)()?, theirs: None },
+            files: Files { ours: (self.files)()?, programs, theirs: None },
             limits: LIMITS,
         };
         let outcome = rig::run(&plan, |progress| match progress {

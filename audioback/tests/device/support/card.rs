@@ -4,7 +4,8 @@ use std::cell::RefCell;
 use std::rc::Rc;
 
 use audioback::card::{
-    Card, CardError, Direction, MAX_RATES, Port, PortIndex, StillRunning, StreamParams, StreamPosition,
+    Card, CardError, Direction, LinkPosition, MAX_RATES, Port, PortIndex, StillRunning, StreamParams,
+    StreamPosition,
 };
 use audioback::hypervisor::MappedBuffer;
 use sndif::format::{FormatSet, SampleFormat};
@@ -18,6 +19,12 @@ pub struct Controls {
     pub run_sticks: bool,
     /// The next open fails with this.
     pub open_fails: Option<CardError>,
+    /// A start on this port fails.
+    pub start_fails_on: Option<usize>,
+    /// What is at the link when a stream has been started.
+    pub link_at_start: Option<LinkPosition>,
+    /// Times that a position was asked for.
+    pub looks: u64,
     /// What was done, in order.
     pub calls: Vec<String>,
     /// Nothing is noted, and so nothing allocated.
@@ -36,6 +43,7 @@ pub struct FakeCard {
 pub struct FakeStream<B> {
     port: usize,
     running: bool,
+    paused: bool,
     buffer: B,
 }
 
@@ -101,12 +109,18 @@ impl<B: MappedBuffer> Card<B> for FakeCard {
             controls.pages = buffer.page_addresses().to_vec();
         }
         drop(controls);
-        Ok(FakeStream { port: index, running: false, buffer })
+        Ok(FakeStream { port: index, running: false, paused: false, buffer })
     }
 
     fn start(&mut self, stream: &mut FakeStream<B>) -> Result<(), CardError> {
         self.note("start");
-        self.controls.borrow_mut().position = StreamPosition::default();
+        let mut controls = self.controls.borrow_mut();
+        controls.position = StreamPosition::default();
+        if controls.start_fails_on == Some(stream.port) {
+            return Err(CardError::Hardware);
+        }
+        controls.position.link = controls.link_at_start;
+        drop(controls);
         stream.running = true;
         Ok(())
     }
@@ -114,12 +128,14 @@ impl<B: MappedBuffer> Card<B> for FakeCard {
     fn pause(&mut self, stream: &mut FakeStream<B>) -> Result<(), CardError> {
         self.note("pause");
         stream.running = false;
+        stream.paused = true;
         Ok(())
     }
 
     fn resume(&mut self, stream: &mut FakeStream<B>) -> Result<(), CardError> {
         self.note("resume");
         stream.running = true;
+        stream.paused = false;
         Ok(())
     }
 
@@ -133,7 +149,8 @@ impl<B: MappedBuffer> Card<B> for FakeCard {
     }
 
     fn position(&mut self, stream: &mut FakeStream<B>) -> Result<StreamPosition, CardError> {
-        assert!(stream.running, "the position of a stream that doesn't run");
+        assert!(stream.running || stream.paused, "the position of a stream that doesn't run");
+        self.controls.borrow_mut().looks += 1;
         Ok(self.controls.borrow().position)
     }
 

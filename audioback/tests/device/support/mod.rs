@@ -9,11 +9,13 @@ use audioback::device::Device;
 use audioback::hypervisor::{DomainId, Hypervisor};
 use audioback::policy::Policy;
 use audioback::stream::StreamConfig;
-use audiofront::{FrontEvent, StreamConfig as OpenConfig, StreamFront};
-use loopback::{BackEnd, FrontEnd, HeapMemory, Limits, Loopback};
+use audiofront::{FrontEvent, GrantAccess, StreamConfig as OpenConfig, StreamFront, Transport};
+use loopback::{BackEnd, FrontEnd, HeapMemory, HomePage, Limits, Loopback};
+use sndif::control_page::ControlReader;
 use sndif::format::SampleFormat;
 use sndif::nodes::StreamType;
 use sndif::op::Operation;
+use sndif::page_directory::GrantRef;
 use sndif::response::Status;
 
 use card::FakeCard;
@@ -24,6 +26,7 @@ pub const GUEST: DomainId = DomainId(3);
 pub type Home = Loopback<HeapMemory>;
 pub type Back<'a> = BackEnd<'a, HeapMemory>;
 pub type Front<'a> = StreamFront<FrontEnd<'a, HeapMemory>>;
+pub type Page = HomePage<'static, HeapMemory>;
 pub type TestDevice<'a> = Device<Back<'a>, FakeCard>;
 
 /// A hypervisor with room for a few streams. It outlives the test: handles borrow it.
@@ -50,7 +53,24 @@ pub fn configs() -> [StreamConfig; 2] {
 
 impl Rig {
     pub fn new(policy: Policy) -> Self {
+        Self::connected(policy, |_| None)
+    }
+
+    /// A device whose front end has granted a control page, and that page.
+    pub fn with_control_page(policy: Policy) -> (Self, ControlReader<Page>) {
+        let mut reader = None;
+        let rig = Self::connected(policy, |home| {
+            let granted =
+                home.front_end(GUEST, DRIVER, 0).grant_page(GrantAccess::ReadWrite).expect("a page");
+            reader = Some(ControlReader::init(granted.page));
+            Some(granted.grant)
+        });
+        (rig, reader.expect("a page"))
+    }
+
+    fn connected(policy: Policy, grant: impl FnOnce(&'static Home) -> Option<GrantRef>) -> Self {
         let home = home();
+        let control_page = grant(home);
         let mut back = home.back_end(DRIVER);
         let card = FakeCard::new();
         let ports = Card::<<Back<'_> as Hypervisor>::Buffer>::ports(&card);
@@ -60,12 +80,12 @@ impl Rig {
         let capture =
             StreamFront::connect(home.front_end(GUEST, DRIVER, 1), StreamType::Capture).expect("a front");
         let nodes = [*playback.nodes(), *capture.nodes()];
-        device.connect(&mut back, &nodes).expect("a connection");
+        device.connect(&mut back, &nodes, control_page, Nanos(0)).expect("a connection");
         Self { home, back, card, device, playback, capture, now: Nanos(0) }
     }
 
     pub fn poll(&mut self) -> Option<Nanos> {
-        self.device.poll(&mut self.back, &mut self.card, self.now)
+        self.device.poll(&mut self.back, &mut self.card, &self.now)
     }
 
     /// Polls the back end, then tells what the playback front end heard.

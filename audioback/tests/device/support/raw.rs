@@ -6,7 +6,7 @@ use audioback::device::Device;
 use audioback::hypervisor::Hypervisor;
 use audioback::policy::Policy;
 use audiofront::{GrantAccess, GrantedPage, Transport};
-use loopback::{FrontEnd, HeapMemory, HomePage};
+use loopback::{FrontEnd, HeapMemory};
 use sndif::nodes::TransportNodes;
 use sndif::page::SharedPage;
 use sndif::page_directory::{GrantRef, write_directory};
@@ -15,9 +15,7 @@ use sndif::response::{Response, Status};
 use sndif::ring::FrontRing;
 
 use super::card::FakeCard;
-use super::{Back, DRIVER, GUEST, Home, TestDevice, configs, home};
-
-type Page = HomePage<'static, HeapMemory>;
+use super::{Back, DRIVER, GUEST, Home, Page, TestDevice, configs, home};
 
 /// One device whose playback stream is driven by hand.
 pub struct RawRig {
@@ -29,6 +27,7 @@ pub struct RawRig {
     /// The ring's page once more, to scribble on.
     pub ring_page: Page,
     pub event_page: Page,
+    pub control_page: Option<Page>,
     pub buffer: Vec<GrantRef>,
     pub directory: GrantedPage<Page>,
     next_id: u16,
@@ -40,6 +39,15 @@ fn page(guest: &mut FrontEnd<'static, HeapMemory>) -> GrantedPage<Page> {
 
 impl RawRig {
     pub fn new() -> Self {
+        Self::connected(false)
+    }
+
+    /// The same, with a control page.
+    pub fn with_control_page() -> Self {
+        Self::connected(true)
+    }
+
+    fn connected(has_control_page: bool) -> Self {
         let home = home();
         let mut back = home.back_end(DRIVER);
         let card = FakeCard::new();
@@ -56,7 +64,9 @@ impl RawRig {
         };
         let (ring_page, event_page) = (ring.page.clone(), events.page);
         let front_ring = FrontRing::init(ring.page);
-        device.connect(&mut back, &[nodes]).expect("a connection");
+        let control = has_control_page.then(|| page(&mut guest));
+        let control_page = control.as_ref().map(|page| page.grant);
+        device.connect(&mut back, &[nodes], control_page, Nanos(0)).expect("a connection");
         let directory = page(&mut guest);
         let buffer = (0..16).map(|_| page(&mut guest).grant).collect::<Vec<_>>();
         write_directory(&[(&directory.page, directory.grant)], buffer.iter().copied()).expect("a directory");
@@ -68,6 +78,7 @@ impl RawRig {
             ring: front_ring,
             ring_page,
             event_page,
+            control_page: control.map(|page| page.page),
             buffer,
             directory,
             next_id: 0,
@@ -86,14 +97,22 @@ impl RawRig {
     }
 
     pub fn poll(&mut self) -> Option<Nanos> {
-        self.device.poll(&mut self.back, &mut self.card, Nanos(0))
+        self.poll_at(Nanos(0))
+    }
+
+    pub fn poll_at(&mut self, now: Nanos) -> Option<Nanos> {
+        self.device.poll(&mut self.back, &mut self.card, &now)
     }
 
     /// Sends 64 octets and returns the answer, if one came.
     pub fn send(&mut self, entry: &[u8; 64]) -> Option<Response> {
+        self.send_at(entry, Nanos(0))
+    }
+
+    pub fn send_at(&mut self, entry: &[u8; 64], now: Nanos) -> Option<Response> {
         self.ring.push(entry).expect("room on the ring");
         let _ = self.ring.publish();
-        self.poll();
+        self.poll_at(now);
         self.ring.take().expect("a ring that holds").map(|entry| Response::parse(&entry))
     }
 

@@ -22,6 +22,9 @@ pub(crate) const FIFO_ERROR: u8 = 1 << 3;
 pub(crate) const DESCRIPTOR_ERROR: u8 = 1 << 4;
 pub(crate) const FIFO_READY: u8 = 1 << 5;
 
+/// Octets for which FIFOs and packets have memory from the start.
+const USUAL_OCTETS: usize = 1024;
+
 /// What the descriptor was built for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Kind {
@@ -141,6 +144,14 @@ impl Engine {
         }
     }
 
+    /// Takes memory enough for usual formats, so that none is taken while time passes.
+    pub(crate) fn with_memory(mut self) -> Self {
+        self.fifo.reserve(USUAL_OCTETS);
+        self.scratch.reserve(USUAL_OCTETS);
+        self.arriving.reserve(USUAL_OCTETS);
+        self
+    }
+
     /// DIR: fixed for input and output descriptors, bit 19 of SDnCTL for bidirectional ones.
     pub(crate) fn is_output(&self) -> bool {
         match self.kind {
@@ -184,7 +195,14 @@ impl Engine {
 
     /// Stream reset: everything but SRST itself goes to its default.
     pub(crate) fn reset(&mut self) {
+        // Their memory stays: a test may count allocations while the driver waits.
+        let mut fifo = std::mem::take(&mut self.fifo);
+        fifo.clear();
+        fifo.set_capacity(0);
         *self = Self {
+            fifo,
+            scratch: std::mem::take(&mut self.scratch),
+            arriving: std::mem::take(&mut self.arriving),
             reset_requested: self.reset_requested,
             reset_reads: self.reset_reads,
             reset_settles_ns: self.reset_settles_ns,
@@ -192,6 +210,7 @@ impl Engine {
             garbage_reads: self.garbage_reads,
             ..Self::new(self.index, self.kind)
         };
+        self.arriving.clear();
     }
 
     /// Back to the start of list and buffer: RUN 0 to 1 where the hardware doesn't go on.

@@ -90,6 +90,13 @@ impl Rate {
         RATES.get(usize::from(self.0)).copied().unwrap_or((48_000, 0))
     }
 
+    /// Whether the base is 44.1 kHz, multiple and divisor.
+    pub(crate) fn code(self) -> (bool, u16, u16) {
+        let code = self.entry().1;
+        // Three bits each.
+        (code & 1 << 14 != 0, (code >> 11 & 0x7).wrapping_add(1), (code >> 8 & 0x7).wrapping_add(1))
+    }
+
     /// Frames in the fullest of its link frames (of 1/48000 s): the multiple of the base rate, for a divisor leaves
     /// link frames out (5.4.1). So 32 kHz, which is 48 kHz * 2 / 3, sends two frames in every third link frame.
     pub(crate) fn frames_per_link_frame(self) -> u32 {

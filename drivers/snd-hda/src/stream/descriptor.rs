@@ -160,6 +160,15 @@ impl<R: Registers, D: DelayNs, G: DmaRegion> Descriptor<R, D, G> {
         self.at().control().write(&mut self.registers, bits);
     }
 
+    /// Holds the stream back from the link, or lets it go, where the controller has SSYNC.
+    pub(crate) fn hold(&mut self, is_held: bool) {
+        let bit = self.bit();
+        if let Some(ssync) = self.ssync {
+            let held = ssync.read(&mut self.registers) & !bit;
+            ssync.write(&mut self.registers, if is_held { held | bit } else { held });
+        }
+    }
+
     /// Waits until an output's FIFO is filled. An input has nothing to wait for.
     pub(crate) fn wait_fifo_ready(&mut self) -> Result<(), Deadline> {
         if self.direction == Direction::Input {

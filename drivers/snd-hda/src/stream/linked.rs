@@ -9,9 +9,13 @@
 use embedded_hal::delay::DelayNs;
 
 use super::error::Refused;
+use super::loaded::Loaded;
 use super::state::{Configured, Running, Stream};
+use crate::deadline::Deadline;
 use crate::dma::{DmaBuffer, DmaRegion};
-use crate::registers::Registers;
+use crate::position::Bracket;
+use crate::registers::{ReadWrite, Register, Registers};
+use crate::spec::registers as reg;
 
 /// How streams were started together.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,6 +41,129 @@ pub struct LinkedStart {
     pub wall_clock_after: u32,
     /// Every output had its FIFO filled. If not, it may have started with an underrun.
     pub fifos_ready: bool,
+}
+
+impl LinkedStart {
+    /// Whether all of it is known to have begun with the next link frame.
+    pub fn is_synchronized(&self) -> bool {
+        self.fifos_ready && matches!(self.method, StartMethod::Synchronized { .. })
+    }
+
+    /// The readings, the second extended from the first.
+    pub(super) fn bracket(&self) -> Bracket {
+        let before = u64::from(self.wall_clock_before);
+        let after = before.saturating_add(self.wall_clock_after.wrapping_sub(self.wall_clock_before).into());
+        Bracket { before, after }
+    }
+}
+
+/// How far a start has got.
+#[derive(Clone, Copy, Default)]
+pub(super) enum Start {
+    /// Nothing is done.
+    #[default]
+    Idle,
+    /// All that takes time is done. Where the controller has SSYNC, RUN is set, an output's FIFO is filled (or hasn't
+    /// become so in time), and SSYNC holds the stream back. Elsewhere RUN is yet to be set.
+    Armed { fifo_ready: bool },
+    /// It has been let go.
+    Gone(LinkedStart),
+}
+
+impl<B, R, D, G> Stream<Configured<B, R, D, G>>
+where
+    B: DmaBuffer,
+    R: Registers + Clone,
+    D: DelayNs + Clone,
+    G: DmaRegion,
+{
+    /// Does all of a start that takes time, so that [`let_go`] can start several at once.
+    ///
+    /// # Errors
+    /// [`Deadline`] when the stream has run before and its reset doesn't end.
+    pub fn arm(&mut self) -> Result<(), Deadline> {
+        let Configured { loaded, start } = &mut self.state;
+        if matches!(start, Start::Idle) {
+            loaded.refresh()?;
+            *start = Start::Armed { fifo_ready: loaded.run_held() };
+        }
+        Ok(())
+    }
+
+    /// Goes back to before [`arm`](Self::arm).
+    ///
+    /// # Errors
+    /// [`Deadline`] if RUN doesn't read back 0.
+    pub fn disarm(&mut self) -> Result<(), Deadline> {
+        let Configured { loaded, start } = &mut self.state;
+        if !matches!(start, Start::Idle) {
+            loaded.descriptor.stop()?;
+            loaded.descriptor.hold(false);
+            *start = Start::Idle;
+        }
+        Ok(())
+    }
+}
+
+/// Lets streams of *one* controller go that have been [armed](Stream::arm): in the same link frame where it has SSYNC, elsewhere
+/// one right after the other. They run from here on; [`Stream::start`] makes them say so. `None` if one isn't armed: then
+/// nothing is done.
+pub fn let_go<B, R, D, G>(streams: &mut [&mut Stream<Configured<B, R, D, G>>]) -> Option<LinkedStart>
+where
+    B: DmaBuffer,
+    R: Registers + Clone,
+    D: DelayNs + Clone,
+    G: DmaRegion,
+{
+    let mut fifos_ready = true;
+    let mut bits = 0;
+    for stream in streams.iter() {
+        let Start::Armed { fifo_ready } = stream.state.start else { return None };
+        fifos_ready &= fifo_ready;
+        bits |= stream.state.loaded.descriptor.bit();
+    }
+    let first = &streams.first()?.state.loaded.descriptor;
+    let (ssync, mut registers) = (first.ssync, first.registers.clone());
+    let start = release(ssync, &mut registers, bits, fifos_ready, || {
+        for stream in streams.iter_mut() {
+            stream.state.loaded.run();
+        }
+    });
+    for stream in streams.iter_mut() {
+        stream.state.start = Start::Gone(start);
+    }
+    Some(start)
+}
+
+/// Clears bits of SSYNC, or else sets RUN by `run`, between two readings of the wall clock.
+fn release<R: Registers>(
+    ssync: Option<Register<u32, ReadWrite>>,
+    registers: &mut R,
+    bits: u32,
+    fifos_ready: bool,
+    run: impl FnOnce(),
+) -> LinkedStart {
+    let held = ssync.map_or(0, |ssync| ssync.read(registers));
+    // Everything that takes time comes before this or after what follows it.
+    let wall_clock_before = reg::WALCLK.read(registers);
+    let method = if let Some(ssync) = ssync {
+        ssync.write(registers, held & !bits);
+        StartMethod::Synchronized { ssync_offset_bytes: ssync.offset_bytes() }
+    } else {
+        run();
+        StartMethod::BackToBack
+    };
+    let wall_clock_after = reg::WALCLK.read(registers);
+    LinkedStart { method, wall_clock_before, wall_clock_after, fifos_ready }
+}
+
+impl<B: DmaBuffer, R: Registers + Clone, D: DelayNs, G: DmaRegion> Loaded<B, R, D, G> {
+    /// Lets this one go, which [`run_held`](Self::run_held) has held.
+    pub(super) fn let_go(&mut self, fifo_ready: bool) -> LinkedStart {
+        let (ssync, mut registers) = (self.descriptor.ssync, self.descriptor.registers.clone());
+        let bits = self.descriptor.bit();
+        release(ssync, &mut registers, bits, fifo_ready, || self.run())
+    }
 }
 
 /// Streams of one controller, configured and running.
@@ -86,47 +213,20 @@ where
 {
     for at in 0..N {
         let Some(stream) = streams.get_mut(at) else { break };
-        if let Err(deadline) = stream.state.loaded.refresh() {
+        if let Err(deadline) = stream.arm() {
+            for stream in &mut streams {
+                // One that doesn't stop says so again when it is released.
+                let _ = stream.disarm();
+            }
             return Err(Refused { stream: streams, deadline });
         }
     }
-    let bits = streams.iter().fold(0, |bits, stream| bits | stream.state.loaded.descriptor.bit());
-    let mut fifos_ready = true;
-    let mut let_go = (StartMethod::BackToBack, 0, 0);
-    let ssync = streams.first().and_then(|stream| stream.state.loaded.descriptor.ssync);
-    match (ssync, streams.first().map(|stream| stream.state.loaded.descriptor.registers.clone())) {
-        (Some(ssync), Some(mut registers)) => {
-            let held = ssync.read(&mut registers);
-            ssync.write(&mut registers, held | bits);
-            for stream in &mut streams {
-                stream.state.loaded.run();
-            }
-            for stream in &mut streams {
-                if let Err(deadline) = stream.state.loaded.descriptor.wait_fifo_ready() {
-                    log::warn!("{deadline}");
-                    fifos_ready = false;
-                }
-            }
-            let before = crate::spec::registers::WALCLK.read(&mut registers);
-            ssync.write(&mut registers, held & !bits);
-            let after = crate::spec::registers::WALCLK.read(&mut registers);
-            let method = StartMethod::Synchronized { ssync_offset_bytes: ssync.offset_bytes() };
-            let_go = (method, before, after);
-        }
-        _ => {
-            // Everything that takes time comes before the first RUN or after the last.
-            if let Some(first) = streams.first_mut() {
-                let_go.1 = first.state.loaded.descriptor.wall_clock();
-            }
-            for stream in &mut streams {
-                stream.state.loaded.run();
-            }
-            if let Some(last) = streams.last_mut() {
-                let_go.2 = last.state.loaded.descriptor.wall_clock();
-            }
-        }
-    }
-    let (method, wall_clock_before, wall_clock_after) = let_go;
-    let started = LinkedStart { method, wall_clock_before, wall_clock_after, fifos_ready };
-    Ok((streams.map(|stream| stream.into_running(wall_clock_before)), started))
+    // All are armed; of none at all there is nothing to tell.
+    let start = let_go(&mut streams.each_mut()).unwrap_or(LinkedStart {
+        method: StartMethod::BackToBack,
+        wall_clock_before: 0,
+        wall_clock_after: 0,
+        fifos_ready: true,
+    });
+    Ok((streams.map(|stream| stream.running(&start)), start))
 }

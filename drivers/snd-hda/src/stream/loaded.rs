@@ -52,6 +52,23 @@ impl<B: DmaBuffer, R: Registers, D: DelayNs, G: DmaRegion> Loaded<B, R, D, G> {
         self.descriptor.run();
     }
 
+    /// Sets RUN while SSYNC holds the stream back, and waits until an output's FIFO is filled: whether it is. Without
+    /// SSYNC nothing is done.
+    pub(super) fn run_held(&mut self) -> bool {
+        if self.descriptor.ssync.is_none() {
+            return true;
+        }
+        self.descriptor.hold(true);
+        self.run();
+        match self.descriptor.wait_fifo_ready() {
+            Ok(()) => true,
+            Err(deadline) => {
+                log::warn!("{deadline}");
+                false
+            }
+        }
+    }
+
     pub(super) fn size_bytes(&self) -> u32 {
         self.buffer.as_ref().map_or(0, DmaBuffer::size_bytes)
     }

@@ -2,9 +2,12 @@
 
 use embedded_hal::delay::DelayNs;
 
+use super::descriptor::StreamErrors;
+use super::linked::LinkedStart;
 use super::loaded::Loaded;
+use crate::deadline::Deadline;
 use crate::dma::{Direction, DmaBuffer, DmaRegion};
-use crate::position::{Position, Tracker};
+use crate::position::{Bracket, Cadence, LinkCount, LinkTracker, Position, Reading, Tracker};
 use crate::registers::Registers;
 
 /// From what a position is read.
@@ -43,28 +46,51 @@ pub struct StreamStatus {
     /// Descriptor errors since START (SDnSTS.DESE). The controller has stopped the stream if this isn't 0. A
     /// controller that is gone (all registers read as ones) counts as one at each look.
     pub descriptor_errors: u32,
+    /// What is at the link; `None` if the wall clock doesn't move, or the controller is gone.
+    pub link: Option<LinkCount>,
+    /// The wall clock at this look, extended to 64 bits from what it read at START.
+    pub wall_ticks: u64,
+    /// What the FIFO holds (SDnFIFOS), in whole frames: how far DMA can be ahead of an output's link, or the link ahead of
+    /// an input's memory.
+    pub fifo_bytes: u32,
     /// Readings of the position that weren't believed, since START.
     pub anomalies: u32,
 }
 
+/// How long LPIB is watched at START, in ticks: twelve link frames, in which each rate has a block.
+const WATCH_TICKS: u64 = 6_000;
+/// Readings in which it is watched, should the wall clock stand still.
+const WATCH_READINGS: u32 = 256;
+/// Readings of LPIB at the start that can't be, until the DMA position buffer is tried.
+const UNLIKELY_MAX: u8 = 4;
+
 /// What is counted since START.
 pub(super) struct Progress {
     pub(super) tracker: Tracker,
+    /// The place at the link; `None` where the wall clock can't be relied on, or nothing can.
+    link: Option<LinkTracker>,
+    /// The wall clock at the last look, extended to 64 bits from what it read at START.
+    wall_ticks: u64,
     source: PositionSource,
+    /// LPIB readings that can't be, before the first that can.
+    unlikely: u8,
     fifo_errors: u32,
     descriptor_errors: u32,
-    /// What an input's LPIB may be ahead of memory, in whole frames.
+    /// What the FIFO holds, in whole frames: what DMA can be ahead of the link, or the link ahead of memory.
     fifo_bytes: u32,
+    direction: Direction,
 }
 
 impl Progress {
+    /// RUN has been set, and the stream let go as `start` says.
     pub(super) fn new<B: DmaBuffer, R: Registers, D: DelayNs, G: DmaRegion>(
         loaded: &mut Loaded<B, R, D, G>,
-        wall_clock: u32,
+        start: &LinkedStart,
     ) -> Self {
         let frame_bytes = loaded.format().frame_bytes();
-        let rate_hz = loaded.format().rate().hz();
-        let clock = loaded.descriptor.wall_clock_moves.then_some(wall_clock);
+        let rate = loaded.format().rate();
+        let wall_clock_moves = loaded.descriptor.wall_clock_moves;
+        let clock = wall_clock_moves.then_some(start.wall_clock_before);
         let descriptor = &loaded.descriptor;
         let source = match (descriptor.position_choice, descriptor.direction, &descriptor.positions) {
             (PositionChoice::Link, _, _) | (_, _, None) => PositionSource::Link,
@@ -72,19 +98,62 @@ impl Progress {
             (PositionChoice::Auto, Direction::Input, Some(_)) => PositionSource::Undecided,
             (PositionChoice::Auto, Direction::Output, Some(_)) => PositionSource::Link,
         };
-        let fifo_bytes = match loaded.descriptor.direction {
-            Direction::Output => 0,
-            Direction::Input => {
-                loaded.descriptor.fifo_bytes().div_ceil(frame_bytes).saturating_mul(frame_bytes)
-            }
-        };
-        Self {
-            tracker: Tracker::new(loaded.size_bytes(), frame_bytes, rate_hz, clock),
+        let direction = descriptor.direction;
+        let fifo_bytes = loaded.descriptor.fifo_bytes().div_ceil(frame_bytes).saturating_mul(frame_bytes);
+        let bracket = start.bracket();
+        let mut progress = Self {
+            tracker: Tracker::new(loaded.size_bytes(), frame_bytes, rate.hz(), clock),
+            link: wall_clock_moves
+                .then(|| LinkTracker::new(Cadence::of(rate), bracket, start.is_synchronized())),
+            wall_ticks: bracket.after,
             source,
+            unlikely: 0,
             fifo_errors: 0,
             descriptor_errors: 0,
             fifo_bytes,
+            direction,
+        };
+        progress.watch(loaded);
+        progress
+    }
+
+    /// Watches LPIB for some link frames: whether it moves block by block, and when. This is the first test of what it is worth;
+    /// where it moves otherwise, looks go on with that.
+    fn watch<B: DmaBuffer, R: Registers, D: DelayNs, G: DmaRegion>(
+        &mut self,
+        loaded: &mut Loaded<B, R, D, G>,
+    ) {
+        let Some(link) = &mut self.link else { return };
+        let frame_bytes = loaded.format().frame_bytes().max(1);
+        let block_bytes = loaded.format().rate().frames_per_link_frame().saturating_mul(frame_bytes);
+        let descriptor = &mut loaded.descriptor;
+        let begun = self.wall_ticks;
+        let mut wall = WallClock(begun);
+        let mut earlier = (wall.extend(descriptor.wall_clock()), descriptor.link_position());
+        for _ in 0..WATCH_READINGS {
+            let before = wall.extend(descriptor.wall_clock());
+            let position = descriptor.link_position();
+            let moved = position.wrapping_sub(earlier.1);
+            if moved != 0 {
+                let after = wall.extend(descriptor.wall_clock());
+                // Nothing but the first round through the buffer comes here.
+                if moved <= block_bytes && position < self.tracker.buffer_bytes() {
+                    let bracket = Bracket { before: earlier.0, after };
+                    link.edge(position.checked_div(frame_bytes).unwrap_or(0).into(), bracket);
+                }
+                break;
+            }
+            if before.saturating_sub(begun) > WATCH_TICKS {
+                break;
+            }
+            earlier = (before, position);
         }
+        log::debug!(
+            "stream {}: LPIB {}",
+            loaded.descriptor.index,
+            if link.has_moved() { "shows each block when it has gone" } else { "moves in steps, or late" }
+        );
+        self.wall_ticks = wall.0;
     }
 
     /// Reads errors, position and wall clock.
@@ -92,28 +161,141 @@ impl Progress {
         &mut self,
         loaded: &mut Loaded<B, R, D, G>,
     ) -> StreamStatus {
+        let Some(errors) = self.take_errors(loaded) else { return self.status(u32::MAX) };
+        let mut wall = WallClock(self.wall_ticks);
+        // Where all is known, the last look is before enough.
+        let is_exact = self.link.as_ref().is_none_or(LinkTracker::is_exact) && !errors.fifo;
+        let before = if is_exact { wall.0 } else { wall.extend(loaded.descriptor.wall_clock()) };
+        let (reading, wall_clock) = self.read(loaded);
+        self.wall_ticks = wall.extend(wall_clock);
+        let bracket = Bracket { before, after: self.wall_ticks };
+        let frame_bytes = u64::from(loaded.format().frame_bytes()).max(1);
+        let lead_bytes = match (self.direction, self.source) {
+            (Direction::Output, PositionSource::Memory) => self.fifo_bytes,
+            _ => 0,
+        };
+        if let Some(link) = &mut self.link {
+            if errors.fifo {
+                link.lose(bracket.after);
+            }
+            match reading {
+                Reading::Octets(bytes) => {
+                    let frames = bytes.checked_div(frame_bytes).unwrap_or(0);
+                    let lead = u64::from(lead_bytes).checked_div(frame_bytes).unwrap_or(0);
+                    link.observe(frames, lead, bracket);
+                }
+                Reading::Unlikely => link.disbelieve(),
+            }
+        }
+        self.status(wall_clock)
+    }
+
+    /// `None` if the controller is gone: neither counter nor clock says anything any more.
+    fn take_errors<B: DmaBuffer, R: Registers, D: DelayNs, G: DmaRegion>(
+        &mut self,
+        loaded: &mut Loaded<B, R, D, G>,
+    ) -> Option<StreamErrors> {
         let errors = loaded.descriptor.take_errors();
         self.fifo_errors = self.fifo_errors.saturating_add(errors.fifo.into());
         self.descriptor_errors = self.descriptor_errors.saturating_add(errors.descriptor.into());
         if errors.is_gone {
-            // Neither counter nor clock says anything any more.
-            return self.status(u32::MAX);
+            self.link = None;
+            return None;
         }
-        let counter = self.counter(loaded);
-        let wall_clock = loaded.descriptor.wall_clock();
-        self.tracker.update(counter, wall_clock);
-        self.status(wall_clock)
+        Some(errors)
     }
 
-    pub(super) fn status(&self, wall_clock: u32) -> StreamStatus {
+    /// Reads the counter in use, then the wall clock.
+    fn read<B: DmaBuffer, R: Registers, D: DelayNs, G: DmaRegion>(
+        &mut self,
+        loaded: &mut Loaded<B, R, D, G>,
+    ) -> (Reading, u32) {
+        let counter = self.counter(loaded);
+        let wall_clock = loaded.descriptor.wall_clock();
+        let reading = self.tracker.update(counter, wall_clock);
+        let is_first = self.tracker.counted() == 0;
+        if is_first && reading == Reading::Unlikely {
+            self.unlikely = self.unlikely.saturating_add(1);
+        }
+        (reading, wall_clock)
+    }
+
+    /// Stops DMA, and keeps the place where it stopped.
+    pub(super) fn pause<B: DmaBuffer, R: Registers, D: DelayNs, G: DmaRegion>(
+        &mut self,
+        loaded: &mut Loaded<B, R, D, G>,
+    ) -> Result<(), Deadline> {
+        let mut wall = WallClock(self.wall_ticks);
+        let descriptor = &mut loaded.descriptor;
+        let before = wall.extend(descriptor.wall_clock());
+        // What is held stops at the next link frame; without SSYNC it stops before RUN reads back 0.
+        descriptor.hold(true);
+        let held = wall.extend(descriptor.wall_clock());
+        let stopped = descriptor.stop();
+        descriptor.hold(false);
+        let after = if descriptor.ssync.is_some() { held } else { wall.extend(descriptor.wall_clock()) };
+        if stopped.is_err() {
+            // Nobody knows what it does now.
+            self.link = None;
+        }
+        stopped?;
+        if self.take_errors(loaded).is_some() {
+            let (reading, wall_clock) = self.read(loaded);
+            let frame_bytes = u64::from(loaded.format().frame_bytes()).max(1);
+            let frames = match reading {
+                Reading::Octets(bytes) => bytes.checked_div(frame_bytes),
+                Reading::Unlikely => None,
+            };
+            // What was fetched says nothing of the link.
+            let is_fetched = self.direction == Direction::Output && self.source == PositionSource::Memory;
+            if let Some(link) = &mut self.link {
+                link.pause(Bracket { before, after }, frames.filter(|_| !is_fetched));
+            }
+            self.wall_ticks = wall.extend(wall_clock);
+        }
+        Ok(())
+    }
+
+    /// It was let go again as `start` says.
+    pub(super) fn resume(&mut self, start: &LinkedStart) {
+        let bracket = self.bracket(start);
+        self.tracker.resume(start.wall_clock_before);
+        if let Some(link) = &mut self.link {
+            link.resume(bracket, start.is_synchronized());
+        }
+    }
+
+    /// The same, with a list that begins at `origin` in the buffer.
+    pub(super) fn resume_from(&mut self, origin: u32, frame_bytes: u32, start: &LinkedStart) {
+        let bracket = self.bracket(start);
+        self.tracker.resume_from(origin, start.wall_clock_before);
+        let base = self.tracker.counted().checked_div(frame_bytes.into()).unwrap_or(0);
+        if let Some(link) = &mut self.link {
+            link.resume_at(base, bracket, start.is_synchronized());
+        }
+    }
+
+    fn bracket(&mut self, start: &LinkedStart) -> Bracket {
+        let mut wall = WallClock(self.wall_ticks);
+        let before = wall.extend(start.wall_clock_before);
+        let after = wall.extend(start.wall_clock_after);
+        self.wall_ticks = after;
+        Bracket { before, after }
+    }
+
+    pub(super) fn status(&mut self, wall_clock: u32) -> StreamStatus {
         let mut bytes = self.tracker.reported();
-        if self.source == PositionSource::Link {
-            // An input's last octets may still be in the FIFO. An output has 0 here.
+        if self.source == PositionSource::Link && self.direction == Direction::Input {
+            // The last octets may still be in the FIFO.
             bytes = bytes.saturating_sub(u64::from(self.fifo_bytes));
         }
+        let wall_ticks = self.wall_ticks;
         StreamStatus {
             position: Position { bytes, wall_clock },
             source: self.source,
+            link: self.link.as_mut().map(|link| link.count(wall_ticks)),
+            wall_ticks,
+            fifo_bytes: self.fifo_bytes,
             fifo_errors: self.fifo_errors,
             descriptor_errors: self.descriptor_errors,
             anomalies: self.tracker.anomalies(),
@@ -124,34 +306,64 @@ impl Progress {
     ///
     /// For an input the DMA position buffer is the right answer to "how much memory is valid"; but there are
     /// controllers that never write it. So an input waits until one of both has moved: the position buffer at once
-    /// wins; LPIB has to be well ahead.
+    /// wins; LPIB has to be well ahead. An output's LPIB that stands still at the start, or makes no sense, while the position
+    /// buffer moves is left for that.
     fn counter<B: DmaBuffer, R: Registers, D: DelayNs, G: DmaRegion>(
         &mut self,
         loaded: &mut Loaded<B, R, D, G>,
     ) -> u32 {
+        let ten_ms = (loaded.format().rate().hz() / 100).saturating_mul(loaded.format().frame_bytes());
+        // 10 ms, or half of a short buffer.
+        let much = ten_ms.min(loaded.size_bytes() / 2);
         match self.source {
-            PositionSource::Link => loaded.descriptor.link_position(),
+            PositionSource::Link => {
+                let link = loaded.descriptor.link_position();
+                let has_moved =
+                    self.tracker.counted() != 0 || self.link.as_ref().is_some_and(LinkTracker::has_moved);
+                let is_suspect = !has_moved && (link == 0 || self.unlikely >= UNLIKELY_MAX);
+                if is_suspect
+                    && self.direction == Direction::Output
+                    && loaded.descriptor.position_choice == PositionChoice::Auto
+                    && let Some(memory) = loaded.descriptor.memory_position()
+                    && memory > much.max(self.fifo_bytes)
+                {
+                    log::info!("stream {}: LPIB isn't to be believed", loaded.descriptor.index);
+                    self.use_source(PositionSource::Memory, loaded.descriptor.index);
+                    return memory;
+                }
+                link
+            }
             PositionSource::Memory => loaded.descriptor.memory_position().unwrap_or(0),
             PositionSource::Undecided => {
                 let memory = loaded.descriptor.memory_position().unwrap_or(0);
                 if memory != 0 {
-                    self.source = PositionSource::Memory;
+                    self.use_source(PositionSource::Memory, loaded.descriptor.index);
                     return memory;
                 }
                 let link = loaded.descriptor.link_position();
-                // 10 ms, or half of a short buffer.
-                let ten_ms =
-                    (loaded.format().rate().hz() / 100).saturating_mul(loaded.format().frame_bytes());
-                if link > ten_ms.min(loaded.size_bytes() / 2) {
-                    log::info!(
-                        "stream {}: DMA position buffer stands still, LPIB instead",
-                        loaded.descriptor.index
-                    );
-                    self.source = PositionSource::Link;
+                if link > much {
+                    log::info!("stream {}: DMA position buffer stands still", loaded.descriptor.index);
+                    self.use_source(PositionSource::Link, loaded.descriptor.index);
                     return link;
                 }
                 0
             }
         }
+    }
+
+    fn use_source(&mut self, source: PositionSource, index: u8) {
+        log::debug!("stream {index}: position source {source:?}");
+        self.source = source;
+    }
+}
+
+/// The wall clock, extended to 64 bits: each reading is less than 179 s after the one before.
+struct WallClock(u64);
+
+impl WallClock {
+    fn extend(&mut self, wall_clock: u32) -> u64 {
+        // Cut off on purpose: the low half.
+        self.0 = self.0.saturating_add(wall_clock.wrapping_sub(self.0 as u32).into());
+        self.0
     }
 }

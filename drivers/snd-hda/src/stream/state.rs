@@ -13,8 +13,10 @@ use embedded_hal::delay::DelayNs;
 use super::buffer_list;
 use super::descriptor::Descriptor;
 use super::error::{ConfigureError, Refused, Rejected, StillRunning};
+use super::linked::{LinkedStart, Start};
 use super::loaded::Loaded;
 use super::progress::{Progress, StreamStatus};
+use crate::deadline::Deadline;
 use crate::dma::{Direction, DmaBuffer, DmaRegion};
 use crate::registers::Registers;
 use crate::spec::format::Format;
@@ -74,6 +76,7 @@ pub struct Reset<R, D, G> {
 /// Owns a buffer that the controller has been told of. It doesn't run.
 pub struct Configured<B: DmaBuffer, R: Registers, D: DelayNs, G: DmaRegion> {
     pub(super) loaded: Loaded<B, R, D, G>,
+    pub(super) start: Start,
 }
 
 /// DMA runs.
@@ -139,7 +142,7 @@ where
         }
         let descriptor = self.state.descriptor;
         let loaded = Loaded::new(descriptor, format, buffer);
-        Ok(Stream { state: Configured { loaded } })
+        Ok(Stream { state: Configured { loaded, start: Start::Idle } })
     }
 }
 
@@ -170,23 +173,29 @@ where
         self.state.loaded.format()
     }
 
-    /// Starts DMA at the buffer's start; the position counts from 0. A converter should have been
+    /// Starts DMA at the buffer's start, or is what is left of a start that
+    /// [`let_go`](super::let_go) has done; the position counts from 0. A converter should have been
     /// [connected](crate::Controller::connect).
     ///
     /// # Errors
     /// [`Refused`] when the stream has run before and its reset doesn't end.
     pub fn start(mut self) -> Result<Stream<Running<B, R, D, G>>, Refused<Self>> {
-        if let Err(deadline) = self.state.loaded.refresh() {
+        if let Err(deadline) = self.arm() {
             return Err(Refused { stream: self, deadline });
         }
-        let wall_clock = self.state.loaded.descriptor.wall_clock();
-        self.state.loaded.run();
-        Ok(self.into_running(wall_clock))
+        let start = match self.state.start {
+            // With others, by `let_go`.
+            Start::Gone(start) => start,
+            Start::Armed { fifo_ready } => self.state.loaded.let_go(fifo_ready),
+            // It has just been armed.
+            Start::Idle => return Err(Refused { stream: self, deadline: Deadline::NEVER }),
+        };
+        Ok(self.running(&start))
     }
 
-    /// RUN has been set at `wall_clock`.
-    pub(super) fn into_running(mut self, wall_clock: u32) -> Stream<Running<B, R, D, G>> {
-        let progress = Progress::new(&mut self.state.loaded, wall_clock);
+    /// It has been let go.
+    pub(super) fn running(mut self, start: &LinkedStart) -> Stream<Running<B, R, D, G>> {
+        let progress = Progress::new(&mut self.state.loaded, start);
         Stream { state: Running { loaded: self.state.loaded, progress } }
     }
 
@@ -195,6 +204,9 @@ where
     /// # Errors
     /// [`StillRunning`] if RUN doesn't read 0.
     pub fn release(mut self) -> Result<(Stream<Reset<R, D, G>>, B), StillRunning<Self>> {
+        if let Err(deadline) = self.disarm() {
+            return Err(StillRunning { stream: self, deadline });
+        }
         match self.state.loaded.part() {
             Ok(buffer) => Ok((Stream::new(self.state.loaded.descriptor.clone()), buffer)),
             Err(deadline) => Err(StillRunning { stream: self, deadline }),
@@ -235,11 +247,11 @@ where
     /// # Errors
     /// [`StillRunning`] if RUN doesn't read back 0.
     pub fn pause(mut self) -> Result<Stream<Paused<B, R, D, G>>, StillRunning<Self>> {
-        if let Err(deadline) = self.state.loaded.descriptor.stop() {
+        let Running { loaded, progress } = &mut self.state;
+        if let Err(deadline) = progress.pause(loaded) {
             return Err(StillRunning { stream: self, deadline });
         }
-        let Running { mut loaded, mut progress } = self.state;
-        progress.look(&mut loaded);
+        let Running { loaded, progress } = self.state;
         Ok(Stream { state: Paused { loaded, progress } })
     }
 
@@ -251,7 +263,7 @@ where
         match self.pause() {
             Ok(mut paused) => {
                 let status = paused.status();
-                Ok((Stream { state: Configured { loaded: paused.state.loaded } }, status))
+                Ok((Stream { state: Configured { loaded: paused.state.loaded, start: Start::Idle } }, status))
             }
             Err(still_running) => Err(still_running),
         }
@@ -284,29 +296,34 @@ where
     /// # Errors
     /// [`Refused`] if the hardware doesn't stop, or doesn't end its reset, when the list has to be written anew.
     pub fn resume(mut self) -> Result<Stream<Running<B, R, D, G>>, Refused<Self>> {
-        let loaded = &mut self.state.loaded;
+        let Paused { loaded, progress } = &mut self.state;
         if !loaded.descriptor.restarts {
             let before = loaded.descriptor.link_position();
             let wall_clock = loaded.descriptor.wall_clock();
-            loaded.run();
+            let fifo_ready = loaded.run_held();
+            // Before it moves on, where it can be held back.
+            let is_held = loaded.descriptor.ssync.is_some();
+            let start = if is_held { None } else { Some(loaded.let_go(fifo_ready)) };
             let after = loaded.descriptor.link_position();
             let elapsed = loaded.descriptor.wall_clock().wrapping_sub(wall_clock);
             if !went_back(before, after, elapsed, loaded.size_bytes(), loaded.format()) {
-                self.state.progress.tracker.resume(wall_clock);
+                let start = start.unwrap_or_else(|| loaded.let_go(fifo_ready));
+                progress.resume(&start);
                 let Paused { loaded, progress } = self.state;
                 return Ok(Stream { state: Running { loaded, progress } });
             }
             log::info!("stream {}: RUN starts the list over; it is rotated instead", loaded.descriptor.index);
             loaded.descriptor.restarts = true;
         }
-        let place = self.state.progress.tracker.place_in_buffer();
-        let origin = buffer_list::origin_before(place, loaded.pages(), loaded.format().frame_bytes());
+        let frame_bytes = loaded.format().frame_bytes();
+        let place = progress.tracker.place_in_buffer();
+        let origin = buffer_list::origin_before(place, loaded.pages(), frame_bytes);
         if let Err(deadline) = loaded.descriptor.stop().and_then(|()| loaded.load(origin)) {
             return Err(Refused { stream: self, deadline });
         }
-        let wall_clock = loaded.descriptor.wall_clock();
-        loaded.run();
-        self.state.progress.tracker.resume_from(origin, wall_clock);
+        let fifo_ready = loaded.run_held();
+        let start = loaded.let_go(fifo_ready);
+        progress.resume_from(origin, frame_bytes, &start);
         let Paused { loaded, progress } = self.state;
         Ok(Stream { state: Running { loaded, progress } })
     }
@@ -320,7 +337,7 @@ where
             return Err(StillRunning { stream: self, deadline });
         }
         let status = self.status();
-        Ok((Stream { state: Configured { loaded: self.state.loaded } }, status))
+        Ok((Stream { state: Configured { loaded: self.state.loaded, start: Start::Idle } }, status))
     }
 }
 

@@ -16,7 +16,7 @@ const GUEST: DomainId = DomainId(3);
 const BACK: DomainId = DomainId(1);
 
 fn home() -> Loopback<HeapMemory> {
-    Loopback::new(HeapMemory::new(600), Limits { grants: 600, ports: 300, streams: 300 })
+    Loopback::new(HeapMemory::new(600), Limits { grants: 600, ports: 600, streams: 300 })
 }
 
 fn domain(home: &Loopback<HeapMemory>, slots: u16) -> DriverDomain<MemoryXen<'_>> {
@@ -240,20 +240,18 @@ fn channels_are_bound_used_and_closed() {
     let mut domain = domain(&home, 8);
     let port = front.open_channel().expect("a port");
     let channel = domain.bind(GUEST, RemotePort(port.0)).expect("bound");
-    assert_eq!(domain.channels(), [channel]);
     domain.notify(channel);
     assert!(home.has_pending(GUEST));
     domain.unbind(channel);
-    assert_eq!(domain.channels(), []);
     // A second time it may be somebody else's.
     domain.unbind(channel);
     assert_eq!((domain.mishaps().closes_failed, home.violation_count()), (1, 0));
-    let nowhere = RemotePort(299);
+    let nowhere = RemotePort(599);
     assert_eq!(domain.bind(GUEST, nowhere), Err(BindError::NotOffered(nowhere)));
 }
 
 #[test]
-fn no_more_channels_than_can_be_polled() {
+fn no_more_channels_than_there_is_room_for() {
     let home = home();
     let mut front = home.front_end(GUEST, BACK, 0);
     let mut domain = domain(&home, 8);

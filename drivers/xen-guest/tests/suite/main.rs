@@ -1,5 +1,6 @@
 //! Everything that can be decided without Xen, in one binary.
 
+mod alarm;
 mod clock;
 mod console;
 mod driver_domain;

@@ -7,7 +7,7 @@ mod news;
 mod talk;
 
 use audioback::card::{Card, Direction};
-use audioback::clock::Nanos;
+use audioback::clock::{Clock, Nanos};
 use audioback::device::{Device as SoundDevice, MAX_STREAMS};
 use audioback::hypervisor::Hypervisor;
 use audioback::policy::Policy;
@@ -200,9 +200,14 @@ impl<H: Hypervisor, C: Card<H::Buffer>> Device<H, C> {
     }
 
     /// Serves the streams. Returns when that is due again.
-    pub(super) fn serve(&mut self, hardware: &mut Hardware<'_, H, C>, now: Nanos) -> Option<Nanos> {
+    pub(super) fn serve(
+        &mut self,
+        hardware: &mut Hardware<'_, H, C>,
+        clock: &dyn Clock,
+        now: Nanos,
+    ) -> Option<Nanos> {
         let sound = self.sound.as_mut()?;
-        let next = sound.poll(hardware.hypervisor, hardware.card, now);
+        let next = sound.poll(hardware.hypervisor, hardware.card, clock);
         if self.back_end.state() == XenbusState::Connected && sound.state() != XenbusState::Connected {
             self.connection_ends(now);
             self.back_end.fail();
@@ -391,7 +396,8 @@ impl<H: Hypervisor, C: Card<H::Buffer>> Device<H, C> {
 
     fn connect(&mut self, hardware: &mut Hardware<'_, H, C>, now: Nanos) -> Outcome {
         let Some(sound) = &mut self.sound else { return Outcome::Failed };
-        let connected = sound.connect(hardware.hypervisor, self.transport.nodes());
+        let connected =
+            sound.connect(hardware.hypervisor, self.transport.nodes(), self.transport.control_page(), now);
         self.transport.clear();
         match connected {
             Ok(()) => {

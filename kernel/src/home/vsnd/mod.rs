@@ -32,7 +32,7 @@ mod state;
 mod transport;
 
 use audioback::card::Card;
-use audioback::clock::Nanos;
+use audioback::clock::{Clock, Nanos};
 use audioback::hypervisor::{DomainId, Hypervisor};
 use xen_guest::xenstore::Store;
 
@@ -78,10 +78,11 @@ impl<'s, H: Hypervisor, C: Card<H::Buffer>> Vsnd<'s, H, C> {
 
     /// Does all that is due: devices' requests and positions first, then xenstore's answers and watches. Work is bounded;
     /// nothing is waited for but the hardware, where it is told to stop.
-    pub fn poll(&mut self, now: Nanos) -> Due {
+    pub fn poll(&mut self, clock: &dyn Clock) -> Due {
         let Self { store, hypervisor, card, parties, .. } = self;
+        let now = clock.now();
         let mut hardware = Hardware { hypervisor, card };
-        let mut next = parties.serve(&mut hardware, now);
+        let mut next = parties.serve(&mut hardware, clock, now);
         let mut heard = 0usize;
         while heard < EVENTS_PER_POLL
             && let Some(event) = store.next(now)

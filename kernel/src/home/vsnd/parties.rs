@@ -1,9 +1,9 @@
 //! All who talk with xenstored: who hears what it says, and who says what next.
 
-use alloc::boxed::Box;
+use alloc::vec::Vec;
 
 use audioback::card::{Card, Port};
-use audioback::clock::Nanos;
+use audioback::clock::{Clock, Nanos};
 use audioback::hypervisor::{DomainId, Hypervisor};
 use xen_guest::xenstore::{Event, Reply, RequestError, RequestId, Store};
 
@@ -32,7 +32,8 @@ struct Ending {
 pub(super) struct Parties<H: Hypervisor, C: Card<H::Buffer>> {
     domain: DomainId,
     ports: Ports,
-    devices: Box<[Option<Device<H, C>>]>,
+    /// At most [`MAX_DEVICES`], for which there is room.
+    devices: Vec<Device<H, C>>,
     /// The device that has the first turn.
     turn: usize,
     scan: Scan,
@@ -49,7 +50,7 @@ impl<H: Hypervisor, C: Card<H::Buffer>> Parties<H, C> {
         Self {
             domain,
             ports: Ports::new(ports),
-            devices: (0..MAX_DEVICES).map(|_| None).collect(),
+            devices: Vec::with_capacity(MAX_DEVICES),
             turn: 0,
             scan: Scan::new(),
             settings: Settings::new(),
@@ -61,10 +62,15 @@ impl<H: Hypervisor, C: Card<H::Buffer>> Parties<H, C> {
     }
 
     /// Serves all devices' streams. Returns when that is due again.
-    pub(super) fn serve(&mut self, hardware: &mut Hardware<'_, H, C>, now: Nanos) -> Option<Nanos> {
+    pub(super) fn serve(
+        &mut self,
+        hardware: &mut Hardware<'_, H, C>,
+        clock: &dyn Clock,
+        now: Nanos,
+    ) -> Option<Nanos> {
         let mut next = None;
-        for device in self.devices.iter_mut().flatten() {
-            next = earlier(next, device.serve(hardware, now));
+        for device in self.devices.iter_mut() {
+            next = earlier(next, device.serve(hardware, clock, now));
         }
         next
     }
@@ -98,7 +104,7 @@ impl<H: Hypervisor, C: Card<H::Buffer>> Parties<H, C> {
                 self.shut_down(reason);
             }
         } else if !self.scan.hear(id, result, now) && !self.settings.hear(id, result, &self.ports, now) {
-            let mut devices = self.devices.iter_mut().flatten();
+            let mut devices = self.devices.iter_mut();
             devices.any(|device| device.hear(id, result, &self.ports, now));
         }
     }
@@ -107,12 +113,12 @@ impl<H: Hypervisor, C: Card<H::Buffer>> Parties<H, C> {
         match Place::of(path, self.domain) {
             None => {}
             Some(Place::All) => {
-                self.devices.iter_mut().flatten().for_each(|device| device.own_changed(None));
+                self.devices.iter_mut().for_each(|device| device.own_changed(None));
                 self.scan.begin();
             }
             // A device that comes is named itself.
             Some(Place::Guest(guest)) => {
-                let its = self.devices.iter_mut().flatten().filter(|device| device.id().guest == guest);
+                let its = self.devices.iter_mut().filter(|device| device.id().guest == guest);
                 its.for_each(|device| device.own_changed(None));
             }
             Some(Place::Device(id, node)) => match self.find(id) {
@@ -123,7 +129,7 @@ impl<H: Hypervisor, C: Card<H::Buffer>> Parties<H, C> {
     }
 
     fn settings_changed(&mut self, path: &str) {
-        let devices = self.devices.iter_mut().flatten();
+        let devices = self.devices.iter_mut();
         match Topic::of(path, self.domain) {
             None => {}
             Some(Topic::Everything) => {
@@ -160,14 +166,15 @@ impl<H: Hypervisor, C: Card<H::Buffer>> Parties<H, C> {
             ports: &self.ports,
             policy: self.settings.policy(),
             is_ending: self.ending.is_some(),
-            writing: self.devices.iter().flatten().filter(|device| device.is_writing()).count(),
+            writing: self.devices.iter().filter(|device| device.is_writing()).count(),
         };
         // Where there isn't room for everybody's request, everybody's turn comes.
-        let (late, early) = self.devices.split_at_mut(self.turn.min(MAX_DEVICES));
-        for device in early.iter_mut().chain(late).flatten() {
+        let turn = self.turn.min(self.devices.len());
+        let (late, early) = self.devices.split_at_mut(turn);
+        for device in early.iter_mut().chain(late) {
             next = earlier(next, device.drive(store, hardware, &mut common, now));
         }
-        self.turn = self.turn.saturating_add(1).checked_rem(MAX_DEVICES).unwrap_or(0);
+        self.turn = turn.saturating_add(1).checked_rem(self.devices.len()).unwrap_or(0);
         next = earlier(next, self.forget_gone(now));
         next = earlier(next, self.tell(store, now));
         earlier(next, self.end(now))
@@ -178,8 +185,8 @@ impl<H: Hypervisor, C: Card<H::Buffer>> Parties<H, C> {
         if self.ending.is_some() {
             return;
         }
-        if let Some(place) = self.devices.iter_mut().find(|place| place.is_none()) {
-            *place = Some(Device::new(id));
+        if self.devices.len() < MAX_DEVICES {
+            self.devices.push(Device::new(id));
         } else {
             if self.waiting != Some(id) {
                 log::warn!("{id}: {MAX_DEVICES} devices are served already; it waits until one goes");
@@ -191,15 +198,19 @@ impl<H: Hypervisor, C: Card<H::Buffer>> Parties<H, C> {
     /// Makes room where devices are gone.
     fn forget_gone(&mut self, now: Nanos) -> Option<Nanos> {
         let mut next = None;
-        for place in &mut self.devices {
-            let Some(device) = place.as_ref().filter(|device| device.is_gone()) else { continue };
-            let id = device.id();
-            *place = device.is_back().then(|| Device::new(id));
-            if place.is_some() {
+        let mut place = 0usize;
+        while let Some(device) = self.devices.get_mut(place) {
+            if !device.is_gone() {
+                place = place.saturating_add(1);
+            } else if device.is_back() {
+                *device = Device::new(device.id());
                 next = Some(now);
-            } else if self.waiting.take().is_some() {
-                self.scan.begin();
-                next = Some(now);
+            } else {
+                self.devices.swap_remove(place);
+                if self.waiting.take().is_some() {
+                    self.scan.begin();
+                    next = Some(now);
+                }
             }
         }
         next
@@ -207,11 +218,11 @@ impl<H: Hypervisor, C: Card<H::Buffer>> Parties<H, C> {
 
     /// Tells people what is due. Devices take turns.
     fn tell(&mut self, store: &mut Store<'_>, now: Nanos) -> Option<Nanos> {
-        let (late, early) = self.devices.split_at(self.turn.min(MAX_DEVICES));
+        let (late, early) = self.devices.split_at(self.turn.min(self.devices.len()));
         let ports = &self.ports;
         let next = self.teller.drive(store, now, || {
             let mut later = None;
-            for device in early.iter().chain(late).flatten() {
+            for device in early.iter().chain(late) {
                 match device.news(ports, now) {
                     NewsDue::Now(news) => return Some(Ok((device.id(), news))),
                     NewsDue::At(at) => later = earlier(later, Some(at)),
@@ -241,7 +252,7 @@ impl<H: Hypervisor, C: Card<H::Buffer>> Parties<H, C> {
 
     /// Whether all devices are closed, and their nodes say so.
     pub(super) fn all_closed(&self) -> bool {
-        self.devices.iter().flatten().all(Device::is_closed)
+        self.devices.iter().all(Device::is_closed)
     }
 
     /// Looks whether all is closed, if the domain is to end. Returns when that is to be looked at again.
@@ -254,6 +265,6 @@ impl<H: Hypervisor, C: Card<H::Buffer>> Parties<H, C> {
     }
 
     fn find(&mut self, id: DeviceId) -> Option<&mut Device<H, C>> {
-        self.devices.iter_mut().flatten().find(|device| device.id() == id)
+        self.devices.iter_mut().find(|device| device.id() == id)
     }
 }

@@ -1,4 +1,5 @@
-//! Where a front end's rings and channels are: four numbers for each stream, read once a connection.
+//! Where a front end's rings and channels are: four numbers for each stream, and where it has one, the card's control page. Read
+//! once a connection.
 
 use core::fmt;
 
@@ -39,6 +40,17 @@ pub(super) struct Transport {
     done: Vec<TransportNodes, MAX_STREAMS>,
     /// The first values of the stream that is being read.
     values: Vec<u32, 4>,
+    control_page: ControlPageNode,
+}
+
+/// What is known of the node of a card's control page.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum ControlPageNode {
+    #[default]
+    Unread,
+    /// A front end that knows nothing of control pages, as Linux's.
+    Absent,
+    Named(GrantRef),
 }
 
 impl Transport {
@@ -46,20 +58,39 @@ impl Transport {
     pub(super) fn clear(&mut self) {
         self.done.clear();
         self.values.clear();
+        self.control_page = ControlPageNode::Unread;
     }
 
     /// What is to be read next; `None`: [`nodes`](Self::nodes) are complete.
     pub(super) fn next(&self, device: DeviceId, streams: &[FoundStream]) -> Option<PathText> {
-        let stream = streams.get(self.done.len())?.id.path(device);
+        let Some(stream) = streams.get(self.done.len()) else {
+            let card = device.front_directory();
+            return (self.control_page == ControlPageNode::Unread)
+                .then(|| PathText::new(format_args!("{card}/{}", nodes::CONTROL_PAGE_REF)));
+        };
+        let stream = stream.id.path(device);
         let node = NODES.get(self.values.len())?;
         Some(PathText::new(format_args!("{stream}/{node}")))
     }
 
     /// Takes the answer to what [`next`](Self::next) wanted; `None`: it isn't there.
-    pub(super) fn take(&mut self, answer: Option<Reply<'_>>) -> Result<(), BadTransport> {
+    pub(super) fn take(
+        &mut self,
+        answer: Option<Reply<'_>>,
+        streams: &[FoundStream],
+    ) -> Result<(), BadTransport> {
+        let is_card = self.done.len() >= streams.len();
+        if is_card && answer.is_none() {
+            self.control_page = ControlPageNode::Absent;
+            return Ok(());
+        }
         let reply = answer.ok_or(BadTransport::Missing)?;
         let text = reply.text().unwrap_or("");
         let value = nodes::decimal(text).ok_or_else(|| BadTransport::NoNumber(Excerpt::of(text)))?;
+        if is_card {
+            self.control_page = ControlPageNode::Named(GrantRef(value));
+            return Ok(());
+        }
         // Emptied at each fourth.
         let _ = self.values.push(value);
         if let [ring_ref, event_channel, evt_ring_ref, evt_event_channel] = *self.values {
@@ -79,5 +110,12 @@ impl Transport {
     /// What was read, a stream after the other.
     pub(super) fn nodes(&self) -> &[TransportNodes] {
         &self.done
+    }
+    /// The card's control page, if it has one.
+    pub(super) fn control_page(&self) -> Option<GrantRef> {
+        match self.control_page {
+            ControlPageNode::Named(grant) => Some(grant),
+            ControlPageNode::Unread | ControlPageNode::Absent => None,
+        }
     }
 }

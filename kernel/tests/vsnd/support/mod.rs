@@ -4,13 +4,13 @@ pub mod logs;
 
 use std::collections::BTreeMap;
 
-use audioback::clock::Nanos;
+use audioback::clock::{Clock, Nanos};
 use audioback::hypervisor::DomainId;
 use audiofront::{EventPort, GrantAccess, GrantedPage, StreamConfig, StreamFront, Transport};
 use hda_card::HdaCard;
 use loopback::{BackEnd, FrontEnd, Limits, Loopback};
 use snd_hda::Controller;
-use snd_hda_model::{Bench, Codec, Model, ModelDelay, ModelRegion, ModelRegisters, Profile};
+use snd_hda_model::{Bench, Codec, Model, ModelDelay, ModelRegion, ModelRegisters, ModelTime, Profile};
 use snddom_kernel::home::stream::{Done, GuestStream, Observer, Order, StreamError, Task};
 use snddom_kernel::home::vsnd::{Due, Vsnd};
 use sndif::format::SampleFormat;
@@ -25,7 +25,17 @@ pub const DRIVER: DomainId = DomainId(5);
 pub const MS: u64 = 1_000_000;
 
 pub type World = Loopback<Pages>;
-pub type Card = HdaCard<ModelRegisters, ModelDelay, ModelRegion>;
+
+/// The model's time.
+pub struct ModelClock(ModelTime);
+
+impl Clock for ModelClock {
+    fn now(&self) -> Nanos {
+        Nanos(self.0.now_ns())
+    }
+}
+
+pub type Card = HdaCard<ModelRegisters, ModelDelay, ModelRegion, ModelClock>;
 pub type Front = StreamFront<FrontEnd<'static, Pages>>;
 pub type TestVsnd = Vsnd<'static, BackEnd<'static, Pages>, Card>;
 
@@ -112,7 +122,7 @@ pub fn codecs(count: usize) -> Model {
 
 pub fn card(model: &Model) -> Card {
     let controller = Controller::bring_up(model.registers(), &mut model.memory(), model.delay());
-    HdaCard::new(controller.expect("a controller"))
+    HdaCard::new(controller.expect("a controller"), ModelClock(model.time()))
 }
 
 impl Rig {
@@ -181,8 +191,7 @@ impl Rig {
 
     /// One call, as the image's loop makes it.
     pub fn poll(&mut self) {
-        let now = self.now();
-        self.due = self.vsnd.poll(now);
+        self.due = self.vsnd.poll(&ModelClock(self.model.time()));
         self.polls += 1;
         self.poll_players();
         if self.due.notify_store && !self.stored_is_held {

@@ -45,7 +45,7 @@ const RECORDED_FRAMES: u64 = 48_000;
 /// Silence behind what is played: the emulator keeps the last of it to itself.
 const TAIL_FRAMES: usize = 12_000;
 
-fn voice() -> Result<Pcm, Finding> {
+pub(super) fn voice() -> Result<Pcm, Finding> {
     recording("Front_Center.wav")
 }
 
@@ -85,7 +85,7 @@ pub(super) fn heard(outcome: &Outcome, codec: usize, played: &Pcm) -> Result<Str
 }
 
 /// What the first guest recorded has to be a part of the ramp.
-fn ramp(outcome: &Outcome, name: &str) -> Result<String, Finding> {
+pub(super) fn ramp(outcome: &Outcome, name: &str) -> Result<String, Finding> {
     let folder = match outcome.handed_out.get("guest1") {
         Some(Ok(folder)) => folder,
         Some(Err(why)) => return Err(Finding::failure(why.clone())),

@@ -3,6 +3,7 @@
 use audioback::card::{Card, Direction};
 use audioback::clock::Nanos;
 use audioback::hypervisor::Hypervisor;
+use heapless::Vec;
 use sndif::nodes;
 use sndif::state::XenbusState;
 use xen_guest::xenbus::{Outcome, Step, switch_state};
@@ -217,7 +218,7 @@ impl<H: Hypervisor, C: Card<H::Buffer>> Device<H, C> {
                 Err(bad) => self.describe_as_bad(&node, &bad),
             },
             Question::Transport => {
-                if let Err(bad) = self.transport.take(reply) {
+                if let Err(bad) = self.transport.take(reply, self.directory.streams()) {
                     log::warn!("{node}: {bad}");
                     self.transport.clear();
                     self.pace.failed(now);
@@ -284,20 +285,21 @@ impl<H: Hypervisor, C: Card<H::Buffer>> Device<H, C> {
 
 /// Hands out the operations that write a state.
 fn with_operations<T>(id: DeviceId, state: XenbusState, act: impl FnOnce(&[Operation<'_>]) -> T) -> T {
-    let (state_node, versions_node) = (id.own_node(nodes::STATE), id.own_node(nodes::VERSIONS));
-    let (Ok(state_path), Ok(versions_path)) = (state_node.path(), versions_node.path()) else {
-        // Two numbers and a word always fit.
-        return act(&[]);
-    };
+    let state_node = id.own_node(nodes::STATE);
+    let offer_nodes = OFFERS.map(|(name, value)| (id.own_node(name), value));
+    // Two numbers and a word always fit.
+    let Ok(state_path) = state_node.path() else { return act(&[]) };
     let [expect, write] = switch_state(state_path, state);
-    if state == XenbusState::InitWait {
-        // A front end looks there once the state tells it to.
-        act(&[expect, Operation::Write(versions_path, VERSIONS), write])
-    } else {
-        act(&[expect, write])
-    }
+    let mut operations = Vec::<_, { OFFERS.len() + 2 }>::new();
+    let offers = offer_nodes.iter().filter(|_| state == XenbusState::InitWait);
+    let offers = offers.filter_map(|(node, value)| Some(Operation::Write(node.path().ok()?, value)));
+    // A front end looks there once the state tells it to.
+    operations.extend([expect].into_iter().chain(offers).chain([write]));
+    act(&operations)
 }
 
-/// The versions of the protocol that are spoken: a front end of version 1 has no event page.
-const VERSIONS: &str = "2";
+/// What is offered to a front end: the versions of the protocol that are spoken (one of version 1 has no event page), and this
+/// project's extensions of it, in which no standard front end takes an interest.
+const OFFERS: [(&str, &str); 3] =
+    [(nodes::VERSIONS, "2"), (nodes::FEATURE_CONTROL_PAGE, "1"), (nodes::FEATURE_LINKED_START, "1")];
 const _: () = assert!(sndif::PROTOCOL_VERSION == 2);

@@ -1,4 +1,4 @@
-//! Where a stream is: a counter that wraps at the buffer's end, made into one that never does.
+//! A counter that wraps at the buffer's end, made into one that never does.
 
 use crate::spec::registers::WALL_CLOCK_HZ;
 
@@ -25,6 +25,15 @@ pub struct Position {
 /// On hardware both run from the same clock and differ by a frame or two. QEMU fills its own buffers first and so
 /// leads by 31 ms, and by up to 43 ms (8192 octets) when its host is busy.
 pub(crate) const SLACK_MS: u32 = 64;
+
+/// What came of a reading.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Reading {
+    /// Octets since START.
+    Octets(u64),
+    /// It can't be, or the counter went back.
+    Unlikely,
+}
 
 /// Unwraps a stream's position, as [`Position`] has it.
 ///
@@ -100,8 +109,8 @@ impl Tracker {
         self.anchor_ticks = self.anchor_ticks.saturating_add(elapsed);
     }
 
-    /// Takes a reading: `counter` is octets from the start of the descriptor list. Returns octets since START.
-    pub(crate) fn update(&mut self, counter: u32, wall_clock: u32) -> u64 {
+    /// Takes a reading: `counter` is octets from the start of the descriptor list.
+    pub(crate) fn update(&mut self, counter: u32, wall_clock: u32) -> Reading {
         self.pass_time(wall_clock);
         let (expected, limit) = match self.wall_clock {
             Some(_) => (
@@ -120,18 +129,25 @@ impl Tracker {
                 self.anchor = position;
                 self.anchor_ticks = 0;
                 self.reported = self.reported.max(position);
+                Reading::Octets(position)
             }
             // It stands still; the clock goes on from the last position that was believed.
-            Nearest::Behind => {}
+            Nearest::Behind => Reading::Unlikely,
         }
-        self.reported
     }
 
-    fn disbelieve(&mut self, expected: u64) {
+    fn disbelieve(&mut self, expected: u64) -> Reading {
         self.anomalies = self.anomalies.saturating_add(1);
         if self.wall_clock.is_some() {
             self.reported = self.reported.max(self.whole_frames(expected));
         }
+        Reading::Unlikely
+    }
+
+    /// The last reading that was believed, octets since START. Less than what was reported where a list that started over
+    /// plays some octets again.
+    pub(crate) fn counted(&self) -> u64 {
+        self.anchor
     }
 
     /// The position nearest to `expected`, but not before the anchor, whose place in the buffer is `counter`'s.
@@ -181,6 +197,10 @@ impl Tracker {
     pub(crate) fn place_in_buffer(&self) -> u32 {
         // Below `buffer_bytes`.
         self.place(self.anchor) as u32
+    }
+
+    pub(crate) fn buffer_bytes(&self) -> u32 {
+        self.buffer_bytes
     }
 
     pub(crate) fn reported(&self) -> u64 {

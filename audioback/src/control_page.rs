@@ -1,0 +1,88 @@
+//! What is written into a card's control page, and when (the layout is [`sndif::control_page`]'s).
+//!
+//! A slot is written at each look at its stream, after each of its requests, and when it is closed. While a stream runs
+//! there is a look at least every 10 ms. Those looks lie on one grid of the system's time for all streams of all devices, so
+//! that they cost one wake-up in 10 ms, however many streams there are.
+//!
+//! The page is written and never read: what a front end does to it harms none but itself.
+
+use sndif::control_page::{ControlWriter, Lock, REFRESH_INTERVAL_NS, Slot, SlotState, Source};
+use sndif::page::SharedPage;
+use sndif::page_directory::GrantRef;
+use sndif::state::XenbusState;
+
+use crate::card::{LinkPosition, PositionLock, PositionSource};
+use crate::clock::Nanos;
+use crate::hypervisor::{DomainId, Hypervisor, MapError};
+
+/// A request that was taken off a stream's ring, and when.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Taken {
+    pub(crate) id: u16,
+    pub(crate) time: Nanos,
+}
+
+/// A device's control page, mapped.
+pub(crate) struct ControlPage<P> {
+    writer: ControlWriter<P>,
+}
+
+impl<P: SharedPage> ControlPage<P> {
+    /// Maps what the front end has granted and shows `streams` closed streams.
+    pub(crate) fn map<H: Hypervisor<Page = P>>(
+        hypervisor: &mut H,
+        guest: DomainId,
+        grant: GrantRef,
+        streams: usize,
+        generation: u64,
+    ) -> Result<Self, MapError> {
+        let page = hypervisor.map_page(guest, grant)?;
+        Ok(Self { writer: ControlWriter::attach(page, streams, generation) })
+    }
+
+    /// Writes the slot of stream `index`.
+    pub(crate) fn write(&mut self, index: usize, slot: Slot, taken: Taken) {
+        let slot = Slot { echo_id: taken.id.into(), echo_time_ns: taken.time.0, ..slot };
+        self.writer.write(index, &slot);
+    }
+
+    /// Leaves the page with `streams` closed streams of a closed device, and unmaps it.
+    pub(crate) fn unmap<H: Hypervisor<Page = P>>(mut self, hypervisor: &mut H, streams: usize) {
+        (0..streams).for_each(|index| self.writer.write(index, &Slot::default()));
+        self.writer.set_state(XenbusState::Closed);
+        hypervisor.unmap_page(self.writer.into_page());
+    }
+}
+
+/// A slot with this position in it, and nothing else that isn't known without it.
+pub(crate) fn slot(state: SlotState, link: Option<&LinkPosition>) -> Slot {
+    let Some(link) = link else { return Slot { state, ..Slot::default() } };
+    Slot {
+        state,
+        link_frames: link.link_frames,
+        time_ns: link.time.0,
+        ns_per_frame_q32: link.ns_per_frame_q32,
+        error_ns: link.error_ns,
+        generation: link.generation,
+        dma_lead_frames: link.dma_lead_frames,
+        codec_delay_frames: link.codec_delay_frames,
+        start_time_ns: link.start_time.0,
+        start_wall_ticks: link.start_wall_ticks,
+        lock: Some(match link.lock {
+            PositionLock::Coarse => Lock::Coarse,
+            PositionLock::Locked => Lock::Locked,
+        }),
+        source: Some(match link.source {
+            PositionSource::Link => Source::Link,
+            PositionSource::Memory => Source::DmaPositionBuffer,
+            PositionSource::WallClock => Source::WallClock,
+        }),
+        ..Slot::default()
+    }
+}
+
+/// The time after `now` at which all slots of running streams are written.
+pub(crate) const fn next_refresh(now: Nanos) -> Nanos {
+    let since = now.0 % REFRESH_INTERVAL_NS;
+    Nanos(now.0.saturating_add(REFRESH_INTERVAL_NS.saturating_sub(since)))
+}

@@ -1,0 +1,86 @@
+//! A stream's ring and event page, mapped, with their channels.
+
+use sndif::event_page::{EventWriter, Full};
+use sndif::nodes::TransportNodes;
+use sndif::page::SharedPage;
+use sndif::ring::BackRing;
+
+use crate::device::ConnectError;
+use crate::events::EventPacer;
+use crate::hypervisor::{DomainId, EventChannel, Hypervisor, RemotePort};
+
+/// Both ends of the talk with the front end, for one stream.
+pub(crate) struct Line<P> {
+    pub(crate) ring: BackRing<P>,
+    pub(crate) ring_channel: EventChannel,
+    event_writer: EventWriter<P>,
+    event_channel: EventChannel,
+}
+
+impl<P: SharedPage> Line<P> {
+    /// Maps and binds what the front end has published; all of it or, on an error, nothing. `nodes` is its word.
+    pub(crate) fn connect<H: Hypervisor<Page = P>>(
+        hypervisor: &mut H,
+        guest: DomainId,
+        nodes: &TransportNodes,
+    ) -> Result<Self, ConnectError> {
+        let ring = hypervisor.map_page(guest, nodes.ring_ref).map_err(ConnectError::Map)?;
+        let event_page = match hypervisor.map_page(guest, nodes.evt_ring_ref) {
+            Ok(page) => page,
+            Err(error) => {
+                hypervisor.unmap_page(ring);
+                return Err(ConnectError::Map(error));
+            }
+        };
+        let channels =
+            hypervisor.bind(guest, RemotePort(nodes.event_channel)).and_then(|ring_channel| match hypervisor
+                .bind(guest, RemotePort(nodes.evt_event_channel))
+            {
+                Ok(event_channel) => Ok((ring_channel, event_channel)),
+                Err(error) => {
+                    hypervisor.unbind(ring_channel);
+                    Err(error)
+                }
+            });
+        match channels {
+            Ok((ring_channel, event_channel)) => Ok(Self {
+                ring: BackRing::attach(ring),
+                ring_channel,
+                event_writer: EventWriter::attach(event_page),
+                event_channel,
+            }),
+            Err(error) => {
+                hypervisor.unmap_page(ring);
+                hypervisor.unmap_page(event_page);
+                Err(ConnectError::Bind(error))
+            }
+        }
+    }
+
+    pub(crate) fn disconnect<H: Hypervisor<Page = P>>(self, hypervisor: &mut H) {
+        hypervisor.unbind(self.ring_channel);
+        hypervisor.unbind(self.event_channel);
+        hypervisor.unmap_page(self.ring.into_page());
+        hypervisor.unmap_page(self.event_writer.into_page());
+    }
+
+    /// Posts a position, and notes in the stream's pacer what came of it. While the event page is full nothing is sent and no id
+    /// is taken: the pacer remembers, so that the newest position goes at the first look that finds room.
+    pub(crate) fn post<H: Hypervisor<Page = P>>(
+        &mut self,
+        hypervisor: &mut H,
+        events: Option<&mut EventPacer>,
+        bytes: u64,
+    ) {
+        let posted = self.event_writer.post(bytes);
+        if let Some(events) = events {
+            match posted {
+                Ok(_) => events.posted(bytes),
+                Err(Full) => events.found_no_room(bytes),
+            }
+        }
+        if posted == Ok(true) {
+            hypervisor.notify(self.event_channel);
+        }
+    }
+}

@@ -1,0 +1,152 @@
+//! A stream's place at the link in the system's time.
+
+use audioback::card::{LinkPosition, PositionLock, PositionSource};
+use audioback::clock::{Clock, Nanos};
+use embedded_hal::delay::DelayNs;
+use snd_hda::position::{Cadence, LinkSource};
+use snd_hda::stream::{PositionSource as CounterSource, StreamStatus};
+use snd_hda::{Controller, Direction, DmaRegion, Format, LinkClock, Registers};
+
+/// How often the two clocks are compared on their own: a look at a stream reads the wall clock too, but among other registers.
+const COMPARE_EVERY_NS: u64 = 50_000_000;
+
+/// Readings in a comparison, of which the tightest is as good as all.
+const READINGS: u32 = 4;
+
+/// A reading of the wall clock that took no longer isn't repeated.
+const TIGHT_NS: u64 = 2_000;
+
+/// Parts of a tick of the wall clock in which the driver states moments.
+const TICK_PARTS: u64 = 256;
+
+/// When frame 0 of a stream was at the link.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Begun {
+    time: Nanos,
+    wall_ticks: u64,
+    /// It is as sure as it will get.
+    is_final: bool,
+}
+
+/// The link's clock in the system's time, one for all streams of a controller.
+pub(crate) struct Timing<C> {
+    clock: C,
+    link: LinkClock,
+    compare_at_ns: u64,
+}
+
+impl<C: Clock> Timing<C> {
+    pub(crate) fn new(clock: C) -> Self {
+        Self { clock, link: LinkClock::new(), compare_at_ns: 0 }
+    }
+
+    pub(crate) fn now_ns(&self) -> u64 {
+        self.clock.now().0
+    }
+
+    /// Compares the clocks.
+    pub(crate) fn look<R, D, G>(&mut self, controller: &mut Controller<R, D, G>)
+    where
+        R: Registers + Clone,
+        D: DelayNs + Clone,
+        G: DmaRegion,
+    {
+        for _ in 0..READINGS {
+            let before_ns = self.now_ns();
+            let wall_clock = controller.wall_clock();
+            let after_ns = self.now_ns();
+            self.link.observe(before_ns, wall_clock, after_ns);
+            self.compare_at_ns = after_ns.saturating_add(COMPARE_EVERY_NS);
+            if after_ns.saturating_sub(before_ns) <= TIGHT_NS {
+                break;
+            }
+        }
+    }
+
+    /// The same, if it is due.
+    pub(crate) fn look_if_due<R, D, G>(&mut self, controller: &mut Controller<R, D, G>)
+    where
+        R: Registers + Clone,
+        D: DelayNs + Clone,
+        G: DmaRegion,
+    {
+        if self.now_ns() >= self.compare_at_ns {
+            self.look(controller);
+        }
+    }
+
+    /// States what the driver found, in a status that was taken since `before_ns`.
+    pub(crate) fn state(
+        &mut self,
+        status: &StreamStatus,
+        before_ns: u64,
+        (direction, format): (Direction, Format),
+        begun: &mut Option<Begun>,
+    ) -> Option<LinkPosition> {
+        let count = status.link?;
+        // Its last reading of the wall clock was made between these.
+        let wall_ticks = self.link.observe(before_ns, status.position.wall_clock, self.now_ns());
+        // The driver counts from the stream's start; both have the same low half.
+        let shift = wall_ticks.wrapping_sub(status.wall_ticks);
+        let shifted = |tick_parts: u64| tick_parts.wrapping_add(shift.wrapping_mul(TICK_PARTS));
+        let span = self.link.span_of(shifted(count.tick_parts))?;
+
+        let tick_q32 = self.link.ns_per_tick_q32();
+        let cadence = Cadence::of(format.rate());
+        let parts_per_tick = cadence.parts_per_tick();
+        // 2^38 and 2^21: within 64 bits.
+        let ns_per_frame_q32 =
+            tick_q32.saturating_mul(cadence.parts_per_frame()).checked_div(parts_per_tick).unwrap_or(0);
+        let ns_of_ticks = |ticks: u64| ns_of_ticks(ticks, tick_q32);
+        let error_ns = ns_of_ticks(count.error_ticks)
+            .saturating_add(span.half_width_ns())
+            .saturating_add(self.link.error_ahead_ns());
+        // A frame; where the cadence alone is more than that, what it is and a quarter of a frame.
+        let frame_ns = ns_per_frame_q32 >> 32;
+        let allowed_ns = frame_ns.max(ns_of_ticks(count.ripple_ticks).saturating_add(frame_ns / 4));
+        let is_locked = count.is_held && error_ns <= allowed_ns;
+
+        if !begun.is_some_and(|begun| begun.is_final)
+            && let Some(start) = count.start_ticks
+        {
+            let time = self.link.span_of(shifted(start.saturating_mul(TICK_PARTS)))?;
+            *begun = Some(Begun {
+                time: Nanos(time.middle_ns()),
+                wall_ticks: start.wrapping_add(shift),
+                is_final: is_locked,
+            });
+        }
+        let begun = (*begun)?;
+        let frame_bytes = format.frame_bytes();
+        let fifo_frames = status.fifo_bytes.checked_div(frame_bytes).unwrap_or(0);
+        let in_memory = status.position.bytes.checked_div(frame_bytes.into()).unwrap_or(0);
+        let not_yet = u32::try_from(count.frames.saturating_sub(in_memory)).unwrap_or(u32::MAX);
+        Some(LinkPosition {
+            link_frames: count.frames,
+            time: Nanos(span.middle_ns()),
+            ns_per_frame_q32,
+            error_ns: u32::try_from(error_ns).unwrap_or(u32::MAX),
+            lock: if is_locked { PositionLock::Locked } else { PositionLock::Coarse },
+            source: match (count.source, status.source) {
+                (LinkSource::WallClock, _) => PositionSource::WallClock,
+                (_, CounterSource::Memory) => PositionSource::Memory,
+                (_, CounterSource::Link | CounterSource::Undecided) => PositionSource::Link,
+            },
+            dma_lead_frames: match direction {
+                Direction::Output => fifo_frames,
+                Direction::Input => not_yet,
+            },
+            codec_delay_frames: 0,
+            start_time: begun.time,
+            start_wall_ticks: begun.wall_ticks,
+            generation: count.breaks.wrapping_add(self.link.generation()),
+        })
+    }
+}
+
+/// Nanoseconds in so many ticks, rounded up.
+fn ns_of_ticks(ticks: u64, tick_q32: u64) -> u64 {
+    // Whole seconds of ticks fit: 2^26 by 2^38. More of an error than that is as good as any.
+    let ticks = ticks.min(1 << 25);
+    (ticks.saturating_mul(tick_q32) >> 32).saturating_add(1)
+}

@@ -1,0 +1,167 @@
+//! Which link frames carry a stream's frames (specification 1.0a, 5.4.1 and 5.4.3).
+
+use super::TICKS_PER_LINK_FRAME;
+use crate::spec::format::Rate;
+
+/// Link frames over which the 44.1 kHz base repeats.
+const PERIOD: u64 = 160;
+
+/// How many frames of a stream travel in which link frame, counted from the stream's first.
+///
+/// A rate is a base (48 kHz, or 147 in 160 link frames of it for 44.1 kHz) times a multiple by a divisor. Blocks of `multiple`
+/// frames travel in some link frames, none in the others, and the first link frame always carries one. So after `n` link
+/// frames `multiple * ceil(n * base / (160 * divisor))` frames have travelled. The specification's pattern of 12, 11, 11, 12...
+/// for 44.1 kHz is just that.
+///
+/// Within a link frame its frames are taken to travel one after the other. Against a straight line of the stream's rate from its
+/// start the count is ahead, by 0 at the least and by [`ripple`](Self::ripple_parts) at the most.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Cadence {
+    /// Frames in a block: 1 to 4.
+    multiple: u64,
+    /// Blocks in `spacing` link frames: 147 or 160.
+    base: u64,
+    /// 160 times the divisor.
+    spacing: u64,
+}
+
+impl Cadence {
+    /// Of a stream of this rate.
+    pub fn of(rate: Rate) -> Self {
+        let (is_44100, multiple, divisor) = rate.code();
+        Self {
+            multiple: multiple.into(),
+            base: if is_44100 { 147 } else { PERIOD },
+            spacing: PERIOD.saturating_mul(divisor.into()),
+        }
+    }
+
+    /// Frames in a block: so many travel in a link frame that carries any.
+    pub fn block_frames(self) -> u64 {
+        self.multiple
+    }
+
+    /// Frames that have travelled after so many whole link frames. Saturates after some thousand years.
+    pub fn frames_after(self, link_frames: u64) -> u64 {
+        link_frames.saturating_mul(self.base).div_ceil(self.spacing.max(1)).saturating_mul(self.multiple)
+    }
+
+    /// Frames that have travelled `ticks` after the start: what a counter of whole frames can show at most.
+    pub fn frames_at(self, ticks: u64) -> u64 {
+        let link_frames = ticks / TICKS_PER_LINK_FRAME;
+        let whole = self.frames_after(link_frames);
+        let block = self.frames_after(link_frames.saturating_add(1)).saturating_sub(whole);
+        whole.saturating_add(block.saturating_mul(ticks % TICKS_PER_LINK_FRAME) / TICKS_PER_LINK_FRAME)
+    }
+
+    /// Frames of the blocks that have travelled as a whole `ticks` after the start: what a counter that is exact shows at least.
+    pub fn whole_blocks_at(self, ticks: u64) -> u64 {
+        self.frames_after(ticks / TICKS_PER_LINK_FRAME)
+    }
+
+    /// The least number of link frames after which `frames` have travelled.
+    pub fn link_frames_for(self, frames: u64) -> u64 {
+        match frames.div_ceil(self.multiple.max(1)).checked_sub(1) {
+            None => 0,
+            Some(before) => {
+                let full = before.saturating_mul(self.spacing).checked_div(self.base).unwrap_or(0);
+                full.saturating_add(1)
+            }
+        }
+    }
+
+    /// Ticks from the start to when `frames` have travelled.
+    pub fn ticks_until(self, frames: u64) -> u64 {
+        let Some(full) = self.link_frames_for(frames).checked_sub(1) else { return 0 };
+        // 1 to `multiple` of the last block.
+        let of_block = frames.saturating_sub(self.frames_after(full));
+        let part = of_block.saturating_mul(TICKS_PER_LINK_FRAME).checked_div(self.multiple).unwrap_or(0);
+        full.saturating_mul(TICKS_PER_LINK_FRAME).saturating_add(part)
+    }
+
+    /// Parts of a frame that the line moves on by in a tick; there are [`parts_per_frame`](Self::parts_per_frame).
+    /// Twice as many as the rate needs, so that half of the ripple is a whole number of them.
+    pub fn parts_per_tick(self) -> u64 {
+        self.multiple.saturating_mul(self.base).saturating_mul(2)
+    }
+
+    /// See [`parts_per_tick`](Self::parts_per_tick). 1,920,000 at most.
+    pub fn parts_per_frame(self) -> u64 {
+        self.spacing.saturating_mul(TICKS_PER_LINK_FRAME).saturating_mul(2)
+    }
+
+    /// How far the count can be ahead of the line, in the line's parts: nothing at 48 kHz and its multiples, almost a frame at
+    /// 44.1 kHz, almost four at 176.4 kHz.
+    pub fn ripple_parts(self) -> u64 {
+        // ceil(x) - x, where x goes in steps of gcd(base, spacing) / spacing: 147 and 160 have no divisor in common, nor
+        // 147 and the divisors that there are for it (1, 2, 4).
+        let gcd = if self.base == PERIOD { PERIOD } else { 1 };
+        let ahead = self.spacing.saturating_sub(gcd).saturating_mul(self.multiple);
+        ahead.saturating_mul(TICKS_PER_LINK_FRAME).saturating_mul(2)
+    }
+
+    /// Ticks in which the line moves on by so many parts, rounded up.
+    pub fn ticks_of_parts(self, parts: u64) -> u64 {
+        parts.div_ceil(self.parts_per_tick().max(1))
+    }
+
+    /// Ticks in which the line moves on by so many frames, rounded up.
+    pub fn ticks_of_frames(self, frames: u64) -> u64 {
+        self.ticks_of_parts(frames.saturating_mul(self.parts_per_frame()))
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::arithmetic_side_effects, reason = "tests may panic")]
+mod tests {
+    use super::*;
+
+    fn cadences() -> impl Iterator<Item = (u32, Cadence)> {
+        [8_000, 11_025, 16_000, 22_050, 32_000, 44_100, 48_000, 88_200, 96_000, 176_400, 192_000]
+            .into_iter()
+            .map(|hz| (hz, Cadence::of(Rate::from_hz(hz).unwrap())))
+    }
+
+    #[test]
+    fn a_second_has_the_rate_s_frames() {
+        for (hz, cadence) in cadences() {
+            assert_eq!(cadence.frames_after(48_000), u64::from(hz));
+            assert_eq!(cadence.parts_per_tick() * 24_000_000 / cadence.parts_per_frame(), u64::from(hz));
+        }
+    }
+
+    #[test]
+    fn at_44100_hz_it_is_the_specification_s_pattern() {
+        let (_, cadence) = cadences().find(|(hz, _)| *hz == 44_100).unwrap();
+        let mut link_frames = 0;
+        let mut frames = 0;
+        for run in [12, 11, 11, 12, 11, 11, 12, 11, 11, 12, 11, 11, 11].into_iter().cycle().take(100) {
+            for _ in 0..run {
+                link_frames += 1;
+                frames += 1;
+                assert_eq!(cadence.frames_after(link_frames), frames);
+            }
+            link_frames += 1;
+            assert_eq!(cadence.frames_after(link_frames), frames, "one that carries none");
+        }
+    }
+
+    #[test]
+    fn the_inverse_is_exact_and_the_ripple_is_the_most_and_reached() {
+        for (hz, cadence) in cadences() {
+            for frames in 0..2_000 {
+                let link_frames = cadence.link_frames_for(frames);
+                assert!(cadence.frames_after(link_frames) >= frames);
+                assert!(frames == 0 || cadence.frames_after(link_frames - 1) < frames);
+                let ticks = cadence.ticks_until(frames);
+                assert!(cadence.frames_at(ticks) >= frames, "{hz}: {frames}");
+                assert!(ticks == 0 || cadence.frames_at(ticks - 1) < frames, "{hz}: {frames}");
+            }
+            let ahead = |link_frames: u64| {
+                cadence.frames_after(link_frames) * cadence.parts_per_frame()
+                    - link_frames * 500 * cadence.parts_per_tick()
+            };
+            assert_eq!((0..2_000).map(ahead).max(), Some(cadence.ripple_parts()), "{hz}");
+        }
+    }
+}

@@ -1,0 +1,247 @@
+//! The link's clock in the system's time.
+
+use crate::spec::registers::WALL_CLOCK_HZ;
+
+/// The length of a tick if both clocks were exact, in nanoseconds with 32 fractional bits.
+const NOMINAL_Q32: u64 = (1_000_000_000 << 32) / WALL_CLOCK_HZ as u64;
+/// How far the two clocks' rates may be apart, in parts per 10^9: +-500 ppm, and some.
+const DRIFT_PPB: u64 = 600_000;
+/// How fast their ratio may change, in parts per 10^9 a second. A quartz changes by 1 ppm a kelvin at the most.
+const WANDER_PPB_PER_S: u64 = 100;
+/// How far it may have changed since it was measured, however long ago that was.
+const WANDER_PPB_MAX: u64 = 25_000;
+/// Below this the ratio isn't widened yet, so that nothing is lost by rounding.
+const WANDER_STEP_NS: u64 = 10_000_000;
+/// Baseline of the measured rate: between once and twice this long. Longer ones would see more of the wander.
+const BASELINE_NS: u64 = 8_000_000_000;
+/// A tick, rounded up: a reading of the wall clock stands for all of it.
+const TICK_NS: u64 = 42;
+/// Until the next look, at most.
+const HORIZON_NS: u64 = 100_000_000;
+/// A measured span in time that can't be told from one with another number of wraps of the wall clock.
+const BLIND_NS: u64 = 86_400_000_000_000;
+
+/// A span of the system's time, in which something happened.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ClockSpan {
+    /// Not before this.
+    pub earliest_ns: u64,
+    /// Not after this.
+    pub latest_ns: u64,
+}
+
+impl ClockSpan {
+    /// Its middle.
+    pub fn middle_ns(self) -> u64 {
+        self.earliest_ns.midpoint(self.latest_ns)
+    }
+
+    /// Half its width, rounded up.
+    pub fn half_width_ns(self) -> u64 {
+        self.latest_ns.saturating_sub(self.earliest_ns).div_ceil(2)
+    }
+}
+
+/// A tick of the wall clock and when it began.
+#[derive(Clone, Copy, Debug)]
+struct Anchor {
+    ticks: u64,
+    span: ClockSpan,
+}
+
+/// The controller's 24 MHz wall clock, extended to 64 bits, in the system's time.
+///
+/// It is fed readings of the wall clock between two of the system's. Each says that a tick began within a span. What is known
+/// is kept as an interval of that, and an interval of the tick's length; each reading cuts both down. So what it states is
+/// true as long as the two clocks keep to 600 ppm of each other and their ratio changes by less than 0.1 ppm a second.
+/// Readings that contradict each other start it over: [`generation`](Self::generation) grows.
+#[derive(Clone, Debug, Default)]
+pub struct LinkClock {
+    /// The newest reading, cut down by all that came before.
+    anchor: Option<Anchor>,
+    /// Two older ones: the rate is measured from the first; the second takes its place in time.
+    bases: Option<(Anchor, Anchor)>,
+    /// Length of a tick, at least and at most.
+    tick_q32: (u64, u64),
+    /// Up to when the above allows for the wander.
+    widened_ns: u64,
+    generation: u32,
+}
+
+impl LinkClock {
+    /// One that knows nothing yet.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Takes a reading of WALCLK that was made after the system's clock read `before_ns` and before it read `after_ns`.
+    /// Returns it extended to 64 bits. Due at least every 89 s; where the system's clock tells how often it wrapped,
+    /// once a day will do.
+    pub fn observe(&mut self, before_ns: u64, wall_clock: u32, after_ns: u64) -> u64 {
+        let seen = ClockSpan {
+            // The tick that was read may have begun a tick's length before.
+            earliest_ns: before_ns.saturating_sub(TICK_NS),
+            latest_ns: after_ns.max(before_ns),
+        };
+        let Some(anchor) = self.anchor else {
+            self.start_over(Anchor { ticks: wall_clock.into(), span: seen });
+            return wall_clock.into();
+        };
+        self.widen(seen.latest_ns);
+        let passed_ns = seen.middle_ns().saturating_sub(anchor.span.middle_ns());
+        let ticks = anchor.ticks.saturating_add(ticks_since(anchor.ticks, wall_clock, passed_ns));
+        let expected = self.span_from(anchor, ticks.saturating_mul(TICK_PARTS));
+        let both = ClockSpan {
+            earliest_ns: expected.earliest_ns.max(seen.earliest_ns),
+            latest_ns: expected.latest_ns.min(seen.latest_ns),
+        };
+        if both.earliest_ns > both.latest_ns || passed_ns > BLIND_NS {
+            self.generation = self.generation.wrapping_add(1);
+            self.start_over(Anchor { ticks, span: seen });
+            return ticks;
+        }
+        let anchor = Anchor { ticks, span: both };
+        self.anchor = Some(anchor);
+        self.measure(anchor);
+        ticks
+    }
+
+    fn start_over(&mut self, anchor: Anchor) {
+        self.anchor = Some(anchor);
+        self.bases = Some((anchor, anchor));
+        self.tick_q32 = (scaled(NOMINAL_Q32, DRIFT_PPB, false), scaled(NOMINAL_Q32, DRIFT_PPB, true));
+        self.widened_ns = anchor.span.latest_ns;
+    }
+
+    /// Allows for what the rate may have changed by.
+    fn widen(&mut self, now_ns: u64) {
+        let passed_ns = now_ns.saturating_sub(self.widened_ns);
+        if passed_ns < WANDER_STEP_NS {
+            return;
+        }
+        self.widened_ns = now_ns;
+        let ppb = wander_ppb(passed_ns);
+        self.tick_q32 = (
+            scaled(self.tick_q32.0, ppb, false).max(scaled(NOMINAL_Q32, DRIFT_PPB, false)),
+            scaled(self.tick_q32.1, ppb, true).min(scaled(NOMINAL_Q32, DRIFT_PPB, true)),
+        );
+    }
+
+    /// Cuts the rate down to what the baseline allows.
+    fn measure(&mut self, now: Anchor) {
+        let Some((base, next)) = self.bases else { return };
+        let baseline_ns = now.span.latest_ns.saturating_sub(base.span.earliest_ns);
+        let ticks = now.ticks.saturating_sub(base.ticks);
+        // Half a day of nanoseconds has 2^46: 18 bits are left of 64 for a fraction. 24 where it is a matter of seconds.
+        let bits = if baseline_ns < 1 << 39 { 24_u32 } else { 16 };
+        let shift = 32_u32.saturating_sub(bits);
+        let divided = |ns: u64| ns.checked_shl(bits).and_then(|ns| ns.checked_div(ticks));
+        let least_ns = now.span.earliest_ns.saturating_sub(base.span.latest_ns);
+        if let (Some(least), Some(most)) = (divided(least_ns), divided(baseline_ns)) {
+            let least_q32 = least.wrapping_shl(shift);
+            let most_q32 = most.saturating_add(1).wrapping_shl(shift);
+            let ppb = wander_ppb(baseline_ns);
+            let (low, high) = self.tick_q32;
+            let cut = (low.max(scaled(least_q32, ppb, false)), high.min(scaled(most_q32, ppb, true)));
+            // Readings that agree on the time can disagree on the rate by rounding only.
+            if cut.0 <= cut.1 {
+                self.tick_q32 = cut;
+            }
+        }
+        if now.span.earliest_ns.saturating_sub(next.span.earliest_ns) >= BASELINE_NS {
+            self.bases = Some((next, now));
+        }
+    }
+
+    /// When the wall clock read so many 256ths of a tick, by one reading and the rate.
+    fn span_from(&self, anchor: Anchor, tick_parts: u64) -> ClockSpan {
+        let (low, high) = self.tick_q32;
+        let at = anchor.ticks.saturating_mul(TICK_PARTS);
+        if tick_parts >= at {
+            let parts = tick_parts.saturating_sub(at);
+            ClockSpan {
+                earliest_ns: anchor.span.earliest_ns.saturating_add(times(parts, low)),
+                latest_ns: anchor.span.latest_ns.saturating_add(times(parts, high)).saturating_add(1),
+            }
+        } else {
+            let parts = at.saturating_sub(tick_parts);
+            ClockSpan {
+                earliest_ns: anchor.span.earliest_ns.saturating_sub(times(parts, high).saturating_add(1)),
+                latest_ns: anchor.span.latest_ns.saturating_sub(times(parts, low)),
+            }
+        }
+    }
+
+    /// When the extended wall clock read so many 256ths of a tick. Best near the last reading. `None` before the first.
+    pub fn span_of(&self, tick_parts: u64) -> Option<ClockSpan> {
+        self.anchor.map(|anchor| self.span_from(anchor, tick_parts))
+    }
+
+    /// The 64-bit reading that is nearest to the last one and has these low 32 bits.
+    pub fn extended(&self, wall_clock: u32) -> u64 {
+        let last = self.anchor.map_or(0, |anchor| anchor.ticks);
+        // Cut off on purpose: the low half.
+        let ahead = wall_clock.wrapping_sub(last as u32).cast_signed();
+        last.saturating_add_signed(ahead.into())
+    }
+
+    /// Length of a tick in nanoseconds with 32 fractional bits: the middle of what it can be.
+    pub fn ns_per_tick_q32(&self) -> u64 {
+        self.tick_q32.0.midpoint(self.tick_q32.1)
+    }
+
+    /// By how much a prediction with [`ns_per_tick_q32`](Self::ns_per_tick_q32) can be wrong 100 ms later, the wander in that time
+    /// included.
+    pub fn error_ahead_ns(&self) -> u64 {
+        let half_q32 = self.tick_q32.1.saturating_sub(self.tick_q32.0).div_ceil(2);
+        // 100 ms have 2.4 * 10^6 ticks.
+        let ticks = u64::from(WALL_CLOCK_HZ / 10).saturating_mul(TICK_PARTS);
+        let wander_ns = HORIZON_NS.saturating_mul(wander_ppb(HORIZON_NS)) / 1_000_000_000;
+        times(ticks, half_q32).saturating_add(wander_ns).saturating_add(2)
+    }
+
+    /// How far the rate of the link's clock may be from what is stated, in parts per 10^9.
+    pub fn rate_error_ppb(&self) -> u64 {
+        let half_q32 = self.tick_q32.1.saturating_sub(self.tick_q32.0).div_ceil(2);
+        half_q32.saturating_mul(1_000_000) / (NOMINAL_Q32 / 1000)
+    }
+
+    /// Times that readings contradicted each other.
+    pub fn generation(&self) -> u32 {
+        self.generation
+    }
+}
+
+/// Parts of a tick in which moments are stated.
+const TICK_PARTS: u64 = 256;
+
+/// Ticks that have passed since the extended reading `before`, when the wall clock reads `wall_clock` about `passed_ns`
+/// later: the number of wraps is what fits that best.
+fn ticks_since(before: u64, wall_clock: u32, passed_ns: u64) -> u64 {
+    // Cut off on purpose: the low half.
+    let low = u64::from(wall_clock.wrapping_sub(before as u32));
+    // 24 ticks in 1000 ns.
+    let about = (passed_ns / 1000).saturating_mul(24);
+    let wraps = about.saturating_sub(low).saturating_add(1 << 31) >> 32;
+    low.saturating_add(wraps.wrapping_shl(32))
+}
+
+/// 256ths of a tick times nanoseconds a tick, rounded down.
+fn times(tick_parts: u64, tick_q32: u64) -> u64 {
+    // 64 bits each.
+    let ns = u128::from(tick_parts).wrapping_mul(u128::from(tick_q32)) >> 40;
+    u64::try_from(ns).unwrap_or(u64::MAX)
+}
+
+/// What the ratio of the clocks may have changed by in a time.
+fn wander_ppb(ns: u64) -> u64 {
+    (ns.div_ceil(1_000_000_000 / WANDER_PPB_PER_S)).min(WANDER_PPB_MAX)
+}
+
+/// A rate changed by parts per 10^9, up or down, rounded outwards.
+fn scaled(rate_q32: u64, ppb: u64, up: bool) -> u64 {
+    // Rates have 38 bits, of which 12 are dropped, and parts 20 bits.
+    let change = (rate_q32 >> 12).saturating_mul(ppb) / (1_000_000_000 >> 12);
+    let change = change.saturating_add(1);
+    if up { rate_q32.saturating_add(change) } else { rate_q32.saturating_sub(change) }
+}

@@ -1,0 +1,458 @@
+//! Frames at the link, by the link's own clock.
+
+use super::TICKS_PER_LINK_FRAME;
+use super::cadence::Cadence;
+
+/// How far a counter may stay behind the clock and still be one that moves: it may go in steps of 10 ms, and QEMU's for capture
+/// is 17 ms late.
+const LAG_TICKS_MAX: u64 = 64 * TICKS_PER_MS;
+/// What is said of a counter that is ahead of the clock: it is believed to be no further ahead than this.
+const LEAD_TICKS_MAX: u64 = 66 * TICKS_PER_MS;
+/// Until the next look, at most.
+const HORIZON_TICKS: u64 = 100 * TICKS_PER_MS;
+const TICKS_PER_MS: u64 = 24_000;
+/// Looks in a row that a counter must agree with the clock, to be believed again after it didn't.
+const LOOKS_TO_BELIEVE: u8 = 8;
+/// Looks that must find the counter exact before its exactness is made use of.
+const LOOKS_TO_BE_EXACT: u8 = 24;
+/// Parts of a tick in which moments are stated.
+const TICK_PARTS: u64 = 256;
+
+/// Two readings of the wall clock, extended to 64 bits, between which something happened.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Bracket {
+    /// The wall clock before.
+    pub before: u64,
+    /// The wall clock after.
+    pub after: u64,
+}
+
+impl Bracket {
+    /// The link frame boundaries of which one is the first after it: specification 1.0a, 3.3.17 and 4.5.3.
+    fn next_link_frames(self) -> (u64, u64) {
+        let next = |ticks: u64| {
+            (ticks / TICKS_PER_LINK_FRAME).saturating_add(1).saturating_mul(TICKS_PER_LINK_FRAME)
+        };
+        (next(self.before), next(self.after))
+    }
+}
+
+/// What a position at the link was held to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LinkSource {
+    /// A counter of the controller's: it agrees with the clock.
+    Counter,
+    /// A counter of the controller's that is ahead of what the clock allows: it was followed all the same.
+    LeadingCounter,
+    /// The wall clock since START: the counter can't be believed.
+    WallClock,
+}
+
+/// A place at the link, and when.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LinkCount {
+    /// Frames through the link since START, never less than before.
+    pub frames: u64,
+    /// When it was so, or will be: 256ths of a tick of the wall clock.
+    pub tick_parts: u64,
+    /// The truth is at most so many ticks away, then and until the next look within 100 ms: frames lost since the last look
+    /// apart.
+    pub error_ticks: u64,
+    /// What part of the error is the link's cadence: half of its ripple.
+    pub ripple_ticks: u64,
+    /// To what it was held.
+    pub source: LinkSource,
+    /// The counter has been seen to keep to the clock.
+    pub is_held: bool,
+    /// When frame 0 was at the link, in ticks; `None` after a pause.
+    pub start_ticks: Option<u64>,
+    /// Breaks in the count since START.
+    pub breaks: u32,
+}
+
+/// Holds a stream's place at the link: a pure function of what was read.
+///
+/// Known for sure is that frames travel in their [`Cadence`] from a link frame's beginning on. Not known at first are which link
+/// frame that was, and, after a pause or a loss, with which frame it began. Both are kept as intervals. A start that SSYNC let go
+/// tells the link frame, for it is the next one. Else each reading of the counter says that the start was not
+/// later than the count allows, for a counter shows no frame that hasn't travelled; and a counter that has been seen to be
+/// exact says that it was not earlier either.
+#[derive(Clone, Debug)]
+pub struct LinkTracker {
+    cadence: Cadence,
+    /// The beginning of the first link frame since the last RUN: at least, and at most if that is known.
+    start: (u64, Option<u64>),
+    /// The frame with which it began.
+    base: (u64, u64),
+    /// A start is a multiple of a link frame's ticks. Not so where it was moved to allow for something else.
+    is_aligned: bool,
+    /// The count still goes back to frame 0.
+    is_first_run: bool,
+    /// Ticks at the stop, while it is paused.
+    stopped: Option<u64>,
+    /// By SSYNC, or by an edge: not only by what the counter hasn't shown too early.
+    is_start_known: bool,
+    follows_lead: bool,
+    is_believed: bool,
+    has_moved: bool,
+    looks_agreed: u8,
+    looks_exact: u8,
+    /// The last two looks: what was lost shows at the look after the one that it fell into, at the latest.
+    last_looks: (u64, u64),
+    last_frames: u64,
+    breaks: u32,
+}
+
+impl LinkTracker {
+    /// For a stream that was started within `bracket`: by SSYNC's release if `is_synchronized`, else by RUN.
+    pub fn new(cadence: Cadence, bracket: Bracket, is_synchronized: bool) -> Self {
+        let mut tracker = Self {
+            cadence,
+            start: (0, None),
+            base: (0, 0),
+            is_aligned: true,
+            is_first_run: true,
+            stopped: None,
+            is_start_known: false,
+            follows_lead: false,
+            is_believed: true,
+            has_moved: false,
+            looks_agreed: 0,
+            looks_exact: 0,
+            last_looks: (bracket.after, bracket.after),
+            last_frames: 0,
+            breaks: 0,
+        };
+        tracker.run(bracket, is_synchronized);
+        tracker
+    }
+
+    fn run(&mut self, bracket: Bracket, is_synchronized: bool) {
+        let (first, last) = bracket.next_link_frames();
+        self.start = (first, is_synchronized.then_some(last));
+        self.is_aligned = true;
+        self.stopped = None;
+        self.last_looks = (bracket.after, bracket.after);
+        self.is_start_known = is_synchronized;
+        if self.follows_lead {
+            self.start.1 = Some(first);
+        }
+    }
+
+    /// The start, if it is known to the tick.
+    fn pinned_start(&self) -> Option<u64> {
+        self.start.1.filter(|latest| *latest == self.start.0)
+    }
+
+    fn is_base_known(&self) -> bool {
+        self.base.0 == self.base.1
+    }
+
+    /// Whether all is known that can be.
+    pub fn is_exact(&self) -> bool {
+        self.is_base_known() && self.pinned_start().is_some()
+    }
+
+    /// Whether the counter has been seen to move.
+    pub fn has_moved(&self) -> bool {
+        self.has_moved
+    }
+
+    /// Whether what the counter says is taken for a position at all.
+    pub fn is_believed(&self) -> bool {
+        self.is_believed
+    }
+
+    /// Takes a reading that was made within `bracket`: `frames` since START, not wrapped. `lead_frames` is by how much it
+    /// can be ahead of the link (what DMA has fetched).
+    pub fn observe(&mut self, frames: u64, lead_frames: u64, bracket: Bracket) {
+        let frames = frames.saturating_sub(lead_frames);
+        let Bracket { before, after } = bracket;
+        self.last_looks = (self.last_looks.1, after);
+        self.has_moved |= frames > self.base.0;
+        let most = self.base.1.saturating_add(self.cadence.frames_at(after.saturating_sub(self.start.0)));
+        if frames > most {
+            self.lead(frames, after);
+            return;
+        }
+        let latest = self.start.1.unwrap_or(after);
+        let least = self.base.0.saturating_add(self.cadence.whole_blocks_at(before.saturating_sub(latest)));
+        let lag = least.saturating_sub(frames);
+        if self.start.1.is_some() && lag > self.cadence_frames(LAG_TICKS_MAX) {
+            if self.follows_lead {
+                // It has fallen back: what was followed is over.
+                self.breaks = self.breaks.wrapping_add(1);
+                self.follows_lead = false;
+                self.start.1 = None;
+            }
+            self.disbelieve();
+            return;
+        }
+        self.agree();
+        if self.follows_lead {
+            return;
+        }
+        self.not_later(frames, after);
+        if lead_frames == 0 {
+            self.judge_exactness(frames, bracket);
+        }
+    }
+
+    /// Frames in so many ticks.
+    fn cadence_frames(&self, ticks: u64) -> u64 {
+        self.cadence.frames_at(ticks)
+    }
+
+    /// A reading that can't be: the counter is broken, or was misread.
+    pub fn disbelieve(&mut self) {
+        self.looks_agreed = 0;
+        self.looks_exact = 0;
+        self.is_believed = false;
+        if !self.is_start_known && !self.follows_lead {
+            // What it said of the start isn't worth more.
+            self.start.1 = None;
+        }
+    }
+
+    fn agree(&mut self) {
+        self.looks_agreed = self.looks_agreed.saturating_add(1);
+        if self.looks_agreed >= LOOKS_TO_BELIEVE {
+            self.is_believed = true;
+        }
+    }
+
+    /// The counter is ahead of what the clock allows.
+    fn lead(&mut self, frames: u64, after: u64) {
+        if self.is_start_known {
+            // The start is known: it is the counter that is wrong.
+            self.disbelieve();
+            return;
+        }
+        if !self.follows_lead {
+            self.follows_lead = true;
+            self.breaks = self.breaks.wrapping_add(1);
+            self.is_aligned = false;
+            self.base.0 = self.base.1;
+        }
+        self.agree();
+        let since = self.cadence.ticks_until(frames.saturating_sub(self.base.1));
+        match after.checked_sub(since) {
+            Some(start) => self.start = (start, Some(start)),
+            None => self.disbelieve(),
+        }
+    }
+
+    /// The start wasn't later, or the base not less, than `frames` at `after` allow: they do allow something.
+    fn not_later(&mut self, frames: u64, after: u64) {
+        if let Some(start) = self.pinned_start() {
+            let travelled = self.cadence.frames_at(after.saturating_sub(start));
+            self.base.0 = self.base.0.max(frames.saturating_sub(travelled).min(self.base.1));
+        } else if self.is_base_known() {
+            let since = self.cadence.ticks_until(frames.saturating_sub(self.base.0));
+            if frames > self.base.0 {
+                let at = after.saturating_sub(since).saturating_add(self.slack_ticks());
+                let latest = self.on_boundary(at, false);
+                self.start.1 = Some(self.start.1.map_or(latest, |known| known.min(latest)).max(self.start.0));
+            }
+        }
+    }
+
+    /// The start wasn't earlier, or the base not more, than blocks allow that the counter doesn't show at `before`.
+    fn not_earlier(&mut self, frames: u64, before: u64) {
+        if let Some(start) = self.pinned_start() {
+            let travelled = self.cadence.whole_blocks_at(before.saturating_sub(start));
+            let base = frames.saturating_sub(travelled);
+            if before >= start && base >= self.base.0 {
+                self.base.1 = self.base.1.min(base);
+            }
+        } else if self.is_base_known()
+            && let Some(shown) = frames.checked_sub(self.base.0)
+        {
+            let next = self.cadence.link_frames_for(shown.saturating_add(1));
+            let since = next.saturating_mul(TICKS_PER_LINK_FRAME);
+            let since = since.saturating_add(self.slack_ticks());
+            let earliest = self.on_boundary(before.saturating_sub(since).saturating_add(1), true);
+            if self.start.1.is_none_or(|latest| earliest <= latest) {
+                self.start.0 = self.start.0.max(earliest);
+            }
+        }
+    }
+
+    /// What a start that was moved may be wrong by against the cadence.
+    fn slack_ticks(&self) -> u64 {
+        if self.is_aligned { 0 } else { self.cadence.ticks_of_parts(self.cadence.ripple_parts()) }
+    }
+
+    /// Sees whether the counter shows every block as soon as it has travelled, and makes use of it once that is beyond doubt.
+    fn judge_exactness(&mut self, frames: u64, bracket: Bracket) {
+        if self.looks_exact >= LOOKS_TO_BE_EXACT {
+            self.not_earlier(frames, bracket.before);
+        }
+        let Some(start) = self.pinned_start().filter(|_| self.is_base_known()) else { return };
+        let (before, after) = (bracket.before.saturating_sub(start), bracket.after.saturating_sub(start));
+        let shown = frames.saturating_sub(self.base.0);
+        if shown < self.cadence.whole_blocks_at(before) {
+            self.looks_exact = 0;
+        } else if before / TICKS_PER_LINK_FRAME == after / TICKS_PER_LINK_FRAME {
+            self.looks_exact = self.looks_exact.saturating_add(1);
+        }
+    }
+
+    /// LPIB was seen to go on within `bracket`, by one block, to `frames` since START: so that block ended then.
+    pub fn edge(&mut self, frames: u64, bracket: Bracket) {
+        let most =
+            self.base.1.saturating_add(self.cadence.frames_at(bracket.after.saturating_sub(self.start.0)));
+        if self.follows_lead || frames > most {
+            return;
+        }
+        self.has_moved = true;
+        self.looks_exact = LOOKS_TO_BE_EXACT;
+        self.is_start_known = true;
+        self.agree();
+        self.not_later(frames, bracket.after);
+        self.not_earlier(frames.saturating_sub(self.cadence.block_frames()), bracket.before);
+    }
+
+    /// The nearest beginning of a link frame, up or down, where starts are on them.
+    fn on_boundary(&self, ticks: u64, up: bool) -> u64 {
+        if !self.is_aligned {
+            return ticks;
+        }
+        let down = ticks / TICKS_PER_LINK_FRAME;
+        let link_frames = if up { ticks.div_ceil(TICKS_PER_LINK_FRAME) } else { down };
+        link_frames.saturating_mul(TICKS_PER_LINK_FRAME)
+    }
+
+    /// The stream reported a FIFO error: frames were lost since the look at `since`, at most as many as time had room for.
+    pub fn lose(&mut self, now: u64) {
+        self.breaks = self.breaks.wrapping_add(1);
+        let room =
+            now.saturating_sub(self.last_looks.0).saturating_add(2_u64.saturating_mul(TICKS_PER_LINK_FRAME));
+        let lost = self.cadence.frames_at(room).saturating_add(self.cadence.block_frames());
+        self.base.0 = self.base.0.saturating_sub(lost);
+        if self.pinned_start().is_none() {
+            self.fold();
+        }
+        if self.follows_lead {
+            self.start.1 = None;
+            self.follows_lead = false;
+        }
+    }
+
+    /// Allows for what isn't known of the base by a later start: fewer frames before are as if it had begun later.
+    fn fold(&mut self) {
+        let missing = self.base.1.saturating_sub(self.base.0);
+        if missing == 0 {
+            return;
+        }
+        let ripple = self.cadence.ticks_of_parts(self.cadence.ripple_parts());
+        let later = self.cadence.ticks_of_frames(missing).saturating_add(ripple);
+        self.base.0 = self.base.1;
+        self.start.0 = self.start.0.saturating_sub(ripple);
+        self.start.1 = self.start.1.map(|latest| latest.saturating_add(later));
+        self.is_aligned = false;
+    }
+
+    /// The stream was stopped within `bracket`: held by SSYNC, or RUN was cleared and read back 0. The counter shows
+    /// `frames` now, if it could be read.
+    pub fn pause(&mut self, bracket: Bracket, frames: Option<u64>) {
+        let (first, last) = bracket.next_link_frames();
+        let travelled = |at: u64, start: u64| self.cadence.frames_at(at.saturating_sub(start));
+        let latest = self.start.1.unwrap_or(first);
+        let mut base = (
+            self.base.0.saturating_add(travelled(first, latest)),
+            self.base.1.saturating_add(travelled(last, self.start.0)),
+        );
+        if let Some(frames) = frames.filter(|_| self.is_believed || !self.has_moved) {
+            let is_exact = self.looks_exact >= LOOKS_TO_BE_EXACT && (base.0..=base.1).contains(&frames);
+            if is_exact || self.follows_lead {
+                base = (frames, frames);
+            } else {
+                base.0 = base.0.max(frames.min(base.1));
+            }
+        }
+        self.base = base;
+        self.is_first_run = false;
+        self.stopped = Some(last);
+    }
+
+    /// It runs again, since `bracket`.
+    pub fn resume(&mut self, bracket: Bracket, is_synchronized: bool) {
+        self.run(bracket, is_synchronized);
+        if self.pinned_start().is_none() {
+            self.fold();
+        }
+    }
+
+    /// It runs again, and begins with frame `base` since START: with what a new descriptor list says.
+    pub fn resume_at(&mut self, base: u64, bracket: Bracket, is_synchronized: bool) {
+        self.base = (base, base);
+        self.run(bracket, is_synchronized);
+    }
+
+    /// The place at the link when the wall clock reads `now`.
+    pub fn count(&mut self, now: u64) -> LinkCount {
+        let parts_per_frame = self.cadence.parts_per_frame();
+        let parts_per_tick = self.cadence.parts_per_tick();
+        let (base, spread_frames) =
+            (self.base.0.midpoint(self.base.1), self.base.1.saturating_sub(self.base.0));
+        let half_frames = self.cadence.ticks_of_frames(spread_frames).div_ceil(2);
+        let source = match (self.is_believed, self.follows_lead) {
+            (false, _) => LinkSource::WallClock,
+            (true, true) => LinkSource::LeadingCounter,
+            (true, false) => LinkSource::Counter,
+        };
+        let mut count = LinkCount {
+            frames: base,
+            tick_parts: now.saturating_mul(TICK_PARTS),
+            error_ticks: half_frames.saturating_add(1),
+            ripple_ticks: 0,
+            source,
+            is_held: self.is_believed && self.has_moved && !self.follows_lead,
+            start_ticks: None,
+            breaks: self.breaks,
+        };
+        if self.stopped.is_none() {
+            let ripple = self.cadence.ripple_parts() / 2;
+            let latest = self.start.1.unwrap_or_else(|| now.max(self.start.0));
+            let width = latest.saturating_sub(self.start.0);
+            count.ripple_ticks = self.cadence.ticks_of_parts(ripple);
+            count.error_ticks =
+                count.error_ticks.saturating_add(width.div_ceil(2)).saturating_add(count.ripple_ticks);
+            if self.start.1.is_none() {
+                // It may not have begun at all.
+                count.error_ticks = count.error_ticks.saturating_add(HORIZON_TICKS);
+                count.is_held = false;
+            }
+            if self.follows_lead {
+                count.error_ticks = count.error_ticks.saturating_add(LEAD_TICKS_MAX);
+            }
+            // Twice the middle, so that nothing is rounded.
+            let twice_start = self.start.0.saturating_add(latest);
+            let twice_now = now.saturating_mul(2);
+            // A base of a half frame stands for its middle.
+            let half = if spread_frames & 1 == 0 { 0 } else { parts_per_frame / 2 };
+            let fixed = ripple.saturating_add(half);
+            if let Some(twice_ticks) = twice_now.checked_sub(twice_start) {
+                let parts = twice_ticks.saturating_mul(parts_per_tick / 2).saturating_add(fixed);
+                count.frames = base.saturating_add(parts.checked_div(parts_per_frame).unwrap_or(0));
+                let rest = parts.checked_rem(parts_per_frame).unwrap_or(0);
+                let ago = rest.saturating_mul(TICK_PARTS).checked_div(parts_per_tick).unwrap_or(0);
+                count.tick_parts = count.tick_parts.saturating_sub(ago);
+            } else {
+                // It has yet to begin.
+                count.tick_parts = twice_start.saturating_mul(TICK_PARTS / 2);
+                let early = fixed.saturating_mul(TICK_PARTS).checked_div(parts_per_tick).unwrap_or(0);
+                count.tick_parts = count.tick_parts.saturating_sub(early);
+            }
+            count.start_ticks = self.is_first_run.then_some(twice_start / 2);
+        }
+        if count.frames < self.last_frames {
+            let back = self.last_frames.saturating_sub(count.frames);
+            count.frames = self.last_frames;
+            count.error_ticks = count.error_ticks.saturating_add(self.cadence.ticks_of_frames(back));
+        }
+        self.last_frames = count.frames;
+        count
+    }
+}

@@ -1,0 +1,26 @@
+//! Where a stream is: in the buffer by the controller's counters, and at the link by its clock.
+//!
+//! ```text
+//! LPIB or DMA position buffer --> counter.rs: octets since START, never wrapped
+//!                                     |
+//! 24 MHz wall clock --------------> link.rs: frames at the link, at a tick of the wall clock, within so many ticks
+//!                                     |      (cadence.rs: which link frame carries which frames)
+//! the system's clock ------------> clock.rs: that tick in nanoseconds, and the length of a frame
+//! ```
+//!
+//! Everything here is arithmetic on what was read, and touches no hardware. A bound is never a guess: each reading says
+//! between which limits the truth lies, the limits are intersected, and what is stated is the middle of what is left.
+
+mod cadence;
+mod clock;
+mod counter;
+mod link;
+
+pub use cadence::Cadence;
+pub use clock::{ClockSpan, LinkClock};
+pub use counter::Position;
+pub(crate) use counter::{Reading, Tracker};
+pub use link::{Bracket, LinkCount, LinkSource, LinkTracker};
+
+/// Ticks of the wall clock in a link frame: 24 MHz by 48 kHz (specification 1.0a, 3.3.16 and 5.4.1).
+pub const TICKS_PER_LINK_FRAME: u64 = 500;

@@ -1,0 +1,38 @@
+//! When the virtual processor's timer is to run out: set as rarely as will do, since each time is a hypercall.
+
+use audioback::clock::Nanos;
+
+/// A part of the sleep: how long before the deadline the timer may run out. 0.6 ms of 10 ms.
+const EARLY_DIVISOR: u64 = 16;
+
+/// How long before the deadline the timer may run out at most, however long the sleep.
+pub const EARLY_NS_MAX: u64 = 1_000_000;
+
+/// What the timer is set to.
+///
+/// Each look at a stream computes the next one's time anew, from a position that moves in steps and a clock that doesn't:
+/// so several looks in a period say several times, each a little later, and the first of them will do.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Alarm {
+    set_to: Option<Nanos>,
+}
+
+impl Alarm {
+    /// Whether the timer has to be set for a sleep from `now` until `deadline`, and to what. Otherwise it runs out at the
+    /// deadline anyhow, or shortly before: who is woken then and finds nothing due sleeps again, until the deadline itself.
+    ///
+    /// Without a deadline what was set stays, and may wake once for nothing.
+    pub fn set(&mut self, deadline: Option<Nanos>, now: Nanos) -> Option<Nanos> {
+        let deadline = deadline?;
+        let sleep_ns = deadline.0.saturating_sub(now.0);
+        let early_ns = (sleep_ns / EARLY_DIVISOR).min(EARLY_NS_MAX);
+        let earliest = Nanos(deadline.0.saturating_sub(early_ns));
+        // One that has run out is none any more.
+        let will_do = |set_to: Nanos| set_to > now && (earliest..=deadline).contains(&set_to);
+        if self.set_to.is_some_and(will_do) {
+            return None;
+        }
+        self.set_to = Some(deadline);
+        self.set_to
+    }
+}

@@ -1,0 +1,166 @@
+//! The control page in xenstore: offered to all, and kept for who wants one.
+
+use audioback::hypervisor::DomainId;
+use audiofront::{ControlPage, FrontEvent, StreamConfig};
+use loopback::FrontEnd;
+use sndif::control_page::SlotState;
+use sndif::format::SampleFormat;
+use sndif::op::{Operation, StartedTogether};
+use sndif::response::Status;
+use sndif::state::XenbusState;
+
+use crate::model_pages::Pages;
+use crate::support::*;
+
+type Page = ControlPage<<FrontEnd<'static, Pages> as audiofront::Transport>::Page>;
+
+/// Attaches a card and brings its driver up, whose node of the control page has the value that `value` makes of the page's.
+fn guest_with_page(rig: &mut Rig, guest: u16, value: impl Fn(u32) -> String) -> (Vec<Front>, Page) {
+    rig.attach(guest, 0, &DUPLEX);
+    rig.until("InitWait", |rig| rig.back_state(guest, 0) == Some("2"));
+    let mut transport = rig.world.front_end(DomainId(guest), DRIVER, 0);
+    let page = ControlPage::connect(&mut transport).expect("a page");
+    rig.stored.set(&node(guest), &value(page.grant().0));
+    (rig.front_up(guest, 0, &DUPLEX), page)
+}
+
+fn config(period_bytes: u32) -> StreamConfig {
+    StreamConfig {
+        rate_hz: 48_000,
+        format: SampleFormat::S16Le,
+        channels: 2,
+        buffer_bytes: 65_536,
+        period_bytes,
+    }
+}
+
+fn node(guest: u16) -> String {
+    format!("{}/control-page-ref", front_path(guest, 0))
+}
+
+#[test]
+fn the_extensions_are_offered_before_a_front_end_is_waited_for() {
+    let mut rig = Rig::new();
+    rig.attach(3, 0, &DUPLEX);
+    // The state is written last, in the same transaction.
+    rig.until("InitWait", |rig| rig.back_state(3, 0) == Some("2"));
+    for (offer, value) in [("versions", "2"), ("feature-control-page", "1"), ("feature-linked-start", "1")] {
+        assert_eq!(rig.stored.value(&format!("{}/{offer}", back_path(3, 0))), Some(value), "{offer}");
+    }
+}
+
+#[test]
+fn a_front_end_that_grants_a_page_finds_its_streams_there() {
+    let mut rig = Rig::new();
+    rig.stored.set("snddom/guest/3/may-record", "1");
+    let (fronts, page) = guest_with_page(&mut rig, 3, |grant| grant.to_string());
+    rig.until("Connected", |rig| rig.back_state(3, 0) == Some("4"));
+    rig.set_front_state(3, 0, "4");
+    let header = page.header().expect("a header");
+    assert_eq!((header.slot_count, header.state), (2, XenbusState::Connected));
+    let first_generation = header.generation;
+
+    let [mut playback, capture] = <[Front; 2]>::try_from(fronts).ok().expect("two streams");
+    playback.open(&config(0)).unwrap();
+    playback.fill(&noise(16_384, 1));
+    playback.hint().unwrap();
+    playback.start().unwrap();
+    rig.advance(MS);
+    let polls = rig.polls;
+    rig.advance(100 * MS);
+    assert!(rig.polls - polls >= 10, "it is looked at on the grid");
+    let slot = page.slot(0).expect("a slot");
+    assert_eq!((slot.state, slot.appl_frames), (SlotState::Running, 16_384));
+    let echo = slot.echo().expect("an echo");
+    assert!(echo.time_ns > 0 && echo.time_ns <= rig.now().0);
+    assert_eq!(page.slot(1).expect("a slot").state, SlotState::Closed);
+
+    // The driver leaves: the page is unmapped when the state says so.
+    rig.set_front_state(3, 0, "5");
+    rig.until("Closed", |rig| rig.back_state(3, 0) == Some("6"));
+    assert_eq!(page.header().map(|header| header.state), Ok(XenbusState::Closed));
+    assert_eq!(page.slot(0).map(|slot| slot.state), Ok(SlotState::Closed));
+    while playback.poll().is_some() {}
+    playback.disconnect();
+    capture.disconnect();
+    let mut transport = rig.world.front_end(DomainId(3), DRIVER, 0);
+    assert!(page.disconnect(&mut transport).is_ok(), "not mapped any more");
+    rig.assert_nothing_is_left();
+
+    // Another driver, with a page of its own.
+    rig.set_front_state(3, 0, "1");
+    rig.until("InitWait", |rig| rig.back_state(3, 0) == Some("2"));
+    let page = ControlPage::connect(&mut transport).expect("a page");
+    rig.stored.set(&node(3), &page.grant().0.to_string());
+    let _fronts = rig.front_up(3, 0, &DUPLEX);
+    rig.until("Connected", |rig| rig.back_state(3, 0) == Some("4"));
+    assert!(page.header().expect("a header").generation > first_generation);
+}
+
+#[test]
+fn a_reference_that_is_no_number_or_no_grant_is_refused_as_a_rings_is() {
+    for (value, complaint) in [
+        ("what", "\"what\" is no number"),
+        ("-1", "\"-1\" is no number"),
+        ("", "\"\" is no number"),
+        ("4294967296", "\"4294967296\" is no number"),
+        ("4294967295", "can't be connected to: Map(NotGranted(GrantRef(4294967295)))"),
+    ] {
+        let mut rig = Rig::new();
+        let (_fronts, page) = guest_with_page(&mut rig, 3, |_| value.to_owned());
+        rig.until("its end", |rig| matches!(rig.back_state(3, 0), Some("5" | "6")));
+        let warnings = logs::take_warnings();
+        assert!(warnings.iter().any(|line| line.contains(complaint)), "{value:?}: {warnings:?}");
+        assert!(page.header().is_err(), "nothing was written");
+        assert_eq!(rig.world.mapped_pages(), 0, "nothing stays behind");
+    }
+}
+
+#[test]
+fn the_node_of_an_earlier_driver_does_not_outlive_it() {
+    // A driver with a page, then one that knows nothing of pages and has removed the node, as a driver does that cleans up.
+    let mut rig = Rig::new();
+    let (fronts, page) = guest_with_page(&mut rig, 3, |grant| grant.to_string());
+    rig.until("Connected", |rig| rig.back_state(3, 0) == Some("4"));
+    rig.set_front_state(3, 0, "5");
+    rig.until("Closed", |rig| rig.back_state(3, 0) == Some("6"));
+    for front in fronts {
+        front.disconnect();
+    }
+    rig.stored.remove(&node(3));
+    rig.set_front_state(3, 0, "1");
+    rig.until("InitWait", |rig| rig.back_state(3, 0) == Some("2"));
+    let _fronts = rig.front_up(3, 0, &DUPLEX);
+    rig.until("Connected", |rig| rig.back_state(3, 0) == Some("4"));
+    assert_eq!(page.header().map(|header| header.state), Ok(XenbusState::Closed), "untouched since");
+    assert_eq!(rig.world.mapped_pages(), 4, "rings and event pages, and no more");
+}
+
+#[test]
+fn a_linked_start_sets_both_streams_off_in_the_same_link_frame() {
+    let mut rig = Rig::new();
+    rig.stored.set("snddom/guest/3/may-record", "1");
+    let (fronts, page) = guest_with_page(&mut rig, 3, |grant| grant.to_string());
+    rig.until("Connected", |rig| rig.back_state(3, 0) == Some("4"));
+    let [mut playback, mut capture] = <[Front; 2]>::try_from(fronts).ok().expect("two streams");
+    playback.open(&config(1_920)).unwrap();
+    capture.open(&config(1_920)).unwrap();
+    rig.advance(MS);
+    playback.fill(&noise(16_384, 1));
+    capture.linked_start(0b11).unwrap();
+    playback.joins_start();
+    rig.advance(20 * MS);
+    let started = std::iter::from_fn(|| capture.poll()).find_map(|event| match event {
+        FrontEvent::Answered { operation: Operation::LinkedStart, status, started, .. } => {
+            Some((status, started))
+        }
+        _ => None,
+    });
+    assert_eq!(started, Some((Status::OK, Some(StartedTogether::SameFrame))));
+    assert!(rig.model.start_link_frame(4).is_some());
+    assert_eq!(rig.model.start_link_frame(4), rig.model.start_link_frame(0), "as the hardware has it");
+    let slots = [0, 1].map(|index| page.slot(index).expect("a slot"));
+    assert!(slots.iter().all(|slot| slot.state == SlotState::Running));
+    assert_eq!(slots[0].start_distance_ticks(&slots[1]), 0);
+    rig.assert_rules_were_kept();
+}

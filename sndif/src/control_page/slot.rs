@@ -1,0 +1,290 @@
+//! One stream's slot as plain data, and what can be computed from it.
+
+/// Ticks of the controller's wall clock a second (HDA specification 1.0a, 3.3.16 "Wall Clock Counter").
+pub const WALL_CLOCK_HZ: u32 = 24_000_000;
+
+/// Words of a slot that have a meaning, the sequence number not counted.
+pub(super) const FIELD_WORDS: usize = 23;
+
+/// What a stream is doing.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[repr(u32)]
+pub enum SlotState {
+    /// It has no buffer.
+    #[default]
+    Closed = 0,
+    /// It has a buffer and doesn't run.
+    Open = 1,
+    /// It runs.
+    Running = 2,
+    /// It stands still and can go on.
+    Paused = 3,
+    /// Its run has failed: its position moves no more.
+    Failed = 4,
+}
+
+impl SlotState {
+    const ALL: [Self; 5] = [Self::Closed, Self::Open, Self::Running, Self::Paused, Self::Failed];
+
+    /// The state with this number, if there is one.
+    pub fn from_code(code: u32) -> Option<Self> {
+        usize::try_from(code).ok().and_then(|code| Self::ALL.get(code)).copied()
+    }
+}
+
+/// How a position was come by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[repr(u16)]
+pub enum Lock {
+    /// By one of the hardware's counters alone: its steps are in [`Slot::error_ns`].
+    Coarse = 1,
+    /// By the link's clock, to which the counter has been seen to keep.
+    Locked = 2,
+}
+
+impl Lock {
+    /// The lock with this number. 0 is none; what a later version may have to say is none, too.
+    pub const fn from_code(code: u16) -> Option<Self> {
+        match code {
+            1 => Some(Self::Coarse),
+            2 => Some(Self::Locked),
+            _ => None,
+        }
+    }
+}
+
+/// The counter that a position was held to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[repr(u16)]
+pub enum Source {
+    /// The stream's link position, SDnLPIB.
+    Link = 1,
+    /// The DMA position buffer.
+    DmaPositionBuffer = 2,
+    /// None that could be believed: the wall clock since START.
+    WallClock = 3,
+}
+
+impl Source {
+    /// The source with this number. 0 is none; what a later version may have to say is none, too.
+    pub const fn from_code(code: u16) -> Option<Self> {
+        match code {
+            1 => Some(Self::Link),
+            2 => Some(Self::DmaPositionBuffer),
+            3 => Some(Self::WallClock),
+            _ => None,
+        }
+    }
+}
+
+/// When the back end took a request: with the front end's own times of sending it and of seeing this, a pair of clocks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Echo {
+    /// The request's id.
+    pub id: u16,
+    /// Xen system time at which it was taken off the ring.
+    pub time_ns: u64,
+}
+
+/// A stream's slot. Times are Xen system time, nanoseconds. Whoever reads one has the back end's word for it and no more.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Slot {
+    /// What the stream is doing.
+    pub state: SlotState,
+    /// Frames through the link since START, monotone, never wrapped at the buffer; goes on over pause and resume. Playback:
+    /// out to the converter; capture: in from it.
+    pub link_frames: u64,
+    /// When `link_frames` was true.
+    pub time_ns: u64,
+    /// Measured length of a frame, nanoseconds with 32 fractional bits.
+    pub ns_per_frame_q32: u64,
+    /// Half width of the window around `time_ns` in which `link_frames` was reached, all known errors of the hardware's counters
+    /// included.
+    pub error_ns: u32,
+    /// Counts STARTs since the stream was opened, and breaks in the count: numbers of frames of two generations have nothing to do
+    /// with each other.
+    pub generation: u32,
+    /// Playback: frames that DMA has fetched beyond the link. Capture: frames off the link that aren't in memory yet.
+    pub dma_lead_frames: u32,
+    /// The converter's own delay, where the codec states it, else 0. Not part of any other field.
+    pub codec_delay_frames: u32,
+    /// When frame 0 was at the link.
+    pub start_time_ns: u64,
+    /// The same in the controller's 24 MHz wall clock, extended to 64 bits: see [`start_distance_frames`](Self::start_distance_frames).
+    pub start_wall_ticks: u64,
+    /// Playback: frames played that the front end had not said to have written. Capture: frames overwritten before it had
+    /// said to have read them. Of this run, as far as known.
+    pub xrun_frames: u64,
+    /// How far WRITE or READ has got, frames since START, as the back end has understood it.
+    pub appl_frames: u64,
+    /// The id of the request that was last taken off the stream's ring: see [`echo`](Self::echo).
+    pub echo_id: u32,
+    /// How the position was come by; `None`: there is none, as before the first START.
+    pub lock: Option<Lock>,
+    /// What it was held to.
+    pub source: Option<Source>,
+    /// When that request was taken; 0: none was yet.
+    pub echo_time_ns: u64,
+}
+
+impl Slot {
+    /// Frames through the link at system time `now_ns`:
+    ///
+    /// `link_frames + (now_ns - time_ns) / ns_per_frame` while the stream runs, rounded down, and `link_frames` while it
+    /// doesn't. `None` if no position was published.
+    ///
+    /// It is off by at most `error_ns / ns_per_frame + 1` frames as long as the pair is of the present
+    /// [refresh](super::REFRESH_INTERVAL_NS); later, the drift of the link's clock against its measured rate comes on top. A `now_ns`
+    /// before `time_ns` counts backwards, down to 0. The fixed point's own rounding is below a frame in a year.
+    pub fn frames_at(&self, now_ns: u64) -> Option<u64> {
+        self.lock?;
+        if self.state != SlotState::Running {
+            return Some(self.link_frames);
+        }
+        let since = self.frames_in(now_ns.abs_diff(self.time_ns))?;
+        Some(if now_ns >= self.time_ns {
+            self.link_frames.saturating_add(since)
+        } else {
+            self.link_frames.saturating_sub(since)
+        })
+    }
+
+    /// The system time at which `frame` was or will be at the link, if the stream has run and goes on running:
+    /// `time_ns + (frame - link_frames) * ns_per_frame`, rounded down and saturating. `None` if no position was published.
+    ///
+    /// It is off by `error_ns`; one nanosecond of rounding is extra.
+    pub fn time_of(&self, frame: u64) -> Option<u64> {
+        self.lock?;
+        let span =
+            u128::from(frame.abs_diff(self.link_frames)).wrapping_mul(self.ns_per_frame_q32.into()) >> 32;
+        let span = u64::try_from(span).unwrap_or(u64::MAX);
+        Some(if frame >= self.link_frames {
+            self.time_ns.saturating_add(span)
+        } else {
+            self.time_ns.saturating_sub(span)
+        })
+    }
+
+    /// Whole frames in a span; `None` where the length of a frame is given as 0.
+    fn frames_in(&self, span_ns: u64) -> Option<u64> {
+        // Up to 4.3 s, which is always, a division of 64 bits is enough.
+        if span_ns >> 32 == 0 {
+            return (span_ns << 32).checked_div(self.ns_per_frame_q32);
+        }
+        let frames = (u128::from(span_ns) << 32).checked_div(self.ns_per_frame_q32.into())?;
+        Some(u64::try_from(frames).unwrap_or(u64::MAX))
+    }
+
+    /// Ticks of the wall clock from this stream's frame 0 to that of `other`; negative if `other` began first. It means
+    /// something for two streams of one card that have a position. It is constant while both keep their `generation`.
+    pub const fn start_distance_ticks(&self, other: &Self) -> i64 {
+        other.start_wall_ticks.wrapping_sub(self.start_wall_ticks).cast_signed()
+    }
+
+    /// The same in frames of `rate_hz`, rounded to the nearest: this stream's frame `n + distance` is at the link together
+    /// with frame `n` of `other`. At 48 kHz and its parts and multiples up to 192 kHz a frame is a whole number of ticks.
+    pub fn start_distance_frames(&self, other: &Self, rate_hz: u32) -> i64 {
+        let ticks = i128::from(self.start_distance_ticks(other));
+        // 2^63 times 2^32, and half a second of ticks: far from 2^127.
+        let scaled = ticks.saturating_mul(rate_hz.into());
+        let half = i128::from(WALL_CLOCK_HZ / 2);
+        let frames = scaled.saturating_add(half).checked_div_euclid(WALL_CLOCK_HZ.into()).unwrap_or(0);
+        i64::try_from(frames).unwrap_or(if frames < 0 { i64::MIN } else { i64::MAX })
+    }
+
+    /// When the back end took the last request off this stream's ring; `None` before the first.
+    pub fn echo(&self) -> Option<Echo> {
+        let id = u16::try_from(self.echo_id).ok()?;
+        (self.echo_time_ns != 0).then_some(Echo { id, time_ns: self.echo_time_ns })
+    }
+
+    /// The words after the sequence number, as they lie in the page.
+    pub(super) fn to_words(self) -> [u32; FIELD_WORDS] {
+        let [link, time, length, start, ticks, xruns, appl, echo] = [
+            self.link_frames,
+            self.time_ns,
+            self.ns_per_frame_q32,
+            self.start_time_ns,
+            self.start_wall_ticks,
+            self.xrun_frames,
+            self.appl_frames,
+            self.echo_time_ns,
+        ]
+        .map(|value| (value as u32, (value >> 32) as u32));
+        let lock = self.lock.map_or(0, |lock| lock as u32);
+        let source = self.source.map_or(0, |source| source as u32);
+        [
+            self.state as u32,
+            link.0,
+            link.1,
+            time.0,
+            time.1,
+            length.0,
+            length.1,
+            self.error_ns,
+            self.generation,
+            self.dma_lead_frames,
+            self.codec_delay_frames,
+            start.0,
+            start.1,
+            ticks.0,
+            ticks.1,
+            xruns.0,
+            xruns.1,
+            appl.0,
+            appl.1,
+            self.echo_id,
+            lock | source << 16,
+            echo.0,
+            echo.1,
+        ]
+    }
+
+    /// The slot in these words; the number of a state that doesn't exist where one stands.
+    pub(super) fn from_words(words: &[u32; FIELD_WORDS]) -> Result<Self, u32> {
+        let wide = |low: u32, high: u32| u64::from(high) << 32 | u64::from(low);
+        let [
+            state,
+            link_low,
+            link_high,
+            time_low,
+            time_high,
+            length_low,
+            length_high,
+            error_ns,
+            generation,
+            dma_lead_frames,
+            codec_delay_frames,
+            start_low,
+            start_high,
+            ticks_low,
+            ticks_high,
+            xruns_low,
+            xruns_high,
+            appl_low,
+            appl_high,
+            echo_id,
+            lock_and_source,
+            echo_low,
+            echo_high,
+        ] = *words;
+        Ok(Self {
+            state: SlotState::from_code(state).ok_or(state)?,
+            link_frames: wide(link_low, link_high),
+            time_ns: wide(time_low, time_high),
+            ns_per_frame_q32: wide(length_low, length_high),
+            error_ns,
+            generation,
+            dma_lead_frames,
+            codec_delay_frames,
+            start_time_ns: wide(start_low, start_high),
+            start_wall_ticks: wide(ticks_low, ticks_high),
+            xrun_frames: wide(xruns_low, xruns_high),
+            appl_frames: wide(appl_low, appl_high),
+            echo_id,
+            lock: Lock::from_code(lock_and_source as u16),
+            source: Source::from_code((lock_and_source >> 16) as u16),
+            echo_time_ns: wide(echo_low, echo_high),
+        })
+    }
+}
