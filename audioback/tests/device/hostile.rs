@@ -197,15 +197,16 @@ enum Act {
 
 fn act() -> impl Strategy<Value = Act> {
     let entry =
-        (any::<u16>(), 0u8..12, prop::collection::vec(any::<u8>(), 61)).prop_map(|(id, operation, rest)| {
-            let mut entry = id.to_le_bytes().to_vec();
-            entry.push(operation);
-            entry.extend(rest);
-            Act::Entry(entry)
-        });
+        (any::<u16>(), prop_oneof![12 => 0u8..12, 2 => Just(0x80)], prop::collection::vec(any::<u8>(), 61))
+            .prop_map(|(id, operation, rest)| {
+                let mut entry = id.to_le_bytes().to_vec();
+                entry.push(operation);
+                entry.extend(rest);
+                Act::Entry(entry)
+            });
     prop_oneof![
         4 => entry,
-        1 => (0u8..3, 0usize..40, any::<u32>()).prop_map(|(page, word, value)| Act::Scribble { page, word, value }),
+        1 => (0u8..4, 0usize..80, any::<u32>()).prop_map(|(page, word, value)| Act::Scribble { page, word, value }),
         3 => Just(Act::Open),
         4 => (0u8..4).prop_map(Act::Trigger),
         2 => (0u64..1 << 40).prop_map(Act::Position),
@@ -219,7 +220,7 @@ proptest! {
     /// rule of the hypervisor was broken by the back end.
     #[test]
     fn no_guest_gets_further_than_its_own_device(acts in prop::collection::vec(act(), 1..80)) {
-        let mut rig = RawRig::new();
+        let mut rig = RawRig::with_control_page();
         for act in acts {
             match act {
                 Act::Entry(octets) => {
@@ -231,6 +232,7 @@ proptest! {
                 Act::Scribble { page, word, value } => match page {
                     0 => rig.ring_page.store(word, value),
                     1 => rig.event_page.store(word, value),
+                    2 => rig.control_page.as_ref().expect("a page").store(word, value),
                     _ => rig.directory.page.store(word, value),
                 },
                 Act::Open => {

@@ -168,13 +168,13 @@ where
     }
 
     fn start(&mut self, stream: &mut Self::Stream) -> Result<(), CardError> {
-        self.timing.look(&mut self.controller);
-        stream.start()
+        let wall_ticks = self.timing.look(&mut self.controller);
+        stream.start(wall_ticks)
     }
 
     fn start_together(&mut self, streams: &mut [&mut Self::Stream]) -> Result<LinkedStart, CardError> {
-        self.timing.look(&mut self.controller);
-        stream::start_together(streams)
+        let wall_ticks = self.timing.look(&mut self.controller);
+        stream::start_together(streams, wall_ticks)
     }
 
     fn pause(&mut self, stream: &mut Self::Stream) -> Result<(), CardError> {
@@ -182,7 +182,8 @@ where
     }
 
     fn resume(&mut self, stream: &mut Self::Stream) -> Result<(), CardError> {
-        stream.resume()
+        let wall_ticks = self.timing.look(&mut self.controller);
+        stream.resume(wall_ticks)
     }
 
     fn stop(&mut self, stream: &mut Self::Stream) -> Result<StreamPosition, CardError> {

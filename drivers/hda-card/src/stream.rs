@@ -108,26 +108,33 @@ where
         result
     }
 
-    pub(crate) fn start(&mut self) -> Result<(), CardError> {
+    /// `wall_ticks` as the driver wants it.
+    pub(crate) fn start(&mut self, wall_ticks: Option<u64>) -> Result<(), CardError> {
         if !self.is_connected {
             return Err(CardError::Hardware);
         }
         self.step(|state| match state {
-            State::Configured(stream) => match stream.start() {
-                Ok(running) => (State::Running(running), Ok(())),
-                Err(refused) => {
-                    log::error!("{}", refused.deadline);
-                    (State::Configured(refused.stream), Err(CardError::Hardware))
+            State::Configured(mut stream) => {
+                stream.set_wall_ticks(wall_ticks);
+                match stream.start() {
+                    Ok(running) => (State::Running(running), Ok(())),
+                    Err(refused) => {
+                        log::error!("{}", refused.deadline);
+                        (State::Configured(refused.stream), Err(CardError::Hardware))
+                    }
                 }
-            },
+            }
             other => (other, Err(CardError::WrongState)),
         })
     }
 
     /// Does all of a start but its last step.
-    fn arm(&mut self) -> Result<(), CardError> {
+    fn arm(&mut self, wall_ticks: Option<u64>) -> Result<(), CardError> {
         match &mut self.state {
-            Some(State::Configured(stream)) if self.is_connected => stream.arm().map_err(failed),
+            Some(State::Configured(stream)) if self.is_connected => {
+                stream.set_wall_ticks(wall_ticks);
+                stream.arm().map_err(failed)
+            }
             Some(State::Configured(_)) => Err(CardError::Hardware),
             _ => Err(CardError::WrongState),
         }
@@ -153,15 +160,18 @@ where
         })
     }
 
-    pub(crate) fn resume(&mut self) -> Result<(), CardError> {
+    pub(crate) fn resume(&mut self, wall_ticks: Option<u64>) -> Result<(), CardError> {
         self.step(|state| match state {
-            State::Paused(stream) => match stream.resume() {
-                Ok(running) => (State::Running(running), Ok(())),
-                Err(refused) => {
-                    log::error!("{}", refused.deadline);
-                    (State::Paused(refused.stream), Err(CardError::Hardware))
+            State::Paused(mut stream) => {
+                stream.set_wall_ticks(wall_ticks);
+                match stream.resume() {
+                    Ok(running) => (State::Running(running), Ok(())),
+                    Err(refused) => {
+                        log::error!("{}", refused.deadline);
+                        (State::Paused(refused.stream), Err(CardError::Hardware))
+                    }
                 }
-            },
+            }
             other => (other, Err(CardError::WrongState)),
         })
     }
@@ -263,6 +273,7 @@ where
 /// Starts streams in the same link frame, where the controller can.
 pub(crate) fn start_together<B, R, D, G>(
     streams: &mut [&mut CardStream<B, R, D, G>],
+    wall_ticks: Option<u64>,
 ) -> Result<LinkedStart, CardError>
 where
     B: MappedBuffer,
@@ -276,7 +287,7 @@ where
     let mut result = Ok(());
     let mut armed_count = 0usize;
     for stream in streams.iter_mut() {
-        result = stream.arm();
+        result = stream.arm(wall_ticks);
         if result.is_err() {
             break;
         }
@@ -299,7 +310,7 @@ where
     let start = let_go(&mut armed).ok_or(CardError::WrongState)?;
     drop(armed);
     for stream in streams.iter_mut() {
-        stream.start()?;
+        stream.start(wall_ticks)?;
     }
     Ok(match start.method {
         StartMethod::Synchronized { .. } => LinkedStart::SameFrame,

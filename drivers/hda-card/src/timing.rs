@@ -3,7 +3,7 @@
 use audioback::card::{LinkPosition, PositionLock, PositionSource};
 use audioback::clock::{Clock, Nanos};
 use embedded_hal::delay::DelayNs;
-use snd_hda::position::{Cadence, LinkSource};
+use snd_hda::position::{Cadence, LinkSource, TimedCount};
 use snd_hda::stream::{PositionSource as CounterSource, StreamStatus};
 use snd_hda::{Controller, Direction, DmaRegion, Format, LinkClock, Registers};
 
@@ -44,8 +44,8 @@ impl<C: Clock> Timing<C> {
         self.clock.now().0
     }
 
-    /// Compares the clocks.
-    pub(crate) fn look<R, D, G>(&mut self, controller: &mut Controller<R, D, G>)
+    /// Compares the clocks. Returns the wall clock, if it is known how often it has wrapped.
+    pub(crate) fn look<R, D, G>(&mut self, controller: &mut Controller<R, D, G>) -> Option<u64>
     where
         R: Registers + Clone,
         D: DelayNs + Clone,
@@ -61,6 +61,7 @@ impl<C: Clock> Timing<C> {
                 break;
             }
         }
+        self.link.ticks()
     }
 
     /// The same, if it is due.
@@ -89,22 +90,8 @@ impl<C: Clock> Timing<C> {
         // The driver counts from the stream's start; both have the same low half.
         let shift = wall_ticks.wrapping_sub(status.wall_ticks);
         let shifted = |tick_parts: u64| tick_parts.wrapping_add(shift.wrapping_mul(TICK_PARTS));
-        let span = self.link.span_of(shifted(count.tick_parts))?;
-
-        let tick_q32 = self.link.ns_per_tick_q32();
         let cadence = Cadence::of(format.rate());
-        let parts_per_tick = cadence.parts_per_tick();
-        // 2^38 and 2^21: within 64 bits.
-        let ns_per_frame_q32 =
-            tick_q32.saturating_mul(cadence.parts_per_frame()).checked_div(parts_per_tick).unwrap_or(0);
-        let ns_of_ticks = |ticks: u64| ns_of_ticks(ticks, tick_q32);
-        let error_ns = ns_of_ticks(count.error_ticks)
-            .saturating_add(span.half_width_ns())
-            .saturating_add(self.link.error_ahead_ns());
-        // A frame; where the cadence alone is more than that, what it is and a quarter of a frame.
-        let frame_ns = ns_per_frame_q32 >> 32;
-        let allowed_ns = frame_ns.max(ns_of_ticks(count.ripple_ticks).saturating_add(frame_ns / 4));
-        let is_locked = count.is_held && error_ns <= allowed_ns;
+        let timed = TimedCount::new(&count, cadence, &self.link, shift)?;
 
         if !begun.is_some_and(|begun| begun.is_final)
             && let Some(start) = count.start_ticks
@@ -113,20 +100,20 @@ impl<C: Clock> Timing<C> {
             *begun = Some(Begun {
                 time: Nanos(time.middle_ns()),
                 wall_ticks: start.wrapping_add(shift),
-                is_final: is_locked,
+                is_final: timed.is_locked,
             });
         }
         let begun = (*begun)?;
-        let frame_bytes = format.frame_bytes();
+        let frame_bytes = format.frame_bytes().max(1);
         let fifo_frames = status.fifo_bytes.checked_div(frame_bytes).unwrap_or(0);
         let in_memory = status.position.bytes.checked_div(frame_bytes.into()).unwrap_or(0);
         let not_yet = u32::try_from(count.frames.saturating_sub(in_memory)).unwrap_or(u32::MAX);
         Some(LinkPosition {
-            link_frames: count.frames,
-            time: Nanos(span.middle_ns()),
-            ns_per_frame_q32,
-            error_ns: u32::try_from(error_ns).unwrap_or(u32::MAX),
-            lock: if is_locked { PositionLock::Locked } else { PositionLock::Coarse },
+            link_frames: timed.frames,
+            time: Nanos(timed.time_ns),
+            ns_per_frame_q32: timed.ns_per_frame_q32,
+            error_ns: u32::try_from(timed.error_ns).unwrap_or(u32::MAX),
+            lock: if timed.is_locked { PositionLock::Locked } else { PositionLock::Coarse },
             source: match (count.source, status.source) {
                 (LinkSource::WallClock, _) => PositionSource::WallClock,
                 (_, CounterSource::Memory) => PositionSource::Memory,
@@ -142,11 +129,4 @@ impl<C: Clock> Timing<C> {
             generation: count.breaks.wrapping_add(self.link.generation()),
         })
     }
-}
-
-/// Nanoseconds in so many ticks, rounded up.
-fn ns_of_ticks(ticks: u64, tick_q32: u64) -> u64 {
-    // Whole seconds of ticks fit: 2^26 by 2^38. More of an error than that is as good as any.
-    let ticks = ticks.min(1 << 25);
-    (ticks.saturating_mul(tick_q32) >> 32).saturating_add(1)
 }

@@ -9,6 +9,7 @@ const PARTS_PER_TICK: u128 = 1_000_000_000;
 /// Counts 24 MHz ticks since power-on.
 ///
 /// The phase at any time is computed from the last change of drift, not added up, so nothing accumulates.
+#[derive(Clone, Debug)]
 pub(crate) struct LinkClock {
     drift_ppm: i32,
     since_ns: u64,

@@ -55,6 +55,7 @@ mod memory;
 mod model;
 mod profile;
 mod registers;
+mod simulation;
 mod stream_registers;
 mod violations;
 
@@ -64,4 +65,5 @@ pub use link::{Played, SourceFrame};
 pub use memory::{DmaAccess, ModelMemory, ModelRegion, PageWords};
 pub use model::{Bench, Model, ModelDelay, ModelRegisters, ModelTime};
 pub use profile::{Profile, StreamEngine};
+pub use simulation::{LinkSimulation, Simulation};
 pub use violations::{Rule, Violation};

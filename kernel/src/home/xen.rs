@@ -48,7 +48,7 @@ pub fn run(platform: Platform) -> ! {
         Err(error) => exit(Verdict::Fail(format_args!("{error}"))),
     };
     let mut card = match snd_hda::Controller::bring_up(controller.registers.clone(), &mut dma, delay) {
-        Ok(driver) => HdaCard::new(driver, &clock),
+        Ok(driver) => HdaCard::new(driver, &clock as &dyn Clock),
         Err(error) => exit(Verdict::Fail(format_args!("controller {}: {error}", controller.address))),
     };
     let facts = facts(controller, &mut card);
@@ -126,10 +126,10 @@ fn end(reason: ShutdownReason, all_closed: bool) -> ! {
     })
 }
 
-type Hda<C> = HdaCard<HdaRegisters, TscDelay, <DmaArena as snd_hda::dma::DmaMemory>::Region, C>;
+type Hda<'c> = HdaCard<HdaRegisters, TscDelay, <DmaArena as snd_hda::dma::DmaMemory>::Region, &'c dyn Clock>;
 
 /// What people want to know of the card, by the names of the nodes below `snddom/state`.
-fn facts<C: Clock>(controller: &HdaController, card: &mut Hda<C>) -> Vec<(String, String)> {
+fn facts(controller: &HdaController, card: &mut Hda<'_>) -> Vec<(String, String)> {
     let mut facts = Vec::new();
     facts.push((String::from("version"), String::from(env!("CARGO_PKG_VERSION"))));
     let (vendor, device) = controller.id;

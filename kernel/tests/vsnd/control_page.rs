@@ -3,6 +3,7 @@
 use audioback::hypervisor::DomainId;
 use audiofront::{ControlPage, FrontEvent, StreamConfig};
 use loopback::FrontEnd;
+use snd_hda_model::{Bench, Codec, Profile};
 use sndif::control_page::SlotState;
 use sndif::format::SampleFormat;
 use sndif::op::{Operation, StartedTogether};
@@ -163,4 +164,48 @@ fn a_linked_start_sets_both_streams_off_in_the_same_link_frame() {
     assert!(slots.iter().all(|slot| slot.state == SlotState::Running));
     assert_eq!(slots[0].start_distance_ticks(&slots[1]), 0);
     rig.assert_rules_were_kept();
+}
+
+/// What the page says, at every instant and not only at looks, beside what the model's link has truly carried.
+#[test]
+fn a_front_end_reads_from_the_page_what_is_at_the_link_to_the_frame() {
+    for drift_ppm in [-500, 0, 500] {
+        let mut rig =
+            Rig::with(Bench::new(Profile::hardware()).codec(0, Codec::duplex()).drift_ppm(drift_ppm).build());
+        rig.stored.set("snddom/guest/3/may-record", "1");
+        let (fronts, page) = guest_with_page(&mut rig, 3, |grant| grant.to_string());
+        rig.until("Connected", |rig| rig.back_state(3, 0) == Some("4"));
+        // So long that both clocks have been compared a few times.
+        rig.advance(1_000 * MS);
+        let [mut playback, mut capture] = <[Front; 2]>::try_from(fronts).ok().expect("two streams");
+        playback.open(&config(0)).unwrap();
+        capture.open(&config(0)).unwrap();
+        rig.advance(MS);
+        playback.linked_start(0b11).unwrap();
+        capture.joins_start();
+        rig.advance(200 * MS);
+        let first = [0, 1].map(|index| page.slot(index).expect("a slot"));
+        assert_eq!(first[0].start_distance_frames(&first[1], 48_000), 0, "from the same link frame");
+        for turn in 0..1_000u64 {
+            // No multiple of anything, and mostly between two looks.
+            rig.advance(733_331 + turn * 977);
+            for (slot, stream) in [(0, 4), (1, 0)] {
+                let slot = page.slot(slot).expect("a slot");
+                assert_eq!(slot.generation, first[0].generation, "no break in the count");
+                let said = slot.frames_at(rig.now().0).expect("a position");
+                let truth = rig.model.true_link_frames(stream);
+                assert!(
+                    said.abs_diff(truth) <= 1,
+                    "{drift_ppm} ppm, turn {turn}, stream {stream}: {said}, truly {truth}; {slot:?}"
+                );
+            }
+        }
+        let last = [0, 1].map(|index| page.slot(index).expect("a slot"));
+        assert_eq!(
+            last[0].start_distance_ticks(&last[1]),
+            first[0].start_distance_ticks(&first[1]),
+            "for life"
+        );
+        rig.assert_rules_were_kept();
+    }
 }

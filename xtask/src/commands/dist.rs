@@ -36,6 +36,7 @@ const FILES: &[(&str, &str, bool)] = &[
     ("dist/snddom.service", "snddom.service", false),
     ("docs/real-box.md", "doc/real-box.md", false),
     ("docs/how-it-works.md", "doc/how-it-works.md", false),
+    ("docs/control-page.md", "doc/control-page.md", false),
     ("docs/safety.md", "doc/safety.md", false),
     ("CHANGELOG.md", "doc/CHANGELOG.md", false),
     ("LICENSE-APACHE", "LICENSE-APACHE", false),

@@ -185,6 +185,11 @@ impl LinkClock {
         last.saturating_add_signed(ahead.into())
     }
 
+    /// The newest reading, extended, if no wrap can have been lost since the first.
+    pub fn ticks(&self) -> Option<u64> {
+        self.anchor.filter(|_| self.generation == 0).map(|anchor| anchor.ticks)
+    }
+
     /// Length of a tick in nanoseconds with 32 fractional bits: the middle of what it can be.
     pub fn ns_per_tick_q32(&self) -> u64 {
         self.tick_q32.0.midpoint(self.tick_q32.1)

@@ -15,8 +15,12 @@ const TICKS_PER_MS: u64 = 24_000;
 const LOOKS_TO_BELIEVE: u8 = 8;
 /// Looks that must find the counter exact before its exactness is made use of.
 const LOOKS_TO_BE_EXACT: u8 = 24;
+/// Looks after which it is taken not to be exact.
+const LOOKS_TO_BECOME_EXACT: u8 = 96;
 /// Parts of a tick in which moments are stated.
 const TICK_PARTS: u64 = 256;
+/// Frame 0, in the counts in here: there are frames before it where frames at the start were lost.
+const FRAME_0: u64 = 1 << 40;
 
 /// Two readings of the wall clock, extended to 64 bits, between which something happened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -28,8 +32,11 @@ pub struct Bracket {
 }
 
 impl Bracket {
-    /// The link frame boundaries of which one is the first after it: specification 1.0a, 3.3.17 and 4.5.3.
-    fn next_link_frames(self) -> (u64, u64) {
+    /// The link frame boundaries between which the first after it is: specification 1.0a, 3.3.17 and 4.5.3.
+    fn next_link_frames(self, is_on_grid: bool) -> (u64, u64) {
+        if !is_on_grid {
+            return (self.before, self.after.saturating_add(TICKS_PER_LINK_FRAME));
+        }
         let next = |ticks: u64| {
             (ticks / TICKS_PER_LINK_FRAME).saturating_add(1).saturating_mul(TICKS_PER_LINK_FRAME)
         };
@@ -82,10 +89,11 @@ pub struct LinkTracker {
     cadence: Cadence,
     /// The beginning of the first link frame since the last RUN: at least, and at most if that is known.
     start: (u64, Option<u64>),
-    /// The frame with which it began.
+    /// The frame with which it began, from [`FRAME_0`] on.
     base: (u64, u64),
-    /// A start is a multiple of a link frame's ticks. Not so where it was moved to allow for something else.
-    is_aligned: bool,
+    /// Link frames begin at multiples of their ticks. Not so once it isn't known how often the wall clock has wrapped, for
+    /// 2^32 is no multiple of 500.
+    is_on_grid: bool,
     /// The count still goes back to frame 0.
     is_first_run: bool,
     /// Ticks at the stop, while it is paused.
@@ -105,12 +113,13 @@ pub struct LinkTracker {
 
 impl LinkTracker {
     /// For a stream that was started within `bracket`: by SSYNC's release if `is_synchronized`, else by RUN.
-    pub fn new(cadence: Cadence, bracket: Bracket, is_synchronized: bool) -> Self {
+    /// `is_on_grid` if the wall clock's extension counts from the controller's reset, so that link frames begin at multiples of 500.
+    pub fn new(cadence: Cadence, bracket: Bracket, is_synchronized: bool, is_on_grid: bool) -> Self {
         let mut tracker = Self {
             cadence,
             start: (0, None),
-            base: (0, 0),
-            is_aligned: true,
+            base: (FRAME_0, FRAME_0),
+            is_on_grid,
             is_first_run: true,
             stopped: None,
             is_start_known: false,
@@ -123,14 +132,14 @@ impl LinkTracker {
             last_frames: 0,
             breaks: 0,
         };
-        tracker.run(bracket, is_synchronized);
+        tracker.run(bracket, is_synchronized, is_on_grid);
         tracker
     }
 
-    fn run(&mut self, bracket: Bracket, is_synchronized: bool) {
-        let (first, last) = bracket.next_link_frames();
+    fn run(&mut self, bracket: Bracket, is_synchronized: bool, is_on_grid: bool) {
+        let (first, last) = bracket.next_link_frames(is_on_grid);
         self.start = (first, is_synchronized.then_some(last));
-        self.is_aligned = true;
+        self.is_on_grid = is_on_grid;
         self.stopped = None;
         self.last_looks = (bracket.after, bracket.after);
         self.is_start_known = is_synchronized;
@@ -153,6 +162,12 @@ impl LinkTracker {
         self.is_base_known() && self.pinned_start().is_some()
     }
 
+    /// Whether a look is to read the wall clock before the counter, too: something isn't known yet that this could tell.
+    pub fn wants_bracket(&self) -> bool {
+        let may_be_exact = self.looks_exact < LOOKS_TO_BE_EXACT && self.looks_agreed < LOOKS_TO_BECOME_EXACT;
+        !self.is_exact() || may_be_exact
+    }
+
     /// Whether the counter has been seen to move.
     pub fn has_moved(&self) -> bool {
         self.has_moved
@@ -166,7 +181,7 @@ impl LinkTracker {
     /// Takes a reading that was made within `bracket`: `frames` since START, not wrapped. `lead_frames` is by how much it
     /// can be ahead of the link (what DMA has fetched).
     pub fn observe(&mut self, frames: u64, lead_frames: u64, bracket: Bracket) {
-        let frames = frames.saturating_sub(lead_frames);
+        let frames = frames.saturating_sub(lead_frames).saturating_add(FRAME_0);
         let Bracket { before, after } = bracket;
         self.last_looks = (self.last_looks.1, after);
         self.has_moved |= frames > self.base.0;
@@ -231,7 +246,7 @@ impl LinkTracker {
         if !self.follows_lead {
             self.follows_lead = true;
             self.breaks = self.breaks.wrapping_add(1);
-            self.is_aligned = false;
+            self.is_on_grid = false;
             self.base.0 = self.base.1;
         }
         self.agree();
@@ -247,13 +262,9 @@ impl LinkTracker {
         if let Some(start) = self.pinned_start() {
             let travelled = self.cadence.frames_at(after.saturating_sub(start));
             self.base.0 = self.base.0.max(frames.saturating_sub(travelled).min(self.base.1));
-        } else if self.is_base_known() {
-            let since = self.cadence.ticks_until(frames.saturating_sub(self.base.0));
-            if frames > self.base.0 {
-                let at = after.saturating_sub(since).saturating_add(self.slack_ticks());
-                let latest = self.on_boundary(at, false);
-                self.start.1 = Some(self.start.1.map_or(latest, |known| known.min(latest)).max(self.start.0));
-            }
+        } else if let Some(shown) = frames.checked_sub(self.base.1).filter(|shown| *shown > 0) {
+            let latest = self.on_boundary(after.saturating_sub(self.cadence.ticks_until(shown)), false);
+            self.start.1 = Some(self.start.1.map_or(latest, |known| known.min(latest)).max(self.start.0));
         }
     }
 
@@ -265,22 +276,14 @@ impl LinkTracker {
             if before >= start && base >= self.base.0 {
                 self.base.1 = self.base.1.min(base);
             }
-        } else if self.is_base_known()
-            && let Some(shown) = frames.checked_sub(self.base.0)
-        {
+        } else if let Some(shown) = frames.checked_sub(self.base.0) {
             let next = self.cadence.link_frames_for(shown.saturating_add(1));
             let since = next.saturating_mul(TICKS_PER_LINK_FRAME);
-            let since = since.saturating_add(self.slack_ticks());
             let earliest = self.on_boundary(before.saturating_sub(since).saturating_add(1), true);
             if self.start.1.is_none_or(|latest| earliest <= latest) {
                 self.start.0 = self.start.0.max(earliest);
             }
         }
-    }
-
-    /// What a start that was moved may be wrong by against the cadence.
-    fn slack_ticks(&self) -> u64 {
-        if self.is_aligned { 0 } else { self.cadence.ticks_of_parts(self.cadence.ripple_parts()) }
     }
 
     /// Sees whether the counter shows every block as soon as it has travelled, and makes use of it once that is beyond doubt.
@@ -298,24 +301,25 @@ impl LinkTracker {
         }
     }
 
-    /// LPIB was seen to go on within `bracket`, by one block, to `frames` since START: so that block ended then.
+    /// LPIB was seen to go on within `bracket`, by one block, to `frames` since START. It may show a block late, for it may go in
+    /// steps; but what it shows as it moves is how far the link has got.
     pub fn edge(&mut self, frames: u64, bracket: Bracket) {
+        let frames = frames.saturating_add(FRAME_0);
         let most =
             self.base.1.saturating_add(self.cadence.frames_at(bracket.after.saturating_sub(self.start.0)));
         if self.follows_lead || frames > most {
             return;
         }
         self.has_moved = true;
-        self.looks_exact = LOOKS_TO_BE_EXACT;
         self.is_start_known = true;
         self.agree();
         self.not_later(frames, bracket.after);
-        self.not_earlier(frames.saturating_sub(self.cadence.block_frames()), bracket.before);
+        self.not_earlier(frames, bracket.before);
     }
 
     /// The nearest beginning of a link frame, up or down, where starts are on them.
     fn on_boundary(&self, ticks: u64, up: bool) -> u64 {
-        if !self.is_aligned {
+        if !self.is_on_grid {
             return ticks;
         }
         let down = ticks / TICKS_PER_LINK_FRAME;
@@ -323,40 +327,24 @@ impl LinkTracker {
         link_frames.saturating_mul(TICKS_PER_LINK_FRAME)
     }
 
-    /// The stream reported a FIFO error: frames were lost since the look at `since`, at most as many as time had room for.
+    /// The stream reported a FIFO error by the time `now`: frames were lost since the look before the last one, at most as many as
+    /// there was time for.
     pub fn lose(&mut self, now: u64) {
         self.breaks = self.breaks.wrapping_add(1);
         let room =
             now.saturating_sub(self.last_looks.0).saturating_add(2_u64.saturating_mul(TICKS_PER_LINK_FRAME));
         let lost = self.cadence.frames_at(room).saturating_add(self.cadence.block_frames());
         self.base.0 = self.base.0.saturating_sub(lost);
-        if self.pinned_start().is_none() {
-            self.fold();
-        }
         if self.follows_lead {
             self.start.1 = None;
             self.follows_lead = false;
         }
     }
 
-    /// Allows for what isn't known of the base by a later start: fewer frames before are as if it had begun later.
-    fn fold(&mut self) {
-        let missing = self.base.1.saturating_sub(self.base.0);
-        if missing == 0 {
-            return;
-        }
-        let ripple = self.cadence.ticks_of_parts(self.cadence.ripple_parts());
-        let later = self.cadence.ticks_of_frames(missing).saturating_add(ripple);
-        self.base.0 = self.base.1;
-        self.start.0 = self.start.0.saturating_sub(ripple);
-        self.start.1 = self.start.1.map(|latest| latest.saturating_add(later));
-        self.is_aligned = false;
-    }
-
     /// The stream was stopped within `bracket`: held by SSYNC, or RUN was cleared and read back 0. The counter shows
     /// `frames` now, if it could be read.
     pub fn pause(&mut self, bracket: Bracket, frames: Option<u64>) {
-        let (first, last) = bracket.next_link_frames();
+        let (first, last) = bracket.next_link_frames(self.is_on_grid);
         let travelled = |at: u64, start: u64| self.cadence.frames_at(at.saturating_sub(start));
         let latest = self.start.1.unwrap_or(first);
         let mut base = (
@@ -364,6 +352,7 @@ impl LinkTracker {
             self.base.1.saturating_add(travelled(last, self.start.0)),
         );
         if let Some(frames) = frames.filter(|_| self.is_believed || !self.has_moved) {
+            let frames = frames.saturating_add(FRAME_0);
             let is_exact = self.looks_exact >= LOOKS_TO_BE_EXACT && (base.0..=base.1).contains(&frames);
             if is_exact || self.follows_lead {
                 base = (frames, frames);
@@ -377,17 +366,15 @@ impl LinkTracker {
     }
 
     /// It runs again, since `bracket`.
-    pub fn resume(&mut self, bracket: Bracket, is_synchronized: bool) {
-        self.run(bracket, is_synchronized);
-        if self.pinned_start().is_none() {
-            self.fold();
-        }
+    pub fn resume(&mut self, bracket: Bracket, is_synchronized: bool, is_on_grid: bool) {
+        self.run(bracket, is_synchronized, is_on_grid);
     }
 
     /// It runs again, and begins with frame `base` since START: with what a new descriptor list says.
-    pub fn resume_at(&mut self, base: u64, bracket: Bracket, is_synchronized: bool) {
+    pub fn resume_at(&mut self, base: u64, bracket: Bracket, is_synchronized: bool, is_on_grid: bool) {
+        let base = base.saturating_add(FRAME_0);
         self.base = (base, base);
-        self.run(bracket, is_synchronized);
+        self.run(bracket, is_synchronized, is_on_grid);
     }
 
     /// The place at the link when the wall clock reads `now`.
@@ -453,6 +440,7 @@ impl LinkTracker {
             count.error_ticks = count.error_ticks.saturating_add(self.cadence.ticks_of_frames(back));
         }
         self.last_frames = count.frames;
+        count.frames = count.frames.saturating_sub(FRAME_0);
         count
     }
 }

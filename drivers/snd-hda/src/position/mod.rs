@@ -15,12 +15,14 @@ mod cadence;
 mod clock;
 mod counter;
 mod link;
+mod timed;
 
 pub use cadence::Cadence;
 pub use clock::{ClockSpan, LinkClock};
 pub use counter::Position;
 pub(crate) use counter::{Reading, Tracker};
 pub use link::{Bracket, LinkCount, LinkSource, LinkTracker};
+pub use timed::TimedCount;
 
 /// Ticks of the wall clock in a link frame: 24 MHz by 48 kHz (specification 1.0a, 3.3.16 and 5.4.1).
 pub const TICKS_PER_LINK_FRAME: u64 = 500;

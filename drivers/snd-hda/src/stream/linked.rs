@@ -13,7 +13,7 @@ use super::loaded::Loaded;
 use super::state::{Configured, Running, Stream};
 use crate::deadline::Deadline;
 use crate::dma::{DmaBuffer, DmaRegion};
-use crate::position::Bracket;
+use crate::position::{Bracket, TICKS_PER_LINK_FRAME};
 use crate::registers::{ReadWrite, Register, Registers};
 use crate::spec::registers as reg;
 
@@ -49,9 +49,10 @@ impl LinkedStart {
         self.fifos_ready && matches!(self.method, StartMethod::Synchronized { .. })
     }
 
-    /// The readings, the second extended from the first.
-    pub(super) fn bracket(&self) -> Bracket {
-        let before = u64::from(self.wall_clock_before);
+    /// The readings, extended: the first is the one that is nearest to `near`, if something is.
+    pub(super) fn bracket(&self, near: Option<u64>) -> Bracket {
+        let before =
+            near.map_or(self.wall_clock_before.into(), |near| extended(near, self.wall_clock_before));
         let after = before.saturating_add(self.wall_clock_after.wrapping_sub(self.wall_clock_before).into());
         Bracket { before, after }
     }
@@ -124,7 +125,8 @@ where
     }
     let first = &streams.first()?.state.loaded.descriptor;
     let (ssync, mut registers) = (first.ssync, first.registers.clone());
-    let start = release(ssync, &mut registers, bits, fifos_ready, || {
+    let near = first.wall_ticks;
+    let start = release(ssync, &mut registers, bits, fifos_ready, near, || {
         for stream in streams.iter_mut() {
             stream.state.loaded.run();
         }
@@ -141,11 +143,15 @@ fn release<R: Registers>(
     registers: &mut R,
     bits: u32,
     fifos_ready: bool,
+    near: Option<u64>,
     run: impl FnOnce(),
 ) -> LinkedStart {
     let held = ssync.map_or(0, |ssync| ssync.read(registers));
     // Everything that takes time comes before this or after what follows it.
-    let wall_clock_before = reg::WALCLK.read(registers);
+    let wall_clock_before = match near {
+        Some(near) => early_in_link_frame(near, registers),
+        None => reg::WALCLK.read(registers),
+    };
     let method = if let Some(ssync) = ssync {
         ssync.write(registers, held & !bits);
         StartMethod::Synchronized { ssync_offset_bytes: ssync.offset_bytes() }
@@ -157,12 +163,38 @@ fn release<R: Registers>(
     LinkedStart { method, wall_clock_before, wall_clock_after, fifos_ready }
 }
 
+/// Ticks into a link frame from which on it is too late for a write that must fall into it: 6 us are left.
+const LATE_TICKS: u64 = 350;
+/// Readings until such a time is given up: a link frame takes 21 us.
+const READINGS: u32 = 64;
+
+/// Waits until a write is sure to fall into the link frame that the wall clock shows, so that what it does happens at that one's end
+/// and no other. Returns the wall clock then. `near` is a reading of it, extended, not long ago.
+pub(super) fn early_in_link_frame<R: Registers>(near: u64, registers: &mut R) -> u32 {
+    let mut wall_clock = reg::WALCLK.read(registers);
+    for _ in 0..READINGS {
+        if extended(near, wall_clock).checked_rem(TICKS_PER_LINK_FRAME).is_none_or(|into| into < LATE_TICKS) {
+            break;
+        }
+        wall_clock = reg::WALCLK.read(registers);
+    }
+    wall_clock
+}
+
+/// The reading with 64 bits that is nearest to `near`.
+fn extended(near: u64, wall_clock: u32) -> u64 {
+    // Cut off on purpose: the low half.
+    let ahead = wall_clock.wrapping_sub(near as u32).cast_signed();
+    near.saturating_add_signed(ahead.into())
+}
+
 impl<B: DmaBuffer, R: Registers + Clone, D: DelayNs, G: DmaRegion> Loaded<B, R, D, G> {
     /// Lets this one go, which [`run_held`](Self::run_held) has held.
     pub(super) fn let_go(&mut self, fifo_ready: bool) -> LinkedStart {
         let (ssync, mut registers) = (self.descriptor.ssync, self.descriptor.registers.clone());
         let bits = self.descriptor.bit();
-        release(ssync, &mut registers, bits, fifo_ready, || self.run())
+        let near = self.descriptor.wall_ticks;
+        release(ssync, &mut registers, bits, fifo_ready, near, || self.run())
     }
 }
 

@@ -3,7 +3,7 @@
 use embedded_hal::delay::DelayNs;
 
 use super::descriptor::StreamErrors;
-use super::linked::LinkedStart;
+use super::linked::{LinkedStart, early_in_link_frame};
 use super::loaded::Loaded;
 use crate::deadline::Deadline;
 use crate::dma::{Direction, DmaBuffer, DmaRegion};
@@ -100,11 +100,13 @@ impl Progress {
         };
         let direction = descriptor.direction;
         let fifo_bytes = loaded.descriptor.fifo_bytes().div_ceil(frame_bytes).saturating_mul(frame_bytes);
-        let bracket = start.bracket();
+        let near = loaded.descriptor.wall_ticks.take();
+        let bracket = start.bracket(near);
         let mut progress = Self {
             tracker: Tracker::new(loaded.size_bytes(), frame_bytes, rate.hz(), clock),
-            link: wall_clock_moves
-                .then(|| LinkTracker::new(Cadence::of(rate), bracket, start.is_synchronized())),
+            link: wall_clock_moves.then(|| {
+                LinkTracker::new(Cadence::of(rate), bracket, start.is_synchronized(), near.is_some())
+            }),
             wall_ticks: bracket.after,
             source,
             unlikely: 0,
@@ -163,9 +165,9 @@ impl Progress {
     ) -> StreamStatus {
         let Some(errors) = self.take_errors(loaded) else { return self.status(u32::MAX) };
         let mut wall = WallClock(self.wall_ticks);
-        // Where all is known, the last look is before enough.
-        let is_exact = self.link.as_ref().is_none_or(LinkTracker::is_exact) && !errors.fifo;
-        let before = if is_exact { wall.0 } else { wall.extend(loaded.descriptor.wall_clock()) };
+        // Where nothing is to be learned, the last look is before enough.
+        let wants_bracket = self.link.as_ref().is_some_and(LinkTracker::wants_bracket) || errors.fifo;
+        let before = if wants_bracket { wall.extend(loaded.descriptor.wall_clock()) } else { wall.0 };
         let (reading, wall_clock) = self.read(loaded);
         self.wall_ticks = wall.extend(wall_clock);
         let bracket = Bracket { before, after: self.wall_ticks };
@@ -227,7 +229,8 @@ impl Progress {
     ) -> Result<(), Deadline> {
         let mut wall = WallClock(self.wall_ticks);
         let descriptor = &mut loaded.descriptor;
-        let before = wall.extend(descriptor.wall_clock());
+        let before = early_in_link_frame(wall.0, &mut descriptor.registers);
+        let before = wall.extend(before);
         // What is held stops at the next link frame; without SSYNC it stops before RUN reads back 0.
         descriptor.hold(true);
         let held = wall.extend(descriptor.wall_clock());
@@ -257,33 +260,44 @@ impl Progress {
     }
 
     /// It was let go again as `start` says.
-    pub(super) fn resume(&mut self, start: &LinkedStart) {
-        let bracket = self.bracket(start);
+    pub(super) fn resume(&mut self, near: Option<u64>, start: &LinkedStart) {
+        let bracket = self.bracket(near, start);
         self.tracker.resume(start.wall_clock_before);
         if let Some(link) = &mut self.link {
-            link.resume(bracket, start.is_synchronized());
+            link.resume(bracket, start.is_synchronized(), near.is_some());
         }
     }
 
     /// The same, with a list that begins at `origin` in the buffer.
-    pub(super) fn resume_from(&mut self, origin: u32, frame_bytes: u32, start: &LinkedStart) {
-        let bracket = self.bracket(start);
+    pub(super) fn resume_from(
+        &mut self,
+        origin: u32,
+        frame_bytes: u32,
+        near: Option<u64>,
+        start: &LinkedStart,
+    ) {
+        let bracket = self.bracket(near, start);
         self.tracker.resume_from(origin, start.wall_clock_before);
         let base = self.tracker.counted().checked_div(frame_bytes.into()).unwrap_or(0);
         if let Some(link) = &mut self.link {
-            link.resume_at(base, bracket, start.is_synchronized());
+            link.resume_at(base, bracket, start.is_synchronized(), near.is_some());
         }
     }
 
-    fn bracket(&mut self, start: &LinkedStart) -> Bracket {
-        let mut wall = WallClock(self.wall_ticks);
-        let before = wall.extend(start.wall_clock_before);
-        let after = wall.extend(start.wall_clock_after);
-        self.wall_ticks = after;
-        Bracket { before, after }
+    fn bracket(&mut self, near: Option<u64>, start: &LinkedStart) -> Bracket {
+        let bracket = start.bracket(near.or(Some(self.wall_ticks)));
+        self.wall_ticks = bracket.after;
+        bracket
     }
 
-    pub(super) fn status(&mut self, wall_clock: u32) -> StreamStatus {
+    /// The status of a stream that stands.
+    pub(super) fn status_at(&mut self, wall_clock: u32) -> StreamStatus {
+        let mut wall = WallClock(self.wall_ticks);
+        self.wall_ticks = wall.extend(wall_clock);
+        self.status(wall_clock)
+    }
+
+    fn status(&mut self, wall_clock: u32) -> StreamStatus {
         let mut bytes = self.tracker.reported();
         if self.source == PositionSource::Link && self.direction == Direction::Input {
             // The last octets may still be in the FIFO.

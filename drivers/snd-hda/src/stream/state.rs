@@ -173,6 +173,13 @@ where
         self.state.loaded.format()
     }
 
+    /// A recent reading of the wall clock, extended to 64 bits from the controller's reset on, as a
+    /// [`LinkClock`](crate::LinkClock) has it. With it the link frame in which the stream starts is known to the tick: link
+    /// frames begin at multiples of 500, but how often 32 bits have wrapped can't be read.
+    pub fn set_wall_ticks(&mut self, wall_ticks: Option<u64>) {
+        self.state.loaded.descriptor.wall_ticks = wall_ticks;
+    }
+
     /// Starts DMA at the buffer's start, or is what is left of a start that
     /// [`let_go`](super::let_go) has done; the position counts from 0. A converter should have been
     /// [connected](crate::Controller::connect).
@@ -280,7 +287,14 @@ where
     /// Where the stream stopped.
     pub fn status(&mut self) -> StreamStatus {
         let wall_clock = self.state.loaded.descriptor.wall_clock();
-        self.state.progress.status(wall_clock)
+        self.state.progress.status_at(wall_clock)
+    }
+
+    /// A recent reading of the wall clock, extended to 64 bits from the controller's reset on, as a
+    /// [`LinkClock`](crate::LinkClock) has it. With it the link frame in which the stream goes on is known to the tick: link
+    /// frames begin at multiples of 500, but how often 32 bits have wrapped can't be read.
+    pub fn set_wall_ticks(&mut self, wall_ticks: Option<u64>) {
+        self.state.loaded.descriptor.wall_ticks = wall_ticks;
     }
 
     /// Goes on where [`pause`](Stream::pause) stopped, and so does the position.
@@ -308,7 +322,8 @@ where
             let elapsed = loaded.descriptor.wall_clock().wrapping_sub(wall_clock);
             if !went_back(before, after, elapsed, loaded.size_bytes(), loaded.format()) {
                 let start = start.unwrap_or_else(|| loaded.let_go(fifo_ready));
-                progress.resume(&start);
+                let near = loaded.descriptor.wall_ticks.take();
+                progress.resume(near, &start);
                 let Paused { loaded, progress } = self.state;
                 return Ok(Stream { state: Running { loaded, progress } });
             }
@@ -323,7 +338,8 @@ where
         }
         let fifo_ready = loaded.run_held();
         let start = loaded.let_go(fifo_ready);
-        progress.resume_from(origin, frame_bytes, &start);
+        let near = loaded.descriptor.wall_ticks.take();
+        progress.resume_from(origin, frame_bytes, near, &start);
         let Paused { loaded, progress } = self.state;
         Ok(Stream { state: Running { loaded, progress } })
     }

@@ -11,4 +11,5 @@ mod linked_start;
 mod pause;
 mod playback;
 mod position;
+mod schedules;
 mod stop;

@@ -1,6 +1,8 @@
 //! What the tests share: a driver on a model, buffers whose pages are allowed to DMA while they live, and samples.
 #![allow(clippy::type_complexity, clippy::result_large_err, reason = "tests spell out the driver's types")]
 
+pub mod schedule;
+
 use std::cell::Cell;
 use std::rc::Rc;
 

@@ -1,0 +1,215 @@
+//! What is at the link, through the whole driver on the model.
+
+use crate::common::*;
+use audioback::card::{
+    Card, LinkPosition, LinkedStart, PortIndex, PositionLock, PositionSource, StreamParams,
+};
+use snd_hda_model::{Bench, Codec, DmaAccess, LinkPositionFault, Model, Profile};
+use sndif::format::SampleFormat;
+
+/// Thousandths of a frame at a time, by what was published.
+fn milliframes(link: &LinkPosition, at_ns: u64) -> i128 {
+    let since_q32 = (i128::from(at_ns) - i128::from(link.time.0)) << 32;
+    i128::from(link.link_frames) * 1000 + since_q32 * 1000 / i128::from(link.ns_per_frame_q32)
+}
+
+/// Asserts that what was published holds now, and returns by how much it is off, in thousandths of a frame.
+fn check(model: &Model, stream: usize, link: &LinkPosition) -> u64 {
+    if model.now_ns() < link.time.0 {
+        // It has yet to begin.
+        return 0;
+    }
+    let truth = i128::from(model.true_link_milliframes(stream));
+    let off = milliframes(link, model.now_ns()).abs_diff(truth);
+    let bound = (u128::from(link.error_ns) << 32) * 1000 / u128::from(link.ns_per_frame_q32) + 2;
+    assert!(off <= bound, "{off} thousandths of a frame off, bound {bound}: {link:?}");
+    off as u64
+}
+
+fn look(card: &mut TestCard, stream: &mut TestStream) -> LinkPosition {
+    card.position(stream).expect("a position").link.expect("at the link")
+}
+
+fn bench(profile: Profile, drift_ppm: i32) -> Model {
+    Bench::new(profile).codec(0, Codec::any_format(2)).drift_ppm(drift_ppm).without_recording().build()
+}
+
+#[test]
+fn is_within_its_bound_and_locks_to_a_frame() {
+    for rate_hz in [8_000, 32_000, 44_100, 48_000, 96_000, 176_400, 192_000] {
+        for drift_ppm in [-500, 500] {
+            // 10 ms before the wall clock wraps.
+            let profile = Profile { wall_clock_start: u32::MAX - 240_000, ..Profile::hardware() };
+            let model = bench(profile, drift_ppm);
+            let mut card = card(&model);
+            let params = StreamParams { rate_hz, format: SampleFormat::S16Le, channels: 2 };
+            let mut streams: Vec<_> = [0, 1]
+                .map(|port| {
+                    let buffer = Mapped::new(&model, 65_536, DmaAccess::ReadWrite);
+                    card.open(PortIndex(port), &params, buffer).map_err(|(error, _)| error).expect("open")
+                })
+                .into();
+            let [playback, capture] = &mut streams[..] else { panic!("two streams") };
+            card.start_together(&mut [playback, capture]).expect("started");
+            let mut last = [0; 2];
+            for round in 0..100_u64 {
+                for (index, (stream, last)) in [4, 0].into_iter().zip(streams.iter_mut().zip(&mut last)) {
+                    let link = look(&mut card, stream);
+                    assert!(link.link_frames >= *last);
+                    *last = link.link_frames;
+                    check(&model, index, &link);
+                    model.advance_ns(1_000_000 + round * 77_777);
+                    let off = check(&model, index, &link);
+                    if round > 20 {
+                        assert_eq!(link.lock, PositionLock::Locked, "{rate_hz} Hz: {link:?}");
+                        let limit = if rate_hz == 176_400 { 2_240 } else { 1_000 };
+                        assert!(off <= limit, "{rate_hz} Hz, {drift_ppm} ppm: {off}");
+                    }
+                    model.refill_access_budget(100_000);
+                }
+            }
+            let [playback, capture] = [0, 1].map(|n| look(&mut card, &mut streams[n]));
+            assert_eq!(playback.start_wall_ticks, capture.start_wall_ticks);
+            assert_eq!(Some(playback.start_wall_ticks / 500), model.start_link_frame(4));
+            assert_eq!(playback.source, PositionSource::Link);
+            for stream in streams {
+                card.close(stream).expect("closed");
+            }
+        }
+    }
+}
+
+#[test]
+fn the_distance_of_a_linked_start_is_zero_frames_over_1000_restarts() {
+    let model = bench(Profile::hardware(), 137);
+    let mut card = card(&model);
+    let (mut playback, mut capture) = (open(&mut card, &model, 0), open(&mut card, &model, 1));
+    let mut generation = 0;
+    for restart in 0..1_000_u64 {
+        let how = card.start_together(&mut [&mut playback, &mut capture]);
+        assert_eq!(how, Ok(LinkedStart::SameFrame));
+        for _ in 0..4 {
+            model.advance_ns(300_000 + restart * 1_111 % 900_000);
+            let out = look(&mut card, &mut playback);
+            let input = look(&mut card, &mut capture);
+            assert_eq!(out.start_wall_ticks, input.start_wall_ticks, "restart {restart}");
+            assert_eq!(Some(out.start_wall_ticks), model.start_link_frame(4).map(|frame| frame * 500));
+            check(&model, 0, &input);
+            assert!(out.generation > generation);
+        }
+        generation = look(&mut card, &mut playback).generation;
+        card.stop(&mut playback).expect("stopped");
+        card.stop(&mut capture).expect("stopped");
+        model.refill_access_budget(100_000);
+    }
+    card.close(playback).expect("closed");
+    card.close(capture).expect("closed");
+}
+
+#[test]
+fn goes_on_over_pauses_of_minutes_with_steps_of_10_ms() {
+    let model = bench(Profile::hardware(), -300);
+    let mut card = card(&model);
+    let mut stream = open(&mut card, &model, 0);
+    model.edit_faults(|faults| faults.link_position = LinkPositionFault::Coarse { link_frames: 480 });
+    card.start(&mut stream).expect("started");
+    let start = look(&mut card, &mut stream).start_wall_ticks;
+    for round in 0..20 {
+        for _ in 0..50 {
+            let link = look(&mut card, &mut stream);
+            check(&model, 4, &link);
+            assert_eq!(link.start_wall_ticks, start);
+            model.advance_ns(7_654_321);
+            let off = check(&model, 4, &link);
+            assert!(link.lock == PositionLock::Coarse || off <= 1_000, "{off}");
+        }
+        assert_eq!(look(&mut card, &mut stream).lock, PositionLock::Locked, "round {round}");
+        card.pause(&mut stream).expect("paused");
+        // Longer than the wall clock's wrap.
+        model.advance_ns(400_000_000_000);
+        card.resume(&mut stream).expect("resumed");
+        model.refill_access_budget(100_000);
+    }
+    card.close(stream).expect("closed");
+}
+
+#[test]
+fn a_source_that_cannot_be_believed_is_left_and_the_bound_holds() {
+    for (fault, source) in [
+        (LinkPositionFault::Zero, PositionSource::Memory),
+        (LinkPositionFault::Garbage { seed: 7 }, PositionSource::Memory),
+    ] {
+        let model = bench(Profile::hardware(), 50);
+        let mut card = card(&model);
+        let mut stream = open(&mut card, &model, 0);
+        model.edit_faults(|faults| faults.link_position = fault);
+        card.start(&mut stream).expect("started");
+        for _ in 0..200 {
+            model.advance_ns(3_210_987);
+            check(&model, 4, &look(&mut card, &mut stream));
+        }
+        assert_eq!(look(&mut card, &mut stream).source, source, "{fault:?}");
+        // Then it breaks altogether: the wall clock is left.
+        model.edit_faults(|faults| faults.position_buffer_dead = true);
+        for _ in 0..200 {
+            model.advance_ns(3_210_987);
+            check(&model, 4, &look(&mut card, &mut stream));
+        }
+        let link = look(&mut card, &mut stream);
+        assert_eq!((link.source, link.lock), (PositionSource::WallClock, PositionLock::Coarse));
+        card.close(stream).expect("closed");
+    }
+}
+
+#[test]
+fn a_loss_is_a_break_and_the_bound_holds_after_it() {
+    let model = bench(Profile::hardware(), 0);
+    let mut card = card(&model);
+    let mut stream = open(&mut card, &model, 0);
+    card.start(&mut stream).expect("started");
+    for _ in 0..50 {
+        model.advance_ns(1_234_567);
+        look(&mut card, &mut stream);
+    }
+    let before = look(&mut card, &mut stream);
+    model.starve(4, 200);
+    model.advance_ns(10_000_000);
+    assert!(model.lost_frames(4) > 0);
+    for _ in 0..10 {
+        let link = look(&mut card, &mut stream);
+        assert!(link.generation > before.generation);
+        check(&model, 4, &link);
+        model.advance_ns(1_234_567);
+    }
+    assert_eq!(look(&mut card, &mut stream).lock, PositionLock::Locked);
+    card.close(stream).expect("closed");
+}
+
+#[test]
+fn the_emulator_s_lead_ends_in_a_steady_line() {
+    let model = Bench::new(Profile::qemu()).codec(0, Codec::qemu_duplex()).without_recording().build();
+    let mut card = card(&model);
+    let (mut playback, mut capture) = (open(&mut card, &model, 0), open(&mut card, &model, 1));
+    card.start_together(&mut [&mut playback, &mut capture]).expect("started");
+    let mut last = [0; 2];
+    let mut distances = Vec::new();
+    for round in 0..600_u64 {
+        model.advance_ns(5_000_000 + round * 7_919 % 1_000_000);
+        let (out, input) = (look(&mut card, &mut playback), look(&mut card, &mut capture));
+        check(&model, 4, &out);
+        check(&model, 0, &input);
+        assert!(out.link_frames >= last[0] && input.link_frames >= last[1]);
+        last = [out.link_frames, input.link_frames];
+        assert_eq!(out.lock, PositionLock::Coarse);
+        if round > 100 {
+            let now = model.now_ns();
+            distances.push(milliframes(&out, now) - milliframes(&input, now));
+        }
+        model.refill_access_budget(100_000);
+    }
+    let spread = distances.iter().max().unwrap() - distances.iter().min().unwrap();
+    // A step of 1 ms are 48 frames; the line settles as looks come to fall on its beginning.
+    assert!(spread <= 48_000, "{spread}");
+    card.close(playback).expect("closed");
+    card.close(capture).expect("closed");
+}

@@ -1,0 +1,5 @@
+//! The card on a model of the hardware.
+
+mod card;
+mod common;
+mod link;

@@ -1,0 +1,230 @@
+//! A stream's link and clocks alone, without controller, codec or memory: the exact truth, a million times in a minute.
+//!
+//! For tests and benchmarks of what a driver makes of its readings: the model has registers and DMA, this has only WALCLK,
+//! LPIB, a system clock and time that passes while they are read.
+
+use crate::cadence::Cadence;
+use crate::clock::{LinkClock, TICKS_PER_LINK_FRAME};
+use crate::format::StreamFormat;
+
+/// What is simulated.
+#[derive(Clone, Copy, Debug)]
+pub struct Simulation {
+    /// SDnFMT: only the rate matters.
+    pub format_word: u16,
+    /// How fast the link clock is against the system's, in parts per million.
+    pub drift_ppm: i32,
+    /// WALCLK at time 0.
+    pub wall_clock_start: u32,
+    /// LPIB shows what was true at the last multiple of so many link frames.
+    pub step_link_frames: u64,
+    /// LPIB counts modulo so many frames.
+    pub buffer_frames: u64,
+    /// Time that a register access takes at least.
+    pub access_ns: u64,
+    /// Time that it takes more at most, at random, before or after the register is read.
+    pub jitter_ns: u64,
+    /// For what is random.
+    pub seed: u64,
+}
+
+/// A run from a link frame on.
+#[derive(Clone, Copy, Debug)]
+struct Run {
+    first_link_frame: u64,
+    base_frames: u64,
+    /// It stops where this link frame would begin.
+    end_link_frame: u64,
+    /// Link frames that carry nothing though they should.
+    lost: (u64, u64),
+}
+
+/// One stream on a link, as it truly is.
+#[derive(Clone)]
+pub struct LinkSimulation {
+    simulation: Simulation,
+    clock: LinkClock,
+    now_ns: u64,
+    random: u64,
+    /// Frames after so many link frames of the cadence's period.
+    table: Vec<u32>,
+    run: Option<Run>,
+    /// The link frame up to which FIFO errors were told.
+    told_link_frame: u64,
+}
+
+impl LinkSimulation {
+    /// At time 0, with a stream that doesn't run. Panics at a format word that makes no sense.
+    #[must_use]
+    pub fn new(simulation: Simulation) -> Self {
+        Self {
+            clock: LinkClock::new(simulation.drift_ppm),
+            now_ns: 0,
+            random: simulation.seed,
+            table: cadence_table(simulation.format_word),
+            run: None,
+            told_link_frame: 0,
+            simulation,
+        }
+    }
+
+    /// The same with other settings: what was computed for the format is kept if it stays.
+    pub fn renew(&mut self, simulation: Simulation) {
+        if simulation.format_word != self.simulation.format_word {
+            self.table = cadence_table(simulation.format_word);
+        }
+        self.clock = LinkClock::new(simulation.drift_ppm);
+        self.now_ns = 0;
+        self.random = simulation.seed;
+        self.run = None;
+        self.told_link_frame = 0;
+        self.simulation = simulation;
+    }
+
+    /// A random number below `below`.
+    pub fn random(&mut self, below: u64) -> u64 {
+        self.random = self.random.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut z = self.random;
+        z = (z ^ z >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        z = (z ^ z >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);
+        (z ^ z >> 31) % below.max(1)
+    }
+
+    /// System time. Reading it takes no time.
+    #[must_use]
+    pub fn now_ns(&self) -> u64 {
+        self.now_ns
+    }
+
+    /// Lets time pass.
+    pub fn sleep(&mut self, ns: u64) {
+        self.now_ns += ns;
+    }
+
+    fn access(&mut self) {
+        let jitter = self.random(self.simulation.jitter_ns + 1);
+        self.now_ns += self.simulation.access_ns / 2 + jitter;
+    }
+
+    fn after_access(&mut self) {
+        let jitter = if self.random(2) == 0 { 0 } else { self.random(self.simulation.jitter_ns + 1) };
+        self.now_ns += self.simulation.access_ns / 2 + jitter;
+    }
+
+    fn wall(&self, at_ns: u64) -> u64 {
+        u64::from(self.simulation.wall_clock_start) + self.clock.ticks(at_ns)
+    }
+
+    /// WALCLK, by a register access.
+    pub fn read_wall_clock(&mut self) -> u32 {
+        self.access();
+        let read = self.wall(self.now_ns) as u32;
+        self.after_access();
+        read
+    }
+
+    /// LPIB in frames, by a register access.
+    pub fn read_link_position(&mut self) -> u32 {
+        self.access();
+        let link_frame = self.wall(self.now_ns) / TICKS_PER_LINK_FRAME;
+        let step = self.simulation.step_link_frames.max(1);
+        // After a stop it stays at what it showed.
+        let shown = self.run.map_or(link_frame, |run| link_frame.min(run.end_link_frame)) / step * step;
+        let frames = self.frames_after(shown);
+        self.after_access();
+        (frames % self.simulation.buffer_frames) as u32
+    }
+
+    /// Lets the stream go, by a register access: it begins with the next link frame, or so many later.
+    pub fn start(&mut self, later_link_frames: u64) {
+        self.access();
+        let next = self.wall(self.now_ns) / TICKS_PER_LINK_FRAME + 1;
+        let base_frames = self.run.map_or(0, |run| self.frames_after(run.end_link_frame));
+        let first_link_frame = next + later_link_frames;
+        self.run =
+            Some(Run { first_link_frame, base_frames, end_link_frame: u64::MAX, lost: (u64::MAX, u64::MAX) });
+        self.after_access();
+    }
+
+    /// Holds the stream, by a register access: it stops with this link frame.
+    pub fn stop(&mut self) {
+        self.access();
+        let next = self.wall(self.now_ns) / TICKS_PER_LINK_FRAME + 1;
+        if let Some(run) = &mut self.run {
+            run.end_link_frame = next.max(run.first_link_frame);
+        }
+        self.after_access();
+    }
+
+    /// So many link frames from now on carry nothing. Once a run.
+    pub fn starve(&mut self, link_frames: u64) {
+        let next = self.wall(self.now_ns) / TICKS_PER_LINK_FRAME + 1;
+        if let Some(run) = &mut self.run {
+            run.lost = (next, next + link_frames);
+        }
+    }
+
+    /// Whether frames were lost since this was last asked, by a register access: FIFOE.
+    pub fn take_fifo_error(&mut self) -> bool {
+        self.access();
+        let told = self.told_link_frame;
+        self.told_link_frame = self.wall(self.now_ns) / TICKS_PER_LINK_FRAME + 1;
+        let is_lost = self.run.is_some_and(|run| run.lost.0 < self.told_link_frame && run.lost.1 > told);
+        self.after_access();
+        is_lost
+    }
+
+    fn in_cadence(&self, link_frames: u64) -> u64 {
+        let period = self.table.len() as u64 - 1;
+        let whole = u64::from(self.table[period as usize]) * (link_frames / period);
+        whole + u64::from(self.table[(link_frames % period) as usize])
+    }
+
+    /// Frames that have travelled when link frame `link_frame` begins.
+    fn frames_after(&self, link_frame: u64) -> u64 {
+        let Some(run) = self.run else { return 0 };
+        let since = |link_frame: u64| {
+            let at = link_frame.min(run.end_link_frame).saturating_sub(run.first_link_frame);
+            self.in_cadence(at)
+        };
+        let (from, to) = (run.lost.0.min(link_frame), run.lost.1.min(link_frame));
+        run.base_frames + since(link_frame) - (since(to) - since(from))
+    }
+
+    /// The truth in thousandths of a frame at a system time: with the link frame's samples in proportion to what has passed of it.
+    #[must_use]
+    pub fn true_milliframes(&self, at_ns: u64) -> u64 {
+        let wall = self.wall(at_ns);
+        let link_frame = wall / TICKS_PER_LINK_FRAME;
+        let whole = self.frames_after(link_frame);
+        let block = self.frames_after(link_frame + 1) - whole;
+        whole * 1000 + block * 1000 * (wall % TICKS_PER_LINK_FRAME) / TICKS_PER_LINK_FRAME
+    }
+
+    /// When the first frame of this run travels, in ticks of the wall clock.
+    #[must_use]
+    pub fn start_ticks(&self) -> Option<u64> {
+        self.run.map(|run| run.first_link_frame * TICKS_PER_LINK_FRAME)
+    }
+}
+
+impl core::fmt::Debug for LinkSimulation {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        let Self { simulation, now_ns, run, .. } = self;
+        let wall = self.wall(*now_ns);
+        write!(f, "{simulation:?} {run:?} at {now_ns} ns, tick {wall}")
+    }
+}
+
+fn cadence_table(format_word: u16) -> Vec<u32> {
+    let format = StreamFormat::decode(format_word).expect("a format");
+    let mut cadence = Cadence::default();
+    let period = 160 * format.divisor;
+    let mut frames = 0;
+    let mut table = vec![0];
+    for _ in 0..period {
+        frames += cadence.next(format);
+        table.push(frames);
+    }
+    table
+}

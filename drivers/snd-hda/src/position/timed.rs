@@ -1,0 +1,57 @@
+//! A place at the link with a time of the system's clock: what is told to others.
+
+use super::cadence::Cadence;
+use super::clock::LinkClock;
+use super::link::LinkCount;
+
+/// Parts of a tick in which moments are stated.
+const TICK_PARTS: u64 = 256;
+
+/// A frame at the link, and when, in nanoseconds of the system's clock.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TimedCount {
+    /// See [`LinkCount::frames`].
+    pub frames: u64,
+    /// When it was so.
+    pub time_ns: u64,
+    /// The length of a frame, with 32 fractional bits.
+    pub ns_per_frame_q32: u64,
+    /// Half width of the window around `time_ns` in which it was so; holds for what is predicted from it until the next look
+    /// within 100 ms, too.
+    pub error_ns: u64,
+    /// The counter keeps to the clock, and the error is at most a frame; at rates whose cadence alone is more than that, at most
+    /// half of the ripple and a quarter of a frame.
+    pub is_locked: bool,
+}
+
+impl TimedCount {
+    /// `count` in the time of `clock`, whose reading of the wall clock is `shift` ahead of the count's: a multiple of 2^32 ticks.
+    /// `None` if the clock has never been read.
+    pub fn new(count: &LinkCount, cadence: Cadence, clock: &LinkClock, shift: u64) -> Option<Self> {
+        let tick_parts = count.tick_parts.wrapping_add(shift.wrapping_mul(TICK_PARTS));
+        let span = clock.span_of(tick_parts)?;
+        let tick_q32 = clock.ns_per_tick_q32();
+        // 2^38 and 2^21: within 64 bits.
+        let frame = tick_q32.saturating_mul(cadence.parts_per_frame());
+        let ns_per_frame_q32 = frame.checked_div(cadence.parts_per_tick()).unwrap_or(0);
+        let error_ns = ns_of_ticks(count.error_ticks, tick_q32)
+            .saturating_add(span.half_width_ns())
+            .saturating_add(clock.error_ahead_ns());
+        let frame_ns = ns_per_frame_q32 >> 32;
+        let allowed_ns = frame_ns.max(ns_of_ticks(count.ripple_ticks, tick_q32).saturating_add(frame_ns / 4));
+        Some(Self {
+            frames: count.frames,
+            time_ns: span.middle_ns(),
+            ns_per_frame_q32,
+            error_ns,
+            is_locked: count.is_held && error_ns <= allowed_ns,
+        })
+    }
+}
+
+/// Nanoseconds in so many ticks, rounded up.
+fn ns_of_ticks(ticks: u64, tick_q32: u64) -> u64 {
+    // 2^25 and 2^38: within 64 bits. That is more than a second; more of an error isn't told apart.
+    let ticks = ticks.min(1 << 25);
+    (ticks.saturating_mul(tick_q32) >> 32).saturating_add(1)
+}

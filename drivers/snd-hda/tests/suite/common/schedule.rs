@@ -1,0 +1,329 @@
+//! Random schedules of looks at a simulated link: how far what is published is from the truth.
+
+use snd_hda::position::{Bracket, Cadence, LinkTracker, TimedCount};
+use snd_hda::{LinkClock, Rate};
+use snd_hda_model::{LinkSimulation, Simulation};
+
+/// Rates and their SDnFMT.
+pub const RATES: [(u32, u16); 11] = [
+    (8_000, 0x0511),
+    (11_025, 0x4311),
+    (16_000, 0x0211),
+    (22_050, 0x4111),
+    (32_000, 0x0a11),
+    (44_100, 0x4011),
+    (48_000, 0x0011),
+    (88_200, 0x4811),
+    (96_000, 0x0811),
+    (176_400, 0x5811),
+    (192_000, 0x1811),
+];
+
+/// The most that a schedule can be told to be off at this rate while it is locked, in thousandths of a frame: a frame, or where
+/// the link's cadence goes further from a straight line, half of that and a quarter.
+pub fn locked_limit_milliframes(rate: usize) -> u64 {
+    match RATES[rate].0 {
+        88_200 => 994 + 250,
+        176_400 => 1_988 + 250,
+        _ => 1_000,
+    }
+}
+
+/// Errors while locked, in thousandths of a frame.
+#[derive(Clone)]
+pub struct Errors {
+    counts: Vec<u64>,
+    /// Instants at which what is published was compared.
+    pub instants: u64,
+    /// Of these, those in state locked.
+    pub locked: u64,
+}
+
+impl Errors {
+    pub fn new() -> Self {
+        Self { counts: vec![0; 4096], instants: 0, locked: 0 }
+    }
+
+    /// The error that this share of all (in thousandths) isn't above.
+    pub fn quantile(&self, per_mille: u64) -> usize {
+        let mut left = (self.locked * per_mille).div_ceil(1000).max(1);
+        for (error, count) in self.counts.iter().enumerate() {
+            if *count >= left {
+                return error;
+            }
+            left -= count;
+        }
+        self.counts.len()
+    }
+}
+
+/// What the driver does with its readings, and the truth beside it.
+pub struct Schedule {
+    link: LinkSimulation,
+    clock: LinkClock,
+    tracker: LinkTracker,
+    cadence: Cadence,
+    rate: usize,
+    wall: u64,
+    has_ssync: bool,
+    is_on_grid: bool,
+    published: Option<TimedCount>,
+    start_ticks: Option<u64>,
+    seed: u64,
+}
+
+fn extend(wall: u64, read: u32) -> u64 {
+    wall + u64::from(read.wrapping_sub(wall as u32))
+}
+
+impl Schedule {
+    fn published_milliframes(published: &TimedCount, at_ns: u64) -> i128 {
+        let since_q32 = (i128::from(at_ns) - i128::from(published.time_ns)) << 32;
+        i128::from(published.frames) * 1000 + since_q32 * 1000 / i128::from(published.ns_per_frame_q32)
+    }
+
+    /// Compares what is published with the truth at an instant.
+    fn check(&self, at_ns: u64, errors: &mut Errors) {
+        let Some(published) = &self.published else { return };
+        if at_ns < published.time_ns {
+            return;
+        }
+        let truth = self.link.true_milliframes(at_ns);
+        let off = Self::published_milliframes(published, at_ns).abs_diff(i128::from(truth)) as u64;
+        // The truth is cut off at a thousandth.
+        let bound =
+            (u128::from(published.error_ns) << 32) * 1000 / u128::from(published.ns_per_frame_q32) + 2;
+        errors.instants += 1;
+        assert!(
+            u128::from(off) <= bound,
+            "SNDDOM_SEED={:#x}: at {at_ns} ns {off} thousandths of a frame off, bound {bound}, truth {truth}: {published:?} {:?} {:?}",
+            self.seed,
+            self.tracker,
+            self.link
+        );
+        if published.is_locked {
+            errors.locked += 1;
+            errors.counts[(off as usize).min(4095)] += 1;
+            assert!(
+                off <= locked_limit_milliframes(self.rate) + 2,
+                "SNDDOM_SEED={:#x}: locked, and {off} thousandths of a frame off: {published:?}",
+                self.seed
+            );
+        }
+    }
+
+    fn publish(&mut self, before_ns: u64, wall_clock: u32) {
+        self.clock.observe(before_ns, wall_clock, self.link.now_ns());
+        let shift = self.clock.extended(wall_clock).wrapping_sub(self.wall);
+        let count = self.tracker.count(self.wall);
+        let timed = TimedCount::new(&count, self.cadence, &self.clock, shift).expect("a clock");
+        if let Some(last) = &self.published {
+            assert!(timed.frames >= last.frames, "SNDDOM_SEED={:#x}: it went back", self.seed);
+        }
+        if timed.is_locked
+            && count.error_ticks == count.ripple_ticks + 1
+            && let Some(start) = count.start_ticks
+        {
+            let known = *self.start_ticks.get_or_insert(start);
+            assert_eq!(known, start, "SNDDOM_SEED={:#x}: the start of a run moved", self.seed);
+        }
+        self.published = Some(timed);
+    }
+
+    fn look(&mut self) {
+        let before_ns = self.link.now_ns();
+        let is_lost = self.link.take_fifo_error();
+        let before = if self.tracker.wants_bracket() || is_lost {
+            extend(self.wall, self.link.read_wall_clock())
+        } else {
+            self.wall
+        };
+        let frames = self.link.read_link_position();
+        let wall_clock = self.link.read_wall_clock();
+        self.wall = extend(before, wall_clock);
+        if is_lost {
+            self.tracker.lose(self.wall);
+        }
+        self.tracker.observe(frames.into(), 0, Bracket { before, after: self.wall });
+        self.publish(before_ns, wall_clock);
+    }
+
+    fn bracket(&mut self, act: impl FnOnce(&mut LinkSimulation)) -> Bracket {
+        let before = extend(self.wall, self.link.read_wall_clock());
+        act(&mut self.link);
+        self.wall = extend(before, self.link.read_wall_clock());
+        Bracket { before, after: self.wall }
+    }
+
+    /// A start or resumption; without SSYNC the stream begins some link frames later, which nobody knows.
+    fn run(link: &mut LinkSimulation, has_ssync: bool) {
+        let later = if has_ssync { 0 } else { link.random(5) };
+        link.start(later);
+    }
+
+    fn watch(&mut self) {
+        let begun = self.wall;
+        let mut earlier = (extend(self.wall, self.link.read_wall_clock()), self.link.read_link_position());
+        let block = self.cadence.block_frames();
+        for _ in 0..256 {
+            let before = extend(earlier.0, self.link.read_wall_clock());
+            let frames = self.link.read_link_position();
+            self.wall = before;
+            if frames != earlier.1 {
+                self.wall = extend(before, self.link.read_wall_clock());
+                if u64::from(frames - earlier.1) <= block {
+                    self.tracker.edge(frames.into(), Bracket { before: earlier.0, after: self.wall });
+                }
+                return;
+            }
+            if before - begun > 6_000 {
+                return;
+            }
+            earlier = (before, frames);
+        }
+    }
+
+    fn pause(&mut self) {
+        let bracket = self.bracket(LinkSimulation::stop);
+        self.link.sleep(30_000);
+        let before_ns = self.link.now_ns();
+        if self.link.take_fifo_error() {
+            self.tracker.lose(self.wall);
+        }
+        let frames = self.link.read_link_position();
+        self.tracker.pause(bracket, Some(frames.into()));
+        let wall_clock = self.link.read_wall_clock();
+        self.wall = extend(self.wall, wall_clock);
+        self.publish(before_ns, wall_clock);
+        let published = self.published.expect("published");
+        let truth = self.link.true_milliframes(self.link.now_ns());
+        let off = (published.frames * 1000).abs_diff(truth);
+        let bound = (u128::from(published.error_ns) << 32) * 1000 / u128::from(published.ns_per_frame_q32);
+        // A midpoint of whole frames is cut off at half of one.
+        assert!(
+            u128::from(off) <= bound + 501,
+            "SNDDOM_SEED={:#x}: paused, {off} off: {published:?} {:?}",
+            self.seed,
+            self.tracker
+        );
+        self.published = None;
+        let ns = self.link.random(1_000_000_000);
+        self.link.sleep(ns);
+        // Whoever waits for longer than the wall clock's wrap loses nothing by it either.
+        let has_ssync = self.has_ssync;
+        let bracket = self.bracket(|link| Self::run(link, has_ssync));
+        self.tracker.resume(bracket, has_ssync, self.is_on_grid);
+        self.start_ticks = None;
+    }
+}
+
+/// Links that have been simulated, one a rate: their tables are kept.
+pub struct Simulations(Vec<Option<LinkSimulation>>);
+
+impl Simulations {
+    pub fn new() -> Self {
+        Self(vec![None; RATES.len()])
+    }
+}
+
+/// Runs the schedule of a seed, and adds its errors to those of its rate.
+pub fn run(seed: u64, simulations: &mut Simulations, errors: &mut [Errors]) {
+    let mut simulation = Simulation {
+        format_word: 0x11,
+        drift_ppm: 0,
+        wall_clock_start: 0,
+        step_link_frames: 1,
+        buffer_frames: 1 << 31,
+        access_ns: 250,
+        jitter_ns: 0,
+        seed,
+    };
+    let mut dice = LinkDice(seed);
+    let rate = dice.below(RATES.len() as u64) as usize;
+    simulation.format_word = RATES[rate].1;
+    simulation.drift_ppm = dice.below(1_001) as i32 - 500;
+    // Every other one wraps within seconds.
+    let near = if dice.below(2) == 0 { 1 << 32 } else { 1 << 27 };
+    // Not before it is first looked at, a millisecond from the start.
+    simulation.wall_clock_start = u32::MAX - 30_000 - dice.below(near - 30_001) as u32;
+    simulation.step_link_frames = match dice.below(3) {
+        0 => 1,
+        1 => 1 + dice.below(48),
+        _ => 1 + dice.below(480),
+    };
+    simulation.jitter_ns = [0, 2_000, 100_000][dice.below(3) as usize];
+    simulation.access_ns = [100, 250, 2_000][dice.below(3) as usize];
+    let link = match simulations.0[rate].take() {
+        Some(mut link) => {
+            link.renew(simulation);
+            link
+        }
+        None => LinkSimulation::new(simulation),
+    };
+    let has_ssync = dice.below(4) != 0;
+    let cadence = Cadence::of(Rate::from_hz(RATES[rate].0).expect("a rate"));
+    let nothing = Bracket { before: 0, after: 0 };
+    let mut schedule = Schedule {
+        link,
+        clock: LinkClock::new(),
+        tracker: LinkTracker::new(cadence, nothing, false, true),
+        cadence,
+        rate,
+        wall: 0,
+        has_ssync,
+        // Else nobody has told how often the wall clock has wrapped.
+        is_on_grid: dice.below(5) != 0,
+        published: None,
+        start_ticks: None,
+        seed,
+    };
+    // The controller is up for some time before.
+    schedule.link.sleep(1_000_000);
+    for _ in 0..2 {
+        let before_ns = schedule.link.now_ns();
+        let wall_clock = schedule.link.read_wall_clock();
+        schedule.clock.observe(before_ns, wall_clock, schedule.link.now_ns());
+        let longest = [1_000, 1_000_000_000, 60_000_000_000][dice.below(3) as usize];
+        schedule.link.sleep(1_000 + dice.below(longest));
+    }
+    let wall_clock = schedule.link.read_wall_clock();
+    schedule.wall = schedule.clock.extended(wall_clock);
+    let bracket = schedule.bracket(|link| Schedule::run(link, has_ssync));
+    schedule.tracker = LinkTracker::new(cadence, bracket, has_ssync, schedule.is_on_grid);
+    schedule.watch();
+
+    let longest = [1_330_000, 10_000_000, 99_000_000][dice.below(3) as usize];
+    for _ in 0..4 + dice.below(24) {
+        schedule.look();
+        let now = schedule.link.now_ns();
+        let errors = &mut errors[rate];
+        schedule.check(now, errors);
+        match dice.below(24) {
+            0 => schedule.pause(),
+            1 => {
+                // It is over, and seen to be, before anything else is compared.
+                schedule.link.starve(1 + dice.below(40));
+                schedule.link.sleep(1_000_000 + dice.below(longest - 1_000_000));
+            }
+            _ => {
+                let wait = 1_000 + dice.below(longest);
+                for _ in 0..2 {
+                    schedule.check(now + dice.below(wait), errors);
+                }
+                schedule.link.sleep(wait);
+                schedule.check(schedule.link.now_ns(), errors);
+            }
+        }
+    }
+    simulations.0[rate] = Some(schedule.link);
+}
+
+/// What a schedule does, by its seed; the link has dice of its own.
+struct LinkDice(u64);
+
+impl LinkDice {
+    fn below(&mut self, below: u64) -> u64 {
+        self.0 = self.0.wrapping_mul(0x5851_f42d_4c95_7f2d).wrapping_add(0x1405_7b7e_f767_814f);
+        (self.0 >> 33) % below
+    }
+}
