@@ -55,8 +55,26 @@ fn measured_now(reader: &PositionReader<&'static PageWords>, reads: u64) -> u64 
 }
 
 #[inline(never)]
+fn measured_frames(reader: &PositionReader<&'static PageWords>, reads: u64) -> u64 {
+    (0..reads).fold(0, |last, _| match black_box(reader).frames() {
+        Ok(Some(frames)) => frames.frames,
+        _ => last,
+    })
+}
+
+#[inline(never)]
 fn measured_slot(reader: &PositionReader<&'static PageWords>, reads: u64) -> u64 {
     (0..reads).fold(0, |last, _| black_box(reader).slot().map_or(last, |slot| slot.link_frames))
+}
+
+#[inline(never)]
+fn measured_clock(reader: &PositionReader<&'static PageWords>, reads: u64) -> u64 {
+    (0..reads).fold(0, |_, _| black_box(reader).clock().now_ns())
+}
+
+#[inline(never)]
+fn measured_system(reader: &PositionReader<&'static PageWords>, reads: u64) -> u64 {
+    (0..reads).fold(0, |_, read| black_box(reader).clock().to_system(read).map_or(0, |time| time.time_ns))
 }
 
 fn main() {
@@ -81,7 +99,13 @@ fn main() {
     };
     writer.write(1, &slot);
     let reader = PositionReader::new(Arc::new(control), 1, clock.clone());
-    for (name, measured) in [("slot", measured_slot as fn(&_, _) -> _), ("position now", measured_now)] {
+    for (name, measured) in [
+        ("slot", measured_slot as fn(&_, _) -> _),
+        ("clock", measured_clock),
+        ("system time", measured_system),
+        ("position, with its slot", measured_now),
+        ("position, frames alone", measured_frames),
+    ] {
         let before_ns = clock.now_ns();
         let last = measured(&reader, reads);
         let each_ns = (clock.now_ns() - before_ns) as f64 / reads as f64;

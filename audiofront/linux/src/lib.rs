@@ -63,5 +63,5 @@ pub use clock::Clock;
 pub use directory::{CardInfo, StreamInfo};
 pub use duplex::{Duplex, Frame, OffsetReading, Take};
 pub use error::{Error, ErrorKind, Result};
-pub use position::{Position, PositionReader};
+pub use position::{Frames, Position, PositionReader};
 pub use transport::{DmaArea, LinuxTransport, Page};

@@ -35,6 +35,19 @@ pub struct Position {
     pub slot: Slot,
 }
 
+/// How far a stream is now, and no more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Frames {
+    /// As [`Position::frames`].
+    pub frames: u64,
+    /// As [`Position::error_ns`].
+    pub error_ns: u64,
+    /// As [`Position::guest_ns`].
+    pub guest_ns: u64,
+    /// As [`Slot::generation`]: frames of two generations have nothing to do with each other.
+    pub generation: u32,
+}
+
 impl<P> Clone for PositionReader<P> {
     fn clone(&self) -> Self {
         Self { control: self.control.clone(), stream: self.stream, clock: self.clock.clone() }
@@ -72,6 +85,24 @@ impl<P: SharedPage> PositionReader<P> {
                 guest_ns,
                 age_ns: system.time_ns.saturating_sub(slot.time_ns),
                 slot,
+            })
+        }))
+    }
+
+    /// How far the stream is now: what [`now`](Self::now) says of it, for those who ask often.
+    ///
+    /// # Errors
+    /// As [`slot`](Self::slot).
+    #[inline]
+    pub fn frames(&self) -> Result<Option<Frames>, ReadError> {
+        let slot = self.control.position(self.stream)?;
+        let guest_ns = self.clock.now_ns();
+        Ok(self.clock.to_system(guest_ns).and_then(|system| {
+            Some(Frames {
+                frames: slot.frames_at(system.time_ns)?,
+                error_ns: u64::from(slot.error_ns).saturating_add(system.error_ns),
+                guest_ns,
+                generation: slot.generation,
             })
         }))
     }

@@ -24,9 +24,9 @@ terminated() {
     [ "$status" = 143 ] && is_closed
 }
 check a_signal_closes_the_card terminated
-# A guest whose guard is killed too has a stream that plays on, until the next program has closed what it finds.
+# Where its guard is killed, too, which goes by the name exe, the stream plays on, until the next program closes what it finds.
 left_running() {
-    guest_run 1 5 'audiofront play /rig/long.wav & sleep 0.5; killall -9 audiofront' && is_running 1
+    guest_run 1 5 'audiofront play /rig/long.wav & sleep 0.5; killall -9 exe audiofront' && is_running 1
 }
 check a_program_is_killed_with_its_guard left_running
 check the_next_closes_that_and_plays guest_run 1 10 'audiofront play /rig/noise-3.wav'

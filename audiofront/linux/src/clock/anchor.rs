@@ -11,35 +11,36 @@ const BILLION: i128 = 1_000_000_000;
 pub(super) struct Anchor {
     guest_ns: u64,
     system: Bounded,
-    drift_low_ppb: i32,
-    drift_high_ppb: i32,
+    drift_q32: i32,
+    /// Rounded up, twice.
+    spread_q32: u32,
 }
 
 impl Anchor {
-    pub(super) fn new(guest_ns: u64, system: Bounded, drift_ppb: (i32, i32)) -> Self {
-        Self { guest_ns, system, drift_low_ppb: drift_ppb.0, drift_high_ppb: drift_ppb.1 }
+    pub(super) fn new(guest_ns: u64, system: Bounded, (low_ppb, high_ppb): (i32, i32)) -> Self {
+        let q32 = |twice_ppb: i64| (i128::from(twice_ppb) << 31) / BILLION;
+        let (low_ppb, high_ppb) = (i64::from(low_ppb), i64::from(high_ppb));
+        // At most 500 ppm either way, which is 2^21 parts of 2^32.
+        let drift_q32 = i32::try_from(q32(low_ppb + high_ppb)).unwrap_or(0);
+        let spread_q32 = u32::try_from(q32(high_ppb - low_ppb) + 2).unwrap_or(u32::MAX);
+        Self { guest_ns, system, drift_q32, spread_q32 }
     }
 
     pub(super) fn drift_ppb(&self) -> (i32, i32) {
-        (self.drift_low_ppb, self.drift_high_ppb)
+        let ppb = |q32: i64| i32::try_from((i128::from(q32) * BILLION) >> 32).unwrap_or(0);
+        let (drift, spread) = (i64::from(self.drift_q32), i64::from(self.spread_q32));
+        (ppb(drift - spread), ppb(drift + spread))
     }
 
     #[inline]
     pub(super) fn to_system(self, guest_ns: u64) -> Bounded {
-        let span = guest_ns.wrapping_sub(self.guest_ns).cast_signed();
-        let drift = i64::from(self.drift_low_ppb) + i64::from(self.drift_high_ppb);
-        let half_width = i64::from(self.drift_high_ppb) - i64::from(self.drift_low_ppb);
-        // Some seconds at most as a rule, which 64 bits hold; twice the mean drift is below 2^32.
-        let (drifted, widened) = match i32::try_from(span / (1 << 24)) {
-            Ok(-64..=64) => (span * drift / 2_000_000_000, span.abs() * half_width / 2_000_000_000),
-            _ => {
-                let scaled = |by: i64, span: i64| (i128::from(span) * i128::from(by) / (2 * BILLION)) as i64;
-                (scaled(drift, span), scaled(half_width, span.saturating_abs()))
-            }
-        };
-        let time_ns = self.system.time_ns.wrapping_add_signed(span).wrapping_add_signed(drifted);
-        // Two roundings.
-        let error_ns = self.system.error_ns.saturating_add(widened.unsigned_abs()).saturating_add(2);
+        let span = i128::from(guest_ns.wrapping_sub(self.guest_ns).cast_signed());
+        // The mean drift, and half of what it may be off, as parts of 2^32: a multiplication each.
+        let drifted = (span * i128::from(self.drift_q32)) >> 32;
+        let widened = (span.abs() * i128::from(self.spread_q32)) >> 32;
+        let time_ns = self.system.time_ns.wrapping_add_signed((span + drifted) as i64);
+        // Roundings, of the parts' too: half a part of 2^32 is a nanosecond in eight seconds.
+        let error_ns = self.system.error_ns.saturating_add(widened as u64).saturating_add(2);
         Bounded { time_ns, error_ns }
     }
 
@@ -67,8 +68,8 @@ impl Shared {
     pub(super) fn write(&self, anchor: Anchor) {
         let sequence = self.sequence.load(Ordering::Relaxed);
         self.sequence.store(sequence | 1, Ordering::Release);
-        let low = u64::from(anchor.drift_low_ppb.cast_unsigned());
-        let high = u64::from(anchor.drift_high_ppb.cast_unsigned());
+        let low = u64::from(anchor.drift_q32.cast_unsigned());
+        let high = u64::from(anchor.spread_q32);
         let words = [anchor.guest_ns, anchor.system.time_ns, anchor.system.error_ns, high << 32 | low];
         for (word, value) in self.words.iter().zip(words) {
             word.store(value, Ordering::Release);
@@ -90,8 +91,8 @@ impl Shared {
                 return Some(Anchor {
                     guest_ns,
                     system: Bounded { time_ns, error_ns },
-                    drift_low_ppb: (drift as u32).cast_signed(),
-                    drift_high_ppb: ((drift >> 32) as u32).cast_signed(),
+                    drift_q32: (drift as u32).cast_signed(),
+                    spread_q32: (drift >> 32) as u32,
                 });
             }
             std::hint::spin_loop();

@@ -88,13 +88,18 @@ fn positions(outcome: &Outcome, direction: &str) -> Result<String, Finding> {
     let mut worst = 0f64;
     for (index, one) in rows.iter().enumerate() {
         for other in &rows[index + 1..] {
-            ensure!(other.frames >= one.frames, "from frame {} back to {}", one.frames, other.frames);
+            ensure!(
+                other.frames.total_cmp(&one.frames).is_ge(),
+                "from frame {} back to {}",
+                one.frames,
+                other.frames
+            );
             // The emulator's clocks are one clock.
             let expected = (other.guest_ns - one.guest_ns) * f64::from(RATE_HZ) / 1e9;
             let off = (other.frames - one.frames - expected).abs();
             let bound = one.error_frames + other.error_frames + 2.0;
             ensure!(
-                off <= bound,
+                off.total_cmp(&bound).is_le(),
                 "{off:.1} frames off between frames {} and {}, not {bound:.1}",
                 one.frames,
                 other.frames

@@ -44,7 +44,7 @@ fn read(reader: &PositionReader, reads: u64) -> Cost {
     let mut last = 0;
     let started = clock.now_ns();
     for _ in 0..reads {
-        match reader.now() {
+        match reader.frames() {
             Ok(Some(position)) => {
                 cost.positions += 1;
                 cost.backwards += u64::from(position.frames < last);
