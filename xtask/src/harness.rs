@@ -37,6 +37,8 @@ pub(crate) enum Microphone {
     Hears(Source),
     /// What the output of the same codec plays, in a room.
     Room(Room),
+    /// The same in several rooms, one after the other: each for so many starts of the input, the last one for good.
+    Rooms(&'static [(u32, Room)]),
 }
 
 impl Microphone {
@@ -44,7 +46,7 @@ impl Microphone {
     pub(crate) fn tick_us(&self) -> u32 {
         match self {
             Microphone::Hears(_) => room::PLAIN_TICK_US,
-            Microphone::Room(_) => room::TICK_US,
+            Microphone::Room(_) | Microphone::Rooms(_) => room::TICK_US,
         }
     }
 }

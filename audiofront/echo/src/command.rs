@@ -42,7 +42,7 @@ pub struct EchoCheck {
     #[arg(long, value_name = "FRAMES", allow_negative_numbers = true, default_value_t = Bounds::default().spread_frames)]
     pub max_spread: f64,
 
-    /// How far they may differ from the room's delay on the mean, in frames, beside the published error
+    /// How far they may differ from the room's delay on the mean, in frames
     #[arg(long, value_name = "FRAMES", allow_negative_numbers = true, default_value_t = Bounds::default().offset_frames)]
     pub max_offset: f64,
 

@@ -11,8 +11,7 @@ use crate::{Spread, erle};
 pub struct Bounds {
     /// How far the differences of correlated and published offset may lie apart over all restarts, in frames.
     pub spread_frames: f64,
-    /// How far the mean difference may lie from the room's delay, where that is known, in frames; what the system says of
-    /// its own error is allowed on top.
+    /// How far the mean difference may lie from the room's delay, where that is known, in frames.
     pub offset_frames: f64,
     /// What the linear filter has to reach with the published offset, in dB. Where the signal is too short for the
     /// canceller to get there even with the correlated offset, that number less 3 dB is enough.
@@ -27,6 +26,9 @@ impl Default for Bounds {
 
 /// How much the published offset may cost against the correlated one, in dB.
 const ERLE_LOSS_DB: f64 = 3.0;
+
+/// What whole frames and the interpolation of a peak may be off by.
+const ROUNDING_FRAMES: f64 = 1.0;
 
 /// One restart of the streams.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -90,7 +92,7 @@ pub struct Report {
 /// One thing that was judged.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Finding {
-    /// Its name: `spread`, `offset` or `erle`.
+    /// Its name: `spread`, `offset`, `promise` or `erle`.
     pub name: &'static str,
     /// Whether it's good enough.
     pub holds: bool,
@@ -121,19 +123,32 @@ impl Report {
                 ),
             });
             if let Some(room) = self.room_delay_frames {
-                let errors = self.restarts.iter().map(|restart| restart.offset_error_frames);
-                let told =
-                    Spread::of(errors.filter(|error| error.is_finite())).map_or(0.0, |spread| spread.max);
-                let bound = self.bounds.offset_frames + told;
+                let bound = self.bounds.offset_frames;
                 let off = differences.mean - room;
                 findings.push(Finding {
                     name: "offset",
                     holds: off.abs() <= bound,
                     detail: format!(
-                        "correlated less published is {off:+.2} frames off the room's {room} on the mean, {bound:.2} are \
-                         allowed, of which {told:.2} are the system's own bound"
+                        "correlated less published is {off:+.2} frames off the room's {room:.2} on the mean, at most {bound} are \
+                         allowed"
                     ),
                 });
+                // Where the system states no bound there is none to be broken.
+                let beyond = |restart: &Restart| {
+                    (restart.difference_frames() - room).abs() - restart.offset_error_frames
+                };
+                let worst = self.restarts.iter().map(beyond).fold(f64::NEG_INFINITY, f64::max);
+                if worst.is_finite() {
+                    findings.push(Finding {
+                        name: "promise",
+                        holds: worst <= ROUNDING_FRAMES,
+                        detail: match worst <= ROUNDING_FRAMES {
+                            true => "every published offset is within the error that was published with it"
+                                .to_owned(),
+                            false => format!("a published offset is {worst:.2} frames beyond its own error"),
+                        },
+                    });
+                }
             }
         }
         let published = self.erle.published.converged_db();

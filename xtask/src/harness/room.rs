@@ -126,6 +126,8 @@ pub(super) struct Heard {
     /// Time, in frames: all ticks until now.
     now: i64,
     written: usize,
+    /// How often the input was started.
+    starts: u32,
     runs: VecDeque<Run>,
 }
 
@@ -147,6 +149,7 @@ impl Heard {
             left: None,
             now: 0,
             written: 0,
+            starts: 0,
             runs: VecDeque::from([Run { first: 0, distance: None }]),
         }
     }
@@ -171,7 +174,24 @@ impl Heard {
     pub(super) fn input_enabled(&mut self, enabled: bool) {
         self.left = None;
         if enabled {
+            self.starts += 1;
             self.begin_run();
+        }
+    }
+
+    /// The room of the input's present start.
+    fn room(&self) -> Option<&Room> {
+        match &self.microphone {
+            Microphone::Hears(_) => None,
+            Microphone::Room(room) => Some(room),
+            Microphone::Rooms(rooms) => {
+                let mut ends = 0;
+                let here = rooms.iter().find(|(starts, _)| {
+                    ends += starts;
+                    self.starts <= ends
+                });
+                here.or(rooms.last()).map(|(_, room)| room)
+            }
         }
     }
 
@@ -193,13 +213,14 @@ impl Heard {
         self.left = (frames == asked_frames).then(|| due - frames);
         let from = traffic.fed_frames;
         traffic.fed_frames += frames;
-        let octets = match &self.microphone {
-            Microphone::Hears(source) => {
+        let octets = match (&self.microphone, self.room()) {
+            (Microphone::Hears(source), _) => {
                 (from..from + frames).flat_map(|index| source.frame(index)).collect()
             }
-            Microphone::Room(room) => (self.now..self.now + frames as i64)
+            (_, Some(room)) => (self.now..self.now + frames as i64)
                 .flat_map(|time| self.heard_at(room, &traffic.played, time))
                 .collect(),
+            (_, None) => vec![0; frames as usize * FRAME_BYTES],
         };
         self.now += frames as i64;
         octets
@@ -362,6 +383,17 @@ mod tests {
         assert_eq!([0, 131, 274, 403, 688, 1_010].map(at), [5_000, -1_800, 1_200, 800, -500, 300]);
         assert_eq!(emulator.recorded.iter().filter(|sample| **sample != 0).count(), 6);
         assert!(SMALL_ROOM.iter().map(|(_, gain)| gain.abs()).sum::<f32>() < 1.0);
+    }
+
+    #[test]
+    fn rooms_follow_each_other() {
+        static ROOMS: [(u32, Room); 2] = [(2, Room::cable(0)), (1, Room::cable(480))];
+        let mut heard = Heard::new(Microphone::Rooms(&ROOMS), 48_000);
+        let delays = (0..5).map(|_| {
+            heard.input_enabled(true);
+            heard.room().map(|room| room.delay_frames)
+        });
+        assert_eq!(delays.collect::<Vec<_>>(), [0, 0, 480, 480, 480].map(Some));
     }
 
     #[test]
