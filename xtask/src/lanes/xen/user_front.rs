@@ -27,7 +27,7 @@ const HOST_CHECKS: &[(&str, HostCheck)] = &[
     ("a_voice_comes_out_exactly", |outcome| heard(outcome, 0, &voice()?)),
     ("a_ramp_has_no_break", |outcome| ramp(outcome, "ramp.wav")),
     ("after_a_kill_noise_comes_out_exactly", |outcome| heard(outcome, 0, &short(2))),
-    ("after_a_kill_of_the_guard_noise_comes_out_exactly", |outcome| heard(outcome, 0, &short(3))),
+    ("after_a_kill_without_a_guard_noise_comes_out_exactly", |outcome| heard(outcome, 0, &short(3))),
     ("the_scribbler_is_heard_exactly", |outcome| heard(outcome, 0, &short(4))),
     ("its_neighbour_is_heard_exactly", |outcome| heard(outcome, 1, &short(5))),
     ("playback_positions_advance_as_time_does", |outcome| positions(outcome, "playback")),

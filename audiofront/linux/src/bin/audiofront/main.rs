@@ -61,12 +61,16 @@ pub(crate) struct Choice {
     /// The stream's unique-id [default: the card's first one in the direction]
     #[arg(long, value_name = "NAME")]
     stream: Option<String>,
+
+    /// Don't start the second process, which closes the card if this one is killed
+    #[arg(long)]
+    no_guard: bool,
 }
 
 impl Choice {
     /// Connects, and finds the stream.
     fn connect(&self, direction: StreamType) -> anyhow::Result<(Card, usize)> {
-        let card = guard::connect(self.card)?;
+        let card = if self.no_guard { Card::connect(self.card)? } else { guard::connect(self.card)? };
         let stream = card.find(direction, self.stream.as_deref())?;
         Ok((card, stream))
     }
