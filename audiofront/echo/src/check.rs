@@ -105,7 +105,7 @@ impl Check {
         }
     }
 
-    /// The canceller, with three offsets: as told, as found, and with none but its own estimate.
+    /// The canceller, by what was told, its mean, what was found, and its own search.
     ///
     /// The way through the air belongs to the room: it's learned once, from the first take, and stays. What changes from
     /// restart to restart is what the system has to tell.
@@ -126,8 +126,15 @@ impl Check {
             })
             .collect();
         let correct: Vec<&Take> = correct.iter().collect();
+        let jumps = takes.iter().any(|take| !take.track.is_empty());
+        let of_published = erle::trace(play, &all, Alignment::Told, &published);
+        let averaged = match jumps {
+            true => erle::trace(play, &all, Alignment::Told, &|take, _| take.mean_offset() + acoustic),
+            false => of_published.clone(),
+        };
         Erle {
-            published: erle::trace(play, &all, Alignment::Told, &published),
+            published: of_published,
+            averaged,
             correlated: erle::trace(play, &correct, Alignment::Told, &|take, _| take.published_offset_frames),
             estimated: erle::trace(play, &all, Alignment::Estimated, &|take, frame| take.offset_at(frame)),
         }

@@ -2,7 +2,7 @@
 
 use anyhow::Result;
 
-use crate::Frame;
+use crate::{Frame, Spread};
 
 /// Two streams, one that plays and one that records, of which somebody says how they lie to each other.
 pub trait DuplexRun {
@@ -47,6 +47,13 @@ pub struct OffsetReading {
 }
 
 impl Take {
+    /// The mean of what was told while the streams ran.
+    #[must_use]
+    pub fn mean_offset(&self) -> f64 {
+        let told = Spread::of(self.track.iter().map(|reading| reading.offset_frames));
+        told.map_or(self.published_offset_frames, |spread| spread.mean)
+    }
+
     /// The offset that a program knows when it has recorded `frame`: the last one told until then.
     #[must_use]
     pub fn offset_at(&self, frame: u64) -> f64 {
@@ -69,11 +76,12 @@ mod tests {
             track: Vec::new(),
             linked_start: false,
         };
-        assert_eq!(take.offset_at(5), 1.0);
+        assert_eq!((take.offset_at(5), take.mean_offset()), (1.0, 1.0));
         take.track = vec![
             OffsetReading { at_frame: 10, offset_frames: 2.0 },
             OffsetReading { at_frame: 20, offset_frames: 3.0 },
         ];
+        assert_eq!(take.mean_offset(), 2.5);
         assert_eq!([0, 10, 19, 20, 99].map(|frame| take.offset_at(frame)), [1.0, 2.0, 2.0, 3.0, 3.0]);
     }
 }

@@ -66,6 +66,9 @@ pub struct Erle {
     pub published: erle::Trace,
     /// By the offset that was found: what could be reached at best.
     pub correlated: erle::Trace,
+    /// The same by the mean of each take's readings, which no program knows before the take has ended: where what is told
+    /// moves while streams run, this shows what that costs.
+    pub averaged: erle::Trace,
     /// By the published offset, and the canceller's own search for the echo from there on.
     pub estimated: erle::Trace,
 }
@@ -213,6 +216,7 @@ impl Report {
             "erle": {
                 "published": trace(&self.erle.published),
                 "correlated": trace(&self.erle.correlated),
+                "averaged": trace(&self.erle.averaged),
                 "estimated": trace(&self.erle.estimated),
             },
             "bounds": {
@@ -283,6 +287,7 @@ impl fmt::Display for Report {
         )?;
         for (name, trace) in [
             ("with the published offset", &self.erle.published),
+            ("with its mean over each take", &self.erle.averaged),
             ("with the correlated offset", &self.erle.correlated),
             ("published, and its own search", &self.erle.estimated),
         ] {

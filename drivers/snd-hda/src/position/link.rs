@@ -11,8 +11,8 @@ const LEAD_TICKS_MAX: u64 = 66 * TICKS_PER_MS;
 /// Until the next look, at most.
 const HORIZON_TICKS: u64 = 100 * TICKS_PER_MS;
 const TICKS_PER_MS: u64 = 24_000;
-/// A start that a counter tells to no more than this is taken from RUN.
-const START_TICKS_MAX: u64 = TICKS_PER_MS;
+/// A start that a counter tells to no better than this is taken from RUN.
+const START_TICKS_MAX: u64 = 2 * TICKS_PER_LINK_FRAME;
 /// Looks in a row that a counter must agree with the clock, to be believed again after it didn't.
 const LOOKS_TO_BELIEVE: u8 = 8;
 /// Looks that must find the counter exact before its exactness is made use of.
@@ -73,9 +73,9 @@ pub struct LinkCount {
     pub source: LinkSource,
     /// The counter has been seen to keep to the clock.
     pub is_held: bool,
-    /// When frame 0 was at the link, in ticks; `None` after a pause. Where the counter doesn't tell it to a millisecond, it's
-    /// the link frame after RUN: a stream begins with that, but for the time that an output's FIFO takes to fill, and no
-    /// counter that leads or lags says more.
+    /// When frame 0 was at the link, in ticks; `None` after a pause. Where the counter doesn't tell it to two link frames,
+    /// it's the one after RUN: a stream begins with that, but for the time that an output's FIFO takes to fill, and a counter
+    /// that leads or lags by buffers of its own says nothing of it.
     pub start_ticks: Option<u64>,
     /// Breaks in the count since START.
     pub breaks: u32,

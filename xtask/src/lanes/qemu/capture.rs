@@ -95,9 +95,11 @@ fn room(bench: &Bench, delays_ms: &[usize]) -> Result<String, Finding> {
         let outcome = bench.pass(&session)?;
         let arrival = summary::came_back(&session, &outcome)?;
         let off = arrival.first_frames - (Room::OWN_DELAY_FRAMES + delay) as f64;
-        ensure!(off.abs() < 0.5, "at {delay_ms} ms it is {off:.2} frames off");
+        let is_there = off.abs() < 0.5;
+        ensure!(is_there, "at {delay_ms} ms it is {off:.2} frames off");
         // A single frame that is missing, or at another place, is a floor.
-        ensure!(arrival.peak_to_floor > 1000.0, "at {delay_ms} ms there is noise: {arrival:?}");
+        let is_clean = arrival.peak_to_floor > 1000.0;
+        ensure!(is_clean, "at {delay_ms} ms there is noise: {arrival:?}");
     }
     Ok(format!("at {delays_ms:?} ms, {} frames later", Room::OWN_DELAY_FRAMES))
 }
