@@ -5,6 +5,7 @@
 //! so does what is asked here, on the host, of what the codecs heard and what the guests handed out.
 
 mod domain;
+mod echo;
 mod neighbours;
 mod restart;
 mod sessions;
@@ -57,6 +58,7 @@ const SCENARIOS: &[Scenario] = &[
     restart::AMD,
     torture::AMD,
     user_front::AMD,
+    echo::AMD,
 ];
 
 /// Virtual time is fast; these are for a host that is not.
