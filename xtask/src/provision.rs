@@ -49,6 +49,17 @@ pub(crate) fn recording() -> Result<PathBuf> {
     Ok(PathBuf::from(RECORDING))
 }
 
+/// Looks for the headers of ALSA's library, which tests hold its plug-in's ABI against.
+pub(crate) fn alsa_headers() -> Result<()> {
+    const HEADER: &str = "/usr/include/alsa/pcm_external.h";
+    let need = Need {
+        what: HEADER,
+        debian: "libasound2-dev",
+        elsewhere: "alsa-lib-devel (Fedora), alsa-lib (Arch)",
+    };
+    provide(&need, || Path::new(HEADER).exists())
+}
+
 /// Looks for the linter of shell scripts.
 pub(crate) fn shellcheck() -> Result<()> {
     let need =
