@@ -125,6 +125,7 @@ impl Xen {
         let outcome = rig::run(&plan, |progress| match progress {
             Progress::Stage(at, wall, what) => println!("{at:>7} s  {what} ({:.0} s)", wall.as_secs_f64()),
             Progress::Check(check) => println!("{}: {}", check.name, check.detail),
+            Progress::Figures(figures) => println!("{}: {}", figures.name, figures.text),
             Progress::Other(line) => println!("{line}"),
         })?;
         if self.log.is_some() {
@@ -167,6 +168,8 @@ impl Xen {
             codec_rates_hz: vec![RATE_HZ; usize::from(self.guests.max(2))],
             microphone: Microphone::Hears(Source::Ramp),
             files,
+            dom0_files: Vec::new(),
+            dom0_plays: false,
             limits: LIMITS,
         })
     }

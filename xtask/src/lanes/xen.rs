@@ -89,6 +89,8 @@ impl Scenario {
             pace: Pace::Virtual,
             codec_rates_hz: self.codec_rates_hz.to_vec(),
             microphone: self.microphone.clone(),
+            dom0_files: Vec::new(),
+            dom0_plays: false,
             files: Files { ours: (self.files)()?, programs, theirs: None },
             limits: LIMITS,
         };
@@ -98,6 +100,7 @@ impl Scenario {
                 let result = if check.holds { Verdict::Success } else { Verdict::Failure };
                 println!("{} ... {result} {}", self.row_name(&check.name), check.detail);
             }
+            Progress::Figures(figures) => eprintln!("{}: {}", figures.name, figures.text),
             Progress::Other(line) => eprintln!("{line}"),
         })?;
         Ok(outcome)

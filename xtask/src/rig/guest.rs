@@ -28,7 +28,7 @@ const PROGRAMS: &[&str] = &[
 const THREADS: &str = "libgcc_s.so.1";
 
 /// What ALSA's library reads.
-const ALSA_CONFIG: &str = "usr/share/alsa";
+pub(super) const ALSA_CONFIG: &str = "usr/share/alsa";
 
 /// Where ALSA's library looks for plug-ins.
 const ALSA_PLUGINS: &str = "usr/lib/x86_64-linux-gnu/alsa-lib";
