@@ -274,3 +274,35 @@ no_faults() {
     if xl dmesg | grep -E 'IO_PAGE_FAULT|DMAR:\[|iommu.*fault' | head -n 1 | grep .; then return 1; fi
     echo "none"
 }
+
+# What follows measures, and is for the bench.
+
+# figures NAME TEXT: what was measured, as pairs name=value, to the host.
+figures() { say "figures $*"; }
+
+# report: what the driver domain has cost until now, as it counts, is in $reported.
+report_number=0
+report() {
+    report_number=$((report_number + 1))
+    xenstore-write "$policy/report" "$report_number"
+    wait_for 10 report_has_come || fail "the driver domain does not report"
+    reported=$(xenstore-read "$policy/state/report")
+}
+report_has_come() { xenstore-read "$policy/state/report" | grep -q "^number=$report_number "; }
+
+# prefixed PREFIX PAIRS: the pairs, with the prefix before each name.
+prefixed() {
+    prefix=$1
+    shift
+    for pair in $*; do printf '%s%s ' "$prefix" "$pair"; done
+}
+
+# measure NAME SECONDS: what the domains cost while this long passes; from_ and to_ before the names.
+measure() {
+    report
+    measured="$(prefixed from_ "$reported") $(prefixed from_ "$(/rig/rig-probe domains)")"
+    sleep "$2"
+    measured="$measured $(prefixed to_ "$(/rig/rig-probe domains)")"
+    report
+    figures "$1" "$measured $(prefixed to_ "$reported")"
+}

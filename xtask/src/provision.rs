@@ -49,6 +49,18 @@ pub(crate) fn recording() -> Result<PathBuf> {
     Ok(PathBuf::from(RECORDING))
 }
 
+/// Looks for what programs are linked with ALSA's library by.
+pub(crate) fn alsa_library() -> Result<()> {
+    let need = Need {
+        what: "ALSA's library, for the comparison by audiofront echo-check --alsa",
+        debian: "libasound2-dev",
+        elsewhere: "alsa-lib-devel (Fedora), alsa-lib (Arch)",
+    };
+    provide(&need, || Path::new("/usr/include/alsa/asoundlib.h").exists())?;
+    let need = Need { what: "pkg-config", debian: "pkg-config", elsewhere: "pkgconf" };
+    provide(&need, || on_path("pkg-config"))
+}
+
 /// Looks for the linter of shell scripts.
 pub(crate) fn shellcheck() -> Result<()> {
     let need =

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use anyhow::{Context, Result};
 use xshell::cmd;
 
-use crate::{image, workspace};
+use crate::{image, provision, workspace};
 
 const PACKAGE: &str = "audiofront-linux";
 
@@ -16,9 +16,18 @@ const PACKAGE: &str = "audiofront-linux";
 pub(crate) fn build() -> Result<PathBuf> {
     let shell = workspace::shell()?;
     let cargo = workspace::cargo();
+    // It does without where that isn't there; only the comparison is missing then.
+    let features = match provision::alsa_library() {
+        Ok(()) => "alsa",
+        Err(error) => {
+            eprintln!("{error:#}");
+            ""
+        }
+    };
     let build = cmd!(
         shell,
-        "{cargo} build --profile tool --package {PACKAGE} --bin audiofront --message-format=json-render-diagnostics"
+        "{cargo} build --profile tool --package {PACKAGE} --features={features} --bin audiofront
+         --message-format=json-render-diagnostics"
     );
     eprintln!("$ {build}");
     let messages = build.quiet().read().context("the tool audiofront doesn't build")?;

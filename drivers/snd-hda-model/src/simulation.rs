@@ -35,8 +35,13 @@ struct Run {
     base_frames: u64,
     /// It stops where this link frame would begin.
     end_link_frame: u64,
-    /// Link frames that carry nothing though they should.
-    lost: (u64, u64),
+}
+
+impl Run {
+    /// Link frames of it when link frame `link_frame` begins.
+    fn link_frames(&self, link_frame: u64) -> u64 {
+        link_frame.min(self.end_link_frame).saturating_sub(self.first_link_frame)
+    }
 }
 
 /// One stream on a link, as it truly is.
@@ -49,6 +54,8 @@ pub struct LinkSimulation {
     /// Frames after so many link frames of the cadence's period.
     table: Vec<u32>,
     run: Option<Run>,
+    /// Link frames of the run that carry nothing though they should.
+    losses: Vec<(u64, u64)>,
     /// The link frame up to which FIFO errors were told.
     told_link_frame: u64,
 }
@@ -63,6 +70,7 @@ impl LinkSimulation {
             random: simulation.seed,
             table: cadence_table(simulation.format_word),
             run: None,
+            losses: Vec::new(),
             told_link_frame: 0,
             simulation,
         }
@@ -77,6 +85,7 @@ impl LinkSimulation {
         self.now_ns = 0;
         self.random = simulation.seed;
         self.run = None;
+        self.losses.clear();
         self.told_link_frame = 0;
         self.simulation = simulation;
     }
@@ -141,8 +150,8 @@ impl LinkSimulation {
         let next = self.wall(self.now_ns) / TICKS_PER_LINK_FRAME + 1;
         let base_frames = self.run.map_or(0, |run| self.frames_after(run.end_link_frame));
         let first_link_frame = next + later_link_frames;
-        self.run =
-            Some(Run { first_link_frame, base_frames, end_link_frame: u64::MAX, lost: (u64::MAX, u64::MAX) });
+        self.losses.clear();
+        self.run = Some(Run { first_link_frame, base_frames, end_link_frame: u64::MAX });
         self.after_access();
     }
 
@@ -156,12 +165,19 @@ impl LinkSimulation {
         self.after_access();
     }
 
-    /// So many link frames from now on carry nothing. Once a run.
+    /// So many link frames from now on carry nothing. Not again before they are over.
     pub fn starve(&mut self, link_frames: u64) {
         let next = self.wall(self.now_ns) / TICKS_PER_LINK_FRAME + 1;
-        if let Some(run) = &mut self.run {
-            run.lost = (next, next + link_frames);
-        }
+        self.losses.push((next, next + link_frames));
+    }
+
+    /// Frames of a run that were lost when link frame `link_frame` begins.
+    fn lost_frames(&self, run: &Run, link_frame: u64) -> u64 {
+        let lost = self.losses.iter().map(|(from, to)| {
+            let until = |end: u64| self.in_cadence(run.link_frames(end.min(link_frame)));
+            until(*to) - until(*from)
+        });
+        lost.sum()
     }
 
     /// Whether frames were lost since this was last asked, by a register access: FIFOE.
@@ -169,7 +185,7 @@ impl LinkSimulation {
         self.access();
         let told = self.told_link_frame;
         self.told_link_frame = self.wall(self.now_ns) / TICKS_PER_LINK_FRAME + 1;
-        let is_lost = self.run.is_some_and(|run| run.lost.0 < self.told_link_frame && run.lost.1 > told);
+        let is_lost = self.losses.iter().any(|(from, to)| *from < self.told_link_frame && *to > told);
         self.after_access();
         is_lost
     }
@@ -183,12 +199,8 @@ impl LinkSimulation {
     /// Frames that have travelled when link frame `link_frame` begins.
     fn frames_after(&self, link_frame: u64) -> u64 {
         let Some(run) = self.run else { return 0 };
-        let since = |link_frame: u64| {
-            let at = link_frame.min(run.end_link_frame).saturating_sub(run.first_link_frame);
-            self.in_cadence(at)
-        };
-        let (from, to) = (run.lost.0.min(link_frame), run.lost.1.min(link_frame));
-        run.base_frames + since(link_frame) - (since(to) - since(from))
+        let travelled = self.in_cadence(run.link_frames(link_frame));
+        run.base_frames + travelled - self.lost_frames(&run, link_frame)
     }
 
     /// The truth in thousandths of a frame at a system time: with the link frame's samples in proportion to what has passed of it.

@@ -5,6 +5,7 @@
 //! so does what is asked here, on the host, of what the codecs heard and what the guests handed out.
 
 mod domain;
+mod echo;
 mod neighbours;
 mod restart;
 mod sessions;
@@ -57,6 +58,7 @@ const SCENARIOS: &[Scenario] = &[
     restart::AMD,
     torture::AMD,
     user_front::AMD,
+    echo::AMD,
 ];
 
 /// Virtual time is fast; these are for a host that is not.
@@ -87,6 +89,8 @@ impl Scenario {
             pace: Pace::Virtual,
             codec_rates_hz: self.codec_rates_hz.to_vec(),
             microphone: self.microphone.clone(),
+            dom0_files: Vec::new(),
+            dom0_plays: false,
             files: Files { ours: (self.files)()?, programs, theirs: None },
             limits: LIMITS,
         };
@@ -96,6 +100,7 @@ impl Scenario {
                 let result = if check.holds { Verdict::Success } else { Verdict::Failure };
                 println!("{} ... {result} {}", self.row_name(&check.name), check.detail);
             }
+            Progress::Figures(figures) => eprintln!("{}: {}", figures.name, figures.text),
             Progress::Other(line) => eprintln!("{line}"),
         })?;
         Ok(outcome)

@@ -28,7 +28,7 @@ const PROGRAMS: &[&str] = &[
 const THREADS: &str = "libgcc_s.so.1";
 
 /// What ALSA's library reads.
-const ALSA_CONFIG: &str = "usr/share/alsa";
+pub(super) const ALSA_CONFIG: &str = "usr/share/alsa";
 
 /// A recording to try things with, where Debian has it.
 const RECORDING: &str = "usr/share/sounds/alsa/Front_Center.wav";

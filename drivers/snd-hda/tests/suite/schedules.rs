@@ -4,7 +4,7 @@
 
 use crate::common::schedule::{Errors, RATES, Simulations, run};
 
-/// Half a minute of one processor.
+/// Some ten seconds of one processor.
 const SCHEDULES: u64 = 1_000_000;
 const FIRST_SEED: u64 = 0x736e_6464_6f6d;
 

@@ -1,0 +1,32 @@
+//! How far published positions are from the truth, in random schedules of looks at a simulated link: a line of JSON a rate.
+//!
+//! `cargo run -p snd-hda --example position_error -- 100000`
+
+#[path = "../tests/suite/common/schedule.rs"]
+mod schedule;
+
+use schedule::{Errors, RATES, Simulations, run};
+
+fn main() {
+    let asked = std::env::args().nth(1).map_or(Ok(20_000), |text| text.parse::<u64>());
+    let schedules = match asked {
+        Ok(schedules) => schedules,
+        Err(error) => {
+            eprintln!("the number of schedules: {error}");
+            std::process::exit(2);
+        }
+    };
+    let mut errors = vec![Errors::new(); RATES.len()];
+    let mut simulations = Simulations::new();
+    for seed in 0..schedules {
+        run(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15), &mut simulations, &mut errors);
+    }
+    for ((rate_hz, _), errors) in RATES.iter().zip(&errors) {
+        let [p50, p99, max] = [500, 990, 1000].map(|per_mille| errors.quantile(per_mille));
+        println!(
+            "{{\"rate_hz\":{rate_hz},\"instants\":{},\"locked\":{},\"p50_milliframes\":{p50},\
+             \"p99_milliframes\":{p99},\"max_milliframes\":{max}}}",
+            errors.instants, errors.locked
+        );
+    }
+}
