@@ -49,15 +49,18 @@ pub(crate) fn recording() -> Result<PathBuf> {
     Ok(PathBuf::from(RECORDING))
 }
 
-/// Looks for the headers of ALSA's library, which tests hold its plug-in's ABI against.
-pub(crate) fn alsa_headers() -> Result<()> {
+/// Looks for ALSA's library with its headers: tests hold the plug-in's ABI against them, and the comparison by
+/// `audiofront echo-check --alsa` is linked with it.
+pub(crate) fn alsa_library() -> Result<()> {
     const HEADER: &str = "/usr/include/alsa/pcm_external.h";
     let need = Need {
         what: HEADER,
         debian: "libasound2-dev",
         elsewhere: "alsa-lib-devel (Fedora), alsa-lib (Arch)",
     };
-    provide(&need, || Path::new(HEADER).exists())
+    provide(&need, || Path::new(HEADER).exists())?;
+    let need = Need { what: "pkg-config", debian: "pkg-config", elsewhere: "pkgconf" };
+    provide(&need, || on_path("pkg-config"))
 }
 
 /// Looks for the linter of shell scripts.

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use anyhow::{Context, Result, anyhow};
 use xshell::cmd;
 
-use crate::{image, workspace};
+use crate::{image, provision, workspace};
 
 const PACKAGE: &str = "audiofront-linux";
 const ALSA_PLUGIN: &str = "audiofront-alsa";
@@ -17,9 +17,18 @@ const ALSA_PLUGIN: &str = "audiofront-alsa";
 pub(crate) fn build() -> Result<Vec<PathBuf>> {
     let shell = workspace::shell()?;
     let cargo = workspace::cargo();
+    // It does without where that isn't there; only the comparison is missing then.
+    let features = match provision::alsa_library() {
+        Ok(()) => "audiofront-linux/alsa",
+        Err(error) => {
+            eprintln!("{error:#}");
+            ""
+        }
+    };
     let build = cmd!(
         shell,
-        "{cargo} build --profile tool --package {PACKAGE} --bin audiofront --package {ALSA_PLUGIN} --lib --message-format=json-render-diagnostics"
+        "{cargo} build --profile tool --package {PACKAGE} --features={features} --bin audiofront
+         --package {ALSA_PLUGIN} --lib --message-format=json-render-diagnostics"
     );
     eprintln!("$ {build}");
     let messages = build.quiet().read().context("audiofront and ALSA's plug-in don't build")?;

@@ -7,7 +7,7 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 
 use crate::child::Limits;
-use crate::harness::{Microphone, Source};
+use crate::harness::{Microphone, Room, Source};
 use crate::qemu::Pace;
 use crate::rig::{self, Files, Iommu, Outcome, Plan, Progress};
 use crate::session::STREAMS;
@@ -39,6 +39,11 @@ pub(crate) struct Xen {
     /// codecs played [default: below the target directory]
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
+
+    /// The first codec's input hears its output, in a room with this delay and, unless a file says what it does to an
+    /// impulse, a few reflections [default: it hears a ramp]
+    #[arg(long, value_name = "DELAY_MS[:IMPULSE.wav]")]
+    room: Option<String>,
 
     /// Who is the front end in the guests: the kernel's snd_xen_front, or programs such as audiofront, which is there
     #[arg(long, value_enum, default_value = "kernel")]
@@ -111,6 +116,7 @@ impl Xen {
         if let Some(folder) = self.guest_files.as_ref().filter(|folder| !folder.is_dir()) {
             return Err(BadInput(format!("--guest-files {}: is no folder", folder.display())).into());
         }
+        self.microphone()?;
         provision::qemu()?;
         let recording = match (&self.guest_run, &self.scenario) {
             (Some(_), _) | (_, Some(_)) => None,
@@ -166,11 +172,18 @@ impl Xen {
             iommu: self.iommu,
             pace: if self.realtime { Pace::Real } else { Pace::Virtual },
             codec_rates_hz: vec![RATE_HZ; usize::from(self.guests.max(2))],
-            microphone: Microphone::Hears(Source::Ramp),
+            microphone: self.microphone()?,
             files,
             dom0_files: Vec::new(),
             dom0_plays: false,
             limits: LIMITS,
+        })
+    }
+
+    fn microphone(&self) -> Result<Microphone> {
+        Ok(match &self.room {
+            Some(room) => Microphone::Room(Room::parse(room, RATE_HZ)?),
+            None => Microphone::Hears(Source::Ramp),
         })
     }
 

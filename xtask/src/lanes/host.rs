@@ -17,7 +17,7 @@ const LIMITS: Limits = Limits { silence: Duration::from_secs(900), total: Durati
 /// Runs the lane: a row for cargo's tests, one for the bench, and one for each package with tests under loom.
 pub(crate) fn run() -> Vec<Row> {
     // ALSA's plug-in is tried with ALSA's programs. What is missing then fails there, with its name.
-    if let Err(error) = provision::recording().and_then(|_| provision::alsa_headers()) {
+    if let Err(error) = provision::recording().and_then(|_| provision::alsa_library()) {
         eprintln!("{error:#}");
     }
     let mut everything = Command::new(workspace::cargo());

@@ -6,6 +6,7 @@
 
 mod alsa;
 mod domain;
+mod echo;
 mod neighbours;
 mod restart;
 mod sessions;
@@ -59,6 +60,7 @@ const SCENARIOS: &[Scenario] = &[
     torture::AMD,
     user_front::AMD,
     alsa::AMD,
+    echo::AMD,
 ];
 
 /// Virtual time is fast; these are for a host that is not.

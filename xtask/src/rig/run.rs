@@ -55,7 +55,7 @@ impl Run {
         std::fs::write(&initramfs, dom0::initramfs(&tree, plan, &guest)?)?;
         let codecs = plan.codec_rates_hz.iter().enumerate().map(|(codec, rate_hz)| {
             let sound = match codec {
-                0 => Sound::Harness { rate_hz: *rate_hz },
+                0 => Sound::Harness { rate_hz: *rate_hz, tick_us: plan.microphone.tick_us() },
                 _ => Sound::Wav { path: heard_file(&folder, codec), rate_hz: *rate_hz },
             };
             Codec { model: CODEC, sound }

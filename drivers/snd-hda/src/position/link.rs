@@ -11,6 +11,8 @@ const LEAD_TICKS_MAX: u64 = 66 * TICKS_PER_MS;
 /// Until the next look, at most.
 const HORIZON_TICKS: u64 = 100 * TICKS_PER_MS;
 const TICKS_PER_MS: u64 = 24_000;
+/// A start that a counter tells to no better than this is taken from RUN.
+const START_TICKS_MAX: u64 = 2 * TICKS_PER_LINK_FRAME;
 /// Looks in a row that a counter must agree with the clock, to be believed again after it didn't.
 const LOOKS_TO_BELIEVE: u8 = 8;
 /// Looks that must find the counter exact before its exactness is made use of.
@@ -71,7 +73,9 @@ pub struct LinkCount {
     pub source: LinkSource,
     /// The counter has been seen to keep to the clock.
     pub is_held: bool,
-    /// When frame 0 was at the link, in ticks; `None` after a pause.
+    /// When frame 0 was at the link, in ticks; `None` after a pause. Where the counter doesn't tell it to two link frames,
+    /// it's the one after RUN: a stream begins with that, but for the time that an output's FIFO takes to fill, and a counter
+    /// that leads or lags by buffers of its own says nothing of it.
     pub start_ticks: Option<u64>,
     /// Breaks in the count since START.
     pub breaks: u32,
@@ -89,6 +93,8 @@ pub struct LinkTracker {
     cadence: Cadence,
     /// The beginning of the first link frame since the last RUN: at least, and at most if that is known.
     start: (u64, Option<u64>),
+    /// The first link frame after the last RUN.
+    after_run: u64,
     /// The frame with which it began, from [`FRAME_0`] on.
     base: (u64, u64),
     /// Link frames begin at multiples of their ticks. Not so once it isn't known how often the wall clock has wrapped, for
@@ -118,6 +124,7 @@ impl LinkTracker {
         let mut tracker = Self {
             cadence,
             start: (0, None),
+            after_run: 0,
             base: (FRAME_0, FRAME_0),
             is_on_grid,
             is_first_run: true,
@@ -139,6 +146,7 @@ impl LinkTracker {
     fn run(&mut self, bracket: Bracket, is_synchronized: bool, is_on_grid: bool) {
         let (first, last) = bracket.next_link_frames(is_on_grid);
         self.start = (first, is_synchronized.then_some(last));
+        self.after_run = first;
         self.is_on_grid = is_on_grid;
         self.stopped = None;
         self.last_looks = (bracket.after, bracket.after);
@@ -432,7 +440,9 @@ impl LinkTracker {
                 let early = fixed.saturating_mul(TICK_PARTS).checked_div(parts_per_tick).unwrap_or(0);
                 count.tick_parts = count.tick_parts.saturating_sub(early);
             }
-            count.start_ticks = self.is_first_run.then_some(twice_start / 2);
+            let is_told = !self.follows_lead && self.start.1.is_some() && width <= START_TICKS_MAX;
+            let start_ticks = if is_told { twice_start / 2 } else { self.after_run };
+            count.start_ticks = self.is_first_run.then_some(start_ticks);
         }
         if count.frames < self.last_frames {
             let back = self.last_frames.saturating_sub(count.frames);

@@ -12,4 +12,5 @@ mod pause;
 mod playback;
 mod position;
 mod schedules;
+mod start;
 mod stop;

@@ -2,7 +2,7 @@
 
 use super::{GuestFiles, HostCheck, Scenario};
 use crate::compare;
-use crate::harness::{Microphone, Source};
+use crate::harness::{Microphone, Room, Source};
 use crate::lanes::qemu::{noise, recording};
 use crate::rig::{Iommu, Outcome};
 use crate::verdict::{Finding, ensure};
@@ -20,11 +20,11 @@ pub(super) const AMD: Scenario = Scenario {
 
 pub(super) const INTEL: Scenario = Scenario { name: "sessions_vtd", iommu: Iommu::Intel, ..AMD };
 
-/// The input hears the output.
+/// The input hears the output, by a cable of 100 ms.
 pub(super) const LOOP_BACK: Scenario = Scenario {
     name: "loop_back",
     script: include_str!("../../../rig/scenarios/loop_back.sh"),
-    microphone: Microphone::HearsTheOutput,
+    microphone: Microphone::Room(Room::cable(4_800)),
     codec_rates_hz: &[48_000],
     files: || Ok(Vec::new()),
     host_checks: &[],

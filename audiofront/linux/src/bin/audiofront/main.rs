@@ -1,6 +1,7 @@
 //! `audiofront`: plays, records and watches positions from a Linux guest, without the kernel's driver.
 #![deny(unsafe_code)]
 
+mod echo;
 mod guard;
 mod no_system_calls;
 mod play;
@@ -30,6 +31,7 @@ enum Command {
     Play(play::Play),
     Record(record::Record),
     Position(position::Positions),
+    EchoCheck(echo::Echo),
     ReadCost(read_cost::ReadCost),
     #[command(hide = true)]
     Guard(guard::Guard),
@@ -40,6 +42,7 @@ const EXAMPLES: &str = "Examples:
   audiofront play /usr/share/sounds/alsa/Front_Center.wav
   audiofront record --seconds 5 voice.wav
   audiofront position
+  audiofront echo-check --restarts 10 --plot echo.svg
 
 Exit status: 0 done; 1 failed; 2 bad usage; 3 no such card or stream, or a module is missing; 4 busy; 5 not allowed; 130 or
 143 ended by SIGINT or SIGTERM, with the card closed.";
@@ -79,6 +82,7 @@ fn main() -> ExitCode {
         Command::Play(play) => play.execute(),
         Command::Record(record) => record.execute(),
         Command::Position(position) => position.execute(),
+        Command::EchoCheck(check) => check.execute(),
         Command::ReadCost(cost) => cost.execute(),
         Command::Guard(guard) => guard.execute(),
     };
