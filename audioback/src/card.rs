@@ -132,7 +132,7 @@ pub enum PositionSource {
     Link,
     /// The DMA position buffer.
     Memory,
-    /// None that could be believed: the wall clock since START.
+    /// None that could be believed, or shown to count what is at the link: the wall clock since START.
     WallClock,
 }
 

@@ -41,6 +41,6 @@ pub(crate) fn build() -> Result<Vec<PathBuf>> {
 fn library(messages: &str) -> Option<PathBuf> {
     let messages = messages.lines().filter_map(|line| serde_json::from_str::<serde_json::Value>(line).ok());
     let files = messages.filter_map(|message| message.get("filenames")?.as_array().cloned()).flatten();
-    let files = files.filter_map(|file| file.as_str().map(PathBuf::from));
-    files.filter(|file| file.ends_with("libasound_module_pcm_snddom.so")).next_back()
+    let mut files = files.filter_map(|file| file.as_str().map(PathBuf::from));
+    files.rfind(|file| file.ends_with("libasound_module_pcm_snddom.so"))
 }

@@ -126,11 +126,13 @@ impl Check {
             })
             .collect();
         let correct: Vec<&Take> = correct.iter().collect();
-        let jumps = takes.iter().any(|take| !take.track.is_empty());
+        let is_told_once = |take: &Take| {
+            take.track.iter().all(|reading| reading.offset_frames == take.published_offset_frames)
+        };
         let of_published = erle::trace(play, &all, Alignment::Told, &published);
-        let averaged = match jumps {
-            true => erle::trace(play, &all, Alignment::Told, &|take, _| take.mean_offset() + acoustic),
-            false => of_published.clone(),
+        let averaged = match takes.iter().all(is_told_once) {
+            true => of_published.clone(),
+            false => erle::trace(play, &all, Alignment::Told, &|take, _| take.mean_offset() + acoustic),
         };
         Erle {
             published: of_published,

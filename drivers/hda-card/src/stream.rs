@@ -90,6 +90,10 @@ where
         self.route
     }
 
+    pub(crate) fn rate_hz(&self) -> u32 {
+        self.format.rate().hz()
+    }
+
     pub(crate) fn configured(&self) -> Option<&Ready<B, R, D, G>> {
         match &self.state {
             Some(State::Configured(stream)) => Some(stream),

@@ -14,10 +14,10 @@ pub(super) const AMD: Scenario = Scenario {
     codec_rates_hz: &[48_000],
     // As often as the script restarts the streams.
     microphone: Microphone::Rooms(&[
-        (10, Room::with_delay(0)),
+        (5, Room::with_delay(0)),
         (50, Room::with_delay(240)),
-        (10, Room::with_delay(2_400)),
-        (10, Room::with_delay(9_600)),
+        (5, Room::with_delay(2_400)),
+        (5, Room::with_delay(9_600)),
         (10, Room::with_delay(240)),
     ]),
     files: || Ok(Vec::new()),
