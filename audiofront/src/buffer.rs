@@ -45,6 +45,7 @@ impl<P: SharedPage> Buffer<P> {
         size_bytes: u32,
         access: GrantAccess,
     ) -> Result<Self, PageList<P>> {
+        transport.reserve(pages_for(size_bytes), access);
         // At most MAX_BUFFER_PAGES, for which the list has room.
         for _ in 0..pages_for(size_bytes) {
             match transport.grant_page(access) {

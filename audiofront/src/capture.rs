@@ -36,6 +36,15 @@ impl<P: SharedPage> Capture<P> {
         octets.len()
     }
 
+    /// Says that the next `length_bytes` have been read in place, from [`read_bytes`](Self::read_bytes) on. Takes no more
+    /// whole frames than have come; returns how many octets it took.
+    pub fn commit(&mut self, length_bytes: u64) -> u64 {
+        let come = usize::try_from(self.available_bytes().min(length_bytes)).unwrap_or(usize::MAX);
+        let taken_bytes = whole_frames(come, self.frame_bytes) as u64;
+        self.read_bytes = self.read_bytes.saturating_add(taken_bytes);
+        taken_bytes
+    }
+
     /// Octets that have come and weren't taken: at most the size of the buffer.
     pub fn available_bytes(&self) -> u64 {
         self.position_bytes.saturating_sub(self.read_bytes)

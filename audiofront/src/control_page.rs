@@ -49,6 +49,15 @@ impl<P: SharedPage> ControlPage<P> {
         self.reader.slot(index)
     }
 
+    /// Of that what a position is computed from, cheaper: see [`ControlReader::position`].
+    ///
+    /// # Errors
+    /// See [`ReadError`].
+    #[inline]
+    pub fn position(&self, index: usize) -> Result<Slot, ReadError> {
+        self.reader.position(index)
+    }
+
     /// The reference under which the page is granted.
     pub const fn grant(&self) -> GrantRef {
         self.grant

@@ -30,6 +30,7 @@ pub struct Playback<P> {
     underrun_bytes: u64,
     /// Where the last sample ends, once there will be no more.
     end_bytes: Option<u64>,
+    in_place: bool,
 }
 
 impl<P: SharedPage> Playback<P> {
@@ -46,6 +47,7 @@ impl<P: SharedPage> Playback<P> {
             hinted_bytes: 0,
             underrun_bytes: 0,
             end_bytes: None,
+            in_place: false,
         };
         playback.pad();
         playback
@@ -63,6 +65,25 @@ impl<P: SharedPage> Playback<P> {
         self.written_bytes = self.written_bytes.saturating_add(octets.len() as u64);
         self.end_bytes = None;
         octets.len()
+    }
+
+    /// Leaves the buffer's content to the application, which writes samples where they are to be played, and says so by
+    /// [`commit`](Self::commit): from now on nothing is silenced behind the position, so that what the application doesn't
+    /// overwrite in time is played again.
+    pub fn write_in_place(&mut self) {
+        self.in_place = true;
+    }
+
+    /// Says that the next `length_bytes` from [`written_bytes`](Self::written_bytes) on have been written in place. Takes no more
+    /// whole frames than there is room for; returns how many octets it took.
+    pub fn commit(&mut self, length_bytes: u64) -> u64 {
+        let room = usize::try_from(self.free_bytes().min(length_bytes)).unwrap_or(usize::MAX);
+        let taken_bytes = whole_frames(room, self.frame_bytes) as u64;
+        if taken_bytes > 0 {
+            self.written_bytes = self.written_bytes.saturating_add(taken_bytes);
+            self.end_bytes = None;
+        }
+        taken_bytes
     }
 
     /// Octets that [`fill`](Self::fill) would take now.
@@ -139,6 +160,9 @@ impl<P: SharedPage> Playback<P> {
 
     /// Silences what has been played and not been written again.
     fn pad(&mut self) {
+        if self.in_place {
+            return;
+        }
         let until = self.position_bytes.saturating_add(u64::from(self.buffer.size_bytes()));
         // Never before `written_bytes`, for no more than a buffer is ever queued; or, after an underrun of more than a
         // buffer, before it by what is silent anyhow.

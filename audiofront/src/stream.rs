@@ -100,6 +100,8 @@ pub struct StreamFront<T: Transport> {
     /// The list of pages, while no buffer has it.
     spare: Option<PageList<T::Page>>,
     position_bytes: u64,
+    /// Where the present run started.
+    run_start_bytes: u64,
     /// STOP is under way.
     stopping: bool,
     /// STOP has been answered, and START not been sent since.
@@ -146,6 +148,7 @@ impl<T: Transport> StreamFront<T> {
             shared: None,
             spare: Some(PageList::new()),
             position_bytes: 0,
+            run_start_bytes: 0,
             stopping: false,
             stopped: false,
             fault_count: 0,
@@ -202,6 +205,18 @@ impl<T: Transport> StreamFront<T> {
     /// The last position told, in octets since OPEN.
     pub fn position_bytes(&self) -> u64 {
         self.position_bytes
+    }
+
+    /// Where the present run started, or the last one: octets since OPEN. The control page counts from here.
+    pub fn run_start_bytes(&self) -> u64 {
+        self.run_start_bytes
+    }
+
+    /// Takes a position that was come by otherwise than by an event, such as from the control page: octets since OPEN. It
+    /// never goes back: an older one is left out. Returns whether it was taken.
+    pub fn advance_to(&mut self, bytes: u64) -> bool {
+        bytes >= self.position_bytes
+            && matches!(self.judge_position(bytes), Some(FrontEvent::Position { .. }))
     }
 
     /// [`Fault`]s so far.
@@ -282,6 +297,7 @@ impl<T: Transport> StreamFront<T> {
             Ok(id) => {
                 self.state = StreamState::Opening;
                 self.position_bytes = 0;
+                self.run_start_bytes = 0;
                 self.stopping = false;
                 self.stopped = false;
                 Ok(id)
@@ -321,6 +337,7 @@ impl<T: Transport> StreamFront<T> {
         if self.stopped {
             self.stopped = false;
             let start = self.next_run_bytes();
+            self.run_start_bytes = start;
             if let Some(capture) = self.capture() {
                 capture.restart(start);
             }

@@ -39,6 +39,9 @@ pub trait Transport {
     /// A page of this domain's own.
     type Page: SharedPage;
 
+    /// Says that the next `pages` calls of [`grant_page`](Self::grant_page) with this access are for one buffer, so that a
+    /// transport that can makes it lie in one piece in the application's memory. What this makes is only used by these calls.
+    fn reserve(&mut self, _pages: u32, _access: GrantAccess) {}
     /// Takes a page, zeroed, and grants it to the back end. `None`: out of pages or of grants.
     fn grant_page(&mut self, access: GrantAccess) -> Option<GrantedPage<Self::Page>>;
     /// Ends a grant and gives the page back to where it came from.

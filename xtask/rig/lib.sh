@@ -117,8 +117,9 @@ create_driver_domain() {
     stage "the driver domain runs"
 }
 
-# start_guest N [may-record] [no-card]: a guest with a card, that plays to output N-1 and records from input N-1 of the
-# driver domain's card. It's up when this returns. Recording is refused to guests that aren't allowed to.
+# start_guest N [may-record] [no-card] [user-driver]: a guest with a card, that plays to output N-1 and records from input
+# N-1 of the driver domain's card. It's up when this returns. Recording is refused to guests that aren't allowed to. With
+# user-driver its kernel leaves the card to programs, such as audiofront.
 start_guest() {
     create_guest "$@"
     unpause_guest "$1"
@@ -130,12 +131,14 @@ create_guest() {
     shift
     guest_cards=$(card "$guest")
     case " $* " in *" no-card "*) guest_cards= ;; esac
+    guest_driver=kernel
+    case " $* " in *" user-driver "*) guest_driver=user ;; esac
     cat >"/run/guest$guest.cfg" <<-END
 	name = "guest$guest"
 	type = "${GUEST_TYPE:-pv}"
 	kernel = "/rig/vmlinux"
 	ramdisk = "/rig/guest.cpio"
-	extra = "console=hvc0 rdinit=/init panic=-1 cryptomgr.notests random.trust_cpu=on rodata=off guest=$guest"
+	extra = "console=hvc0 rdinit=/init panic=-1 cryptomgr.notests random.trust_cpu=on rodata=off guest=$guest driver=$guest_driver"
 	memory = ${GUEST_MIB:-192}
 	vcpus = 1
 	on_crash = "preserve"
@@ -270,4 +273,36 @@ detach_card() { xl_log "guest$1" vsnd-detach "guest$1" "${2:-0}"; }
 no_faults() {
     if xl dmesg | grep -E 'IO_PAGE_FAULT|DMAR:\[|iommu.*fault' | head -n 1 | grep .; then return 1; fi
     echo "none"
+}
+
+# What follows measures, and is for the bench.
+
+# figures NAME TEXT: what was measured, as pairs name=value, to the host.
+figures() { say "figures $*"; }
+
+# report: what the driver domain has cost until now, as it counts, is in $reported.
+report_number=0
+report() {
+    report_number=$((report_number + 1))
+    xenstore-write "$policy/report" "$report_number"
+    wait_for 10 report_has_come || fail "the driver domain does not report"
+    reported=$(xenstore-read "$policy/state/report")
+}
+report_has_come() { xenstore-read "$policy/state/report" | grep -q "^number=$report_number "; }
+
+# prefixed PREFIX PAIRS: the pairs, with the prefix before each name.
+prefixed() {
+    prefix=$1
+    shift
+    for pair in $*; do printf '%s%s ' "$prefix" "$pair"; done
+}
+
+# measure NAME SECONDS: what the domains cost while this long passes; from_ and to_ before the names.
+measure() {
+    report
+    measured="$(prefixed from_ "$reported") $(prefixed from_ "$(/rig/rig-probe domains)")"
+    sleep "$2"
+    measured="$measured $(prefixed to_ "$(/rig/rig-probe domains)")"
+    report
+    figures "$1" "$measured $(prefixed to_ "$reported")"
 }

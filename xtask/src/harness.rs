@@ -6,10 +6,13 @@
 
 mod listeners;
 mod monitor;
+mod room;
 mod source;
+mod wire;
 
 use std::os::unix::net::UnixStream;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::JoinHandle;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
@@ -19,9 +22,10 @@ use zbus::message::{Message, Type};
 use zbus::zvariant::OwnedFd;
 
 pub(crate) use monitor::MonitorSocket;
+pub(crate) use room::Room;
 pub(crate) use source::Source;
 
-use listeners::{Input, Output};
+use listeners::Listeners;
 
 /// How long the emulator may take to answer the harness. It's idle then.
 const ANSWER: Duration = Duration::from_secs(30);
@@ -31,8 +35,20 @@ const ANSWER: Duration = Duration::from_secs(30);
 pub(crate) enum Microphone {
     /// A signal.
     Hears(Source),
-    /// What the output of the same codec plays, some 100 ms later, as by a cable from one to the other.
-    HearsTheOutput,
+    /// What the output of the same codec plays, in a room.
+    Room(Room),
+    /// The same in several rooms, one after the other: each for so many starts of the input, the last one for good.
+    Rooms(&'static [(u32, Room)]),
+}
+
+impl Microphone {
+    /// The period of the emulator's audio timer that goes with it, in microseconds of virtual time.
+    pub(crate) fn tick_us(&self) -> u32 {
+        match self {
+            Microphone::Hears(_) => room::PLAIN_TICK_US,
+            Microphone::Room(_) | Microphone::Rooms(_) => room::TICK_US,
+        }
+    }
 }
 
 /// What went through the harness.
@@ -49,7 +65,8 @@ pub(crate) struct Traffic {
 /// A harness that serves a running machine. Lives as long as the machine.
 pub(crate) struct Harness {
     traffic: Arc<Mutex<Traffic>>,
-    _connections: [Connection; 3],
+    serving: JoinHandle<()>,
+    _display: Connection,
 }
 
 impl Harness {
@@ -65,41 +82,29 @@ impl Harness {
             Builder::async_io_unix_stream(ours).p2p().build().context("the emulator's D-Bus display")?;
 
         let traffic = Arc::new(Mutex::new(Traffic::default()));
-        let input = Input::new(microphone, rate_hz, Arc::clone(&traffic));
-        let input = register(&display, "RegisterInListener", |builder| {
-            builder.serve_at("/org/qemu/Display1/AudioInListener", input)
-        })?;
-        let output = Output::new(rate_hz, Arc::clone(&traffic));
-        let output = register(&display, "RegisterOutListener", |builder| {
-            builder.serve_at("/org/qemu/Display1/AudioOutListener", output)
-        })?;
+        let (output, their_output) = UnixStream::pair().context("no socket pair")?;
+        let (input, their_input) = UnixStream::pair().context("no socket pair")?;
+        let listeners = Listeners::new(output, input, microphone, rate_hz, Arc::clone(&traffic))?;
+        // The emulator asks a listener for its properties before it looks at the next call.
+        let serving = std::thread::spawn(move || listeners.serve());
+        register(&display, "RegisterInListener", their_input)?;
+        register(&display, "RegisterOutListener", their_output)?;
         monitor.cont().context("the emulator does not start the machine")?;
-        Ok(Harness { traffic, _connections: [display, input, output] })
+        Ok(Harness { traffic, serving, _display: display })
     }
 
     /// What went through, once the machine has ended.
     pub(crate) fn finish(self) -> Traffic {
+        // It ends when the emulator's ends of the sockets are closed. Should it have panicked, that was said.
+        let _ = self.serving.join();
         std::mem::take(&mut self.traffic.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }
 
-/// Registers a listener: a connection of its own, whose other end is handed to the emulator.
-fn register(
-    display: &Connection,
-    method: &'static str,
-    serve: impl FnOnce(Builder<'static>) -> zbus::Result<Builder<'static>>,
-) -> Result<Connection> {
-    let (ours, theirs) = UnixStream::pair().context("no socket pair")?;
-    let builder = serve(Builder::async_io_unix_stream(ours).p2p())?;
-    // The emulator answers the call only after we have introduced ourselves on the new connection: both at once.
-    let (sender, introduced) = std::sync::mpsc::channel();
-    std::thread::spawn(move || sender.send(builder.build()));
-    call(display, method, OwnedFd::from(std::os::fd::OwnedFd::from(theirs)))
-        .with_context(|| format!("the emulator refuses {method}"))?;
-    introduced
-        .recv_timeout(ANSWER)
-        .with_context(|| format!("{method}: the emulator does not greet"))?
-        .with_context(|| format!("{method}: the emulator greets wrongly"))
+/// Registers a listener: a connection of its own, one end of which is handed to the emulator.
+fn register(display: &Connection, method: &'static str, end: UnixStream) -> Result<()> {
+    call(display, method, OwnedFd::from(std::os::fd::OwnedFd::from(end)))
+        .with_context(|| format!("the emulator refuses {method}"))
 }
 
 /// Calls a method of the emulator's audio object and waits for the answer.

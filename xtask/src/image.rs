@@ -58,16 +58,21 @@ pub(crate) fn build() -> Result<Image> {
     );
     eprintln!("$ {build}");
     let messages = build.quiet().read().context("the image doesn't build")?;
-    let path = messages
-        .lines()
-        .filter_map(|line| serde_json::from_str::<serde_json::Value>(line).ok())
-        .filter_map(|message| message.get("executable")?.as_str().map(PathBuf::from))
-        .next_back()
-        .ok_or_else(|| anyhow!("cargo names no executable for {PACKAGE}"))?;
+    let path = executable(&messages, PACKAGE)?;
     let file = std::fs::read(&path).with_context(|| format!("can't read {}", path.display()))?;
     let (loaded_bytes, memory_bytes) = loadable(&file)
         .ok_or_else(|| anyhow!("{} is no ELF64 file with segments to load", path.display()))?;
     Ok(Image { path, file_bytes: file.len() as u64, loaded_bytes, memory_bytes })
+}
+
+/// The executable that cargo's messages name last.
+pub(crate) fn executable(messages: &str, package: &str) -> Result<PathBuf> {
+    messages
+        .lines()
+        .filter_map(|line| serde_json::from_str::<serde_json::Value>(line).ok())
+        .filter_map(|message| message.get("executable")?.as_str().map(PathBuf::from))
+        .next_back()
+        .ok_or_else(|| anyhow!("cargo names no executable for {package}"))
 }
 
 /// Flags that keep this machine's paths out of the image, where panics say in which file they are: in the form of

@@ -1,6 +1,7 @@
 //! Builds, runs, tests and checks snddom: `cargo xtask --help`.
 
 mod archive;
+mod bench;
 mod child;
 mod commands;
 mod compare;
@@ -17,6 +18,7 @@ mod qemu;
 mod rig;
 mod session;
 mod summary;
+mod tool;
 mod verdict;
 mod wav;
 mod workspace;
@@ -43,6 +45,7 @@ const EXAMPLES: &str = "Examples:
   cargo xtask check                          formatting, lints, licences, documentation
   cargo xtask build                          the image, its path and its size
   cargo xtask dist                           a tarball for a machine that runs Xen
+  cargo xtask bench                          what it costs and how true its positions are, in one table
 
 Exit codes: 0 all is well, 1 something failed, 2 the input or the usage is wrong.";
 
@@ -54,6 +57,7 @@ enum Command {
     Build(commands::build::Build),
     Xen(commands::xen::Xen),
     Dist(commands::dist::Dist),
+    Bench(commands::bench::Bench),
 }
 
 /// What the user gave can't be used: one line that says why, and exit code 2.
@@ -76,6 +80,7 @@ fn main() -> ExitCode {
         Command::Build(build) => build.execute(),
         Command::Xen(xen) => xen.execute(),
         Command::Dist(dist) => dist.execute(),
+        Command::Bench(bench) => bench.execute(),
     };
     match result {
         Ok(code) => code,

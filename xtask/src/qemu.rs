@@ -62,6 +62,8 @@ pub(crate) enum Sound {
     Harness {
         /// The rate at which the harness is asked.
         rate_hz: u32,
+        /// The period of the emulator's audio timer, in microseconds.
+        tick_us: u32,
     },
     /// The host's, by the driver's name.
     Host(String),
@@ -166,9 +168,9 @@ impl Sound {
                 &format!("wav,id={id},out.frequency={rate_hz},out.channels=2,out.format=s16,path="),
                 path,
             ),
-            Sound::Harness { rate_hz } => {
+            Sound::Harness { rate_hz, tick_us } => {
                 let way = |way| format!("{way}.frequency={rate_hz},{way}.channels=2,{way}.format=s16");
-                format!("dbus,id={id},{},{}", way("in"), way("out")).into()
+                format!("dbus,id={id},timer-period={tick_us},{},{}", way("in"), way("out")).into()
             }
             Sound::Host(driver) => format!("{driver},id={id}").into(),
             Sound::Silent => format!("none,id={id}").into(),

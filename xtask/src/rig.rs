@@ -20,6 +20,7 @@ mod run;
 mod troubles;
 
 pub(crate) use guest::Files;
+pub(crate) use line::Figures;
 pub(crate) use machine::Iommu;
 pub(crate) use outcome::Outcome;
 pub(crate) use plan::Plan;

@@ -6,7 +6,7 @@ use std::time::Duration;
 use anyhow::Result;
 
 use crate::child::{Child, Ending};
-use crate::harness::{Harness, Microphone, MonitorSocket, Source, Traffic};
+use crate::harness::{Harness, Microphone, MonitorSocket, Room, Source, Traffic};
 use crate::machine_line::{Direction, Done, MachineLine, Position};
 use crate::qemu::{self, Codec, Controller, Log, Machine, Pace, Sound};
 use crate::verdict::Finding;
@@ -24,7 +24,7 @@ pub(crate) const CAPTURE_RATE_HZ: u32 = 48_000;
 pub(crate) struct Capture {
     /// How many frames.
     pub(crate) frames: u64,
-    /// What the harness feeds.
+    /// What the harness feeds, unless the session has a room.
     pub(crate) source: Source,
 }
 
@@ -39,6 +39,8 @@ pub(crate) struct Session {
     pub(crate) playback: Vec<Pcm>,
     /// What is recorded, on a codec behind those.
     pub(crate) capture: Option<Capture>,
+    /// The room in which the first stream is played and recorded, on one codec.
+    pub(crate) room: Option<Room>,
     /// The pace of virtual time.
     pub(crate) pace: Pace,
     /// The emulator's driver for the host's sound; `None`: files and the harness.
@@ -55,6 +57,7 @@ impl Session {
             controller: Controller::Ich9,
             playback: Vec::new(),
             capture: None,
+            room: None,
             pace: Pace::Virtual,
             host_sound: None,
             words: Vec::new(),
@@ -85,19 +88,32 @@ impl Session {
                 pcm.octets.len()
             ));
             module.extend_from_slice(&pcm.octets);
-            let sound = match &self.host_sound {
-                Some(driver) => Sound::Host(driver.clone()),
-                None => Sound::Wav { path: heard_file(scratch, output), rate_hz: pcm.rate_hz },
-            };
-            codecs.push(Codec { model: "hda-output", sound });
+            let microphone = self.microphone();
+            codecs.push(match (&self.host_sound, &self.room) {
+                (None, Some(_)) if output == 0 => Codec {
+                    model: "hda-duplex",
+                    sound: Sound::Harness { rate_hz: pcm.rate_hz, tick_us: microphone.tick_us() },
+                },
+                (None, _) => Codec {
+                    model: "hda-output",
+                    sound: Sound::Wav { path: heard_file(scratch, output), rate_hz: pcm.rate_hz },
+                },
+                (Some(driver), _) => Codec { model: "hda-output", sound: Sound::Host(driver.clone()) },
+            });
         }
         if let Some(capture) = &self.capture {
             words.push(format!("record=0,{CAPTURE_RATE_HZ},s16_le,2,{}", capture.frames));
-            let sound = match &self.host_sound {
-                Some(driver) => Sound::Host(driver.clone()),
-                None => Sound::Harness { rate_hz: CAPTURE_RATE_HZ },
-            };
-            codecs.push(Codec { model: "hda-micro", sound });
+            let tick_us = self.microphone().tick_us();
+            match (&self.host_sound, &self.room) {
+                (None, Some(_)) => {}
+                (None, None) => codecs.push(Codec {
+                    model: "hda-micro",
+                    sound: Sound::Harness { rate_hz: CAPTURE_RATE_HZ, tick_us },
+                }),
+                (Some(driver), _) => {
+                    codecs.push(Codec { model: "hda-micro", sound: Sound::Host(driver.clone()) });
+                }
+            }
         }
         words.extend(self.words.iter().cloned());
         let module_path = scratch.file("module.pcm");
@@ -126,15 +142,28 @@ impl Session {
         on_line: impl FnMut(&[u8], Option<&MachineLine>),
     ) -> Result<Outcome> {
         let machine = self.machine(scratch)?;
-        let source = self.capture.as_ref().map_or(Source::Silence, |capture| capture.source.clone());
-        let mut outcome = run_machine(machine, source, self.duration(), scratch, on_line)?;
+        let mut outcome = run_machine(machine, self.microphone(), self.duration(), scratch, on_line)?;
         if self.host_sound.is_none() {
-            for output in 0..self.playback.len() {
+            for (output, pcm) in self.playback.iter().enumerate() {
+                if output == 0 && self.room.is_some() {
+                    let octets = outcome.traffic.played.clone();
+                    outcome.heard.push(Some(Pcm { rate_hz: pcm.rate_hz, octets }));
+                    continue;
+                }
                 // A machine that ended early may have played nothing: its verdict says so.
                 outcome.heard.push(wav::read_emulated(&heard_file(scratch, output)).ok());
             }
         }
         Ok(outcome)
+    }
+
+    /// What the harness's codec hears.
+    pub(crate) fn microphone(&self) -> Microphone {
+        match (&self.room, &self.capture) {
+            (Some(room), _) => Microphone::Room(room.clone()),
+            (None, Some(capture)) => Microphone::Hears(capture.source.clone()),
+            (None, None) => Microphone::Hears(Source::Silence),
+        }
     }
 }
 
@@ -148,13 +177,13 @@ fn heard_file(scratch: &Scratch, output: usize) -> PathBuf {
 /// When the emulator can't be started, or the harness can't serve it.
 pub(crate) fn run_machine(
     mut machine: Machine,
-    source: Source,
+    microphone: Microphone,
     duration: Duration,
     scratch: &Scratch,
     on_line: impl FnMut(&[u8], Option<&MachineLine>),
 ) -> Result<Outcome> {
     let harness_rate_hz = machine.codecs.iter().find_map(|codec| match codec.sound {
-        Sound::Harness { rate_hz } => Some(rate_hz),
+        Sound::Harness { rate_hz, .. } => Some(rate_hz),
         _ => None,
     });
     let socket = harness_rate_hz
@@ -163,9 +192,7 @@ pub(crate) fn run_machine(
     machine.monitor = socket.as_ref().map(|(_, socket)| socket.path().to_path_buf());
 
     let child = Child::start(&mut machine.command())?;
-    let harness = socket
-        .map(|(rate_hz, socket)| Harness::serve(socket, Microphone::Hears(source), rate_hz))
-        .transpose();
+    let harness = socket.map(|(rate_hz, socket)| Harness::serve(socket, microphone, rate_hz)).transpose();
     let harness = match harness {
         Ok(harness) => harness,
         Err(error) => {

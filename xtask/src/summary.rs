@@ -2,6 +2,8 @@
 
 use std::fmt::Write;
 
+use echo_check::correlate::{self, Arrival};
+
 use crate::compare::{self, Comparison};
 use crate::harness::Source;
 use crate::image::{self, Image};
@@ -83,6 +85,29 @@ pub(crate) fn judge_capture(
     Ok(aligned)
 }
 
+/// Where in what was recorded in a room is what was played.
+pub(crate) fn came_back(session: &Session, outcome: &Outcome) -> Result<Arrival, Finding> {
+    let left = |octets: &[u8]| -> Vec<i16> {
+        let frames = octets.as_chunks::<FRAME_BYTES>().0;
+        frames.iter().map(|[low, high, ..]| i16::from_le_bytes([*low, *high])).collect()
+    };
+    let played = session.playback.first().map(|pcm| left(&pcm.octets)).unwrap_or_default();
+    correlate::find(&played, &left(&outcome.recorded), CAPTURE_RATE_HZ as usize)
+        .map_err(|error| Finding::failure(error.to_string()))
+}
+
+/// Judges what was recorded in a room: what was played has to be in it.
+pub(crate) fn judge_room(session: &Session, outcome: &Outcome) -> Result<String, Finding> {
+    let arrival = came_back(session, outcome)?;
+    let second = f64::from(CAPTURE_RATE_HZ);
+    Ok(format!(
+        "what was played came back {:.2} frames ({:.2} ms) into what was recorded, {:.0} times above the floor",
+        arrival.first_frames,
+        arrival.first_frames * 1000.0 / second,
+        arrival.peak_to_floor
+    ))
+}
+
 /// The summary of a session, one fact a line.
 pub(crate) fn summary(session: &Session, image: &Image, outcome: &Outcome) -> String {
     let mut text = String::new();
@@ -114,8 +139,11 @@ pub(crate) fn summary(session: &Session, image: &Image, outcome: &Outcome) -> St
     if let Some(capture) = &session.capture {
         line("recorded", format!("{} of {} frames", outcome.recorded_frames(), capture.frames));
         line(
-            "fed",
+            if session.room.is_some() { "room" } else { "fed" },
             match (&session.host_sound, judge_capture(&capture.source, capture.frames, outcome)) {
+                (None, _) if session.room.is_some() => {
+                    judge_room(session, outcome).unwrap_or_else(|finding| finding.detail)
+                }
                 (Some(driver), _) => format!("by the host's sound ({driver}), so it could not be compared"),
                 (None, Ok(aligned)) => format!(
                     "{} from frame {} of the feed on, behind {} frames of silence",

@@ -221,3 +221,31 @@ fn an_unsigned_format_starts_silent() {
     let (_front, back) = open(&home, StreamType::Playback, config(SampleFormat::U16Le, 1, 100));
     assert!((0..200).all(|position| back.dma_read(position) == [0x00, 0x80][position as usize % 2]));
 }
+
+#[test]
+fn samples_written_in_place_are_hinted_and_left_alone() {
+    let home = home();
+    let (mut front, mut back) = open(&home, StreamType::Playback, config(SampleFormat::S16Le, 2, 1_024));
+    let playback = front.playback().unwrap();
+    playback.write_in_place();
+    assert_eq!(playback.commit(4_099), 4_096, "whole frames, and no more than there is room for");
+    assert_eq!(playback.commit(4), 0);
+    front.hint().unwrap();
+    let written = back.take().unwrap();
+    assert_eq!(written.body, RequestBody::Write(Range { offset_bytes: 0, length_bytes: 4_096 }));
+    // The position may come by another way than by an event; an older one is none.
+    assert!(front.advance_to(1_024));
+    assert!(!front.advance_to(1_020));
+    assert_eq!((front.position_bytes(), front.playback().unwrap().free_bytes()), (1_024, 1_024));
+    assert_eq!(front.run_start_bytes(), 0);
+}
+
+#[test]
+fn samples_read_in_place_are_gone_when_they_are_committed() {
+    let home = home();
+    let (mut front, _back) = open(&home, StreamType::Capture, config(SampleFormat::S16Le, 2, 1_024));
+    assert!(front.advance_to(1_022));
+    let capture = front.capture().unwrap();
+    assert_eq!((capture.commit(511), capture.commit(4_096)), (508, 512));
+    assert_eq!((capture.available_bytes(), capture.read_bytes()), (2, 1_020));
+}

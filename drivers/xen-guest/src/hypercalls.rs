@@ -2,12 +2,13 @@
 #![allow(unsafe_code, reason = "leaf: makes hypercalls")]
 
 use core::ffi::c_void;
+use core::sync::atomic::{AtomicU64, Ordering};
 
 use audioback::clock::Nanos;
 use audioback::hypervisor::{DomainId, EventChannel, RemotePort};
 use xen_sys::hypercall::Gate;
 use xen_sys::shared_info::SharedInfo;
-use xen_sys::{DOMID_SELF, event_channel, grant_table, hvm, memory, physdev, sched, version};
+use xen_sys::{DOMID_SELF, event_channel, grant_table, hvm, memory, physdev, sched, vcpu, version};
 
 use crate::hypervisor::{Access, Errno, GrantError, GrantHandle, Mapping, Slot, Unmapping, Xen};
 use crate::shared_page::{self, Window, WindowPage};
@@ -39,8 +40,28 @@ pub struct Hypercalls {
     window: Window,
 }
 
-/// Errors are the negatives of error numbers.
+/// Hypercalls that have returned, of all handles. Statistics: nothing is ordered by it.
+static MADE: AtomicU64 = AtomicU64::new(0);
+
+/// Hypercalls that were made since the start.
+pub fn made() -> u64 {
+    MADE.load(Ordering::Relaxed)
+}
+
+/// How the virtual processor has spent its time since it was made, as Xen keeps it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct RunState {
+    /// Nanoseconds on a physical processor, in the guest or in Xen on its behalf.
+    pub running_ns: u64,
+    /// Nanoseconds ready to run, while somebody else did.
+    pub runnable_ns: u64,
+    /// Nanoseconds asleep.
+    pub blocked_ns: u64,
+}
+
+/// Each hypercall's result goes through here. Errors are the negatives of error numbers.
 fn check(result: i64) -> Result<u64, Errno> {
+    MADE.fetch_add(1, Ordering::Relaxed);
     u64::try_from(result).map_err(|_| Errno(u32::try_from(result.unsigned_abs()).unwrap_or(u32::MAX)))
 }
 
@@ -196,9 +217,22 @@ impl Hypercalls {
 
     /// Lets other domains run.
     pub fn yield_now(&self) {
-        // It can't fail.
         // SAFETY: the gate is right, as was promised; this command has no argument.
-        let _ = unsafe { self.gate.sched_op(sched::YIELD, core::ptr::null_mut()) };
+        let result = unsafe { self.gate.sched_op(sched::YIELD, core::ptr::null_mut()) };
+        // It can't fail.
+        let _ = check(result);
+    }
+
+    /// How this domain's one virtual processor has spent its time.
+    ///
+    /// # Errors
+    /// Xen's.
+    pub fn run_state(&self) -> Result<RunState, Errno> {
+        let mut info = vcpu::RunstateInfo::default();
+        // SAFETY: the gate is right, as was promised; Xen writes `info`.
+        check(unsafe { self.gate.vcpu_op(vcpu::GET_RUNSTATE_INFO, 0, argument(&mut info)) })?;
+        let [running_ns, runnable_ns, blocked_ns, _offline_ns] = info.time;
+        Ok(RunState { running_ns, runnable_ns, blocked_ns })
     }
 
     /// Ends this domain. Returns only if Xen refuses.

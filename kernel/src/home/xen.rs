@@ -4,18 +4,22 @@ use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
 
+use audioback::card::Card;
 use audioback::clock::Clock;
+use audioback::hypervisor::Hypervisor;
 use hda_card::HdaCard;
 use xen_guest::alarm::Alarm;
 use xen_guest::clock::XenClock;
 use xen_guest::driver_domain::DriverDomain;
 use xen_guest::event_channels::EventChannels;
+use xen_guest::hypercalls::{self, Hypercalls, RunState};
 use xen_guest::xenstore::Store;
 
 use crate::arch::{self, Exit, cpu};
 use crate::clock::TscDelay;
 use crate::console::{self, Verdict, exit};
 use crate::home::ImageHypervisor;
+use crate::home::costs::{Causes, Costs};
 use crate::home::vsnd::{Change, ShutdownReason, Vsnd};
 use crate::memory::dma::DmaArena;
 use crate::memory::heap;
@@ -40,9 +44,10 @@ pub fn run(platform: Platform) -> ! {
     let Some(hypercalls) = arch::xen::handle() else { exit(Verdict::Fail(format_args!("this is not Xen"))) };
     let events = EventChannels::new(xen.shared_info);
     let mut alarm = Alarm::default();
-    if let Err(error) = hypercalls.bind_timer() {
-        exit(Verdict::Fail(format_args!("Xen refuses a channel for the timer: {error:?}")));
-    }
+    let timer = match hypercalls.bind_timer() {
+        Ok(channel) => channel,
+        Err(error) => exit(Verdict::Fail(format_args!("Xen refuses a channel for the timer: {error:?}"))),
+    };
     let clock = match XenClock::new(&xen.shared_info.vcpu_info[0].time, cpu::read_tsc) {
         Ok(clock) => clock,
         Err(error) => exit(Verdict::Fail(format_args!("{error}"))),
@@ -67,9 +72,25 @@ pub fn run(platform: Platform) -> ! {
         // There are no vectors here.
         Some(Interrupt::Vector(_)) | None => None,
     };
+    let mut costs = Costs::default();
+    let (used, all) = heap::usage_bytes();
+    log::info!(target: "xen", "ready; {used} of {all} octets of heap are taken");
     loop {
-        let mut interrupted = false;
-        events.take_all(|channel| interrupted |= interrupt.is_some_and(|(own, _)| own == channel));
+        let mut causes = Causes::default();
+        events.take_all(|channel| {
+            let cause = if channel == timer {
+                &mut causes.timer
+            } else if channel == xen.store.channel {
+                &mut causes.store
+            } else if interrupt.is_some_and(|(own, _)| own == channel) {
+                &mut causes.controller
+            } else {
+                &mut causes.ring
+            };
+            *cause = true;
+        });
+        let interrupted = causes.controller;
+        costs.turn(causes);
         // The console's daemon may have made room.
         console::flush();
         // Without an interrupt what it would tell is asked for whenever something else is due.
@@ -90,6 +111,7 @@ pub fn run(platform: Platform) -> ! {
             match change {
                 Change::LogLevel(level) => log::set_max_level(level),
                 Change::PositionSource(choice) => vsnd.card_mut().set_position_choice(choice),
+                Change::Report(number) => report(number, &mut vsnd, &clock, &costs, hypercalls),
             }
         }
         if let Some(reason) = vsnd.ended() {
@@ -107,9 +129,26 @@ pub fn run(platform: Platform) -> ! {
         }
         // An event that comes after this look ends the sleep at once.
         if !events.any_pending() {
+            costs.sleep();
             cpu::sleep_until_interrupt();
         }
     }
+}
+
+/// Tells what the image has cost until now. The number is that of whoever asks.
+fn report<H: Hypervisor, C: Card<H::Buffer>>(
+    number: u32,
+    vsnd: &mut Vsnd<'_, H, C>,
+    clock: &impl Clock,
+    costs: &Costs,
+    hypercalls: &Hypercalls,
+) {
+    let RunState { running_ns, runnable_ns, blocked_ns } = hypercalls.run_state().unwrap_or_default();
+    let (now, made) = (clock.now().0, hypercalls::made());
+    vsnd.report(format_args!(
+        "number={number} time_ns={now} {costs} hypercalls={made} running_ns={running_ns} runnable_ns={runnable_ns} \
+         blocked_ns={blocked_ns}"
+    ));
 }
 
 /// Ends the domain as Xen's tools have asked.

@@ -41,6 +41,12 @@ pub fn seal() {
     HEAP.sealed.store(true, Ordering::Relaxed);
 }
 
+/// Octets that are taken, and octets that there are.
+pub fn usage_bytes() -> (usize, usize) {
+    let heap = HEAP.heap.lock();
+    (heap.used(), heap.size())
+}
+
 // SAFETY: the linked-list heap returns memory that fits the layout and is in no other allocation; the lock can't be
 // contended, since there is one thread and interrupt handlers don't allocate. A sealed heap never returns.
 unsafe impl GlobalAlloc for SetUpHeap {

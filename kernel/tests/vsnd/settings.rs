@@ -95,3 +95,47 @@ fn its_own_state_is_no_setting() {
     rig.wake();
     assert_eq!(rig.stored.requests, []);
 }
+
+#[test]
+fn a_report_is_asked_for_by_number_and_told_once() {
+    let mut rig = Rig::new();
+    rig.advance(1_000 * MS);
+    assert_eq!(rig.stored.value("snddom/state/report"), None);
+    rig.stored.set("snddom/report", "7");
+    rig.wake();
+    assert_eq!(changes(&mut rig), [Change::Report(7)]);
+    // The same number is the same question, also when all settings are read again.
+    rig.stored.set("snddom/report", "7");
+    rig.wake();
+    assert_eq!(changes(&mut rig), []);
+
+    rig.vsnd.report(format_args!("number={} turns={}", 7, u64::MAX));
+    rig.advance(300 * MS);
+    let told = |rig: &Rig| rig.stored.value("snddom/state/report").map(str::to_owned);
+    assert_eq!(told(&rig).as_deref(), Some("number=7 turns=18446744073709551615"));
+    rig.stored.requests.clear();
+    rig.advance(3_000 * MS);
+    assert!(rig.stored.requests.is_empty(), "nothing is told that nobody asks for");
+
+    rig.stored.set("snddom/report", "seven");
+    rig.wake();
+    assert_eq!((changes(&mut rig), logs::take_warnings().len()), (vec![], 1));
+    rig.stored.set("snddom/report", "8");
+    rig.wake();
+    assert_eq!(changes(&mut rig), [Change::Report(8)]);
+}
+
+#[test]
+fn a_report_that_may_not_be_told_waits_for_the_right() {
+    let mut rig = Rig::new();
+    rig.advance(1_000 * MS);
+    rig.stored.may_write = Some(vec!["backend/vsnd".into()]);
+    rig.vsnd.report(format_args!("number=1"));
+    rig.advance(1_000 * MS);
+    assert_eq!(rig.stored.value("snddom/state/report"), None);
+    rig.stored.may_write = None;
+    rig.stored.set("snddom/state", "");
+    rig.wake();
+    rig.advance(1_000 * MS);
+    assert_eq!(rig.stored.value("snddom/state/report"), Some("number=1"));
+}

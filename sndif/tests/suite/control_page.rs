@@ -162,6 +162,7 @@ fn a_writer_that_stopped_half_way_is_given_up_on() {
     writer.write(0, &slot());
     page.store(32, page.load(32) + 1);
     assert_eq!(ControlReader::new(&*page).slot(0), Err(ReadError::Busy));
+    assert_eq!(ControlReader::new(&*page).position(0), Err(ReadError::Busy));
     let page = WatchedPage::new();
     let _writer = ControlWriter::attach(&page, 1, 1);
     page.store(32, 1);
@@ -316,6 +317,12 @@ fn an_echo_is_there_once_a_request_was_taken() {
     assert_eq!(Slot { echo_id: 0x1_0000, ..slot }.echo(), None, "no request has such an id");
 }
 
+/// What the short way of reading has of a slot.
+fn position_of(slot: Slot) -> Slot {
+    let Slot { state, link_frames, time_ns, ns_per_frame_q32, error_ns, generation, lock, .. } = slot;
+    Slot { state, link_frames, time_ns, ns_per_frame_q32, error_ns, generation, lock, ..Slot::default() }
+}
+
 /// A slot in which each field follows from `number`.
 fn numbered(number: u32) -> Slot {
     let wide = u64::from(number) << 32 | u64::from(number);
@@ -360,6 +367,13 @@ fn no_torn_slot_is_taken_while_a_thread_writes() {
                 Err(ReadError::Busy) => {}
                 Err(other) => panic!("{other:?}"),
             }
+            match reader.position(1) {
+                Ok(position) => {
+                    assert_eq!(position, position_of(numbered(position.error_ns)), "torn");
+                    assert!(position.error_ns >= last, "backwards");
+                }
+                Err(error) => assert_eq!(error, ReadError::Busy),
+            }
         }
         assert!(distinct >= 1);
     });
@@ -389,6 +403,9 @@ proptest! {
         for (index, number, rate_hz) in looks {
             let read = reader.slot(index);
             prop_assert!(is_attached || read.is_err());
+            if let Ok(position) = reader.position(index) {
+                let _ = (position.frames_at(number), position.time_of(number));
+            }
             if let Ok(slot) = read {
                 let _ = (slot.frames_at(number), slot.time_of(number), slot.echo());
                 let _ = slot.start_distance_frames(&before, rate_hz);
@@ -425,6 +442,7 @@ proptest! {
         writer.write(index, &slot);
         let reader = ControlReader::new(&*page);
         prop_assert_eq!(reader.slot(index), Ok(slot));
+        prop_assert_eq!(reader.position(index), Ok(position_of(slot)));
         prop_assert_eq!(reader.header().map(|header| header.generation), Ok(fields[0]));
     }
 }

@@ -3,7 +3,7 @@ start_driver_domain
 guest=0
 while [ "$guest" -lt "$GUESTS" ]; do
     guest=$((guest + 1))
-    start_guest "$guest" may-record
+    start_guest "$guest" may-record "$GUEST_DRIVER-driver"
 done
 [ -n "$KEEP" ] && return
 for guest in $(seq "$GUESTS"); do guest_begin "$guest" "cd /files && sh /rig/command"; done

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use anyhow::{Context, Result};
 use indicatif::{ProgressBar, ProgressStyle};
 
-use crate::harness::Source;
+use crate::harness::{Room, Source};
 use crate::machine_line::{Direction, MachineLine};
 use crate::plot::{self, Plot};
 use crate::qemu::{self, Pace};
@@ -39,6 +39,11 @@ pub(crate) struct Run {
     #[arg(long, value_name = "SECONDS")]
     record: Option<f64>,
 
+    /// What is recorded is what the first --wav plays, in a room with this delay and, unless a file says what it does to
+    /// an impulse, a few reflections
+    #[arg(long, value_name = "DELAY_MS[:IMPULSE.wav]", requires_all = ["wav", "record"], conflicts_with = "realtime")]
+    room: Option<String>,
+
     /// Run in real time and use the host's sound where there is one (PipeWire, PulseAudio, ALSA)
     #[arg(long)]
     realtime: bool,
@@ -61,6 +66,7 @@ const EXAMPLES: &str = "Examples:
   cargo xtask run --wav song.wav --out heard.wav --plot song.svg
   cargo xtask run --wav a.wav --wav b.wav --out a-heard.wav --out b-heard.wav
   cargo xtask run --record 5 --out recorded.wav
+  cargo xtask run --wav song.wav --record 3 --room 50 --out in-a-room.wav
   cargo xtask run --wav song.wav --realtime";
 
 impl Run {
@@ -70,6 +76,7 @@ impl Run {
         let mut recordings = self.wav.iter().map(|path| wav::load(path)).collect::<Result<Vec<_>>>()?;
         let capture_frames = self.capture_frames()?;
         self.judge_usage(&recordings)?;
+        let room = self.room(&recordings)?;
 
         provision::qemu()?;
         let mut names = self.wav.clone();
@@ -86,6 +93,7 @@ impl Run {
         let image = image::build()?;
         let mut session = Session::new(&image.path);
         session.playback = recordings.into_iter().map(|recording| recording.pcm).collect();
+        session.room = room;
         if self.realtime {
             session.pace = Pace::Real;
             session.host_sound = host_sound(self.record.is_some())?;
@@ -126,6 +134,18 @@ impl Run {
             )));
         }
         Ok(Some(frames as u64))
+    }
+
+    fn room(&self, recordings: &[Recording]) -> Result<Option<Room>> {
+        let Some(text) = &self.room else { return Ok(None) };
+        if let Some(recording) = recordings.first().filter(|first| first.pcm.rate_hz != CAPTURE_RATE_HZ) {
+            return Err(BadInput(format!(
+                "--room {text}: it's a room at {CAPTURE_RATE_HZ} Hz, and the first --wav is played at {} Hz",
+                recording.pcm.rate_hz
+            ))
+            .into());
+        }
+        Ok(Some(Room::parse(text, CAPTURE_RATE_HZ)?))
     }
 
     fn judge_usage(&self, recordings: &[Recording]) -> Result<(), BadInput> {
@@ -294,7 +314,10 @@ fn verdict(session: &Session, outcome: &Outcome) -> ExitCode {
         findings
             .extend(playback.filter_map(|(output, pcm)| summary::judge_playback(pcm, outcome, output).err()));
         if let Some(capture) = &session.capture {
-            findings.extend(summary::judge_capture(&capture.source, capture.frames, outcome).err());
+            findings.extend(match &session.room {
+                Some(_) => summary::judge_room(session, outcome).err(),
+                None => summary::judge_capture(&capture.source, capture.frames, outcome).err(),
+            });
         }
         if !findings.is_empty() && session.pace == Pace::Real {
             findings.push(Finding::error(
@@ -359,6 +382,7 @@ mod tests {
             wav: vec![PathBuf::from("song.wav"); wavs],
             out: outs.iter().map(PathBuf::from).collect(),
             record,
+            room: None,
             realtime: false,
             plot: None,
             log: None,

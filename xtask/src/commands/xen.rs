@@ -7,13 +7,13 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 
 use crate::child::Limits;
-use crate::harness::{Microphone, Source};
+use crate::harness::{Microphone, Room, Source};
 use crate::qemu::Pace;
 use crate::rig::{self, Files, Iommu, Outcome, Plan, Progress};
 use crate::session::STREAMS;
 use crate::verdict::Finding;
 use crate::wav::{self, FRAME_BYTES, Pcm};
-use crate::{BadInput, image, provision, summary, workspace};
+use crate::{BadInput, image, provision, summary, tool, workspace};
 
 /// Boot Xen in an emulated machine, with the image as driver domain, and let Linux guests use its sound card.
 ///
@@ -40,6 +40,15 @@ pub(crate) struct Xen {
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
 
+    /// The first codec's input hears its output, in a room with this delay and, unless a file says what it does to an
+    /// impulse, a few reflections [default: it hears a ramp]
+    #[arg(long, value_name = "DELAY_MS[:IMPULSE.wav]")]
+    room: Option<String>,
+
+    /// Who is the front end in the guests: the kernel's snd_xen_front, or programs such as audiofront, which is there
+    #[arg(long, value_enum, default_value = "kernel")]
+    guest_driver: GuestDriver,
+
     /// The IOMMU of the machine
     #[arg(long, value_enum, default_value = "amd")]
     iommu: Iommu,
@@ -61,11 +70,29 @@ pub(crate) struct Xen {
     keep: bool,
 }
 
+/// Who is the front end.
+#[derive(Clone, Copy, clap::ValueEnum)]
+enum GuestDriver {
+    Kernel,
+    User,
+}
+
+impl GuestDriver {
+    /// As `start_guest` has it.
+    fn word(self) -> &'static str {
+        match self {
+            Self::Kernel => "kernel",
+            Self::User => "user",
+        }
+    }
+}
+
 const EXAMPLES: &str = "Examples:
   cargo xtask xen
   cargo xtask xen --guests 2 --iommu intel
   cargo xtask xen --guest-run 'arecord -D hw:0,0 -f S16_LE -c 2 -r 48000 -d 2 /out/ramp.wav' --out heard
   cargo xtask xen --guest-files music --guest-run 'aplay -D hw:0,0 song.wav'
+  cargo xtask xen --guest-driver user --guest-run 'audiofront play /usr/share/sounds/alsa/Front_Center.wav'
   cargo xtask xen --keep
 
 The logs are below target/rig/xen: Xen's console with the image's lines (xen.txt), and in log/ those of dom0, of xl,
@@ -89,6 +116,7 @@ impl Xen {
         if let Some(folder) = self.guest_files.as_ref().filter(|folder| !folder.is_dir()) {
             return Err(BadInput(format!("--guest-files {}: is no folder", folder.display())).into());
         }
+        self.microphone()?;
         provision::qemu()?;
         let recording = match (&self.guest_run, &self.scenario) {
             (Some(_), _) | (_, Some(_)) => None,
@@ -103,6 +131,7 @@ impl Xen {
         let outcome = rig::run(&plan, |progress| match progress {
             Progress::Stage(at, wall, what) => println!("{at:>7} s  {what} ({:.0} s)", wall.as_secs_f64()),
             Progress::Check(check) => println!("{}: {}", check.name, check.detail),
+            Progress::Figures(figures) => println!("{}: {}", figures.name, figures.text),
             Progress::Other(line) => println!("{line}"),
         })?;
         if self.log.is_some() {
@@ -113,7 +142,8 @@ impl Xen {
     }
 
     fn plan(&self, image: PathBuf, recording: Option<&Pcm>) -> Result<Plan> {
-        let mut files = Files { ours: Vec::new(), theirs: self.guest_files.clone() };
+        let programs = tool::build()?;
+        let mut files = Files { ours: Vec::new(), programs, theirs: self.guest_files.clone() };
         let command = match (&self.guest_run, recording) {
             (Some(command), _) => command.clone(),
             (None, None) => "true".to_owned(),
@@ -134,6 +164,7 @@ impl Xen {
             },
             variables: vec![
                 ("GUESTS", self.guests.to_string()),
+                ("GUEST_DRIVER", self.guest_driver.word().to_owned()),
                 ("COMMAND_SECONDS", COMMAND_SECONDS.to_string()),
             ],
             image,
@@ -141,9 +172,18 @@ impl Xen {
             iommu: self.iommu,
             pace: if self.realtime { Pace::Real } else { Pace::Virtual },
             codec_rates_hz: vec![RATE_HZ; usize::from(self.guests.max(2))],
-            microphone: Microphone::Hears(Source::Ramp),
+            microphone: self.microphone()?,
             files,
+            dom0_files: Vec::new(),
+            dom0_plays: false,
             limits: LIMITS,
+        })
+    }
+
+    fn microphone(&self) -> Result<Microphone> {
+        Ok(match &self.room {
+            Some(room) => Microphone::Room(Room::parse(room, RATE_HZ)?),
+            None => Microphone::Hears(Source::Ramp),
         })
     }
 

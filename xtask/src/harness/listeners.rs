@@ -1,32 +1,140 @@
 //! The two listeners that the emulator calls (its ui/dbus-display1.xml describes the interfaces).
+//!
+//! One thread reads both connections. The emulator sends from one thread of its own, too, and waits for the answer to
+//! each Read: so before a Read is answered, all that was played before it is here already. That order is what makes a
+//! room the same in every run.
 
+use std::os::unix::net::UnixStream;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use anyhow::{Context, Result, ensure};
+use rustix::event::{PollFd, PollFlags, poll};
+use zbus::zvariant::LE;
+use zbus::zvariant::serialized::{Context as Encoding, Data};
+
+use super::room::Heard;
+use super::wire::{Answer, Call, Wire};
 use super::{Microphone, Traffic};
 use crate::wav::FRAME_BYTES;
 
-/// What the emulator says about a stream when it opens it.
-struct StreamFormat {
-    bits: u8,
-    signed: bool,
-    float: bool,
+/// What the emulator says about a stream when it opens it: id, bits, signed, float, rate, channels, octets a frame and a
+/// second, big endian.
+type StreamFormat = (u64, u8, bool, bool, u32, u8, u32, u32, bool);
+
+/// Both listeners.
+pub(super) struct Listeners {
+    output: Wire,
+    input: Wire,
+    heard: Heard,
     rate_hz: u32,
-    channels: u8,
-    big_endian: bool,
+    traffic: Arc<Mutex<Traffic>>,
 }
 
-impl StreamFormat {
-    /// Complains when it isn't stereo of signed 16 bits at the rate that was asked for: then octets would be converted.
-    fn judge(&self, rate_hz: u32, traffic: &mut Traffic) {
-        let StreamFormat { bits, signed, float, rate_hz: rate, channels, big_endian } = *self;
-        let ours =
-            (bits, signed, float, channels, big_endian) == (16, true, false, 2, false) && rate == rate_hz;
-        if !ours && traffic.complaint.is_none() {
-            traffic.complaint = Some(format!(
-                "the emulator opened a stream of {channels} channels, {bits} bits, {rate} Hz (signed {signed}, float {float}, \
-                 big endian {big_endian}), not stereo, 16 bits, {rate_hz} Hz"
-            ));
+impl Listeners {
+    pub(super) fn new(
+        output: UnixStream,
+        input: UnixStream,
+        microphone: Microphone,
+        rate_hz: u32,
+        traffic: Arc<Mutex<Traffic>>,
+    ) -> Result<Listeners> {
+        let heard = Heard::new(microphone, rate_hz);
+        Ok(Listeners { output: Wire::new(output)?, input: Wire::new(input)?, heard, rate_hz, traffic })
+    }
+
+    /// Serves until the emulator hangs up.
+    pub(super) fn serve(mut self) {
+        while self.serve_what_came().is_ok() {
+            let mut waiting =
+                [&self.output, &self.input].map(|wire| PollFd::new(wire.stream(), PollFlags::IN));
+            // It fails when a signal comes, and then it's tried again.
+            let _ = poll(&mut waiting, None);
         }
+    }
+
+    fn serve_what_came(&mut self) -> Result<()> {
+        loop {
+            while let Some(call) = self.output.next_call()? {
+                let answer = self.output_called(&call);
+                self.output.answer(&call, answer)?;
+            }
+            let Some(call) = self.input.next_call()? else { return Ok(()) };
+            // What came on the output while we looked at the input.
+            while let Some(call) = self.output.next_call()? {
+                let answer = self.output_called(&call);
+                self.output.answer(&call, answer)?;
+            }
+            let answer = self.input_called(&call);
+            self.input.answer(&call, answer)?;
+        }
+    }
+
+    fn output_called(&mut self, call: &Call) -> Answer {
+        match call.member.as_str() {
+            "Write" => match octets(&call.body) {
+                Ok(octets) => {
+                    self.heard.played(octets.len() / FRAME_BYTES);
+                    lock(&self.traffic).played.extend(octets);
+                    Answer::Done
+                }
+                Err(error) => self.complain(&format!("{error:#}")),
+            },
+            "SetEnabled" => {
+                self.heard.output_enabled(enabled(&call.body));
+                Answer::Done
+            }
+            _ => self.either_called(call),
+        }
+    }
+
+    fn input_called(&mut self, call: &Call) -> Answer {
+        match call.member.as_str() {
+            "Read" => {
+                match call.body.get(8..16).and_then(|size| size.try_into().ok()).map(u64::from_le_bytes) {
+                    Some(size) => {
+                        let mut traffic = lock(&self.traffic);
+                        Answer::Octets(self.heard.read(&mut traffic, size / FRAME_BYTES as u64))
+                    }
+                    None => self.complain("a Read that can't be read"),
+                }
+            }
+            "SetEnabled" => {
+                self.heard.input_enabled(enabled(&call.body));
+                Answer::Done
+            }
+            _ => self.either_called(call),
+        }
+    }
+
+    fn either_called(&mut self, call: &Call) -> Answer {
+        match call.member.as_str() {
+            "Init" => match Data::new(call.body.as_slice(), Encoding::new_dbus(LE, 0)).deserialize() {
+                Ok((format, _)) => self.judge(format),
+                Err(error) => self.complain(&format!("an Init that can't be read: {error}")),
+            },
+            "Fini" | "SetVolume" => Answer::Done,
+            "GetAll" => Answer::NoProperties,
+            _ => Answer::Unknown,
+        }
+    }
+
+    /// Complains when it isn't stereo of signed 16 bits at the rate that was asked for: then octets would be converted.
+    fn judge(&self, format: StreamFormat) -> Answer {
+        let (_, bits, signed, float, rate, channels, _, _, big_endian) = format;
+        let ours = (bits, signed, float, channels, big_endian) == (16, true, false, 2, false);
+        if ours && rate == self.rate_hz {
+            return Answer::Done;
+        }
+        self.complain(&format!(
+            "the emulator opened a stream of {channels} channels, {bits} bits, {rate} Hz (signed {signed}, float {float}, big \
+             endian {big_endian}), not stereo, 16 bits, {} Hz",
+            self.rate_hz
+        ))
+    }
+
+    fn complain(&self, what: &str) -> Answer {
+        lock(&self.traffic).complaint.get_or_insert_with(|| what.to_owned());
+        Answer::Done
     }
 }
 
@@ -34,182 +142,16 @@ fn lock(traffic: &Mutex<Traffic>) -> MutexGuard<'_, Traffic> {
     traffic.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Feeds the emulated input.
-pub(super) struct Input {
-    microphone: Microphone,
-    cable: Mutex<Cable>,
-    rate_hz: u32,
-    traffic: Arc<Mutex<Traffic>>,
+/// The second argument of a Write: its octets. By hand, for there are many.
+fn octets(body: &[u8]) -> Result<&[u8]> {
+    let length = body.get(8..12).and_then(|length| length.try_into().ok()).map(u32::from_le_bytes);
+    let octets = length.and_then(|length| body.get(12..)?.get(..length as usize));
+    let octets = octets.context("a Write that can't be read")?;
+    ensure!(octets.len() % FRAME_BYTES == 0, "a Write of {} octets, which are no whole frames", octets.len());
+    Ok(octets)
 }
 
-impl Input {
-    pub(super) fn new(microphone: Microphone, rate_hz: u32, traffic: Arc<Mutex<Traffic>>) -> Input {
-        Input { microphone, cable: Mutex::default(), rate_hz, traffic }
-    }
-}
-
-/// A cable from the output to the input: how far along the output is what the input hears.
-#[derive(Default)]
-struct Cable {
-    heard_octets: usize,
-    flows: bool,
-}
-
-impl Cable {
-    /// What is played comes in pieces of 1024 frames, what is heard goes in pieces of 10 ms: so much has to be there
-    /// before it flows, and it flows until there is not enough.
-    const AHEAD_OCTETS: usize = 4096 * FRAME_BYTES;
-
-    /// The input hears what is under way on the cable, and nothing older.
-    fn turn_on(&mut self, played: &[u8]) {
-        *self = Cable { heard_octets: played.len().saturating_sub(Cable::AHEAD_OCTETS), flows: false };
-    }
-
-    fn read(&mut self, played: &[u8], octets: usize) -> Vec<u8> {
-        let ahead = played.get(self.heard_octets..).unwrap_or_default();
-        self.flows = ahead.len() >= if self.flows { octets } else { Cable::AHEAD_OCTETS.max(octets) };
-        match ahead.get(..octets) {
-            Some(heard) if self.flows => {
-                self.heard_octets += octets;
-                heard.to_vec()
-            }
-            _ => vec![0; octets],
-        }
-    }
-}
-
-// Calls are answered one after the other, in their order.
-#[zbus::interface(name = "org.qemu.Display1.AudioInListener", spawn = false)]
-impl Input {
-    #[expect(clippy::too_many_arguments, reason = "the emulator's interface has it so")]
-    fn init(
-        &self,
-        _id: u64,
-        bits: u8,
-        is_signed: bool,
-        is_float: bool,
-        freq: u32,
-        nchannels: u8,
-        _bytes_per_frame: u32,
-        _bytes_per_second: u32,
-        be: bool,
-    ) {
-        StreamFormat {
-            bits,
-            signed: is_signed,
-            float: is_float,
-            rate_hz: freq,
-            channels: nchannels,
-            big_endian: be,
-        }
-        .judge(self.rate_hz, &mut lock(&self.traffic));
-    }
-
-    fn fini(&self, _id: u64) {}
-
-    fn set_enabled(&self, _id: u64, enabled: bool) {
-        if enabled {
-            let traffic = lock(&self.traffic);
-            self.cable.lock().unwrap_or_else(PoisonError::into_inner).turn_on(&traffic.played);
-        }
-    }
-
-    fn set_volume(&self, _id: u64, _mute: bool, _volume: Vec<u8>) {}
-
-    /// The emulator asks every 10 ms of virtual time, for as much as would fit. It's given just those 10 ms, for whatever
-    /// it has more than that it drops when its ring is full.
-    fn read(&self, _id: u64, size: u64) -> Vec<u8> {
-        let tick_frames = u64::from(self.rate_hz / 100);
-        let frames = tick_frames.min(size / FRAME_BYTES as u64);
-        let mut traffic = lock(&self.traffic);
-        let from = traffic.fed_frames;
-        traffic.fed_frames += frames;
-        match &self.microphone {
-            Microphone::Hears(source) => {
-                (from..from + frames).flat_map(|index| source.frame(index)).collect()
-            }
-            Microphone::HearsTheOutput => {
-                // At most what was asked for, which is a usize there, too.
-                let octets = frames as usize * FRAME_BYTES;
-                let mut cable = self.cable.lock().unwrap_or_else(PoisonError::into_inner);
-                cable.read(&traffic.played, octets)
-            }
-        }
-    }
-}
-
-/// Hears the emulated output.
-pub(super) struct Output {
-    rate_hz: u32,
-    traffic: Arc<Mutex<Traffic>>,
-}
-
-impl Output {
-    pub(super) fn new(rate_hz: u32, traffic: Arc<Mutex<Traffic>>) -> Output {
-        Output { rate_hz, traffic }
-    }
-}
-
-#[zbus::interface(name = "org.qemu.Display1.AudioOutListener", spawn = false)]
-impl Output {
-    #[expect(clippy::too_many_arguments, reason = "the emulator's interface has it so")]
-    fn init(
-        &self,
-        _id: u64,
-        bits: u8,
-        is_signed: bool,
-        is_float: bool,
-        freq: u32,
-        nchannels: u8,
-        _bytes_per_frame: u32,
-        _bytes_per_second: u32,
-        be: bool,
-    ) {
-        StreamFormat {
-            bits,
-            signed: is_signed,
-            float: is_float,
-            rate_hz: freq,
-            channels: nchannels,
-            big_endian: be,
-        }
-        .judge(self.rate_hz, &mut lock(&self.traffic));
-    }
-
-    fn fini(&self, _id: u64) {}
-
-    fn set_enabled(&self, _id: u64, _enabled: bool) {}
-
-    fn set_volume(&self, _id: u64, _mute: bool, _volume: Vec<u8>) {}
-
-    fn write(&self, _id: u64, data: Vec<u8>) {
-        lock(&self.traffic).played.extend(data);
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::Cable;
-
-    #[test]
-    fn a_cable_gives_back_what_is_under_way_and_what_follows() {
-        const AHEAD: usize = Cable::AHEAD_OCTETS;
-        let played: Vec<u8> = (0..=255).cycle().take(100_000).collect();
-        let mut cable = Cable::default();
-        cable.turn_on(&played[..AHEAD + 1_000]);
-        assert_eq!(cable.read(&played[..AHEAD + 1_000], 1_920), played[1_000..2_920]);
-        // It flows until it runs dry, and then again when enough is there; nothing is lost.
-        assert_eq!(cable.read(&played[..4_840], 1_920), played[2_920..4_840]);
-        assert_eq!(cable.read(&played[..4_840], 1_920), [0; 1_920]);
-        assert_eq!(cable.read(&played[..6_760], 1_920), [0; 1_920]);
-        assert_eq!(cable.read(&played, 1_920), played[4_840..6_760]);
-    }
-
-    #[test]
-    fn a_cable_on_which_nothing_was_played_is_silent() {
-        let mut cable = Cable::default();
-        cable.turn_on(&[]);
-        assert_eq!(cable.read(&[], 1_920), [0; 1_920]);
-        assert_eq!(cable.read(&[1; 4_096], 1_920), [0; 1_920]);
-    }
+/// The second argument of a SetEnabled.
+fn enabled(body: &[u8]) -> bool {
+    body.get(8).is_some_and(|octet| *octet != 0)
 }

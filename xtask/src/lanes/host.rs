@@ -9,16 +9,21 @@ use anyhow::{Context, Result};
 use super::Row;
 use crate::child::{Child, Ending, Limits, Stream};
 use crate::verdict::{Finding, Verdict};
-use crate::workspace;
+use crate::{bench, provision, workspace};
 
 /// Compiling is silent, on a slow machine for long.
 const LIMITS: Limits = Limits { silence: Duration::from_secs(900), total: Duration::from_secs(3600) };
 
-/// Runs the lane: a row for cargo's tests, and one for each package with tests under loom.
+/// Runs the lane: a row for cargo's tests, one for the bench, and one for each package with tests under loom.
 pub(crate) fn run() -> Vec<Row> {
+    // ALSA's plug-in is tried with ALSA's programs. What is missing then fails there, with its name.
+    if let Err(error) = provision::recording().and_then(|_| provision::alsa_library()) {
+        eprintln!("{error:#}");
+    }
     let mut everything = Command::new(workspace::cargo());
     everything.args(["test", "--workspace", "--no-fail-fast"]);
     let mut rows = vec![suite("host", &mut everything)];
+    rows.push(bench());
     match loom_tests() {
         Err(error) => rows.push(Row::of_test("host::loom".to_owned(), Err(error.into()), Duration::ZERO)),
         Ok(tests) => rows.extend(tests.into_iter().map(|(package, test)| {
@@ -30,6 +35,16 @@ pub(crate) fn run() -> Vec<Row> {
         })),
     }
     rows
+}
+
+/// The stage of the bench that takes seconds: that it still can be run.
+fn bench() -> Row {
+    let started = Instant::now();
+    let result = match bench::STAGES.iter().find(|stage| stage.name == "model") {
+        None => Err(Finding::error("the bench has no stage model")),
+        Some(stage) => (stage.run)().map_err(Finding::from).map(|rows| format!("{} figures", rows.len())),
+    };
+    Row::of_test("host::bench".to_owned(), result, started.elapsed())
 }
 
 /// Runs a cargo command that runs tests, shows what it says, and counts.

@@ -4,11 +4,14 @@
 //! `xtask/rig/scenarios`, which dom0 runs: what it asks with `check NAME ...` becomes the row `xen::SCENARIO::NAME`, and
 //! so does what is asked here, on the host, of what the codecs heard and what the guests handed out.
 
+mod alsa;
 mod domain;
+mod echo;
 mod neighbours;
 mod restart;
 mod sessions;
 mod torture;
+mod user_front;
 
 use std::time::{Duration, Instant};
 
@@ -16,10 +19,10 @@ use super::Row;
 use crate::child::Limits;
 use crate::harness::Microphone;
 use crate::image::{self, Image};
-use crate::provision;
 use crate::qemu::Pace;
 use crate::rig::{self, Files, Iommu, Outcome, Plan, Progress};
 use crate::verdict::{Finding, Verdict};
+use crate::{provision, tool};
 
 /// A question about what is left of a run. Returns what was seen, in a line.
 type HostCheck = fn(&Outcome) -> Result<String, Finding>;
@@ -55,6 +58,9 @@ const SCENARIOS: &[Scenario] = &[
     neighbours::INTEL,
     restart::AMD,
     torture::AMD,
+    user_front::AMD,
+    alsa::AMD,
+    echo::AMD,
 ];
 
 /// Virtual time is fast; these are for a host that is not.
@@ -72,6 +78,9 @@ impl Scenario {
     }
 
     fn run(&self, image: &Image) -> Result<Outcome, Finding> {
+        // A program is only built, and only makes the guests larger, where a guest's card is left to it.
+        let wants_tool = self.script.contains(" user-driver");
+        let programs = if wants_tool { tool::build()? } else { Vec::new() };
         let plan = Plan {
             name: self.name.to_owned(),
             scenario: self.script.to_owned(),
@@ -82,7 +91,9 @@ impl Scenario {
             pace: Pace::Virtual,
             codec_rates_hz: self.codec_rates_hz.to_vec(),
             microphone: self.microphone.clone(),
-            files: Files { ours: (self.files)()?, theirs: None },
+            dom0_files: Vec::new(),
+            dom0_plays: false,
+            files: Files { ours: (self.files)()?, programs, theirs: None },
             limits: LIMITS,
         };
         let outcome = rig::run(&plan, |progress| match progress {
@@ -91,6 +102,7 @@ impl Scenario {
                 let result = if check.holds { Verdict::Success } else { Verdict::Failure };
                 println!("{} ... {result} {}", self.row_name(&check.name), check.detail);
             }
+            Progress::Figures(figures) => eprintln!("{}: {}", figures.name, figures.text),
             Progress::Other(line) => eprintln!("{line}"),
         })?;
         Ok(outcome)

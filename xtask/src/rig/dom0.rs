@@ -2,10 +2,10 @@
 
 use anyhow::Result;
 
-use super::machine;
 use super::packages::Tree;
 use super::plan::Plan;
 use super::root::Root;
+use super::{guest, machine};
 
 const INIT: &str = include_str!("../../rig/dom0/init");
 const LIBRARY: &str = include_str!("../../rig/lib.sh");
@@ -21,6 +21,9 @@ const MODULES: &[&str] = &[
     "virtio_pci",
     "virtio_console",
 ];
+
+/// Dom0's own driver of the controller; before it the part that knows any codec, which it asks for once.
+const SOUND_MODULES: &[&str] = &["snd-hda-codec-generic", "snd-hda-intel"];
 
 /// Xen's programs of one version.
 const XEN_PROGRAMS: &[&str] = &["xl", "xenstored", "xenconsoled", "xenconsole", "xen-init-dom0", "xentop"];
@@ -50,7 +53,16 @@ pub(super) fn initramfs(tree: &Tree, plan: &Plan, guest: &[u8]) -> Result<Vec<u8
     for file in HVM_FILES {
         root.copy(&tree.file(file)?, file)?;
     }
-    root.modules(MODULES)?;
+    let mut modules = MODULES.to_vec();
+    if plan.dom0_plays {
+        modules.extend(SOUND_MODULES);
+        root.program("usr/bin/aplay")?;
+        root.folder(guest::ALSA_CONFIG)?;
+    }
+    root.modules(&modules)?;
+    for (name, content) in &plan.dom0_files {
+        root.file(&format!("rig/{name}"), content.clone());
+    }
     root.file("etc/xen/xl.conf", "autoballoon=\"off\"\n");
     root.file("init", INIT);
     root.file("rig/lib.sh", LIBRARY);

@@ -1,16 +1,17 @@
 //! A guest's root: Debian's kernel as it is, its sound driver, ALSA's programs, and what the user brings.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 
 use super::packages::Tree;
 use super::root::Root;
 
 const INIT: &str = include_str!("../../rig/guest/init");
 
-/// The kernel's own front end.
-const MODULES: &[&str] = &["snd_xen_front"];
+/// What a program needs to be a front end; and the kernel's own front end, which the guest's init leaves out when it is
+/// told so.
+const MODULES: &[&str] = &["xen-gntalloc", "xen-evtchn", "snd_xen_front"];
 
 const PROGRAMS: &[&str] = &[
     "usr/bin/aplay",
@@ -27,15 +28,26 @@ const PROGRAMS: &[&str] = &[
 const THREADS: &str = "libgcc_s.so.1";
 
 /// What ALSA's library reads.
-const ALSA_CONFIG: &str = "usr/share/alsa";
+pub(super) const ALSA_CONFIG: &str = "usr/share/alsa";
+
+/// Where ALSA's library looks for plug-ins.
+const ALSA_PLUGINS: &str = "usr/lib/x86_64-linux-gnu/alsa-lib";
+
+/// Where it looks for what the plug-in's PCM is.
+const ALSA_PLUGIN_CONFIG: &str = "etc/alsa/conf.d/50-snddom.conf";
+
+/// A recording to try things with, where Debian has it.
+const RECORDING: &str = "usr/share/sounds/alsa/Front_Center.wav";
 
 /// Files of one run.
 #[derive(Default)]
 pub(crate) struct Files {
     /// What the guest has under /rig: names and contents.
     pub(crate) ours: Vec<(String, Vec<u8>)>,
+    /// Programs of the host's that the guest has beside its system's; and ALSA's plug-ins, by the ending `.so`.
+    pub(crate) programs: Vec<PathBuf>,
     /// A folder of the host that the guest has under /files.
-    pub(crate) theirs: Option<std::path::PathBuf>,
+    pub(crate) theirs: Option<PathBuf>,
 }
 
 /// The guests' initramfs.
@@ -47,8 +59,18 @@ pub(super) fn initramfs(tree: &Tree, files: &Files) -> Result<Vec<u8>> {
     for program in PROGRAMS {
         root.program(program)?;
     }
+    for program in &files.programs {
+        let name = program.file_name().context("a program has a name")?.to_string_lossy();
+        if program.extension().is_some_and(|ending| ending == "so") {
+            root.host_program(program, &format!("{ALSA_PLUGINS}/{name}"))?;
+            root.file(ALSA_PLUGIN_CONFIG, include_str!("../../../audiofront/alsa-plugin/50-snddom.conf"));
+        } else {
+            root.host_program(program, &format!("usr/bin/{name}"))?;
+        }
+    }
     root.library(THREADS)?;
     root.folder(ALSA_CONFIG)?;
+    root.copy(&tree.file(RECORDING)?, RECORDING)?;
     root.modules(MODULES)?;
     root.file("init", INIT);
     root.directory("files");

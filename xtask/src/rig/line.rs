@@ -3,6 +3,7 @@
 //! ```text
 //! @rig stage 7.31 dom0 is up
 //! @rig check plays_48_khz pass 68545 frames
+//! @rig figures idle turns=12 wakeups=12
 //! @rig verdict pass
 //! ```
 
@@ -20,8 +21,26 @@ pub(crate) enum RigLine {
     },
     /// A check came to something.
     Check(Check),
+    /// Something was measured.
+    Figures(Figures),
     /// The scenario is over.
     Verdict(Said),
+}
+
+/// What a scenario has measured.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Figures {
+    /// What was measured: a word.
+    pub(crate) name: String,
+    /// Pairs `name=value`, by spaces.
+    pub(crate) text: String,
+}
+
+impl Figures {
+    /// A value, by its name; the last one where there are several.
+    pub(crate) fn value(&self, name: &str) -> Option<&str> {
+        self.text.split_whitespace().rev().find_map(|pair| pair.strip_prefix(name)?.strip_prefix('='))
+    }
 }
 
 /// What a check of a scenario came to.
@@ -59,6 +78,12 @@ fn parse_words(line: &str) -> Option<RigLine> {
             };
             Some(RigLine::Check(Check { name: name.to_owned(), holds, detail: detail.to_owned() }))
         }
+        "figures" => {
+            let (name, text) = split(rest);
+            let are_pairs = text.split_whitespace().all(|pair| pair.contains('='));
+            (!name.is_empty() && are_pairs)
+                .then(|| RigLine::Figures(Figures { name: name.to_owned(), text: text.to_owned() }))
+        }
         "verdict" => match split(rest) {
             ("pass", _) => Some(RigLine::Verdict(Said::Pass)),
             ("fail", why) => Some(RigLine::Verdict(Said::Fail(why.to_owned()))),
@@ -87,6 +112,12 @@ mod tests {
             |holds, detail: &str| RigLine::Check(Check { name: "a".into(), holds, detail: detail.into() });
         assert_eq!(read("@rig check a pass 3 frames"), check(true, "3 frames"));
         assert_eq!(read("@rig check a fail"), check(false, ""));
+        let RigLine::Figures(figures) = read("@rig figures idle a=1 ab=2 a=3") else { panic!("figures") };
+        assert_eq!(figures.name, "idle");
+        assert_eq!(
+            (figures.value("a"), figures.value("ab"), figures.value("b")),
+            (Some("3"), Some("2"), None)
+        );
         assert_eq!(read("@rig verdict fail no sound"), RigLine::Verdict(Said::Fail("no sound".into())));
         assert_eq!(read("@rig verdict pass"), RigLine::Verdict(Said::Pass));
     }
@@ -106,6 +137,8 @@ mod tests {
             "@rig check a",
             "@rig check a perhaps",
             "@rig exit",
+            "@rig figures",
+            "@rig figures idle 12",
             "@rig stage now up",
         ] {
             assert!(parse(line).expect("ours").is_err(), "{line}");

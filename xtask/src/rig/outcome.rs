@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use super::line::Check;
+use super::line::{Check, Figures};
 use super::troubles;
 use crate::child::Ending;
 use crate::machine_line::Said;
@@ -18,6 +18,8 @@ pub(crate) struct Outcome {
     pub(super) ending: Ending,
     /// What the checks came to, in their order.
     pub(crate) checks: Vec<Check>,
+    /// What the scenario has measured, in its order.
+    pub(crate) figures: Vec<Figures>,
     /// The scenario's own verdict.
     pub(super) said: Option<Said>,
     /// Lines that could not be read.
@@ -106,6 +108,7 @@ mod tests {
             folder: PathBuf::new(),
             ending,
             checks: Vec::new(),
+            figures: Vec::new(),
             said,
             malformed: Vec::new(),
             console: console.to_owned(),

@@ -30,6 +30,10 @@ pub(crate) struct Plan {
     pub(crate) microphone: Microphone,
     /// What the guests have, besides their system.
     pub(crate) files: Files,
+    /// What dom0 has under /rig besides: names and contents.
+    pub(crate) dom0_files: Vec<(String, Vec<u8>)>,
+    /// Whether dom0's own driver takes the controller, and dom0 has aplay: for comparison.
+    pub(crate) dom0_plays: bool,
     /// How long it may take, on the wall.
     pub(crate) limits: Limits,
 }

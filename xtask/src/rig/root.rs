@@ -126,7 +126,16 @@ impl<'a> Root<'a> {
     /// # Errors
     /// When the packages don't have all of that.
     pub(super) fn program_at(&mut self, from: &str, path: &str) -> Result<()> {
-        let mut files: Vec<(PathBuf, String)> = vec![(self.tree.file(from)?, path.to_owned())];
+        let from = self.tree.file(from)?;
+        self.host_program(&from, path)
+    }
+
+    /// Adds a program of the host's at a path, with the libraries that it asks for, which are those of the packages.
+    ///
+    /// # Errors
+    /// When it can't be read, or the packages don't have all of that.
+    pub(super) fn host_program(&mut self, from: &Path, path: &str) -> Result<()> {
+        let mut files: Vec<(PathBuf, String)> = vec![(from.to_path_buf(), path.to_owned())];
         while let Some((from, path)) = files.pop() {
             if matches!(self.nodes.get(&path), Some(Node::File(_))) {
                 continue;

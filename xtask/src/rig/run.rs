@@ -28,6 +28,8 @@ pub(crate) enum Progress<'a> {
     Stage(&'a str, Duration, &'a str),
     /// A check came to something.
     Check(&'a line::Check),
+    /// Something was measured.
+    Figures(&'a line::Figures),
     /// Dom0 says something that is no line of the rig.
     Other(&'a str),
 }
@@ -53,7 +55,7 @@ impl Run {
         std::fs::write(&initramfs, dom0::initramfs(&tree, plan, &guest)?)?;
         let codecs = plan.codec_rates_hz.iter().enumerate().map(|(codec, rate_hz)| {
             let sound = match codec {
-                0 => Sound::Harness { rate_hz: *rate_hz },
+                0 => Sound::Harness { rate_hz: *rate_hz, tick_us: plan.microphone.tick_us() },
                 _ => Sound::Wav { path: heard_file(&folder, codec), rate_hz: *rate_hz },
             };
             Codec { model: CODEC, sound }
@@ -94,6 +96,7 @@ pub(crate) fn run(plan: &Plan, mut on_progress: impl FnMut(Progress<'_>)) -> Res
         folder,
         ending: Ending::Silent(Duration::ZERO),
         checks: Vec::new(),
+        figures: Vec::new(),
         said: None,
         malformed: Vec::new(),
         console: String::new(),
@@ -119,6 +122,10 @@ pub(crate) fn run(plan: &Plan, mut on_progress: impl FnMut(Progress<'_>)) -> Res
             Some(Ok(RigLine::Check(check))) => {
                 on_progress(Progress::Check(&check));
                 outcome.checks.push(check);
+            }
+            Some(Ok(RigLine::Figures(figures))) => {
+                on_progress(Progress::Figures(&figures));
+                outcome.figures.push(figures);
             }
             Some(Ok(RigLine::Verdict(verdict))) => outcome.said = Some(verdict),
         }

@@ -13,4 +13,5 @@ mod pause;
 mod playback;
 mod position;
 mod schedules;
+mod start;
 mod stop;

@@ -111,6 +111,11 @@ impl<'s, H: Hypervisor, C: Card<H::Buffer>> Vsnd<'s, H, C> {
         self.parties.settings.take_change()
     }
 
+    /// Tells dom0 what it has asked for with [`Change::Report`], once, in `snddom/state/report`.
+    pub fn report(&mut self, report: core::fmt::Arguments<'_>) {
+        self.parties.report(report);
+    }
+
     /// Begins to stop all streams and to close all devices, at the next [`poll`](Self::poll). The toolstack's request, in
     /// `control/shutdown`, does so too. What was begun goes on.
     pub fn shut_down(&mut self, reason: ShutdownReason) {

@@ -237,6 +237,11 @@ impl<H: Hypervisor, C: Card<H::Buffer>> Parties<H, C> {
         next
     }
 
+    /// Tells this once.
+    pub(super) fn report(&mut self, report: core::fmt::Arguments<'_>) {
+        self.teller.report(report);
+    }
+
     /// Begins to close everything, unless that was begun before.
     pub(super) fn shut_down(&mut self, reason: ShutdownReason) {
         if self.ending.is_none() {

@@ -8,6 +8,7 @@ use audioback::hypervisor::DomainId;
 use audioback::policy::{Policy, PortSet};
 use log::LevelFilter;
 use snd_hda::stream::PositionChoice;
+use sndif::nodes;
 use xen_guest::xenstore::{Path, Reply, Request, RequestError, RequestId, Store};
 
 use super::asking::{Answer, Asking};
@@ -23,6 +24,7 @@ pub(super) const MAY_PLAY: &str = "may-play";
 pub(super) const MAY_RECORD: &str = "may-record";
 const LOG_LEVEL: &str = "log-level";
 const POSITION_SOURCE: &str = "position-source";
+const REPORT: &str = "report";
 
 /// The log level without a setting, and at the start.
 const DEFAULT_LOG_LEVEL: LevelFilter = LevelFilter::Info;
@@ -34,6 +36,9 @@ pub enum Change {
     LogLevel(LevelFilter),
     /// Where positions of streams opened from now on come from. At the start it is [`PositionChoice::Auto`].
     PositionSource(PositionChoice),
+    /// Somebody asks what this domain has cost until now, by a number of his; see
+    /// [`Vsnd::report`](super::Vsnd::report).
+    Report(u32),
 }
 
 /// What a changed path below [`OWN`] is about.
@@ -76,10 +81,12 @@ enum Node {
     MayPlay,
     MayRecord,
     PositionSource,
+    Report,
 }
 
 impl Node {
-    const ALL: [Self; 4] = [Self::LogLevel, Self::MayPlay, Self::MayRecord, Self::PositionSource];
+    const ALL: [Self; 5] =
+        [Self::LogLevel, Self::MayPlay, Self::MayRecord, Self::PositionSource, Self::Report];
 
     const fn name(self) -> &'static str {
         match self {
@@ -87,6 +94,7 @@ impl Node {
             Self::MayPlay => MAY_PLAY,
             Self::MayRecord => MAY_RECORD,
             Self::PositionSource => POSITION_SOURCE,
+            Self::Report => REPORT,
         }
     }
 
@@ -108,14 +116,16 @@ pub(super) struct Settings {
     asked: Question,
     is_watched: bool,
     /// Nodes still to be read before what was read last is all there is.
-    to_read: heapless::Vec<Node, 4>,
+    to_read: heapless::Vec<Node, 5>,
     /// All have been read once.
     is_known: bool,
     policy: Policy,
     log_level: LevelFilter,
     position_source: PositionChoice,
+    /// The number of whoever has asked for a report.
+    report: Option<u32>,
     /// What the image was told last.
-    told: (LevelFilter, PositionChoice),
+    told: (LevelFilter, PositionChoice, Option<u32>),
 }
 
 impl Settings {
@@ -129,7 +139,8 @@ impl Settings {
             policy: Policy::default(),
             log_level: DEFAULT_LOG_LEVEL,
             position_source: PositionChoice::Auto,
-            told: (DEFAULT_LOG_LEVEL, PositionChoice::Auto),
+            report: None,
+            told: (DEFAULT_LOG_LEVEL, PositionChoice::Auto, None),
         }
     }
 
@@ -157,6 +168,10 @@ impl Settings {
         if self.told.1 != self.position_source {
             self.told.1 = self.position_source;
             return Some(Change::PositionSource(self.position_source));
+        }
+        if self.told.2 != self.report {
+            self.told.2 = self.report;
+            return self.report.map(Change::Report);
         }
         None
     }
@@ -235,6 +250,7 @@ impl Settings {
             Node::MayPlay => self.policy.may_play = Policy::default().may_play,
             Node::MayRecord => self.policy.may_record = Policy::default().may_record,
             Node::PositionSource => self.position_source = PositionChoice::Auto,
+            Node::Report => self.report = None,
         }
     }
 
@@ -249,6 +265,7 @@ impl Settings {
                 ports.in_right(value, Direction::Capture).map(|ports| self.policy.may_record = ports)
             }
             Node::PositionSource => position_source(value).map(|source| self.position_source = source),
+            Node::Report => nodes::decimal(value).map(|number| self.report = Some(number)),
         };
         if good.is_none() {
             log_bad_value(&node.path(), value);

@@ -104,8 +104,12 @@ pub(super) enum NewsDue {
     Never,
 }
 
+/// Octets of the longest report.
+const REPORT_BYTES: usize = 384;
+
 #[derive(Clone, Copy, Debug)]
 enum Telling {
+    Report,
     Fact,
     News(DeviceId, News),
 }
@@ -116,6 +120,8 @@ pub(super) struct Teller {
     /// Names below [`STATE`] and values, told once.
     facts: Box<[(Box<str>, Box<str>)]>,
     facts_told: usize,
+    /// What was asked for, and isn't told yet.
+    report: Option<String<REPORT_BYTES>>,
     asking: Asking,
     telling: Telling,
     /// No write before that.
@@ -129,11 +135,20 @@ impl Teller {
         Self {
             facts: facts.iter().map(|(name, value)| ((*name).into(), (*value).into())).collect(),
             facts_told: 0,
+            report: None,
             asking: Asking::default(),
             telling: Telling::Fact,
             not_before: Nanos(0),
             is_refused: false,
         }
+    }
+
+    /// Tells this once, before all else.
+    pub(super) fn report(&mut self, report: fmt::Arguments<'_>) {
+        let mut text = String::new();
+        // The longest fits.
+        let _ = text.write_fmt(report);
+        self.report = Some(text);
     }
 
     /// What refused may allow now.
@@ -152,9 +167,10 @@ impl Teller {
             return None;
         }
         let fact = self.facts.get(self.facts_told);
-        let telling = match fact {
-            Some(_) => Telling::Fact,
-            None => match news()? {
+        let telling = match (&self.report, fact) {
+            (Some(_), _) => Telling::Report,
+            (None, Some(_)) => Telling::Fact,
+            (None, None) => match news()? {
                 Ok((device, news)) => Telling::News(device, news),
                 Err(later) => return Some(later.max(self.not_before)),
             },
@@ -167,6 +183,9 @@ impl Teller {
         }
         let mut line = String::<200>::new();
         let (path, value) = match (telling, fact) {
+            (Telling::Report, _) => {
+                (PathText::new(format_args!("{STATE}/report")), self.report.as_deref().unwrap_or_default())
+            }
             (Telling::Fact, Some((name, value))) => {
                 (PathText::new(format_args!("{STATE}/{name}")), value.as_ref())
             }
@@ -211,6 +230,7 @@ impl Teller {
     ) -> Option<Option<(DeviceId, News)>> {
         match self.asking.hear(id, result, now)? {
             Answer::Done(_) => match self.telling {
+                Telling::Report => self.report = None,
                 Telling::Fact => self.facts_told = self.facts_told.saturating_add(1),
                 Telling::News(device, news) => return Some(Some((device, news))),
             },
@@ -219,6 +239,10 @@ impl Teller {
                 self.is_refused = true;
             }
             Answer::Refused(refusal) => match self.telling {
+                Telling::Report => {
+                    log::warn!("{STATE}: xenstored says {refusal:?} to a report; it is left out");
+                    self.report = None;
+                }
                 Telling::Fact => {
                     log::warn!("{STATE}: xenstored says {refusal:?} to a fact; it is left out");
                     self.facts_told = self.facts_told.saturating_add(1);

@@ -1,13 +1,16 @@
 //! What the microphone hears arrives in the front end's pages, with no break.
 
+use echo_check::signal;
+
 use super::{Bench, Case, recording};
 use crate::compare::Alignment;
-use crate::harness::Source;
+use crate::harness::{Room, Source};
 use crate::machine_line::Direction;
 use crate::qemu::Controller;
-use crate::session::{Capture, Outcome, Session};
+use crate::session::{CAPTURE_RATE_HZ, Capture, Outcome, Session};
 use crate::summary;
 use crate::verdict::{Finding, ensure};
+use crate::wav::Pcm;
 
 pub(super) const CASES: &[(&str, Case)] = &[
     ("a_ramp_has_no_break", |bench| ramp(bench, Controller::Ich9)),
@@ -15,6 +18,7 @@ pub(super) const CASES: &[(&str, Case)] = &[
     ("silence_is_silence", silence_is_silence),
     ("playback_and_capture_at_once", playback_and_capture_at_once),
     ("two_runs_are_identical", two_runs_are_identical),
+    ("a_room_returns_what_is_played_to_the_frame", |bench| room(bench, &[0, 5, 50, 200])),
 ];
 
 /// Two seconds: many times around any buffer.
@@ -71,6 +75,33 @@ fn playback_and_capture_at_once(bench: &Bench) -> Result<String, Finding> {
         && times(Direction::Playback).next().is_some();
     ensure!(together, "one came after the other");
     Ok(format!("played: all frames; recorded: {}", said(&aligned)))
+}
+
+/// The room that echo tests are made in: the delay is what was asked for, and the harness's own 1024 frames.
+fn room(bench: &Bench, delays_ms: &[usize]) -> Result<String, Finding> {
+    let signal = signal::mls(signal::MLS_ORDER)?;
+    let lead = FRAMES as usize / 4;
+    let octets = |frame: [i16; 2]| frame.map(i16::to_le_bytes).concat();
+    let octets = signal::frames(&signal, lead, lead).into_iter().flat_map(octets).collect();
+    let pcm = Pcm { rate_hz: CAPTURE_RATE_HZ, octets };
+    for delay_ms in delays_ms {
+        let delay = delay_ms * CAPTURE_RATE_HZ as usize / 1000;
+        let session = Session {
+            playback: vec![pcm.clone()],
+            capture: fed_with(Source::Silence),
+            room: Some(Room::with_delay(delay)),
+            ..bench.session()
+        };
+        let outcome = bench.pass(&session)?;
+        let arrival = summary::came_back(&session, &outcome)?;
+        let off = arrival.first_frames - (Room::OWN_DELAY_FRAMES + delay) as f64;
+        let is_there = off.abs() < 0.5;
+        ensure!(is_there, "at {delay_ms} ms it is {off:.2} frames off");
+        // A single frame that is missing, or at another place, is a floor.
+        let is_clean = arrival.peak_to_floor > 1000.0;
+        ensure!(is_clean, "at {delay_ms} ms there is noise: {arrival:?}");
+    }
+    Ok(format!("at {delays_ms:?} ms, {} frames later", Room::OWN_DELAY_FRAMES))
 }
 
 fn two_runs_are_identical(bench: &Bench) -> Result<String, Finding> {

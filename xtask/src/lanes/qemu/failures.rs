@@ -3,7 +3,6 @@
 use std::time::Duration;
 
 use super::{Bench, Case, last_stamp, noise, show};
-use crate::harness::Source;
 use crate::qemu::{Codec, Controller, Machine, Sound};
 use crate::session::{Outcome, Session, run_machine};
 use crate::verdict::{Finding, Verdict, ensure};
@@ -44,8 +43,7 @@ fn fails(
     let scratch = bench.scratch()?;
     let mut machine = session.machine(&scratch)?;
     change(&mut machine);
-    let source = session.capture.as_ref().map_or(Source::Silence, |capture| capture.source.clone());
-    let outcome = run_machine(machine, source, session.duration(), &scratch, |_, _| ())?;
+    let outcome = run_machine(machine, session.microphone(), session.duration(), &scratch, |_, _| ())?;
     judge(&outcome, says).inspect_err(|_| show(&outcome))
 }
 

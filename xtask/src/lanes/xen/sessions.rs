@@ -2,7 +2,7 @@
 
 use super::{GuestFiles, HostCheck, Scenario};
 use crate::compare;
-use crate::harness::{Microphone, Source};
+use crate::harness::{Microphone, Room, Source};
 use crate::lanes::qemu::{noise, recording};
 use crate::rig::{Iommu, Outcome};
 use crate::verdict::{Finding, ensure};
@@ -20,11 +20,11 @@ pub(super) const AMD: Scenario = Scenario {
 
 pub(super) const INTEL: Scenario = Scenario { name: "sessions_vtd", iommu: Iommu::Intel, ..AMD };
 
-/// The input hears the output.
+/// The input hears the output, by a cable of 100 ms.
 pub(super) const LOOP_BACK: Scenario = Scenario {
     name: "loop_back",
     script: include_str!("../../../rig/scenarios/loop_back.sh"),
-    microphone: Microphone::HearsTheOutput,
+    microphone: Microphone::Room(Room::cable(4_800)),
     codec_rates_hz: &[48_000],
     files: || Ok(Vec::new()),
     host_checks: &[],
@@ -43,9 +43,9 @@ const HOST_CHECKS: &[(&str, HostCheck)] = &[
 const RECORDED_FRAMES: u64 = 48_000;
 
 /// Silence behind what is played: the emulator keeps the last of it to itself.
-const TAIL_FRAMES: usize = 12_000;
+pub(super) const TAIL_FRAMES: usize = 12_000;
 
-fn voice() -> Result<Pcm, Finding> {
+pub(super) fn voice() -> Result<Pcm, Finding> {
     recording("Front_Center.wav")
 }
 
@@ -85,7 +85,7 @@ pub(super) fn heard(outcome: &Outcome, codec: usize, played: &Pcm) -> Result<Str
 }
 
 /// What the first guest recorded has to be a part of the ramp.
-fn ramp(outcome: &Outcome, name: &str) -> Result<String, Finding> {
+pub(super) fn ramp(outcome: &Outcome, name: &str) -> Result<String, Finding> {
     let folder = match outcome.handed_out.get("guest1") {
         Some(Ok(folder)) => folder,
         Some(Err(why)) => return Err(Finding::failure(why.clone())),

@@ -1,0 +1,146 @@
+//! The same streams as any ALSA program has them, with offsets by ALSA's own pointers: for comparison.
+//!
+//! What a program gets to know is `snd_pcm_status`: how far each stream is, by `delay`, and the time for which that is
+//! so, by `htstamp`. The offset is the difference of both positions, carried to one time. It's as good as the driver's
+//! pointer: where that moves in steps, so does the offset.
+
+use alsa::pcm::{Access, Format, HwParams, PCM, TstampType};
+use alsa::{Direction, ValueOr};
+use anyhow::{Context, Result, ensure};
+
+use crate::{DuplexRun, Frame, OffsetReading, RATE_HZ, Spread, Take};
+
+/// The period that is asked for: 10 ms, which is what calls are made with.
+const PERIOD_FRAMES: i64 = RATE_HZ as i64 / 100;
+
+/// The buffer that is asked for: the most that is of use here.
+const BUFFER_FRAMES: i64 = 16_384;
+
+/// What is recorded behind what is played: 100 ms, for streams that start apart.
+const MORE_FRAMES: usize = RATE_HZ as usize / 10;
+
+/// Playback and capture of an ALSA device.
+pub struct AlsaDuplex {
+    device: String,
+    playback: PCM,
+    capture: PCM,
+    source: String,
+}
+
+impl AlsaDuplex {
+    /// Opens both streams of a device: 16 bit stereo at 48 kHz.
+    ///
+    /// # Errors
+    /// When one of them isn't there, is busy, or can't do that.
+    pub fn open(device: &str) -> Result<AlsaDuplex> {
+        let open = |direction, what| {
+            let pcm = PCM::new(device, direction, false).with_context(|| {
+                format!(
+                    "{device}: its {what} stream can't be opened; aplay -l and arecord -l list what is there"
+                )
+            })?;
+            set_up(&pcm)
+                .with_context(|| format!("{device}: its {what} stream does no 16 bit stereo at 48 kHz"))?;
+            Ok::<_, anyhow::Error>(pcm)
+        };
+        Ok(AlsaDuplex {
+            device: device.to_owned(),
+            playback: open(Direction::Playback, "playback")?,
+            capture: open(Direction::Capture, "capture")?,
+            source: format!("ALSA pointers of {device}"),
+        })
+    }
+
+    fn stream(&self, play: &[Frame]) -> Result<Take> {
+        let (output, input) = (self.playback.io_i16()?, self.capture.io_i16()?);
+        let mut left = play;
+        let mut written = 0;
+        self.write(&output, &mut left, &mut written)?;
+        // Playback first: while it starts, nothing of it is missed.
+        self.playback.start().context("playback does not start")?;
+        self.capture.start().context("capture does not start")?;
+        let mut captured: Vec<Frame> = Vec::with_capacity(play.len() + MORE_FRAMES);
+        let mut track = Vec::new();
+        let mut period = [0_i16; 2 * PERIOD_FRAMES as usize];
+        while captured.len() < play.len() + MORE_FRAMES {
+            let frames = input.readi(&mut period).context("what is recorded is lost")?;
+            captured.extend(period.as_chunks::<2>().0.iter().take(frames));
+            self.write(&output, &mut left, &mut written)?;
+            let offset_frames = self.offset(captured.len(), written)?;
+            track.push(OffsetReading { at_frame: captured.len() as u64, offset_frames });
+        }
+        let told = Spread::of(track.iter().map(|reading| reading.offset_frames));
+        let told = told.context("ALSA said nothing")?;
+        Ok(Take {
+            captured,
+            published_offset_frames: told.mean,
+            offset_error_frames: f64::INFINITY,
+            track,
+            linked_start: false,
+        })
+    }
+
+    /// Writes as much as fits, and silence when there is no more.
+    fn write(&self, output: &alsa::pcm::IO<'_, i16>, left: &mut &[Frame], written: &mut usize) -> Result<()> {
+        let fits = usize::try_from(self.playback.avail_update().context("playback underran")?)?;
+        let (now, later) = left.split_at(fits.min(left.len()));
+        *left = later;
+        let silence = std::iter::repeat_n([0, 0], fits - now.len());
+        let samples: Vec<i16> = now.iter().copied().chain(silence).flatten().collect();
+        if !samples.is_empty() {
+            let frames = output.writei(&samples).context("playback underran")?;
+            ensure!(frames == fits, "{} took {frames} of {fits} frames", self.device);
+            *written += frames;
+        }
+        Ok(())
+    }
+
+    /// The offset by what both streams say of themselves now.
+    fn offset(&self, captured: usize, written: usize) -> Result<f64> {
+        let (playback, capture) = (self.playback.status()?, self.capture.status()?);
+        let playing = written as f64 - playback.get_delay() as f64;
+        let recording = captured as f64 + capture.get_delay() as f64;
+        let seconds = |status: &alsa::pcm::Status| {
+            let stamp = status.get_htstamp();
+            stamp.tv_sec as f64 + stamp.tv_nsec as f64 / 1e9
+        };
+        let apart = seconds(&capture) - seconds(&playback);
+        Ok(recording - playing - apart * f64::from(RATE_HZ))
+    }
+}
+
+fn set_up(pcm: &PCM) -> alsa::Result<()> {
+    let hardware = HwParams::any(pcm)?;
+    hardware.set_access(Access::RWInterleaved)?;
+    hardware.set_format(Format::S16LE)?;
+    hardware.set_channels(2)?;
+    hardware.set_rate_resample(false)?;
+    hardware.set_rate(RATE_HZ, ValueOr::Nearest)?;
+    hardware.set_period_size_near(PERIOD_FRAMES, ValueOr::Nearest)?;
+    hardware.set_buffer_size_near(BUFFER_FRAMES)?;
+    pcm.hw_params(&hardware)?;
+    let software = pcm.sw_params_current()?;
+    // It starts when it's told to.
+    software.set_start_threshold(software.get_boundary()?)?;
+    software.set_tstamp_mode(true)?;
+    software.set_tstamp_type(TstampType::Monotonic)?;
+    pcm.sw_params(&software)
+}
+
+impl DuplexRun for AlsaDuplex {
+    fn run(&mut self, play: &[Frame]) -> Result<Take> {
+        for pcm in [&self.playback, &self.capture] {
+            pcm.prepare().with_context(|| format!("{}: can't be prepared", self.device))?;
+        }
+        let take = self.stream(play).with_context(|| self.device.clone());
+        for pcm in [&self.playback, &self.capture] {
+            // What went wrong before counts for more.
+            let _ = pcm.drop();
+        }
+        take
+    }
+
+    fn source(&self) -> &str {
+        &self.source
+    }
+}

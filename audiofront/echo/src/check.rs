@@ -1,0 +1,225 @@
+//! The test itself: restart, play, record, correlate; then the canceller.
+
+use std::path::PathBuf;
+
+use anyhow::{Context, Result, ensure};
+
+use crate::canceller::Alignment;
+use crate::report::{Bounds, Erle, Report, Restart};
+use crate::{DuplexRun, RATE_HZ, Take, correlate, erle, signal};
+
+/// Silence before the signal, so that all that is still under way from before has passed, and all clocks have settled:
+/// 250 ms.
+const LEAD_FRAMES: usize = RATE_HZ as usize / 4;
+
+/// Silence behind it, in which the room's answer is heard and what buffers hold is pushed out: 500 ms.
+const TAIL_FRAMES: usize = RATE_HZ as usize / 2;
+
+/// Of so many takes the canceller's work is measured: enough for it to converge. It's the slow part of the test.
+const MOST_ERLE_TAKES: usize = 12;
+
+/// The longest that recording may start after playing: 200 ms.
+const LATEST_START_FRAMES: usize = RATE_HZ as usize / 5;
+
+/// How many restarts there may be.
+const MOST_RESTARTS: u32 = 10_000;
+
+/// What is to be tested.
+#[derive(Clone, Debug)]
+pub struct Check {
+    /// How often the streams are restarted, at least once.
+    pub restarts: u32,
+    /// What is played each time.
+    pub signal: signal::Kind,
+    /// The order of the maximum-length sequence.
+    pub mls_order: u32,
+    /// The recordings that are played for speech, one after the other.
+    pub speech: Vec<PathBuf>,
+    /// The room's delay in frames, where it's known. Else the first take's is taken for it.
+    pub room_delay_frames: Option<f64>,
+    /// What is good enough.
+    pub bounds: Bounds,
+}
+
+impl Check {
+    /// A check of ten restarts with the usual bounds, in a room that isn't known.
+    #[must_use]
+    pub fn new(signal: signal::Kind) -> Check {
+        Check {
+            restarts: 10,
+            signal,
+            mls_order: signal::MLS_ORDER,
+            speech: Vec::new(),
+            room_delay_frames: None,
+            bounds: Bounds::default(),
+        }
+    }
+
+    /// Runs it. `progress` is told how many of how many restarts are done.
+    ///
+    /// # Errors
+    /// When it can't be carried out: bad input, streams that can't be run, or a signal that doesn't come back. What is
+    /// measured and not good enough is no error: the report says so.
+    pub fn run(&self, streams: &mut dyn DuplexRun, progress: &mut dyn FnMut(u32, u32)) -> Result<Report> {
+        ensure!(
+            (1..=MOST_RESTARTS).contains(&self.restarts),
+            "{} restarts: 1 to {MOST_RESTARTS} make sense",
+            self.restarts
+        );
+        let samples = self.samples()?;
+        let play = signal::frames(&samples, LEAD_FRAMES, TAIL_FRAMES);
+        let mut restarts = Vec::new();
+        let mut takes = Vec::new();
+        for restart in 0..self.restarts {
+            progress(restart, self.restarts);
+            let context = || format!("restart {} of {}", restart + 1, self.restarts);
+            let take = streams.run(&play).with_context(context)?;
+            restarts.push(judge(&samples, &take).with_context(context)?);
+            if takes.len() < MOST_ERLE_TAKES {
+                takes.push(take);
+            }
+        }
+        progress(self.restarts, self.restarts);
+        let mono: Vec<i16> = play.iter().map(|[left, _]| *left).collect();
+        let erle = self.erle(&mono, &restarts, &takes);
+        Ok(Report {
+            source: streams.source().to_owned(),
+            signal: self.signal.name().to_owned(),
+            signal_seconds: samples.len() as f64 / f64::from(RATE_HZ),
+            room_delay_frames: self.room_delay_frames,
+            restarts,
+            erle,
+            bounds: self.bounds,
+        })
+    }
+
+    fn samples(&self) -> Result<Vec<i16>> {
+        match self.signal {
+            signal::Kind::Mls => signal::mls(self.mls_order),
+            signal::Kind::Speech => {
+                ensure!(!self.speech.is_empty(), "no recording of speech is given");
+                let recordings: Result<Vec<_>> =
+                    self.speech.iter().map(|path| signal::speech(path)).collect();
+                Ok(recordings?.concat())
+            }
+        }
+    }
+
+    /// The canceller, by what was told, its mean, what was found, and its own search.
+    ///
+    /// The way through the air belongs to the room: it's learned once, from the first take, and stays. What changes from
+    /// restart to restart is what the system has to tell.
+    fn erle(&self, play: &[i16], restarts: &[Restart], takes: &[Take]) -> Erle {
+        let of_first = restarts.first().map_or(0.0, Restart::difference_frames);
+        let acoustic = self.room_delay_frames.unwrap_or(of_first);
+        let takes = takes.get(..MOST_ERLE_TAKES).unwrap_or(takes);
+        let all: Vec<&Take> = takes.iter().collect();
+        let published = |take: &Take, frame: u64| take.offset_at(frame) + acoustic;
+        // The same takes, each as if the system had told what was found.
+        let correct: Vec<Take> = takes
+            .iter()
+            .zip(restarts)
+            .map(|(take, restart)| Take {
+                published_offset_frames: restart.correlated_offset_frames,
+                track: Vec::new(),
+                ..take.clone()
+            })
+            .collect();
+        let correct: Vec<&Take> = correct.iter().collect();
+        let is_told_once = |take: &Take| {
+            take.track.iter().all(|reading| reading.offset_frames == take.published_offset_frames)
+        };
+        let of_published = erle::trace(play, &all, Alignment::Told, &published);
+        let averaged = match takes.iter().all(is_told_once) {
+            true => of_published.clone(),
+            false => erle::trace(play, &all, Alignment::Told, &|take, _| take.mean_offset() + acoustic),
+        };
+        Erle {
+            published: of_published,
+            averaged,
+            correlated: erle::trace(play, &correct, Alignment::Told, &|take, _| take.published_offset_frames),
+            estimated: erle::trace(play, &all, Alignment::Estimated, &|take, frame| take.offset_at(frame)),
+        }
+    }
+}
+
+/// Where the signal came back in a take, and what was published.
+fn judge(samples: &[i16], take: &Take) -> Result<Restart> {
+    ensure!(
+        take.published_offset_frames.is_finite() && take.published_offset_frames.abs() < 1e9,
+        "an offset of {} frames was published",
+        take.published_offset_frames
+    );
+    let captured: Vec<i16> = take.captured.iter().map(|[left, _]| *left).collect();
+    let arrival = correlate::find(samples, &captured, LATEST_START_FRAMES)?;
+    let told = take.track.iter().map(|reading| reading.offset_frames).chain([take.published_offset_frames]);
+    let told = crate::Spread::of(told).map_or(0.0, |spread| spread.width());
+    Ok(Restart {
+        published_offset_frames: take.published_offset_frames,
+        offset_error_frames: take.offset_error_frames,
+        published_jitter_frames: told,
+        correlated_offset_frames: arrival.first_frames - LEAD_FRAMES as f64,
+        strongest_offset_frames: arrival.strongest_frames - LEAD_FRAMES as f64,
+        peak_to_floor: arrival.peak_to_floor,
+        gain: arrival.gain,
+        linked_start: take.linked_start,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::SyntheticRoom;
+
+    fn check() -> Check {
+        Check { restarts: 4, mls_order: 14, ..Check::new(signal::Kind::Mls) }
+    }
+
+    fn nothing(_: u32, _: u32) {}
+
+    #[test]
+    fn a_system_that_tells_the_truth_passes() {
+        let mut room =
+            SyntheticRoom { starts_frames: vec![10, 400, 33, 2_000], ..SyntheticRoom::with_echo(240, 0.4) };
+        let check = Check { room_delay_frames: Some(240.0), ..check() };
+        let report = check.run(&mut room, &mut nothing).expect("runs");
+        assert!(report.passes(), "{report}");
+        assert!(report.restarts.iter().all(|restart| (restart.difference_frames() - 240.0).abs() < 0.1));
+    }
+
+    #[test]
+    fn a_system_that_guesses_fails_by_its_spread() {
+        let mut room =
+            SyntheticRoom { lies_frames: vec![0.0, 3.0, -20.0], ..SyntheticRoom::with_echo(240, 0.4) };
+        let report = check().run(&mut room, &mut nothing).expect("runs");
+        assert!(!report.passes(), "{report}");
+        let failed: Vec<_> = report.findings().into_iter().filter(|finding| !finding.holds).collect();
+        assert!(failed.iter().any(|finding| finding.name == "spread"), "{report}");
+    }
+
+    #[test]
+    fn a_known_room_shows_a_constant_lie() {
+        let mut room = SyntheticRoom { lies_frames: vec![30.0], ..SyntheticRoom::with_echo(240, 0.4) };
+        let known = Check { room_delay_frames: Some(240.0), ..check() };
+        let report = known.run(&mut room.clone(), &mut nothing).expect("runs");
+        assert!(
+            report.findings().iter().any(|finding| finding.name == "offset" && !finding.holds),
+            "{report}"
+        );
+        // Nobody can tell it from the way through the air, where that isn't known.
+        assert!(check().run(&mut room, &mut nothing).expect("runs").passes());
+    }
+
+    #[test]
+    fn what_can_not_be_carried_out_is_an_error() {
+        let mut deaf = SyntheticRoom { taps: Vec::new(), noise: 0.0, ..SyntheticRoom::with_echo(0, 0.0) };
+        let error = check().run(&mut deaf, &mut nothing).expect_err("silent");
+        assert!(format!("{error:#}").contains("restart 1 of 4: what was recorded is silent"), "{error:#}");
+        let mut room = SyntheticRoom::with_echo(0, 0.5);
+        let speechless = Check::new(signal::Kind::Speech);
+        assert!(speechless.run(&mut room, &mut nothing).is_err());
+        assert!(Check { restarts: 0, ..check() }.run(&mut room, &mut nothing).is_err());
+        let mut mad = SyntheticRoom { lies_frames: vec![f64::NAN], ..SyntheticRoom::with_echo(0, 0.5) };
+        assert!(check().run(&mut mad, &mut nothing).is_err());
+    }
+}

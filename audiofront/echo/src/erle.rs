@@ -1,0 +1,199 @@
+//! Echo return loss enhancement (ITU-T G.168): how much of the echo a canceller removes, in dB, over time.
+//!
+//! The takes go through one canceller one after the other, as in a program that keeps its filter when its streams
+//! restart. The far end is what was played, shifted by the offset that the system told until then, so that an offset
+//! that is wrong, or jumps, costs what it costs a program: the filter has to learn the response anew, or finds the echo
+//! outside of what it models.
+//!
+//! Two numbers: the linear filter's ERLE tells how well far end and echo fit together. Behind it, AEC3 mutes what the
+//! filter left over; with nobody speaking at the near end that number looks good even where the filter found nothing,
+//! and a call would be half duplex. So verdicts go by the linear one.
+
+use crate::canceller::{Alignment, BLOCK_FRAMES, Canceller, Energy};
+use crate::{RATE_HZ, Take};
+
+/// How often the ERLE is told: each 100 ms of echo.
+const WINDOW_BLOCKS: usize = 10;
+
+/// How much earlier than told the far end is given to the canceller: 2 ms, so that an offset that is off by a little
+/// doesn't cut off the response's beginning.
+const LEAD_FRAMES: f64 = 96.0;
+
+/// A block in which less than this comes back has no echo to remove: -60 dB of full scale, over the samples of a band.
+const ECHO_ENERGY: f64 = 32.0 * 32.0 * 160.0;
+
+/// What counts as converged: the level that calls are held with.
+pub const GOOD_DB: f64 = 20.0;
+
+/// A canceller's ERLE over time.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Trace {
+    /// What was measured, each 100 ms of echo.
+    pub points: Vec<Point>,
+}
+
+/// The ERLE over 100 ms of echo.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Point {
+    /// Seconds of echo until its end; the silence around the signal doesn't count.
+    pub at_s: f64,
+    /// The linear filter's ERLE, in dB.
+    pub linear_db: f64,
+    /// The whole canceller's, in dB.
+    pub total_db: f64,
+}
+
+impl Trace {
+    /// The linear ERLE that is reached in the end: the median of the last third, in dB. `None` without echo.
+    #[must_use]
+    pub fn converged_db(&self) -> Option<f64> {
+        self.median_of_last_third(|point| point.linear_db)
+    }
+
+    /// The whole canceller's, in dB.
+    #[must_use]
+    pub fn converged_total_db(&self) -> Option<f64> {
+        self.median_of_last_third(|point| point.total_db)
+    }
+
+    /// The lowest linear ERLE in the last two thirds, in dB: what a restart of the streams costs at its worst.
+    #[must_use]
+    pub fn worst_after_convergence_db(&self) -> Option<f64> {
+        let later = self.points.get(self.points.len() / 3..)?;
+        later.iter().map(|point| point.linear_db).min_by(f64::total_cmp)
+    }
+
+    /// How long it took until the linear ERLE was at least `db` for 300 ms, in seconds of echo.
+    #[must_use]
+    pub fn seconds_to(&self, db: f64) -> Option<f64> {
+        let reached = |window: &[Point]| window.iter().all(|point| point.linear_db >= db);
+        self.points
+            .windows(3)
+            .find(|window| reached(window))
+            .and_then(|window| window.first())
+            .map(|point| point.at_s)
+    }
+
+    fn median_of_last_third(&self, value: impl Fn(&Point) -> f64) -> Option<f64> {
+        let last = self.points.get(self.points.len() - self.points.len().div_ceil(3)..)?;
+        let mut values: Vec<f64> = last.iter().map(value).collect();
+        values.sort_by(f64::total_cmp);
+        values.get(values.len() / 2).copied()
+    }
+}
+
+/// The offset that a canceller is given, frame by frame of a take.
+pub(crate) type OffsetAt<'a> = &'a dyn Fn(&Take, u64) -> f64;
+
+/// Runs takes of the signal `play` through one canceller. The far end is given as it is at the link `offset` frames into
+/// the recording.
+pub(crate) fn trace(play: &[i16], takes: &[&Take], alignment: Alignment, offset: OffsetAt<'_>) -> Trace {
+    let mut canceller = Canceller::new(alignment);
+    let mut trace = Trace::default();
+    let (mut window, mut window_blocks, mut blocks) = (Energy::default(), 0, 0_u32);
+    for take in takes {
+        for (block, near_frames) in take.captured.as_chunks::<BLOCK_FRAMES>().0.iter().enumerate() {
+            let from = block * BLOCK_FRAMES;
+            let near = near_frames.map(|[left, _]| f32::from(left));
+            let shift = (offset(take, from as u64) - LEAD_FRAMES).round() as i64;
+            let far = std::array::from_fn(|frame| {
+                let index = usize::try_from((from + frame) as i64 - shift).ok();
+                index.and_then(|index| play.get(index)).map_or(0.0, |sample| f32::from(*sample))
+            });
+            let energy = canceller.process(&far, &near);
+            if energy.near < ECHO_ENERGY {
+                continue;
+            }
+            window.near += energy.near;
+            window.linear += energy.linear;
+            window.output += energy.output;
+            window_blocks += 1;
+            blocks += 1;
+            if window_blocks == WINDOW_BLOCKS {
+                trace.points.push(Point {
+                    at_s: f64::from(blocks) * BLOCK_FRAMES as f64 / f64::from(RATE_HZ),
+                    linear_db: decibels(window.near, window.linear),
+                    total_db: decibels(window.near, window.output),
+                });
+                (window, window_blocks) = (Energy::default(), 0);
+            }
+        }
+    }
+    trace
+}
+
+/// At most 90 dB, which is more than 16 bits hold: a perfect zero has no logarithm.
+fn decibels(before: f64, after: f64) -> f64 {
+    (10.0 * (before / after.max(f64::MIN_POSITIVE)).log10()).min(90.0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::signal::{frames, mls};
+    use crate::{DuplexRun, SyntheticRoom};
+
+    const ACOUSTIC_FRAMES: f64 = 480.0;
+
+    /// Plays 0.7 s of a sequence, six times, in a room with reflections; what the canceller makes of it.
+    fn traced(room: &mut SyntheticRoom, alignment: Alignment) -> Trace {
+        let play = frames(&mls(15).expect("known"), 4_800, 12_000);
+        let mono: Vec<i16> = play.iter().map(|[left, _]| *left).collect();
+        let takes: Vec<Take> = (0..6).map(|_| room.run(&play).expect("runs")).collect();
+        let takes: Vec<&Take> = takes.iter().collect();
+        trace(&mono, &takes, alignment, &|take, frame| take.offset_at(frame) + ACOUSTIC_FRAMES)
+    }
+
+    fn room() -> SyntheticRoom {
+        let delay = ACOUSTIC_FRAMES as usize;
+        SyntheticRoom {
+            taps: vec![(delay, 0.5), (delay + 130, -0.2), (delay + 410, 0.1)],
+            ..SyntheticRoom::with_echo(0, 0.0)
+        }
+    }
+
+    #[test]
+    fn the_right_offset_makes_it_converge_and_stay() {
+        let trace = traced(&mut room(), Alignment::Told);
+        let converged = trace.converged_db().expect("echo");
+        assert!(converged > GOOD_DB, "{converged} {:?}", trace.points);
+        assert!(trace.seconds_to(GOOD_DB).expect("reached") < 2.0);
+        assert!(trace.worst_after_convergence_db().expect("echo") > 10.0, "{:?}", trace.points);
+    }
+
+    #[test]
+    fn restarts_that_are_told_right_cost_nothing_and_wrong_ones_do() {
+        let starts = vec![0, 300, 90, 700, 20, 430];
+        let told = traced(&mut SyntheticRoom { starts_frames: starts.clone(), ..room() }, Alignment::Told);
+        let lies: Vec<f64> = starts.iter().map(|start| -(*start as f64)).collect();
+        let wrong = SyntheticRoom { starts_frames: starts, lies_frames: lies, ..room() };
+        let guessed = traced(&mut wrong.clone(), Alignment::Told);
+        let (told, guessed) = (told.converged_db().expect("echo"), guessed.converged_db().expect("echo"));
+        assert!(told > GOOD_DB && told > guessed + 6.0, "told {told} dB, guessed {guessed} dB");
+    }
+
+    #[test]
+    fn an_offset_outside_of_what_is_modelled_cancels_nothing() {
+        // Too late: the echo is there before the far end.
+        let late = traced(&mut SyntheticRoom { lies_frames: vec![960.0], ..room() }, Alignment::Told);
+        assert!(late.converged_db().expect("echo") < 6.0);
+        // Too early by more than the filter's 52 ms.
+        let early = traced(&mut SyntheticRoom { lies_frames: vec![-4_800.0], ..room() }, Alignment::Told);
+        assert!(early.converged_db().expect("echo") < 6.0);
+    }
+
+    #[test]
+    fn jumps_in_mid_stream_cost() {
+        let jumps = traced(&mut SyntheticRoom { jump_frames: 480.0, ..room() }, Alignment::Told);
+        let steady = traced(&mut room(), Alignment::Told);
+        let (jumps, steady) = (jumps.converged_db().expect("echo"), steady.converged_db().expect("echo"));
+        assert!(steady > jumps + 6.0, "steady {steady} dB, with jumps {jumps} dB");
+    }
+
+    #[test]
+    fn silence_has_no_erle() {
+        let trace = trace(&[0; 48_000], &[], Alignment::Told, &|_, _| 0.0);
+        assert_eq!((trace.converged_db(), trace.seconds_to(1.0)), (None, None));
+        assert_eq!(trace.worst_after_convergence_db(), None);
+    }
+}

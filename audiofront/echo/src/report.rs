@@ -1,0 +1,310 @@
+//! What came out: numbers for programs, a table for people, and a verdict.
+
+use std::fmt;
+
+use serde_json::{Value, json};
+
+use crate::{Spread, erle};
+
+/// What is good enough.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Bounds {
+    /// How far the differences of correlated and published offset may lie apart over all restarts, in frames.
+    pub spread_frames: f64,
+    /// How far the mean difference may lie from the room's delay, where that is known, in frames.
+    pub offset_frames: f64,
+    /// What the linear filter has to reach with the published offset, in dB. Where the signal is too short for the
+    /// canceller to get there even with the correlated offset, that number less 3 dB is enough.
+    pub erle_db: f64,
+}
+
+impl Default for Bounds {
+    fn default() -> Bounds {
+        Bounds { spread_frames: 1.0, offset_frames: 1.0, erle_db: erle::GOOD_DB }
+    }
+}
+
+/// How much the published offset may cost against the correlated one, in dB.
+const ERLE_LOSS_DB: f64 = 3.0;
+
+/// What whole frames and the interpolation of a peak may be off by.
+const ROUNDING_FRAMES: f64 = 1.0;
+
+/// One restart of the streams.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Restart {
+    /// The offset as published, see [`crate::Take`].
+    pub published_offset_frames: f64,
+    /// Its error, as published.
+    pub offset_error_frames: f64,
+    /// How far it moved while the streams ran.
+    pub published_jitter_frames: f64,
+    /// The offset at which the signal came back first.
+    pub correlated_offset_frames: f64,
+    /// The offset at which it came back strongest.
+    pub strongest_offset_frames: f64,
+    /// How clearly it did: the peak of the response over its floor.
+    pub peak_to_floor: f64,
+    /// The gain of the first arrival.
+    pub gain: f64,
+    /// Whether both streams were started at once.
+    pub linked_start: bool,
+}
+
+impl Restart {
+    /// Correlated less published: the way through the air, if the system is right.
+    #[must_use]
+    pub fn difference_frames(&self) -> f64 {
+        self.correlated_offset_frames - self.published_offset_frames
+    }
+}
+
+/// What the canceller reached, by how it was aligned.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Erle {
+    /// By the offset that was published, and the room's delay.
+    pub published: erle::Trace,
+    /// By the offset that was found: what could be reached at best.
+    pub correlated: erle::Trace,
+    /// The same by the mean of each take's readings, which no program knows before the take has ended: where what is told
+    /// moves while streams run, this shows what that costs.
+    pub averaged: erle::Trace,
+    /// By the published offset, and the canceller's own search for the echo from there on.
+    pub estimated: erle::Trace,
+}
+
+/// The report of a check.
+#[derive(Clone, Debug)]
+pub struct Report {
+    /// Where the published offsets came from.
+    pub source: String,
+    /// What was played.
+    pub signal: String,
+    /// How long it is, each time.
+    pub signal_seconds: f64,
+    /// The room's delay, where it is known.
+    pub room_delay_frames: Option<f64>,
+    /// The restarts; at least one.
+    pub restarts: Vec<Restart>,
+    /// What the canceller reached.
+    pub erle: Erle,
+    /// What is good enough.
+    pub bounds: Bounds,
+}
+
+/// One thing that was judged.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Finding {
+    /// Its name: `spread`, `offset`, `promise` or `erle`.
+    pub name: &'static str,
+    /// Whether it's good enough.
+    pub holds: bool,
+    /// The value and its bound, for people.
+    pub detail: String,
+}
+
+impl Report {
+    /// The differences of correlated and published offset over all restarts.
+    #[must_use]
+    pub fn differences(&self) -> Option<Spread> {
+        Spread::of(self.restarts.iter().map(Restart::difference_frames))
+    }
+
+    /// What is judged.
+    #[must_use]
+    pub fn findings(&self) -> Vec<Finding> {
+        let mut findings = Vec::new();
+        if let Some(differences) = self.differences() {
+            let bound = self.bounds.spread_frames;
+            findings.push(Finding {
+                name: "spread",
+                holds: differences.width() <= bound,
+                detail: format!(
+                    "correlated less published lies within {:.2} frames over {} restarts, at most {bound} are allowed",
+                    differences.width(),
+                    self.restarts.len()
+                ),
+            });
+            if let Some(room) = self.room_delay_frames {
+                let bound = self.bounds.offset_frames;
+                let off = differences.mean - room;
+                findings.push(Finding {
+                    name: "offset",
+                    holds: off.abs() <= bound,
+                    detail: format!(
+                        "correlated less published is {off:+.2} frames off the room's {room:.2} on the mean, at most {bound} are \
+                         allowed"
+                    ),
+                });
+                // Where the system states no bound there is none to be broken.
+                let beyond = |restart: &Restart| {
+                    (restart.difference_frames() - room).abs() - restart.offset_error_frames
+                };
+                let worst = self.restarts.iter().map(beyond).fold(f64::NEG_INFINITY, f64::max);
+                if worst.is_finite() {
+                    findings.push(Finding {
+                        name: "promise",
+                        holds: worst <= ROUNDING_FRAMES,
+                        detail: match worst <= ROUNDING_FRAMES {
+                            true => "every published offset is within the error that was published with it"
+                                .to_owned(),
+                            false => format!("a published offset is {worst:.2} frames beyond its own error"),
+                        },
+                    });
+                }
+            }
+        }
+        let published = self.erle.published.converged_db();
+        let best = self.erle.correlated.converged_db();
+        let bound = best.map_or(self.bounds.erle_db, |best| self.bounds.erle_db.min(best - ERLE_LOSS_DB));
+        findings.push(Finding {
+            name: "erle",
+            holds: published.is_some_and(|published| published >= bound),
+            detail: format!(
+                "the canceller removes {} with the published offset, {} with the correlated one; {bound:.1} dB are asked for",
+                decibels(published),
+                decibels(best)
+            ),
+        });
+        findings
+    }
+
+    /// Whether all of it is good enough.
+    #[must_use]
+    pub fn passes(&self) -> bool {
+        self.findings().iter().all(|finding| finding.holds)
+    }
+
+    /// All of it, for programs. Frames at 48 kHz, seconds and dB; `null` for what is not known.
+    #[must_use]
+    pub fn to_json(&self) -> Value {
+        let restart = |restart: &Restart| {
+            json!({
+                "published_offset_frames": restart.published_offset_frames,
+                "offset_error_frames": restart.offset_error_frames,
+                "published_jitter_frames": restart.published_jitter_frames,
+                "correlated_offset_frames": restart.correlated_offset_frames,
+                "strongest_offset_frames": restart.strongest_offset_frames,
+                "difference_frames": restart.difference_frames(),
+                "peak_to_floor": restart.peak_to_floor,
+                "gain": restart.gain,
+                "linked_start": restart.linked_start,
+            })
+        };
+        let trace = |trace: &erle::Trace| {
+            json!({
+                "converged_db": trace.converged_db(),
+                "converged_total_db": trace.converged_total_db(),
+                "worst_after_convergence_db": trace.worst_after_convergence_db(),
+                "seconds_to_20_db": trace.seconds_to(erle::GOOD_DB),
+                "seconds_to_80_percent": seconds_to_80_percent(trace),
+                "points": trace.points.iter()
+                    .map(|point| json!([point.at_s, point.linear_db, point.total_db]))
+                    .collect::<Vec<_>>(),
+            })
+        };
+        json!({
+            "source": self.source,
+            "signal": self.signal,
+            "signal_seconds": self.signal_seconds,
+            "rate_hz": crate::RATE_HZ,
+            "room_delay_frames": self.room_delay_frames,
+            "difference_frames": self.differences().map(|spread| json!({
+                "min": spread.min, "max": spread.max, "mean": spread.mean, "spread": spread.width(),
+            })),
+            "restarts": self.restarts.iter().map(restart).collect::<Vec<_>>(),
+            "erle": {
+                "published": trace(&self.erle.published),
+                "correlated": trace(&self.erle.correlated),
+                "averaged": trace(&self.erle.averaged),
+                "estimated": trace(&self.erle.estimated),
+            },
+            "bounds": {
+                "spread_frames": self.bounds.spread_frames,
+                "offset_frames": self.bounds.offset_frames,
+                "erle_db": self.bounds.erle_db,
+            },
+            "findings": self.findings().iter()
+                .map(|finding| json!({
+                    "name": finding.name, "holds": finding.holds, "detail": finding.detail,
+                }))
+                .collect::<Vec<_>>(),
+            "passes": self.passes(),
+        })
+    }
+}
+
+fn seconds_to_80_percent(trace: &erle::Trace) -> Option<f64> {
+    trace.converged_db().and_then(|converged| trace.seconds_to(0.8 * converged))
+}
+
+fn decibels(value: Option<f64>) -> String {
+    value.map_or("nothing".to_owned(), |value| format!("{value:.1} dB"))
+}
+
+fn seconds(value: Option<f64>) -> String {
+    value.map_or("never".to_owned(), |value| format!("{value:.1} s"))
+}
+
+fn milliseconds(frames: f64) -> f64 {
+    frames * 1000.0 / f64::from(crate::RATE_HZ)
+}
+
+impl fmt::Display for Report {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Report { source, signal, signal_seconds, .. } = self;
+        let linked = self.restarts.iter().filter(|restart| restart.linked_start).count();
+        writeln!(
+            f,
+            "echo-check: offsets by {source}; {signal}, {signal_seconds:.2} s, {} restarts, {linked} of them linked\n",
+            self.restarts.len()
+        )?;
+        writeln!(f, "{:34} {:>10} {:>10} {:>10} {:>8}", "frames at 48 kHz", "mean", "min", "max", "spread")?;
+        type Column = (&'static str, fn(&Restart) -> f64);
+        let columns: [Column; 4] = [
+            ("published offset", |restart| restart.published_offset_frames),
+            ("its error, as published", |restart| restart.offset_error_frames),
+            ("correlated offset, first arrival", |restart| restart.correlated_offset_frames),
+            ("correlated less published", Restart::difference_frames),
+        ];
+        for (name, value) in columns {
+            if let Some(spread) = Spread::of(self.restarts.iter().map(value)) {
+                let Spread { min, max, mean } = spread;
+                writeln!(f, "{name:34} {mean:>10.2} {min:>10.2} {max:>10.2} {:>8.2}", spread.width())?;
+            }
+        }
+        if let Some(differences) = self.differences() {
+            write!(f, "\nthe way through the room: {:.2} ms", milliseconds(differences.mean))?;
+            match self.room_delay_frames {
+                Some(room) => writeln!(f, ", known to be {:.2} ms", milliseconds(room))?,
+                None => writeln!(f)?,
+            }
+        }
+        writeln!(
+            f,
+            "\n{:34} {:>10} {:>10} {:>10} {:>10}",
+            "ERLE of the canceller", "converged", "worst", "to 20 dB", "to 80 %"
+        )?;
+        for (name, trace) in [
+            ("with the published offset", &self.erle.published),
+            ("with its mean over each take", &self.erle.averaged),
+            ("with the correlated offset", &self.erle.correlated),
+            ("published, and its own search", &self.erle.estimated),
+        ] {
+            writeln!(
+                f,
+                "{name:34} {:>10} {:>10} {:>10} {:>10}",
+                decibels(trace.converged_db()),
+                decibels(trace.worst_after_convergence_db()),
+                seconds(trace.seconds_to(erle::GOOD_DB)),
+                seconds(seconds_to_80_percent(trace))
+            )?;
+        }
+        writeln!(f)?;
+        for finding in self.findings() {
+            let result = if finding.holds { "pass" } else { "FAIL" };
+            writeln!(f, "{result} {:8} {}", finding.name, finding.detail)?;
+        }
+        Ok(())
+    }
+}

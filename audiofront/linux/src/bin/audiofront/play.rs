@@ -1,0 +1,136 @@
+//! `audiofront play`.
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use anyhow::{Context, Result, bail};
+use sndif::format::SampleFormat;
+use sndif::nodes::StreamType;
+
+use crate::Choice;
+use crate::signals::Signals;
+use crate::streams::{Shape, Watchdog, progress, show};
+
+/// Play a WAV file
+#[derive(clap::Args)]
+pub(crate) struct Play {
+    /// The file: 16, 24 or 32 bit samples at a rate that the card can do; a mono file is played on all channels
+    #[arg(value_name = "FILE.wav")]
+    file: PathBuf,
+
+    #[command(flatten)]
+    choice: Choice,
+
+    /// Frames in the DMA buffer, at most
+    #[arg(long, value_name = "FRAMES", default_value_t = 16_384, value_parser = clap::value_parser!(u32).range(64..))]
+    buffer_frames: u32,
+
+    /// Write nonsense over the control page meanwhile: a test of the back end
+    #[arg(long, hide = true)]
+    scribble: bool,
+}
+
+/// A file's samples in a shape that goes to a stream as it is.
+struct Samples {
+    shape: Shape,
+    octets: Vec<u8>,
+}
+
+impl Samples {
+    fn load(path: &Path) -> Result<Self> {
+        let mut reader = hound::WavReader::open(path).with_context(|| path.display().to_string())?;
+        let spec = reader.spec();
+        if spec.sample_format != hound::SampleFormat::Int {
+            bail!(
+                "{}: samples of floating point can't be played\n  what to do: convert it to 16 or 32 bit",
+                path.display()
+            );
+        }
+        let channels = u8::try_from(spec.channels).context("too many channels")?;
+        let bits = spec.bits_per_sample;
+        let (format, octets) = match bits {
+            8 | 16 => {
+                let shift = 16 - bits;
+                let samples = reader.samples::<i16>().map(|sample| Ok((sample? << shift).to_le_bytes()));
+                (SampleFormat::S16Le, samples.collect::<Result<Vec<_>, hound::Error>>()?.concat())
+            }
+            24 | 32 => {
+                let shift = 32 - bits;
+                let samples = reader.samples::<i32>().map(|sample| Ok((sample? << shift).to_le_bytes()));
+                (SampleFormat::S32Le, samples.collect::<Result<Vec<_>, hound::Error>>()?.concat())
+            }
+            other => bail!("{}: samples of {other} bit can't be played", path.display()),
+        };
+        if octets.is_empty() {
+            bail!("{}: there is nothing in it", path.display());
+        }
+        Ok(Self { shape: Shape { rate_hz: spec.sample_rate, format, channels }, octets })
+    }
+
+    /// The same on `channels` channels, each of which has what the only one had.
+    fn spread(self, channels: u8) -> Self {
+        let sample_bytes = self.shape.frame_bytes() as usize;
+        let octets =
+            self.octets.chunks(sample_bytes).flat_map(|sample| sample.repeat(channels.into())).collect();
+        Self { shape: Shape { channels, ..self.shape }, octets }
+    }
+}
+
+impl Play {
+    pub(crate) fn execute(self) -> Result<ExitCode> {
+        let mut samples = Samples::load(&self.file)?;
+        let signals = Signals::watch()?;
+        let (mut card, stream) = self.choice.connect(StreamType::Playback)?;
+        if samples.shape.channels == 1 && !samples.shape.is_possible(&mut card, stream)? {
+            samples = samples.spread(2);
+        }
+        let shape = samples.shape;
+        let config = shape.config(&mut card, stream, self.buffer_frames)?;
+        card.open(stream, &config)?;
+        let frame_bytes = u64::from(shape.frame_bytes());
+        let frames = samples.octets.len() as u64 / frame_bytes;
+
+        let mut next = card.front(stream).fill(&samples.octets);
+        // If there is no room for the hint now, the next one says it, too.
+        let _ = card.front(stream).hint();
+        card.start(stream)?;
+        let bar = progress(frames, shape.rate_hz);
+        let mut watchdog = Watchdog::new();
+        let mut nonsense = 1u32;
+        loop {
+            signals.check()?;
+            if let Some(page) = card.control_area().filter(|_| self.scribble) {
+                for offset in (0..page.len()).step_by(4) {
+                    nonsense = nonsense.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+                    page.write(offset, &nonsense.to_le_bytes());
+                }
+            }
+            watchdog.wait(&mut card, stream)?;
+            let front = card.front(stream);
+            let filled = front.fill(&samples.octets[next..]);
+            next += filled;
+            if filled > 0 {
+                let _ = front.hint();
+            }
+            show(&bar, front.position_bytes() / frame_bytes, frames, shape.rate_hz);
+            let Some(playback) = front.playback() else { bail!("the stream is closed") };
+            if next == samples.octets.len() {
+                playback.end();
+                if playback.is_drained() {
+                    break;
+                }
+            }
+        }
+        let late =
+            card.front(stream).playback().map_or(0, |playback| playback.underrun_bytes()) / frame_bytes;
+        card.stop(stream)?;
+        card.close_stream(stream)?;
+        card.close()?;
+        bar.finish_and_clear();
+        if late > 0 {
+            eprintln!("audiofront: {late} frames were not written in time: silence was played");
+            return Ok(ExitCode::FAILURE);
+        }
+        Ok(ExitCode::SUCCESS)
+    }
+}

@@ -1,0 +1,525 @@
+//! A card that this process is connected to: its streams, their control page, its end.
+
+use std::os::fd::{AsFd, BorrowedFd};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use audiofront::{
+    ClockMap, ConnectError, ControlPage, FrontEvent, OpenError, RequestError, StreamConfig, StreamFront,
+    StreamState,
+};
+use sndif::control_page::SlotState;
+use sndif::hw_params::HwParams;
+use sndif::nodes::{self, StreamType};
+use sndif::op::StartedTogether;
+use sndif::response::Status;
+
+use crate::clock::Clock;
+use crate::deadline::{Deadline, Woken, wait};
+use crate::directory::{self, CardInfo};
+use crate::error::{Error, ErrorKind, Result};
+use crate::handshake::{self, Handshake};
+use crate::position::PositionReader;
+use crate::sys::{EventChannels, Grants};
+use crate::transport::{Devices, DmaArea, LinuxTransport, Page};
+use crate::xenstore::Store;
+
+/// How long the back end may take for an answer.
+const ANSWER_WITHIN: Duration = Duration::from_secs(5);
+
+/// HW_PARAM_QUERY, for people.
+const QUERY: &str = "the query of parameters";
+
+/// Echoes that are asked for when a card is connected.
+const FIRST_ECHOES: usize = 4;
+
+/// How long after them the next echo is asked for; the time from one to the next doubles, as the drift is known better, up to
+/// the second number.
+const ECHO_SOON_NS: u64 = 10_000_000;
+const ECHO_EVERY_NS: u64 = 1_000_000_000;
+
+/// A connection to a card. Dropping it closes the card, as [`close`](Self::close) does.
+///
+/// Streams are known by their number, which counts [`CardInfo::streams`]. Methods that send a request wait for its answer,
+/// 5 s at most; [`front`](Self::front) gives those that don't.
+#[derive(Debug)]
+pub struct Card {
+    info: CardInfo,
+    fronts: Vec<StreamFront<LinuxTransport>>,
+    handshake: Handshake,
+    devices: Arc<Devices>,
+    control: Option<Arc<ControlPage<Page>>>,
+    control_area: Option<DmaArea>,
+    offers_linked_start: bool,
+    clock: Arc<Clock>,
+    map: ClockMap,
+    echo: Echo,
+    /// Streams without events, whose positions are taken from the control page while they run: octets in a frame.
+    followed: Vec<Option<u64>>,
+    /// The same for open streams, running or not.
+    frame_bytes_without_events: Vec<Option<u64>>,
+    /// The request whose answer is waited for, and that answer.
+    awaited: Option<Awaited>,
+}
+
+#[derive(Debug)]
+struct Awaited {
+    stream: usize,
+    id: u16,
+    answer: Option<Answer>,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Answer {
+    status: Status,
+    hw_params: Option<HwParams>,
+    started: Option<StartedTogether>,
+}
+
+/// The echo that maps the clocks: a request on the first stream's ring, sent at a time, that the back end hasn't been seen to
+/// have taken.
+#[derive(Debug)]
+struct Echo {
+    under_way: Option<(u16, u64)>,
+    /// When the last one was sent, by this guest's clock.
+    sent_ns: u64,
+    /// From that one to the next.
+    interval_ns: u64,
+}
+
+impl Card {
+    /// The cards that this guest has.
+    ///
+    /// # Errors
+    /// When xenstore can't be asked.
+    pub fn list() -> Result<Vec<CardInfo>> {
+        directory::cards(&mut open_store()?)
+    }
+
+    /// Closes what a program that was killed has left of a card, so that its streams play on no longer. `false`: a program
+    /// has the card. [`connect`](Self::connect) does this first, too.
+    ///
+    /// # Errors
+    /// When the back end doesn't let go in time.
+    pub fn close_what_was_left(index: u32) -> Result<bool> {
+        let mut store = open_store()?;
+        let Some(info) = directory::cards(&mut store)?.into_iter().find(|card| card.index == index) else {
+            return Ok(true);
+        };
+        handshake::close_what_was_left(store, &info)
+    }
+
+    /// Connects to the card with this number.
+    ///
+    /// # Errors
+    /// When it isn't there, isn't free, or its back end doesn't come up: the error says what to do.
+    pub fn connect(index: u32) -> Result<Self> {
+        let mut store = open_store()?;
+        let cards = directory::cards(&mut store)?;
+        let there: Vec<String> = cards.iter().map(|card| card.index.to_string()).collect();
+        let info = cards.into_iter().find(|card| card.index == index).ok_or_else(|| {
+            let what = match there.as_slice() {
+                [] => "this guest has no sound card (no device/vsnd in xenstore)".to_owned(),
+                there => format!("this guest has no sound card {index}; it has: {}", there.join(", ")),
+            };
+            Error::new(ErrorKind::NotFound, what)
+                .advice("give it one: `vsnd = [[ ... ]]` in its domain file, or xl vsnd-attach")
+        })?;
+        let grants =
+            Grants::open().map_err(|error| Error::of_device(Grants::PATH, "xen-gntalloc", &error))?;
+        let channels = EventChannels::open()
+            .map_err(|error| Error::of_device(EventChannels::PATH, "xen-evtchn", &error))?;
+        let handshake = Handshake::begin(store, &info)?;
+        let devices = Arc::new(Devices {
+            grants: Arc::new(grants),
+            channels,
+            back_end: info.back_end,
+            nodes: Mutex::new(Vec::new()),
+        });
+        let mut card = Self {
+            info,
+            fronts: Vec::new(),
+            handshake,
+            devices,
+            control: None,
+            control_area: None,
+            offers_linked_start: false,
+            clock: Arc::new(Clock::new()),
+            map: ClockMap::new(),
+            echo: Echo { under_way: None, sent_ns: 0, interval_ns: ECHO_SOON_NS },
+            followed: Vec::new(),
+            frame_bytes_without_events: Vec::new(),
+            awaited: None,
+        };
+        card.publish()?;
+        card.followed = vec![None; card.fronts.len()];
+        card.frame_bytes_without_events = card.followed.clone();
+        // Some at once, for the best of them: from now on system time is known.
+        for _ in 0..FIRST_ECHOES {
+            if let Some(id) = card.send_echo() {
+                card.wait_for_answer(0, id, QUERY)?;
+            }
+        }
+        Ok(card)
+    }
+
+    fn publish(&mut self) -> Result<()> {
+        for stream in &self.info.streams {
+            let transport = LinuxTransport::new(self.devices.clone(), stream.directory());
+            let front = StreamFront::connect(transport, stream.direction).map_err(|error| {
+                let what = match error {
+                    ConnectError::NoPage => {
+                        "pages can't be granted: the limit of the module xen-gntalloc is reached"
+                    }
+                    ConnectError::NoChannel => "no event channel can be had",
+                    ConnectError::NotPublished => "the transport's nodes can't be written",
+                };
+                Error::new(ErrorKind::Other, format!("stream {}: {what}", stream.unique_id))
+            })?;
+            self.fronts.push(front);
+        }
+        self.offers_linked_start = self.handshake.offers(nodes::FEATURE_LINKED_START)?;
+        if self.handshake.offers(nodes::FEATURE_CONTROL_PAGE)? {
+            let mut transport = LinuxTransport::new(self.devices.clone(), String::new());
+            let control = ControlPage::connect(&mut transport)
+                .map_err(|_| Error::new(ErrorKind::Other, "no page can be granted for the control page"))?;
+            self.control = Some(Arc::new(control));
+            self.control_area = transport.single();
+        }
+        let nodes = std::mem::take(&mut *self.devices.nodes.lock().unwrap_or_else(PoisonError::into_inner));
+        self.handshake.connect(nodes)
+    }
+
+    /// What xenstore says of the card.
+    pub fn info(&self) -> &CardInfo {
+        &self.info
+    }
+
+    /// Whether the back end keeps a control page: without it positions come by events only.
+    pub fn has_control_page(&self) -> bool {
+        self.control.is_some()
+    }
+
+    /// The control page's memory, which is this guest's own: the back end reads nothing of it. For tests that write there what
+    /// doesn't belong there.
+    pub fn control_area(&self) -> Option<DmaArea> {
+        self.control_area.clone()
+    }
+
+    /// Whether the back end starts streams together.
+    pub fn offers_linked_start(&self) -> bool {
+        self.offers_linked_start
+    }
+
+    /// A stream, to fill and take samples, to send requests without waiting, and to see how it stands.
+    ///
+    /// # Panics
+    /// When the card has no stream of this number.
+    pub fn front(&mut self, stream: usize) -> &mut StreamFront<LinuxTransport> {
+        &mut self.fronts[stream]
+    }
+
+    /// Which of these configurations the back end can do; `None`: none of them.
+    ///
+    /// # Errors
+    /// When the back end doesn't answer, or is gone.
+    pub fn query(&mut self, stream: usize, params: &HwParams) -> Result<Option<HwParams>> {
+        let id = self.front(stream).query(params).map_err(|error| not_sent("the query", error))?;
+        let answer = self.wait_for_answer(stream, id, QUERY)?;
+        // So it says that nothing is left.
+        if answer.status == Status::EINVAL {
+            return Ok(None);
+        }
+        Ok(accepted(answer, QUERY)?.hw_params.filter(|params| !params.is_empty()))
+    }
+
+    /// Opens a stream. Its buffer is what the controller's DMA works on, and is zeroed.
+    ///
+    /// With a period of 0 octets there are no events, and the stream's positions come from the control page, at each
+    /// [`poll`](Self::poll): whoever wants to be woken sets a timer.
+    ///
+    /// # Errors
+    /// When the back end refuses, or there are no pages.
+    pub fn open(&mut self, stream: usize, config: &StreamConfig) -> Result<DmaArea> {
+        let front = self.front(stream);
+        let id = front.open(config).map_err(|error| match error {
+            OpenError::Request(error) => not_sent("OPEN", error),
+            OpenError::BadFrame => Error::new(
+                ErrorKind::Unsupported,
+                format!("{:?}, {} channels: no frames", config.format, config.channels),
+            ),
+            OpenError::BadBufferSize => Error::new(
+                ErrorKind::Unsupported,
+                format!(
+                    "a buffer of {} octets: it has to be whole frames, {} octets at most",
+                    config.buffer_bytes,
+                    audiofront::MAX_BUFFER_BYTES
+                ),
+            ),
+            OpenError::NoPages => {
+                let why = front.transport().trouble().map_or(String::new(), |errno| format!(": {errno}"));
+                Error::new(
+                    ErrorKind::Other,
+                    format!("no pages for a buffer of {} octets{why}", config.buffer_bytes),
+                )
+                .advice("raise the limit of pages: echo N > /sys/module/xen_gntalloc/parameters/limit")
+            }
+        })?;
+        self.answer(stream, id, "OPEN")?;
+        self.frame_bytes_without_events[stream] = match config.period_bytes {
+            0 => config.format.bytes_per_sample().map(|bytes| u64::from(bytes) * u64::from(config.channels)),
+            _ => None,
+        };
+        let area = self.front(stream).transport().area(config.buffer_bytes as usize);
+        area.ok_or_else(|| Error::new(ErrorKind::Other, "OPEN: the buffer is gone"))
+    }
+
+    /// Starts a stream.
+    ///
+    /// # Errors
+    /// When the back end refuses.
+    pub fn start(&mut self, stream: usize) -> Result<()> {
+        let id = self.front(stream).start().map_err(|error| not_sent("START", error))?;
+        self.answer(stream, id, "START")?;
+        self.runs(stream, true);
+        Ok(())
+    }
+
+    /// Starts streams together: in the same link frame where the controller can do that, as the answer says.
+    ///
+    /// # Errors
+    /// When the back end refuses, or offers no linked start; then none runs.
+    pub fn start_together(&mut self, streams: &[usize]) -> Result<StartedTogether> {
+        if !self.offers_linked_start {
+            return Err(Error::new(ErrorKind::Unsupported, "the back end offers no linked start"));
+        }
+        let Some(first) = streams.first().copied() else {
+            return Err(Error::new(ErrorKind::Unsupported, "no streams to start"));
+        };
+        let mask =
+            streams.iter().fold(0, |mask, stream| mask | 1u32.checked_shl(*stream as u32).unwrap_or(0));
+        let id = self.front(first).linked_start(mask).map_err(|error| not_sent("the linked start", error))?;
+        for stream in streams.iter().skip(1) {
+            self.front(*stream).joins_start();
+        }
+        let answer = self.answer(first, id, "the linked start")?;
+        streams.iter().for_each(|stream| self.runs(*stream, true));
+        Ok(answer.started.unwrap_or(StartedTogether::BackToBack))
+    }
+
+    /// From when a run's START is answered to when its STOP is sent, the control page speaks of this run.
+    fn runs(&mut self, stream: usize, runs: bool) {
+        self.followed[stream] = self.frame_bytes_without_events[stream].filter(|_| runs);
+    }
+
+    /// Halts a stream where it is.
+    ///
+    /// # Errors
+    /// When the back end refuses.
+    pub fn pause(&mut self, stream: usize) -> Result<()> {
+        let id = self.front(stream).pause().map_err(|error| not_sent("PAUSE", error))?;
+        self.answer(stream, id, "PAUSE").map(drop)
+    }
+
+    /// Lets a stream go on.
+    ///
+    /// # Errors
+    /// When the back end refuses.
+    pub fn resume(&mut self, stream: usize) -> Result<()> {
+        let id = self.front(stream).resume().map_err(|error| not_sent("RESUME", error))?;
+        self.answer(stream, id, "RESUME").map(drop)
+    }
+
+    /// Stops a stream; the next START begins at the buffer's start.
+    ///
+    /// # Errors
+    /// When the back end refuses.
+    pub fn stop(&mut self, stream: usize) -> Result<()> {
+        self.runs(stream, false);
+        let id = self.front(stream).stop().map_err(|error| not_sent("STOP", error))?;
+        self.answer(stream, id, "STOP").map(drop)
+    }
+
+    /// Closes a stream, in whatever state it is. One that is closed already stays so.
+    ///
+    /// # Errors
+    /// When the back end can't let go of the buffer.
+    pub fn close_stream(&mut self, stream: usize) -> Result<()> {
+        if self.front(stream).state() == StreamState::Closed {
+            return Ok(());
+        }
+        self.runs(stream, false);
+        let id = self.front(stream).close().map_err(|error| not_sent("CLOSE", error))?;
+        self.answer(stream, id, "CLOSE").map(drop)
+    }
+
+    /// A reader of a stream's position; `None` if the back end keeps no control page. It is good for as long as the card is
+    /// connected, may go to another thread, and its reads cost no system call.
+    pub fn position(&self, stream: usize) -> Option<PositionReader> {
+        let control = self.control.clone()?;
+        Some(PositionReader::new(control, stream, self.clock.clone()))
+    }
+
+    /// Takes what has come from the back end, for all streams, without waiting.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Gone`] when the back end has left.
+    pub fn poll(&mut self) -> Result<()> {
+        self.devices
+            .channels
+            .take()
+            .map_err(|error| Error::new(ErrorKind::Other, format!("{}: {error}", EventChannels::PATH)))?;
+        for (stream, front) in self.fronts.iter_mut().enumerate() {
+            while let Some(event) = front.poll() {
+                let FrontEvent::Answered { id, status, hw_params, started, .. } = event else { continue };
+                if let Some(awaited) = &mut self.awaited
+                    && (awaited.stream, awaited.id) == (stream, id)
+                {
+                    awaited.answer = Some(Answer { status, hw_params, started });
+                }
+            }
+            if front.state() == StreamState::Broken {
+                return Err(Error::new(ErrorKind::Gone, "the back end has broken a ring: connect anew"));
+            }
+        }
+        self.follow();
+        self.hear_echo();
+        if self.clock.now_ns().saturating_sub(self.echo.sent_ns) > self.echo.interval_ns {
+            self.echo.interval_ns = (self.echo.interval_ns * 2).min(ECHO_EVERY_NS);
+            self.send_echo();
+        }
+        if !self.handshake.is_connected()? {
+            return Err(Error::new(ErrorKind::Gone, "the back end has closed the card")
+                .advice("see the driver domain's console; connect again when it is back"));
+        }
+        Ok(())
+    }
+
+    /// Sleeps until something has come from the back end, and takes it; `false` if nothing has until `timeout` has passed
+    /// or a signal's handler has run.
+    ///
+    /// # Errors
+    /// As [`poll`](Self::poll).
+    pub fn wait(&mut self, timeout: Duration) -> Result<bool> {
+        let woken = wait(&self.files(), timeout)
+            .map_err(|error| Error::new(ErrorKind::Other, format!("waiting for the back end: {error}")))?;
+        self.poll()?;
+        Ok(woken == Woken::Readable)
+    }
+
+    /// Files that are readable when there is something to [`poll`](Self::poll): the event channels', and xenstore's.
+    pub fn files(&self) -> [BorrowedFd<'_>; 2] {
+        [self.devices.channels.as_fd(), self.handshake.store.as_fd()]
+    }
+
+    /// The first stream in this direction, or the one with this `unique-id`.
+    ///
+    /// # Errors
+    /// When there is none.
+    pub fn find(&self, direction: StreamType, unique_id: Option<&str>) -> Result<usize> {
+        self.info.find(direction, unique_id)
+    }
+
+    /// Closes the card: the back end stops all streams and lets go of all pages before this returns.
+    ///
+    /// # Errors
+    /// When the back end doesn't do that in time. The pages stay the kernel's, then, and nobody else's.
+    pub fn close(mut self) -> Result<()> {
+        self.handshake.close()
+    }
+
+    /// Takes the positions of streams that have no events from the control page.
+    fn follow(&mut self) {
+        let Some(control) = &self.control else { return };
+        for (stream, (front, frame_bytes)) in self.fronts.iter_mut().zip(&self.followed).enumerate() {
+            let (Some(frame_bytes), Ok(slot)) = (frame_bytes, control.slot(stream)) else { continue };
+            if slot.lock.is_none() || slot.state != SlotState::Running {
+                continue;
+            }
+            // What has gone out may be written again; of what came in, what is in memory may be read.
+            let frames = match front.direction() {
+                StreamType::Playback => slot.link_frames,
+                StreamType::Capture => slot.link_frames.saturating_sub(slot.dma_lead_frames.into()),
+            };
+            front.advance_to(front.run_start_bytes().saturating_add(frames.saturating_mul(*frame_bytes)));
+        }
+    }
+
+    /// Sends a request that changes nothing, for the time at which it is taken.
+    fn send_echo(&mut self) -> Option<u16> {
+        self.control.as_ref()?;
+        let sent_ns = self.clock.now_ns();
+        self.echo.sent_ns = sent_ns;
+        // With a full ring there is another time.
+        let id = self.fronts.first_mut()?.query(&HwParams::ANY).ok()?;
+        self.echo.under_way = Some((id, sent_ns));
+        Some(id)
+    }
+
+    /// Looks whether the back end has taken that request, and when.
+    fn hear_echo(&mut self) {
+        let (Some((id, sent_ns)), Some(control)) = (self.echo.under_way, &self.control) else { return };
+        let Some(echo) = control.slot(0).ok().and_then(|slot| slot.echo()) else { return };
+        let heard_ns = self.clock.now_ns();
+        if echo.id == id {
+            self.echo.under_way = None;
+            // One that contradicts those before makes the map begin anew: either way it says what it knows.
+            let _ = self.map.add(sent_ns, heard_ns, echo.time_ns);
+            self.clock.publish(&self.map, heard_ns);
+        }
+    }
+
+    /// Waits for the answer to a request, which has to be a good one.
+    fn answer(&mut self, stream: usize, id: u16, what: &str) -> Result<Answer> {
+        accepted(self.wait_for_answer(stream, id, what)?, what)
+    }
+
+    fn wait_for_answer(&mut self, stream: usize, id: u16, what: &str) -> Result<Answer> {
+        self.awaited = Some(Awaited { stream, id, answer: None });
+        let deadline = Deadline::after(ANSWER_WITHIN);
+        let answer = loop {
+            self.poll()?;
+            if let Some(answer) = self.awaited.as_ref().and_then(|awaited| awaited.answer) {
+                break answer;
+            }
+            if deadline.is_over() {
+                let what =
+                    format!("{what}: the back end did not answer within {} s", ANSWER_WITHIN.as_secs());
+                return Err(Error::new(ErrorKind::TimedOut, what).advice("see the driver domain's console"));
+            }
+            // Whoever was interrupted asks again; the answer is waited for in any case.
+            wait(&self.files(), deadline.left()).map_err(|error| {
+                Error::new(ErrorKind::Other, format!("waiting for the back end: {error}"))
+            })?;
+        };
+        self.awaited = None;
+        Ok(answer)
+    }
+}
+
+impl Drop for Card {
+    fn drop(&mut self) {
+        let _ = self.handshake.close();
+        // Now the back end has let go of all.
+        for front in self.fronts.drain(..) {
+            front.disconnect();
+        }
+    }
+}
+
+fn accepted(answer: Answer, what: &str) -> Result<Answer> {
+    if answer.status.is_ok() { Ok(answer) } else { Err(Error::refused(what, answer.status.0)) }
+}
+
+fn open_store() -> Result<Store> {
+    Store::open().map_err(|error| Error::of_device(Store::PATH, "xenfs", &error))
+}
+
+fn not_sent(what: &str, error: RequestError) -> Error {
+    match error {
+        RequestError::RingFull => Error::new(ErrorKind::Busy, format!("{what}: 32 requests are under way")),
+        RequestError::WrongState(state) => {
+            Error::new(ErrorKind::Unsupported, format!("{what}: the stream is {state:?}"))
+        }
+    }
+}

@@ -1,0 +1,163 @@
+//! The cards that this guest has, as the toolstack has described them in xenstore.
+
+use sndif::format::FormatSet;
+use sndif::nodes::{self, StreamType};
+
+use crate::error::{Error, ErrorKind, Result};
+use crate::xenstore::Store;
+
+/// Cards that are looked for.
+const MAX_CARDS: usize = 64;
+/// PCM devices in a card, and streams in a device, that are looked for: more than a back end serves.
+const MAX_CHILDREN: usize = 32;
+
+/// A card.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct CardInfo {
+    /// Its number: `device/vsnd/INDEX`.
+    pub index: u32,
+    /// Short name, for people; may be empty.
+    pub short_name: String,
+    /// Long name, for people; may be empty.
+    pub long_name: String,
+    /// The back end's domain.
+    pub back_end: u16,
+    /// Its streams, in the order of xenstore: what stream numbers of this crate count.
+    pub streams: Vec<StreamInfo>,
+    pub(crate) back_path: String,
+}
+
+/// A stream of a card. What isn't said in xenstore is the back end's to say: ask it by
+/// [`Card::query`](crate::Card::query).
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct StreamInfo {
+    /// Number of its PCM device in the card.
+    pub pcm: u32,
+    /// Its number in the PCM device.
+    pub stream: u32,
+    /// Which way it goes.
+    pub direction: StreamType,
+    /// The name that tells it from all others of this guest; may be empty.
+    pub unique_id: String,
+    /// Frame rates in Hz; empty: not said.
+    pub rates_hz: Vec<u32>,
+    /// Sample formats; empty: not said.
+    pub formats: FormatSet,
+    /// Fewest channels, where it is said.
+    pub channels_min: Option<u32>,
+    /// Most channels, where it is said.
+    pub channels_max: Option<u32>,
+    /// Octets in the largest buffer, where it is said.
+    pub buffer_bytes_max: Option<u32>,
+}
+
+impl StreamInfo {
+    /// The stream's directory below the card's.
+    pub(crate) fn directory(&self) -> String {
+        format!("{}/{}", self.pcm, self.stream)
+    }
+}
+
+impl CardInfo {
+    /// The card's directory in xenstore, below this guest's own.
+    pub(crate) fn path(&self) -> String {
+        path(self.index)
+    }
+
+    /// The number of the first stream in this direction, or of the one with this `unique-id`.
+    ///
+    /// # Errors
+    /// When there is none; the error names those that there are.
+    pub fn find(&self, direction: StreamType, unique_id: Option<&str>) -> Result<usize> {
+        let fits = |info: &&StreamInfo| {
+            info.direction == direction && unique_id.is_none_or(|wanted| wanted == info.unique_id)
+        };
+        let found = self.streams.iter().position(|info| fits(&info));
+        found.ok_or_else(|| {
+            let kind = match direction {
+                StreamType::Playback => "playback",
+                StreamType::Capture => "capture",
+            };
+            let there: Vec<String> = self
+                .streams
+                .iter()
+                .map(|info| format!("{} ({})", info.unique_id, info.direction.node()))
+                .collect();
+            let wanted = unique_id.map_or(String::new(), |wanted| format!(" named {wanted}"));
+            let what =
+                format!("card {} has no {kind} stream{wanted}; it has: {}", self.index, there.join(", "));
+            Error::new(ErrorKind::NotFound, what)
+        })
+    }
+}
+
+fn path(index: u32) -> String {
+    format!("device/{}/{index}", nodes::DRIVER_NAME)
+}
+
+/// The numbers among a node's names, in order.
+fn numbers(store: &mut Store, path: &str, most: usize) -> Result<Vec<u32>> {
+    let mut numbers: Vec<u32> = store.names(path)?.iter().filter_map(|name| nodes::decimal(name)).collect();
+    numbers.sort_unstable();
+    numbers.dedup();
+    numbers.truncate(most);
+    Ok(numbers)
+}
+
+/// All cards of this guest, in order; those whose description makes no sense are left out.
+pub(crate) fn cards(store: &mut Store) -> Result<Vec<CardInfo>> {
+    let mut cards = Vec::new();
+    for index in numbers(store, &format!("device/{}", nodes::DRIVER_NAME), MAX_CARDS)? {
+        cards.extend(card(store, index)?);
+    }
+    Ok(cards)
+}
+
+fn card(store: &mut Store, index: u32) -> Result<Option<CardInfo>> {
+    let root = path(index);
+    let back_end = store.read(&format!("{root}/{}", nodes::BACKEND_ID))?;
+    let back_path = store.read(&format!("{root}/{}", nodes::BACKEND))?;
+    let back_end = back_end.and_then(|id| nodes::decimal(&id)).and_then(|id| u16::try_from(id).ok());
+    let (Some(back_end), Some(back_path)) = (back_end, back_path) else { return Ok(None) };
+    let mut text = |node| Ok(store.read(&format!("{root}/{node}"))?.unwrap_or_default());
+    let (short_name, long_name) = (text(nodes::SHORT_NAME)?, text(nodes::LONG_NAME)?);
+    let mut streams = Vec::new();
+    for pcm in numbers(store, &root, MAX_CHILDREN)? {
+        for number in numbers(store, &format!("{root}/{pcm}"), MAX_CHILDREN)? {
+            streams.extend(stream(store, &root, pcm, number)?);
+        }
+    }
+    Ok(Some(CardInfo { index, short_name, long_name, back_end, streams, back_path }))
+}
+
+fn stream(store: &mut Store, root: &str, pcm: u32, stream: u32) -> Result<Option<StreamInfo>> {
+    let own = format!("{root}/{pcm}/{stream}");
+    let direction = store.read(&format!("{own}/{}", nodes::TYPE))?;
+    // libxl writes it in lower case; people may have written it by hand.
+    let Some(direction) = direction.and_then(|kind| StreamType::from_node(&kind.to_ascii_lowercase())) else {
+        return Ok(None);
+    };
+    let unique_id = store.read(&format!("{own}/{}", nodes::UNIQUE_ID))?.unwrap_or_default();
+    // What a directory leaves out it has from the one above.
+    let mut setting = |node: &str| {
+        for level in [own.clone(), format!("{root}/{pcm}"), root.to_owned()] {
+            if let Some(value) = store.read(&format!("{level}/{node}"))? {
+                return Ok(value);
+            }
+        }
+        Ok(String::new())
+    };
+    Ok(Some(StreamInfo {
+        pcm,
+        stream,
+        direction,
+        unique_id,
+        rates_hz: nodes::decimals(&setting(nodes::SAMPLE_RATES)?).collect(),
+        formats: FormatSet::from_list(&setting(nodes::SAMPLE_FORMATS)?),
+        channels_min: nodes::decimal(&setting(nodes::CHANNELS_MIN)?).filter(|count| *count > 0),
+        channels_max: nodes::decimal(&setting(nodes::CHANNELS_MAX)?).filter(|count| *count > 0),
+        buffer_bytes_max: nodes::decimal(&setting(nodes::BUFFER_SIZE)?).filter(|size| *size > 0),
+    }))
+}

@@ -1,0 +1,224 @@
+//! Playing and recording at once, with what the back end says of how both lie to each other.
+
+use std::time::{Duration, Instant};
+
+use audiofront::StreamConfig;
+use sndif::control_page::Slot;
+use sndif::format::SampleFormat;
+use sndif::nodes::StreamType;
+use sndif::op::StartedTogether;
+
+use crate::card::Card;
+use crate::error::{Error, ErrorKind, Result};
+
+/// The rate of both streams, in Hz.
+const RATE_HZ: u32 = 48_000;
+/// 16 bit stereo.
+const FRAME_BYTES: usize = 4;
+/// Frames in each buffer, at most.
+const BUFFER_FRAMES: u32 = 16_384;
+/// A sleep is this long at most, so that neither stream runs out of its buffer.
+const SLEEP: Duration = Duration::from_millis(20);
+/// For so long neither stream may stand still.
+const STALLED: Duration = Duration::from_secs(3);
+
+/// A frame: left and right.
+pub type Frame = [i16; 2];
+
+/// A playback and a capture stream of one card, 16 bit stereo at 48 kHz, to be run together, again and again.
+#[derive(Debug)]
+pub struct Duplex {
+    card: Card,
+    playback: usize,
+    capture: usize,
+}
+
+/// What a run of both streams gave.
+#[derive(Clone, Debug)]
+pub struct Take {
+    /// What was recorded, from frame 0 of the capture stream on: at least as much as was played.
+    pub captured: Vec<Frame>,
+    /// What the control page said of the playback stream at the end, while it still ran. `None`: there is no control page.
+    pub playback: Option<Slot>,
+    /// The same of the capture stream.
+    pub capture: Option<Slot>,
+    /// How both were started by a linked start; `None`: one after the other, by two requests.
+    pub started_together: Option<StartedTogether>,
+    /// The offset as it was published while the streams ran, each time that it changed.
+    pub offsets: Vec<OffsetReading>,
+}
+
+/// What was published of the offset at some time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct OffsetReading {
+    /// Frames that had been captured when it was first seen.
+    pub at_frame: u64,
+    /// As [`Take::offset_frames`].
+    pub offset_frames: i64,
+}
+
+impl Take {
+    /// The captured frame that was at the link at the same time as frame 0 of what was played, as the back end says: negative
+    /// if recording started later. `None`: it has published no positions.
+    pub fn offset_frames(&self) -> Option<i64> {
+        offset_frames(&self.playback?, &self.capture?)
+    }
+
+    /// By how many frames that may be wrong to either side: both positions' bounds.
+    pub fn offset_error_frames(&self) -> Option<f64> {
+        let error_ns = f64::from(self.playback?.error_ns) + f64::from(self.capture?.error_ns);
+        Some(error_ns * f64::from(RATE_HZ) / 1e9)
+    }
+}
+
+fn offset_frames(playback: &Slot, capture: &Slot) -> Option<i64> {
+    playback.lock.and(capture.lock)?;
+    // Frame `n + distance` of capture is at the link together with frame `n` of playback.
+    Some(capture.start_distance_frames(playback, RATE_HZ))
+}
+
+impl Duplex {
+    /// Opens both streams of a card: those with these `unique-id`s, or the first ones.
+    ///
+    /// # Errors
+    /// When one isn't there, or the back end refuses one.
+    pub fn open(mut card: Card, playback: Option<&str>, capture: Option<&str>) -> Result<Self> {
+        let playback = card.find(StreamType::Playback, playback)?;
+        let capture = card.find(StreamType::Capture, capture)?;
+        for stream in [playback, capture] {
+            let most_bytes = card.info().streams[stream].buffer_bytes_max.unwrap_or(u32::MAX);
+            let frames = BUFFER_FRAMES.min(most_bytes / FRAME_BYTES as u32);
+            card.open(
+                stream,
+                &StreamConfig {
+                    rate_hz: RATE_HZ,
+                    format: SampleFormat::S16Le,
+                    channels: 2,
+                    buffer_bytes: frames * FRAME_BYTES as u32,
+                    period_bytes: frames / 8 * FRAME_BYTES as u32,
+                },
+            )?;
+        }
+        Ok(Self { card, playback, capture })
+    }
+
+    /// The card.
+    pub fn card(&mut self) -> &mut Card {
+        &mut self.card
+    }
+
+    /// Numbers of the playback and of the capture stream.
+    pub fn streams(&self) -> (usize, usize) {
+        (self.playback, self.capture)
+    }
+
+    /// Starts both streams, plays all of `play`, records for as long and a little longer, and stops both. `keep_on` is asked
+    /// some times a second.
+    ///
+    /// # Errors
+    /// When samples were lost in either stream, when the streams stand still, when the back end leaves, and
+    /// [`ErrorKind::Interrupted`] when `keep_on` says `false`.
+    pub fn run(&mut self, play: &[Frame], mut keep_on: impl FnMut() -> bool) -> Result<Take> {
+        let octets: Vec<u8> = play.iter().flatten().flat_map(|sample| sample.to_le_bytes()).collect();
+        let lost_before = self.lost_bytes();
+        let mut next = self.card.front(self.playback).fill(&octets);
+        let _ = self.card.front(self.playback).hint();
+        let started_together = if self.card.offers_linked_start() {
+            Some(self.card.start_together(&[self.playback, self.capture])?)
+        } else {
+            self.card.start(self.capture)?;
+            self.card.start(self.playback)?;
+            None
+        };
+        let done = self.stream(&octets, &mut next, play.len(), &mut keep_on);
+        // Both are stopped in any case, so that they can be started again.
+        let slots = [self.playback, self.capture].map(|stream| self.slot(stream));
+        let lost = self.lost_bytes() - lost_before;
+        let stopped = self.card.stop(self.playback).and(self.card.stop(self.capture));
+        let (captured, offsets) = done?;
+        stopped?;
+        if lost > 0 {
+            let frames = lost / FRAME_BYTES as u64;
+            return Err(Error::new(
+                ErrorKind::Other,
+                format!("{frames} frames were lost: the program was too slow"),
+            )
+            .advice("let the guest have more of a processor"));
+        }
+        let [playback, capture] = slots;
+        Ok(Take { captured, playback, capture, started_together, offsets })
+    }
+
+    fn stream(
+        &mut self,
+        octets: &[u8],
+        next: &mut usize,
+        play_frames: usize,
+        keep_on: &mut impl FnMut() -> bool,
+    ) -> Result<(Vec<Frame>, Vec<OffsetReading>)> {
+        let mut captured: Vec<Frame> = Vec::with_capacity(play_frames + BUFFER_FRAMES as usize);
+        let mut offsets: Vec<OffsetReading> = Vec::new();
+        let mut piece = vec![0; BUFFER_FRAMES as usize * FRAME_BYTES];
+        let mut moved = (Instant::now(), 0);
+        loop {
+            self.card.wait(SLEEP)?;
+            if !keep_on() {
+                return Err(Error::new(ErrorKind::Interrupted, "interrupted"));
+            }
+            let front = self.card.front(self.playback);
+            let filled = front.fill(&octets[*next..]);
+            *next += filled;
+            if *next == octets.len() {
+                // Silence behind it is no underrun.
+                front.playback().into_iter().for_each(|playback| playback.end());
+            }
+            let _ = front.hint();
+            let is_drained = front.playback().is_some_and(|playback| playback.is_drained());
+
+            let front = self.card.front(self.capture);
+            let taken = front.take(&mut piece);
+            let _ = front.hint();
+            let frames = piece[..taken].as_chunks::<FRAME_BYTES>().0.iter();
+            captured.extend(
+                frames.map(|[a, b, c, d]| [i16::from_le_bytes([*a, *b]), i16::from_le_bytes([*c, *d])]),
+            );
+
+            if let (Some(playback), Some(capture)) = (self.slot(self.playback), self.slot(self.capture))
+                && let Some(offset_frames) = offset_frames(&playback, &capture)
+                && offsets.last().is_none_or(|last| last.offset_frames != offset_frames)
+            {
+                offsets.push(OffsetReading { at_frame: captured.len() as u64, offset_frames });
+            }
+            if filled + taken > 0 {
+                moved = (Instant::now(), captured.len());
+            } else if moved.0.elapsed() > STALLED {
+                return Err(Error::new(
+                    ErrorKind::TimedOut,
+                    format!("both streams stand still after {} frames", moved.1),
+                )
+                .advice("see the driver domain's console"));
+            }
+            if *next == octets.len() && is_drained && captured.len() >= play_frames {
+                return Ok((captured, offsets));
+            }
+        }
+    }
+
+    /// Closes the card.
+    ///
+    /// # Errors
+    /// As [`Card::close`].
+    pub fn close(self) -> Result<()> {
+        self.card.close()
+    }
+
+    fn slot(&self, stream: usize) -> Option<Slot> {
+        self.card.position(stream)?.slot().ok()
+    }
+
+    /// Octets that were played without having been written, or overwritten without having been read, since OPEN.
+    fn lost_bytes(&mut self) -> u64 {
+        let late = self.card.front(self.playback).playback().map_or(0, |playback| playback.underrun_bytes());
+        late + self.card.front(self.capture).capture().map_or(0, |capture| capture.overrun_bytes())
+    }
+}

@@ -1,0 +1,135 @@
+//! What went wrong, where, and what to do about it.
+
+use std::fmt;
+use std::io;
+
+/// What kind of error it is, as far as a program treats it differently.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum ErrorKind {
+    /// There is no such thing: no Xen, no module, no card, no stream.
+    NotFound,
+    /// Somebody else has it.
+    Busy,
+    /// This process, or this guest, has no right to it.
+    Denied,
+    /// The back end can't do this.
+    Unsupported,
+    /// An answer didn't come in time.
+    TimedOut,
+    /// The back end is gone or goes, or the toolstack takes the card away: connect anew.
+    Gone,
+    /// A signal came while waiting, if the caller wants to know of it.
+    Interrupted,
+    /// Anything else.
+    Other,
+}
+
+impl ErrorKind {
+    /// The error's number as programs of ALSA know it (errno.h), positive.
+    pub const fn errno(self) -> i32 {
+        use rustix::io::Errno;
+        match self {
+            Self::NotFound => Errno::NODEV,
+            Self::Busy => Errno::BUSY,
+            Self::Denied => Errno::ACCESS,
+            Self::Unsupported => Errno::INVAL,
+            Self::TimedOut => Errno::TIMEDOUT,
+            Self::Gone => Errno::NODEV,
+            Self::Interrupted => Errno::INTR,
+            Self::Other => Errno::IO,
+        }
+        .raw_os_error()
+    }
+}
+
+/// An error that can be shown to people: what, where, and, where there is something, what to do.
+#[derive(Debug)]
+pub struct Error {
+    kind: ErrorKind,
+    what: String,
+    advice: Option<String>,
+}
+
+/// A result with this crate's error.
+pub type Result<T> = std::result::Result<T, Error>;
+
+impl Error {
+    pub(crate) fn new(kind: ErrorKind, what: impl Into<String>) -> Self {
+        Self { kind, what: what.into(), advice: None }
+    }
+
+    pub(crate) fn advice(mut self, advice: impl Into<String>) -> Self {
+        self.advice = Some(advice.into());
+        self
+    }
+
+    /// What kind it is.
+    pub fn kind(&self) -> ErrorKind {
+        self.kind
+    }
+
+    /// What to do about it.
+    pub fn what_to_do(&self) -> Option<&str> {
+        self.advice.as_deref()
+    }
+
+    /// A device of Xen's that can't be opened.
+    pub(crate) fn of_device(path: &str, module: &str, error: &io::Error) -> Self {
+        let what = format!("{path} can't be opened: {error}");
+        match error.kind() {
+            io::ErrorKind::NotFound => Self::new(ErrorKind::NotFound, what)
+                .advice(format!("load the module: modprobe {module}; this has to be a guest of Xen's")),
+            io::ErrorKind::PermissionDenied => Self::new(ErrorKind::Denied, what)
+                .advice(format!("run as root, or let your user open {path}")),
+            _ => Self::new(ErrorKind::Other, what),
+        }
+    }
+
+    /// A request that the back end refused: `status` is negative, an errno.
+    pub(crate) fn refused(what: &str, status: i32) -> Self {
+        let errno =
+            rustix::io::Errno::from_raw_os_error(status.checked_neg().unwrap_or(i32::MAX).clamp(1, 4095));
+        let text = format!("{what}: the back end says {}", io::Error::from(errno));
+        use rustix::io::Errno;
+        match errno {
+            Errno::ACCESS | Errno::PERM => Self::new(ErrorKind::Denied, text).advice(
+                "what a guest may do is set for the driver domain in xenstore, by dom0: \
+                 snddom/guest/DOMID/may-record, may-play",
+            ),
+            Errno::BUSY => Self::new(ErrorKind::Busy, text)
+                .advice("another guest uses the port, or the other direction needs another rate"),
+            Errno::OPNOTSUPP | Errno::INVAL | Errno::RANGE => Self::new(ErrorKind::Unsupported, text),
+            Errno::TIMEDOUT => Self::new(ErrorKind::TimedOut, text),
+            Errno::NODEV => Self::new(ErrorKind::Gone, text).advice("see the driver domain's console"),
+            _ => Self::new(ErrorKind::Other, text),
+        }
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.what)?;
+        match &self.advice {
+            Some(advice) => write!(f, "\n  what to do: {advice}"),
+            None => Ok(()),
+        }
+    }
+}
+
+impl std::error::Error for Error {}
+
+impl From<Error> for io::Error {
+    fn from(error: Error) -> Self {
+        let kind = match error.kind {
+            ErrorKind::NotFound | ErrorKind::Gone => io::ErrorKind::NotFound,
+            ErrorKind::Busy => io::ErrorKind::ResourceBusy,
+            ErrorKind::Denied => io::ErrorKind::PermissionDenied,
+            ErrorKind::Unsupported => io::ErrorKind::Unsupported,
+            ErrorKind::TimedOut => io::ErrorKind::TimedOut,
+            ErrorKind::Interrupted => io::ErrorKind::Interrupted,
+            ErrorKind::Other => io::ErrorKind::Other,
+        };
+        Self::new(kind, error)
+    }
+}

@@ -1,0 +1,208 @@
+//! Granted pages in this process's memory, in one piece.
+#![allow(unsafe_code, reason = "leaf: reaches shared memory by its address")]
+
+use std::os::fd::{AsFd, BorrowedFd};
+use std::ptr::{self, NonNull};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU8, AtomicU32, Ordering, fence};
+
+use audiofront::GrantAccess;
+use rustix::io;
+use rustix::mm::{MapFlags, ProtFlags, mmap, munmap};
+use sndif::page::{PAGE_SIZE_BYTES, PAGE_WORDS};
+use sndif::page_directory::GrantRef;
+
+use super::grants::Grants;
+
+/// Pages that lie one behind the other here, each granted to the back end. They are zeroed to begin with. When the
+/// last handle goes, they are unmapped and given back.
+#[derive(Debug)]
+pub(crate) struct Region {
+    first: NonNull<AtomicU32>,
+    references: Vec<GrantRef>,
+    /// What keeps the pages: the device and their place in it, or memory of this process's own, for tests.
+    keeper: Option<(Arc<Grants>, u64)>,
+}
+
+// SAFETY: it is an address of memory that stays mapped as long as the value lives, and all accesses through it are atomic.
+unsafe impl Send for Region {}
+// SAFETY: see above.
+unsafe impl Sync for Region {}
+
+impl Region {
+    pub(crate) fn grant(
+        device: &Arc<Grants>,
+        domain: u16,
+        access: GrantAccess,
+        pages: u32,
+    ) -> io::Result<Self> {
+        let allocation = device.allocate(domain, access, pages)?;
+        let index = allocation.index;
+        match map(pages, |length_bytes| {
+            let protection = ProtFlags::READ | ProtFlags::WRITE;
+            // SAFETY: the kernel chooses the address, so that nothing of this process's is mapped over.
+            unsafe {
+                mmap(ptr::null_mut(), length_bytes, protection, MapFlags::SHARED, device.as_ref(), index)
+            }
+        }) {
+            Ok(first) => {
+                Ok(Self { first, references: allocation.references, keeper: Some((device.clone(), index)) })
+            }
+            Err(error) => {
+                let _ = device.deallocate(index, pages);
+                Err(error)
+            }
+        }
+    }
+
+    /// Memory of this process's own, with references counted from 1 on.
+    #[cfg(test)]
+    pub(crate) fn private(pages: u32) -> io::Result<Self> {
+        let first = map(pages, |length_bytes| {
+            let protection = ProtFlags::READ | ProtFlags::WRITE;
+            // SAFETY: as above.
+            unsafe { rustix::mm::mmap_anonymous(ptr::null_mut(), length_bytes, protection, MapFlags::SHARED) }
+        })?;
+        Ok(Self { first, references: (1..=pages).map(GrantRef).collect(), keeper: None })
+    }
+
+    pub(crate) fn references(&self) -> &[GrantRef] {
+        &self.references
+    }
+
+    pub(crate) fn length_bytes(&self) -> usize {
+        self.references.len() * PAGE_SIZE_BYTES
+    }
+
+    /// Where it starts.
+    pub(crate) fn address(&self) -> *mut u8 {
+        self.first.as_ptr().cast()
+    }
+
+    /// The file that it is mapped of, and where it begins there.
+    pub(crate) fn file(&self) -> Option<(BorrowedFd<'_>, u64)> {
+        self.keeper.as_ref().map(|(device, index)| (device.as_fd(), *index))
+    }
+
+    fn word(&self, word: usize) -> Option<&AtomicU32> {
+        if word >= self.references.len() * PAGE_WORDS {
+            return None;
+        }
+        let place = self.first.as_ptr().wrapping_add(word);
+        // SAFETY: not past the end, as just seen, and mapped as long as `self` lives, which the reference doesn't outlive.
+        // The kernel's pages are aligned; no other Rust object is there; all accesses are atomic.
+        Some(unsafe { &*place })
+    }
+
+    fn octet(&self, offset: usize) -> Option<&AtomicU8> {
+        if offset >= self.length_bytes() {
+            return None;
+        }
+        let place = self.first.as_ptr().cast::<AtomicU8>().wrapping_add(offset);
+        // SAFETY: as for `word`. Words and octets at one place at one time are the application's to keep apart.
+        Some(unsafe { &*place })
+    }
+
+    /// The word, or 0 behind the end.
+    #[inline]
+    pub(crate) fn load(&self, word: usize) -> u32 {
+        self.word(word).map_or(0, |word| word.load(Ordering::Acquire))
+    }
+
+    #[inline]
+    pub(crate) fn store(&self, word: usize, value: u32) {
+        if let Some(word) = self.word(word) {
+            word.store(value, Ordering::Release);
+        }
+    }
+
+    pub(crate) fn fence(&self) {
+        fence(Ordering::SeqCst);
+    }
+
+    /// Copies octets in; what lies behind the end is left out.
+    pub(crate) fn write(&self, offset: usize, octets: &[u8]) {
+        let (head, words) = octets.split_at(octets.len().min(offset.wrapping_neg() % 4));
+        let (words, tail) = words.as_chunks::<4>();
+        let one = |offset: usize, octets: &[u8]| {
+            for (offset, octet) in (offset..).zip(octets) {
+                if let Some(place) = self.octet(offset) {
+                    place.store(*octet, Ordering::Release);
+                }
+            }
+        };
+        one(offset, head);
+        let first_word = (offset + head.len()) / 4;
+        for (word, octets) in (first_word..).zip(words) {
+            self.store(word, u32::from_le_bytes(*octets));
+        }
+        one((first_word + words.len()) * 4, tail);
+    }
+
+    /// Copies octets out; those behind the end stay as they are.
+    pub(crate) fn read(&self, offset: usize, octets: &mut [u8]) {
+        let head = octets.len().min(offset.wrapping_neg() % 4);
+        let (head, words) = octets.split_at_mut(head);
+        let one = |offset: usize, octets: &mut [u8]| {
+            for (offset, octet) in (offset..).zip(octets) {
+                if let Some(place) = self.octet(offset) {
+                    *octet = place.load(Ordering::Acquire);
+                }
+            }
+        };
+        let first_word = (offset + head.len()) / 4;
+        one(offset, head);
+        let (words, tail) = words.as_chunks_mut::<4>();
+        for (word, octets) in (first_word..).zip(words.iter_mut()) {
+            *octets = self.load(word).to_le_bytes();
+        }
+        one((first_word + words.len()) * 4, tail);
+    }
+}
+
+impl Drop for Region {
+    fn drop(&mut self) {
+        // SAFETY: mapped by this value at this length, and nothing that borrows from it is left.
+        let _ = unsafe { munmap(self.first.as_ptr().cast(), self.length_bytes()) };
+        if let Some((device, index)) = &self.keeper {
+            let _ = device.deallocate(*index, self.references.len() as u32);
+        }
+    }
+}
+
+fn map(
+    pages: u32,
+    mapping: impl FnOnce(usize) -> io::Result<*mut std::ffi::c_void>,
+) -> io::Result<NonNull<AtomicU32>> {
+    let length_bytes = pages as usize * PAGE_SIZE_BYTES;
+    NonNull::new(mapping(length_bytes)?).map(NonNull::cast).ok_or(io::Errno::NOMEM)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Region;
+
+    #[test]
+    fn octets_come_back_wherever_they_lie() {
+        let region = Region::private(2).unwrap();
+        for offset in [0, 1, 2, 3, 4, 4090, 4095, 8180] {
+            for length in 0..16 {
+                let octets: Vec<u8> = (1..=length).collect();
+                region.write(offset, &octets);
+                let mut back = vec![0; octets.len()];
+                region.read(offset, &mut back);
+                let there = octets.len().min(region.length_bytes() - offset);
+                assert_eq!(back[..there], octets[..there], "{offset} {length}");
+            }
+        }
+        assert_eq!(region.load(1 << 40), 0);
+        region.store(1 << 40, 1);
+    }
+
+    #[test]
+    fn words_are_little_endian() {
+        let region = Region::private(1).unwrap();
+        region.write(3, &[1, 2, 3, 4, 5, 6]);
+        assert_eq!([region.load(0), region.load(1), region.load(2)], [0x0100_0000, 0x0504_0302, 6]);
+    }
+}

@@ -1,0 +1,241 @@
+//! The way to the back end of one stream: audiofront's `Transport`, by Xen's character devices.
+
+use std::fmt;
+use std::os::fd::BorrowedFd;
+use std::sync::{Arc, Mutex, PoisonError, Weak};
+
+use audiofront::{EventPort, GrantAccess, GrantedPage, PublishFailed, StillMapped, Transport};
+use sndif::nodes::{self, TransportNodes};
+use sndif::page::SharedPage;
+use sndif::page_directory::GrantRef;
+
+use crate::sys::{EventChannels, Grants, Region};
+
+/// What all streams of a card have in common.
+#[derive(Debug)]
+pub(crate) struct Devices {
+    pub(crate) grants: Arc<Grants>,
+    pub(crate) channels: EventChannels,
+    pub(crate) back_end: u16,
+    /// Nodes that wait to be written all at once, below the card's directory.
+    pub(crate) nodes: Mutex<Vec<(String, String)>>,
+}
+
+/// A page that is granted to the back end.
+#[derive(Debug)]
+pub struct Page {
+    region: Arc<Region>,
+    page: usize,
+}
+
+impl Page {
+    pub(crate) fn new(region: Arc<Region>, page: usize) -> Self {
+        Self { region, page }
+    }
+}
+
+impl SharedPage for Page {
+    #[inline]
+    fn load(&self, word: usize) -> u32 {
+        if word < sndif::page::PAGE_WORDS {
+            self.region.load(self.page * sndif::page::PAGE_WORDS + word)
+        } else {
+            0
+        }
+    }
+
+    #[inline]
+    fn store(&self, word: usize, value: u32) {
+        if word < sndif::page::PAGE_WORDS {
+            self.region.store(self.page * sndif::page::PAGE_WORDS + word, value);
+        }
+    }
+
+    fn fence(&self) {
+        self.region.fence();
+    }
+}
+
+/// The DMA buffer of an open stream in this process's memory, in one piece: what the controller's DMA reads or writes.
+///
+/// It stays mapped as long as this value or a clone of it lives, CLOSE or not; after CLOSE nobody listens any more.
+#[derive(Clone, Debug)]
+pub struct DmaArea {
+    region: Arc<Region>,
+    length_bytes: usize,
+}
+
+impl DmaArea {
+    /// Octets in the buffer.
+    pub fn len(&self) -> usize {
+        self.length_bytes
+    }
+
+    /// Whether it has no octets: never.
+    pub fn is_empty(&self) -> bool {
+        self.length_bytes == 0
+    }
+
+    /// Copies samples to where they are played from; what would lie behind the end is left out.
+    pub fn write(&self, offset: usize, octets: &[u8]) {
+        let room = self.length_bytes.saturating_sub(offset);
+        self.region.write(offset, &octets[..octets.len().min(room)]);
+    }
+
+    /// Copies captured samples; those behind the end stay as they are.
+    pub fn read(&self, offset: usize, octets: &mut [u8]) {
+        let room = self.length_bytes.min(self.region.length_bytes()).saturating_sub(offset);
+        let length = octets.len().min(room);
+        self.region.read(offset, &mut octets[..length]);
+    }
+
+    /// The address of the first octet, page aligned, for those who need one (such as ALSA's mmap areas). [`len`](Self::len)
+    /// octets are readable and writable there as long as `self` or a clone of it lives. Whoever uses it must not make a
+    /// Rust reference of it: the controller, or the back end, changes what is there at any time.
+    pub fn address(&self) -> *mut u8 {
+        self.region.address()
+    }
+
+    /// The file that the buffer is mapped of, and where it begins there, for those who want it mapped at an address of their
+    /// own (shared, a whole number of pages). The pages go back when `self` and all other mappings are gone.
+    pub fn file(&self) -> Option<(BorrowedFd<'_>, u64)> {
+        self.region.file()
+    }
+}
+
+/// One stream's way to its back end.
+pub struct LinuxTransport {
+    devices: Arc<Devices>,
+    /// The stream's directory, below the card's: `0/1`.
+    directory: String,
+    /// Pages that were granted for a buffer and not been asked for yet: the region and the next page.
+    reserved: Option<(Arc<Region>, usize)>,
+    /// A buffer's pages couldn't be had in one piece, and it is to have none at all.
+    refused: bool,
+    /// The pages of the buffer, as long as it has some.
+    buffer: Weak<Region>,
+    /// The page that was granted last by itself.
+    single: Weak<Region>,
+    /// Why pages or channels couldn't be had.
+    trouble: Option<rustix::io::Errno>,
+}
+
+impl fmt::Debug for LinuxTransport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("LinuxTransport").field("directory", &self.directory).finish_non_exhaustive()
+    }
+}
+
+impl LinuxTransport {
+    pub(crate) fn new(devices: Arc<Devices>, directory: String) -> Self {
+        Self {
+            devices,
+            directory,
+            reserved: None,
+            refused: false,
+            buffer: Weak::new(),
+            single: Weak::new(),
+            trouble: None,
+        }
+    }
+
+    /// The first `length_bytes` of the buffer that was granted last, if it still is.
+    pub(crate) fn area(&self, length_bytes: usize) -> Option<DmaArea> {
+        let region = self.buffer.upgrade()?;
+        let length_bytes = length_bytes.min(region.length_bytes());
+        Some(DmaArea { region, length_bytes })
+    }
+
+    /// The page that was granted last by itself, if it still is.
+    pub(crate) fn single(&self) -> Option<DmaArea> {
+        let region = self.single.upgrade()?;
+        Some(DmaArea { length_bytes: region.length_bytes(), region })
+    }
+
+    pub(crate) fn trouble(&self) -> Option<rustix::io::Errno> {
+        self.trouble
+    }
+
+    fn allocate(&mut self, access: GrantAccess, pages: u32) -> Option<Arc<Region>> {
+        match Region::grant(&self.devices.grants, self.devices.back_end, access, pages) {
+            Ok(region) => Some(Arc::new(region)),
+            Err(error) => {
+                self.trouble = Some(error);
+                None
+            }
+        }
+    }
+}
+
+impl Transport for LinuxTransport {
+    type Page = Page;
+
+    fn reserve(&mut self, pages: u32, access: GrantAccess) {
+        self.reserved = self.allocate(access, pages).map(|region| (region, 0));
+        self.refused = self.reserved.is_none();
+        self.buffer = self.reserved.as_ref().map_or_else(Weak::new, |(region, _)| Arc::downgrade(region));
+    }
+
+    fn grant_page(&mut self, access: GrantAccess) -> Option<GrantedPage<Page>> {
+        if std::mem::take(&mut self.refused) {
+            return None;
+        }
+        let (region, page) = match self.reserved.take() {
+            Some((region, page)) => {
+                if page + 1 < region.references().len() {
+                    self.reserved = Some((region.clone(), page + 1));
+                }
+                (region, page)
+            }
+            None => {
+                let region = self.allocate(access, 1)?;
+                self.single = Arc::downgrade(&region);
+                (region, 0)
+            }
+        };
+        let grant = *region.references().get(page)?;
+        Some(GrantedPage { page: Page::new(region, page), grant })
+    }
+
+    /// The kernel keeps a page that the back end has mapped, until it is unmapped: nothing can be still mapped in a way that
+    /// matters here.
+    fn revoke_page(&mut self, page: GrantedPage<Page>) -> Result<(), StillMapped<Page>> {
+        drop(page);
+        Ok(())
+    }
+
+    fn open_channel(&mut self) -> Option<EventPort> {
+        let port = self.devices.channels.alloc_unbound(self.devices.back_end);
+        port.map_err(|error| self.trouble = Some(error)).ok()
+    }
+
+    fn close_channel(&mut self, port: EventPort) {
+        // It goes with the file at the latest.
+        let _ = self.devices.channels.close(port);
+    }
+
+    fn notify(&mut self, port: EventPort) {
+        // It fails on a port that isn't ours alone, and this one is until it's closed.
+        let _ = self.devices.channels.notify(port);
+    }
+
+    fn publish(&mut self, nodes: &TransportNodes) -> Result<(), PublishFailed> {
+        let mut waiting = self.devices.nodes.lock().unwrap_or_else(PoisonError::into_inner);
+        waiting.extend(
+            [
+                (nodes::RING_REF, nodes.ring_ref.0),
+                (nodes::EVENT_CHANNEL, nodes.event_channel),
+                (nodes::EVT_RING_REF, nodes.evt_ring_ref.0),
+                (nodes::EVT_EVENT_CHANNEL, nodes.evt_event_channel),
+            ]
+            .map(|(node, value)| (format!("{}/{node}", self.directory), value.to_string())),
+        );
+        Ok(())
+    }
+
+    fn publish_control_page(&mut self, grant: GrantRef) -> Result<(), PublishFailed> {
+        let mut waiting = self.devices.nodes.lock().unwrap_or_else(PoisonError::into_inner);
+        waiting.push((nodes::CONTROL_PAGE_REF.to_owned(), grant.0.to_string()));
+        Ok(())
+    }
+}

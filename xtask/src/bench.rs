@@ -1,0 +1,47 @@
+//! What the bench measures, and how it tells it. A stage is one thing that is run; what comes of it are rows.
+
+mod compare;
+mod dom0;
+mod domain;
+mod image_size;
+mod json;
+mod model;
+mod page;
+mod point;
+mod probe;
+mod reader;
+mod rig_run;
+mod row;
+mod span;
+mod table;
+
+use anyhow::Result;
+
+pub(crate) use compare::changes;
+pub(crate) use json::{read, write};
+pub(crate) use row::Row;
+pub(crate) use table::table;
+
+/// One thing that is run.
+pub(crate) struct Stage {
+    /// Its name, on the command line too.
+    pub(crate) name: &'static str,
+    /// What it measures, for the progress line.
+    pub(crate) what: &'static str,
+    /// Runs it.
+    pub(crate) run: fn() -> Result<Vec<Row>>,
+}
+
+/// All stages, the quick ones first.
+pub(crate) const STAGES: &[Stage] = &[
+    Stage { name: "image", what: "the image's size", run: image_size::run },
+    Stage { name: "model", what: "what is exact on the model of the hardware", run: model::run },
+    Stage { name: "read", what: "a read of a position, natively", run: reader::run },
+    Stage { name: "domain", what: "the driver domain under Xen, by streams and periods", run: domain::run },
+    Stage {
+        name: "page",
+        what: "the driver domain and its guests under Xen, with control pages",
+        run: page::run,
+    },
+    Stage { name: "dom0", what: "dom0's own ALSA path under the same Xen", run: dom0::run },
+];

@@ -1,0 +1,101 @@
+//! What is exact on the model of the hardware, on the host.
+
+use anyhow::{Context, Result, ensure};
+use serde_json::Value;
+use xshell::cmd;
+
+use super::Row;
+use crate::workspace;
+
+const ERRORS: &str = "error of published positions, on the model, while LOCKED";
+const LATENCY: &str = "from a write into the buffer to the link, on the model";
+
+/// Random schedules, of all rates together; their seeds are always the same.
+const SCHEDULES: &str = "200000";
+
+/// Runs the examples that measure, and reads what they say.
+pub(super) fn run() -> Result<Vec<Row>> {
+    let mut rows = Vec::new();
+    for line in example("position_error", &[SCHEDULES])? {
+        rows.extend(errors(&line)?);
+    }
+    for line in example("write_to_link", &[])? {
+        rows.extend(latency(&line)?);
+    }
+    Ok(rows)
+}
+
+fn number(line: &Value, name: &str) -> Result<f64> {
+    line[name].as_f64().with_context(|| format!("no {name} in {line}"))
+}
+
+fn errors(line: &Value) -> Result<Vec<Row>> {
+    let parameters = [("rate Hz", number(line, "rate_hz")?.to_string())];
+    let how = "random schedules with fixed seeds: drift of 500 ppm, steps of 10 ms, jitter of 100 us at most, wraps, pauses; \
+               the stated bound was never broken, or the stage fails";
+    let row = |name: &str, figure: &str| -> Result<Row> {
+        Ok(Row::new(ERRORS, name, number(line, figure)? / 1e3, 3, "frames", how).with(&parameters))
+    };
+    let (instants, locked) = (number(line, "instants")?, number(line, "locked")?);
+    let share = locked / instants * 100.0;
+    Ok(vec![
+        row("p50", "p50_milliframes")?,
+        row("p99", "p99_milliframes")?,
+        row("max", "max_milliframes")?,
+        Row::new(ERRORS, "instants", instants, 0, "", "compared with the truth").with(&parameters),
+        Row::new(ERRORS, "locked", share, 1, "%", "of these; the others state a larger bound")
+            .with(&parameters),
+    ])
+}
+
+fn latency(line: &Value) -> Result<[Row; 2]> {
+    let (rate_hz, frames) = (number(line, "rate_hz")?, number(line, "lead_frames")?);
+    let controller = line["controller"].as_str().with_context(|| format!("no controller in {line}"))?;
+    let parameters = [("controller", controller.to_owned()), ("rate Hz", rate_hz.to_string())];
+    let how = "how far ahead of the frame at the link a frame has to be written to be heard, each time; found at the converter";
+    Ok([
+        Row::new(LATENCY, "lead", frames, 0, "frames", how).with(&parameters),
+        Row::new(LATENCY, "time", frames * 1e6 / rate_hz, 1, "us", how).with(&parameters),
+    ])
+}
+
+/// Runs an example of the driver's: each line is a JSON object.
+fn example(name: &str, arguments: &[&str]) -> Result<Vec<Value>> {
+    let shell = workspace::shell()?;
+    let cargo = workspace::cargo();
+    let run = cmd!(shell, "{cargo} run --quiet --package snd-hda --example {name} -- {arguments...}");
+    eprintln!("$ {run}");
+    let said = run.quiet().read().with_context(|| format!("the example {name}"))?;
+    let lines =
+        said.lines().map(|line| serde_json::from_str(line).with_context(|| format!("{name}: {line}")));
+    let lines: Vec<Value> = lines.collect::<Result<_>>()?;
+    ensure!(!lines.is_empty(), "the example {name} says nothing");
+    Ok(lines)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn errors_are_told_in_frames() {
+        let line = json!({
+            "rate_hz": 44100, "instants": 200, "locked": 50, "p50_milliframes": 62, "p99_milliframes": 900,
+            "max_milliframes": 999,
+        });
+        let values: Vec<f64> = errors(&line).expect("well said").iter().map(|row| row.value).collect();
+        assert_eq!(values, [0.062, 0.9, 0.999, 200.0, 25.0]);
+        assert!(errors(&json!({ "rate_hz": 44100 })).is_err());
+    }
+
+    #[test]
+    fn a_lead_is_told_in_frames_and_in_time() {
+        let line = json!({ "controller": "qemu", "rate_hz": 48000, "lead_frames": 1536 });
+        let [lead, time] = latency(&line).expect("well said");
+        assert_eq!((lead.value, time.value, time.unit.as_str()), (1536.0, 32_000.0, "us"));
+        assert_eq!(lead.parameters[0].1, "qemu");
+        assert!(latency(&json!({ "controller": "qemu", "rate_hz": 48000 })).is_err());
+    }
+}

@@ -1,0 +1,106 @@
+//! `cargo xtask bench`.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::Instant;
+
+use anyhow::{Result, ensure};
+
+use crate::bench::{self, STAGES, Stage};
+use crate::{BadInput, workspace};
+
+/// Measure what snddom costs and how true its positions are; a table comes at the end.
+///
+/// Everything that runs in an emulated machine is measured in its virtual time, in which an instruction takes a nanosecond:
+/// the figures are the same on every host, to the digit. A bench judges nothing.
+#[derive(clap::Args)]
+#[command(after_help = EXAMPLES)]
+pub(crate) struct Bench {
+    /// Only this stage; may be given several times [default: all of them]
+    #[arg(long, value_name = "STAGE")]
+    only: Vec<String>,
+
+    /// Where the figures go as JSON [default: bench.json below the target directory]
+    #[arg(long, value_name = "FILE")]
+    json: Option<PathBuf>,
+
+    /// An earlier JSON file: what has changed since is told
+    #[arg(long, value_name = "OLD.json")]
+    compare: Option<PathBuf>,
+}
+
+const EXAMPLES: &str = "Examples:
+  cargo xtask bench
+  cargo xtask bench --only image --only model
+  cargo xtask bench --json new.json --compare old.json
+
+docs/bench.md says what each figure means. Exits with 0 when all was measured.";
+
+impl Bench {
+    /// Runs the command.
+    pub(crate) fn execute(self) -> Result<ExitCode> {
+        let stages = chosen(&self.only)?;
+        // Before anything is run that takes long.
+        let before = self.compare.as_deref().map(bench::read).transpose()?;
+        let mut rows = Vec::new();
+        let mut failures = Vec::new();
+        for (index, stage) in stages.iter().enumerate() {
+            eprintln!("== {} of {}, {}: {}", index + 1, stages.len(), stage.name, stage.what);
+            let started = Instant::now();
+            // What the others measure isn't lost for that.
+            match (stage.run)() {
+                Ok(measured) => rows.extend(measured),
+                Err(error) => {
+                    eprintln!("== {} failed: {error:#}", stage.name);
+                    failures.push(format!("{}: {error:#}", stage.name));
+                }
+            }
+            eprintln!("== {} took {:.0} s", stage.name, started.elapsed().as_secs_f64());
+        }
+        print!("\n{}", bench::table(&rows));
+        let path = self.json.unwrap_or_else(|| workspace::target_dir().join("bench.json"));
+        bench::write(&path, &rows)?;
+        println!("written: {}", path.display());
+        if let (Some(before), Some(path)) = (before, self.compare) {
+            let changes = bench::changes(&before, &rows);
+            println!("{} figures differ from {}", changes.len(), path.display());
+            for change in changes {
+                println!("  {change}");
+            }
+        }
+        ensure!(failures.is_empty(), "not all was measured: {}", failures.join("; "));
+        Ok(ExitCode::SUCCESS)
+    }
+}
+
+/// The stages with these names, in their own order; all without names.
+fn chosen(names: &[String]) -> Result<Vec<&'static Stage>> {
+    if let Some(unknown) = names.iter().find(|name| !STAGES.iter().any(|stage| stage.name == **name)) {
+        let known: Vec<&str> = STAGES.iter().map(|stage| stage.name).collect();
+        return Err(
+            BadInput(format!("--only {unknown}: no such stage; there are {}", known.join(", "))).into()
+        );
+    }
+    let is_wanted = |stage: &&Stage| names.is_empty() || names.iter().any(|name| name == stage.name);
+    Ok(STAGES.iter().filter(is_wanted).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn stages_are_chosen_by_their_names() {
+        assert_eq!(chosen(&[]).expect("all").len(), STAGES.len());
+        let names = ["dom0".to_owned(), "image".to_owned()];
+        let chosen: Vec<&str> = chosen(&names).expect("two").iter().map(|stage| stage.name).collect();
+        assert_eq!(chosen, ["image", "dom0"]);
+    }
+
+    #[test]
+    fn an_unknown_stage_is_bad_input_and_the_known_ones_are_named() {
+        let error = chosen(&["all".to_owned()]).err().expect("unknown");
+        assert!(error.is::<BadInput>());
+        assert!(error.to_string().contains("image, "), "{error}");
+    }
+}
