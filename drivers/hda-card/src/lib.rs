@@ -170,6 +170,10 @@ where
         Ok(stream)
     }
 
+    fn set_link_wanted(&mut self, stream: &mut Self::Stream, is_wanted: bool) {
+        stream.set_link_wanted(is_wanted);
+    }
+
     fn start(&mut self, stream: &mut Self::Stream) -> Result<(), CardError> {
         let wall_ticks = self.timing.look_to_start(&mut self.controller, stream.rate_hz());
         stream.start(wall_ticks)
@@ -195,7 +199,9 @@ where
     }
 
     fn position(&mut self, stream: &mut Self::Stream) -> Result<StreamPosition, CardError> {
-        self.timing.look_if_due(&mut self.controller);
+        if stream.is_link_wanted() {
+            self.timing.look_if_due(&mut self.controller);
+        }
         stream.position(&mut self.timing)
     }
 
