@@ -69,6 +69,16 @@ fn a_connected_device_shows_its_streams_closed_and_its_number_grows() {
 }
 
 #[test]
+fn the_card_is_told_whether_there_is_a_page_to_tell_of_the_link_in() {
+    let (mut rig, _reader) = Rig::with_control_page(Policy::default());
+    rig.open_playback();
+    assert_eq!(rig.card.controls.borrow().link_wanted, Some(true));
+    let mut rig = Rig::new(Policy::default());
+    rig.open_playback();
+    assert_eq!(rig.card.controls.borrow().link_wanted, Some(false));
+}
+
+#[test]
 fn a_slot_says_what_the_card_says() {
     let (mut rig, reader) = Rig::with_control_page(Policy::default());
     rig.open_playback();

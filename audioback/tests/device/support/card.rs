@@ -29,6 +29,8 @@ pub struct Controls {
     pub calls: Vec<String>,
     /// Nothing is noted, and so nothing allocated.
     pub keeps_no_notes: bool,
+    /// What was last said of whether anybody wants to know what is at the link.
+    pub link_wanted: Option<bool>,
     /// Page addresses of the last buffer opened.
     pub pages: Vec<u64>,
 }
@@ -110,6 +112,10 @@ impl<B: MappedBuffer> Card<B> for FakeCard {
         }
         drop(controls);
         Ok(FakeStream { port: index, running: false, paused: false, buffer })
+    }
+
+    fn set_link_wanted(&mut self, _: &mut FakeStream<B>, is_wanted: bool) {
+        self.controls.borrow_mut().link_wanted = Some(is_wanted);
     }
 
     fn start(&mut self, stream: &mut FakeStream<B>) -> Result<(), CardError> {

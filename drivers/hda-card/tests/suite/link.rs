@@ -228,3 +228,24 @@ fn a_pair_s_distance_is_constant_where_the_counters_lead_and_lag() {
     card.close(playback).expect("closed");
     card.close(capture).expect("closed");
 }
+
+#[test]
+fn a_stream_of_which_nobody_wants_to_know_it_counts_octets_all_the_same() {
+    let model = bench(Profile::hardware(), 0);
+    let mut card = card(&model);
+    let params = StreamParams { rate_hz: 48_000, format: SampleFormat::S16Le, channels: 2 };
+    let mut streams = [0, 1].map(|port| {
+        let buffer = Mapped::new(&model, 65_536, DmaAccess::ReadWrite);
+        card.open(PortIndex(port), &params, buffer).map_err(|(error, _)| error).expect("open")
+    });
+    let [wanted, unwanted] = &mut streams;
+    card.set_link_wanted(unwanted, false);
+    card.start_together(&mut [&mut *wanted, &mut *unwanted]).expect("started");
+    for _ in 0..20 {
+        model.advance_ns(10_000_000);
+        let (here, there) = (card.position(wanted).expect("here"), card.position(unwanted).expect("there"));
+        assert!(here.link.is_some());
+        assert_eq!(there.link, None);
+        assert!(there.bytes > 0 && there.bytes.abs_diff(here.bytes) <= 4 * 256, "{there:?} and {here:?}");
+    }
+}
