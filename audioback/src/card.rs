@@ -132,7 +132,7 @@ pub enum PositionSource {
     Link,
     /// The DMA position buffer.
     Memory,
-    /// None that could be believed: the wall clock since START.
+    /// None that could be believed, or shown to count what is at the link: the wall clock since START.
     WallClock,
 }
 
@@ -190,6 +190,11 @@ pub trait Card<B> {
         params: &StreamParams,
         buffer: B,
     ) -> Result<Self::Stream, (CardError, B)>;
+    /// Whether anybody wants to know [what is at the link](StreamPosition::link) of this stream: so it is until said otherwise.
+    /// Where nobody does, a card saves the work.
+    fn set_link_wanted(&mut self, stream: &mut Self::Stream, is_wanted: bool) {
+        let _ = (stream, is_wanted);
+    }
     /// Starts at the buffer's first frame; position counts from 0.
     fn start(&mut self, stream: &mut Self::Stream) -> Result<(), CardError>;
     /// Starts streams that are open and don't run, as [`start`](Self::start) does, in the same link frame where the card can.

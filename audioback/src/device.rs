@@ -179,6 +179,9 @@ impl<H: Hypervisor, C: Card<H::Buffer>> Device<H, C> {
                 }
             }
         }
+        for slot in &mut self.slots {
+            slot.stream.set_control_page(self.control_page.is_some());
+        }
         self.state = XenbusState::Connected;
         Ok(())
     }

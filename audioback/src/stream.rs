@@ -139,6 +139,8 @@ pub struct Stream<H: Hypervisor, C: Card<H::Buffer>> {
     limits: Limits,
     phase: Phase<C::Stream>,
     stats: StreamStats,
+    /// There is a control page to tell in what is at the link.
+    has_control_page: bool,
 }
 
 impl<H: Hypervisor, C: Card<H::Buffer>> Stream<H, C> {
@@ -151,6 +153,7 @@ impl<H: Hypervisor, C: Card<H::Buffer>> Stream<H, C> {
             limits: Limits::new(abilities.narrowed_to(&config.abilities), config.abilities.buffer_bytes_max),
             phase: Phase::Closed,
             stats: StreamStats::default(),
+            has_control_page: false,
         }
     }
 
@@ -200,6 +203,11 @@ impl<H: Hypervisor, C: Card<H::Buffer>> Stream<H, C> {
         stats
     }
 
+    /// Says whether there is a control page to tell in what is at the link: for streams that are opened from now on.
+    pub fn set_control_page(&mut self, has_control_page: bool) {
+        self.has_control_page = has_control_page;
+    }
+
     /// Opens: maps the directory's pages and puts them into the card's descriptor list. An OPEN of an open stream
     /// closes it first (Linux frees its pages without CLOSE when hardware parameters change).
     pub fn open(
@@ -231,7 +239,8 @@ impl<H: Hypervisor, C: Card<H::Buffer>> Stream<H, C> {
         let buffer =
             hypervisor.map_buffer(self.guest, &grants, plan.buffer_bytes, access).map_err(OpenError::Map)?;
         match card.open(self.port, &plan.params, buffer) {
-            Ok(card_stream) => {
+            Ok(mut card_stream) => {
+                card.set_link_wanted(&mut card_stream, self.has_control_page);
                 self.stats.opens = self.stats.opens.wrapping_add(1);
                 self.phase = Phase::Open(OpenStream::new(card_stream, plan));
                 Ok(())

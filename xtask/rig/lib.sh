@@ -131,10 +131,8 @@ create_guest() {
     shift
     guest_cards=$(card "$guest")
     case " $* " in *" no-card "*) guest_cards= ;; esac
-    # A program that reads its clock by the processor's counter gets the counter itself, as on processors that Xen takes for
-    # reliable: on the emulated one each reading is a trip into Xen else.
-    guest_driver=kernel guest_tsc=default
-    case " $* " in *" user-driver "*) guest_driver=user guest_tsc=native ;; esac
+    guest_driver=kernel
+    case " $* " in *" user-driver "*) guest_driver=user ;; esac
     cat >"/run/guest$guest.cfg" <<-END
 	name = "guest$guest"
 	type = "${GUEST_TYPE:-pv}"
@@ -142,7 +140,6 @@ create_guest() {
 	ramdisk = "/rig/guest.cpio"
 	extra = "console=hvc0 rdinit=/init panic=-1 cryptomgr.notests random.trust_cpu=on rodata=off guest=$guest driver=$guest_driver"
 	memory = ${GUEST_MIB:-192}
-	tsc_mode = "$guest_tsc"
 	vcpus = 1
 	on_crash = "preserve"
 	${guest_cards:+vsnd = [[ $guest_cards ]]}

@@ -49,14 +49,16 @@ pub(crate) fn recording() -> Result<PathBuf> {
     Ok(PathBuf::from(RECORDING))
 }
 
-/// Looks for what programs are linked with ALSA's library by.
+/// Looks for ALSA's library with its headers: tests hold the plug-in's ABI against them, and the comparison by
+/// `audiofront echo-check --alsa` is linked with it.
 pub(crate) fn alsa_library() -> Result<()> {
+    const HEADER: &str = "/usr/include/alsa/pcm_external.h";
     let need = Need {
-        what: "ALSA's library, for the comparison by audiofront echo-check --alsa",
+        what: HEADER,
         debian: "libasound2-dev",
         elsewhere: "alsa-lib-devel (Fedora), alsa-lib (Arch)",
     };
-    provide(&need, || Path::new("/usr/include/alsa/asoundlib.h").exists())?;
+    provide(&need, || Path::new(HEADER).exists())?;
     let need = Need { what: "pkg-config", debian: "pkg-config", elsewhere: "pkgconf" };
     provide(&need, || on_path("pkg-config"))
 }

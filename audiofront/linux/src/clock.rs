@@ -4,11 +4,9 @@ mod anchor;
 
 use std::time::Duration;
 
-use audiofront::{Bounded, ClockMap};
-use rustix::time::{ClockId, clock_gettime};
-
-use crate::sys::ticks;
+use crate::sys::{monotonic_raw_ns, ticks};
 use anchor::{Anchor, Shared};
+use audiofront::{Bounded, ClockMap};
 
 /// CLOCK_MONOTONIC_RAW and Xen's system time, both read by the processor's time stamp counter.
 ///
@@ -93,9 +91,8 @@ impl Clock {
 fn pair() -> (u64, u64) {
     let pairs = (0..PAIRS).map(|_| {
         let before = ticks();
-        let now = clock_gettime(ClockId::MonotonicRaw);
+        let ns = monotonic_raw_ns();
         let span = ticks().wrapping_sub(before);
-        let ns = now.tv_sec.cast_unsigned() * 1_000_000_000 + now.tv_nsec.cast_unsigned();
         (span, before.wrapping_add(span / 2), ns)
     });
     let closest = pairs.min_by_key(|(span, ..)| *span);
@@ -109,20 +106,12 @@ mod tests {
     #[test]
     fn the_counter_shows_what_the_kernel_shows() {
         let clock = Clock::new();
-        let before = clock_gettime(ClockId::MonotonicRaw);
+        let before = monotonic_raw_ns();
         let shown = clock.now_ns();
-        let after = clock_gettime(ClockId::MonotonicRaw);
-        let ns = |time: rustix::time::Timespec| {
-            time.tv_sec.cast_unsigned() * 1_000_000_000 + time.tv_nsec.cast_unsigned()
-        };
+        let after = monotonic_raw_ns();
         // The calibration's error, and no more: this holds however long the test was kept from running in between.
-        let slack = 10_000 + (ns(after) - clock.anchor_ns) / 1_000;
-        assert!(
-            shown + slack >= ns(before) && shown <= ns(after) + slack,
-            "{shown} {} {}",
-            ns(before),
-            ns(after)
-        );
+        let slack = 10_000 + (after - clock.anchor_ns) / 1_000;
+        assert!(shown + slack >= before && shown <= after + slack, "{shown} {before} {after}");
     }
 
     #[test]

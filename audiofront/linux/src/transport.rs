@@ -1,6 +1,7 @@
 //! The way to the back end of one stream: audiofront's `Transport`, by Xen's character devices.
 
 use std::fmt;
+use std::os::fd::BorrowedFd;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 use audiofront::{EventPort, GrantAccess, GrantedPage, PublishFailed, StillMapped, Transport};
@@ -93,6 +94,12 @@ impl DmaArea {
     /// Rust reference of it: the controller, or the back end, changes what is there at any time.
     pub fn address(&self) -> *mut u8 {
         self.region.address()
+    }
+
+    /// The file that the buffer is mapped of, and where it begins there, for those who want it mapped at an address of their
+    /// own (shared, a whole number of pages). The pages go back when `self` and all other mappings are gone.
+    pub fn file(&self) -> Option<(BorrowedFd<'_>, u64)> {
+        self.region.file()
     }
 }
 

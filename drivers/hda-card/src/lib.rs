@@ -30,6 +30,9 @@ use heapless::Vec;
 use snd_hda::stream::PositionChoice;
 use snd_hda::{ConnectError, Controller, DmaBuffer, DmaRegion, MAX_ROUTES, Registers, RouteIndex};
 
+/// The fastest rate there is.
+const FASTEST_HZ: u32 = 192_000;
+
 /// A guest's mapped buffer, as the driver wants it: addresses and a length.
 struct Pages<B>(B);
 
@@ -63,7 +66,7 @@ where
     pub fn new(mut controller: Controller<R, D, G>, clock: C) -> Self {
         let mut timing = Timing::new(clock);
         // The sooner the two clocks are compared, the better is known how they differ.
-        timing.look(&mut controller);
+        timing.look_to_start(&mut controller, FASTEST_HZ);
         let ports = (0..controller.routes().len()).filter_map(|index| {
             let index = RouteIndex(u8::try_from(index).ok()?);
             Some(port::describe(&controller, index))
@@ -167,13 +170,18 @@ where
         Ok(stream)
     }
 
+    fn set_link_wanted(&mut self, stream: &mut Self::Stream, is_wanted: bool) {
+        stream.set_link_wanted(is_wanted);
+    }
+
     fn start(&mut self, stream: &mut Self::Stream) -> Result<(), CardError> {
-        let wall_ticks = self.timing.look(&mut self.controller);
+        let wall_ticks = self.timing.look_to_start(&mut self.controller, stream.rate_hz());
         stream.start(wall_ticks)
     }
 
     fn start_together(&mut self, streams: &mut [&mut Self::Stream]) -> Result<LinkedStart, CardError> {
-        let wall_ticks = self.timing.look(&mut self.controller);
+        let fastest_hz = streams.iter().map(|stream| stream.rate_hz()).max();
+        let wall_ticks = self.timing.look_to_start(&mut self.controller, fastest_hz.unwrap_or(FASTEST_HZ));
         stream::start_together(streams, wall_ticks)
     }
 
@@ -182,7 +190,7 @@ where
     }
 
     fn resume(&mut self, stream: &mut Self::Stream) -> Result<(), CardError> {
-        let wall_ticks = self.timing.look(&mut self.controller);
+        let wall_ticks = self.timing.look_to_start(&mut self.controller, stream.rate_hz());
         stream.resume(wall_ticks)
     }
 
@@ -191,7 +199,9 @@ where
     }
 
     fn position(&mut self, stream: &mut Self::Stream) -> Result<StreamPosition, CardError> {
-        self.timing.look_if_due(&mut self.controller);
+        if stream.is_link_wanted() {
+            self.timing.look_if_due(&mut self.controller);
+        }
         stream.position(&mut self.timing)
     }
 

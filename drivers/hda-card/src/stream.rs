@@ -33,6 +33,8 @@ pub struct CardStream<B: MappedBuffer, R: Registers, D: DelayNs, G: DmaRegion> {
     route: RouteIndex,
     /// A converter listens to it, or speaks on it. Without one it may not start: nothing would be heard.
     is_connected: bool,
+    /// Somebody wants to know what is at the link.
+    is_link_wanted: bool,
     direction: Direction,
     format: Format,
     /// The route's converter's own delay.
@@ -71,6 +73,7 @@ where
         Self {
             route,
             is_connected: false,
+            is_link_wanted: true,
             direction: stream.direction(),
             format: stream.format(),
             codec_delay_frames: codec_delay_frames.into(),
@@ -86,8 +89,20 @@ where
         self.is_connected = true;
     }
 
+    pub(crate) fn set_link_wanted(&mut self, is_wanted: bool) {
+        self.is_link_wanted = is_wanted;
+    }
+
+    pub(crate) fn is_link_wanted(&self) -> bool {
+        self.is_link_wanted
+    }
+
     pub(crate) fn route(&self) -> RouteIndex {
         self.route
+    }
+
+    pub(crate) fn rate_hz(&self) -> u32 {
+        self.format.rate().hz()
     }
 
     pub(crate) fn configured(&self) -> Option<&Ready<B, R, D, G>> {
@@ -203,10 +218,11 @@ where
     }
 
     pub(crate) fn position<C: Clock>(&mut self, timing: &mut Timing<C>) -> Result<StreamPosition, CardError> {
-        let before_ns = timing.now_ns();
+        let before_ns = if self.is_link_wanted { timing.now_ns() } else { 0 };
         let status = match &mut self.state {
             Some(State::Configured(_)) | None => None,
-            Some(State::Running(stream)) => Some(stream.poll()),
+            Some(State::Running(stream)) if self.is_link_wanted => Some(stream.poll()),
+            Some(State::Running(stream)) => Some(stream.poll_octets()),
             Some(State::Paused(stream)) => Some(stream.status()),
         };
         Ok(self.stated(status, before_ns, timing))

@@ -10,11 +10,13 @@ use snd_hda::{Controller, Direction, DmaRegion, Format, LinkClock, Registers};
 /// How often the two clocks are compared on their own: a look at a stream reads the wall clock too, but among other registers.
 const COMPARE_EVERY_NS: u64 = 50_000_000;
 
-/// Readings in a comparison, of which the tightest is as good as all.
+/// Readings in a comparison while streams run, and at a start, before which nothing else has been learned, at the most. Each cuts
+/// down what is known; where an access takes a microsecond, one is enough.
 const READINGS: u32 = 4;
+const READINGS_TO_START: u32 = 64;
 
-/// A reading of the wall clock that took no longer isn't repeated.
-const TIGHT_NS: u64 = 2_000;
+/// Within what the clocks are to be known to each other: an eighth of a frame of the fastest rate.
+const TIGHT_NS: u64 = 1_000_000_000 / 8 / 192_000;
 
 /// Parts of a tick of the wall clock in which the driver states moments.
 const TICK_PARTS: u64 = 256;
@@ -44,24 +46,40 @@ impl<C: Clock> Timing<C> {
         self.clock.now().0
     }
 
-    /// Compares the clocks. Returns the wall clock, if it is known how often it has wrapped.
-    pub(crate) fn look<R, D, G>(&mut self, controller: &mut Controller<R, D, G>) -> Option<u64>
+    /// Compares the clocks well enough for a stream of `rate_hz` to start. Returns the wall clock, if it is known how often it has
+    /// wrapped.
+    pub(crate) fn look_to_start<R, D, G>(
+        &mut self,
+        controller: &mut Controller<R, D, G>,
+        rate_hz: u32,
+    ) -> Option<u64>
     where
         R: Registers + Clone,
         D: DelayNs + Clone,
         G: DmaRegion,
     {
-        for _ in 0..READINGS {
+        let eighth_ns = (1_000_000_000_u64 / 8).checked_div(rate_hz.into()).unwrap_or(TIGHT_NS);
+        self.look(controller, eighth_ns, READINGS_TO_START);
+        self.link.ticks()
+    }
+
+    /// Compares the clocks until they are known within `tight_ns`.
+    fn look<R, D, G>(&mut self, controller: &mut Controller<R, D, G>, tight_ns: u64, readings: u32)
+    where
+        R: Registers + Clone,
+        D: DelayNs + Clone,
+        G: DmaRegion,
+    {
+        for _ in 0..readings {
             let before_ns = self.now_ns();
             let wall_clock = controller.wall_clock();
             let after_ns = self.now_ns();
             self.link.observe(before_ns, wall_clock, after_ns);
             self.compare_at_ns = after_ns.saturating_add(COMPARE_EVERY_NS);
-            if after_ns.saturating_sub(before_ns) <= TIGHT_NS {
+            if self.link.error_ns().is_some_and(|error_ns| error_ns <= tight_ns) {
                 break;
             }
         }
-        self.link.ticks()
     }
 
     /// The same, if it is due.
@@ -72,7 +90,7 @@ impl<C: Clock> Timing<C> {
         G: DmaRegion,
     {
         if self.now_ns() >= self.compare_at_ns {
-            self.look(controller);
+            self.look(controller, TIGHT_NS, READINGS);
         }
     }
 
@@ -107,7 +125,10 @@ impl<C: Clock> Timing<C> {
         let frame_bytes = format.frame_bytes().max(1);
         let fifo_frames = status.fifo_bytes.checked_div(frame_bytes).unwrap_or(0);
         let in_memory = status.position.bytes.checked_div(frame_bytes.into()).unwrap_or(0);
-        let not_yet = u32::try_from(count.frames.saturating_sub(in_memory)).unwrap_or(u32::MAX);
+        let apart = match direction {
+            Direction::Output => in_memory.saturating_sub(count.frames).max(fifo_frames.into()),
+            Direction::Input => count.frames.saturating_sub(in_memory),
+        };
         Some(LinkPosition {
             link_frames: timed.frames,
             time: Nanos(timed.time_ns),
@@ -119,10 +140,7 @@ impl<C: Clock> Timing<C> {
                 (_, CounterSource::Memory) => PositionSource::Memory,
                 (_, CounterSource::Link | CounterSource::Undecided) => PositionSource::Link,
             },
-            dma_lead_frames: match direction {
-                Direction::Output => fifo_frames,
-                Direction::Input => not_yet,
-            },
+            dma_lead_frames: u32::try_from(apart).unwrap_or(u32::MAX),
             codec_delay_frames: 0,
             start_time: begun.time,
             start_wall_ticks: begun.wall_ticks,

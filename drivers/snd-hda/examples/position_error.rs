@@ -1,11 +1,12 @@
 //! How far published positions are from the truth, in random schedules of looks at a simulated link: a line of JSON a rate.
 //!
-//! `cargo run -p snd-hda --example position_error -- 100000`
+//! `cargo run -p snd-hda --example position_error -- 100000`, of those instants at which a position is locked. With `plain` after that:
+//! schedules of starts by SSYNC without losses, at every instant from the first look on, for each jitter of register accesses.
 
 #[path = "../tests/suite/common/schedule.rs"]
 mod schedule;
 
-use schedule::{Errors, RATES, Simulations, run};
+use schedule::{Errors, PLAIN_JITTER_NS, RATES, Simulations, run, run_plain};
 
 fn main() {
     let asked = std::env::args().nth(1).map_or(Ok(20_000), |text| text.parse::<u64>());
@@ -16,17 +17,34 @@ fn main() {
             std::process::exit(2);
         }
     };
+    if std::env::args().nth(2).as_deref() == Some("plain") {
+        for jitter_ns in PLAIN_JITTER_NS {
+            let mut errors = vec![Errors::new(); RATES.len()];
+            let mut simulations = Simulations::new();
+            for seed in 0..schedules {
+                let seed = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15);
+                run_plain(seed, jitter_ns, &mut simulations, &mut errors);
+            }
+            print(&format!("\"jitter_ns\":{jitter_ns},"), &errors);
+        }
+        return;
+    }
     let mut errors = vec![Errors::new(); RATES.len()];
     let mut simulations = Simulations::new();
     for seed in 0..schedules {
         run(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15), &mut simulations, &mut errors);
     }
-    for ((rate_hz, _), errors) in RATES.iter().zip(&errors) {
+    print("", &errors);
+}
+
+/// A line a rate, with more fields before.
+fn print(fields: &str, errors: &[Errors]) {
+    for ((rate_hz, _), errors) in RATES.iter().zip(errors) {
         let [p50, p99, max] = [500, 990, 1000].map(|per_mille| errors.quantile(per_mille));
         println!(
-            "{{\"rate_hz\":{rate_hz},\"instants\":{},\"locked\":{},\"p50_milliframes\":{p50},\
+            "{{{fields}\"rate_hz\":{rate_hz},\"instants\":{},\"locked\":{},\"within_a_frame\":{},\"p50_milliframes\":{p50},\
              \"p99_milliframes\":{p99},\"max_milliframes\":{max}}}",
-            errors.instants, errors.locked
+            errors.instants, errors.locked, errors.within_a_frame
         );
     }
 }

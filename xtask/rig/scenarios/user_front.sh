@@ -12,7 +12,7 @@ check a_million_positions_take_no_system_call guest_run 1 20 'audiofront read-co
 # The streams of a program that is killed don't play on, and the next program finds the card as new.
 is_closed() { [ "$(xenstore-read "$(guest_path 1 device/vsnd/0/state)")" = 6 ]; }
 killed() {
-    guest_run 1 5 'audiofront play /rig/long.wav & echo $! >/tmp/pid; sleep 0.5' && is_running 1 &&
+    guest_run 1 5 'audiofront play /rig/long.wav & echo $! >/tmp/pid' && wait_for 5 is_running 1 &&
         guest_run 1 5 'kill -9 $(cat /tmp/pid)' && wait_for 5 is_closed && echo "closed"
 }
 check a_program_is_killed killed
@@ -26,7 +26,8 @@ terminated() {
 check a_signal_closes_the_card terminated
 # Without the guard, the second process, the stream plays on, until the next program closes what it finds.
 left_running() {
-    guest_run 1 5 'audiofront play --no-guard /rig/long.wav & sleep 0.5; kill -9 $!' && sleep 0.5 && is_running 1
+    guest_run 1 5 'audiofront play --no-guard /rig/long.wav & echo $! >/tmp/pid' && wait_for 5 is_running 1 &&
+        guest_run 1 5 'kill -9 $(cat /tmp/pid)' && sleep 0.5 && is_running 1 && echo "it plays on"
 }
 check a_program_without_a_guard_is_killed left_running
 check the_next_closes_that_and_plays guest_run 1 10 'audiofront play /rig/noise-3.wav'

@@ -31,7 +31,7 @@ pub(super) fn run() -> Result<Vec<Row>> {
         variables: vec![("LOOKS", LOOKS.to_string())],
         dom0_plays: false,
         codecs: 4,
-        programs: vec![tool::build()?],
+        programs: tool::build()?,
         probe: probe::build()?,
     })?;
     let domains = rig_run::figures(&outcome, "domains")?;

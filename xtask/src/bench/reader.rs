@@ -97,7 +97,7 @@ mod tests {
     #[test]
     fn times_and_counts_are_found() {
         let said =
-            "slot: 12.5 ns a read, 1000 reads, the last at frame 48000\nposition now: 24.0 ns a read, 1\n";
+            "slot: 12.5 ns a read, 1000 reads, the last at frame 48000\nposition, alone: 24.0 ns a read, 1\n";
         assert_eq!(time_ns(said, "slot").expect("there"), 12.5);
         assert_eq!(time_ns(said, "position, alone").expect("there"), 24.0);
         assert!(time_ns(said, "position").is_err());

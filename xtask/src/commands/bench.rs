@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Instant;
 
-use anyhow::{Context, Result};
+use anyhow::{Result, ensure};
 
 use crate::bench::{self, STAGES, Stage};
 use crate::{BadInput, workspace};
@@ -43,10 +43,18 @@ impl Bench {
         // Before anything is run that takes long.
         let before = self.compare.as_deref().map(bench::read).transpose()?;
         let mut rows = Vec::new();
+        let mut failures = Vec::new();
         for (index, stage) in stages.iter().enumerate() {
             eprintln!("== {} of {}, {}: {}", index + 1, stages.len(), stage.name, stage.what);
             let started = Instant::now();
-            rows.extend((stage.run)().with_context(|| format!("bench {}", stage.name))?);
+            // What the others measure isn't lost for that.
+            match (stage.run)() {
+                Ok(measured) => rows.extend(measured),
+                Err(error) => {
+                    eprintln!("== {} failed: {error:#}", stage.name);
+                    failures.push(format!("{}: {error:#}", stage.name));
+                }
+            }
             eprintln!("== {} took {:.0} s", stage.name, started.elapsed().as_secs_f64());
         }
         print!("\n{}", bench::table(&rows));
@@ -60,6 +68,7 @@ impl Bench {
                 println!("  {change}");
             }
         }
+        ensure!(failures.is_empty(), "not all was measured: {}", failures.join("; "));
         Ok(ExitCode::SUCCESS)
     }
 }

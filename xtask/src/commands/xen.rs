@@ -142,7 +142,7 @@ impl Xen {
     }
 
     fn plan(&self, image: PathBuf, recording: Option<&Pcm>) -> Result<Plan> {
-        let programs = vec![tool::build()?];
+        let programs = tool::build()?;
         let mut files = Files { ours: Vec::new(), programs, theirs: self.guest_files.clone() };
         let command = match (&self.guest_run, recording) {
             (Some(command), _) => command.clone(),

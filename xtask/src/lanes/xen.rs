@@ -4,6 +4,7 @@
 //! `xtask/rig/scenarios`, which dom0 runs: what it asks with `check NAME ...` becomes the row `xen::SCENARIO::NAME`, and
 //! so does what is asked here, on the host, of what the codecs heard and what the guests handed out.
 
+mod alsa;
 mod domain;
 mod echo;
 mod neighbours;
@@ -58,6 +59,7 @@ const SCENARIOS: &[Scenario] = &[
     restart::AMD,
     torture::AMD,
     user_front::AMD,
+    alsa::AMD,
     echo::AMD,
 ];
 
@@ -78,7 +80,7 @@ impl Scenario {
     fn run(&self, image: &Image) -> Result<Outcome, Finding> {
         // A program is only built, and only makes the guests larger, where a guest's card is left to it.
         let wants_tool = self.script.contains(" user-driver");
-        let programs = if wants_tool { vec![tool::build()?] } else { Vec::new() };
+        let programs = if wants_tool { tool::build()? } else { Vec::new() };
         let plan = Plan {
             name: self.name.to_owned(),
             scenario: self.script.to_owned(),

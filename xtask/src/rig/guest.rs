@@ -30,6 +30,12 @@ const THREADS: &str = "libgcc_s.so.1";
 /// What ALSA's library reads.
 pub(super) const ALSA_CONFIG: &str = "usr/share/alsa";
 
+/// Where ALSA's library looks for plug-ins.
+const ALSA_PLUGINS: &str = "usr/lib/x86_64-linux-gnu/alsa-lib";
+
+/// Where it looks for what the plug-in's PCM is.
+const ALSA_PLUGIN_CONFIG: &str = "etc/alsa/conf.d/50-snddom.conf";
+
 /// A recording to try things with, where Debian has it.
 const RECORDING: &str = "usr/share/sounds/alsa/Front_Center.wav";
 
@@ -38,7 +44,7 @@ const RECORDING: &str = "usr/share/sounds/alsa/Front_Center.wav";
 pub(crate) struct Files {
     /// What the guest has under /rig: names and contents.
     pub(crate) ours: Vec<(String, Vec<u8>)>,
-    /// Programs of the host's that the guest has beside its system's.
+    /// Programs of the host's that the guest has beside its system's; and ALSA's plug-ins, by the ending `.so`.
     pub(crate) programs: Vec<PathBuf>,
     /// A folder of the host that the guest has under /files.
     pub(crate) theirs: Option<PathBuf>,
@@ -55,7 +61,12 @@ pub(super) fn initramfs(tree: &Tree, files: &Files) -> Result<Vec<u8>> {
     }
     for program in &files.programs {
         let name = program.file_name().context("a program has a name")?.to_string_lossy();
-        root.host_program(program, &format!("usr/bin/{name}"))?;
+        if program.extension().is_some_and(|ending| ending == "so") {
+            root.host_program(program, &format!("{ALSA_PLUGINS}/{name}"))?;
+            root.file(ALSA_PLUGIN_CONFIG, include_str!("../../../audiofront/alsa-plugin/50-snddom.conf"));
+        } else {
+            root.host_program(program, &format!("usr/bin/{name}"))?;
+        }
     }
     root.library(THREADS)?;
     root.folder(ALSA_CONFIG)?;

@@ -6,7 +6,7 @@ mod grants;
 mod ioctl;
 mod region;
 
-pub(crate) use counter::ticks;
+pub(crate) use counter::{monotonic_raw_ns, ticks};
 pub(crate) use event_channels::EventChannels;
 pub(crate) use grants::Grants;
 pub(crate) use region::Region;

@@ -1,6 +1,7 @@
 //! Granted pages in this process's memory, in one piece.
 #![allow(unsafe_code, reason = "leaf: reaches shared memory by its address")]
 
+use std::os::fd::{AsFd, BorrowedFd};
 use std::ptr::{self, NonNull};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, AtomicU32, Ordering, fence};
@@ -76,6 +77,11 @@ impl Region {
     /// Where it starts.
     pub(crate) fn address(&self) -> *mut u8 {
         self.first.as_ptr().cast()
+    }
+
+    /// The file that it is mapped of, and where it begins there.
+    pub(crate) fn file(&self) -> Option<(BorrowedFd<'_>, u64)> {
+        self.keeper.as_ref().map(|(device, index)| (device.as_fd(), *index))
     }
 
     fn word(&self, word: usize) -> Option<&AtomicU32> {

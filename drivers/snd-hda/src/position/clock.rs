@@ -177,6 +177,11 @@ impl LinkClock {
         self.anchor.map(|anchor| self.span_from(anchor, tick_parts))
     }
 
+    /// How far the last reading may be from when it is taken to have begun. `None` before the first.
+    pub fn error_ns(&self) -> Option<u64> {
+        self.anchor.map(|anchor| anchor.span.half_width_ns())
+    }
+
     /// The 64-bit reading that is nearest to the last one and has these low 32 bits.
     pub fn extended(&self, wall_clock: u32) -> u64 {
         let last = self.anchor.map_or(0, |anchor| anchor.ticks);

@@ -11,14 +11,12 @@ const LEAD_TICKS_MAX: u64 = 66 * TICKS_PER_MS;
 /// Until the next look, at most.
 const HORIZON_TICKS: u64 = 100 * TICKS_PER_MS;
 const TICKS_PER_MS: u64 = 24_000;
-/// A start that a counter tells to no better than this is taken from RUN.
-const START_TICKS_MAX: u64 = 2 * TICKS_PER_LINK_FRAME;
 /// Looks in a row that a counter must agree with the clock, to be believed again after it didn't.
 const LOOKS_TO_BELIEVE: u8 = 8;
-/// Looks that must find the counter exact before its exactness is made use of.
+/// Looks right after a block that must find the counter exact before its exactness is made use of.
 const LOOKS_TO_BE_EXACT: u8 = 24;
-/// Looks after which it is taken not to be exact.
-const LOOKS_TO_BECOME_EXACT: u8 = 96;
+/// Looks after which it is taken not to be exact: at 8 kHz one in six is right after a block.
+const LOOKS_TO_BECOME_EXACT: u8 = 255;
 /// Parts of a tick in which moments are stated.
 const TICK_PARTS: u64 = 256;
 /// Frame 0, in the counts in here: there are frames before it where frames at the start were lost.
@@ -51,9 +49,7 @@ impl Bracket {
 pub enum LinkSource {
     /// A counter of the controller's: it agrees with the clock.
     Counter,
-    /// A counter of the controller's that is ahead of what the clock allows: it was followed all the same.
-    LeadingCounter,
-    /// The wall clock since START: the counter can't be believed.
+    /// The wall clock since START: the counter can't be believed, or nothing shows that what it counts is the link.
     WallClock,
 }
 
@@ -73,9 +69,8 @@ pub struct LinkCount {
     pub source: LinkSource,
     /// The counter has been seen to keep to the clock.
     pub is_held: bool,
-    /// When frame 0 was at the link, in ticks; `None` after a pause. Where the counter doesn't tell it to two link frames,
-    /// it's the one after RUN: a stream begins with that, but for the time that an output's FIFO takes to fill, and a counter
-    /// that leads or lags by buffers of its own says nothing of it.
+    /// When frame 0 was at the link, in ticks; `None` after a pause. It doesn't move where [`source`](Self::source) is the wall
+    /// clock for want of anything that tells it better than RUN.
     pub start_ticks: Option<u64>,
     /// Breaks in the count since START.
     pub breaks: u32,
@@ -88,13 +83,17 @@ pub struct LinkCount {
 /// tells the link frame, for it is the next one. Else each reading of the counter says that the start was not
 /// later than the count allows, for a counter shows no frame that hasn't travelled; and a counter that has been seen to be
 /// exact says that it was not earlier either.
+///
+/// Without SSYNC, and with a counter that was not seen to go block by block, nothing shows that what it counts is the link: QEMU's
+/// counts what is fetched, and one that goes in steps may. It isn't followed then. The line from the link frame after RUN is what
+/// is stated, and doesn't move; the bound covers the counter, too, as long as that goes at the link's rate, which is to say that it
+/// stays within 64 ms of the line. One that gets further ahead isn't believed; one that falls further behind has lost frames, and
+/// the count breaks.
 #[derive(Clone, Debug)]
 pub struct LinkTracker {
     cadence: Cadence,
     /// The beginning of the first link frame since the last RUN: at least, and at most if that is known.
     start: (u64, Option<u64>),
-    /// The first link frame after the last RUN.
-    after_run: u64,
     /// The frame with which it began, from [`FRAME_0`] on.
     base: (u64, u64),
     /// Link frames begin at multiples of their ticks. Not so once it isn't known how often the wall clock has wrapped, for
@@ -106,7 +105,10 @@ pub struct LinkTracker {
     stopped: Option<u64>,
     /// By SSYNC, or by an edge: not only by what the counter hasn't shown too early.
     is_start_known: bool,
-    follows_lead: bool,
+    /// The counter was seen to go block by block: what it counts is the link.
+    counts_link: bool,
+    /// The furthest that the counter was seen ahead of what can be, in ticks, since they last agreed.
+    ahead_ticks: u64,
     is_believed: bool,
     has_moved: bool,
     looks_agreed: u8,
@@ -124,13 +126,13 @@ impl LinkTracker {
         let mut tracker = Self {
             cadence,
             start: (0, None),
-            after_run: 0,
             base: (FRAME_0, FRAME_0),
             is_on_grid,
             is_first_run: true,
             stopped: None,
             is_start_known: false,
-            follows_lead: false,
+            counts_link: false,
+            ahead_ticks: 0,
             is_believed: true,
             has_moved: false,
             looks_agreed: 0,
@@ -146,14 +148,10 @@ impl LinkTracker {
     fn run(&mut self, bracket: Bracket, is_synchronized: bool, is_on_grid: bool) {
         let (first, last) = bracket.next_link_frames(is_on_grid);
         self.start = (first, is_synchronized.then_some(last));
-        self.after_run = first;
         self.is_on_grid = is_on_grid;
         self.stopped = None;
         self.last_looks = (bracket.after, bracket.after);
         self.is_start_known = is_synchronized;
-        if self.follows_lead {
-            self.start.1 = Some(first);
-        }
     }
 
     /// The start, if it is known to the tick.
@@ -195,35 +193,23 @@ impl LinkTracker {
         self.has_moved |= frames > self.base.0;
         let most = self.base.1.saturating_add(self.cadence.frames_at(after.saturating_sub(self.start.0)));
         if frames > most {
-            self.lead(frames, after);
+            self.lead(frames.saturating_sub(most));
             return;
         }
         let latest = self.start.1.unwrap_or(after);
         let least = self.base.0.saturating_add(self.cadence.whole_blocks_at(before.saturating_sub(latest)));
-        let lag = least.saturating_sub(frames);
-        if self.start.1.is_some() && lag > self.cadence_frames(LAG_TICKS_MAX) {
-            if self.follows_lead {
-                // It has fallen back: what was followed is over.
+        if least.saturating_sub(frames) > self.cadence.frames_at(LAG_TICKS_MAX) {
+            if !self.is_start_known {
                 self.breaks = self.breaks.wrapping_add(1);
-                self.follows_lead = false;
-                self.start.1 = None;
             }
             self.disbelieve();
             return;
         }
         self.agree();
-        if self.follows_lead {
-            return;
-        }
         self.not_later(frames, after);
         if lead_frames == 0 {
             self.judge_exactness(frames, bracket);
         }
-    }
-
-    /// Frames in so many ticks.
-    fn cadence_frames(&self, ticks: u64) -> u64 {
-        self.cadence.frames_at(ticks)
     }
 
     /// A reading that can't be: the counter is broken, or was misread.
@@ -231,7 +217,7 @@ impl LinkTracker {
         self.looks_agreed = 0;
         self.looks_exact = 0;
         self.is_believed = false;
-        if !self.is_start_known && !self.follows_lead {
+        if !self.is_start_known {
             // What it said of the start isn't worth more.
             self.start.1 = None;
         }
@@ -241,27 +227,20 @@ impl LinkTracker {
         self.looks_agreed = self.looks_agreed.saturating_add(1);
         if self.looks_agreed >= LOOKS_TO_BELIEVE {
             self.is_believed = true;
+            self.ahead_ticks = 0;
         }
     }
 
     /// The counter is ahead of what the clock allows.
-    fn lead(&mut self, frames: u64, after: u64) {
-        if self.is_start_known {
-            // The start is known: it is the counter that is wrong.
+    fn lead(&mut self, ahead_frames: u64) {
+        if self.is_start_known || self.counts_link {
+            // It is the counter that is wrong.
+            self.ahead_ticks = self.ahead_ticks.max(self.cadence.ticks_of_frames(ahead_frames));
             self.disbelieve();
-            return;
-        }
-        if !self.follows_lead {
-            self.follows_lead = true;
-            self.breaks = self.breaks.wrapping_add(1);
-            self.is_on_grid = false;
-            self.base.0 = self.base.1;
-        }
-        self.agree();
-        let since = self.cadence.ticks_until(frames.saturating_sub(self.base.1));
-        match after.checked_sub(since) {
-            Some(start) => self.start = (start, Some(start)),
-            None => self.disbelieve(),
+        } else {
+            // It had begun at once.
+            self.start.1 = Some(self.start.0);
+            self.agree();
         }
     }
 
@@ -302,9 +281,12 @@ impl LinkTracker {
         let Some(start) = self.pinned_start().filter(|_| self.is_base_known()) else { return };
         let (before, after) = (bracket.before.saturating_sub(start), bracket.after.saturating_sub(start));
         let shown = frames.saturating_sub(self.base.0);
-        if shown < self.cadence.whole_blocks_at(before) {
+        let travelled = self.cadence.whole_blocks_at(before);
+        // Only where a block has just travelled would a counter that is a link frame late show less.
+        let is_fresh = self.cadence.whole_blocks_at(before.saturating_sub(TICKS_PER_LINK_FRAME)) < travelled;
+        if shown < travelled {
             self.looks_exact = 0;
-        } else if before / TICKS_PER_LINK_FRAME == after / TICKS_PER_LINK_FRAME {
+        } else if is_fresh && before / TICKS_PER_LINK_FRAME == after / TICKS_PER_LINK_FRAME {
             self.looks_exact = self.looks_exact.saturating_add(1);
         }
     }
@@ -315,11 +297,12 @@ impl LinkTracker {
         let frames = frames.saturating_add(FRAME_0);
         let most =
             self.base.1.saturating_add(self.cadence.frames_at(bracket.after.saturating_sub(self.start.0)));
-        if self.follows_lead || frames > most {
+        if frames > most {
             return;
         }
         self.has_moved = true;
         self.is_start_known = true;
+        self.counts_link = true;
         self.agree();
         self.not_later(frames, bracket.after);
         self.not_earlier(frames, bracket.before);
@@ -343,10 +326,6 @@ impl LinkTracker {
             now.saturating_sub(self.last_looks.0).saturating_add(2_u64.saturating_mul(TICKS_PER_LINK_FRAME));
         let lost = self.cadence.frames_at(room).saturating_add(self.cadence.block_frames());
         self.base.0 = self.base.0.saturating_sub(lost);
-        if self.follows_lead {
-            self.start.1 = None;
-            self.follows_lead = false;
-        }
     }
 
     /// The stream was stopped within `bracket`: held by SSYNC, or RUN was cleared and read back 0. The counter shows
@@ -362,7 +341,7 @@ impl LinkTracker {
         if let Some(frames) = frames.filter(|_| self.is_believed || !self.has_moved) {
             let frames = frames.saturating_add(FRAME_0);
             let is_exact = self.looks_exact >= LOOKS_TO_BE_EXACT && (base.0..=base.1).contains(&frames);
-            if is_exact || self.follows_lead {
+            if is_exact {
                 base = (frames, frames);
             } else {
                 base.0 = base.0.max(frames.min(base.1));
@@ -389,44 +368,43 @@ impl LinkTracker {
     pub fn count(&mut self, now: u64) -> LinkCount {
         let parts_per_frame = self.cadence.parts_per_frame();
         let parts_per_tick = self.cadence.parts_per_tick();
-        let (base, spread_frames) =
-            (self.base.0.midpoint(self.base.1), self.base.1.saturating_sub(self.base.0));
-        let half_frames = self.cadence.ticks_of_frames(spread_frames).div_ceil(2);
-        let source = match (self.is_believed, self.follows_lead) {
-            (false, _) => LinkSource::WallClock,
-            (true, true) => LinkSource::LeadingCounter,
-            (true, false) => LinkSource::Counter,
+        let spread_frames = self.base.1.saturating_sub(self.base.0);
+        let latest = self.start.1.unwrap_or_else(|| now.max(self.start.0));
+        let mut start_error = latest.saturating_sub(self.start.0);
+        let mut base_error = self.cadence.ticks_of_frames(spread_frames);
+        // The middles of what can be, or what follows from RUN. Twice the start, so that nothing is rounded.
+        let is_told = self.is_start_known || self.counts_link;
+        let (base, twice_start, half) = if is_told {
+            start_error = start_error.div_ceil(2);
+            base_error = base_error.div_ceil(2).saturating_add(self.ahead_ticks);
+            // A base of a half frame stands for its middle.
+            let half = if spread_frames & 1 == 0 { 0 } else { parts_per_frame / 2 };
+            (self.base.0.midpoint(self.base.1), self.start.0.saturating_add(latest), half)
+        } else {
+            base_error = base_error.saturating_add(LEAD_TICKS_MAX);
+            (self.base.1, self.start.0.saturating_mul(2), 0)
         };
+        if self.start.1.is_none() {
+            // It may not have begun before the next look.
+            start_error = start_error.saturating_add(HORIZON_TICKS);
+        }
+        let is_kept = self.is_believed && is_told && self.start.1.is_some();
         let mut count = LinkCount {
             frames: base,
             tick_parts: now.saturating_mul(TICK_PARTS),
-            error_ticks: half_frames.saturating_add(1),
+            error_ticks: base_error.saturating_add(1),
             ripple_ticks: 0,
-            source,
-            is_held: self.is_believed && self.has_moved && !self.follows_lead,
+            source: if is_kept { LinkSource::Counter } else { LinkSource::WallClock },
+            is_held: is_kept && self.has_moved,
             start_ticks: None,
             breaks: self.breaks,
         };
         if self.stopped.is_none() {
             let ripple = self.cadence.ripple_parts() / 2;
-            let latest = self.start.1.unwrap_or_else(|| now.max(self.start.0));
-            let width = latest.saturating_sub(self.start.0);
             count.ripple_ticks = self.cadence.ticks_of_parts(ripple);
             count.error_ticks =
-                count.error_ticks.saturating_add(width.div_ceil(2)).saturating_add(count.ripple_ticks);
-            if self.start.1.is_none() {
-                // It may not have begun at all.
-                count.error_ticks = count.error_ticks.saturating_add(HORIZON_TICKS);
-                count.is_held = false;
-            }
-            if self.follows_lead {
-                count.error_ticks = count.error_ticks.saturating_add(LEAD_TICKS_MAX);
-            }
-            // Twice the middle, so that nothing is rounded.
-            let twice_start = self.start.0.saturating_add(latest);
+                count.error_ticks.saturating_add(start_error).saturating_add(count.ripple_ticks);
             let twice_now = now.saturating_mul(2);
-            // A base of a half frame stands for its middle.
-            let half = if spread_frames & 1 == 0 { 0 } else { parts_per_frame / 2 };
             let fixed = ripple.saturating_add(half);
             if let Some(twice_ticks) = twice_now.checked_sub(twice_start) {
                 let parts = twice_ticks.saturating_mul(parts_per_tick / 2).saturating_add(fixed);
@@ -440,9 +418,7 @@ impl LinkTracker {
                 let early = fixed.saturating_mul(TICK_PARTS).checked_div(parts_per_tick).unwrap_or(0);
                 count.tick_parts = count.tick_parts.saturating_sub(early);
             }
-            let is_told = !self.follows_lead && self.start.1.is_some() && width <= START_TICKS_MAX;
-            let start_ticks = if is_told { twice_start / 2 } else { self.after_run };
-            count.start_ticks = self.is_first_run.then_some(start_ticks);
+            count.start_ticks = self.is_first_run.then_some(twice_start / 2);
         }
         if count.frames < self.last_frames {
             let back = self.last_frames.saturating_sub(count.frames);

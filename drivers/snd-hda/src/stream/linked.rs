@@ -163,10 +163,10 @@ fn release<R: Registers>(
     LinkedStart { method, wall_clock_before, wall_clock_after, fifos_ready }
 }
 
-/// Ticks into a link frame from which on it is too late for a write that must fall into it: 6 us are left.
-const LATE_TICKS: u64 = 350;
-/// Readings until such a time is given up: a link frame takes 21 us.
-const READINGS: u32 = 64;
+/// Ticks into a link frame from which on it is too late for a write that must fall into it: 12 us are left.
+const LATE_TICKS: u64 = 200;
+/// Readings until such a time is given up: the 12 us have passed after so many, even if one takes no more than 50 ns.
+const READINGS: u32 = 256;
 
 /// Waits until a write is sure to fall into the link frame that the wall clock shows, so that what it does happens at that one's end
 /// and no other. Returns the wall clock then. `near` is a reading of it, extended, not long ago.

@@ -158,6 +158,11 @@ impl Progress {
         self.wall_ticks = wall.0;
     }
 
+    /// Follows what is at the link no longer.
+    pub(super) fn leave_link(&mut self) {
+        self.link = None;
+    }
+
     /// Reads errors, position and wall clock.
     pub(super) fn look<B: DmaBuffer, R: Registers, D: DelayNs, G: DmaRegion>(
         &mut self,

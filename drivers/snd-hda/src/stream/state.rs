@@ -244,6 +244,13 @@ where
         self.state.progress.look(&mut self.state.loaded)
     }
 
+    /// As [`poll`](Self::poll), for a stream of which nobody wants to know what is at the link: that is no longer followed, and
+    /// [`StreamStatus::link`] is `None` until the next START. It takes half the work.
+    pub fn poll_octets(&mut self) -> StreamStatus {
+        self.state.progress.leave_link();
+        self.poll()
+    }
+
     /// Octets between memory and link (SDnFIFOS): how far DMA may be ahead of an output's position.
     pub fn fifo_bytes(&mut self) -> u32 {
         self.state.loaded.descriptor.fifo_bytes()

@@ -5,6 +5,7 @@ mod buffers;
 mod capture;
 mod codec_routes;
 mod common;
+mod counters;
 mod errors;
 mod formats;
 mod linked_start;

@@ -43,7 +43,7 @@ const HOST_CHECKS: &[(&str, HostCheck)] = &[
 const RECORDED_FRAMES: u64 = 48_000;
 
 /// Silence behind what is played: the emulator keeps the last of it to itself.
-const TAIL_FRAMES: usize = 12_000;
+pub(super) const TAIL_FRAMES: usize = 12_000;
 
 pub(super) fn voice() -> Result<Pcm, Finding> {
     recording("Front_Center.wav")

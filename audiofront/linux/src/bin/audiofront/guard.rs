@@ -3,7 +3,7 @@
 
 use std::io::Read;
 use std::os::unix::process::CommandExt;
-use std::process::{Command, ExitCode, Stdio};
+use std::process::{Child, Command, ExitCode, Stdio};
 use std::thread;
 use std::time::Duration;
 
@@ -17,6 +17,10 @@ const BETWEEN: Duration = Duration::from_millis(10);
 /// Wait for the end of standard input, then close what was left of a card
 #[derive(clap::Args)]
 pub(crate) struct Guard {
+    /// Leave that to a process of its own, and end at once: for libraries, whose program waits for its own children
+    #[arg(long)]
+    detach: bool,
+
     /// The card's number
     card: u32,
 }
@@ -24,22 +28,29 @@ pub(crate) struct Guard {
 /// Connects to a card, with a guard that outlives this process.
 pub(crate) fn connect(index: u32) -> Result<Card> {
     let card = Card::connect(index)?;
-    let guard = Command::new("/proc/self/exe")
-        .args(["guard", &index.to_string()])
-        .stdin(Stdio::piped())
+    // This end of the pipe is closed by the kernel, when this process ends.
+    std::mem::forget(start(index, Stdio::piped())?);
+    Ok(card)
+}
+
+fn start(card: u32, stdin: Stdio) -> Result<Child> {
+    Command::new("/proc/self/exe")
+        .args(["guard", &card.to_string()])
+        .stdin(stdin)
         .stdout(Stdio::null())
         .stderr(Stdio::null())
         // What the terminal sends to this program isn't for it.
         .process_group(0)
         .spawn()
-        .context("the guard, which closes the card if this program is killed, can't be started")?;
-    // This end of the pipe is closed by the kernel, when this process ends.
-    std::mem::forget(guard);
-    Ok(card)
+        .context("the guard, which closes the card if this program is killed, can't be started")
 }
 
 impl Guard {
     pub(crate) fn execute(self) -> Result<ExitCode> {
+        if self.detach {
+            start(self.card, Stdio::inherit())?;
+            return Ok(ExitCode::SUCCESS);
+        }
         let mut nothing = [0];
         while std::io::stdin().read(&mut nothing).is_ok_and(|read| read > 0) {}
         for _ in 0..LOOKS {

@@ -19,7 +19,7 @@ pub const RATES: [(u32, u16); 11] = [
     (192_000, 0x1811),
 ];
 
-/// The most that a schedule can be told to be off at this rate while it is locked, in thousandths of a frame: a frame, or where
+/// The most that a position may be off at this rate while it is locked, and in plain schedules, in thousandths of a frame: a frame, or where
 /// the link's cadence goes further from a straight line, half of that and a quarter.
 pub fn locked_limit_milliframes(rate: usize) -> u64 {
     match RATES[rate].0 {
@@ -37,16 +37,19 @@ pub struct Errors {
     pub instants: u64,
     /// Of these, those in state locked.
     pub locked: u64,
+    /// Of all, those at which it was off by no more than a frame.
+    pub within_a_frame: u64,
 }
 
 impl Errors {
     pub fn new() -> Self {
-        Self { counts: vec![0; 4096], instants: 0, locked: 0 }
+        Self { counts: vec![0; 4096], instants: 0, locked: 0, within_a_frame: 0 }
     }
 
     /// The error that this share of all (in thousandths) isn't above.
     pub fn quantile(&self, per_mille: u64) -> usize {
-        let mut left = (self.locked * per_mille).div_ceil(1000).max(1);
+        let all: u64 = self.counts.iter().sum();
+        let mut left = (all * per_mille).div_ceil(1000).max(1);
         for (error, count) in self.counts.iter().enumerate() {
             if *count >= left {
                 return error;
@@ -70,6 +73,8 @@ pub struct Schedule {
     published: Option<TimedCount>,
     start_ticks: Option<u64>,
     seed: u64,
+    /// Every error is counted, and not only those while locked.
+    is_plain: bool,
 }
 
 fn extend(wall: u64, read: u32) -> u64 {
@@ -94,6 +99,7 @@ impl Schedule {
         let bound =
             (u128::from(published.error_ns) << 32) * 1000 / u128::from(published.ns_per_frame_q32) + 2;
         errors.instants += 1;
+        errors.within_a_frame += u64::from(off <= 1_000);
         assert!(
             u128::from(off) <= bound,
             "SNDDOM_SEED={:#x}: at {at_ns} ns {off} thousandths of a frame off, bound {bound}, truth {truth}: {published:?} {:?} {:?}",
@@ -101,9 +107,11 @@ impl Schedule {
             self.tracker,
             self.link
         );
+        if published.is_locked || self.is_plain {
+            errors.counts[(off as usize).min(4095)] += 1;
+        }
         if published.is_locked {
             errors.locked += 1;
-            errors.counts[(off as usize).min(4095)] += 1;
             assert!(
                 off <= locked_limit_milliframes(self.rate) + 2,
                 "SNDDOM_SEED={:#x}: locked, and {off} thousandths of a frame off: {published:?}",
@@ -276,6 +284,7 @@ pub fn run(seed: u64, simulations: &mut Simulations, errors: &mut [Errors]) {
         published: None,
         start_ticks: None,
         seed,
+        is_plain: false,
     };
     // The controller is up for some time before.
     schedule.link.sleep(1_000_000);
@@ -314,6 +323,107 @@ pub fn run(seed: u64, simulations: &mut Simulations, errors: &mut [Errors]) {
                 schedule.check(schedule.link.now_ns(), errors);
             }
         }
+    }
+    simulations.0[rate] = Some(schedule.link);
+}
+
+/// Readings of the clocks at a start, at most; ticks into a link frame from which on it is too late to start, and readings until an
+/// early time is given up: the driver's.
+const READINGS_TO_START: u32 = 64;
+const READINGS_TO_BE_EARLY: u32 = 256;
+const LATE_TICKS: u64 = 200;
+
+impl Schedule {
+    /// Compares the clocks until they are known to an eighth of a frame, as the card does.
+    fn compare(&mut self, readings: u32) {
+        let tight_ns = 1_000_000_000 / 8 / u64::from(RATES[self.rate].0);
+        for _ in 0..readings {
+            let before_ns = self.link.now_ns();
+            let wall_clock = self.link.read_wall_clock();
+            self.wall = self.clock.observe(before_ns, wall_clock, self.link.now_ns());
+            if self.clock.error_ns().is_some_and(|error_ns| error_ns <= tight_ns) {
+                break;
+            }
+        }
+    }
+}
+
+/// By how much at most, twice each, register accesses in plain schedules take longer than they need.
+pub const PLAIN_JITTER_NS: [u64; 3] = [0, 2_000, 100_000];
+
+/// A plain schedule: a start by SSYNC, at least 100 ms after the controller came up, of a stream that loses nothing, whose counter
+/// doesn't lie and which is looked at every 10 ms at least, as a control page is written. What is published is compared from the
+/// first look on. Register accesses take up to `jitter_ns` longer than they need, twice.
+pub fn run_plain(seed: u64, jitter_ns: u64, simulations: &mut Simulations, errors: &mut [Errors]) {
+    let mut dice = LinkDice(seed);
+    let rate = dice.below(RATES.len() as u64) as usize;
+    let near = if dice.below(2) == 0 { 1 << 32 } else { 1 << 25 };
+    let simulation = Simulation {
+        format_word: RATES[rate].1,
+        drift_ppm: dice.below(1_001) as i32 - 500,
+        wall_clock_start: u32::MAX - 30_000 - dice.below(near - 30_001) as u32,
+        step_link_frames: [1, 1 + dice.below(48), 1 + dice.below(480)][dice.below(3) as usize],
+        buffer_frames: 1 << 31,
+        access_ns: [100, 250, 1_000][dice.below(3) as usize],
+        jitter_ns,
+        seed,
+    };
+    let link = match simulations.0[rate].take() {
+        Some(mut link) => {
+            link.renew(simulation);
+            link
+        }
+        None => LinkSimulation::new(simulation),
+    };
+    let cadence = Cadence::of(Rate::from_hz(RATES[rate].0).expect("a rate"));
+    let nothing = Bracket { before: 0, after: 0 };
+    let mut schedule = Schedule {
+        link,
+        clock: LinkClock::new(),
+        tracker: LinkTracker::new(cadence, nothing, true, true),
+        cadence,
+        rate,
+        wall: 0,
+        has_ssync: true,
+        is_on_grid: true,
+        published: None,
+        start_ticks: None,
+        seed,
+        is_plain: true,
+    };
+    schedule.link.sleep(1_000_000);
+    schedule.compare(READINGS_TO_START);
+    let longest = [1_000_000_000, 60_000_000_000][dice.below(2) as usize];
+    schedule.link.sleep(100_000_000 + dice.below(longest));
+    schedule.compare(READINGS_TO_START);
+    // The write is to fall into the link frame in which the reading before it was made.
+    for _ in 0..READINGS_TO_BE_EARLY {
+        schedule.wall = extend(schedule.wall, schedule.link.read_wall_clock());
+        if schedule.wall % 500 < LATE_TICKS {
+            break;
+        }
+    }
+    let before = schedule.wall;
+    schedule.link.start(0);
+    schedule.wall = extend(before, schedule.link.read_wall_clock());
+    let bracket = Bracket { before, after: schedule.wall };
+    schedule.tracker = LinkTracker::new(cadence, bracket, true, true);
+    schedule.watch();
+    let mut compare_at_ns = 0;
+    for _ in 0..20 {
+        if schedule.link.now_ns() >= compare_at_ns {
+            schedule.compare(4);
+            compare_at_ns = schedule.link.now_ns() + 50_000_000;
+        }
+        schedule.look();
+        let now = schedule.link.now_ns();
+        let wait = 1_000 + dice.below(10_000_000);
+        schedule.check(now, &mut errors[rate]);
+        for _ in 0..3 {
+            schedule.check(now + dice.below(wait), &mut errors[rate]);
+        }
+        schedule.link.sleep(wait);
+        schedule.check(schedule.link.now_ns(), &mut errors[rate]);
     }
     simulations.0[rate] = Some(schedule.link);
 }

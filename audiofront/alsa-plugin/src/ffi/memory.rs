@@ -1,0 +1,233 @@
+//! The shared buffer in this process's memory.
+
+use std::ffi::c_void;
+use std::marker::PhantomData;
+use std::ptr::NonNull;
+
+use rustix::io::Errno;
+use rustix::mm::{MapFlags, ProtFlags, mmap, munmap};
+use sndif::page::PAGE_SIZE_BYTES;
+
+use crate::card::DmaFile;
+
+/// Frames of the application's, one after the other.
+#[derive(Debug)]
+pub struct AppFrames<'a> {
+    first: NonNull<u8>,
+    length_bytes: usize,
+    _of: PhantomData<&'a mut [u8]>,
+}
+
+impl<'a> AppFrames<'a> {
+    /// Frames in a slice.
+    pub fn of(octets: &'a mut [u8]) -> Self {
+        Self { length_bytes: octets.len(), first: NonNull::from(octets).cast(), _of: PhantomData }
+    }
+
+    /// `length_bytes` octets of frames that begin at `first`.
+    ///
+    /// # Safety
+    /// They stay readable, and for capture writable, as long as this value is in use.
+    pub(super) unsafe fn new(first: NonNull<u8>, length_bytes: usize) -> Self {
+        Self { first, length_bytes, _of: PhantomData }
+    }
+}
+
+/// A stream's buffer, mapped. The controller reads or writes it at any time.
+#[derive(Debug)]
+pub struct DmaArea {
+    start: NonNull<u8>,
+    length_bytes: usize,
+}
+
+// SAFETY: the mapping belongs to the process, not to a thread; nothing here has an address that the caller could keep.
+unsafe impl Send for DmaArea {}
+
+impl DmaArea {
+    /// Maps a buffer where there is room.
+    ///
+    /// # Errors
+    /// What mmap says; `INVAL` for a buffer of no length.
+    pub fn map(file: DmaFile<'_>, length_bytes: usize) -> Result<Self, Errno> {
+        // SAFETY: no address is asked for, so nothing that is mapped is touched.
+        unsafe { Self::map_with(file, length_bytes, std::ptr::null_mut(), MapFlags::SHARED) }
+    }
+
+    /// Maps a buffer in the place of memory that begins at `place`: from now on that memory *is* the buffer.
+    ///
+    /// # Errors
+    /// What mmap says; then the memory is as it was. `INVAL` if it doesn't begin with a page.
+    ///
+    /// # Safety
+    /// Whole pages from `place` on, as many as the buffer needs, are shared memory whose owner knows it by its address alone:
+    /// it may detach it, but must not hand it out for anything else until this value is dropped.
+    pub(super) unsafe fn map_over(
+        file: DmaFile<'_>,
+        length_bytes: usize,
+        place: NonNull<u8>,
+    ) -> Result<Self, Errno> {
+        if !place.addr().get().is_multiple_of(PAGE_SIZE_BYTES) {
+            return Err(Errno::INVAL);
+        }
+        // SAFETY: what is replaced is what the caller says may be.
+        unsafe { Self::map_with(file, length_bytes, place.as_ptr(), MapFlags::SHARED | MapFlags::FIXED) }
+    }
+
+    /// # Safety
+    /// With `FIXED`, the pages at `place` may be replaced.
+    unsafe fn map_with(
+        file: DmaFile<'_>,
+        length_bytes: usize,
+        place: *mut u8,
+        flags: MapFlags,
+    ) -> Result<Self, Errno> {
+        if length_bytes == 0 {
+            return Err(Errno::INVAL);
+        }
+        let access = ProtFlags::READ | ProtFlags::WRITE;
+        // SAFETY: a new mapping, or in the place of one that the caller gives up.
+        let start = unsafe {
+            mmap(place.cast::<c_void>(), length_bytes, access, flags, file.file, file.offset_bytes)
+        }?;
+        let start = NonNull::new(start.cast::<u8>()).ok_or(Errno::NOMEM)?;
+        Ok(Self { start, length_bytes })
+    }
+
+    /// Octets in the buffer.
+    pub fn length_bytes(&self) -> usize {
+        self.length_bytes
+    }
+
+    /// Copies the application's frames in, from `offset_bytes` of the buffer on, round its end if need be. Copies no more
+    /// than a buffer.
+    pub fn put(&self, offset_bytes: usize, frames: AppFrames<'_>) {
+        self.pieces(offset_bytes, frames.length_bytes, |from_start, done, count| {
+            // SAFETY: `done + count` is at most what the application has.
+            let source = unsafe { frames.first.add(done) };
+            // SAFETY: `from_start + count` is at most the buffer's length, see `pieces`.
+            let place = unsafe { self.start.add(from_start) };
+            // SAFETY: both are good for `count` octets; a mapping of our own doesn't overlap what the application has, or it
+            // is the very same memory, and then nothing is copied here.
+            unsafe { source.copy_to_nonoverlapping(place, count) };
+        });
+    }
+
+    /// Copies frames out to the application, as [`put`](Self::put) copies in.
+    pub fn get(&self, offset_bytes: usize, frames: AppFrames<'_>) {
+        self.pieces(offset_bytes, frames.length_bytes, |from_start, done, count| {
+            // SAFETY: as in `put`.
+            let source = unsafe { self.start.add(from_start) };
+            // SAFETY: as in `put`.
+            let place = unsafe { frames.first.add(done) };
+            // SAFETY: as in `put`.
+            unsafe { source.copy_to_nonoverlapping(place, count) };
+        });
+    }
+
+    /// Repeats eight octets over a part of the buffer; the pattern is in phase with the buffer's start.
+    pub fn repeat(&self, offset_bytes: usize, length_bytes: usize, pattern: [u8; 8]) {
+        self.pieces(offset_bytes, length_bytes, |from_start, _, count| {
+            // SAFETY: `from_start` is less than the buffer's length.
+            let place = unsafe { self.start.add(from_start) };
+            if let [octet, rest @ ..] = pattern
+                && rest.iter().all(|other| *other == octet)
+            {
+                // SAFETY: good for `count` octets, see `pieces`.
+                unsafe { place.write_bytes(octet, count) };
+                return;
+            }
+            for (index, octet) in pattern.into_iter().cycle().skip(from_start % 8).take(count).enumerate() {
+                // SAFETY: `index` is less than `count`.
+                let place = unsafe { place.add(index) };
+                // SAFETY: an octet of the mapping.
+                unsafe { place.write(octet) };
+            }
+        });
+    }
+
+    /// Calls `touch(from_start, done, count)` for the one or two pieces that `length` octets from `offset` on lie in.
+    fn pieces(&self, offset: usize, length: usize, mut touch: impl FnMut(usize, usize, usize)) {
+        let length = length.min(self.length_bytes);
+        let offset = offset % self.length_bytes;
+        let first = length.min(self.length_bytes - offset);
+        touch(offset, 0, first);
+        if first < length {
+            touch(0, first, length - first);
+        }
+    }
+}
+
+impl Drop for DmaArea {
+    fn drop(&mut self) {
+        // SAFETY: the mapping is this value's own, and nobody has an address of it: an application's view of it ends with
+        // hw_free, before this.
+        let unmapped = unsafe { munmap(self.start.as_ptr().cast::<c_void>(), self.length_bytes) };
+        debug_assert_eq!(unmapped, Ok(()));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::fd::{AsFd, OwnedFd};
+
+    use rustix::fs::{MemfdFlags, ftruncate, memfd_create};
+
+    use super::{AppFrames, DmaArea, DmaFile};
+
+    fn file(bytes: u64) -> OwnedFd {
+        let file = memfd_create("buffer", MemfdFlags::CLOEXEC).unwrap();
+        ftruncate(&file, bytes).unwrap();
+        file
+    }
+
+    #[test]
+    fn frames_go_round_the_end_and_no_further() {
+        let file = file(4096);
+        let area = DmaArea::map(DmaFile { file: file.as_fd(), offset_bytes: 0 }, 10).unwrap();
+        area.put(7, AppFrames::of(&mut [1, 2, 3, 4, 5]));
+        let mut all = [0xff; 10];
+        area.get(0, AppFrames::of(&mut all));
+        assert_eq!(all, [4, 5, 0, 0, 0, 0, 0, 1, 2, 3]);
+        // More than a buffer: as much as there is room for.
+        area.put(0, AppFrames::of(&mut [9; 30]));
+        area.get(3, AppFrames::of(&mut all));
+        assert_eq!(all, [9; 10]);
+    }
+
+    #[test]
+    fn silence_is_in_phase_with_the_start() {
+        let file = file(4096);
+        let area = DmaArea::map(DmaFile { file: file.as_fd(), offset_bytes: 0 }, 16).unwrap();
+        area.repeat(5, 14, [0, 0x80, 0, 0x80, 0, 0x80, 0, 0x80]);
+        let mut all = [0xff; 16];
+        area.get(0, AppFrames::of(&mut all));
+        assert_eq!(all, [0, 0x80, 0, 0, 0, 0x80, 0, 0x80, 0, 0x80, 0, 0x80, 0, 0x80, 0, 0x80]);
+    }
+
+    #[test]
+    fn two_maps_of_a_file_are_one_buffer() {
+        let file = file(8192);
+        let place = DmaArea::map(DmaFile { file: file.as_fd(), offset_bytes: 0 }, 4096).unwrap();
+        let other = DmaFile { file: file.as_fd(), offset_bytes: 4096 };
+        let area = DmaArea::map(other, 4096).unwrap();
+        // SAFETY: the pages are `place`'s, which is forgotten.
+        let over = unsafe { DmaArea::map_over(other, 4096, place.start) }.unwrap();
+        std::mem::forget(place);
+        area.put(0, AppFrames::of(&mut [1, 2, 3]));
+        let mut seen = [0; 3];
+        over.get(0, AppFrames::of(&mut seen));
+        assert_eq!(seen, [1, 2, 3]);
+    }
+
+    #[test]
+    fn what_begins_amid_a_page_is_not_replaced() {
+        let file = file(8192);
+        let area = DmaArea::map(DmaFile { file: file.as_fd(), offset_bytes: 0 }, 8192).unwrap();
+        // SAFETY: within the mapping; it is refused.
+        let place = unsafe { area.start.add(16) };
+        let dma = DmaFile { file: file.as_fd(), offset_bytes: 0 };
+        // SAFETY: as above.
+        let refused = unsafe { DmaArea::map_over(dma, 4096, place) };
+        assert_eq!(refused.err(), Some(rustix::io::Errno::INVAL));
+    }
+}

@@ -1,0 +1,379 @@
+//! A PCM's pointers: what has been played, what may be written, when to wake, when too late.
+//!
+//! Frames are counted since `prepare`, as ALSA counts them; frame `n` lies at offset `n` modulo the buffer.
+//!
+//! ```text
+//! playback:   hw, link                appl               hw + buffer
+//!   at the converter |---- queued ------|-- may be written --|
+//! capture:    appl            hw               link
+//!   taken      |-- to be read --|-- DMA's lead --| at the converter
+//! ```
+
+use rustix::io::Errno;
+
+use crate::card::{Direction, DmaFile, Failure, Look, Setup, Stream, Trigger};
+use crate::ffi::memory::{AppFrames, DmaArea};
+
+/// What ALSA says of a PCM when it asks: see `snd_pcm_state_t`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PcmState {
+    /// Nothing set up, or stopped.
+    Idle,
+    /// Ready to start.
+    Prepared,
+    /// Running.
+    Running,
+    /// Playing what is left, then stopping.
+    Draining,
+    /// Standing still.
+    Paused,
+    /// The application was late.
+    Xrun,
+    /// The card is gone.
+    Gone,
+}
+
+/// Where ALSA and the application are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Application {
+    /// ALSA's state of the PCM.
+    pub state: PcmState,
+    /// The application's pointer: frames written or taken since `prepare`.
+    pub appl_frames: u64,
+}
+
+/// What asking for the pointer can end in.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Ended {
+    /// The application was late. The stream has been stopped.
+    Xrun,
+    /// The stream has ended by itself.
+    Gone(Failure),
+}
+
+/// What `poll` is answered with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Readiness {
+    /// Not yet; the alarm is set.
+    NotYet,
+    /// The application can write or read.
+    Ready,
+    /// The state says what has happened.
+    Xrun,
+    /// The state says what has happened.
+    Gone,
+    /// Nothing can be waited for in this state.
+    Stopped,
+}
+
+/// One PCM: a stream, its buffer, its pointers.
+pub struct Pcm {
+    stream: Box<dyn Stream>,
+    direction: Direction,
+    open: Option<Open>,
+}
+
+struct Open {
+    setup: Setup,
+    area: DmaArea,
+    /// Whether the stream has been started and not stopped.
+    started: bool,
+    /// The last pointer told. It never goes back.
+    hw_frames: u64,
+    /// The last position looked at.
+    look: Look,
+    /// The frame at whose pointer the alarm goes off.
+    alarm_frame: Option<u64>,
+    /// Behind the last sample lies silence.
+    silenced: bool,
+    avail_min_frames: u64,
+    stop_threshold_frames: u64,
+}
+
+impl Pcm {
+    /// A PCM over a stream that isn't open.
+    pub fn new(stream: Box<dyn Stream>, direction: Direction) -> Self {
+        Self { stream, direction, open: None }
+    }
+
+    /// Which way its samples go.
+    pub fn direction(&self) -> Direction {
+        self.direction
+    }
+
+    /// The buffer's memory and its length in octets, while the stream is open.
+    pub fn memory(&self) -> Option<(DmaFile<'_>, usize)> {
+        let open = self.open.as_ref()?;
+        Some((self.stream.memory()?, open.area.length_bytes()))
+    }
+
+    /// Opens the stream, and closes it before if it is open.
+    pub fn open(&mut self, setup: Setup) -> Result<(), Failure> {
+        self.close()?;
+        self.stream.open(&setup)?;
+        let memory = self.stream.memory().ok_or(Errno::NOMEM);
+        let area = match memory.and_then(|memory| DmaArea::map(memory, setup.buffer_bytes())) {
+            Ok(area) => area,
+            Err(errno) => {
+                self.stream.close()?;
+                return Err(Failure::new(errno, "the buffer can't be mapped into the program's memory"));
+            }
+        };
+        self.open = Some(Open {
+            setup,
+            area,
+            started: false,
+            hw_frames: 0,
+            look: Look::default(),
+            alarm_frame: None,
+            silenced: false,
+            avail_min_frames: setup.period_frames.into(),
+            stop_threshold_frames: setup.buffer_frames.into(),
+        });
+        Ok(())
+    }
+
+    /// Closes the stream, if it is open.
+    pub fn close(&mut self) -> Result<(), Failure> {
+        // The mapping first: the stream ends the grants, and can't while somebody has the pages.
+        if self.open.take().is_some() {
+            self.stream.close()?;
+        }
+        Ok(())
+    }
+
+    /// From how many frames on the application is to be woken, and from how many on it is late.
+    pub fn thresholds(&mut self, avail_min_frames: u64, stop_threshold_frames: u64) {
+        if let Some(open) = &mut self.open {
+            open.avail_min_frames = avail_min_frames.max(1);
+            open.stop_threshold_frames = stop_threshold_frames;
+            open.alarm_frame = None;
+        }
+    }
+
+    /// Makes ready to start at the buffer's start, with silence in it.
+    pub fn prepare(&mut self) -> Result<(), Failure> {
+        self.stop()?;
+        if let Some(open) = &mut self.open {
+            open.hw_frames = 0;
+            open.look = Look::default();
+            open.silenced = false;
+            open.alarm_frame = None;
+            if self.direction.is_playback() {
+                open.silence(0, open.setup.buffer_frames.into());
+            }
+        }
+        self.stream.wake_after(None)
+    }
+
+    /// Starts the stream.
+    pub fn start(&mut self, appl_frames: u64) -> Result<(), Failure> {
+        self.stream.trigger(Trigger::Start)?;
+        if let Some(open) = &mut self.open {
+            open.started = true;
+        }
+        self.rearm(appl_frames)
+    }
+
+    /// Stops the stream, if it was started.
+    pub fn stop(&mut self) -> Result<(), Failure> {
+        match &mut self.open {
+            Some(open) if open.started => {
+                open.started = false;
+                self.stream.trigger(Trigger::Stop)
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Halts the stream, or lets it go on.
+    pub fn pause(&mut self, pause: bool, appl_frames: u64) -> Result<(), Failure> {
+        self.stream.trigger(if pause { Trigger::Pause } else { Trigger::Resume })?;
+        if pause { Ok(()) } else { self.rearm(appl_frames) }
+    }
+
+    /// ALSA's hardware pointer, frames since `prepare`.
+    ///
+    /// Playback: what is before it has gone through the link, and may be written again; while the PCM drains, it has left the
+    /// converter, so that nothing is cut off. What DMA has fetched beyond the link doesn't count: nobody can tell how much that
+    /// is at any time. Capture: what is before it is in memory.
+    pub fn pointer(&mut self, application: Application) -> Result<u64, Ended> {
+        let playback = self.direction.is_playback();
+        let Some(open) = &mut self.open else { return Ok(0) };
+        if !open.started || application.state == PcmState::Gone {
+            return Ok(open.hw_frames);
+        }
+        let look = self.stream.look().map_err(Ended::Gone)?;
+        open.look = look;
+        let draining = playback && application.state == PcmState::Draining;
+        let codec_delay = if draining { u64::from(look.codec_delay_frames) } else { 0 };
+        let hw_frames = look.certain_frames.saturating_sub(codec_delay);
+        open.hw_frames = open.hw_frames.max(hw_frames);
+        if draining && !open.silenced {
+            open.silenced = true;
+            let queued = application.appl_frames.saturating_sub(open.hw_frames);
+            let free = u64::from(open.setup.buffer_frames).saturating_sub(queued);
+            open.silence(application.appl_frames, free);
+        }
+        if !draining && open.avail(playback, application.appl_frames) >= open.stop_threshold_frames {
+            // It is late whether or not stopping succeeds; if it doesn't, `prepare` says so.
+            let _ = self.stop();
+            return Err(Ended::Xrun);
+        }
+        Ok(open.hw_frames)
+    }
+
+    /// Frames that can be written or read, if the pointer is where it was last told to be.
+    pub fn avail_frames(&self, appl_frames: u64) -> u64 {
+        let playback = self.direction.is_playback();
+        self.open.as_ref().map_or(0, |open| open.avail(playback, appl_frames))
+    }
+
+    /// ALSA's delay: frames until one that is written now is at the converter's output, or since one that is read now was
+    /// at its input. Negative if the link has passed the application.
+    pub fn delay(&mut self, application: Application) -> Result<i64, Ended> {
+        let playback = self.direction.is_playback();
+        self.pointer(application)?;
+        let Some(open) = &self.open else { return Ok(0) };
+        let signed = |frames: u64| i64::try_from(frames).unwrap_or(i64::MAX);
+        let appl = signed(application.appl_frames);
+        if !open.started {
+            let hw = signed(open.hw_frames);
+            return Ok(if playback { appl - hw } else { hw - appl });
+        }
+        let link = signed(open.look.link_frames);
+        let codec = i64::from(open.look.codec_delay_frames);
+        let ahead = if playback { appl.saturating_sub(link) } else { link.saturating_sub(appl) };
+        Ok(ahead.saturating_add(codec))
+    }
+
+    /// The application has written or is about to take `count` frames, from its pointer on: copies them.
+    pub fn transfer(&mut self, appl_frames: u64, frames: AppFrames<'_>) {
+        let Some(open) = &self.open else { return };
+        let offset = open.offset_bytes(appl_frames);
+        if self.direction.is_playback() {
+            open.area.put(offset, frames);
+        } else {
+            open.area.get(offset, frames);
+        }
+    }
+
+    /// The application's pointer has moved: sets the alarm for when it can go on, if it has to wait for that.
+    pub fn rearm(&mut self, appl_frames: u64) -> Result<(), Failure> {
+        let playback = self.direction.is_playback();
+        let Some(open) = &mut self.open else { return Ok(()) };
+        if !open.started {
+            return Ok(());
+        }
+        let target = open.target_frame(playback, appl_frames);
+        if open.alarm_frame == Some(target) {
+            return Ok(());
+        }
+        open.alarm_frame = Some(target);
+        let after_ns = open.ns_until(target);
+        self.stream.wake_after(Some(after_ns))
+    }
+
+    /// What `poll` is to say; sets the alarm if it is to say nothing.
+    pub fn readiness(&mut self, application: Application) -> Result<Readiness, Failure> {
+        let playback = self.direction.is_playback();
+        match application.state {
+            PcmState::Running | PcmState::Draining => {}
+            PcmState::Prepared | PcmState::Paused => {
+                let avail = self.avail_frames(application.appl_frames);
+                let enough = self.open.as_ref().is_some_and(|open| avail >= open.avail_min_frames);
+                if !enough {
+                    self.stream.wake_after(None)?;
+                }
+                return Ok(if enough { Readiness::Ready } else { Readiness::NotYet });
+            }
+            PcmState::Idle => return Ok(Readiness::Stopped),
+            PcmState::Xrun => return Ok(Readiness::Xrun),
+            PcmState::Gone => return Ok(Readiness::Gone),
+        }
+        match self.pointer(application) {
+            Ok(_) => {}
+            Err(Ended::Xrun) => return Ok(Readiness::Xrun),
+            Err(Ended::Gone(_)) => return Ok(Readiness::Gone),
+        }
+        let Some(open) = &mut self.open else { return Ok(Readiness::Stopped) };
+        let draining = playback && application.state == PcmState::Draining;
+        let target = if draining {
+            application.appl_frames
+        } else {
+            open.target_frame(playback, application.appl_frames)
+        };
+        if open.hw_frames >= target {
+            return Ok(Readiness::Ready);
+        }
+        let after_ns = if draining {
+            let played = open.look.certain_frames.saturating_sub(open.look.codec_delay_frames.into());
+            open.ns_for(target.saturating_sub(played))
+        } else {
+            open.ns_until(target)
+        };
+        open.alarm_frame = Some(target);
+        self.stream.wake_after(Some(after_ns))?;
+        Ok(Readiness::NotYet)
+    }
+}
+
+impl Drop for Pcm {
+    fn drop(&mut self) {
+        // There is nobody to tell.
+        let _ = self.close();
+    }
+}
+
+impl Open {
+    /// Frames that can be written or read.
+    fn avail(&self, playback: bool, appl_frames: u64) -> u64 {
+        if playback {
+            // The application may have gone on before a pointer that runs free, or have been passed by it.
+            self.hw_frames.saturating_add(self.setup.buffer_frames.into()).saturating_sub(appl_frames)
+        } else {
+            self.hw_frames.saturating_sub(appl_frames)
+        }
+    }
+
+    /// The hardware pointer at which `avail_min` is reached.
+    fn target_frame(&self, playback: bool, appl_frames: u64) -> u64 {
+        let target = appl_frames.saturating_add(self.avail_min_frames);
+        if playback { target.saturating_sub(self.setup.buffer_frames.into()) } else { target }
+    }
+
+    /// Nanoseconds from the last look until the pointer is at this frame, at least.
+    fn ns_until(&self, target_frame: u64) -> u64 {
+        self.ns_for(target_frame.saturating_sub(self.hw_frames))
+    }
+
+    /// How long the link takes for so many frames and then some: an alarm that comes a frame too early comes for nothing.
+    fn ns_for(&self, frames: u64) -> u64 {
+        if frames == 0 {
+            return 0;
+        }
+        let frame_q32 = match self.look.ns_per_frame_q32 {
+            0 => (1_000_000_000_u64 << 32) / u64::from(self.setup.rate_hz.max(1)),
+            measured => measured,
+        };
+        let frames = u128::from(frames) + 1;
+        u64::try_from((frames * u128::from(frame_q32)) >> 32).unwrap_or(u64::MAX)
+    }
+
+    fn offset_bytes(&self, frame: u64) -> usize {
+        // Less than the buffer's length.
+        (frame % u64::from(self.setup.buffer_frames)) as usize * self.setup.frame_bytes as usize
+    }
+
+    /// Silences frames from here on, a buffer at most.
+    fn silence(&self, first_frame: u64, frames: u64) {
+        let Some(pattern) = self.setup.format.silence() else { return };
+        let frames = frames.min(self.setup.buffer_frames.into()) as usize;
+        let length_bytes = frames * self.setup.frame_bytes as usize;
+        self.area.repeat(self.offset_bytes(first_frame), length_bytes, pattern);
+    }
+}
+
+#[cfg(test)]
+#[path = "pcm_tests.rs"]
+mod tests;
