@@ -126,6 +126,8 @@ pub(super) struct Heard {
     /// Time, in frames: all ticks until now.
     now: i64,
     written: usize,
+    /// The input is on: each tick asks.
+    counts_time: bool,
     /// How often the input was started.
     starts: u32,
     runs: VecDeque<Run>,
@@ -149,6 +151,7 @@ impl Heard {
             left: None,
             now: 0,
             written: 0,
+            counts_time: false,
             starts: 0,
             runs: VecDeque::from([Run { first: 0, distance: None }]),
         }
@@ -159,7 +162,9 @@ impl Heard {
         self.written += frames;
         // It's of the tick whose Read comes next.
         let distance = self.written as i64 - (self.now + self.tick_frames as i64);
-        if let Some(run) = self.runs.back_mut() {
+        if self.counts_time
+            && let Some(run) = self.runs.back_mut()
+        {
             run.distance = Some(run.distance.map_or(distance, |highest| highest.max(distance)));
         }
     }
@@ -170,12 +175,16 @@ impl Heard {
         }
     }
 
-    /// While nobody asks, no time is counted: what is known of the distance is void.
+    /// While nobody asks, no time is counted: what was known of distances is void. What plays goes on, and its distance
+    /// will be found again.
     pub(super) fn input_enabled(&mut self, enabled: bool) {
         self.left = None;
+        self.counts_time = enabled;
         if enabled {
             self.starts += 1;
-            self.begin_run();
+            let first = self.runs.back().map_or(self.written, |run| run.first);
+            self.runs.clear();
+            self.runs.push_back(Run { first, distance: None });
         }
     }
 
@@ -288,14 +297,18 @@ mod tests {
             }
         }
 
+        fn plays(&mut self, sample: i16) {
+            self.kept.extend([sample.to_le_bytes(), [0, 0]].concat());
+            if self.kept.len() == WRITE_FRAMES * FRAME_BYTES {
+                self.heard.played(WRITE_FRAMES);
+                self.traffic.played.append(&mut self.kept);
+            }
+        }
+
         /// Plays a tick's frames of the left channel, or none, and asks for a tick's.
         fn tick(&mut self, plays: Option<&[i16]>) {
             for sample in plays.into_iter().flatten() {
-                self.kept.extend([sample.to_le_bytes(), [0, 0]].concat());
-                if self.kept.len() == WRITE_FRAMES * FRAME_BYTES {
-                    self.heard.played(WRITE_FRAMES);
-                    self.traffic.played.append(&mut self.kept);
-                }
+                self.plays(*sample);
             }
             const RING: usize = 1024;
             loop {
@@ -355,18 +368,18 @@ mod tests {
         // Before it starts nobody counts time: playing goes on all the same.
         emulator.heard.output_enabled(true);
         let (before, after) = samples.split_at(9_600);
-        for chunk in before.chunks(TICK) {
-            for sample in chunk {
-                emulator.kept.extend([sample.to_le_bytes(), [0, 0]].concat());
-                if emulator.kept.len() == WRITE_FRAMES * FRAME_BYTES {
-                    emulator.heard.played(WRITE_FRAMES);
-                    emulator.traffic.played.append(&mut emulator.kept);
-                }
-            }
+        for sample in before {
+            emulator.plays(*sample);
         }
         emulator.heard.input_enabled(true);
         after.chunks(TICK).for_each(|chunk| emulator.tick(Some(chunk)));
-        // After 64 ms what is heard is what was due 1024 frames ago.
+        // It's silent until a Write tells the time to 32 frames; after 64 ms what is heard is what was due 1024 frames ago.
+        let first = emulator.recorded.iter().position(|sample| *sample != 0).expect("heard");
+        assert!(first <= WRITE_FRAMES, "silent for {first} frames");
+        for (at, heard) in emulator.recorded.iter().enumerate().skip(first) {
+            let off = usize::from(heard.unsigned_abs()).abs_diff(9_600 + at - WRITE_FRAMES + 1);
+            assert!(off <= if at < first + 3_072 { 32 } else { 0 }, "frame {at}: {off} off");
+        }
         for (at, heard) in emulator.recorded.iter().enumerate().skip(4_800) {
             assert_eq!(usize::from(heard.unsigned_abs()), 9_600 + at - WRITE_FRAMES + 1, "frame {at}");
         }
