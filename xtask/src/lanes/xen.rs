@@ -64,7 +64,7 @@ const SCENARIOS: &[Scenario] = &[
 ];
 
 /// Virtual time is fast; these are for a host that is not.
-const LIMITS: Limits = Limits { silence: Duration::from_secs(300), total: Duration::from_secs(1200) };
+const LIMITS: Limits = Limits { silence: Duration::from_secs(600), total: Duration::from_secs(1800) };
 
 impl Scenario {
     /// The names of all rows, but that of the run itself: those of the script first.
