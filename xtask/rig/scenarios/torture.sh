@@ -29,7 +29,7 @@ check pointer_and_link_agree agree
 # Ids of events are 16 bits wide, and count on from stream to stream. The emulator's position moves some 950 times a second
 # at this rate, whatever the period.
 check plays_more_periods_than_there_are_ids guest_run 1 120 \
-    'aplay -q -D hw:0,0 -t raw -f S16_LE -c 2 -r 96000 -d 72 --period-size=64 --buffer-size=16384 /dev/zero'
+    'aplay -q -D hw:0,0 -t raw -f S16_LE -c 2 -r 96000 -d 78 --period-size=64 --buffer-size=16384 /dev/zero'
 # An event wakes the guest at most once. Its channels, by number: the ring's and the events', of each stream, xenstore's and
 # the console's aside. (Their names can't be told by: the front end has freed them.)
 ids() {
