@@ -4,6 +4,7 @@
 //! nobody else sees. It asks synchronously, so under virtual time a run is the same every time. The machine starts
 //! stopped; the harness registers, and only then lets it run.
 
+mod cable;
 mod listeners;
 mod monitor;
 mod room;
@@ -35,6 +36,8 @@ const ANSWER: Duration = Duration::from_secs(30);
 pub(crate) enum Microphone {
     /// A signal.
     Hears(Source),
+    /// What the output of the same codec plays, some 100 ms later, in one piece.
+    HearsTheOutput,
     /// What the output of the same codec plays, in a room.
     Room(Room),
     /// The same in several rooms, one after the other: each for so many starts of the input, the last one for good.
@@ -45,7 +48,7 @@ impl Microphone {
     /// The period of the emulator's audio timer that goes with it, in microseconds of virtual time.
     pub(crate) fn tick_us(&self) -> u32 {
         match self {
-            Microphone::Hears(_) => room::PLAIN_TICK_US,
+            Microphone::Hears(_) | Microphone::HearsTheOutput => room::PLAIN_TICK_US,
             Microphone::Room(_) | Microphone::Rooms(_) => room::TICK_US,
         }
     }

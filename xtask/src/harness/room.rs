@@ -28,6 +28,7 @@ use std::path::Path;
 
 use anyhow::Result;
 
+use super::cable::Cable;
 use super::{Microphone, Traffic};
 use crate::BadInput;
 use crate::wav::{self, FRAME_BYTES};
@@ -69,6 +70,7 @@ impl Room {
     }
 
     /// A cable: all of what is played, this much later, and nothing else.
+    #[cfg(test)]
     pub(crate) const fn cable(delay_frames: usize) -> Room {
         Room { delay_frames, taps: Cow::Borrowed(&[(0, 1.0)]) }
     }
@@ -131,6 +133,9 @@ pub(super) struct Heard {
     /// How often the input was started.
     starts: u32,
     runs: VecDeque<Run>,
+    cable: Cable,
+    /// The input was started, and hasn't asked since.
+    is_fresh: bool,
 }
 
 /// A part of what was played, from a start of a stream on.
@@ -154,6 +159,8 @@ impl Heard {
             counts_time: false,
             starts: 0,
             runs: VecDeque::from([Run { first: 0, distance: None }]),
+            cable: Cable::default(),
+            is_fresh: true,
         }
     }
 
@@ -182,6 +189,7 @@ impl Heard {
         self.counts_time = enabled;
         if enabled {
             self.starts += 1;
+            self.is_fresh = true;
             let first = self.runs.back().map_or(self.written, |run| run.first);
             self.runs.clear();
             self.runs.push_back(Run { first, distance: None });
@@ -191,7 +199,7 @@ impl Heard {
     /// The room of the input's present start.
     fn room(&self) -> Option<&Room> {
         match &self.microphone {
-            Microphone::Hears(_) => None,
+            Microphone::Hears(_) | Microphone::HearsTheOutput => None,
             Microphone::Room(room) => Some(room),
             Microphone::Rooms(rooms) => {
                 let mut ends = 0;
@@ -225,6 +233,12 @@ impl Heard {
         let octets = match (&self.microphone, self.room()) {
             (Microphone::Hears(source), _) => {
                 (from..from + frames).flat_map(|index| source.frame(index)).collect()
+            }
+            (Microphone::HearsTheOutput, _) => {
+                if core::mem::take(&mut self.is_fresh) {
+                    self.cable.turn_on(&traffic.played);
+                }
+                self.cable.read(&traffic.played, frames as usize * FRAME_BYTES)
             }
             (_, Some(room)) => (self.now..self.now + frames as i64)
                 .flat_map(|time| self.heard_at(room, &traffic.played, time))

@@ -2,7 +2,7 @@
 
 use super::{GuestFiles, HostCheck, Scenario};
 use crate::compare;
-use crate::harness::{Microphone, Room, Source};
+use crate::harness::{Microphone, Source};
 use crate::lanes::qemu::{noise, recording};
 use crate::rig::{Iommu, Outcome};
 use crate::verdict::{Finding, ensure};
@@ -24,7 +24,7 @@ pub(super) const INTEL: Scenario = Scenario { name: "sessions_vtd", iommu: Iommu
 pub(super) const LOOP_BACK: Scenario = Scenario {
     name: "loop_back",
     script: include_str!("../../../rig/scenarios/loop_back.sh"),
-    microphone: Microphone::Room(Room::cable(0)),
+    microphone: Microphone::HearsTheOutput,
     codec_rates_hz: &[48_000],
     files: || Ok(Vec::new()),
     host_checks: &[],
