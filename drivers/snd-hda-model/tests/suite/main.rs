@@ -6,6 +6,7 @@ mod capture;
 mod clocks;
 mod codecs;
 mod commands;
+mod dumps;
 mod playback;
 mod qemu;
 mod robustness;
