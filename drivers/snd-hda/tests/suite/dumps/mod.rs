@@ -4,6 +4,7 @@ mod audible;
 mod groups;
 mod linux;
 mod reach;
+mod restore;
 
 use std::path::Path;
 
