@@ -1,6 +1,7 @@
 //! Real codecs: what the driver makes of the 542 dumps in `../shared/codecs` beside the project, on models made from them.
 
 mod audible;
+mod groups;
 mod linux;
 mod moves;
 mod reach;
