@@ -90,6 +90,8 @@ pub struct Route {
     pub(crate) delay_frames: u8,
     pub(crate) is_digital: bool,
     pub(crate) is_built_in: bool,
+    /// A display's pin that can do DisplayPort and no HDMI.
+    pub(crate) is_display_port: bool,
     pub(crate) pin_control: u8,
     pub(crate) has_eapd: bool,
     pub(crate) hops: Hops,
