@@ -174,6 +174,10 @@ where
         stream.set_link_wanted(is_wanted);
     }
 
+    fn buffer(stream: &Self::Stream) -> Option<&B> {
+        stream.buffer()
+    }
+
     fn start(&mut self, stream: &mut Self::Stream) -> Result<(), CardError> {
         let wall_ticks = self.timing.look_to_start(&mut self.controller, stream.rate_hz());
         stream.start(wall_ticks)

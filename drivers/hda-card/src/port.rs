@@ -53,6 +53,7 @@ where
         channels_max: 0,
         buffer_bytes_min: BUFFER_BYTES_MIN,
         buffer_bytes_max: BUFFER_BYTES_MAX,
+        volume: None,
     };
     let Some(route) = controller.routes().get(usize::from(index.0)) else { return port };
     port.direction = match route.direction() {
