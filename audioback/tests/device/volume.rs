@@ -2,10 +2,13 @@
 
 use crate::support::card::{FakeCard, VOLUME};
 use crate::support::raw::RawRig;
+use crate::support::{Rig, only_answer, open_config};
 use audioback::card::VolumeRange;
 use audioback::clock::Nanos;
 use audioback::hypervisor::DmaAccess;
+use audioback::policy::{Policy, PortSet};
 use proptest::prelude::*;
+use sndif::op::Operation;
 use sndif::page::SharedPage;
 use sndif::request::{Range, Request, RequestBody};
 use sndif::response::Status;
@@ -143,6 +146,44 @@ fn a_range_that_is_not_one_value_for_each_channel_inside_the_buffer_is_refused()
     assert!(rig.buffer_pages.iter().all(is_untouched));
     assert_eq!(rig.ask(RequestBody::Close), Status::OK);
     assert_eq!(rig.ask(RequestBody::GetVolume(at(0, 8))), Status::EINVAL, "nothing is open any more");
+}
+
+#[test]
+fn a_page_that_is_granted_for_reading_only_is_good_for_all_but_get() {
+    for is_writable in [false, true] {
+        let mut rig = Rig::new(Policy::default());
+        if is_writable {
+            rig.playback.let_volume_be_told();
+        }
+        rig.open_playback();
+        rig.start_playback();
+        rig.playback.set_volume(&[-3_000, -3_240]).unwrap();
+        assert_eq!(rig.status(Operation::SetVolume), Status::OK);
+        assert_eq!(rig.card.controls.borrow().volumes[0], [-3_000, -3_000]);
+        rig.playback.mute(&[false, true]).unwrap();
+        assert_eq!(rig.status(Operation::Mute), Status::OK);
+        assert_eq!(rig.card.controls.borrow().muted[0], [false, true]);
+        rig.playback.volume().unwrap();
+        let (status, volumes) =
+            if is_writable { (Status::OK, &[-3_000, -3_000][..]) } else { (Status::EFAULT, &[][..]) };
+        assert_eq!(rig.status(Operation::GetVolume), status);
+        assert_eq!(rig.playback.volumes(), volumes);
+        // Loopback's word for what Xen would have refused.
+        assert_eq!(rig.home.violation_count(), u32::from(!is_writable));
+    }
+}
+
+#[test]
+fn a_recording_has_a_volume_too() {
+    let mut rig = Rig::new(Policy { may_record: PortSet::ALL, ..Policy::default() });
+    rig.capture.open(&open_config()).unwrap();
+    assert_eq!(only_answer(&rig.capture_events(), Operation::Open), Status::OK);
+    rig.capture.set_volume(&[1_000, 2_000]).unwrap();
+    assert_eq!(only_answer(&rig.capture_events(), Operation::SetVolume), Status::OK);
+    rig.capture.volume().unwrap();
+    assert_eq!(only_answer(&rig.capture_events(), Operation::GetVolume), Status::OK);
+    assert_eq!(rig.capture.volumes(), [1_000, 2_000]);
+    assert_eq!(rig.card.controls.borrow().volumes, [[0, 0], [1_000, 2_000]]);
 }
 
 #[test]
