@@ -1,13 +1,22 @@
 //! Codecs: what is in them, how a sample gets through them, and how they are told.
 
-mod connect;
+pub(crate) mod amplifier;
+pub(crate) mod connect;
 mod discovery;
 mod graph;
+mod pin;
 mod route;
+mod routing;
+mod ways;
 
-pub(crate) use connect::{connect, disconnect, shut};
+pub(crate) use amplifier::Level;
+pub use amplifier::VolumeRange;
 pub(crate) use discovery::discover;
-pub use route::{Hop, PinDevice, Route};
+pub use pin::{Location, PinDevice, PinName, Unserved};
+pub(crate) use route::Connection;
+pub use route::{Hop, Route};
+pub(crate) use routing::Findings;
+pub use routing::UnservedPin;
 
 use crate::command::{CommandError, CommandPort};
 use crate::dma::DmaRegion;
@@ -24,6 +33,8 @@ pub struct Codec {
     pub vendor_id: u32,
     /// Widgets in its audio function groups.
     pub widgets: u16,
+    /// Its audio function groups.
+    pub(crate) groups: [Option<NodeId>; discovery::FUNCTION_GROUPS_MAX],
 }
 
 /// One codec to talk to.

@@ -107,12 +107,29 @@ pub(crate) const fn set_pin_control(bits: u8) -> Verb {
     Verb::with_u8(0x707, bits)
 }
 
+/// 7.3.3.14: unsolicited responses of a widget: on, with this tag (0 to 63).
+pub(crate) const fn enable_unsolicited(tag: u8) -> Verb {
+    Verb::with_u8(0x708, 0x80 | (tag & 0x3f))
+}
+
+/// 7.3.3.15: whether something is plugged (bit 31).
+pub(crate) const GET_PIN_SENSE: Verb = Verb::with_u8(0xf09, 0);
+/// 7.3.3.15: senses it, where that has to be asked for.
+pub(crate) const EXECUTE_PIN_SENSE: Verb = Verb::with_u8(0x709, 0);
+/// Answer to [`GET_PIN_SENSE`]: something is plugged.
+pub(crate) const PIN_SENSE_PRESENT: u32 = 1 << 31;
+
 /// 7.3.3.16: reads EAPD and BTL.
 pub(crate) const GET_EAPD: Verb = Verb::with_u8(0xf0c, 0);
 
 /// 7.3.3.16: sets EAPD and BTL.
 pub(crate) const fn set_eapd(bits: u8) -> Verb {
     Verb::with_u8(0x70c, bits)
+}
+
+/// Channels of a stream that a converter with more than two takes, less one (HDA specification, change 034-A2: HDMI).
+pub(crate) const fn set_converter_channels(channels: u8) -> Verb {
+    Verb::with_u8(0x72d, channels.saturating_sub(1))
 }
 
 /// 7.3.3.31: what is at a pin, as the board's maker says.
@@ -124,8 +141,12 @@ pub(crate) mod amplifier {
     pub(crate) const OUTPUT: u16 = 1 << 15;
     /// An input amplifier, with its index in bits 11:8.
     pub(crate) const INPUT: u16 = 1 << 14;
+    /// The left channel.
+    pub(crate) const LEFT: u16 = 1 << 13;
+    /// The right channel.
+    pub(crate) const RIGHT: u16 = 1 << 12;
     /// Both channels.
-    pub(crate) const LEFT_AND_RIGHT: u16 = 0b11 << 12;
+    pub(crate) const LEFT_AND_RIGHT: u16 = LEFT | RIGHT;
     /// Silent.
     pub(crate) const MUTE: u16 = 1 << 7;
 }

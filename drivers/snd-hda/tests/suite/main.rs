@@ -6,6 +6,7 @@ mod capture;
 mod codec_routes;
 mod common;
 mod counters;
+mod dumps;
 mod errors;
 mod formats;
 mod linked_start;
