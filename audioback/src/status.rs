@@ -37,7 +37,7 @@ pub(crate) fn card_status(error: CardError) -> Status {
 
 pub(crate) fn volume_status(error: &VolumeError) -> Status {
     match error {
-        VolumeError::Unsupported => Status::EOPNOTSUPP,
+        VolumeError::Unsupported | VolumeError::Card(CardError::Unsupported) => Status::EOPNOTSUPP,
         VolumeError::BadRange => Status::EINVAL,
         VolumeError::Map(MapError::NoRoom) => Status::ENOMEM,
         VolumeError::Map(_) => Status::EFAULT,
