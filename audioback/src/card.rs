@@ -1,6 +1,7 @@
 //! What the back end needs of a sound card.
 
 use sndif::format::{FormatSet, SampleFormat};
+pub use sndif::nodes::VolumeRange;
 
 use crate::clock::Nanos;
 
@@ -34,21 +35,8 @@ pub struct Port {
     pub buffer_bytes_min: u32,
     /// Largest buffer, in octets: a page a descriptor, 1 MiB at most.
     pub buffer_bytes_max: u32,
-    /// What the amplifiers on its path can do; `None`: there are none that could be used for that.
+    /// What the amplifiers on its path can do, the same for each channel; `None`: there are none that could be used for that.
     pub volume: Option<VolumeRange>,
-}
-
-/// What the amplifiers on a port's path can do, the same for each channel. All in steps of 0.001 dB, as in the protocol.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct VolumeRange {
-    /// The least volume, mute not counted.
-    pub min_mdb: i32,
-    /// The greatest volume.
-    pub max_mdb: i32,
-    /// From one volume to the next; 0: there is only one, and so nothing to set.
-    pub step_mdb: u32,
-    /// Whether channels can be muted.
-    pub can_mute: bool,
 }
 
 impl Port {
