@@ -87,16 +87,20 @@ where
     /// Makes `stream` heard (or lets it hear) at its port, once it is configured.
     fn connect<B: MappedBuffer>(&mut self, stream: &CardStream<B, R, D, G>) -> Result<(), CardError> {
         let Some(configured) = stream.configured() else { return Err(CardError::WrongState) };
-        self.controller.connect(stream.route(), configured).map_err(|error| {
-            // Whoever asked is told by the back end, which knows how often it has been.
-            log::debug!("port {}: {error}", stream.route().0);
-            match error {
-                ConnectError::NoSuchRoute | ConnectError::WrongDirection => CardError::NoSuchPort,
-                ConnectError::Taken | ConnectError::NoBandwidth { .. } => CardError::Busy,
-                ConnectError::Unsupported => CardError::Unsupported,
-                _ => CardError::Hardware,
-            }
-        })
+        let route = stream.route();
+        self.controller.connect(route, configured).map_err(|error| refused(route, error))
+    }
+}
+
+/// The back end's words for what the driver says of a route.
+fn refused(route: RouteIndex, error: ConnectError) -> CardError {
+    // Whoever asked is told by the back end, which knows how often it has been.
+    log::debug!("port {}: {error}", route.0);
+    match error {
+        ConnectError::NoSuchRoute | ConnectError::WrongDirection => CardError::NoSuchPort,
+        ConnectError::Taken | ConnectError::NoBandwidth { .. } => CardError::Busy,
+        ConnectError::Unsupported => CardError::Unsupported,
+        _ => CardError::Hardware,
     }
 }
 
@@ -172,6 +176,24 @@ where
 
     fn set_link_wanted(&mut self, stream: &mut Self::Stream, is_wanted: bool) {
         stream.set_link_wanted(is_wanted);
+    }
+
+    fn buffer(stream: &Self::Stream) -> Option<&B> {
+        stream.buffer()
+    }
+
+    fn set_volume(&mut self, stream: &mut Self::Stream, channel: u8, mdb: i32) -> Result<(), CardError> {
+        let route = stream.route();
+        self.controller.set_volume(route, channel, mdb).map_err(|error| refused(route, error))
+    }
+
+    fn volume(&self, stream: &Self::Stream, channel: u8) -> Result<i32, CardError> {
+        self.controller.volume(stream.route(), channel).ok_or(CardError::Unsupported)
+    }
+
+    fn set_mute(&mut self, stream: &mut Self::Stream, channel: u8, is_muted: bool) -> Result<(), CardError> {
+        let route = stream.route();
+        self.controller.set_mute(route, channel, is_muted).map_err(|error| refused(route, error))
     }
 
     fn start(&mut self, stream: &mut Self::Stream) -> Result<(), CardError> {

@@ -24,20 +24,22 @@ fn facts_devices_and_streams_are_told() {
     let playback = rig.guest(3).remove(0);
     rig.advance(1_000 * MS);
     assert_eq!(told(&rig, "device/3-0"), Some("connected"));
-    let closed = "port=output-0 status=closed frames=0 ran_dry=0 fifo_errors=0";
+    let volume = "volume_mdb=-74000..0 step_mdb=1000 can_mute";
+    let closed = &*format!("port=output-0 status=closed {volume} frames=0 ran_dry=0 fifo_errors=0");
     assert_eq!(told(&rig, "device/3-0/0-0"), Some(closed));
     assert!(told(&rig, "device/3-0/0-1").expect("a line").starts_with("port=input-0 status=closed"));
     let player = rig.play(playback, &noise(96_000, 1));
     rig.advance(1_500 * MS);
     let line = told(&rig, "device/3-0/0-0").expect("a line").to_owned();
-    let start = "port=output-0 status=running rate_hz=48000 format=s16_le channels=2 frames=";
+    let start =
+        format!("port=output-0 status=running rate_hz=48000 format=s16_le channels=2 {volume} frames=");
     let frames: u64 =
-        line.strip_prefix(start).expect(&line).split(' ').next().expect("a number").parse().expect(&line);
+        line.strip_prefix(&start).expect(&line).split(' ').next().expect("a number").parse().expect(&line);
     assert!((48_000 / 5..=72_100).contains(&frames), "{line}");
     rig.until("the end", |rig| rig.player(player).is_over());
     rig.advance(1_200 * MS);
     let line = told(&rig, "device/3-0/0-0").expect("a line").to_owned();
-    assert!(line.starts_with("port=output-0 status=closed frames=1"), "{line}");
+    assert!(line.starts_with(&format!("port=output-0 status=closed {volume} frames=1")), "{line}");
     // The end of a recording and an application that is late look alike from here.
     assert!(line.ends_with("ran_dry=1 fifo_errors=0"), "{line}");
     rig.set_front_state(3, 0, "5");

@@ -28,6 +28,10 @@ impl<B: DmaBuffer, R: Registers, D: DelayNs, G: DmaRegion> Loaded<B, R, D, G> {
         self.format
     }
 
+    pub(super) fn buffer(&self) -> Option<&B> {
+        self.buffer.as_ref()
+    }
+
     /// Makes sure that RUN starts at the buffer's start.
     pub(super) fn refresh(&mut self) -> Result<(), Deadline> {
         if self.is_fresh {

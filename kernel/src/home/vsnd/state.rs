@@ -6,7 +6,7 @@
 use alloc::boxed::Box;
 use core::fmt::{self, Write};
 
-use audioback::card::{Card, StreamParams};
+use audioback::card::{Card, StreamParams, VolumeRange};
 use audioback::clock::Nanos;
 use audioback::hypervisor::Hypervisor;
 use audioback::stream::{Activity, Stream, StreamStats};
@@ -31,6 +31,7 @@ pub(super) struct StreamNote {
     port: Option<PortName>,
     activity: Activity,
     params: Option<StreamParams>,
+    volume: Option<VolumeRange>,
     stats: StreamStats,
 }
 
@@ -39,7 +40,13 @@ impl StreamNote {
         stream: &Stream<H, C>,
         port: Option<PortName>,
     ) -> Self {
-        Self { port, activity: stream.activity(), params: stream.params(), stats: stream.stats() }
+        Self {
+            port,
+            activity: stream.activity(),
+            params: stream.params(),
+            volume: stream.volume_range(),
+            stats: stream.stats(),
+        }
     }
 
     /// Whether they differ in more than counters.
@@ -64,6 +71,14 @@ impl fmt::Display for StreamNote {
         write!(f, "status={status}")?;
         if let Some(StreamParams { rate_hz, format, channels }) = self.params {
             write!(f, " rate_hz={rate_hz} format={} channels={channels}", format.name())?;
+        }
+        if let Some(VolumeRange { min_mdb, max_mdb, step_mdb, can_mute }) = self.volume {
+            if step_mdb != 0 {
+                write!(f, " volume_mdb={min_mdb}..{max_mdb} step_mdb={step_mdb}")?;
+            }
+            if can_mute {
+                f.write_str(" can_mute")?;
+            }
         }
         let StreamStats { frames, xruns, fifo_errors, .. } = self.stats;
         write!(f, " frames={frames} ran_dry={xruns} fifo_errors={fifo_errors}")
@@ -181,7 +196,7 @@ impl Teller {
         if !self.asking.may_ask(now) {
             return self.asking.due(now);
         }
-        let mut line = String::<200>::new();
+        let mut line = String::<256>::new();
         let (path, value) = match (telling, fact) {
             (Telling::Report, _) => {
                 (PathText::new(format_args!("{STATE}/report")), self.report.as_deref().unwrap_or_default())
@@ -192,7 +207,7 @@ impl Teller {
             (Telling::Fact, None) => return None,
             (Telling::News(device, News::State(state)), _) => (device.told_directory(), word(state)),
             (Telling::News(device, News::Stream(_, StreamId { pcm, stream }, note)), _) => {
-                // The longest has some 150 octets.
+                // The longest has some 220 octets.
                 let _ = write!(line, "{note}");
                 (PathText::new(format_args!("{}/{pcm}-{stream}", device.told_directory())), line.as_str())
             }
