@@ -14,6 +14,7 @@ mod linked_start;
 mod pause;
 mod playback;
 mod position;
+mod random_codecs;
 mod restore;
 mod schedules;
 mod start;
