@@ -10,7 +10,7 @@ use crate::dma::{Direction, DmaMemory, DmaRegion};
 use crate::error::BringUpError;
 use crate::jacks::JackPolicy;
 use crate::registers::{ReadWrite, Register, Registers};
-use crate::reset::{find_ssync, quiesce, reset_link};
+use crate::reset::{find_ssync, wake};
 use crate::sort::insertion_sort;
 use crate::spec::registers as reg;
 use crate::spec::verbs::{CodecAddress, NodeId, Verb};
@@ -24,7 +24,7 @@ pub(crate) const DESCRIPTORS_MAX: usize = 30;
 const CODECS_MAX: usize = 15;
 /// What may be spent asleep on asking all codecs what they have, in microseconds. A response takes two link frames
 /// (3.4): 42 us. So the largest codec, with thousands of verbs, takes a fraction of a second.
-const DISCOVERY_LIMIT_US: u32 = 3_000_000;
+pub(crate) const DISCOVERY_LIMIT_US: u32 = 3_000_000;
 /// Rounds in which interrupts are looked for before giving up.
 const INTERRUPT_ROUNDS: u32 = 16;
 
@@ -56,7 +56,7 @@ struct Slot<G> {
 ///
 /// See the [crate's guide](crate) for the way from here to a stream.
 pub struct Controller<R: Registers, D: DelayNs, G: DmaRegion> {
-    registers: R,
+    pub(crate) registers: R,
     pub(crate) delay: D,
     version: (u8, u8),
     pub(crate) capabilities: Capabilities,
@@ -69,7 +69,7 @@ pub struct Controller<R: Registers, D: DelayNs, G: DmaRegion> {
     position_choice: PositionChoice,
     pub(crate) commands: CommandPort<R, D, G>,
     slots: Vec<Slot<G>, DESCRIPTORS_MAX>,
-    codecs: Vec<Codec, CODECS_MAX>,
+    pub(crate) codecs: Vec<Codec, CODECS_MAX>,
     pub(crate) routes: Vec<Route, MAX_ROUTES>,
     /// Ways for recordings that follow a plug.
     pub(crate) detours: Vec<Route, MAX_DETOURS>,
@@ -78,7 +78,7 @@ pub struct Controller<R: Registers, D: DelayNs, G: DmaRegion> {
     /// How many unsolicited responses had been lost when jacks were looked at last.
     pub(crate) unsolicited_lost: u32,
     /// That the controller is gone was logged.
-    gone_logged: bool,
+    pub(crate) gone_logged: bool,
 }
 
 impl<R, D, G> Controller<R, D, G>
@@ -116,21 +116,13 @@ where
         M: DmaMemory<Region = G>,
     {
         let (mut r, mut d) = (registers.clone(), delay.clone());
-        let gcap = reg::GCAP.read(&mut r);
-        if gcap == u16::MAX {
-            return Err(BringUpError::NoController);
-        }
-        quiesce(&mut r, &mut d, gcap);
-        reset_link(&mut r, &mut d).map_err(BringUpError::Reset)?;
-
+        let codecs_present = wake(&mut r, &mut d)?;
         let wall_clock = reg::WALCLK.read(&mut r);
         let version = (reg::VMAJ.read(&mut r), reg::VMIN.read(&mut r));
         let capabilities = Capabilities::read(&mut r, traits.address_bits);
         if capabilities.descriptors().next().is_none() {
             return Err(BringUpError::NoStream);
         }
-        let codecs_present = reg::STATESTS.read(&mut r) & reg::STATESTS_CODECS;
-        reg::STATESTS.write(&mut r, codecs_present);
         log::info!(
             "HDA {}.{}: {} outputs, {} inputs, {} bidirectional, codecs {codecs_present:#06x}",
             version.0,
@@ -156,9 +148,6 @@ where
             _ => None,
         };
 
-        let gctl = reg::GCTL.read(&mut r);
-        reg::GCTL.write(&mut r, gctl | reg::GCTL_UNSOL);
-
         let mut controller = Self {
             ssync: find_ssync(&mut r, traits.sync_register),
             commands: CommandPort::new(registers.clone(), delay.clone(), rings),
@@ -181,17 +170,21 @@ where
             gone_logged: false,
         };
         controller.discover(codecs_present)?;
-        let at = controller.positions.device_address();
-        reg::DPUBASE.write(&mut r, high(at));
-        reg::DPLBASE.write(&mut r, low(at) | reg::DPLBASE_ENABLE);
+        controller.open_for_streams();
         // Commands took time.
         if reg::WALCLK.read(&mut r) == wall_clock {
             log::warn!("wall clock stands still: positions are not checked against it");
             controller.wall_clock_moves = false;
         }
-        // Streams add their own bits when they start.
-        reg::INTCTL.write(&mut r, reg::INT_GLOBAL | reg::INT_CONTROLLER);
         Ok(controller)
+    }
+
+    /// Has positions written to memory, and interrupts raised. Streams add their own bits when they start.
+    pub(crate) fn open_for_streams(&mut self) {
+        let (at, r) = (self.positions.device_address(), &mut self.registers);
+        reg::DPUBASE.write(r, high(at));
+        reg::DPLBASE.write(r, low(at) | reg::DPLBASE_ENABLE);
+        reg::INTCTL.write(r, reg::INT_GLOBAL | reg::INT_CONTROLLER);
     }
 
     fn discover(&mut self, present: u16) -> Result<(), BringUpError> {

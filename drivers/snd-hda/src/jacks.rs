@@ -275,7 +275,7 @@ where
     }
 
     /// All routes there are.
-    fn indices(&self) -> impl Iterator<Item = RouteIndex> + use<R, D, G> {
+    pub(crate) fn indices(&self) -> impl Iterator<Item = RouteIndex> + use<R, D, G> {
         // At most `MAX_ROUTES`.
         (0..self.routes.len() as u8).map(RouteIndex)
     }

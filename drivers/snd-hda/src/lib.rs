@@ -69,6 +69,11 @@
 //! unsolicited responses and stream errors, raises an interrupt; the platform calls [`Controller::handle_interrupt`] when
 //! it suits, from a thread or a loop.
 //!
+//! # Loss of power
+//!
+//! After suspend to RAM, or whatever else has made controller and codecs forget everything, [`Controller::restore`] makes
+//! routes what they were, and streams can go on.
+//!
 //! # What isn't here yet
 //!
 //! Stripes over several output lines, 384 kHz (the format word can't say it).
@@ -101,6 +106,7 @@ mod jacks;
 pub mod position;
 pub mod registers;
 mod reset;
+mod restore;
 mod sort;
 pub mod spec;
 pub mod stream;

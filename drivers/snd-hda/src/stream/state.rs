@@ -333,7 +333,7 @@ where
     /// [`Refused`] if the hardware doesn't stop, or doesn't end its reset, when the list has to be written anew.
     pub fn resume(mut self) -> Result<Stream<Running<B, R, D, G>>, Refused<Self>> {
         let Paused { loaded, progress } = &mut self.state;
-        if !loaded.descriptor.restarts {
+        if !loaded.descriptor.restarts && loaded.is_kept() {
             let before = loaded.descriptor.link_position();
             let wall_clock = loaded.descriptor.wall_clock();
             let fifo_ready = loaded.run_held();

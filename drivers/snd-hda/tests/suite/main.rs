@@ -16,6 +16,7 @@ mod pause;
 mod playback;
 mod position;
 mod random_codecs;
+mod restore;
 mod schedules;
 mod start;
 mod stop;

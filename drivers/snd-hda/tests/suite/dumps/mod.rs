@@ -5,6 +5,7 @@ mod groups;
 mod linux;
 mod moves;
 mod reach;
+mod restore;
 
 use std::path::Path;
 use std::sync::OnceLock;
