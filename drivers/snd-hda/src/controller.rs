@@ -15,6 +15,7 @@ use crate::sort::insertion_sort;
 use crate::spec::registers as reg;
 use crate::spec::verbs::{CodecAddress, NodeId, Verb};
 use crate::stream::{Descriptor, LIST_BYTES, PositionChoice, Reset, Stream};
+use crate::traits::{ControllerTraits, is_beyond};
 use crate::{MAX_DETOURS, MAX_ROUTES, MAX_UNSERVED};
 
 /// Stream descriptors: GCAP can't name more than 15 + 15 + 31, INTCTL has 30 bits.
@@ -64,6 +65,7 @@ pub struct Controller<R: Registers, D: DelayNs, G: DmaRegion> {
     /// Learned by a stream that was given back: see [`Stream::resume`].
     restarts: bool,
     positions: G,
+    traits: ControllerTraits,
     position_choice: PositionChoice,
     pub(crate) commands: CommandPort<R, D, G>,
     slots: Vec<Slot<G>, DESCRIPTORS_MAX>,
@@ -97,6 +99,22 @@ where
     where
         M: DmaMemory<Region = G>,
     {
+        Self::bring_up_with(ControllerTraits::default(), registers, memory, delay)
+    }
+
+    /// The same for a controller of which something is known.
+    ///
+    /// # Errors
+    /// As [`bring_up`](Self::bring_up).
+    pub fn bring_up_with<M>(
+        traits: ControllerTraits,
+        registers: R,
+        memory: &mut M,
+        delay: D,
+    ) -> Result<Self, BringUpError>
+    where
+        M: DmaMemory<Region = G>,
+    {
         let (mut r, mut d) = (registers.clone(), delay.clone());
         let gcap = reg::GCAP.read(&mut r);
         if gcap == u16::MAX {
@@ -107,7 +125,7 @@ where
 
         let wall_clock = reg::WALCLK.read(&mut r);
         let version = (reg::VMAJ.read(&mut r), reg::VMIN.read(&mut r));
-        let capabilities = Capabilities::read(&mut r);
+        let capabilities = Capabilities::read(&mut r, traits.address_bits);
         if capabilities.descriptors().next().is_none() {
             return Err(BringUpError::NoStream);
         }
@@ -125,7 +143,7 @@ where
             return Err(BringUpError::NoCodec);
         }
 
-        let mut get = |what, bytes| allocate(memory, capabilities.takes_64_bits, what, bytes);
+        let mut get = |what, bytes| allocate(memory, capabilities.address_bits, what, bytes);
         let positions = get("DMA position buffer", 8 * DESCRIPTORS_MAX)?;
         let mut slots = Vec::new();
         for kind in capabilities.descriptors().take(DESCRIPTORS_MAX) {
@@ -142,7 +160,7 @@ where
         reg::GCTL.write(&mut r, gctl | reg::GCTL_UNSOL);
 
         let mut controller = Self {
-            ssync: find_ssync(&mut r),
+            ssync: find_ssync(&mut r, traits.sync_register),
             commands: CommandPort::new(registers.clone(), delay.clone(), rings),
             registers,
             delay,
@@ -150,6 +168,7 @@ where
             capabilities,
             wall_clock_moves: true,
             restarts: false,
+            traits,
             position_choice: PositionChoice::Auto,
             positions,
             slots,
@@ -268,9 +287,9 @@ where
         self.ssync.is_some()
     }
 
-    /// Whether addresses above 4 GiB can be reached (GCAP.64OK).
-    pub fn takes_64_bit_addresses(&self) -> bool {
-        self.capabilities.takes_64_bits
+    /// Bits of an address that its DMA gets right, 32 to 64: memory beyond is refused.
+    pub fn address_bits(&self) -> u8 {
+        self.capabilities.address_bits
     }
 
     /// Whether commands go through the rings in memory, not through the immediate registers.
@@ -310,12 +329,15 @@ where
             direction,
             is_bidirectional: slot.kind == DescriptorKind::Bidirectional,
             tag,
-            takes_64_bits: self.capabilities.takes_64_bits,
+            address_bits: self.capabilities.address_bits,
             registers: self.registers.clone(),
             delay: self.delay.clone(),
             list: slot.list.clone(),
             positions: Some(self.positions.clone()),
-            position_choice: self.position_choice,
+            position_choice: match self.position_choice {
+                PositionChoice::Auto => self.traits.positions,
+                chosen => chosen,
+            },
             ssync: self.ssync,
             wall_clock_moves: self.wall_clock_moves,
             restarts: self.restarts,
@@ -396,14 +418,14 @@ where
 
 fn allocate<M: DmaMemory>(
     memory: &mut M,
-    takes_64_bits: bool,
+    address_bits: u8,
     what: &'static str,
     bytes: usize,
 ) -> Result<M::Region, BringUpError> {
     // Lists, rings and the position buffer are all aligned to 128 octets (3.3.18, 3.3.32, 3.3.42).
     let region = memory.allocate(bytes, 128).ok_or(BringUpError::NoMemory(what))?;
     let address = region.device_address();
-    if !takes_64_bits && address.saturating_add(bytes as u64) > 1 << 32 {
+    if is_beyond(address_bits, address, bytes as u64) {
         return Err(BringUpError::MemoryTooHigh { address });
     }
     Ok(region)

@@ -71,8 +71,7 @@
 //!
 //! # What isn't here yet
 //!
-//! Info frames for HDMI and DisplayPort, stripes over several output lines, 384 kHz (the format word can't say it), controllers that take less
-//! than 64 address bits but more than 32 (give them buffers that they can reach).
+//! Info frames for HDMI and DisplayPort, stripes over several output lines, 384 kHz (the format word can't say it).
 //!
 //! # Sources
 //!
@@ -105,6 +104,7 @@ mod reset;
 mod sort;
 pub mod spec;
 pub mod stream;
+mod traits;
 mod volume;
 
 pub use codec::{Codec, Route, VolumeRange};
@@ -119,6 +119,7 @@ pub use registers::Registers;
 pub use spec::format::{Format, FormatError, PcmCapabilities, Rate, SampleBits};
 pub use spec::verbs::{CodecAddress, NodeId, Verb};
 pub use stream::Stream;
+pub use traits::{ControllerTraits, SyncRegister};
 
 /// Routes of all codecs together.
 pub const MAX_ROUTES: usize = 32;

@@ -7,6 +7,7 @@ use crate::controller::DESCRIPTORS_MAX;
 use crate::deadline::{Deadline, Patience, wait_for};
 use crate::registers::{ReadWrite, Register, Registers};
 use crate::spec::registers as reg;
+use crate::traits::SyncRegister;
 
 /// CRST reads back after at most a few link frames (4.2.2); 100 ms is what drivers grant.
 const LINK_RESET: Patience = Patience::new(100_000, 10);
@@ -43,10 +44,15 @@ pub(crate) fn reset_link<R: Registers, D: DelayNs>(r: &mut R, delay: &mut D) -> 
     Ok(())
 }
 
-/// Looks for SSYNC where the specification has it and where ICH6 to ICH10 have it: it is there if what is written
-/// reads back. No stream runs yet.
-pub(crate) fn find_ssync<R: Registers>(r: &mut R) -> Option<Register<u32, ReadWrite>> {
-    for register in [reg::SSYNC, reg::SSYNC_ICH] {
+/// Looks for SSYNC where this kind of controller can have it: it is there if what is written reads back. No stream runs
+/// yet.
+pub(crate) fn find_ssync<R: Registers>(r: &mut R, place: SyncRegister) -> Option<Register<u32, ReadWrite>> {
+    let places: &[_] = match place {
+        SyncRegister::Anywhere => &[reg::SSYNC, reg::SSYNC_ICH],
+        SyncRegister::Specified => &[reg::SSYNC],
+        SyncRegister::Old => &[reg::SSYNC_ICH],
+    };
+    for &register in places {
         register.write(r, 1);
         let reads_back = register.read(r) == 1;
         register.write(r, 0);

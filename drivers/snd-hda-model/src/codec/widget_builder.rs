@@ -217,6 +217,13 @@ impl Widget {
         self
     }
 
+    /// It has one channel: its amplifiers have the left setting only.
+    #[must_use]
+    pub fn mono(mut self) -> Self {
+        self.capabilities &= !capability::STEREO;
+        self
+    }
+
     /// It has power states of its own and is in D3 after a reset.
     #[must_use]
     pub fn power_control(mut self) -> Self {

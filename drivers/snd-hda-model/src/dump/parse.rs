@@ -64,7 +64,7 @@ pub(super) fn parse(text: &str) -> Result<Dump, DumpError> {
     if let Err(reason) = parser.header.is_whole(&parser.dump, parser.nodes.is_empty()) {
         return fail(end, reason);
     }
-    if let Some((line, reason)) = missing(&parser.nodes, parser.header.says_function_types()) {
+    if let Some((line, reason)) = missing(&parser.nodes, parser.header.is_modern()) {
         return fail(line, reason);
     }
     parser.dump.nodes = parser.nodes.into_iter().map(|(node, ..)| node).collect();

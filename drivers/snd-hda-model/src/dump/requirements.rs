@@ -42,16 +42,19 @@ pub(super) enum Line {
 enum Need {
     /// Every version of Linux prints it.
     Always,
-    /// Linux prints it since it prints function group types, and some versions before.
+    /// Linux prints it since it prints general-purpose pins, and some versions before.
     Modern,
+    /// The same, and in older files some nodes have it that needn't.
+    ModernOnly,
     /// If any node of the file has it, all have that should.
     AsOthers,
 }
 
 /// The lines that a node's capabilities call for.
 fn called_for(node: &Node) -> Vec<(Line, Need)> {
-    use Need::{Always, AsOthers, Modern};
+    use Need::{Always, AsOthers, Modern, ModernOnly};
     let has = |bit: u32| node.wcaps >> bit & 1 != 0;
+    let is_knob = node.kind == WidgetKind::VolumeKnob;
     let is_pin = node.kind == WidgetKind::Pin;
     let is_input = node.kind == WidgetKind::Input;
     let is_converter = is_input || node.kind == WidgetKind::Output;
@@ -76,7 +79,8 @@ fn called_for(node: &Node) -> Vec<(Line, Need)> {
         (has(7), Line::Unsolicited, Modern),
         (has(10), Line::PowerStates, AsOthers),
         (has(10), Line::Power, Modern),
-        (node.kind == WidgetKind::VolumeKnob, Line::VolumeKnob, Modern),
+        (is_knob, Line::VolumeKnob, Modern),
+        (is_knob, Line::Connections, ModernOnly),
         (has(8), Line::Connections, Always),
     ]
     .into_iter()
@@ -84,13 +88,18 @@ fn called_for(node: &Node) -> Vec<(Line, Need)> {
     .collect()
 }
 
-/// Looks through all nodes, given the lines that each has and the number of its last line. `modern`: the file says its
-/// function groups' types.
+/// Looks through all nodes, given the lines that each has and the number of its last line. `modern`: the file
+/// has a line about general-purpose pins.
 pub(super) fn missing(nodes: &[(Node, BTreeSet<Line>, usize)], modern: bool) -> Option<(usize, String)> {
     let anywhere: BTreeSet<Line> = nodes.iter().flat_map(|(_, lines, _)| lines).copied().collect();
     nodes.iter().find_map(|(node, lines, last_line)| {
         let missing = called_for(node).into_iter().find(|(line, need)| {
-            let needed = *need == Need::Always || *need == Need::Modern && modern || anywhere.contains(line);
+            let needed = match need {
+                Need::Always => true,
+                Need::Modern => modern || anywhere.contains(line),
+                Need::ModernOnly => modern,
+                Need::AsOthers => anywhere.contains(line),
+            };
             needed && !lines.contains(line)
         });
         missing.map(|(line, _)| {

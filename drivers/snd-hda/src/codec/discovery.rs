@@ -94,7 +94,9 @@ fn explore(
             WidgetKind::AudioOutput | WidgetKind::AudioInput => {
                 link.ask(node, verbs::set_stream(0, 0))?;
             }
-            WidgetKind::Mixer | WidgetKind::Selector | WidgetKind::Other => {}
+            // What hangs on it may be on any route.
+            WidgetKind::Power if capabilities.has_power_control() => power_up(link, node)?,
+            WidgetKind::Mixer | WidgetKind::Selector | WidgetKind::Power | WidgetKind::Other => {}
         }
         let mut connections = Vec::new();
         if capabilities.has_connection_list() {

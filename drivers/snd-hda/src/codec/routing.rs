@@ -90,7 +90,9 @@ impl Finder<'_> {
                     way_of_one(graph, direction, wanted.pin.node, &is_converter)
                 };
                 let Some(path) = path else {
-                    self.leave_out(wanted.pin, Unserved::NoPath(wanted.device), findings);
+                    let hears_nobody = direction == Direction::Output && wanted.pin.inputs() == 0;
+                    let reason = if hears_nobody { Unserved::NoConnections } else { Unserved::NoPath };
+                    self.leave_out(wanted.pin, reason(wanted.device), findings);
                     continue;
                 };
                 let mut route = self.assemble(wanted, &path)?;
@@ -147,7 +149,7 @@ impl Finder<'_> {
                 WidgetKind::Pin => HopKind::Pin,
                 WidgetKind::Mixer => HopKind::Mixer,
                 WidgetKind::Selector => HopKind::Selector,
-                WidgetKind::AudioOutput | WidgetKind::AudioInput | WidgetKind::Other => HopKind::Converter,
+                _ => HopKind::Converter,
             };
             // An output's converter hears the link only; a pin's input amplifier is for what comes from outside, its output
             // amplifier for what goes there.
@@ -158,7 +160,12 @@ impl Finder<'_> {
             } else {
                 AmplifierCapabilities::NONE
             };
-            let speaks = !(is_input && matches!(kind, HopKind::Pin | HopKind::Converter));
+            let speaks = match kind {
+                // One that can't play has its output amplifier on the way in.
+                HopKind::Pin => !(is_input && pin.pin.is_output()),
+                HopKind::Converter => !is_input,
+                HopKind::Mixer | HopKind::Selector => true,
+            };
             let output_amplifier = if capabilities.has_output_amplifier() && speaks {
                 self.amplifier(widget, parameter::OUTPUT_AMPLIFIER, self.inherited.output_amplifier)?
             } else {

@@ -34,7 +34,9 @@ pub(crate) enum WidgetKind {
     Mixer,
     Selector,
     Pin,
-    /// Power, volume knob, beep, vendor's own: nothing that a sample passes.
+    /// Feeds other widgets with power (7.2.3.7).
+    Power,
+    /// Volume knob, beep, vendor's own: nothing that a sample passes.
     Other,
 }
 
@@ -58,6 +60,7 @@ impl WidgetCapabilities {
             2 => WidgetKind::Mixer,
             3 => WidgetKind::Selector,
             4 => WidgetKind::Pin,
+            5 => WidgetKind::Power,
             _ => WidgetKind::Other,
         }
     }

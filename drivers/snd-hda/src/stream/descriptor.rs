@@ -35,7 +35,8 @@ pub(crate) struct Descriptor<R, D, G> {
     pub(crate) is_bidirectional: bool,
     /// 1 to 15.
     pub(crate) tag: u8,
-    pub(crate) takes_64_bits: bool,
+    /// Bits of an address that DMA gets right.
+    pub(crate) address_bits: u8,
     pub(crate) registers: R,
     pub(crate) delay: D,
     /// The descriptor list.
@@ -61,7 +62,7 @@ impl<R: Registers + Clone, D: DelayNs + Clone, G: DmaRegion> Clone for Descripto
             direction: self.direction,
             is_bidirectional: self.is_bidirectional,
             tag: self.tag,
-            takes_64_bits: self.takes_64_bits,
+            address_bits: self.address_bits,
             registers: self.registers.clone(),
             delay: self.delay.clone(),
             list: self.list.clone(),

@@ -132,7 +132,7 @@ where
         buffer: B,
     ) -> Result<Stream<Configured<B, R, D, G>>, Rejected<Self, B>> {
         let descriptor = &mut self.state.descriptor;
-        let judged = buffer_list::judge(&buffer, format.frame_bytes(), descriptor.takes_64_bits);
+        let judged = buffer_list::judge(&buffer, format.frame_bytes(), descriptor.address_bits);
         if let Err(error) = judged {
             return Err(Rejected { stream: self, buffer, error: ConfigureError::Buffer(error) });
         }

@@ -136,9 +136,9 @@ impl Header {
         }
     }
 
-    /// Newer versions print the function groups' types.
-    pub(super) fn says_function_types(&self) -> bool {
-        ["AFG Function Id:", "MFG Function Id:", "Function Id:"].iter().any(|key| self.seen.contains(key))
+    /// Newer versions of Linux print general-purpose pins, and more of nodes.
+    pub(super) fn is_modern(&self) -> bool {
+        self.seen.contains("GPIO:")
     }
 
     /// Called at the end: whether the header has all it must have.
