@@ -9,7 +9,8 @@ fn nearest_to_full(specimen: &Specimen, route: &Route) -> i32 {
     let dump = &specimen.dump;
     let lost = |caps: Option<AmpCaps>| {
         caps.map_or(0, |caps| {
-            (i32::from(caps.steps.min(caps.offset)) - i32::from(caps.offset)) * (i32::from(caps.step_size) + 1)
+            (i32::from(caps.steps.min(caps.offset)) - i32::from(caps.offset))
+                * (i32::from(caps.step_size) + 1)
         })
     };
     let of_hop = |hop: &snd_hda::codec::Hop| {
@@ -21,7 +22,8 @@ fn nearest_to_full(specimen: &Specimen, route: &Route) -> i32 {
         let is_pin = hop.node() == route.pin();
         let is_converter = hop.node() == route.converter();
         let is_input = route.direction() == Direction::Input;
-        let output = has(2) && !(is_input && (is_converter || is_pin && node.pincap.unwrap_or(0) & 0x10 != 0));
+        let output =
+            has(2) && !(is_input && (is_converter || is_pin && node.pincap.unwrap_or(0) & 0x10 != 0));
         let input = has(1) && !(!is_input && (is_pin || is_converter));
         let output = if output { lost(own(node.amp_out, dump.amp_out)) } else { 0 };
         output + if input { lost(own(node.amp_in, dump.amp_in)) } else { 0 }
@@ -63,7 +65,8 @@ fn faults(
         .map(|(at, channel)| (routes[*at].pin().get(), routes[*at].converter().get(), *channel, gain(*at)))
         .collect();
     meant.sort();
-    let heard: Vec<_> = model.audible(0).iter().map(|h| (h.pin, h.converter, h.channel, h.gain_quarter_db)).collect();
+    let heard: Vec<_> =
+        model.audible(0).iter().map(|h| (h.pin, h.converter, h.channel, h.gain_quarter_db)).collect();
     if heard != meant {
         faults.push(format!("heard {heard:x?}, meant {meant:x?}"));
     }
@@ -71,7 +74,8 @@ fn faults(
         .map(|(at, _)| (routes[*at].converter().get(), routes[*at].pin().get(), gain(*at)))
         .collect();
     meant.sort();
-    let recorded: Vec<_> = model.recorded(0).iter().map(|r| (r.converter, r.pin, r.gain_quarter_db)).collect();
+    let recorded: Vec<_> =
+        model.recorded(0).iter().map(|r| (r.converter, r.pin, r.gain_quarter_db)).collect();
     if recorded != meant {
         faults.push(format!("recorded {recorded:x?}, meant {meant:x?}"));
     }
