@@ -3,7 +3,7 @@
 /// Octets of an info frame that a pin keeps for transmission.
 const INFO_FRAME_OCTETS: usize = 32;
 
-/// The state behind the verbs of a digital widget for HDMI (specification update HDA035-A).
+/// The state behind the verbs of a digital widget for HDMI, of additions to the specification: 0xf2d to 0xf35.
 pub(crate) struct Hdmi {
     channel_count: u8,
     /// Packet index in bits 7:5, octet index in bits 4:0.

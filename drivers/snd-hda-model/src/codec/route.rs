@@ -65,7 +65,7 @@ impl Graph {
         search.ways.into_iter().collect()
     }
 
-    /// Nodes without power: their own, or that of the power widget that they hang on (7.2.3.7).
+    /// Nodes without power: their own, or that of the power widget that they hang on.
     fn dark(&self) -> HashSet<u8> {
         let off = || self.widgets.iter().filter(|(_, widget)| widget.power != 0);
         let fed = off().filter(|(_, widget)| widget.kind == WidgetKind::Power);

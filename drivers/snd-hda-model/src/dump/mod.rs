@@ -1,6 +1,6 @@
 //! A codec as Linux prints it in `/proc/asound/cardN/codec#M`: read, looked at, and brought to life.
 //!
-//! [`Dump::parse`] reads such a text, of any version of Linux from 2.6.16 on; [`Dump::codec`] is a codec for the model
+//! [`Dump::parse`] reads such a text, in the style of today or in older ones; [`Dump::codec`] is a codec for the model
 //! that answers verbs as the one did from which the text was made.
 //!
 //! A text that is cut short in a node, contradicts itself or holds something else is refused with line and reason. Lines that

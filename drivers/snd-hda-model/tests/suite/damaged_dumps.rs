@@ -4,6 +4,7 @@ use proptest::prelude::*;
 use proptest::sample::Index;
 use snd_hda_model::{Bench, Dump, DumpError, Profile};
 
+use crate::bench::Hand;
 use crate::dumps::texts;
 
 /// A small dump, whole.
@@ -68,6 +69,51 @@ fn a_whole_one_says_what_is_in_it() {
         ("Tiny Analog", "Audio")
     );
     assert_eq!(converter.pcm.unwrap().word(), 0xe_0560);
+}
+
+/// A codec's answers to verbs with node in bits 27:20.
+fn answers<const N: usize>(dump: &Dump, verbs: [u32; N]) -> [u32; N] {
+    let model = Bench::new(Profile::hardware()).codec(0, dump.codec()).build();
+    let mut hand = Hand::new(&model);
+    hand.bring_up();
+    verbs.map(|verb| hand.immediate(verb))
+}
+
+#[test]
+fn a_list_that_names_a_node_over_127_is_in_long_form() {
+    let dump = Dump::parse(&WHOLE.replace("0x02 0x03*", "0x02 0xc3*")).unwrap();
+    assert_eq!(answers(&dump, [0x4f_000e, 0x4f_0200]), [0x82, 0x00c3_0002]);
+}
+
+#[test]
+fn what_linux_made_of_a_list_is_told_apart() {
+    let text = WHOLE.replace("0x02 0x03*\n", "0x02 0x03*\n  In-driver Connection: 3\n     0x03 0x02 0x04\n");
+    let dump = Dump::parse(&text).unwrap();
+    let pin = dump.node(4).unwrap();
+    assert_eq!(pin.in_driver_connections.as_deref(), Some(&[3, 2, 4][..]));
+    assert_eq!(pin.connections, [2, 3]);
+    assert_eq!(answers(&dump, [0x4f_000e]), [2], "the codec's own");
+}
+
+#[test]
+fn a_modem_alone_is_a_codec() {
+    let modem = WHOLE
+        .lines()
+        .take(6)
+        .collect::<Vec<_>>()
+        .join("\n")
+        .replace("AFG Function Id: 0x1", "MFG Function Id: 0x2");
+    assert!(Dump::parse(&modem).is_err(), "no function group at all");
+    let dump = Dump::parse(&format!("{modem}\nModem Function Group: 0x2\n")).unwrap();
+    assert_eq!(dump.audio_group(), None);
+    assert_eq!(answers(&dump, [0x0f_0004, 0x2f_0005, 0x2f_0004, 0x1f_0005]), [0x0002_0001, 0x102, 0, 0]);
+}
+
+#[test]
+fn an_unreadable_list_is_empty() {
+    let text = WHOLE.replace("  Connection: 2\n     0x02 0x03*\n", "  Connection: -22\n");
+    let pin = Dump::parse(&text).unwrap().nodes.remove(2);
+    assert!(pin.connections_unreadable && pin.connections.is_empty());
 }
 
 /// The error of the small dump with `from` replaced, which must be in it.
@@ -211,6 +257,7 @@ fn survives(octets: &[u8]) {
         let model = Bench::new(Profile::hardware()).codec(0, dump.codec()).build();
         assert_eq!(model.audible(0), []);
         assert_eq!(model.recorded(0), []);
+        assert_eq!(model.looped_back(0), []);
     }
 }
 

@@ -6,6 +6,8 @@ use snd_hda_model::codec::ConnectionForm;
 use snd_hda_model::dump::{AmpCaps, GroupKind, Node};
 use snd_hda_model::{Bench, Dump, Model, Profile};
 
+use snd_hda::registers::Registers;
+
 use crate::bench::Hand;
 
 /// Name and text of every dump.
@@ -29,7 +31,7 @@ pub(crate) fn texts() -> Vec<(String, String)> {
     texts
 }
 
-fn all() -> impl Iterator<Item = (String, Dump)> {
+pub(crate) fn all() -> impl Iterator<Item = (String, Dump)> {
     texts().into_iter().map(|(name, text)| {
         let dump = Dump::parse(&text).unwrap_or_else(|error| panic!("{name}: {error}"));
         (name, dump)
@@ -202,4 +204,110 @@ fn lists_with_ranges_say_the_same() {
         answers_as_its_dump(&name, &dump, ConnectionForm::ShortRanges);
         answers_as_its_dump(&name, &dump, ConnectionForm::LongRanges);
     }
+}
+
+/// The dump that begins so, in a controller that lets unsolicited responses through.
+fn model_of(start: &str) -> (Dump, Model) {
+    let (_, dump) =
+        all().find(|(name, _)| name.starts_with(start)).unwrap_or_else(|| panic!("no dump {start}"));
+    let model = Bench::new(Profile::hardware()).codec(0, dump.codec()).build();
+    (dump, model)
+}
+
+#[test]
+fn a_plug_is_seen_and_told_with_the_tag_of_its_pin() {
+    let (_, model) = model_of("alc262-hp-z200");
+    let mut hand = Hand::new(&model);
+    hand.bring_up();
+    hand.start_rings();
+    hand.regs.write_u32(0x08, 1 << 8 | 1);
+    let presence = |hand: &mut Hand<'_>, node| hand.verb(0, node, 0xf0900);
+    assert_eq!(presence(&mut hand, 0x1b), Some(0));
+    model.plug(0, 0x1b, true);
+    assert_eq!(presence(&mut hand, 0x1b), Some(1 << 31));
+    assert_eq!(presence(&mut hand, 0x15), Some(0), "the other jack");
+    model.advance_ns(1_000_000);
+    assert_eq!(hand.take_response(), None, "nobody asked for it");
+    hand.verb(0, 0x1b, 0x70880 | 0x2a);
+    hand.verb(0, 0x15, 0x70880 | 0x15);
+    for (node, present, tag) in [(0x1b, false, 0x2a), (0x15, true, 0x15), (0x1b, true, 0x2a)] {
+        model.plug(0, node, present);
+        model.advance_ns(1_000_000);
+        assert_eq!(hand.take_response(), Some((tag << 26, 1 << 4)));
+        assert_eq!(presence(&mut hand, node.into()), Some(u32::from(present) << 31));
+    }
+}
+
+#[test]
+fn a_display_says_that_it_is_there() {
+    let (dump, model) = model_of("alc660vd-asus-g1.0-1");
+    assert_eq!(dump.node(3).and_then(|pin| pin.pincap), Some(0x94));
+    let mut hand = Hand::new(&model);
+    hand.bring_up();
+    hand.start_rings();
+    hand.regs.write_u32(0x08, 1 << 8 | 1);
+    hand.verb(0, 3, 0x70881);
+    for present in [true, false] {
+        model.plug(0, 3, present);
+        model.advance_ns(1_000_000);
+        assert_eq!(hand.take_response(), Some((1 << 26 | u32::from(present), 1 << 4)));
+    }
+    // Channel count, info frame, mapping: kept. The display says nothing of itself.
+    for (set, get, value) in
+        [(0x72d07, 0xf2d00, 7), (0x73204, 0xf3200, 0), (0x732c0, 0xf3200, 0xc0), (0x73473, 0xf3403, 0x73)]
+    {
+        hand.verb(0, 3, set);
+        assert_eq!(hand.verb(0, 3, get), Some(value), "{set:#x}");
+    }
+    assert_eq!(hand.verb(0, 3, 0xf2e08), Some(0), "no ELD");
+    assert_eq!(hand.verb(0, 3, 0xf2f00), Some(0));
+}
+
+#[test]
+fn settings_are_kept_where_there_is_something_to_set() {
+    let (_, model) = model_of("alc262-hp-z200");
+    let mut hand = Hand::new(&model);
+    hand.bring_up();
+    hand.start_rings();
+    for (node, set, get, value, why) in [
+        (0x20, 0x50007, 0xd0000, 7, "coefficient index"),
+        (0x20, 0x41234, 0xc0000, 0x1234, "coefficient"),
+        (0x20, 0x50008, 0xc0000, 0, "another coefficient"),
+        (0x20, 0x50007, 0xc0000, 0x1234, "the first again"),
+        (0x02, 0x41234, 0xc0000, 0, "no processing there"),
+        (0x06, 0x70d81, 0xf0d00, 0x81, "digital converter"),
+        (0x06, 0x70e02, 0xf0d00, 0x281, "category"),
+        (0x06, 0x73e80, 0xf0d00, 0x80_0281, "keep alive"),
+        (0x02, 0x70d01, 0xf0d00, 0, "an analogue converter"),
+        (0x07, 0x70403, 0xf0400, 3, "SDI"),
+        (0x21, 0x70f15, 0xf0f00, 0x15, "volume knob"),
+        (0x15, 0x70c02, 0xf0c00, 0, "EAPD that it hasn't"),
+        (0x1b, 0x70883, 0xf0800, 0x83, "unsolicited responses"),
+        (0x12, 0x70883, 0xf0800, 0, "which it can't send"),
+        (0x01, 0x71503, 0xf1500, 3, "GPIO"),
+        (0x01, 0x71a04, 0xf1a00, 4, "GPIO, sticky"),
+        (0x15, 0x7a505, 0xfa500, 0, "no verb at all"),
+    ] {
+        hand.verb(0, node, set);
+        assert_eq!(hand.verb(0, node, get), Some(value), "{why}");
+    }
+    assert_eq!(hand.verb(0, 1, 0xf0011), Some(1 << 30 | 4), "GPIO count");
+}
+
+#[test]
+fn power_follows_the_function_group_and_the_states_there_are() {
+    // D0, D3 and EPSS; the function group D0 to D3.
+    let (dump, model) = model_of("92hd87b2-4--hp-pavilion-g7-notebook-pc-ccert-201209-11633.3");
+    let pin = dump.nodes.iter().find(|node| node.power_states == Some(1 << 31 | 0b1001)).expect("D0 and D3");
+    let mut hand = Hand::new(&model);
+    hand.bring_up();
+    hand.start_rings();
+    let id = pin.id.into();
+    assert_eq!(hand.verb(0, id, 0xf0500), Some(0x33));
+    hand.verb(0, id, 0x70500);
+    assert_eq!(hand.verb(0, id, 0xf0500), Some(0x30), "set to D0, and still in D3 with its function group");
+    hand.verb(0, 1, 0x70500);
+    assert_eq!(hand.verb(0, id, 0xf0500), Some(0));
+    hand.verb(0, id, 0x70501);
+    assert_eq!(hand.verb(0, id, 0xf0500), Some(0), "it has no D1");
 }

@@ -125,7 +125,9 @@ pub enum Unserved {
     OtherDevice(u8),
     /// Its defaults name a device, and its capabilities say that it can't serve one.
     WrongWay(PinDevice),
-    /// No converter can be reached: lists are empty, lead elsewhere or in circles.
+    /// Its connection list is empty. The graphics' codecs of some processors say so of pins that are off.
+    NoConnections(PinDevice),
+    /// No converter can be reached: lists lead elsewhere or in circles.
     NoPath(PinDevice),
     /// There are more than fit.
     TooMany(PinDevice),
@@ -137,6 +139,7 @@ impl fmt::Display for Unserved {
             Self::NotConnected => return f.write_str("nothing is connected"),
             Self::OtherDevice(code) => return write!(f, "default device {code:#x} is no output or input"),
             Self::WrongWay(device) => (device, "the pin's capabilities say that it can't be one"),
+            Self::NoConnections(device) => (device, "its connection list is empty"),
             Self::NoPath(device) => (device, "connection lists lead to no converter"),
             Self::TooMany(device) => (device, "more routes than there is room for"),
         };

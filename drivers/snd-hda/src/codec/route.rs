@@ -2,7 +2,7 @@
 
 use heapless::Vec;
 
-use super::amplifier::Levels;
+use super::amplifier::{AMPLIFIER_INPUTS_MAX, Levels};
 use super::graph::PATH_MAX;
 use super::pin::{PinDevice, PinName};
 use crate::dma::Direction;
@@ -171,6 +171,15 @@ impl Route {
     pub(crate) fn shares_widget_with(&self, other: &Self) -> bool {
         self.codec == other.codec
             && self.hops.iter().any(|mine| other.hops.iter().any(|theirs| mine.node == theirs.node))
+    }
+
+    /// Whether more may be heard at its end than its own converter: a mixer on the way can't mute its other inputs.
+    pub(crate) fn leaks(&self) -> bool {
+        // An amplifier can tell so many inputs apart, and no more.
+        let is_open = |hop: &Hop| {
+            hop.inputs > AMPLIFIER_INPUTS_MAX || (hop.inputs > 1 && !hop.input_amplifier.can_mute())
+        };
+        self.hops.iter().any(|hop| hop.kind == HopKind::Mixer && is_open(hop))
     }
 
     /// Whether only one of both can be connected at a time: they have a converter or a pin in common, or they come to

@@ -90,7 +90,9 @@ impl Finder<'_> {
                     way_of_one(graph, direction, wanted.pin.node, &is_converter)
                 };
                 let Some(path) = path else {
-                    self.leave_out(wanted.pin, Unserved::NoPath(wanted.device), findings);
+                    let hears_nobody = direction == Direction::Output && wanted.pin.inputs() == 0;
+                    let reason = if hears_nobody { Unserved::NoConnections } else { Unserved::NoPath };
+                    self.leave_out(wanted.pin, reason(wanted.device), findings);
                     continue;
                 };
                 let mut route = self.assemble(wanted, &path)?;
