@@ -76,7 +76,7 @@
 //!
 //! # What isn't here yet
 //!
-//! Info frames for HDMI and DisplayPort, stripes over several output lines, 384 kHz (the format word can't say it).
+//! Stripes over several output lines, 384 kHz (the format word can't say it).
 //!
 //! # Sources
 //!

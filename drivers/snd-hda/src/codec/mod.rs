@@ -3,6 +3,7 @@
 pub(crate) mod amplifier;
 pub(crate) mod connect;
 mod discovery;
+mod display;
 mod graph;
 mod pin;
 mod route;

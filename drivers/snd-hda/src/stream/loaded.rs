@@ -28,6 +28,10 @@ impl<B: DmaBuffer, R: Registers, D: DelayNs, G: DmaRegion> Loaded<B, R, D, G> {
         self.format
     }
 
+    pub(super) fn buffer(&self) -> Option<&B> {
+        self.buffer.as_ref()
+    }
+
     /// Whether the registers are as they were left: after a loss of power they aren't.
     pub(super) fn is_kept(&mut self) -> bool {
         let size_bytes = self.size_bytes();

@@ -173,6 +173,11 @@ where
         self.state.loaded.format()
     }
 
+    /// The buffer, which stays the stream's.
+    pub fn buffer(&self) -> Option<&B> {
+        self.state.loaded.buffer()
+    }
+
     /// A recent reading of the wall clock, extended to 64 bits from the controller's reset on, as a
     /// [`LinkClock`](crate::LinkClock) has it. With it the link frame in which the stream starts is known to the tick: link
     /// frames begin at multiples of 500, but how often 32 bits have wrapped can't be read.
@@ -238,6 +243,11 @@ where
         self.state.loaded.descriptor.direction
     }
 
+    /// The buffer, which stays the stream's.
+    pub fn buffer(&self) -> Option<&B> {
+        self.state.loaded.buffer()
+    }
+
     /// Where the stream is and what has gone wrong. Acknowledges its errors. Due at least once a buffer: see
     /// [`Position`](crate::Position) on how whole buffers are told apart.
     pub fn poll(&mut self) -> StreamStatus {
@@ -291,6 +301,11 @@ where
     D: DelayNs + Clone,
     G: DmaRegion,
 {
+    /// The buffer, which stays the stream's.
+    pub fn buffer(&self) -> Option<&B> {
+        self.state.loaded.buffer()
+    }
+
     /// Where the stream stopped.
     pub fn status(&mut self) -> StreamStatus {
         let wall_clock = self.state.loaded.descriptor.wall_clock();

@@ -161,12 +161,17 @@ fn a_jack_that_somebody_has_asked_for_is_left_to_him() {
     end(&mut controller, headphone, own);
     end(&mut controller, speaker, other);
 
-    // And one that a stream has moved to is taken.
+    // A stream that has moved there makes room for whoever asks for the jack, and moves again when it is free.
     let moved = run(&model, &mut controller, speaker);
     assert_eq!(heard_at(&model), [HEADPHONE]);
-    assert!(controller.is_taken(headphone));
-    end(&mut controller, speaker, moved);
     assert!(!controller.is_taken(headphone));
+    let asked = run(&model, &mut controller, headphone);
+    let heard: Vec<_> = model.audible(0).iter().map(|heard| (heard.pin, heard.tag)).collect();
+    assert_eq!(heard, [(SPEAKER, 1), (HEADPHONE, 2)]);
+    end(&mut controller, headphone, asked);
+    let heard: Vec<_> = model.audible(0).iter().map(|heard| (heard.pin, heard.tag)).collect();
+    assert_eq!(heard, [(HEADPHONE, 1)]);
+    end(&mut controller, speaker, moved);
     model.assert_clean();
 }
 

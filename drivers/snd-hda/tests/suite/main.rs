@@ -6,6 +6,7 @@ mod capture;
 mod codec_routes;
 mod common;
 mod counters;
+mod displays;
 mod dumps;
 mod errors;
 mod formats;
