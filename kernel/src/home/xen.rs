@@ -52,7 +52,8 @@ pub fn run(platform: Platform) -> ! {
         Ok(clock) => clock,
         Err(error) => exit(Verdict::Fail(format_args!("{error}"))),
     };
-    let mut card = match snd_hda::Controller::bring_up(controller.registers.clone(), &mut dma, delay) {
+    let (traits, registers) = (controller.known.traits, controller.registers.clone());
+    let mut card = match snd_hda::Controller::bring_up_with(traits, registers, &mut dma, delay) {
         Ok(driver) => HdaCard::new(driver, &clock as &dyn Clock),
         Err(error) => exit(Verdict::Fail(format_args!("controller {}: {error}", controller.address))),
     };

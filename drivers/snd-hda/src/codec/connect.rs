@@ -1,10 +1,10 @@
 //! Telling a codec to let samples through a route.
 
-use super::CodecLink;
 use super::amplifier::{self as amplifiers, AMPLIFIER_INPUTS_MAX, index_bits};
 use super::discovery::power_up;
 use super::pin::PinDevice;
 use super::route::{Connection, HopKind, Hops, Route};
+use super::{CodecLink, display};
 use crate::command::CommandError;
 use crate::dma::Direction;
 use crate::spec::verbs::{self, amplifier};
@@ -36,11 +36,13 @@ pub(crate) fn mute_mixers(link: &mut dyn CodecLink, hops: &Hops) -> Result<(), C
 
 /// Opens the way: powers its widgets, selects its inputs, opens its amplifiers, switches its pin on.
 ///
-/// Of `routes`, all that there are, those that lead through one of its widgets to other pins are shut first: they were left
-/// open when their streams ended.
+/// Of `routes`, all that there are, those that lead through one of its widgets to other pins, or through a mixer that hears
+/// whatever there is, are shut first: they were left open when their streams ended.
 pub(crate) fn open(link: &mut dyn CodecLink, routes: &[Route], route: &Route) -> Result<(), CommandError> {
-    let left_open =
-        |other: &&Route| !other.is_connected() && other.pin != route.pin && other.shares_widget_with(route);
+    let left_open = |other: &&Route| {
+        let may_hear_it = other.shares_widget_with(route) || (other.codec == route.codec && other.leaks());
+        !other.is_connected() && other.pin != route.pin && may_hear_it
+    };
     for other in routes.iter().filter(left_open) {
         shut_pin(link, other)?;
     }
@@ -80,7 +82,7 @@ pub(crate) fn listen(
         link.ask(route.converter, verbs::set_digital_control(verbs::DIGITAL_ENABLE))?;
     }
     if route.device == PinDevice::Display {
-        link.ask(route.converter, verbs::set_converter_channels(connection.format.channels()))?;
+        display::tell(link, route, connection.format.channels())?;
     }
     link.ask(route.converter, verbs::set_converter_format(connection.format.encode()))?;
     link.ask(route.converter, verbs::set_stream(connection.tag, connection.channel))?;

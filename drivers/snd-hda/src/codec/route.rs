@@ -2,7 +2,7 @@
 
 use heapless::Vec;
 
-use super::amplifier::Levels;
+use super::amplifier::{AMPLIFIER_INPUTS_MAX, Levels};
 use super::graph::PATH_MAX;
 use super::pin::{PinDevice, PinName};
 use crate::dma::Direction;
@@ -90,6 +90,8 @@ pub struct Route {
     pub(crate) delay_frames: u8,
     pub(crate) is_digital: bool,
     pub(crate) is_built_in: bool,
+    /// A display's pin that can do DisplayPort and no HDMI.
+    pub(crate) is_display_port: bool,
     pub(crate) pin_control: u8,
     pub(crate) has_eapd: bool,
     pub(crate) hops: Hops,
@@ -171,6 +173,15 @@ impl Route {
     pub(crate) fn shares_widget_with(&self, other: &Self) -> bool {
         self.codec == other.codec
             && self.hops.iter().any(|mine| other.hops.iter().any(|theirs| mine.node == theirs.node))
+    }
+
+    /// Whether more may be heard at its end than its own converter: a mixer on the way can't mute its other inputs.
+    pub(crate) fn leaks(&self) -> bool {
+        // An amplifier can tell so many inputs apart, and no more.
+        let is_open = |hop: &Hop| {
+            hop.inputs > AMPLIFIER_INPUTS_MAX || (hop.inputs > 1 && !hop.input_amplifier.can_mute())
+        };
+        self.hops.iter().any(|hop| hop.kind == HopKind::Mixer && is_open(hop))
     }
 
     /// Whether only one of both can be connected at a time: they have a converter or a pin in common, or they come to

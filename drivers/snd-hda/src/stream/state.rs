@@ -132,7 +132,7 @@ where
         buffer: B,
     ) -> Result<Stream<Configured<B, R, D, G>>, Rejected<Self, B>> {
         let descriptor = &mut self.state.descriptor;
-        let judged = buffer_list::judge(&buffer, format.frame_bytes(), descriptor.takes_64_bits);
+        let judged = buffer_list::judge(&buffer, format.frame_bytes(), descriptor.address_bits);
         if let Err(error) = judged {
             return Err(Rejected { stream: self, buffer, error: ConfigureError::Buffer(error) });
         }
@@ -333,7 +333,7 @@ where
     /// [`Refused`] if the hardware doesn't stop, or doesn't end its reset, when the list has to be written anew.
     pub fn resume(mut self) -> Result<Stream<Running<B, R, D, G>>, Refused<Self>> {
         let Paused { loaded, progress } = &mut self.state;
-        if !loaded.descriptor.restarts {
+        if !loaded.descriptor.restarts && loaded.is_kept() {
             let before = loaded.descriptor.link_position();
             let wall_clock = loaded.descriptor.wall_clock();
             let fifo_ready = loaded.run_held();

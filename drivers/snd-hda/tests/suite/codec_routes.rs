@@ -266,6 +266,36 @@ fn what_the_link_cannot_carry_is_refused() {
     assert_eq!(refused, Err(ConnectError::NoBandwidth { available_words: 29, needed_words: 34 }));
 }
 
+#[test]
+fn outputs_share_what_the_link_can_carry_and_get_it_back() {
+    // 60 words for all outputs: one stream of 8 channels of 32 bits at 96 kHz takes 33.
+    let model = Bench::new(Profile::hardware())
+        .codec(0, Codec::any_format(8))
+        .codec(1, Codec::any_format(8))
+        .codec(2, Codec::any_format(8))
+        .build();
+    let mut controller = bring_up(&model).expect("up");
+    let wide = Format::new(96_000, SampleBits::Bits32, 8).expect("a format");
+    let stream = |controller: &mut TestController, format| {
+        let stream = controller.take_stream(Direction::Output).expect("a descriptor");
+        stream.configure(format, TestBuffer::new(&model, 8192, Direction::Output)).expect("configured")
+    };
+    let (first, second) = (stream(&mut controller, wide), stream(&mut controller, wide));
+    let narrow = stream(&mut controller, cd_like());
+    assert_eq!(controller.connect(RouteIndex(0), &first), Ok(()));
+    let refused = Err(ConnectError::NoBandwidth { available_words: 60, needed_words: 66 });
+    assert_eq!(controller.connect(RouteIndex(1), &second), refused);
+    // What is left is enough for less, and inputs have words of their own.
+    assert_eq!(controller.connect(RouteIndex(2), &narrow), Ok(()));
+    let input = route(&controller, Direction::Input);
+    let recording = controller.take_stream(Direction::Input).expect("a descriptor");
+    let buffer = TestBuffer::new(&model, 8192, Direction::Input);
+    let recording = recording.configure(cd_like(), buffer).expect("configured");
+    assert_eq!(controller.connect(input, &recording), Ok(()));
+    assert_eq!(controller.disconnect(RouteIndex(0)), Ok(()));
+    assert_eq!(controller.connect(RouteIndex(1), &second), Ok(()));
+}
+
 /// A codec that lies: its answers lead further (groups, widgets, lists, pins with something at them), but nothing in
 /// them fits together. `nonsense` in 256 answers are random instead, `silence` in 65536 don't come at all.
 fn liar(seed: u64, nonsense: u64, silence: u64, verbs: Rc<Cell<u64>>) -> Codec {

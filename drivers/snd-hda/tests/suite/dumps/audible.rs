@@ -32,7 +32,11 @@ fn nearest_to_full(specimen: &Specimen, route: &Route) -> i32 {
 }
 
 /// A stream on a route, in a format that it can do; `None`: it can do none.
-fn connect(
+<<<<<<< HEAD
+pub(super) fn connect(
+=======
+pub fn connect(
+>>>>>>> main
     model: &Model,
     controller: &mut TestController,
     index: usize,
@@ -45,14 +49,14 @@ fn connect(
     Some(open(controller, RouteIndex(index as u8), format, buffer))
 }
 
-fn let_go(controller: &mut TestController, index: usize, stream: ConfiguredStream) {
+pub fn let_go(controller: &mut TestController, index: usize, stream: ConfiguredStream) {
     let (stream, _buffer) = stream.release().expect("released");
     controller.disconnect(RouteIndex(index as u8)).expect("disconnected");
     controller.give_back(stream);
 }
 
 /// What is wrong with what is heard while these routes are connected, in words.
-fn faults(
+pub fn faults(
     specimen: &Specimen,
     model: &Model,
     controller: &TestController,
@@ -102,7 +106,7 @@ fn every_route_is_heard_at_its_end_and_nowhere_else() {
                 continue;
             };
             tried += 1;
-            for fault in faults(&specimen, &model, &controller, &[(at, 0)]) {
+            for fault in faults(specimen, &model, &controller, &[(at, 0)]) {
                 bad.push(format!("{name}: {fault}"));
             }
             let_go(&mut controller, at, stream);
@@ -134,7 +138,7 @@ fn wide(specimen: &Specimen) -> (Model, TestController) {
 fn routes_that_take_no_turns_are_in_use_all_at_once() {
     let (mut at_most, mut bad) = (0, Vec::new());
     for specimen in collection() {
-        let (model, mut controller) = wide(&specimen);
+        let (model, mut controller) = wide(specimen);
         let alone: Vec<usize> =
             routes_of(&controller).filter(|(_, route)| route.is_alone()).map(|(at, _)| at).collect();
         let mut converters: Vec<u8> =
@@ -147,7 +151,7 @@ fn routes_that_take_no_turns_are_in_use_all_at_once() {
             .map(|at| (*at, connect(&model, &mut controller, *at, 2).expect("a format")))
             .collect();
         let connected: Vec<_> = alone.iter().map(|at| (*at, 0)).collect();
-        for fault in faults(&specimen, &model, &controller, &connected) {
+        for fault in faults(specimen, &model, &controller, &connected) {
             bad.push(format!("{}: {fault}", specimen.file));
         }
         at_most = at_most.max(alone.len());
@@ -164,7 +168,7 @@ fn routes_that_take_no_turns_are_in_use_all_at_once() {
 fn surround_groups_have_two_channels_at_each_pin() {
     let (mut groups, mut bad) = (Vec::new(), Vec::new());
     for specimen in collection() {
-        let (model, mut controller) = wide(&specimen);
+        let (model, mut controller) = wide(specimen);
         let all: Vec<usize> = routes_of(&controller).map(|(at, _)| at).collect();
         for at in all {
             let route = &controller.routes()[at];
@@ -184,7 +188,7 @@ fn surround_groups_have_two_channels_at_each_pin() {
             }
             assert_eq!(members.len(), usize::from(channels / 2), "{}: {members:?}", specimen.file);
             let stream = connect(&model, &mut controller, at, channels).expect("a format");
-            for fault in faults(&specimen, &model, &controller, &members) {
+            for fault in faults(specimen, &model, &controller, &members) {
                 bad.push(format!("{}: {channels} channels: {fault}", specimen.file));
             }
             let second = RouteIndex(members[1].0 as u8);

@@ -91,7 +91,7 @@ fn converters_are_those_that_linux_bound_or_the_reason_is_known() {
                 agreed += 1;
                 continue;
             }
-            let reason = difference(&specimen, node, &routes);
+            let reason = difference(specimen, node, &routes);
             reasons.entry(reason).or_default().push(format!("{} node {:#x}", specimen.file, node.id));
         }
     }

@@ -1,10 +1,14 @@
 //! Real codecs: what the driver makes of the 542 dumps in `../shared/codecs` beside the project, on models made from them.
 
 mod audible;
+mod groups;
 mod linux;
+mod moves;
 mod reach;
+mod restore;
 
 use std::path::Path;
+use std::sync::OnceLock;
 
 use crate::common::*;
 use snd_hda::{Format, Route, SampleBits};
@@ -41,7 +45,12 @@ pub const OUTPUTS: [u32; 5] = [0x0, 0x1, 0x2, 0x4, 0x5];
 pub const INPUTS: [u32; 7] = [0x3, 0x8, 0x9, 0xa, 0xb, 0xc, 0xd];
 
 /// All dumps, by the names of their files.
-pub fn collection() -> Vec<Specimen> {
+pub fn collection() -> &'static [Specimen] {
+    static COLLECTION: OnceLock<Vec<Specimen>> = OnceLock::new();
+    COLLECTION.get_or_init(read)
+}
+
+fn read() -> Vec<Specimen> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/codecs");
     let files = std::fs::read_dir(&folder)
         .unwrap_or_else(|error| panic!("the codec dumps belong to {}: {error}", folder.display()));

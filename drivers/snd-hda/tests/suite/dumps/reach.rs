@@ -8,7 +8,7 @@ use snd_hda::codec::Unserved;
 use snd_hda_model::codec::WidgetKind;
 
 /// Whether a way leads from `listener` back to `source`, or to any node that `is_source`, found without the driver's help.
-fn leads(dump: &Dump, listener: u8, is_source: &dyn Fn(u8) -> bool) -> bool {
+pub fn leads(dump: &Dump, listener: u8, is_source: &dyn Fn(u8) -> bool) -> bool {
     let mut seen = vec![listener];
     let mut next = 0;
     while let Some(id) = seen.get(next) {
