@@ -9,6 +9,9 @@ use crate::clock::Nanos;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct PortIndex(pub u8);
 
+/// What people call a port: `Rear Line Out`. 40 octets at most.
+pub type PortLabel = heapless::String<40>;
+
 /// Which way samples go.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Direction {
@@ -181,6 +184,17 @@ pub trait Card<B> {
 
     /// All outputs and inputs.
     fn ports(&self) -> &[Port];
+    /// What people call a port; `None` if they have no word for it. No two ports have the same name.
+    fn port_name(&self, port: PortIndex) -> Option<PortLabel> {
+        let _ = port;
+        None
+    }
+    /// Whether something is plugged into the port's jack; `None` if it has none, or none that can tell. Of each port this is
+    /// told always or never.
+    fn is_plugged(&self, port: PortIndex) -> Option<bool> {
+        let _ = port;
+        None
+    }
     /// Whether a stream with these parameters could be opened on this port, if nothing else were going on. A port's
     /// rates, formats and channels need not all go together.
     fn supports(&self, port: PortIndex, params: &StreamParams) -> bool;

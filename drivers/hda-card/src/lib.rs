@@ -20,8 +20,10 @@ mod timing;
 pub use stream::CardStream;
 use timing::Timing;
 
+use core::fmt::Write;
+
 use audioback::card::{
-    Card, CardError, LinkedStart, Port, PortIndex, StillRunning, StreamParams, StreamPosition,
+    Card, CardError, LinkedStart, Port, PortIndex, PortLabel, StillRunning, StreamParams, StreamPosition,
 };
 use audioback::clock::Clock;
 use audioback::hypervisor::MappedBuffer;
@@ -79,6 +81,15 @@ where
         &mut self.controller
     }
 
+    /// Hears what the controller and its codecs have to say: in every turn of a loop, for codecs' news may come with an answer.
+    /// `is_interrupted`: it has asked for that, or may have. Returns whether something was plugged or unplugged.
+    pub fn attend(&mut self, is_interrupted: bool) -> bool {
+        if is_interrupted {
+            self.controller.handle_interrupt();
+        }
+        self.controller.attend_jacks()
+    }
+
     /// Says where the positions of streams that are opened from now on come from.
     pub fn set_position_choice(&mut self, choice: PositionChoice) {
         self.controller.set_position_choice(choice);
@@ -116,6 +127,19 @@ where
 
     fn ports(&self) -> &[Port] {
         &self.ports
+    }
+
+    fn port_name(&self, port: PortIndex) -> Option<PortLabel> {
+        let mut label = PortLabel::new();
+        // The longest fits.
+        let _ = write!(label, "{}", self.controller.routes().get(usize::from(port.0))?.name());
+        Some(label)
+    }
+
+    fn is_plugged(&self, port: PortIndex) -> Option<bool> {
+        let route = self.controller.routes().get(usize::from(port.0))?;
+        // What a pin doesn't tell would be told late.
+        route.is_plugged().filter(|_| route.tells_plugs())
     }
 
     fn supports(&self, port: PortIndex, params: &StreamParams) -> bool {

@@ -214,14 +214,7 @@ where
             let same = before.iter().filter(|other| other.name.is_like(&route.name)).count();
             // At most `MAX_ROUTES`.
             route.name.number = (same as u8).saturating_add(1);
-            log::info!(
-                "{}: codec {} pin {:#x}, converter {:#x}, {} channels",
-                route.name,
-                route.codec.get(),
-                route.pin.get(),
-                route.converter.get(),
-                route.pcm.channels_max()
-            );
+            log::info!("{route}");
             let mut link = CodecPort { port: &mut self.commands, delay: &mut self.delay, codec: route.codec };
             if let Err(error) = codec::connect::shut(&mut link, route) {
                 log::warn!("{error}");

@@ -55,9 +55,8 @@ pub fn run(mut platform: Platform) -> ! {
     loop {
         match house.poll(&clock, &mut reporter) {
             Ok(Progress::Until(deadline)) => {
-                if event_loop.sleep_until(deadline) == Wake::Controller {
-                    house.card().controller().handle_interrupt();
-                }
+                let is_interrupted = event_loop.sleep_until(deadline) == Wake::Controller;
+                house.card().attend(is_interrupted);
             }
             Ok(Progress::Finished) => break,
             Err(error) => exit(Verdict::Fail(format_args!("{error}"))),

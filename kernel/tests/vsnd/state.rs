@@ -1,5 +1,9 @@
 //! What is told to people below `snddom/state`.
 
+use snd_hda_model::codec::Widget;
+use snd_hda_model::{Bench, Codec, Profile};
+use snddom_kernel::home::facts;
+
 use crate::support::*;
 
 fn told<'a>(rig: &'a Rig, node: &str) -> Option<&'a str> {
@@ -140,4 +144,132 @@ fn what_can_t_be_told_is_left_out() {
     rig.guest(3);
     rig.advance(1_000 * MS);
     assert_eq!(told(&rig, "device/3-0"), Some("connected"));
+}
+
+#[test]
+fn plugs_are_told_and_told_again_when_they_change() {
+    let mut rig = Rig::with(talkative_jacks());
+    rig.advance(1_000 * MS);
+    assert_eq!(told(&rig, "port/output-0/jack"), Some("unplugged"));
+    assert_eq!(told(&rig, "port/input-0/jack"), Some("unplugged"));
+    rig.plug(5, true);
+    rig.advance(200 * MS);
+    assert_eq!(told(&rig, "port/output-0/jack"), Some("unplugged"));
+    assert_eq!(told(&rig, "port/input-0/jack"), Some("plugged"));
+    // A change and back again before it could be told is none.
+    rig.stored.requests.clear();
+    rig.plug(3, true);
+    rig.plug(5, false);
+    rig.plug(5, true);
+    rig.advance(1_000 * MS);
+    assert_eq!(told(&rig, "port/output-0/jack"), Some("plugged"));
+    assert_eq!(told(&rig, "port/input-0/jack"), Some("plugged"));
+    assert!(writes(&rig) <= 3, "{:?}", rig.stored.requests);
+    rig.stored.requests.clear();
+    rig.advance(10_000 * MS);
+    assert_eq!(writes(&rig), 0, "nothing moves");
+}
+
+#[test]
+fn a_plug_while_the_last_one_is_being_told_is_told_too() {
+    for wait in 0..6 {
+        let mut rig = Rig::with(talkative_jacks());
+        rig.advance(1_000 * MS);
+        rig.stored_is_held = true;
+        rig.plug(3, true);
+        for _ in 0..wait {
+            rig.poll();
+        }
+        rig.plug(3, false);
+        rig.stored_is_held = false;
+        rig.advance(500 * MS);
+        assert_eq!(told(&rig, "port/output-0/jack"), Some("unplugged"), "{wait}");
+    }
+}
+
+#[test]
+fn a_jack_that_can_t_tell_by_itself_isn_t_told_of() {
+    let mut rig = Rig::new();
+    rig.advance(1_000 * MS);
+    assert!(!rig.stored.exists("snddom/state/port"));
+}
+
+#[test]
+fn a_loose_contact_keeps_neither_xenstored_busy_nor_devices_untold() {
+    let mut rig = Rig::with(talkative_jacks());
+    rig.advance(1_000 * MS);
+    rig.stored.requests.clear();
+    let start = rig.now();
+    rig.attach(3, 0, &DUPLEX);
+    for round in 0..200 {
+        rig.plug(3, round % 2 == 0);
+        rig.advance(10 * MS);
+    }
+    assert_eq!(told(&rig, "device/3-0"), Some("waiting"));
+    let tenths = (rig.now().0 - start.0).div_ceil(100 * MS);
+    let writes = writes(&rig) as u64;
+    assert!(writes > 5 && writes <= tenths + 1, "{writes} in {tenths} tenths of a second");
+}
+
+#[test]
+fn plugs_that_may_not_be_told_are_told_when_they_may() {
+    let mut rig = Rig::unstarted(talkative_jacks());
+    rig.stored.may_write = Some(vec!["backend/vsnd".into()]);
+    rig.start();
+    rig.advance(500 * MS);
+    rig.plug(3, true);
+    rig.advance(500 * MS);
+    assert!(!rig.stored.exists("snddom/state/port"));
+    rig.stored.may_write = Some(vec!["backend/vsnd".into(), "snddom/state".into()]);
+    rig.stored.set("snddom/state", "");
+    rig.wake();
+    rig.advance(1_000 * MS);
+    assert_eq!(told(&rig, "port/output-0/jack"), Some("plugged"));
+    assert_eq!(told(&rig, "port/input-0/jack"), Some("unplugged"));
+    // And again, with the first telling refused.
+    rig.stored.may_write = Some(vec!["backend/vsnd".into()]);
+    rig.plug(5, true);
+    rig.advance(500 * MS);
+    assert_eq!(told(&rig, "port/input-0/jack"), Some("unplugged"));
+    rig.stored.may_write = Some(vec!["backend/vsnd".into(), "snddom/state".into()]);
+    rig.stored.set("snddom/state", "");
+    rig.wake();
+    rig.advance(500 * MS);
+    assert_eq!(told(&rig, "port/input-0/jack"), Some("plugged"));
+}
+
+#[test]
+fn what_the_card_has_is_told_in_words() {
+    let codec = Codec::builder(0x1234_5678)
+        .widget(2, Widget::dac())
+        .widget(3, Widget::dac())
+        .widget(4, Widget::mixer(&[2, 3]))
+        .widget(0x14, Widget::line_out(&[2]))
+        .widget(0x15, Widget::headphone(&[4]))
+        .widget(0x16, Widget::speaker(&[4]))
+        .widget(0x17, Widget::headphone(&[]))
+        .widget(0x18, Widget::microphone())
+        .widget(0x1a, Widget::adc(0x18))
+        .build();
+    let model = Bench::new(Profile::hardware()).codec(1, codec).build();
+    let facts = facts::of_card(card(&model).controller());
+    let facts: Vec<_> = facts.iter().map(|(node, value)| (node.as_str(), value.as_str())).collect();
+    assert_eq!(
+        facts,
+        [
+            ("codec/1", "12345678"),
+            ("port/output-0", "Rear Line Out: codec 1, pin 0x14, path 0x2 0x14, 2 channels"),
+            ("port/output-1", "Speaker: codec 1, pin 0x16, path 0x3 0x4 0x16, 2 channels"),
+            ("port/output-2", "Headphone: codec 1, pin 0x15, path 0x2 0x4 0x15, 2 channels, takes turns"),
+            ("port/input-0", "Microphone: codec 1, pin 0x18, path 0x18 0x1a, 2 channels"),
+            ("outputs-at-once", "2"),
+            ("unserved/1-0x17", "Headphone: connection lists lead to no converter"),
+        ]
+    );
+    // And all of it can be told.
+    let mut rig = Rig::with_facts(duplex(), &facts);
+    rig.advance(2_000 * MS);
+    for (node, value) in facts {
+        assert_eq!(told(&rig, node), Some(value));
+    }
 }

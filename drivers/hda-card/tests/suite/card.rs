@@ -38,6 +38,45 @@ fn ports_are_the_routes_outputs_first() {
 }
 
 #[test]
+fn ports_have_their_routes_names() {
+    let model = Bench::new(Profile::hardware()).codec(0, Codec::laptop()).codec(1, Codec::duplex()).build();
+    let card = card(&model);
+    let names: Vec<_> =
+        (0..6).map(|port| Card::<Mapped>::port_name(&card, PortIndex(port))).map_while(|name| name).collect();
+    assert_eq!(names, ["Speaker", "Rear Line Out", "Microphone", "Line In", "Line In 2"]);
+}
+
+#[test]
+fn plugs_are_heard_of_once_and_only_from_jacks_that_tell_them() {
+    let codec = Codec::builder(1)
+        .widget(2, Widget::dac())
+        .widget(3, Widget::line_out(&[2]).unsolicited())
+        .widget(4, Widget::adc(5))
+        .widget(5, Widget::line_in())
+        .build();
+    let model = hardware(codec);
+    model.plug(0, 3, false);
+    let mut card = card(&model);
+    let plugged = |card: &TestCard| [0, 1, 2].map(|port| Card::<Mapped>::is_plugged(card, PortIndex(port)));
+    assert_eq!(plugged(&card), [Some(false), None, None]);
+    model.plug(0, 3, true);
+    model.plug(0, 5, false);
+    model.advance_ns(MILLISECOND);
+    assert!(!card.attend(false), "nobody has looked at the controller");
+    assert!(card.attend(true));
+    assert!(!card.attend(true));
+    assert_eq!(plugged(&card), [Some(true), None, None]);
+    // The news comes with the answer to another verb.
+    model.plug(0, 3, false);
+    model.advance_ns(MILLISECOND);
+    let codec = card.controller().codecs()[0].address;
+    let verb = snd_hda::Verb::with_u8(0xf00, 0);
+    card.controller().command(codec, snd_hda::NodeId::ROOT, verb).expect("an answer");
+    assert!(card.attend(false));
+    assert_eq!(plugged(&card), [Some(false), None, None]);
+}
+
+#[test]
 fn qemu_s_codec_offers_16_bits_only() {
     let model = Bench::new(Profile::qemu()).codec(0, Codec::qemu_duplex()).build();
     for port in ports(&card(&model)) {

@@ -96,6 +96,24 @@ impl PinDevice {
             Self::DigitalIn => "Digital In",
         }
     }
+
+    /// What programs call it: a word that stays the same.
+    pub const fn kind(self) -> &'static str {
+        match self {
+            Self::LineOut => "line_out",
+            Self::Speaker => "speaker",
+            Self::Headphone => "headphone",
+            Self::SpdifOut => "spdif_out",
+            Self::Display => "hdmi",
+            Self::Microphone => "microphone",
+            Self::LineIn => "line_in",
+            Self::Aux => "aux",
+            Self::Cd => "cd",
+            Self::Telephone => "telephone",
+            Self::SpdifIn => "spdif_in",
+            Self::DigitalIn => "digital_in",
+        }
+    }
 }
 
 /// Why a pin has no route.

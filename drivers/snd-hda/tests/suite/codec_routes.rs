@@ -48,6 +48,20 @@ fn a_laptop_s_speaker_is_heard_through_its_mixer() {
 }
 
 #[test]
+fn a_route_is_described_in_a_line() {
+    let controller = bring_up(&model_of(Codec::laptop())).expect("up");
+    let lines: Vec<_> = controller.routes().iter().map(|route| route.to_string()).collect();
+    assert_eq!(
+        lines,
+        [
+            "Speaker: codec 0, pin 0x14, path 0x10 0x12 0x14, 2 channels",
+            "Microphone: codec 0, pin 0x18, path 0x18 0x1b 0x11, 2 channels",
+            "Line In: codec 0, pin 0x19, path 0x19 0x1b 0x11, 2 channels, takes turns",
+        ]
+    );
+}
+
+#[test]
 fn inputs_that_share_a_converter_are_taken_one_at_a_time() {
     let model = model_of(Codec::laptop());
     let mut controller = bring_up(&model).expect("up");

@@ -32,11 +32,7 @@ fn nearest_to_full(specimen: &Specimen, route: &Route) -> i32 {
 }
 
 /// A stream on a route, in a format that it can do; `None`: it can do none.
-<<<<<<< HEAD
-pub(super) fn connect(
-=======
 pub fn connect(
->>>>>>> main
     model: &Model,
     controller: &mut TestController,
     index: usize,
