@@ -6,7 +6,7 @@
 #[path = "../tests/suite/common/schedule.rs"]
 mod schedule;
 
-use schedule::{Errors, PLAIN_JITTER_NS, RATES, Simulations, run, run_plain};
+use schedule::{Errors, PLAIN_JITTERS, RATES, Simulations, run, run_plain};
 
 fn main() {
     let asked = std::env::args().nth(1).map_or(Ok(20_000), |text| text.parse::<u64>());
@@ -18,14 +18,17 @@ fn main() {
         }
     };
     if std::env::args().nth(2).as_deref() == Some("plain") {
-        for jitter_ns in PLAIN_JITTER_NS {
+        for jitter in PLAIN_JITTERS {
             let mut errors = vec![Errors::new(); RATES.len()];
             let mut simulations = Simulations::new();
             for seed in 0..schedules {
                 let seed = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15);
-                run_plain(seed, jitter_ns, &mut simulations, &mut errors);
+                run_plain(seed, jitter, &mut simulations, &mut errors);
             }
-            print(&format!("\"jitter_ns\":{jitter_ns},"), &errors);
+            print(
+                &format!("\"read_jitter_ns\":{},\"write_jitter_ns\":{},", jitter.read_ns, jitter.write_ns),
+                &errors,
+            );
         }
         return;
     }

@@ -79,6 +79,65 @@ fn is_within_its_bound_and_locks_to_a_frame() {
     }
 }
 
+/// Rates with the most that a published position may be off, in thousandths of a frame: a frame, or half of the cadence's ripple and a
+/// quarter where that alone is almost a frame, or two.
+const RATES: [(u32, u64); 11] = [
+    (8_000, 1_000),
+    (11_025, 1_000),
+    (16_000, 1_000),
+    (22_050, 1_000),
+    (32_000, 1_000),
+    (44_100, 1_000),
+    (48_000, 1_000),
+    (88_200, 1_244),
+    (96_000, 1_000),
+    (176_400, 2_238),
+    (192_000, 1_000),
+];
+
+#[test]
+fn slow_reads_don_t_spoil_a_start() {
+    for (rate_hz, limit) in RATES {
+        for (drift_ppm, step_link_frames) in [(-500, 1), (500, 1), (-123, 48), (321, 480)] {
+            let profile = Profile { slow_read_ns: 100_000, ..Profile::hardware() };
+            let model = bench(profile, drift_ppm);
+            if step_link_frames > 1 {
+                let link_frames = step_link_frames;
+                model.edit_faults(|faults| faults.link_position = LinkPositionFault::Coarse { link_frames });
+            }
+            let mut card = card(&model);
+            let params = StreamParams { rate_hz, format: SampleFormat::S16Le, channels: 2 };
+            let buffer = Mapped::new(&model, 65_536, DmaAccess::Read);
+            let opened = card.open(PortIndex(0), &params, buffer).map_err(|(error, _)| error);
+            let mut stream = opened.expect("open");
+            for start in 0..10_u64 {
+                // The clocks are to be compared some time before.
+                model.advance_ns(100_000_000 + start * 12_345_678);
+                card.start(&mut stream).expect("started");
+                for round in 0..30 {
+                    // One that goes in steps may be taken for one that starts over.
+                    if round == 20 && step_link_frames == 1 {
+                        card.pause(&mut stream).expect("paused");
+                        model.advance_ns(5_000_000 + start * 77_777);
+                        card.resume(&mut stream).expect("resumed");
+                    }
+                    let link = look(&mut card, &mut stream);
+                    let about = (rate_hz, drift_ppm, step_link_frames, start, round);
+                    assert_eq!(Some(link.start_wall_ticks / 500), model.start_link_frame(4), "{about:?}");
+                    for _ in 0..4 {
+                        let off = check(&model, 4, &link);
+                        assert!(off <= limit, "{about:?}: {off}");
+                        model.advance_ns(1_000_000 + round * 50_000);
+                    }
+                }
+                card.stop(&mut stream).expect("stopped");
+                model.refill_access_budget(100_000);
+            }
+            card.close(stream).expect("closed");
+        }
+    }
+}
+
 #[test]
 fn the_distance_of_a_linked_start_is_zero_frames_over_1000_restarts() {
     let model = bench(Profile::hardware(), 137);

@@ -1,6 +1,7 @@
 //! Frames at the link, by the link's own clock.
 
 use super::TICKS_PER_LINK_FRAME;
+use super::bracket::Bracket;
 use super::cadence::Cadence;
 
 /// How far a counter may stay behind the clock and still be one that moves: it may go in steps of 10 ms, and QEMU's for capture
@@ -21,28 +22,6 @@ const LOOKS_TO_BECOME_EXACT: u8 = 255;
 const TICK_PARTS: u64 = 256;
 /// Frame 0, in the counts in here: there are frames before it where frames at the start were lost.
 const FRAME_0: u64 = 1 << 40;
-
-/// Two readings of the wall clock, extended to 64 bits, between which something happened.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Bracket {
-    /// The wall clock before.
-    pub before: u64,
-    /// The wall clock after.
-    pub after: u64,
-}
-
-impl Bracket {
-    /// The link frame boundaries between which the first after it is: specification 1.0a, 3.3.17 and 4.5.3.
-    fn next_link_frames(self, is_on_grid: bool) -> (u64, u64) {
-        if !is_on_grid {
-            return (self.before, self.after.saturating_add(TICKS_PER_LINK_FRAME));
-        }
-        let next = |ticks: u64| {
-            (ticks / TICKS_PER_LINK_FRAME).saturating_add(1).saturating_mul(TICKS_PER_LINK_FRAME)
-        };
-        (next(self.before), next(self.after))
-    }
-}
 
 /// What a position at the link was held to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

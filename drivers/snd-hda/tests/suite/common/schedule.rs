@@ -75,6 +75,8 @@ pub struct Schedule {
     seed: u64,
     /// Every error is counted, and not only those while locked.
     is_plain: bool,
+    /// Writes that start and stop are timed by the system's clock.
+    is_timed: bool,
 }
 
 fn extend(wall: u64, read: u32) -> u64 {
@@ -156,11 +158,43 @@ impl Schedule {
         self.publish(before_ns, wall_clock);
     }
 
+    /// Does something early in a link frame, as far as that can be told: as the driver does.
     fn bracket(&mut self, act: impl FnOnce(&mut LinkSimulation)) -> Bracket {
         let before = extend(self.wall, self.link.read_wall_clock());
+        for _ in 0..4 {
+            let ticks = self.told().map_or(0, Bracket::ticks_until_early);
+            if ticks == 0 {
+                break;
+            }
+            self.link.sleep(ticks * 125 / 3);
+        }
+        let earliest = self.told();
         act(&mut self.link);
+        let latest = self.told();
         self.wall = extend(before, self.link.read_wall_clock());
-        Bracket { before, after: self.wall }
+        let bracket = Bracket { before, after: self.wall };
+        match (earliest, latest) {
+            (Some(earliest), Some(latest)) => bracket.around_write(earliest, latest),
+            _ => bracket,
+        }
+    }
+
+    /// The wall clock by the system's.
+    fn told(&self) -> Option<Bracket> {
+        self.clock.ticks_at(self.link.now_ns()).filter(|_| self.is_timed)
+    }
+
+    /// Compares the clocks until they are known to an eighth of a frame, or of a link frame, as the card does.
+    fn compare(&mut self, readings: u64) {
+        let tight_ns = 1_000_000_000 / 8 / u64::from(RATES[self.rate].0.max(48_000));
+        for _ in 0..readings {
+            let before_ns = self.link.now_ns();
+            let wall_clock = self.link.read_wall_clock();
+            self.clock.observe(before_ns, wall_clock, self.link.now_ns());
+            if self.clock.error_ns().is_some_and(|error_ns| error_ns <= tight_ns) {
+                break;
+            }
+        }
     }
 
     /// A start or resumption; without SSYNC the stream begins some link frames later, which nobody knows.
@@ -218,6 +252,10 @@ impl Schedule {
         let ns = self.link.random(1_000_000_000);
         self.link.sleep(ns);
         // Whoever waits for longer than the wall clock's wrap loses nothing by it either.
+        if self.is_timed {
+            let readings = 1 + self.link.random(8);
+            self.compare(readings);
+        }
         let has_ssync = self.has_ssync;
         let bracket = self.bracket(|link| Self::run(link, has_ssync));
         self.tracker.resume(bracket, has_ssync, self.is_on_grid);
@@ -244,6 +282,8 @@ pub fn run(seed: u64, simulations: &mut Simulations, errors: &mut [Errors]) {
         buffer_frames: 1 << 31,
         access_ns: 250,
         jitter_ns: 0,
+        write_jitter_ns: 0,
+        posted_ns: 0,
         seed,
     };
     let mut dice = LinkDice(seed);
@@ -261,6 +301,12 @@ pub fn run(seed: u64, simulations: &mut Simulations, errors: &mut [Errors]) {
     };
     simulation.jitter_ns = [0, 2_000, 100_000][dice.below(3) as usize];
     simulation.access_ns = [100, 250, 2_000][dice.below(3) as usize];
+    simulation.write_jitter_ns = simulation.jitter_ns;
+    let is_timed = seed.count_ones().is_multiple_of(2);
+    if is_timed {
+        simulation.write_jitter_ns = [0, simulation.jitter_ns][dice.below(2) as usize];
+        simulation.posted_ns = [0, 1_900][dice.below(2) as usize];
+    }
     let link = match simulations.0[rate].take() {
         Some(mut link) => {
             link.renew(simulation);
@@ -285,7 +331,9 @@ pub fn run(seed: u64, simulations: &mut Simulations, errors: &mut [Errors]) {
         start_ticks: None,
         seed,
         is_plain: false,
+        is_timed,
     };
+    schedule.is_timed &= schedule.is_on_grid;
     // The controller is up for some time before.
     schedule.link.sleep(1_000_000);
     for _ in 0..2 {
@@ -297,6 +345,9 @@ pub fn run(seed: u64, simulations: &mut Simulations, errors: &mut [Errors]) {
     }
     let wall_clock = schedule.link.read_wall_clock();
     schedule.wall = schedule.clock.extended(wall_clock);
+    if schedule.is_timed {
+        schedule.compare(1 + dice.below(8));
+    }
     let bracket = schedule.bracket(|link| Schedule::run(link, has_ssync));
     schedule.tracker = LinkTracker::new(cadence, bracket, has_ssync, schedule.is_on_grid);
     schedule.watch();
@@ -327,34 +378,30 @@ pub fn run(seed: u64, simulations: &mut Simulations, errors: &mut [Errors]) {
     simulations.0[rate] = Some(schedule.link);
 }
 
-/// Readings of the clocks at a start, at most; ticks into a link frame from which on it is too late to start, and readings until an
-/// early time is given up: the driver's.
-const READINGS_TO_START: u32 = 64;
-const READINGS_TO_BE_EARLY: u32 = 256;
-const LATE_TICKS: u64 = 200;
-
-impl Schedule {
-    /// Compares the clocks until they are known to an eighth of a frame, as the card does.
-    fn compare(&mut self, readings: u32) {
-        let tight_ns = 1_000_000_000 / 8 / u64::from(RATES[self.rate].0);
-        for _ in 0..readings {
-            let before_ns = self.link.now_ns();
-            let wall_clock = self.link.read_wall_clock();
-            self.wall = self.clock.observe(before_ns, wall_clock, self.link.now_ns());
-            if self.clock.error_ns().is_some_and(|error_ns| error_ns <= tight_ns) {
-                break;
-            }
-        }
-    }
-}
+/// Readings of the clocks at a start, at most: the driver's.
+const READINGS_TO_START: u64 = 256;
 
 /// By how much at most, twice each, register accesses in plain schedules take longer than they need.
-pub const PLAIN_JITTER_NS: [u64; 3] = [0, 2_000, 100_000];
+#[derive(Clone, Copy, Debug)]
+pub struct Jitter {
+    /// Of readings.
+    pub read_ns: u64,
+    /// Of writes: the one that starts the stream.
+    pub write_ns: u64,
+}
+
+/// Jitters of plain schedules.
+pub const PLAIN_JITTERS: [Jitter; 4] = [
+    Jitter { read_ns: 0, write_ns: 0 },
+    Jitter { read_ns: 2_000, write_ns: 2_000 },
+    Jitter { read_ns: 100_000, write_ns: 0 },
+    Jitter { read_ns: 100_000, write_ns: 100_000 },
+];
 
 /// A plain schedule: a start by SSYNC, at least 100 ms after the controller came up, of a stream that loses nothing, whose counter
 /// doesn't lie and which is looked at every 10 ms at least, as a control page is written. What is published is compared from the
-/// first look on. Register accesses take up to `jitter_ns` longer than they need, twice.
-pub fn run_plain(seed: u64, jitter_ns: u64, simulations: &mut Simulations, errors: &mut [Errors]) {
+/// first look on. The write arrives up to a microsecond after the processor has gone on.
+pub fn run_plain(seed: u64, jitter: Jitter, simulations: &mut Simulations, errors: &mut [Errors]) {
     let mut dice = LinkDice(seed);
     let rate = dice.below(RATES.len() as u64) as usize;
     let near = if dice.below(2) == 0 { 1 << 32 } else { 1 << 25 };
@@ -365,7 +412,9 @@ pub fn run_plain(seed: u64, jitter_ns: u64, simulations: &mut Simulations, error
         step_link_frames: [1, 1 + dice.below(48), 1 + dice.below(480)][dice.below(3) as usize],
         buffer_frames: 1 << 31,
         access_ns: [100, 250, 1_000][dice.below(3) as usize],
-        jitter_ns,
+        jitter_ns: jitter.read_ns,
+        write_jitter_ns: jitter.write_ns,
+        posted_ns: 1_000,
         seed,
     };
     let link = match simulations.0[rate].take() {
@@ -390,23 +439,15 @@ pub fn run_plain(seed: u64, jitter_ns: u64, simulations: &mut Simulations, error
         start_ticks: None,
         seed,
         is_plain: true,
+        is_timed: true,
     };
     schedule.link.sleep(1_000_000);
     schedule.compare(READINGS_TO_START);
     let longest = [1_000_000_000, 60_000_000_000][dice.below(2) as usize];
     schedule.link.sleep(100_000_000 + dice.below(longest));
     schedule.compare(READINGS_TO_START);
-    // The write is to fall into the link frame in which the reading before it was made.
-    for _ in 0..READINGS_TO_BE_EARLY {
-        schedule.wall = extend(schedule.wall, schedule.link.read_wall_clock());
-        if schedule.wall % 500 < LATE_TICKS {
-            break;
-        }
-    }
-    let before = schedule.wall;
-    schedule.link.start(0);
-    schedule.wall = extend(before, schedule.link.read_wall_clock());
-    let bracket = Bracket { before, after: schedule.wall };
+    schedule.wall = schedule.clock.extended(schedule.link.read_wall_clock());
+    let bracket = schedule.bracket(|link| link.start(0));
     schedule.tracker = LinkTracker::new(cadence, bracket, true, true);
     schedule.watch();
     let mut compare_at_ns = 0;
