@@ -6,6 +6,7 @@ use embedded_hal::delay::DelayNs;
 use snd_hda::position::{Bracket, Cadence, LinkSource, TimedCount};
 use snd_hda::stream::{LinkTime, PositionSource as CounterSource, StreamStatus};
 use snd_hda::{Controller, Direction, DmaRegion, Format, LinkClock, Registers};
+use sndif::control_page;
 
 /// How often the two clocks are compared on their own: a look at a stream reads the wall clock too, but among other registers.
 const COMPARE_EVERY_NS: u64 = 50_000_000;
@@ -147,6 +148,13 @@ impl<C: Clock> Timing<C> {
             codec_delay_frames: 0,
             start_time: begun.time,
             start_wall_ticks: begun.wall_ticks,
+            // All of them are far below 2^16.
+            cadence: timed.cadence_ticks.map(|ticks| control_page::Cadence {
+                ticks: ticks as u32,
+                block_frames: cadence.block_frames() as u16,
+                period_blocks: cadence.period_blocks() as u16,
+                period_link_frames: cadence.period_link_frames() as u16,
+            }),
             generation: count.breaks.wrapping_add(self.link.generation()),
         })
     }

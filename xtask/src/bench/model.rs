@@ -42,6 +42,8 @@ fn errors(line: &Value) -> Result<Vec<Row>> {
         row("p50", "p50_milliframes")?,
         row("p99", "p99_milliframes")?,
         row("max", "max_milliframes")?,
+        row("by cadence p99", "followed_p99_milliframes")?,
+        row("by cadence max", "followed_max_milliframes")?,
         Row::new(ERRORS, "instants", instants, 0, "", "compared with the truth").with(&parameters),
         Row::new(ERRORS, "locked", share, 1, "%", "of these; the others state a larger bound")
             .with(&parameters),

@@ -19,7 +19,7 @@ pub const RATES: [(u32, u16); 11] = [
     (192_000, 0x1811),
 ];
 
-/// The most that a position may be off at this rate while it is locked, and in plain schedules, in thousandths of a frame: a frame, or where
+/// The most that a position may be off the straight line at this rate while it is locked, and in plain schedules, in thousandths of a frame: a frame, or where
 /// the link's cadence goes further from a straight line, half of that and a quarter.
 pub fn locked_limit_milliframes(rate: usize) -> u64 {
     match RATES[rate].0 {
@@ -29,34 +29,52 @@ pub fn locked_limit_milliframes(rate: usize) -> u64 {
     }
 }
 
-/// Errors while locked, in thousandths of a frame.
+/// How often something was off by how much, in thousandths of a frame.
 #[derive(Clone)]
-pub struct Errors {
-    counts: Vec<u64>,
-    /// Instants at which what is published was compared.
-    pub instants: u64,
-    /// Of these, those in state locked.
-    pub locked: u64,
-    /// Of all, those at which it was off by no more than a frame.
-    pub within_a_frame: u64,
-}
+pub struct Distribution(Vec<u64>);
 
-impl Errors {
-    pub fn new() -> Self {
-        Self { counts: vec![0; 4096], instants: 0, locked: 0, within_a_frame: 0 }
+impl Distribution {
+    fn new() -> Self {
+        Self(vec![0; 4096])
+    }
+
+    fn add(&mut self, error: u64) {
+        self.0[(error as usize).min(4095)] += 1;
     }
 
     /// The error that this share of all (in thousandths) isn't above.
     pub fn quantile(&self, per_mille: u64) -> usize {
-        let all: u64 = self.counts.iter().sum();
+        let all: u64 = self.0.iter().sum();
         let mut left = (all * per_mille).div_ceil(1000).max(1);
-        for (error, count) in self.counts.iter().enumerate() {
+        for (error, count) in self.0.iter().enumerate() {
             if *count >= left {
                 return error;
             }
             left -= count;
         }
-        self.counts.len()
+        self.0.len()
+    }
+}
+
+/// Errors of a rate: in random schedules while locked, in plain ones always.
+#[derive(Clone)]
+pub struct Errors {
+    /// Of the straight line.
+    pub line: Distribution,
+    /// Of the line followed through the cadence, where that is told, else of the line alone.
+    pub followed: Distribution,
+    /// Instants at which what is published was compared.
+    pub instants: u64,
+    /// Of these, those in state locked.
+    pub locked: u64,
+    /// Of all, those at which the cadence was told.
+    pub told: u64,
+}
+
+impl Errors {
+    pub fn new() -> Self {
+        let none = Distribution::new;
+        Self { line: none(), followed: none(), instants: 0, locked: 0, told: 0 }
     }
 }
 
@@ -84,9 +102,28 @@ fn extend(wall: u64, read: u32) -> u64 {
 }
 
 impl Schedule {
-    fn published_milliframes(published: &TimedCount, at_ns: u64) -> i128 {
+    fn line_milliframes(published: &TimedCount, at_ns: u64) -> i128 {
         let since_q32 = (i128::from(at_ns) - i128::from(published.time_ns)) << 32;
         i128::from(published.frames) * 1000 + since_q32 * 1000 / i128::from(published.ns_per_frame_q32)
+    }
+
+    /// What the link has carried, for whoever follows the cadence from what is published.
+    fn followed_milliframes(&self, published: &TimedCount, at_ns: u64) -> Option<i128> {
+        let from = i128::from(published.cadence_ticks?);
+        let cadence = self.cadence;
+        let [blocks, link_frames, block] =
+            [cadence.period_blocks(), cadence.period_link_frames(), cadence.block_frames()].map(i128::from);
+        let since_q32 = (i128::from(at_ns) - i128::from(published.time_ns)) << 32;
+        let millionths = since_q32 * 1_000_000 * 500 * link_frames
+            / (i128::from(published.ns_per_frame_q32) * block * blocks);
+        let at = from * 1_000_000 + millionths;
+        let (link_frame, into) = (at.div_euclid(500_000_000), at.rem_euclid(500_000_000));
+        let after = |n: i128| block * (n * blocks + link_frames - 1).div_euclid(link_frames);
+        let count = after(link_frame) * 1000
+            + (after(link_frame + 1) - after(link_frame)) * 1000 * into / 500_000_000;
+        let line =
+            (from * block * blocks * 2 + block * (link_frames - 1) * 500) * 1000 / (1_000 * link_frames);
+        Some(i128::from(published.frames) * 1000 + count - line)
     }
 
     /// Compares what is published with the truth at an instant.
@@ -96,27 +133,34 @@ impl Schedule {
             return;
         }
         let truth = self.link.true_milliframes(at_ns);
-        let off = Self::published_milliframes(published, at_ns).abs_diff(i128::from(truth)) as u64;
+        let off = |milliframes: i128| milliframes.abs_diff(i128::from(truth)) as u64;
+        let line = off(Self::line_milliframes(published, at_ns));
+        let told = self.followed_milliframes(published, at_ns).map(off);
+        let followed = told.unwrap_or(line);
         // The truth is cut off at a thousandth.
         let bound =
             (u128::from(published.error_ns) << 32) * 1000 / u128::from(published.ns_per_frame_q32) + 2;
         errors.instants += 1;
-        errors.within_a_frame += u64::from(off <= 1_000);
-        assert!(
-            u128::from(off) <= bound,
-            "SNDDOM_SEED={:#x}: at {at_ns} ns {off} thousandths of a frame off, bound {bound}, truth {truth}: {published:?} {:?} {:?}",
-            self.seed,
-            self.tracker,
-            self.link
-        );
+        errors.told += u64::from(told.is_some());
+        for (off, how) in [(line, "by the line"), (followed, "by the cadence")] {
+            assert!(
+                u128::from(off) <= bound,
+                "SNDDOM_SEED={:#x}: at {at_ns} ns {off} thousandths of a frame off {how}, bound {bound}, truth {truth}: {published:?} {:?} {:?}",
+                self.seed,
+                self.tracker,
+                self.link
+            );
+        }
         if published.is_locked || self.is_plain {
-            errors.counts[(off as usize).min(4095)] += 1;
+            errors.line.add(line);
+            errors.followed.add(followed);
         }
         if published.is_locked {
             errors.locked += 1;
+            let limit = if told.is_some() { 1_000 } else { locked_limit_milliframes(self.rate) };
             assert!(
-                off <= locked_limit_milliframes(self.rate) + 2,
-                "SNDDOM_SEED={:#x}: locked, and {off} thousandths of a frame off: {published:?}",
+                followed <= limit + 2 && line <= locked_limit_milliframes(self.rate) + 2,
+                "SNDDOM_SEED={:#x}: locked, and {line} and {followed} thousandths of a frame off: {published:?}",
                 self.seed
             );
         }
