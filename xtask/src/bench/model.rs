@@ -85,10 +85,10 @@ mod tests {
     fn errors_are_told_in_frames() {
         let line = json!({
             "rate_hz": 44100, "instants": 200, "locked": 50, "p50_milliframes": 62, "p99_milliframes": 900,
-            "max_milliframes": 999,
+            "max_milliframes": 999, "followed_p99_milliframes": 120, "followed_max_milliframes": 450,
         });
         let values: Vec<f64> = errors(&line).expect("well said").iter().map(|row| row.value).collect();
-        assert_eq!(values, [0.062, 0.9, 0.999, 200.0, 25.0]);
+        assert_eq!(values, [0.062, 0.9, 0.999, 0.12, 0.45, 200.0, 25.0]);
         assert!(errors(&json!({ "rate_hz": 44100 })).is_err());
     }
 

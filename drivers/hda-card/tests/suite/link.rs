@@ -25,7 +25,7 @@ fn followed_milliframes(link: &LinkPosition, at_ns: u64) -> Option<i128> {
         cadence: Some(link.cadence?),
         ..Slot::default()
     };
-    Some(i128::from(slot.carried_q16_at(at_ns)?) * 1000 >> 16)
+    Some((i128::from(slot.carried_q16_at(at_ns)?) * 1000) >> 16)
 }
 
 /// Asserts that what was published holds now, and returns by how much it is off, in thousandths of a frame: followed through the link's

@@ -237,6 +237,11 @@ impl<H: Hypervisor, C: Card<H::Buffer>> Parties<H, C> {
         next
     }
 
+    /// Whether people are being told something.
+    pub(super) fn is_telling(&self) -> bool {
+        self.teller.is_telling()
+    }
+
     /// Tells this once.
     pub(super) fn report(&mut self, report: core::fmt::Arguments<'_>) {
         self.teller.report(report);

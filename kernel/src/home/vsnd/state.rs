@@ -11,6 +11,7 @@ use audioback::clock::Nanos;
 use audioback::hypervisor::Hypervisor;
 use audioback::stream::{Activity, Stream, StreamStats};
 use heapless::String;
+use sndif::control_page::REFRESH_INTERVAL_NS;
 use sndif::state::XenbusState;
 use xen_guest::xenstore::{Reply, Request, RequestError, RequestId, Store};
 
@@ -24,6 +25,11 @@ const WRITE_INTERVAL_NS: u64 = 100_000_000;
 
 /// How long a stream's counters stay as they were told.
 pub(super) const COUNTERS_INTERVAL_NS: u64 = 1_000_000_000;
+
+/// That time or the next one at which streams with a control page are looked at: who wakes then anyhow need not wake twice.
+fn on_grid(at: Nanos) -> Nanos {
+    Nanos(at.0.div_ceil(REFRESH_INTERVAL_NS).saturating_mul(REFRESH_INTERVAL_NS))
+}
 
 /// What there is to say of a stream.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -172,11 +178,11 @@ impl Teller {
             (None, Some(_)) => Telling::Fact,
             (None, None) => match news()? {
                 Ok((device, news)) => Telling::News(device, news),
-                Err(later) => return Some(later.max(self.not_before)),
+                Err(later) => return Some(on_grid(later.max(self.not_before))),
             },
         };
         if now < self.not_before {
-            return Some(self.not_before);
+            return Some(on_grid(self.not_before));
         }
         if !self.asking.may_ask(now) {
             return self.asking.due(now);
@@ -211,6 +217,11 @@ impl Teller {
             }
         }
         None
+    }
+
+    /// Whether xenstored has yet to say that something was told.
+    pub(super) fn is_telling(&self) -> bool {
+        self.asking.awaits()
     }
 
     /// The device that is being told of.
