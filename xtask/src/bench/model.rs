@@ -8,6 +8,7 @@ use super::Row;
 use crate::workspace;
 
 const ERRORS: &str = "error of published positions, on the model, while LOCKED";
+const TOUCHED: &str = "octets that the back end touches, on the model";
 const LATENCY: &str = "from a write into the buffer to the link, on the model";
 
 /// Random schedules, of all rates together; their seeds are always the same.
@@ -16,11 +17,14 @@ const SCHEDULES: &str = "200000";
 /// Runs the examples that measure, and reads what they say.
 pub(super) fn run() -> Result<Vec<Row>> {
     let mut rows = Vec::new();
-    for line in example("position_error", &[SCHEDULES])? {
+    for line in example("snd-hda", "position_error", &[SCHEDULES])? {
         rows.extend(errors(&line)?);
     }
-    for line in example("write_to_link", &[])? {
+    for line in example("snd-hda", "write_to_link", &[])? {
         rows.extend(latency(&line)?);
+    }
+    for line in example("snddom-kernel", "octets_touched", &[])? {
+        rows.extend(touched(&line)?);
     }
     Ok(rows)
 }
@@ -61,11 +65,22 @@ fn latency(line: &Value) -> Result<[Row; 2]> {
     ])
 }
 
-/// Runs an example of the driver's: each line is a JSON object.
-fn example(name: &str, arguments: &[&str]) -> Result<Vec<Value>> {
+fn touched(line: &Value) -> Result<[Row; 2]> {
+    let parameters = [("channels", number(line, "channels")?.to_string())];
+    let how = "the whole house plays 16-bit samples at 48 kHz; every page that the back end can look into counts each word that it \
+               reads or writes";
+    let row = |name: &str, figure: &str| -> Result<Row> {
+        let octets = number(line, figure)? / number(line, "frames")?;
+        Ok(Row::new(TOUCHED, name, octets, 2, "octets/frame", how).with(&parameters))
+    };
+    Ok([row("samples", "sample_octets")?, row("all else", "other_octets")?])
+}
+
+/// Runs an example: each line is a JSON object.
+fn example(package: &str, name: &str, arguments: &[&str]) -> Result<Vec<Value>> {
     let shell = workspace::shell()?;
     let cargo = workspace::cargo();
-    let run = cmd!(shell, "{cargo} run --quiet --package snd-hda --example {name} -- {arguments...}");
+    let run = cmd!(shell, "{cargo} run --quiet --package {package} --example {name} -- {arguments...}");
     eprintln!("$ {run}");
     let said = run.quiet().read().with_context(|| format!("the example {name}"))?;
     let lines =
@@ -90,6 +105,14 @@ mod tests {
         let values: Vec<f64> = errors(&line).expect("well said").iter().map(|row| row.value).collect();
         assert_eq!(values, [0.062, 0.9, 0.999, 0.12, 0.45, 200.0, 25.0]);
         assert!(errors(&json!({ "rate_hz": 44100 })).is_err());
+    }
+
+    #[test]
+    fn what_is_touched_is_told_by_the_frame() {
+        let line = json!({ "channels": 2, "frames": 1000, "sample_octets": 0, "other_octets": 500 });
+        let values = touched(&line).expect("well said").map(|row| row.value);
+        assert_eq!(values, [0.0, 0.5]);
+        assert!(touched(&json!({ "channels": 2, "frames": 1000 })).is_err());
     }
 
     #[test]
