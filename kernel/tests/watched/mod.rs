@@ -123,6 +123,10 @@ impl<H: Hypervisor> Hypervisor for Watched<H> {
         self.0.unbind(channel);
     }
 
+    fn is_abandoned(&mut self, channel: EventChannel) -> bool {
+        self.0.is_abandoned(channel)
+    }
+
     fn notify(&mut self, channel: EventChannel) {
         self.0.notify(channel);
     }
