@@ -8,17 +8,25 @@ use super::Row;
 use crate::workspace;
 
 const ERRORS: &str = "error of published positions, on the model, while LOCKED";
+const PLAIN: &str =
+    "error of published positions, on the model, from the first look after a start by SSYNC on";
 const TOUCHED: &str = "octets that the back end touches, on the model";
 const LATENCY: &str = "from a write into the buffer to the link, on the model";
 
 /// Random schedules, of all rates together; their seeds are always the same.
 const SCHEDULES: &str = "200000";
 
+/// Of plain starts, the same for each jitter.
+const PLAIN_SCHEDULES: &str = "50000";
+
 /// Runs the examples that measure, and reads what they say.
 pub(super) fn run() -> Result<Vec<Row>> {
     let mut rows = Vec::new();
     for line in example("snd-hda", "position_error", &[SCHEDULES])? {
         rows.extend(errors(&line)?);
+    }
+    for line in example("snd-hda", "position_error", &[PLAIN_SCHEDULES, "plain"])? {
+        rows.extend(plain_errors(&line)?);
     }
     for line in example("snd-hda", "write_to_link", &[])? {
         rows.extend(latency(&line)?);
@@ -51,6 +59,26 @@ fn errors(line: &Value) -> Result<Vec<Row>> {
         Row::new(ERRORS, "instants", instants, 0, "", "compared with the truth").with(&parameters),
         Row::new(ERRORS, "locked", share, 1, "%", "of these; the others state a larger bound")
             .with(&parameters),
+    ])
+}
+
+fn plain_errors(line: &Value) -> Result<[Row; 4]> {
+    let jitter = |name: &str| -> Result<String> { Ok((number(line, name)? / 1e3).to_string()) };
+    let parameters = [
+        ("reads us", jitter("read_jitter_ns")?),
+        ("writes us", jitter("write_jitter_ns")?),
+        ("rate Hz", number(line, "rate_hz")?.to_string()),
+    ];
+    let how = "every instant, locked or not; nothing is lost; drift of 500 ppm, steps of 10 ms, wraps; reads and writes of registers \
+               take up to so much longer than they need, twice each; 4.095 stands for more, too";
+    let row = |name: &str, figure: &str| -> Result<Row> {
+        Ok(Row::new(PLAIN, name, number(line, figure)? / 1e3, 3, "frames", how).with(&parameters))
+    };
+    Ok([
+        row("p99", "p99_milliframes")?,
+        row("max", "max_milliframes")?,
+        row("by cadence p99", "followed_p99_milliframes")?,
+        row("by cadence max", "followed_max_milliframes")?,
     ])
 }
 
@@ -105,6 +133,18 @@ mod tests {
         let values: Vec<f64> = errors(&line).expect("well said").iter().map(|row| row.value).collect();
         assert_eq!(values, [0.062, 0.9, 0.999, 0.12, 0.45, 200.0, 25.0]);
         assert!(errors(&json!({ "rate_hz": 44100 })).is_err());
+    }
+
+    #[test]
+    fn errors_of_plain_starts_are_told_for_each_jitter() {
+        let line = json!({
+            "read_jitter_ns": 100_000, "write_jitter_ns": 0, "rate_hz": 48000, "p99_milliframes": 146,
+            "max_milliframes": 247, "followed_p99_milliframes": 146, "followed_max_milliframes": 247,
+        });
+        let rows = plain_errors(&line).expect("well said");
+        assert_eq!(rows.each_ref().map(|row| row.value), [0.146, 0.247, 0.146, 0.247]);
+        assert_eq!(rows[0].parameters[0].1, "100");
+        assert!(plain_errors(&json!({ "rate_hz": 44100 })).is_err());
     }
 
     #[test]
