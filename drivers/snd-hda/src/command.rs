@@ -116,16 +116,26 @@ impl<R: Registers, D: DelayNs, G: DmaRegion> CommandPort<R, D, G> {
             unsolicited: Deque::new(),
             unsolicited_lost: 0,
         };
-        if let Some(mut rings) = rings {
-            match port.start_rings(&mut rings) {
-                Ok(()) => port.rings = Some(rings),
-                Err(deadline) => {
-                    log::warn!("command rings don't start ({deadline}); immediate commands instead");
-                    port.give_up(Some(rings));
-                }
+        port.adopt(rings);
+        port
+    }
+
+    /// Starts all over, after the controller has lost all state.
+    pub(crate) fn restart(&mut self) {
+        self.unsolicited.clear();
+        let rings = self.rings.take();
+        self.adopt(rings);
+    }
+
+    fn adopt(&mut self, rings: Option<Rings<G>>) {
+        let Some(mut rings) = rings else { return };
+        match self.start_rings(&mut rings) {
+            Ok(()) => self.rings = Some(rings),
+            Err(deadline) => {
+                log::warn!("command rings don't start ({deadline}); immediate commands instead");
+                self.give_up(Some(rings));
             }
         }
-        port
     }
 
     pub(crate) fn uses_rings(&self) -> bool {

@@ -73,6 +73,9 @@ where
         if needed_words > available_words {
             return Err(ConnectError::NoBandwidth { available_words, needed_words });
         }
+        for member in &members {
+            self.clear_jacks(*member);
+        }
         for (place, member) in (0_u8..).zip(&members) {
             let words = if place == 0 { words } else { 0 };
             let channel = place.saturating_mul(2);
@@ -112,7 +115,8 @@ where
         members
     }
 
-    /// Whether a route can't be connected now, because it or a part of it is in use.
+    /// Whether a route can't be connected now, because it or a part of it is in use. A stream that has followed a plug there
+    /// is in nobody's way: it goes back when somebody asks for the jack itself.
     pub fn is_taken(&self, index: RouteIndex) -> bool {
         self.routes.get(usize::from(index.0)).is_some_and(|route| self.is_in_use(route, None))
     }
@@ -120,8 +124,8 @@ where
     /// Whether a part of the route, which may be a detour, is in use; by others than `but_for`.
     pub(crate) fn is_in_use(&self, route: &Route, but_for: Option<u8>) -> bool {
         self.routes.iter().any(|other| {
-            other.connection.is_some_and(|connection| Some(connection.owner) != but_for)
-                && other.conflicts_with(route)
+            let is_own = |connection: Connection| !connection.is_jack && Some(connection.owner) != but_for;
+            other.connection.is_some_and(is_own) && other.conflicts_with(route)
         })
     }
 
@@ -138,6 +142,7 @@ where
                 result = result.and(self.unbind(RouteIndex(at)));
             }
         }
+        self.follow_all();
         result.map_err(ConnectError::Command)
     }
 

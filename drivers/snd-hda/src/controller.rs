@@ -10,11 +10,12 @@ use crate::dma::{Direction, DmaMemory, DmaRegion};
 use crate::error::BringUpError;
 use crate::jacks::JackPolicy;
 use crate::registers::{ReadWrite, Register, Registers};
-use crate::reset::{find_ssync, quiesce, reset_link};
+use crate::reset::{find_ssync, wake};
 use crate::sort::insertion_sort;
 use crate::spec::registers as reg;
 use crate::spec::verbs::{CodecAddress, NodeId, Verb};
 use crate::stream::{Descriptor, LIST_BYTES, PositionChoice, Reset, Stream};
+use crate::traits::{ControllerTraits, is_beyond};
 use crate::{MAX_DETOURS, MAX_ROUTES, MAX_UNSERVED};
 
 /// Stream descriptors: GCAP can't name more than 15 + 15 + 31, INTCTL has 30 bits.
@@ -23,7 +24,7 @@ pub(crate) const DESCRIPTORS_MAX: usize = 30;
 const CODECS_MAX: usize = 15;
 /// What may be spent asleep on asking all codecs what they have, in microseconds. A response takes two link frames
 /// (3.4): 42 us. So the largest codec, with thousands of verbs, takes a fraction of a second.
-const DISCOVERY_LIMIT_US: u32 = 3_000_000;
+pub(crate) const DISCOVERY_LIMIT_US: u32 = 3_000_000;
 /// Rounds in which interrupts are looked for before giving up.
 const INTERRUPT_ROUNDS: u32 = 16;
 
@@ -55,7 +56,7 @@ struct Slot<G> {
 ///
 /// See the [crate's guide](crate) for the way from here to a stream.
 pub struct Controller<R: Registers, D: DelayNs, G: DmaRegion> {
-    registers: R,
+    pub(crate) registers: R,
     pub(crate) delay: D,
     version: (u8, u8),
     pub(crate) capabilities: Capabilities,
@@ -64,10 +65,11 @@ pub struct Controller<R: Registers, D: DelayNs, G: DmaRegion> {
     /// Learned by a stream that was given back: see [`Stream::resume`].
     restarts: bool,
     positions: G,
+    traits: ControllerTraits,
     position_choice: PositionChoice,
     pub(crate) commands: CommandPort<R, D, G>,
     slots: Vec<Slot<G>, DESCRIPTORS_MAX>,
-    codecs: Vec<Codec, CODECS_MAX>,
+    pub(crate) codecs: Vec<Codec, CODECS_MAX>,
     pub(crate) routes: Vec<Route, MAX_ROUTES>,
     /// Ways for recordings that follow a plug.
     pub(crate) detours: Vec<Route, MAX_DETOURS>,
@@ -76,7 +78,7 @@ pub struct Controller<R: Registers, D: DelayNs, G: DmaRegion> {
     /// How many unsolicited responses had been lost when jacks were looked at last.
     pub(crate) unsolicited_lost: u32,
     /// That the controller is gone was logged.
-    gone_logged: bool,
+    pub(crate) gone_logged: bool,
 }
 
 impl<R, D, G> Controller<R, D, G>
@@ -97,22 +99,30 @@ where
     where
         M: DmaMemory<Region = G>,
     {
-        let (mut r, mut d) = (registers.clone(), delay.clone());
-        let gcap = reg::GCAP.read(&mut r);
-        if gcap == u16::MAX {
-            return Err(BringUpError::NoController);
-        }
-        quiesce(&mut r, &mut d, gcap);
-        reset_link(&mut r, &mut d).map_err(BringUpError::Reset)?;
+        Self::bring_up_with(ControllerTraits::default(), registers, memory, delay)
+    }
 
+    /// The same for a controller of which something is known.
+    ///
+    /// # Errors
+    /// As [`bring_up`](Self::bring_up).
+    pub fn bring_up_with<M>(
+        traits: ControllerTraits,
+        registers: R,
+        memory: &mut M,
+        delay: D,
+    ) -> Result<Self, BringUpError>
+    where
+        M: DmaMemory<Region = G>,
+    {
+        let (mut r, mut d) = (registers.clone(), delay.clone());
+        let codecs_present = wake(&mut r, &mut d)?;
         let wall_clock = reg::WALCLK.read(&mut r);
         let version = (reg::VMAJ.read(&mut r), reg::VMIN.read(&mut r));
-        let capabilities = Capabilities::read(&mut r);
+        let capabilities = Capabilities::read(&mut r, traits.address_bits);
         if capabilities.descriptors().next().is_none() {
             return Err(BringUpError::NoStream);
         }
-        let codecs_present = reg::STATESTS.read(&mut r) & reg::STATESTS_CODECS;
-        reg::STATESTS.write(&mut r, codecs_present);
         log::info!(
             "HDA {}.{}: {} outputs, {} inputs, {} bidirectional, codecs {codecs_present:#06x}",
             version.0,
@@ -125,7 +135,7 @@ where
             return Err(BringUpError::NoCodec);
         }
 
-        let mut get = |what, bytes| allocate(memory, capabilities.takes_64_bits, what, bytes);
+        let mut get = |what, bytes| allocate(memory, capabilities.address_bits, what, bytes);
         let positions = get("DMA position buffer", 8 * DESCRIPTORS_MAX)?;
         let mut slots = Vec::new();
         for kind in capabilities.descriptors().take(DESCRIPTORS_MAX) {
@@ -138,11 +148,8 @@ where
             _ => None,
         };
 
-        let gctl = reg::GCTL.read(&mut r);
-        reg::GCTL.write(&mut r, gctl | reg::GCTL_UNSOL);
-
         let mut controller = Self {
-            ssync: find_ssync(&mut r),
+            ssync: find_ssync(&mut r, traits.sync_register),
             commands: CommandPort::new(registers.clone(), delay.clone(), rings),
             registers,
             delay,
@@ -150,6 +157,7 @@ where
             capabilities,
             wall_clock_moves: true,
             restarts: false,
+            traits,
             position_choice: PositionChoice::Auto,
             positions,
             slots,
@@ -162,17 +170,21 @@ where
             gone_logged: false,
         };
         controller.discover(codecs_present)?;
-        let at = controller.positions.device_address();
-        reg::DPUBASE.write(&mut r, high(at));
-        reg::DPLBASE.write(&mut r, low(at) | reg::DPLBASE_ENABLE);
+        controller.open_for_streams();
         // Commands took time.
         if reg::WALCLK.read(&mut r) == wall_clock {
             log::warn!("wall clock stands still: positions are not checked against it");
             controller.wall_clock_moves = false;
         }
-        // Streams add their own bits when they start.
-        reg::INTCTL.write(&mut r, reg::INT_GLOBAL | reg::INT_CONTROLLER);
         Ok(controller)
+    }
+
+    /// Has positions written to memory, and interrupts raised. Streams add their own bits when they start.
+    pub(crate) fn open_for_streams(&mut self) {
+        let (at, r) = (self.positions.device_address(), &mut self.registers);
+        reg::DPUBASE.write(r, high(at));
+        reg::DPLBASE.write(r, low(at) | reg::DPLBASE_ENABLE);
+        reg::INTCTL.write(r, reg::INT_GLOBAL | reg::INT_CONTROLLER);
     }
 
     fn discover(&mut self, present: u16) -> Result<(), BringUpError> {
@@ -202,14 +214,7 @@ where
             let same = before.iter().filter(|other| other.name.is_like(&route.name)).count();
             // At most `MAX_ROUTES`.
             route.name.number = (same as u8).saturating_add(1);
-            log::info!(
-                "{}: codec {} pin {:#x}, converter {:#x}, {} channels",
-                route.name,
-                route.codec.get(),
-                route.pin.get(),
-                route.converter.get(),
-                route.pcm.channels_max()
-            );
+            log::info!("{route}");
             let mut link = CodecPort { port: &mut self.commands, delay: &mut self.delay, codec: route.codec };
             if let Err(error) = codec::connect::shut(&mut link, route) {
                 log::warn!("{error}");
@@ -275,9 +280,9 @@ where
         self.ssync.is_some()
     }
 
-    /// Whether addresses above 4 GiB can be reached (GCAP.64OK).
-    pub fn takes_64_bit_addresses(&self) -> bool {
-        self.capabilities.takes_64_bits
+    /// Bits of an address that its DMA gets right, 32 to 64: memory beyond is refused.
+    pub fn address_bits(&self) -> u8 {
+        self.capabilities.address_bits
     }
 
     /// Whether commands go through the rings in memory, not through the immediate registers.
@@ -317,12 +322,15 @@ where
             direction,
             is_bidirectional: slot.kind == DescriptorKind::Bidirectional,
             tag,
-            takes_64_bits: self.capabilities.takes_64_bits,
+            address_bits: self.capabilities.address_bits,
             registers: self.registers.clone(),
             delay: self.delay.clone(),
             list: slot.list.clone(),
             positions: Some(self.positions.clone()),
-            position_choice: self.position_choice,
+            position_choice: match self.position_choice {
+                PositionChoice::Auto => self.traits.positions,
+                chosen => chosen,
+            },
             ssync: self.ssync,
             wall_clock_moves: self.wall_clock_moves,
             restarts: self.restarts,
@@ -403,14 +411,14 @@ where
 
 fn allocate<M: DmaMemory>(
     memory: &mut M,
-    takes_64_bits: bool,
+    address_bits: u8,
     what: &'static str,
     bytes: usize,
 ) -> Result<M::Region, BringUpError> {
     // Lists, rings and the position buffer are all aligned to 128 octets (3.3.18, 3.3.32, 3.3.42).
     let region = memory.allocate(bytes, 128).ok_or(BringUpError::NoMemory(what))?;
     let address = region.device_address();
-    if !takes_64_bits && address.saturating_add(bytes as u64) > 1 << 32 {
+    if is_beyond(address_bits, address, bytes as u64) {
         return Err(BringUpError::MemoryTooHigh { address });
     }
     Ok(region)

@@ -71,11 +71,29 @@ where
             }
         }
         if has_changed {
-            for index in self.indices() {
-                self.follow(index);
-            }
+            self.follow_all();
         }
         has_changed
+    }
+
+    /// Moves all streams to where the plugs say that they belong.
+    pub(crate) fn follow_all(&mut self) {
+        for index in self.indices() {
+            self.follow(index);
+        }
+    }
+
+    /// Sends streams home that have followed plugs by ways which a route needs: somebody has asked for it.
+    pub(crate) fn clear_jacks(&mut self, index: RouteIndex) {
+        for owner in self.indices() {
+            let way = self.way_of_jack(owner);
+            let route = self.routes.get(usize::from(index.0));
+            if way.zip(route).is_some_and(|(way, route)| way.conflicts_with(route))
+                && let Err(error) = self.leave_jack(owner, true)
+            {
+                log::warn!("{error}");
+            }
+        }
     }
 
     /// Asks all jacks to tell when something is plugged, and whether something is.
@@ -257,7 +275,7 @@ where
     }
 
     /// All routes there are.
-    fn indices(&self) -> impl Iterator<Item = RouteIndex> + use<R, D, G> {
+    pub(crate) fn indices(&self) -> impl Iterator<Item = RouteIndex> + use<R, D, G> {
         // At most `MAX_ROUTES`.
         (0..self.routes.len() as u8).map(RouteIndex)
     }

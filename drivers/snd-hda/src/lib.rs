@@ -69,10 +69,14 @@
 //! unsolicited responses and stream errors, raises an interrupt; the platform calls [`Controller::handle_interrupt`] when
 //! it suits, from a thread or a loop.
 //!
+//! # Loss of power
+//!
+//! After suspend to RAM, or whatever else has made controller and codecs forget everything, [`Controller::restore`] makes
+//! routes what they were, and streams can go on.
+//!
 //! # What isn't here yet
 //!
-//! Info frames for HDMI and DisplayPort, stripes over several output lines, 384 kHz (the format word can't say it), controllers that take less
-//! than 64 address bits but more than 32 (give them buffers that they can reach).
+//! Stripes over several output lines, 384 kHz (the format word can't say it).
 //!
 //! # Sources
 //!
@@ -102,9 +106,11 @@ mod jacks;
 pub mod position;
 pub mod registers;
 mod reset;
+mod restore;
 mod sort;
 pub mod spec;
 pub mod stream;
+mod traits;
 mod volume;
 
 pub use codec::{Codec, Route, VolumeRange};
@@ -119,6 +125,7 @@ pub use registers::Registers;
 pub use spec::format::{Format, FormatError, PcmCapabilities, Rate, SampleBits};
 pub use spec::verbs::{CodecAddress, NodeId, Verb};
 pub use stream::Stream;
+pub use traits::{ControllerTraits, SyncRegister};
 
 /// Routes of all codecs together.
 pub const MAX_ROUTES: usize = 32;

@@ -1,10 +1,10 @@
 //! Telling a codec to let samples through a route.
 
-use super::CodecLink;
 use super::amplifier::{self as amplifiers, AMPLIFIER_INPUTS_MAX, index_bits};
 use super::discovery::power_up;
 use super::pin::PinDevice;
 use super::route::{Connection, HopKind, Hops, Route};
+use super::{CodecLink, display};
 use crate::command::CommandError;
 use crate::dma::Direction;
 use crate::spec::verbs::{self, amplifier};
@@ -82,7 +82,7 @@ pub(crate) fn listen(
         link.ask(route.converter, verbs::set_digital_control(verbs::DIGITAL_ENABLE))?;
     }
     if route.device == PinDevice::Display {
-        link.ask(route.converter, verbs::set_converter_channels(connection.format.channels()))?;
+        display::tell(link, route, connection.format.channels())?;
     }
     link.ask(route.converter, verbs::set_converter_format(connection.format.encode()))?;
     link.ask(route.converter, verbs::set_stream(connection.tag, connection.channel))?;

@@ -83,21 +83,11 @@ fn explore(
         let capabilities = WidgetCapabilities(get(link, node, parameter::WIDGET_CAPABILITIES)?);
         let mut pin = PinCapabilities::default();
         let mut configuration = ConfigurationDefault::default();
-        match capabilities.kind() {
-            WidgetKind::Pin => {
-                pin = PinCapabilities(get(link, node, parameter::PIN_CAPABILITIES)?);
-                configuration = ConfigurationDefault(link.ask(node, verbs::GET_CONFIGURATION_DEFAULT)?);
-                // Whoever had the codec before may have left it on.
-                link.ask(node, verbs::set_pin_control(0))?;
-            }
-            // A converter keeps its tag through a reset of the link. On tag 0 it listens to nobody.
-            WidgetKind::AudioOutput | WidgetKind::AudioInput => {
-                link.ask(node, verbs::set_stream(0, 0))?;
-            }
-            // What hangs on it may be on any route.
-            WidgetKind::Power if capabilities.has_power_control() => power_up(link, node)?,
-            WidgetKind::Mixer | WidgetKind::Selector | WidgetKind::Power | WidgetKind::Other => {}
+        if capabilities.kind() == WidgetKind::Pin {
+            pin = PinCapabilities(get(link, node, parameter::PIN_CAPABILITIES)?);
+            configuration = ConfigurationDefault(link.ask(node, verbs::GET_CONFIGURATION_DEFAULT)?);
         }
+        settle(link, node, capabilities)?;
         let mut connections = Vec::new();
         if capabilities.has_connection_list() {
             read_connections(link, node, &mut connections)?;
@@ -105,6 +95,36 @@ fn explore(
         graph.push(node, capabilities, pin, configuration, &connections);
     }
     Ok(inherited)
+}
+
+/// Powers a function group up and settles its widgets once more, after the codec has lost all state.
+pub(crate) fn wake(link: &mut dyn CodecLink, group: NodeId) -> Result<(), CommandError> {
+    power_up(link, group)?;
+    let widgets = get(link, group, parameter::SUBORDINATE_NODES)?;
+    for node in nodes(widgets).take(WIDGETS_MAX) {
+        let capabilities = WidgetCapabilities(get(link, node, parameter::WIDGET_CAPABILITIES)?);
+        settle(link, node, capabilities)?;
+    }
+    Ok(())
+}
+
+/// Makes a widget as no route has to set it: nothing is heard of it, and nothing that it powers is off.
+fn settle(
+    link: &mut dyn CodecLink,
+    node: NodeId,
+    capabilities: WidgetCapabilities,
+) -> Result<(), CommandError> {
+    match capabilities.kind() {
+        // Whoever had the codec before may have left it on.
+        WidgetKind::Pin => link.ask(node, verbs::set_pin_control(0)).map(|_| ()),
+        // A converter keeps its tag through a reset of the link. On tag 0 it listens to nobody.
+        WidgetKind::AudioOutput | WidgetKind::AudioInput => {
+            link.ask(node, verbs::set_stream(0, 0)).map(|_| ())
+        }
+        // What hangs on it may be on any route.
+        WidgetKind::Power if capabilities.has_power_control() => power_up(link, node),
+        WidgetKind::Mixer | WidgetKind::Selector | WidgetKind::Power | WidgetKind::Other => Ok(()),
+    }
 }
 
 /// Asks for D0 and gives the node a moment to get there (7.3.3.10: actual state in bits 7:4).

@@ -3,6 +3,7 @@
 pub(crate) mod amplifier;
 pub(crate) mod connect;
 mod discovery;
+mod display;
 mod graph;
 mod pin;
 mod route;
@@ -11,7 +12,7 @@ mod ways;
 
 pub(crate) use amplifier::Level;
 pub use amplifier::VolumeRange;
-pub(crate) use discovery::discover;
+pub(crate) use discovery::{discover, wake};
 pub use pin::{Location, PinDevice, PinName, Unserved};
 pub(crate) use route::Connection;
 pub use route::{Hop, Route};

@@ -1,5 +1,7 @@
 //! A route: the way between a converter and a pin.
 
+use core::fmt;
+
 use heapless::Vec;
 
 use super::amplifier::{AMPLIFIER_INPUTS_MAX, Levels};
@@ -90,6 +92,8 @@ pub struct Route {
     pub(crate) delay_frames: u8,
     pub(crate) is_digital: bool,
     pub(crate) is_built_in: bool,
+    /// A display's pin that can do DisplayPort and no HDMI.
+    pub(crate) is_display_port: bool,
     pub(crate) pin_control: u8,
     pub(crate) has_eapd: bool,
     pub(crate) hops: Hops,
@@ -162,6 +166,12 @@ impl Route {
         self.jack.map(|jack| jack.is_plugged)
     }
 
+    /// Whether the pin says so by itself when something is plugged or unplugged. The others are looked at when a stream might move
+    /// there, and [`is_plugged`](Self::is_plugged) is as it was then.
+    pub fn tells_plugs(&self) -> bool {
+        self.jack.is_some_and(|jack| jack.is_unsolicited)
+    }
+
     /// Whether a stream is connected.
     pub fn is_connected(&self) -> bool {
         self.connection.is_some()
@@ -194,5 +204,17 @@ impl Route {
                             || mine.input != theirs.input)
                 })
             })
+    }
+}
+
+impl fmt::Display for Route {
+    /// Name, place, the way as samples go, channels; and whether it has to take turns with another.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: codec {}, pin {:#x}, path", self.name, self.codec.get(), self.pin.get())?;
+        for hop in self.hops.iter().rev() {
+            write!(f, " {:#x}", hop.node.get())?;
+        }
+        write!(f, ", {} channels", self.pcm.channels_max())?;
+        if self.is_alone { Ok(()) } else { f.write_str(", takes turns") }
     }
 }

@@ -202,6 +202,7 @@ impl Finder<'_> {
             delay_frames: capabilities.delay_frames(),
             is_digital: capabilities.is_digital(),
             is_built_in: Location::of(pin.configuration) == Location::Internal,
+            is_display_port: pin.pin.is_display_port(),
             pin_control: pin_control_bits(pin, device),
             has_eapd: pin.pin.has_eapd() && device.direction() == Direction::Output,
             hops,

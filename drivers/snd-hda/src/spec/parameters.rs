@@ -129,6 +129,10 @@ impl PinCapabilities {
     pub(crate) const fn is_display(self) -> bool {
         self.bit(7) || self.bit(24)
     }
+    /// DisplayPort, and not HDMI.
+    pub(crate) const fn is_display_port(self) -> bool {
+        self.bit(24) && !self.bit(7)
+    }
     /// Bits 15:8 say which microphone biases there are.
     pub(crate) const fn has_vref_50(self) -> bool {
         self.bit(9)

@@ -169,3 +169,34 @@ pub(crate) mod pin_control {
 pub(crate) const EAPD_ON: u8 = 1 << 1;
 /// Digital converter: enabled (7.3.3.9).
 pub(crate) const DIGITAL_ENABLE: u8 = 1 << 0;
+
+/// Displays: verbs of the change HDA034-A2, 7.3.3.36 to 7.3.3.42.
+pub(crate) mod display {
+    use super::Verb;
+
+    /// Answer to [`get_eld`]: there is such an octet.
+    pub(crate) const ELD_VALID: u32 = 1 << 31;
+
+    /// An octet of the display's description of itself.
+    pub(crate) const fn get_eld(index: u8) -> Verb {
+        Verb::with_u8(0xf2f, index)
+    }
+
+    /// The info frame's first octet comes next: packet 0, octet 0.
+    pub(crate) const SET_INFO_INDEX_0: Verb = Verb::with_u8(0x730, 0);
+
+    /// The info frame's next octet.
+    pub(crate) const fn set_info_octet(octet: u8) -> Verb {
+        Verb::with_u8(0x731, octet)
+    }
+
+    /// Sends the info frame, with best effort; or doesn't.
+    pub(crate) const fn transmit(is_on: bool) -> Verb {
+        Verb::with_u8(0x732, if is_on { 0xc0 } else { 0 })
+    }
+
+    /// Which of the converter's channels a slot carries.
+    pub(crate) const fn set_slot(slot: u8, channel: u8) -> Verb {
+        Verb::with_u8(0x734, (channel << 4) | (slot & 0xf))
+    }
+}

@@ -48,6 +48,20 @@ fn a_laptop_s_speaker_is_heard_through_its_mixer() {
 }
 
 #[test]
+fn a_route_is_described_in_a_line() {
+    let controller = bring_up(&model_of(Codec::laptop())).expect("up");
+    let lines: Vec<_> = controller.routes().iter().map(|route| route.to_string()).collect();
+    assert_eq!(
+        lines,
+        [
+            "Speaker: codec 0, pin 0x14, path 0x10 0x12 0x14, 2 channels",
+            "Microphone: codec 0, pin 0x18, path 0x18 0x1b 0x11, 2 channels",
+            "Line In: codec 0, pin 0x19, path 0x19 0x1b 0x11, 2 channels, takes turns",
+        ]
+    );
+}
+
+#[test]
 fn inputs_that_share_a_converter_are_taken_one_at_a_time() {
     let model = model_of(Codec::laptop());
     let mut controller = bring_up(&model).expect("up");
@@ -264,6 +278,36 @@ fn what_the_link_cannot_carry_is_refused() {
     let second = second.configure(wide, buffer()).expect("configured");
     let refused = controller.connect(RouteIndex(inputs[1]), &second);
     assert_eq!(refused, Err(ConnectError::NoBandwidth { available_words: 29, needed_words: 34 }));
+}
+
+#[test]
+fn outputs_share_what_the_link_can_carry_and_get_it_back() {
+    // 60 words for all outputs: one stream of 8 channels of 32 bits at 96 kHz takes 33.
+    let model = Bench::new(Profile::hardware())
+        .codec(0, Codec::any_format(8))
+        .codec(1, Codec::any_format(8))
+        .codec(2, Codec::any_format(8))
+        .build();
+    let mut controller = bring_up(&model).expect("up");
+    let wide = Format::new(96_000, SampleBits::Bits32, 8).expect("a format");
+    let stream = |controller: &mut TestController, format| {
+        let stream = controller.take_stream(Direction::Output).expect("a descriptor");
+        stream.configure(format, TestBuffer::new(&model, 8192, Direction::Output)).expect("configured")
+    };
+    let (first, second) = (stream(&mut controller, wide), stream(&mut controller, wide));
+    let narrow = stream(&mut controller, cd_like());
+    assert_eq!(controller.connect(RouteIndex(0), &first), Ok(()));
+    let refused = Err(ConnectError::NoBandwidth { available_words: 60, needed_words: 66 });
+    assert_eq!(controller.connect(RouteIndex(1), &second), refused);
+    // What is left is enough for less, and inputs have words of their own.
+    assert_eq!(controller.connect(RouteIndex(2), &narrow), Ok(()));
+    let input = route(&controller, Direction::Input);
+    let recording = controller.take_stream(Direction::Input).expect("a descriptor");
+    let buffer = TestBuffer::new(&model, 8192, Direction::Input);
+    let recording = recording.configure(cd_like(), buffer).expect("configured");
+    assert_eq!(controller.connect(input, &recording), Ok(()));
+    assert_eq!(controller.disconnect(RouteIndex(0)), Ok(()));
+    assert_eq!(controller.connect(RouteIndex(1), &second), Ok(()));
 }
 
 /// A codec that lies: its answers lead further (groups, widgets, lists, pins with something at them), but nothing in

@@ -161,12 +161,17 @@ fn a_jack_that_somebody_has_asked_for_is_left_to_him() {
     end(&mut controller, headphone, own);
     end(&mut controller, speaker, other);
 
-    // And one that a stream has moved to is taken.
+    // A stream that has moved there makes room for whoever asks for the jack, and moves again when it is free.
     let moved = run(&model, &mut controller, speaker);
     assert_eq!(heard_at(&model), [HEADPHONE]);
-    assert!(controller.is_taken(headphone));
-    end(&mut controller, speaker, moved);
     assert!(!controller.is_taken(headphone));
+    let asked = run(&model, &mut controller, headphone);
+    let heard: Vec<_> = model.audible(0).iter().map(|heard| (heard.pin, heard.tag)).collect();
+    assert_eq!(heard, [(SPEAKER, 1), (HEADPHONE, 2)]);
+    end(&mut controller, headphone, asked);
+    let heard: Vec<_> = model.audible(0).iter().map(|heard| (heard.pin, heard.tag)).collect();
+    assert_eq!(heard, [(HEADPHONE, 1)]);
+    end(&mut controller, speaker, moved);
     model.assert_clean();
 }
 
@@ -262,4 +267,40 @@ fn a_codec_that_falls_silent_at_a_plug_leaves_the_stream_running() {
     assert_eq!(heard_at(&model), [HEADPHONE]);
     end(&mut controller, speaker, stream);
     assert_eq!(Direction::Output, controller.routes()[usize::from(speaker.0)].direction());
+}
+
+#[test]
+fn over_a_loss_of_power_volume_stays_and_what_was_plugged_meanwhile_is_followed() {
+    let (model, mut controller) = laptop_with_nothing_plugged();
+    let (speaker, microphone) = (route_of(&controller, SPEAKER), route_of(&controller, BUILT_IN));
+    let _playing = run(&model, &mut controller, speaker);
+    let _recording = run(&model, &mut controller, microphone);
+    controller.set_volume(speaker, 0, -12_000).expect("set");
+    let (at_speaker, built_in) = (model.audible(0), model.recorded(0));
+    for jack in [HEADPHONE, MICROPHONE] {
+        model.plug(0, jack, true);
+    }
+    model.advance_ns(MILLISECOND);
+    assert!(attend(&mut controller));
+    let (at_headphones, at_jack) = (model.audible(0), model.recorded(0));
+    assert_eq!(heard_at(&model), [HEADPHONE]);
+    assert_ne!(at_jack, built_in);
+
+    model.power_cycle();
+    assert_eq!(controller.restore(), Ok(()));
+    assert_eq!((model.audible(0), model.recorded(0)), (at_headphones.clone(), at_jack), "still plugged");
+    assert_eq!(controller.volume(speaker, 0), Some(-12_000));
+
+    model.power_cycle();
+    for jack in [HEADPHONE, MICROPHONE] {
+        model.plug(0, jack, false);
+    }
+    assert_eq!(controller.restore(), Ok(()));
+    assert_eq!((model.audible(0), model.recorded(0)), (at_speaker, built_in), "pulled out meanwhile");
+    // And jacks tell again.
+    model.plug(0, HEADPHONE, true);
+    model.advance_ns(MILLISECOND);
+    assert!(attend(&mut controller));
+    assert_eq!(model.audible(0), at_headphones);
+    model.assert_clean();
 }

@@ -1,9 +1,11 @@
 //! Real codecs: what the driver makes of the 542 dumps in `../shared/codecs` beside the project, on models made from them.
 
 mod audible;
+mod groups;
 mod linux;
 mod moves;
 mod reach;
+mod restore;
 
 use std::path::Path;
 use std::sync::OnceLock;
