@@ -4,7 +4,7 @@ use embedded_hal::delay::DelayNs;
 use heapless::Vec;
 
 use crate::codec::{self, CodecPort, Connection, Route};
-use crate::command::CommandError;
+use crate::command::NoAnswer;
 use crate::controller::{Controller, RouteIndex};
 use crate::dma::{Direction, DmaBuffer, DmaRegion};
 use crate::error::ConnectError;
@@ -81,7 +81,8 @@ where
             let channel = place.saturating_mul(2);
             let connection =
                 Connection { format, tag, channel, words, owner: index.0, is_jack: false, moved_to: None };
-            if let Err(error) = self.bind(*member, connection) {
+            if let Err(no_answer) = self.bind(*member, connection) {
+                let error = self.commands.explain(no_answer);
                 for member in &members {
                     // It may have heard the tag.
                     let _ = self.unbind(*member);
@@ -143,11 +144,11 @@ where
             }
         }
         self.follow_all();
-        result.map_err(ConnectError::Command)
+        result.map_err(|no_answer| ConnectError::Command(self.commands.explain(no_answer)))
     }
 
     /// Opens one route at 0 dB and puts its converter on a stream.
-    pub(crate) fn bind(&mut self, index: RouteIndex, connection: Connection) -> Result<(), CommandError> {
+    pub(crate) fn bind(&mut self, index: RouteIndex, connection: Connection) -> Result<(), NoAnswer> {
         if let Some(route) = self.routes.get_mut(usize::from(index.0)) {
             route.connection = Some(connection);
             route.levels = Default::default();
@@ -158,7 +159,7 @@ where
     }
 
     /// Takes one route's converter off its stream.
-    pub(crate) fn unbind(&mut self, index: RouteIndex) -> Result<(), CommandError> {
+    pub(crate) fn unbind(&mut self, index: RouteIndex) -> Result<(), NoAnswer> {
         if let Some(route) = self.routes.get_mut(usize::from(index.0)) {
             route.connection = None;
         }

@@ -216,9 +216,8 @@ where
             route.name.number = (same as u8).saturating_add(1);
             log::info!("{route}");
             let mut link = CodecPort { port: &mut self.commands, delay: &mut self.delay, codec: route.codec };
-            if let Err(error) = codec::connect::shut(&mut link, route) {
-                log::warn!("{error}");
-            }
+            // Who doesn't answer is in the log.
+            let _ = codec::connect::shut(&mut link, route);
         }
         self.watch_jacks();
         Ok(())
@@ -243,12 +242,11 @@ where
                     // As many as there are addresses.
                     let _ = self.codecs.push(codec);
                 }
-                Err(error) => {
-                    log::warn!("{error}");
+                Err(no_answer) => {
                     findings.routes.truncate(before.0);
                     findings.detours.truncate(before.1);
                     findings.unserved.truncate(before.2);
-                    failure = failure.or(Some(error));
+                    failure = failure.or_else(|| Some(self.commands.explain(no_answer)));
                 }
             }
         }
@@ -334,7 +332,6 @@ where
             ssync: self.ssync,
             wall_clock_moves: self.wall_clock_moves,
             restarts: self.restarts,
-            wall_ticks: None,
         }))
     }
 

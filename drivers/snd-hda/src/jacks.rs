@@ -6,7 +6,7 @@
 use embedded_hal::delay::DelayNs;
 
 use crate::codec::{CodecLink, Connection, PinDevice, Route, connect};
-use crate::command::CommandError;
+use crate::command::NoAnswer;
 use crate::controller::{Controller, RouteIndex};
 use crate::dma::{Direction, DmaRegion};
 use crate::registers::Registers;
@@ -88,10 +88,9 @@ where
         for owner in self.indices() {
             let way = self.way_of_jack(owner);
             let route = self.routes.get(usize::from(index.0));
-            if way.zip(route).is_some_and(|(way, route)| way.conflicts_with(route))
-                && let Err(error) = self.leave_jack(owner, true)
-            {
-                log::warn!("{error}");
+            if way.zip(route).is_some_and(|(way, route)| way.conflicts_with(route)) {
+                // Who doesn't answer is in the log.
+                let _ = self.leave_jack(owner, true);
             }
         }
     }
@@ -103,10 +102,9 @@ where
             let Some(jack) = route.jack else { continue };
             // Tags are for 1 to 63, and there are fewer routes.
             let verb = verbs::enable_unsolicited(index.0.saturating_add(1));
-            if jack.is_unsolicited
-                && let Err(error) = link.ask(route.pin, verb)
-            {
-                log::warn!("{error}");
+            if jack.is_unsolicited {
+                // Who doesn't answer is in the log.
+                let _ = link.ask(route.pin, verb);
             }
             self.sense(index);
         }
@@ -119,13 +117,8 @@ where
         let triggered =
             if jack.needs_trigger { link.ask(route.pin, verbs::EXECUTE_PIN_SENSE) } else { Ok(0) };
         let sense = triggered.and_then(|_| link.ask(route.pin, verbs::GET_PIN_SENSE));
-        let is_plugged = match sense {
-            Ok(sense) => sense & verbs::PIN_SENSE_PRESENT != 0,
-            Err(error) => {
-                log::warn!("{error}");
-                return false;
-            }
-        };
+        let Ok(sense) = sense else { return false };
+        let is_plugged = sense & verbs::PIN_SENSE_PRESENT != 0;
         let has_changed = is_plugged != jack.is_plugged;
         if has_changed {
             log::info!("{}: {}", route.name, if is_plugged { "plugged" } else { "unplugged" });
@@ -157,8 +150,7 @@ where
             Some(jack) => left.and_then(|()| self.take_over(index, jack)),
             None => left,
         };
-        if let Err(error) = moved {
-            log::warn!("{error}");
+        if moved.is_err() {
             // What was half done is undone, as far as the codec lets it.
             let _ = self.leave_jack(index, true);
         }
@@ -228,7 +220,7 @@ where
         Some(Route { levels: own.levels, ..way.clone() })
     }
 
-    fn take_over(&mut self, index: RouteIndex, jack: RouteIndex) -> Result<(), CommandError> {
+    fn take_over(&mut self, index: RouteIndex, jack: RouteIndex) -> Result<(), NoAnswer> {
         let Some(mut connection) = self.own_connection(index) else { return Ok(()) };
         connection.moved_to = Some(jack.0);
         if let Some(own) = self.routes.get_mut(usize::from(index.0)) {
@@ -257,7 +249,7 @@ where
     }
 
     /// Takes the stream of a route away from the jack that it had moved to; back to its own pin, if it is to be heard there.
-    pub(crate) fn leave_jack(&mut self, index: RouteIndex, reopens: bool) -> Result<(), CommandError> {
+    pub(crate) fn leave_jack(&mut self, index: RouteIndex, reopens: bool) -> Result<(), NoAnswer> {
         let Some(way) = self.way_of_jack(index) else { return Ok(()) };
         let own = self.routes.get_mut(usize::from(index.0)).and_then(|own| own.connection.as_mut());
         let jack = own.and_then(|connection| connection.moved_to.take());

@@ -5,7 +5,7 @@ use heapless::Vec;
 use super::graph::{Graph, WIDGET_CONNECTIONS_MAX, WIDGETS_MAX};
 use super::routing::{Finder, Findings};
 use super::{Codec, CodecLink};
-use crate::command::CommandError;
+use crate::command::NoAnswer;
 use crate::spec::parameters::{
     self as parameter, ConfigurationDefault, PinCapabilities, WidgetCapabilities, WidgetKind,
 };
@@ -34,7 +34,7 @@ pub(crate) fn discover(
     link: &mut dyn CodecLink,
     address: CodecAddress,
     findings: &mut Findings,
-) -> Result<Codec, CommandError> {
+) -> Result<Codec, NoAnswer> {
     let vendor_id = get(link, NodeId::ROOT, parameter::VENDOR_ID)?;
     let mut codec = Codec { address, vendor_id, widgets: 0, groups: [None; FUNCTION_GROUPS_MAX] };
     let groups = get(link, NodeId::ROOT, parameter::SUBORDINATE_NODES)?;
@@ -54,7 +54,7 @@ pub(crate) fn discover(
     Ok(codec)
 }
 
-pub(super) fn get(link: &mut dyn CodecLink, node: NodeId, parameter: u8) -> Result<u32, CommandError> {
+pub(super) fn get(link: &mut dyn CodecLink, node: NodeId, parameter: u8) -> Result<u32, NoAnswer> {
     link.ask(node, verbs::get_parameter(parameter))
 }
 
@@ -66,11 +66,7 @@ fn nodes(response: u32) -> impl Iterator<Item = NodeId> {
 }
 
 /// Powers a function group up and reads all of its widgets.
-fn explore(
-    link: &mut dyn CodecLink,
-    group: NodeId,
-    graph: &mut Graph,
-) -> Result<FunctionGroup, CommandError> {
+fn explore(link: &mut dyn CodecLink, group: NodeId, graph: &mut Graph) -> Result<FunctionGroup, NoAnswer> {
     power_up(link, group)?;
     let inherited = FunctionGroup {
         pcm: get(link, group, parameter::PCM)?,
@@ -98,7 +94,7 @@ fn explore(
 }
 
 /// Powers a function group up and settles its widgets once more, after the codec has lost all state.
-pub(crate) fn wake(link: &mut dyn CodecLink, group: NodeId) -> Result<(), CommandError> {
+pub(crate) fn wake(link: &mut dyn CodecLink, group: NodeId) -> Result<(), NoAnswer> {
     power_up(link, group)?;
     let widgets = get(link, group, parameter::SUBORDINATE_NODES)?;
     for node in nodes(widgets).take(WIDGETS_MAX) {
@@ -109,11 +105,7 @@ pub(crate) fn wake(link: &mut dyn CodecLink, group: NodeId) -> Result<(), Comman
 }
 
 /// Makes a widget as no route has to set it: nothing is heard of it, and nothing that it powers is off.
-fn settle(
-    link: &mut dyn CodecLink,
-    node: NodeId,
-    capabilities: WidgetCapabilities,
-) -> Result<(), CommandError> {
+fn settle(link: &mut dyn CodecLink, node: NodeId, capabilities: WidgetCapabilities) -> Result<(), NoAnswer> {
     match capabilities.kind() {
         // Whoever had the codec before may have left it on.
         WidgetKind::Pin => link.ask(node, verbs::set_pin_control(0)).map(|_| ()),
@@ -128,7 +120,7 @@ fn settle(
 }
 
 /// Asks for D0 and gives the node a moment to get there (7.3.3.10: actual state in bits 7:4).
-pub(super) fn power_up(link: &mut dyn CodecLink, node: NodeId) -> Result<(), CommandError> {
+pub(super) fn power_up(link: &mut dyn CodecLink, node: NodeId) -> Result<(), NoAnswer> {
     link.ask(node, verbs::SET_POWER_STATE_D0)?;
     for _ in 0..POWER_POLLS {
         if (link.ask(node, verbs::GET_POWER_STATE)? >> 4) & 0xf == 0 {
@@ -146,7 +138,7 @@ fn read_connections(
     link: &mut dyn CodecLink,
     node: NodeId,
     connections: &mut Vec<NodeId, WIDGET_CONNECTIONS_MAX>,
-) -> Result<(), CommandError> {
+) -> Result<(), NoAnswer> {
     let length = get(link, node, parameter::CONNECTION_LIST_LENGTH)?;
     let is_long = length & 0x80 != 0;
     let entries = (length & 0x7f) as u8;
