@@ -1,5 +1,6 @@
 //! What the back end needs of a sound card.
 
+use sndif::control_page::Cadence;
 use sndif::format::{FormatSet, SampleFormat};
 pub use sndif::nodes::VolumeRange;
 
@@ -119,6 +120,9 @@ pub struct LinkPosition {
     pub start_time: Nanos,
     /// Frame 0 at the link, in the controller's 24 MHz wall clock, extended to 64 bits.
     pub start_wall_ticks: u64,
+    /// How to follow the link from here on more closely than by a straight line, if that is known: within half a link frame of
+    /// `time`, so that whoever does stays within `error_ns`.
+    pub cadence: Option<Cadence>,
     /// Breaks in the count since the stream was opened: each START, and each time that the count could not be continued.
     pub generation: u32,
 }

@@ -68,6 +68,7 @@ pub(crate) fn slot(state: SlotState, link: Option<&LinkPosition>) -> Slot {
         codec_delay_frames: link.codec_delay_frames,
         start_time_ns: link.start_time.0,
         start_wall_ticks: link.start_wall_ticks,
+        cadence: link.cadence,
         lock: Some(match link.lock {
             PositionLock::Coarse => Lock::Coarse,
             PositionLock::Locked => Lock::Locked,

@@ -3,6 +3,8 @@
 //! Nothing here waits. [`Device::poll`] does what is due and says when it wants to be called again; in between, an
 //! event on one of the device's channels is a reason to call it earlier.
 
+use core::fmt;
+
 use heapless::Vec;
 use sndif::nodes::TransportNodes;
 use sndif::op::{Operation, StartedTogether, Trigger};
@@ -12,7 +14,7 @@ use sndif::response::{Response, Status};
 use sndif::ring::NothingToAnswer;
 use sndif::state::XenbusState;
 
-use crate::card::{Card, LinkedStart, Port};
+use crate::card::{Card, LinkedStart, Port, PortIndex};
 use crate::clock::{Clock, Nanos};
 use crate::control_page::{ControlPage, Taken, next_refresh};
 use crate::hypervisor::{BindError, DomainId, Hypervisor, MapError};
@@ -34,6 +36,10 @@ const REFUSALS_LOGGED: u8 = 16;
 /// How long until a stream whose RUN sticks is tried again: each try waits for RUN, and so keeps others waiting.
 const STUCK_RETRY_NS: u64 = 100_000_000;
 
+/// How often it is looked whether whoever started a stream still has its end of the ring's channel: a program that is killed can't
+/// say STOP, and DMA would play its buffer round and round.
+const ABANDONED_NS: u64 = 1_000_000_000;
+
 /// Why a device could not be set up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -41,7 +47,16 @@ pub enum SetUpError {
     /// More streams than [`MAX_STREAMS`].
     TooManyStreams,
     /// A stream is bound to a port that the card doesn't have.
-    NoSuchPort(StreamConfig),
+    NoSuchPort(PortIndex),
+}
+
+impl fmt::Display for SetUpError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::TooManyStreams => write!(f, "more than {MAX_STREAMS} streams"),
+            Self::NoSuchPort(port) => write!(f, "the card has no port {}", port.0),
+        }
+    }
 }
 
 /// Why a device could not be connected.
@@ -72,6 +87,8 @@ struct Slot<H: Hypervisor, C: Card<H::Buffer>> {
     taken: Taken,
     /// OPENs that were refused and logged: a guest could fill the log.
     refusals_logged: u8,
+    /// When it is next looked whether the front end has left.
+    ask_at: Nanos,
 }
 
 /// A guest's virtual sound card.
@@ -100,12 +117,13 @@ impl<H: Hypervisor, C: Card<H::Buffer>> Device<H, C> {
     ) -> Result<Self, SetUpError> {
         let mut slots = Vec::new();
         for config in streams {
-            let port = ports.get(usize::from(config.port.0)).ok_or(SetUpError::NoSuchPort(*config))?;
+            let port = ports.get(usize::from(config.port.0)).ok_or(SetUpError::NoSuchPort(config.port))?;
             let slot = Slot {
                 stream: Stream::new(guest, config, *port),
                 line: None,
                 taken: Taken::default(),
                 refusals_logged: 0,
+                ask_at: Nanos(0),
             };
             slots.push(slot).map_err(|_| SetUpError::TooManyStreams)?;
         }
@@ -278,7 +296,7 @@ impl<H: Hypervisor, C: Card<H::Buffer>> Device<H, C> {
                     Err(BrokenRing) => broken = true,
                 }
             }
-            self.look(index, hypervisor, card);
+            self.look(index, hypervisor, card, now);
             if let Some(due) = self.next_look(index, now) {
                 next = earliest(next, due);
             }
@@ -404,12 +422,27 @@ impl<H: Hypervisor, C: Card<H::Buffer>> Device<H, C> {
         })
     }
 
-    /// Looks at stream `index`, if it runs and its front end is connected, and posts its position when that is due.
-    fn look(&mut self, index: usize, hypervisor: &mut H, card: &mut C) {
+    /// Looks at stream `index`, if it runs and its front end is connected, and posts its position when that is due. One whose front
+    /// end has left is closed.
+    fn look(&mut self, index: usize, hypervisor: &mut H, card: &mut C, now: Nanos) {
         let Some(slot) = self.slots.get_mut(index) else { return };
-        let Slot { stream, line: Some(line), .. } = slot else { return };
+        let Slot { stream, line: Some(line), ask_at, .. } = slot else { return };
         if stream.activity() != Activity::Running {
             return;
+        }
+        if now >= *ask_at {
+            *ask_at = Nanos(now.0.saturating_add(ABANDONED_NS));
+            if hypervisor.is_abandoned(line.ring_channel) {
+                log::info!(
+                    "domain {}: port {} was left running; it is closed",
+                    self.guest.0,
+                    stream.port().0
+                );
+                // If RUN sticks it is tried again.
+                let _ = stream.close(hypervisor, card);
+                tell(&mut self.control_page, index, slot);
+                return;
+            }
         }
         if stream.look(card).is_some()
             && let Some((events, run_bytes)) = stream.events()

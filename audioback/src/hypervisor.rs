@@ -111,6 +111,8 @@ pub trait Hypervisor {
     fn bind(&mut self, guest: DomainId, port: RemotePort) -> Result<EventChannel, BindError>;
     /// Closes a channel made by [`bind`](Self::bind).
     fn unbind(&mut self, channel: EventChannel);
+    /// Whether the guest has closed its end of a channel made by [`bind`](Self::bind), as happens to a program that is killed.
+    fn is_abandoned(&mut self, channel: EventChannel) -> bool;
     /// Sends an event. Never waits; an event to a channel that is gone is lost, as it is on Xen.
     fn notify(&mut self, channel: EventChannel);
 }

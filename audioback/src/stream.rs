@@ -130,6 +130,7 @@ struct OpenStream<S> {
     xrun_end_bytes: u64,
 }
 
+#[allow(clippy::large_enum_variant, reason = "a stream stays where it is: there is no heap")]
 enum Phase<S> {
     Closed,
     Open(OpenStream<S>),

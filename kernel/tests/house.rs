@@ -2,8 +2,10 @@
 //! the image runs. The front end's own pages go to the model's DMA, which touches nothing but what is mapped.
 
 mod model_pages;
+mod watched;
 
 use audioback::clock::{Clock, Nanos};
+use audioback::hypervisor::Hypervisor;
 use hda_card::HdaCard;
 use loopback::{BackEnd, Loopback};
 use snd_hda::Controller;
@@ -14,6 +16,7 @@ use snddom_kernel::home::stream::{Done, Observer, StreamError};
 use sndif::format::SampleFormat;
 
 use model_pages::Pages;
+use watched::Watched;
 
 /// What came to be known of the streams.
 #[derive(Default)]
@@ -63,7 +66,14 @@ fn live(model: &Model, command_line: &CommandLine, module: Vec<u8>) -> Result<Lo
     let world = Loopback::new(Pages(model.memory()), limits(command_line));
     let module = Box::leak(module.into_boxed_slice());
     let now = Nanos(model.now_ns());
-    let mut house = LoopBack::<_, BackEnd<'_, _>, _>::new(&world, card(model), command_line, module, now)?;
+    live_in(LoopBack::<_, BackEnd<'_, _>, _>::new(&world, card(model), command_line, module, now)?, model)
+}
+
+/// The same, in this home.
+fn live_in<'a, H>(mut house: LoopBack<'a, Pages, H, Card>, model: &Model) -> Result<Log, HomeError>
+where
+    H: Hypervisor + From<BackEnd<'a, Pages>>,
+{
     let mut log = Log::default();
     while let Progress::Until(deadline) = house.poll(&ModelClock(model.time()), &mut log)? {
         model.advance_ns(deadline.0.saturating_sub(model.now_ns()).max(1));
@@ -207,6 +217,36 @@ fn playing_and_recording_at_once_with_a_drifting_link_clock() {
         assert_eq!(ramp[0], 1, "from the first frame");
         model.assert_clean();
     }
+}
+
+#[test]
+fn the_back_end_looks_at_no_sample() {
+    let model = Bench::new(Profile::hardware()).codec(0, Codec::duplex()).build();
+    let module = noise(4 * 20_000, 3);
+    let command_line = CommandLine {
+        play: [play(0, 48_000, SampleFormat::S16Le, 2, 0..module.len())].into_iter().collect(),
+        record: [Record {
+            input: 0,
+            rate_hz: 48_000,
+            format: SampleFormat::S16Le,
+            channels: 2,
+            frames: 20_000,
+        }]
+        .into_iter()
+        .collect(),
+        ..CommandLine::default()
+    };
+    watched::take();
+    let world = Loopback::new(Pages(model.memory()), limits(&command_line));
+    let module = Box::leak(module.into_boxed_slice());
+    let now = Nanos(model.now_ns());
+    let house =
+        LoopBack::<_, Watched<BackEnd<'_, _>>, _>::new(&world, card(&model), &command_line, module, now);
+    live_in(house.expect("a house"), &model).expect("both at once");
+    let touched = watched::take();
+    assert_eq!(touched.samples(), 0);
+    // It can be seen when it looks: rings, events and lists of pages.
+    assert!(touched.others() > 1_000, "{touched:?}");
 }
 
 #[test]

@@ -204,6 +204,10 @@ impl<'a, M: PageMemory> Hypervisor for BackEnd<'a, M> {
         }
     }
 
+    fn is_abandoned(&mut self, channel: EventChannel) -> bool {
+        self.home.channels.borrow_mut().is_abandoned(self.domain, channel.0)
+    }
+
     fn notify(&mut self, channel: EventChannel) {
         let sent = self.home.channels.borrow_mut().notify(self.domain, channel.0);
         if sent.is_err() {

@@ -76,6 +76,12 @@ impl Channels {
         Ok(())
     }
 
+    /// Whether the other end was closed.
+    pub(crate) fn is_abandoned(&mut self, owner: DomainId, number: u32) -> bool {
+        self.port(number)
+            .is_some_and(|port| port.owner == owner && matches!(port.state, PortState::Unbound(_)))
+    }
+
     /// Sets the other end's pending bit. An event to nobody is lost.
     pub(crate) fn notify(&mut self, owner: DomainId, number: u32) -> Result<(), NotYours> {
         let port = self.port(number).filter(|port| port.owner == owner).ok_or(NotYours)?;

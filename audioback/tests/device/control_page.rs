@@ -9,7 +9,7 @@ use audioback::hypervisor::{Hypervisor, MapError};
 use audioback::policy::{Policy, PortSet};
 use audiofront::{FrontEvent, GrantAccess, StreamConfig, StreamFront, Transport};
 use proptest::prelude::*;
-use sndif::control_page::{ControlReader, Header, HeaderError, Lock, Slot, SlotState, Source};
+use sndif::control_page::{Cadence, ControlReader, Header, HeaderError, Lock, Slot, SlotState, Source};
 use sndif::nodes::StreamType;
 use sndif::op::{Operation, StartedTogether, Trigger};
 use sndif::page::{PAGE_WORDS, SharedPage};
@@ -20,6 +20,9 @@ use sndif::state::XenbusState;
 use std::cell::Cell;
 
 const RECORDING: Policy = Policy { may_play: PortSet::ALL, may_record: PortSet::ALL };
+
+const CADENCE: Option<Cadence> =
+    Some(Cadence { ticks: 123, block_frames: 1, period_blocks: 1, period_link_frames: 1 });
 
 fn link(link_frames: u64, time_ns: u64) -> LinkPosition {
     LinkPosition {
@@ -33,6 +36,7 @@ fn link(link_frames: u64, time_ns: u64) -> LinkPosition {
         codec_delay_frames: 5,
         start_time: Nanos(1_000_000),
         start_wall_ticks: 24_000,
+        cadence: CADENCE,
         generation: 3,
     }
 }
@@ -50,7 +54,7 @@ fn state(reader: &ControlReader<Page>, index: usize) -> SlotState {
 #[test]
 fn a_connected_device_shows_its_streams_closed_and_its_number_grows() {
     let (mut rig, reader) = Rig::with_control_page(Policy::default());
-    let header = Header { minor: 0, slot_count: 2, generation: 1, state: XenbusState::Connected };
+    let header = Header { minor: 1, slot_count: 2, generation: 1, state: XenbusState::Connected };
     assert_eq!(reader.header(), Ok(header));
     assert_eq!((reader.slot(0), reader.slot(1)), (Ok(Slot::default()), Ok(Slot::default())));
     assert_eq!(rig.home.mapped_pages(), 5, "rings, event pages, control page");
@@ -106,6 +110,7 @@ fn a_slot_says_what_the_card_says() {
         codec_delay_frames: 5,
         start_time_ns: 1_000_000,
         start_wall_ticks: 24_000,
+        cadence: CADENCE,
         xrun_frames: 0,
         appl_frames: 2_000,
         lock: Some(Lock::Locked),

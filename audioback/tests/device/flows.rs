@@ -1,12 +1,13 @@
 //! A device from OPEN to CLOSE, with a well-behaved front end and a card that is told what to do.
 
-use crate::support::{Rig, only_answer, open_config};
+use crate::support::{DRIVER, GUEST, Rig, only_answer, open_config};
 use audioback::card::{CardError, Direction, Port, PortIndex, StreamPosition};
 use audioback::clock::Nanos;
 use audioback::hypervisor::DmaAccess;
 use audioback::policy::{Policy, PortSet};
 use audioback::stream::Activity;
-use audiofront::FrontEvent;
+use audiofront::{EventPort, FrontEvent, Transport};
+use sndif::control_page::SlotState;
 use sndif::format::{FormatSet, SampleFormat};
 use sndif::hw_params::HwParams;
 use sndif::op::Operation;
@@ -87,6 +88,33 @@ fn a_stuck_stream_gives_its_pages_back_once_run_reads_0_although_the_guest_asks_
     rig.playback.close().unwrap();
     assert_eq!(rig.status(Operation::Close), Status::OK);
     rig.open_playback();
+}
+
+#[test]
+fn a_stream_whose_front_end_was_killed_does_not_play_for_ever() {
+    let (mut rig, page) = Rig::with_control_page(Policy::default());
+    rig.open_playback();
+    rig.start_playback();
+    let later = |rig: &mut Rig, ns: u64| {
+        rig.now = Nanos(rig.now.0 + ns);
+        rig.poll();
+    };
+    for _ in 0..3 {
+        later(&mut rig, 1_000_000_000);
+        assert_eq!(rig.device.stream(0).unwrap().activity(), Activity::Running, "somebody is there");
+    }
+    // As the guest's kernel does with what a process leaves open.
+    let port = EventPort(rig.playback.nodes().event_channel);
+    rig.home.front_end(GUEST, DRIVER, 0).close_channel(port);
+    rig.card.controls.borrow_mut().run_sticks = true;
+    later(&mut rig, 1_000_000_000);
+    assert_eq!(rig.device.stream(0).unwrap().activity(), Activity::Stuck, "within a second");
+    rig.card.controls.borrow_mut().run_sticks = false;
+    later(&mut rig, 100_000_000);
+    assert_eq!(rig.device.stream(0).unwrap().activity(), Activity::Closed);
+    rig.home.with_memory(|memory| assert_eq!(memory.dma_pages(), 0));
+    assert_eq!(page.slot(0).unwrap().state, SlotState::Closed);
+    assert_eq!(rig.device.state(), XenbusState::Connected, "whoever comes next closes it as ever");
 }
 
 #[test]

@@ -221,23 +221,24 @@ where
     }
 
     fn start(&mut self, stream: &mut Self::Stream) -> Result<(), CardError> {
-        let wall_ticks = self.timing.look_to_start(&mut self.controller, stream.rate_hz());
-        stream.start(wall_ticks)
+        self.timing.look_to_start(&mut self.controller, stream.rate_hz());
+        stream.start(&self.timing)
     }
 
     fn start_together(&mut self, streams: &mut [&mut Self::Stream]) -> Result<LinkedStart, CardError> {
         let fastest_hz = streams.iter().map(|stream| stream.rate_hz()).max();
-        let wall_ticks = self.timing.look_to_start(&mut self.controller, fastest_hz.unwrap_or(FASTEST_HZ));
-        stream::start_together(streams, wall_ticks)
+        self.timing.look_to_start(&mut self.controller, fastest_hz.unwrap_or(FASTEST_HZ));
+        stream::start_together(streams, &self.timing)
     }
 
     fn pause(&mut self, stream: &mut Self::Stream) -> Result<(), CardError> {
-        stream.pause()
+        self.timing.look_to_start(&mut self.controller, stream.rate_hz());
+        stream.pause(&self.timing)
     }
 
     fn resume(&mut self, stream: &mut Self::Stream) -> Result<(), CardError> {
-        let wall_ticks = self.timing.look_to_start(&mut self.controller, stream.rate_hz());
-        stream.resume(wall_ticks)
+        self.timing.look_to_start(&mut self.controller, stream.rate_hz());
+        stream.resume(&self.timing)
     }
 
     fn stop(&mut self, stream: &mut Self::Stream) -> Result<StreamPosition, CardError> {

@@ -7,7 +7,7 @@ use audioback::clock::Clock;
 use audioback::hypervisor::MappedBuffer;
 use embedded_hal::delay::DelayNs;
 use heapless::Vec;
-use snd_hda::stream::{Configured, Paused, Reset, Running, StartMethod, StreamStatus, let_go};
+use snd_hda::stream::{Configured, LinkTime, Paused, Reset, Running, StartMethod, StreamStatus, let_go};
 use snd_hda::{Deadline, Direction, DmaRegion, Format, Registers, RouteIndex, Stream};
 
 use crate::Pages;
@@ -133,33 +133,26 @@ where
         result
     }
 
-    /// `wall_ticks` as the driver wants it.
-    pub(crate) fn start(&mut self, wall_ticks: Option<u64>) -> Result<(), CardError> {
+    pub(crate) fn start(&mut self, time: &dyn LinkTime) -> Result<(), CardError> {
         if !self.is_connected {
             return Err(CardError::Hardware);
         }
         self.step(|state| match state {
-            State::Configured(mut stream) => {
-                stream.set_wall_ticks(wall_ticks);
-                match stream.start() {
-                    Ok(running) => (State::Running(running), Ok(())),
-                    Err(refused) => {
-                        log::error!("{}", refused.deadline);
-                        (State::Configured(refused.stream), Err(CardError::Hardware))
-                    }
+            State::Configured(stream) => match stream.start_timed(Some(time)) {
+                Ok(running) => (State::Running(running), Ok(())),
+                Err(refused) => {
+                    log::error!("{}", refused.deadline);
+                    (State::Configured(refused.stream), Err(CardError::Hardware))
                 }
-            }
+            },
             other => (other, Err(CardError::WrongState)),
         })
     }
 
     /// Does all of a start but its last step.
-    fn arm(&mut self, wall_ticks: Option<u64>) -> Result<(), CardError> {
+    fn arm(&mut self) -> Result<(), CardError> {
         match &mut self.state {
-            Some(State::Configured(stream)) if self.is_connected => {
-                stream.set_wall_ticks(wall_ticks);
-                stream.arm().map_err(failed)
-            }
+            Some(State::Configured(stream)) if self.is_connected => stream.arm().map_err(failed),
             Some(State::Configured(_)) => Err(CardError::Hardware),
             _ => Err(CardError::WrongState),
         }
@@ -172,9 +165,9 @@ where
         }
     }
 
-    pub(crate) fn pause(&mut self) -> Result<(), CardError> {
+    pub(crate) fn pause(&mut self, time: &dyn LinkTime) -> Result<(), CardError> {
         self.step(|state| match state {
-            State::Running(stream) => match stream.pause() {
+            State::Running(stream) => match stream.pause_timed(Some(time)) {
                 Ok(paused) => (State::Paused(paused), Ok(())),
                 Err(still) => {
                     log::error!("{}", still.deadline);
@@ -185,18 +178,15 @@ where
         })
     }
 
-    pub(crate) fn resume(&mut self, wall_ticks: Option<u64>) -> Result<(), CardError> {
+    pub(crate) fn resume(&mut self, time: &dyn LinkTime) -> Result<(), CardError> {
         self.step(|state| match state {
-            State::Paused(mut stream) => {
-                stream.set_wall_ticks(wall_ticks);
-                match stream.resume() {
-                    Ok(running) => (State::Running(running), Ok(())),
-                    Err(refused) => {
-                        log::error!("{}", refused.deadline);
-                        (State::Paused(refused.stream), Err(CardError::Hardware))
-                    }
+            State::Paused(stream) => match stream.resume_timed(Some(time)) {
+                Ok(running) => (State::Running(running), Ok(())),
+                Err(refused) => {
+                    log::error!("{}", refused.deadline);
+                    (State::Paused(refused.stream), Err(CardError::Hardware))
                 }
-            }
+            },
             other => (other, Err(CardError::WrongState)),
         })
     }
@@ -299,7 +289,7 @@ where
 /// Starts streams in the same link frame, where the controller can.
 pub(crate) fn start_together<B, R, D, G>(
     streams: &mut [&mut CardStream<B, R, D, G>],
-    wall_ticks: Option<u64>,
+    time: &dyn LinkTime,
 ) -> Result<LinkedStart, CardError>
 where
     B: MappedBuffer,
@@ -313,7 +303,7 @@ where
     let mut result = Ok(());
     let mut armed_count = 0usize;
     for stream in streams.iter_mut() {
-        result = stream.arm(wall_ticks);
+        result = stream.arm();
         if result.is_err() {
             break;
         }
@@ -333,10 +323,10 @@ where
             let _ = armed.push(stream);
         }
     }
-    let start = let_go(&mut armed).ok_or(CardError::WrongState)?;
+    let start = let_go(&mut armed, Some(time)).ok_or(CardError::WrongState)?;
     drop(armed);
     for stream in streams.iter_mut() {
-        stream.start(wall_ticks)?;
+        stream.start(time)?;
     }
     Ok(match start.method {
         StartMethod::Synchronized { .. } => LinkedStart::SameFrame,

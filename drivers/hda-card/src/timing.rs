@@ -3,9 +3,10 @@
 use audioback::card::{LinkPosition, PositionLock, PositionSource};
 use audioback::clock::{Clock, Nanos};
 use embedded_hal::delay::DelayNs;
-use snd_hda::position::{Cadence, LinkSource, TimedCount};
-use snd_hda::stream::{PositionSource as CounterSource, StreamStatus};
+use snd_hda::position::{Bracket, Cadence, LinkSource, TimedCount};
+use snd_hda::stream::{LinkTime, PositionSource as CounterSource, StreamStatus};
 use snd_hda::{Controller, Direction, DmaRegion, Format, LinkClock, Registers};
+use sndif::control_page;
 
 /// How often the two clocks are compared on their own: a look at a stream reads the wall clock too, but among other registers.
 const COMPARE_EVERY_NS: u64 = 50_000_000;
@@ -13,10 +14,13 @@ const COMPARE_EVERY_NS: u64 = 50_000_000;
 /// Readings in a comparison while streams run, and at a start, before which nothing else has been learned, at the most. Each cuts
 /// down what is known; where an access takes a microsecond, one is enough.
 const READINGS: u32 = 4;
-const READINGS_TO_START: u32 = 64;
+const READINGS_TO_START: u32 = 256;
 
 /// Within what the clocks are to be known to each other: an eighth of a frame of the fastest rate.
 const TIGHT_NS: u64 = 1_000_000_000 / 8 / 192_000;
+
+/// The same for a start, which is to fall into a link frame that is known: an eighth of one.
+const TIGHT_TO_START_NS: u64 = 1_000_000_000 / 8 / 48_000;
 
 /// Parts of a tick of the wall clock in which the driver states moments.
 const TICK_PARTS: u64 = 256;
@@ -37,6 +41,12 @@ pub(crate) struct Timing<C> {
     compare_at_ns: u64,
 }
 
+impl<C: Clock> LinkTime for Timing<C> {
+    fn wall_ticks(&self) -> Option<Bracket> {
+        self.link.ticks_at(self.now_ns())
+    }
+}
+
 impl<C: Clock> Timing<C> {
     pub(crate) fn new(clock: C) -> Self {
         Self { clock, link: LinkClock::new(), compare_at_ns: 0 }
@@ -46,21 +56,15 @@ impl<C: Clock> Timing<C> {
         self.clock.now().0
     }
 
-    /// Compares the clocks well enough for a stream of `rate_hz` to start. Returns the wall clock, if it is known how often it has
-    /// wrapped.
-    pub(crate) fn look_to_start<R, D, G>(
-        &mut self,
-        controller: &mut Controller<R, D, G>,
-        rate_hz: u32,
-    ) -> Option<u64>
+    /// Compares the clocks well enough for a stream of `rate_hz` to start, or to stop.
+    pub(crate) fn look_to_start<R, D, G>(&mut self, controller: &mut Controller<R, D, G>, rate_hz: u32)
     where
         R: Registers + Clone,
         D: DelayNs + Clone,
         G: DmaRegion,
     {
         let eighth_ns = (1_000_000_000_u64 / 8).checked_div(rate_hz.into()).unwrap_or(TIGHT_NS);
-        self.look(controller, eighth_ns, READINGS_TO_START);
-        self.link.ticks()
+        self.look(controller, eighth_ns.min(TIGHT_TO_START_NS), READINGS_TO_START);
     }
 
     /// Compares the clocks until they are known within `tight_ns`.
@@ -144,6 +148,13 @@ impl<C: Clock> Timing<C> {
             codec_delay_frames: 0,
             start_time: begun.time,
             start_wall_ticks: begun.wall_ticks,
+            // All of them are far below 2^16.
+            cadence: timed.cadence_ticks.map(|ticks| control_page::Cadence {
+                ticks: ticks as u32,
+                block_frames: cadence.block_frames() as u16,
+                period_blocks: cadence.period_blocks() as u16,
+                period_link_frames: cadence.period_link_frames() as u16,
+            }),
             generation: count.breaks.wrapping_add(self.link.generation()),
         })
     }

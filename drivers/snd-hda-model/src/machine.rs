@@ -30,6 +30,8 @@ pub(crate) struct Machine {
     wall_stopped_at: Option<u64>,
     /// The next link frame whose beginning hasn't been processed.
     next_frame: u64,
+    /// Reads that were slow: what is random is computed from it.
+    slow_reads: u64,
 }
 
 impl Machine {
@@ -60,6 +62,7 @@ impl Machine {
             wall_origin_tick: 0,
             wall_stopped_at: None,
             next_frame: 1,
+            slow_reads: 0,
             profile,
         };
         machine.next_frame = machine.wall() / TICKS_PER_LINK_FRAME + 1;
@@ -154,6 +157,19 @@ impl Machine {
             let frame = self.next_frame;
             self.next_frame += 1;
             self.link_frame(frame);
+        }
+    }
+
+    /// Lets the time pass by which a read is slow: none, every other time.
+    pub(crate) fn be_slow(&mut self) {
+        if self.profile.slow_read_ns == 0 {
+            return;
+        }
+        self.slow_reads += 1;
+        let mixed = self.slow_reads.wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        let mixed = (mixed ^ mixed >> 29).wrapping_mul(0xbf58_476d_1ce4_e5b9) >> 32;
+        if mixed & 1 == 0 {
+            self.advance((mixed >> 1) % (self.profile.slow_read_ns + 1));
         }
     }
 

@@ -374,17 +374,28 @@ impl ModelRegisters {
     }
 }
 
+impl ModelRegisters {
+    fn read(&self, offset_bytes: u16, octets: u8) -> u32 {
+        self.access(|machine| {
+            machine.be_slow();
+            let read = machine.read(offset_bytes, octets);
+            machine.be_slow();
+            read
+        })
+    }
+}
+
 impl Registers for ModelRegisters {
     fn read_u8(&mut self, offset_bytes: u16) -> u8 {
-        self.access(|machine| machine.read(offset_bytes, 1) as u8)
+        self.read(offset_bytes, 1) as u8
     }
 
     fn read_u16(&mut self, offset_bytes: u16) -> u16 {
-        self.access(|machine| machine.read(offset_bytes, 2) as u16)
+        self.read(offset_bytes, 2) as u16
     }
 
     fn read_u32(&mut self, offset_bytes: u16) -> u32 {
-        self.access(|machine| machine.read(offset_bytes, 4))
+        self.read(offset_bytes, 4)
     }
 
     fn write_u8(&mut self, offset_bytes: u16, value: u8) {

@@ -19,6 +19,9 @@ pub struct Profile {
     pub strict: bool,
     /// Virtual time that a register access takes.
     pub access_ns: u64,
+    /// Virtual time that a read takes more at most, at random, before the register is read and after it: somebody is in its way, or takes
+    /// the processor away.
+    pub slow_read_ns: u64,
     /// Input stream descriptors, GCAP.ISS.
     pub input_streams: usize,
     /// Output stream descriptors, GCAP.OSS.
@@ -83,6 +86,7 @@ impl Profile {
         Self {
             strict: true,
             access_ns: 250,
+            slow_read_ns: 0,
             input_streams: 4,
             output_streams: 4,
             bidirectional_streams: 1,

@@ -22,8 +22,12 @@ pub struct Simulation {
     pub buffer_frames: u64,
     /// Time that a register access takes at least.
     pub access_ns: u64,
-    /// Time that it takes more at most, at random, before or after the register is read.
+    /// Time that a reading takes more at most, at random, before and after the register is read.
     pub jitter_ns: u64,
+    /// The same for a write.
+    pub write_jitter_ns: u64,
+    /// A write arrives so late at most, at random, while whoever wrote goes on: before the next access, though.
+    pub posted_ns: u64,
     /// For what is random.
     pub seed: u64,
 }
@@ -50,6 +54,8 @@ pub struct LinkSimulation {
     simulation: Simulation,
     clock: LinkClock,
     now_ns: u64,
+    /// When the last write arrives.
+    arrives_ns: u64,
     random: u64,
     /// Frames after so many link frames of the cadence's period.
     table: Vec<u32>,
@@ -67,6 +73,7 @@ impl LinkSimulation {
         Self {
             clock: LinkClock::new(simulation.drift_ppm),
             now_ns: 0,
+            arrives_ns: 0,
             random: simulation.seed,
             table: cadence_table(simulation.format_word),
             run: None,
@@ -83,6 +90,7 @@ impl LinkSimulation {
         }
         self.clock = LinkClock::new(simulation.drift_ppm);
         self.now_ns = 0;
+        self.arrives_ns = 0;
         self.random = simulation.seed;
         self.run = None;
         self.losses.clear();
@@ -110,14 +118,34 @@ impl LinkSimulation {
         self.now_ns += ns;
     }
 
-    fn access(&mut self) {
-        let jitter = self.random(self.simulation.jitter_ns + 1);
+    fn access(&mut self, jitter_ns: u64) {
+        let jitter = self.random(jitter_ns + 1);
+        self.now_ns = self.now_ns.max(self.arrives_ns) + self.simulation.access_ns / 2 + jitter;
+    }
+
+    fn after_access(&mut self, jitter_ns: u64) {
+        let jitter = if self.random(2) == 0 { 0 } else { self.random(jitter_ns + 1) };
         self.now_ns += self.simulation.access_ns / 2 + jitter;
     }
 
-    fn after_access(&mut self) {
-        let jitter = if self.random(2) == 0 { 0 } else { self.random(self.simulation.jitter_ns + 1) };
-        self.now_ns += self.simulation.access_ns / 2 + jitter;
+    /// Reads by a register access.
+    fn read<T>(&mut self, register: impl FnOnce(&Self) -> T) -> T {
+        self.access(self.simulation.jitter_ns);
+        let read = register(self);
+        self.after_access(self.simulation.jitter_ns);
+        read
+    }
+
+    /// Writes by a register access. Returns the link frame that begins next when it arrives.
+    fn write(&mut self) -> u64 {
+        self.access(self.simulation.write_jitter_ns);
+        self.arrives_ns = self.now_ns;
+        if self.simulation.posted_ns > 0 {
+            self.arrives_ns += self.random(self.simulation.posted_ns + 1);
+        }
+        let next = self.wall(self.arrives_ns) / TICKS_PER_LINK_FRAME + 1;
+        self.after_access(self.simulation.write_jitter_ns);
+        next
     }
 
     fn wall(&self, at_ns: u64) -> u64 {
@@ -126,43 +154,35 @@ impl LinkSimulation {
 
     /// WALCLK, by a register access.
     pub fn read_wall_clock(&mut self) -> u32 {
-        self.access();
-        let read = self.wall(self.now_ns) as u32;
-        self.after_access();
-        read
+        self.read(|link| link.wall(link.now_ns) as u32)
     }
 
     /// LPIB in frames, by a register access.
     pub fn read_link_position(&mut self) -> u32 {
-        self.access();
-        let link_frame = self.wall(self.now_ns) / TICKS_PER_LINK_FRAME;
-        let step = self.simulation.step_link_frames.max(1);
-        // After a stop it stays at what it showed.
-        let shown = self.run.map_or(link_frame, |run| link_frame.min(run.end_link_frame)) / step * step;
-        let frames = self.frames_after(shown);
-        self.after_access();
-        (frames % self.simulation.buffer_frames) as u32
+        self.read(|link| {
+            let link_frame = link.wall(link.now_ns) / TICKS_PER_LINK_FRAME;
+            let step = link.simulation.step_link_frames.max(1);
+            // After a stop it stays at what it showed.
+            let shown = link.run.map_or(link_frame, |run| link_frame.min(run.end_link_frame)) / step * step;
+            (link.frames_after(shown) % link.simulation.buffer_frames) as u32
+        })
     }
 
     /// Lets the stream go, by a register access: it begins with the next link frame, or so many later.
     pub fn start(&mut self, later_link_frames: u64) {
-        self.access();
-        let next = self.wall(self.now_ns) / TICKS_PER_LINK_FRAME + 1;
+        let next = self.write();
         let base_frames = self.run.map_or(0, |run| self.frames_after(run.end_link_frame));
         let first_link_frame = next + later_link_frames;
         self.losses.clear();
         self.run = Some(Run { first_link_frame, base_frames, end_link_frame: u64::MAX });
-        self.after_access();
     }
 
     /// Holds the stream, by a register access: it stops with this link frame.
     pub fn stop(&mut self) {
-        self.access();
-        let next = self.wall(self.now_ns) / TICKS_PER_LINK_FRAME + 1;
+        let next = self.write();
         if let Some(run) = &mut self.run {
             run.end_link_frame = next.max(run.first_link_frame);
         }
-        self.after_access();
     }
 
     /// So many link frames from now on carry nothing. Not again before they are over.
@@ -182,11 +202,11 @@ impl LinkSimulation {
 
     /// Whether frames were lost since this was last asked, by a register access: FIFOE.
     pub fn take_fifo_error(&mut self) -> bool {
-        self.access();
+        self.access(self.simulation.jitter_ns);
         let told = self.told_link_frame;
         self.told_link_frame = self.wall(self.now_ns) / TICKS_PER_LINK_FRAME + 1;
         let is_lost = self.losses.iter().any(|(from, to)| *from < self.told_link_frame && *to > told);
-        self.after_access();
+        self.after_access(self.simulation.jitter_ns);
         is_lost
     }
 

@@ -332,7 +332,6 @@ where
             ssync: self.ssync,
             wall_clock_moves: self.wall_clock_moves,
             restarts: self.restarts,
-            wall_ticks: None,
         }))
     }
 

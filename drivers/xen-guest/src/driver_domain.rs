@@ -358,6 +358,10 @@ impl<X: Xen> Hypervisor for DriverDomain<X> {
         }
     }
 
+    fn is_abandoned(&mut self, channel: EventChannel) -> bool {
+        self.xen.is_unbound(channel)
+    }
+
     fn notify(&mut self, channel: EventChannel) {
         // The other end may have closed it: the guest will be heard of in xenstore.
         if let Err(errno) = self.xen.send(channel) {

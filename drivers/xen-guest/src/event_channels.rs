@@ -1,11 +1,11 @@
 //! Pending events, in the two-level ABI (xen.h, `struct shared_info`).
 //!
-//! No channel is masked: so Xen notes each event on three levels, from the inside out, and the upcall it would make ends a
+//! No channel is masked but one that may wait ([`EventChannels::mask`]): so Xen notes each event on three levels, from the inside out, and the upcall it would make ends a
 //! sleep in HLT. Interrupts are let in there and nowhere else (the image's `sleep_until_interrupt`): an event that comes
 //! earlier leaves the outermost level set, which is looked at before sleeping, and Xen doesn't let a processor sleep on one.
 //! Nothing is copied for that, in contrast to `SCHEDOP_poll`, which takes its ports from memory one by one.
 
-use core::sync::atomic::Ordering;
+use core::sync::atomic::{AtomicU64, Ordering};
 
 use audioback::hypervisor::EventChannel;
 use xen_sys::shared_info::{SharedInfo, VcpuInfo};
@@ -27,6 +27,31 @@ impl<'a> EventChannels<'a> {
         vcpu.evtchn_pending_sel.store(u64::MAX, Ordering::SeqCst);
         vcpu.evtchn_upcall_pending.store(1, Ordering::SeqCst);
         Self { info, vcpu }
+    }
+
+    /// From now on events of this channel wake nobody.
+    pub fn mask(&self, channel: EventChannel) {
+        if let Some((_, mask, bit)) = self.bits(channel) {
+            mask.fetch_or(bit, Ordering::SeqCst);
+        }
+    }
+
+    /// Events of this channel are as all others again; one that came meanwhile is pending.
+    pub fn unmask(&self, channel: EventChannel) {
+        let Some((pending, mask, bit)) = self.bits(channel) else { return };
+        mask.fetch_and(!bit, Ordering::SeqCst);
+        // What Xen left out.
+        if pending.load(Ordering::SeqCst) & bit != 0 {
+            self.vcpu.evtchn_pending_sel.fetch_or(1_u64.wrapping_shl(channel.0 >> 6), Ordering::SeqCst);
+            self.vcpu.evtchn_upcall_pending.store(1, Ordering::SeqCst);
+        }
+    }
+
+    /// The words in which a channel is pending and masked, and its bit in both.
+    fn bits(&self, channel: EventChannel) -> Option<(&AtomicU64, &AtomicU64, u64)> {
+        let word = (channel.0 >> 6) as usize;
+        let words = (self.info.evtchn_pending.get(word)?, self.info.evtchn_mask.get(word)?);
+        Some((words.0, words.1, 1_u64.wrapping_shl(channel.0 & 63)))
     }
 
     /// Whether an event may be pending: then it is no time to sleep.

@@ -436,6 +436,10 @@ impl Xen for Hypercalls {
         Ok(EventChannel(request.port))
     }
 
+    fn is_unbound(&self, channel: EventChannel) -> bool {
+        self.channel_status(channel) == Ok(event_channel::STATUS_UNBOUND)
+    }
+
     fn bind_interdomain(&mut self, remote: DomainId, port: RemotePort) -> Result<EventChannel, Errno> {
         let mut request = event_channel::BindInterdomain {
             remote_dom: remote.0,

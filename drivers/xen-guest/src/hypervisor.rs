@@ -192,6 +192,8 @@ pub trait Xen {
     /// # Errors
     /// Xen's.
     fn close(&mut self, channel: EventChannel) -> Result<(), Errno>;
+    /// Whether a channel waits to be bound: one that was bound does so again when the other end is closed.
+    fn is_unbound(&self, channel: EventChannel) -> bool;
     /// Sends an event. To a channel whose other end is gone it is lost.
     ///
     /// # Errors

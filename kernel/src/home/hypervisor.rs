@@ -153,6 +153,13 @@ impl<M: Hypervisor, X: Hypervisor> Hypervisor for AnyHypervisor<M, X> {
         }
     }
 
+    fn is_abandoned(&mut self, channel: EventChannel) -> bool {
+        match self {
+            Self::Memory(memory) => memory.is_abandoned(channel),
+            Self::Xen(xen) => xen.is_abandoned(channel),
+        }
+    }
+
     fn notify(&mut self, channel: EventChannel) {
         match self {
             Self::Memory(memory) => memory.notify(channel),

@@ -77,6 +77,7 @@ pub fn run(platform: Platform) -> ! {
     let (used, all) = heap::usage_bytes();
     log::info!(target: "xen", "ready; {used} of {all} octets of heap are taken");
     loop {
+        events.unmask(xen.store.channel);
         let mut causes = Causes::default();
         events.take_all(|channel| {
             let cause = if channel == timer {
@@ -128,6 +129,9 @@ pub fn run(platform: Platform) -> ! {
             && let Err(error) = hypercalls.set_timer(at)
         {
             exit(Verdict::Fail(format_args!("Xen refuses to set the timer: {error:?}")));
+        }
+        if due.store_may_wait {
+            events.mask(xen.store.channel);
         }
         // An event that comes after this look ends the sleep at once.
         if !events.any_pending() {

@@ -6,6 +6,7 @@ use loopback::FrontEnd;
 use snd_hda_model::{Bench, Codec, Profile};
 use sndif::control_page::SlotState;
 use sndif::format::SampleFormat;
+use sndif::nodes::StreamType::{Capture, Playback};
 use sndif::op::{Operation, StartedTogether};
 use sndif::response::Status;
 use sndif::state::XenbusState;
@@ -17,12 +18,22 @@ type Page = ControlPage<<FrontEnd<'static, Pages> as audiofront::Transport>::Pag
 
 /// Attaches a card and brings its driver up, whose node of the control page has the value that `value` makes of the page's.
 fn guest_with_page(rig: &mut Rig, guest: u16, value: impl Fn(u32) -> String) -> (Vec<Front>, Page) {
-    rig.attach(guest, 0, &DUPLEX);
+    guest_with_page_on(rig, guest, &DUPLEX, value)
+}
+
+/// The same, with these streams.
+fn guest_with_page_on(
+    rig: &mut Rig,
+    guest: u16,
+    streams: &[StreamAt],
+    value: impl Fn(u32) -> String,
+) -> (Vec<Front>, Page) {
+    rig.attach(guest, 0, streams);
     rig.until("InitWait", |rig| rig.back_state(guest, 0) == Some("2"));
     let mut transport = rig.world.front_end(DomainId(guest), DRIVER, 0);
     let page = ControlPage::connect(&mut transport).expect("a page");
     rig.stored.set(&node(guest), &value(page.grant().0));
-    (rig.front_up(guest, 0, &DUPLEX), page)
+    (rig.front_up(guest, 0, streams), page)
 }
 
 fn config(period_bytes: u32) -> StreamConfig {
@@ -206,6 +217,62 @@ fn a_front_end_reads_from_the_page_what_is_at_the_link_to_the_frame() {
             first[0].start_distance_ticks(&first[1]),
             "for life"
         );
+        rig.assert_rules_were_kept();
+    }
+}
+
+/// How often the image is woken in `seconds`, as its loop sleeps; by its own doing, for the guests do nothing.
+fn wakes(rig: &mut Rig, seconds: u64) -> u64 {
+    let end = rig.now().0 + seconds * 1_000 * MS;
+    let mut wakes = 0;
+    while rig.now().0 < end {
+        rig.poll();
+        let next = rig.due.next.expect("streams run");
+        if next <= rig.now() {
+            continue;
+        }
+        wakes += 1;
+        // An answer of xenstored's wakes at once, unless it may wait.
+        if !rig.stored.has_sent() || rig.due.store_may_wait {
+            rig.model.advance_ns(next.0 - rig.now().0);
+        }
+    }
+    wakes
+}
+
+#[test]
+fn any_number_of_streams_without_periods_wakes_the_image_a_hundred_times_a_second() {
+    const PORTS: [[&str; 2]; 4] =
+        [["output-0", "input-0"], ["output-1", "input-1"], ["output-2", "input-2"], ["output-3", "input-3"]];
+    for guests in [1, 2, 4] {
+        let mut rig = Rig::with(codecs(guests));
+        let mut pages = Vec::new();
+        let mut players = Vec::new();
+        for (guest, [output, input]) in (3..).zip(PORTS).take(guests) {
+            rig.stored.set(&format!("snddom/guest/{guest}/may-record"), "1");
+            let streams = [(0, 0, Playback, output), (0, 1, Capture, input)];
+            let (fronts, page) = guest_with_page_on(&mut rig, guest, &streams, |grant| grant.to_string());
+            rig.until("Connected", |rig| rig.back_state(guest, 0) == Some("4"));
+            for mut front in fronts {
+                front.open(&config(0)).unwrap();
+                front.start().unwrap();
+                players.push(front);
+            }
+            pages.push(page);
+        }
+        rig.advance(3_000 * MS);
+        let told = |rig: &Rig| {
+            let line = rig.stored.value("snddom/state/device/3-0/0-0").expect("a line").to_owned();
+            assert!(line.contains("status=running"), "{line}");
+            line
+        };
+        let before = told(&rig);
+        let woken = wakes(&mut rig, 10);
+        assert_ne!(told(&rig), before, "people are told how far it is, all the same");
+        for page in &pages {
+            assert_eq!(page.slot(0).expect("a slot").state, SlotState::Running);
+        }
+        assert!((990..=1_001).contains(&woken), "{guests} guests: {woken} times in ten seconds");
         rig.assert_rules_were_kept();
     }
 }

@@ -2,13 +2,13 @@
 //! without asking. An extension of sndif; [`crate::nodes`] has the nodes by which both ends agree on it.
 //!
 //! The front end grants one page a card, writable. The back end only writes it: nothing on it is ever read back, so
-//! there is nothing that a front end could gain by scribbling on it. Layout, version 1.0, little-endian, offsets in octets:
+//! there is nothing that a front end could gain by scribbling on it. Layout, version 1.1, little-endian, offsets in octets:
 //!
 //! | header | type | field | |
 //! |---|---|---|---|
 //! | 0 | u32 | magic | the octets `SNDC`; 0 until the back end has attached |
 //! | 4 | u16 | major | 1: the layout that is described here |
-//! | 6 | u16 | minor | 0: grows as reserved octets get a meaning |
+//! | 6 | u16 | minor | 1: grows as reserved octets get a meaning |
 //! | 8 | u32 | slot count | streams of the card, at most 31 |
 //! | 12 | u32 | slot size | 128 |
 //! | 16 | u64 | device generation | grows each time that the device is Connected |
@@ -36,6 +36,10 @@
 //! | 84 | u16 | `lock` | 0 none, 1 coarse, 2 locked |
 //! | 86 | u16 | `source` | 0 none, 1 link counter, 2 DMA position buffer, 3 wall clock |
 //! | 88 | u64 | `echo_time_ns` | |
+//! | 96 | u32 | [`Cadence::ticks`] | from version 1.1 on |
+//! | 100 | u16 | [`Cadence::block_frames`] | 0: no cadence is told |
+//! | 102 | u16 | [`Cadence::period_blocks`] | |
+//! | 104 | u16 | [`Cadence::period_link_frames`] | |
 //!
 //! All else is reserved: the back end writes 0 there or nothing, and a reader doesn't look.
 //!
@@ -47,10 +51,12 @@
 //! of a newer writing also finds the odd number that came before it. No fence is needed; `tests/control_page_loom.rs`
 //! looks at all interleavings.
 
+mod cadence;
 mod reader;
 mod slot;
 mod writer;
 
+pub use cadence::Cadence;
 pub use reader::{ControlReader, Header, HeaderError, READ_TRIES, ReadError};
 pub use slot::{Echo, Lock, Slot, SlotState, Source, WALL_CLOCK_HZ};
 pub use writer::ControlWriter;
@@ -64,7 +70,7 @@ pub const MAGIC: u32 = u32::from_le_bytes(*b"SNDC");
 /// The layout's version: one with another major number is laid out otherwise.
 pub const MAJOR: u16 = 1;
 /// The layout's minor version: fields are only ever added to what is reserved.
-pub const MINOR: u16 = 0;
+pub const MINOR: u16 = 1;
 /// Octets in a slot, and in the header.
 pub const SLOT_BYTES: u32 = 128;
 /// Slots that a page has room for.

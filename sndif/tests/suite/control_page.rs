@@ -3,8 +3,8 @@
 use crate::common::{WatchedPage, page};
 use proptest::prelude::*;
 use sndif::control_page::{
-    ControlReader, ControlWriter, Echo, Header, HeaderError, Lock, READ_TRIES, ReadError, SLOTS_MAX, Slot,
-    SlotState, Source,
+    Cadence, ControlReader, ControlWriter, Echo, Header, HeaderError, Lock, READ_TRIES, ReadError, SLOTS_MAX,
+    Slot, SlotState, Source,
 };
 use sndif::page::{PAGE_WORDS, PageWords, SharedPage};
 use sndif::state::XenbusState;
@@ -34,6 +34,12 @@ fn slot() -> Slot {
         lock: Some(Lock::Locked),
         source: Some(Source::DmaPositionBuffer),
         echo_time_ns: 0xd1d2_d3d4_d5d6_d7d8,
+        cadence: Some(Cadence {
+            ticks: 0x0001_e2e3,
+            block_frames: 0xe4e5,
+            period_blocks: 0x00e7,
+            period_link_frames: 0x0280,
+        }),
     }
 }
 
@@ -43,7 +49,7 @@ fn the_header_is_laid_out_octet_by_octet() {
     let _writer = ControlWriter::attach(&*page, 3, 0x0102_0304_0506_0708);
     let octets = octets(&page);
     assert_eq!(octets[0..4], *b"SNDC");
-    assert_eq!(octets[4..8], [1, 0, 0, 0], "major, minor");
+    assert_eq!(octets[4..8], [1, 0, 1, 0], "major, minor");
     assert_eq!(octets[8..12], [3, 0, 0, 0], "slot count");
     assert_eq!(octets[12..16], [128, 0, 0, 0], "slot size");
     assert_eq!(octets[16..24], [8, 7, 6, 5, 4, 3, 2, 1], "device generation");
@@ -61,7 +67,7 @@ fn a_slot_is_laid_out_octet_by_octet() {
     let at = 128 + 128 * 30;
     assert_eq!(octets.len(), at + 128, "the last slot ends with the page");
     assert_eq!(octets[..at], before[..at], "nothing else is written");
-    let expected: [(usize, &[u8]); 17] = [
+    let expected: [(usize, &[u8]); 21] = [
         (4, &[2, 0, 0, 0]),
         (8, &[8, 7, 6, 5, 4, 3, 2, 1]),
         (16, &[0x18, 0x17, 0x16, 0x15, 0x14, 0x13, 0x12, 0x11]),
@@ -78,7 +84,11 @@ fn a_slot_is_laid_out_octet_by_octet() {
         (84, &[2, 0]),
         (86, &[2, 0]),
         (88, &[0xd8, 0xd7, 0xd6, 0xd5, 0xd4, 0xd3, 0xd2, 0xd1]),
-        (96, &[0; 32]),
+        (96, &[0xe3, 0xe2, 0x01, 0]),
+        (100, &[0xe5, 0xe4]),
+        (102, &[0xe7, 0]),
+        (104, &[0x80, 0x02]),
+        (106, &[0; 22]),
     ];
     for (offset, field) in expected {
         assert_eq!(octets[at + offset..at + offset + field.len()], *field, "at {offset}");
@@ -114,7 +124,7 @@ fn a_reader_sees_what_was_written_and_the_device_come_and_go() {
     assert_eq!(reader.header(), Err(HeaderError::NotAttached));
     assert_eq!(reader.slot(0), Err(ReadError::Header(HeaderError::NotAttached)));
     let mut writer = ControlWriter::attach(&*page, 2, 7);
-    let header = Header { minor: 0, slot_count: 2, generation: 7, state: XenbusState::Connected };
+    let header = Header { minor: 1, slot_count: 2, generation: 7, state: XenbusState::Connected };
     assert_eq!(reader.header(), Ok(header));
     assert_eq!(reader.slot(0), Ok(Slot::default()));
     writer.write(1, &slot());
@@ -279,6 +289,89 @@ fn frames_stand_still_where_the_stream_does() {
     assert_eq!(Slot::default().frames_at(1), None);
 }
 
+/// A second has 48,000 link frames by the link's clock; here the system's says the same.
+const NS_PER_3_LINK_FRAMES: u64 = 62_500;
+
+#[test]
+fn who_follows_the_cadence_is_where_the_link_is() {
+    // The specification's pattern for 44.1 kHz: so many link frames that carry a block, then one that doesn't.
+    let pattern = [12, 11, 11, 12, 11, 11, 12, 11, 11, 12, 11, 11, 11];
+    let carries: Vec<bool> =
+        pattern.into_iter().flat_map(|run| (0..run).map(|_| true).chain([false])).collect();
+    assert_eq!((carries.len(), carries.iter().filter(|carries| **carries).count()), (160, 147));
+    for block_frames in [1u16, 2, 4] {
+        let rate_hz = 44_100 * u64::from(block_frames);
+        let line_ahead = f64::from(block_frames) * 159.0 / 320.0;
+        for ticks in [0u32, 250, 6_000, 6_100, 40_123, 79_999] {
+            let cadence = Cadence { ticks, block_frames, period_blocks: 147, period_link_frames: 160 };
+            let slot = Slot {
+                ns_per_frame_q32: (1_000_000_000 << 32) / rate_hz,
+                cadence: Some(cadence),
+                ..running()
+            };
+            let period_ns = f64::from(ticks) * 1000.0 / 24.0;
+            let line = period_ns * rate_hz as f64 / 1e9 + line_ahead;
+            let mut travelled = 0.0;
+            for (link_frame, carries) in (0..).zip(carries.iter().cycle().take(480)) {
+                let begins_ns = NS_PER_3_LINK_FRAMES as f64 * f64::from(link_frame) / 3.0;
+                // At its beginning, in its middle, and shortly before its end; before and after the pair.
+                for part in [0.0, 0.5, 0.99] {
+                    let since_ns = begins_ns + part * NS_PER_3_LINK_FRAMES as f64 / 3.0 - period_ns;
+                    let now_ns = (20_000_000_000.0 + since_ns).round() as u64;
+                    let carried = slot.carried_q16_at(now_ns).unwrap() as f64 / 65_536.0;
+                    let of_block = if *carries { f64::from(block_frames) * part } else { 0.0 };
+                    let expected = 480_000.0 + travelled + of_block - line;
+                    assert!(
+                        (carried - expected).abs() < 0.002,
+                        "{block_frames}, {ticks}: {carried}, not {expected}"
+                    );
+                    let by_line = slot.frames_at(now_ns).unwrap() as f64;
+                    assert!(
+                        (carried - by_line).abs() <= line_ahead + 1.0,
+                        "{carried}, by the line {by_line}"
+                    );
+                }
+                travelled += if *carries { f64::from(block_frames) } else { 0.0 };
+            }
+        }
+    }
+}
+
+#[test]
+fn without_a_cadence_it_is_the_line() {
+    let slot = running();
+    assert_eq!(slot.carried_q16_at(20_000_010_416), Some(480_000 << 16 | 32_765));
+    assert_eq!(slot.carried_q16_at(19_999_989_584), Some(479_999 << 16 | 32_770));
+    assert_eq!(slot.carried_q16_at(0), Some(0));
+    let cadence = Cadence { ticks: 0, block_frames: 2, period_blocks: 147, period_link_frames: 160 };
+    let later = 3_620_000_000_001;
+    let followed = Slot { cadence: Some(cadence), ..slot };
+    assert_eq!(followed.carried_q16_at(later), slot.carried_q16_at(later), "too long after the pair");
+    assert_eq!(Slot { state: SlotState::Paused, ..followed }.carried_q16_at(later), Some(480_000 << 16));
+    assert_eq!(Slot { lock: None, ..slot }.carried_q16_at(1), None);
+    assert_eq!(Slot { ns_per_frame_q32: 0, ..followed }.carried_q16_at(20_000_000_000), None);
+}
+
+#[test]
+fn a_cadence_that_makes_no_sense_is_none() {
+    let page = page();
+    let mut writer = ControlWriter::attach(&*page, 1, 1);
+    let good = Cadence { ticks: 79_999, block_frames: 2, period_blocks: 147, period_link_frames: 160 };
+    let cases = [
+        (good, true),
+        (Cadence { block_frames: 0, ..good }, false),
+        (Cadence { period_blocks: 0, ..good }, false),
+        (Cadence { period_blocks: 161, ..good }, false),
+        (Cadence { period_link_frames: 0, ..good }, false),
+        (Cadence { ticks: 80_000, ..good }, false),
+    ];
+    for (cadence, makes_sense) in cases {
+        writer.write(0, &Slot { cadence: Some(cadence), ..running() });
+        let read = ControlReader::new(&*page).slot(0).unwrap();
+        assert_eq!(read.cadence, makes_sense.then_some(cadence), "{cadence:?}");
+    }
+}
+
 #[test]
 fn a_frame_has_a_time() {
     let slot = running();
@@ -343,6 +436,12 @@ fn numbered(number: u32) -> Slot {
         lock: Some(Lock::Locked),
         source: Some(Source::Link),
         echo_time_ns: wide,
+        cadence: Some(Cadence {
+            ticks: number % 320_000,
+            block_frames: number as u16 | 1,
+            period_blocks: 147,
+            period_link_frames: 640,
+        }),
     }
 }
 
@@ -408,6 +507,7 @@ proptest! {
             }
             if let Ok(slot) = read {
                 let _ = (slot.frames_at(number), slot.time_of(number), slot.echo());
+                let _ = (slot.carried_q16_at(number), slot.carried_q16_at(slot.time_ns ^ number >> 24));
                 let _ = slot.start_distance_frames(&before, rate_hz);
                 before = slot;
             }

@@ -8,19 +8,31 @@ use super::Row;
 use crate::workspace;
 
 const ERRORS: &str = "error of published positions, on the model, while LOCKED";
+const PLAIN: &str =
+    "error of published positions, on the model, from the first look after a start by SSYNC on";
+const TOUCHED: &str = "octets that the back end touches, on the model";
 const LATENCY: &str = "from a write into the buffer to the link, on the model";
 
 /// Random schedules, of all rates together; their seeds are always the same.
 const SCHEDULES: &str = "200000";
 
+/// Of plain starts, the same for each jitter.
+const PLAIN_SCHEDULES: &str = "50000";
+
 /// Runs the examples that measure, and reads what they say.
 pub(super) fn run() -> Result<Vec<Row>> {
     let mut rows = Vec::new();
-    for line in example("position_error", &[SCHEDULES])? {
+    for line in example("snd-hda", "position_error", &[SCHEDULES])? {
         rows.extend(errors(&line)?);
     }
-    for line in example("write_to_link", &[])? {
+    for line in example("snd-hda", "position_error", &[PLAIN_SCHEDULES, "plain"])? {
+        rows.extend(plain_errors(&line)?);
+    }
+    for line in example("snd-hda", "write_to_link", &[])? {
         rows.extend(latency(&line)?);
+    }
+    for line in example("snddom-kernel", "octets_touched", &[])? {
+        rows.extend(touched(&line)?);
     }
     Ok(rows)
 }
@@ -42,9 +54,31 @@ fn errors(line: &Value) -> Result<Vec<Row>> {
         row("p50", "p50_milliframes")?,
         row("p99", "p99_milliframes")?,
         row("max", "max_milliframes")?,
+        row("by cadence p99", "followed_p99_milliframes")?,
+        row("by cadence max", "followed_max_milliframes")?,
         Row::new(ERRORS, "instants", instants, 0, "", "compared with the truth").with(&parameters),
         Row::new(ERRORS, "locked", share, 1, "%", "of these; the others state a larger bound")
             .with(&parameters),
+    ])
+}
+
+fn plain_errors(line: &Value) -> Result<[Row; 4]> {
+    let jitter = |name: &str| -> Result<String> { Ok((number(line, name)? / 1e3).to_string()) };
+    let parameters = [
+        ("reads us", jitter("read_jitter_ns")?),
+        ("writes us", jitter("write_jitter_ns")?),
+        ("rate Hz", number(line, "rate_hz")?.to_string()),
+    ];
+    let how = "every instant, locked or not; nothing is lost; drift of 500 ppm, steps of 10 ms, wraps; reads and writes of registers \
+               take up to so much longer than they need, twice each; 4.095 stands for more, too";
+    let row = |name: &str, figure: &str| -> Result<Row> {
+        Ok(Row::new(PLAIN, name, number(line, figure)? / 1e3, 3, "frames", how).with(&parameters))
+    };
+    Ok([
+        row("p99", "p99_milliframes")?,
+        row("max", "max_milliframes")?,
+        row("by cadence p99", "followed_p99_milliframes")?,
+        row("by cadence max", "followed_max_milliframes")?,
     ])
 }
 
@@ -59,11 +93,22 @@ fn latency(line: &Value) -> Result<[Row; 2]> {
     ])
 }
 
-/// Runs an example of the driver's: each line is a JSON object.
-fn example(name: &str, arguments: &[&str]) -> Result<Vec<Value>> {
+fn touched(line: &Value) -> Result<[Row; 2]> {
+    let parameters = [("channels", number(line, "channels")?.to_string())];
+    let how = "the whole house plays 16-bit samples at 48 kHz; every page that the back end can look into counts each word that it \
+               reads or writes";
+    let row = |name: &str, figure: &str| -> Result<Row> {
+        let octets = number(line, figure)? / number(line, "frames")?;
+        Ok(Row::new(TOUCHED, name, octets, 2, "octets/frame", how).with(&parameters))
+    };
+    Ok([row("samples", "sample_octets")?, row("all else", "other_octets")?])
+}
+
+/// Runs an example: each line is a JSON object.
+fn example(package: &str, name: &str, arguments: &[&str]) -> Result<Vec<Value>> {
     let shell = workspace::shell()?;
     let cargo = workspace::cargo();
-    let run = cmd!(shell, "{cargo} run --quiet --package snd-hda --example {name} -- {arguments...}");
+    let run = cmd!(shell, "{cargo} run --quiet --package {package} --example {name} -- {arguments...}");
     eprintln!("$ {run}");
     let said = run.quiet().read().with_context(|| format!("the example {name}"))?;
     let lines =
@@ -83,11 +128,31 @@ mod tests {
     fn errors_are_told_in_frames() {
         let line = json!({
             "rate_hz": 44100, "instants": 200, "locked": 50, "p50_milliframes": 62, "p99_milliframes": 900,
-            "max_milliframes": 999,
+            "max_milliframes": 999, "followed_p99_milliframes": 120, "followed_max_milliframes": 450,
         });
         let values: Vec<f64> = errors(&line).expect("well said").iter().map(|row| row.value).collect();
-        assert_eq!(values, [0.062, 0.9, 0.999, 200.0, 25.0]);
+        assert_eq!(values, [0.062, 0.9, 0.999, 0.12, 0.45, 200.0, 25.0]);
         assert!(errors(&json!({ "rate_hz": 44100 })).is_err());
+    }
+
+    #[test]
+    fn errors_of_plain_starts_are_told_for_each_jitter() {
+        let line = json!({
+            "read_jitter_ns": 100_000, "write_jitter_ns": 0, "rate_hz": 48000, "p99_milliframes": 146,
+            "max_milliframes": 247, "followed_p99_milliframes": 146, "followed_max_milliframes": 247,
+        });
+        let rows = plain_errors(&line).expect("well said");
+        assert_eq!(rows.each_ref().map(|row| row.value), [0.146, 0.247, 0.146, 0.247]);
+        assert_eq!(rows[0].parameters[0].1, "100");
+        assert!(plain_errors(&json!({ "rate_hz": 44100 })).is_err());
+    }
+
+    #[test]
+    fn what_is_touched_is_told_by_the_frame() {
+        let line = json!({ "channels": 2, "frames": 1000, "sample_octets": 0, "other_octets": 500 });
+        let values = touched(&line).expect("well said").map(|row| row.value);
+        assert_eq!(values, [0.0, 0.5]);
+        assert!(touched(&json!({ "channels": 2, "frames": 1000 })).is_err());
     }
 
     #[test]

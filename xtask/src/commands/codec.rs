@@ -4,9 +4,10 @@ use std::io::{self, BufWriter, ErrorKind, IsTerminal, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 use indicatif::{ProgressBar, ProgressStyle};
 
+use crate::BadInput;
 use crate::codec::{self, Report};
 
 /// From so many files on, progress is shown.
@@ -25,13 +26,17 @@ pub(crate) struct Codec {
 
 const EXAMPLES: &str = "Examples:
   cargo xtask codec routes /proc/asound/card0/codec#0
+  cargo xtask codec show --svg codec.svg FILE
   cargo xtask codec routes --json ../shared/codecs > routes.json
+  cargo xtask codec summary ../shared/codecs
 
 Exit codes: 0 all files were read, 1 one or more are no dumps (the others are told all the same), 2 the usage is wrong.";
 
 #[derive(clap::Subcommand)]
 enum What {
     Routes(Routes),
+    Show(Show),
+    Summary(Summary),
 }
 
 /// Print the outputs and inputs that the driver finds, with their names and the ways that it takes.
@@ -46,12 +51,38 @@ struct Routes {
     json: bool,
 }
 
+/// Show the graph: all widgets with what they hear, and the routes through them.
+#[derive(clap::Args)]
+struct Show {
+    /// Dumps; a folder stands for the *.txt in it, - for the standard input
+    #[arg(required = true, value_name = "FILE")]
+    files: Vec<PathBuf>,
+
+    /// For Graphviz: `cargo xtask codec show --dot FILE | dot -Tsvg`
+    #[arg(long, conflicts_with = "svg")]
+    dot: bool,
+
+    /// Draw the one FILE as a picture into this file; - is the standard output
+    #[arg(long, value_name = "OUT")]
+    svg: Option<PathBuf>,
+}
+
+/// Sum up many codecs, as Markdown: a table by vendor, and every connected pin that has no route, with the reason.
+#[derive(clap::Args)]
+struct Summary {
+    /// Dumps; a folder stands for the *.txt in it, - for the standard input
+    #[arg(required = true, value_name = "FILE")]
+    files: Vec<PathBuf>,
+}
+
 impl Codec {
     /// Runs the command.
     pub(crate) fn execute(self) -> Result<ExitCode> {
         let mut out = BufWriter::new(io::stdout().lock());
         let result = match self.what {
             What::Routes(routes) => routes.write(&mut out),
+            What::Show(show) => show.write(&mut out),
+            What::Summary(summary) => summary.write(&mut out),
         };
         let result = result.and_then(|code| out.flush().map(|()| code).map_err(Into::into));
         match result {
@@ -76,6 +107,46 @@ impl Routes {
             }
             Ok(())
         })
+    }
+}
+
+impl Show {
+    fn write(&self, out: &mut dyn Write) -> Result<ExitCode> {
+        if self.svg.is_some() && codec::dump_files(&self.files).len() != 1 {
+            return Err(BadInput("--svg draws one file: give one".to_owned()).into());
+        }
+        for_each(&self.files, |report| {
+            let specimen = match &report.specimen {
+                Ok(specimen) if self.dot || self.svg.is_some() => specimen,
+                // What is wrong with a file must not get among graphs.
+                Err(_) if self.dot || self.svg.is_some() => {
+                    eprint!("{}", codec::graph(report));
+                    return Ok(());
+                }
+                _ => return Ok(writeln!(out, "{}", codec::graph(report))?),
+            };
+            let Some(path) = &self.svg else {
+                return Ok(write!(out, "{}", codec::dot(&report.file, specimen))?);
+            };
+            let svg = codec::picture(&report.file, specimen);
+            if path.as_os_str() == "-" {
+                return Ok(write!(out, "{svg}")?);
+            }
+            std::fs::write(path, svg).with_context(|| format!("can't write {}", path.display()))?;
+            Ok(writeln!(out, "drawn: {}", path.display())?)
+        })
+    }
+}
+
+impl Summary {
+    fn write(&self, out: &mut dyn Write) -> Result<ExitCode> {
+        let mut summary = codec::Summary::default();
+        let code = for_each(&self.files, |report| {
+            summary.add(report);
+            Ok(())
+        })?;
+        write!(out, "{}", summary.markdown())?;
+        Ok(code)
     }
 }
 
@@ -133,6 +204,26 @@ mod tests {
             }
             assert_eq!(text.matches("Realtek ALC269").count(), 2, "{text}");
         }
+    }
+
+    #[test]
+    fn a_picture_goes_where_it_is_wanted() {
+        let scratch = Scratch::new(false).expect("a folder");
+        let show = |files: &[&str], svg: PathBuf| {
+            let files = files.iter().map(PathBuf::from).collect();
+            let mut out = Vec::new();
+            let result = Show { files, dot: false, svg: Some(svg) }.write(&mut out);
+            (String::from_utf8(out).expect("text"), result)
+        };
+        let (text, result) = show(&[GOOD], scratch.file("x.svg"));
+        assert!(result.is_ok() && text.starts_with("drawn: "), "{text}");
+        let drawn = std::fs::read_to_string(scratch.file("x.svg")).expect("drawn");
+        assert!(drawn.starts_with("<svg "));
+        assert_eq!(show(&[GOOD], "-".into()).0, drawn);
+        let (_, result) = show(&[GOOD, GOOD], "-".into());
+        assert!(result.expect_err("two files").is::<BadInput>());
+        let (text, result) = show(&["/nowhere/x.txt"], "-".into());
+        assert!(text.is_empty() && result.expect("told") == ExitCode::FAILURE);
     }
 
     #[test]

@@ -3,14 +3,11 @@
 use super::TICKS_PER_LINK_FRAME;
 use crate::spec::format::Rate;
 
-/// Link frames over which the 44.1 kHz base repeats.
-const PERIOD: u64 = 160;
-
 /// How many frames of a stream travel in which link frame, counted from the stream's first.
 ///
 /// A rate is a base (48 kHz, or 147 in 160 link frames of it for 44.1 kHz) times a multiple by a divisor. Blocks of `multiple`
 /// frames travel in some link frames, none in the others, and the first link frame always carries one. So after `n` link
-/// frames `multiple * ceil(n * base / (160 * divisor))` frames have travelled. The specification's pattern of 12, 11, 11, 12...
+/// frames `multiple * ceil(n * blocks / spacing)` frames have travelled. The specification's pattern of 12, 11, 11, 12...
 /// for 44.1 kHz is just that.
 ///
 /// Within a link frame its frames are taken to travel one after the other. Against a straight line of the stream's rate from its
@@ -19,9 +16,9 @@ const PERIOD: u64 = 160;
 pub struct Cadence {
     /// Frames in a block: 1 to 4.
     multiple: u64,
-    /// Blocks in `spacing` link frames: 147 or 160.
-    base: u64,
-    /// 160 times the divisor.
+    /// Blocks in `spacing` link frames: 147 or 1.
+    blocks: u64,
+    /// 160 times the divisor, or the divisor: it has no divisor in common with `blocks`.
     spacing: u64,
 }
 
@@ -29,11 +26,8 @@ impl Cadence {
     /// Of a stream of this rate.
     pub fn of(rate: Rate) -> Self {
         let (is_44100, multiple, divisor) = rate.code();
-        Self {
-            multiple: multiple.into(),
-            base: if is_44100 { 147 } else { PERIOD },
-            spacing: PERIOD.saturating_mul(divisor.into()),
-        }
+        let (blocks, spacing) = if is_44100 { (147, 160) } else { (1, 1) };
+        Self { multiple: multiple.into(), blocks, spacing: u64::from(divisor).saturating_mul(spacing) }
     }
 
     /// Frames in a block: so many travel in a link frame that carries any.
@@ -41,9 +35,24 @@ impl Cadence {
         self.multiple
     }
 
+    /// Blocks in a period of [`period_link_frames`](Self::period_link_frames).
+    pub fn period_blocks(self) -> u64 {
+        self.blocks
+    }
+
+    /// Link frames after which it repeats: 1 to 640.
+    pub fn period_link_frames(self) -> u64 {
+        self.spacing
+    }
+
+    /// The same in ticks.
+    pub fn period_ticks(self) -> u64 {
+        self.spacing.saturating_mul(TICKS_PER_LINK_FRAME)
+    }
+
     /// Frames that have travelled after so many whole link frames. Saturates after some thousand years.
     pub fn frames_after(self, link_frames: u64) -> u64 {
-        link_frames.saturating_mul(self.base).div_ceil(self.spacing.max(1)).saturating_mul(self.multiple)
+        link_frames.saturating_mul(self.blocks).div_ceil(self.spacing.max(1)).saturating_mul(self.multiple)
     }
 
     /// Frames that have travelled `ticks` after the start: what a counter of whole frames can show at most.
@@ -64,7 +73,7 @@ impl Cadence {
         match frames.div_ceil(self.multiple.max(1)).checked_sub(1) {
             None => 0,
             Some(before) => {
-                let full = before.saturating_mul(self.spacing).checked_div(self.base).unwrap_or(0);
+                let full = before.saturating_mul(self.spacing).checked_div(self.blocks).unwrap_or(0);
                 full.saturating_add(1)
             }
         }
@@ -82,10 +91,10 @@ impl Cadence {
     /// Parts of a frame that the line moves on by in a tick; there are [`parts_per_frame`](Self::parts_per_frame).
     /// Twice as many as the rate needs, so that half of the ripple is a whole number of them.
     pub fn parts_per_tick(self) -> u64 {
-        self.multiple.saturating_mul(self.base).saturating_mul(2)
+        self.multiple.saturating_mul(self.blocks).saturating_mul(2)
     }
 
-    /// See [`parts_per_tick`](Self::parts_per_tick). 1,920,000 at most.
+    /// See [`parts_per_tick`](Self::parts_per_tick). 640,000 at most.
     pub fn parts_per_frame(self) -> u64 {
         self.spacing.saturating_mul(TICKS_PER_LINK_FRAME).saturating_mul(2)
     }
@@ -93,10 +102,8 @@ impl Cadence {
     /// How far the count can be ahead of the line, in the line's parts: nothing at 48 kHz and its multiples, almost a frame at
     /// 44.1 kHz, almost four at 176.4 kHz.
     pub fn ripple_parts(self) -> u64 {
-        // ceil(x) - x, where x goes in steps of gcd(base, spacing) / spacing: 147 and 160 have no divisor in common, nor
-        // 147 and the divisors that there are for it (1, 2, 4).
-        let gcd = if self.base == PERIOD { PERIOD } else { 1 };
-        let ahead = self.spacing.saturating_sub(gcd).saturating_mul(self.multiple);
+        // ceil(x) - x, where x goes in steps of 1 / spacing.
+        let ahead = self.spacing.saturating_sub(1).saturating_mul(self.multiple);
         ahead.saturating_mul(TICKS_PER_LINK_FRAME).saturating_mul(2)
     }
 

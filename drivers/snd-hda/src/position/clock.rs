@@ -1,5 +1,6 @@
 //! The link's clock in the system's time.
 
+use super::bracket::Bracket;
 use crate::spec::registers::WALL_CLOCK_HZ;
 
 /// The length of a tick if both clocks were exact, in nanoseconds with 32 fractional bits.
@@ -14,6 +15,8 @@ const WANDER_PPB_MAX: u64 = 25_000;
 const WANDER_STEP_NS: u64 = 10_000_000;
 /// Baseline of the measured rate: between once and twice this long. Longer ones would see more of the wander.
 const BASELINE_NS: u64 = 8_000_000_000;
+/// So long after the first reading a better one takes its place: where readings are slow, many are made at once.
+const BURST_NS: u64 = 50_000_000;
 /// A tick, rounded up: a reading of the wall clock stands for all of it.
 const TICK_NS: u64 = 42;
 /// Until the next look, at most.
@@ -150,6 +153,8 @@ impl LinkClock {
         }
         if now.span.earliest_ns.saturating_sub(next.span.earliest_ns) >= BASELINE_NS {
             self.bases = Some((next, now));
+        } else if baseline_ns < BURST_NS && now.span.half_width_ns() < base.span.half_width_ns() {
+            self.bases = Some((now, now));
         }
     }
 
@@ -177,6 +182,21 @@ impl LinkClock {
         self.anchor.map(|anchor| self.span_from(anchor, tick_parts))
     }
 
+    /// What the extended wall clock reads at a time that isn't before the last reading, at least and at most. `None` if it isn't known how
+    /// often it has wrapped, or the last reading is more than two seconds old.
+    pub fn ticks_at(&self, now_ns: u64) -> Option<Bracket> {
+        let anchor = self.anchor.filter(|_| self.generation == 0)?;
+        let passed = |since_ns: u64, tick_q32: u64| {
+            let ns = now_ns.saturating_sub(since_ns);
+            if ns < 1 << 31 { ns.wrapping_shl(32).checked_div(tick_q32) } else { None }
+        };
+        let (low, high) = self.tick_q32;
+        Some(Bracket {
+            before: anchor.ticks.saturating_add(passed(anchor.span.latest_ns, high)?),
+            after: anchor.ticks.saturating_add(passed(anchor.span.earliest_ns, low)?).saturating_add(1),
+        })
+    }
+
     /// How far the last reading may be from when it is taken to have begun. `None` before the first.
     pub fn error_ns(&self) -> Option<u64> {
         self.anchor.map(|anchor| anchor.span.half_width_ns())
@@ -188,11 +208,6 @@ impl LinkClock {
         // Cut off on purpose: the low half.
         let ahead = wall_clock.wrapping_sub(last as u32).cast_signed();
         last.saturating_add_signed(ahead.into())
-    }
-
-    /// The newest reading, extended, if no wrap can have been lost since the first.
-    pub fn ticks(&self) -> Option<u64> {
-        self.anchor.filter(|_| self.generation == 0).map(|anchor| anchor.ticks)
     }
 
     /// Length of a tick in nanoseconds with 32 fractional bits: the middle of what it can be.

@@ -1,6 +1,7 @@
 //! Frames at the link, by the link's own clock.
 
 use super::TICKS_PER_LINK_FRAME;
+use super::bracket::Bracket;
 use super::cadence::Cadence;
 
 /// How far a counter may stay behind the clock and still be one that moves: it may go in steps of 10 ms, and QEMU's for capture
@@ -21,28 +22,6 @@ const LOOKS_TO_BECOME_EXACT: u8 = 255;
 const TICK_PARTS: u64 = 256;
 /// Frame 0, in the counts in here: there are frames before it where frames at the start were lost.
 const FRAME_0: u64 = 1 << 40;
-
-/// Two readings of the wall clock, extended to 64 bits, between which something happened.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Bracket {
-    /// The wall clock before.
-    pub before: u64,
-    /// The wall clock after.
-    pub after: u64,
-}
-
-impl Bracket {
-    /// The link frame boundaries between which the first after it is: specification 1.0a, 3.3.17 and 4.5.3.
-    fn next_link_frames(self, is_on_grid: bool) -> (u64, u64) {
-        if !is_on_grid {
-            return (self.before, self.after.saturating_add(TICKS_PER_LINK_FRAME));
-        }
-        let next = |ticks: u64| {
-            (ticks / TICKS_PER_LINK_FRAME).saturating_add(1).saturating_mul(TICKS_PER_LINK_FRAME)
-        };
-        (next(self.before), next(self.after))
-    }
-}
 
 /// What a position at the link was held to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -72,6 +51,9 @@ pub struct LinkCount {
     /// When frame 0 was at the link, in ticks; `None` after a pause. It doesn't move where [`source`](Self::source) is the wall
     /// clock for want of anything that tells it better than RUN.
     pub start_ticks: Option<u64>,
+    /// Ticks from a beginning of the link's cadence to `tick_parts`, if it is known in which link frame the stream began: then the count can
+    /// be followed through the cadence.
+    pub cadence_ticks: Option<u64>,
     /// Breaks in the count since START.
     pub breaks: u32,
 }
@@ -397,6 +379,7 @@ impl LinkTracker {
             source: if is_kept { LinkSource::Counter } else { LinkSource::WallClock },
             is_held: is_kept && self.has_moved,
             start_ticks: None,
+            cadence_ticks: None,
             breaks: self.breaks,
         };
         if self.stopped.is_none() {
@@ -412,6 +395,11 @@ impl LinkTracker {
                 let rest = parts.checked_rem(parts_per_frame).unwrap_or(0);
                 let ago = rest.saturating_mul(TICK_PARTS).checked_div(parts_per_tick).unwrap_or(0);
                 count.tick_parts = count.tick_parts.saturating_sub(ago);
+                if self.is_exact() {
+                    // The frame may be from before a start that was just now, by no more than a period.
+                    let ticks = (count.tick_parts / TICK_PARTS).saturating_add(self.cadence.period_ticks());
+                    count.cadence_ticks = ticks.checked_sub(self.start.0);
+                }
             } else {
                 // It has yet to begin.
                 count.tick_parts = twice_start.saturating_mul(TICK_PARTS / 2);
@@ -423,6 +411,7 @@ impl LinkTracker {
         if count.frames < self.last_frames {
             let back = self.last_frames.saturating_sub(count.frames);
             count.frames = self.last_frames;
+            count.cadence_ticks = None;
             count.error_ticks = count.error_ticks.saturating_add(self.cadence.ticks_of_frames(back));
         }
         self.last_frames = count.frames;

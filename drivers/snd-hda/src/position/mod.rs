@@ -11,17 +11,19 @@
 //! Everything here is arithmetic on what was read, and touches no hardware. A bound is never a guess: each reading says
 //! between which limits the truth lies, the limits are intersected, and what is stated is the middle of what is left.
 
+mod bracket;
 mod cadence;
 mod clock;
 mod counter;
 mod link;
 mod timed;
 
+pub use bracket::Bracket;
 pub use cadence::Cadence;
 pub use clock::{ClockSpan, LinkClock};
 pub use counter::Position;
 pub(crate) use counter::{Reading, Tracker};
-pub use link::{Bracket, LinkCount, LinkSource, LinkTracker};
+pub use link::{LinkCount, LinkSource, LinkTracker};
 pub use timed::TimedCount;
 
 /// Ticks of the wall clock in a link frame: 24 MHz by 48 kHz (specification 1.0a, 3.3.16 and 5.4.1).

@@ -7,6 +7,10 @@ use super::link::LinkCount;
 /// Parts of a tick in which moments are stated.
 const TICK_PARTS: u64 = 256;
 
+/// Half a link frame. Within it the count runs away from the straight line by half of the cadence's ripple at most, which is in the
+/// error already.
+const FOLLOWED_NS: u64 = 1_000_000_000 / 2 / 48_000;
+
 /// A frame at the link, and when, in nanoseconds of the system's clock.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TimedCount {
@@ -19,6 +23,9 @@ pub struct TimedCount {
     /// Half width of the window around `time_ns` in which it was so; holds for what is predicted from it until the next look
     /// within 100 ms, too.
     pub error_ns: u64,
+    /// Ticks from the beginning of a period of the stream's cadence to `time_ns`, if that is known within half a link frame. Whoever follows
+    /// the cadence from there stays within `error_ns` as well, and is off by what the clocks are, and not by the cadence.
+    pub cadence_ticks: Option<u64>,
     /// The counter keeps to the clock, and the error is at most a frame; at rates whose cadence alone is more than that, at most
     /// half of the ripple and a quarter of a frame.
     pub is_locked: bool,
@@ -34,9 +41,8 @@ impl TimedCount {
         // 2^38 and 2^21: within 64 bits.
         let frame = tick_q32.saturating_mul(cadence.parts_per_frame());
         let ns_per_frame_q32 = frame.checked_div(cadence.parts_per_tick()).unwrap_or(0);
-        let error_ns = ns_of_ticks(count.error_ticks, tick_q32)
-            .saturating_add(span.half_width_ns())
-            .saturating_add(clock.error_ahead_ns());
+        let clock_error_ns = span.half_width_ns().saturating_add(clock.error_ahead_ns());
+        let error_ns = ns_of_ticks(count.error_ticks, tick_q32).saturating_add(clock_error_ns);
         let frame_ns = ns_per_frame_q32 >> 32;
         let allowed_ns = frame_ns.max(ns_of_ticks(count.ripple_ticks, tick_q32).saturating_add(frame_ns / 4));
         Some(Self {
@@ -44,6 +50,10 @@ impl TimedCount {
             time_ns: span.middle_ns(),
             ns_per_frame_q32,
             error_ns,
+            cadence_ticks: count
+                .cadence_ticks
+                .filter(|_| clock_error_ns <= FOLLOWED_NS)
+                .and_then(|ticks| ticks.checked_rem(cadence.period_ticks())),
             is_locked: count.is_held && error_ns <= allowed_ns,
         })
     }

@@ -53,8 +53,6 @@ pub(crate) struct Descriptor<R, D, G> {
     pub(crate) wall_clock_moves: bool,
     /// Learned: RUN 0 to 1 starts the list over.
     pub(crate) restarts: bool,
-    /// A recent reading of the wall clock, extended to 64 bits from the controller's reset on, from whoever knows.
-    pub(crate) wall_ticks: Option<u64>,
 }
 
 impl<R: Registers + Clone, D: DelayNs + Clone, G: DmaRegion> Clone for Descriptor<R, D, G> {
@@ -73,7 +71,6 @@ impl<R: Registers + Clone, D: DelayNs + Clone, G: DmaRegion> Clone for Descripto
             ssync: self.ssync,
             wall_clock_moves: self.wall_clock_moves,
             restarts: self.restarts,
-            wall_ticks: self.wall_ticks,
         }
     }
 }

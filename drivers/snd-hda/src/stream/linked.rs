@@ -13,7 +13,7 @@ use super::loaded::Loaded;
 use super::state::{Configured, Running, Stream};
 use crate::deadline::Deadline;
 use crate::dma::{DmaBuffer, DmaRegion};
-use crate::position::{Bracket, TICKS_PER_LINK_FRAME};
+use crate::position::Bracket;
 use crate::registers::{ReadWrite, Register, Registers};
 use crate::spec::registers as reg;
 
@@ -29,16 +29,24 @@ pub enum StartMethod {
     BackToBack,
 }
 
+/// The wall clock by another clock, which is read in no time: registers may be slow.
+pub trait LinkTime {
+    /// What the wall clock reads now, extended to 64 bits from the controller's reset on, at least and at most, as a
+    /// [`LinkClock`](crate::LinkClock) tells it. With it the link frame is known in which a stream starts: they begin at multiples of
+    /// 500, but how often 32 bits have wrapped can't be read. `None` if it isn't known.
+    fn wall_ticks(&self) -> Option<Bracket>;
+}
+
 /// What is known of a linked start.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct LinkedStart {
     /// How.
     pub method: StartMethod,
-    /// Wall clock before the write (the first of them, back to back) that let the streams go.
-    pub wall_clock_before: u32,
-    /// Wall clock after it (the last of them). Synchronized streams start at a multiple of 500 ticks, the first one
-    /// after the write.
-    pub wall_clock_after: u32,
+    /// Wall clock before and after the write (the first and the last of them, back to back) that let the streams go: extended to 64 bits
+    /// from the controller's reset on where that is known, else from its low half. Synchronized streams start at a multiple of 500 ticks,
+    /// the first one after the write.
+    pub wall_clock: Bracket,
+    is_extended: bool,
     /// Every output had its FIFO filled. If not, it may have started with an underrun.
     pub fifos_ready: bool,
 }
@@ -49,12 +57,24 @@ impl LinkedStart {
         self.fifos_ready && matches!(self.method, StartMethod::Synchronized { .. })
     }
 
-    /// The readings, extended: the first is the one that is nearest to `near`, if something is.
+    /// Whether it is known how often the wall clock had wrapped.
+    pub fn is_extended(&self) -> bool {
+        self.is_extended
+    }
+
+    /// As it read before.
+    pub(super) fn wall_clock_low(&self) -> u32 {
+        // Cut off on purpose: the low half.
+        self.wall_clock.before as u32
+    }
+
+    /// The readings, near to `near` if nobody knows how often the wall clock had wrapped.
     pub(super) fn bracket(&self, near: Option<u64>) -> Bracket {
-        let before =
-            near.map_or(self.wall_clock_before.into(), |near| extended(near, self.wall_clock_before));
-        let after = before.saturating_add(self.wall_clock_after.wrapping_sub(self.wall_clock_before).into());
-        Bracket { before, after }
+        let Bracket { before, after } = self.wall_clock;
+        let Some(near) = near.filter(|_| !self.is_extended) else { return self.wall_clock };
+        // Cut off on purpose: that is all there is of it.
+        let extended = extended(near, before as u32);
+        Bracket { before: extended, after: extended.saturating_add(after.saturating_sub(before)) }
     }
 }
 
@@ -110,9 +130,12 @@ where
 }
 
 /// Lets streams of *one* controller go that have been [armed](Stream::arm): in the same link frame where it has SSYNC, elsewhere
-/// one right after the other. They run from here on; [`Stream::start`] makes them say so. `None` if one isn't armed: then
-/// nothing is done.
-pub fn let_go<B, R, D, G>(streams: &mut [&mut Stream<Configured<B, R, D, G>>]) -> Option<LinkedStart>
+/// one right after the other; by `time` it is known in which. They run from here on; [`Stream::start`] makes them say so. `None` if one
+/// isn't armed: then nothing is done.
+pub fn let_go<B, R, D, G>(
+    streams: &mut [&mut Stream<Configured<B, R, D, G>>],
+    time: Option<&dyn LinkTime>,
+) -> Option<LinkedStart>
 where
     B: DmaBuffer,
     R: Registers + Clone,
@@ -127,9 +150,8 @@ where
         bits |= stream.state.loaded.descriptor.bit();
     }
     let first = &streams.first()?.state.loaded.descriptor;
-    let (ssync, mut registers) = (first.ssync, first.registers.clone());
-    let near = first.wall_ticks;
-    let start = release(ssync, &mut registers, bits, fifos_ready, near, || {
+    let (ssync, mut registers, mut delay) = (first.ssync, first.registers.clone(), first.delay.clone());
+    let start = release(ssync, (&mut registers, &mut delay), bits, fifos_ready, time, || {
         for stream in streams.iter_mut() {
             stream.state.loaded.run();
         }
@@ -140,48 +162,63 @@ where
     Some(start)
 }
 
-/// Clears bits of SSYNC, or else sets RUN by `run`, between two readings of the wall clock.
-fn release<R: Registers>(
+/// Clears bits of SSYNC, or else sets RUN by `run`, at a time that is known.
+fn release<R: Registers, D: DelayNs>(
     ssync: Option<Register<u32, ReadWrite>>,
-    registers: &mut R,
+    (registers, delay): (&mut R, &mut D),
     bits: u32,
     fifos_ready: bool,
-    near: Option<u64>,
+    time: Option<&dyn LinkTime>,
     run: impl FnOnce(),
 ) -> LinkedStart {
-    let held = ssync.map_or(0, |ssync| ssync.read(registers));
+    let near = time.and_then(LinkTime::wall_ticks).map(|now| now.before);
     // Everything that takes time comes before this or after what follows it.
-    let wall_clock_before = match near {
-        Some(near) => early_in_link_frame(near, registers),
-        None => reg::WALCLK.read(registers),
+    let held = ssync.map_or(0, |ssync| ssync.read(registers));
+    let wall_clock = at_link_frame(registers, delay, near, time, |registers| match ssync {
+        Some(ssync) => ssync.write(registers, held & !bits),
+        None => run(),
+    });
+    let method = match ssync {
+        Some(ssync) => StartMethod::Synchronized { ssync_offset_bytes: ssync.offset_bytes() },
+        None => StartMethod::BackToBack,
     };
-    let method = if let Some(ssync) = ssync {
-        ssync.write(registers, held & !bits);
-        StartMethod::Synchronized { ssync_offset_bytes: ssync.offset_bytes() }
-    } else {
-        run();
-        StartMethod::BackToBack
-    };
-    let wall_clock_after = reg::WALCLK.read(registers);
-    LinkedStart { method, wall_clock_before, wall_clock_after, fifos_ready }
+    LinkedStart { method, wall_clock, is_extended: near.is_some(), fifos_ready }
 }
 
-/// Ticks into a link frame from which on it is too late for a write that must fall into it: 12 us are left.
-const LATE_TICKS: u64 = 200;
-/// Readings until such a time is given up: the 12 us have passed after so many, even if one takes no more than 50 ns.
-const READINGS: u32 = 256;
+/// Waits until `time` says that it is early in a link frame, at most: the first may end while the host does something else.
+const WAITS: u32 = 4;
 
-/// Waits until a write is sure to fall into the link frame that the wall clock shows, so that what it does happens at that one's end
-/// and no other. Returns the wall clock then. `near` is a reading of it, extended, not long ago.
-pub(super) fn early_in_link_frame<R: Registers>(near: u64, registers: &mut R) -> u32 {
-    let mut wall_clock = reg::WALCLK.read(registers);
-    for _ in 0..READINGS {
-        if extended(near, wall_clock).checked_rem(TICKS_PER_LINK_FRAME).is_none_or(|into| into < LATE_TICKS) {
+/// Does `write`, which takes effect at the end of the link frame that it falls into, where it is sure which that is: early in one,
+/// by `time`. Returns between what the wall clock was; `near` is a recent reading of it, extended.
+///
+/// Reading the wall clock may take several link frames. So `time` tells more than the readings, if it was held to many of them.
+pub(super) fn at_link_frame<R: Registers, D: DelayNs>(
+    registers: &mut R,
+    delay: &mut D,
+    near: Option<u64>,
+    time: Option<&dyn LinkTime>,
+    write: impl FnOnce(&mut R),
+) -> Bracket {
+    let tell = || time.and_then(LinkTime::wall_ticks);
+    let read = reg::WALCLK.read(registers);
+    let before = near.map_or(read.into(), |near| extended(near, read));
+    for _ in 0..WAITS {
+        let ticks = tell().map_or(0, Bracket::ticks_until_early);
+        if ticks == 0 {
             break;
         }
-        wall_clock = reg::WALCLK.read(registers);
+        // 24 ticks in 1000 ns; less than a link frame.
+        delay.delay_ns((ticks.saturating_mul(125) / 3) as u32);
     }
-    wall_clock
+    let earliest = tell();
+    write(registers);
+    let latest = tell();
+    let passed = reg::WALCLK.read(registers).wrapping_sub(read);
+    let bracket = Bracket { before, after: before.saturating_add(passed.into()) };
+    match (earliest, latest) {
+        (Some(earliest), Some(latest)) => bracket.around_write(earliest, latest),
+        _ => bracket,
+    }
 }
 
 /// The reading with 64 bits that is nearest to `near`.
@@ -191,13 +228,12 @@ fn extended(near: u64, wall_clock: u32) -> u64 {
     near.saturating_add_signed(ahead.into())
 }
 
-impl<B: DmaBuffer, R: Registers + Clone, D: DelayNs, G: DmaRegion> Loaded<B, R, D, G> {
+impl<B: DmaBuffer, R: Registers + Clone, D: DelayNs + Clone, G: DmaRegion> Loaded<B, R, D, G> {
     /// Lets this one go, which [`run_held`](Self::run_held) has held.
-    pub(super) fn let_go(&mut self, fifo_ready: bool) -> LinkedStart {
-        let (ssync, mut registers) = (self.descriptor.ssync, self.descriptor.registers.clone());
-        let bits = self.descriptor.bit();
-        let near = self.descriptor.wall_ticks;
-        release(ssync, &mut registers, bits, fifo_ready, near, || self.run())
+    pub(super) fn let_go(&mut self, fifo_ready: bool, time: Option<&dyn LinkTime>) -> LinkedStart {
+        let (registers, delay) = (&mut self.descriptor.registers.clone(), &mut self.descriptor.delay.clone());
+        let (ssync, bits) = (self.descriptor.ssync, self.descriptor.bit());
+        release(ssync, (registers, delay), bits, fifo_ready, time, || self.run())
     }
 }
 
@@ -257,10 +293,10 @@ where
         }
     }
     // All are armed; of none at all there is nothing to tell.
-    let start = let_go(&mut streams.each_mut()).unwrap_or(LinkedStart {
+    let start = let_go(&mut streams.each_mut(), None).unwrap_or(LinkedStart {
         method: StartMethod::BackToBack,
-        wall_clock_before: 0,
-        wall_clock_after: 0,
+        wall_clock: Bracket { before: 0, after: 0 },
+        is_extended: false,
         fifos_ready: true,
     });
     Ok((streams.map(|stream| stream.running(&start)), start))

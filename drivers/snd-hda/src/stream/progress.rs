@@ -3,7 +3,7 @@
 use embedded_hal::delay::DelayNs;
 
 use super::descriptor::StreamErrors;
-use super::linked::{LinkedStart, early_in_link_frame};
+use super::linked::{LinkTime, LinkedStart, at_link_frame};
 use super::loaded::Loaded;
 use crate::deadline::Deadline;
 use crate::dma::{Direction, DmaBuffer, DmaRegion};
@@ -93,7 +93,7 @@ impl Progress {
         let frame_bytes = loaded.format().frame_bytes();
         let rate = loaded.format().rate();
         let wall_clock_moves = loaded.descriptor.wall_clock_moves;
-        let clock = wall_clock_moves.then_some(start.wall_clock_before);
+        let clock = wall_clock_moves.then_some(start.wall_clock_low());
         let descriptor = &loaded.descriptor;
         let source = match (descriptor.position_choice, descriptor.direction, &descriptor.positions) {
             (PositionChoice::Link, _, _) | (_, _, None) => PositionSource::Link,
@@ -103,12 +103,11 @@ impl Progress {
         };
         let direction = descriptor.direction;
         let fifo_bytes = loaded.descriptor.fifo_bytes().div_ceil(frame_bytes).saturating_mul(frame_bytes);
-        let near = loaded.descriptor.wall_ticks.take();
-        let bracket = start.bracket(near);
+        let bracket = start.bracket(None);
         let mut progress = Self {
             tracker: Tracker::new(loaded.size_bytes(), frame_bytes, rate.hz(), clock),
             link: wall_clock_moves.then(|| {
-                LinkTracker::new(Cadence::of(rate), bracket, start.is_synchronized(), near.is_some())
+                LinkTracker::new(Cadence::of(rate), bracket, start.is_synchronized(), start.is_extended())
             }),
             wall_ticks: bracket.after,
             source,
@@ -243,18 +242,25 @@ impl Progress {
     pub(super) fn pause<B: DmaBuffer, R: Registers, D: DelayNs, G: DmaRegion>(
         &mut self,
         loaded: &mut Loaded<B, R, D, G>,
+        time: Option<&dyn LinkTime>,
     ) -> Result<(), Deadline> {
         let runs = self.take_errors(loaded, true).is_some();
-        let mut wall = WallClock(self.wall_ticks);
         let descriptor = &mut loaded.descriptor;
-        let before = early_in_link_frame(wall.0, &mut descriptor.registers);
-        let before = wall.extend(before);
+        let (ssync, bits) = (descriptor.ssync, descriptor.bit());
+        let held = ssync.map_or(0, |ssync| ssync.read(&mut descriptor.registers));
         // What is held stops at the next link frame; without SSYNC it stops before RUN reads back 0.
-        descriptor.hold(true);
-        let held = wall.extend(descriptor.wall_clock());
+        let (registers, delay) = (&mut descriptor.registers, &mut descriptor.delay);
+        let mut bracket = at_link_frame(registers, delay, Some(self.wall_ticks), time, |registers| {
+            if let Some(ssync) = ssync {
+                ssync.write(registers, held | bits);
+            }
+        });
         let stopped = descriptor.stop();
         descriptor.hold(false);
-        let after = if descriptor.ssync.is_some() { held } else { wall.extend(descriptor.wall_clock()) };
+        let mut wall = WallClock(bracket.after);
+        if ssync.is_none() {
+            bracket.after = wall.extend(descriptor.wall_clock());
+        }
         if stopped.is_err() {
             // Nobody knows what it does now.
             self.link = None;
@@ -270,7 +276,7 @@ impl Progress {
             // What was fetched says nothing of the link.
             let is_fetched = self.direction == Direction::Output && self.source == PositionSource::Memory;
             if let Some(link) = &mut self.link {
-                link.pause(Bracket { before, after }, frames.filter(|_| !is_fetched));
+                link.pause(bracket, frames.filter(|_| !is_fetched));
             }
             self.wall_ticks = wall.extend(wall_clock);
         }
@@ -278,32 +284,26 @@ impl Progress {
     }
 
     /// It was let go again as `start` says.
-    pub(super) fn resume(&mut self, near: Option<u64>, start: &LinkedStart) {
-        let bracket = self.bracket(near, start);
-        self.tracker.resume(start.wall_clock_before);
+    pub(super) fn resume(&mut self, start: &LinkedStart) {
+        let bracket = self.bracket(start);
+        self.tracker.resume(start.wall_clock_low());
         if let Some(link) = &mut self.link {
-            link.resume(bracket, start.is_synchronized(), near.is_some());
+            link.resume(bracket, start.is_synchronized(), start.is_extended());
         }
     }
 
     /// The same, with a list that begins at `origin` in the buffer.
-    pub(super) fn resume_from(
-        &mut self,
-        origin: u32,
-        frame_bytes: u32,
-        near: Option<u64>,
-        start: &LinkedStart,
-    ) {
-        let bracket = self.bracket(near, start);
-        self.tracker.resume_from(origin, start.wall_clock_before);
+    pub(super) fn resume_from(&mut self, origin: u32, frame_bytes: u32, start: &LinkedStart) {
+        let bracket = self.bracket(start);
+        self.tracker.resume_from(origin, start.wall_clock_low());
         let base = self.tracker.counted().checked_div(frame_bytes.into()).unwrap_or(0);
         if let Some(link) = &mut self.link {
-            link.resume_at(base, bracket, start.is_synchronized(), near.is_some());
+            link.resume_at(base, bracket, start.is_synchronized(), start.is_extended());
         }
     }
 
-    fn bracket(&mut self, near: Option<u64>, start: &LinkedStart) -> Bracket {
-        let bracket = start.bracket(near.or(Some(self.wall_ticks)));
+    fn bracket(&mut self, start: &LinkedStart) -> Bracket {
+        let bracket = start.bracket(Some(self.wall_ticks));
         self.wall_ticks = bracket.after;
         if core::mem::take(&mut self.is_lost) {
             self.descriptor_errors = 0;

@@ -13,7 +13,7 @@ use embedded_hal::delay::DelayNs;
 use super::buffer_list;
 use super::descriptor::Descriptor;
 use super::error::{ConfigureError, Refused, Rejected, StillRunning};
-use super::linked::{LinkedStart, Start};
+use super::linked::{LinkTime, LinkedStart, Start};
 use super::loaded::Loaded;
 use super::progress::{Progress, StreamStatus};
 use crate::deadline::Deadline;
@@ -178,27 +178,31 @@ where
         self.state.loaded.buffer()
     }
 
-    /// A recent reading of the wall clock, extended to 64 bits from the controller's reset on, as a
-    /// [`LinkClock`](crate::LinkClock) has it. With it the link frame in which the stream starts is known to the tick: link
-    /// frames begin at multiples of 500, but how often 32 bits have wrapped can't be read.
-    pub fn set_wall_ticks(&mut self, wall_ticks: Option<u64>) {
-        self.state.loaded.descriptor.wall_ticks = wall_ticks;
-    }
-
     /// Starts DMA at the buffer's start, or is what is left of a start that
     /// [`let_go`](super::let_go) has done; the position counts from 0. A converter should have been
     /// [connected](crate::Controller::connect).
     ///
     /// # Errors
     /// [`Refused`] when the stream has run before and its reset doesn't end.
-    pub fn start(mut self) -> Result<Stream<Running<B, R, D, G>>, Refused<Self>> {
+    pub fn start(self) -> Result<Stream<Running<B, R, D, G>>, Refused<Self>> {
+        self.start_timed(None)
+    }
+
+    /// As [`start`](Self::start); by `time` the link frame is known in which it starts.
+    ///
+    /// # Errors
+    /// As [`start`](Self::start).
+    pub fn start_timed(
+        mut self,
+        time: Option<&dyn LinkTime>,
+    ) -> Result<Stream<Running<B, R, D, G>>, Refused<Self>> {
         if let Err(deadline) = self.arm() {
             return Err(Refused { stream: self, deadline });
         }
         let start = match self.state.start {
             // With others, by `let_go`.
             Start::Gone(start) => start,
-            Start::Armed { fifo_ready } => self.state.loaded.let_go(fifo_ready),
+            Start::Armed { fifo_ready } => self.state.loaded.let_go(fifo_ready, time),
             // It has just been armed.
             Start::Idle => return Err(Refused { stream: self, deadline: Deadline::NEVER }),
         };
@@ -270,9 +274,20 @@ where
     ///
     /// # Errors
     /// [`StillRunning`] if RUN doesn't read back 0.
-    pub fn pause(mut self) -> Result<Stream<Paused<B, R, D, G>>, StillRunning<Self>> {
+    pub fn pause(self) -> Result<Stream<Paused<B, R, D, G>>, StillRunning<Self>> {
+        self.pause_timed(None)
+    }
+
+    /// As [`pause`](Self::pause); by `time` the link frame is known at which it stops, where there is SSYNC.
+    ///
+    /// # Errors
+    /// As [`pause`](Self::pause).
+    pub fn pause_timed(
+        mut self,
+        time: Option<&dyn LinkTime>,
+    ) -> Result<Stream<Paused<B, R, D, G>>, StillRunning<Self>> {
         let Running { loaded, progress } = &mut self.state;
-        if let Err(deadline) = progress.pause(loaded) {
+        if let Err(deadline) = progress.pause(loaded, time) {
             return Err(StillRunning { stream: self, deadline });
         }
         let Running { loaded, progress } = self.state;
@@ -312,13 +327,6 @@ where
         self.state.progress.status_at(wall_clock)
     }
 
-    /// A recent reading of the wall clock, extended to 64 bits from the controller's reset on, as a
-    /// [`LinkClock`](crate::LinkClock) has it. With it the link frame in which the stream goes on is known to the tick: link
-    /// frames begin at multiples of 500, but how often 32 bits have wrapped can't be read.
-    pub fn set_wall_ticks(&mut self, wall_ticks: Option<u64>) {
-        self.state.loaded.descriptor.wall_ticks = wall_ticks;
-    }
-
     /// Goes on where [`pause`](Stream::pause) stopped, and so does the position.
     ///
     /// The specification lets RUN go on where it was. There are controllers (QEMU's) that start the descriptor list
@@ -331,7 +339,18 @@ where
     ///
     /// # Errors
     /// [`Refused`] if the hardware doesn't stop, or doesn't end its reset, when the list has to be written anew.
-    pub fn resume(mut self) -> Result<Stream<Running<B, R, D, G>>, Refused<Self>> {
+    pub fn resume(self) -> Result<Stream<Running<B, R, D, G>>, Refused<Self>> {
+        self.resume_timed(None)
+    }
+
+    /// As [`resume`](Self::resume); by `time` the link frame is known in which it goes on.
+    ///
+    /// # Errors
+    /// As [`resume`](Self::resume).
+    pub fn resume_timed(
+        mut self,
+        time: Option<&dyn LinkTime>,
+    ) -> Result<Stream<Running<B, R, D, G>>, Refused<Self>> {
         let Paused { loaded, progress } = &mut self.state;
         if !loaded.descriptor.restarts && loaded.is_kept() {
             let before = loaded.descriptor.link_position();
@@ -339,13 +358,12 @@ where
             let fifo_ready = loaded.run_held();
             // Before it moves on, where it can be held back.
             let is_held = loaded.descriptor.ssync.is_some();
-            let start = if is_held { None } else { Some(loaded.let_go(fifo_ready)) };
+            let start = if is_held { None } else { Some(loaded.let_go(fifo_ready, time)) };
             let after = loaded.descriptor.link_position();
             let elapsed = loaded.descriptor.wall_clock().wrapping_sub(wall_clock);
             if !went_back(before, after, elapsed, loaded.size_bytes(), loaded.format()) {
-                let start = start.unwrap_or_else(|| loaded.let_go(fifo_ready));
-                let near = loaded.descriptor.wall_ticks.take();
-                progress.resume(near, &start);
+                let start = start.unwrap_or_else(|| loaded.let_go(fifo_ready, time));
+                progress.resume(&start);
                 let Paused { loaded, progress } = self.state;
                 return Ok(Stream { state: Running { loaded, progress } });
             }
@@ -359,9 +377,8 @@ where
             return Err(Refused { stream: self, deadline });
         }
         let fifo_ready = loaded.run_held();
-        let start = loaded.let_go(fifo_ready);
-        let near = loaded.descriptor.wall_ticks.take();
-        progress.resume_from(origin, frame_bytes, near, &start);
+        let start = loaded.let_go(fifo_ready, time);
+        progress.resume_from(origin, frame_bytes, &start);
         let Paused { loaded, progress } = self.state;
         Ok(Stream { state: Running { loaded, progress } })
     }

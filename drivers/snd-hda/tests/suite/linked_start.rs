@@ -38,8 +38,8 @@ fn all_start_in_the_same_link_frame_wherever_ssync_is() {
         let frames: Vec<_> = indices.iter().map(|n| model.start_link_frame(usize::from(*n))).collect();
         assert!(frames.iter().all(|frame| frame.is_some() && *frame == frames[0]), "{frames:?}");
         let first = frames[0].expect("started") * 500;
-        assert!(u64::from(started.wall_clock_before) <= first);
-        assert!(first <= u64::from(started.wall_clock_after) + 500);
+        assert!(started.wall_clock.before <= first);
+        assert!(first <= started.wall_clock.after + 500);
         for codec in 0..4 {
             assert!(frames_exact(&model.played(codec, 2), cd_like(), 0) > 900);
         }
@@ -60,9 +60,9 @@ fn without_ssync_they_start_back_to_back() {
     model.advance_ns(20 * MILLISECOND);
     for index in indices {
         let start = model.start_link_frame(usize::from(index)).expect("started") * 500;
-        assert!(u64::from(started.wall_clock_before) <= start);
+        assert!(started.wall_clock.before <= start);
         // Hardware fills an output's FIFO first.
-        assert!(start <= u64::from(started.wall_clock_after) + 20 * 500, "{start} {started:?}");
+        assert!(start <= started.wall_clock.after + 20 * 500, "{start} {started:?}");
     }
 }
 

@@ -3,7 +3,7 @@
 //! `SNDDOM_SCHEDULES=10000` runs so many; `SNDDOM_SEED=0x...` runs the one with that seed.
 
 use crate::common::schedule::{
-    Errors, PLAIN_JITTER_NS, RATES, Simulations, locked_limit_milliframes, run, run_plain,
+    Distribution, Errors, PLAIN_JITTERS, RATES, Simulations, locked_limit_milliframes, run, run_plain,
 };
 
 /// Some ten seconds of one processor.
@@ -31,16 +31,9 @@ fn the_bound_is_never_broken() {
         let seed = (FIRST_SEED + schedule).wrapping_mul(0x9e37_79b9_7f4a_7c15);
         run(seed, &mut simulations, &mut errors);
     }
-    println!("rate      instants    locked     p50    p99    max  (thousandths of a frame, while locked)");
+    println!("of instants while locked, thousandths of a frame");
     for ((rate_hz, _), errors) in RATES.iter().zip(&errors) {
-        println!(
-            "{rate_hz:<8} {:>9} {:>9}   {:>5}  {:>5}  {:>5}",
-            errors.instants,
-            errors.locked,
-            errors.quantile(500),
-            errors.quantile(990),
-            errors.quantile(1000)
-        );
+        println!("{}", row(*rate_hz, errors));
         // No SSYNC, readings that take 100 us, and steps of 10 ms in schedules of a few looks keep the others coarse.
         assert!(errors.locked * 10 > errors.instants, "{rate_hz} Hz: seldom locked");
     }
@@ -55,39 +48,52 @@ fn a_counter_that_is_a_little_late_is_not_taken_for_exact() {
 /// Of each jitter: some three seconds of one processor.
 const PLAIN_SCHEDULES: u64 = 100_000;
 
-/// From the first look on, locked or not. Where accesses take up to 100 us longer, nobody knows the link frame of the write that starts
-/// the stream: then only the bound holds, which is asserted inside.
+/// From the first look on, locked or not, however slow readings are. Where the write that starts the stream takes up to 100 us longer,
+/// nobody knows its link frame: then only the bound holds, which is asserted inside.
 #[test]
 fn a_plain_start_is_right_to_a_frame_from_the_first_look_on() {
-    for jitter_ns in PLAIN_JITTER_NS {
+    for jitter in PLAIN_JITTERS {
         let mut errors = vec![Errors::new(); RATES.len()];
         let mut simulations = Simulations::new();
         if let Some(seed) = setting("SNDDOM_SEED") {
-            run_plain(seed, jitter_ns, &mut simulations, &mut errors);
+            run_plain(seed, jitter, &mut simulations, &mut errors);
             continue;
         }
         for schedule in 0..setting("SNDDOM_SCHEDULES").unwrap_or(PLAIN_SCHEDULES) {
             let seed = (FIRST_SEED + schedule).wrapping_mul(0x9e37_79b9_7f4a_7c15);
-            run_plain(seed, jitter_ns, &mut simulations, &mut errors);
+            run_plain(seed, jitter, &mut simulations, &mut errors);
         }
-        println!("jitter {jitter_ns} ns");
-        println!("rate      instants    locked  <= 1 frame   p50    p99    max  (thousandths of a frame)");
+        println!("{jitter:?}, of all instants, thousandths of a frame");
         for (rate, ((rate_hz, _), errors)) in RATES.iter().zip(&errors).enumerate() {
-            println!(
-                "{rate_hz:<8} {:>9} {:>9}   {:>9} {:>5}  {:>5}  {:>5}",
-                errors.instants,
-                errors.locked,
-                errors.within_a_frame,
-                errors.quantile(500),
-                errors.quantile(990),
-                errors.quantile(1000)
-            );
-            if jitter_ns <= 2_000 {
-                assert!(errors.quantile(1000) as u64 <= locked_limit_milliframes(rate), "{rate_hz} Hz");
-                // A counter in steps of 10 ms doesn't move before that, and isn't known to keep to the clock.
-                let share = if *rate_hz == 176_400 { 80 } else { 95 };
-                assert!(errors.locked * 100 >= errors.instants * share, "{rate_hz} Hz: not locked");
+            println!("{}", row(*rate_hz, errors));
+            if jitter.write_ns > 2_000 {
+                continue;
             }
+            // Two and four frames at once are more than a frame off a line; how much more, while locked, is asserted inside.
+            let limit = locked_limit_milliframes(rate);
+            if limit == 1_000 || jitter.read_ns <= 2_000 {
+                assert!(errors.line.quantile(1000) as u64 <= limit, "{rate_hz} Hz");
+            }
+            assert!(errors.followed.quantile(1000) <= 1_000, "{rate_hz} Hz");
+            assert_eq!(errors.told, errors.instants, "{rate_hz} Hz: the cadence isn't told");
+            // A counter in steps of 10 ms doesn't move before that, and isn't known to keep to the clock.
+            let share = if *rate_hz == 176_400 { 80 } else { 95 };
+            assert!(errors.locked * 100 >= errors.instants * share, "{rate_hz} Hz: not locked");
         }
     }
+}
+
+/// What was seen of a rate, for people.
+fn row(rate_hz: u32, errors: &Errors) -> String {
+    let of = |distribution: &Distribution| {
+        [500, 990, 1000].map(|per_mille| format!("{:>5}", distribution.quantile(per_mille))).join(" ")
+    };
+    format!(
+        "{rate_hz:<8} {:>9} instants, {:>9} locked, cadence told {:>9}; by the line p50, p99, max {}; by the cadence {}",
+        errors.instants,
+        errors.locked,
+        errors.told,
+        of(&errors.line),
+        of(&errors.followed)
+    )
 }

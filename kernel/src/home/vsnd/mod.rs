@@ -34,6 +34,7 @@ mod transport;
 use audioback::card::Card;
 use audioback::clock::{Clock, Nanos};
 use audioback::hypervisor::{DomainId, Hypervisor};
+use sndif::control_page::REFRESH_INTERVAL_NS;
 use xen_guest::xenstore::Store;
 
 pub use control::ShutdownReason;
@@ -55,6 +56,8 @@ pub struct Due {
     pub next: Option<Nanos>,
     /// Send an event on xenstore's channel.
     pub notify_store: bool,
+    /// An event on xenstore's channel needn't wake before `next`, which is near: what is awaited is that people were told something.
+    pub store_may_wait: bool,
 }
 
 /// All vsnd devices of this domain, its settings and its state, over one connection to xenstored.
@@ -103,7 +106,12 @@ impl<'s, H: Hypervisor, C: Card<H::Buffer>> Vsnd<'s, H, C> {
             );
             self.is_broken = true;
         }
-        Due { next, notify_store: self.store.take_notify() }
+        let is_near = next.is_some_and(|next| next.0 <= now.0.saturating_add(REFRESH_INTERVAL_NS));
+        Due {
+            next,
+            notify_store: self.store.take_notify(),
+            store_may_wait: is_near && self.parties.is_telling(),
+        }
     }
 
     /// A change of a setting that the image itself has to carry out. Ask until there is none.

@@ -243,6 +243,11 @@ impl<H: Hypervisor, C: Card<H::Buffer>> Parties<H, C> {
         self.teller.tell_jacks(|port| card.is_plugged(port));
     }
 
+    /// Whether people are being told something.
+    pub(super) fn is_telling(&self) -> bool {
+        self.teller.is_telling()
+    }
+
     /// Tells this once.
     pub(super) fn report(&mut self, report: core::fmt::Arguments<'_>) {
         self.teller.report(report);

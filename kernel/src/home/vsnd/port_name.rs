@@ -173,6 +173,7 @@ mod tests {
             channels_max: 2,
             buffer_bytes_min: 0,
             buffer_bytes_max: 0,
+            volume: None,
         };
         let ports = Ports { ports: [port; 2].into_iter().collect(), labels: vec![PortLabel::new(); 2] };
         for text in ["", "-", " /_", "x", "output", "input-0x"] {

@@ -11,6 +11,7 @@ use audioback::clock::Nanos;
 use audioback::hypervisor::Hypervisor;
 use audioback::stream::{Activity, Stream, StreamStats};
 use heapless::String;
+use sndif::control_page::REFRESH_INTERVAL_NS;
 use sndif::state::XenbusState;
 use xen_guest::xenstore::{Reply, Request, RequestError, RequestId, Store};
 
@@ -24,6 +25,11 @@ const WRITE_INTERVAL_NS: u64 = 100_000_000;
 
 /// How long a stream's counters stay as they were told.
 pub(super) const COUNTERS_INTERVAL_NS: u64 = 1_000_000_000;
+
+/// That time or the next one at which streams with a control page are looked at: who wakes then anyhow need not wake twice.
+fn on_grid(at: Nanos) -> Nanos {
+    Nanos(at.0.div_ceil(REFRESH_INTERVAL_NS).saturating_mul(REFRESH_INTERVAL_NS))
+}
 
 /// What there is to say of a stream.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -216,11 +222,11 @@ impl Teller {
             (None, None, jack) => match (news(), jack) {
                 (Some(Ok((device, news))), _) => Telling::News(device, news),
                 (_, Some(jack)) => jack,
-                (later, None) => return Some(later?.err()?.max(self.not_before)),
+                (later, None) => return Some(on_grid(later?.err()?.max(self.not_before))),
             },
         };
         if now < self.not_before {
-            return Some(self.not_before);
+            return Some(on_grid(self.not_before));
         }
         if !self.asking.may_ask(now) {
             return self.asking.due(now);
@@ -270,6 +276,11 @@ impl Teller {
         {
             jack.is_told = is_told;
         }
+    }
+
+    /// Whether xenstored has yet to say that something was told.
+    pub(super) fn is_telling(&self) -> bool {
+        self.asking.awaits()
     }
 
     /// The device that is being told of.

@@ -181,7 +181,7 @@ impl Rig {
         stored.may_write =
             Some(vec!["snddom/state".into(), "control/shutdown".into(), "backend/vsnd".into()]);
         let vsnd = Vsnd::new(Store::attach(page), DRIVER, world.back_end(DRIVER), card(&model), facts);
-        let due = Due { next: None, notify_store: false };
+        let due = Due { next: None, notify_store: false, store_may_wait: false };
         Self {
             model,
             world,

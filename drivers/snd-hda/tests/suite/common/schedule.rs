@@ -19,7 +19,7 @@ pub const RATES: [(u32, u16); 11] = [
     (192_000, 0x1811),
 ];
 
-/// The most that a position may be off at this rate while it is locked, and in plain schedules, in thousandths of a frame: a frame, or where
+/// The most that a position may be off the straight line at this rate while it is locked, and in plain schedules, in thousandths of a frame: a frame, or where
 /// the link's cadence goes further from a straight line, half of that and a quarter.
 pub fn locked_limit_milliframes(rate: usize) -> u64 {
     match RATES[rate].0 {
@@ -29,34 +29,52 @@ pub fn locked_limit_milliframes(rate: usize) -> u64 {
     }
 }
 
-/// Errors while locked, in thousandths of a frame.
+/// How often something was off by how much, in thousandths of a frame.
 #[derive(Clone)]
-pub struct Errors {
-    counts: Vec<u64>,
-    /// Instants at which what is published was compared.
-    pub instants: u64,
-    /// Of these, those in state locked.
-    pub locked: u64,
-    /// Of all, those at which it was off by no more than a frame.
-    pub within_a_frame: u64,
-}
+pub struct Distribution(Vec<u64>);
 
-impl Errors {
-    pub fn new() -> Self {
-        Self { counts: vec![0; 4096], instants: 0, locked: 0, within_a_frame: 0 }
+impl Distribution {
+    fn new() -> Self {
+        Self(vec![0; 4096])
+    }
+
+    fn add(&mut self, error: u64) {
+        self.0[(error as usize).min(4095)] += 1;
     }
 
     /// The error that this share of all (in thousandths) isn't above.
     pub fn quantile(&self, per_mille: u64) -> usize {
-        let all: u64 = self.counts.iter().sum();
+        let all: u64 = self.0.iter().sum();
         let mut left = (all * per_mille).div_ceil(1000).max(1);
-        for (error, count) in self.counts.iter().enumerate() {
+        for (error, count) in self.0.iter().enumerate() {
             if *count >= left {
                 return error;
             }
             left -= count;
         }
-        self.counts.len()
+        self.0.len()
+    }
+}
+
+/// Errors of a rate: in random schedules while locked, in plain ones always.
+#[derive(Clone)]
+pub struct Errors {
+    /// Of the straight line.
+    pub line: Distribution,
+    /// Of the line followed through the cadence, where that is told, else of the line alone.
+    pub followed: Distribution,
+    /// Instants at which what is published was compared.
+    pub instants: u64,
+    /// Of these, those in state locked.
+    pub locked: u64,
+    /// Of all, those at which the cadence was told.
+    pub told: u64,
+}
+
+impl Errors {
+    pub fn new() -> Self {
+        let none = Distribution::new;
+        Self { line: none(), followed: none(), instants: 0, locked: 0, told: 0 }
     }
 }
 
@@ -75,6 +93,8 @@ pub struct Schedule {
     seed: u64,
     /// Every error is counted, and not only those while locked.
     is_plain: bool,
+    /// Writes that start and stop are timed by the system's clock.
+    is_timed: bool,
 }
 
 fn extend(wall: u64, read: u32) -> u64 {
@@ -82,9 +102,28 @@ fn extend(wall: u64, read: u32) -> u64 {
 }
 
 impl Schedule {
-    fn published_milliframes(published: &TimedCount, at_ns: u64) -> i128 {
+    fn line_milliframes(published: &TimedCount, at_ns: u64) -> i128 {
         let since_q32 = (i128::from(at_ns) - i128::from(published.time_ns)) << 32;
         i128::from(published.frames) * 1000 + since_q32 * 1000 / i128::from(published.ns_per_frame_q32)
+    }
+
+    /// What the link has carried, for whoever follows the cadence from what is published.
+    fn followed_milliframes(&self, published: &TimedCount, at_ns: u64) -> Option<i128> {
+        let from = i128::from(published.cadence_ticks?);
+        let cadence = self.cadence;
+        let [blocks, link_frames, block] =
+            [cadence.period_blocks(), cadence.period_link_frames(), cadence.block_frames()].map(i128::from);
+        let since_q32 = (i128::from(at_ns) - i128::from(published.time_ns)) << 32;
+        let millionths = since_q32 * 1_000_000 * 500 * link_frames
+            / (i128::from(published.ns_per_frame_q32) * block * blocks);
+        let at = from * 1_000_000 + millionths;
+        let (link_frame, into) = (at.div_euclid(500_000_000), at.rem_euclid(500_000_000));
+        let after = |n: i128| block * (n * blocks + link_frames - 1).div_euclid(link_frames);
+        let count = after(link_frame) * 1000
+            + (after(link_frame + 1) - after(link_frame)) * 1000 * into / 500_000_000;
+        let line =
+            (from * block * blocks * 2 + block * (link_frames - 1) * 500) * 1000 / (1_000 * link_frames);
+        Some(i128::from(published.frames) * 1000 + count - line)
     }
 
     /// Compares what is published with the truth at an instant.
@@ -94,27 +133,34 @@ impl Schedule {
             return;
         }
         let truth = self.link.true_milliframes(at_ns);
-        let off = Self::published_milliframes(published, at_ns).abs_diff(i128::from(truth)) as u64;
+        let off = |milliframes: i128| milliframes.abs_diff(i128::from(truth)) as u64;
+        let line = off(Self::line_milliframes(published, at_ns));
+        let told = self.followed_milliframes(published, at_ns).map(off);
+        let followed = told.unwrap_or(line);
         // The truth is cut off at a thousandth.
         let bound =
             (u128::from(published.error_ns) << 32) * 1000 / u128::from(published.ns_per_frame_q32) + 2;
         errors.instants += 1;
-        errors.within_a_frame += u64::from(off <= 1_000);
-        assert!(
-            u128::from(off) <= bound,
-            "SNDDOM_SEED={:#x}: at {at_ns} ns {off} thousandths of a frame off, bound {bound}, truth {truth}: {published:?} {:?} {:?}",
-            self.seed,
-            self.tracker,
-            self.link
-        );
+        errors.told += u64::from(told.is_some());
+        for (off, how) in [(line, "by the line"), (followed, "by the cadence")] {
+            assert!(
+                u128::from(off) <= bound,
+                "SNDDOM_SEED={:#x}: at {at_ns} ns {off} thousandths of a frame off {how}, bound {bound}, truth {truth}: {published:?} {:?} {:?}",
+                self.seed,
+                self.tracker,
+                self.link
+            );
+        }
         if published.is_locked || self.is_plain {
-            errors.counts[(off as usize).min(4095)] += 1;
+            errors.line.add(line);
+            errors.followed.add(followed);
         }
         if published.is_locked {
             errors.locked += 1;
+            let limit = if told.is_some() { 1_000 } else { locked_limit_milliframes(self.rate) };
             assert!(
-                off <= locked_limit_milliframes(self.rate) + 2,
-                "SNDDOM_SEED={:#x}: locked, and {off} thousandths of a frame off: {published:?}",
+                followed <= limit + 2 && line <= locked_limit_milliframes(self.rate) + 2,
+                "SNDDOM_SEED={:#x}: locked, and {line} and {followed} thousandths of a frame off: {published:?}",
                 self.seed
             );
         }
@@ -156,11 +202,43 @@ impl Schedule {
         self.publish(before_ns, wall_clock);
     }
 
+    /// Does something early in a link frame, as far as that can be told: as the driver does.
     fn bracket(&mut self, act: impl FnOnce(&mut LinkSimulation)) -> Bracket {
         let before = extend(self.wall, self.link.read_wall_clock());
+        for _ in 0..4 {
+            let ticks = self.told().map_or(0, Bracket::ticks_until_early);
+            if ticks == 0 {
+                break;
+            }
+            self.link.sleep(ticks * 125 / 3);
+        }
+        let earliest = self.told();
         act(&mut self.link);
+        let latest = self.told();
         self.wall = extend(before, self.link.read_wall_clock());
-        Bracket { before, after: self.wall }
+        let bracket = Bracket { before, after: self.wall };
+        match (earliest, latest) {
+            (Some(earliest), Some(latest)) => bracket.around_write(earliest, latest),
+            _ => bracket,
+        }
+    }
+
+    /// The wall clock by the system's.
+    fn told(&self) -> Option<Bracket> {
+        self.clock.ticks_at(self.link.now_ns()).filter(|_| self.is_timed)
+    }
+
+    /// Compares the clocks until they are known to an eighth of a frame, or of a link frame, as the card does.
+    fn compare(&mut self, readings: u64) {
+        let tight_ns = 1_000_000_000 / 8 / u64::from(RATES[self.rate].0.max(48_000));
+        for _ in 0..readings {
+            let before_ns = self.link.now_ns();
+            let wall_clock = self.link.read_wall_clock();
+            self.clock.observe(before_ns, wall_clock, self.link.now_ns());
+            if self.clock.error_ns().is_some_and(|error_ns| error_ns <= tight_ns) {
+                break;
+            }
+        }
     }
 
     /// A start or resumption; without SSYNC the stream begins some link frames later, which nobody knows.
@@ -218,6 +296,10 @@ impl Schedule {
         let ns = self.link.random(1_000_000_000);
         self.link.sleep(ns);
         // Whoever waits for longer than the wall clock's wrap loses nothing by it either.
+        if self.is_timed {
+            let readings = 1 + self.link.random(8);
+            self.compare(readings);
+        }
         let has_ssync = self.has_ssync;
         let bracket = self.bracket(|link| Self::run(link, has_ssync));
         self.tracker.resume(bracket, has_ssync, self.is_on_grid);
@@ -244,6 +326,8 @@ pub fn run(seed: u64, simulations: &mut Simulations, errors: &mut [Errors]) {
         buffer_frames: 1 << 31,
         access_ns: 250,
         jitter_ns: 0,
+        write_jitter_ns: 0,
+        posted_ns: 0,
         seed,
     };
     let mut dice = LinkDice(seed);
@@ -261,6 +345,12 @@ pub fn run(seed: u64, simulations: &mut Simulations, errors: &mut [Errors]) {
     };
     simulation.jitter_ns = [0, 2_000, 100_000][dice.below(3) as usize];
     simulation.access_ns = [100, 250, 2_000][dice.below(3) as usize];
+    simulation.write_jitter_ns = simulation.jitter_ns;
+    let is_timed = seed.count_ones().is_multiple_of(2);
+    if is_timed {
+        simulation.write_jitter_ns = [0, simulation.jitter_ns][dice.below(2) as usize];
+        simulation.posted_ns = [0, 1_900][dice.below(2) as usize];
+    }
     let link = match simulations.0[rate].take() {
         Some(mut link) => {
             link.renew(simulation);
@@ -285,7 +375,9 @@ pub fn run(seed: u64, simulations: &mut Simulations, errors: &mut [Errors]) {
         start_ticks: None,
         seed,
         is_plain: false,
+        is_timed,
     };
+    schedule.is_timed &= schedule.is_on_grid;
     // The controller is up for some time before.
     schedule.link.sleep(1_000_000);
     for _ in 0..2 {
@@ -297,6 +389,9 @@ pub fn run(seed: u64, simulations: &mut Simulations, errors: &mut [Errors]) {
     }
     let wall_clock = schedule.link.read_wall_clock();
     schedule.wall = schedule.clock.extended(wall_clock);
+    if schedule.is_timed {
+        schedule.compare(1 + dice.below(8));
+    }
     let bracket = schedule.bracket(|link| Schedule::run(link, has_ssync));
     schedule.tracker = LinkTracker::new(cadence, bracket, has_ssync, schedule.is_on_grid);
     schedule.watch();
@@ -327,34 +422,30 @@ pub fn run(seed: u64, simulations: &mut Simulations, errors: &mut [Errors]) {
     simulations.0[rate] = Some(schedule.link);
 }
 
-/// Readings of the clocks at a start, at most; ticks into a link frame from which on it is too late to start, and readings until an
-/// early time is given up: the driver's.
-const READINGS_TO_START: u32 = 64;
-const READINGS_TO_BE_EARLY: u32 = 256;
-const LATE_TICKS: u64 = 200;
-
-impl Schedule {
-    /// Compares the clocks until they are known to an eighth of a frame, as the card does.
-    fn compare(&mut self, readings: u32) {
-        let tight_ns = 1_000_000_000 / 8 / u64::from(RATES[self.rate].0);
-        for _ in 0..readings {
-            let before_ns = self.link.now_ns();
-            let wall_clock = self.link.read_wall_clock();
-            self.wall = self.clock.observe(before_ns, wall_clock, self.link.now_ns());
-            if self.clock.error_ns().is_some_and(|error_ns| error_ns <= tight_ns) {
-                break;
-            }
-        }
-    }
-}
+/// Readings of the clocks at a start, at most: the driver's.
+const READINGS_TO_START: u64 = 256;
 
 /// By how much at most, twice each, register accesses in plain schedules take longer than they need.
-pub const PLAIN_JITTER_NS: [u64; 3] = [0, 2_000, 100_000];
+#[derive(Clone, Copy, Debug)]
+pub struct Jitter {
+    /// Of readings.
+    pub read_ns: u64,
+    /// Of writes: the one that starts the stream.
+    pub write_ns: u64,
+}
+
+/// Jitters of plain schedules.
+pub const PLAIN_JITTERS: [Jitter; 4] = [
+    Jitter { read_ns: 0, write_ns: 0 },
+    Jitter { read_ns: 2_000, write_ns: 2_000 },
+    Jitter { read_ns: 100_000, write_ns: 0 },
+    Jitter { read_ns: 100_000, write_ns: 100_000 },
+];
 
 /// A plain schedule: a start by SSYNC, at least 100 ms after the controller came up, of a stream that loses nothing, whose counter
 /// doesn't lie and which is looked at every 10 ms at least, as a control page is written. What is published is compared from the
-/// first look on. Register accesses take up to `jitter_ns` longer than they need, twice.
-pub fn run_plain(seed: u64, jitter_ns: u64, simulations: &mut Simulations, errors: &mut [Errors]) {
+/// first look on. The write arrives up to a microsecond after the processor has gone on.
+pub fn run_plain(seed: u64, jitter: Jitter, simulations: &mut Simulations, errors: &mut [Errors]) {
     let mut dice = LinkDice(seed);
     let rate = dice.below(RATES.len() as u64) as usize;
     let near = if dice.below(2) == 0 { 1 << 32 } else { 1 << 25 };
@@ -365,7 +456,9 @@ pub fn run_plain(seed: u64, jitter_ns: u64, simulations: &mut Simulations, error
         step_link_frames: [1, 1 + dice.below(48), 1 + dice.below(480)][dice.below(3) as usize],
         buffer_frames: 1 << 31,
         access_ns: [100, 250, 1_000][dice.below(3) as usize],
-        jitter_ns,
+        jitter_ns: jitter.read_ns,
+        write_jitter_ns: jitter.write_ns,
+        posted_ns: 1_000,
         seed,
     };
     let link = match simulations.0[rate].take() {
@@ -390,23 +483,15 @@ pub fn run_plain(seed: u64, jitter_ns: u64, simulations: &mut Simulations, error
         start_ticks: None,
         seed,
         is_plain: true,
+        is_timed: true,
     };
     schedule.link.sleep(1_000_000);
     schedule.compare(READINGS_TO_START);
     let longest = [1_000_000_000, 60_000_000_000][dice.below(2) as usize];
     schedule.link.sleep(100_000_000 + dice.below(longest));
     schedule.compare(READINGS_TO_START);
-    // The write is to fall into the link frame in which the reading before it was made.
-    for _ in 0..READINGS_TO_BE_EARLY {
-        schedule.wall = extend(schedule.wall, schedule.link.read_wall_clock());
-        if schedule.wall % 500 < LATE_TICKS {
-            break;
-        }
-    }
-    let before = schedule.wall;
-    schedule.link.start(0);
-    schedule.wall = extend(before, schedule.link.read_wall_clock());
-    let bracket = Bracket { before, after: schedule.wall };
+    schedule.wall = schedule.clock.extended(schedule.link.read_wall_clock());
+    let bracket = schedule.bracket(|link| link.start(0));
     schedule.tracker = LinkTracker::new(cadence, bracket, true, true);
     schedule.watch();
     let mut compare_at_ns = 0;

@@ -185,6 +185,10 @@ impl<'a> Xen for MemoryXen<'a> {
         })
     }
 
+    fn is_unbound(&self, channel: EventChannel) -> bool {
+        self.back.clone().is_abandoned(channel)
+    }
+
     fn close(&mut self, channel: EventChannel) -> Result<(), Errno> {
         self.back.unbind(channel);
         Ok(())
