@@ -14,7 +14,7 @@ fn main() {
     println!("cargo::rustc-link-arg-bins=-T{}", script.display());
     println!("cargo::rustc-link-arg-bins=--no-pie");
     println!("cargo::rustc-link-arg-bins=--build-id=none");
-    println!("cargo::rustc-link-arg-bins=-zmax-page-size=4096");
+    println!("cargo::rustc-link-arg-bins=--nmagic");
     // The file has no symbols; this says which address is what.
     let map = Path::new(&env::var("OUT_DIR").expect("cargo sets OUT_DIR")).join("image.map");
     println!("cargo::rustc-link-arg-bins=-Map={}", map.display());

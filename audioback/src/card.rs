@@ -2,12 +2,16 @@
 
 use sndif::control_page::Cadence;
 use sndif::format::{FormatSet, SampleFormat};
+pub use sndif::nodes::VolumeRange;
 
 use crate::clock::Nanos;
 
 /// One output or input of the card: `0..ports().len()`, stable while the card lives.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct PortIndex(pub u8);
+
+/// What people call a port: `Rear Line Out`. 40 octets at most.
+pub type PortLabel = heapless::String<40>;
 
 /// Which way samples go.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -35,10 +39,12 @@ pub struct Port {
     pub buffer_bytes_min: u32,
     /// Largest buffer, in octets: a page a descriptor, 1 MiB at most.
     pub buffer_bytes_max: u32,
+    /// What the amplifiers on its path can do, the same for each channel; `None`: there are none that could be used for that.
+    pub volume: Option<VolumeRange>,
 }
 
 impl Port {
-    /// What both this port and `wanted` have: formats, rates, channels and buffer sizes. The direction is this port's.
+    /// What both this port and `wanted` have: formats, rates, channels and buffer sizes. Direction and volume are this port's.
     #[must_use]
     pub fn narrowed_to(&self, wanted: &Self) -> Self {
         let mut rates_hz = [0; MAX_RATES];
@@ -52,6 +58,7 @@ impl Port {
             channels_max: self.channels_max.min(wanted.channels_max),
             buffer_bytes_min: self.buffer_bytes_min.max(wanted.buffer_bytes_min),
             buffer_bytes_max: self.buffer_bytes_max.min(wanted.buffer_bytes_max),
+            volume: self.volume,
         }
     }
 }
@@ -181,6 +188,17 @@ pub trait Card<B> {
 
     /// All outputs and inputs.
     fn ports(&self) -> &[Port];
+    /// What people call a port; `None` if they have no word for it. No two ports have the same name.
+    fn port_name(&self, port: PortIndex) -> Option<PortLabel> {
+        let _ = port;
+        None
+    }
+    /// Whether something is plugged into the port's jack; `None` if it has none, or none that can tell. Of each port this is
+    /// told always or never.
+    fn is_plugged(&self, port: PortIndex) -> Option<bool> {
+        let _ = port;
+        None
+    }
     /// Whether a stream with these parameters could be opened on this port, if nothing else were going on. A port's
     /// rates, formats and channels need not all go together.
     fn supports(&self, port: PortIndex, params: &StreamParams) -> bool;
@@ -198,6 +216,27 @@ pub trait Card<B> {
     /// Where nobody does, a card saves the work.
     fn set_link_wanted(&mut self, stream: &mut Self::Stream, is_wanted: bool) {
         let _ = (stream, is_wanted);
+    }
+    /// The buffer of a stream, from [`open`](Self::open) until [`close`](Self::close). `None`: the card can't tell, and then the
+    /// stream's volume can't be changed.
+    fn buffer(_stream: &Self::Stream) -> Option<&B> {
+        None
+    }
+    /// Sets a channel's volume to what comes nearest, in steps of 0.001 dB, muted or not. A stream is opened at 0 dB, or what comes
+    /// nearest, and not muted. Only for ports whose [`volume`](Port::volume) has steps, as is [`volume`](Self::volume).
+    fn set_volume(&mut self, stream: &mut Self::Stream, channel: u8, mdb: i32) -> Result<(), CardError> {
+        let _ = (stream, channel, mdb);
+        Err(CardError::Unsupported)
+    }
+    /// A channel's volume, muted or not.
+    fn volume(&self, stream: &Self::Stream, channel: u8) -> Result<i32, CardError> {
+        let _ = (stream, channel);
+        Err(CardError::Unsupported)
+    }
+    /// Mutes a channel, or ends that. Only for ports that [can](VolumeRange::can_mute).
+    fn set_mute(&mut self, stream: &mut Self::Stream, channel: u8, is_muted: bool) -> Result<(), CardError> {
+        let _ = (stream, channel, is_muted);
+        Err(CardError::Unsupported)
     }
     /// Starts at the buffer's first frame; position counts from 0.
     fn start(&mut self, stream: &mut Self::Stream) -> Result<(), CardError>;

@@ -18,8 +18,8 @@ use crate::control_page::{ControlPage, Taken, next_refresh};
 use crate::hypervisor::{BindError, DomainId, Hypervisor, MapError};
 use crate::line::Line;
 use crate::policy::Policy;
-use crate::status::{card_status, hint_status, open_status, trigger_status};
-use crate::stream::{Activity, Stream, StreamConfig, StreamStats};
+use crate::status::{card_status, hint_status, open_status, trigger_status, volume_status};
+use crate::stream::{Activity, Stream, StreamConfig, StreamStats, VolumeError};
 
 /// Streams in one device: more than any codec has converters for.
 pub const MAX_STREAMS: usize = 16;
@@ -483,13 +483,25 @@ fn log_stuck(guest: DomainId) {
     );
 }
 
-/// Whether the card waits for the hardware to do this: up to some 20 ms, when it goes wrong. A ring full of these, in one
-/// go, would take all other streams' positions away for that long.
+/// Whether the card waits for the hardware to do this: up to some 20 ms, when it goes wrong; or the hypervisor maps something
+/// for it alone. A ring full of these, in one go, would take all other streams' positions away for that long.
 fn keeps_waiting(body: &RequestBody) -> bool {
     matches!(
         body,
-        RequestBody::Open(_) | RequestBody::Close | RequestBody::Trigger(_) | RequestBody::LinkedStart(_)
+        RequestBody::Open(_)
+            | RequestBody::Close
+            | RequestBody::Trigger(_)
+            | RequestBody::LinkedStart(_)
+            | RequestBody::SetVolume(_)
+            | RequestBody::GetVolume(_)
+            | RequestBody::Mute(_)
+            | RequestBody::Unmute(_)
     )
+}
+
+/// The status for what has become of a volume request.
+fn adjusted(result: Result<(), VolumeError>) -> Status {
+    result.map_or_else(|error| volume_status(&error), |()| Status::OK)
 }
 
 /// Lets the front end know where the run begins that is about to start, if it doesn't.
@@ -569,13 +581,12 @@ fn answer<H: Hypervisor, C: Card<H::Buffer>>(
             }
             Status::EINVAL
         }
-        // The path's own amplifiers are not driven from here yet.
+        RequestBody::SetVolume(range) => adjusted(stream.set_volume(hypervisor, card, range)),
+        RequestBody::GetVolume(range) => adjusted(stream.get_volume(hypervisor, card, range)),
+        RequestBody::Mute(range) => adjusted(stream.set_mute(hypervisor, card, range, true)),
+        RequestBody::Unmute(range) => adjusted(stream.set_mute(hypervisor, card, range, false)),
         // It concerns more than this stream: see `Device::start_together`.
-        RequestBody::LinkedStart(_)
-        | RequestBody::SetVolume(_)
-        | RequestBody::GetVolume(_)
-        | RequestBody::Mute(_)
-        | RequestBody::Unmute(_) => Status::EOPNOTSUPP,
+        RequestBody::LinkedStart(_) => Status::EOPNOTSUPP,
     };
     request.answer(status)
 }

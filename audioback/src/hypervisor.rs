@@ -38,6 +38,15 @@ pub enum DmaAccess {
     Write,
 }
 
+/// What the processor does with a guest's page.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PageAccess {
+    /// It reads.
+    ReadOnly,
+    /// It reads and writes.
+    ReadWrite,
+}
+
 /// Why a grant couldn't be mapped. The blame lies with the guest, except for [`NoRoom`](MapError::NoRoom).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -50,7 +59,8 @@ pub enum MapError {
     NoRoom,
 }
 
-/// A guest's buffer, mapped so that the controller can reach it. Nobody else can: there is no accessor, by design.
+/// A guest's buffer, mapped so that the controller can reach it. Nobody else can: there is no accessor, by design. What a
+/// front end puts there besides samples is reached by [`Hypervisor::with_buffer_page`].
 pub trait MappedBuffer {
     /// Addresses for the controller, page by page, in the guest's order.
     fn page_addresses(&self) -> &[u64];
@@ -83,6 +93,19 @@ pub trait Hypervisor {
     ) -> Result<Self::Buffer, MapError>;
     /// Ends a mapping made by [`map_buffer`](Self::map_buffer). The caller has made sure that no DMA is under way.
     fn unmap_buffer(&mut self, buffer: Self::Buffer);
+
+    /// Lets `act` see page `page` of a buffer, which is mapped once more for that long, elsewhere: what the controller may do with
+    /// the buffer stays what [`map_buffer`](Self::map_buffer) was told, and it isn't told of the other address.
+    ///
+    /// # Errors
+    /// Then `act` isn't called: the page isn't granted for that, or no more; or there is no such page, or no room.
+    fn with_buffer_page(
+        &mut self,
+        buffer: &Self::Buffer,
+        page: usize,
+        access: PageAccess,
+        act: &mut dyn FnMut(&dyn SharedPage),
+    ) -> Result<(), MapError>;
 
     /// Binds an event channel that the guest has opened for this domain. It is pending at once.
     fn bind(&mut self, guest: DomainId, port: RemotePort) -> Result<EventChannel, BindError>;

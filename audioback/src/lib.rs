@@ -5,7 +5,8 @@
 //! against models.
 //!
 //! 1. A guest's memory is reached through [`hypervisor`] only. Pages with requests and events are read word by word,
-//!    each once; pages with samples can't be read at all: [`hypervisor::MappedBuffer`] has addresses and no accessor.
+//!    each once; samples aren't read at all: [`hypervisor::MappedBuffer`] has addresses and no accessor. Only what a front
+//!    end puts beside them is, where it says: the values of its volume requests.
 //! 2. A buffer is unmapped only after the card has given it back, and the card gives it back only when the
 //!    controller is known to be done with it ([`card::Card::close`]).
 //! 3. Whatever a guest does, the answer is an error on its own ring or the end of its own device. Nothing waits for

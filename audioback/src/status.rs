@@ -4,7 +4,7 @@ use sndif::response::Status;
 
 use crate::card::CardError;
 use crate::hypervisor::MapError;
-use crate::stream::{HintError, OpenError, TriggerError};
+use crate::stream::{HintError, OpenError, TriggerError, VolumeError};
 
 pub(crate) fn open_status(error: &OpenError) -> Status {
     match error {
@@ -32,6 +32,16 @@ pub(crate) fn card_status(error: CardError) -> Status {
         CardError::Busy => Status::EBUSY,
         CardError::Unsupported | CardError::BadBuffer | CardError::WrongState => Status::EINVAL,
         CardError::Hardware => Status::EIO,
+    }
+}
+
+pub(crate) fn volume_status(error: &VolumeError) -> Status {
+    match error {
+        VolumeError::Unsupported | VolumeError::Card(CardError::Unsupported) => Status::EOPNOTSUPP,
+        VolumeError::BadRange => Status::EINVAL,
+        VolumeError::Map(MapError::NoRoom) => Status::ENOMEM,
+        VolumeError::Map(_) => Status::EFAULT,
+        VolumeError::Card(error) => card_status(*error),
     }
 }
 

@@ -3,12 +3,16 @@
 //! The buffer's way: the guest's page directory is read once, its pages are mapped for the controller, and the mapping
 //! moves into the card's stream. It comes out again only when the controller has stopped; only then is it unmapped.
 
+mod volume;
+
 use sndif::control_page::{Slot, SlotState};
 use sndif::hw_params::HwParams;
 use sndif::page_directory::{DirectoryError, DirectoryWalk};
 use sndif::request::{OpenParams, Range};
 
-use crate::card::{Card, CardError, Direction, Port, PortIndex, StillRunning, StreamParams, StreamPosition};
+use crate::card::{
+    Card, CardError, Direction, Port, PortIndex, StillRunning, StreamParams, StreamPosition, VolumeRange,
+};
 use crate::clock::Nanos;
 use crate::control_page;
 use crate::events::EventPacer;
@@ -17,6 +21,8 @@ use crate::hypervisor::{
     DmaAccess, DomainId, GrantList, Hypervisor, MAX_BUFFER_PAGES, MapError, MappedBuffer,
 };
 use crate::policy::Policy;
+
+pub use volume::VolumeError;
 
 /// What a stream of a device is bound to, set when the device is set up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -138,6 +144,7 @@ pub struct Stream<H: Hypervisor, C: Card<H::Buffer>> {
     port: PortIndex,
     direction: Direction,
     limits: Limits,
+    volume: Option<VolumeRange>,
     phase: Phase<C::Stream>,
     stats: StreamStats,
     /// There is a control page to tell in what is at the link.
@@ -152,6 +159,7 @@ impl<H: Hypervisor, C: Card<H::Buffer>> Stream<H, C> {
             port: config.port,
             direction: abilities.direction,
             limits: Limits::new(abilities.narrowed_to(&config.abilities), config.abilities.buffer_bytes_max),
+            volume: abilities.volume,
             phase: Phase::Closed,
             stats: StreamStats::default(),
             has_control_page: false,

@@ -26,6 +26,7 @@ fn port() -> Port {
         channels_max: 8,
         buffer_bytes_min: 256,
         buffer_bytes_max: 1 << 20,
+        volume: None,
     }
 }
 

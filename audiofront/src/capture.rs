@@ -18,12 +18,22 @@ pub struct Capture<P> {
     /// The back end has been told of reading up to here.
     hinted_bytes: u64,
     overrun_bytes: u64,
+    /// From here on the buffer is lent: see `StreamFront::set_volume`.
+    lent_bytes: Option<u64>,
 }
 
 impl<P: SharedPage> Capture<P> {
     /// `frame_bytes` isn't 0.
     pub(crate) fn new(buffer: Buffer<P>, frame_bytes: u32) -> Self {
-        Self { buffer, frame_bytes, position_bytes: 0, read_bytes: 0, hinted_bytes: 0, overrun_bytes: 0 }
+        Self {
+            buffer,
+            frame_bytes,
+            position_bytes: 0,
+            read_bytes: 0,
+            hinted_bytes: 0,
+            overrun_bytes: 0,
+            lent_bytes: None,
+        }
     }
 
     /// Takes as many whole frames as have come and as `octets` holds. Returns how many octets it put there.
@@ -39,14 +49,19 @@ impl<P: SharedPage> Capture<P> {
     /// Says that the next `length_bytes` have been read in place, from [`read_bytes`](Self::read_bytes) on. Takes no more
     /// whole frames than have come; returns how many octets it took.
     pub fn commit(&mut self, length_bytes: u64) -> u64 {
-        let come = usize::try_from(self.available_bytes().min(length_bytes)).unwrap_or(usize::MAX);
+        let come = usize::try_from(self.come_bytes().min(length_bytes)).unwrap_or(usize::MAX);
         let taken_bytes = whole_frames(come, self.frame_bytes) as u64;
         self.read_bytes = self.read_bytes.saturating_add(taken_bytes);
         taken_bytes
     }
 
-    /// Octets that have come and weren't taken: at most the size of the buffer.
+    /// Octets that [`take`](Self::take) could take now: those that have come and weren't taken, at most the size of the buffer.
     pub fn available_bytes(&self) -> u64 {
+        let until_lent = self.lent_bytes.unwrap_or(u64::MAX).saturating_sub(self.read_bytes);
+        self.come_bytes().min(until_lent)
+    }
+
+    fn come_bytes(&self) -> u64 {
         self.position_bytes.saturating_sub(self.read_bytes)
     }
 
@@ -64,7 +79,7 @@ impl<P: SharedPage> Capture<P> {
     pub(crate) fn advance(&mut self, bytes: u64) {
         self.position_bytes = bytes;
         let size = u64::from(self.buffer.size_bytes());
-        if self.available_bytes() > size {
+        if self.come_bytes() > size {
             // The oldest half is about to be overwritten while we would read it: go on with the newer half.
             let newer = bytes.saturating_sub(size / 2);
             let next = newer.checked_next_multiple_of(u64::from(self.frame_bytes)).unwrap_or(newer);
@@ -75,11 +90,18 @@ impl<P: SharedPage> Capture<P> {
         }
     }
 
+    /// The place that octet `start_bytes` will have is lent from there on, with the samples that lie there; or none is.
+    pub(crate) fn lend(&mut self, start_bytes: Option<u64>) {
+        // Where there has been no lap yet, nothing lies there.
+        self.lent_bytes = start_bytes.and_then(|start| start.checked_sub(self.buffer.size_bytes().into()));
+    }
+
     /// A new run starts at the start of the buffer, `start_bytes`. What wasn't taken of the old one is given up.
     pub(crate) fn restart(&mut self, start_bytes: u64) {
         self.position_bytes = start_bytes;
         self.read_bytes = start_bytes;
         self.hinted_bytes = start_bytes;
+        self.lent_bytes = None;
     }
 
     /// The next contiguous piece that the back end hasn't been told of.

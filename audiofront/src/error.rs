@@ -22,6 +22,18 @@ pub enum RequestError {
     WrongState(StreamState),
 }
 
+/// Why a volume request wasn't sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum VolumeError {
+    /// It couldn't be sent.
+    Request(RequestError),
+    /// Not one value for each channel of the stream, or more than
+    /// [`MAX_VOLUME_CHANNELS`](crate::MAX_VOLUME_CHANNELS), or the buffer is smaller than they are.
+    Channels,
+    /// Another one is under way, or STOP is: poll first.
+    UnderWay,
+}
+
 /// Why OPEN wasn't sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum OpenError {

@@ -31,6 +31,8 @@ pub struct Playback<P> {
     /// Where the last sample ends, once there will be no more.
     end_bytes: Option<u64>,
     in_place: bool,
+    /// From here on the buffer is lent: see `StreamFront::set_volume`.
+    lent_bytes: Option<u64>,
 }
 
 impl<P: SharedPage> Playback<P> {
@@ -48,6 +50,7 @@ impl<P: SharedPage> Playback<P> {
             underrun_bytes: 0,
             end_bytes: None,
             in_place: false,
+            lent_bytes: None,
         };
         playback.pad();
         playback
@@ -77,7 +80,7 @@ impl<P: SharedPage> Playback<P> {
     /// Says that the next `length_bytes` from [`written_bytes`](Self::written_bytes) on have been written in place. Takes no more
     /// whole frames than there is room for; returns how many octets it took.
     pub fn commit(&mut self, length_bytes: u64) -> u64 {
-        let room = usize::try_from(self.free_bytes().min(length_bytes)).unwrap_or(usize::MAX);
+        let room = usize::try_from(self.room_bytes().min(length_bytes)).unwrap_or(usize::MAX);
         let taken_bytes = whole_frames(room, self.frame_bytes) as u64;
         if taken_bytes > 0 {
             self.written_bytes = self.written_bytes.saturating_add(taken_bytes);
@@ -88,6 +91,11 @@ impl<P: SharedPage> Playback<P> {
 
     /// Octets that [`fill`](Self::fill) would take now.
     pub fn free_bytes(&self) -> u64 {
+        let until_lent = self.lent_bytes.unwrap_or(u64::MAX).saturating_sub(self.written_bytes);
+        self.room_bytes().min(until_lent)
+    }
+
+    fn room_bytes(&self) -> u64 {
         u64::from(self.buffer.size_bytes()).saturating_sub(self.queued_bytes())
     }
 
@@ -131,6 +139,11 @@ impl<P: SharedPage> Playback<P> {
         self.pad();
     }
 
+    /// From here on the buffer is lent, or nowhere.
+    pub(crate) fn lend(&mut self, start_bytes: Option<u64>) {
+        self.lent_bytes = start_bytes;
+    }
+
     /// The stream was stopped: the next run starts at the start of the buffer, `start_bytes`, with nothing in it.
     pub(crate) fn restart(&mut self, start_bytes: u64) {
         self.position_bytes = start_bytes;
@@ -138,6 +151,7 @@ impl<P: SharedPage> Playback<P> {
         self.hinted_bytes = start_bytes;
         self.silent_until_bytes = start_bytes;
         self.end_bytes = None;
+        self.lent_bytes = None;
         self.pad();
     }
 

@@ -1,5 +1,7 @@
 //! One stream: its rings, its requests, its buffer.
 
+mod volume;
+
 use core::num::Wrapping;
 
 use heapless::Vec;
@@ -20,6 +22,9 @@ use crate::error::{ConnectError, OpenError, RequestError};
 use crate::event::{Fault, FrontEvent};
 use crate::playback::Playback;
 use crate::transport::{EventPort, GrantAccess, GrantedPage, Transport};
+
+use volume::Lent;
+pub use volume::MAX_VOLUME_CHANNELS;
 
 // One directory page lists the largest buffer.
 const _: () = assert!(MAX_BUFFER_PAGES <= REFS_PER_PAGE as usize);
@@ -72,6 +77,7 @@ enum Samples<P> {
 struct Shared<P> {
     samples: Samples<P>,
     directory: GrantedPage<P>,
+    channels: u8,
 }
 
 impl<P: SharedPage> Shared<P> {
@@ -100,6 +106,12 @@ pub struct StreamFront<T: Transport> {
     /// The list of pages, while no buffer has it.
     spare: Option<PageList<T::Page>>,
     position_bytes: u64,
+    /// What a volume request has of the buffer.
+    lent: Option<Lent>,
+    /// What GET_VOLUME has found last.
+    volumes: Vec<i32, MAX_VOLUME_CHANNELS>,
+    /// Playback pages are granted for writing, for its answers.
+    volume_can_be_told: bool,
     /// Where the present run started.
     run_start_bytes: u64,
     /// STOP is under way.
@@ -148,6 +160,9 @@ impl<T: Transport> StreamFront<T> {
             shared: None,
             spare: Some(PageList::new()),
             position_bytes: 0,
+            lent: None,
+            volumes: Vec::new(),
+            volume_can_be_told: false,
             run_start_bytes: 0,
             stopping: false,
             stopped: false,
@@ -195,6 +210,11 @@ impl<T: Transport> StreamFront<T> {
     /// Where the stream is between CLOSE and OPEN.
     pub fn state(&self) -> StreamState {
         self.state
+    }
+
+    /// Samples in a frame, from [`open`](Self::open) until CLOSE is answered; else 0.
+    pub fn channels(&self) -> u8 {
+        self.shared.as_ref().map_or(0, |shared| shared.channels)
     }
 
     /// Requests that have no answer yet.
@@ -284,7 +304,8 @@ impl<T: Transport> StreamFront<T> {
             return Err(OpenError::BadBufferSize);
         }
 
-        let directory = self.share(buffer_bytes, frame_bytes, silence).ok_or(OpenError::NoPages)?;
+        let directory =
+            self.share(buffer_bytes, frame_bytes, silence, config.channels).ok_or(OpenError::NoPages)?;
         let request = self.send(RequestBody::Open(OpenParams {
             rate_hz: config.rate_hz,
             format: config.format,
@@ -389,16 +410,6 @@ impl<T: Transport> StreamFront<T> {
         Ok(sent)
     }
 
-    /// Mutes the channels whose octet in this range of the buffer isn't 0 (sndif.h, "Request mute/unmute").
-    pub fn mute(&mut self, range: Range) -> Result<u16, RequestError> {
-        self.send_open(RequestBody::Mute(range))
-    }
-
-    /// Unmutes the channels whose octet in this range of the buffer isn't 0.
-    pub fn unmute(&mut self, range: Range) -> Result<u16, RequestError> {
-        self.send_open(RequestBody::Unmute(range))
-    }
-
     /// Tells what came of the back end, one thing at a time; `None` when there is no more, and then the back end is
     /// asked to notify of the next thing: it is safe to sleep.
     ///
@@ -500,6 +511,13 @@ impl<T: Transport> StreamFront<T> {
                 hw_params = Some(asked.intersect(answer));
             }
             (RequestBody::LinkedStart(_), ResponseBody::Started(how)) => started = Some(*how),
+            (
+                body @ (RequestBody::SetVolume(_)
+                | RequestBody::GetVolume(_)
+                | RequestBody::Mute(_)
+                | RequestBody::Unmute(_)),
+                _,
+            ) => self.adjusted(id, body, status),
             _ => {}
         }
         FrontEvent::Answered { id, operation, status, hw_params, started }
@@ -534,6 +552,8 @@ impl<T: Transport> StreamFront<T> {
             return;
         }
         self.stopped = true;
+        // One that was sent before STOP has been answered before it, by an honest back end.
+        self.lent = None;
         let start = self.next_run_bytes();
         self.position_bytes = start;
         if let Some(playback) = self.playback() {
@@ -591,10 +611,16 @@ impl<T: Transport> StreamFront<T> {
     }
 
     /// Grants buffer and directory, and returns the directory's reference.
-    fn share(&mut self, buffer_bytes: u32, frame_bytes: u32, silence: [u8; 8]) -> Option<GrantRef> {
+    fn share(
+        &mut self,
+        buffer_bytes: u32,
+        frame_bytes: u32,
+        silence: [u8; 8],
+        channels: u8,
+    ) -> Option<GrantRef> {
         let access = match self.direction {
-            StreamType::Playback => GrantAccess::ReadOnly,
-            StreamType::Capture => GrantAccess::ReadWrite,
+            StreamType::Playback if !self.volume_can_be_told => GrantAccess::ReadOnly,
+            StreamType::Playback | StreamType::Capture => GrantAccess::ReadWrite,
         };
         let list = self.spare.take()?;
         let buffer = match Buffer::grant(&mut self.transport, list, buffer_bytes, access) {
@@ -617,12 +643,13 @@ impl<T: Transport> StreamFront<T> {
             StreamType::Playback => Samples::Playback(Playback::new(buffer, frame_bytes, silence)),
             StreamType::Capture => Samples::Capture(Capture::new(buffer, frame_bytes)),
         };
-        self.shared = Some(Shared { samples, directory });
+        self.shared = Some(Shared { samples, directory, channels });
         Some(first)
     }
 
     fn release_buffer(&mut self) {
-        let Some(Shared { samples, directory }) = self.shared.take() else { return };
+        self.lent = None;
+        let Some(Shared { samples, directory, .. }) = self.shared.take() else { return };
         let buffer = match samples {
             Samples::Playback(playback) => playback.into_buffer(),
             Samples::Capture(capture) => capture.into_buffer(),

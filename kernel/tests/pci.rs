@@ -1,9 +1,13 @@
-//! BARs and capability lists, good and hostile.
+//! BARs, capability lists and what is known of controllers, good and hostile.
+
+use std::cell::RefCell;
 
 use proptest::prelude::*;
+use snd_hda::stream::PositionChoice;
+use snd_hda::{ControllerTraits, SyncRegister};
 use snddom_kernel::memory::range::PhysRange;
 use snddom_kernel::pci::bar::{self, BarError, BarKind};
-use snddom_kernel::pci::capability;
+use snddom_kernel::pci::{capability, known};
 
 const WINDOW: PhysRange = PhysRange { start: 0xf000_0000, end: 0xfc00_0000 };
 
@@ -70,6 +74,85 @@ fn a_list_in_circles_ends() {
     assert_eq!(capability::find(capability::MSI, 0x50, |_| 0x0000_3c00), None);
 }
 
+/// Applies what is known of a controller to its configuration space; `keeps` are the bits that take a value, by octet.
+fn set_up(id: (u16, u16), space: &RefCell<[u8; 256]>, keeps: u8) -> Vec<bool> {
+    let apply = |setting: &known::Setting| {
+        let write = |offset: u8, value: u8| {
+            let octet = &mut space.borrow_mut()[usize::from(offset)];
+            *octet = *octet & !keeps | value & keeps;
+        };
+        setting.apply(|offset| space.borrow()[usize::from(offset)], write)
+    };
+    known::find(id).settings.iter().map(apply).collect()
+}
+
+/// The octets that differ.
+fn changed(space: &[u8; 256], fill: u8) -> Vec<(usize, u8)> {
+    space.iter().copied().enumerate().filter(|(_, octet)| *octet != fill).collect()
+}
+
+#[test]
+fn each_vendors_registers_are_set_and_nothing_else() {
+    let intel_old: &[_] = &[(0x44, 0xf8)];
+    let intel: &[_] = &[(0x44, 0xf8), (0x79, 0xf7)];
+    let ati: &[_] = &[(0x42, 0xfa)];
+    let cases = [
+        ((0x8086, 0x2668), 0xff, intel_old),
+        ((0x8086, 0x3a6e), 0xff, intel_old),
+        ((0x8086, 0x8c20), 0xff, intel),
+        ((0x8086, 0x811b), 0xff, intel),
+        ((0x8086, 0xffff), 0xff, intel),
+        ((0x1002, 0x4383), 0xff, ati),
+        ((0x1022, 0x1457), 0xff, ati),
+        ((0x1002, 0xaa98), 0xff, &[] as &[_]),
+        ((0x10de, 0x03f0), 0x00, &[(0x4c, 0x01), (0x4d, 0x01), (0x4e, 0x0f)]),
+        ((0x1234, 0x5678), 0xff, &[]),
+    ];
+    for (id, fill, expected) in cases {
+        let space = RefCell::new([fill; 256]);
+        assert!(set_up(id, &space, 0xff).into_iter().all(|taken| taken), "{id:x?}");
+        assert_eq!(changed(&space.borrow(), fill), expected, "{id:x?}");
+        // Once more: all is as it should be, and nothing is written.
+        assert!(set_up(id, &space, 0).into_iter().all(|taken| taken), "{id:x?}");
+    }
+}
+
+#[test]
+fn what_does_not_take_is_told() {
+    let space = RefCell::new([0xff; 256]);
+    assert_eq!(set_up((0x8086, 0x8c20), &space, 0x01), [false, false]);
+    assert_eq!(set_up((0x8086, 0x8c20), &space, 0xff), [true, true]);
+}
+
+#[test]
+fn the_driver_is_told_what_registers_do_not_say() {
+    let plain = ControllerTraits::default();
+    let specified = ControllerTraits { sync_register: SyncRegister::Specified, ..plain };
+    let by_link = ControllerTraits { positions: PositionChoice::Link, ..plain };
+    let bits = |address_bits, traits| ControllerTraits { address_bits, ..traits };
+    let cases = [
+        ((0x8086, 0x293e), ControllerTraits { sync_register: SyncRegister::Old, ..plain }, true),
+        ((0x8086, 0xa348), specified, true),
+        ((0x8086, 0x160c), ControllerTraits { positions: PositionChoice::Link, ..specified }, true),
+        ((0x1002, 0x437b), bits(32, by_link), true),
+        ((0x1002, 0xaae0), bits(40, by_link), true),
+        ((0x1022, 0x15e3), bits(40, by_link), true),
+        ((0x1022, 0x0001), bits(40, by_link), true),
+        ((0x10de, 0x0ac0), bits(40, plain), false),
+        ((0x1106, 0x3288), by_link, true),
+        ((0x1106, 0x9170), plain, true),
+        ((0x1102, 0x0012), bits(32, by_link), false),
+        ((0x1102, 0x0009), bits(32, by_link), true),
+        ((0x6549, 0x1200), bits(32, plain), true),
+        ((0x13f6, 0x5011), by_link, false),
+        ((0xffff, 0xffff), plain, true),
+    ];
+    for (id, traits, has_msi) in cases {
+        let known = known::find(id);
+        assert_eq!((known.traits, known.has_msi), (traits, has_msi), "{id:x?} {known}");
+    }
+}
+
 proptest! {
     #[test]
     fn a_place_is_aligned_inside_and_free(
@@ -115,5 +198,19 @@ proptest! {
             prop_assert!(offset >= 0x40 && offset % 4 == 0);
             prop_assert_eq!(words[usize::from(offset / 4)] as u8, id);
         }
+    }
+
+    #[test]
+    fn whatever_the_registers_held_neighbours_stay(vendor: u16, device: u16, fill: u8, row in 0..6_usize) {
+        let id = ([0x8086, 0x1002, 0x1022, 0x10de, 0x1106, vendor][row], device);
+        let space = RefCell::new([fill; 256]);
+        prop_assert!(set_up(id, &space, 0xff).into_iter().all(|taken| taken));
+        let settings = known::find(id).settings;
+        for (offset, octet) in changed(&space.borrow(), fill) {
+            let setting = settings.iter().find(|setting| usize::from(setting.offset) == offset);
+            let mask = setting.map_or(0, |setting| setting.mask);
+            prop_assert_eq!(octet & !mask, fill & !mask);
+        }
+        prop_assert!((32..=64).contains(&known::find(id).traits.address_bits));
     }
 }

@@ -4,10 +4,11 @@ use alloc::boxed::Box;
 
 use audioback::hypervisor::{
     BindError, DmaAccess, DomainId, EventChannel, GrantList, GrantRef, Hypervisor, MAX_BUFFER_PAGES,
-    MapError, MappedBuffer, RemotePort,
+    MapError, MappedBuffer, PageAccess, RemotePort,
 };
 use audiofront::GrantAccess;
 use heapless::Vec;
+use sndif::page::SharedPage;
 use sndif::page_directory::pages_for;
 
 use crate::grants::{Frame, Lease};
@@ -46,6 +47,7 @@ pub(crate) struct PageList {
     addresses: Vec<u64, MAX_BUFFER_PAGES>,
     leases: Vec<Lease, MAX_BUFFER_PAGES>,
     size_bytes: u32,
+    guest: Option<DomainId>,
 }
 
 impl MappedBuffer for MappedPages {
@@ -66,6 +68,29 @@ impl<'a, M: PageMemory> BackEnd<'a, M> {
     /// Takes one of this domain's pending events.
     pub fn take_pending(&self) -> Option<EventChannel> {
         self.home.take_pending(self.domain)
+    }
+
+    /// A page that is mapped already, mapped once more, as Xen allows it. It can be touched as long as the first mapping lasts.
+    ///
+    /// # Errors
+    /// If it isn't mapped, or not granted for that.
+    pub fn map_again(
+        &self,
+        guest: DomainId,
+        grant: GrantRef,
+        access: PageAccess,
+    ) -> Result<HomePage<'a, M>, MapError> {
+        let needed = match access {
+            PageAccess::ReadOnly => GrantAccess::ReadOnly,
+            PageAccess::ReadWrite => GrantAccess::ReadWrite,
+        };
+        let mapped = self.home.grants.borrow().map_again(self.domain, guest, grant, needed);
+        let (lease, _) = mapped.map_err(|rule| {
+            self.home.violated(self.domain, rule, grant);
+            MapError::NotGranted(grant)
+        })?;
+        let page = HomePage::new(self.home, self.domain, lease, Side::Mapped);
+        Ok(if access == PageAccess::ReadOnly { page.read_only() } else { page })
     }
 
     fn map(&self, guest: DomainId, grant: GrantRef, access: GrantAccess) -> Result<(Lease, Frame), MapError> {
@@ -117,6 +142,7 @@ impl<'a, M: PageMemory> Hypervisor for BackEnd<'a, M> {
             return Err(MapError::NoRoom);
         };
         list.size_bytes = size_bytes;
+        list.guest = Some(guest);
         let mut buffer = MappedPages { list };
         for grant in grants {
             match self.map(guest, *grant, needed) {
@@ -153,6 +179,18 @@ impl<'a, M: PageMemory> Hypervisor for BackEnd<'a, M> {
         list.addresses.clear();
         // It came from there, so there is room for it.
         self.home.page_lists.borrow_mut().push(list);
+    }
+
+    fn with_buffer_page(
+        &mut self,
+        buffer: &Self::Buffer,
+        page: usize,
+        access: PageAccess,
+        act: &mut dyn FnMut(&dyn SharedPage),
+    ) -> Result<(), MapError> {
+        let (guest, lease) = buffer.list.guest.zip(buffer.list.leases.get(page)).ok_or(MapError::NoRoom)?;
+        act(&self.map_again(guest, lease.grant, access)?);
+        Ok(())
     }
 
     fn bind(&mut self, guest: DomainId, port: RemotePort) -> Result<EventChannel, BindError> {

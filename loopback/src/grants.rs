@@ -130,6 +130,25 @@ impl Grants {
         Ok((Lease { grant: reference, generation: grant.map_generation }, grant.frame))
     }
 
+    /// Maps a grant of `guest`'s once more that `by` has mapped already. The lease is that of the first mapping, and ends with it.
+    pub(crate) fn map_again(
+        &self,
+        by: DomainId,
+        guest: DomainId,
+        reference: GrantRef,
+        access: GrantAccess,
+    ) -> Result<(Lease, Frame), Rule> {
+        let grant = self.peek(reference).ok_or(Rule::MappedUngranted)?;
+        let may = grant.mapped
+            && grant.owner == guest
+            && grant.peer == by
+            && (grant.access == GrantAccess::ReadWrite || access == GrantAccess::ReadOnly);
+        if !may {
+            return Err(Rule::MappedUngranted);
+        }
+        Ok((Lease { grant: reference, generation: grant.map_generation }, grant.frame))
+    }
+
     /// Ends a mapping, made by `by`.
     pub(crate) fn unmap(&mut self, by: DomainId, lease: Lease) -> Result<Frame, Rule> {
         let grant = self.place(lease.grant).ok_or(Rule::UnmappedTwice)?;

@@ -26,6 +26,7 @@ pub struct HomePage<'a, M> {
     pub(crate) lease: Lease,
     domain: DomainId,
     side: Side,
+    is_writable: bool,
 }
 
 impl<M> Clone for HomePage<'_, M> {
@@ -36,7 +37,12 @@ impl<M> Clone for HomePage<'_, M> {
 
 impl<'a, M: PageMemory> HomePage<'a, M> {
     pub(crate) fn new(home: &'a Loopback<M>, domain: DomainId, lease: Lease, side: Side) -> Self {
-        Self { home, lease, domain, side }
+        Self { home, lease, domain, side, is_writable: true }
+    }
+
+    /// The page, for reading only.
+    pub(crate) fn read_only(self) -> Self {
+        Self { is_writable: false, ..self }
     }
 
     /// The address under which a controller would find the page; `None` when it may not be touched any more.
@@ -64,6 +70,15 @@ impl<'a, M: PageMemory> HomePage<'a, M> {
         }
         frame.map(|frame| frame.words)
     }
+
+    /// The same, to write to it.
+    fn words_mut(&self) -> Option<&'static PageWords> {
+        if !self.is_writable {
+            self.home.violated(self.domain, Rule::WroteReadOnly, self.lease.grant);
+            return None;
+        }
+        self.words()
+    }
 }
 
 impl<M: PageMemory> SharedPage for HomePage<'_, M> {
@@ -72,13 +87,13 @@ impl<M: PageMemory> SharedPage for HomePage<'_, M> {
     }
 
     fn store(&self, word: usize, value: u32) {
-        if let Some(words) = self.words() {
+        if let Some(words) = self.words_mut() {
             words.store(word, value);
         }
     }
 
     fn store_run(&self, first: usize, values: impl Iterator<Item = u32>) {
-        if let Some(words) = self.words() {
+        if let Some(words) = self.words_mut() {
             words.store_run(first, values);
         }
     }

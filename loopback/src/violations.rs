@@ -24,6 +24,8 @@ pub enum Rule {
     RevokedTwice,
     /// A back end touched a page after it unmapped it.
     TouchedAfterUnmap,
+    /// A back end wrote a page that it had mapped for reading only. It stays as it was.
+    WroteReadOnly,
     /// A front end touched a page after it ended its grant.
     TouchedAfterRevoke,
     /// A buffer was mapped with more octets, or fewer, than its pages hold.

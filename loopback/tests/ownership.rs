@@ -2,7 +2,7 @@
 
 use audioback::hypervisor::{
     BindError, DmaAccess, DomainId, EventChannel, GrantList, GrantRef, Hypervisor, MapError, MappedBuffer,
-    RemotePort,
+    PageAccess, RemotePort,
 };
 use audiofront::{EventPort, GrantAccess, GrantedPage, StillMapped, Transport};
 use loopback::{BackEnd, FIRST_GRANT, FrontEnd, HeapMemory, HomePage, Limits, Loopback, Rule, Violation};
@@ -473,4 +473,42 @@ proptest! {
             prop_assert_eq!(home.violation_count(), expected_violations);
         }
     }
+}
+
+#[test]
+fn a_buffers_page_is_seen_for_as_long_as_the_call_lasts_and_as_it_was_asked_for() {
+    let home = home();
+    let (mut front, mut back) = ends(&home);
+    let (read, written) = (PageAccess::ReadOnly, PageAccess::ReadWrite);
+    let pages: Vec<_> = [GrantAccess::ReadWrite, GrantAccess::ReadOnly]
+        .into_iter()
+        .map(|access| front.grant_page(access).unwrap())
+        .collect();
+    let list = grants(&[pages[0].grant, pages[1].grant]);
+    let buffer = back.map_buffer(GUEST, &list, 8_192, DmaAccess::Read).unwrap();
+    pages[0].page.store(3, 33);
+    pages[1].page.store(3, 44);
+    for (page, access, expected) in [(0, read, 33), (0, written, 33), (1, read, 44)] {
+        let mut seen = None;
+        back.with_buffer_page(&buffer, page, access, &mut |page| seen = Some(page.load(3))).unwrap();
+        assert_eq!(seen, Some(expected));
+    }
+    back.with_buffer_page(&buffer, 0, written, &mut |page| page.store(3, 55)).unwrap();
+    assert_eq!(pages[0].page.load(3), 55);
+    let address = buffer.page_addresses()[0];
+    assert_eq!(home.with_memory(|memory| memory.dma_allowed(address)), Some(DmaAccess::Read));
+    assert_eq!(home.violation_count(), 0);
+
+    let mut never = |_: &dyn SharedPage| panic!("there is nothing to see");
+    assert_eq!(back.with_buffer_page(&buffer, 2, read, &mut never), Err(MapError::NoRoom));
+    assert_eq!(
+        back.with_buffer_page(&buffer, 1, written, &mut never),
+        Err(MapError::NotGranted(pages[1].grant))
+    );
+    assert_violation(&home, DRIVER, Rule::MappedUngranted, pages[1].grant);
+    back.with_buffer_page(&buffer, 0, read, &mut |page| page.store(3, 66)).unwrap();
+    assert_eq!(pages[0].page.load(3), 55, "what is mapped for reading isn't written");
+    assert_eq!(home.violations().last().map(|violation| violation.rule), Some(Rule::WroteReadOnly));
+    back.unmap_buffer(buffer);
+    assert_eq!(back.map_again(GUEST, pages[0].grant, read).err(), Some(MapError::NotGranted(pages[0].grant)));
 }

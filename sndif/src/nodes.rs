@@ -5,6 +5,8 @@
 //! that one for each stream, both numbered from 0. What a directory leaves out it has from the one above.
 //! All of it can be rewritten by the guest at any time: read once, bounded, judge.
 
+use core::fmt;
+
 use crate::page_directory::GrantRef;
 
 /// The device class: `device/vsnd` and `backend/vsnd` (`XENSND_DRIVER_NAME`).
@@ -65,6 +67,10 @@ pub const FEATURE_CONTROL_PAGE: &str = "feature-control-page";
 pub const CONTROL_PAGE_REF: &str = "control-page-ref";
 /// Back end: `1` where it takes the linked start, an extension of sndif.
 pub const FEATURE_LINKED_START: &str = "feature-linked-start";
+/// Back end, in a directory of its own for each stream, numbered as the front end's (`0/1`): what the stream's volume can be, and
+/// whether it can be muted; see [`VolumeRange`]. Absent where neither can be set. An extension of sndif, as a front end that
+/// doesn't look there can ask for any volume and then for what came of it.
+pub const VOLUME_RANGE: &str = "volume-range";
 
 /// What separates the items of a list (`XENSND_LIST_SEPARATOR`).
 pub const LIST_SEPARATOR: char = ',';
@@ -108,6 +114,42 @@ pub struct TransportNodes {
     pub evt_ring_ref: GrantRef,
     /// [`EVT_EVENT_CHANNEL`]: the front end's port for the event page.
     pub evt_event_channel: u32,
+}
+
+/// What the volume of a stream can be: the value of [`VOLUME_RANGE`], a list of its fields in their order, such as
+/// `-74000,0,1000,1`. In steps of 0.001 dB, as in SET_VOLUME.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct VolumeRange {
+    /// The least volume, mute not counted.
+    pub min_mdb: i32,
+    /// The greatest volume.
+    pub max_mdb: i32,
+    /// From one volume to the next; 0: there is only one, and so nothing to set.
+    pub step_mdb: u32,
+    /// Whether channels can be muted: 1 or 0.
+    pub can_mute: bool,
+}
+
+impl VolumeRange {
+    /// The range that the node's value names.
+    pub fn from_node(value: &str) -> Option<Self> {
+        let mut items = value.split(LIST_SEPARATOR);
+        let mut item = || items.next();
+        let range = Self {
+            min_mdb: item()?.parse().ok()?,
+            max_mdb: item()?.parse().ok()?,
+            step_mdb: decimal(item()?)?,
+            can_mute: decimal(item()?)? != 0,
+        };
+        item().is_none().then_some(range)
+    }
+}
+
+impl fmt::Display for VolumeRange {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { min_mdb, max_mdb, step_mdb, can_mute } = *self;
+        write!(f, "{min_mdb},{max_mdb},{step_mdb},{}", u8::from(can_mute))
+    }
 }
 
 /// A number as nodes have it: decimal digits and nothing else. `None` if it is none, or above `u32::MAX`.

@@ -2,7 +2,7 @@
 
 use proptest::prelude::*;
 use sndif::format::{FormatSet, SampleFormat};
-use sndif::nodes::{self, StreamType};
+use sndif::nodes::{self, StreamType, VolumeRange};
 use sndif::op::{Operation, Trigger};
 use sndif::state::XenbusState;
 
@@ -154,5 +154,19 @@ proptest! {
     #[test]
     fn numbers_survive(number: u32) {
         prop_assert_eq!(nodes::decimal(&number.to_string()), Some(number));
+    }
+}
+
+#[test]
+fn a_volume_range_is_read_as_it_is_written() {
+    for (text, range) in [
+        ("-74000,0,1000,1", VolumeRange { min_mdb: -74_000, max_mdb: 0, step_mdb: 1_000, can_mute: true }),
+        ("0,0,0,0", VolumeRange { min_mdb: 0, max_mdb: 0, step_mdb: 0, can_mute: false }),
+    ] {
+        assert_eq!(range.to_string(), text);
+        assert_eq!(VolumeRange::from_node(text), Some(range));
+    }
+    for bad in ["", "1", "1,2,3", "1,2,3,4,5", "a,0,1,1", "0,0,-1,1", "0,0,1,", "99999999999,0,1,1"] {
+        assert_eq!(VolumeRange::from_node(bad), None, "{bad}");
     }
 }

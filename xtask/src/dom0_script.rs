@@ -219,6 +219,39 @@ fn rights_go_to_the_guests_node_or_to_the_default() {
 }
 
 #[test]
+fn a_port_that_the_domain_has_told_of_goes_by_its_name() {
+    let dom0 = Dom0::running("named-rights");
+    let base = "/local/domain/7/snddom";
+    for (port, name) in [("output-0", "HDMI/DP 2"), ("output-1", "Rear Line Out"), ("input-0", "Microphone")]
+    {
+        dom0.node(&format!("{base}/state/port/{port}"), &format!("{name}: codec 0, pin 0x14, path 0x2 0x14"));
+    }
+    dom0.node(&format!("{base}/state/port/input-0/jack"), "plugged");
+    let mut expected = Vec::new();
+    for (what, ports) in
+        [("play", "Rear Line Out"), ("play", "rear-line-out,output-7,hdmi-dp-2"), ("record", "MICROPHONE")]
+    {
+        dom0.done(&["allow", "desk", what, ports]);
+        expected.push(format!("xenstore-write {base}/guest/3/may-{what} {ports}"));
+    }
+    for (what, ports) in [
+        ("record", "Rear Line Out"),
+        ("play", "Rear Line"),
+        ("play", "Rear Line Out 2"),
+        ("play", "Rear Line Out,"),
+        ("play", "r\u{e9}ar line out"),
+        ("play", "codec 0"),
+        ("play", "-"),
+        ("play", "*"),
+        ("play", "1"),
+        ("record", "plugged"),
+    ] {
+        dom0.fails(2, &["allow", "desk", what, ports]);
+    }
+    assert_eq!(dom0.changes(), expected);
+}
+
+#[test]
 fn rights_of_guests_that_are_gone_are_removed() {
     let dom0 = Dom0::running("gone-rights");
     let base = "/local/domain/7/snddom/guest";
@@ -267,16 +300,19 @@ fn levels_and_sources_are_written_if_they_are_known() {
     let dom0 = Dom0::running("log");
     dom0.done(&["log", "debug"]);
     dom0.done(&["position-source", "link"]);
+    dom0.done(&["jacks", "both"]);
     assert_eq!(
         dom0.changes(),
         [
             "xenstore-write /local/domain/7/snddom/log-level debug",
             "xenstore-write /local/domain/7/snddom/position-source link",
+            "xenstore-write /local/domain/7/snddom/jacks both",
         ]
     );
     assert!(dom0.fails(2, &["log", "loud"]).contains("error warn info debug trace"));
     dom0.fails(2, &["log"]);
     dom0.fails(2, &["position-source", "clock"]);
+    dom0.fails(2, &["jacks", "away"]);
 }
 
 #[test]

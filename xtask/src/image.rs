@@ -50,7 +50,7 @@ pub(crate) fn build() -> Result<Image> {
     let _environment = core.environment(&shell);
     let core = core.arguments();
     // In place of all other flags, of the environment and of configuration files: the image is the same everywhere.
-    let _flags = shell.push_env("CARGO_ENCODED_RUSTFLAGS", path_flags(&shell)?);
+    let _flags = shell.push_env("CARGO_ENCODED_RUSTFLAGS", flags(&shell)?);
     // The messages say where the executable lies, wherever cargo was told to put its files.
     let build = cmd!(
         shell,
@@ -75,9 +75,13 @@ pub(crate) fn executable(messages: &str, package: &str) -> Result<PathBuf> {
         .ok_or_else(|| anyhow!("cargo names no executable for {package}"))
 }
 
-/// Flags that keep this machine's paths out of the image, where panics say in which file they are: in the form of
-/// `CARGO_ENCODED_RUSTFLAGS`.
-fn path_flags(shell: &Shell) -> Result<String> {
+/// How code is made for an image that is linked to run at one address: none of it has to look up where something lies,
+/// and in such code a table of jumps takes twice the room of the comparisons in its place.
+const CODE_FLAGS: [&str; 2] = ["-Crelocation-model=static", "-Cjump-tables=no"];
+
+/// The compiler's flags in the form of `CARGO_ENCODED_RUSTFLAGS`: [`CODE_FLAGS`], and such that keep this machine's paths
+/// out of the image, where panics say in which file they are.
+fn flags(shell: &Shell) -> Result<String> {
     let cargo = workspace::cargo();
     let metadata =
         cmd!(shell, "{cargo} metadata --format-version 1 --filter-platform {TARGET}").quiet().read()?;
@@ -100,7 +104,8 @@ fn path_flags(shell: &Shell) -> Result<String> {
     let sysroot = cmd!(shell, "{rustc} --print sysroot").quiet().read()?;
     remapped.push((Path::new(&sysroot).join("lib/rustlib/src/rust"), format!("/rustc/{commit}")));
 
-    let flags = remapped.iter().map(|(from, to)| format!("--remap-path-prefix={}={to}", from.display()));
+    let paths = remapped.iter().map(|(from, to)| format!("--remap-path-prefix={}={to}", from.display()));
+    let flags = CODE_FLAGS.into_iter().map(str::to_owned).chain(paths);
     Ok(flags.collect::<Vec<_>>().join("\u{1f}"))
 }
 

@@ -3,6 +3,7 @@
 mod archive;
 mod bench;
 mod child;
+mod codec;
 mod commands;
 mod compare;
 #[cfg(test)]
@@ -45,6 +46,7 @@ const EXAMPLES: &str = "Examples:
   cargo xtask check                          formatting, lints, licences, documentation
   cargo xtask build                          the image, its path and its size
   cargo xtask dist                           a tarball for a machine that runs Xen
+  cargo xtask codec show FILE                a real codec's graph, and the ways that the driver finds in it
   cargo xtask bench                          what it costs and how true its positions are, in one table
 
 Exit codes: 0 all is well, 1 something failed, 2 the input or the usage is wrong.";
@@ -58,6 +60,7 @@ enum Command {
     Xen(commands::xen::Xen),
     Dist(commands::dist::Dist),
     Bench(commands::bench::Bench),
+    Codec(commands::codec::Codec),
 }
 
 /// What the user gave can't be used: one line that says why, and exit code 2.
@@ -81,6 +84,7 @@ fn main() -> ExitCode {
         Command::Xen(xen) => xen.execute(),
         Command::Dist(dist) => dist.execute(),
         Command::Bench(bench) => bench.execute(),
+        Command::Codec(codec) => codec.execute(),
     };
     match result {
         Ok(code) => code,

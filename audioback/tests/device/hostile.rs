@@ -192,6 +192,7 @@ enum Act {
     Scribble { page: u8, word: usize, value: u32 },
     Open,
     Trigger(u8),
+    Volume { operation: u8, word: u32, length: u32 },
     Position(u64),
 }
 
@@ -209,6 +210,8 @@ fn act() -> impl Strategy<Value = Act> {
         1 => (0u8..4, 0usize..80, any::<u32>()).prop_map(|(page, word, value)| Act::Scribble { page, word, value }),
         3 => Just(Act::Open),
         4 => (0u8..4).prop_map(Act::Trigger),
+        2 => (4u8..8, 0u32..17_000, prop_oneof![Just(2u32), Just(8)])
+            .prop_map(|(operation, word, length)| Act::Volume { operation, word, length }),
         2 => (0u64..1 << 40).prop_map(Act::Position),
     ]
 }
@@ -245,6 +248,15 @@ proptest! {
                     let trigger = [Trigger::Start, Trigger::Pause, Trigger::Stop, Trigger::Resume][usize::from(code)];
                     let request = sndif::request::Request { id: 0, body: RequestBody::Trigger(trigger) };
                     if rig.ring.push(&request.emit()).is_ok() {
+                        let _ = rig.ring.publish();
+                    }
+                }
+                Act::Volume { operation, word, length } => {
+                    let mut entry = [0; 64];
+                    entry[2] = operation;
+                    entry[8..12].copy_from_slice(&(word * 4).to_le_bytes());
+                    entry[12..16].copy_from_slice(&length.to_le_bytes());
+                    if rig.ring.push(&entry).is_ok() {
                         let _ = rig.ring.publish();
                     }
                 }

@@ -5,3 +5,4 @@ mod control_page;
 mod flows;
 mod hostile;
 mod support;
+mod volume;

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use audiofront::{
     ClockMap, ConnectError, ControlPage, FrontEvent, OpenError, RequestError, StreamConfig, StreamFront,
-    StreamState,
+    StreamState, VolumeError,
 };
 use sndif::control_page::SlotState;
 use sndif::hw_params::HwParams;
@@ -353,6 +353,41 @@ impl Card {
         self.answer(stream, id, "CLOSE").map(drop)
     }
 
+    /// Sets the volume of an open stream, all channels alike, in steps of 0.001 dB: 0 is 0 dB. The path's own amplifiers do it,
+    /// which have steps: the nearest is taken, as [`volume`](Self::volume) says.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Unsupported`] when the path has no amplifiers with steps.
+    pub fn set_volume(&mut self, stream: usize, mdb: i32) -> Result<()> {
+        let front = self.front(stream);
+        let volumes = vec![mdb; front.channels().into()];
+        let id = front.set_volume(&volumes).map_err(|error| not_adjusted("SET_VOLUME", error))?;
+        self.adjusted(stream, id, "SET_VOLUME")
+    }
+
+    /// The volume of each channel of an open stream, in steps of 0.001 dB. The back end can tell it of a playback stream if that
+    /// was opened after [`let_volume_be_told`](StreamFront::let_volume_be_told).
+    ///
+    /// # Errors
+    /// As [`set_volume`](Self::set_volume).
+    pub fn volume(&mut self, stream: usize) -> Result<Vec<i32>> {
+        let id = self.front(stream).volume().map_err(|error| not_adjusted("GET_VOLUME", error))?;
+        self.adjusted(stream, id, "GET_VOLUME")?;
+        Ok(self.front(stream).volumes().to_vec())
+    }
+
+    /// Mutes an open stream, all channels, or ends that.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Unsupported`] when the path has no amplifiers that can be muted.
+    pub fn set_mute(&mut self, stream: usize, is_muted: bool) -> Result<()> {
+        let (front, what) = (self.front(stream), if is_muted { "MUTE" } else { "UNMUTE" });
+        let channels = vec![true; front.channels().into()];
+        let sent = if is_muted { front.mute(&channels) } else { front.unmute(&channels) };
+        let id = sent.map_err(|error| not_adjusted(what, error))?;
+        self.adjusted(stream, id, what)
+    }
+
     /// A reader of a stream's position; `None` if the back end keeps no control page. It is good for as long as the card is
     /// connected, may go to another thread, and its reads cost no system call.
     pub fn position(&self, stream: usize) -> Option<PositionReader> {
@@ -474,6 +509,17 @@ impl Card {
         accepted(self.wait_for_answer(stream, id, what)?, what)
     }
 
+    /// The same for a volume request.
+    fn adjusted(&mut self, stream: usize, id: u16, what: &str) -> Result<()> {
+        let answer = self.wait_for_answer(stream, id, what)?;
+        accepted(answer, what).map(drop).map_err(|error| match answer.status {
+            Status::EOPNOTSUPP => error.advice(
+                "this stream's output or input has no amplifier for that: change the samples instead",
+            ),
+            _ => error,
+        })
+    }
+
     fn wait_for_answer(&mut self, stream: usize, id: u16, what: &str) -> Result<Answer> {
         self.awaited = Some(Awaited { stream, id, answer: None });
         let deadline = Deadline::after(ANSWER_WITHIN);
@@ -521,5 +567,16 @@ fn not_sent(what: &str, error: RequestError) -> Error {
         RequestError::WrongState(state) => {
             Error::new(ErrorKind::Unsupported, format!("{what}: the stream is {state:?}"))
         }
+    }
+}
+
+fn not_adjusted(what: &str, error: VolumeError) -> Error {
+    match error {
+        VolumeError::Request(error) => not_sent(what, error),
+        VolumeError::Channels => Error::new(
+            ErrorKind::Unsupported,
+            format!("{what}: it can't be set for so many channels, or with so small a buffer"),
+        ),
+        VolumeError::UnderWay => Error::new(ErrorKind::Busy, format!("{what}: another request is under way")),
     }
 }

@@ -6,3 +6,4 @@ mod control_page;
 mod race;
 mod samples;
 mod stream;
+mod volume;

@@ -86,10 +86,17 @@ fn a_playback_from_connect_to_disconnect() {
 }
 
 #[test]
-fn playback_pages_are_granted_to_be_read_only() {
-    for (direction, writable) in [(StreamType::Playback, false), (StreamType::Capture, true)] {
+fn playback_pages_are_granted_to_be_read_only_unless_the_volume_is_to_be_told() {
+    for (direction, volume_is_told, writable) in [
+        (StreamType::Playback, false, false),
+        (StreamType::Playback, true, true),
+        (StreamType::Capture, false, true),
+    ] {
         let home = home();
         let (mut front, mut back) = connect(&home, direction);
+        if volume_is_told {
+            front.let_volume_be_told();
+        }
         front.open(&s16_stereo(4_096)).unwrap();
         let RequestBody::Open(open) = back.take().unwrap().body else { panic!() };
         let directory = back.hypervisor.map_page(GUEST, open.directory).unwrap();

@@ -20,8 +20,10 @@ mod timing;
 pub use stream::CardStream;
 use timing::Timing;
 
+use core::fmt::Write;
+
 use audioback::card::{
-    Card, CardError, LinkedStart, Port, PortIndex, StillRunning, StreamParams, StreamPosition,
+    Card, CardError, LinkedStart, Port, PortIndex, PortLabel, StillRunning, StreamParams, StreamPosition,
 };
 use audioback::clock::Clock;
 use audioback::hypervisor::MappedBuffer;
@@ -79,6 +81,15 @@ where
         &mut self.controller
     }
 
+    /// Hears what the controller and its codecs have to say: in every turn of a loop, for codecs' news may come with an answer.
+    /// `is_interrupted`: it has asked for that, or may have. Returns whether something was plugged or unplugged.
+    pub fn attend(&mut self, is_interrupted: bool) -> bool {
+        if is_interrupted {
+            self.controller.handle_interrupt();
+        }
+        self.controller.attend_jacks()
+    }
+
     /// Says where the positions of streams that are opened from now on come from.
     pub fn set_position_choice(&mut self, choice: PositionChoice) {
         self.controller.set_position_choice(choice);
@@ -87,16 +98,20 @@ where
     /// Makes `stream` heard (or lets it hear) at its port, once it is configured.
     fn connect<B: MappedBuffer>(&mut self, stream: &CardStream<B, R, D, G>) -> Result<(), CardError> {
         let Some(configured) = stream.configured() else { return Err(CardError::WrongState) };
-        self.controller.connect(stream.route(), configured).map_err(|error| {
-            // Whoever asked is told by the back end, which knows how often it has been.
-            log::debug!("port {}: {error}", stream.route().0);
-            match error {
-                ConnectError::NoSuchRoute | ConnectError::WrongDirection => CardError::NoSuchPort,
-                ConnectError::Taken | ConnectError::NoBandwidth { .. } => CardError::Busy,
-                ConnectError::Unsupported => CardError::Unsupported,
-                _ => CardError::Hardware,
-            }
-        })
+        let route = stream.route();
+        self.controller.connect(route, configured).map_err(|error| refused(route, error))
+    }
+}
+
+/// The back end's words for what the driver says of a route.
+fn refused(route: RouteIndex, error: ConnectError) -> CardError {
+    // Whoever asked is told by the back end, which knows how often it has been.
+    log::debug!("port {}: {error}", route.0);
+    match error {
+        ConnectError::NoSuchRoute | ConnectError::WrongDirection => CardError::NoSuchPort,
+        ConnectError::Taken | ConnectError::NoBandwidth { .. } => CardError::Busy,
+        ConnectError::Unsupported => CardError::Unsupported,
+        _ => CardError::Hardware,
     }
 }
 
@@ -112,6 +127,19 @@ where
 
     fn ports(&self) -> &[Port] {
         &self.ports
+    }
+
+    fn port_name(&self, port: PortIndex) -> Option<PortLabel> {
+        let mut label = PortLabel::new();
+        // The longest fits.
+        let _ = write!(label, "{}", self.controller.routes().get(usize::from(port.0))?.name());
+        Some(label)
+    }
+
+    fn is_plugged(&self, port: PortIndex) -> Option<bool> {
+        let route = self.controller.routes().get(usize::from(port.0))?;
+        // What a pin doesn't tell would be told late.
+        route.is_plugged().filter(|_| route.tells_plugs())
     }
 
     fn supports(&self, port: PortIndex, params: &StreamParams) -> bool {
@@ -172,6 +200,24 @@ where
 
     fn set_link_wanted(&mut self, stream: &mut Self::Stream, is_wanted: bool) {
         stream.set_link_wanted(is_wanted);
+    }
+
+    fn buffer(stream: &Self::Stream) -> Option<&B> {
+        stream.buffer()
+    }
+
+    fn set_volume(&mut self, stream: &mut Self::Stream, channel: u8, mdb: i32) -> Result<(), CardError> {
+        let route = stream.route();
+        self.controller.set_volume(route, channel, mdb).map_err(|error| refused(route, error))
+    }
+
+    fn volume(&self, stream: &Self::Stream, channel: u8) -> Result<i32, CardError> {
+        self.controller.volume(stream.route(), channel).ok_or(CardError::Unsupported)
+    }
+
+    fn set_mute(&mut self, stream: &mut Self::Stream, channel: u8, is_muted: bool) -> Result<(), CardError> {
+        let route = stream.route();
+        self.controller.set_mute(route, channel, is_muted).map_err(|error| refused(route, error))
     }
 
     fn start(&mut self, stream: &mut Self::Stream) -> Result<(), CardError> {

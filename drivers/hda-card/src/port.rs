@@ -1,6 +1,6 @@
 //! What a route can do, in the back end's words.
 
-use audioback::card::{Direction, MAX_RATES, Port, StreamParams};
+use audioback::card::{Direction, MAX_RATES, Port, StreamParams, VolumeRange};
 use embedded_hal::delay::DelayNs;
 use snd_hda::{Controller, DmaRegion, Format, MAX_BUFFER_PAGES, Registers, Route, RouteIndex, SampleBits};
 use sndif::format::{FormatSet, SampleFormat};
@@ -53,12 +53,19 @@ where
         channels_max: 0,
         buffer_bytes_min: BUFFER_BYTES_MIN,
         buffer_bytes_max: BUFFER_BYTES_MAX,
+        volume: None,
     };
     let Some(route) = controller.routes().get(usize::from(index.0)) else { return port };
     port.direction = match route.direction() {
         snd_hda::Direction::Output => Direction::Playback,
         snd_hda::Direction::Input => Direction::Capture,
     };
+    port.volume = controller.volume_range(index).map(|range| VolumeRange {
+        min_mdb: range.min_mdb,
+        max_mdb: range.max_mdb,
+        step_mdb: range.step_mdb.unsigned_abs(),
+        can_mute: range.can_mute,
+    });
     port.channels_max = route.pcm().channels_max();
     // A stereo converter plays a single channel on one side only.
     port.channels_min = port.channels_max.min(2);

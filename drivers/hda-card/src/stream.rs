@@ -112,6 +112,16 @@ where
         }
     }
 
+    /// The guest's buffer.
+    pub(crate) fn buffer(&self) -> Option<&B> {
+        let pages = match self.state.as_ref()? {
+            State::Configured(stream) => stream.buffer(),
+            State::Running(stream) => stream.buffer(),
+            State::Paused(stream) => stream.buffer(),
+        };
+        pages.map(|Pages(buffer)| buffer)
+    }
+
     /// Takes the state through `step`, which returns the next one, whatever came of it.
     fn step<T>(
         &mut self,

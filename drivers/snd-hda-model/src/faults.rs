@@ -35,6 +35,8 @@ pub struct Faults {
     pub link_position: LinkPositionFault,
     /// The DMA position buffer is never written.
     pub position_buffer_dead: bool,
+    /// Octets by which the DMA position buffer is ahead of the truth.
+    pub position_buffer_ahead_octets: u32,
     /// WALCLK doesn't move.
     pub wall_clock_stopped: bool,
 }

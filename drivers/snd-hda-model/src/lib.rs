@@ -18,8 +18,10 @@
 //! Two kinds of controller are ready-made: [`Profile::hardware`], as the specification has it, and [`Profile::qemu`], with
 //! the traps of QEMU's emulation; each trait can be changed by itself. [`Faults`] break things while the driver runs.
 //! [`Model::played`] is what a converter was sent, frame by frame with the link frame; [`Model::set_source`] what one
-//! records; [`Model::true_link_frames`] the position that the driver should find out; [`Model::arrivals`] what is heard at a
-//! pin, through amplifiers, selectors and power states.
+//! records; [`Model::true_link_frames`] the position that the driver should find out; [`Model::audible`] which converters are
+//! heard at which pins of a codec, [`Model::recorded`] which pins are recorded, through amplifiers, selectors and power states,
+//! and [`Model::looped_back`] what goes from inputs to outputs. Codecs are put together by hand ([`Codec::builder`]) or made
+//! from what Linux prints about real ones ([`Dump`]).
 //!
 //! What is simpler than in silicon: samples on the link aren't packed into bits; a verb leaves in each link frame and its
 //! answer arrives in the next, never later; writes by DMA are visible at once; CORBRP's reset completes at once;
@@ -45,10 +47,12 @@ pub mod codec;
 mod command;
 mod controller;
 mod descriptors;
+pub mod dump;
 mod engine;
 mod faults;
 mod fifo;
 mod format;
+mod hearing;
 mod link;
 mod machine;
 mod memory;
@@ -60,7 +64,9 @@ mod stream_registers;
 mod violations;
 
 pub use codec::Codec;
+pub use dump::{Dump, DumpError};
 pub use faults::{Faults, LinkPositionFault};
+pub use hearing::{Heard, LoopedBack, Recorded};
 pub use link::{Played, SourceFrame};
 pub use memory::{DmaAccess, ModelMemory, ModelRegion, PageWords};
 pub use model::{Bench, Model, ModelDelay, ModelRegisters, ModelTime};

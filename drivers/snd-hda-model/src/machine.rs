@@ -66,16 +66,36 @@ impl Machine {
             profile,
         };
         machine.next_frame = machine.wall() / TICKS_PER_LINK_FRAME + 1;
-        if machine.profile.codecs_report_in_reset {
-            machine.controller.state_status = machine.codecs_present();
+        machine.power_on();
+        machine
+    }
+
+    /// Power goes and comes back: only what is outside stays.
+    pub(crate) fn power_cycle(&mut self) {
+        self.controller = Controller::new();
+        self.command = Command::new(self.profile.ring_size_capability);
+        for engine in &mut self.engines {
+            *engine = Engine::new(engine.index, engine.kind).with_memory();
         }
-        for engine in &mut machine.engines {
-            engine.size_fifo(&machine.profile);
-            if machine.profile.engine == StreamEngine::MillisecondSteps {
+        for codec in self.link.codecs.iter_mut().flatten() {
+            codec.power_on();
+        }
+        self.wall_stopped_at = None;
+        self.restart_wall_clock();
+        self.power_on();
+    }
+
+    /// What isn't 0 in a controller that has just been switched on.
+    fn power_on(&mut self) {
+        if self.profile.codecs_report_in_reset {
+            self.controller.state_status = self.codecs_present();
+        }
+        for engine in &mut self.engines {
+            engine.size_fifo(&self.profile);
+            if self.profile.engine == StreamEngine::MillisecondSteps {
                 engine.status = crate::engine::FIFO_READY;
             }
         }
-        machine
     }
 
     /// A bit for each codec on the link.

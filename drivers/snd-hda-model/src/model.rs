@@ -105,7 +105,7 @@ impl Bench {
 ///
 /// Dropping it panics if rules were broken and nobody looked, unless the test panics already.
 pub struct Model {
-    machine: Rc<RefCell<Machine>>,
+    pub(crate) machine: Rc<RefCell<Machine>>,
     memory: ModelMemory,
 }
 
@@ -294,16 +294,24 @@ impl Model {
         codec.map_or_else(Vec::new, |graph| graph.arrivals(node))
     }
 
-    /// A plug is put into a jack or pulled out. An unsolicited response follows, if the driver asked the pin for them.
+    /// A plug is put into a jack or pulled out. An unsolicited response follows with the tag that the driver gave the pin,
+    /// if it asked the pin for them; from HDMI it says as well whether something is there.
     pub fn plug(&self, codec: usize, node: u8, present: bool) {
         let mut machine = self.machine.borrow_mut();
         let widget = machine.link.codec(codec).and_then(Codec::graph).and_then(|graph| graph.widget(node));
         let widget = widget.unwrap_or_else(|| panic!("codec {codec} has no node {node:#x}"));
         widget.present = present;
         let wants = widget.unsolicited;
+        let says_presence = widget.is_hdmi() && present;
         if wants & 0x80 != 0 {
-            machine.unsolicited(codec, u32::from(wants & 0x3f) << 26);
+            machine.unsolicited(codec, u32::from(wants & 0x3f) << 26 | u32::from(says_presence));
         }
+    }
+
+    /// Power goes and comes back, as in suspend to RAM: controller and codecs are as when they were switched on, whatever they
+    /// were doing. Memory stays, and what is allowed in it; so do jacks, faults, sources and records of what was played.
+    pub fn power_cycle(&self) {
+        self.machine.borrow_mut().power_cycle();
     }
 
     /// A codec sends an unsolicited response. It is lost unless GCTL.UNSOL is set and RIRB runs.

@@ -46,7 +46,7 @@ pub enum Rule {
     AddressTooWide,
     /// A converter was set to a format that it can't do.
     ConverterFormat,
-    /// A pin was enabled in a direction that it doesn't have.
+    /// A pin was enabled in a direction, or given a bias voltage, that it doesn't have.
     PinControl,
     /// An amplifier was set to a step that it doesn't have, or one that doesn't exist was set.
     Amplifier,

@@ -10,7 +10,8 @@ pub(crate) struct Capabilities {
     pub(crate) inputs: u8,
     pub(crate) outputs: u8,
     pub(crate) bidirectional: u8,
-    pub(crate) takes_64_bits: bool,
+    /// Bits of an address that DMA gets right: 32 without GCAP.64OK.
+    pub(crate) address_bits: u8,
     /// Words a link frame for all streams, and for one: (output, input).
     words: (u32, u32),
     stream_words: (u32, u32),
@@ -25,7 +26,8 @@ pub(crate) enum DescriptorKind {
 }
 
 impl Capabilities {
-    pub(crate) fn read<R: Registers>(r: &mut R) -> Self {
+    /// `address_bits`: of this kind of controller, should GCAP promise 64.
+    pub(crate) fn read<R: Registers>(r: &mut R, address_bits: u8) -> Self {
         let gcap = reg::GCAP.read(r);
         let words = (u32::from(reg::OUTPAY.read(r)), u32::from(reg::INPAY.read(r)));
         let of_one = |register: u32, all: u32| if register == 0 { all } else { register.min(all) };
@@ -33,7 +35,7 @@ impl Capabilities {
             outputs: ((gcap >> 12) & 0xf) as u8,
             inputs: ((gcap >> 8) & 0xf) as u8,
             bidirectional: ((gcap >> 3) & 0x1f) as u8,
-            takes_64_bits: gcap & reg::GCAP_64OK != 0,
+            address_bits: if gcap & reg::GCAP_64OK != 0 { address_bits.max(32) } else { 32 },
             words,
             stream_words: (
                 of_one(u32::from(reg::OUTSTRMPAY.read(r)), words.0),

@@ -3,19 +3,20 @@
 use embedded_hal::delay::DelayNs;
 use heapless::Vec;
 
-use crate::MAX_ROUTES;
 use crate::capabilities::{Capabilities, DescriptorKind};
-use crate::codec::{self, Codec, CodecPort, Route};
+use crate::codec::{self, Codec, CodecPort, Findings, PinDevice, Route, UnservedPin};
 use crate::command::{CommandError, CommandPort, Rings, Unsolicited, high, low};
-use crate::dma::{Direction, DmaBuffer, DmaMemory, DmaRegion};
-use crate::error::{BringUpError, ConnectError};
+use crate::dma::{Direction, DmaMemory, DmaRegion};
+use crate::error::BringUpError;
+use crate::jacks::JackPolicy;
 use crate::registers::{ReadWrite, Register, Registers};
-use crate::reset::{find_ssync, quiesce, reset_link};
+use crate::reset::{find_ssync, wake};
 use crate::sort::insertion_sort;
-use crate::spec::format::Format;
 use crate::spec::registers as reg;
 use crate::spec::verbs::{CodecAddress, NodeId, Verb};
-use crate::stream::{Configured, Descriptor, LIST_BYTES, PositionChoice, Reset, Stream};
+use crate::stream::{Descriptor, LIST_BYTES, PositionChoice, Reset, Stream};
+use crate::traits::{ControllerTraits, is_beyond};
+use crate::{MAX_DETOURS, MAX_ROUTES, MAX_UNSERVED};
 
 /// Stream descriptors: GCAP can't name more than 15 + 15 + 31, INTCTL has 30 bits.
 pub(crate) const DESCRIPTORS_MAX: usize = 30;
@@ -23,7 +24,7 @@ pub(crate) const DESCRIPTORS_MAX: usize = 30;
 const CODECS_MAX: usize = 15;
 /// What may be spent asleep on asking all codecs what they have, in microseconds. A response takes two link frames
 /// (3.4): 42 us. So the largest codec, with thousands of verbs, takes a fraction of a second.
-const DISCOVERY_LIMIT_US: u32 = 3_000_000;
+pub(crate) const DISCOVERY_LIMIT_US: u32 = 3_000_000;
 /// Rounds in which interrupts are looked for before giving up.
 const INTERRUPT_ROUNDS: u32 = 16;
 
@@ -55,22 +56,29 @@ struct Slot<G> {
 ///
 /// See the [crate's guide](crate) for the way from here to a stream.
 pub struct Controller<R: Registers, D: DelayNs, G: DmaRegion> {
-    registers: R,
-    delay: D,
+    pub(crate) registers: R,
+    pub(crate) delay: D,
     version: (u8, u8),
-    capabilities: Capabilities,
+    pub(crate) capabilities: Capabilities,
     ssync: Option<Register<u32, ReadWrite>>,
     wall_clock_moves: bool,
     /// Learned by a stream that was given back: see [`Stream::resume`].
     restarts: bool,
     positions: G,
+    traits: ControllerTraits,
     position_choice: PositionChoice,
-    commands: CommandPort<R, D, G>,
+    pub(crate) commands: CommandPort<R, D, G>,
     slots: Vec<Slot<G>, DESCRIPTORS_MAX>,
-    codecs: Vec<Codec, CODECS_MAX>,
-    routes: Vec<Route, MAX_ROUTES>,
+    pub(crate) codecs: Vec<Codec, CODECS_MAX>,
+    pub(crate) routes: Vec<Route, MAX_ROUTES>,
+    /// Ways for recordings that follow a plug.
+    pub(crate) detours: Vec<Route, MAX_DETOURS>,
+    unserved: Vec<UnservedPin, MAX_UNSERVED>,
+    pub(crate) jack_policy: JackPolicy,
+    /// How many unsolicited responses had been lost when jacks were looked at last.
+    pub(crate) unsolicited_lost: u32,
     /// That the controller is gone was logged.
-    gone_logged: bool,
+    pub(crate) gone_logged: bool,
 }
 
 impl<R, D, G> Controller<R, D, G>
@@ -91,22 +99,30 @@ where
     where
         M: DmaMemory<Region = G>,
     {
-        let (mut r, mut d) = (registers.clone(), delay.clone());
-        let gcap = reg::GCAP.read(&mut r);
-        if gcap == u16::MAX {
-            return Err(BringUpError::NoController);
-        }
-        quiesce(&mut r, &mut d, gcap);
-        reset_link(&mut r, &mut d).map_err(BringUpError::Reset)?;
+        Self::bring_up_with(ControllerTraits::default(), registers, memory, delay)
+    }
 
+    /// The same for a controller of which something is known.
+    ///
+    /// # Errors
+    /// As [`bring_up`](Self::bring_up).
+    pub fn bring_up_with<M>(
+        traits: ControllerTraits,
+        registers: R,
+        memory: &mut M,
+        delay: D,
+    ) -> Result<Self, BringUpError>
+    where
+        M: DmaMemory<Region = G>,
+    {
+        let (mut r, mut d) = (registers.clone(), delay.clone());
+        let codecs_present = wake(&mut r, &mut d)?;
         let wall_clock = reg::WALCLK.read(&mut r);
         let version = (reg::VMAJ.read(&mut r), reg::VMIN.read(&mut r));
-        let capabilities = Capabilities::read(&mut r);
+        let capabilities = Capabilities::read(&mut r, traits.address_bits);
         if capabilities.descriptors().next().is_none() {
             return Err(BringUpError::NoStream);
         }
-        let codecs_present = reg::STATESTS.read(&mut r) & reg::STATESTS_CODECS;
-        reg::STATESTS.write(&mut r, codecs_present);
         log::info!(
             "HDA {}.{}: {} outputs, {} inputs, {} bidirectional, codecs {codecs_present:#06x}",
             version.0,
@@ -119,7 +135,7 @@ where
             return Err(BringUpError::NoCodec);
         }
 
-        let mut get = |what, bytes| allocate(memory, capabilities.takes_64_bits, what, bytes);
+        let mut get = |what, bytes| allocate(memory, capabilities.address_bits, what, bytes);
         let positions = get("DMA position buffer", 8 * DESCRIPTORS_MAX)?;
         let mut slots = Vec::new();
         for kind in capabilities.descriptors().take(DESCRIPTORS_MAX) {
@@ -132,11 +148,8 @@ where
             _ => None,
         };
 
-        let gctl = reg::GCTL.read(&mut r);
-        reg::GCTL.write(&mut r, gctl | reg::GCTL_UNSOL);
-
         let mut controller = Self {
-            ssync: find_ssync(&mut r),
+            ssync: find_ssync(&mut r, traits.sync_register),
             commands: CommandPort::new(registers.clone(), delay.clone(), rings),
             registers,
             delay,
@@ -144,78 +157,96 @@ where
             capabilities,
             wall_clock_moves: true,
             restarts: false,
+            traits,
             position_choice: PositionChoice::Auto,
             positions,
             slots,
             codecs: Vec::new(),
             routes: Vec::new(),
+            detours: Vec::new(),
+            unserved: Vec::new(),
+            jack_policy: JackPolicy::default(),
+            unsolicited_lost: 0,
             gone_logged: false,
         };
         controller.discover(codecs_present)?;
-        let at = controller.positions.device_address();
-        reg::DPUBASE.write(&mut r, high(at));
-        reg::DPLBASE.write(&mut r, low(at) | reg::DPLBASE_ENABLE);
+        controller.open_for_streams();
         // Commands took time.
         if reg::WALCLK.read(&mut r) == wall_clock {
             log::warn!("wall clock stands still: positions are not checked against it");
             controller.wall_clock_moves = false;
         }
-        // Streams add their own bits when they start.
-        reg::INTCTL.write(&mut r, reg::INT_GLOBAL | reg::INT_CONTROLLER);
         Ok(controller)
+    }
+
+    /// Has positions written to memory, and interrupts raised. Streams add their own bits when they start.
+    pub(crate) fn open_for_streams(&mut self) {
+        let (at, r) = (self.positions.device_address(), &mut self.registers);
+        reg::DPUBASE.write(r, high(at));
+        reg::DPLBASE.write(r, low(at) | reg::DPLBASE_ENABLE);
+        reg::INTCTL.write(r, reg::INT_GLOBAL | reg::INT_CONTROLLER);
     }
 
     fn discover(&mut self, present: u16) -> Result<(), BringUpError> {
         self.commands.limit_sleep(Some(DISCOVERY_LIMIT_US));
-        let mut failure = self.ask_codecs(present);
+        let mut findings = Findings::default();
+        let mut failure = self.ask_codecs(present, &mut findings);
         if self.codecs.is_empty() && self.commands.uses_rings() {
             log::warn!("no codec answers through the rings; immediate commands instead");
             self.commands.use_immediate();
             // If that is no better, the rings' error is the one to tell.
-            let again = self.ask_codecs(present);
+            let again = self.ask_codecs(present, &mut findings);
             failure = failure.filter(|_| again.is_some());
         }
         self.commands.limit_sleep(None);
+        Findings { routes: self.routes, detours: self.detours, unserved: self.unserved } = findings;
         if self.routes.is_empty() {
             return Err(failure.map_or(BringUpError::NoRoute, BringUpError::NoAnswer));
         }
-        // Outputs first; the order among each is the codecs' and their pins'.
+        // Outputs first, displays last of them; the order among each is the codecs' and their routes'.
         insertion_sort(&mut self.routes, |route| {
-            (route.direction() == Direction::Input, route.codec, route.order)
+            let is_display = route.device() == PinDevice::Display;
+            (route.direction() == Direction::Input, is_display, route.codec, route.order)
         });
         for at in 0..self.routes.len() {
-            let Some(route) = self.routes.get(at) else { break };
+            let (before, rest) = self.routes.split_at_mut(at);
+            let Some(route) = rest.first_mut() else { break };
+            let same = before.iter().filter(|other| other.name.is_like(&route.name)).count();
+            // At most `MAX_ROUTES`.
+            route.name.number = (same as u8).saturating_add(1);
+            log::info!("{route}");
             let mut link = CodecPort { port: &mut self.commands, delay: &mut self.delay, codec: route.codec };
-            if let Err(error) = codec::shut(&mut link, route) {
-                log::warn!("{error}");
-            }
+            // Who doesn't answer is in the log.
+            let _ = codec::connect::shut(&mut link, route);
         }
+        self.watch_jacks();
         Ok(())
     }
 
     /// Asks every codec; returns the first failure.
-    fn ask_codecs(&mut self, present: u16) -> Option<CommandError> {
+    fn ask_codecs(&mut self, present: u16, findings: &mut Findings) -> Option<CommandError> {
         let mut failure = None;
         for address in (0..CODECS_MAX as u8).filter(|n| present & 1_u16.wrapping_shl(u32::from(*n)) != 0) {
             let Some(address) = CodecAddress::new(address) else { continue };
             let mut link = CodecPort { port: &mut self.commands, delay: &mut self.delay, codec: address };
-            let routes_before = self.routes.len();
-            match codec::discover(&mut link, address, &mut self.routes) {
+            let before = (findings.routes.len(), findings.detours.len(), findings.unserved.len());
+            match codec::discover(&mut link, address, findings) {
                 Ok(codec) => {
                     log::info!(
                         "codec {}: {:08x}, {} widgets, {} routes",
                         address.get(),
                         codec.vendor_id,
                         codec.widgets,
-                        self.routes.len().saturating_sub(routes_before)
+                        findings.routes.len().saturating_sub(before.0)
                     );
                     // As many as there are addresses.
                     let _ = self.codecs.push(codec);
                 }
-                Err(error) => {
-                    log::warn!("{error}");
-                    self.routes.truncate(routes_before);
-                    failure = failure.or(Some(error));
+                Err(no_answer) => {
+                    findings.routes.truncate(before.0);
+                    findings.detours.truncate(before.1);
+                    findings.unserved.truncate(before.2);
+                    failure = failure.or_else(|| Some(self.commands.explain(no_answer)));
                 }
             }
         }
@@ -237,14 +268,19 @@ where
         &self.routes
     }
 
+    /// Pins that something is connected to and that have no route, and why: 16 of them at most.
+    pub fn unserved(&self) -> &[UnservedPin] {
+        &self.unserved
+    }
+
     /// Whether several streams can start in the same link frame.
     pub fn has_linked_start(&self) -> bool {
         self.ssync.is_some()
     }
 
-    /// Whether addresses above 4 GiB can be reached (GCAP.64OK).
-    pub fn takes_64_bit_addresses(&self) -> bool {
-        self.capabilities.takes_64_bits
+    /// Bits of an address that its DMA gets right, 32 to 64: memory beyond is refused.
+    pub fn address_bits(&self) -> u8 {
+        self.capabilities.address_bits
     }
 
     /// Whether commands go through the rings in memory, not through the immediate registers.
@@ -255,14 +291,6 @@ where
     /// The wall clock: 24 MHz, modulo 2^32 (178.9 s).
     pub fn wall_clock(&mut self) -> u32 {
         reg::WALCLK.read(&mut self.registers)
-    }
-
-    /// Whether a converter can do `format`, and whether the link could carry it if it were the only stream.
-    pub fn supports(&self, route: RouteIndex, format: Format) -> bool {
-        self.routes.get(usize::from(route.0)).is_some_and(|route| {
-            route.pcm().supports(format)
-                && format.words_per_link_frame() <= self.capabilities.stream_words(route.direction())
-        })
     }
 
     /// Says where the positions of streams that are [taken](Self::take_stream) from now on come from.
@@ -292,12 +320,15 @@ where
             direction,
             is_bidirectional: slot.kind == DescriptorKind::Bidirectional,
             tag,
-            takes_64_bits: self.capabilities.takes_64_bits,
+            address_bits: self.capabilities.address_bits,
             registers: self.registers.clone(),
             delay: self.delay.clone(),
             list: slot.list.clone(),
             positions: Some(self.positions.clone()),
-            position_choice: self.position_choice,
+            position_choice: match self.position_choice {
+                PositionChoice::Auto => self.traits.positions,
+                chosen => chosen,
+            },
             ssync: self.ssync,
             wall_clock_moves: self.wall_clock_moves,
             restarts: self.restarts,
@@ -311,75 +342,6 @@ where
             slot.is_taken = false;
             slot.tag = None;
         }
-    }
-
-    /// Opens a route and makes its converter listen to (or speak on) `stream`, in the stream's format. Before START:
-    /// a converter's format isn't to be changed while its stream runs.
-    ///
-    /// # Errors
-    /// [`ConnectError`]. The converter is on no stream then.
-    pub fn connect<B: DmaBuffer>(
-        &mut self,
-        route: RouteIndex,
-        stream: &Stream<Configured<B, R, D, G>>,
-    ) -> Result<(), ConnectError> {
-        self.connect_format(route, stream.direction(), stream.format(), stream.tag())
-    }
-
-    fn connect_format(
-        &mut self,
-        index: RouteIndex,
-        direction: Direction,
-        format: Format,
-        tag: u8,
-    ) -> Result<(), ConnectError> {
-        let supported = self.supports(index, format);
-        let route = self.routes.get(usize::from(index.0)).ok_or(ConnectError::NoSuchRoute)?;
-        if route.direction() != direction {
-            return Err(ConnectError::WrongDirection);
-        }
-        if !supported {
-            return Err(ConnectError::Unsupported);
-        }
-        if self.is_taken(index) {
-            return Err(ConnectError::Taken);
-        }
-        let in_use = self.routes.iter().filter(|other| other.direction() == direction);
-        let in_use = in_use.filter_map(|other| other.connected_words).fold(0, u32::saturating_add);
-        let needed_words = in_use.saturating_add(format.words_per_link_frame());
-        let available_words = self.capabilities.words(direction);
-        if needed_words > available_words {
-            return Err(ConnectError::NoBandwidth { available_words, needed_words });
-        }
-        let mut link = CodecPort { port: &mut self.commands, delay: &mut self.delay, codec: route.codec };
-        if let Err(error) = codec::connect(&mut link, &self.routes, route, format, tag) {
-            // It may have heard the tag.
-            let _ = codec::disconnect(&mut link, route);
-            return Err(ConnectError::Command(error));
-        }
-        if let Some(route) = self.routes.get_mut(usize::from(index.0)) {
-            route.connected_words = Some(format.words_per_link_frame());
-        }
-        Ok(())
-    }
-
-    /// Whether a route can't be connected now, because it or a part of it is in use.
-    pub fn is_taken(&self, index: RouteIndex) -> bool {
-        self.routes.get(usize::from(index.0)).is_some_and(|route| {
-            route.is_connected()
-                || self.routes.iter().any(|other| other.is_connected() && other.conflicts_with(route))
-        })
-    }
-
-    /// Takes a route's converter off its stream. After the stream has stopped.
-    ///
-    /// # Errors
-    /// [`ConnectError::Command`] if the codec doesn't answer; the route counts as free all the same.
-    pub fn disconnect(&mut self, index: RouteIndex) -> Result<(), ConnectError> {
-        let route = self.routes.get_mut(usize::from(index.0)).ok_or(ConnectError::NoSuchRoute)?;
-        route.connected_words = None;
-        let mut link = CodecPort { port: &mut self.commands, delay: &mut self.delay, codec: route.codec };
-        codec::disconnect(&mut link, route).map_err(ConnectError::Command)
     }
 
     /// Sends any verb to a codec and returns the response.
@@ -446,14 +408,14 @@ where
 
 fn allocate<M: DmaMemory>(
     memory: &mut M,
-    takes_64_bits: bool,
+    address_bits: u8,
     what: &'static str,
     bytes: usize,
 ) -> Result<M::Region, BringUpError> {
     // Lists, rings and the position buffer are all aligned to 128 octets (3.3.18, 3.3.32, 3.3.42).
     let region = memory.allocate(bytes, 128).ok_or(BringUpError::NoMemory(what))?;
     let address = region.device_address();
-    if !takes_64_bits && address.saturating_add(bytes as u64) > 1 << 32 {
+    if is_beyond(address_bits, address, bytes as u64) {
         return Err(BringUpError::MemoryTooHigh { address });
     }
     Ok(region)

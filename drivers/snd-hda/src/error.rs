@@ -19,7 +19,7 @@ pub enum BringUpError {
     NoStream,
     /// No DMA memory for this.
     NoMemory(&'static str),
-    /// DMA memory beyond 4 GiB, and the controller has no 64-bit addresses (GCAP.64OK).
+    /// DMA memory beyond what the controller reaches: 4 GiB, or what its traits say.
     MemoryTooHigh {
         /// Its address.
         address: u64,
@@ -39,7 +39,7 @@ impl fmt::Display for BringUpError {
             Self::NoStream => f.write_str("no stream descriptor: GCAP names none"),
             Self::NoMemory(what) => write!(f, "no DMA memory for the {what}"),
             Self::MemoryTooHigh { address } => {
-                write!(f, "DMA memory at {address:#x} is beyond 4 GiB (GCAP.64OK)")
+                write!(f, "DMA memory at {address:#x} is beyond the controller's reach")
             }
             Self::NoAnswer(error) => error.fmt(f),
             Self::NoRoute => f.write_str("no route: no codec has a way between a converter and a pin"),

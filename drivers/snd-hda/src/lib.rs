@@ -69,11 +69,14 @@
 //! unsolicited responses and stream errors, raises an interrupt; the platform calls [`Controller::handle_interrupt`] when
 //! it suits, from a thread or a loop.
 //!
+//! # Loss of power
+//!
+//! After suspend to RAM, or whatever else has made controller and codecs forget everything, [`Controller::restore`] makes
+//! routes what they were, and streams can go on.
+//!
 //! # What isn't here yet
 //!
-//! HDMI and DisplayPort pins (they need the GPU's help), streams over several converters (each takes the first channels
-//! of its stream), stripes over several output lines, 384 kHz (the format word can't say it), controllers that take less
-//! than 64 address bits but more than 32 (give them buffers that they can reach).
+//! Stripes over several output lines, 384 kHz (the format word can't say it).
 //!
 //! # Sources
 //!
@@ -94,31 +97,42 @@ extern crate std;
 mod capabilities;
 pub mod codec;
 mod command;
+mod connection;
 mod controller;
 mod deadline;
 pub mod dma;
 mod error;
+mod jacks;
 pub mod position;
 pub mod registers;
 mod reset;
+mod restore;
 mod sort;
 pub mod spec;
 pub mod stream;
+mod traits;
+mod volume;
 
-pub use codec::{Codec, Route};
+pub use codec::{Codec, Route, VolumeRange};
 pub use command::{CommandError, Unsolicited};
 pub use controller::{Controller, InterruptReport, RouteIndex};
 pub use deadline::Deadline;
 pub use dma::{Direction, DmaBuffer, DmaMemory, DmaRegion};
 pub use error::{BringUpError, ConnectError};
+pub use jacks::JackPolicy;
 pub use position::{LinkClock, LinkCount, Position};
 pub use registers::Registers;
 pub use spec::format::{Format, FormatError, PcmCapabilities, Rate, SampleBits};
 pub use spec::verbs::{CodecAddress, NodeId, Verb};
 pub use stream::Stream;
+pub use traits::{ControllerTraits, SyncRegister};
 
 /// Routes of all codecs together.
-pub const MAX_ROUTES: usize = 24;
+pub const MAX_ROUTES: usize = 32;
+
+/// Ways by which recordings follow a plug, and pins without a route that are remembered.
+pub(crate) const MAX_DETOURS: usize = 4;
+pub(crate) const MAX_UNSERVED: usize = 16;
 
 /// Pages in the largest buffer: one descriptor each, of which a list has 256 at most (specification 1.0a, 3.3.39).
 pub const MAX_BUFFER_PAGES: usize = stream::LIST_ENTRIES_MAX;

@@ -5,8 +5,10 @@ use embedded_hal::delay::DelayNs;
 use crate::command;
 use crate::controller::DESCRIPTORS_MAX;
 use crate::deadline::{Deadline, Patience, wait_for};
+use crate::error::BringUpError;
 use crate::registers::{ReadWrite, Register, Registers};
 use crate::spec::registers as reg;
+use crate::traits::SyncRegister;
 
 /// CRST reads back after at most a few link frames (4.2.2); 100 ms is what drivers grant.
 const LINK_RESET: Patience = Patience::new(100_000, 10);
@@ -15,7 +17,7 @@ const LINK_RESET_HOLD_US: u32 = 100;
 /// Codecs have 25 link frames (521 us) to make themselves known (4.3).
 const CODECS_APPEAR_US: u32 = 600;
 /// Stops whatever an earlier owner left running, so that nothing is under way when the link is reset (4.2.2).
-pub(crate) fn quiesce<R: Registers, D: DelayNs>(r: &mut R, delay: &mut D, gcap: u16) {
+fn quiesce<R: Registers, D: DelayNs>(r: &mut R, delay: &mut D, gcap: u16) {
     if reg::GCTL.read(r) & reg::GCTL_CRST == 0 {
         // In reset, and all other registers with it.
         return;
@@ -33,7 +35,7 @@ pub(crate) fn quiesce<R: Registers, D: DelayNs>(r: &mut R, delay: &mut D, gcap: 
 }
 
 /// Resets controller and link (4.2.2), and gives codecs time to show (4.3).
-pub(crate) fn reset_link<R: Registers, D: DelayNs>(r: &mut R, delay: &mut D) -> Result<(), Deadline> {
+fn reset_link<R: Registers, D: DelayNs>(r: &mut R, delay: &mut D) -> Result<(), Deadline> {
     reg::GCTL.write(r, 0);
     wait_for(r, delay, reg::GCTL, reg::GCTL_CRST, 0, LINK_RESET)?;
     delay.delay_us(LINK_RESET_HOLD_US);
@@ -43,10 +45,31 @@ pub(crate) fn reset_link<R: Registers, D: DelayNs>(r: &mut R, delay: &mut D) -> 
     Ok(())
 }
 
-/// Looks for SSYNC where the specification has it and where ICH6 to ICH10 have it: it is there if what is written
-/// reads back. No stream runs yet.
-pub(crate) fn find_ssync<R: Registers>(r: &mut R) -> Option<Register<u32, ReadWrite>> {
-    for register in [reg::SSYNC, reg::SSYNC_ICH] {
+/// Wakes controller and link from whatever state, and has unsolicited responses go to the RIRB. Returns a bit for each codec
+/// that has made itself known.
+pub(crate) fn wake<R: Registers, D: DelayNs>(r: &mut R, delay: &mut D) -> Result<u16, BringUpError> {
+    let gcap = reg::GCAP.read(r);
+    if gcap == u16::MAX {
+        return Err(BringUpError::NoController);
+    }
+    quiesce(r, delay, gcap);
+    reset_link(r, delay).map_err(BringUpError::Reset)?;
+    let codecs = reg::STATESTS.read(r) & reg::STATESTS_CODECS;
+    reg::STATESTS.write(r, codecs);
+    let gctl = reg::GCTL.read(r);
+    reg::GCTL.write(r, gctl | reg::GCTL_UNSOL);
+    Ok(codecs)
+}
+
+/// Looks for SSYNC where this kind of controller can have it: it is there if what is written reads back. No stream runs
+/// yet.
+pub(crate) fn find_ssync<R: Registers>(r: &mut R, place: SyncRegister) -> Option<Register<u32, ReadWrite>> {
+    let places: &[_] = match place {
+        SyncRegister::Anywhere => &[reg::SSYNC, reg::SSYNC_ICH],
+        SyncRegister::Specified => &[reg::SSYNC],
+        SyncRegister::Old => &[reg::SSYNC_ICH],
+    };
+    for &register in places {
         register.write(r, 1);
         let reads_back = register.read(r) == 1;
         register.write(r, 0);

@@ -5,7 +5,7 @@ use alloc::vec::Vec;
 
 use audioback::hypervisor::{
     BindError, DmaAccess, DomainId, EventChannel, GrantList, GrantRef, Hypervisor, MAX_BUFFER_PAGES,
-    MapError, MappedBuffer, RemotePort,
+    MapError, MappedBuffer, PageAccess, RemotePort,
 };
 use sndif::page::SharedPage;
 use sndif::page_directory::pages_for;
@@ -123,18 +123,20 @@ impl<X: Xen> DriverDomain<X> {
         self.mishaps
     }
 
-    /// Maps up to [`BATCH`] grants: all or none. `mapped` is told each one, in order, once all are mapped.
+    /// Maps up to [`BATCH`] grants: all or none. `take` finds a slot for each. `mapped` is told each one, in order, once all are
+    /// mapped.
     fn map_batch(
         &mut self,
         guest: DomainId,
         access: Access,
         grants: &[GrantRef],
-        mut mapped: impl FnMut(&X, Slot),
+        take: fn(&mut Slots, DomainId, GrantRef) -> Result<Slot, TakeError>,
+        mapped: &mut dyn FnMut(&X, Slot),
     ) -> Result<(), MapError> {
         let mut batch = heapless::Vec::<Mapping, BATCH>::new();
         let mut failure = None;
         for grant in grants {
-            match self.slots.take(guest, *grant) {
+            match take(&mut self.slots, guest, *grant) {
                 Ok(slot) => {
                     let entry = Mapping { slot, grant: *grant, result: Err(GrantError::NotDone) };
                     if batch.push(entry).is_err() {
@@ -246,7 +248,7 @@ impl<X: Xen> Hypervisor for DriverDomain<X> {
 
     fn map_page(&mut self, guest: DomainId, grant: GrantRef) -> Result<Self::Page, MapError> {
         let mut page = None;
-        self.map_batch(guest, Access::ReadWrite, &[grant], |xen, slot| {
+        self.map_batch(guest, Access::ReadWrite, &[grant], Slots::take, &mut |xen, slot| {
             page = Some(GuestPage { slot, view: xen.view(slot) });
         })?;
         page.ok_or(MapError::NoRoom)
@@ -279,7 +281,7 @@ impl<X: Xen> Hypervisor for DriverDomain<X> {
         buffer.list.size_bytes = size_bytes;
         for chunk in grants.chunks(BATCH) {
             let list = &mut buffer.list;
-            let mapped = self.map_batch(guest, access, chunk, |xen, slot| {
+            let mapped = self.map_batch(guest, access, chunk, Slots::take, &mut |xen, slot| {
                 // As many as there are grants, so there is room.
                 let _ = list.slots.push(slot);
                 let _ = list.addresses.push(xen.address(slot));
@@ -299,6 +301,30 @@ impl<X: Xen> Hypervisor for DriverDomain<X> {
         list.addresses.clear();
         // It came from there, so there is room for it.
         self.page_lists.push(list);
+    }
+
+    fn with_buffer_page(
+        &mut self,
+        buffer: &Self::Buffer,
+        page: usize,
+        access: PageAccess,
+        act: &mut dyn FnMut(&dyn SharedPage),
+    ) -> Result<(), MapError> {
+        let access = match access {
+            PageAccess::ReadOnly => Access::ReadOnly,
+            PageAccess::ReadWrite => Access::ReadWrite,
+        };
+        let mapped = buffer.list.slots.get(page).and_then(|slot| self.slots.grant(*slot));
+        let (guest, grant) = mapped.ok_or(MapError::NoRoom)?;
+        let mut again = None;
+        self.map_batch(guest, access, &[grant], Slots::take_again, &mut |xen, slot| {
+            again = Some((slot, xen.view(slot)));
+        })?;
+        let (slot, view) = again.ok_or(MapError::NoRoom)?;
+        act(&view);
+        drop(view);
+        self.unmap_slots(&[slot]);
+        Ok(())
     }
 
     fn bind(&mut self, guest: DomainId, port: RemotePort) -> Result<EventChannel, BindError> {

@@ -66,10 +66,15 @@ impl Slots {
 
     /// Takes a slot for a grant.
     pub(crate) fn take(&mut self, guest: DomainId, grant: GrantRef) -> Result<Slot, TakeError> {
-        let chain = self.chain_of(guest, grant);
-        if self.find(chain, guest, grant) {
+        if self.find(self.chain_of(guest, grant), guest, grant) {
             return Err(TakeError::Mapped);
         }
+        self.take_again(guest, grant)
+    }
+
+    /// Takes a slot for a grant that may have one already.
+    pub(crate) fn take_again(&mut self, guest: DomainId, grant: GrantRef) -> Result<Slot, TakeError> {
+        let chain = self.chain_of(guest, grant);
         let slot = self.free.pop_front().ok_or(TakeError::Full)?;
         let head = self.chains.get_mut(chain);
         if let (Some(place), Some(head)) = (self.places.get_mut(usize::from(slot)), head) {

@@ -27,12 +27,12 @@ pub const PIC_1_MASK: IoPort = IoPort(0x21);
 pub const PIC_2_MASK: IoPort = IoPort(0xa1);
 /// PCI configuration mechanism #1: CONFIG_ADDRESS, 32 bit.
 pub const PCI_CONFIG_ADDRESS: IoPort = IoPort(0xcf8);
-/// PCI configuration mechanism #1: CONFIG_DATA, 32 bit.
+/// PCI configuration mechanism #1: CONFIG_DATA, 32 bit, or four octets one after the other.
 pub const PCI_CONFIG_DATA: IoPort = IoPort(0xcfc);
 
 impl IoPort {
     /// The port `offset` above this one, of the same device.
-    pub(super) const fn offset(self, offset: u16) -> Self {
+    pub(crate) const fn offset(self, offset: u16) -> Self {
         Self(self.0.wrapping_add(offset))
     }
 

@@ -30,9 +30,9 @@ pub fn run(mut platform: Platform) -> ! {
     };
     // By reference and of no type, as in the other home: the image holds the card and all above it once.
     let clock: &dyn Clock = &{ platform.clock };
-    let brought_up =
-        snd_hda::Controller::bring_up(first.registers.clone(), &mut platform.dma, platform.delay);
-    let card = match brought_up {
+    let (traits, registers) = (first.known.traits, first.registers.clone());
+    let card = match snd_hda::Controller::bring_up_with(traits, registers, &mut platform.dma, platform.delay)
+    {
         Ok(controller) => HdaCard::new(controller, clock),
         Err(error) => exit(Verdict::Fail(format_args!("controller {}: {error}", first.address))),
     };
@@ -55,9 +55,8 @@ pub fn run(mut platform: Platform) -> ! {
     loop {
         match house.poll(&clock, &mut reporter) {
             Ok(Progress::Until(deadline)) => {
-                if event_loop.sleep_until(deadline) == Wake::Controller {
-                    house.card().controller().handle_interrupt();
-                }
+                let is_interrupted = event_loop.sleep_until(deadline) == Wake::Controller;
+                house.card().attend(is_interrupted);
             }
             Ok(Progress::Finished) => break,
             Err(error) => exit(Verdict::Fail(format_args!("{error}"))),

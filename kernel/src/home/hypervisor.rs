@@ -5,7 +5,7 @@
 
 use audioback::hypervisor::{
     BindError, DmaAccess, DomainId, EventChannel, GrantList, GrantRef, Hypervisor, MapError, MappedBuffer,
-    RemotePort,
+    PageAccess, RemotePort,
 };
 use sndif::page::SharedPage;
 
@@ -120,6 +120,22 @@ impl<M: Hypervisor, X: Hypervisor> Hypervisor for AnyHypervisor<M, X> {
             (Self::Memory(memory), AnyBuffer::Memory(buffer)) => memory.unmap_buffer(buffer),
             (Self::Xen(xen), AnyBuffer::Xen(buffer)) => xen.unmap_buffer(buffer),
             _ => log_foreign(),
+        }
+    }
+
+    fn with_buffer_page(
+        &mut self,
+        buffer: &Self::Buffer,
+        page: usize,
+        access: PageAccess,
+        act: &mut dyn FnMut(&dyn SharedPage),
+    ) -> Result<(), MapError> {
+        match (self, buffer) {
+            (Self::Memory(memory), AnyBuffer::Memory(buffer)) => {
+                memory.with_buffer_page(buffer, page, access, act)
+            }
+            (Self::Xen(xen), AnyBuffer::Xen(buffer)) => xen.with_buffer_page(buffer, page, access, act),
+            _ => Err(MapError::NoRoom),
         }
     }
 

@@ -3,6 +3,7 @@
 #[cfg(target_os = "none")]
 pub mod bare;
 pub mod costs;
+pub mod facts;
 pub mod hypervisor;
 pub mod loop_back;
 pub mod stream;

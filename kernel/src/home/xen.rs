@@ -18,9 +18,9 @@ use xen_guest::xenstore::Store;
 use crate::arch::{self, Exit, cpu};
 use crate::clock::TscDelay;
 use crate::console::{self, Verdict, exit};
-use crate::home::ImageHypervisor;
 use crate::home::costs::{Causes, Costs};
 use crate::home::vsnd::{Change, ShutdownReason, Vsnd};
+use crate::home::{ImageHypervisor, facts};
 use crate::memory::dma::DmaArena;
 use crate::memory::heap;
 use crate::pci::hda::HdaController;
@@ -52,7 +52,8 @@ pub fn run(platform: Platform) -> ! {
         Ok(clock) => clock,
         Err(error) => exit(Verdict::Fail(format_args!("{error}"))),
     };
-    let mut card = match snd_hda::Controller::bring_up(controller.registers.clone(), &mut dma, delay) {
+    let (traits, registers) = (controller.known.traits, controller.registers.clone());
+    let mut card = match snd_hda::Controller::bring_up_with(traits, registers, &mut dma, delay) {
         Ok(driver) => HdaCard::new(driver, &clock as &dyn Clock),
         Err(error) => exit(Verdict::Fail(format_args!("controller {}: {error}", controller.address))),
     };
@@ -95,8 +96,8 @@ pub fn run(platform: Platform) -> ! {
         // The console's daemon may have made room.
         console::flush();
         // Without an interrupt what it would tell is asked for whenever something else is due.
-        if interrupted || interrupt.is_none() {
-            vsnd.card_mut().controller().handle_interrupt();
+        if vsnd.card_mut().attend(interrupted || interrupt.is_none()) {
+            vsnd.jacks_changed();
         }
         if let Some((_, Some(pirq))) = interrupt.filter(|_| interrupted)
             && let Err(error) = hypercalls.end_pirq(pirq)
@@ -112,6 +113,7 @@ pub fn run(platform: Platform) -> ! {
             match change {
                 Change::LogLevel(level) => log::set_max_level(level),
                 Change::PositionSource(choice) => vsnd.card_mut().set_position_choice(choice),
+                Change::Jacks(policy) => vsnd.card_mut().controller().set_jack_policy(policy),
                 Change::Report(number) => report(number, &mut vsnd, &clock, &costs, hypercalls),
             }
         }
@@ -177,20 +179,6 @@ fn facts(controller: &HdaController, card: &mut Hda<'_>) -> Vec<(String, String)
     facts.push((String::from("version"), String::from(env!("CARGO_PKG_VERSION"))));
     let (vendor, device) = controller.id;
     facts.push((String::from("controller"), format!("{vendor:04x}:{device:04x} at {}", controller.address)));
-    let driver = card.controller();
-    for codec in driver.codecs() {
-        facts.push((format!("codec/{}", codec.address.get()), format!("{:08x}", codec.vendor_id)));
-    }
-    let (mut outputs, mut inputs) = (0, 0);
-    for route in driver.routes() {
-        let (name, number) = match route.direction() {
-            snd_hda::dma::Direction::Output => ("output", &mut outputs),
-            snd_hda::dma::Direction::Input => ("input", &mut inputs),
-        };
-        let text =
-            format!("{}, codec {}, pin {:#x}", route.device().name(), route.codec().get(), route.pin().get());
-        facts.push((format!("port/{name}-{number}"), text));
-        *number += 1;
-    }
+    facts.append(&mut facts::of_card(card.controller()));
     facts
 }

@@ -33,6 +33,20 @@ impl ConfigSpace {
     }
 }
 
+impl ConfigSpace {
+    /// Reads the octet at `offset`.
+    pub(super) fn read_u8(self, address: PciAddress, offset: u8) -> u8 {
+        PCI_CONFIG_ADDRESS.write_u32(select(address, u16::from(offset)));
+        PCI_CONFIG_DATA.offset(u16::from(offset & 3)).read_u8()
+    }
+
+    /// Writes the octet at `offset`, and none of its neighbours, of which some are cleared by writing.
+    pub(super) fn write_u8(self, address: PciAddress, offset: u8, value: u8) {
+        PCI_CONFIG_ADDRESS.write_u32(select(address, u16::from(offset)));
+        PCI_CONFIG_DATA.offset(u16::from(offset & 3)).write_u8(value);
+    }
+}
+
 impl ConfigRegionAccess for ConfigSpace {
     unsafe fn read(&self, address: PciAddress, offset: u16) -> u32 {
         self.read_u32(address, offset as u8)

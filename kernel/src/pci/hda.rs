@@ -9,6 +9,7 @@ use pci_types::{CommandRegister, EndpointHeader, PciAddress, PciHeader};
 use super::bar::{self, BarError, BarKind};
 use super::capability;
 use super::config::{ConfigSpace, start_bus_master};
+use super::known::{self, Known};
 use super::message::{Interrupt, Messages};
 use super::registers::HdaRegisters;
 use super::scan::{self, MAX_FUNCTIONS};
@@ -41,6 +42,8 @@ pub struct HdaController {
     pub address: PciAddress,
     /// Vendor and device.
     pub id: (u16, u16),
+    /// What is known of its kind.
+    pub known: &'static Known,
     /// Its registers.
     pub registers: HdaRegisters,
     /// Where these lie.
@@ -130,9 +133,10 @@ pub fn bring_up_all(mut surroundings: Surroundings<'_>) -> Found {
             Ok(controller) => {
                 log::info!(
                     target: "pci",
-                    "{address}: HD Audio controller {:04x}:{:04x}, registers at {:#x}, {}",
+                    "{address}: HD Audio controller {:04x}:{:04x} ({}), registers at {:#x}, {}",
                     controller.id.0,
                     controller.id.1,
+                    controller.known,
                     controller.bar.start,
                     InterruptName(controller.interrupt),
                 );
@@ -183,6 +187,19 @@ fn bring_up(
     if let Some(offset) = capability(capability::PCI_EXPRESS) {
         forbid_no_snoop(address, offset);
     }
+    let known = known::find(id);
+    for setting in known.settings {
+        let read = |offset| ConfigSpace.read_u8(address, offset);
+        if !setting.apply(read, |offset, value| ConfigSpace.write_u8(address, offset, value)) {
+            log::warn!(
+                target: "pci",
+                "{address}: {known}: {:#04x} of its configuration doesn't take {:#x} in bits {:#x}",
+                setting.offset,
+                setting.value,
+                setting.mask
+            );
+        }
+    }
     let bar = settle_bar(address, functions, surroundings)?;
     let registers = PhysRange { start: bar.start, end: bar.start + bar.size_bytes().min(REGISTERS_BYTES) };
     let registers = HdaRegisters::map(surroundings.space, registers).map_err(BringUpError::Map)?;
@@ -192,12 +209,13 @@ fn bring_up(
         return Err(BringUpError::NoDecode);
     }
 
-    let interrupt =
-        capability(capability::MSI).and_then(|offset| surroundings.messages.enable(address, offset, index));
+    let interrupt = capability(capability::MSI)
+        .filter(|_| known.has_msi)
+        .and_then(|offset| surroundings.messages.enable(address, offset, index));
     if !start_bus_master(address) {
         return Err(BringUpError::TooMany);
     }
-    Ok(HdaController { address, id, registers, bar, interrupt })
+    Ok(HdaController { address, id, known, registers, bar, interrupt })
 }
 
 /// Power Management Control/Status is 4 octets into the capability; bits 1:0 are the state, 0 is D0.

@@ -6,6 +6,7 @@ pub mod capability;
 mod config;
 #[cfg(target_os = "none")]
 pub mod hda;
+pub mod known;
 #[cfg(target_os = "none")]
 pub mod message;
 #[cfg(target_os = "none")]

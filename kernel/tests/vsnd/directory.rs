@@ -105,6 +105,7 @@ fn what_is_bad_closes_the_device_with_one_line_that_names_the_path() {
         ("0/0/unique-id", "output-2", "the card has no output-2"),
         ("0/0/unique-id", "output-65535", "the card has no output-65535"),
         ("0/0/unique-id", "input-0", "the stream's type doesn't go with input-0"),
+        ("0/0/unique-id", "line-in 2", "the stream's type doesn't go with input-1"),
     ] {
         let line = refused_with(&[(node, Some(value))]);
         let path = format!("{}/{node}: ", front_path(3, 0));

@@ -15,3 +15,4 @@ mod several;
 mod state;
 mod support;
 mod trouble;
+mod volume;

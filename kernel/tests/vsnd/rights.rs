@@ -90,6 +90,62 @@ fn a_right_can_be_one_to_some_ports() {
 }
 
 #[test]
+fn a_port_goes_by_the_name_that_people_call_it_too() {
+    let mut rig = Rig::with(codecs(3));
+    let set = |rig: &mut Rig, right: &str| {
+        rig.stored.set("snddom/may-play", right);
+        rig.wake();
+        assert_eq!(logs::take_warnings(), Vec::<String>::new(), "{right:?}");
+    };
+    // In a `unique-id`: whoever is connected to the second output may play.
+    set(&mut rig, "output-1");
+    for id in [
+        "Rear Line Out 2",
+        "rear-line-out-2",
+        "REAR_LINE_OUT_2",
+        "rearlineout2",
+        "output-1",
+        "/rear line:out 2/",
+    ] {
+        assert!(may(&mut rig, 3, &playback_on(id)), "{id}");
+    }
+    // What isn't the name of an output is the first one.
+    for id in [
+        "Rear Line Out",
+        "rear line out 1",
+        "rear line out 22",
+        "line out 2",
+        "2",
+        "out",
+        "-",
+        "- /_.:",
+        "é",
+        "réar line out 2",
+        "rear line out 2é",
+        "output1",
+        "OUTPUT-1",
+        "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx",
+    ] {
+        assert!(!may(&mut rig, 3, &playback_on(id)), "{id}");
+    }
+    set(&mut rig, "output-0");
+    for id in ["Rear Line Out", "-", "é"] {
+        assert!(may(&mut rig, 3, &playback_on(id)), "{id}");
+    }
+    // In a right.
+    for right in ["Rear Line Out 2,output-2", "rear-line-out-3, REAR LINE OUT 2"] {
+        set(&mut rig, right);
+        for (id, allowed) in [("output-0", false), ("output-1", true), ("output-2", true)] {
+            assert_eq!(may(&mut rig, 3, &playback_on(id)), allowed, "{right}: {id}");
+        }
+    }
+    rig.stored.set("snddom/may-record", "Line In 2");
+    rig.wake();
+    assert!(may(&mut rig, 3, &capture_on("line in 2")));
+    assert!(!may(&mut rig, 3, &capture_on("line in 3")));
+}
+
+#[test]
 fn a_right_that_is_withdrawn_ends_the_stream_at_once() {
     let mut rig = Rig::new();
     rig.stored.set("snddom/guest/3/may-record", "1");
@@ -130,7 +186,20 @@ fn a_value_that_makes_no_sense_is_named_and_changes_nothing() {
     let front = rig.guest_with(3, &capture_on("a")).remove(0);
     rig.record(front, 400_000);
     rig.advance(50 * MS);
-    for bad in ["yes", "", "2", "input-9", "output-0", "input-0,output-0", "input-", "input-0,,x", ","] {
+    let huge = "Line In".repeat(500);
+    let words = ["yes", "", "2", "input-9", "output-0", "input-0,output-0", "input-", "input-0,,x", ","];
+    let names = [
+        "Line",
+        "Line In 2",
+        "line in,-",
+        "-",
+        " / ",
+        "é",
+        "Line In,Rear Line Out",
+        "Line In;input-0",
+        &huge,
+    ];
+    for bad in words.into_iter().chain(names) {
         for node in ["snddom/guest/3/may-record", "snddom/may-record"] {
             rig.stored.set(node, bad);
             rig.wake();

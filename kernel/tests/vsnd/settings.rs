@@ -1,6 +1,7 @@
-//! Settings that the image carries out: log level and position source.
+//! Settings that the image carries out: log level, position source, and what plugs do.
 
 use log::LevelFilter;
+use snd_hda::JackPolicy;
 use snd_hda::stream::PositionChoice;
 use snddom_kernel::home::vsnd::Change;
 
@@ -35,15 +36,27 @@ fn each_change_is_told_once() {
         rig.wake();
         assert_eq!(changes(&mut rig), [Change::PositionSource(choice)]);
     }
+    for (value, policy) in
+        [("both", JackPolicy::Both), ("stay", JackPolicy::Stay), ("move", JackPolicy::Move)]
+    {
+        rig.stored.set("snddom/jacks", value);
+        rig.wake();
+        assert_eq!(changes(&mut rig), [Change::Jacks(policy)]);
+    }
     rig.stored.set("snddom/position-source", "link");
     rig.stored.set("snddom/log-level", "debug");
+    rig.stored.set("snddom/jacks", "stay");
     rig.wake();
-    assert_eq!(changes(&mut rig).len(), 2);
+    assert_eq!(changes(&mut rig).len(), 3);
     rig.stored.remove("snddom");
     rig.wake();
     assert_eq!(
         changes(&mut rig),
-        [Change::LogLevel(LevelFilter::Info), Change::PositionSource(PositionChoice::Auto)]
+        [
+            Change::LogLevel(LevelFilter::Info),
+            Change::PositionSource(PositionChoice::Auto),
+            Change::Jacks(JackPolicy::Move)
+        ]
     );
 }
 
@@ -60,6 +73,7 @@ fn a_value_that_makes_no_sense_is_named_and_changes_nothing() {
     let mut rig = Rig::new();
     rig.stored.set("snddom/log-level", "debug");
     rig.stored.set("snddom/position-source", "link");
+    rig.stored.set("snddom/jacks", "both");
     rig.wake();
     changes(&mut rig);
     for (node, value) in [
@@ -68,6 +82,9 @@ fn a_value_that_makes_no_sense_is_named_and_changes_nothing() {
         ("snddom/log-level", "off"),
         ("snddom/position-source", "3"),
         ("snddom/position-source", "Link"),
+        ("snddom/jacks", "Move"),
+        ("snddom/jacks", "move,both"),
+        ("snddom/jacks", ""),
     ] {
         // All settings are read again when one of them changes; the good ones say nothing.
         let before = rig.stored.value(node).map(str::to_owned).expect("a value");

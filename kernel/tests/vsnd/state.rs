@@ -1,5 +1,9 @@
 //! What is told to people below `snddom/state`.
 
+use snd_hda_model::codec::Widget;
+use snd_hda_model::{Bench, Codec, Profile};
+use snddom_kernel::home::facts;
+
 use crate::support::*;
 
 fn told<'a>(rig: &'a Rig, node: &str) -> Option<&'a str> {
@@ -24,20 +28,22 @@ fn facts_devices_and_streams_are_told() {
     let playback = rig.guest(3).remove(0);
     rig.advance(1_000 * MS);
     assert_eq!(told(&rig, "device/3-0"), Some("connected"));
-    let closed = "port=output-0 status=closed frames=0 ran_dry=0 fifo_errors=0";
+    let volume = "volume_mdb=-74000..0 step_mdb=1000 can_mute";
+    let closed = &*format!("port=output-0 status=closed {volume} frames=0 ran_dry=0 fifo_errors=0");
     assert_eq!(told(&rig, "device/3-0/0-0"), Some(closed));
     assert!(told(&rig, "device/3-0/0-1").expect("a line").starts_with("port=input-0 status=closed"));
     let player = rig.play(playback, &noise(96_000, 1));
     rig.advance(1_500 * MS);
     let line = told(&rig, "device/3-0/0-0").expect("a line").to_owned();
-    let start = "port=output-0 status=running rate_hz=48000 format=s16_le channels=2 frames=";
+    let start =
+        format!("port=output-0 status=running rate_hz=48000 format=s16_le channels=2 {volume} frames=");
     let frames: u64 =
-        line.strip_prefix(start).expect(&line).split(' ').next().expect("a number").parse().expect(&line);
+        line.strip_prefix(&start).expect(&line).split(' ').next().expect("a number").parse().expect(&line);
     assert!((48_000 / 5..=72_100).contains(&frames), "{line}");
     rig.until("the end", |rig| rig.player(player).is_over());
     rig.advance(1_200 * MS);
     let line = told(&rig, "device/3-0/0-0").expect("a line").to_owned();
-    assert!(line.starts_with("port=output-0 status=closed frames=1"), "{line}");
+    assert!(line.starts_with(&format!("port=output-0 status=closed {volume} frames=1")), "{line}");
     // The end of a recording and an application that is late look alike from here.
     assert!(line.ends_with("ran_dry=1 fifo_errors=0"), "{line}");
     rig.set_front_state(3, 0, "5");
@@ -138,4 +144,132 @@ fn what_can_t_be_told_is_left_out() {
     rig.guest(3);
     rig.advance(1_000 * MS);
     assert_eq!(told(&rig, "device/3-0"), Some("connected"));
+}
+
+#[test]
+fn plugs_are_told_and_told_again_when_they_change() {
+    let mut rig = Rig::with(talkative_jacks());
+    rig.advance(1_000 * MS);
+    assert_eq!(told(&rig, "port/output-0/jack"), Some("unplugged"));
+    assert_eq!(told(&rig, "port/input-0/jack"), Some("unplugged"));
+    rig.plug(5, true);
+    rig.advance(200 * MS);
+    assert_eq!(told(&rig, "port/output-0/jack"), Some("unplugged"));
+    assert_eq!(told(&rig, "port/input-0/jack"), Some("plugged"));
+    // A change and back again before it could be told is none.
+    rig.stored.requests.clear();
+    rig.plug(3, true);
+    rig.plug(5, false);
+    rig.plug(5, true);
+    rig.advance(1_000 * MS);
+    assert_eq!(told(&rig, "port/output-0/jack"), Some("plugged"));
+    assert_eq!(told(&rig, "port/input-0/jack"), Some("plugged"));
+    assert!(writes(&rig) <= 3, "{:?}", rig.stored.requests);
+    rig.stored.requests.clear();
+    rig.advance(10_000 * MS);
+    assert_eq!(writes(&rig), 0, "nothing moves");
+}
+
+#[test]
+fn a_plug_while_the_last_one_is_being_told_is_told_too() {
+    for wait in 0..6 {
+        let mut rig = Rig::with(talkative_jacks());
+        rig.advance(1_000 * MS);
+        rig.stored_is_held = true;
+        rig.plug(3, true);
+        for _ in 0..wait {
+            rig.poll();
+        }
+        rig.plug(3, false);
+        rig.stored_is_held = false;
+        rig.advance(500 * MS);
+        assert_eq!(told(&rig, "port/output-0/jack"), Some("unplugged"), "{wait}");
+    }
+}
+
+#[test]
+fn a_jack_that_can_t_tell_by_itself_isn_t_told_of() {
+    let mut rig = Rig::new();
+    rig.advance(1_000 * MS);
+    assert!(!rig.stored.exists("snddom/state/port"));
+}
+
+#[test]
+fn a_loose_contact_keeps_neither_xenstored_busy_nor_devices_untold() {
+    let mut rig = Rig::with(talkative_jacks());
+    rig.advance(1_000 * MS);
+    rig.stored.requests.clear();
+    let start = rig.now();
+    rig.attach(3, 0, &DUPLEX);
+    for round in 0..200 {
+        rig.plug(3, round % 2 == 0);
+        rig.advance(10 * MS);
+    }
+    assert_eq!(told(&rig, "device/3-0"), Some("waiting"));
+    let tenths = (rig.now().0 - start.0).div_ceil(100 * MS);
+    let writes = writes(&rig) as u64;
+    assert!(writes > 5 && writes <= tenths + 1, "{writes} in {tenths} tenths of a second");
+}
+
+#[test]
+fn plugs_that_may_not_be_told_are_told_when_they_may() {
+    let mut rig = Rig::unstarted(talkative_jacks());
+    rig.stored.may_write = Some(vec!["backend/vsnd".into()]);
+    rig.start();
+    rig.advance(500 * MS);
+    rig.plug(3, true);
+    rig.advance(500 * MS);
+    assert!(!rig.stored.exists("snddom/state/port"));
+    rig.stored.may_write = Some(vec!["backend/vsnd".into(), "snddom/state".into()]);
+    rig.stored.set("snddom/state", "");
+    rig.wake();
+    rig.advance(1_000 * MS);
+    assert_eq!(told(&rig, "port/output-0/jack"), Some("plugged"));
+    assert_eq!(told(&rig, "port/input-0/jack"), Some("unplugged"));
+    // And again, with the first telling refused.
+    rig.stored.may_write = Some(vec!["backend/vsnd".into()]);
+    rig.plug(5, true);
+    rig.advance(500 * MS);
+    assert_eq!(told(&rig, "port/input-0/jack"), Some("unplugged"));
+    rig.stored.may_write = Some(vec!["backend/vsnd".into(), "snddom/state".into()]);
+    rig.stored.set("snddom/state", "");
+    rig.wake();
+    rig.advance(500 * MS);
+    assert_eq!(told(&rig, "port/input-0/jack"), Some("plugged"));
+}
+
+#[test]
+fn what_the_card_has_is_told_in_words() {
+    let codec = Codec::builder(0x1234_5678)
+        .widget(2, Widget::dac())
+        .widget(3, Widget::dac())
+        .widget(4, Widget::mixer(&[2, 3]))
+        .widget(0x14, Widget::line_out(&[2]))
+        .widget(0x15, Widget::headphone(&[4]))
+        .widget(0x16, Widget::speaker(&[4]))
+        .widget(0x17, Widget::headphone(&[]))
+        .widget(0x18, Widget::microphone())
+        .widget(0x1a, Widget::adc(0x18))
+        .build();
+    let model = Bench::new(Profile::hardware()).codec(1, codec).build();
+    let facts = facts::of_card(card(&model).controller());
+    let facts: Vec<_> = facts.iter().map(|(node, value)| (node.as_str(), value.as_str())).collect();
+    assert_eq!(
+        facts,
+        [
+            ("codec/1", "12345678"),
+            ("port/output-0", "Rear Line Out: codec 1, pin 0x14, path 0x2 0x14, 2 channels"),
+            ("port/output-1", "Speaker: codec 1, pin 0x16, path 0x3 0x4 0x16, 2 channels"),
+            ("port/output-2", "Headphone: codec 1, pin 0x15, path 0x2 0x4 0x15, 2 channels, takes turns"),
+            ("port/input-0", "Microphone: codec 1, pin 0x18, path 0x18 0x1a, 2 channels"),
+            ("outputs-at-once", "2"),
+            ("unserved/1-0x17", "Headphone: connection lists lead to no converter"),
+        ]
+    );
+    // And all of it can be told.
+    let mut rig = Rig::with_facts(duplex(), &facts);
+    rig.advance(2_000 * MS);
+    for (node, value) in facts {
+        assert_eq!(told(&rig, node), Some(value));
+    }
 }

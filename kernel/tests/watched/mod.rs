@@ -4,7 +4,8 @@ use std::cell::RefCell;
 use std::collections::BTreeSet;
 
 use audioback::hypervisor::{
-    BindError, DmaAccess, DomainId, EventChannel, GrantList, GrantRef, Hypervisor, MapError, RemotePort,
+    BindError, DmaAccess, DomainId, EventChannel, GrantList, GrantRef, Hypervisor, MapError, PageAccess,
+    RemotePort,
 };
 use sndif::page::SharedPage;
 
@@ -113,6 +114,19 @@ impl<H: Hypervisor> Hypervisor for Watched<H> {
 
     fn unmap_buffer(&mut self, buffer: Self::Buffer) {
         self.0.unmap_buffer(buffer);
+    }
+
+    fn with_buffer_page(
+        &mut self,
+        buffer: &Self::Buffer,
+        page: usize,
+        access: PageAccess,
+        act: &mut dyn FnMut(&dyn SharedPage),
+    ) -> Result<(), MapError> {
+        // Which page of a buffer it is doesn't matter.
+        let of = (u16::MAX, u32::MAX);
+        TOUCHED.with_borrow_mut(|touched| touched.buffers.insert(of));
+        self.0.with_buffer_page(buffer, page, access, &mut |page| act(&WatchedPage { page, of }))
     }
 
     fn bind(&mut self, guest: DomainId, port: RemotePort) -> Result<EventChannel, BindError> {

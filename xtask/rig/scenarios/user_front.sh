@@ -9,6 +9,13 @@ check positions_are_shown \
     guest_run 1 10 'audiofront position --count 40 --interval-ms 25 --json >/out/positions.jsonl && wc -l /out/positions.jsonl'
 check a_million_positions_take_no_system_call guest_run 1 20 'audiofront read-cost'
 
+# The codec's amplifiers have steps of 1 dB. What they are set to goes through the guest's own pages, and so does the answer.
+loudness() {
+    guest_run 1 10 'audiofront play --volume -12.4 --mute /rig/noise-6.wav' &&
+        guest_said 1 | grep 'the nearest volume is -12.00 dB'
+}
+check a_program_sets_volume_and_mute loudness
+
 # The streams of a program that is killed don't play on, and the next program finds the card as new.
 is_closed() { [ "$(xenstore-read "$(guest_path 1 device/vsnd/0/state)")" = 6 ]; }
 killed() {

@@ -5,7 +5,7 @@ use std::rc::Rc;
 
 use audioback::card::{
     Card, CardError, Direction, LinkPosition, MAX_RATES, Port, PortIndex, StillRunning, StreamParams,
-    StreamPosition,
+    StreamPosition, VolumeRange,
 };
 use audioback::hypervisor::MappedBuffer;
 use sndif::format::{FormatSet, SampleFormat};
@@ -33,7 +33,16 @@ pub struct Controls {
     pub link_wanted: Option<bool>,
     /// Page addresses of the last buffer opened.
     pub pages: Vec<u64>,
+    /// What the amplifiers of each port are set to, by channel.
+    pub volumes: [[i32; 2]; 2],
+    pub muted: [[bool; 2]; 2],
+    /// The amplifiers of this channel don't answer.
+    pub volume_fails_on: Option<u8>,
 }
+
+/// What the amplifiers of a fake card can do.
+pub const VOLUME: VolumeRange =
+    VolumeRange { min_mdb: -64_000, max_mdb: 6_000, step_mdb: 500, can_mute: true };
 
 /// The card: one playback and one capture port, each for one stream at a time.
 pub struct FakeCard {
@@ -63,9 +72,17 @@ impl FakeCard {
             channels_max: 2,
             buffer_bytes_min: 256,
             buffer_bytes_max: 1 << 20,
+            volume: Some(VOLUME),
         };
         let capture = Port { direction: Direction::Capture, ..playback };
         Self { controls: Rc::default(), ports: [playback, capture], taken: [false; 2] }
+    }
+
+    /// The same card, whose amplifiers can do this.
+    pub fn with_volume(volume: Option<VolumeRange>) -> Self {
+        let mut card = Self::new();
+        card.ports.iter_mut().for_each(|port| port.volume = volume);
+        card
     }
 
     fn note(&self, call: impl ToString) {
@@ -116,6 +133,32 @@ impl<B: MappedBuffer> Card<B> for FakeCard {
 
     fn set_link_wanted(&mut self, _: &mut FakeStream<B>, is_wanted: bool) {
         self.controls.borrow_mut().link_wanted = Some(is_wanted);
+    }
+
+    fn buffer(stream: &FakeStream<B>) -> Option<&B> {
+        Some(&stream.buffer)
+    }
+
+    fn set_volume(&mut self, stream: &mut FakeStream<B>, channel: u8, mdb: i32) -> Result<(), CardError> {
+        let mut controls = self.controls.borrow_mut();
+        if controls.volume_fails_on == Some(channel) {
+            return Err(CardError::Hardware);
+        }
+        let can = self.ports[stream.port].volume.expect("a port with amplifiers");
+        assert!(can.step_mdb != 0 && (can.min_mdb..=can.max_mdb).contains(&mdb), "{mdb} of {can:?}");
+        let steps = (f64::from(mdb - can.min_mdb) / f64::from(can.step_mdb)).round() as i32;
+        controls.volumes[stream.port][usize::from(channel)] = can.min_mdb + steps * can.step_mdb as i32;
+        Ok(())
+    }
+
+    fn volume(&self, stream: &FakeStream<B>, channel: u8) -> Result<i32, CardError> {
+        Ok(self.controls.borrow().volumes[stream.port][usize::from(channel)])
+    }
+
+    fn set_mute(&mut self, stream: &mut FakeStream<B>, channel: u8, is_muted: bool) -> Result<(), CardError> {
+        assert!(self.ports[stream.port].volume.is_some_and(|can| can.can_mute), "it can't be muted");
+        self.controls.borrow_mut().muted[stream.port][usize::from(channel)] = is_muted;
+        Ok(())
     }
 
     fn start(&mut self, stream: &mut FakeStream<B>) -> Result<(), CardError> {

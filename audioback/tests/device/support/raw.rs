@@ -29,6 +29,8 @@ pub struct RawRig {
     pub event_page: Page,
     pub control_page: Option<Page>,
     pub buffer: Vec<GrantRef>,
+    /// The same pages, to write values there.
+    pub buffer_pages: Vec<Page>,
     pub directory: GrantedPage<Page>,
     next_id: u16,
 }
@@ -39,18 +41,22 @@ fn page(guest: &mut FrontEnd<'static, HeapMemory>) -> GrantedPage<Page> {
 
 impl RawRig {
     pub fn new() -> Self {
-        Self::connected(false)
+        Self::connected(false, FakeCard::new())
+    }
+
+    /// The same, with another card.
+    pub fn with_card(card: FakeCard) -> Self {
+        Self::connected(false, card)
     }
 
     /// The same, with a control page.
     pub fn with_control_page() -> Self {
-        Self::connected(true)
+        Self::connected(true, FakeCard::new())
     }
 
-    fn connected(has_control_page: bool) -> Self {
+    fn connected(has_control_page: bool, card: FakeCard) -> Self {
         let home = home();
         let mut back = home.back_end(DRIVER);
-        let card = FakeCard::new();
         let ports = Card::<<Back<'_> as Hypervisor>::Buffer>::ports(&card);
         let mut device = Device::new(GUEST, Policy::default(), ports, &configs()[..1]).expect("a device");
         let mut guest = home.front_end(GUEST, DRIVER, 0);
@@ -68,7 +74,8 @@ impl RawRig {
         let control_page = control.as_ref().map(|page| page.grant);
         device.connect(&mut back, &[nodes], control_page, Nanos(0)).expect("a connection");
         let directory = page(&mut guest);
-        let buffer = (0..16).map(|_| page(&mut guest).grant).collect::<Vec<_>>();
+        let (buffer, buffer_pages): (Vec<_>, Vec<_>) =
+            (0..16).map(|_| page(&mut guest)).map(|page| (page.grant, page.page)).unzip();
         write_directory(&[(&directory.page, directory.grant)], buffer.iter().copied()).expect("a directory");
         Self {
             home,
@@ -80,6 +87,7 @@ impl RawRig {
             event_page,
             control_page: control.map(|page| page.page),
             buffer,
+            buffer_pages,
             directory,
             next_id: 0,
         }

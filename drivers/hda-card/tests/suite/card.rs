@@ -4,6 +4,7 @@ use crate::common::*;
 use audioback::card::{
     Card, CardError, Direction, LinkedStart, Port, PortIndex, StillRunning, StreamParams, StreamPosition,
 };
+use audioback::hypervisor::MappedBuffer;
 use snd_hda_model::codec::Widget;
 use snd_hda_model::{Bench, Codec, DmaAccess, Model, Profile};
 use sndif::format::{FormatSet, SampleFormat};
@@ -34,6 +35,45 @@ fn ports_are_the_routes_outputs_first() {
         directions,
         [Direction::Playback, Direction::Playback, Direction::Capture, Direction::Capture]
     );
+}
+
+#[test]
+fn ports_have_their_routes_names() {
+    let model = Bench::new(Profile::hardware()).codec(0, Codec::laptop()).codec(1, Codec::duplex()).build();
+    let card = card(&model);
+    let names: Vec<_> =
+        (0..6).map(|port| Card::<Mapped>::port_name(&card, PortIndex(port))).map_while(|name| name).collect();
+    assert_eq!(names, ["Speaker", "Rear Line Out", "Microphone", "Line In", "Line In 2"]);
+}
+
+#[test]
+fn plugs_are_heard_of_once_and_only_from_jacks_that_tell_them() {
+    let codec = Codec::builder(1)
+        .widget(2, Widget::dac())
+        .widget(3, Widget::line_out(&[2]).unsolicited())
+        .widget(4, Widget::adc(5))
+        .widget(5, Widget::line_in())
+        .build();
+    let model = hardware(codec);
+    model.plug(0, 3, false);
+    let mut card = card(&model);
+    let plugged = |card: &TestCard| [0, 1, 2].map(|port| Card::<Mapped>::is_plugged(card, PortIndex(port)));
+    assert_eq!(plugged(&card), [Some(false), None, None]);
+    model.plug(0, 3, true);
+    model.plug(0, 5, false);
+    model.advance_ns(MILLISECOND);
+    assert!(!card.attend(false), "nobody has looked at the controller");
+    assert!(card.attend(true));
+    assert!(!card.attend(true));
+    assert_eq!(plugged(&card), [Some(true), None, None]);
+    // The news comes with the answer to another verb.
+    model.plug(0, 3, false);
+    model.advance_ns(MILLISECOND);
+    let codec = card.controller().codecs()[0].address;
+    let verb = snd_hda::Verb::with_u8(0xf00, 0);
+    card.controller().command(codec, snd_hda::NodeId::ROOT, verb).expect("an answer");
+    assert!(card.attend(false));
+    assert_eq!(plugged(&card), [Some(false), None, None]);
 }
 
 #[test]
@@ -296,4 +336,41 @@ fn streams_start_together_in_the_same_link_frame() {
         card.close(playback).expect("closed");
         card.close(capture).expect("closed");
     }
+}
+
+#[test]
+fn a_stream_s_buffer_can_be_told_and_its_volume_set_whatever_it_is_doing() {
+    let model = Bench::new(Profile::hardware()).codec(0, Codec::duplex()).build();
+    let mut card = card(&model);
+    let can = ports(&card)[0].volume.expect("amplifiers");
+    assert_eq!((can.min_mdb, can.max_mdb, can.step_mdb, can.can_mute), (-74_000, 0, 1_000, true));
+    let mut stream = open(&mut card, &model, 0);
+    let pages = |stream: &TestStream| {
+        TestCard::buffer(stream).map(|buffer: &Mapped| MappedBuffer::page_addresses(buffer).to_vec())
+    };
+    let before = pages(&stream).expect("a buffer");
+    assert_eq!(before.len(), 4);
+    for (step, mdb) in
+        ["open", "start", "pause", "resume"].into_iter().zip([-1_000, -2_400, -2_600, i32::MIN])
+    {
+        let done = match step {
+            "start" => card.start(&mut stream),
+            "pause" => card.pause(&mut stream),
+            "resume" => card.resume(&mut stream),
+            _ => Ok(()),
+        };
+        done.expect(step);
+        assert_eq!(pages(&stream), Some(before.clone()));
+        card.set_volume(&mut stream, 1, mdb).expect("set");
+        let nearest = if mdb < -74_000 { -74_000 } else { (f64::from(mdb) / 1_000.0).round() as i32 * 1_000 };
+        assert_eq!((card.volume(&stream, 0), card.volume(&stream, 1)), (Ok(0), Ok(nearest)));
+        card.set_mute(&mut stream, 0, true).expect("muted");
+        let heard = &model.audible(0)[0];
+        assert_eq!((heard.left_quarter_db, heard.right_quarter_db), (None, Some(nearest / 250)));
+        card.set_mute(&mut stream, 0, false).expect("not muted");
+    }
+    assert_eq!(card.set_volume(&mut stream, 2, 0), Err(CardError::Unsupported), "there is no third channel");
+    assert_eq!(card.volume(&stream, 2), Err(CardError::Unsupported));
+    card.close(stream).expect("closed");
+    model.assert_clean();
 }

@@ -2,8 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use super::widget::{Amplifier, Widget, WidgetKind};
-use super::{Codec, Graph, Group, Kind};
+use super::amplifier::{Amplifier, GainAtReset};
+use super::widget::{Widget, WidgetKind};
+use super::{Codec, Graph, Group};
 
 /// 16 kHz to 96 kHz at 16 bit: what QEMU's codecs state.
 const QEMU_PCM: u32 = 0x1fc | 1 << 17;
@@ -27,20 +28,9 @@ impl Codec {
                 vendor_id,
                 revision_id: 0x0010_0101,
                 subsystem_id: 0,
-                group_node: 1,
-                group: Group {
-                    pcm: 0,
-                    stream_formats: 0,
-                    amp_in: 0,
-                    amp_out: 0,
-                    power_states: 0xf,
-                    power: 0,
-                    default_power: 3,
-                    gpio_count: 0,
-                    gpio: [0; 3],
-                    unsolicited: 0,
-                    delays: 0,
-                },
+                group_node: Some(1),
+                group: Group::default(),
+                other_groups: BTreeMap::new(),
                 widgets: BTreeMap::new(),
             },
         }
@@ -126,10 +116,10 @@ impl Codec {
     }
 
     fn qemu(vendor_id: u32, output: u32, input: Option<u32>) -> Self {
-        let mut dac = Widget::dac().pcm(QEMU_PCM).amp_out(Amplifier::TYPICAL);
-        dac.quiet_gain_at_reset = false;
+        let dac = Widget::dac().pcm(QEMU_PCM).amp_out(Amplifier::TYPICAL);
         let mut adc = Widget::adc(5).pcm(QEMU_PCM).amp_in(Amplifier::TYPICAL);
-        adc.quiet_gain_at_reset = true;
+        // It reads 0 and passes full level until it is written.
+        adc.gain_at_reset = GainAtReset::Lowest;
         let builder = Self::builder(vendor_id)
             .subsystem_id(vendor_id)
             .pcm(QEMU_PCM)
@@ -164,7 +154,7 @@ impl CodecBuilder {
     /// The node of the function group, 1 unless said here.
     #[must_use]
     pub fn group_node(mut self, node: u8) -> Self {
-        self.graph.group_node = node;
+        self.graph.group_node = Some(node);
         self
     }
 
@@ -208,7 +198,7 @@ impl CodecBuilder {
     /// General-purpose pins.
     #[must_use]
     pub fn gpio(mut self, count: u8) -> Self {
-        self.graph.group.gpio_count = count;
+        self.graph.group.gpio = count.into();
         self
     }
 
@@ -233,12 +223,14 @@ impl CodecBuilder {
         if let (Some(&first), Some(&last)) = (nodes.first(), nodes.last()) {
             for node in first..=last {
                 let filler = || Widget::new(WidgetKind::Vendor);
-                if node != graph.group_node {
+                if Some(node) != graph.group_node {
                     graph.widgets.entry(node).or_insert_with(filler);
                 }
             }
         }
-        graph.reset();
-        Codec { kind: Kind::Widgets(Box::new(graph)), tamper: None }
+        for widget in graph.widgets.values_mut() {
+            widget.strapped_configuration = widget.configuration;
+        }
+        Codec::from_graph(graph)
     }
 }

@@ -1,17 +1,30 @@
 //! Codecs: what is at the other end of the link and answers verbs.
 //!
 //! [`Codec::duplex`] and its relatives are ready-made; [`Codec::builder`] puts one together widget by widget;
-//! [`Codec::answering`] gives every verb to a closure, for codecs that lie.
+//! [`Codec::answering`] gives every verb to a closure, for codecs that lie. [`Dump::codec`](crate::Dump::codec) is one that
+//! really exists.
 
+mod amplifier;
 mod builder;
+mod connections;
+mod group;
+mod hdmi;
 mod route;
 mod verbs;
 mod widget;
+mod widget_builder;
+mod widget_verbs;
 
+pub use amplifier::Amplifier;
+pub(crate) use amplifier::GainAtReset;
 pub use builder::CodecBuilder;
+pub use connections::ConnectionForm;
+pub(crate) use connections::ConnectionList;
+pub(crate) use group::{Group, OtherGroup};
 pub use route::Arrival;
-pub use widget::{Amplifier, Widget, WidgetKind};
-pub(crate) use widget::{Converter, Source};
+pub(crate) use route::Way;
+pub(crate) use widget::{Converter, Source, capability};
+pub use widget::{Widget, WidgetKind};
 
 use std::collections::BTreeMap;
 
@@ -34,29 +47,17 @@ enum Kind {
     Hook(VerbHook),
 }
 
-/// An audio function group with its widgets.
+/// An audio function group with its widgets, and what else the codec has.
 pub(crate) struct Graph {
-    vendor_id: u32,
-    revision_id: u32,
-    subsystem_id: u32,
-    group_node: u8,
-    group: Group,
-    widgets: BTreeMap<u8, Widget>,
-}
-
-/// The function group's own parameters and state.
-struct Group {
-    pcm: u32,
-    stream_formats: u32,
-    amp_in: u32,
-    amp_out: u32,
-    power_states: u32,
-    power: u8,
-    default_power: u8,
-    gpio_count: u8,
-    gpio: [u8; 3],
-    unsolicited: u8,
-    delays: u32,
+    pub(crate) vendor_id: u32,
+    pub(crate) revision_id: u32,
+    pub(crate) subsystem_id: u32,
+    /// `None` of a codec without audio.
+    pub(crate) group_node: Option<u8>,
+    pub(crate) group: Group,
+    /// Function groups beside it, by node: modems.
+    pub(crate) other_groups: BTreeMap<u8, OtherGroup>,
+    pub(crate) widgets: BTreeMap<u8, Widget>,
 }
 
 /// What a verb led to.
@@ -89,6 +90,22 @@ impl Codec {
         self
     }
 
+    /// The codec, with all its connection lists in one form. What the lists say stays the same.
+    #[must_use]
+    pub fn with_connection_form(mut self, form: ConnectionForm) -> Self {
+        if let Kind::Widgets(graph) = &mut self.kind {
+            for widget in graph.widgets.values_mut() {
+                widget.connections = widget.connections.in_form(form);
+            }
+        }
+        self
+    }
+
+    pub(crate) fn from_graph(mut graph: Graph) -> Self {
+        graph.power_on();
+        Self { kind: Kind::Widgets(Box::new(graph)), tamper: None }
+    }
+
     pub(crate) fn command(&mut self, now_ns: u64, verb: u32, violations: &mut Violations) -> Answer {
         let mut answer = match &mut self.kind {
             Kind::Hook(hook) => Answer { response: hook(verb), format_set_on: None },
@@ -104,6 +121,13 @@ impl Codec {
     pub(crate) fn reset(&mut self) {
         if let Kind::Widgets(graph) = &mut self.kind {
             graph.reset();
+        }
+    }
+
+    /// Power comes back: the board's configuration too is as it was at first.
+    pub(crate) fn power_on(&mut self) {
+        if let Kind::Widgets(graph) = &mut self.kind {
+            graph.power_on();
         }
     }
 
@@ -141,12 +165,21 @@ impl Codec {
 
 impl Graph {
     pub(crate) fn reset(&mut self) {
-        self.group.power = self.group.default_power;
-        self.group.gpio = [0; 3];
-        self.group.unsolicited = 0;
-        for widget in self.widgets.values_mut() {
-            widget.reset();
+        self.group.reset();
+        for group in self.other_groups.values_mut() {
+            group.power = 3;
         }
+        let inherited = self.group.inherited();
+        for widget in self.widgets.values_mut() {
+            widget.reset(&inherited);
+        }
+    }
+
+    fn power_on(&mut self) {
+        for widget in self.widgets.values_mut() {
+            widget.configuration = widget.strapped_configuration;
+        }
+        self.reset();
     }
 
     pub(crate) fn widget(&mut self, node: u8) -> Option<&mut Widget> {

@@ -1,7 +1,11 @@
-//! Whose sound reaches a pin, or a capture converter, through the analogue side of a codec.
+//! Whose sound reaches a pin, or a capture converter, through a codec.
+
+use std::collections::{BTreeSet, HashSet};
 
 use super::Graph;
-use super::widget::{Gain, WidgetKind, capability};
+use super::amplifier::Gain;
+use super::group::Inherited;
+use super::widget::{Widget, WidgetKind, capability, pin_capability};
 
 /// Sound that arrives somewhere.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -12,82 +16,216 @@ pub struct Arrival {
     pub gain_quarter_db: i32,
 }
 
+/// The same, left and right told apart.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Way {
+    pub(crate) from: u8,
+    pub(crate) sides: Sides,
+}
+
+/// The gain of the origin's left and right side on its way, in quarters of a decibel; `None`: muted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) struct Sides {
+    pub(crate) left: Option<i32>,
+    pub(crate) right: Option<i32>,
+}
+
 /// Widgets in a row that sound goes through at most: real codecs have five or so.
 const LONGEST_ROUTE: usize = 10;
 
+/// Output enable and input enable of the pin control (7.3.3.13).
+const PIN_OUT: u8 = 0x40;
+const PIN_IN: u8 = 0x20;
+
 impl Graph {
     /// What is heard at `node` (an output pin) or recorded by it (an input converter): everything that is powered,
-    /// selected, enabled and unmuted all the way, on both sides.
+    /// selected, enabled and unmuted all the way, on both sides, whatever the converters' tags are.
     pub(crate) fn arrivals(&self, node: u8) -> Vec<Arrival> {
-        let mut arrivals = Vec::new();
-        if self.group.power == 0 {
-            self.follow(node, 0, LONGEST_ROUTE, true, &mut arrivals);
-        }
+        let heard = self.ways(node).into_iter().filter_map(|way| {
+            let (left, right) = way.sides.left.zip(way.sides.right)?;
+            Some(Arrival { from: way.from, gain_quarter_db: left.min(right) })
+        });
+        let mut arrivals: Vec<Arrival> = heard.collect();
         arrivals.sort();
         arrivals
     }
 
-    fn follow(&self, node: u8, gain: i32, hops: usize, first: bool, arrivals: &mut Vec<Arrival>) {
-        let Some(widget) = self.widgets.get(&node) else { return };
-        let Some(left) = hops.checked_sub(1) else { return };
-        if widget.power != 0 {
+    /// The same, with what is muted on one side only. Ways from one origin whose gains are the same count once.
+    pub(crate) fn ways(&self, node: u8) -> Vec<Way> {
+        let mut search = Search {
+            graph: self,
+            inherited: self.group.inherited(),
+            dark: self.dark(),
+            been: HashSet::new(),
+            ways: BTreeSet::new(),
+        };
+        if self.group.power == 0 {
+            search.listen(node);
+        }
+        search.ways.into_iter().collect()
+    }
+
+    /// Nodes without power: their own, or that of the power widget that they hang on.
+    fn dark(&self) -> HashSet<u8> {
+        let off = || self.widgets.iter().filter(|(_, widget)| widget.power != 0);
+        let fed = off().filter(|(_, widget)| widget.kind == WidgetKind::Power);
+        off().map(|(&node, _)| node).chain(fed.flat_map(|(_, widget)| widget.connections.nodes())).collect()
+    }
+}
+
+/// A walk against the way of the sound.
+struct Search<'a> {
+    graph: &'a Graph,
+    inherited: Inherited,
+    dark: HashSet<u8>,
+    /// Where it has been, with which gain and how many hops left: cycles and meshes end.
+    been: HashSet<(u8, Sides, usize)>,
+    ways: BTreeSet<Way>,
+}
+
+impl<'a> Search<'a> {
+    fn widget(&self, node: u8) -> Option<&'a Widget> {
+        self.graph.widgets.get(&node).filter(|_| !self.dark.contains(&node))
+    }
+
+    /// From an output pin or an input converter.
+    fn listen(&mut self, node: u8) {
+        let Some(widget) = self.widget(node) else { return };
+        let open = Sides { left: Some(0), right: Some(0) };
+        match widget.kind {
+            WidgetKind::Pin => {
+                let needs_eapd = widget.pin_capabilities & pin_capability::EAPD != 0;
+                if widget.pin_control & PIN_OUT != 0 && (!needs_eapd || widget.eapd & 2 != 0) {
+                    self.enter_pin(widget, open, LONGEST_ROUTE);
+                }
+            }
+            WidgetKind::Input if is_enabled(widget) => {
+                self.enter_selected(widget, open, LONGEST_ROUTE);
+            }
+            // Any other widget is asked for what it puts out.
+            WidgetKind::Input => {}
+            _ => self.follow(node, open, LONGEST_ROUTE),
+        }
+    }
+
+    /// What comes out of a node that something has in its connection list.
+    fn follow(&mut self, node: u8, sides: Sides, hops: usize) {
+        let Some(widget) = self.widget(node) else { return };
+        let Some(hops) = hops.checked_sub(1) else { return };
+        if sides.are_silent() || !self.been.insert((node, sides, hops)) {
             return;
         }
-        let overrides = widget.has(capability::AMP_OVERRIDE);
-        let amp_in = if overrides { widget.amp_in } else { self.group.amp_in };
-        let amp_out = if overrides { widget.amp_out } else { self.group.amp_out };
-        // An input pin's amplifier is an input amplifier; an output pin's and any other widget's are on their side.
-        let mut gain = gain;
-        let is_input_pin = widget.kind == WidgetKind::Pin && !first;
-        if is_input_pin {
-            if widget.pin_control & 0x20 == 0 {
-                return;
+        match widget.kind {
+            WidgetKind::Pin => self.out_of_pin(node, widget, sides, hops),
+            WidgetKind::Output if is_enabled(widget) => {
+                let sides = self.through_output(widget, sides);
+                self.arrive(node, sides);
             }
-            if widget.has(capability::AMP_IN) {
-                let Some(step) = quarter_db(widget.gain_in[0], amp_in) else { return };
-                gain += step;
+            WidgetKind::Beep if widget.beep != 0 => {
+                let sides = self.through_output(widget, sides);
+                self.arrive(node, sides);
             }
-            arrivals.push(Arrival { from: node, gain_quarter_db: gain });
+            WidgetKind::Selector => {
+                let sides = self.through_output(widget, sides).swapped_by(widget);
+                self.enter_selected(widget, sides, hops);
+            }
+            WidgetKind::Mixer => {
+                let sides = self.through_output(widget, sides).swapped_by(widget);
+                for (index, source) in widget.connections.nodes().into_iter().enumerate() {
+                    self.follow(source, self.through_input(widget, sides, index), hops);
+                }
+            }
+            // Converters' inputs put nothing out, and of vendors' own widgets nobody knows.
+            _ => {}
+        }
+    }
+
+    /// Into the codec by a pin: what its jack hears, and what it plays itself.
+    fn out_of_pin(&mut self, node: u8, pin: &'a Widget, sides: Sides, hops: usize) {
+        if pin.pin_control & PIN_IN == 0 {
             return;
         }
-        if widget.kind == WidgetKind::Pin {
-            let has_eapd = widget.pin_capabilities & 1 << 16 != 0;
-            if widget.pin_control & 0x40 == 0 || (has_eapd && widget.eapd & 2 == 0) {
-                return;
-            }
+        let mut sides = self.through_input(pin, sides, 0);
+        // A pin that can't play has its output amplifier on the way in.
+        if pin.pin_capabilities & pin_capability::OUTPUT == 0 {
+            sides = self.through_output(pin, sides);
         }
-        if widget.has(capability::AMP_OUT) && widget.kind != WidgetKind::Input {
-            let Some(step) = quarter_db(widget.gain_out, amp_out) else { return };
-            gain += step;
+        self.arrive(node, sides);
+        if pin.pin_control & PIN_OUT != 0 {
+            self.enter_pin(pin, sides, hops);
         }
-        if widget.kind == WidgetKind::Output {
-            arrivals.push(Arrival { from: node, gain_quarter_db: gain });
-            return;
+    }
+
+    /// Out of the codec by a pin. Its input amplifier isn't on this way.
+    fn enter_pin(&mut self, pin: &'a Widget, sides: Sides, hops: usize) {
+        let sides = self.through_output(pin, sides).swapped_by(pin);
+        if let Some(&source) = pin.connections.nodes().get(usize::from(pin.selected)) {
+            self.follow(source, sides, hops);
         }
-        for (index, source) in (0..).zip(widget.sources()) {
-            let takes_all = widget.kind == WidgetKind::Mixer;
-            if !takes_all && index != usize::from(widget.selected) {
-                continue;
+    }
+
+    /// Into a widget that takes one of its connections.
+    fn enter_selected(&mut self, widget: &'a Widget, sides: Sides, hops: usize) {
+        let selected = usize::from(widget.selected);
+        if let Some(&source) = widget.connections.nodes().get(selected) {
+            self.follow(source, self.through_input(widget, sides, selected), hops);
+        }
+    }
+
+    fn arrive(&mut self, from: u8, sides: Sides) {
+        if !sides.are_silent() {
+            self.ways.insert(Way { from, sides });
+        }
+    }
+
+    fn through_output(&self, widget: &Widget, sides: Sides) -> Sides {
+        if !widget.has(capability::AMP_OUT) {
+            return sides;
+        }
+        let (_, amplifier) = widget.amplifiers(&self.inherited);
+        sides.through(widget.gain_out, amplifier, widget)
+    }
+
+    fn through_input(&self, widget: &Widget, sides: Sides, connection: usize) -> Sides {
+        match widget.input_amplifier(connection) {
+            Some(index) if widget.has(capability::AMP_IN) => {
+                let (amplifier, _) = widget.amplifiers(&self.inherited);
+                sides.through(widget.gain_in[index], amplifier, widget)
             }
-            let mut gain = gain;
-            if widget.has(capability::AMP_IN) {
-                // A mixer has an input amplifier for each connection; others that select have one as well.
-                let Some(setting) = widget.gain_in.get(index) else { continue };
-                let Some(step) = quarter_db(*setting, amp_in) else { continue };
-                gain += step;
-            }
-            self.follow(source, gain, left, false, arrivals);
+            _ => sides,
         }
     }
 }
 
-/// The gain of an amplifier's setting; `None` when a side is muted. Sides that differ count as the lower one.
-fn quarter_db(gain: Gain, amplifier: u32) -> Option<i32> {
-    if (gain.left | gain.right) & 0x80 != 0 && amplifier & 1 << 31 != 0 {
+impl Sides {
+    fn are_silent(self) -> bool {
+        self.left.is_none() && self.right.is_none()
+    }
+
+    /// Through an amplifier. A widget with one channel has only the left one's setting.
+    fn through(self, gain: Gain, amplifier: u32, widget: &Widget) -> Self {
+        let right = if widget.has(capability::STEREO) { gain.right } else { gain.left };
+        let with = |side: Option<i32>, setting| Some(side? + quarter_db(setting, amplifier)?);
+        Self { left: with(self.left, gain.left), right: with(self.right, right) }
+    }
+
+    fn swapped_by(self, widget: &Widget) -> Self {
+        let swaps = widget.has(capability::SWAP) && widget.eapd & 4 != 0;
+        if swaps { Self { left: self.right, right: self.left } } else { self }
+    }
+}
+
+/// Whether a converter is connected to the outside: a digital one must be enabled (7.3.3.9, DigEn).
+fn is_enabled(converter: &Widget) -> bool {
+    !converter.has(capability::DIGITAL) || converter.digital & 1 != 0
+}
+
+/// The gain of an amplifier's setting; `None` when it is muted.
+fn quarter_db(setting: u8, amplifier: u32) -> Option<i32> {
+    if setting & 0x80 != 0 && amplifier >> 31 != 0 {
         return None;
     }
-    let step = i32::from((gain.left & 0x7f).min(gain.right & 0x7f));
     let zero = (amplifier & 0x7f) as i32;
     let size = (amplifier >> 16 & 0x7f) as i32 + 1;
-    Some((step - zero) * size)
+    Some((i32::from(setting & 0x7f) - zero) * size)
 }

@@ -489,7 +489,8 @@ impl Engine {
         if cx.faults.position_buffer_dead {
             return;
         }
-        let position = self.walk.position();
+        let ahead = cx.faults.position_buffer_ahead_octets;
+        let position = position::wrapped(self.walk.position(), ahead, self.buffer_octets);
         if let Err(fault) =
             cx.memory.dma_write(base.wrapping_add(8 * self.index as u64), &position.to_le_bytes())
         {

@@ -1,15 +1,25 @@
 //! Codecs: what is in them, how a sample gets through them, and how they are told.
 
-mod connect;
+pub(crate) mod amplifier;
+pub(crate) mod connect;
 mod discovery;
+mod display;
 mod graph;
+mod pin;
 mod route;
+mod routing;
+mod ways;
 
-pub(crate) use connect::{connect, disconnect, shut};
-pub(crate) use discovery::discover;
-pub use route::{Hop, PinDevice, Route};
+pub(crate) use amplifier::Level;
+pub use amplifier::VolumeRange;
+pub(crate) use discovery::{discover, wake};
+pub use pin::{Location, PinDevice, PinName, Unserved};
+pub(crate) use route::Connection;
+pub use route::{Hop, Route};
+pub(crate) use routing::Findings;
+pub use routing::UnservedPin;
 
-use crate::command::{CommandError, CommandPort};
+use crate::command::{CommandPort, NoAnswer};
 use crate::dma::DmaRegion;
 use crate::registers::Registers;
 use crate::spec::verbs::{CodecAddress, NodeId, Verb};
@@ -24,12 +34,14 @@ pub struct Codec {
     pub vendor_id: u32,
     /// Widgets in its audio function groups.
     pub widgets: u16,
+    /// Its audio function groups.
+    pub(crate) groups: [Option<NodeId>; discovery::FUNCTION_GROUPS_MAX],
 }
 
 /// One codec to talk to.
 pub(crate) trait CodecLink {
     /// Sends a verb and waits for the answer.
-    fn ask(&mut self, node: NodeId, verb: Verb) -> Result<u32, CommandError>;
+    fn ask(&mut self, node: NodeId, verb: Verb) -> Result<u32, NoAnswer>;
     /// Gives the codec time.
     fn sleep_us(&mut self, us: u32);
 }
@@ -42,8 +54,8 @@ pub(crate) struct CodecPort<'a, R: Registers, D: DelayNs, G: DmaRegion> {
 }
 
 impl<R: Registers, D: DelayNs, G: DmaRegion> CodecLink for CodecPort<'_, R, D, G> {
-    fn ask(&mut self, node: NodeId, verb: Verb) -> Result<u32, CommandError> {
-        self.port.send(self.codec, node, verb)
+    fn ask(&mut self, node: NodeId, verb: Verb) -> Result<u32, NoAnswer> {
+        self.port.ask(self.codec, node, verb)
     }
 
     fn sleep_us(&mut self, us: u32) {

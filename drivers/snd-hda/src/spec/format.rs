@@ -208,6 +208,11 @@ impl PcmCapabilities {
         Self { parameter, channels_max }
     }
 
+    /// The same with another number of channels.
+    pub(crate) fn with_channels(self, channels_max: u8) -> Self {
+        Self { channels_max, ..self }
+    }
+
     /// Rates, ascending.
     pub fn rates(self) -> impl Iterator<Item = Rate> {
         (0..RATES.len() as u8).filter(move |bit| self.parameter & (1_u32 << bit) != 0).map(Rate)

@@ -34,7 +34,9 @@ pub(crate) enum WidgetKind {
     Mixer,
     Selector,
     Pin,
-    /// Power, volume knob, beep, vendor's own: nothing that a sample passes.
+    /// Feeds other widgets with power (7.2.3.7).
+    Power,
+    /// Volume knob, beep, vendor's own: nothing that a sample passes.
     Other,
 }
 
@@ -58,6 +60,7 @@ impl WidgetCapabilities {
             2 => WidgetKind::Mixer,
             3 => WidgetKind::Selector,
             4 => WidgetKind::Pin,
+            5 => WidgetKind::Power,
             _ => WidgetKind::Other,
         }
     }
@@ -79,6 +82,9 @@ impl WidgetCapabilities {
     /// Has format parameters of its own; else the function group's hold.
     pub(crate) const fn overrides_formats(self) -> bool {
         self.bit(4)
+    }
+    pub(crate) const fn is_unsolicited(self) -> bool {
+        self.bit(7)
     }
     pub(crate) const fn has_connection_list(self) -> bool {
         self.bit(8)
@@ -103,6 +109,13 @@ impl PinCapabilities {
     const fn bit(self, bit: u32) -> bool {
         self.0 & (1_u32 << bit) != 0
     }
+    /// Presence is known only after it was asked to be sensed.
+    pub(crate) const fn needs_trigger(self) -> bool {
+        self.bit(1)
+    }
+    pub(crate) const fn detects_presence(self) -> bool {
+        self.bit(2)
+    }
     pub(crate) const fn drives_headphones(self) -> bool {
         self.bit(3)
     }
@@ -112,9 +125,13 @@ impl PinCapabilities {
     pub(crate) const fn is_input(self) -> bool {
         self.bit(5)
     }
-    /// HDMI or DisplayPort: needs the GPU's help, not served.
+    /// HDMI or DisplayPort.
     pub(crate) const fn is_display(self) -> bool {
         self.bit(7) || self.bit(24)
+    }
+    /// DisplayPort, and not HDMI.
+    pub(crate) const fn is_display_port(self) -> bool {
+        self.bit(24) && !self.bit(7)
     }
     /// Bits 15:8 say which microphone biases there are.
     pub(crate) const fn has_vref_50(self) -> bool {
@@ -133,12 +150,41 @@ impl PinCapabilities {
 pub(crate) struct AmplifierCapabilities(pub(crate) u32);
 
 impl AmplifierCapabilities {
+    /// An amplifier that nothing can be set of: no steps, no mute.
+    pub(crate) const NONE: Self = Self(0);
+
     /// The step at 0 dB, or the loudest if 0 dB is beyond it.
     pub(crate) const fn unity_step(self) -> u8 {
-        let offset = (self.0 & 0x7f) as u8;
-        let last_step = ((self.0 >> 8) & 0x7f) as u8;
-        if offset < last_step { offset } else { last_step }
+        let (offset, last) = (self.offset(), self.last_step());
+        if offset < last { offset } else { last }
     }
+    /// The step that is 0 dB.
+    pub(crate) const fn offset(self) -> u8 {
+        (self.0 & 0x7f) as u8
+    }
+    /// The loudest step; 0: it has no steps.
+    pub(crate) const fn last_step(self) -> u8 {
+        ((self.0 >> 8) & 0x7f) as u8
+    }
+    /// What a step makes, in thousandths of a decibel: 250 to 32,000.
+    pub(crate) const fn step_mdb(self) -> i32 {
+        // At most 128 quarters of a decibel.
+        ((self.0 >> 16) & 0x7f).wrapping_add(1).wrapping_mul(250) as i32
+    }
+    pub(crate) const fn can_mute(self) -> bool {
+        self.0 & (1_u32 << 31) != 0
+    }
+}
+
+/// What is connected to a pin (7.3.3.31, "port connectivity").
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Connectivity {
+    Jack,
+    None,
+    /// Built in.
+    Fixed,
+    /// A jack, and something built in.
+    Both,
 }
 
 /// Configuration default of a pin (7.3.3.31).
@@ -146,15 +192,34 @@ impl AmplifierCapabilities {
 pub(crate) struct ConfigurationDefault(pub(crate) u32);
 
 impl ConfigurationDefault {
-    /// Port connectivity isn't "no physical connection".
-    pub(crate) const fn is_connected(self) -> bool {
-        (self.0 >> 30) != 1
+    const fn nibble(self, bit: u32) -> u8 {
+        (self.0.wrapping_shr(bit) & 0xf) as u8
+    }
+    pub(crate) const fn connectivity(self) -> Connectivity {
+        match self.0 >> 30 {
+            0 => Connectivity::Jack,
+            1 => Connectivity::None,
+            2 => Connectivity::Fixed,
+            _ => Connectivity::Both,
+        }
+    }
+    /// Bits 29:24: on which chassis, and where there.
+    pub(crate) const fn location(self) -> u8 {
+        ((self.0 >> 24) & 0x3f) as u8
     }
     pub(crate) const fn device(self) -> u8 {
-        ((self.0 >> 20) & 0xf) as u8
+        self.nibble(20)
     }
-    /// Association 15 is the lowest priority; 0 is reserved.
-    pub(crate) const fn order(self) -> u8 {
-        (self.0 & 0xff) as u8
+    /// The jack can't say whether something is in it, whatever the pin's capabilities say.
+    pub(crate) const fn overrides_detection(self) -> bool {
+        self.nibble(8) & 1 != 0
+    }
+    /// Pins of one association belong together; 15 is the lowest priority, 0 is reserved.
+    pub(crate) const fn association(self) -> u8 {
+        self.nibble(4)
+    }
+    /// The place within an association.
+    pub(crate) const fn sequence(self) -> u8 {
+        self.nibble(0)
     }
 }

@@ -108,6 +108,10 @@ impl StreamRegisters {
     pub(crate) const fn control(self) -> Register<u8, ReadWrite> {
         self.at("SDnCTL", 0x00)
     }
+    /// SDnCTL, and SDnSTS in bits 31:24, at one reading. Not to be written.
+    pub(crate) const fn control_and_status(self) -> Register<u32, ReadOnly> {
+        self.at("SDnCTL", 0x00)
+    }
     /// SDnCTL, bits 23:16: stream tag and direction.
     pub(crate) const fn control_tag(self) -> Register<u8, ReadWrite> {
         self.at("SDnCTL", 0x02)

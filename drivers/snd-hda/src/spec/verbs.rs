@@ -5,6 +5,9 @@
 pub struct CodecAddress(u8);
 
 impl CodecAddress {
+    /// The lowest.
+    pub(crate) const FIRST: Self = Self(0);
+
     /// `None` above 14.
     pub const fn new(address: u8) -> Option<Self> {
         if address < 15 { Some(Self(address)) } else { None }
@@ -107,12 +110,29 @@ pub(crate) const fn set_pin_control(bits: u8) -> Verb {
     Verb::with_u8(0x707, bits)
 }
 
+/// 7.3.3.14: unsolicited responses of a widget: on, with this tag (0 to 63).
+pub(crate) const fn enable_unsolicited(tag: u8) -> Verb {
+    Verb::with_u8(0x708, 0x80 | (tag & 0x3f))
+}
+
+/// 7.3.3.15: whether something is plugged (bit 31).
+pub(crate) const GET_PIN_SENSE: Verb = Verb::with_u8(0xf09, 0);
+/// 7.3.3.15: senses it, where that has to be asked for.
+pub(crate) const EXECUTE_PIN_SENSE: Verb = Verb::with_u8(0x709, 0);
+/// Answer to [`GET_PIN_SENSE`]: something is plugged.
+pub(crate) const PIN_SENSE_PRESENT: u32 = 1 << 31;
+
 /// 7.3.3.16: reads EAPD and BTL.
 pub(crate) const GET_EAPD: Verb = Verb::with_u8(0xf0c, 0);
 
 /// 7.3.3.16: sets EAPD and BTL.
 pub(crate) const fn set_eapd(bits: u8) -> Verb {
     Verb::with_u8(0x70c, bits)
+}
+
+/// Channels of a stream that a converter with more than two takes, less one (HDA specification, change 034-A2: HDMI).
+pub(crate) const fn set_converter_channels(channels: u8) -> Verb {
+    Verb::with_u8(0x72d, channels.saturating_sub(1))
 }
 
 /// 7.3.3.31: what is at a pin, as the board's maker says.
@@ -124,8 +144,12 @@ pub(crate) mod amplifier {
     pub(crate) const OUTPUT: u16 = 1 << 15;
     /// An input amplifier, with its index in bits 11:8.
     pub(crate) const INPUT: u16 = 1 << 14;
+    /// The left channel.
+    pub(crate) const LEFT: u16 = 1 << 13;
+    /// The right channel.
+    pub(crate) const RIGHT: u16 = 1 << 12;
     /// Both channels.
-    pub(crate) const LEFT_AND_RIGHT: u16 = 0b11 << 12;
+    pub(crate) const LEFT_AND_RIGHT: u16 = LEFT | RIGHT;
     /// Silent.
     pub(crate) const MUTE: u16 = 1 << 7;
 }
@@ -148,3 +172,34 @@ pub(crate) mod pin_control {
 pub(crate) const EAPD_ON: u8 = 1 << 1;
 /// Digital converter: enabled (7.3.3.9).
 pub(crate) const DIGITAL_ENABLE: u8 = 1 << 0;
+
+/// Displays: verbs of the change HDA034-A2, 7.3.3.36 to 7.3.3.42.
+pub(crate) mod display {
+    use super::Verb;
+
+    /// Answer to [`get_eld`]: there is such an octet.
+    pub(crate) const ELD_VALID: u32 = 1 << 31;
+
+    /// An octet of the display's description of itself.
+    pub(crate) const fn get_eld(index: u8) -> Verb {
+        Verb::with_u8(0xf2f, index)
+    }
+
+    /// The info frame's first octet comes next: packet 0, octet 0.
+    pub(crate) const SET_INFO_INDEX_0: Verb = Verb::with_u8(0x730, 0);
+
+    /// The info frame's next octet.
+    pub(crate) const fn set_info_octet(octet: u8) -> Verb {
+        Verb::with_u8(0x731, octet)
+    }
+
+    /// Sends the info frame, with best effort; or doesn't.
+    pub(crate) const fn transmit(is_on: bool) -> Verb {
+        Verb::with_u8(0x732, if is_on { 0xc0 } else { 0 })
+    }
+
+    /// Which of the converter's channels a slot carries.
+    pub(crate) const fn set_slot(slot: u8, channel: u8) -> Verb {
+        Verb::with_u8(0x734, (channel << 4) | (slot & 0xf))
+    }
+}

@@ -4,6 +4,7 @@ use core::fmt;
 
 use crate::command::{high, low};
 use crate::dma::{DmaBuffer, DmaRegion};
+use crate::traits::is_beyond;
 
 /// Most entries of a list (3.3.39: LVI has 8 bits).
 pub(crate) const LIST_ENTRIES_MAX: usize = 256;
@@ -55,7 +56,7 @@ pub enum BufferError {
         /// The address.
         address: u64,
     },
-    /// A page is beyond 4 GiB, and the controller has no 64-bit addresses (GCAP.64OK, 3.3.2).
+    /// A page is beyond what the controller reaches: 4 GiB without GCAP.64OK (3.3.2), or what its traits say.
     AddressTooHigh {
         /// The address.
         address: u64,
@@ -75,7 +76,9 @@ impl fmt::Display for BufferError {
                 write!(f, "{size_bytes} octets are no whole frames of {frame_bytes}")
             }
             Self::Misaligned { address } => write!(f, "page at {address:#x} isn't aligned to 128 octets"),
-            Self::AddressTooHigh { address } => write!(f, "page at {address:#x} is beyond 4 GiB (GCAP.64OK)"),
+            Self::AddressTooHigh { address } => {
+                write!(f, "page at {address:#x} is beyond the controller's reach")
+            }
         }
     }
 }
@@ -83,11 +86,7 @@ impl fmt::Display for BufferError {
 impl core::error::Error for BufferError {}
 
 /// Judges a buffer before the controller learns of it.
-pub(crate) fn judge<B: DmaBuffer>(
-    buffer: &B,
-    frame_bytes: u32,
-    takes_64_bits: bool,
-) -> Result<(), BufferError> {
+pub(crate) fn judge<B: DmaBuffer>(buffer: &B, frame_bytes: u32, address_bits: u8) -> Result<(), BufferError> {
     let size_bytes = buffer.size_bytes();
     let addresses = buffer.page_addresses();
     let pages = addresses.len();
@@ -110,9 +109,7 @@ pub(crate) fn judge<B: DmaBuffer>(
         if !address.is_multiple_of(u64::from(ADDRESS_ALIGN)) {
             return Err(BufferError::Misaligned { address: *address });
         }
-        // The page's end counts, and must not wrap.
-        let end = address.checked_add(u64::from(PAGE_BYTES));
-        if end.is_none_or(|end| !takes_64_bits && end > 1 << 32) {
+        if is_beyond(address_bits, *address, PAGE_BYTES.into()) {
             return Err(BufferError::AddressTooHigh { address: *address });
         }
     }

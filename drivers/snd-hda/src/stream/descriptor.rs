@@ -24,6 +24,8 @@ const FIFO_READY: Patience = Patience::new(2_000, 5);
 pub(crate) struct StreamErrors {
     /// The controller is gone: the status reads as ones, of which two bits are always 0.
     pub(crate) is_gone: bool,
+    /// RUN reads 1.
+    pub(crate) runs: bool,
     pub(crate) fifo: bool,
     pub(crate) descriptor: bool,
 }
@@ -35,7 +37,8 @@ pub(crate) struct Descriptor<R, D, G> {
     pub(crate) is_bidirectional: bool,
     /// 1 to 15.
     pub(crate) tag: u8,
-    pub(crate) takes_64_bits: bool,
+    /// Bits of an address that DMA gets right.
+    pub(crate) address_bits: u8,
     pub(crate) registers: R,
     pub(crate) delay: D,
     /// The descriptor list.
@@ -59,7 +62,7 @@ impl<R: Registers + Clone, D: DelayNs + Clone, G: DmaRegion> Clone for Descripto
             direction: self.direction,
             is_bidirectional: self.is_bidirectional,
             tag: self.tag,
-            takes_64_bits: self.takes_64_bits,
+            address_bits: self.address_bits,
             registers: self.registers.clone(),
             delay: self.delay.clone(),
             list: self.list.clone(),
@@ -181,27 +184,33 @@ impl<R: Registers, D: DelayNs, G: DmaRegion> Descriptor<R, D, G> {
 
     /// Reads and acknowledges what has gone wrong.
     pub(crate) fn take_errors(&mut self) -> StreamErrors {
-        let status = self.at().status();
-        let read = status.read(&mut self.registers);
+        let [control, _, _, read] = self.at().control_and_status().read(&mut self.registers).to_le_bytes();
         if read == u8::MAX {
-            return StreamErrors { is_gone: true, fifo: false, descriptor: true };
+            return StreamErrors { is_gone: true, runs: false, fifo: false, descriptor: true };
         }
+        let runs = control & reg::SDCTL_RUN != 0;
         let seen = read & (reg::SDSTS_BCIS | reg::SDSTS_FIFOE | reg::SDSTS_DESE);
         if seen != 0 {
             // Only what was seen: what comes now stays for the next look.
-            status.write(&mut self.registers, seen);
+            self.at().status().write(&mut self.registers, seen);
         }
         let is_error = seen & (reg::SDSTS_FIFOE | reg::SDSTS_DESE) != 0;
-        if is_error && self.at().control().read(&mut self.registers) & reg::SDCTL_RUN != 0 {
+        if is_error && runs {
             // The controller's interrupt handler may have shut this stream's interrupt until somebody looked.
             let enabled = reg::INTCTL.read(&mut self.registers) | self.bit();
             reg::INTCTL.write(&mut self.registers, enabled);
         }
         StreamErrors {
             is_gone: false,
+            runs,
             fifo: seen & reg::SDSTS_FIFOE != 0,
             descriptor: seen & reg::SDSTS_DESE != 0,
         }
+    }
+
+    /// Whether the registers still know a buffer of this length: they don't after a loss of power.
+    pub(crate) fn knows(&mut self, size_bytes: u32) -> bool {
+        self.at().buffer_length().read(&mut self.registers) == size_bytes
     }
 
     /// SDnLPIB.

@@ -104,6 +104,9 @@ where
     /// [`Deadline`] when the stream has run before and its reset doesn't end.
     pub fn arm(&mut self) -> Result<(), Deadline> {
         let Configured { loaded, start } = &mut self.state;
+        if matches!(start, Start::Armed { .. }) && !loaded.is_kept() {
+            *start = Start::Idle;
+        }
         if matches!(start, Start::Idle) {
             loaded.refresh()?;
             *start = Start::Armed { fifo_ready: loaded.run_held() };

@@ -28,9 +28,19 @@ impl<B: DmaBuffer, R: Registers, D: DelayNs, G: DmaRegion> Loaded<B, R, D, G> {
         self.format
     }
 
+    pub(super) fn buffer(&self) -> Option<&B> {
+        self.buffer.as_ref()
+    }
+
+    /// Whether the registers are as they were left: after a loss of power they aren't.
+    pub(super) fn is_kept(&mut self) -> bool {
+        let size_bytes = self.size_bytes();
+        self.descriptor.knows(size_bytes)
+    }
+
     /// Makes sure that RUN starts at the buffer's start.
     pub(super) fn refresh(&mut self) -> Result<(), Deadline> {
-        if self.is_fresh {
+        if self.is_fresh && self.is_kept() {
             return Ok(());
         }
         self.descriptor.stop()?;

@@ -44,7 +44,8 @@ pub struct StreamStatus {
     /// looks count as one.
     pub fifo_errors: u32,
     /// Descriptor errors since START (SDnSTS.DESE). The controller has stopped the stream if this isn't 0. A
-    /// controller that is gone (all registers read as ones) counts as one at each look.
+    /// controller that is gone (all registers read as ones) counts as one at each look, and so does a descriptor that has lost
+    /// its state to a power cycle: see [`Controller::restore`](crate::Controller::restore).
     pub descriptor_errors: u32,
     /// What is at the link; `None` if the wall clock doesn't move, or the controller is gone.
     pub link: Option<LinkCount>,
@@ -76,6 +77,8 @@ pub(super) struct Progress {
     unlikely: u8,
     fifo_errors: u32,
     descriptor_errors: u32,
+    /// RUN has gone, and nobody has cleared it: counter and clock start anew.
+    is_lost: bool,
     /// What the FIFO holds, in whole frames: what DMA can be ahead of the link, or the link ahead of memory.
     fifo_bytes: u32,
     direction: Direction,
@@ -111,6 +114,7 @@ impl Progress {
             unlikely: 0,
             fifo_errors: 0,
             descriptor_errors: 0,
+            is_lost: false,
             fifo_bytes,
             direction,
         };
@@ -167,7 +171,7 @@ impl Progress {
         &mut self,
         loaded: &mut Loaded<B, R, D, G>,
     ) -> StreamStatus {
-        let Some(errors) = self.take_errors(loaded) else { return self.status(u32::MAX) };
+        let Some(errors) = self.take_errors(loaded, true) else { return self.status(u32::MAX) };
         let mut wall = WallClock(self.wall_ticks);
         // Where nothing is to be learned, the last look is before enough.
         let wants_bracket = self.link.as_ref().is_some_and(LinkTracker::wants_bracket) || errors.fifo;
@@ -196,12 +200,20 @@ impl Progress {
         self.status(wall_clock)
     }
 
-    /// `None` if the controller is gone: neither counter nor clock says anything any more.
+    /// `None` if the controller is gone, or has lost its state: neither counter nor clock says anything any more.
     fn take_errors<B: DmaBuffer, R: Registers, D: DelayNs, G: DmaRegion>(
         &mut self,
         loaded: &mut Loaded<B, R, D, G>,
+        must_run: bool,
     ) -> Option<StreamErrors> {
-        let errors = loaded.descriptor.take_errors();
+        let mut errors = loaded.descriptor.take_errors();
+        // A descriptor error ends RUN, too.
+        if must_run && !errors.runs && !errors.descriptor && self.descriptor_errors == 0 {
+            log::error!("stream {}: RUN is gone, as after a power cycle", loaded.descriptor.index);
+            self.is_lost = true;
+        }
+        errors.is_gone |= self.is_lost;
+        errors.descriptor |= self.is_lost;
         self.fifo_errors = self.fifo_errors.saturating_add(errors.fifo.into());
         self.descriptor_errors = self.descriptor_errors.saturating_add(errors.descriptor.into());
         if errors.is_gone {
@@ -232,6 +244,7 @@ impl Progress {
         loaded: &mut Loaded<B, R, D, G>,
         time: Option<&dyn LinkTime>,
     ) -> Result<(), Deadline> {
+        let runs = self.take_errors(loaded, true).is_some();
         let descriptor = &mut loaded.descriptor;
         let (ssync, bits) = (descriptor.ssync, descriptor.bit());
         let held = ssync.map_or(0, |ssync| ssync.read(&mut descriptor.registers));
@@ -253,7 +266,7 @@ impl Progress {
             self.link = None;
         }
         stopped?;
-        if self.take_errors(loaded).is_some() {
+        if runs && self.take_errors(loaded, false).is_some() {
             let (reading, wall_clock) = self.read(loaded);
             let frame_bytes = u64::from(loaded.format().frame_bytes()).max(1);
             let frames = match reading {
@@ -292,6 +305,9 @@ impl Progress {
     fn bracket(&mut self, start: &LinkedStart) -> Bracket {
         let bracket = start.bracket(Some(self.wall_ticks));
         self.wall_ticks = bracket.after;
+        if core::mem::take(&mut self.is_lost) {
+            self.descriptor_errors = 0;
+        }
         bracket
     }
 

@@ -132,7 +132,7 @@ where
         buffer: B,
     ) -> Result<Stream<Configured<B, R, D, G>>, Rejected<Self, B>> {
         let descriptor = &mut self.state.descriptor;
-        let judged = buffer_list::judge(&buffer, format.frame_bytes(), descriptor.takes_64_bits);
+        let judged = buffer_list::judge(&buffer, format.frame_bytes(), descriptor.address_bits);
         if let Err(error) = judged {
             return Err(Rejected { stream: self, buffer, error: ConfigureError::Buffer(error) });
         }
@@ -171,6 +171,11 @@ where
     /// The format that it was configured with.
     pub fn format(&self) -> Format {
         self.state.loaded.format()
+    }
+
+    /// The buffer, which stays the stream's.
+    pub fn buffer(&self) -> Option<&B> {
+        self.state.loaded.buffer()
     }
 
     /// Starts DMA at the buffer's start, or is what is left of a start that
@@ -242,6 +247,11 @@ where
         self.state.loaded.descriptor.direction
     }
 
+    /// The buffer, which stays the stream's.
+    pub fn buffer(&self) -> Option<&B> {
+        self.state.loaded.buffer()
+    }
+
     /// Where the stream is and what has gone wrong. Acknowledges its errors. Due at least once a buffer: see
     /// [`Position`](crate::Position) on how whole buffers are told apart.
     pub fn poll(&mut self) -> StreamStatus {
@@ -306,6 +316,11 @@ where
     D: DelayNs + Clone,
     G: DmaRegion,
 {
+    /// The buffer, which stays the stream's.
+    pub fn buffer(&self) -> Option<&B> {
+        self.state.loaded.buffer()
+    }
+
     /// Where the stream stopped.
     pub fn status(&mut self) -> StreamStatus {
         let wall_clock = self.state.loaded.descriptor.wall_clock();
@@ -337,7 +352,7 @@ where
         time: Option<&dyn LinkTime>,
     ) -> Result<Stream<Running<B, R, D, G>>, Refused<Self>> {
         let Paused { loaded, progress } = &mut self.state;
-        if !loaded.descriptor.restarts {
+        if !loaded.descriptor.restarts && loaded.is_kept() {
             let before = loaded.descriptor.link_position();
             let wall_clock = loaded.descriptor.wall_clock();
             let fifo_ready = loaded.run_held();

@@ -2,7 +2,9 @@
 
 use crate::common::*;
 use snd_hda::registers::Registers;
-use snd_hda::{BringUpError, CodecAddress, Controller, Direction, NodeId, Verb};
+use snd_hda::{
+    BringUpError, CodecAddress, Controller, ControllerTraits, Direction, NodeId, SyncRegister, Verb,
+};
 use snd_hda_model::{Bench, Codec, Faults, Model, Profile};
 
 /// Five seconds of virtual time are the most that anything may take.
@@ -144,6 +146,30 @@ fn a_codec_that_never_answers_is_skipped_for_others() {
 }
 
 #[test]
+fn all_codecs_on_the_link_are_taken() {
+    let addresses: Vec<usize> = (0..15).filter(|address| address % 2 == 0).collect();
+    let mut bench = Bench::new(Profile::hardware());
+    for address in &addresses {
+        bench = bench.codec(*address, Codec::output());
+    }
+    let model = bench.build();
+    let mut controller = bring_up(&model).expect("up");
+    let found: Vec<usize> = controller.codecs().iter().map(|codec| codec.address.get().into()).collect();
+    assert_eq!(found, addresses);
+    // The last of them plays.
+    let at = controller.routes().len() - 1;
+    assert_eq!(controller.routes()[at].codec().get(), 14);
+    let buffer = TestBuffer::new(&model, 8192, Direction::Output);
+    buffer.write(0, &signal(cd_like(), 0..2048));
+    let stream = open(&mut controller, snd_hda::RouteIndex(at as u8), cd_like(), buffer);
+    let stream = stream.start().expect("started");
+    model.advance_ns(20 * MILLISECOND);
+    assert!(frames_exact(&model.played(14, 2), cd_like(), 0) > 500);
+    drop(stream);
+    model.assert_clean();
+}
+
+#[test]
 fn a_codec_without_a_route_is_an_error() {
     let codec = Codec::answering(|_| Some(0));
     let model = Bench::new(Profile::hardware()).codec(0, codec).build();
@@ -216,7 +242,49 @@ fn memory_beyond_4_gib_needs_64ok() {
 
     let model = Bench::new(Profile::hardware()).codec(0, Codec::duplex()).build();
     model.memory().place_regions_at(0x12_0000_0000);
-    assert!(bring_up(&model).expect("up").takes_64_bit_addresses());
+    assert_eq!(bring_up(&model).expect("up").address_bits(), 64);
+}
+
+#[test]
+fn memory_beyond_what_the_kind_of_controller_reaches_is_refused() {
+    let traits = |address_bits| ControllerTraits { address_bits, ..ControllerTraits::default() };
+    let up = |profile, traits, at| {
+        let model = Bench::new(profile).codec(0, Codec::duplex()).build();
+        model.memory().place_regions_at(at);
+        let controller =
+            Controller::bring_up_with(traits, model.registers(), &mut model.memory(), model.delay());
+        controller.map(|controller| controller.address_bits())
+    };
+    let (plain, without_64ok) =
+        (Profile::hardware(), Profile { addresses_64bit: false, ..Profile::hardware() });
+    let beyond = |address| Err(BringUpError::MemoryTooHigh { address });
+    assert_eq!(up(plain.clone(), traits(40), 0xff_0000_0000), Ok(40));
+    assert_eq!(up(plain.clone(), traits(40), 0x100_0000_0000), beyond(0x100_0000_0000));
+    // GCAP.64OK isn't believed.
+    assert_eq!(up(plain.clone(), traits(32), 0x1_0000_0000), beyond(0x1_0000_0000));
+    assert_eq!(up(plain.clone(), traits(0), 0x8000_0000), Ok(32));
+    // It is believed when it isn't there.
+    assert_eq!(up(without_64ok.clone(), traits(40), 0x1_0000_0000), beyond(0x1_0000_0000));
+    assert_eq!(up(without_64ok, traits(40), 0x8000_0000), Ok(32));
+}
+
+#[test]
+fn ssync_is_looked_for_where_the_kind_of_controller_has_it() {
+    let has = |stream_sync_offset, sync_register| {
+        let profile = Profile { stream_sync_offset, ..Profile::hardware() };
+        let model = Bench::new(profile).codec(0, Codec::duplex()).build();
+        let traits = ControllerTraits { sync_register, ..ControllerTraits::default() };
+        Controller::bring_up_with(traits, model.registers(), &mut model.memory(), model.delay())
+            .expect("up")
+            .has_linked_start()
+    };
+    use SyncRegister::{Anywhere, Old, Specified};
+    for (offset, places) in [(0x38, [Anywhere, Specified]), (0x34, [Anywhere, Old])] {
+        for place in [Anywhere, Specified, Old] {
+            assert_eq!(has(Some(offset), place), places.contains(&place), "{offset:#x} {place:?}");
+            assert!(!has(None, place));
+        }
+    }
 }
 
 #[test]

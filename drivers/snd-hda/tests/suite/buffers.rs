@@ -2,7 +2,7 @@
 
 use crate::common::*;
 use snd_hda::stream::{BufferError, ConfigureError};
-use snd_hda::{Direction, Format, SampleBits};
+use snd_hda::{Controller, ControllerTraits, Direction, Format, SampleBits};
 use snd_hda_model::{Bench, Codec, DmaAccess, Model, Profile};
 
 fn model() -> Model {
@@ -143,4 +143,26 @@ fn an_address_beyond_4_gib_is_refused_without_64ok() {
     assert_eq!(error, BufferError::AddressTooHigh { address: 0x1_0000_0000 });
     // The last page below is no trouble.
     play_once(&model, TestBuffer::of_pages(&model, vec![0xffff_f000], 4096, Direction::Output));
+}
+
+#[test]
+fn an_address_beyond_what_the_kind_of_controller_reaches_is_refused() {
+    let model = model();
+    let (last, beyond) = (0xff_ffff_f000, 0x100_0000_0000);
+    let traits = ControllerTraits { address_bits: 40, ..ControllerTraits::default() };
+    let mut controller =
+        Controller::bring_up_with(traits, model.registers(), &mut model.memory(), model.delay()).expect("up");
+    for page in [last, beyond] {
+        model.memory().allocate_page_at(page);
+        let buffer = TestBuffer::of_pages(&model, vec![page], 4096, Direction::Output);
+        let stream = controller.take_stream(Direction::Output).expect("a stream");
+        match stream.configure(cd_like(), buffer) {
+            Ok(_) => assert_eq!(page, last),
+            Err(rejected) => {
+                assert_eq!(page, beyond);
+                let expected = BufferError::AddressTooHigh { address: beyond };
+                assert_eq!(rejected.error, ConfigureError::Buffer(expected));
+            }
+        }
+    }
 }

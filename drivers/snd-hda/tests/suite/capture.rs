@@ -2,7 +2,7 @@
 
 use crate::common::*;
 use snd_hda::stream::{PositionChoice, PositionSource};
-use snd_hda::{Direction, Format, SampleBits};
+use snd_hda::{Controller, ControllerTraits, Direction, Format, SampleBits};
 use snd_hda_model::{Bench, Codec, Faults, Model, Profile};
 
 /// Records `frames` and reads each as soon as the position has passed it. Returns the source of the position.
@@ -19,6 +19,16 @@ fn record_by(
 ) -> PositionSource {
     let mut controller = bring_up(model).expect("up");
     controller.set_position_choice(choice);
+    record_with(controller, model, format, size_bytes, frames)
+}
+
+fn record_with(
+    mut controller: TestController,
+    model: &Model,
+    format: Format,
+    size_bytes: u32,
+    frames: u64,
+) -> PositionSource {
     let bits = format.sample_bits();
     model.set_source(0, 4, move |frame, channel| sample(bits, frame.index, channel as u64));
     let buffer = TestBuffer::new(model, size_bytes, Direction::Input);
@@ -96,6 +106,39 @@ fn whoever_is_told_to_reads_lpib_or_the_position_buffer() {
         let model = Bench::new(wide()).codec(0, Codec::any_format(8)).build();
         assert_eq!(record_by(choice, &model, cd_like(), 60_000, 10_000), source);
     }
+}
+
+#[test]
+fn a_position_buffer_that_is_known_to_lie_is_not_read() {
+    let faults = Faults { position_buffer_ahead_octets: 600, ..Faults::default() };
+    let model = || Bench::new(wide()).codec(0, Codec::any_format(8)).faults(faults.clone()).build();
+    let with = |model: &Model, positions| {
+        let traits = ControllerTraits { positions, ..ControllerTraits::default() };
+        Controller::bring_up_with(traits, model.registers(), &mut model.memory(), model.delay()).expect("up")
+    };
+    // Whoever doesn't know believes it, and would read what hasn't been recorded yet.
+    let unknown = model();
+    let mut controller = with(&unknown, PositionChoice::Auto);
+    let input = route(&controller, Direction::Input);
+    let buffer = TestBuffer::new(&unknown, 60_000, Direction::Input);
+    let mut stream = open(&mut controller, input, cd_like(), buffer).start().expect("started");
+    unknown.advance_ns(MILLISECOND);
+    let status = stream.poll();
+    assert_eq!(status.source, PositionSource::Memory);
+    assert!(status.position.bytes > 600);
+
+    let known = model();
+    let controller = with(&known, PositionChoice::Link);
+    assert_eq!(record_with(controller, &known, cd_like(), 60_000, 40_000), PositionSource::Link);
+
+    // Somebody who says otherwise is heard all the same.
+    let told = model();
+    let mut controller = with(&told, PositionChoice::Link);
+    controller.set_position_choice(PositionChoice::Memory);
+    let buffer = TestBuffer::new(&told, 60_000, Direction::Input);
+    let mut stream = open(&mut controller, input, cd_like(), buffer).start().expect("started");
+    told.advance_ns(MILLISECOND);
+    assert_eq!(stream.poll().source, PositionSource::Memory);
 }
 
 #[test]

@@ -6,7 +6,7 @@ use std::rc::Rc;
 use crate::common::*;
 use proptest::prelude::*;
 use snd_hda::codec::PinDevice;
-use snd_hda::{ConnectError, Direction, Format, RouteIndex, SampleBits};
+use snd_hda::{ConnectError, Direction, Format, JackPolicy, RouteIndex, SampleBits};
 use snd_hda_model::codec::{Amplifier, Arrival, Widget};
 use snd_hda_model::{Bench, Codec, Model, Profile};
 
@@ -16,6 +16,11 @@ fn model_of(codec: Codec) -> Model {
 
 fn nodes(controller: &TestController, route: usize) -> Vec<u8> {
     controller.routes()[route].hops().iter().map(|hop| hop.node().get()).collect()
+}
+
+/// The place of the route to a pin.
+fn route_to(controller: &TestController, pin: u8) -> usize {
+    controller.routes().iter().position(|route| route.pin().get() == pin).expect("a route")
 }
 
 /// Plays on an output route and tells whether what is at its pin was heard at full level.
@@ -40,6 +45,20 @@ fn a_laptop_s_speaker_is_heard_through_its_mixer() {
     assert_eq!(controller.routes()[0].device(), PinDevice::Speaker);
     assert!(model.arrivals(0, 0x14).is_empty(), "the mixer is shut before");
     assert!(is_heard(&model, &mut controller, 0));
+}
+
+#[test]
+fn a_route_is_described_in_a_line() {
+    let controller = bring_up(&model_of(Codec::laptop())).expect("up");
+    let lines: Vec<_> = controller.routes().iter().map(|route| route.to_string()).collect();
+    assert_eq!(
+        lines,
+        [
+            "Speaker: codec 0, pin 0x14, path 0x10 0x12 0x14, 2 channels",
+            "Microphone: codec 0, pin 0x18, path 0x18 0x1b 0x11, 2 channels",
+            "Line In: codec 0, pin 0x19, path 0x19 0x1b 0x11, 2 channels, takes turns",
+        ]
+    );
 }
 
 #[test]
@@ -87,17 +106,18 @@ fn shared_mixer() -> Codec {
 fn outputs_that_share_a_mixer_are_taken_one_at_a_time() {
     let model = model_of(shared_mixer());
     let mut controller = bring_up(&model).expect("up");
-    assert_eq!((nodes(&controller, 0), nodes(&controller, 1)), (vec![5, 4, 2], vec![6, 4, 3]));
-    for (this, other) in [(0, 1), (1, 0)] {
+    let [first, second] = [5, 6].map(|pin| route_to(&controller, pin));
+    assert_eq!((nodes(&controller, first), nodes(&controller, second)), (vec![5, 4, 3], vec![6, 4, 2]));
+    for (this, other) in [(first, second), (second, first)] {
         let stream = open(
             &mut controller,
-            RouteIndex(this),
+            RouteIndex(this as u8),
             cd_like(),
             TestBuffer::new(&model, 8192, Direction::Output),
         );
-        assert!(controller.is_taken(RouteIndex(other)), "each would be heard at the other's pin");
+        assert!(controller.is_taken(RouteIndex(other as u8)), "each would be heard at the other's pin");
         let (stream, _buffer) = stream.release().expect("released");
-        controller.disconnect(RouteIndex(this)).expect("disconnected");
+        controller.disconnect(RouteIndex(this as u8)).expect("disconnected");
         controller.give_back(stream);
     }
 }
@@ -106,13 +126,18 @@ fn outputs_that_share_a_mixer_are_taken_one_at_a_time() {
 fn a_mixer_is_shut_again_for_who_comes_next() {
     let model = model_of(shared_mixer());
     let mut controller = bring_up(&model).expect("up");
-    assert_eq!(nodes(&controller, 2), [7, 2]);
-    assert!(is_heard(&model, &mut controller, 0), "the first converter, through the mixer, and off again");
+    let [mixed, shared, alone] = [5, 6, 7].map(|pin| route_to(&controller, pin));
+    assert_eq!(nodes(&controller, alone), [7, 2]);
+    assert!(
+        is_heard(&model, &mut controller, shared),
+        "the first converter, through the mixer, and off again"
+    );
     let buffer = || TestBuffer::new(&model, 8192, Direction::Output);
-    let _mixed = open(&mut controller, RouteIndex(1), cd_like(), buffer());
-    let _alone = open(&mut controller, RouteIndex(2), cd_like(), buffer());
+    let _mixed = open(&mut controller, RouteIndex(mixed as u8), cd_like(), buffer());
+    let _alone = open(&mut controller, RouteIndex(alone as u8), cd_like(), buffer());
     assert_eq!(model.arrivals(0, 7), [Arrival { from: 2, gain_quarter_db: 0 }]);
-    assert_eq!(model.arrivals(0, 6), [Arrival { from: 3, gain_quarter_db: 0 }], "and not converter 2");
+    assert_eq!(model.arrivals(0, 5), [Arrival { from: 3, gain_quarter_db: 0 }], "and not converter 2");
+    assert_eq!(model.arrivals(0, 6), [], "the pin that was left open is off");
 }
 
 #[test]
@@ -165,14 +190,14 @@ fn long_short_and_range_lists_lead_to_the_converter() {
         }
         model_of(builder.widget(0x20, connections(Widget::line_out(&[]))).build())
     };
-    for connections in [
-        (|pin| pin.connections(&[7, 6, 5, 4, 3, 2])) as fn(Widget) -> Widget,
-        |pin| pin.connections_long(&[7, 6, 5]),
-        |pin| pin.connections_range(7, 8),
+    for (connections, converter) in [
+        ((|pin| pin.connections(&[7, 6, 5, 4, 3, 2])) as fn(Widget) -> Widget, 2),
+        (|pin| pin.connections_long(&[7, 6, 5]), 5),
+        (|pin| pin.connections_range(7, 8), 7),
     ] {
         let model = pin_of(connections);
         let mut controller = bring_up(&model).expect("up");
-        assert_eq!(nodes(&controller, 0), [0x20, 7]);
+        assert_eq!(nodes(&controller, 0), [0x20, converter]);
         assert!(is_heard(&model, &mut controller, 0));
     }
 }
@@ -191,6 +216,7 @@ fn several_pins_get_converters_of_their_own() {
     );
     let mut controller = bring_up(&model).expect("up");
     let converters: Vec<u8> = controller.routes().iter().map(|route| route.converter().get()).collect();
+    controller.set_jack_policy(JackPolicy::Stay);
     assert_eq!(converters.len(), 3, "a pin with nothing at it has no route");
     assert_ne!(converters[0], converters[1]);
     for route in 0..3 {
@@ -252,6 +278,36 @@ fn what_the_link_cannot_carry_is_refused() {
     let second = second.configure(wide, buffer()).expect("configured");
     let refused = controller.connect(RouteIndex(inputs[1]), &second);
     assert_eq!(refused, Err(ConnectError::NoBandwidth { available_words: 29, needed_words: 34 }));
+}
+
+#[test]
+fn outputs_share_what_the_link_can_carry_and_get_it_back() {
+    // 60 words for all outputs: one stream of 8 channels of 32 bits at 96 kHz takes 33.
+    let model = Bench::new(Profile::hardware())
+        .codec(0, Codec::any_format(8))
+        .codec(1, Codec::any_format(8))
+        .codec(2, Codec::any_format(8))
+        .build();
+    let mut controller = bring_up(&model).expect("up");
+    let wide = Format::new(96_000, SampleBits::Bits32, 8).expect("a format");
+    let stream = |controller: &mut TestController, format| {
+        let stream = controller.take_stream(Direction::Output).expect("a descriptor");
+        stream.configure(format, TestBuffer::new(&model, 8192, Direction::Output)).expect("configured")
+    };
+    let (first, second) = (stream(&mut controller, wide), stream(&mut controller, wide));
+    let narrow = stream(&mut controller, cd_like());
+    assert_eq!(controller.connect(RouteIndex(0), &first), Ok(()));
+    let refused = Err(ConnectError::NoBandwidth { available_words: 60, needed_words: 66 });
+    assert_eq!(controller.connect(RouteIndex(1), &second), refused);
+    // What is left is enough for less, and inputs have words of their own.
+    assert_eq!(controller.connect(RouteIndex(2), &narrow), Ok(()));
+    let input = route(&controller, Direction::Input);
+    let recording = controller.take_stream(Direction::Input).expect("a descriptor");
+    let buffer = TestBuffer::new(&model, 8192, Direction::Input);
+    let recording = recording.configure(cd_like(), buffer).expect("configured");
+    assert_eq!(controller.connect(input, &recording), Ok(()));
+    assert_eq!(controller.disconnect(RouteIndex(0)), Ok(()));
+    assert_eq!(controller.connect(RouteIndex(1), &second), Ok(()));
 }
 
 /// A codec that lies: its answers lead further (groups, widgets, lists, pins with something at them), but nothing in

@@ -114,6 +114,7 @@ impl Level {
             channels_max: self.channels_max.unwrap_or(u8::MAX),
             buffer_bytes_min: 0,
             buffer_bytes_max: self.buffer_bytes_max.unwrap_or(u32::MAX),
+            volume: None,
         })
     }
 }

@@ -75,7 +75,7 @@ impl<'s, H: Hypervisor, C: Card<H::Buffer>> Vsnd<'s, H, C> {
     ///
     /// `domain` is this domain. `facts` are names of nodes below `snddom/state/` and their values, told once.
     pub fn new(store: Store<'s>, domain: DomainId, hypervisor: H, card: C, facts: &[(&str, &str)]) -> Self {
-        let parties = Parties::new(domain, card.ports(), facts);
+        let parties = Parties::new(domain, &card, facts);
         Self { store, hypervisor, card, parties, is_broken: false }
     }
 
@@ -122,6 +122,11 @@ impl<'s, H: Hypervisor, C: Card<H::Buffer>> Vsnd<'s, H, C> {
     /// Tells dom0 what it has asked for with [`Change::Report`], once, in `snddom/state/report`.
     pub fn report(&mut self, report: core::fmt::Arguments<'_>) {
         self.parties.report(report);
+    }
+
+    /// Something was plugged or unplugged: tells it in `snddom/state/port`.
+    pub fn jacks_changed(&mut self) {
+        self.parties.tell_jacks(&self.card);
     }
 
     /// Begins to stop all streams and to close all devices, at the next [`poll`](Self::poll). The toolstack's request, in

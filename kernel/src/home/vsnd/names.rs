@@ -64,7 +64,7 @@ impl fmt::Display for DeviceId {
 
 impl DeviceId {
     /// A node in the back end's directory.
-    pub(super) fn own_node(self, name: &str) -> PathText {
+    pub(super) fn own_node(self, name: impl fmt::Display) -> PathText {
         PathText::new(format_args!("{self}/{name}"))
     }
 

@@ -2,7 +2,7 @@
 
 use alloc::vec::Vec;
 
-use audioback::card::{Card, Port};
+use audioback::card::Card;
 use audioback::clock::{Clock, Nanos};
 use audioback::hypervisor::{DomainId, Hypervisor};
 use xen_guest::xenstore::{Event, Reply, RequestError, RequestId, Store};
@@ -46,16 +46,17 @@ pub(super) struct Parties<H: Hypervisor, C: Card<H::Buffer>> {
 }
 
 impl<H: Hypervisor, C: Card<H::Buffer>> Parties<H, C> {
-    pub(super) fn new(domain: DomainId, ports: &[Port], facts: &[(&str, &str)]) -> Self {
+    pub(super) fn new(domain: DomainId, card: &C, facts: &[(&str, &str)]) -> Self {
+        let ports = Ports::new(card);
         Self {
             domain,
-            ports: Ports::new(ports),
+            teller: Teller::new(facts, ports.jacks(card)),
+            ports,
             devices: Vec::with_capacity(MAX_DEVICES),
             turn: 0,
             scan: Scan::new(),
             settings: Settings::new(),
             control: Control::new(),
-            teller: Teller::new(facts),
             waiting: None,
             ending: None,
         }
@@ -240,6 +241,11 @@ impl<H: Hypervisor, C: Card<H::Buffer>> Parties<H, C> {
     /// Whether people are being told something.
     pub(super) fn is_telling(&self) -> bool {
         self.teller.is_telling()
+    }
+
+    /// Tells which jacks something is plugged into, where that has changed.
+    pub(super) fn tell_jacks(&mut self, card: &C) {
+        self.teller.tell_jacks(|port| card.is_plugged(port));
     }
 
     /// Tells this once.

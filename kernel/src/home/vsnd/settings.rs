@@ -7,6 +7,7 @@ use audioback::clock::Nanos;
 use audioback::hypervisor::DomainId;
 use audioback::policy::{Policy, PortSet};
 use log::LevelFilter;
+use snd_hda::JackPolicy;
 use snd_hda::stream::PositionChoice;
 use sndif::nodes;
 use xen_guest::xenstore::{Path, Reply, Request, RequestError, RequestId, Store};
@@ -24,6 +25,7 @@ pub(super) const MAY_PLAY: &str = "may-play";
 pub(super) const MAY_RECORD: &str = "may-record";
 const LOG_LEVEL: &str = "log-level";
 const POSITION_SOURCE: &str = "position-source";
+const JACKS: &str = "jacks";
 const REPORT: &str = "report";
 
 /// The log level without a setting, and at the start.
@@ -36,6 +38,8 @@ pub enum Change {
     LogLevel(LevelFilter),
     /// Where positions of streams opened from now on come from. At the start it is [`PositionChoice::Auto`].
     PositionSource(PositionChoice),
+    /// What follows when something is plugged into a jack. At the start it is [`JackPolicy::Move`].
+    Jacks(JackPolicy),
     /// Somebody asks what this domain has cost until now, by a number of his; see
     /// [`Vsnd::report`](super::Vsnd::report).
     Report(u32),
@@ -81,12 +85,13 @@ enum Node {
     MayPlay,
     MayRecord,
     PositionSource,
+    Jacks,
     Report,
 }
 
 impl Node {
-    const ALL: [Self; 5] =
-        [Self::LogLevel, Self::MayPlay, Self::MayRecord, Self::PositionSource, Self::Report];
+    const ALL: [Self; 6] =
+        [Self::LogLevel, Self::MayPlay, Self::MayRecord, Self::PositionSource, Self::Jacks, Self::Report];
 
     const fn name(self) -> &'static str {
         match self {
@@ -94,6 +99,7 @@ impl Node {
             Self::MayPlay => MAY_PLAY,
             Self::MayRecord => MAY_RECORD,
             Self::PositionSource => POSITION_SOURCE,
+            Self::Jacks => JACKS,
             Self::Report => REPORT,
         }
     }
@@ -116,16 +122,17 @@ pub(super) struct Settings {
     asked: Question,
     is_watched: bool,
     /// Nodes still to be read before what was read last is all there is.
-    to_read: heapless::Vec<Node, 5>,
+    to_read: heapless::Vec<Node, { Node::ALL.len() }>,
     /// All have been read once.
     is_known: bool,
     policy: Policy,
     log_level: LevelFilter,
     position_source: PositionChoice,
+    jacks: JackPolicy,
     /// The number of whoever has asked for a report.
     report: Option<u32>,
     /// What the image was told last.
-    told: (LevelFilter, PositionChoice, Option<u32>),
+    told: (LevelFilter, PositionChoice, JackPolicy, Option<u32>),
 }
 
 impl Settings {
@@ -139,8 +146,9 @@ impl Settings {
             policy: Policy::default(),
             log_level: DEFAULT_LOG_LEVEL,
             position_source: PositionChoice::Auto,
+            jacks: JackPolicy::Move,
             report: None,
-            told: (DEFAULT_LOG_LEVEL, PositionChoice::Auto, None),
+            told: (DEFAULT_LOG_LEVEL, PositionChoice::Auto, JackPolicy::Move, None),
         }
     }
 
@@ -169,8 +177,12 @@ impl Settings {
             self.told.1 = self.position_source;
             return Some(Change::PositionSource(self.position_source));
         }
-        if self.told.2 != self.report {
-            self.told.2 = self.report;
+        if self.told.2 != self.jacks {
+            self.told.2 = self.jacks;
+            return Some(Change::Jacks(self.jacks));
+        }
+        if self.told.3 != self.report {
+            self.told.3 = self.report;
             return self.report.map(Change::Report);
         }
         None
@@ -250,6 +262,7 @@ impl Settings {
             Node::MayPlay => self.policy.may_play = Policy::default().may_play,
             Node::MayRecord => self.policy.may_record = Policy::default().may_record,
             Node::PositionSource => self.position_source = PositionChoice::Auto,
+            Node::Jacks => self.jacks = JackPolicy::Move,
             Node::Report => self.report = None,
         }
     }
@@ -265,6 +278,7 @@ impl Settings {
                 ports.in_right(value, Direction::Capture).map(|ports| self.policy.may_record = ports)
             }
             Node::PositionSource => position_source(value).map(|source| self.position_source = source),
+            Node::Jacks => jack_policy(value).map(|policy| self.jacks = policy),
             Node::Report => nodes::decimal(value).map(|number| self.report = Some(number)),
         };
         if good.is_none() {
@@ -294,6 +308,15 @@ fn position_source(value: &str) -> Option<PositionChoice> {
         "auto" => Some(PositionChoice::Auto),
         "link" => Some(PositionChoice::Link),
         "memory" => Some(PositionChoice::Memory),
+        _ => None,
+    }
+}
+
+fn jack_policy(value: &str) -> Option<JackPolicy> {
+    match value {
+        "move" => Some(JackPolicy::Move),
+        "both" => Some(JackPolicy::Both),
+        "stay" => Some(JackPolicy::Stay),
         _ => None,
     }
 }

@@ -6,7 +6,7 @@
 use alloc::boxed::Box;
 use core::fmt::{self, Write};
 
-use audioback::card::{Card, StreamParams};
+use audioback::card::{Card, PortIndex, StreamParams, VolumeRange};
 use audioback::clock::Nanos;
 use audioback::hypervisor::Hypervisor;
 use audioback::stream::{Activity, Stream, StreamStats};
@@ -37,6 +37,7 @@ pub(super) struct StreamNote {
     port: Option<PortName>,
     activity: Activity,
     params: Option<StreamParams>,
+    volume: Option<VolumeRange>,
     stats: StreamStats,
 }
 
@@ -45,7 +46,13 @@ impl StreamNote {
         stream: &Stream<H, C>,
         port: Option<PortName>,
     ) -> Self {
-        Self { port, activity: stream.activity(), params: stream.params(), stats: stream.stats() }
+        Self {
+            port,
+            activity: stream.activity(),
+            params: stream.params(),
+            volume: stream.volume_range(),
+            stats: stream.stats(),
+        }
     }
 
     /// Whether they differ in more than counters.
@@ -70,6 +77,14 @@ impl fmt::Display for StreamNote {
         write!(f, "status={status}")?;
         if let Some(StreamParams { rate_hz, format, channels }) = self.params {
             write!(f, " rate_hz={rate_hz} format={} channels={channels}", format.name())?;
+        }
+        if let Some(VolumeRange { min_mdb, max_mdb, step_mdb, can_mute }) = self.volume {
+            if step_mdb != 0 {
+                write!(f, " volume_mdb={min_mdb}..{max_mdb} step_mdb={step_mdb}")?;
+            }
+            if can_mute {
+                f.write_str(" can_mute")?;
+            }
         }
         let StreamStats { frames, xruns, fifo_errors, .. } = self.stats;
         write!(f, " frames={frames} ran_dry={xruns} fifo_errors={fifo_errors}")
@@ -113,10 +128,22 @@ pub(super) enum NewsDue {
 /// Octets of the longest report.
 const REPORT_BYTES: usize = 384;
 
+/// A jack, and whether something is plugged into it.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Jack {
+    pub(super) port: PortIndex,
+    pub(super) name: PortName,
+    pub(super) is_plugged: bool,
+    /// Told, or being told.
+    pub(super) is_told: bool,
+}
+
 #[derive(Clone, Copy, Debug)]
 enum Telling {
     Report,
     Fact,
+    /// The jack in this place.
+    Jack(usize),
     News(DeviceId, News),
 }
 
@@ -126,6 +153,7 @@ pub(super) struct Teller {
     /// Names below [`STATE`] and values, told once.
     facts: Box<[(Box<str>, Box<str>)]>,
     facts_told: usize,
+    jacks: Box<[Jack]>,
     /// What was asked for, and isn't told yet.
     report: Option<String<REPORT_BYTES>>,
     asking: Asking,
@@ -137,10 +165,11 @@ pub(super) struct Teller {
 }
 
 impl Teller {
-    pub(super) fn new(facts: &[(&str, &str)]) -> Self {
+    pub(super) fn new(facts: &[(&str, &str)], jacks: Box<[Jack]>) -> Self {
         Self {
             facts: facts.iter().map(|(name, value)| ((*name).into(), (*value).into())).collect(),
             facts_told: 0,
+            jacks,
             report: None,
             asking: Asking::default(),
             telling: Telling::Fact,
@@ -157,12 +186,22 @@ impl Teller {
         self.report = Some(text);
     }
 
+    /// Tells of jacks that aren't as they were told.
+    pub(super) fn tell_jacks(&mut self, is_plugged: impl Fn(PortIndex) -> Option<bool>) {
+        for jack in self.jacks.iter_mut() {
+            if let Some(now) = is_plugged(jack.port).filter(|now| *now != jack.is_plugged) {
+                jack.is_plugged = now;
+                jack.is_told = false;
+            }
+        }
+    }
+
     /// What refused may allow now.
     pub(super) fn try_again(&mut self) {
         self.is_refused = false;
     }
 
-    /// Tells what is due: a fact, or what `news` finds. Returns when it is to be called again.
+    /// Tells what is due: a fact, a jack, or what `news` finds. Returns when it is to be called again.
     pub(super) fn drive(
         &mut self,
         store: &mut Store<'_>,
@@ -173,12 +212,17 @@ impl Teller {
             return None;
         }
         let fact = self.facts.get(self.facts_told);
-        let telling = match (&self.report, fact) {
-            (Some(_), _) => Telling::Report,
-            (None, Some(_)) => Telling::Fact,
-            (None, None) => match news()? {
-                Ok((device, news)) => Telling::News(device, news),
-                Err(later) => return Some(on_grid(later.max(self.not_before))),
+        let jack = self.jacks.iter().position(|jack| !jack.is_told).map(Telling::Jack);
+        // Whoever wears a jack out doesn't keep devices from being told of: then it's their turn.
+        let was_jack = matches!(self.telling, Telling::Jack(_));
+        let telling = match (&self.report, fact, jack) {
+            (Some(_), ..) => Telling::Report,
+            (None, Some(_), _) => Telling::Fact,
+            (None, None, Some(jack)) if !was_jack => jack,
+            (None, None, jack) => match (news(), jack) {
+                (Some(Ok((device, news))), _) => Telling::News(device, news),
+                (_, Some(jack)) => jack,
+                (later, None) => return Some(on_grid(later?.err()?.max(self.not_before))),
             },
         };
         if now < self.not_before {
@@ -187,7 +231,7 @@ impl Teller {
         if !self.asking.may_ask(now) {
             return self.asking.due(now);
         }
-        let mut line = String::<200>::new();
+        let mut line = String::<256>::new();
         let (path, value) = match (telling, fact) {
             (Telling::Report, _) => {
                 (PathText::new(format_args!("{STATE}/report")), self.report.as_deref().unwrap_or_default())
@@ -196,9 +240,14 @@ impl Teller {
                 (PathText::new(format_args!("{STATE}/{name}")), value.as_ref())
             }
             (Telling::Fact, None) => return None,
+            (Telling::Jack(at), _) => {
+                let jack = self.jacks.get(at)?;
+                let path = PathText::new(format_args!("{STATE}/port/{}/jack", jack.name));
+                (path, if jack.is_plugged { "plugged" } else { "unplugged" })
+            }
             (Telling::News(device, News::State(state)), _) => (device.told_directory(), word(state)),
             (Telling::News(device, News::Stream(_, StreamId { pcm, stream }, note)), _) => {
-                // The longest has some 150 octets.
+                // The longest has some 220 octets.
                 let _ = write!(line, "{note}");
                 (PathText::new(format_args!("{}/{pcm}-{stream}", device.told_directory())), line.as_str())
             }
@@ -207,6 +256,7 @@ impl Teller {
         match asked {
             Ok(true) => {
                 self.telling = telling;
+                self.set_jack_told(true);
                 self.not_before = Nanos(now.0.saturating_add(WRITE_INTERVAL_NS));
             }
             Ok(false) => {}
@@ -224,6 +274,15 @@ impl Teller {
         self.asking.awaits()
     }
 
+    /// Notes of the jack that is being told of, if one is, whether it needs no telling.
+    fn set_jack_told(&mut self, is_told: bool) {
+        if let Telling::Jack(at) = self.telling
+            && let Some(jack) = self.jacks.get_mut(at)
+        {
+            jack.is_told = is_told;
+        }
+    }
+
     /// The device that is being told of.
     pub(super) fn telling(&self) -> Option<DeviceId> {
         match self.telling {
@@ -239,8 +298,13 @@ impl Teller {
         result: &Result<Reply<'_>, RequestError>,
         now: Nanos,
     ) -> Option<Option<(DeviceId, News)>> {
-        match self.asking.hear(id, result, now)? {
+        let answer = self.asking.hear(id, result, now)?;
+        if matches!(answer, Answer::Missing | Answer::Denied | Answer::Lost(_)) {
+            self.set_jack_told(false);
+        }
+        match answer {
             Answer::Done(_) => match self.telling {
+                Telling::Jack(_) => {}
                 Telling::Report => self.report = None,
                 Telling::Fact => self.facts_told = self.facts_told.saturating_add(1),
                 Telling::News(device, news) => return Some(Some((device, news))),
@@ -258,7 +322,7 @@ impl Teller {
                     log::warn!("{STATE}: xenstored says {refusal:?} to a fact; it is left out");
                     self.facts_told = self.facts_told.saturating_add(1);
                 }
-                Telling::News(..) => {
+                Telling::Jack(_) | Telling::News(..) => {
                     log::warn!("{STATE}: xenstored says {refusal:?}; nothing more is told there");
                     self.is_refused = true;
                 }

@@ -10,6 +10,7 @@ use audiofront::{EventPort, GrantAccess, GrantedPage, StreamConfig, StreamFront,
 use hda_card::HdaCard;
 use loopback::{BackEnd, FrontEnd, Limits, Loopback};
 use snd_hda::Controller;
+use snd_hda_model::codec::Widget;
 use snd_hda_model::{Bench, Codec, Model, ModelDelay, ModelRegion, ModelRegisters, ModelTime, Profile};
 use snddom_kernel::home::stream::{Done, GuestStream, Observer, Order, StreamError, Task};
 use snddom_kernel::home::vsnd::{Due, Vsnd};
@@ -120,6 +121,21 @@ pub fn codecs(count: usize) -> Model {
     (0..count).fold(bench, |bench, codec| bench.codec(codec, Codec::duplex())).build()
 }
 
+/// The same codec with jacks that tell of plugs, and nothing plugged: Rear Line Out is pin 3, Line In pin 5.
+pub fn talkative_jacks() -> Model {
+    let codec = Codec::builder(0x1234_0006)
+        .widget(2, Widget::dac())
+        .widget(3, Widget::line_out(&[2]).unsolicited())
+        .widget(4, Widget::adc(5))
+        .widget(5, Widget::line_in().unsolicited())
+        .build();
+    let model = Bench::new(Profile::hardware()).codec(0, codec).build();
+    for jack in [3, 5] {
+        model.plug(0, jack, false);
+    }
+    model
+}
+
 pub fn card(model: &Model) -> Card {
     let controller = Controller::bring_up(model.registers(), &mut model.memory(), model.delay());
     HdaCard::new(controller.expect("a controller"), ModelClock(model.time()))
@@ -198,6 +214,16 @@ impl Rig {
             self.stored.run();
         }
         self.model.refill_access_budget(100_000);
+    }
+
+    /// Something is plugged into a jack, or pulled out: the controller's interrupt comes, and the image's loop does as it should.
+    pub fn plug(&mut self, pin: u8, is_plugged: bool) {
+        self.model.plug(0, pin, is_plugged);
+        // A response takes two link frames.
+        self.model.advance_ns(MS);
+        assert!(self.vsnd.card_mut().attend(true), "nothing has changed");
+        self.vsnd.jacks_changed();
+        self.settle();
     }
 
     /// The applications take a look.

@@ -26,6 +26,7 @@ const RATE_HZ: u32 = 48_000;
 const HOST_CHECKS: &[(&str, HostCheck)] = &[
     ("a_voice_comes_out_exactly", |outcome| heard(outcome, 0, &voice()?)),
     ("a_ramp_has_no_break", |outcome| ramp(outcome, "ramp.wav")),
+    ("volume_and_mute_touch_no_sample", |outcome| heard(outcome, 0, &short(6))),
     ("after_a_kill_noise_comes_out_exactly", |outcome| heard(outcome, 0, &short(2))),
     ("after_a_kill_without_a_guard_noise_comes_out_exactly", |outcome| heard(outcome, 0, &short(3))),
     ("the_scribbler_is_heard_exactly", |outcome| heard(outcome, 0, &short(4))),
@@ -43,7 +44,7 @@ fn files() -> Result<GuestFiles, Finding> {
         ("voice.wav".to_owned(), with_silence(voice()?)?),
         ("long.wav".to_owned(), with_silence(noise(RATE_HZ, 10 * RATE_HZ as usize, 9))?),
     ];
-    for seed in 2..=5 {
+    for seed in 2..=6 {
         files.push((format!("noise-{seed}.wav"), with_silence(short(seed))?));
     }
     Ok(files)

@@ -13,6 +13,7 @@ mod streams;
 
 use std::process::ExitCode;
 
+use audiofront::StreamConfig;
 use audiofront_linux::{Card, ErrorKind};
 use clap::Parser;
 use sndif::nodes::StreamType;
@@ -40,6 +41,7 @@ enum Command {
 const EXAMPLES: &str = "Examples:
   audiofront list
   audiofront play /usr/share/sounds/alsa/Front_Center.wav
+  audiofront play --volume -12.5 song.wav
   audiofront record --seconds 5 voice.wav
   audiofront position
   audiofront echo-check --restarts 10 --plot echo.svg
@@ -65,6 +67,49 @@ pub(crate) struct Choice {
     /// Don't start the second process, which closes the card if this one is killed
     #[arg(long)]
     no_guard: bool,
+}
+
+/// How loud.
+#[derive(clap::Args)]
+pub(crate) struct Loudness {
+    /// Volume in dB, by the amplifiers of the output or input: the nearest of their steps is taken
+    #[arg(long, value_name = "DB", allow_negative_numbers = true, value_parser = thousandths)]
+    volume: Option<i32>,
+
+    /// Mute the output or input
+    #[arg(long)]
+    mute: bool,
+}
+
+/// dB as steps of 0.001 dB.
+fn thousandths(text: &str) -> Result<i32, String> {
+    let decibels: f64 = text.parse().map_err(|_| "it is no number".to_owned())?;
+    if (-200.0..=200.0).contains(&decibels) {
+        Ok((decibels * 1_000.0).round() as i32)
+    } else {
+        Err("it has to be from -200 to 200".to_owned())
+    }
+}
+
+impl Loudness {
+    /// Opens a stream and sets its amplifiers, before it runs.
+    fn open(&self, card: &mut Card, stream: usize, config: &StreamConfig) -> anyhow::Result<()> {
+        if self.volume.is_some() {
+            card.front(stream).let_volume_be_told();
+        }
+        card.open(stream, config)?;
+        if let Some(mdb) = self.volume {
+            card.set_volume(stream, mdb)?;
+            let volumes = card.volume(stream)?;
+            if let Some(other) = volumes.iter().find(|volume| **volume != mdb) {
+                eprintln!("audiofront: the nearest volume is {:.2} dB", f64::from(*other) / 1_000.0);
+            }
+        }
+        if self.mute {
+            card.set_mute(stream, true)?;
+        }
+        Ok(())
+    }
 }
 
 impl Choice {

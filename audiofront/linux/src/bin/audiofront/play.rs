@@ -7,9 +7,9 @@ use anyhow::{Context, Result, bail};
 use sndif::format::SampleFormat;
 use sndif::nodes::StreamType;
 
-use crate::Choice;
 use crate::signals::Signals;
 use crate::streams::{Shape, Watchdog, progress, show};
+use crate::{Choice, Loudness};
 
 /// Play a WAV file
 #[derive(clap::Args)]
@@ -20,6 +20,9 @@ pub(crate) struct Play {
 
     #[command(flatten)]
     choice: Choice,
+
+    #[command(flatten)]
+    loudness: Loudness,
 
     /// Frames in the DMA buffer, at most
     #[arg(long, value_name = "FRAMES", default_value_t = 16_384, value_parser = clap::value_parser!(u32).range(64..))]
@@ -86,7 +89,7 @@ impl Play {
         }
         let shape = samples.shape;
         let config = shape.config(&mut card, stream, self.buffer_frames)?;
-        card.open(stream, &config)?;
+        self.loudness.open(&mut card, stream, &config)?;
         let frame_bytes = u64::from(shape.frame_bytes());
         let frames = samples.octets.len() as u64 / frame_bytes;
 

@@ -7,9 +7,9 @@ use anyhow::{Context, Result, bail};
 use sndif::format::SampleFormat;
 use sndif::nodes::StreamType;
 
-use crate::Choice;
 use crate::signals::{Interrupted, Signals};
 use crate::streams::{Shape, Watchdog, progress, show};
+use crate::{Choice, Loudness};
 
 /// Record into a WAV file
 #[derive(clap::Args)]
@@ -36,6 +36,9 @@ pub(crate) struct Record {
 
     #[command(flatten)]
     choice: Choice,
+
+    #[command(flatten)]
+    loudness: Loudness,
 
     /// Frames in the DMA buffer, at most
     #[arg(long, value_name = "FRAMES", default_value_t = 16_384, value_parser = clap::value_parser!(u32).range(64..))]
@@ -72,7 +75,7 @@ impl Record {
         };
         let mut writer =
             hound::WavWriter::create(&self.file, spec).with_context(|| self.file.display().to_string())?;
-        card.open(stream, &config)?;
+        self.loudness.open(&mut card, stream, &config)?;
         card.start(stream)?;
 
         let bar = progress(frames, shape.rate_hz);

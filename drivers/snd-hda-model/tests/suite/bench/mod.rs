@@ -100,6 +100,17 @@ impl<'a> Hand<'a> {
         None
     }
 
+    /// A whole verb by the immediate command interface, without rings, and its answer.
+    pub(crate) fn immediate(&mut self, verb: u32) -> u32 {
+        self.regs.write_u16(0x68, 2);
+        self.regs.write_u32(0x60, verb);
+        self.regs.write_u16(0x68, 1);
+        // Two link frames.
+        self.model.advance_ns(45_000);
+        assert_eq!(self.regs.read_u16(0x68), 2, "an answer to {verb:#010x}");
+        self.regs.read_u32(0x64)
+    }
+
     /// Power on, format, tag: what a converter needs.
     pub(crate) fn set_converter(&mut self, codec: u32, node: u32, format: u32, tag: u32, channel: u32) {
         self.verb(codec, 1, 0x70500).unwrap();

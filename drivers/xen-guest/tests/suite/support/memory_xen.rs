@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, VecDeque};
 
 use audioback::hypervisor::{
     BindError, DmaAccess, DomainId, EventChannel, GrantList, GrantRef, Hypervisor, MapError, MappedBuffer,
-    RemotePort,
+    PageAccess, RemotePort,
 };
 use loopback::{BackEnd, HeapMemory, HomePage, Loopback, MappedPages, PageMemory};
 use sndif::page::SharedPage;
@@ -15,6 +15,8 @@ pub const WINDOW: u64 = 0x4000_0000;
 enum Mapped<'a> {
     Page(HomePage<'a, HeapMemory>),
     Buffer(MappedPages),
+    /// Mapped at another slot already.
+    Again(HomePage<'a, HeapMemory>),
 }
 
 /// What the processor sees at a slot.
@@ -38,6 +40,8 @@ pub struct MemoryXen<'a> {
     back: BackEnd<'a, HeapMemory>,
     slots: u16,
     mapped: BTreeMap<Slot, (GrantHandle, Mapped<'a>)>,
+    /// What is mapped at each slot.
+    grants: BTreeMap<Slot, (DomainId, GrantRef)>,
     next_handle: u32,
     /// What becomes of the next operations; `None`, and when it is empty: what should.
     pub map_script: VecDeque<Option<GrantError>>,
@@ -56,6 +60,7 @@ impl<'a> MemoryXen<'a> {
             back: home.back_end(domain),
             slots,
             mapped: BTreeMap::new(),
+            grants: BTreeMap::new(),
             next_handle: 100,
             map_script: VecDeque::new(),
             unmap_script: VecDeque::new(),
@@ -78,10 +83,13 @@ impl<'a> MemoryXen<'a> {
         assert!(!self.mapped.contains_key(&entry.slot), "a slot mapped over");
         let status = |error| match error {
             MapError::NotGranted(_) => GrantError::BadReference,
-            // Real Xen would allow it. The rule is this house's, and loopback counts the violation.
             _ => GrantError::General,
         };
+        let is_mapped = self.grants.values().any(|mapped| *mapped == (guest, entry.grant));
+        let again = |access| self.back.map_again(guest, entry.grant, access).map(Mapped::Again);
         let mapped = match access {
+            Access::ReadOnly if is_mapped => again(PageAccess::ReadOnly).map_err(status)?,
+            Access::ReadWrite if is_mapped => again(PageAccess::ReadWrite).map_err(status)?,
             Access::ReadWrite => {
                 let page = self.back.map_page(guest, entry.grant).map_err(status)?;
                 let address = page.device_address().expect("just mapped");
@@ -97,6 +105,7 @@ impl<'a> MemoryXen<'a> {
         self.next_handle += 1;
         let handle = GrantHandle(self.next_handle);
         self.mapped.insert(entry.slot, (handle, mapped));
+        self.grants.insert(entry.slot, (guest, entry.grant));
         self.addresses.push(self.address(entry.slot));
         Ok(handle)
     }
@@ -107,7 +116,9 @@ impl<'a> MemoryXen<'a> {
         }
         match self.mapped.remove(&entry.slot) {
             Some((handle, mapped)) if handle == entry.handle => {
+                self.grants.remove(&entry.slot);
                 match mapped {
+                    Mapped::Again(_) => {}
                     Mapped::Page(page) => {
                         let address = page.device_address().expect("still mapped");
                         self.home.with_memory(|memory| memory.forbid_dma(address));
@@ -125,7 +136,7 @@ impl<'a> MemoryXen<'a> {
     pub fn machine_address(&self, slot_address: u64) -> u64 {
         let slot = Slot(((slot_address - WINDOW) / 4096) as u16);
         match &self.mapped[&slot].1 {
-            Mapped::Page(page) => page.device_address().expect("mapped"),
+            Mapped::Page(page) | Mapped::Again(page) => page.device_address().expect("mapped"),
             Mapped::Buffer(buffer) => buffer.page_addresses()[0],
         }
     }
@@ -144,7 +155,7 @@ impl<'a> Xen for MemoryXen<'a> {
 
     fn view(&self, slot: Slot) -> View<'a> {
         match &self.mapped[&slot].1 {
-            Mapped::Page(page) => View(Some(page.clone())),
+            Mapped::Page(page) | Mapped::Again(page) => View(Some(page.clone())),
             Mapped::Buffer(_) => View(None),
         }
     }

@@ -1,9 +1,12 @@
 //! What a device asks of xenstored, and what follows from the answers.
 
+use core::fmt::{Display, Write};
+
 use audioback::card::{Card, Direction};
 use audioback::clock::Nanos;
+use audioback::device::MAX_STREAMS;
 use audioback::hypervisor::Hypervisor;
-use heapless::Vec;
+use heapless::{String, Vec};
 use sndif::nodes;
 use sndif::state::XenbusState;
 use xen_guest::xenbus::{Outcome, Step, switch_state};
@@ -12,7 +15,7 @@ use xen_guest::xenstore::{
 };
 
 use super::super::asking::{Answer, REQUEST_TIMEOUT_NS};
-use super::super::front_directory::{BadDirectory, Read, Wanted};
+use super::super::front_directory::{BadDirectory, FoundStream, Read, StreamId, Wanted};
 use super::super::names::{DeviceId, Excerpt, PathText};
 use super::super::port_name::Ports;
 use super::super::settings::{GuestRights, log_bad_value};
@@ -77,7 +80,9 @@ impl<H: Hypervisor, C: Card<H::Buffer>> Device<H, C> {
     ) -> bool {
         match &mut self.talk {
             Talk::Writing(state, transaction) => {
-                with_operations(self.id, *state, |operations| transaction.hear(operations, id, result))
+                with_operations(self.id, *state, self.directory.streams(), |operations| {
+                    transaction.hear(operations, id, result)
+                })
             }
             Talk::Asking(question) => {
                 let question = *question;
@@ -98,7 +103,9 @@ impl<H: Hypervisor, C: Card<H::Buffer>> Device<H, C> {
     pub(super) fn go_on_writing(&mut self, store: &mut Store<'_>, now: Nanos) -> bool {
         let Talk::Writing(state, transaction) = &mut self.talk else { return false };
         let state = *state;
-        let progress = with_operations(self.id, state, |operations| transaction.poll(store, operations, now));
+        let progress = with_operations(self.id, state, self.directory.streams(), |operations| {
+            transaction.poll(store, operations, now)
+        });
         if progress == Progress::Pending {
             return true;
         }
@@ -283,23 +290,48 @@ impl<H: Hypervisor, C: Card<H::Buffer>> Device<H, C> {
     }
 }
 
-/// Hands out the operations that write a state.
-fn with_operations<T>(id: DeviceId, state: XenbusState, act: impl FnOnce(&[Operation<'_>]) -> T) -> T {
+/// Hands out the operations that write a state, and before it what a front end looks for once the state tells it to.
+fn with_operations<T>(
+    id: DeviceId,
+    state: XenbusState,
+    streams: &[FoundStream],
+    act: impl FnOnce(&[Operation<'_>]) -> T,
+) -> T {
     let state_node = id.own_node(nodes::STATE);
-    let offer_nodes = OFFERS.map(|(name, value)| (id.own_node(name), value));
+    let mut told = Vec::<(PathText, String<RANGE_BYTES>), MAX_STREAMS>::new();
+    let mut tell = |node: PathText, value: &dyn Display| {
+        let mut text = String::new();
+        // The longest fits, and there are no more of them.
+        let _ = write!(text, "{value}");
+        let _ = told.push((node, text));
+    };
+    match state {
+        XenbusState::InitWait => OFFERS.iter().for_each(|(name, value)| tell(id.own_node(name), value)),
+        // Not sooner: it takes its time, and nobody needs it before a stream is open.
+        XenbusState::Connected => {
+            for FoundStream { id: StreamId { pcm, stream }, config } in streams {
+                if let Some(range) = config.abilities.volume {
+                    let name = format_args!("{pcm}/{stream}/{}", nodes::VOLUME_RANGE);
+                    tell(id.own_node(name), &range);
+                }
+            }
+        }
+        _ => {}
+    }
     // Two numbers and a word always fit.
     let Ok(state_path) = state_node.path() else { return act(&[]) };
     let [expect, write] = switch_state(state_path, state);
-    let mut operations = Vec::<_, { OFFERS.len() + 2 }>::new();
-    let offers = offer_nodes.iter().filter(|_| state == XenbusState::InitWait);
-    let offers = offers.filter_map(|(node, value)| Some(Operation::Write(node.path().ok()?, value)));
-    // A front end looks there once the state tells it to.
-    operations.extend([expect].into_iter().chain(offers).chain([write]));
+    let mut operations = Vec::<_, { MAX_STREAMS + 2 }>::new();
+    let told = told.iter().filter_map(|(node, value)| Some(Operation::Write(node.path().ok()?, value)));
+    operations.extend([expect].into_iter().chain(told).chain([write]));
     act(&operations)
 }
+
+/// Octets of the longest value: two signed numbers, one without a sign, and a digit.
+const RANGE_BYTES: usize = 40;
 
 /// What is offered to a front end: the versions of the protocol that are spoken (one of version 1 has no event page), and this
 /// project's extensions of it, in which no standard front end takes an interest.
 const OFFERS: [(&str, &str); 3] =
     [(nodes::VERSIONS, "2"), (nodes::FEATURE_CONTROL_PAGE, "1"), (nodes::FEATURE_LINKED_START, "1")];
-const _: () = assert!(sndif::PROTOCOL_VERSION == 2);
+const _: () = assert!(sndif::PROTOCOL_VERSION == 2 && OFFERS.len() <= MAX_STREAMS);

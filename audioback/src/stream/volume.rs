@@ -1,0 +1,143 @@
+//! Volume and mute, on the amplifiers of the stream's own path: no sample is touched.
+//!
+//! The protocol has the values in the stream's buffer, one for each channel, at a place that the request names (sndif.h, "Request
+//! set/get volume", "Request mute/unmute"). The pages there are mapped once more for as long as it takes to copy them.
+
+use sndif::page::{PAGE_SIZE_BYTES, SharedPage};
+use sndif::request::Range;
+
+use super::{OpenStream, Phase, Stream};
+use crate::card::{Card, CardError, VolumeRange};
+use crate::hypervisor::{Hypervisor, MapError, PageAccess};
+
+/// Channels of a stream (HDA specification 1.0a, 3.7.1 "Stream Format Structure").
+const MAX_CHANNELS: usize = 16;
+
+/// Why SET_VOLUME, GET_VOLUME, MUTE or UNMUTE failed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum VolumeError {
+    /// The port's path has no amplifier for it.
+    Unsupported,
+    /// It named what isn't one value for each channel, or isn't aligned, or lies outside the buffer, or no buffer is open.
+    BadRange,
+    /// The page there can't be reached, as when a volume is to be put into one that is granted for reading only.
+    Map(MapError),
+    /// The card failed. Channels before the one that it failed for are done.
+    Card(CardError),
+}
+
+/// What lies in the buffer, and which way it goes.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Values {
+    /// An i32 for each channel, for the card.
+    Volumes,
+    /// The same, from the card.
+    VolumesOut,
+    /// An octet for each channel, for the card.
+    Mutes,
+}
+
+impl<H: Hypervisor, C: Card<H::Buffer>> Stream<H, C> {
+    /// What can be done about its volume.
+    pub fn volume_range(&self) -> Option<VolumeRange> {
+        self.volume
+    }
+
+    /// Sets each channel's volume to what comes nearest to the one in `range` of the buffer; one beyond what there is becomes the
+    /// least or the greatest.
+    pub fn set_volume(&mut self, hypervisor: &mut H, card: &mut C, range: &Range) -> Result<(), VolumeError> {
+        let (can, open) = self.adjustable(|can| can.step_mdb != 0)?;
+        let (mut values, channels) = ([0; MAX_CHANNELS], open.plan.params.channels);
+        exchange::<H, C>(hypervisor, open, range, Values::Volumes, &mut values)?;
+        for (channel, mdb) in (0..channels).zip(values) {
+            let mdb = mdb.max(can.min_mdb).min(can.max_mdb);
+            card.set_volume(&mut open.card_stream, channel, mdb).map_err(VolumeError::Card)?;
+        }
+        Ok(())
+    }
+
+    /// Puts each channel's volume into `range` of the buffer.
+    pub fn get_volume(&mut self, hypervisor: &mut H, card: &mut C, range: &Range) -> Result<(), VolumeError> {
+        let (_, open) = self.adjustable(|can| can.step_mdb != 0)?;
+        let (mut values, channels) = ([0; MAX_CHANNELS], open.plan.params.channels);
+        for (channel, mdb) in (0..channels).zip(&mut values) {
+            *mdb = card.volume(&open.card_stream, channel).map_err(VolumeError::Card)?;
+        }
+        exchange::<H, C>(hypervisor, open, range, Values::VolumesOut, &mut values)
+    }
+
+    /// Mutes the channels whose octet in `range` of the buffer isn't 0, or ends that. The others stay as they are.
+    pub fn set_mute(
+        &mut self,
+        hypervisor: &mut H,
+        card: &mut C,
+        range: &Range,
+        is_muted: bool,
+    ) -> Result<(), VolumeError> {
+        let (_, open) = self.adjustable(|can| can.can_mute)?;
+        let (mut values, channels) = ([0; MAX_CHANNELS], open.plan.params.channels);
+        exchange::<H, C>(hypervisor, open, range, Values::Mutes, &mut values)?;
+        for (channel, _) in (0..channels).zip(values).filter(|(_, is_meant)| *is_meant != 0) {
+            card.set_mute(&mut open.card_stream, channel, is_muted).map_err(VolumeError::Card)?;
+        }
+        Ok(())
+    }
+
+    /// The open stream, if its path can do it.
+    fn adjustable(
+        &mut self,
+        does: impl Fn(&VolumeRange) -> bool,
+    ) -> Result<(VolumeRange, &mut OpenStream<C::Stream>), VolumeError> {
+        let can = self.volume.filter(does).ok_or(VolumeError::Unsupported)?;
+        match &mut self.phase {
+            Phase::Open(open) => Ok((can, open)),
+            Phase::Closed | Phase::Stuck(_) => Err(VolumeError::BadRange),
+        }
+    }
+}
+
+/// Judges `range`, and copies what lies there, each value once, into the first places of `values`; or the other way. Nothing
+/// is copied on an error, but where the first of two pages can be reached and the second can't.
+fn exchange<H: Hypervisor, C: Card<H::Buffer>>(
+    hypervisor: &mut H,
+    open: &OpenStream<C::Stream>,
+    range: &Range,
+    what: Values,
+    values: &mut [i32; MAX_CHANNELS],
+) -> Result<(), VolumeError> {
+    let buffer = C::buffer(&open.card_stream).ok_or(VolumeError::Unsupported)?;
+    let value_bytes = if what == Values::Mutes { 1u32 } else { 4 };
+    let end = range.offset_bytes.checked_add(range.length_bytes).ok_or(VolumeError::BadRange)?;
+    let values = values.get_mut(..usize::from(open.plan.params.channels)).ok_or(VolumeError::BadRange)?;
+    // An aligned value lies in one word.
+    if Some(range.length_bytes) != value_bytes.checked_mul(values.len() as u32)
+        || end > open.plan.buffer_bytes
+        || !range.offset_bytes.is_multiple_of(value_bytes)
+    {
+        return Err(VolumeError::BadRange);
+    }
+    let access = if what == Values::VolumesOut { PageAccess::ReadWrite } else { PageAccess::ReadOnly };
+    let (first, last) = (range.offset_bytes as usize, end.saturating_sub(1) as usize);
+    // Two pages at most.
+    for page in first / PAGE_SIZE_BYTES..=last / PAGE_SIZE_BYTES {
+        let mut act = |shared: &dyn SharedPage| {
+            for (at, value) in (first..).step_by(value_bytes as usize).zip(&mut *values) {
+                if at / PAGE_SIZE_BYTES != page {
+                    continue;
+                }
+                let word = at % PAGE_SIZE_BYTES / 4;
+                match what {
+                    Values::Volumes => *value = shared.load(word).cast_signed(),
+                    Values::VolumesOut => shared.store(word, value.cast_unsigned()),
+                    Values::Mutes => {
+                        let octets = shared.load(word).to_le_bytes();
+                        *value = octets.get(at % 4).copied().unwrap_or(0).into();
+                    }
+                }
+            }
+        };
+        hypervisor.with_buffer_page(buffer, page, access, &mut act).map_err(VolumeError::Map)?;
+    }
+    Ok(())
+}

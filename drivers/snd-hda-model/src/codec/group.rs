@@ -1,0 +1,106 @@
+//! Function groups.
+
+/// An audio function group's parameters and state.
+pub(crate) struct Group {
+    /// Parameter 0x05: type and unsolicited capability.
+    pub(crate) function: u32,
+    pub(crate) pcm: u32,
+    pub(crate) stream_formats: u32,
+    pub(crate) amp_in: u32,
+    pub(crate) amp_out: u32,
+    pub(crate) power_states: u32,
+    pub(crate) power: u8,
+    pub(crate) default_power: u8,
+    /// Parameter 0x11.
+    pub(crate) gpio: u32,
+    /// GPIO data, enable, direction, wake enable, unsolicited enable, sticky.
+    pub(crate) gpio_state: [u8; 6],
+    pub(crate) unsolicited: u8,
+    pub(crate) delays: u32,
+}
+
+impl Default for Group {
+    /// Audio, can send unsolicited responses, D0 to D3, in D3 after a reset.
+    fn default() -> Self {
+        Self {
+            function: 0x101,
+            pcm: 0,
+            stream_formats: 0,
+            amp_in: 0,
+            amp_out: 0,
+            power_states: 0xf,
+            power: 0,
+            default_power: 3,
+            gpio: 0,
+            gpio_state: [0; 6],
+            unsolicited: 0,
+            delays: 0,
+        }
+    }
+}
+
+/// A function group of another kind: it has a type and a power state and no widgets.
+pub(crate) struct OtherGroup {
+    /// Parameter 0x05.
+    pub(crate) function: u32,
+    pub(crate) power: u8,
+}
+
+/// What widgets that don't say it themselves have from their function group.
+#[derive(Clone, Copy)]
+pub(crate) struct Inherited {
+    pub(crate) amp_in: u32,
+    pub(crate) amp_out: u32,
+    pub(crate) pcm: u32,
+    /// The function group's power state, below which no widget's can be.
+    pub(crate) power: u8,
+}
+
+impl Group {
+    pub(super) fn reset(&mut self) {
+        self.power = self.default_power;
+        self.gpio_state = [0; 6];
+        self.unsolicited = 0;
+    }
+
+    pub(super) fn inherited(&self) -> Inherited {
+        Inherited { amp_in: self.amp_in, amp_out: self.amp_out, pcm: self.pcm, power: self.power }
+    }
+
+    /// A verb to the group itself but for what concerns the codec as a whole.
+    pub(super) fn verb(&mut self, verb: u32) -> u32 {
+        let payload = (verb & 0xff) as u8;
+        match verb >> 8 & 0xfff {
+            0xf05 => return u32::from(self.power) << 4 | u32::from(self.power),
+            0x705 => self.power = next_power(self.power, payload, self.power_states),
+            0xf08 => return self.unsolicited.into(),
+            0x708 => self.unsolicited = payload,
+            get @ 0xf15..=0xf1a => return self.gpio_state[(get - 0xf15) as usize].into(),
+            set @ 0x715..=0x71a => self.gpio_state[(set - 0x715) as usize] = payload,
+            _ => {}
+        }
+        0
+    }
+}
+
+impl OtherGroup {
+    pub(super) fn verb(&mut self, verb: u32) -> u32 {
+        match (verb >> 8 & 0xfff, verb & 0xff) {
+            (0xf00, 0x05) => self.function,
+            (0xf00, 0x0f) => 0xf,
+            (0xf05, _) => u32::from(self.power) << 4 | u32::from(self.power),
+            (0x705, state) => {
+                self.power = (state & 7) as u8;
+                0
+            }
+            _ => 0,
+        }
+    }
+}
+
+/// The power state after a verb that asks for one: the states are those of parameter 0x0f, if it says any.
+pub(super) fn next_power(now: u8, asked: u8, states: u32) -> u8 {
+    let asked = asked & 7;
+    let says_states = states & 0x1f != 0;
+    if says_states && states >> asked & 1 == 0 { now } else { asked }
+}

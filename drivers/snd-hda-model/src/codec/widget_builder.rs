@@ -1,0 +1,255 @@
+//! Putting widgets together.
+
+use super::amplifier::Amplifier;
+use super::connections::ConnectionList;
+use super::widget::{Widget, WidgetKind, capability, pin_capability};
+
+/// 44.1, 48, 96 and 192 kHz at 16, 20 and 24 bit, with 88.2 kHz: what a good analogue converter states.
+const COMMON_PCM: u32 = 1 << 5 | 1 << 6 | 1 << 7 | 1 << 8 | 1 << 10 | 1 << 17 | 1 << 18 | 1 << 19;
+
+impl Widget {
+    /// A stereo DAC: 44.1 to 192 kHz, 16 to 24 bit.
+    #[must_use]
+    pub fn dac() -> Self {
+        Self::new(WidgetKind::Output).pcm(COMMON_PCM)
+    }
+
+    /// A stereo ADC that records `source`: 44.1 to 192 kHz, 16 to 24 bit.
+    #[must_use]
+    pub fn adc(source: u8) -> Self {
+        Self::new(WidgetKind::Input).pcm(COMMON_PCM).connections(&[source])
+    }
+
+    /// A mixer of the given sources.
+    #[must_use]
+    pub fn mixer(sources: &[u8]) -> Self {
+        Self::new(WidgetKind::Mixer).connections(sources)
+    }
+
+    /// A selector among the given sources.
+    #[must_use]
+    pub fn selector(sources: &[u8]) -> Self {
+        Self::new(WidgetKind::Selector).connections(sources)
+    }
+
+    /// A line-out jack that can play any of the given sources.
+    #[must_use]
+    pub fn line_out(sources: &[u8]) -> Self {
+        // Jack, rear, line out, 3.5 mm, green, association 1.
+        Self::new(WidgetKind::Pin)
+            .pin(pin_capability::OUTPUT | pin_capability::PRESENCE, 0x0101_4010)
+            .connections(sources)
+    }
+
+    /// A built-in speaker, with an amplifier of its own (EAPD).
+    #[must_use]
+    pub fn speaker(sources: &[u8]) -> Self {
+        // Fixed function, internal, speaker, analogue, association 2.
+        Self::new(WidgetKind::Pin)
+            .pin(pin_capability::OUTPUT | pin_capability::EAPD, 0x9017_0120)
+            .connections(sources)
+    }
+
+    /// A headphone jack.
+    #[must_use]
+    pub fn headphone(sources: &[u8]) -> Self {
+        // Jack, left, headphone out, 3.5 mm, black, association 3.
+        let capabilities = pin_capability::OUTPUT | pin_capability::HEADPHONE | pin_capability::PRESENCE;
+        Self::new(WidgetKind::Pin).pin(capabilities, 0x0321_1030).connections(sources)
+    }
+
+    /// A line-in jack.
+    #[must_use]
+    pub fn line_in() -> Self {
+        // Jack, rear, line in, 3.5 mm, blue, association 4.
+        Self::new(WidgetKind::Pin).pin(pin_capability::INPUT | pin_capability::PRESENCE, 0x0181_3040)
+    }
+
+    /// A microphone jack that wants a bias voltage.
+    #[must_use]
+    pub fn microphone() -> Self {
+        // Jack, front, microphone in, 3.5 mm, pink, association 5.
+        let vref = pin_capability::VREF_80 | pin_capability::VREF_HIGH_Z;
+        let capabilities = pin_capability::INPUT | pin_capability::PRESENCE | vref;
+        Self::new(WidgetKind::Pin).pin(capabilities, 0x02a1_9050)
+    }
+
+    /// Nothing is connected to the pin, says its default configuration.
+    #[must_use]
+    pub fn not_connected(self) -> Self {
+        let configuration = self.configuration & !0xc000_0000 | 0x4000_0000;
+        self.configuration(configuration)
+    }
+
+    /// Pin capabilities (parameter 0x0c) and configuration default.
+    #[must_use]
+    pub fn pin(mut self, capabilities: u32, configuration: u32) -> Self {
+        self.pin_capabilities = capabilities;
+        self.configuration = configuration;
+        self
+    }
+
+    /// The configuration default (verb 0xf1c).
+    #[must_use]
+    pub fn configuration(mut self, configuration: u32) -> Self {
+        self.configuration = configuration;
+        self
+    }
+
+    /// Rates and sample sizes (parameter 0x0a) of the converter's own.
+    #[must_use]
+    pub fn pcm(mut self, rates_and_bits: u32) -> Self {
+        self.capabilities |= capability::FORMAT_OVERRIDE;
+        self.pcm = rates_and_bits;
+        self.stream_formats = 1;
+        self
+    }
+
+    /// Stream formats (parameter 0x0b): bit 0 PCM, 1 float, 2 AC-3.
+    #[must_use]
+    pub fn stream_formats(mut self, formats: u32) -> Self {
+        self.stream_formats = formats;
+        self
+    }
+
+    /// Rates and sample sizes are the function group's.
+    #[must_use]
+    pub fn inherits_pcm(mut self) -> Self {
+        self.capabilities &= !capability::FORMAT_OVERRIDE;
+        self.pcm = 0;
+        self.stream_formats = 0;
+        self
+    }
+
+    /// Channels, 1 to 16.
+    #[must_use]
+    pub fn channels(mut self, channels: u8) -> Self {
+        assert!((1..=16).contains(&channels), "{channels} channels");
+        let less_one = u32::from(channels - 1);
+        self.capabilities = self.capabilities & !0xe001 | less_one & 1 | (less_one >> 1) << 13;
+        if let Some(converter) = &mut self.converter {
+            converter.channels = channels.into();
+        }
+        self
+    }
+
+    /// The converter's delay in samples, 0 to 15.
+    #[must_use]
+    pub fn delay(mut self, samples: u8) -> Self {
+        self.capabilities |= u32::from(samples & 15) << 16;
+        self
+    }
+
+    /// An output amplifier of its own.
+    #[must_use]
+    pub fn amp_out(mut self, amplifier: Amplifier) -> Self {
+        self.capabilities |= capability::AMP_OUT | capability::AMP_OVERRIDE;
+        self.amp_out = amplifier.word();
+        self
+    }
+
+    /// An input amplifier of its own (one setting for each connection).
+    #[must_use]
+    pub fn amp_in(mut self, amplifier: Amplifier) -> Self {
+        self.capabilities |= capability::AMP_IN | capability::AMP_OVERRIDE;
+        self.amp_in = amplifier.word();
+        self
+    }
+
+    /// An output amplifier with the capabilities that the function group states.
+    #[must_use]
+    pub fn inherits_amp_out(mut self) -> Self {
+        self.capabilities = self.capabilities & !capability::AMP_OVERRIDE | capability::AMP_OUT;
+        self
+    }
+
+    /// An input amplifier with the capabilities that the function group states.
+    #[must_use]
+    pub fn inherits_amp_in(mut self) -> Self {
+        self.capabilities = self.capabilities & !capability::AMP_OVERRIDE | capability::AMP_IN;
+        self
+    }
+
+    /// Its amplifiers are muted after a reset.
+    #[must_use]
+    pub fn muted_at_reset(mut self) -> Self {
+        self.muted_at_reset = true;
+        self
+    }
+
+    /// Its pin is enabled after a reset, as QEMU's are.
+    #[must_use]
+    pub fn enabled_at_reset(mut self) -> Self {
+        self.enabled_at_reset = true;
+        self
+    }
+
+    /// The connection list, node by node.
+    #[must_use]
+    pub fn connections(self, sources: &[u8]) -> Self {
+        self.coded_connections(sources.iter().map(|&node| node.into()).collect(), false)
+    }
+
+    /// The same in long form: 16 bits an entry.
+    #[must_use]
+    pub fn connections_long(self, sources: &[u8]) -> Self {
+        self.coded_connections(sources.iter().map(|&node| node.into()).collect(), true)
+    }
+
+    /// The connection list as one range, first and last node: two entries.
+    #[must_use]
+    pub fn connections_range(self, first: u8, last: u8) -> Self {
+        self.coded_connections(vec![first.into(), 0x80 | u16::from(last)], false)
+    }
+
+    /// The connection list as it is coded: 8 bits an entry (range bit 0x80), or 16 in long form (range bit 0x8000).
+    #[must_use]
+    pub fn coded_connections(mut self, entries: Vec<u16>, long: bool) -> Self {
+        self.capabilities |= capability::CONNECTION_LIST;
+        self.connections = ConnectionList { entries, long };
+        self
+    }
+
+    /// Lies about the length of its connection list.
+    #[must_use]
+    pub fn states_connections(mut self, entries: u8) -> Self {
+        self.stated_connections = Some(entries);
+        self
+    }
+
+    /// It has one channel: its amplifiers have the left setting only.
+    #[must_use]
+    pub fn mono(mut self) -> Self {
+        self.capabilities &= !capability::STEREO;
+        self
+    }
+
+    /// It has power states of its own and is in D3 after a reset.
+    #[must_use]
+    pub fn power_control(mut self) -> Self {
+        self.capabilities |= capability::POWER;
+        self.power_states = 0xf;
+        self
+    }
+
+    /// It can send unsolicited responses.
+    #[must_use]
+    pub fn unsolicited(mut self) -> Self {
+        self.capabilities |= capability::UNSOLICITED;
+        self
+    }
+
+    /// It is digital: S/PDIF or HDMI.
+    #[must_use]
+    pub fn digital(mut self) -> Self {
+        self.capabilities |= capability::DIGITAL;
+        self
+    }
+
+    /// Any bits of the audio widget capabilities (parameter 0x09) on top.
+    #[must_use]
+    pub fn capability_bits(mut self, bits: u32) -> Self {
+        self.capabilities |= bits;
+        self
+    }
+}

@@ -1,0 +1,155 @@
+//! What people hear at a codec's pins and what it records: the truth that a driver's routes are held to.
+
+use crate::codec::{Codec, Graph, Way, WidgetKind};
+use crate::model::Model;
+
+/// A converter that plays a stream and is heard at a pin.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Heard {
+    /// The output pin.
+    pub pin: u8,
+    /// The output converter.
+    pub converter: u8,
+    /// The converter's stream tag, 1 to 15.
+    pub tag: u8,
+    /// The stream's channel that is the converter's first, 0 to 15.
+    pub channel: u8,
+    /// Gain of all amplifiers on the way, in quarters of a decibel, of the quieter of the sides that are heard.
+    pub gain_quarter_db: i32,
+    /// The same of the converter's left channel; `None` if it is muted.
+    pub left_quarter_db: Option<i32>,
+    /// The same of its right channel.
+    pub right_quarter_db: Option<i32>,
+}
+
+/// An input pin that a converter with a stream records.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Recorded {
+    /// The input converter.
+    pub converter: u8,
+    /// The input pin.
+    pub pin: u8,
+    /// The converter's stream tag, 1 to 15.
+    pub tag: u8,
+    /// The stream's channel that is the converter's first, 0 to 15.
+    pub channel: u8,
+    /// Gain of all amplifiers on the way, in quarters of a decibel, of the quieter of the sides that are recorded.
+    pub gain_quarter_db: i32,
+    /// The same of the pin's left channel; `None` if it is muted.
+    pub left_quarter_db: Option<i32>,
+    /// The same of its right channel.
+    pub right_quarter_db: Option<i32>,
+    /// The pin's bias voltage as pin control has it (7.3.3.13): 0 high impedance, 1 50 %, 2 ground, 4 80 %, 5 100 %.
+    pub vref: u8,
+}
+
+/// Sound that takes a short cut inside a codec: an input pin or a beep at an output pin, a converter's output recorded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct LoopedBack {
+    /// Where it arrives: an output pin, or an input converter with a stream.
+    pub to: u8,
+    /// Where it comes from: an input pin, a beep generator, or an output converter with a stream.
+    pub from: u8,
+    /// Gain of all amplifiers on the way, in quarters of a decibel, of the quieter of the sides that get through.
+    pub gain_quarter_db: i32,
+}
+
+/// A way and where it ends.
+struct Arrived {
+    to: u8,
+    way: Way,
+}
+
+impl Arrived {
+    fn gain_quarter_db(&self) -> i32 {
+        let sides = self.way.sides;
+        sides.left.into_iter().chain(sides.right).min().unwrap_or(0)
+    }
+}
+
+impl Model {
+    /// Every converter with a stream that is heard at some pin of a codec, with everything that the driver has set: power,
+    /// selectors, amplifiers, pin control, EAPD, digital enables. Ordered by pin. One that reaches a pin on ways with
+    /// different gains is there once for each. A converter that only one side of is heard is there too.
+    #[must_use]
+    pub fn audible(&self, codec: usize) -> Vec<Heard> {
+        self.with_graph(codec, |graph| {
+            let heard = graph.arrived(WidgetKind::Pin).into_iter().filter_map(|arrived| {
+                let (tag, channel) = graph.stream_of(arrived.way.from)?;
+                Some(Heard {
+                    pin: arrived.to,
+                    converter: arrived.way.from,
+                    tag,
+                    channel,
+                    gain_quarter_db: arrived.gain_quarter_db(),
+                    left_quarter_db: arrived.way.sides.left,
+                    right_quarter_db: arrived.way.sides.right,
+                })
+            });
+            heard.collect()
+        })
+    }
+
+    /// Every input pin that an input converter with a stream records, in the same sense. Ordered by converter.
+    #[must_use]
+    pub fn recorded(&self, codec: usize) -> Vec<Recorded> {
+        self.with_graph(codec, |graph| {
+            let recorded = graph.arrived(WidgetKind::Input).into_iter().filter_map(|arrived| {
+                let (tag, channel) = graph.stream_of(arrived.to)?;
+                let pin = graph.widgets.get(&arrived.way.from).filter(|from| from.kind == WidgetKind::Pin)?;
+                Some(Recorded {
+                    converter: arrived.to,
+                    pin: arrived.way.from,
+                    tag,
+                    channel,
+                    gain_quarter_db: arrived.gain_quarter_db(),
+                    left_quarter_db: arrived.way.sides.left,
+                    right_quarter_db: arrived.way.sides.right,
+                    vref: pin.pin_control & 7,
+                })
+            });
+            recorded.collect()
+        })
+    }
+
+    /// What goes from inputs to outputs and from outputs to inputs inside a codec. A driver that plays and records wants
+    /// none of it.
+    #[must_use]
+    pub fn looped_back(&self, codec: usize) -> Vec<LoopedBack> {
+        self.with_graph(codec, |graph| {
+            let is = |node: u8, kind| graph.widgets.get(&node).is_some_and(|widget| widget.kind == kind);
+            let played = graph.arrived(WidgetKind::Pin).into_iter();
+            let played = played.filter(|arrived| !is(arrived.way.from, WidgetKind::Output));
+            let recorded = graph.arrived(WidgetKind::Input).into_iter().filter(|arrived| {
+                let from = arrived.way.from;
+                let plays = !is(from, WidgetKind::Output) || graph.stream_of(from).is_some();
+                graph.stream_of(arrived.to).is_some() && plays && !is(from, WidgetKind::Pin)
+            });
+            let looped = played.chain(recorded).map(|arrived| LoopedBack {
+                to: arrived.to,
+                from: arrived.way.from,
+                gain_quarter_db: arrived.gain_quarter_db(),
+            });
+            looped.collect()
+        })
+    }
+
+    fn with_graph<R: Default>(&self, codec: usize, ask: impl FnOnce(&Graph) -> R) -> R {
+        let mut machine = self.machine.borrow_mut();
+        machine.link.codec(codec).and_then(Codec::graph).map_or_else(R::default, |graph| ask(graph))
+    }
+}
+
+impl Graph {
+    /// Everything that arrives at widgets of a kind.
+    fn arrived(&self, kind: WidgetKind) -> Vec<Arrived> {
+        let ends = self.widgets.iter().filter(|(_, widget)| widget.kind == kind);
+        ends.flat_map(|(&to, _)| self.ways(to).into_iter().map(move |way| Arrived { to, way })).collect()
+    }
+
+    /// A converter's tag and lowest channel, if it has a stream.
+    fn stream_of(&self, node: u8) -> Option<(u8, u8)> {
+        let converter = self.widgets.get(&node)?.converter.as_ref()?;
+        (converter.tag != 0).then_some((converter.tag, converter.channel))
+    }
+}

@@ -1,0 +1,353 @@
+//! Choosing routes: which converter serves which pin.
+
+use heapless::Vec;
+
+use super::CodecLink;
+use super::discovery::{FunctionGroup, get};
+use super::graph::{Graph, Widget};
+use super::pin::{Location, PinDevice, PinName, Unserved};
+use super::route::{Hop, HopKind, Hops, Jack, Pair, Route};
+use super::ways::{Path, Ways};
+use crate::command::NoAnswer;
+use crate::dma::Direction;
+use crate::sort::insertion_sort;
+use crate::spec::format::PcmCapabilities;
+use crate::spec::parameters::{
+    self as parameter, AmplifierCapabilities, Connectivity, WidgetCapabilities, WidgetKind,
+};
+use crate::spec::verbs::{CodecAddress, NodeId, pin_control};
+use crate::{MAX_DETOURS, MAX_ROUTES, MAX_UNSERVED};
+
+/// Stereo pairs in a surround group (7.3.3.31: the sequence of an association).
+const PAIRS_MAX: usize = 4;
+
+/// What the search has found, of all codecs.
+#[derive(Default)]
+pub(crate) struct Findings {
+    pub(crate) routes: Vec<Route, MAX_ROUTES>,
+    /// Other ways from microphone jacks, to the converters that built-in microphones have.
+    pub(crate) detours: Vec<Route, MAX_DETOURS>,
+    pub(crate) unserved: Vec<UnservedPin, MAX_UNSERVED>,
+}
+
+/// A pin that something is connected to, and that has no route.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct UnservedPin {
+    /// Its codec.
+    pub codec: CodecAddress,
+    /// The pin.
+    pub pin: NodeId,
+    /// Why.
+    pub reason: Unserved,
+}
+
+/// A pin that wants a route.
+#[derive(Clone, Copy)]
+struct Wanted<'g> {
+    pin: &'g Widget,
+    device: PinDevice,
+    is_alone: bool,
+}
+
+/// Finds routes in a function group.
+pub(super) struct Finder<'a> {
+    pub(super) link: &'a mut dyn CodecLink,
+    pub(super) codec: CodecAddress,
+    pub(super) graph: &'a Graph,
+    pub(super) inherited: &'a FunctionGroup,
+}
+
+impl Finder<'_> {
+    /// Finds a route for every pin that something is connected to: as many as possible with nothing in common, the most
+    /// wanted first; the rest take turns with others.
+    pub(super) fn find(&mut self, findings: &mut Findings) -> Result<(), NoAnswer> {
+        let before = findings.routes.len();
+        let mut wanted: Vec<Wanted<'_>, MAX_ROUTES> = Vec::new();
+        let graph = self.graph;
+        for pin in graph.widgets().filter(|widget| widget.capabilities.kind() == WidgetKind::Pin) {
+            match PinDevice::of(pin) {
+                Ok(device) => {
+                    if wanted.push(Wanted { pin, device, is_alone: false }).is_err() {
+                        self.leave_out(pin, Unserved::TooMany(device), findings);
+                    }
+                }
+                Err(Unserved::NotConnected) => {}
+                Err(reason) => self.leave_out(pin, reason, findings),
+            }
+        }
+        insertion_sort(&mut wanted, |wanted| rank(wanted.pin, wanted.device));
+
+        for direction in [Direction::Output, Direction::Input] {
+            let is_converter = |widget: &Widget| widget.capabilities.kind() == converter_kind(direction);
+            let mut ways = Ways::new(graph, direction);
+            for wanted in wanted.iter_mut().filter(|wanted| wanted.device.direction() == direction) {
+                wanted.is_alone = ways.add(wanted.pin.node, &is_converter);
+            }
+            for wanted in wanted.iter().filter(|wanted| wanted.device.direction() == direction) {
+                let path = if wanted.is_alone {
+                    ways.path(wanted.pin.node)
+                } else {
+                    way_of_one(graph, direction, wanted.pin.node, &is_converter)
+                };
+                let Some(path) = path else {
+                    let hears_nobody = direction == Direction::Output && wanted.pin.inputs() == 0;
+                    let reason = if hears_nobody { Unserved::NoConnections } else { Unserved::NoPath };
+                    self.leave_out(wanted.pin, reason(wanted.device), findings);
+                    continue;
+                };
+                let mut route = self.assemble(wanted, &path)?;
+                // Below `MAX_ROUTES`.
+                route.order = findings.routes.len() as u8;
+                if findings.routes.push(route).is_err() {
+                    self.leave_out(wanted.pin, Unserved::TooMany(wanted.device), findings);
+                }
+            }
+        }
+        if let Some(found) = findings.routes.get_mut(before..) {
+            name(found);
+            group(found, graph);
+        }
+        self.find_detours(before, findings)
+    }
+
+    fn leave_out(&self, pin: &Widget, reason: Unserved, findings: &mut Findings) {
+        log::info!("codec {} pin {:#x}: {reason}", self.codec.get(), pin.node.get());
+        // Beyond these the log alone has them.
+        let _ = findings.unserved.push(UnservedPin { codec: self.codec, pin: pin.node, reason });
+    }
+
+    /// Finds, for every microphone jack, ways to the converters of built-in microphones: a recording can follow a plug only if
+    /// its converter stays the same.
+    fn find_detours(&mut self, before: usize, findings: &mut Findings) -> Result<(), NoAnswer> {
+        let Findings { routes, detours, .. } = findings;
+        let microphones = || routes.iter().skip(before).filter(|route| route.device == PinDevice::Microphone);
+        for built_in in microphones().filter(|route| route.is_built_in) {
+            for jack in microphones().filter(|route| route.jack.is_some()) {
+                if jack.converter == built_in.converter {
+                    continue;
+                }
+                let is_meant = |widget: &Widget| widget.node == built_in.converter;
+                let path = way_of_one(self.graph, Direction::Input, jack.pin, &is_meant);
+                let (Some(path), Some(pin)) = (path, self.graph.widget(jack.pin)) else { continue };
+                let wanted = Wanted { pin, device: jack.device, is_alone: false };
+                let detour = self.assemble(&wanted, &path)?;
+                if detours.push(detour).is_err() {
+                    return Ok(());
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn assemble(&mut self, wanted: &Wanted<'_>, path: &Path) -> Result<Route, NoAnswer> {
+        let Wanted { pin, device, is_alone } = *wanted;
+        let mut hops = Hops::new();
+        for step in path {
+            let Some(widget) = self.graph.widget(step.node) else { continue };
+            let capabilities = widget.capabilities;
+            let kind = match capabilities.kind() {
+                WidgetKind::Pin => HopKind::Pin,
+                WidgetKind::Mixer => HopKind::Mixer,
+                WidgetKind::Selector => HopKind::Selector,
+                _ => HopKind::Converter,
+            };
+            // An output's converter hears the link only; a pin's input amplifier is for what comes from outside, its output
+            // amplifier for what goes there.
+            let is_input = device.direction() == Direction::Input;
+            let hears = if kind == HopKind::Pin { is_input } else { step.input.is_some() };
+            let input_amplifier = if capabilities.has_input_amplifier() && hears {
+                self.amplifier(widget, parameter::INPUT_AMPLIFIER, self.inherited.input_amplifier)?
+            } else {
+                AmplifierCapabilities::NONE
+            };
+            let speaks = match kind {
+                // One that can't play has its output amplifier on the way in.
+                HopKind::Pin => !(is_input && pin.pin.is_output()),
+                HopKind::Converter => !is_input,
+                HopKind::Mixer | HopKind::Selector => true,
+            };
+            let output_amplifier = if capabilities.has_output_amplifier() && speaks {
+                self.amplifier(widget, parameter::OUTPUT_AMPLIFIER, self.inherited.output_amplifier)?
+            } else {
+                AmplifierCapabilities::NONE
+            };
+            // A path is no longer than there are places.
+            let _ = hops.push(Hop {
+                node: step.node,
+                kind,
+                input: step.input,
+                inputs: widget.inputs(),
+                has_power_control: capabilities.has_power_control(),
+                input_amplifier,
+                output_amplifier,
+            });
+        }
+        let end = match device.direction() {
+            Direction::Output => path.last(),
+            Direction::Input => path.first(),
+        };
+        // A path has two ends.
+        let converter = end.map_or(pin.node, |step| step.node);
+        let capabilities = self.graph.widget(converter).map(|widget| widget.capabilities).unwrap_or_default();
+        let pcm = self.pcm(converter, capabilities)?;
+        let can_tell = pin.pin.detects_presence()
+            && !pin.configuration.overrides_detection()
+            && pin.configuration.connectivity() == Connectivity::Jack;
+        Ok(Route {
+            codec: self.codec,
+            device,
+            name: PinName::new(Location::of(pin.configuration), device),
+            pcm,
+            converter_channels: pcm.channels_max(),
+            delay_frames: capabilities.delay_frames(),
+            is_digital: capabilities.is_digital(),
+            is_built_in: Location::of(pin.configuration) == Location::Internal,
+            is_display_port: pin.pin.is_display_port(),
+            pin_control: pin_control_bits(pin, device),
+            has_eapd: pin.pin.has_eapd() && device.direction() == Direction::Output,
+            hops,
+            converter,
+            pin: pin.node,
+            order: 0,
+            is_alone,
+            pair: None,
+            jack: can_tell.then(|| Jack {
+                is_unsolicited: pin.capabilities.is_unsolicited(),
+                needs_trigger: pin.pin.needs_trigger(),
+                is_plugged: false,
+            }),
+            levels: Default::default(),
+            connection: None,
+        })
+    }
+
+    /// An amplifier's own capabilities, or the function group's.
+    fn amplifier(
+        &mut self,
+        widget: &Widget,
+        parameter: u8,
+        inherited: u32,
+    ) -> Result<AmplifierCapabilities, NoAnswer> {
+        let overrides = widget.capabilities.overrides_amplifiers();
+        let own = if overrides { get(self.link, widget.node, parameter)? } else { 0 };
+        Ok(AmplifierCapabilities(if own != 0 { own } else { inherited }))
+    }
+
+    /// What a converter can do, by its own parameters or by the function group's (7.3.4.7, 7.3.4.8).
+    fn pcm(
+        &mut self,
+        converter: NodeId,
+        capabilities: WidgetCapabilities,
+    ) -> Result<PcmCapabilities, NoAnswer> {
+        let (mut pcm, mut formats) = (self.inherited.pcm, self.inherited.formats);
+        if capabilities.overrides_formats() {
+            let own_pcm = get(self.link, converter, parameter::PCM)?;
+            let own_formats = get(self.link, converter, parameter::STREAM_FORMATS)?;
+            if own_pcm != 0 {
+                pcm = own_pcm;
+            }
+            if own_formats != 0 {
+                formats = own_formats;
+            }
+        }
+        let parameter = if formats & parameter::FORMAT_PCM != 0 { pcm } else { 0 };
+        Ok(PcmCapabilities::new(parameter, capabilities.channels()))
+    }
+}
+
+/// A way for one pin, as if there were no others.
+fn way_of_one(
+    graph: &Graph,
+    direction: Direction,
+    pin: NodeId,
+    is_wanted: &dyn Fn(&Widget) -> bool,
+) -> Option<Path> {
+    let mut ways = Ways::new(graph, direction);
+    if ways.add(pin, is_wanted) { ways.path(pin) } else { None }
+}
+
+const fn converter_kind(direction: Direction) -> WidgetKind {
+    match direction {
+        Direction::Output => WidgetKind::AudioOutput,
+        Direction::Input => WidgetKind::AudioInput,
+    }
+}
+
+/// Which pins come first, by what is at them; among equals, what is built in, and then in the maker's order: association,
+/// then sequence (7.3.3.31), of which 0 is reserved.
+fn rank(pin: &Widget, device: PinDevice) -> (PinDevice, bool, u8, u8) {
+    let configuration = pin.configuration;
+    let is_elsewhere = Location::of(configuration) != Location::Internal;
+    (device, is_elsewhere, configuration.association().wrapping_sub(1), configuration.sequence())
+}
+
+/// Gives microphones their names: where only one place has jacks for them, it isn't said.
+fn name(routes: &mut [Route]) {
+    let external = |route: &&Route| route.device == PinDevice::Microphone && !route.is_built_in;
+    let mut places = routes.iter().filter(external).map(|route| route.name.location);
+    let first = places.next();
+    let are_apart = places.any(|place| Some(place) != first);
+    for route in routes.iter_mut().filter(|route| route.device == PinDevice::Microphone) {
+        if matches!(route.name.location, Location::Rear | Location::Front) && !are_apart {
+            route.name.location = Location::Elsewhere;
+        }
+    }
+}
+
+/// Finds surround groups: stereo outputs of one kind and association, each with a converter of its own.
+fn group(routes: &mut [Route], graph: &Graph) {
+    let configuration = |route: &Route| graph.widget(route.pin).map(|w| w.configuration).unwrap_or_default();
+    for at in 0..routes.len() {
+        let Some(first) = routes.get(at) else { break };
+        let association = configuration(first).association();
+        let is_one = |route: &Route| {
+            route.is_alone
+                && matches!(route.device, PinDevice::LineOut | PinDevice::Speaker)
+                && route.converter_channels == 2
+                && route.pair.is_none()
+                && route.device == first.device
+                && route.pcm == first.pcm
+                && configuration(route).association() == association
+        };
+        // 0 is reserved, and in 15 each is for itself.
+        if !is_one(first) || matches!(association, 0 | 15) {
+            continue;
+        }
+        // They are in the order of their sequence.
+        let members: Vec<usize, PAIRS_MAX> = routes
+            .iter()
+            .enumerate()
+            .filter(|(_, route)| is_one(route))
+            .map(|(at, _)| at)
+            .take(PAIRS_MAX)
+            .collect();
+        if members.len() < 2 {
+            continue;
+        }
+        // Sequences go front, centre and subwoofer, surround, side; streams front, surround, centre and subwoofer, side.
+        let places: [u8; PAIRS_MAX] = if members.len() == 2 { [0, 1, 2, 3] } else { [0, 2, 1, 3] };
+        let channels = (members.len() as u8).saturating_mul(2);
+        for (member, place) in members.iter().zip(places) {
+            let Some(route) = routes.get_mut(*member) else { continue };
+            // At most `MAX_ROUTES`.
+            route.pair = Some(Pair { group: at as u8, place });
+            route.name.pair = Some(place);
+            if route.name.location != Location::Dock {
+                route.name.location = Location::Elsewhere;
+            }
+            if place == 0 {
+                route.pcm = route.pcm.with_channels(channels);
+            }
+        }
+    }
+}
+
+fn pin_control_bits(pin: &Widget, device: PinDevice) -> u8 {
+    match device {
+        PinDevice::Headphone if pin.pin.drives_headphones() => pin_control::OUT | pin_control::HEADPHONE,
+        PinDevice::Microphone if pin.pin.has_vref_80() => pin_control::IN | pin_control::VREF_80,
+        PinDevice::Microphone if pin.pin.has_vref_50() => pin_control::IN | pin_control::VREF_50,
+        _ if device.direction() == Direction::Output => pin_control::OUT,
+        _ => pin_control::IN,
+    }
+}

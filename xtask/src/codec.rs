@@ -1,0 +1,49 @@
+//! Real codecs, by the text that Linux prints of them: what the driver makes of one, told to programs and to people.
+
+mod dump_file;
+mod json;
+mod plain;
+mod specimen;
+mod table;
+
+pub(crate) use dump_file::{DumpFile, dump_files};
+pub(crate) use json::line as json_line;
+pub(crate) use specimen::Specimen;
+pub(crate) use table::table;
+
+/// A file, and the codec that it describes, or why it describes none.
+pub(crate) struct Report {
+    /// The file's name, as it was given.
+    pub(crate) file: String,
+    /// The codec, or what is wrong with the file: for a text that is no dump, line and reason.
+    pub(crate) specimen: Result<Specimen, String>,
+}
+
+impl Report {
+    /// Reads a file, and brings the driver up on a model made from it.
+    pub(crate) fn of(file: DumpFile) -> Report {
+        let specimen = file.read().and_then(|text| Specimen::of(&text));
+        Report { file: file.name, specimen }
+    }
+}
+
+/// The collection of real dumps beside the project.
+#[cfg(test)]
+mod samples {
+    use std::path::PathBuf;
+
+    pub(crate) fn folder() -> PathBuf {
+        let folder = PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../../shared/codecs"));
+        assert!(folder.is_dir(), "the codec dumps belong to {}", folder.display());
+        folder
+    }
+
+    pub(crate) fn text(file: &str) -> String {
+        let path = folder().join(file);
+        std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+    }
+
+    pub(crate) fn report(file: &str) -> super::Report {
+        super::Report { file: file.to_owned(), specimen: super::Specimen::of(&text(file)) }
+    }
+}

@@ -1,0 +1,143 @@
+//! `cargo xtask codec`.
+
+use std::io::{self, BufWriter, ErrorKind, IsTerminal, Write};
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use anyhow::Result;
+use indicatif::{ProgressBar, ProgressStyle};
+
+use crate::codec::{self, Report};
+
+/// From so many files on, progress is shown.
+const MANY_FILES: usize = 20;
+
+/// What the driver makes of a real codec, by the text that Linux prints of it.
+///
+/// Linux has it in /proc/asound/card*/codec#*. The driver is brought up on a model that answers as that codec does; no
+/// hardware is needed, nor touched.
+#[derive(clap::Args)]
+#[command(after_help = EXAMPLES)]
+pub(crate) struct Codec {
+    #[command(subcommand)]
+    what: What,
+}
+
+const EXAMPLES: &str = "Examples:
+  cargo xtask codec routes /proc/asound/card0/codec#0
+  cargo xtask codec routes --json ../shared/codecs > routes.json
+
+Exit codes: 0 all files were read, 1 one or more are no dumps (the others are told all the same), 2 the usage is wrong.";
+
+#[derive(clap::Subcommand)]
+enum What {
+    Routes(Routes),
+}
+
+/// Print the outputs and inputs that the driver finds, with their names and the ways that it takes.
+#[derive(clap::Args)]
+struct Routes {
+    /// Dumps; a folder stands for the *.txt in it, - for the standard input
+    #[arg(required = true, value_name = "FILE")]
+    files: Vec<PathBuf>,
+
+    /// For programs: for each file an object on one line
+    #[arg(long)]
+    json: bool,
+}
+
+impl Codec {
+    /// Runs the command.
+    pub(crate) fn execute(self) -> Result<ExitCode> {
+        let mut out = BufWriter::new(io::stdout().lock());
+        let result = match self.what {
+            What::Routes(routes) => routes.write(&mut out),
+        };
+        let result = result.and_then(|code| out.flush().map(|()| code).map_err(Into::into));
+        match result {
+            // Whoever read it has what it wanted: `| head`.
+            Err(error) if is_broken_pipe(&error) => Ok(ExitCode::SUCCESS),
+            result => result,
+        }
+    }
+}
+
+fn is_broken_pipe(error: &anyhow::Error) -> bool {
+    error.downcast_ref::<io::Error>().is_some_and(|error| error.kind() == ErrorKind::BrokenPipe)
+}
+
+impl Routes {
+    fn write(&self, out: &mut dyn Write) -> Result<ExitCode> {
+        for_each(&self.files, |report| {
+            if self.json {
+                writeln!(out, "{}", codec::json_line(report)?)?;
+            } else {
+                writeln!(out, "{}", codec::table(report))?;
+            }
+            Ok(())
+        })
+    }
+}
+
+/// Shows each file to `see`, and counts those that are no dumps; the exit code says whether there were any.
+fn for_each(paths: &[PathBuf], mut see: impl FnMut(&Report) -> Result<()>) -> Result<ExitCode> {
+    let files = codec::dump_files(paths);
+    let is_shown = files.len() >= MANY_FILES && io::stderr().is_terminal();
+    let bar = if is_shown { ProgressBar::new(files.len() as u64) } else { ProgressBar::hidden() };
+    if let Ok(style) = ProgressStyle::with_template("file {pos} of {len} {wide_bar}") {
+        bar.set_style(style);
+    }
+    let mut code = ExitCode::SUCCESS;
+    for file in files {
+        let report = Report::of(file);
+        if report.specimen.is_err() {
+            code = ExitCode::FAILURE;
+        }
+        bar.suspend(|| see(&report))?;
+        bar.inc(1);
+    }
+    bar.finish_and_clear();
+    Ok(code)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::workspace::Scratch;
+
+    const GOOD: &str =
+        concat!(env!("CARGO_MANIFEST_DIR"), "/../../shared/codecs/alc269-acer-timeline-3810t.0.txt");
+
+    /// What is printed, and whether all was well.
+    fn run(files: &[&str], json: bool) -> (String, bool) {
+        let files = files.iter().map(PathBuf::from).collect();
+        let mut out = Vec::new();
+        let code = Routes { files, json }.write(&mut out).expect("written");
+        (String::from_utf8(out).expect("text"), code == ExitCode::SUCCESS)
+    }
+
+    #[test]
+    fn a_bad_file_among_good_ones_is_told_and_so_are_they() {
+        let scratch = Scratch::new(false).expect("a folder");
+        let bad = scratch.file("bad.txt");
+        std::fs::write(&bad, [0xff; 100]).expect("written");
+        let bad = bad.display().to_string();
+        for json in [true, false] {
+            let (text, is_well) = run(&[GOOD, &bad, "/nowhere/x.txt", GOOD], json);
+            assert!(!is_well);
+            assert!(text.contains("line 1: "), "{text}");
+            if json {
+                assert_eq!(text.lines().count(), 4);
+                let errors: Vec<bool> = text.lines().map(|line| !line.ends_with("\"error\":null}")).collect();
+                assert_eq!(errors, [false, true, true, false]);
+            }
+            assert_eq!(text.matches("Realtek ALC269").count(), 2, "{text}");
+        }
+    }
+
+    #[test]
+    fn good_files_are_a_success() {
+        let (text, is_well) = run(&[GOOD], true);
+        assert!(is_well && text.ends_with("\"error\":null}\n"), "{text}");
+    }
+}
