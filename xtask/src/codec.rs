@@ -1,13 +1,21 @@
 //! Real codecs, by the text that Linux prints of them: what the driver makes of one, told to programs and to people.
 
+mod dot;
 mod dump_file;
+mod graph;
 mod json;
+mod palette;
+mod picture;
 mod plain;
 mod specimen;
 mod table;
+mod words;
 
+pub(crate) use dot::dot;
 pub(crate) use dump_file::{DumpFile, dump_files};
+pub(crate) use graph::graph;
 pub(crate) use json::line as json_line;
+pub(crate) use picture::picture;
 pub(crate) use specimen::Specimen;
 pub(crate) use table::table;
 
@@ -41,6 +49,12 @@ mod samples {
     pub(crate) fn text(file: &str) -> String {
         let path = folder().join(file);
         std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+    }
+
+    pub(crate) fn all() -> Vec<super::Report> {
+        let reports: Vec<_> = super::dump_files(&[folder()]).into_iter().map(super::Report::of).collect();
+        assert_eq!(reports.len(), 542, "dumps in {}", folder().display());
+        reports
     }
 
     pub(crate) fn report(file: &str) -> super::Report {

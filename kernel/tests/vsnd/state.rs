@@ -263,7 +263,7 @@ fn what_the_card_has_is_told_in_words() {
             ("port/output-2", "Headphone: codec 1, pin 0x15, path 0x2 0x4 0x15, 2 channels, takes turns"),
             ("port/input-0", "Microphone: codec 1, pin 0x18, path 0x18 0x1a, 2 channels"),
             ("outputs-at-once", "2"),
-            ("unserved/1-0x17", "Headphone: connection lists lead to no converter"),
+            ("unserved/1-0x17", "Headphone: its connection list is empty"),
         ]
     );
     // And all of it can be told.

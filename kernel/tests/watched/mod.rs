@@ -123,8 +123,8 @@ impl<H: Hypervisor> Hypervisor for Watched<H> {
         access: PageAccess,
         act: &mut dyn FnMut(&dyn SharedPage),
     ) -> Result<(), MapError> {
-        // Which page of a buffer it is doesn't matter.
-        let of = (u16::MAX, u32::MAX);
+        // Whose it is can't be asked here; that it is part of a buffer is sure.
+        let of = (u16::MAX, page as u32);
         TOUCHED.with_borrow_mut(|touched| touched.buffers.insert(of));
         self.0.with_buffer_page(buffer, page, access, &mut |page| act(&WatchedPage { page, of }))
     }

@@ -4,9 +4,10 @@ use std::io::{self, BufWriter, ErrorKind, IsTerminal, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 use indicatif::{ProgressBar, ProgressStyle};
 
+use crate::BadInput;
 use crate::codec::{self, Report};
 
 /// From so many files on, progress is shown.
@@ -25,6 +26,7 @@ pub(crate) struct Codec {
 
 const EXAMPLES: &str = "Examples:
   cargo xtask codec routes /proc/asound/card0/codec#0
+  cargo xtask codec show --svg codec.svg FILE
   cargo xtask codec routes --json ../shared/codecs > routes.json
 
 Exit codes: 0 all files were read, 1 one or more are no dumps (the others are told all the same), 2 the usage is wrong.";
@@ -32,6 +34,7 @@ Exit codes: 0 all files were read, 1 one or more are no dumps (the others are to
 #[derive(clap::Subcommand)]
 enum What {
     Routes(Routes),
+    Show(Show),
 }
 
 /// Print the outputs and inputs that the driver finds, with their names and the ways that it takes.
@@ -46,12 +49,29 @@ struct Routes {
     json: bool,
 }
 
+/// Show the graph: all widgets with what they hear, and the routes through them.
+#[derive(clap::Args)]
+struct Show {
+    /// Dumps; a folder stands for the *.txt in it, - for the standard input
+    #[arg(required = true, value_name = "FILE")]
+    files: Vec<PathBuf>,
+
+    /// For Graphviz: `cargo xtask codec show --dot FILE | dot -Tsvg`
+    #[arg(long, conflicts_with = "svg")]
+    dot: bool,
+
+    /// Draw the one FILE as a picture into this file; - is the standard output
+    #[arg(long, value_name = "OUT")]
+    svg: Option<PathBuf>,
+}
+
 impl Codec {
     /// Runs the command.
     pub(crate) fn execute(self) -> Result<ExitCode> {
         let mut out = BufWriter::new(io::stdout().lock());
         let result = match self.what {
             What::Routes(routes) => routes.write(&mut out),
+            What::Show(show) => show.write(&mut out),
         };
         let result = result.and_then(|code| out.flush().map(|()| code).map_err(Into::into));
         match result {
@@ -75,6 +95,34 @@ impl Routes {
                 writeln!(out, "{}", codec::table(report))?;
             }
             Ok(())
+        })
+    }
+}
+
+impl Show {
+    fn write(&self, out: &mut dyn Write) -> Result<ExitCode> {
+        if self.svg.is_some() && codec::dump_files(&self.files).len() != 1 {
+            return Err(BadInput("--svg draws one file: give one".to_owned()).into());
+        }
+        for_each(&self.files, |report| {
+            let specimen = match &report.specimen {
+                Ok(specimen) if self.dot || self.svg.is_some() => specimen,
+                // What is wrong with a file must not get among graphs.
+                Err(_) if self.dot || self.svg.is_some() => {
+                    eprint!("{}", codec::graph(report));
+                    return Ok(());
+                }
+                _ => return Ok(writeln!(out, "{}", codec::graph(report))?),
+            };
+            let Some(path) = &self.svg else {
+                return Ok(write!(out, "{}", codec::dot(&report.file, specimen))?);
+            };
+            let svg = codec::picture(&report.file, specimen);
+            if path.as_os_str() == "-" {
+                return Ok(write!(out, "{svg}")?);
+            }
+            std::fs::write(path, svg).with_context(|| format!("can't write {}", path.display()))?;
+            Ok(writeln!(out, "drawn: {}", path.display())?)
         })
     }
 }

@@ -238,14 +238,14 @@ impl<H: Hypervisor, C: Card<H::Buffer>> Parties<H, C> {
         next
     }
 
-    /// Whether people are being told something.
-    pub(super) fn is_telling(&self) -> bool {
-        self.teller.is_telling()
-    }
-
     /// Tells which jacks something is plugged into, where that has changed.
     pub(super) fn tell_jacks(&mut self, card: &C) {
         self.teller.tell_jacks(|port| card.is_plugged(port));
+    }
+
+    /// Whether people are being told something.
+    pub(super) fn is_telling(&self) -> bool {
+        self.teller.is_telling()
     }
 
     /// Tells this once.

@@ -269,11 +269,6 @@ impl Teller {
         None
     }
 
-    /// Whether xenstored has yet to say that something was told.
-    pub(super) fn is_telling(&self) -> bool {
-        self.asking.awaits()
-    }
-
     /// Notes of the jack that is being told of, if one is, whether it needs no telling.
     fn set_jack_told(&mut self, is_told: bool) {
         if let Telling::Jack(at) = self.telling
@@ -281,6 +276,11 @@ impl Teller {
         {
             jack.is_told = is_told;
         }
+    }
+
+    /// Whether xenstored has yet to say that something was told.
+    pub(super) fn is_telling(&self) -> bool {
+        self.asking.awaits()
     }
 
     /// The device that is being told of.
