@@ -3,6 +3,8 @@
 //! Nothing here waits. [`Device::poll`] does what is due and says when it wants to be called again; in between, an
 //! event on one of the device's channels is a reason to call it earlier.
 
+use core::fmt;
+
 use heapless::Vec;
 use sndif::nodes::TransportNodes;
 use sndif::op::{Operation, StartedTogether, Trigger};
@@ -12,7 +14,7 @@ use sndif::response::{Response, Status};
 use sndif::ring::NothingToAnswer;
 use sndif::state::XenbusState;
 
-use crate::card::{Card, LinkedStart, Port};
+use crate::card::{Card, LinkedStart, Port, PortIndex};
 use crate::clock::{Clock, Nanos};
 use crate::control_page::{ControlPage, Taken, next_refresh};
 use crate::hypervisor::{BindError, DomainId, Hypervisor, MapError};
@@ -45,7 +47,16 @@ pub enum SetUpError {
     /// More streams than [`MAX_STREAMS`].
     TooManyStreams,
     /// A stream is bound to a port that the card doesn't have.
-    NoSuchPort(StreamConfig),
+    NoSuchPort(PortIndex),
+}
+
+impl fmt::Display for SetUpError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::TooManyStreams => write!(f, "more than {MAX_STREAMS} streams"),
+            Self::NoSuchPort(port) => write!(f, "the card has no port {}", port.0),
+        }
+    }
 }
 
 /// Why a device could not be connected.
@@ -106,7 +117,7 @@ impl<H: Hypervisor, C: Card<H::Buffer>> Device<H, C> {
     ) -> Result<Self, SetUpError> {
         let mut slots = Vec::new();
         for config in streams {
-            let port = ports.get(usize::from(config.port.0)).ok_or(SetUpError::NoSuchPort(*config))?;
+            let port = ports.get(usize::from(config.port.0)).ok_or(SetUpError::NoSuchPort(config.port))?;
             let slot = Slot {
                 stream: Stream::new(guest, config, *port),
                 line: None,

@@ -8,7 +8,9 @@ mod palette;
 mod picture;
 mod plain;
 mod specimen;
+mod summary;
 mod table;
+mod vendor;
 mod words;
 
 pub(crate) use dot::dot;
@@ -17,6 +19,7 @@ pub(crate) use graph::graph;
 pub(crate) use json::line as json_line;
 pub(crate) use picture::picture;
 pub(crate) use specimen::Specimen;
+pub(crate) use summary::Summary;
 pub(crate) use table::table;
 
 /// A file, and the codec that it describes, or why it describes none.

@@ -107,7 +107,7 @@ impl fmt::Display for HomeError {
             }
             Self::OneRecordingAtATime => f.write_str("more than one record= word"),
             Self::Front(stream, error) => write!(f, "stream {stream}: could not be connected: {error:?}"),
-            Self::SetUp(error) => write!(f, "the device could not be set up: {error:?}"),
+            Self::SetUp(error) => write!(f, "the device could not be set up: {error}"),
             Self::Connect(error) => write!(f, "the back end could not be connected: {error:?}"),
             Self::Stream(stream, error) => write!(f, "stream {stream}: {error}"),
             Self::Stalled => f.write_str("no stream got any further for 3 s"),

@@ -253,6 +253,7 @@ mod tests {
                 assert!(svg.contains(&cut(&name, NAME_CHARACTERS)), "{}: {name}", report.file);
             }
             let steps: usize = specimen.routes.iter().map(|route| way(route).len() - 1).sum();
+            // Boxes have a stroke as well, and all grey lines one together.
             assert_eq!(svg.matches("\" stroke=\"#").count() - svg.matches("<rect x").count(), steps + 1);
         }
     }

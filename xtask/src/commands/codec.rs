@@ -28,6 +28,7 @@ const EXAMPLES: &str = "Examples:
   cargo xtask codec routes /proc/asound/card0/codec#0
   cargo xtask codec show --svg codec.svg FILE
   cargo xtask codec routes --json ../shared/codecs > routes.json
+  cargo xtask codec summary ../shared/codecs
 
 Exit codes: 0 all files were read, 1 one or more are no dumps (the others are told all the same), 2 the usage is wrong.";
 
@@ -35,6 +36,7 @@ Exit codes: 0 all files were read, 1 one or more are no dumps (the others are to
 enum What {
     Routes(Routes),
     Show(Show),
+    Summary(Summary),
 }
 
 /// Print the outputs and inputs that the driver finds, with their names and the ways that it takes.
@@ -65,6 +67,14 @@ struct Show {
     svg: Option<PathBuf>,
 }
 
+/// Sum up many codecs, as Markdown: a table by vendor, and every connected pin that has no route, with the reason.
+#[derive(clap::Args)]
+struct Summary {
+    /// Dumps; a folder stands for the *.txt in it, - for the standard input
+    #[arg(required = true, value_name = "FILE")]
+    files: Vec<PathBuf>,
+}
+
 impl Codec {
     /// Runs the command.
     pub(crate) fn execute(self) -> Result<ExitCode> {
@@ -72,6 +82,7 @@ impl Codec {
         let result = match self.what {
             What::Routes(routes) => routes.write(&mut out),
             What::Show(show) => show.write(&mut out),
+            What::Summary(summary) => summary.write(&mut out),
         };
         let result = result.and_then(|code| out.flush().map(|()| code).map_err(Into::into));
         match result {
@@ -124,6 +135,18 @@ impl Show {
             std::fs::write(path, svg).with_context(|| format!("can't write {}", path.display()))?;
             Ok(writeln!(out, "drawn: {}", path.display())?)
         })
+    }
+}
+
+impl Summary {
+    fn write(&self, out: &mut dyn Write) -> Result<ExitCode> {
+        let mut summary = codec::Summary::default();
+        let code = for_each(&self.files, |report| {
+            summary.add(report);
+            Ok(())
+        })?;
+        write!(out, "{}", summary.markdown())?;
+        Ok(code)
     }
 }
 
@@ -181,6 +204,26 @@ mod tests {
             }
             assert_eq!(text.matches("Realtek ALC269").count(), 2, "{text}");
         }
+    }
+
+    #[test]
+    fn a_picture_goes_where_it_is_wanted() {
+        let scratch = Scratch::new(false).expect("a folder");
+        let show = |files: &[&str], svg: PathBuf| {
+            let files = files.iter().map(PathBuf::from).collect();
+            let mut out = Vec::new();
+            let result = Show { files, dot: false, svg: Some(svg) }.write(&mut out);
+            (String::from_utf8(out).expect("text"), result)
+        };
+        let (text, result) = show(&[GOOD], scratch.file("x.svg"));
+        assert!(result.is_ok() && text.starts_with("drawn: "), "{text}");
+        let drawn = std::fs::read_to_string(scratch.file("x.svg")).expect("drawn");
+        assert!(drawn.starts_with("<svg "));
+        assert_eq!(show(&[GOOD], "-".into()).0, drawn);
+        let (_, result) = show(&[GOOD, GOOD], "-".into());
+        assert!(result.expect_err("two files").is::<BadInput>());
+        let (text, result) = show(&["/nowhere/x.txt"], "-".into());
+        assert!(text.is_empty() && result.expect("told") == ExitCode::FAILURE);
     }
 
     #[test]

@@ -388,7 +388,7 @@ impl<H: Hypervisor, C: Card<H::Buffer>> Device<H, C> {
                 Outcome::Done
             }
             Err(error) => {
-                log::error!("{}: can't be set up: {error:?}", self.id);
+                log::error!("{}: can't be set up: {error}", self.id);
                 Outcome::Failed
             }
         }
