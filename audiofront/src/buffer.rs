@@ -91,7 +91,7 @@ impl<P: SharedPage> Buffer<P> {
     /// Writes octets from `position_bytes` on, going round at the buffer's end.
     pub(crate) fn write(&self, position_bytes: u64, octets: &[u8]) {
         let mut rest = octets;
-        self.for_each_piece(position_bytes, octets.len(), |page, word, first, count| {
+        self.for_each_piece(position_bytes, octets.len(), &mut |page, word, first, count| {
             let Some((head, tail)) = rest.split_at_checked(count) else { return };
             rest = tail;
             if let (whole, []) = head.as_chunks() {
@@ -108,7 +108,7 @@ impl<P: SharedPage> Buffer<P> {
     pub(crate) fn read(&self, position_bytes: u64, octets: &mut [u8]) {
         let length = octets.len();
         let mut places = octets.iter_mut();
-        self.for_each_piece(position_bytes, length, |page, word, first, count| {
+        self.for_each_piece(position_bytes, length, &mut |page, word, first, count| {
             for word in (word..).take(count.div_ceil(4)) {
                 let lanes = page.load(word).to_le_bytes();
                 let lanes = lanes.iter().skip(first).take(count);
@@ -125,7 +125,7 @@ impl<P: SharedPage> Buffer<P> {
         let (even, odd) = ([a, b, c, d], [e, f, g, h]);
         let wanted = |word: usize| if word.is_multiple_of(2) { even } else { odd };
         let length = usize::try_from(length_bytes).unwrap_or(usize::MAX).min(self.size_bytes as usize);
-        self.for_each_piece(position_bytes, length, |page, word, first, count| {
+        self.for_each_piece(position_bytes, length, &mut |page, word, first, count| {
             if count.is_multiple_of(4) {
                 let words = (word..).take(count / 4);
                 page.store_run(word, words.map(|word| u32::from_le_bytes(wanted(word))));
@@ -146,7 +146,7 @@ impl<P: SharedPage> Buffer<P> {
         &self,
         position_bytes: u64,
         length: usize,
-        mut touch: impl FnMut(&P, usize, usize, usize),
+        touch: &mut dyn FnMut(&P, usize, usize, usize),
     ) {
         let size = self.size_bytes as usize;
         let mut offset = self.offset_of(position_bytes) as usize;

@@ -28,7 +28,7 @@ where
         if self.volume_range(route).is_none_or(|range| range.step_mdb == 0) {
             return Err(ConnectError::Unsupported);
         }
-        self.set_level(route, channel, |level| level.mdb = mdb)
+        self.set_level(route, channel, &|level| level.mdb = mdb)
     }
 
     /// The volume of one channel of a connected stream, in thousandths of a decibel: that of the step which is set.
@@ -46,14 +46,14 @@ where
         if self.volume_range(route).is_none_or(|range| !range.can_mute) {
             return Err(ConnectError::Unsupported);
         }
-        self.set_level(route, channel, |level| level.is_muted = is_muted)
+        self.set_level(route, channel, &|level| level.is_muted = is_muted)
     }
 
     fn set_level(
         &mut self,
         route: RouteIndex,
         channel: u8,
-        change: impl Fn(&mut Level),
+        change: &dyn Fn(&mut Level),
     ) -> Result<(), ConnectError> {
         let (at, side) = self.place(route, channel).ok_or(ConnectError::Unsupported)?;
         let route = self.routes.get_mut(usize::from(at.0)).ok_or(ConnectError::NoSuchRoute)?;

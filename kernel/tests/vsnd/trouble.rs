@@ -57,7 +57,7 @@ fn refusals_are_named_and_tried_again() {
     rig.attach(3, 0, &DUPLEX);
     rig.advance(1_000 * MS);
     let warnings = logs::take_warnings();
-    assert!(warnings.iter().all(|line| line.contains("NoMemory")), "{warnings:#?}");
+    assert!(warnings.iter().all(|line| line.contains("ENOMEM")), "{warnings:#?}");
     assert!((2..=12).contains(&warnings.len()), "{warnings:#?}");
     rig.stored.refuses = None;
     rig.until("InitWait", |rig| rig.back_state(3, 0) == Some("2"));

@@ -151,7 +151,7 @@ where
     }
     let first = &streams.first()?.state.loaded.descriptor;
     let (ssync, mut registers, mut delay) = (first.ssync, first.registers.clone(), first.delay.clone());
-    let start = release(ssync, (&mut registers, &mut delay), bits, fifos_ready, time, || {
+    let start = release(ssync, (&mut registers, &mut delay), bits, fifos_ready, time, &mut || {
         for stream in streams.iter_mut() {
             stream.state.loaded.run();
         }
@@ -169,12 +169,12 @@ fn release<R: Registers, D: DelayNs>(
     bits: u32,
     fifos_ready: bool,
     time: Option<&dyn LinkTime>,
-    run: impl FnOnce(),
+    run: &mut dyn FnMut(),
 ) -> LinkedStart {
     let near = time.and_then(LinkTime::wall_ticks).map(|now| now.before);
     // Everything that takes time comes before this or after what follows it.
     let held = ssync.map_or(0, |ssync| ssync.read(registers));
-    let wall_clock = at_link_frame(registers, delay, near, time, |registers| match ssync {
+    let wall_clock = at_link_frame(registers, delay, near, time, &mut |registers| match ssync {
         Some(ssync) => ssync.write(registers, held & !bits),
         None => run(),
     });
@@ -197,7 +197,7 @@ pub(super) fn at_link_frame<R: Registers, D: DelayNs>(
     delay: &mut D,
     near: Option<u64>,
     time: Option<&dyn LinkTime>,
-    write: impl FnOnce(&mut R),
+    write: &mut dyn FnMut(&mut R),
 ) -> Bracket {
     let tell = || time.and_then(LinkTime::wall_ticks);
     let read = reg::WALCLK.read(registers);
@@ -233,7 +233,7 @@ impl<B: DmaBuffer, R: Registers + Clone, D: DelayNs + Clone, G: DmaRegion> Loade
     pub(super) fn let_go(&mut self, fifo_ready: bool, time: Option<&dyn LinkTime>) -> LinkedStart {
         let (registers, delay) = (&mut self.descriptor.registers.clone(), &mut self.descriptor.delay.clone());
         let (ssync, bits) = (self.descriptor.ssync, self.descriptor.bit());
-        release(ssync, (registers, delay), bits, fifo_ready, time, || self.run())
+        release(ssync, (registers, delay), bits, fifo_ready, time, &mut || self.run())
     }
 }
 

@@ -250,7 +250,7 @@ impl Progress {
         let held = ssync.map_or(0, |ssync| ssync.read(&mut descriptor.registers));
         // What is held stops at the next link frame; without SSYNC it stops before RUN reads back 0.
         let (registers, delay) = (&mut descriptor.registers, &mut descriptor.delay);
-        let mut bracket = at_link_frame(registers, delay, Some(self.wall_ticks), time, |registers| {
+        let mut bracket = at_link_frame(registers, delay, Some(self.wall_ticks), time, &mut |registers| {
             if let Some(ssync) = ssync {
                 ssync.write(registers, held | bits);
             }

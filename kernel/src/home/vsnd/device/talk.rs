@@ -80,9 +80,11 @@ impl<H: Hypervisor, C: Card<H::Buffer>> Device<H, C> {
     ) -> bool {
         match &mut self.talk {
             Talk::Writing(state, transaction) => {
-                with_operations(self.id, *state, self.directory.streams(), |operations| {
-                    transaction.hear(operations, id, result)
-                })
+                let mut heard = false;
+                with_operations(self.id, *state, self.directory.streams(), &mut |operations| {
+                    heard = transaction.hear(operations, id, result);
+                });
+                heard
             }
             Talk::Asking(question) => {
                 let question = *question;
@@ -103,8 +105,9 @@ impl<H: Hypervisor, C: Card<H::Buffer>> Device<H, C> {
     pub(super) fn go_on_writing(&mut self, store: &mut Store<'_>, now: Nanos) -> bool {
         let Talk::Writing(state, transaction) = &mut self.talk else { return false };
         let state = *state;
-        let progress = with_operations(self.id, state, self.directory.streams(), |operations| {
-            transaction.poll(store, operations, now)
+        let mut progress = Progress::Pending;
+        with_operations(self.id, state, self.directory.streams(), &mut |operations| {
+            progress = transaction.poll(store, operations, now);
         });
         if progress == Progress::Pending {
             return true;
@@ -291,12 +294,12 @@ impl<H: Hypervisor, C: Card<H::Buffer>> Device<H, C> {
 }
 
 /// Hands out the operations that write a state, and before it what a front end looks for once the state tells it to.
-fn with_operations<T>(
+fn with_operations(
     id: DeviceId,
     state: XenbusState,
     streams: &[FoundStream],
-    act: impl FnOnce(&[Operation<'_>]) -> T,
-) -> T {
+    act: &mut dyn FnMut(&[Operation<'_>]),
+) {
     let state_node = id.own_node(nodes::STATE);
     let mut told = Vec::<(PathText, String<RANGE_BYTES>), MAX_STREAMS>::new();
     let mut tell = |node: PathText, value: &dyn Display| {
@@ -324,7 +327,7 @@ fn with_operations<T>(
     let mut operations = Vec::<_, { MAX_STREAMS + 2 }>::new();
     let told = told.iter().filter_map(|(node, value)| Some(Operation::Write(node.path().ok()?, value)));
     operations.extend([expect].into_iter().chain(told).chain([write]));
-    act(&operations)
+    act(&operations);
 }
 
 /// Octets of the longest value: two signed numbers, one without a sign, and a digit.
