@@ -1,9 +1,11 @@
 //! Sample formats: code in OPEN, bit in HW_PARAM_QUERY, name in xenstore (sndif.h, "PCM FORMATS").
 
+use core::fmt;
+
 use crate::nodes;
 
 /// Format of one sample, by its code in the protocol (`XENSND_PCM_FORMAT_*`).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
 #[repr(u8)]
 #[non_exhaustive]
 pub enum SampleFormat {
@@ -89,6 +91,35 @@ impl SampleFormat {
         Self::Gsm,
     ];
 
+    /// Names in xenstore (`XENSND_PCM_FORMAT_*_STR`), by code.
+    const NAMES: [&str; 25] = [
+        "s8",
+        "u8",
+        "s16_le",
+        "s16_be",
+        "u16_le",
+        "u16_be",
+        "s24_le",
+        "s24_be",
+        "u24_le",
+        "u24_be",
+        "s32_le",
+        "s32_be",
+        "u32_le",
+        "u32_be",
+        "float_le",
+        "float_be",
+        "float64_le",
+        "float64_be",
+        "iec958_subframe_le",
+        "iec958_subframe_be",
+        "mu_law",
+        "a_law",
+        "ima_adpcm",
+        "mpeg",
+        "gsm",
+    ];
+
     /// The code in OPEN, and the number of the bit in [`FormatSet`].
     pub const fn code(self) -> u8 {
         self as u8
@@ -99,35 +130,10 @@ impl SampleFormat {
         Self::ALL.get(usize::from(code)).copied()
     }
 
-    /// The name in xenstore (`XENSND_PCM_FORMAT_*_STR`).
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::S8 => "s8",
-            Self::U8 => "u8",
-            Self::S16Le => "s16_le",
-            Self::S16Be => "s16_be",
-            Self::U16Le => "u16_le",
-            Self::U16Be => "u16_be",
-            Self::S24Le => "s24_le",
-            Self::S24Be => "s24_be",
-            Self::U24Le => "u24_le",
-            Self::U24Be => "u24_be",
-            Self::S32Le => "s32_le",
-            Self::S32Be => "s32_be",
-            Self::U32Le => "u32_le",
-            Self::U32Be => "u32_be",
-            Self::F32Le => "float_le",
-            Self::F32Be => "float_be",
-            Self::F64Le => "float64_le",
-            Self::F64Be => "float64_be",
-            Self::Iec958SubframeLe => "iec958_subframe_le",
-            Self::Iec958SubframeBe => "iec958_subframe_be",
-            Self::MuLaw => "mu_law",
-            Self::ALaw => "a_law",
-            Self::ImaAdpcm => "ima_adpcm",
-            Self::Mpeg => "mpeg",
-            Self::Gsm => "gsm",
-        }
+    /// The name in xenstore.
+    pub fn name(self) -> &'static str {
+        // There is one for each.
+        Self::NAMES.get(usize::from(self.code())).copied().unwrap_or_default()
     }
 
     /// The format with this name in xenstore.
@@ -245,6 +251,12 @@ impl FormatSet {
     /// The formats, in the order of their codes.
     pub fn iter(self) -> impl Iterator<Item = SampleFormat> {
         SampleFormat::ALL.into_iter().filter(move |format| self.contains(*format))
+    }
+}
+
+impl fmt::Debug for SampleFormat {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
     }
 }
 

@@ -1,21 +1,28 @@
 //! The heap: for set-up only. Once sealed, any allocation ends the image.
+//!
+//! It hands out one piece after the other. Only the newest is taken back; nothing else of set-up is worth the trouble.
 #![allow(unsafe_code, reason = "leaf: the global allocator")]
 
 use core::alloc::{GlobalAlloc, Layout};
-use core::ptr::{self, NonNull};
-use core::sync::atomic::{AtomicBool, Ordering};
-
-use linked_list_allocator::Heap;
-use spin::Mutex;
+use core::ptr;
+use core::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use super::range::PhysRange;
 use crate::epitaph::Cause;
 
 #[global_allocator]
-static HEAP: SetUpHeap = SetUpHeap { heap: Mutex::new(Heap::empty()), sealed: AtomicBool::new(false) };
+static HEAP: SetUpHeap = SetUpHeap {
+    start: AtomicUsize::new(0),
+    free: AtomicUsize::new(0),
+    end: AtomicUsize::new(0),
+    sealed: AtomicBool::new(false),
+};
 
+/// Addresses: what lies from `free` on, up to `end`, has not been handed out.
 struct SetUpHeap {
-    heap: Mutex<Heap>,
+    start: AtomicUsize,
+    free: AtomicUsize,
+    end: AtomicUsize,
     sealed: AtomicBool,
 }
 
@@ -26,13 +33,12 @@ struct SetUpHeap {
 /// `range` is RAM, mapped one to one and writable until the machine stops, handed out to the caller by the frame
 /// allocator and used for nothing else.
 pub(super) unsafe fn init(range: PhysRange) -> Option<()> {
-    let mut heap = HEAP.heap.lock();
-    if !heap.bottom().is_null() {
+    if HEAP.end.load(Ordering::Relaxed) != 0 {
         return None;
     }
-    let bottom = ptr::with_exposed_provenance_mut::<u8>(range.start as usize);
-    // SAFETY: the caller vouches for the memory; it is page-aligned and at least a page, as frames are.
-    unsafe { heap.init(bottom, range.size_bytes() as usize) };
+    HEAP.start.store(range.start as usize, Ordering::Relaxed);
+    HEAP.free.store(range.start as usize, Ordering::Relaxed);
+    HEAP.end.store(range.end as usize, Ordering::Relaxed);
     Some(())
 }
 
@@ -43,24 +49,33 @@ pub fn seal() {
 
 /// Octets that are taken, and octets that there are.
 pub fn usage_bytes() -> (usize, usize) {
-    let heap = HEAP.heap.lock();
-    (heap.used(), heap.size())
+    let [start, free, end] = [&HEAP.start, &HEAP.free, &HEAP.end].map(|at| at.load(Ordering::Relaxed));
+    (free - start, end - start)
 }
 
-// SAFETY: the linked-list heap returns memory that fits the layout and is in no other allocation; the lock can't be
-// contended, since there is one thread and interrupt handlers don't allocate. A sealed heap never returns.
+// SAFETY: a piece is aligned, ends before the heap does, and begins where none that was handed out before and not given back
+// lies. There is one thread, and interrupt handlers don't allocate. A sealed heap never returns.
 unsafe impl GlobalAlloc for SetUpHeap {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         if self.sealed.load(Ordering::Relaxed) {
             crate::arch::die(Cause::AllocationAfterStart { size_bytes: layout.size() });
         }
-        self.heap.lock().allocate_first_fit(layout).map_or(ptr::null_mut(), NonNull::as_ptr)
+        let start = self.free.load(Ordering::Relaxed).checked_next_multiple_of(layout.align());
+        let Some((start, end)) = start.and_then(|start| Some((start, start.checked_add(layout.size())?)))
+        else {
+            return ptr::null_mut();
+        };
+        if end > self.end.load(Ordering::Relaxed) {
+            return ptr::null_mut();
+        }
+        self.free.store(end, Ordering::Relaxed);
+        ptr::with_exposed_provenance_mut(start)
     }
 
     unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
-        if let Some(pointer) = NonNull::new(pointer) {
-            // SAFETY: the caller passes what `alloc` returned for this layout, as GlobalAlloc demands.
-            unsafe { self.heap.lock().deallocate(pointer, layout) };
+        let start = pointer.addr();
+        if start.wrapping_add(layout.size()) == self.free.load(Ordering::Relaxed) {
+            self.free.store(start, Ordering::Relaxed);
         }
     }
 }

@@ -84,7 +84,7 @@ impl fmt::Display for RequestError {
 macro_rules! refusals {
     ($($variant:ident = $name:literal, $meaning:literal;)*) => {
         /// An error that xenstored names (xs_wire.h, `xsd_errors`).
-        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        #[derive(Clone, Copy, PartialEq, Eq)]
         #[non_exhaustive]
         pub enum Refusal {
             $(#[doc = concat!("`", $name, "`: ", $meaning, ".")]
@@ -94,13 +94,22 @@ macro_rules! refusals {
         }
 
         impl Refusal {
+            const NAMES: &[(&str, Self)] = &[$(($name, Self::$variant)),*];
+
             /// The error of that name.
             pub fn from_name(name: &[u8]) -> Self {
-                $(if name == $name.as_bytes() { return Self::$variant; })*
-                Self::Other
+                let known = Self::NAMES.iter().find(|(known, _)| known.as_bytes() == name);
+                known.map_or(Self::Other, |(_, refusal)| *refusal)
             }
         }
     };
+}
+
+impl fmt::Debug for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let known = Self::NAMES.iter().find(|(_, known)| known == self);
+        f.write_str(known.map_or("an error of no name", |(name, _)| name))
+    }
 }
 
 refusals! {
