@@ -1,7 +1,7 @@
 //! In which link frames a stream's frames travel, and what follows for a position.
 
 /// Ticks of the controller's wall clock in a link frame: 24 MHz by 48 kHz (HDA specification 1.0a, 3.3.16 and 5.4.1).
-const TICKS_PER_LINK_FRAME: i128 = 500;
+const TICKS_PER_LINK_FRAME: u32 = 500;
 
 /// The link's cadence, and the place of a pair in it.
 ///
@@ -46,7 +46,7 @@ impl Cadence {
         };
         let makes_sense = cadence.block_frames > 0
             && (1..=cadence.period_link_frames).contains(&cadence.period_blocks)
-            && i128::from(ticks) < cadence.link_frames().saturating_mul(TICKS_PER_LINK_FRAME);
+            && ticks < u32::from(cadence.period_link_frames).saturating_mul(TICKS_PER_LINK_FRAME);
         makes_sense.then_some(cadence)
     }
 
@@ -69,14 +69,15 @@ impl Cadence {
     /// How many frames further than the slot's the link is, a span after the slot's `time_ns` (before it, negative): frames with 16
     /// fractional bits, of a span of less than 2^41 ns, both it and the length of a frame with 32 fractional bits.
     pub(super) fn frames_since_q16(self, span_q32: i128, ns_per_frame_q32: u64) -> Option<i128> {
-        let period_ticks = self.link_frames().saturating_mul(TICKS_PER_LINK_FRAME);
+        let ticks_per_link_frame = i128::from(TICKS_PER_LINK_FRAME);
+        let period_ticks = self.link_frames().saturating_mul(ticks_per_link_frame);
         let from = i128::from(self.ticks);
         // 2^73, 2^16 and 2^25: within 127 bits.
         let passed = (span_q32 << 16)
             .saturating_mul(period_ticks)
             .checked_div_euclid(i128::from(ns_per_frame_q32).saturating_mul(self.period_frames()))?;
         let at = (from << 16).saturating_add(passed);
-        let whole = TICKS_PER_LINK_FRAME << 16;
+        let whole = ticks_per_link_frame << 16;
         let (link_frame, into) = (at.div_euclid(whole), at.rem_euclid(whole));
         let before = self.frames_after(link_frame);
         let block = self.frames_after(link_frame.saturating_add(1)).saturating_sub(before);
@@ -85,7 +86,7 @@ impl Cadence {
         let twice = from.saturating_mul(self.period_frames()).saturating_mul(2).saturating_add(
             i128::from(self.block_frames)
                 .saturating_mul(self.link_frames().saturating_sub(1))
-                .saturating_mul(TICKS_PER_LINK_FRAME),
+                .saturating_mul(ticks_per_link_frame),
         );
         let line = (twice << 15).checked_div(period_ticks)?;
         Some(travelled.saturating_sub(line))
