@@ -2,6 +2,8 @@
 
 /// Ticks of the controller's wall clock in a link frame: 24 MHz by 48 kHz (HDA specification 1.0a, 3.3.16 and 5.4.1).
 const TICKS_PER_LINK_FRAME: u32 = 500;
+/// The same with 16 fractional bits.
+const LINK_FRAME_Q16: i128 = (TICKS_PER_LINK_FRAME as i128) << 16;
 
 /// The link's cadence, and the place of a pair in it.
 ///
@@ -77,11 +79,10 @@ impl Cadence {
             .saturating_mul(period_ticks)
             .checked_div_euclid(i128::from(ns_per_frame_q32).saturating_mul(self.period_frames()))?;
         let at = (from << 16).saturating_add(passed);
-        let whole = ticks_per_link_frame << 16;
-        let (link_frame, into) = (at.div_euclid(whole), at.rem_euclid(whole));
+        let (link_frame, into) = (at.div_euclid(LINK_FRAME_Q16), at.rem_euclid(LINK_FRAME_Q16));
         let before = self.frames_after(link_frame);
         let block = self.frames_after(link_frame.saturating_add(1)).saturating_sub(before);
-        let travelled = (before << 16).saturating_add((block << 16).saturating_mul(into) / whole);
+        let travelled = (before << 16).saturating_add((block << 16).saturating_mul(into) / LINK_FRAME_Q16);
         // Twice, so that the half isn't lost: the line at `from`.
         let twice = from.saturating_mul(self.period_frames()).saturating_mul(2).saturating_add(
             i128::from(self.block_frames)
