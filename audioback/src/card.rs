@@ -4,7 +4,7 @@ use sndif::control_page::Cadence;
 use sndif::format::{FormatSet, SampleFormat};
 pub use sndif::nodes::VolumeRange;
 
-use crate::clock::Nanos;
+use hyper::Nanos;
 
 /// One output or input of the card: `0..ports().len()`, stable while the card lives.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

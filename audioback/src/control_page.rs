@@ -6,14 +6,11 @@
 //!
 //! The page is written and never read: what a front end does to it harms none but itself.
 
+use hyper::{DomainId, GrantRef, Hypervisor, MapError, Nanos, SharedPage};
 use sndif::control_page::{ControlWriter, Lock, REFRESH_INTERVAL_NS, Slot, SlotState, Source};
-use sndif::page::SharedPage;
-use sndif::page_directory::GrantRef;
 use sndif::state::XenbusState;
 
 use crate::card::{LinkPosition, PositionLock, PositionSource};
-use crate::clock::Nanos;
-use crate::hypervisor::{DomainId, Hypervisor, MapError};
 
 /// A request that was taken off a stream's ring, and when.
 #[derive(Clone, Copy, Debug, Default)]

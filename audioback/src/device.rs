@@ -6,18 +6,16 @@
 use core::fmt;
 
 use heapless::Vec;
+use hyper::{BindError, Clock, DomainId, GrantRef, Hypervisor, MapError, Nanos};
 use sndif::nodes::TransportNodes;
 use sndif::op::{Operation, StartedTogether, Trigger};
-use sndif::page_directory::GrantRef;
 use sndif::request::{Request, RequestBody};
 use sndif::response::{Response, Status};
 use sndif::ring::NothingToAnswer;
 use sndif::state::XenbusState;
 
 use crate::card::{Card, LinkedStart, Port, PortIndex};
-use crate::clock::{Clock, Nanos};
 use crate::control_page::{ControlPage, Taken, next_refresh};
-use crate::hypervisor::{BindError, DomainId, Hypervisor, MapError};
 use crate::line::Line;
 use crate::policy::Policy;
 use crate::status::{card_status, hint_status, open_status, trigger_status, volume_status};

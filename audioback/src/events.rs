@@ -12,7 +12,7 @@
 //!
 //! This module decides; it sends nothing itself.
 
-use crate::clock::Nanos;
+use hyper::Nanos;
 
 /// Least distance between two looks at a stream: no choice of rate and period makes this domain spin.
 pub const LOOK_INTERVAL_NS_MIN: u64 = 500_000;

@@ -22,12 +22,10 @@
 )]
 
 pub mod card;
-pub mod clock;
 mod control_page;
 pub mod device;
 pub mod events;
 pub mod hw_params;
-pub mod hypervisor;
 mod line;
 pub mod policy;
 mod status;

@@ -1,13 +1,12 @@
 //! A stream's ring and event page, mapped, with their channels.
 
+use hyper::{DomainId, EventChannel, Hypervisor, RemotePort, SharedPage};
 use sndif::event_page::{EventWriter, Full};
 use sndif::nodes::TransportNodes;
-use sndif::page::SharedPage;
 use sndif::ring::BackRing;
 
 use crate::device::ConnectError;
 use crate::events::EventPacer;
-use crate::hypervisor::{DomainId, EventChannel, Hypervisor, RemotePort};
 
 /// Both ends of the talk with the front end, for one stream.
 pub(crate) struct Line<P> {

@@ -3,8 +3,8 @@
 use sndif::response::Status;
 
 use crate::card::CardError;
-use crate::hypervisor::MapError;
 use crate::stream::{HintError, OpenError, TriggerError, VolumeError};
+use hyper::MapError;
 
 pub(crate) fn open_status(error: &OpenError) -> Status {
     match error {

@@ -13,14 +13,11 @@ use sndif::request::{OpenParams, Range};
 use crate::card::{
     Card, CardError, Direction, Port, PortIndex, StillRunning, StreamParams, StreamPosition, VolumeRange,
 };
-use crate::clock::Nanos;
 use crate::control_page;
 use crate::events::EventPacer;
 use crate::hw_params::{BadOpen, Limits, OpenPlan};
-use crate::hypervisor::{
-    DmaAccess, DomainId, GrantList, Hypervisor, MAX_BUFFER_PAGES, MapError, MappedBuffer,
-};
 use crate::policy::Policy;
+use hyper::{DmaAccess, DomainId, GrantList, Hypervisor, MAX_BUFFER_PAGES, MapError, MappedBuffer, Nanos};
 
 pub use volume::VolumeError;
 

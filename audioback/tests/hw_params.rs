@@ -2,10 +2,10 @@
 
 use audioback::card::{Direction, MAX_RATES, Port, StreamParams};
 use audioback::hw_params::{BadOpen, Limits, PERIOD_FRAMES_MIN};
+use hyper::GrantRef;
 use proptest::prelude::*;
 use sndif::format::{FormatSet, SampleFormat};
 use sndif::hw_params::{HwParams, Interval};
-use sndif::page_directory::GrantRef;
 use sndif::request::OpenParams;
 
 fn formats(list: &[SampleFormat]) -> FormatSet {

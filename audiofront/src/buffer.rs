@@ -2,8 +2,8 @@
 
 use alloc::vec::Vec;
 
-use sndif::page::{PAGE_SIZE_BYTES, SharedPage};
-use sndif::page_directory::{GrantRef, pages_for};
+use hyper::{GrantRef, PAGE_SIZE_BYTES, SharedPage};
+use sndif::page_directory::pages_for;
 
 use crate::transport::{GrantAccess, GrantedPage, Transport};
 

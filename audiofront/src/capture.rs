@@ -1,6 +1,6 @@
 //! The reading side of a capture stream.
 
-use sndif::page::SharedPage;
+use hyper::SharedPage;
 use sndif::request::Range;
 
 use crate::buffer::Buffer;

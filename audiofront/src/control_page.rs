@@ -1,8 +1,7 @@
 //! The card's control page on the front end's side: granted, published, read.
 
+use hyper::{GrantRef, SharedPage};
 use sndif::control_page::{ControlReader, Header, HeaderError, ReadError, Slot};
-use sndif::page::SharedPage;
-use sndif::page_directory::GrantRef;
 
 use crate::error::ConnectError;
 use crate::transport::{GrantAccess, GrantedPage, StillMapped, Transport};

@@ -45,8 +45,8 @@
 //!     }
 //!     Ok(())
 //! }
-//! # use audioback::hypervisor::DomainId;
-//! # use loopback::{HeapMemory, Limits, Loopback};
+//! # use hyper::DomainId;
+//! # use hypervisor_model::{HeapMemory, Limits, Loopback};
 //! # let home = Loopback::new(HeapMemory::new(32), Limits::for_streams(1));
 //! # let mut front = connect(home.front_end(DomainId(1), DomainId(0), 0)).unwrap();
 //! # open(&mut front).unwrap();

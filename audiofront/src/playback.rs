@@ -1,6 +1,6 @@
 //! The writing side of a playback stream.
 
-use sndif::page::SharedPage;
+use hyper::SharedPage;
 use sndif::request::Range;
 
 use crate::buffer::Buffer;

@@ -5,13 +5,13 @@ mod volume;
 use core::num::Wrapping;
 
 use heapless::Vec;
+use hyper::{GrantRef, SharedPage};
 use sndif::event_page::{EVENT_ENTRIES, Event, EventFaults, EventReader};
 use sndif::format::SampleFormat;
 use sndif::hw_params::HwParams;
 use sndif::nodes::{StreamType, TransportNodes};
 use sndif::op::Trigger;
-use sndif::page::SharedPage;
-use sndif::page_directory::{GrantRef, REFS_PER_PAGE, write_directory};
+use sndif::page_directory::{REFS_PER_PAGE, write_directory};
 use sndif::request::{OpenParams, Range, Request, RequestBody};
 use sndif::response::{Response, ResponseBody, Status};
 use sndif::ring::{FrontRing, RING_ENTRIES, RingBroken, RingFull};

@@ -1,8 +1,7 @@
 //! What the front end needs of the world.
 
+use hyper::{GrantRef, SharedPage};
 use sndif::nodes::TransportNodes;
-use sndif::page::SharedPage;
-use sndif::page_directory::GrantRef;
 
 /// A local port of an event channel, as this domain numbers it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

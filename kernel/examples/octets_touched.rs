@@ -2,22 +2,20 @@
 //! of all else. The whole house on the model of the hardware, as in `tests/house.rs`; every page that the back end can look into
 //! counts.
 
-#[path = "../tests/model_pages/mod.rs"]
-mod model_pages;
 #[path = "../tests/watched/mod.rs"]
 mod watched;
 
-use audioback::clock::{Clock, Nanos};
 use hda_card::HdaCard;
-use loopback::{BackEnd, Loopback};
+use hyper::{Clock, Nanos};
+use hypervisor_model::guest::{Done, Observer};
+use hypervisor_model::{BackEnd, Loopback};
 use snd_hda::Controller;
 use snd_hda_model::{Bench, Codec, Model, ModelTime, Profile};
 use snddom_kernel::boot::command_line::{CommandLine, Play};
-use snddom_kernel::home::loop_back::{HomeError, LoopBack, Progress, limits};
-use snddom_kernel::home::stream::{Done, Observer};
+use snddom_kernel::runtime::loop_back::{HomeError, LoopBack, Progress, limits};
 use sndif::format::SampleFormat;
 
-use model_pages::Pages;
+use hypervisor_model::hda_pages::Pages;
 use watched::{Touched, Watched};
 
 /// Played each time: two seconds.

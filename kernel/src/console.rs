@@ -3,7 +3,7 @@
 
 use core::fmt::{self, Write};
 
-use audioback::hypervisor::EventChannel;
+use hyper::EventChannel;
 use log::{LevelFilter, Log, Metadata, Record};
 use spin::{Mutex, MutexGuard, Once};
 use xen_sys::console::ConsoleRing;

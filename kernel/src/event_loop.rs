@@ -1,6 +1,6 @@
 //! Sleeping until something is due.
 
-use audioback::clock::Nanos;
+use hyper::Nanos;
 
 use crate::arch::apic::LocalApic;
 use crate::arch::{cpu, interrupts};

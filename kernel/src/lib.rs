@@ -18,8 +18,8 @@ pub mod epitaph;
 pub mod event_loop;
 #[cfg(target_os = "none")]
 pub mod fault;
-pub mod home;
 pub mod memory;
 pub mod pci;
 #[cfg(target_os = "none")]
 pub mod platform;
+pub mod runtime;

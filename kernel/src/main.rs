@@ -7,7 +7,7 @@ mod image {
 
     use snddom_kernel::arch::xen;
     use snddom_kernel::platform::{self, BringUpError, Foundations};
-    use snddom_kernel::{boot, console, home};
+    use snddom_kernel::{boot, console, runtime};
 
     pvh::xen_elfnote_phys32_entry!(boot::entry::pvh_start32);
 
@@ -23,8 +23,8 @@ mod image {
         let presence = xen::detect();
         let foundations = Foundations::lay(start_info_paddr, entry_tsc, presence.as_ref())?;
         match presence {
-            Some(presence) => home::xen::run(platform::xen::Platform::bring_up(foundations, presence)?),
-            None => home::bare::run(platform::bare::Platform::bring_up(foundations)?),
+            Some(presence) => runtime::xen::run(platform::xen::Platform::bring_up(foundations, presence)?),
+            None => runtime::bare::run(platform::bare::Platform::bring_up(foundations)?),
         }
     }
 }

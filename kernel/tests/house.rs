@@ -1,21 +1,19 @@
 //! The whole house on the host: front end, protocol, back end, driver and a model of the controller, in the loop that
 //! the image runs. The front end's own pages go to the model's DMA, which touches nothing but what is mapped.
 
-mod model_pages;
 mod watched;
 
-use audioback::clock::{Clock, Nanos};
-use audioback::hypervisor::Hypervisor;
 use hda_card::HdaCard;
-use loopback::{BackEnd, Loopback};
+use hyper::{Clock, Hypervisor, Nanos};
+use hypervisor_model::guest::{Done, Observer, StreamError};
+use hypervisor_model::{BackEnd, Loopback};
 use snd_hda::Controller;
 use snd_hda_model::{Bench, Codec, Model, ModelDelay, ModelRegion, ModelRegisters, ModelTime, Profile};
 use snddom_kernel::boot::command_line::{CommandLine, Play, Record};
-use snddom_kernel::home::loop_back::{HomeError, LoopBack, Progress, limits};
-use snddom_kernel::home::stream::{Done, Observer, StreamError};
+use snddom_kernel::runtime::loop_back::{HomeError, LoopBack, Progress, limits};
 use sndif::format::SampleFormat;
 
-use model_pages::Pages;
+use hypervisor_model::hda_pages::Pages;
 use watched::Watched;
 
 /// What came to be known of the streams.

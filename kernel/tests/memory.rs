@@ -3,6 +3,7 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::atomic::{AtomicU32, Ordering};
 
+use hyper::PAGE_WORDS;
 use proptest::prelude::*;
 use snd_hda::dma::{DmaMemory, DmaRegion};
 use snddom_kernel::memory::PAGE_BYTES;
@@ -11,7 +12,6 @@ use snddom_kernel::memory::frames::FrameAllocator;
 use snddom_kernel::memory::guest_pages::{GuestPages, scattered};
 use snddom_kernel::memory::page_table::{ADDRESS_LIMIT, Access, MapError, PageTable, TableMemory};
 use snddom_kernel::memory::range::PhysRange;
-use sndif::page::PAGE_WORDS;
 
 const fn range(start: u64, end: u64) -> PhysRange {
     PhysRange { start, end }

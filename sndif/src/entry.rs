@@ -1,6 +1,6 @@
 //! The 64-octet entry that requests, responses and events have in common, and its fields.
 
-use crate::page::SharedPage;
+use hyper::SharedPage;
 
 /// Octets in a request, a response or an event (sndif.h: "All request packets have the same length (64 octets)").
 pub const ENTRY_BYTES: usize = 64;

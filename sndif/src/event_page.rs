@@ -17,7 +17,7 @@
 use core::num::Wrapping;
 
 use crate::entry::{self, ENTRY_BYTES, ENTRY_WORDS, Entry};
-use crate::page::SharedPage;
+use hyper::SharedPage;
 
 /// Slots in the page (`XENSND_IN_RING_LEN`).
 pub const EVENT_ENTRIES: u32 = 63;

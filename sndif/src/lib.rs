@@ -33,7 +33,6 @@ pub mod format;
 pub mod hw_params;
 pub mod nodes;
 pub mod op;
-pub mod page;
 pub mod page_directory;
 pub mod request;
 pub mod response;

@@ -7,7 +7,7 @@
 
 use core::fmt;
 
-use crate::page_directory::GrantRef;
+use hyper::GrantRef;
 
 /// The device class: `device/vsnd` and `backend/vsnd` (`XENSND_DRIVER_NAME`).
 pub const DRIVER_NAME: &str = "vsnd";

@@ -5,16 +5,7 @@
 //! references of buffer pages. How many there are in all follows from the size of the buffer, and a reader never looks
 //! further than that: so a chain that bites its own tail ends like any other.
 
-use crate::page::{PAGE_SIZE_BYTES, PAGE_WORDS, SharedPage};
-
-/// A grant reference as a guest states it: an allegation, no proof that the guest granted anything.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct GrantRef(pub u32);
-
-impl GrantRef {
-    /// The reference that stands for none (sndif.h, "Assumptions": 0 belongs to the console).
-    pub const NONE: Self = Self(0);
-}
+use hyper::{GrantRef, PAGE_SIZE_BYTES, PAGE_WORDS, SharedPage};
 
 /// Buffer pages that one directory page lists.
 pub const REFS_PER_PAGE: u32 = PAGE_WORDS as u32 - 1;

@@ -4,8 +4,8 @@ use crate::entry::{self, ENTRY_BYTES, Entry};
 use crate::format::SampleFormat;
 use crate::hw_params::HwParams;
 use crate::op::{Operation, StartedTogether, Trigger};
-use crate::page_directory::GrantRef;
 use crate::response::{Response, ResponseBody, Status};
+use hyper::GrantRef;
 
 /// A request of a front end's: well-formed, and nothing else is known of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -45,7 +45,7 @@
 use core::num::Wrapping;
 
 use crate::entry::{self, ENTRY_WORDS, Entry};
-use crate::page::SharedPage;
+use hyper::SharedPage;
 
 /// Slots in the ring: 64-octet entries in what is left of a page after a header of 64 octets, rounded down to a power
 /// of two (ring.h, `__CONST_RING_SIZE`).

@@ -1,11 +1,11 @@
 //! No torn slot is ever taken: all interleavings and all reorderings that the memory model allows, by loom. And the proof
 //! that this test would find one: without acquire and release it does.
 
+use hyper::SharedPage;
 use loom::sync::Arc;
 use loom::sync::atomic::{AtomicU32, Ordering};
 use loom::thread;
 use sndif::control_page::{ControlReader, ControlWriter, ReadError, Slot, SlotState};
-use sndif::page::SharedPage;
 
 /// Words of the first slot: its sequence number, and the low halves of `link_frames` and `appl_frames`.
 const WATCHED: [usize; 3] = [32, 34, 50];

@@ -1,10 +1,10 @@
 //! No wake-up is lost: all interleavings and all reorderings that the memory model allows, by loom. And the proof that
 //! this test would find one: without the fence it does.
 
+use hyper::SharedPage;
 use loom::sync::Arc;
 use loom::sync::atomic::{AtomicU32, Ordering, fence};
 use loom::thread;
-use sndif::page::SharedPage;
 use sndif::ring::{BackRing, FrontRing};
 
 /// Header indices, and the first word of each of two slots; all else of the page is nothing to loom.

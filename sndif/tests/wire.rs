@@ -1,10 +1,10 @@
 //! Requests and responses, octet by octet as sndif.h draws them.
 
+use hyper::GrantRef;
 use proptest::prelude::*;
 use sndif::format::{FormatSet, SampleFormat};
 use sndif::hw_params::{HwParams, Interval};
 use sndif::op::{Operation, StartedTogether, Trigger};
-use sndif::page_directory::GrantRef;
 use sndif::request::{BadRequest, BadRequestReason, OpenParams, Range, Request, RequestBody};
 use sndif::response::{Response, ResponseBody, Status};
 use sndif::{ENTRY_BYTES, Entry};

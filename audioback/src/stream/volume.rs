@@ -3,12 +3,11 @@
 //! The protocol has the values in the stream's buffer, one for each channel, at a place that the request names (sndif.h, "Request
 //! set/get volume", "Request mute/unmute"). The pages there are mapped once more for as long as it takes to copy them.
 
-use sndif::page::{PAGE_SIZE_BYTES, SharedPage};
+use hyper::{Hypervisor, MapError, PAGE_SIZE_BYTES, PageAccess, SharedPage};
 use sndif::request::Range;
 
 use super::{OpenStream, Phase, Stream};
 use crate::card::{Card, CardError, VolumeRange};
-use crate::hypervisor::{Hypervisor, MapError, PageAccess};
 
 /// Channels of a stream (HDA specification 1.0a, 3.7.1 "Stream Format Structure").
 const MAX_CHANNELS: usize = 16;

@@ -4,9 +4,9 @@ use std::hint::black_box;
 
 use crate::support::{Rig, open_config};
 use allocation_counter::measure;
-use audioback::clock::Nanos;
 use audioback::policy::Policy;
 use audiofront::FrontEvent;
+use hyper::Nanos;
 
 /// Polls the back end. Returns the allocations that it made, and the events that the front end then heard.
 fn poll(rig: &mut Rig) -> (u64, Vec<FrontEvent>) {

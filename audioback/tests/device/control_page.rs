@@ -3,17 +3,14 @@
 use crate::support::raw::RawRig;
 use crate::support::{DRIVER, GUEST, Page, Rig, configs, home, only_answer, open_config};
 use audioback::card::{Card, LinkPosition, PositionLock, PositionSource, StreamPosition};
-use audioback::clock::{Clock, Nanos};
 use audioback::device::{ConnectError, Device};
-use audioback::hypervisor::{Hypervisor, MapError};
 use audioback::policy::{Policy, PortSet};
 use audiofront::{FrontEvent, GrantAccess, StreamConfig, StreamFront, Transport};
+use hyper::{Clock, GrantRef, Hypervisor, MapError, Nanos, PAGE_WORDS, SharedPage};
 use proptest::prelude::*;
 use sndif::control_page::{Cadence, ControlReader, Header, HeaderError, Lock, Slot, SlotState, Source};
 use sndif::nodes::StreamType;
 use sndif::op::{Operation, StartedTogether, Trigger};
-use sndif::page::{PAGE_WORDS, SharedPage};
-use sndif::page_directory::GrantRef;
 use sndif::request::{Range, Request, RequestBody};
 use sndif::response::{Response, ResponseBody, Status};
 use sndif::state::XenbusState;

@@ -2,11 +2,10 @@
 
 use crate::support::{DRIVER, GUEST, Rig, only_answer, open_config};
 use audioback::card::{CardError, Direction, Port, PortIndex, StreamPosition};
-use audioback::clock::Nanos;
-use audioback::hypervisor::DmaAccess;
 use audioback::policy::{Policy, PortSet};
 use audioback::stream::Activity;
 use audiofront::{EventPort, FrontEvent, Transport};
+use hyper::{DmaAccess, Nanos};
 use sndif::control_page::SlotState;
 use sndif::format::{FormatSet, SampleFormat};
 use sndif::hw_params::HwParams;

@@ -2,12 +2,10 @@
 
 use crate::support::Rig;
 use crate::support::raw::RawRig;
-use audioback::clock::Nanos;
 use audioback::policy::Policy;
+use hyper::{GrantRef, Nanos, SharedPage};
 use proptest::prelude::*;
 use sndif::op::Trigger;
-use sndif::page::SharedPage;
-use sndif::page_directory::GrantRef;
 use sndif::request::{OpenParams, Range, RequestBody};
 use sndif::response::Status;
 use sndif::state::XenbusState;

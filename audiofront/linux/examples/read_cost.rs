@@ -16,10 +16,9 @@ use audiofront::{
     ClockMap, ControlPage, EventPort, GrantAccess, GrantedPage, PublishFailed, StillMapped, Transport,
 };
 use audiofront_linux::{Clock, PositionReader};
+use hyper::{GrantRef, PAGE_WORDS, PageWords};
 use sndif::control_page::{ControlWriter, Lock, Slot, SlotState, Source};
 use sndif::nodes::TransportNodes;
-use sndif::page::{PAGE_WORDS, PageWords};
-use sndif::page_directory::GrantRef;
 
 /// Grants its one page, which nobody else ever sees.
 struct Alone(&'static PageWords);

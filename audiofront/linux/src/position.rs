@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use audiofront::ControlPage;
+use hyper::SharedPage;
 use sndif::control_page::{Header, HeaderError, ReadError, Slot};
-use sndif::page::SharedPage;
 
 use crate::clock::Clock;
 use crate::transport::Page;

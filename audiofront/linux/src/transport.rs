@@ -5,9 +5,8 @@ use std::os::fd::BorrowedFd;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 use audiofront::{EventPort, GrantAccess, GrantedPage, PublishFailed, StillMapped, Transport};
+use hyper::{GrantRef, SharedPage};
 use sndif::nodes::{self, TransportNodes};
-use sndif::page::SharedPage;
-use sndif::page_directory::GrantRef;
 
 use crate::sys::{EventChannels, Grants, Region};
 
@@ -37,17 +36,13 @@ impl Page {
 impl SharedPage for Page {
     #[inline]
     fn load(&self, word: usize) -> u32 {
-        if word < sndif::page::PAGE_WORDS {
-            self.region.load(self.page * sndif::page::PAGE_WORDS + word)
-        } else {
-            0
-        }
+        if word < hyper::PAGE_WORDS { self.region.load(self.page * hyper::PAGE_WORDS + word) } else { 0 }
     }
 
     #[inline]
     fn store(&self, word: usize, value: u32) {
-        if word < sndif::page::PAGE_WORDS {
-            self.region.store(self.page * sndif::page::PAGE_WORDS + word, value);
+        if word < hyper::PAGE_WORDS {
+            self.region.store(self.page * hyper::PAGE_WORDS + word, value);
         }
     }
 

@@ -5,7 +5,7 @@
 //! the controller comes to last.
 
 use heapless::Vec;
-use sndif::page::SharedPage;
+use hyper::SharedPage;
 use sndif::request::{Range, RequestBody};
 use sndif::response::Status;
 

@@ -1,16 +1,15 @@
 //! The control page on the front end's side: granted, published, read, taken back.
 
 use crate::common::{DRIVER, GUEST, connect, home};
-use audioback::hypervisor::Hypervisor;
 use audiofront::{
     ConnectError, ControlPage, EventPort, FrontEvent, GrantAccess, GrantedPage, PublishFailed, StillMapped,
     Transport,
 };
-use loopback::{FrontEnd, HeapMemory};
+use hyper::{Hypervisor, SharedPage};
+use hypervisor_model::{FrontEnd, HeapMemory};
 use sndif::control_page::{ControlWriter, HeaderError, Lock, ReadError, Slot, SlotState};
 use sndif::nodes::{StreamType, TransportNodes};
 use sndif::op::{Operation, StartedTogether};
-use sndif::page::SharedPage;
 use sndif::request::RequestBody;
 use sndif::response::Status;
 use sndif::state::XenbusState;

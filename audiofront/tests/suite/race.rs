@@ -4,14 +4,13 @@
 use std::cell::RefCell;
 
 use crate::common::{DRIVER, GUEST, Home, Page, s16_stereo};
-use audioback::hypervisor::{Hypervisor, RemotePort};
 use audiofront::{
     EventPort, FrontEvent, GrantAccess, GrantedPage, PublishFailed, StillMapped, StreamFront, Transport,
 };
-use loopback::{FrontEnd, HeapMemory};
+use hyper::{Hypervisor, RemotePort, SharedPage};
+use hypervisor_model::{FrontEnd, HeapMemory};
 use sndif::event_page::EventWriter;
 use sndif::nodes::{StreamType, TransportNodes};
-use sndif::page::SharedPage;
 use sndif::request::Request;
 use sndif::response::Status;
 use sndif::ring::BackRing;

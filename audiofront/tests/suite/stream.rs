@@ -1,17 +1,16 @@
 //! A stream's requests, answers and states, against an honest back end and against others.
 
 use crate::common::{Back, DRIVER, Front, GUEST, connect, drain, home, s16_stereo};
-use audioback::hypervisor::{DmaAccess, GrantList, Hypervisor};
 use audiofront::{
     ConnectError, Fault, FrontEvent, OpenError, RequestError, StreamConfig, StreamFront, StreamState,
 };
-use loopback::{HeapMemory, Limits, Loopback, Rule};
+use hyper::{DmaAccess, GrantList, Hypervisor, SharedPage};
+use hypervisor_model::{HeapMemory, Limits, Loopback, Rule};
 use proptest::prelude::*;
 use sndif::format::{FormatSet, SampleFormat};
 use sndif::hw_params::{HwParams, Interval};
 use sndif::nodes::StreamType;
 use sndif::op::{Operation, Trigger};
-use sndif::page::SharedPage;
 use sndif::request::{Range, RequestBody};
 use sndif::response::{Response, ResponseBody, Status};
 
@@ -100,7 +99,7 @@ fn playback_pages_are_granted_to_be_read_only_unless_the_volume_is_to_be_told() 
         front.open(&s16_stereo(4_096)).unwrap();
         let RequestBody::Open(open) = back.take().unwrap().body else { panic!() };
         let directory = back.hypervisor.map_page(GUEST, open.directory).unwrap();
-        let grants = GrantList::from_slice(&[sndif::page_directory::GrantRef(directory.load(1))]).unwrap();
+        let grants = GrantList::from_slice(&[hyper::GrantRef(directory.load(1))]).unwrap();
         let mapped = back.hypervisor.map_buffer(GUEST, &grants, 4_096, DmaAccess::Write);
         assert_eq!(mapped.is_ok(), writable);
     }

@@ -13,6 +13,9 @@
     clippy::arithmetic_side_effects
 )]
 
+extern crate alloc;
+
+pub mod card_info;
 mod port;
 mod stream;
 mod timing;
@@ -25,10 +28,9 @@ use core::fmt::Write;
 use audioback::card::{
     Card, CardError, LinkedStart, Port, PortIndex, PortLabel, StillRunning, StreamParams, StreamPosition,
 };
-use audioback::clock::Clock;
-use audioback::hypervisor::MappedBuffer;
 use embedded_hal::delay::DelayNs;
 use heapless::Vec;
+use hyper::{Clock, MappedBuffer};
 use snd_hda::stream::PositionChoice;
 use snd_hda::{ConnectError, Controller, DmaBuffer, DmaRegion, MAX_ROUTES, Registers, RouteIndex};
 

@@ -2,9 +2,9 @@
 
 use audioback::card::{Direction, MAX_RATES, Port, StreamParams, VolumeRange};
 use embedded_hal::delay::DelayNs;
+use hyper::PAGE_SIZE_BYTES;
 use snd_hda::{Controller, DmaRegion, Format, MAX_BUFFER_PAGES, Registers, Route, RouteIndex, SampleBits};
 use sndif::format::{FormatSet, SampleFormat};
-use sndif::page::PAGE_SIZE_BYTES;
 
 /// Shortest buffer: two descriptors of 128 octets each (HDA specification 1.0a, 3.3.39 and 3.6.3).
 const BUFFER_BYTES_MIN: u32 = 256;

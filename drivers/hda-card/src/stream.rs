@@ -3,10 +3,9 @@
 use core::fmt;
 
 use audioback::card::{CardError, LinkedStart, PositionLock, PositionSource, StreamPosition};
-use audioback::clock::Clock;
-use audioback::hypervisor::MappedBuffer;
 use embedded_hal::delay::DelayNs;
 use heapless::Vec;
+use hyper::{Clock, MappedBuffer};
 use snd_hda::stream::{Configured, LinkTime, Paused, Reset, Running, StartMethod, StreamStatus, let_go};
 use snd_hda::{Deadline, Direction, DmaRegion, Format, Registers, RouteIndex, Stream};
 

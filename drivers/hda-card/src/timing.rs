@@ -1,8 +1,8 @@
 //! A stream's place at the link in the system's time.
 
 use audioback::card::{LinkPosition, PositionLock, PositionSource};
-use audioback::clock::{Clock, Nanos};
 use embedded_hal::delay::DelayNs;
+use hyper::{Clock, Nanos};
 use snd_hda::position::{Bracket, Cadence, LinkSource, TimedCount};
 use snd_hda::stream::{LinkTime, PositionSource as CounterSource, StreamStatus};
 use snd_hda::{Controller, Direction, DmaRegion, Format, LinkClock, Registers};

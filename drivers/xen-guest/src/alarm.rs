@@ -1,6 +1,6 @@
 //! When the virtual processor's timer is to run out: set as rarely as will do, since each time is a hypercall.
 
-use audioback::clock::Nanos;
+use hyper::Nanos;
 
 /// A part of the sleep: how long before the deadline the timer may run out. 0.6 ms of 10 ms.
 const EARLY_DIVISOR: u64 = 16;

@@ -4,7 +4,7 @@ use core::cell::Cell;
 use core::fmt;
 use core::sync::atomic::{Ordering, fence};
 
-use audioback::clock::{Clock, Nanos};
+use hyper::{Clock, Nanos};
 use xen_sys::shared_info::VcpuTimeInfo;
 
 /// How often a reading is tried again that Xen got in the way of. Xen changes the page while this virtual processor isn't

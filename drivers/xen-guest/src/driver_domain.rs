@@ -3,11 +3,10 @@
 use alloc::boxed::Box;
 use alloc::vec::Vec;
 
-use audioback::hypervisor::{
+use hyper::{
     BindError, DmaAccess, DomainId, EventChannel, GrantList, GrantRef, Hypervisor, MAX_BUFFER_PAGES,
-    MapError, MappedBuffer, PageAccess, RemotePort,
+    MapError, MappedBuffer, PageAccess, RemotePort, SharedPage,
 };
-use sndif::page::SharedPage;
 use sndif::page_directory::pages_for;
 
 use crate::hypervisor::{Access, Blame, Errno, GrantError, Mapping, Slot, Unmapping, Xen};

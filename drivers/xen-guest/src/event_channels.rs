@@ -7,7 +7,7 @@
 
 use core::sync::atomic::{AtomicU64, Ordering};
 
-use audioback::hypervisor::EventChannel;
+use hyper::EventChannel;
 use xen_sys::shared_info::{SharedInfo, VcpuInfo};
 
 /// The pending bits of this domain's channels, all of which tell the first virtual processor.

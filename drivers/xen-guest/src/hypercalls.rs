@@ -4,8 +4,7 @@
 use core::ffi::c_void;
 use core::sync::atomic::{AtomicU64, Ordering};
 
-use audioback::clock::Nanos;
-use audioback::hypervisor::{DomainId, EventChannel, RemotePort};
+use hyper::{DomainId, EventChannel, Nanos, RemotePort};
 use xen_sys::hypercall::Gate;
 use xen_sys::shared_info::SharedInfo;
 use xen_sys::{DOMID_SELF, event_channel, grant_table, hvm, memory, physdev, sched, vcpu, version};

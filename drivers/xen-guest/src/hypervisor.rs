@@ -2,8 +2,7 @@
 
 use core::fmt;
 
-use audioback::hypervisor::{DomainId, EventChannel, GrantRef, RemotePort};
-use sndif::page::SharedPage;
+use hyper::{DomainId, EventChannel, GrantRef, RemotePort, SharedPage};
 pub use xen_sys::errno::Errno;
 use xen_sys::grant_table as abi;
 

@@ -4,7 +4,7 @@
 use core::ptr;
 use core::sync::atomic::{AtomicU32, Ordering, fence};
 
-use sndif::page::{PAGE_SIZE_BYTES, PAGE_WORDS, SharedPage};
+use hyper::{PAGE_SIZE_BYTES, PAGE_WORDS, SharedPage};
 use xen_sys::SharedLayout;
 
 use crate::hypervisor::Slot;
@@ -98,7 +98,7 @@ mod tests {
     use core::sync::atomic::Ordering;
 
     use alloc::boxed::Box;
-    use sndif::page::SharedPage;
+    use hyper::SharedPage;
     use xen_sys::xs_wire::StoreRing;
 
     use super::{Window, at};

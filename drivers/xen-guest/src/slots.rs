@@ -3,7 +3,7 @@
 use alloc::boxed::Box;
 use alloc::collections::VecDeque;
 
-use audioback::hypervisor::{DomainId, GrantRef};
+use hyper::{DomainId, GrantRef};
 
 use crate::hypervisor::{GrantHandle, Slot};
 

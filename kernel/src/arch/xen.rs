@@ -3,7 +3,7 @@
 
 use core::fmt;
 
-use audioback::hypervisor::EventChannel;
+use hyper::EventChannel;
 use spin::Once;
 use xen_guest::hypercalls::Hypercalls;
 use xen_guest::hypervisor::Errno;

@@ -3,8 +3,8 @@
 use core::fmt;
 use core::hint::spin_loop;
 
-use audioback::clock::{Clock, Nanos};
 use embedded_hal::delay::DelayNs;
+use hyper::{Clock, Nanos};
 
 use super::TickScale;
 use super::frequency::{self, CountSample, TscFrequency};

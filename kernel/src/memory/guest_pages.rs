@@ -2,7 +2,7 @@
 
 use core::sync::atomic::{AtomicU32, Ordering};
 
-use sndif::page::{PAGE_SIZE_BYTES, PAGE_WORDS, PageWords};
+use hyper::{PAGE_SIZE_BYTES, PAGE_WORDS, PageWords};
 
 /// A page of the simulated guest's.
 #[derive(Clone, Copy, Debug)]

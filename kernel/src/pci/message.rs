@@ -2,7 +2,7 @@
 
 use core::fmt;
 
-use audioback::hypervisor::EventChannel;
+use hyper::EventChannel;
 use pci_types::PciAddress;
 use xen_guest::hypercalls::Hypercalls;
 use xen_guest::pirq;

@@ -1,7 +1,7 @@
 //! A driver domain of Xen's.
 
-use audioback::hypervisor::DomainId;
 use heapless::Vec;
+use hyper::DomainId;
 use xen_guest::presence::Presence;
 
 use super::{BringUpError, Foundations, at_least_one};

@@ -3,11 +3,10 @@
 use std::cell::RefCell;
 use std::collections::BTreeSet;
 
-use audioback::hypervisor::{
+use hyper::{
     BindError, DmaAccess, DomainId, EventChannel, GrantList, GrantRef, Hypervisor, MapError, PageAccess,
-    RemotePort,
+    RemotePort, SharedPage,
 };
-use sndif::page::SharedPage;
 
 /// What was touched, in octets: read and written alike.
 #[derive(Clone, Debug, Default)]

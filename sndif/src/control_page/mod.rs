@@ -61,9 +61,9 @@ pub use reader::{ControlReader, Header, HeaderError, READ_TRIES, ReadError};
 pub use slot::{Echo, Lock, Slot, SlotState, Source, WALL_CLOCK_HZ};
 pub use writer::ControlWriter;
 
-use crate::page::PAGE_WORDS;
 #[cfg(doc)]
 use crate::{page::SharedPage, state::XenbusState};
+use hyper::PAGE_WORDS;
 
 /// The octets `SNDC`, as a little-endian word.
 pub const MAGIC: u32 = u32::from_le_bytes(*b"SNDC");

@@ -2,8 +2,8 @@
 
 use super::slot::{Lock, Slot, SlotState};
 use super::{MAGIC, MAJOR, SLOT_BYTES, SLOTS_MAX, header_word, slot_word};
-use crate::page::{PAGE_WORDS, SharedPage};
 use crate::state::XenbusState;
+use hyper::{PAGE_WORDS, SharedPage};
 
 /// Times that [`ControlReader::slot`] tries. A writing takes some tens of nanoseconds, so two tries are enough unless the back end's
 /// processor is taken away in the midst of it; then no number is.

@@ -4,8 +4,8 @@ use core::num::Wrapping;
 
 use super::slot::Slot;
 use super::{MAGIC, MAJOR, MINOR, SLOT_BYTES, SLOTS_MAX, header_word, slot_word};
-use crate::page::SharedPage;
 use crate::state::XenbusState;
+use hyper::SharedPage;
 
 /// Writes a card's slots into the page that its front end has granted.
 #[derive(Debug)]

@@ -1,12 +1,12 @@
 //! The control page, octet by octet; readers under writers that never stop, that die, and that lie.
 
 use crate::common::{WatchedPage, page};
+use hyper::{PAGE_WORDS, PageWords, SharedPage};
 use proptest::prelude::*;
 use sndif::control_page::{
     Cadence, ControlReader, ControlWriter, Echo, Header, HeaderError, Lock, READ_TRIES, ReadError, SLOTS_MAX,
     Slot, SlotState, Source,
 };
-use sndif::page::{PAGE_WORDS, PageWords, SharedPage};
 use sndif::state::XenbusState;
 
 /// 20 833 1/3 ns, with 32 fractional bits.

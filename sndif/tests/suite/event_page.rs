@@ -1,9 +1,9 @@
 //! The event page: ids without a gap, the jump at the wrap, and peers that lie.
 
 use crate::common::{WatchedPage, page};
+use hyper::{PageWords, SharedPage};
 use proptest::prelude::*;
 use sndif::event_page::{EVENT_ENTRIES, Event, EventReader, EventWriter, Full};
-use sndif::page::{PageWords, SharedPage};
 
 const IN_CONS: usize = 0;
 const IN_PROD: usize = 1;

@@ -3,11 +3,10 @@
 use std::collections::HashMap;
 
 use crate::common::{WatchedPage, page};
+use hyper::{GrantRef, PageWords, SharedPage};
 use proptest::prelude::*;
-use sndif::page::{PageWords, SharedPage};
 use sndif::page_directory::{
-    DirectoryError, DirectoryTooSmall, DirectoryWalk, GrantRef, directory_pages_for, pages_for,
-    write_directory,
+    DirectoryError, DirectoryTooSmall, DirectoryWalk, directory_pages_for, pages_for, write_directory,
 };
 
 type Pages = HashMap<u32, Box<PageWords>>;

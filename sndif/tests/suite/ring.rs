@@ -1,9 +1,9 @@
 //! The request ring: order, notification, and a peer that lies.
 
 use crate::common::{WatchedPage, page};
+use hyper::SharedPage;
 use proptest::prelude::*;
 use sndif::Entry;
-use sndif::page::SharedPage;
 use sndif::ring::{BackRing, FrontRing, NothingToAnswer, RING_ENTRIES, RingBroken, RingFull};
 
 const REQ_PROD: usize = 0;

@@ -7,7 +7,7 @@ use audioback::card::{
     Card, CardError, Direction, LinkPosition, MAX_RATES, Port, PortIndex, StillRunning, StreamParams,
     StreamPosition, VolumeRange,
 };
-use audioback::hypervisor::MappedBuffer;
+use hyper::MappedBuffer;
 use sndif::format::{FormatSet, SampleFormat};
 
 /// What the tests turn, and what they look at.

@@ -4,18 +4,16 @@ pub mod card;
 pub mod raw;
 
 use audioback::card::{Card, PortIndex};
-use audioback::clock::Nanos;
 use audioback::device::Device;
-use audioback::hypervisor::{DomainId, Hypervisor};
 use audioback::policy::Policy;
 use audioback::stream::StreamConfig;
 use audiofront::{FrontEvent, GrantAccess, StreamConfig as OpenConfig, StreamFront, Transport};
-use loopback::{BackEnd, FrontEnd, HeapMemory, HomePage, Limits, Loopback};
+use hyper::{DomainId, GrantRef, Hypervisor, Nanos};
+use hypervisor_model::{BackEnd, FrontEnd, HeapMemory, HomePage, Limits, Loopback};
 use sndif::control_page::ControlReader;
 use sndif::format::SampleFormat;
 use sndif::nodes::StreamType;
 use sndif::op::Operation;
-use sndif::page_directory::GrantRef;
 use sndif::response::Status;
 
 use card::FakeCard;

@@ -1,15 +1,13 @@
 //! A front end that writes what it likes: rings and directories by hand, none of audiofront's manners.
 
 use audioback::card::Card;
-use audioback::clock::Nanos;
 use audioback::device::Device;
-use audioback::hypervisor::Hypervisor;
 use audioback::policy::Policy;
 use audiofront::{GrantAccess, GrantedPage, Transport};
-use loopback::{FrontEnd, HeapMemory};
+use hyper::{GrantRef, Hypervisor, Nanos, SharedPage};
+use hypervisor_model::{FrontEnd, HeapMemory};
 use sndif::nodes::TransportNodes;
-use sndif::page::SharedPage;
-use sndif::page_directory::{GrantRef, write_directory};
+use sndif::page_directory::write_directory;
 use sndif::request::{OpenParams, Request, RequestBody};
 use sndif::response::{Response, Status};
 use sndif::ring::FrontRing;

@@ -4,9 +4,9 @@ use std::ffi::c_void;
 use std::marker::PhantomData;
 use std::ptr::NonNull;
 
+use hyper::PAGE_SIZE_BYTES;
 use rustix::io::Errno;
 use rustix::mm::{MapFlags, ProtFlags, mmap, munmap};
-use sndif::page::PAGE_SIZE_BYTES;
 
 use crate::card::DmaFile;
 

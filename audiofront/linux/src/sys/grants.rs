@@ -7,9 +7,9 @@ use std::fs::{File, OpenOptions};
 use std::os::fd::{AsFd, BorrowedFd};
 
 use audiofront::GrantAccess;
+use hyper::GrantRef;
 use rustix::io;
 use rustix::ioctl::Opcode;
-use sndif::page_directory::GrantRef;
 
 use super::ioctl::{self, opcode};
 

@@ -7,10 +7,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, AtomicU32, Ordering, fence};
 
 use audiofront::GrantAccess;
+use hyper::{GrantRef, PAGE_SIZE_BYTES, PAGE_WORDS};
 use rustix::io;
 use rustix::mm::{MapFlags, ProtFlags, mmap, munmap};
-use sndif::page::{PAGE_SIZE_BYTES, PAGE_WORDS};
-use sndif::page_directory::GrantRef;
 
 use super::grants::Grants;
 

@@ -1,15 +1,12 @@
 //! A front end over the loop-back, and a back end made of sndif's halves that does what a test tells it.
 
-use audioback::hypervisor::{
-    DmaAccess, DomainId, EventChannel, GrantList, Hypervisor, MappedBuffer, RemotePort,
-};
 use audiofront::{FrontEvent, StreamConfig, StreamFront};
-use loopback::{BackEnd, FrontEnd, HeapMemory, HomePage, Limits, Loopback, MappedPages};
+use hyper::{DmaAccess, DomainId, EventChannel, GrantList, Hypervisor, MappedBuffer, RemotePort, SharedPage};
+use hypervisor_model::{BackEnd, FrontEnd, HeapMemory, HomePage, Limits, Loopback, MappedPages};
 use sndif::event_page::EventWriter;
 use sndif::format::SampleFormat;
 use sndif::nodes::StreamType;
 use sndif::op::Operation;
-use sndif::page::SharedPage;
 use sndif::page_directory::DirectoryWalk;
 use sndif::request::{OpenParams, Request, RequestBody};
 use sndif::response::{Response, Status};

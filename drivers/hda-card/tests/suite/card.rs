@@ -4,7 +4,7 @@ use crate::common::*;
 use audioback::card::{
     Card, CardError, Direction, LinkedStart, Port, PortIndex, StillRunning, StreamParams, StreamPosition,
 };
-use audioback::hypervisor::MappedBuffer;
+use hyper::MappedBuffer;
 use snd_hda_model::codec::Widget;
 use snd_hda_model::{Bench, Codec, DmaAccess, Model, Profile};
 use sndif::format::{FormatSet, SampleFormat};

@@ -4,9 +4,8 @@ use std::cell::Cell;
 use std::rc::Rc;
 
 use audioback::card::{Card, Direction, Port, PortIndex, StreamParams};
-use audioback::clock::{Clock, Nanos};
-use audioback::hypervisor::MappedBuffer;
 use hda_card::{CardStream, HdaCard};
+use hyper::{Clock, MappedBuffer, Nanos};
 use snd_hda::Controller;
 use snd_hda_model::{DmaAccess, Model, ModelDelay, ModelMemory, ModelRegion, ModelRegisters, ModelTime};
 use sndif::format::SampleFormat;

@@ -2,9 +2,8 @@
 
 use core::fmt::Write;
 
-use audioback::clock::Nanos;
-use audioback::hypervisor::DomainId;
 use heapless::{Deque, String, Vec};
+use hyper::{DomainId, Nanos};
 use xen_sys::xs_wire::{self, HEADER_BYTES, Header, PAYLOAD_MAX_BYTES, StoreRing};
 
 use super::error::{BadText, BrokenStore, Oddity, Refusal, RequestError, SubmitError};

@@ -1,6 +1,6 @@
 //! Some operations that take effect together or not at all.
 
-use audioback::clock::Nanos;
+use hyper::Nanos;
 
 use super::error::{Refusal, RequestError, SubmitError};
 use super::store::{Reply, Request, RequestId, Store, TransactionId};

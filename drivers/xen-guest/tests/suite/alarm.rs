@@ -1,6 +1,6 @@
 //! The timer is set when it has to be, and never runs out after a deadline.
 
-use audioback::clock::Nanos;
+use hyper::Nanos;
 use proptest::prelude::*;
 use xen_guest::alarm::{Alarm, EARLY_NS_MAX};
 

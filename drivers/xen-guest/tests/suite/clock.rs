@@ -3,7 +3,7 @@
 use std::cell::Cell;
 use std::sync::atomic::Ordering::SeqCst;
 
-use audioback::clock::{Clock, Nanos};
+use hyper::{Clock, Nanos};
 use proptest::prelude::*;
 use xen_guest::clock::{TimeError, TimeScale, XenClock, read};
 use xen_sys::shared_info::VcpuTimeInfo;

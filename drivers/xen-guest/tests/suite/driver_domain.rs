@@ -1,13 +1,12 @@
 //! Grants and channels, over a hypervisor in memory that checks ownership.
 
-use audioback::hypervisor::{
-    BindError, DmaAccess, DomainId, EventChannel, GrantRef, Hypervisor, MapError, MappedBuffer, PageAccess,
-    RemotePort,
-};
 use audiofront::{GrantAccess, Transport};
-use loopback::{FrontEnd, HeapMemory, Limits, Loopback};
+use hyper::{
+    BindError, DmaAccess, DomainId, EventChannel, GrantRef, Hypervisor, MapError, MappedBuffer, PageAccess,
+    RemotePort, SharedPage,
+};
+use hypervisor_model::{FrontEnd, HeapMemory, Limits, Loopback};
 use proptest::prelude::*;
-use sndif::page::SharedPage;
 use xen_guest::driver_domain::{DriverDomain, MAX_CHANNELS};
 use xen_guest::hypervisor::{Blame, Errno, GrantError};
 

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::atomic::Ordering::SeqCst;
 
-use audioback::hypervisor::EventChannel;
+use hyper::EventChannel;
 use proptest::prelude::*;
 use xen_guest::event_channels::EventChannels;
 use xen_sys::shared_info::SharedInfo;

@@ -1,6 +1,6 @@
 //! Transactions: all or nothing, again when others came between, but not for ever.
 
-use audioback::clock::Nanos;
+use hyper::Nanos;
 use sndif::state::XenbusState;
 use xen_guest::xenbus::switch_state;
 use xen_guest::xenstore::{

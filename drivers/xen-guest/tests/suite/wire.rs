@@ -2,7 +2,7 @@
 
 use std::sync::atomic::Ordering::SeqCst;
 
-use audioback::clock::Nanos;
+use hyper::Nanos;
 use proptest::prelude::*;
 use xen_guest::xenstore::{
     BrokenStore, Event, Oddity, Path, Refusal, Request, RequestError, Store, SubmitError,

@@ -1,7 +1,6 @@
 //! The client against a xenstored in its right mind.
 
-use audioback::clock::Nanos;
-use audioback::hypervisor::DomainId;
+use hyper::{DomainId, Nanos};
 use xen_guest::xenstore::{
     BadText, Event, MAX_IN_FLIGHT, Oddity, Path, Refusal, Request, RequestError, RequestId, Store,
     SubmitError,

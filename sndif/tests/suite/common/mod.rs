@@ -3,7 +3,7 @@
 use std::cell::RefCell;
 use std::sync::atomic::AtomicU32;
 
-use sndif::page::{PAGE_WORDS, PageWords, SharedPage};
+use hyper::{PAGE_WORDS, PageWords, SharedPage};
 
 /// A page of zeros.
 pub(crate) fn page() -> Box<PageWords> {

@@ -2,12 +2,11 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
-use audioback::hypervisor::{
+use hyper::{
     BindError, DmaAccess, DomainId, EventChannel, GrantList, GrantRef, Hypervisor, MapError, MappedBuffer,
-    PageAccess, RemotePort,
+    PageAccess, RemotePort, SharedPage,
 };
-use loopback::{BackEnd, HeapMemory, HomePage, Loopback, MappedPages, PageMemory};
-use sndif::page::SharedPage;
+use hypervisor_model::{BackEnd, HeapMemory, HomePage, Loopback, MappedPages, PageMemory};
 use xen_guest::hypervisor::{Access, Errno, GrantError, GrantHandle, Mapping, Slot, Unmapping, Xen};
 
 pub const WINDOW: u64 = 0x4000_0000;

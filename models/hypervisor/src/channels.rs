@@ -1,0 +1,122 @@
+//! Event channels: pairs of ports, each with a pending bit. Ports are numbered from 1 through the whole hypervisor, so
+//! that one domain's port is never another's by accident.
+
+use alloc::vec::Vec;
+
+use hyper::{BindError, DomainId, RemotePort};
+
+#[derive(Clone, Copy, Debug)]
+struct Port {
+    owner: DomainId,
+    state: PortState,
+    pending: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum PortState {
+    Closed,
+    /// Waits to be bound by this domain.
+    Unbound(DomainId),
+    /// Bound to this port.
+    Bound(u32),
+}
+
+/// The port isn't this domain's.
+pub(crate) struct NotYours;
+
+#[derive(Debug)]
+pub(crate) struct Channels {
+    ports: Vec<Port>,
+}
+
+impl Channels {
+    pub(crate) fn new(ports: usize) -> Self {
+        let closed = Port { owner: DomainId(0), state: PortState::Closed, pending: false };
+        Self { ports: alloc::vec![closed; ports] }
+    }
+
+    /// Makes a port that `remote` may bind.
+    pub(crate) fn open(&mut self, owner: DomainId, remote: DomainId) -> Option<u32> {
+        self.take(Port { owner, state: PortState::Unbound(remote), pending: false })
+    }
+
+    /// Binds a port of `remote`'s. The new port is pending at once, as on Xen (`EVTCHNOP_bind_interdomain`): an event may
+    /// have been sent before anybody listened.
+    pub(crate) fn bind(
+        &mut self,
+        owner: DomainId,
+        remote: DomainId,
+        remote_port: u32,
+    ) -> Result<u32, BindError> {
+        let not_offered = BindError::NotOffered(RemotePort(remote_port));
+        let peer = self.port(remote_port).ok_or(not_offered)?;
+        if peer.owner != remote || peer.state != PortState::Unbound(owner) {
+            return Err(not_offered);
+        }
+        let new = Port { owner, state: PortState::Bound(remote_port), pending: true };
+        let number = self.take(new).ok_or(BindError::NoRoom)?;
+        self.port(remote_port).ok_or(not_offered)?.state = PortState::Bound(number);
+        Ok(number)
+    }
+
+    /// Closes a port; the other end falls back to unbound.
+    pub(crate) fn close(&mut self, owner: DomainId, number: u32) -> Result<(), NotYours> {
+        let port = self.port(number).filter(|port| port.owner == owner).ok_or(NotYours)?;
+        let state = port.state;
+        if state == PortState::Closed {
+            return Err(NotYours);
+        }
+        port.state = PortState::Closed;
+        port.pending = false;
+        if let PortState::Bound(peer) = state
+            && let Some(peer) = self.port(peer)
+        {
+            peer.state = PortState::Unbound(owner);
+        }
+        Ok(())
+    }
+
+    /// Whether the other end was closed.
+    pub(crate) fn is_abandoned(&mut self, owner: DomainId, number: u32) -> bool {
+        self.port(number)
+            .is_some_and(|port| port.owner == owner && matches!(port.state, PortState::Unbound(_)))
+    }
+
+    /// Sets the other end's pending bit. An event to nobody is lost.
+    pub(crate) fn notify(&mut self, owner: DomainId, number: u32) -> Result<(), NotYours> {
+        let port = self.port(number).filter(|port| port.owner == owner).ok_or(NotYours)?;
+        match port.state {
+            PortState::Closed => return Err(NotYours),
+            PortState::Unbound(_) => {}
+            PortState::Bound(peer) => {
+                if let Some(peer) = self.port(peer) {
+                    peer.pending = true;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Takes one of the domain's pending bits.
+    pub(crate) fn take_pending(&mut self, owner: DomainId) -> Option<u32> {
+        let (port, number) =
+            self.ports.iter_mut().zip(1..).find(|(port, _)| port.owner == owner && port.pending)?;
+        port.pending = false;
+        Some(number)
+    }
+
+    pub(crate) fn has_pending(&self, owner: DomainId) -> bool {
+        self.ports.iter().any(|port| port.owner == owner && port.pending)
+    }
+
+    fn take(&mut self, new: Port) -> Option<u32> {
+        let (port, number) =
+            self.ports.iter_mut().zip(1..).find(|(port, _)| port.state == PortState::Closed)?;
+        *port = new;
+        Some(number)
+    }
+
+    fn port(&mut self, number: u32) -> Option<&mut Port> {
+        self.ports.get_mut((number as usize).checked_sub(1)?)
+    }
+}

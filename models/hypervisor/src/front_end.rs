@@ -1,0 +1,86 @@
+//! The hypervisor as a guest's stream sees it.
+
+use audiofront::{EventPort, GrantAccess, GrantedPage, PublishFailed, StillMapped, Transport};
+use hyper::{DomainId, GrantRef};
+use sndif::nodes::TransportNodes;
+
+use crate::grants::Frame;
+use crate::home::Loopback;
+use crate::memory::PageMemory;
+use crate::page::{HomePage, Side};
+use crate::violations::Rule;
+
+/// A guest's handle, for one of its streams: audiofront's `Transport`.
+#[derive(Debug)]
+pub struct FrontEnd<'a, M> {
+    home: &'a Loopback<M>,
+    domain: DomainId,
+    back: DomainId,
+    stream: u32,
+}
+
+impl<M> Clone for FrontEnd<'_, M> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<M> Copy for FrontEnd<'_, M> {}
+
+impl<'a, M: PageMemory> FrontEnd<'a, M> {
+    pub(crate) fn new(home: &'a Loopback<M>, domain: DomainId, back: DomainId, stream: u32) -> Self {
+        Self { home, domain, back, stream }
+    }
+}
+
+impl<'a, M: PageMemory> Transport for FrontEnd<'a, M> {
+    type Page = HomePage<'a, M>;
+
+    fn grant_page(&mut self, access: GrantAccess) -> Option<GrantedPage<Self::Page>> {
+        let new_frame = || {
+            let (device_address, words) = self.home.memory.borrow_mut().allocate()?;
+            Some(Frame { device_address, words })
+        };
+        let granted = self.home.grants.borrow_mut().grant(self.domain, self.back, access, new_frame)?;
+        let page = HomePage::new(self.home, self.domain, granted, Side::Granted);
+        Some(GrantedPage { grant: page.lease.grant, page })
+    }
+
+    fn revoke_page(&mut self, page: GrantedPage<Self::Page>) -> Result<(), StillMapped<Self::Page>> {
+        let revoked = self.home.grants.borrow_mut().revoke(self.domain, page.page.lease);
+        match revoked {
+            Ok(()) => Ok(()),
+            Err(rule) => {
+                self.home.violated(self.domain, rule, page.grant);
+                // A grant that has ended before is no page lost.
+                if rule == Rule::RevokedWhileMapped { Err(StillMapped(page)) } else { Ok(()) }
+            }
+        }
+    }
+
+    fn open_channel(&mut self) -> Option<EventPort> {
+        self.home.channels.borrow_mut().open(self.domain, self.back).map(EventPort)
+    }
+
+    fn close_channel(&mut self, port: EventPort) {
+        let closed = self.home.channels.borrow_mut().close(self.domain, port.0);
+        if closed.is_err() {
+            self.home.violated(self.domain, Rule::ForeignChannel, GrantRef::NONE);
+        }
+    }
+
+    fn notify(&mut self, port: EventPort) {
+        let sent = self.home.channels.borrow_mut().notify(self.domain, port.0);
+        if sent.is_err() {
+            self.home.violated(self.domain, Rule::ForeignChannel, GrantRef::NONE);
+        }
+    }
+
+    fn publish(&mut self, nodes: &TransportNodes) -> Result<(), PublishFailed> {
+        if self.home.publish(self.domain, self.stream, nodes) { Ok(()) } else { Err(PublishFailed) }
+    }
+
+    fn publish_control_page(&mut self, grant: GrantRef) -> Result<(), PublishFailed> {
+        if self.home.publish_control_page(self.domain, grant) { Ok(()) } else { Err(PublishFailed) }
+    }
+}

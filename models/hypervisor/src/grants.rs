@@ -1,0 +1,188 @@
+//! The grant table. One for all domains, so that each reference belongs to one domain only and a look-up is one step.
+
+use alloc::collections::VecDeque;
+use alloc::vec::Vec;
+
+use audiofront::GrantAccess;
+use hyper::{DomainId, GrantRef, PAGE_WORDS, PageWords, SharedPage};
+
+use crate::violations::Rule;
+
+/// The first reference: Xen keeps those below for itself (`GNTTAB_NR_RESERVED_ENTRIES`).
+pub const FIRST_GRANT: u32 = 8;
+
+/// A page of the memory.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Frame {
+    pub(crate) device_address: u64,
+    pub(crate) words: &'static PageWords,
+}
+
+/// A use of a grant that is known to be good at the time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Lease {
+    pub(crate) grant: GrantRef,
+    /// How often the place in the table had been used before: tells this use from those after it.
+    pub(crate) generation: u32,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Grant {
+    frame: Frame,
+    owner: DomainId,
+    peer: DomainId,
+    access: GrantAccess,
+    granted: bool,
+    mapped: bool,
+    /// Counted up when the grant ends, and when a mapping ends.
+    grant_generation: u32,
+    map_generation: u32,
+}
+
+#[derive(Debug)]
+pub(crate) struct Grants {
+    places: Vec<Grant>,
+    capacity: usize,
+    /// Ended grants, oldest first: a reference, and its page, rest as long as can be before they are used again, so that
+    /// a stale one is noticed.
+    free: VecDeque<GrantRef>,
+}
+
+impl Grants {
+    pub(crate) fn new(capacity: usize) -> Self {
+        Self { places: Vec::with_capacity(capacity), capacity, free: VecDeque::with_capacity(capacity) }
+    }
+
+    /// Grants a zeroed page of `owner`'s to `peer`; `new_frame` supplies it when there is none to be used again.
+    pub(crate) fn grant(
+        &mut self,
+        owner: DomainId,
+        peer: DomainId,
+        access: GrantAccess,
+        new_frame: impl FnOnce() -> Option<Frame>,
+    ) -> Option<Lease> {
+        if self.places.len() < self.capacity
+            && let Some(frame) = new_frame()
+        {
+            // FIRST_GRANT + capacity is far below 2^32; should it not be, there is no reference left.
+            let index = u32::try_from(self.places.len()).ok()?;
+            let reference = GrantRef(index.checked_add(FIRST_GRANT)?);
+            self.places.push(Grant {
+                frame,
+                owner,
+                peer,
+                access,
+                granted: true,
+                mapped: false,
+                grant_generation: 0,
+                map_generation: 0,
+            });
+            return Some(Lease { grant: reference, generation: 0 });
+        }
+        let reference = self.free.pop_front()?;
+        let grant = self.place(reference)?;
+        grant.owner = owner;
+        grant.peer = peer;
+        grant.access = access;
+        grant.granted = true;
+        (0..PAGE_WORDS).for_each(|word| grant.frame.words.store(word, 0));
+        Some(Lease { grant: reference, generation: grant.grant_generation })
+    }
+
+    /// Ends a grant.
+    pub(crate) fn revoke(&mut self, by: DomainId, lease: Lease) -> Result<(), Rule> {
+        let grant = self.place(lease.grant).ok_or(Rule::RevokedTwice)?;
+        if !grant.granted || grant.owner != by || grant.grant_generation != lease.generation {
+            return Err(Rule::RevokedTwice);
+        }
+        if grant.mapped {
+            return Err(Rule::RevokedWhileMapped);
+        }
+        grant.granted = false;
+        grant.grant_generation = grant.grant_generation.wrapping_add(1);
+        // There is a place for each reference.
+        self.free.push_back(lease.grant);
+        Ok(())
+    }
+
+    /// Maps a grant of `guest`'s, by `by`.
+    pub(crate) fn map(
+        &mut self,
+        by: DomainId,
+        guest: DomainId,
+        reference: GrantRef,
+        access: GrantAccess,
+    ) -> Result<(Lease, Frame), Rule> {
+        let grant = self.place(reference).ok_or(Rule::MappedUngranted)?;
+        let may = grant.granted
+            && grant.owner == guest
+            && grant.peer == by
+            && (grant.access == GrantAccess::ReadWrite || access == GrantAccess::ReadOnly);
+        if !may {
+            return Err(Rule::MappedUngranted);
+        }
+        if grant.mapped {
+            return Err(Rule::MappedTwice);
+        }
+        grant.mapped = true;
+        Ok((Lease { grant: reference, generation: grant.map_generation }, grant.frame))
+    }
+
+    /// Maps a grant of `guest`'s once more that `by` has mapped already. The lease is that of the first mapping, and ends with it.
+    pub(crate) fn map_again(
+        &self,
+        by: DomainId,
+        guest: DomainId,
+        reference: GrantRef,
+        access: GrantAccess,
+    ) -> Result<(Lease, Frame), Rule> {
+        let grant = self.peek(reference).ok_or(Rule::MappedUngranted)?;
+        let may = grant.mapped
+            && grant.owner == guest
+            && grant.peer == by
+            && (grant.access == GrantAccess::ReadWrite || access == GrantAccess::ReadOnly);
+        if !may {
+            return Err(Rule::MappedUngranted);
+        }
+        Ok((Lease { grant: reference, generation: grant.map_generation }, grant.frame))
+    }
+
+    /// Ends a mapping, made by `by`.
+    pub(crate) fn unmap(&mut self, by: DomainId, lease: Lease) -> Result<Frame, Rule> {
+        let grant = self.place(lease.grant).ok_or(Rule::UnmappedTwice)?;
+        if !grant.mapped || grant.peer != by || grant.map_generation != lease.generation {
+            return Err(Rule::UnmappedTwice);
+        }
+        grant.mapped = false;
+        grant.map_generation = grant.map_generation.wrapping_add(1);
+        Ok(grant.frame)
+    }
+
+    /// The page of a grant that hasn't ended.
+    pub(crate) fn granted(&self, lease: Lease) -> Option<Frame> {
+        let grant = self.peek(lease.grant)?;
+        (grant.granted && grant.grant_generation == lease.generation).then_some(grant.frame)
+    }
+
+    /// The page of a mapping that hasn't ended.
+    pub(crate) fn mapped(&self, lease: Lease) -> Option<Frame> {
+        let grant = self.peek(lease.grant)?;
+        (grant.mapped && grant.map_generation == lease.generation).then_some(grant.frame)
+    }
+
+    pub(crate) fn granted_pages(&self) -> usize {
+        self.places.iter().filter(|grant| grant.granted).count()
+    }
+
+    pub(crate) fn mapped_pages(&self) -> usize {
+        self.places.iter().filter(|grant| grant.mapped).count()
+    }
+
+    fn place(&mut self, reference: GrantRef) -> Option<&mut Grant> {
+        self.places.get_mut(reference.0.checked_sub(FIRST_GRANT)? as usize)
+    }
+
+    fn peek(&self, reference: GrantRef) -> Option<&Grant> {
+        self.places.get(reference.0.checked_sub(FIRST_GRANT)? as usize)
+    }
+}

@@ -1,0 +1,259 @@
+//! Who may play and who may record, as dom0 says and not as guests say.
+
+use hypervisor_model::guest::StreamError;
+use sndif::nodes::StreamType::{Capture, Playback};
+use sndif::op::Operation;
+use sndif::response::Status;
+
+use crate::support::*;
+
+const DENIED: StreamError = StreamError::Refused(Operation::Open, Status::EACCES);
+
+fn playback_on(unique_id: &'static str) -> [StreamAt; 1] {
+    [(0, 0, Playback, unique_id)]
+}
+
+fn capture_on(unique_id: &'static str) -> [StreamAt; 1] {
+    [(0, 0, Capture, unique_id)]
+}
+
+/// Whether a guest with this one stream may open it.
+fn may(rig: &mut Rig, guest: u16, stream: &[StreamAt; 1]) -> bool {
+    let front = rig.guest_with(guest, stream).remove(0);
+    let player = match stream[0].2 {
+        Playback => rig.play(front, &noise(500, 1)),
+        Capture => rig.record(front, 500),
+    };
+    rig.until("the end", |rig| rig.player(player).is_over());
+    let (_, player) = rig.end_player(player);
+    rig.detach(guest, 0);
+    rig.until_removed(guest);
+    rig.stored.remove(&format!("/local/domain/{guest}"));
+    match player.error {
+        None => true,
+        Some(DENIED) => false,
+        Some(error) => panic!("{error}"),
+    }
+}
+
+#[test]
+fn playing_is_allowed_and_recording_isn_t_if_nobody_says_otherwise() {
+    let mut rig = Rig::new();
+    assert!(may(&mut rig, 3, &playback_on("a")));
+    assert!(!may(&mut rig, 3, &capture_on("a")));
+    // Whatever the guest writes about it.
+    rig.stored.set("/local/domain/3/device/vsnd/0/may-record", "1");
+    rig.stored.set("/local/domain/3/snddom/may-record", "1");
+    assert!(!may(&mut rig, 3, &capture_on("a")));
+    assert!(logs::take_warnings().is_empty());
+}
+
+#[test]
+fn what_is_said_for_one_guest_goes_before_what_is_said_for_all() {
+    let mut rig = Rig::new();
+    let set = |rig: &mut Rig, node: &str, value: &str| {
+        rig.stored.set(node, value);
+        rig.wake();
+    };
+    set(&mut rig, "snddom/may-play", "0");
+    set(&mut rig, "snddom/may-record", "1");
+    assert!(!may(&mut rig, 3, &playback_on("a")));
+    assert!(may(&mut rig, 3, &capture_on("a")));
+    set(&mut rig, "snddom/guest/3/may-play", "1");
+    set(&mut rig, "snddom/guest/3/may-record", "0");
+    assert!(may(&mut rig, 3, &playback_on("a")));
+    assert!(!may(&mut rig, 3, &capture_on("a")));
+    assert!(!may(&mut rig, 4, &playback_on("a")), "another guest");
+    // Without a node its default is back.
+    rig.stored.remove("snddom/guest");
+    rig.wake();
+    assert!(!may(&mut rig, 3, &playback_on("a")));
+    rig.stored.remove("snddom");
+    rig.wake();
+    assert!(may(&mut rig, 3, &playback_on("a")));
+    assert!(!may(&mut rig, 3, &capture_on("a")));
+}
+
+#[test]
+fn a_right_can_be_one_to_some_ports() {
+    let mut rig = Rig::with(codecs(3));
+    rig.stored.set("snddom/may-play", "output-0, output-2");
+    rig.stored.set("snddom/guest/4/may-record", "input-1");
+    rig.wake();
+    for (id, allowed) in [("output-0", true), ("output-1", false), ("output-2", true), ("x", true)] {
+        assert_eq!(may(&mut rig, 3, &playback_on(id)), allowed, "{id}");
+    }
+    for (id, allowed) in [("input-0", false), ("input-1", true), ("x", false)] {
+        assert_eq!(may(&mut rig, 4, &capture_on(id)), allowed, "{id}");
+    }
+    assert!(logs::take_warnings().is_empty());
+}
+
+#[test]
+fn a_port_goes_by_the_name_that_people_call_it_too() {
+    let mut rig = Rig::with(codecs(3));
+    let set = |rig: &mut Rig, right: &str| {
+        rig.stored.set("snddom/may-play", right);
+        rig.wake();
+        assert_eq!(logs::take_warnings(), Vec::<String>::new(), "{right:?}");
+    };
+    // In a `unique-id`: whoever is connected to the second output may play.
+    set(&mut rig, "output-1");
+    for id in [
+        "Rear Line Out 2",
+        "rear-line-out-2",
+        "REAR_LINE_OUT_2",
+        "rearlineout2",
+        "output-1",
+        "/rear line:out 2/",
+    ] {
+        assert!(may(&mut rig, 3, &playback_on(id)), "{id}");
+    }
+    // What isn't the name of an output is the first one.
+    for id in [
+        "Rear Line Out",
+        "rear line out 1",
+        "rear line out 22",
+        "line out 2",
+        "2",
+        "out",
+        "-",
+        "- /_.:",
+        "é",
+        "réar line out 2",
+        "rear line out 2é",
+        "output1",
+        "OUTPUT-1",
+        "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx",
+    ] {
+        assert!(!may(&mut rig, 3, &playback_on(id)), "{id}");
+    }
+    set(&mut rig, "output-0");
+    for id in ["Rear Line Out", "-", "é"] {
+        assert!(may(&mut rig, 3, &playback_on(id)), "{id}");
+    }
+    // In a right.
+    for right in ["Rear Line Out 2,output-2", "rear-line-out-3, REAR LINE OUT 2"] {
+        set(&mut rig, right);
+        for (id, allowed) in [("output-0", false), ("output-1", true), ("output-2", true)] {
+            assert_eq!(may(&mut rig, 3, &playback_on(id)), allowed, "{right}: {id}");
+        }
+    }
+    rig.stored.set("snddom/may-record", "Line In 2");
+    rig.wake();
+    assert!(may(&mut rig, 3, &capture_on("line in 2")));
+    assert!(!may(&mut rig, 3, &capture_on("line in 3")));
+}
+
+#[test]
+fn a_right_that_is_withdrawn_ends_the_stream_at_once() {
+    let mut rig = Rig::new();
+    rig.stored.set("snddom/guest/3/may-record", "1");
+    let mut fronts = rig.guest(3).into_iter();
+    let recording = noise(40_000, 4);
+    let playing = rig.play(fronts.next().expect("playback"), &recording);
+    rig.record(fronts.next().expect("capture"), 48_000);
+    rig.advance(100 * MS);
+    let mapped = rig.world.mapped_pages();
+    rig.stored.set("snddom/guest/3/may-record", "0");
+    rig.wake();
+    assert_eq!(rig.world.mapped_pages(), mapped - 16, "the recording's buffer, and that alone");
+    rig.until("the end of what it may go on with", |rig| rig.player(playing).is_over());
+    assert_eq!(rig.player(playing).error, None);
+    assert_heard(&rig.model, 0, 0, &recording);
+    rig.assert_rules_were_kept();
+}
+
+#[test]
+fn a_right_for_all_that_is_withdrawn_ends_streams_too() {
+    let mut rig = Rig::new();
+    let playback = rig.guest(3).remove(0);
+    rig.play(playback, &noise(48_000, 4));
+    rig.advance(100 * MS);
+    assert!(rig.is_running());
+    rig.stored.set("snddom/may-play", "0");
+    rig.wake();
+    assert!(!rig.is_running());
+    rig.assert_rules_were_kept();
+}
+
+#[test]
+fn a_value_that_makes_no_sense_is_named_and_changes_nothing() {
+    let mut rig = Rig::new();
+    rig.stored.set("snddom/guest/3/may-record", "1");
+    rig.wake();
+    assert!(may(&mut rig, 3, &capture_on("a")));
+    let front = rig.guest_with(3, &capture_on("a")).remove(0);
+    rig.record(front, 400_000);
+    rig.advance(50 * MS);
+    let huge = "Line In".repeat(500);
+    let words = ["yes", "", "2", "input-9", "output-0", "input-0,output-0", "input-", "input-0,,x", ","];
+    let names = [
+        "Line",
+        "Line In 2",
+        "line in,-",
+        "-",
+        " / ",
+        "é",
+        "Line In,Rear Line Out",
+        "Line In;input-0",
+        &huge,
+    ];
+    for bad in words.into_iter().chain(names) {
+        for node in ["snddom/guest/3/may-record", "snddom/may-record"] {
+            rig.stored.set(node, bad);
+            rig.wake();
+            let warnings = logs::take_warnings();
+            assert_eq!(warnings.len(), 1, "{node} = {bad:?}: {warnings:?}");
+            assert!(warnings[0].starts_with(&format!("{node}: ")), "{warnings:?}");
+            assert!(rig.is_running());
+        }
+    }
+    rig.stored.set_raw("snddom/guest/3/may-record", b"\xff");
+    rig.wake();
+    assert_eq!(logs::take_warnings().len(), 1);
+    assert!(rig.is_running());
+    // And none of it was a right for everybody.
+    rig.stored.remove("snddom/guest");
+    rig.wake();
+    assert!(!rig.is_running());
+}
+
+#[test]
+fn nobody_gets_a_right_before_rights_are_known() {
+    let mut rig = Rig::unstarted(duplex());
+    rig.stored.set("snddom/may-play", "0");
+    rig.attach(3, 0, &playback_on("a"));
+    // Everything is answered but for the settings.
+    rig.stored.refuses_paths = vec!["snddom".into()];
+    rig.advance(100 * MS);
+    assert_eq!(rig.back_state(3, 0), Some("1"));
+    rig.stored.refuses_paths.clear();
+    rig.until("InitWait", |rig| rig.back_state(3, 0) == Some("2"));
+    let front = rig.front_up(3, 0, &playback_on("a")).remove(0);
+    rig.until("Connected", |rig| rig.back_state(3, 0) == Some("4"));
+    let player = rig.play(front, &noise(500, 1));
+    rig.until("an answer", |rig| rig.player(player).is_over());
+    assert_eq!(rig.player(player).error, Some(DENIED));
+}
+
+#[test]
+fn a_right_that_may_not_be_read_is_none() {
+    let mut rig = Rig::new();
+    rig.stored.hidden.push(format!("/local/domain/{}/snddom/guest/3", DRIVER.0));
+    rig.stored.set("snddom/may-record", "1");
+    rig.wake();
+    assert!(!may(&mut rig, 3, &playback_on("a")));
+    assert!(!may(&mut rig, 3, &capture_on("a")));
+    assert!(may(&mut rig, 4, &capture_on("a")));
+    let warnings = logs::take_warnings();
+    assert_eq!(warnings.len(), 4, "{warnings:?}");
+    assert!(warnings.iter().all(|line| line.contains("/guest/3/may-")), "{warnings:?}");
+    // What holds for all, too.
+    rig.stored.hidden.push(format!("/local/domain/{}/snddom/may-play", DRIVER.0));
+    rig.stored.set("snddom/may-play", "1");
+    rig.stored.remove("snddom/may-play");
+    rig.wake();
+    assert!(!may(&mut rig, 4, &playback_on("a")));
+    assert!(may(&mut rig, 4, &capture_on("a")));
+}
