@@ -12,9 +12,9 @@ use crate::memory::guest_pages::GuestPages;
 use crate::memory::heap;
 use crate::platform::bare::{Platform, RecordSink};
 use crate::runtime::loop_back::{self, LoopBack, Progress};
-use crate::runtime::stream::{Done, Observer};
 use crate::runtime::{ImageBuffer, ImageHypervisor};
 use crate::{fault, report};
+use hypervisor_model::guest::{Done, Observer};
 
 /// Runs until all is played and recorded.
 pub fn run(mut platform: Platform) -> ! {

@@ -25,8 +25,8 @@ use crate::pci::registers::HdaRegisters;
 use crate::platform::xen::Platform;
 use crate::runtime::ImageHypervisor;
 use crate::runtime::costs::{Causes, Costs};
-use crate::runtime::vsnd::{Change, ShutdownReason, Vsnd};
 use hda_card::card_info;
+use vsnd::{Change, ShutdownReason, Vsnd};
 
 /// Buffers that can be open at a time: a controller has 30 stream descriptors at most (HDA specification 1.0a, 3.3.2 "GCAP").
 const MAX_BUFFERS: usize = 30;
