@@ -25,3 +25,7 @@ pub use hypervisor::{
     MappedBuffer, PageAccess, RemotePort,
 };
 pub use page::{PAGE_SIZE_BYTES, PAGE_WORDS, PageWords, SharedPage};
+
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

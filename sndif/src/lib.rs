@@ -40,6 +40,12 @@ pub mod ring;
 pub mod state;
 
 pub use entry::{ENTRY_BYTES, Entry};
+/// The vocabulary of this crate's signatures: grants and shared pages.
+pub use hyper;
 
 /// The version of the protocol that this crate speaks (`XENSND_PROTOCOL_VERSION`).
 pub const PROTOCOL_VERSION: u32 = 2;
+
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

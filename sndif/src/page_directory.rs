@@ -49,7 +49,7 @@ pub enum DirectoryError {
 /// A walk along a guest's page directory. The caller maps the pages, one at a time:
 ///
 /// ```
-/// # use sndif::{page::*, page_directory::*};
+/// # use sndif::{hyper::*, page_directory::*};
 /// # fn map(_: GrantRef) -> Box<PageWords> {
 /// #     let page: Box<PageWords> = Box::new([const { std::sync::atomic::AtomicU32::new(0) }; PAGE_WORDS]);
 /// #     page.store(1, 77);

@@ -19,7 +19,7 @@
 //! most a ring's worth at a time, so that a guest that never stops asking can't keep the others waiting:
 //!
 //! ```
-//! # use sndif::{ring::*, page::*, Entry};
+//! # use sndif::{ring::*, hyper::*, Entry};
 //! # fn serve(_: &Entry) -> Entry { [0; 64] }
 //! # fn notify() {}
 //! /// True: there is more; come again without waiting for an event.

@@ -56,3 +56,7 @@ pub const PAGE_SIZE_BYTES: usize = 4096;
 
 /// A domain means itself (xen.h, `DOMID_SELF`).
 pub const DOMID_SELF: u16 = 0x7ff0;
+
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -73,3 +73,7 @@ pub use model::{Bench, Model, ModelDelay, ModelRegisters, ModelTime};
 pub use profile::{Profile, StreamEngine};
 pub use simulation::{LinkSimulation, Simulation};
 pub use violations::{Rule, Violation};
+
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

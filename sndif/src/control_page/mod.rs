@@ -62,7 +62,9 @@ pub use slot::{Echo, Lock, Slot, SlotState, Source, WALL_CLOCK_HZ};
 pub use writer::ControlWriter;
 
 #[cfg(doc)]
-use crate::{page::SharedPage, state::XenbusState};
+use crate::state::XenbusState;
+#[cfg(doc)]
+use hyper::SharedPage;
 use hyper::PAGE_WORDS;
 
 /// The octets `SNDC`, as a little-endian word.
