@@ -62,7 +62,7 @@ pub enum MapError {
 pub trait MappedBuffer {
     /// Addresses for the controller, page by page, in the guest's order.
     fn page_addresses(&self) -> &[u64];
-    /// Octets in use from the start of the first page.
+    /// Bytes in use from the start of the first page.
     fn size_bytes(&self) -> u32;
 }
 

@@ -2,7 +2,7 @@
 
 use core::sync::atomic::{AtomicU32, Ordering, fence};
 
-/// Octets in a page, Xen's `XC_PAGE_SIZE`.
+/// Bytes in a page, Xen's `XC_PAGE_SIZE`.
 pub const PAGE_SIZE_BYTES: usize = 4096;
 
 /// 32-bit words in a page.

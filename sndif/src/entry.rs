@@ -1,8 +1,8 @@
-//! The 64-octet entry that requests, responses and events have in common, and its fields.
+//! The 64-byte entry that requests, responses and events have in common, and its fields.
 
 use hyper::SharedPage;
 
-/// Octets in a request, a response or an event (sndif.h: "All request packets have the same length (64 octets)").
+/// Bytes in a request, a response or an event (sndif.h: "All request packets have the same length (64 bytes)").
 pub const ENTRY_BYTES: usize = 64;
 
 /// Words in an entry.
@@ -15,8 +15,8 @@ pub type Entry = [u8; ENTRY_BYTES];
 pub(crate) fn load(page: &impl SharedPage, word: usize) -> Entry {
     let mut entry = [0; ENTRY_BYTES];
     let mut word = word;
-    for octets in entry.as_chunks_mut::<4>().0 {
-        *octets = page.load(word).to_le_bytes();
+    for bytes in entry.as_chunks_mut::<4>().0 {
+        *bytes = page.load(word).to_le_bytes();
         word = word.wrapping_add(1);
     }
     entry
@@ -25,34 +25,34 @@ pub(crate) fn load(page: &impl SharedPage, word: usize) -> Entry {
 /// Copies an entry into the page, from `word` on.
 pub(crate) fn store(page: &impl SharedPage, word: usize, entry: &Entry) {
     let mut word = word;
-    for octets in entry.as_chunks::<4>().0 {
-        page.store(word, u32::from_le_bytes(*octets));
+    for bytes in entry.as_chunks::<4>().0 {
+        page.store(word, u32::from_le_bytes(*bytes));
         word = word.wrapping_add(1);
     }
 }
 
-/// `N` octets at `offset`; zeros where the entry ends before, which no caller's constant offset makes it do.
-pub(crate) fn octets<const N: usize>(entry: &Entry, offset: usize) -> [u8; N] {
+/// `N` bytes at `offset`; zeros where the entry ends before, which no caller's constant offset makes it do.
+pub(crate) fn bytes<const N: usize>(entry: &Entry, offset: usize) -> [u8; N] {
     entry.get(offset..).and_then(|tail| tail.first_chunk()).copied().unwrap_or([0; N])
 }
 
 pub(crate) fn get_u8(entry: &Entry, offset: usize) -> u8 {
-    u8::from_le_bytes(octets(entry, offset))
+    u8::from_le_bytes(bytes(entry, offset))
 }
 
 pub(crate) fn get_u16(entry: &Entry, offset: usize) -> u16 {
-    u16::from_le_bytes(octets(entry, offset))
+    u16::from_le_bytes(bytes(entry, offset))
 }
 
 pub(crate) fn get_u32(entry: &Entry, offset: usize) -> u32 {
-    u32::from_le_bytes(octets(entry, offset))
+    u32::from_le_bytes(bytes(entry, offset))
 }
 
 pub(crate) fn get_u64(entry: &Entry, offset: usize) -> u64 {
-    u64::from_le_bytes(octets(entry, offset))
+    u64::from_le_bytes(bytes(entry, offset))
 }
 
-/// Writes the octets of one field at `offset`; the counterpart of [`octets`].
+/// Writes the bytes of one field at `offset`; the counterpart of [`bytes`].
 pub(crate) fn put<const N: usize>(entry: &mut Entry, offset: usize, field: [u8; N]) {
     if let Some(place) = entry.get_mut(offset..).and_then(|tail| tail.first_chunk_mut()) {
         *place = field;

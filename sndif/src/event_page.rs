@@ -3,7 +3,7 @@
 //! ```text
 //! word 0  in_cons  the front end has taken events up to here
 //! word 1  in_prod  the back end has produced events up to here
-//! word 16 ...      63 slots of 64 octets
+//! word 16 ...      63 slots of 64 bytes
 //! ```
 //!
 //! Indices count for ever and wrap at 2^32; the slot is the index modulo 63 (`XENSND_IN_RING_REF`). As 63 doesn't
@@ -41,7 +41,7 @@ pub enum Event {
     CurPos {
         /// The event's number.
         id: u16,
-        /// Octets played or captured since the stream started.
+        /// Bytes played or captured since the stream started.
         bytes: u64,
     },
 }

@@ -21,13 +21,13 @@ pub enum SampleFormat {
     U16Le = 4,
     /// Unsigned 16 bit, big-endian.
     U16Be = 5,
-    /// Signed 24 bit in the low three octets of four, little-endian.
+    /// Signed 24 bit in the low three bytes of four, little-endian.
     S24Le = 6,
-    /// Signed 24 bit in the low three octets of four, big-endian.
+    /// Signed 24 bit in the low three bytes of four, big-endian.
     S24Be = 7,
-    /// Unsigned 24 bit in the low three octets of four, little-endian.
+    /// Unsigned 24 bit in the low three bytes of four, little-endian.
     U24Le = 8,
-    /// Unsigned 24 bit in the low three octets of four, big-endian.
+    /// Unsigned 24 bit in the low three bytes of four, big-endian.
     U24Be = 9,
     /// Signed 32 bit, little-endian.
     S32Le = 10,
@@ -150,7 +150,7 @@ impl SampleFormat {
         }
     }
 
-    /// Octets that one sample takes in memory; `None` where samples have no place of their own (ADPCM, MPEG, GSM).
+    /// Bytes that one sample takes in memory; `None` where samples have no place of their own (ADPCM, MPEG, GSM).
     /// 24-bit samples take four: the protocol has no packed 24 bit.
     pub const fn bytes_per_sample(self) -> Option<u32> {
         match self {
@@ -173,7 +173,7 @@ impl SampleFormat {
         }
     }
 
-    /// Eight octets of silence, as many whole samples as fit: repeated from the start of a buffer they make it silent.
+    /// Eight bytes of silence, as many whole samples as fit: repeated from the start of a buffer they make it silent.
     /// `None` where [`bytes_per_sample`](Self::bytes_per_sample) is.
     pub const fn silence(self) -> Option<[u8; 8]> {
         match self {

@@ -46,7 +46,7 @@ impl Interval {
 /// The configurations that are open to a stream. A query holds what the front end still considers, its answer what of
 /// that the back end can do: never more (sndif.h: "each call ... may reduce configuration space").
 ///
-/// Here buffer and period are counted in frames; OPEN counts them in octets.
+/// Here buffer and period are counted in frames; OPEN counts them in bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct HwParams {
     /// Sample formats.

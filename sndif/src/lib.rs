@@ -1,7 +1,7 @@
 //! Xen's para-virtual sound protocol, version 2, as both ends speak it.
 //!
 //! The reference is Xen's public header `xen/include/public/io/sndif.h` (with `ring.h` for the request ring); the
-//! items here name its sections and structures. The crate holds no state machine: it turns octets into types and
+//! items here name its sections and structures. The crate holds no state machine: it turns bytes into types and
 //! back, and walks the pages that two domains share.
 //!
 //! | page                | back end               | front end             |

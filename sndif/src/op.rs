@@ -8,9 +8,9 @@ pub enum Operation {
     Open = 0,
     /// Close the stream.
     Close = 1,
-    /// Capture: the front end is about to take these octets out of the buffer.
+    /// Capture: the front end is about to take these bytes out of the buffer.
     Read = 2,
-    /// Playback: the front end has put these octets into the buffer.
+    /// Playback: the front end has put these bytes into the buffer.
     Write = 3,
     /// Set the volume of each channel.
     SetVolume = 4,
@@ -85,7 +85,7 @@ impl Trigger {
     }
 }
 
-/// How streams were started by a linked start: an octet of its answer.
+/// How streams were started by a linked start: a byte of its answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[repr(u8)]
 pub enum StartedTogether {

@@ -25,7 +25,7 @@ pub const fn directory_pages_for(buffer_bytes: u32) -> u32 {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum DirectoryError {
-    /// A buffer of 0 octets.
+    /// A buffer of 0 bytes.
     EmptyBuffer,
     /// The buffer has more pages than allowed.
     TooManyPages {

@@ -31,9 +31,9 @@ pub enum RequestBody {
     SetVolume(Range),
     /// Volumes are to be put into this range: one i32 a channel, in steps of 0.001 dB.
     GetVolume(Range),
-    /// Channels to mute lie in this range: one octet a channel, non-zero to mute.
+    /// Channels to mute lie in this range: one byte a channel, non-zero to mute.
     Mute(Range),
-    /// Channels to unmute lie in this range: one octet a channel, non-zero to unmute.
+    /// Channels to unmute lie in this range: one byte a channel, non-zero to unmute.
     Unmute(Range),
     /// Change the running state.
     Trigger(Trigger),
@@ -41,7 +41,7 @@ pub enum RequestBody {
     HwParamQuery(HwParams),
     /// Start streams together: bit `k` stands for the card's `k`-th stream in xenstore. An extension of sndif.
     ///
-    /// On any of the card's rings, a u32 at octet 8. All of the streams have to be open and stopped. Either all of them are
+    /// On any of the card's rings, a u32 at byte 8. All of the streams have to be open and stopped. Either all of them are
     /// started or, on an error, none; there is one answer, on the same ring.
     LinkedStart(u32),
 }
@@ -55,20 +55,20 @@ pub struct OpenParams {
     pub format: SampleFormat,
     /// Samples in a frame.
     pub channels: u8,
-    /// Size of the buffer, in octets.
+    /// Size of the buffer, in bytes.
     pub buffer_bytes: u32,
     /// First page of the page directory.
     pub directory: GrantRef,
-    /// Octets between two CUR_POS events; 0 for no events.
+    /// Bytes between two CUR_POS events; 0 for no events.
     pub period_bytes: u32,
 }
 
 /// A part of the shared buffer (`struct xensnd_rw_req`). Nothing says that it lies inside.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Range {
-    /// Octets from the start of the buffer.
+    /// Bytes from the start of the buffer.
     pub offset_bytes: u32,
-    /// Octets in the range.
+    /// Bytes in the range.
     pub length_bytes: u32,
 }
 
@@ -98,8 +98,8 @@ pub enum BadRequestReason {
 impl Request {
     /// Reads a request from a private copy of a ring entry.
     ///
-    /// Reserved octets are not looked at: sndif.h wants them 0, but a front end such as Linux's builds a request in
-    /// the slot of an old response and leaves that one's octets standing.
+    /// Reserved bytes are not looked at: sndif.h wants them 0, but a front end such as Linux's builds a request in
+    /// the slot of an old response and leaves that one's bytes standing.
     pub fn parse(entry: &Entry) -> Result<Self, BadRequest> {
         let id = entry::get_u16(entry, 0);
         let operation = entry::get_u8(entry, 2);
@@ -139,7 +139,7 @@ impl Request {
         Ok(Self { id, body })
     }
 
-    /// The request as it goes into the ring; reserved octets are 0.
+    /// The request as it goes into the ring; reserved bytes are 0.
     pub fn emit(&self) -> Entry {
         let mut entry = [0; ENTRY_BYTES];
         entry::put(&mut entry, 0, self.id.to_le_bytes());

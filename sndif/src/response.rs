@@ -24,7 +24,7 @@ pub enum ResponseBody {
     None,
     /// HW_PARAM_QUERY, when it went well: the configurations that are left.
     HwParams(HwParams),
-    /// Linked start, when it went well: how. Octet 8, the rest reserved.
+    /// Linked start, when it went well: how. Byte 8, the rest reserved.
     Started(StartedTogether),
 }
 
@@ -32,7 +32,7 @@ impl Response {
     /// Reads a response from a private copy of a ring entry. Every entry is one.
     pub fn parse(entry: &Entry) -> Self {
         let operation = entry::get_u8(entry, 2);
-        let status = Status(i32::from_le_bytes(entry::octets(entry, 4)));
+        let status = Status(i32::from_le_bytes(entry::bytes(entry, 4)));
         Self {
             id: entry::get_u16(entry, 0),
             operation,
@@ -47,7 +47,7 @@ impl Response {
         }
     }
 
-    /// The response as it goes into the ring; unused octets are 0.
+    /// The response as it goes into the ring; unused bytes are 0.
     pub fn emit(&self) -> Entry {
         let mut entry = [0; ENTRY_BYTES];
         entry::put(&mut entry, 0, self.id.to_le_bytes());

@@ -6,7 +6,7 @@
 //! word 1  req_event  the back end wants an event when req_prod gets here
 //! word 2  rsp_prod   the back end has produced responses up to here
 //! word 3  rsp_event  the front end wants an event when rsp_prod gets here
-//! word 16 ...        32 slots of 64 octets
+//! word 16 ...        32 slots of 64 bytes
 //! ```
 //!
 //! Indices count for ever and wrap at 2^32; the slot is the index modulo 32. Each end keeps its own cursors in
@@ -47,7 +47,7 @@ use core::num::Wrapping;
 use crate::entry::{self, ENTRY_WORDS, Entry};
 use hyper::SharedPage;
 
-/// Slots in the ring: 64-octet entries in what is left of a page after a header of 64 octets, rounded down to a power
+/// Slots in the ring: 64-byte entries in what is left of a page after a header of 64 bytes, rounded down to a power
 /// of two (ring.h, `__CONST_RING_SIZE`).
 pub const RING_ENTRIES: u32 = 32;
 
@@ -55,7 +55,7 @@ const REQ_PROD: usize = 0;
 const REQ_EVENT: usize = 1;
 const RSP_PROD: usize = 2;
 const RSP_EVENT: usize = 3;
-/// Words in the ring's header: the four indices, private octets, padding.
+/// Words in the ring's header: the four indices, private bytes, padding.
 const HEADER_WORDS: usize = 16;
 
 /// The peer's producer index can't be: it is more than a ring ahead, or has gone backwards. The connection is over.

@@ -6,7 +6,7 @@ use sndif::nodes::{self, StreamType, VolumeRange};
 use sndif::op::{Operation, Trigger};
 use sndif::state::XenbusState;
 
-/// Code, name, octets a sample: sndif.h, "PCM FORMATS" and the `_STR` definitions.
+/// Code, name, bytes a sample: sndif.h, "PCM FORMATS" and the `_STR` definitions.
 const FORMATS: [(u8, &str, Option<u32>); 25] = [
     (0, "s8", Some(1)),
     (1, "u8", Some(1)),

@@ -1,4 +1,4 @@
-//! Requests and responses, octet by octet as sndif.h draws them.
+//! Requests and responses, byte by byte as sndif.h draws them.
 
 use hyper::GrantRef;
 use proptest::prelude::*;
@@ -9,11 +9,11 @@ use sndif::request::{BadRequest, BadRequestReason, OpenParams, Range, Request, R
 use sndif::response::{Response, ResponseBody, Status};
 use sndif::{ENTRY_BYTES, Entry};
 
-/// An entry whose octets `at..` are these, and 0 elsewhere.
+/// An entry whose bytes `at..` are these, and 0 elsewhere.
 fn entry(parts: &[(usize, &[u8])]) -> Entry {
     let mut entry = [0; ENTRY_BYTES];
-    for (at, octets) in parts {
-        entry[*at..*at + octets.len()].copy_from_slice(octets);
+    for (at, bytes) in parts {
+        entry[*at..*at + bytes.len()].copy_from_slice(bytes);
     }
     entry
 }
@@ -28,7 +28,7 @@ fn hw_params() -> HwParams {
     }
 }
 
-const HW_PARAM_OCTETS: [(usize, &[u8]); 5] = [
+const HW_PARAM_BYTES: [(usize, &[u8]); 5] = [
     (8, &[0x04, 0x04, 0, 0, 1, 0, 0, 0]),
     (16, &[0x40, 0x1f, 0, 0, 0x80, 0xbb, 0, 0]),
     (24, &[1, 0, 0, 0, 2, 0, 0, 0]),
@@ -99,14 +99,14 @@ fn close_and_trigger_are_laid_out_as_in_the_header() {
 #[test]
 fn hw_param_query_and_its_answer_are_laid_out_as_in_the_header() {
     let mut parts = vec![(0, &[9, 0, 9][..])];
-    parts.extend(HW_PARAM_OCTETS);
+    parts.extend(HW_PARAM_BYTES);
     let wire = entry(&parts);
     let request = Request { id: 9, body: RequestBody::HwParamQuery(hw_params()) };
     assert_eq!(Request::parse(&wire), Ok(request));
     assert_eq!(request.emit(), wire);
 
     let answer = request.answer_hw_params(hw_params());
-    assert_eq!(answer.emit(), wire, "status 0 lies where the request has reserved octets");
+    assert_eq!(answer.emit(), wire, "status 0 lies where the request has reserved bytes");
     assert_eq!(Response::parse(&wire), answer);
 }
 
@@ -144,7 +144,7 @@ fn a_failed_query_carries_no_params() {
     let answer = request.answer(Status::EINVAL);
     assert_eq!(answer.emit(), entry(&[(0, &[3, 0, 9]), (4, &(-22i32).to_le_bytes())]));
     let mut parts = vec![(0, &[3, 0, 9][..]), (4, &[0xea, 0xff, 0xff, 0xff][..])];
-    parts.extend(HW_PARAM_OCTETS);
+    parts.extend(HW_PARAM_BYTES);
     assert_eq!(Response::parse(&entry(&parts)), answer);
 }
 
@@ -264,7 +264,7 @@ proptest! {
     }
 
     #[test]
-    fn any_octets_are_a_request_or_refused_with_what_to_echo(entry in any_entry()) {
+    fn any_bytes_are_a_request_or_refused_with_what_to_echo(entry in any_entry()) {
         let id = u16::from_le_bytes([entry[0], entry[1]]);
         match Request::parse(&entry) {
             Ok(request) => {
@@ -282,7 +282,7 @@ proptest! {
     }
 
     #[test]
-    fn any_octets_are_a_response(entry in any_entry()) {
+    fn any_bytes_are_a_response(entry in any_entry()) {
         let response = Response::parse(&entry);
         prop_assert_eq!(Response::parse(&response.emit()), response);
         prop_assert_eq!(response.id, u16::from_le_bytes([entry[0], entry[1]]));

@@ -2,12 +2,12 @@
 
 use core::sync::atomic::{AtomicU8, AtomicU32};
 
-/// Octets of the ring to the guest.
+/// Bytes of the ring to the guest.
 pub const IN_BYTES: usize = 1024;
-/// Octets of the ring from the guest.
+/// Bytes of the ring from the guest.
 pub const OUT_BYTES: usize = 2048;
 
-/// `struct xencons_interface`. Indices count octets and wrap at 2^32; the place in a ring is the index modulo its size.
+/// `struct xencons_interface`. Indices count bytes and wrap at 2^32; the place in a ring is the index modulo its size.
 #[derive(Debug)]
 #[repr(C)]
 pub struct ConsoleRing {

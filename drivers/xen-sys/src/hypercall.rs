@@ -30,7 +30,7 @@ pub const PHYSDEV_OP: u64 = 33;
 /// `__HYPERVISOR_hvm_op`.
 pub const HVM_OP: u64 = 34;
 
-/// `CONSOLEIO_write`: write octets to Xen's own console.
+/// `CONSOLEIO_write`: write bytes to Xen's own console.
 pub const CONSOLEIO_WRITE: u32 = 0;
 
 /// The instruction that enters Xen.
@@ -189,10 +189,10 @@ impl Gate {
     ///
     /// # Safety
     /// As for [`call`](Self::call).
-    pub unsafe fn console_write(self, octets: &[u8]) -> i64 {
+    pub unsafe fn console_write(self, bytes: &[u8]) -> i64 {
         let arguments =
-            [CONSOLEIO_WRITE.into(), octets.len() as u64, octets.as_ptr().expose_provenance() as u64, 0, 0];
-        // SAFETY: as the caller promises; Xen reads `octets` and nothing else.
+            [CONSOLEIO_WRITE.into(), bytes.len() as u64, bytes.as_ptr().expose_provenance() as u64, 0, 0];
+        // SAFETY: as the caller promises; Xen reads `bytes` and nothing else.
         unsafe { self.call(CONSOLE_IO, arguments) }
     }
 }

@@ -51,7 +51,7 @@ pub mod xs_wire;
 
 pub use shared_layout::SharedLayout;
 
-/// Octets in a page (`XEN_PAGE_SIZE` of x86; grants and frame numbers count in it).
+/// Bytes in a page (`XEN_PAGE_SIZE` of x86; grants and frame numbers count in it).
 pub const PAGE_SIZE_BYTES: usize = 4096;
 
 /// A domain means itself (xen.h, `DOMID_SELF`).

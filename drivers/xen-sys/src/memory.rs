@@ -62,7 +62,7 @@ pub struct RemoveFromPhysmap {
 }
 assert_layout!(RemoveFromPhysmap, size 16, gpfn at 8);
 
-/// `struct xen_memory_map`. Entries are those of the BIOS call E820: address, size, type, 20 octets each.
+/// `struct xen_memory_map`. Entries are those of the BIOS call E820: address, size, type, 20 bytes each.
 #[derive(Clone, Copy, Debug, Default)]
 #[repr(C)]
 pub struct MemoryMap {

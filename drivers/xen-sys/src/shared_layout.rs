@@ -12,9 +12,9 @@ use crate::xs_wire::StoreRing;
 /// is a value; and the type fits into one page.
 pub unsafe trait SharedLayout {}
 
-// SAFETY: atomics all the way down, any bits are a value, and 3136 octets fit into a page.
+// SAFETY: atomics all the way down, any bits are a value, and 3136 bytes fit into a page.
 unsafe impl SharedLayout for SharedInfo {}
-// SAFETY: atomics all the way down, any bits are a value, and 3088 octets fit into a page.
+// SAFETY: atomics all the way down, any bits are a value, and 3088 bytes fit into a page.
 unsafe impl SharedLayout for ConsoleRing {}
-// SAFETY: atomics all the way down, any bits are a value, and 2076 octets fit into a page.
+// SAFETY: atomics all the way down, any bits are a value, and 2076 bytes fit into a page.
 unsafe impl SharedLayout for StoreRing {}

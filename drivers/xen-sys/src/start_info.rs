@@ -40,7 +40,7 @@ assert_layout!(
 pub struct Module {
     /// Its address.
     pub paddr: u64,
-    /// Its octets.
+    /// Its bytes.
     pub size: u64,
     /// Address of its command line.
     pub cmdline_paddr: u64,
@@ -55,7 +55,7 @@ assert_layout!(Module, size 32, size at 8, cmdline_paddr at 16);
 pub struct MemoryMapEntry {
     /// Its start.
     pub addr: u64,
-    /// Its octets.
+    /// Its bytes.
     pub size: u64,
     /// `MEMMAP_*`.
     pub kind: u32,

@@ -43,24 +43,24 @@ pub struct Header {
     pub req_id: u32,
     /// Number of the transaction; 0: none.
     pub tx_id: u32,
-    /// Octets of payload.
+    /// Bytes of payload.
     pub len: u32,
 }
 assert_layout!(Header, size 16, req_id at 4, tx_id at 8, len at 12);
 
-/// Octets of a header.
+/// Bytes of a header.
 pub const HEADER_BYTES: usize = 16;
-/// Most octets of payload (`XENSTORE_PAYLOAD_MAX`).
+/// Most bytes of payload (`XENSTORE_PAYLOAD_MAX`).
 pub const PAYLOAD_MAX_BYTES: usize = 4096;
 /// Longest absolute path (`XENSTORE_ABS_PATH_MAX`), the final NUL not counted.
 pub const ABSOLUTE_PATH_MAX_BYTES: usize = 3072;
 /// Longest path relative to the domain's home (`XENSTORE_REL_PATH_MAX`), the final NUL not counted.
 pub const RELATIVE_PATH_MAX_BYTES: usize = 2048;
 
-/// Octets of each ring (`XENSTORE_RING_SIZE`).
+/// Bytes of each ring (`XENSTORE_RING_SIZE`).
 pub const RING_BYTES: usize = 1024;
 
-/// `struct xenstore_domain_interface`. Indices count octets and wrap at 2^32; the place in a ring is the index modulo
+/// `struct xenstore_domain_interface`. Indices count bytes and wrap at 2^32; the place in a ring is the index modulo
 /// its size.
 #[derive(Debug)]
 #[repr(C)]

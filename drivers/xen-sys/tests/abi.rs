@@ -21,11 +21,11 @@ fn the_signature_spells_xen() {
 
 #[test]
 fn what_is_shared_fits_into_a_page() {
-    fn octets<T: SharedLayout>() -> usize {
+    fn bytes<T: SharedLayout>() -> usize {
         size_of::<T>()
     }
-    for octets in [octets::<SharedInfo>(), octets::<StoreRing>(), octets::<ConsoleRing>()] {
-        assert!(octets <= xen_sys::PAGE_SIZE_BYTES);
+    for bytes in [bytes::<SharedInfo>(), bytes::<StoreRing>(), bytes::<ConsoleRing>()] {
+        assert!(bytes <= xen_sys::PAGE_SIZE_BYTES);
     }
 }
 

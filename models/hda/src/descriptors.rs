@@ -2,8 +2,8 @@
 
 use crate::memory::{DmaFault, PageTable};
 
-/// Octets of a list entry.
-pub(crate) const DESCRIPTOR_OCTETS: u64 = 16;
+/// Bytes of a list entry.
+pub(crate) const DESCRIPTOR_BYTES: u64 = 16;
 
 /// An entry of the list.
 #[derive(Clone, Copy)]
@@ -45,7 +45,7 @@ impl Descriptor {
 pub(crate) enum DescriptorError {
     /// It wasn't the controller's to read.
     Dma(DmaFault),
-    /// It has no octets.
+    /// It has no bytes.
     Empty { index: u16 },
 }
 
@@ -55,22 +55,22 @@ pub(crate) struct DescriptorWalk {
     index: u16,
     offset: u32,
     current: Option<Descriptor>,
-    /// Octets from the start of the buffer, back to 0 after the last entry.
+    /// Bytes from the start of the buffer, back to 0 after the last entry.
     position: u32,
 }
 
 impl DescriptorWalk {
-    /// Octets that DMA has moved in this round through the buffer.
+    /// Bytes that DMA has moved in this round through the buffer.
     pub(crate) fn position(&self) -> u32 {
         self.position
     }
 
-    /// The entry's next octets: address, how many are left, in a list at `base`.
+    /// The entry's next bytes: address, how many are left, in a list at `base`.
     pub(crate) fn next(&mut self, memory: &PageTable, base: u64) -> Result<(u64, u32), DescriptorError> {
         let descriptor = match self.current {
             Some(descriptor) => descriptor,
             None => {
-                let address = base.wrapping_add(u64::from(self.index) * DESCRIPTOR_OCTETS);
+                let address = base.wrapping_add(u64::from(self.index) * DESCRIPTOR_BYTES);
                 let descriptor = Descriptor::fetch(memory, address).map_err(DescriptorError::Dma)?;
                 if descriptor.length == 0 {
                     return Err(DescriptorError::Empty { index: self.index });
@@ -81,12 +81,12 @@ impl DescriptorWalk {
         Ok((descriptor.address.wrapping_add(self.offset.into()), descriptor.length - self.offset))
     }
 
-    /// Moves on by `octets`, no more than [`Self::next`] said are left. True when that completes an entry that asks for
+    /// Moves on by `bytes`, no more than [`Self::next`] said are left. True when that completes an entry that asks for
     /// an interrupt.
-    pub(crate) fn advance(&mut self, octets: u32, last_index: u16) -> bool {
+    pub(crate) fn advance(&mut self, bytes: u32, last_index: u16) -> bool {
         let Some(descriptor) = self.current else { return false };
-        self.offset += octets;
-        self.position = self.position.wrapping_add(octets);
+        self.offset += bytes;
+        self.position = self.position.wrapping_add(bytes);
         if self.offset < descriptor.length {
             return false;
         }
@@ -102,10 +102,10 @@ impl DescriptorWalk {
 }
 
 /// The sum of the lengths in a list, for checking; `None` where part of it isn't in memory.
-pub(crate) fn list_octets(memory: &PageTable, base: u64, last_index: u16) -> Option<u64> {
+pub(crate) fn list_bytes(memory: &PageTable, base: u64, last_index: u16) -> Option<u64> {
     (0..=u64::from(last_index))
         .map(|index| {
-            Descriptor::peek(memory, base.wrapping_add(index * DESCRIPTOR_OCTETS))
+            Descriptor::peek(memory, base.wrapping_add(index * DESCRIPTOR_BYTES))
                 .map(|entry| u64::from(entry.length))
         })
         .sum()

@@ -35,8 +35,8 @@ pub struct Faults {
     pub link_position: LinkPositionFault,
     /// The DMA position buffer is never written.
     pub position_buffer_dead: bool,
-    /// Octets by which the DMA position buffer is ahead of the truth.
-    pub position_buffer_ahead_octets: u32,
+    /// Bytes by which the DMA position buffer is ahead of the truth.
+    pub position_buffer_ahead_bytes: u32,
     /// WALCLK doesn't move.
     pub wall_clock_stopped: bool,
 }
@@ -57,7 +57,7 @@ pub enum LinkPositionFault {
     },
     /// Stands where it was when this was switched on.
     Frozen,
-    /// Moves octet by octet inside a link frame, so a reading may fall inside a frame.
+    /// Moves byte by byte inside a link frame, so a reading may fall inside a frame.
     Torn,
     /// Moves in steps: it shows the position that was true at the last multiple of so many link frames.
     Coarse {

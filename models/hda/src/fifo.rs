@@ -1,21 +1,21 @@
-//! The octets between memory and link.
+//! The bytes between memory and link.
 
 use std::collections::VecDeque;
 
 #[derive(Default)]
 pub(crate) struct Fifo {
-    octets: VecDeque<u8>,
+    bytes: VecDeque<u8>,
     capacity: usize,
 }
 
 impl Fifo {
-    /// Takes memory for so many octets.
-    pub(crate) fn reserve(&mut self, octets: usize) {
-        self.octets.reserve(octets);
+    /// Takes memory for so many bytes.
+    pub(crate) fn reserve(&mut self, bytes: usize) {
+        self.bytes.reserve(bytes);
     }
 
     pub(crate) fn clear(&mut self) {
-        self.octets.clear();
+        self.bytes.clear();
     }
 
     pub(crate) fn set_capacity(&mut self, capacity: usize) {
@@ -27,20 +27,20 @@ impl Fifo {
     }
 
     pub(crate) fn len(&self) -> usize {
-        self.octets.len()
+        self.bytes.len()
     }
 
     pub(crate) fn space(&self) -> usize {
-        self.capacity.saturating_sub(self.octets.len())
+        self.capacity.saturating_sub(self.bytes.len())
     }
 
-    pub(crate) fn push(&mut self, octets: &[u8]) {
-        self.octets.extend(octets);
+    pub(crate) fn push(&mut self, bytes: &[u8]) {
+        self.bytes.extend(bytes);
     }
 
-    /// Moves the oldest `count` octets to `out`, whose old contents go. They must be there.
+    /// Moves the oldest `count` bytes to `out`, whose old contents go. They must be there.
     pub(crate) fn pop_into(&mut self, count: usize, out: &mut Vec<u8>) {
         out.clear();
-        out.extend(self.octets.drain(..count));
+        out.extend(self.bytes.drain(..count));
     }
 }

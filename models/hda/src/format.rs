@@ -42,8 +42,8 @@ impl StreamFormat {
         })
     }
 
-    /// Octets that one sample takes in memory: 20 and 24 bits travel left-justified in 32.
-    pub(crate) fn container_octets(self) -> u32 {
+    /// Bytes that one sample takes in memory: 20 and 24 bits travel left-justified in 32.
+    pub(crate) fn container_bytes(self) -> u32 {
         match self.bits {
             8 => 1,
             16 => 2,
@@ -51,9 +51,9 @@ impl StreamFormat {
         }
     }
 
-    /// Octets of one frame (a sample of each channel) in memory.
-    pub(crate) fn frame_octets(self) -> u32 {
-        self.container_octets() * self.channels
+    /// Bytes of one frame (a sample of each channel) in memory.
+    pub(crate) fn frame_bytes(self) -> u32 {
+        self.container_bytes() * self.channels
     }
 
     /// The sample in a container, sign-extended: what travels on the link. Bits below the depth don't travel.
@@ -62,7 +62,7 @@ impl StreamFormat {
             [a] => i32::from(a as i8),
             [a, b] => i32::from(i16::from_le_bytes([a, b])),
             [a, b, c, d] => i32::from_le_bytes([a, b, c, d]) >> (32 - self.bits),
-            _ => unreachable!("containers have 1, 2 or 4 octets"),
+            _ => unreachable!("containers have 1, 2 or 4 bytes"),
         }
     }
 
@@ -99,7 +99,7 @@ mod tests {
     fn the_common_word_for_48_khz_16_bit_stereo() {
         let format = StreamFormat::decode(0x0011).unwrap();
         assert_eq!((format.bits, format.channels, format.multiple, format.divisor), (16, 2, 1, 1));
-        assert_eq!(format.frame_octets(), 4);
+        assert_eq!(format.frame_bytes(), 4);
     }
 
     #[test]

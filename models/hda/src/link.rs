@@ -118,16 +118,16 @@ impl Link {
     }
 
     /// Sends whole frames to every converter that listens to the packet's tag.
-    pub(crate) fn play(&mut self, packet: &Packet, octets: &[u8], violations: &mut Violations) {
+    pub(crate) fn play(&mut self, packet: &Packet, bytes: &[u8], violations: &mut Violations) {
         let Packet { tag, link_frame, format, .. } = *packet;
         let recording = self.recording;
         let take_turns = self.listeners_take_turns;
         let listeners = if take_turns { self.listeners(tag, true).max(1) as usize } else { 1 };
-        let frame_octets = format.frame_octets() as usize;
-        let share = (octets.len() / frame_octets).div_ceil(listeners) * frame_octets;
-        let mut shares = octets.chunks(share.max(frame_octets));
+        let frame_bytes = format.frame_bytes() as usize;
+        let share = (bytes.len() / frame_bytes).div_ceil(listeners) * frame_bytes;
+        let mut shares = bytes.chunks(share.max(frame_bytes));
         for (address, converter) in self.converters(tag, true) {
-            let part = if take_turns { shares.next().unwrap_or(&[]) } else { octets };
+            let part = if take_turns { shares.next().unwrap_or(&[]) } else { bytes };
             if converter.format != packet.format_word {
                 mismatch(violations, packet, address, converter);
                 continue;
@@ -135,9 +135,8 @@ impl Link {
             if !recording {
                 continue;
             }
-            for frame in part.chunks_exact(frame_octets) {
-                let samples =
-                    frame.chunks_exact(format.container_octets() as usize).map(|c| format.sample(c));
+            for frame in part.chunks_exact(frame_bytes) {
+                let samples = frame.chunks_exact(format.container_bytes() as usize).map(|c| format.sample(c));
                 let taken = samples.skip(converter.channel.into()).take(converter.channels);
                 converter.played.push(link_frame, taken);
             }

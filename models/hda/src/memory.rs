@@ -10,7 +10,7 @@ use snd_hda::dma::{DmaMemory, DmaRegion};
 /// The words of a page, little-endian, shared between the controller and whoever else looks at them.
 pub type PageWords = [AtomicU32; PAGE_WORDS];
 
-const PAGE_OCTETS: u64 = 4096;
+const PAGE_BYTES: u64 = 4096;
 const PAGE_WORDS: usize = 1024;
 
 /// What the controller may do to a page.
@@ -34,7 +34,7 @@ struct Page {
     words: &'static PageWords,
     readable: bool,
     writable: bool,
-    /// Octets from its start that belong to somebody.
+    /// Bytes from its start that belong to somebody.
     length: usize,
 }
 
@@ -58,17 +58,17 @@ impl PageTable {
     }
 
     fn add(&mut self, address: u64, length: usize) -> &'static PageWords {
-        assert!(address.is_multiple_of(PAGE_OCTETS), "page address {address:#x} isn't a multiple of 4096");
+        assert!(address.is_multiple_of(PAGE_BYTES), "page address {address:#x} isn't a multiple of 4096");
         // Leaked: a test bench's pages outlive whoever holds their address.
         let words: &'static PageWords = Box::leak(Box::new([const { AtomicU32::new(0) }; PAGE_WORDS]));
         let page = Page { words, readable: false, writable: false, length };
-        let old = self.pages.insert(address / PAGE_OCTETS, page);
+        let old = self.pages.insert(address / PAGE_BYTES, page);
         assert!(old.is_none(), "there is a page at {address:#x} already");
         words
     }
 
     fn permit(&mut self, address: u64, readable: bool, writable: bool) {
-        let page = self.pages.get_mut(&(address / PAGE_OCTETS));
+        let page = self.pages.get_mut(&(address / PAGE_BYTES));
         let page = page.unwrap_or_else(|| panic!("no page at {address:#x}"));
         page.readable = readable;
         page.writable = writable;
@@ -76,13 +76,13 @@ impl PageTable {
 
     /// The words of a page that must be there.
     fn words(&self, address: u64) -> &'static PageWords {
-        let page = self.pages.get(&(address / PAGE_OCTETS));
+        let page = self.pages.get(&(address / PAGE_BYTES));
         page.unwrap_or_else(|| panic!("no page at {address:#x}")).words
     }
 
-    fn page(&self, address: u64, octets: usize, write: bool) -> Result<&'static PageWords, DmaFault> {
+    fn page(&self, address: u64, bytes: usize, write: bool) -> Result<&'static PageWords, DmaFault> {
         let fault = |reason| Err(DmaFault { address, reason });
-        let Some(page) = self.pages.get(&(address / PAGE_OCTETS)) else { return fault("no such page") };
+        let Some(page) = self.pages.get(&(address / PAGE_BYTES)) else { return fault("no such page") };
         if !(page.readable || page.writable) {
             return fault("not mapped for DMA");
         }
@@ -92,19 +92,19 @@ impl PageTable {
         if !write && !page.readable {
             return fault("mapped for writing only");
         }
-        if (address % PAGE_OCTETS) as usize + octets > page.length {
+        if (address % PAGE_BYTES) as usize + bytes > page.length {
             return fault("past the end of the region");
         }
         Ok(page.words)
     }
 
-    /// Reads `octets` at `address`; may span pages.
-    pub(crate) fn dma_read(&self, address: u64, octets: &mut [u8]) -> Result<(), DmaFault> {
+    /// Reads `bytes` at `address`; may span pages.
+    pub(crate) fn dma_read(&self, address: u64, bytes: &mut [u8]) -> Result<(), DmaFault> {
         let mut at = address;
-        let mut rest = octets;
+        let mut rest = bytes;
         while !rest.is_empty() {
-            let offset = (at % PAGE_OCTETS) as usize;
-            let (chunk, tail) = rest.split_at_mut(rest.len().min(PAGE_OCTETS as usize - offset));
+            let offset = (at % PAGE_BYTES) as usize;
+            let (chunk, tail) = rest.split_at_mut(rest.len().min(PAGE_BYTES as usize - offset));
             let words = self.page(at, chunk.len(), false)?;
             at = at.wrapping_add(chunk.len() as u64);
             read_words(words, offset, chunk);
@@ -113,13 +113,13 @@ impl PageTable {
         Ok(())
     }
 
-    /// Writes `octets` at `address`; may span pages.
-    pub(crate) fn dma_write(&self, address: u64, octets: &[u8]) -> Result<(), DmaFault> {
+    /// Writes `bytes` at `address`; may span pages.
+    pub(crate) fn dma_write(&self, address: u64, bytes: &[u8]) -> Result<(), DmaFault> {
         let mut at = address;
-        let mut rest = octets;
+        let mut rest = bytes;
         while !rest.is_empty() {
-            let offset = (at % PAGE_OCTETS) as usize;
-            let (chunk, tail) = rest.split_at(rest.len().min(PAGE_OCTETS as usize - offset));
+            let offset = (at % PAGE_BYTES) as usize;
+            let (chunk, tail) = rest.split_at(rest.len().min(PAGE_BYTES as usize - offset));
             let words = self.page(at, chunk.len(), true)?;
             at = at.wrapping_add(chunk.len() as u64);
             write_words(words, offset, chunk);
@@ -129,22 +129,22 @@ impl PageTable {
     }
 
     pub(crate) fn dma_read_u32(&self, address: u64) -> Result<u32, DmaFault> {
-        let mut octets = [0; 4];
-        self.dma_read(address, &mut octets)?;
-        Ok(u32::from_le_bytes(octets))
+        let mut bytes = [0; 4];
+        self.dma_read(address, &mut bytes)?;
+        Ok(u32::from_le_bytes(bytes))
     }
 
     /// Reads whatever is there, without asking whether it is allowed: for checks that the hardware doesn't make.
     pub(crate) fn peek_u32(&self, address: u64) -> Option<u32> {
-        let page = self.pages.get(&(address / PAGE_OCTETS))?;
-        Some(u32::from_le(page.words[(address % PAGE_OCTETS) as usize / 4].load(Ordering::Acquire)))
+        let page = self.pages.get(&(address / PAGE_BYTES))?;
+        Some(u32::from_le(page.words[(address % PAGE_BYTES) as usize / 4].load(Ordering::Acquire)))
     }
 }
 
-/// Copies octets out of a page, from `offset` on; they don't reach past its end.
-fn read_words(words: &PageWords, offset: usize, octets: &mut [u8]) {
+/// Copies bytes out of a page, from `offset` on; they don't reach past its end.
+fn read_words(words: &PageWords, offset: usize, bytes: &mut [u8]) {
     let mut at = offset;
-    let mut rest = octets;
+    let mut rest = bytes;
     while !rest.is_empty() {
         let inside = at % 4;
         let (part, tail) = rest.split_at_mut(rest.len().min(4 - inside));
@@ -155,10 +155,10 @@ fn read_words(words: &PageWords, offset: usize, octets: &mut [u8]) {
     }
 }
 
-/// Copies octets into a page, from `offset` on; they don't reach past its end.
-fn write_words(words: &PageWords, offset: usize, octets: &[u8]) {
+/// Copies bytes into a page, from `offset` on; they don't reach past its end.
+fn write_words(words: &PageWords, offset: usize, bytes: &[u8]) {
     let mut at = offset;
-    let mut rest = octets;
+    let mut rest = bytes;
     while !rest.is_empty() {
         let inside = at % 4;
         let (part, tail) = rest.split_at(rest.len().min(4 - inside));
@@ -191,13 +191,13 @@ impl ModelMemory {
     pub fn allocate_page(&self) -> (u64, &'static PageWords) {
         let mut table = self.table.borrow_mut();
         let address = table.next_page;
-        table.next_page += 5 * PAGE_OCTETS;
-        (address, table.add(address, PAGE_OCTETS as usize))
+        table.next_page += 5 * PAGE_BYTES;
+        (address, table.add(address, PAGE_BYTES as usize))
     }
 
     /// A zeroed page at `address`, a multiple of 4096 where there is none yet, with no DMA allowed yet.
     pub fn allocate_page_at(&self, address: u64) -> &'static PageWords {
-        self.table.borrow_mut().add(address, PAGE_OCTETS as usize)
+        self.table.borrow_mut().add(address, PAGE_BYTES as usize)
     }
 
     /// From now on the controller may touch the page at `address` in this way and no other.
@@ -223,16 +223,16 @@ impl ModelMemory {
         self.table.borrow_mut().regions_left = regions;
     }
 
-    /// Copies octets out of memory, as a program on the other side would, whatever DMA may do.
+    /// Copies bytes out of memory, as a program on the other side would, whatever DMA may do.
     #[must_use]
-    pub fn peek(&self, address: u64, octets: usize) -> Vec<u8> {
+    pub fn peek(&self, address: u64, bytes: usize) -> Vec<u8> {
         let table = self.table.borrow();
-        let mut copy = vec![0; octets];
+        let mut copy = vec![0; bytes];
         let mut at = address;
         let mut rest = copy.as_mut_slice();
         while !rest.is_empty() {
-            let offset = (at % PAGE_OCTETS) as usize;
-            let (part, tail) = rest.split_at_mut(rest.len().min(PAGE_OCTETS as usize - offset));
+            let offset = (at % PAGE_BYTES) as usize;
+            let (part, tail) = rest.split_at_mut(rest.len().min(PAGE_BYTES as usize - offset));
             read_words(table.words(at), offset, part);
             at += part.len() as u64;
             rest = tail;
@@ -240,14 +240,14 @@ impl ModelMemory {
         copy
     }
 
-    /// Puts octets into memory, as a program on the other side would, whatever DMA may do.
-    pub fn poke(&self, address: u64, octets: &[u8]) {
+    /// Puts bytes into memory, as a program on the other side would, whatever DMA may do.
+    pub fn poke(&self, address: u64, bytes: &[u8]) {
         let table = self.table.borrow();
         let mut at = address;
-        let mut rest = octets;
+        let mut rest = bytes;
         while !rest.is_empty() {
-            let offset = (at % PAGE_OCTETS) as usize;
-            let (part, tail) = rest.split_at(rest.len().min(PAGE_OCTETS as usize - offset));
+            let offset = (at % PAGE_BYTES) as usize;
+            let (part, tail) = rest.split_at(rest.len().min(PAGE_BYTES as usize - offset));
             write_words(table.words(at), offset, part);
             at += part.len() as u64;
             rest = tail;
@@ -259,23 +259,23 @@ impl DmaMemory for ModelMemory {
     type Region = ModelRegion;
 
     fn allocate(&mut self, size_bytes: usize, align_bytes: usize) -> Option<ModelRegion> {
-        assert!(size_bytes > 0, "a region of no octets");
-        assert!(align_bytes.is_power_of_two() && align_bytes <= 4096, "alignment of {align_bytes} octets");
+        assert!(size_bytes > 0, "a region of no bytes");
+        assert!(align_bytes.is_power_of_two() && align_bytes <= 4096, "alignment of {align_bytes} bytes");
         let mut table = self.table.borrow_mut();
         table.regions_left = table.regions_left.checked_sub(1)?;
-        // Each region starts a page of its own, and ends it: what lies behind its last octet isn't anybody's.
+        // Each region starts a page of its own, and ends it: what lies behind its last byte isn't anybody's.
         let address = table.next_region;
         let mut words = Vec::new();
         let mut left = size_bytes;
         while left > 0 {
-            let length = left.min(PAGE_OCTETS as usize);
+            let length = left.min(PAGE_BYTES as usize);
             let at = table.next_region;
             words.push(table.add(at, length));
             table.permit(at, true, true);
-            table.next_region += PAGE_OCTETS;
+            table.next_region += PAGE_BYTES;
             left -= length;
         }
-        table.next_region += PAGE_OCTETS;
+        table.next_region += PAGE_BYTES;
         let table = Rc::clone(&self.table);
         Some(ModelRegion { inner: Rc::new(RegionPages { address, size_bytes, words, table }) })
     }
@@ -292,7 +292,7 @@ impl Drop for RegionPages {
     fn drop(&mut self) {
         let mut table = self.table.borrow_mut();
         for index in 0..self.words.len() as u64 {
-            table.permit(self.address + index * PAGE_OCTETS, false, false);
+            table.permit(self.address + index * PAGE_BYTES, false, false);
         }
     }
 }
@@ -307,10 +307,10 @@ impl ModelRegion {
     fn cell(&self, offset_bytes: usize) -> &AtomicU32 {
         assert!(
             offset_bytes.is_multiple_of(4) && offset_bytes + 4 <= self.inner.size_bytes.next_multiple_of(4),
-            "offset {offset_bytes} in a region of {} octets",
+            "offset {offset_bytes} in a region of {} bytes",
             self.inner.size_bytes
         );
-        &self.inner.words[offset_bytes / PAGE_OCTETS as usize][offset_bytes % PAGE_OCTETS as usize / 4]
+        &self.inner.words[offset_bytes / PAGE_BYTES as usize][offset_bytes % PAGE_BYTES as usize / 4]
     }
 }
 

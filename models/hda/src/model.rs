@@ -203,7 +203,7 @@ impl Model {
     pub fn true_link_frames(&self, stream: usize) -> u64 {
         let machine = self.machine.borrow();
         let engine = &machine.engines[stream];
-        engine.frame_octets().map_or(0, |octets| engine.linked_octets / u64::from(octets))
+        engine.frame_bytes().map_or(0, |bytes| engine.linked_bytes / u64::from(bytes))
     }
 
     /// The same in thousandths of a frame, with the current link frame's samples in proportion to the time of it that has
@@ -226,7 +226,7 @@ impl Model {
         self.machine.borrow().ns_of_frame(link_frame)
     }
 
-    /// Octets of its buffer that a stream's DMA has moved in this round.
+    /// Bytes of its buffer that a stream's DMA has moved in this round.
     #[must_use]
     pub fn dma_position(&self, stream: usize) -> u32 {
         self.machine.borrow().engines[stream].dma_position()
@@ -375,10 +375,10 @@ impl ModelRegisters {
 }
 
 impl ModelRegisters {
-    fn read(&self, offset_bytes: u16, octets: u8) -> u32 {
+    fn read(&self, offset_bytes: u16, bytes: u8) -> u32 {
         self.access(|machine| {
             machine.be_slow();
-            let read = machine.read(offset_bytes, octets);
+            let read = machine.read(offset_bytes, bytes);
             machine.be_slow();
             read
         })

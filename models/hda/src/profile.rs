@@ -5,9 +5,9 @@
 #[non_exhaustive]
 pub enum StreamEngine {
     /// As the specification has it: a FIFO that runs ahead of the link (playback) or holds back what came off it
-    /// (capture); LPIB counts octets through the link, link frame by link frame.
+    /// (capture); LPIB counts bytes through the link, link frame by link frame.
     Fifo,
-    /// As QEMU does it: DMA in steps of a millisecond, LPIB counts octets moved by DMA, some 31 ms ahead of the link for
+    /// As QEMU does it: DMA in steps of a millisecond, LPIB counts bytes moved by DMA, some 31 ms ahead of the link for
     /// playback and 17 ms behind it for capture; no FIFO, no SSYNC.
     MillisecondSteps,
 }
@@ -38,12 +38,12 @@ pub struct Profile {
     pub stream_sync_offset: Option<u16>,
     /// How samples move.
     pub engine: StreamEngine,
-    /// Octets that the FIFO holds, at least: formats with more octets a link frame get more.
-    pub fifo_octets: u32,
+    /// Bytes that the FIFO holds, at least: formats with more bytes a link frame get more.
+    pub fifo_bytes: u32,
     /// How often DMA moves in [`StreamEngine::MillisecondSteps`]: every millisecond, more rarely on a busy host.
     pub step_ms: u64,
-    /// Octets that DMA moves at once.
-    pub dma_burst_octets: u32,
+    /// Bytes that DMA moves at once.
+    pub dma_burst_bytes: u32,
     /// RUN 0 to 1 starts over at the descriptor list's beginning and LPIB 0; hardware goes on where it was.
     pub run_restarts_list: bool,
     /// Nanoseconds until CRST reads back 0.
@@ -80,7 +80,7 @@ pub struct Profile {
 
 impl Profile {
     /// A controller as the specification has it: 4 input, 4 output, 1 bidirectional stream, SSYNC at 0x38, 64-bit
-    /// addresses, 192 octets of FIFO, both command interfaces; strict.
+    /// addresses, 192 bytes of FIFO, both command interfaces; strict.
     #[must_use]
     pub fn hardware() -> Self {
         Self {
@@ -95,9 +95,9 @@ impl Profile {
             input_payload_words: 29,
             stream_sync_offset: Some(0x38),
             engine: StreamEngine::Fifo,
-            fifo_octets: 192,
+            fifo_bytes: 192,
             step_ms: 1,
-            dma_burst_octets: 64,
+            dma_burst_bytes: 64,
             run_restarts_list: false,
             reset_enter_ns: 10_000,
             reset_leave_ns: 50_000,
@@ -127,7 +127,7 @@ impl Profile {
             bidirectional_streams: 0,
             stream_sync_offset: None,
             engine: StreamEngine::MillisecondSteps,
-            fifo_octets: 256,
+            fifo_bytes: 256,
             run_restarts_list: true,
             reset_enter_ns: 0,
             reset_leave_ns: 0,

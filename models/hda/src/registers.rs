@@ -59,21 +59,21 @@ enum Register {
 
 impl Machine {
     /// The register at an offset, if one of this width begins there.
-    fn decode(&self, offset: u16, octets: u8) -> Option<Register> {
+    fn decode(&self, offset: u16, bytes: u8) -> Option<Register> {
         use Register as R;
         if offset >= ALIASES {
-            let register = self.decode(offset - ALIASES, octets).filter(|_| offset < 2 * ALIASES)?;
+            let register = self.decode(offset - ALIASES, bytes).filter(|_| offset < 2 * ALIASES)?;
             let mirrored = matches!(register, R::WallClock | R::Stream(_, StreamRegister::LinkPosition));
             return (mirrored || self.profile.aliases_everything).then_some(register);
         }
         if offset >= STREAMS {
             let index = usize::from((offset - STREAMS) / STREAM_STRIDE);
-            let register = StreamRegister::decode((offset - STREAMS) % STREAM_STRIDE, octets)?;
+            let register = StreamRegister::decode((offset - STREAMS) % STREAM_STRIDE, bytes)?;
             return (index < self.engines.len()).then_some(R::Stream(index, register));
         }
         let rings = |register| if self.profile.rings { register } else { R::Reserved };
         let immediate = |register| if self.profile.immediate_commands { register } else { R::Reserved };
-        Some(match (offset, octets) {
+        Some(match (offset, bytes) {
             (0x00, 2) => R::Capabilities,
             (0x02, 1) => R::VersionMinor,
             (0x03, 1) => R::VersionMajor,
@@ -113,14 +113,14 @@ impl Machine {
         })
     }
 
-    /// A read of `octets` octets, after its time has passed.
-    pub(crate) fn read(&mut self, offset: u16, octets: u8) -> u32 {
+    /// A read of `bytes` bytes, after its time has passed.
+    pub(crate) fn read(&mut self, offset: u16, bytes: u8) -> u32 {
         use Register as R;
         if self.faults.off_the_bus {
             return u32::MAX;
         }
-        let Some(register) = self.decode(offset, octets) else {
-            self.breach(Rule::AccessWidth, || format!("read of {octets} octets at {offset:#06x}"));
+        let Some(register) = self.decode(offset, bytes) else {
+            self.breach(Rule::AccessWidth, || format!("read of {bytes} bytes at {offset:#06x}"));
             return 0;
         };
         match register {
@@ -174,16 +174,16 @@ impl Machine {
         }
     }
 
-    /// A write of `octets` octets, after its time has passed.
-    pub(crate) fn write(&mut self, offset: u16, octets: u8, value: u32) {
+    /// A write of `bytes` bytes, after its time has passed.
+    pub(crate) fn write(&mut self, offset: u16, bytes: u8, value: u32) {
         use Register as R;
         if self.faults.off_the_bus {
             return;
         }
         let decoded =
-            self.decode(offset, octets).filter(|_| offset < ALIASES || self.profile.aliases_everything);
+            self.decode(offset, bytes).filter(|_| offset < ALIASES || self.profile.aliases_everything);
         let Some(register) = decoded else {
-            self.breach(Rule::AccessWidth, || format!("write of {octets} octets at {offset:#06x}"));
+            self.breach(Rule::AccessWidth, || format!("write of {bytes} bytes at {offset:#06x}"));
             return;
         };
         let works_in_reset = matches!(register, R::Control | R::WakeEnable | R::StateStatus);
@@ -353,7 +353,7 @@ impl Machine {
 
     fn write_command(&mut self, register: Register, value: u32) {
         use Register as R;
-        let octet = value as u8;
+        let byte = value as u8;
         match register {
             R::CorbLower | R::CorbUpper | R::CorbSize if self.command.corb_running() => {
                 self.breach(Rule::RingRunning, || {
@@ -381,12 +381,12 @@ impl Machine {
             }
             R::CorbRead => self.write_corb_read(value),
             R::CorbControl => {
-                self.command.corb_control = octet & (RING_RUN | RING_INTERRUPT);
+                self.command.corb_control = byte & (RING_RUN | RING_INTERRUPT);
                 self.run_commands_at_once();
             }
-            R::CorbStatus => self.command.corb_status &= !(octet & MEMORY_ERROR),
+            R::CorbStatus => self.command.corb_status &= !(byte & MEMORY_ERROR),
             R::CorbSize => {
-                if let Some(size) = self.ring_size(octet) {
+                if let Some(size) = self.ring_size(byte) {
                     self.command.corb_size = size;
                 }
             }
@@ -396,12 +396,12 @@ impl Machine {
                 }
                 self.command.rirb_write = 0;
             }
-            R::ResponseCount => self.command.response_count = octet,
+            R::ResponseCount => self.command.response_count = byte,
             R::RirbControl => {
-                self.command.rirb_control = octet & (RING_RUN | RING_INTERRUPT | OVERRUN_INTERRUPT);
+                self.command.rirb_control = byte & (RING_RUN | RING_INTERRUPT | OVERRUN_INTERRUPT);
             }
             R::RirbStatus => {
-                let clears = octet & self.command.rirb_status & (RESPONSE_INTERRUPT | RESPONSE_OVERRUN);
+                let clears = byte & self.command.rirb_status & (RESPONSE_INTERRUPT | RESPONSE_OVERRUN);
                 self.command.rirb_status &= !clears;
                 if clears & RESPONSE_INTERRUPT != 0 && self.profile.corb_waits_for_acknowledge {
                     self.command.acknowledged();
@@ -409,7 +409,7 @@ impl Machine {
                 }
             }
             R::RirbSize => {
-                if let Some(size) = self.ring_size(octet) {
+                if let Some(size) = self.ring_size(byte) {
                     self.command.rirb_size = size;
                 }
             }

@@ -1,6 +1,6 @@
 //! The registers of a stream descriptor: specification 3.3.35 to 3.3.43.
 
-use crate::descriptors::{DESCRIPTOR_OCTETS, Descriptor, list_octets};
+use crate::descriptors::{DESCRIPTOR_BYTES, Descriptor, list_bytes};
 use crate::engine::{BUFFER_COMPLETED, DESCRIPTOR_ERROR, Engine, FIFO_ERROR, FIFO_READY, Kind};
 use crate::format::StreamFormat;
 use crate::machine::Machine;
@@ -15,8 +15,8 @@ const ENABLES: u8 = 0x1c;
 /// A register of a descriptor, by where an access begins and how wide it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum StreamRegister {
-    /// SDnCTL is 24 bits wide: octets 0, 1 and 2.
-    ControlOctet(u8),
+    /// SDnCTL is 24 bits wide: bytes 0, 1 and 2.
+    ControlByte(u8),
     /// SDnCTL and SDnSTS at once: readable, not to be written.
     ControlAndStatus,
     Status,
@@ -31,9 +31,9 @@ pub(crate) enum StreamRegister {
 
 impl StreamRegister {
     /// The register at an offset from the descriptor's start, if one of this width begins there.
-    pub(crate) fn decode(offset: u16, octets: u8) -> Option<Self> {
-        Some(match (offset, octets) {
-            (0..=2, 1) => Self::ControlOctet(offset as u8),
+    pub(crate) fn decode(offset: u16, bytes: u8) -> Option<Self> {
+        Some(match (offset, bytes) {
+            (0..=2, 1) => Self::ControlByte(offset as u8),
             (0, 4) => Self::ControlAndStatus,
             (3, 1) => Self::Status,
             (0x04, 4) => Self::LinkPosition,
@@ -49,10 +49,10 @@ impl StreamRegister {
 }
 
 impl Engine {
-    fn control_octet(&self, octet: u8) -> u8 {
+    fn control_byte(&self, byte: u8) -> u8 {
         let word =
             self.control | u32::from(self.reset_reads) | u32::from(self.run_requested || self.running) << 1;
-        word.to_le_bytes()[usize::from(octet)]
+        word.to_le_bytes()[usize::from(byte)]
     }
 }
 
@@ -61,18 +61,18 @@ impl Machine {
         let ticks = self.ticks_into_frame();
         let engine = &mut self.engines[index];
         match register {
-            StreamRegister::ControlOctet(octet) => engine.control_octet(octet).into(),
+            StreamRegister::ControlByte(byte) => engine.control_byte(byte).into(),
             StreamRegister::ControlAndStatus => u32::from_le_bytes([
-                engine.control_octet(0),
-                engine.control_octet(1),
-                engine.control_octet(2),
+                engine.control_byte(0),
+                engine.control_byte(1),
+                engine.control_byte(2),
                 engine.status,
             ]),
             StreamRegister::Status => engine.status.into(),
             StreamRegister::LinkPosition => engine.read_link_position(ticks, &self.faults),
-            StreamRegister::BufferLength => engine.buffer_octets,
+            StreamRegister::BufferLength => engine.buffer_bytes,
             StreamRegister::LastIndex => engine.last_index.into(),
-            StreamRegister::FifoSize => engine.reported_fifo_octets(&self.profile),
+            StreamRegister::FifoSize => engine.reported_fifo_bytes(&self.profile),
             StreamRegister::Format => engine.format_word.into(),
             StreamRegister::ListLower => engine.list_address as u32,
             StreamRegister::ListUpper => (engine.list_address >> 32) as u32,
@@ -96,16 +96,16 @@ impl Machine {
             });
             return;
         }
-        if in_reset && register != StreamRegister::ControlOctet(0) {
+        if in_reset && register != StreamRegister::ControlByte(0) {
             self.breach(Rule::StreamRunning, || {
                 format!("stream {index}: {register:?} written with {value:#x} in stream reset")
             });
             return;
         }
         match register {
-            StreamRegister::ControlOctet(0) => self.write_control_octet(index, value as u8),
-            StreamRegister::ControlOctet(2) => self.write_tag_octet(index, value),
-            StreamRegister::ControlOctet(_) => {
+            StreamRegister::ControlByte(0) => self.write_control_byte(index, value as u8),
+            StreamRegister::ControlByte(2) => self.write_tag_byte(index, value),
+            StreamRegister::ControlByte(_) => {
                 if value != 0 {
                     self.breach(Rule::ReservedBits, || format!("stream {index}: SDnCTL bits 15:8 written"));
                 }
@@ -128,7 +128,7 @@ impl Machine {
                         )
                     });
                 }
-                self.engines[index].buffer_octets = value;
+                self.engines[index].buffer_bytes = value;
             }
             StreamRegister::LastIndex => self.engines[index].last_index = value as u16 & 0xff,
             StreamRegister::Format => {
@@ -152,7 +152,7 @@ impl Machine {
         }
     }
 
-    fn write_control_octet(&mut self, index: usize, value: u8) {
+    fn write_control_byte(&mut self, index: usize, value: u8) {
         let (reset, run) = (value & STREAM_RESET != 0, value & RUN != 0);
         let engine = &mut self.engines[index];
         if reset != engine.reset_requested {
@@ -202,7 +202,7 @@ impl Machine {
         engine.size_fifo(&self.profile);
     }
 
-    fn write_tag_octet(&mut self, index: usize, value: u32) {
+    fn write_tag_byte(&mut self, index: usize, value: u32) {
         let engine = &mut self.engines[index];
         let bits = value << 16 & 0x00ff_0000;
         // DIR is there to be written on bidirectional descriptors only.
@@ -217,12 +217,12 @@ impl Machine {
         engine.control = engine.control & !writable | bits & writable;
     }
 
-    /// A 32-bit write: the status octet is written too, as if it were plain.
+    /// A 32-bit write: the status byte is written too, as if it were plain.
     fn write_control_and_status(&mut self, index: usize, value: u32) {
         self.breach(Rule::AccessWidth, || format!("stream {index}: SDnCTL and SDnSTS written at once"));
-        let [octet0, _, octet2, status] = value.to_le_bytes();
-        self.write_tag_octet(index, octet2.into());
-        self.write_control_octet(index, octet0);
+        let [byte0, _, byte2, status] = value.to_le_bytes();
+        self.write_tag_byte(index, byte2.into());
+        self.write_control_byte(index, byte0);
         self.engines[index].status = status & 0x3c;
     }
 
@@ -252,7 +252,7 @@ impl Machine {
     fn check_set_up(&mut self, index: usize) {
         let engine = &self.engines[index];
         let (tag, last, word) = (engine.tag(), engine.last_index, engine.format_word);
-        let (octets, list) = (engine.buffer_octets, engine.list_address);
+        let (bytes, list) = (engine.buffer_bytes, engine.list_address);
         if tag == 0 {
             self.breach(Rule::StreamSetUp, || format!("stream {index}: started with tag 0"));
         }
@@ -262,17 +262,17 @@ impl Machine {
         if StreamFormat::decode(word).is_none() {
             self.breach(Rule::StreamSetUp, || format!("stream {index}: started with format {word:#06x}"));
         }
-        let problems = self.list_problems(list, last, octets);
+        let problems = self.list_problems(list, last, bytes);
         for problem in problems {
             self.breach(Rule::DescriptorList, || format!("stream {index}: {problem}"));
         }
     }
 
-    fn list_problems(&self, list: u64, last: u16, buffer_octets: u32) -> Vec<String> {
+    fn list_problems(&self, list: u64, last: u16, buffer_bytes: u32) -> Vec<String> {
         let memory = self.memory.borrow();
         let mut problems = Vec::new();
         for entry in 0..=u64::from(last) {
-            let Some(descriptor) = Descriptor::peek(&memory, list.wrapping_add(entry * DESCRIPTOR_OCTETS))
+            let Some(descriptor) = Descriptor::peek(&memory, list.wrapping_add(entry * DESCRIPTOR_BYTES))
             else {
                 problems.push(format!("descriptor {entry} isn't in memory"));
                 return problems;
@@ -285,15 +285,15 @@ impl Machine {
                 problems.push(format!("descriptor {entry} has address {address:#x} without GCAP.64OK"));
             }
             if length == 0 || !length.is_multiple_of(2) {
-                problems.push(format!("descriptor {entry} has a length of {length} octets"));
+                problems.push(format!("descriptor {entry} has a length of {length} bytes"));
             }
             if flags & !1 != 0 {
                 problems.push(format!("descriptor {entry} has reserved bits {flags:#x}"));
             }
         }
-        let sum = list_octets(&memory, list, last);
-        if sum != Some(buffer_octets.into()) {
-            problems.push(format!("CBL is {buffer_octets}, the descriptors have {sum:?}"));
+        let sum = list_bytes(&memory, list, last);
+        if sum != Some(buffer_bytes.into()) {
+            problems.push(format!("CBL is {buffer_bytes}, the descriptors have {sum:?}"));
         }
         problems
     }

@@ -12,7 +12,7 @@ use xen_sys::xs_wire::StoreRing;
 /// Nodes by their paths. A directory that nobody has written to need not be among them.
 pub type Nodes = BTreeMap<String, Vec<u8>>;
 
-/// Names that fit into an answer, in octets.
+/// Names that fit into an answer, in bytes.
 const PAYLOAD_MAX_BYTES: usize = 4096;
 
 #[derive(Debug)]
@@ -170,9 +170,9 @@ impl<'a> Stored<'a> {
         }
         let (cons, mut prod) = (self.page.rsp_cons.load(SeqCst), self.page.rsp_prod.load(SeqCst));
         while prod.wrapping_sub(cons) < 1024
-            && let Some(octet) = self.outbox.pop_front()
+            && let Some(byte) = self.outbox.pop_front()
         {
-            self.page.rsp[prod as usize % 1024].store(octet, SeqCst);
+            self.page.rsp[prod as usize % 1024].store(byte, SeqCst);
             prod = prod.wrapping_add(1);
         }
         self.page.rsp_prod.store(prod, SeqCst);
@@ -191,9 +191,9 @@ impl<'a> Stored<'a> {
         self.outbox.extend(payload);
     }
 
-    /// Puts octets into the outbox, whatever they are.
-    pub fn send_raw(&mut self, octets: &[u8]) {
-        self.outbox.extend(octets);
+    /// Puts bytes into the outbox, whatever they are.
+    pub fn send_raw(&mut self, bytes: &[u8]) {
+        self.outbox.extend(bytes);
     }
 
     fn absolute(&self, path: &str) -> String {
@@ -257,7 +257,7 @@ impl<'a> Stored<'a> {
     fn answer(&mut self, kind: u32, transaction: u32, payload: &[u8]) -> Result<Vec<u8>, &'static str> {
         let ok = || Ok(b"OK\0".to_vec());
         let strings: Vec<String> = payload
-            .split(|octet| *octet == 0)
+            .split(|byte| *byte == 0)
             .map(|text| String::from_utf8_lossy(text).into_owned())
             .collect();
         let ends_with_nul = payload.last() == Some(&0);

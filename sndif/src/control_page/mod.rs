@@ -2,13 +2,13 @@
 //! without asking. An extension of sndif; [`crate::nodes`] has the nodes by which both ends agree on it.
 //!
 //! The front end grants one page a card, writable. The back end only writes it: nothing on it is ever read back, so
-//! there is nothing that a front end could gain by scribbling on it. Layout, version 1.1, little-endian, offsets in octets:
+//! there is nothing that a front end could gain by scribbling on it. Layout, version 1.1, little-endian, offsets in bytes:
 //!
 //! | header | type | field | |
 //! |---|---|---|---|
-//! | 0 | u32 | magic | the octets `SNDC`; 0 until the back end has attached |
+//! | 0 | u32 | magic | the bytes `SNDC`; 0 until the back end has attached |
 //! | 4 | u16 | major | 1: the layout that is described here |
-//! | 6 | u16 | minor | 1: grows as reserved octets get a meaning |
+//! | 6 | u16 | minor | 1: grows as reserved bytes get a meaning |
 //! | 8 | u32 | slot count | streams of the card, at most 31 |
 //! | 12 | u32 | slot size | 128 |
 //! | 16 | u64 | device generation | grows each time that the device is Connected |
@@ -63,17 +63,17 @@ pub use writer::ControlWriter;
 
 #[cfg(doc)]
 use crate::state::XenbusState;
+use hyper::PAGE_WORDS;
 #[cfg(doc)]
 use hyper::SharedPage;
-use hyper::PAGE_WORDS;
 
-/// The octets `SNDC`, as a little-endian word.
+/// The bytes `SNDC`, as a little-endian word.
 pub const MAGIC: u32 = u32::from_le_bytes(*b"SNDC");
 /// The layout's version: one with another major number is laid out otherwise.
 pub const MAJOR: u16 = 1;
 /// The layout's minor version: fields are only ever added to what is reserved.
 pub const MINOR: u16 = 1;
-/// Octets in a slot, and in the header.
+/// Bytes in a slot, and in the header.
 pub const SLOT_BYTES: u32 = 128;
 /// Slots that a page has room for.
 pub const SLOTS_MAX: usize = PAGE_WORDS / SLOT_WORDS - 1;
@@ -83,7 +83,7 @@ pub const REFRESH_INTERVAL_NS: u64 = 10_000_000;
 
 const SLOT_WORDS: usize = SLOT_BYTES as usize / 4;
 
-/// Words of the header. The octets from 28 on are reserved.
+/// Words of the header. The bytes from 28 on are reserved.
 mod header_word {
     pub(super) const MAGIC: usize = 0;
     pub(super) const VERSION: usize = 1;

@@ -1,4 +1,4 @@
-//! The control page, octet by octet; readers under writers that never stop, that die, and that lie.
+//! The control page, byte by byte; readers under writers that never stop, that die, and that lie.
 
 use crate::common::{WatchedPage, page};
 use hyper::{PAGE_WORDS, PageWords, SharedPage};
@@ -12,7 +12,7 @@ use sndif::state::XenbusState;
 /// 20 833 1/3 ns, with 32 fractional bits.
 const NS_PER_FRAME_48K: u64 = (1_000_000_000 << 32) / 48_000;
 
-fn octets(page: &PageWords) -> Vec<u8> {
+fn bytes(page: &PageWords) -> Vec<u8> {
     (0..PAGE_WORDS).flat_map(|word| page.load(word).to_le_bytes()).collect()
 }
 
@@ -44,29 +44,29 @@ fn slot() -> Slot {
 }
 
 #[test]
-fn the_header_is_laid_out_octet_by_octet() {
+fn the_header_is_laid_out_byte_by_byte() {
     let page = page();
     let _writer = ControlWriter::attach(&*page, 3, 0x0102_0304_0506_0708);
-    let octets = octets(&page);
-    assert_eq!(octets[0..4], *b"SNDC");
-    assert_eq!(octets[4..8], [1, 0, 1, 0], "major, minor");
-    assert_eq!(octets[8..12], [3, 0, 0, 0], "slot count");
-    assert_eq!(octets[12..16], [128, 0, 0, 0], "slot size");
-    assert_eq!(octets[16..24], [8, 7, 6, 5, 4, 3, 2, 1], "device generation");
-    assert_eq!(octets[24..28], [4, 0, 0, 0], "Connected");
-    assert!(octets[28..128].iter().all(|octet| *octet == 0), "reserved");
+    let bytes = bytes(&page);
+    assert_eq!(bytes[0..4], *b"SNDC");
+    assert_eq!(bytes[4..8], [1, 0, 1, 0], "major, minor");
+    assert_eq!(bytes[8..12], [3, 0, 0, 0], "slot count");
+    assert_eq!(bytes[12..16], [128, 0, 0, 0], "slot size");
+    assert_eq!(bytes[16..24], [8, 7, 6, 5, 4, 3, 2, 1], "device generation");
+    assert_eq!(bytes[24..28], [4, 0, 0, 0], "Connected");
+    assert!(bytes[28..128].iter().all(|byte| *byte == 0), "reserved");
 }
 
 #[test]
-fn a_slot_is_laid_out_octet_by_octet() {
+fn a_slot_is_laid_out_byte_by_byte() {
     let page = page();
     let mut writer = ControlWriter::attach(&*page, 31, 1);
-    let before = octets(&page);
+    let before = bytes(&page);
     writer.write(30, &slot());
-    let octets = octets(&page);
+    let bytes = bytes(&page);
     let at = 128 + 128 * 30;
-    assert_eq!(octets.len(), at + 128, "the last slot ends with the page");
-    assert_eq!(octets[..at], before[..at], "nothing else is written");
+    assert_eq!(bytes.len(), at + 128, "the last slot ends with the page");
+    assert_eq!(bytes[..at], before[..at], "nothing else is written");
     let expected: [(usize, &[u8]); 21] = [
         (4, &[2, 0, 0, 0]),
         (8, &[8, 7, 6, 5, 4, 3, 2, 1]),
@@ -91,7 +91,7 @@ fn a_slot_is_laid_out_octet_by_octet() {
         (106, &[0; 22]),
     ];
     for (offset, field) in expected {
-        assert_eq!(octets[at + offset..at + offset + field.len()], *field, "at {offset}");
+        assert_eq!(bytes[at + offset..at + offset + field.len()], *field, "at {offset}");
     }
     assert_eq!(ControlReader::new(&*page).slot(30), Ok(slot()));
 }

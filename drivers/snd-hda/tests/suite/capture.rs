@@ -110,7 +110,7 @@ fn whoever_is_told_to_reads_lpib_or_the_position_buffer() {
 
 #[test]
 fn a_position_buffer_that_is_known_to_lie_is_not_read() {
-    let faults = Faults { position_buffer_ahead_octets: 600, ..Faults::default() };
+    let faults = Faults { position_buffer_ahead_bytes: 600, ..Faults::default() };
     let model = || Bench::new(wide()).codec(0, Codec::any_format(8)).faults(faults.clone()).build();
     let with = |model: &Model, positions| {
         let traits = ControllerTraits { positions, ..ControllerTraits::default() };

@@ -1,14 +1,14 @@
 //! HDMI and DisplayPort: what their converters and pins keep. Nothing here is needed for sound to be heard.
 
-/// Octets of an info frame that a pin keeps for transmission.
-const INFO_FRAME_OCTETS: usize = 32;
+/// Bytes of an info frame that a pin keeps for transmission.
+const INFO_FRAME_BYTES: usize = 32;
 
 /// The state behind the verbs of a digital widget for HDMI, of additions to the specification: 0xf2d to 0xf35.
 pub(crate) struct Hdmi {
     channel_count: u8,
-    /// Packet index in bits 7:5, octet index in bits 4:0.
+    /// Packet index in bits 7:5, byte index in bits 4:0.
     info_index: u8,
-    info_frame: [u8; INFO_FRAME_OCTETS],
+    info_frame: [u8; INFO_FRAME_BYTES],
     info_transmit: u8,
     content_protection: u8,
     /// The converter's channel in each slot.
@@ -21,7 +21,7 @@ impl Default for Hdmi {
         Self {
             channel_count: 0,
             info_index: 0,
-            info_frame: [0; INFO_FRAME_OCTETS],
+            info_frame: [0; INFO_FRAME_BYTES],
             info_transmit: 0,
             content_protection: 0,
             slots: [0, 1, 2, 3, 4, 5, 6, 7],
@@ -34,19 +34,19 @@ impl Hdmi {
     /// The answer, if the verb is one of HDMI's. The ELD is empty: no display is there.
     pub(super) fn verb(&mut self, verb: u32, is_pin: bool) -> Option<u32> {
         let payload = (verb & 0xff) as u8;
-        let octet = usize::from(self.info_index & 31);
+        let byte = usize::from(self.info_index & 31);
         let slot = usize::from(payload & 7);
         let mut answer = 0;
         match verb >> 8 & 0xfff {
             0xf2d => answer = self.channel_count.into(),
             0x72d => self.channel_count = payload,
-            0xf2e if is_pin && payload & 8 == 0 => answer = INFO_FRAME_OCTETS as u32 - 1,
+            0xf2e if is_pin && payload & 8 == 0 => answer = INFO_FRAME_BYTES as u32 - 1,
             0xf2e | 0xf2f => {}
             0xf30 => answer = self.info_index.into(),
             0x730 => self.info_index = payload,
-            0xf31 => answer = self.info_frame[octet].into(),
+            0xf31 => answer = self.info_frame[byte].into(),
             0x731 => {
-                self.info_frame[octet] = payload;
+                self.info_frame[byte] = payload;
                 self.info_index = self.info_index & 0xe0 | self.info_index.wrapping_add(1) & 31;
             }
             0xf32 => answer = self.info_transmit.into(),

@@ -46,7 +46,7 @@ impl Graph {
             0xf00 => self.group_parameter(payload),
             0xf20 => self.subsystem_id,
             set @ 0x720..=0x723 => {
-                self.subsystem_id = with_octet(self.subsystem_id, set - 0x720, payload);
+                self.subsystem_id = with_byte(self.subsystem_id, set - 0x720, payload);
                 0
             }
             0x7ff => {
@@ -81,6 +81,6 @@ fn node_range(first: Option<u8>, last: Option<u8>) -> u32 {
     first.zip(last).map_or(0, |(first, last)| u32::from(first) << 16 | (u32::from(last - first) + 1))
 }
 
-pub(super) fn with_octet(word: u32, place: u32, octet: u32) -> u32 {
-    word & !(0xff << (8 * place)) | octet << (8 * place)
+pub(super) fn with_byte(word: u32, place: u32, byte: u32) -> u32 {
+    word & !(0xff << (8 * place)) | byte << (8 * place)
 }

@@ -114,7 +114,7 @@ pub struct Widget {
     pub(crate) pin_control: u8,
     pub(crate) eapd: u8,
     pub(crate) unsolicited: u8,
-    /// Digital converter control, four octets (7.3.3.9), two of them of later additions to the specification.
+    /// Digital converter control, four bytes (7.3.3.9), two of them of later additions to the specification.
     pub(crate) digital: u32,
     pub(crate) processing: u8,
     pub(crate) coefficient_index: u16,

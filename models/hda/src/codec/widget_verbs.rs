@@ -2,7 +2,7 @@
 
 use super::amplifier::{AMPLIFIER_INPUTS, Gain};
 use super::group::{Inherited, next_power};
-use super::verbs::with_octet;
+use super::verbs::with_byte;
 use super::widget::{Widget, WidgetKind, capability, pin_capability};
 use crate::format::StreamFormat;
 use crate::violations::{Rule, Violations};
@@ -99,12 +99,12 @@ impl Widget {
             0x70c => self.eapd = value & self.eapd_bits(),
             0x70f if self.kind == WidgetKind::VolumeKnob => self.volume = value,
             set @ (0x70d | 0x70e) if self.has(capability::DIGITAL) => {
-                self.digital = with_octet(self.digital, set - 0x70d, payload);
+                self.digital = with_byte(self.digital, set - 0x70d, payload);
             }
             set @ (0x73e | 0x73f) if self.has(capability::DIGITAL) => {
-                self.digital = with_octet(self.digital, set - 0x73e + 2, payload);
+                self.digital = with_byte(self.digital, set - 0x73e + 2, payload);
             }
-            set @ 0x71c..=0x71f => self.configuration = with_octet(self.configuration, set - 0x71c, payload),
+            set @ 0x71c..=0x71f => self.configuration = with_byte(self.configuration, set - 0x71c, payload),
             0x724 if self.has(capability::STRIPE) => self.stripe = value,
             _ => {}
         }
@@ -238,7 +238,7 @@ impl Widget {
     }
 }
 
-/// The bit of the pin capabilities' octet for bias voltages that allows a setting of the pin control: 50 %, ground, 80 %,
+/// The bit of the pin capabilities' byte for bias voltages that allows a setting of the pin control: 50 %, ground, 80 %,
 /// 100 %. Other settings are reserved, and none allows them.
 fn vref_capability(vref: u8) -> u32 {
     match vref {

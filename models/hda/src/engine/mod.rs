@@ -6,7 +6,7 @@ mod position;
 mod steps;
 
 use crate::cadence::Cadence;
-use crate::descriptors::{DescriptorError, DescriptorWalk, list_octets};
+use crate::descriptors::{DescriptorError, DescriptorWalk, list_bytes};
 use crate::faults::{Faults, LinkPositionFault};
 use crate::fifo::Fifo;
 use crate::format::StreamFormat;
@@ -22,8 +22,8 @@ pub(crate) const FIFO_ERROR: u8 = 1 << 3;
 pub(crate) const DESCRIPTOR_ERROR: u8 = 1 << 4;
 pub(crate) const FIFO_READY: u8 = 1 << 5;
 
-/// Octets for which FIFOs and packets have memory from the start.
-const USUAL_OCTETS: usize = 1024;
+/// Bytes for which FIFOs and packets have memory from the start.
+const USUAL_BYTES: usize = 1024;
 
 /// What the descriptor was built for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -55,7 +55,7 @@ pub(crate) struct Engine {
     /// SDnCTL bits 23:2; RUN and SRST are below.
     pub(crate) control: u32,
     pub(crate) status: u8,
-    pub(crate) buffer_octets: u32,
+    pub(crate) buffer_bytes: u32,
     pub(crate) last_index: u16,
     pub(crate) format_word: u16,
     pub(crate) format_written: bool,
@@ -80,7 +80,7 @@ pub(crate) struct Engine {
     scratch: Vec<u8>,
     /// Capture: came off the link in this link frame, not in the FIFO yet.
     arriving: Vec<u8>,
-    /// Octets that travel in the current link frame.
+    /// Bytes that travel in the current link frame.
     in_flight: u32,
     link_position: u32,
     /// What [`LinkPositionFault::Coarse`] shows.
@@ -88,7 +88,7 @@ pub(crate) struct Engine {
     frozen_position: Option<u32>,
     garbage_reads: u64,
     // The truth, for tests.
-    pub(crate) linked_octets: u64,
+    pub(crate) linked_bytes: u64,
     pub(crate) start_link_frame: Option<u64>,
     pub(crate) lost_frames: u64,
     /// Capture: frames that converters sent, lost ones included.
@@ -107,7 +107,7 @@ impl Engine {
             kind,
             control: 0,
             status: 0,
-            buffer_octets: 0,
+            buffer_bytes: 0,
             last_index: 0,
             format_word: 0,
             format_written: false,
@@ -133,7 +133,7 @@ impl Engine {
             coarse_position: 0,
             frozen_position: None,
             garbage_reads: 0,
-            linked_octets: 0,
+            linked_bytes: 0,
             start_link_frame: None,
             lost_frames: 0,
             sent_frames: 0,
@@ -146,9 +146,9 @@ impl Engine {
 
     /// Takes memory enough for usual formats, so that none is taken while time passes.
     pub(crate) fn with_memory(mut self) -> Self {
-        self.fifo.reserve(USUAL_OCTETS);
-        self.scratch.reserve(USUAL_OCTETS);
-        self.arriving.reserve(USUAL_OCTETS);
+        self.fifo.reserve(USUAL_BYTES);
+        self.scratch.reserve(USUAL_BYTES);
+        self.arriving.reserve(USUAL_BYTES);
         self
     }
 
@@ -171,25 +171,25 @@ impl Engine {
         self.running || self.run_requested
     }
 
-    /// Octets of a frame, by SDnFMT.
-    pub(crate) fn frame_octets(&self) -> Option<u32> {
-        StreamFormat::decode(self.format_word).map(StreamFormat::frame_octets)
+    /// Bytes of a frame, by SDnFMT.
+    pub(crate) fn frame_bytes(&self) -> Option<u32> {
+        StreamFormat::decode(self.format_word).map(StreamFormat::frame_bytes)
     }
 
     /// The FIFO grows with the format.
     pub(crate) fn size_fifo(&mut self, profile: &Profile) {
-        let per_link_frame = StreamFormat::decode(self.format_word)
-            .map_or(0, |format| format.frame_octets() * format.multiple);
-        let needed = 4 * per_link_frame + profile.dma_burst_octets;
-        self.fifo.set_capacity(profile.fifo_octets.max(needed) as usize);
+        let per_link_frame =
+            StreamFormat::decode(self.format_word).map_or(0, |format| format.frame_bytes() * format.multiple);
+        let needed = 4 * per_link_frame + profile.dma_burst_bytes;
+        self.fifo.set_capacity(profile.fifo_bytes.max(needed) as usize);
     }
 
     /// SDnFIFOS: valid only once SDnFMT was written.
-    pub(crate) fn reported_fifo_octets(&self, profile: &Profile) -> u32 {
+    pub(crate) fn reported_fifo_bytes(&self, profile: &Profile) -> u32 {
         match profile.engine {
             StreamEngine::Fifo if self.format_written => self.fifo.capacity().min(0xffff) as u32,
             StreamEngine::Fifo => 0,
-            StreamEngine::MillisecondSteps => profile.fifo_octets,
+            StreamEngine::MillisecondSteps => profile.fifo_bytes,
         }
     }
 
@@ -219,7 +219,7 @@ impl Engine {
         self.link_position = 0;
         self.coarse_position = 0;
         self.in_flight = 0;
-        self.linked_octets = 0;
+        self.linked_bytes = 0;
         self.sent_frames = 0;
         self.start_link_frame = None;
         self.fifo.clear();
@@ -276,8 +276,8 @@ impl Engine {
         if !arriving.is_empty() {
             if self.fifo.space() < arriving.len() {
                 self.status |= FIFO_ERROR;
-                let frame_octets = self.format.map_or(1, StreamFormat::frame_octets);
-                self.lost_frames += u64::from(self.in_flight / frame_octets);
+                let frame_bytes = self.format.map_or(1, StreamFormat::frame_bytes);
+                self.lost_frames += u64::from(self.in_flight / frame_bytes);
                 self.in_flight = 0;
             } else {
                 self.fifo.push(&arriving);
@@ -285,10 +285,10 @@ impl Engine {
         }
         self.arriving = arriving;
         self.arriving.clear();
-        let octets = std::mem::take(&mut self.in_flight);
-        self.linked_octets += u64::from(octets);
+        let bytes = std::mem::take(&mut self.in_flight);
+        self.linked_bytes += u64::from(bytes);
         if cx.profile.engine == StreamEngine::Fifo {
-            self.link_position = wrapped(self.link_position, octets, self.buffer_octets);
+            self.link_position = wrapped(self.link_position, bytes, self.buffer_bytes);
         }
     }
 
@@ -304,8 +304,8 @@ impl Engine {
                 self.format = StreamFormat::decode(self.format_word);
                 self.moved_since_run = 0;
                 self.link_credit = 0;
-                let octets = list_octets(cx.memory, self.list_address, self.last_index);
-                self.list_adds_up = octets == Some(u64::from(self.buffer_octets));
+                let bytes = list_bytes(cx.memory, self.list_address, self.last_index);
+                self.list_adds_up = bytes == Some(u64::from(self.buffer_bytes));
             }
             return;
         }
@@ -327,11 +327,11 @@ impl Engine {
     }
 
     fn play(&mut self, cx: &mut FrameContext<'_>, format: StreamFormat) {
-        self.fetch(cx, self.fifo.space(), cx.profile.dma_burst_octets);
+        self.fetch(cx, self.fifo.space(), cx.profile.dma_burst_bytes);
         if !self.running {
             return;
         }
-        let full = self.fifo.space() < cx.profile.dma_burst_octets as usize;
+        let full = self.fifo.space() < cx.profile.dma_burst_bytes as usize;
         if full {
             self.become_ready(cx);
         }
@@ -354,8 +354,8 @@ impl Engine {
     /// Sends this link frame's samples, or reports that they aren't there.
     fn transmit(&mut self, cx: &mut FrameContext<'_>, format: StreamFormat) {
         let frames = self.cadence.next(format);
-        let octets = frames * format.frame_octets();
-        if self.fifo.len() < octets as usize {
+        let bytes = frames * format.frame_bytes();
+        if self.fifo.len() < bytes as usize {
             self.status |= FIFO_ERROR;
             self.lost_frames += u64::from(frames);
             return;
@@ -363,15 +363,15 @@ impl Engine {
         if frames == 0 {
             return;
         }
-        self.send(cx, format, octets);
+        self.send(cx, format, bytes);
     }
 
-    /// Puts octets of the FIFO on the link.
-    fn send(&mut self, cx: &mut FrameContext<'_>, format: StreamFormat, octets: u32) {
+    /// Puts bytes of the FIFO on the link.
+    fn send(&mut self, cx: &mut FrameContext<'_>, format: StreamFormat, bytes: u32) {
         self.start_link_frame.get_or_insert(cx.frame);
-        self.fifo.pop_into(octets as usize, &mut self.scratch);
+        self.fifo.pop_into(bytes as usize, &mut self.scratch);
         cx.link.play(&self.packet(cx, format), &self.scratch, cx.violations);
-        self.in_flight = octets;
+        self.in_flight = bytes;
     }
 
     fn packet(&self, cx: &FrameContext<'_>, format: StreamFormat) -> Packet {
@@ -389,7 +389,7 @@ impl Engine {
         if !cx.held {
             self.receive(cx, format);
         }
-        self.store(cx, self.fifo.len(), cx.profile.dma_burst_octets);
+        self.store(cx, self.fifo.len(), cx.profile.dma_burst_bytes);
     }
 
     /// Takes this link frame's samples off the link, if a converter sends any.
@@ -401,14 +401,14 @@ impl Engine {
         if sent {
             self.cadence = cadence;
             self.sent_frames += u64::from(frames);
-            self.in_flight = frames * format.frame_octets();
+            self.in_flight = frames * format.frame_bytes();
             if frames > 0 {
                 self.start_link_frame.get_or_insert(cx.frame);
             }
         }
     }
 
-    /// Moves up to `limit` octets from memory to the FIFO, in bursts.
+    /// Moves up to `limit` bytes from memory to the FIFO, in bursts.
     fn fetch(&mut self, cx: &mut FrameContext<'_>, limit: usize, burst: u32) {
         if cx.frame < self.starved_until {
             return;
@@ -433,7 +433,7 @@ impl Engine {
         }
     }
 
-    /// Moves up to `limit` octets from the FIFO to memory, in bursts of at least `burst` unless an entry ends.
+    /// Moves up to `limit` bytes from the FIFO to memory, in bursts of at least `burst` unless an entry ends.
     fn store(&mut self, cx: &mut FrameContext<'_>, limit: usize, burst: u32) {
         if cx.frame < self.starved_until {
             return;
@@ -444,13 +444,13 @@ impl Engine {
             if left < in_entry.min(burst) as usize {
                 return;
             }
-            let chunk = in_entry.min(cx.profile.dma_burst_octets.max(burst)).min(left as u32);
-            let mut octets = std::mem::take(&mut self.scratch);
-            self.fifo.pop_into(chunk as usize, &mut octets);
-            if let Err(fault) = cx.memory.dma_write(address, &octets) {
+            let chunk = in_entry.min(cx.profile.dma_burst_bytes.max(burst)).min(left as u32);
+            let mut bytes = std::mem::take(&mut self.scratch);
+            self.fifo.pop_into(chunk as usize, &mut bytes);
+            if let Err(fault) = cx.memory.dma_write(address, &bytes) {
                 self.report_fault(cx, "writes samples", &fault);
             }
-            self.scratch = octets;
+            self.scratch = bytes;
             left -= chunk as usize;
             if self.walk.advance(chunk, self.last_index) {
                 self.status |= BUFFER_COMPLETED;
@@ -467,7 +467,7 @@ impl Engine {
                     DescriptorError::Empty { index } => {
                         let stream = self.index;
                         cx.violations.rule(cx.now_ns, Rule::DescriptorList, || {
-                            format!("stream {stream}: descriptor {index} has no octets")
+                            format!("stream {stream}: descriptor {index} has no bytes")
                         });
                     }
                 }
@@ -483,14 +483,14 @@ impl Engine {
         cx.violations.dma(cx.now_ns, detail);
     }
 
-    /// The DMA position buffer (3.6.1): octets that DMA has moved, 8 octets a stream.
+    /// The DMA position buffer (3.6.1): bytes that DMA has moved, 8 bytes a stream.
     fn report_position(&mut self, cx: &mut FrameContext<'_>) {
         let Some(base) = cx.position_buffer else { return };
         if cx.faults.position_buffer_dead {
             return;
         }
-        let ahead = cx.faults.position_buffer_ahead_octets;
-        let position = position::wrapped(self.walk.position(), ahead, self.buffer_octets);
+        let ahead = cx.faults.position_buffer_ahead_bytes;
+        let position = position::wrapped(self.walk.position(), ahead, self.buffer_bytes);
         if let Err(fault) =
             cx.memory.dma_write(base.wrapping_add(8 * self.index as u64), &position.to_le_bytes())
         {
@@ -498,7 +498,7 @@ impl Engine {
         }
     }
 
-    /// Octets that DMA has moved in this round through the buffer.
+    /// Bytes that DMA has moved in this round through the buffer.
     pub(crate) fn dma_position(&self) -> u32 {
         self.walk.position()
     }

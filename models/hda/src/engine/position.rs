@@ -8,10 +8,10 @@ impl Engine {
     /// The truth in thousandths of a frame, `ticks` into the current link frame: frames travelled since the stream reset,
     /// with the current link frame's in proportion.
     pub(crate) fn true_milliframes(&self, ticks: u64) -> u64 {
-        let Some(frame_octets) = self.frame_octets() else { return 0 };
-        let whole = u128::from(self.linked_octets) * 1000;
+        let Some(frame_bytes) = self.frame_bytes() else { return 0 };
+        let whole = u128::from(self.linked_bytes) * 1000;
         let part = u128::from(self.in_flight) * 1000 * u128::from(ticks) / u128::from(TICKS_PER_LINK_FRAME);
-        ((whole + part) / u128::from(frame_octets)) as u64
+        ((whole + part) / u128::from(frame_bytes)) as u64
     }
 
     /// What LPIB reads as, `ticks` into the current link frame.
@@ -29,18 +29,18 @@ impl Engine {
             LinkPositionFault::Frozen => *self.frozen_position.get_or_insert(self.link_position),
             LinkPositionFault::Torn => {
                 let part = u64::from(self.in_flight) * ticks / TICKS_PER_LINK_FRAME;
-                wrapped(self.link_position, part as u32, self.buffer_octets)
+                wrapped(self.link_position, part as u32, self.buffer_bytes)
             }
             LinkPositionFault::Coarse { .. } => self.coarse_position,
         }
     }
 }
 
-/// A position in the buffer, so many octets on.
-pub(super) fn wrapped(position: u32, octets: u32, buffer_octets: u32) -> u32 {
-    let moved = u64::from(position) + u64::from(octets);
-    // Less than `buffer_octets`, which has 32 bits.
-    moved.checked_rem(buffer_octets.into()).unwrap_or(0) as u32
+/// A position in the buffer, so many bytes on.
+pub(super) fn wrapped(position: u32, bytes: u32, buffer_bytes: u32) -> u32 {
+    let moved = u64::from(position) + u64::from(bytes);
+    // Less than `buffer_bytes`, which has 32 bits.
+    moved.checked_rem(buffer_bytes.into()).unwrap_or(0) as u32
 }
 
 /// A number that looks random and isn't (the finaliser of SplitMix64).

@@ -23,8 +23,8 @@ impl Engine {
         due.then_some(link_frames / LINK_FRAMES_PER_MS)
     }
 
-    /// Octets of so many milliseconds; QEMU counts two octets a sample whatever the container.
-    fn octets_of_ms(format: StreamFormat, ms: u64) -> u64 {
+    /// Bytes of so many milliseconds; QEMU counts two bytes a sample whatever the container.
+    fn bytes_of_ms(format: StreamFormat, ms: u64) -> u64 {
         let base_hz: u64 = if format.base_44k1 { 44_100 } else { 48_000 };
         let rate_hz = base_hz * u64::from(format.multiple) / u64::from(format.divisor);
         (rate_hz * ms / 1000) * 2 * u64::from(format.channels)
@@ -39,19 +39,19 @@ impl Engine {
         }
         if let Some(ms) = self.step_due(cx) {
             let lead_ms = (ms / LEAD_GROWS_EVERY_MS).min(PLAYBACK_LEAD_MS);
-            self.step(cx, Self::octets_of_ms(format, ms + lead_ms) * listeners, true);
+            self.step(cx, Self::bytes_of_ms(format, ms + lead_ms) * listeners, true);
         }
         if self.moved_since_run == 0 {
             return;
         }
         self.link_credit += u64::from(self.cadence.next(format)) * 2 * u64::from(format.channels) * listeners;
-        let whole = self.link_credit / u64::from(format.frame_octets()) * u64::from(format.frame_octets());
+        let whole = self.link_credit / u64::from(format.frame_bytes()) * u64::from(format.frame_bytes());
         self.link_credit -= whole;
         // What isn't there when its time comes is silence.
-        let octets = whole.min(self.fifo.len() as u64);
-        self.lost_frames += (whole - octets) / u64::from(format.frame_octets());
-        if octets > 0 {
-            self.send(cx, format, octets as u32);
+        let bytes = whole.min(self.fifo.len() as u64);
+        self.lost_frames += (whole - bytes) / u64::from(format.frame_bytes());
+        if bytes > 0 {
+            self.send(cx, format, bytes as u32);
         }
     }
 
@@ -62,11 +62,11 @@ impl Engine {
         self.fifo.set_capacity(usize::MAX);
         self.receive(cx, format);
         if let Some(ms) = self.step_due(cx) {
-            self.step(cx, Self::octets_of_ms(format, ms.saturating_sub(CAPTURE_LAG_MS)), false);
+            self.step(cx, Self::bytes_of_ms(format, ms.saturating_sub(CAPTURE_LAG_MS)), false);
         }
     }
 
-    /// Moves DMA on to `target` octets since RUN.
+    /// Moves DMA on to `target` bytes since RUN.
     fn step(&mut self, cx: &mut FrameContext<'_>, target: u64, output: bool) {
         let wanted = target.saturating_sub(self.moved_since_run) as usize;
         let before = self.fifo.len();
@@ -79,11 +79,11 @@ impl Engine {
         self.link_position = self.walk.position();
     }
 
-    fn fetch_exactly(&mut self, cx: &mut FrameContext<'_>, octets: usize) {
-        let mut left = octets;
+    fn fetch_exactly(&mut self, cx: &mut FrameContext<'_>, bytes: usize) {
+        let mut left = bytes;
         while left > 0 {
             let before = self.fifo.len();
-            self.fetch(cx, left, (left as u32).min(cx.profile.dma_burst_octets));
+            self.fetch(cx, left, (left as u32).min(cx.profile.dma_burst_bytes));
             let moved = self.fifo.len() - before;
             if moved == 0 {
                 return;

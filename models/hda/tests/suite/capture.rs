@@ -5,10 +5,10 @@ use snd_hda::dma::{DmaMemory, DmaRegion};
 use snd_hda::registers::Registers;
 use snd_hda_model::{Bench, Codec, DmaAccess, Model, Profile};
 
-fn recording(hand: &mut Hand<'_>, octets: u32) -> crate::bench::Buffer {
+fn recording(hand: &mut Hand<'_>, bytes: u32) -> crate::bench::Buffer {
     hand.bring_up();
     hand.start_rings();
-    let buffer = hand.buffer(octets, DmaAccess::Write);
+    let buffer = hand.buffer(bytes, DmaAccess::Write);
     hand.model.set_source(0, 4, |frame, channel| (frame.index * 2 + channel as u64) as i32);
     hand.set_converter(0, 4, 0x11, 3, 0);
     hand.set_up_stream(0, 3, 0x11, &buffer);
@@ -46,15 +46,15 @@ fn memory_lags_behind_lpib_by_no_more_than_the_fifo() {
     let positions = model.memory().allocate(4096, 128).unwrap();
     hand.regs.write_u32(0x74, 0);
     hand.regs.write_u32(0x70, positions.device_address() as u32 | 1);
-    let fifo_octets = u32::from(hand.regs.read_u16(0x90));
-    assert!(fifo_octets >= 120);
+    let fifo_bytes = u32::from(hand.regs.read_u16(0x90));
+    assert!(fifo_bytes >= 120);
     hand.run(0);
     let mut lagged = 0;
     for _ in 0..500 {
         model.advance_ns(20_833);
         let lpib = hand.lpib(0);
         let in_memory = positions.read_u32(0);
-        assert!(in_memory <= lpib && lpib - in_memory <= fifo_octets, "{in_memory} {lpib}");
+        assert!(in_memory <= lpib && lpib - in_memory <= fifo_bytes, "{in_memory} {lpib}");
         lagged = lagged.max(lpib - in_memory);
     }
     assert!(lagged > 0, "a burst is held back");

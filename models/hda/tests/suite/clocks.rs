@@ -154,9 +154,9 @@ fn one_format(format: u16, bits: u32, channels: u32) {
     };
     // Whole frames, a last page in part.
     let frames = 9000 / (container * channels) / 32 * 32;
-    let octets = frames * container * channels;
-    let playing = hand.buffer(octets, DmaAccess::Read);
-    let recording = hand.buffer(octets, DmaAccess::Write);
+    let bytes = frames * container * channels;
+    let playing = hand.buffer(bytes, DmaAccess::Read);
+    let recording = hand.buffer(bytes, DmaAccess::Write);
     let sample = move |index: u64| (index as u32).wrapping_mul(0x9e37_79b9) as i32 >> (32 - bits);
     let contents: Vec<u8> = (0..u64::from(frames * channels))
         .flat_map(|index| {
@@ -186,7 +186,7 @@ fn one_format(format: u16, bits: u32, channels: u32) {
         assert_eq!(got, sample(index % total), "format {format:#06x}, sample {index}");
     }
     let recorded = model.true_link_frames(0) * u64::from(container * channels);
-    assert!(recorded <= octets.into(), "{recorded}");
+    assert!(recorded <= bytes.into(), "{recorded}");
     let mut memory = Vec::new();
     for page in &recording.pages {
         memory.extend(model.memory().peek(*page, 4096));

@@ -74,7 +74,7 @@ fn settings_are_kept_and_a_function_reset_forgets_them() {
 }
 
 #[test]
-fn the_configuration_default_can_be_written_octet_by_octet() {
+fn the_configuration_default_can_be_written_byte_by_byte() {
     let model = with(Codec::duplex());
     let mut hand = ready(&model);
     assert_eq!(hand.verb(0, 3, 0xf1c00), Some(0x0101_4010));

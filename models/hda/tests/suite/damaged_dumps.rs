@@ -252,8 +252,8 @@ fn wrong_counts_of_connections_are_refused() {
 }
 
 /// Reads it, and if that works brings it to life: neither may panic.
-fn survives(octets: &[u8]) {
-    if let Ok(dump) = Dump::parse(&String::from_utf8_lossy(octets)) {
+fn survives(bytes: &[u8]) {
+    if let Ok(dump) = Dump::parse(&String::from_utf8_lossy(bytes)) {
         let model = Bench::new(Profile::hardware()).codec(0, dump.codec()).build();
         assert_eq!(model.audible(0), []);
         assert_eq!(model.recorded(0), []);
@@ -265,30 +265,30 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(2000))]
 
     #[test]
-    fn damaged_octets_never_panic(
+    fn damaged_bytes_never_panic(
         file in any::<Index>(),
         damage in prop::collection::vec((any::<Index>(), any::<u8>(), 0..4_u8), 1..6),
     ) {
         let texts = cached();
-        let mut octets = texts[file.index(texts.len())].clone();
+        let mut bytes = texts[file.index(texts.len())].clone();
         for (at, value, how) in damage {
-            let at = at.index(octets.len());
+            let at = at.index(bytes.len());
             match how {
-                0 => octets[at] = value,
-                1 => octets[at] = b"0123456789abcdefx \n:=[]"[usize::from(value) % 23],
-                2 => drop(octets.drain(at..octets.len().min(at + usize::from(value)))),
-                _ => octets.truncate(at.max(1)),
+                0 => bytes[at] = value,
+                1 => bytes[at] = b"0123456789abcdefx \n:=[]"[usize::from(value) % 23],
+                2 => drop(bytes.drain(at..bytes.len().min(at + usize::from(value)))),
+                _ => bytes.truncate(at.max(1)),
             }
-            if octets.is_empty() {
-                octets.push(value);
+            if bytes.is_empty() {
+                bytes.push(value);
             }
         }
-        survives(&octets);
+        survives(&bytes);
     }
 
     #[test]
-    fn random_lines_never_panic(octets in prop::collection::vec(any::<u8>(), 0..400)) {
-        survives(&octets);
+    fn random_lines_never_panic(bytes in prop::collection::vec(any::<u8>(), 0..400)) {
+        survives(&bytes);
     }
 }
 

@@ -14,9 +14,9 @@ fn up(hand: &mut Hand<'_>) {
     hand.start_rings();
 }
 
-fn set_up(hand: &mut Hand<'_>, octets: u32) -> Buffer {
+fn set_up(hand: &mut Hand<'_>, bytes: u32) -> Buffer {
     up(hand);
-    let buffer = hand.buffer(octets, DmaAccess::Read);
+    let buffer = hand.buffer(bytes, DmaAccess::Read);
     fill(hand.model, &buffer, |index| index as i16);
     hand.set_converter(0, 2, 0x11, 1, 0);
     hand.set_up_stream_without_reset(4, 1, 0x11, &buffer);
@@ -208,7 +208,7 @@ fn a_32_bit_format_advances_at_half_speed() {
 }
 
 #[test]
-fn a_32_bit_write_to_the_control_register_writes_the_status_octet() {
+fn a_32_bit_write_to_the_control_register_writes_the_status_byte() {
     let model = qemu();
     let mut hand = Hand::new(&model);
     let _buffer = set_up(&mut hand, 4 * 4096);

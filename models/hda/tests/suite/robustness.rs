@@ -10,7 +10,7 @@ use snd_hda_model::{Bench, Codec, LinkPositionFault, Profile};
 enum Step {
     Read(u16, u8),
     Write(u16, u8, u32),
-    /// Stream, octet 0 of its control register.
+    /// Stream, byte 0 of its control register.
     Control(u16, u8),
     Wait(u32),
     Starve(usize, u64),
@@ -22,12 +22,12 @@ fn offset() -> impl Strategy<Value = u16> {
 }
 
 fn step() -> impl Strategy<Value = Step> {
-    let octets = prop_oneof![Just(1_u8), Just(2), Just(4)];
+    let bytes = prop_oneof![Just(1_u8), Just(2), Just(4)];
     let value =
         prop_oneof![Just(0), Just(u32::MAX), 0..0x100_u32, 0x4000_0000..0x4000_8000_u32, any::<u32>()];
     prop_oneof![
-        2 => (offset(), octets.clone()).prop_map(|(at, octets)| Step::Read(at & !(u16::from(octets) - 1), octets)),
-        4 => (offset(), octets, value).prop_map(|(at, octets, value)| Step::Write(at & !(u16::from(octets) - 1), octets, value)),
+        2 => (offset(), bytes.clone()).prop_map(|(at, bytes)| Step::Read(at & !(u16::from(bytes) - 1), bytes)),
+        4 => (offset(), bytes, value).prop_map(|(at, bytes, value)| Step::Write(at & !(u16::from(bytes) - 1), bytes, value)),
         4 => (0..9_u16, prop_oneof![Just(0_u8), Just(2), Just(1), Just(0x1e)]).prop_map(|(stream, value)| Step::Control(stream, value)),
         2 => (0..3_000_000_u32).prop_map(Step::Wait),
         1 => (0..9_usize, 0..300_u64).prop_map(|(stream, frames)| Step::Starve(stream, frames)),

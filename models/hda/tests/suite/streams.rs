@@ -14,10 +14,10 @@ fn duplex() -> Model {
     Bench::new(Profile::hardware()).codec(0, Codec::duplex()).build()
 }
 
-fn playing(hand: &mut Hand<'_>, octets: u32) -> Buffer {
+fn playing(hand: &mut Hand<'_>, bytes: u32) -> Buffer {
     hand.bring_up();
     hand.start_rings();
-    let buffer = hand.buffer(octets, DmaAccess::Read);
+    let buffer = hand.buffer(bytes, DmaAccess::Read);
     fill(hand.model, &buffer, |index| index as i16);
     hand.set_converter(0, 2, 0x11, 5, 0);
     hand.set_up_stream(OUT, 5, 0x11, &buffer);
@@ -121,21 +121,21 @@ fn hardware_goes_on_where_it_was_when_run_is_set_again() {
 }
 
 #[test]
-fn lpib_counts_octets_through_the_link_and_dma_is_ahead_by_the_fifo() {
+fn lpib_counts_bytes_through_the_link_and_dma_is_ahead_by_the_fifo() {
     let model = duplex();
     let mut hand = Hand::new(&model);
     let _buffer = playing(&mut hand, 8192);
     let positions = model.memory().allocate(4096, 128).unwrap();
     hand.regs.write_u32(0x74, (positions.device_address() >> 32) as u32);
     hand.regs.write_u32(0x70, positions.device_address() as u32 | 1);
-    let fifo_octets = u32::from(hand.regs.read_u16(0x110));
+    let fifo_bytes = u32::from(hand.regs.read_u16(0x110));
     hand.run(OUT);
     for _ in 0..1000 {
         model.advance_ns(15_000);
         let lpib = hand.lpib(OUT);
         assert_eq!(u64::from(lpib), model.true_link_frames(4) * 4 % 8192);
         let ahead = (positions.read_u32(8 * 4) + 8192 - lpib) % 8192;
-        assert!(ahead <= fifo_octets, "{ahead}");
+        assert!(ahead <= fifo_bytes, "{ahead}");
         // The alias is read 250 ns later: in the next link frame, sometimes.
         let alias = (hand.regs.read_u32(0x2104) + 8192 - lpib) % 8192;
         assert!(alias == 0 || alias == 4, "{alias}");

@@ -27,10 +27,10 @@ fn a_wrong_width_or_offset() {
     let model = duplex();
     let mut hand = Hand::new(&model);
     hand.bring_up();
-    for (offset, octets) in
+    for (offset, bytes) in
         [(0x00, 4), (0x02, 2), (0x0e, 4), (0x30, 2), (0x4c, 2), (0x10c, 4), (0x101, 2), (0x1e0, 4)]
     {
-        match octets {
+        match bytes {
             2 => drop(hand.regs.read_u16(offset)),
             _ => drop(hand.regs.read_u32(offset)),
         }
@@ -188,7 +188,7 @@ fn addresses_above_4_gib_with_64ok() {
         let _ = model.memory().allocate_page_at(page);
         model.memory().allow_dma(page, DmaAccess::Read);
     }
-    let buffer = Buffer { pages, octets: 8192 };
+    let buffer = Buffer { pages, bytes: 8192 };
     crate::bench::fill(&model, &buffer, |index| index as i16);
     hand.set_up_stream(4, 5, 0x11, &buffer);
     hand.run(4);

@@ -19,7 +19,7 @@ pub(crate) struct Hand<'a> {
 /// A stream's buffer: pages, list, and how much is in use.
 pub(crate) struct Buffer {
     pub(crate) pages: Vec<u64>,
-    pub(crate) octets: u32,
+    pub(crate) bytes: u32,
 }
 
 impl<'a> Hand<'a> {
@@ -119,17 +119,17 @@ impl<'a> Hand<'a> {
         self.verb(codec, node, 0x70600 | tag << 4 | channel).unwrap();
     }
 
-    /// Scattered pages for so many octets, allowed for playback or capture.
-    pub(crate) fn buffer(&mut self, octets: u32, access: DmaAccess) -> Buffer {
+    /// Scattered pages for so many bytes, allowed for playback or capture.
+    pub(crate) fn buffer(&mut self, bytes: u32, access: DmaAccess) -> Buffer {
         let memory = self.model.memory();
-        let pages: Vec<u64> = (0..octets.div_ceil(4096))
+        let pages: Vec<u64> = (0..bytes.div_ceil(4096))
             .map(|_| {
                 let (address, _) = memory.allocate_page();
                 memory.allow_dma(address, access);
                 address
             })
             .collect();
-        Buffer { pages, octets }
+        Buffer { pages, bytes }
     }
 
     /// Stream reset, list, CBL, LVI, FMT, tag: everything up to RUN. Every entry asks for an interrupt.
@@ -147,27 +147,27 @@ impl<'a> Hand<'a> {
         let mut list = self.model.memory().allocate(16 * buffer.pages.len().max(2), 128).unwrap();
         // At least two entries: a buffer of one page is cut in two.
         let mut entries: Vec<(u64, u32)> = Vec::new();
-        let mut left = buffer.octets;
+        let mut left = buffer.bytes;
         for &page in &buffer.pages {
-            let octets = left.min(4096);
-            entries.push((page, octets));
-            left -= octets;
+            let bytes = left.min(4096);
+            entries.push((page, bytes));
+            left -= bytes;
         }
-        if let [(page, octets)] = entries[..] {
+        if let [(page, bytes)] = entries[..] {
             entries = vec![
-                (page, octets / 256 * 128),
-                (page + u64::from(octets / 256 * 128), octets - octets / 256 * 128),
+                (page, bytes / 256 * 128),
+                (page + u64::from(bytes / 256 * 128), bytes - bytes / 256 * 128),
             ];
         }
-        for (index, (address, octets)) in entries.iter().enumerate() {
+        for (index, (address, bytes)) in entries.iter().enumerate() {
             list.write_u32(16 * index, *address as u32);
             list.write_u32(16 * index + 4, (*address >> 32) as u32);
-            list.write_u32(16 * index + 8, *octets);
+            list.write_u32(16 * index + 8, *bytes);
             list.write_u32(16 * index + 12, 1);
         }
         self.regs.write_u8(base + 2, tag << 4);
         self.regs.write_u16(base + 0x12, format);
-        self.regs.write_u32(base + 0x08, buffer.octets);
+        self.regs.write_u32(base + 0x08, buffer.bytes);
         self.regs.write_u16(base + 0x0c, entries.len() as u16 - 1);
         self.regs.write_u32(base + 0x18, list.device_address() as u32);
         self.regs.write_u32(base + 0x1c, (list.device_address() >> 32) as u32);
@@ -192,19 +192,19 @@ impl<'a> Hand<'a> {
 
 /// Writes 16-bit samples over the buffer's pages.
 pub(crate) fn fill(model: &Model, buffer: &Buffer, mut sample: impl FnMut(usize) -> i16) {
-    let octets: Vec<u8> =
-        (0..buffer.octets as usize / 2).flat_map(|index| sample(index).to_le_bytes()).collect();
-    for (page, part) in buffer.pages.iter().zip(octets.chunks(4096)) {
+    let bytes: Vec<u8> =
+        (0..buffer.bytes as usize / 2).flat_map(|index| sample(index).to_le_bytes()).collect();
+    for (page, part) in buffer.pages.iter().zip(bytes.chunks(4096)) {
         model.memory().poke(*page, part);
     }
 }
 
 /// Reads 16-bit samples from the buffer's pages.
 pub(crate) fn samples(model: &Model, buffer: &Buffer) -> Vec<i16> {
-    let mut octets = Vec::new();
+    let mut bytes = Vec::new();
     for page in &buffer.pages {
-        octets.extend(model.memory().peek(*page, 4096));
+        bytes.extend(model.memory().peek(*page, 4096));
     }
-    octets.truncate(buffer.octets as usize);
-    octets.chunks_exact(2).map(|pair| i16::from_le_bytes([pair[0], pair[1]])).collect()
+    bytes.truncate(buffer.bytes as usize);
+    bytes.chunks_exact(2).map(|pair| i16::from_le_bytes([pair[0], pair[1]])).collect()
 }
