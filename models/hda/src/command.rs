@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use crate::engine::FrameContext;
+use crate::frame_context::FrameContext;
 use crate::violations::Rule;
 
 /// RIRBSTS: response interrupt and overrun.

@@ -1,83 +1,11 @@
 //! The link: which codec is where, and what travels between stream engines and converters.
 
-use crate::codec::{Codec, Converter, Source};
+use crate::codec::{Codec, Converter, Source, SourceFrame};
 use crate::format::StreamFormat;
 use crate::violations::{Rule, Violations};
 
 /// Codec addresses, SDI 0 to 14.
 pub(crate) const CODEC_ADDRESSES: usize = 15;
-
-/// What a converter was sent, frame by frame, with the link frame in which each travelled.
-#[derive(Clone, Debug, Default)]
-pub struct Played {
-    frames: Vec<PlayedFrame>,
-    samples: Vec<i32>,
-}
-
-#[derive(Clone, Copy, Debug)]
-struct PlayedFrame {
-    link_frame: u64,
-    first_sample: usize,
-    channels: usize,
-}
-
-impl Played {
-    /// Frames received.
-    #[must_use]
-    pub fn len(&self) -> usize {
-        self.frames.len()
-    }
-
-    /// Whether nothing was received.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.frames.is_empty()
-    }
-
-    /// All samples, interleaved, sign-extended at their depth: a 24-bit sample is its container shifted right by 8.
-    #[must_use]
-    pub fn samples(&self) -> &[i32] {
-        &self.samples
-    }
-
-    /// The samples of frame `index`, one a channel that the converter takes.
-    #[must_use]
-    pub fn frame(&self, index: usize) -> &[i32] {
-        let frame = self.frames[index];
-        &self.samples[frame.first_sample..frame.first_sample + frame.channels]
-    }
-
-    /// The link frame in which frame `index` travelled: WALCLK, extended over its wraps, divided by 500.
-    #[must_use]
-    pub fn link_frame(&self, index: usize) -> u64 {
-        self.frames[index].link_frame
-    }
-
-    fn push(&mut self, link_frame: u64, samples: impl Iterator<Item = i32>) {
-        let first_sample = self.samples.len();
-        self.samples.extend(samples);
-        let channels = self.samples.len() - first_sample;
-        self.frames.push(PlayedFrame { link_frame, first_sample, channels });
-    }
-
-    /// The `nth` frame that travelled in a link frame.
-    fn at_link_frame(&self, link_frame: u64, nth: usize) -> Option<&[i32]> {
-        // From the end: a loop-back asks for what has just been played.
-        let end = self.frames.iter().rposition(|frame| frame.link_frame == link_frame)?;
-        let start = self.frames[..=end].iter().rposition(|frame| frame.link_frame != link_frame);
-        let index = start.map_or(0, |before| before + 1) + nth;
-        (index <= end).then(|| self.frame(index))
-    }
-}
-
-/// The frame that a capture source is asked for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct SourceFrame {
-    /// Frames that were sent to the stream before it since its stream reset, those that a FIFO error lost included.
-    pub index: u64,
-    /// The link frame in which it travels: WALCLK, extended over its wraps, divided by 500.
-    pub link_frame: u64,
-}
 
 /// A format has 16 channels at most, and a link frame 4 frames.
 const MOST_CHANNELS: usize = 16;

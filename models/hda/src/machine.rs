@@ -6,12 +6,13 @@ use std::rc::Rc;
 use crate::clock::{LinkClock, TICKS_PER_LINK_FRAME};
 use crate::command::Command;
 use crate::controller::Controller;
-use crate::engine::{Engine, FrameContext, Kind};
+use crate::engine::{Engine, Kind};
 use crate::faults::Faults;
+use crate::frame_context::FrameContext;
 use crate::link::Link;
 use crate::memory::PageTable;
 use crate::profile::{Profile, StreamEngine};
-use crate::violations::Violations;
+use crate::violations::{Rule, Violations};
 
 pub(crate) struct Machine {
     pub(crate) profile: Profile,
@@ -208,6 +209,33 @@ impl Machine {
             if engine.is_output() == output && engine.tag() == tag && engine.is_active() {
                 engine.frozen_by_format = true;
             }
+        }
+    }
+
+    /// Records a breach of the rules now.
+    pub(crate) fn breach(&mut self, rule: Rule, detail: impl FnOnce() -> String) {
+        self.violations.rule(self.now_ns, rule, detail);
+    }
+
+    /// An address register pair with one half replaced; upper halves are there only if GCAP.64OK is.
+    pub(crate) fn with_half(&mut self, address: u64, upper: bool, value: u32, low_zero_bits: u32) -> u64 {
+        if !upper {
+            return address & !0xffff_ffff | u64::from(value & !low_zero_bits);
+        }
+        if self.profile.addresses_64bit {
+            return address & 0xffff_ffff | u64::from(value) << 32;
+        }
+        if value != 0 {
+            self.breach(Rule::AddressTooWide, || format!("upper half {value:#x} without GCAP.64OK"));
+        }
+        address
+    }
+
+    /// A codec speaks up, if GCTL.UNSOL lets it.
+    pub(crate) fn unsolicited(&mut self, codec: usize, value: u32) {
+        if self.controller.is_up() && self.controller.unsolicited {
+            let frame = self.current_frame();
+            self.command.unsolicited(codec as u8, value, frame);
         }
     }
 

@@ -6,11 +6,12 @@ use std::rc::Rc;
 use embedded_hal::delay::DelayNs;
 use snd_hda::registers::Registers;
 
-use crate::codec::{Arrival, Codec, Source};
+use crate::codec::{Arrival, Codec, Source, SourceFrame};
 use crate::faults::Faults;
-use crate::link::{CODEC_ADDRESSES, Link, Played, SourceFrame};
+use crate::link::{CODEC_ADDRESSES, Link};
 use crate::machine::Machine;
 use crate::memory::ModelMemory;
+use crate::played::Played;
 use crate::profile::Profile;
 use crate::violations::Violation;
 

@@ -219,11 +219,6 @@ impl Machine {
         }
     }
 
-    /// Records a breach of the rules now.
-    pub(crate) fn breach(&mut self, rule: Rule, detail: impl FnOnce() -> String) {
-        self.violations.rule(self.now_ns, rule, detail);
-    }
-
     fn capabilities(&self) -> u32 {
         let profile = &self.profile;
         (profile.output_streams as u32) << 12
@@ -335,20 +330,6 @@ impl Machine {
                 self.breach(Rule::ReservedBits, || format!("DPLBASE {value:#x} isn't a multiple of 128"));
             }
         }
-    }
-
-    /// An address register pair with one half replaced; upper halves are there only if GCAP.64OK is.
-    pub(crate) fn with_half(&mut self, address: u64, upper: bool, value: u32, low_zero_bits: u32) -> u64 {
-        if !upper {
-            return address & !0xffff_ffff | u64::from(value & !low_zero_bits);
-        }
-        if self.profile.addresses_64bit {
-            return address & 0xffff_ffff | u64::from(value) << 32;
-        }
-        if value != 0 {
-            self.breach(Rule::AddressTooWide, || format!("upper half {value:#x} without GCAP.64OK"));
-        }
-        address
     }
 
     fn write_command(&mut self, register: Register, value: u32) {
@@ -475,13 +456,5 @@ impl Machine {
         let (frame, now_ns) = (self.current_frame(), self.now_ns);
         let format_set_on = self.with_context(frame, now_ns, |moving, cx| moving.command.run_at_once(cx));
         self.format_was_set(format_set_on);
-    }
-
-    /// A codec speaks up, if GCTL.UNSOL lets it.
-    pub(crate) fn unsolicited(&mut self, codec: usize, value: u32) {
-        if self.controller.is_up() && self.controller.unsolicited {
-            let frame = self.current_frame();
-            self.command.unsolicited(codec as u8, value, frame);
-        }
     }
 }

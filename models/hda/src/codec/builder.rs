@@ -3,8 +3,10 @@
 use std::collections::BTreeMap;
 
 use super::amplifier::{Amplifier, GainAtReset};
+use super::device::Codec;
+use super::graph::Graph;
+use super::group::Group;
 use super::widget::{Widget, WidgetKind};
-use super::{Codec, Graph, Group};
 
 /// 16 kHz to 96 kHz at 16 bit: what QEMU's codecs state.
 const QEMU_PCM: u32 = 0x1fc | 1 << 17;

@@ -104,3 +104,8 @@ pub(super) fn next_power(now: u8, asked: u8, states: u32) -> u8 {
     let says_states = states & 0x1f != 0;
     if says_states && states >> asked & 1 == 0 { now } else { asked }
 }
+
+/// A word with one of its bytes replaced: `place` 0 is the lowest.
+pub(super) fn with_byte(word: u32, place: u32, byte: u32) -> u32 {
+    word & !(0xff << (8 * place)) | byte << (8 * place)
+}

@@ -2,8 +2,8 @@
 
 use std::collections::{BTreeSet, HashSet};
 
-use super::Graph;
 use super::amplifier::Gain;
+use super::graph::Graph;
 use super::group::Inherited;
 use super::widget::{Widget, WidgetKind, capability, pin_capability};
 

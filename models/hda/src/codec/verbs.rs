@@ -1,6 +1,7 @@
 //! Verbs to the root and to function groups: specification 7.3.
 
-use super::{Answer, Graph};
+use super::graph::{Answer, Graph};
+use super::group::with_byte;
 use crate::violations::Violations;
 
 impl Graph {
@@ -79,8 +80,4 @@ impl Graph {
 /// Parameter 0x04: first node and count.
 fn node_range(first: Option<u8>, last: Option<u8>) -> u32 {
     first.zip(last).map_or(0, |(first, last)| u32::from(first) << 16 | (u32::from(last - first) + 1))
-}
-
-pub(super) fn with_byte(word: u32, place: u32, byte: u32) -> u32 {
-    word & !(0xff << (8 * place)) | byte << (8 * place)
 }

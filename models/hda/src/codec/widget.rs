@@ -4,9 +4,10 @@ use std::collections::BTreeMap;
 
 use super::amplifier::{AMPLIFIER_INPUTS, Gain, GainAtReset};
 use super::connections::ConnectionList;
+use super::converter::{Converter, Source};
 use super::group::Inherited;
 use super::hdmi::Hdmi;
-use crate::link::{Played, SourceFrame};
+use crate::played::Played;
 
 /// Widget types (7.3.4.6, table 138).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -61,25 +62,6 @@ impl WidgetKind {
         ];
         kinds.into_iter().find(|kind| kind.code() == code)
     }
-}
-
-/// Where a capture converter's samples come from.
-pub(crate) enum Source {
-    Silence,
-    Samples(Box<dyn FnMut(SourceFrame, usize) -> i32>),
-    Loop { codec: usize, node: u8, delay_link_frames: u64 },
-}
-
-/// A converter's state.
-pub(crate) struct Converter {
-    pub(crate) node: u8,
-    pub(crate) output: bool,
-    pub(crate) channels: usize,
-    pub(crate) format: u16,
-    pub(crate) tag: u8,
-    pub(crate) channel: u8,
-    pub(crate) played: Played,
-    pub(crate) source: Source,
 }
 
 /// A widget under construction, and then in the codec. Start from one of the constructors and add what it can do.

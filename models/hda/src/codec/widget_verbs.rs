@@ -1,8 +1,8 @@
 //! Verbs to widgets: specification 7.3.3. One that a widget doesn't know is answered with 0.
 
 use super::amplifier::{AMPLIFIER_INPUTS, Gain};
-use super::group::{Inherited, next_power};
-use super::verbs::with_byte;
+use super::converter::Converter;
+use super::group::{Inherited, next_power, with_byte};
 use super::widget::{Widget, WidgetKind, capability, pin_capability};
 use crate::format::StreamFormat;
 use crate::violations::{Rule, Violations};
@@ -61,7 +61,7 @@ impl Widget {
             0xf04 => self.sdi_select.into(),
             0xf05 if has_power => u32::from(self.power.max(inherited.power)) << 4 | u32::from(self.power),
             0xf06 => {
-                let word = |c: &super::Converter| u32::from(c.tag) << 4 | u32::from(c.channel);
+                let word = |c: &Converter| u32::from(c.tag) << 4 | u32::from(c.channel);
                 self.converter.as_ref().map_or(0, word)
             }
             0xf07 => self.pin_control.into(),

@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use super::contents::{Dump, GroupKind};
 use super::node::{AmpCaps, Node};
-use super::{Dump, GroupKind};
 use crate::codec::{
     Codec, ConnectionList, GainAtReset, Graph, Group, OtherGroup, Widget, WidgetKind, capability,
 };

@@ -2,46 +2,19 @@
 
 mod detail;
 mod header;
+mod lines;
+mod values;
 
 use std::collections::BTreeSet;
 
-use super::Dump;
+use super::contents::Dump;
 use super::error::DumpError;
-use super::node::{Node, Pcm};
+use super::node::Node;
 use super::requirements::{Line, missing};
 use super::scan::{Reason, Scan, narrow};
 use crate::codec::WidgetKind;
 use header::Header;
-
-/// Function group's node where Linux doesn't say.
-const USUAL_AUDIO_GROUP: u8 = 1;
-
-/// The lines of a text with a place in it.
-pub(super) struct Lines<'a> {
-    lines: Vec<&'a str>,
-    /// The number, from 1, of the line that was taken last.
-    number: usize,
-}
-
-impl<'a> Lines<'a> {
-    fn next(&mut self) -> Option<&'a str> {
-        let line = self.peek()?;
-        self.number += 1;
-        Some(line)
-    }
-
-    fn peek(&self) -> Option<&'a str> {
-        self.lines.get(self.number).copied()
-    }
-
-    /// The next line, if it is indented.
-    fn next_detail(&mut self) -> Result<Scan<'a>, Reason> {
-        let detail = self.peek().filter(|line| line.starts_with(' '));
-        let detail = detail.ok_or("the text is cut short after this line")?;
-        self.number += 1;
-        Ok(Scan::new(detail.trim()))
-    }
-}
+use lines::Lines;
 
 /// A text that is being read.
 struct Parser<'a> {
@@ -51,28 +24,36 @@ struct Parser<'a> {
     nodes: Vec<(Node, BTreeSet<Line>, usize)>,
 }
 
-pub(super) fn parse(text: &str) -> Result<Dump, DumpError> {
-    let lines = Lines { lines: text.lines().collect(), number: 0 };
-    let mut parser = Parser { lines, dump: Dump::default(), header: Header::default(), nodes: Vec::new() };
-    let fail = |line, reason| Err(DumpError { line, reason });
-    while let Some(line) = parser.lines.next() {
-        if let Err(reason) = parser.line(line) {
-            return fail(parser.lines.number, reason);
+impl Dump {
+    /// Reads a dump.
+    ///
+    /// # Errors
+    ///
+    /// Line and reason, if it isn't one, is cut short in a node, or contradicts itself.
+    pub fn parse(text: &str) -> Result<Self, DumpError> {
+        let lines = Lines::of(text);
+        let mut parser =
+            Parser { lines, dump: Dump::default(), header: Header::default(), nodes: Vec::new() };
+        let fail = |line, reason| Err(DumpError { line, reason });
+        while let Some(line) = parser.lines.next() {
+            if let Err(reason) = parser.line(line) {
+                return fail(parser.lines.number(), reason);
+            }
         }
+        let end = parser.lines.number().max(1);
+        if let Err(reason) = parser.header.is_whole(&parser.dump, parser.nodes.is_empty()) {
+            return fail(end, reason);
+        }
+        if let Some((line, reason)) = missing(&parser.nodes, parser.header.is_modern()) {
+            return fail(line, reason);
+        }
+        parser.dump.nodes = parser.nodes.into_iter().map(|(node, ..)| node).collect();
+        match parser.header.groups(&parser.dump) {
+            Ok(groups) => parser.dump.groups = groups,
+            Err(reason) => return fail(end, reason),
+        }
+        Ok(parser.dump)
     }
-    let end = parser.lines.number.max(1);
-    if let Err(reason) = parser.header.is_whole(&parser.dump, parser.nodes.is_empty()) {
-        return fail(end, reason);
-    }
-    if let Some((line, reason)) = missing(&parser.nodes, parser.header.is_modern()) {
-        return fail(line, reason);
-    }
-    parser.dump.nodes = parser.nodes.into_iter().map(|(node, ..)| node).collect();
-    match parser.header.groups(&parser.dump) {
-        Ok(groups) => parser.dump.groups = groups,
-        Err(reason) => return fail(end, reason),
-    }
-    Ok(parser.dump)
 }
 
 impl Parser<'_> {
@@ -86,7 +67,7 @@ impl Parser<'_> {
         match self.nodes.last_mut() {
             Some((node, lines, last_line)) if is_detail => {
                 detail::detail(node, lines, scan, &mut self.lines)?;
-                *last_line = self.lines.number;
+                *last_line = self.lines.number();
                 Ok(())
             }
             None if is_detail => self.header.detail(&mut self.dump, scan),
@@ -117,7 +98,7 @@ impl Parser<'_> {
             return Err(format!("node {id:#04x} comes after node {last:#04x}"));
         }
         words_agree(wcaps, scan.rest())?;
-        self.nodes.push((Node::new(id, wcaps, kind), BTreeSet::new(), self.lines.number));
+        self.nodes.push((Node::new(id, wcaps, kind), BTreeSet::new(), self.lines.number()));
         Ok(())
     }
 }
@@ -161,103 +142,4 @@ fn words_agree(wcaps: u32, words: &str) -> Result<(), Reason> {
         }
     }
     Ok(())
-}
-
-/// The three lines after `PCM:`, or what older versions have in one: `rates 0x07f, bits 0x0e, types 0x1`. `None`: N/A.
-fn pcm(mut scan: Scan<'_>, lines: &mut Lines<'_>) -> Result<Option<Pcm>, Reason> {
-    scan.skip_spaces();
-    if scan.try_take("N/A") {
-        scan.end()?;
-        return Ok(None);
-    }
-    if scan.try_take("rates ") {
-        let rates = scan.hex()?;
-        scan.take(", bits ")?;
-        let bits = scan.hex()?;
-        scan.take(", types ")?;
-        let formats = scan.hex()?;
-        scan.end()?;
-        let pcm = Pcm { rates: narrow(rates, "rates")?, bits: narrow(bits, "bits")?, formats };
-        return Ok(Some(pcm));
-    }
-    scan.end()?;
-    if lines.peek().is_some_and(|line| line.trim() == "N/A") {
-        lines.next();
-        return Ok(None);
-    }
-    let mut line = |name: &str| -> Result<u32, Reason> {
-        let mut scan = lines.next_detail()?;
-        scan.take(name)?;
-        scan.take(" [")?;
-        let value = scan.hex()?;
-        scan.take("]:")?;
-        Ok(value)
-    };
-    let rates = narrow(line("rates")?, "rates")?;
-    let bits = narrow(line("bits")?, "bits")?;
-    Ok(Some(Pcm { rates, bits, formats: line("formats")? }))
-}
-
-/// `D0 D1 D2 D3 D3cold CLKSTOP EPSS`: parameter 0x0f (7.3.4.12).
-fn power_states(words: &str) -> Result<u32, Reason> {
-    let names = [
-        ("D0", 0),
-        ("D1", 1),
-        ("D2", 2),
-        ("D3", 3),
-        ("D3cold", 4),
-        ("S3D3cold", 29),
-        ("CLKSTOP", 30),
-        ("EPSS", 31),
-    ];
-    words.split_whitespace().try_fold(0, |states, word| {
-        let bit = names.iter().find(|(name, _)| *name == word);
-        bit.map(|(_, bit)| states | 1 << bit).ok_or_else(|| format!("{word:?} isn't a power state"))
-    })
-}
-
-/// `setting=D0, actual=D0, Clock-stop-OK`, or `0x0` from older versions.
-fn power(mut scan: Scan<'_>) -> Result<super::Power, Reason> {
-    if scan.rest().starts_with("0x") {
-        let word = scan.hex()?;
-        scan.end()?;
-        return Ok(super::Power { setting: (word & 15) as u8, actual: (word >> 4 & 15) as u8 });
-    }
-    let state = |scan: &mut Scan<'_>| -> Result<u8, Reason> {
-        let rest = scan.rest();
-        let word = &rest[..rest.find(',').unwrap_or(rest.len())];
-        let states = ["D0", "D1", "D2", "D3", "D3cold"];
-        let state = (0..).zip(states).find(|(_, name)| *name == word.trim());
-        scan.take(word)?;
-        state.map(|(state, _)| state).ok_or_else(|| format!("{word:?} isn't a power state"))
-    };
-    scan.take("setting=")?;
-    let setting = state(&mut scan)?;
-    scan.take(", actual=")?;
-    let actual = state(&mut scan)?;
-    let rest = scan.rest();
-    if rest.is_empty() || rest.starts_with(", ") {
-        Ok(super::Power { setting, actual })
-    } else {
-        Err(format!("{rest:?} is too much"))
-    }
-}
-
-/// `ofs=0x00, nsteps=0x03, stepsize=0x27, mute=0`; `None`: N/A.
-fn amp_caps(mut scan: Scan<'_>) -> Result<Option<super::AmpCaps>, Reason> {
-    if scan.try_take("N/A") {
-        scan.end()?;
-        return Ok(None);
-    }
-    let part = |scan: &mut Scan<'_>, key| -> Result<u8, Reason> {
-        let value = scan.hex_of(key)?;
-        scan.take(", ")?;
-        if value <= 0x7f { Ok(value as u8) } else { Err(format!("{key} is {value:#x}, over 0x7f")) }
-    };
-    let offset = part(&mut scan, "ofs")?;
-    let steps = part(&mut scan, "nsteps")?;
-    let step_size = part(&mut scan, "stepsize")?;
-    let mute = scan.flag_of("mute")?;
-    scan.end()?;
-    Ok(Some(super::AmpCaps { offset, steps, step_size, mute }))
 }

@@ -1,6 +1,6 @@
 //! What LPIB reads as, truly or by a fault.
 
-use super::Engine;
+use super::state::Engine;
 use crate::clock::TICKS_PER_LINK_FRAME;
 use crate::faults::{Faults, LinkPositionFault};
 

@@ -1,7 +1,8 @@
 //! Millisecond steps: how QEMU's codecs pull and push.
 
-use super::{Engine, FrameContext};
+use super::state::Engine;
 use crate::format::StreamFormat;
+use crate::frame_context::FrameContext;
 
 /// Link frames in a millisecond.
 const LINK_FRAMES_PER_MS: u64 = 48;

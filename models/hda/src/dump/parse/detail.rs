@@ -7,7 +7,8 @@ use super::super::node::{
 };
 use super::super::requirements::Line;
 use super::super::scan::{Reason, Scan, narrow};
-use super::{Lines, amp_caps, pcm, power, power_states};
+use super::lines::Lines;
+use super::values::{amp_caps, pcm, power, power_states};
 use crate::codec::WidgetKind;
 
 /// The keys of lines that may be there once. Where one begins with another, the longer stands first.

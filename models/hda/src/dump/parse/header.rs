@@ -2,9 +2,13 @@
 
 use std::collections::BTreeSet;
 
+use super::super::contents::{Dump, FunctionGroup, Gpio, GroupKind};
 use super::super::scan::{Reason, Scan, narrow};
-use super::super::{Dump, FunctionGroup, Gpio, GroupKind};
-use super::{Lines, USUAL_AUDIO_GROUP, amp_caps, pcm, power, power_states};
+use super::lines::Lines;
+use super::values::{amp_caps, pcm, power, power_states};
+
+/// The audio function group's node where Linux doesn't print it.
+const USUAL_AUDIO_GROUP: u8 = 1;
 
 /// What was read of the header besides what the dump keeps.
 #[derive(Default)]

@@ -1,0 +1,118 @@
+//! A codec on the link: a graph of widgets, or a closure that answers verbs.
+
+use super::connections::ConnectionForm;
+use super::converter::Converter;
+use super::graph::{Answer, Graph};
+use crate::violations::Violations;
+
+/// A codec, to be put at an address of the link with [`Bench::codec`](crate::Bench::codec).
+pub struct Codec {
+    kind: Kind,
+    tamper: Option<TamperHook>,
+}
+
+/// Answers a verb: the 32 bits that the driver sent, address and node included. `None`: no answer.
+pub type VerbHook = Box<dyn FnMut(u32) -> Option<u32>>;
+
+/// Changes an answer: given the verb and what the codec would have said.
+pub type TamperHook = Box<dyn FnMut(u32, Option<u32>) -> Option<u32>>;
+
+enum Kind {
+    Widgets(Box<Graph>),
+    Hook(VerbHook),
+}
+
+impl Codec {
+    /// A codec that is on the link, reports itself in STATESTS and never answers a verb.
+    #[must_use]
+    pub fn silent() -> Self {
+        Self::answering(|_| None)
+    }
+
+    /// A codec whose every answer comes from `hook`, which is given the whole 32-bit verb. It has no converters.
+    ///
+    /// The hook must not call the [`Model`](crate::Model): it runs in the middle of one of its accesses.
+    pub fn answering(hook: impl FnMut(u32) -> Option<u32> + 'static) -> Self {
+        Self { kind: Kind::Hook(Box::new(hook)), tamper: None }
+    }
+
+    /// The codec, with `tamper` between it and the link: it sees each verb and the honest answer, and says what the
+    /// driver gets. So a codec that works can lie about one thing.
+    #[must_use]
+    pub fn tampered(mut self, tamper: impl FnMut(u32, Option<u32>) -> Option<u32> + 'static) -> Self {
+        self.tamper = Some(Box::new(tamper));
+        self
+    }
+
+    /// The codec, with all its connection lists in one form. What the lists say stays the same.
+    #[must_use]
+    pub fn with_connection_form(mut self, form: ConnectionForm) -> Self {
+        if let Kind::Widgets(graph) = &mut self.kind {
+            for widget in graph.widgets.values_mut() {
+                widget.connections = widget.connections.in_form(form);
+            }
+        }
+        self
+    }
+
+    pub(crate) fn from_graph(mut graph: Graph) -> Self {
+        graph.power_on();
+        Self { kind: Kind::Widgets(Box::new(graph)), tamper: None }
+    }
+
+    pub(crate) fn command(&mut self, now_ns: u64, verb: u32, violations: &mut Violations) -> Answer {
+        let mut answer = match &mut self.kind {
+            Kind::Hook(hook) => Answer { response: hook(verb), format_set_on: None },
+            Kind::Widgets(graph) => graph.command(now_ns, verb, violations),
+        };
+        if let Some(tamper) = &mut self.tamper {
+            answer.response = tamper(verb, answer.response);
+        }
+        answer
+    }
+
+    /// A reset of the link: everything but the board's configuration goes to its default.
+    pub(crate) fn reset(&mut self) {
+        if let Kind::Widgets(graph) = &mut self.kind {
+            graph.reset();
+        }
+    }
+
+    /// Power comes back: the board's configuration too is as it was at first.
+    pub(crate) fn power_on(&mut self) {
+        if let Kind::Widgets(graph) = &mut self.kind {
+            graph.power_on();
+        }
+    }
+
+    pub(crate) fn graph(&mut self) -> Option<&mut Graph> {
+        match &mut self.kind {
+            Kind::Widgets(graph) => Some(graph),
+            Kind::Hook(_) => None,
+        }
+    }
+
+    pub(crate) fn converter(&mut self, node: u8) -> Option<&mut Converter> {
+        self.graph()?.widgets.get_mut(&node)?.converter.as_mut()
+    }
+
+    /// Converters that listen to a tag (or drive it) and have power.
+    pub(crate) fn listening_converters(
+        &mut self,
+        tag: u8,
+        output: bool,
+    ) -> impl Iterator<Item = &mut Converter> {
+        let graph = self.graph();
+        graph.into_iter().flat_map(move |graph| {
+            let group_power = graph.group.power;
+            let widgets = graph.widgets.values_mut();
+            widgets.filter_map(move |widget| {
+                let powered = group_power == 0 && widget.power == 0;
+                widget
+                    .converter
+                    .as_mut()
+                    .filter(|converter| powered && converter.tag == tag && converter.output == output)
+            })
+        })
+    }
+}

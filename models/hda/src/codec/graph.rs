@@ -1,0 +1,51 @@
+//! The graph of widgets in a codec, with its function groups.
+
+use std::collections::BTreeMap;
+
+use super::group::{Group, OtherGroup};
+use super::widget::Widget;
+
+/// An audio function group with its widgets, and what else the codec has.
+pub(crate) struct Graph {
+    pub(crate) vendor_id: u32,
+    pub(crate) revision_id: u32,
+    pub(crate) subsystem_id: u32,
+    /// `None` of a codec without audio.
+    pub(crate) group_node: Option<u8>,
+    pub(crate) group: Group,
+    /// Function groups beside it, by node: modems.
+    pub(crate) other_groups: BTreeMap<u8, OtherGroup>,
+    pub(crate) widgets: BTreeMap<u8, Widget>,
+}
+
+/// What a verb led to.
+pub(crate) struct Answer {
+    /// `None`: the codec said nothing.
+    pub(crate) response: Option<u32>,
+    /// A converter's format was set; QEMU stops its stream then.
+    pub(crate) format_set_on: Option<(u8, bool)>,
+}
+
+impl Graph {
+    pub(crate) fn reset(&mut self) {
+        self.group.reset();
+        for group in self.other_groups.values_mut() {
+            group.power = 3;
+        }
+        let inherited = self.group.inherited();
+        for widget in self.widgets.values_mut() {
+            widget.reset(&inherited);
+        }
+    }
+
+    pub(super) fn power_on(&mut self) {
+        for widget in self.widgets.values_mut() {
+            widget.configuration = widget.strapped_configuration;
+        }
+        self.reset();
+    }
+
+    pub(crate) fn widget(&mut self, node: u8) -> Option<&mut Widget> {
+        self.widgets.get_mut(&node)
+    }
+}

@@ -1,0 +1,22 @@
+//! What the parts of the controller reach while a link frame passes.
+
+use crate::faults::Faults;
+use crate::link::Link;
+use crate::memory::PageTable;
+use crate::profile::Profile;
+use crate::violations::Violations;
+
+/// What an engine or a command ring needs of the rest of the machine while a link frame passes.
+pub(crate) struct FrameContext<'a> {
+    pub(crate) frame: u64,
+    pub(crate) now_ns: u64,
+    pub(crate) profile: &'a Profile,
+    pub(crate) faults: &'a mut Faults,
+    pub(crate) memory: &'a PageTable,
+    pub(crate) violations: &'a mut Violations,
+    pub(crate) link: &'a mut Link,
+    /// DMA position buffer, where it is enabled.
+    pub(crate) position_buffer: Option<u64>,
+    /// The stream's SSYNC bit is set.
+    pub(crate) held: bool,
+}
