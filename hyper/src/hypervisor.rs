@@ -1,87 +1,106 @@
-//! What the back end needs of the hypervisor: other domains' pages, and a way to knock at their door.
+//! The hypervisor as a driver domain needs it: pages of other domains, and event channels to them.
 
 use crate::{GrantRef, SharedPage};
 use heapless::Vec;
 
-/// Pages in the largest buffer: one entry each in a buffer descriptor list, of which there are 256 at most
-/// (HDA specification 1.0a, 3.3.39 "SDnLVI").
+/// Most pages in a buffer. The bound is fixed, so that a list of grants needs no heap.
 pub const MAX_BUFFER_PAGES: usize = 256;
 
-/// The number that Xen gives a domain (`domid_t`).
+/// The number that Xen gives a domain (xen.h, `domid_t`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct DomainId(pub u16);
 
-/// An event channel's local port.
+/// A local port of an event channel (event_channel.h, `evtchn_port_t`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct EventChannel(pub u32);
 
-/// An event channel's port as the guest numbers it: an allegation like a grant reference.
+/// A port of an event channel as the guest numbers it: an allegation, like a grant reference.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct RemotePort(pub u32);
 
-/// Why a channel couldn't be bound. The blame lies with the guest, except for [`NoRoom`](BindError::NoRoom).
+/// The reason why a channel can't be bound. The guest is to blame, except for [`NoRoom`](BindError::NoRoom).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum BindError {
-    /// There is no such channel, or it isn't for this domain.
+    /// The guest has no such channel, or offers it to another domain.
     NotOffered(RemotePort),
     /// No port is left on this side.
     NoRoom,
 }
 
-/// What the controller may do with a guest's page.
+/// The access of a device to a guest's buffer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum DmaAccess {
-    /// Playback: the controller reads.
+    /// The device reads memory.
     Read,
-    /// Capture: the controller writes.
+    /// The device writes memory.
     Write,
 }
 
-/// What the processor does with a guest's page.
+/// The access of the processor to a guest's page.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum PageAccess {
-    /// It reads.
+    /// Reads only.
     ReadOnly,
-    /// It reads and writes.
+    /// Reads and writes.
     ReadWrite,
 }
 
-/// Why a grant couldn't be mapped. The blame lies with the guest, except for [`NoRoom`](MapError::NoRoom).
+/// The reason why a grant can't be mapped. The guest is to blame, except for [`NoRoom`](MapError::NoRoom).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum MapError {
-    /// The guest has made no such grant, or not for this domain, or not for this access.
+    /// The guest made no such grant, or made it for another domain or another access.
     NotGranted(GrantRef),
-    /// The same grant is mapped already for the same guest.
+    /// The same grant of the same guest is mapped already.
     AlreadyMapped(GrantRef),
     /// No guest-physical address or no handle is left on this side.
     NoRoom,
 }
 
-/// A guest's buffer, mapped so that the controller can reach it. Nobody else can: there is no accessor, by design. What a
-/// front end puts there besides samples is reached by [`Hypervisor::with_buffer_page`].
+/// A guest's buffer, mapped for a device.
+///
+/// The processor can't reach it: there is no accessor, by design. [`Hypervisor::with_buffer_page`] maps a page of it
+/// once more for that.
 pub trait MappedBuffer {
-    /// Addresses for the controller, page by page, in the guest's order.
+    /// Addresses for the device, page by page, in the guest's order; at most [`MAX_BUFFER_PAGES`].
     fn page_addresses(&self) -> &[u64];
     /// Bytes in use from the start of the first page.
     fn size_bytes(&self) -> u32;
 }
 
-/// The list of grant references read from a guest's page directory.
+impl<B: MappedBuffer + ?Sized> MappedBuffer for &B {
+    fn page_addresses(&self) -> &[u64] {
+        (**self).page_addresses()
+    }
+
+    fn size_bytes(&self) -> u32 {
+        (**self).size_bytes()
+    }
+}
+
+/// Grant references of a buffer's pages, in order.
 pub type GrantList = Vec<GrantRef, MAX_BUFFER_PAGES>;
 
-/// The hypervisor as seen from the driver domain.
+/// The hypervisor as seen from a driver domain.
+///
+/// No method waits for a guest.
 pub trait Hypervisor {
-    /// A mapped page of a guest's that both sides read and write: ring, event page, page directory.
+    /// A mapped page of a guest that both sides read and write.
     type Page: SharedPage;
     /// A mapped buffer, for DMA only.
     type Buffer: MappedBuffer;
 
-    /// Maps one page for reading and writing.
+    /// Maps one page of `guest` for reading and writing (grant_table.h, `GNTTABOP_map_grant_ref`).
+    ///
+    /// # Errors
+    /// See [`MapError`]; nothing is mapped then.
     fn map_page(&mut self, guest: DomainId, grant: GrantRef) -> Result<Self::Page, MapError>;
     /// Ends a mapping made by [`map_page`](Self::map_page).
     fn unmap_page(&mut self, page: Self::Page);
 
-    /// Maps a buffer of `size_bytes` for the controller: all of its pages or, on an error, none.
+    /// Maps a buffer of `size_bytes` for a device.
+    ///
+    /// # Errors
+    /// See [`MapError`]; no page of the buffer is mapped then.
     fn map_buffer(
         &mut self,
         guest: DomainId,
@@ -92,11 +111,13 @@ pub trait Hypervisor {
     /// Ends a mapping made by [`map_buffer`](Self::map_buffer). The caller has made sure that no DMA is under way.
     fn unmap_buffer(&mut self, buffer: Self::Buffer);
 
-    /// Lets `act` see page `page` of a buffer, which is mapped once more for that long, elsewhere: what the controller may do with
-    /// the buffer stays what [`map_buffer`](Self::map_buffer) was told, and it isn't told of the other address.
+    /// Shows page `page` of a buffer, counted from 0, to `act`.
+    ///
+    /// The page is mapped once more for the duration, at another address. The device doesn't learn that address, and its
+    /// own access stays as [`map_buffer`](Self::map_buffer) set it.
     ///
     /// # Errors
-    /// Then `act` isn't called: the page isn't granted for that, or no more; or there is no such page, or no room.
+    /// See [`MapError`]; a page past the buffer's end is [`NoRoom`](MapError::NoRoom). `act` isn't called then.
     fn with_buffer_page(
         &mut self,
         buffer: &Self::Buffer,
@@ -105,12 +126,17 @@ pub trait Hypervisor {
         act: &mut dyn FnMut(&dyn SharedPage),
     ) -> Result<(), MapError>;
 
-    /// Binds an event channel that the guest has opened for this domain. It is pending at once.
+    /// Binds an event channel that the guest opened for this domain (event_channel.h, `EVTCHNOP_bind_interdomain`).
+    ///
+    /// The channel is pending at once.
+    ///
+    /// # Errors
+    /// See [`BindError`].
     fn bind(&mut self, guest: DomainId, port: RemotePort) -> Result<EventChannel, BindError>;
-    /// Closes a channel made by [`bind`](Self::bind).
+    /// Closes a channel made by [`bind`](Self::bind) (event_channel.h, `EVTCHNOP_close`).
     fn unbind(&mut self, channel: EventChannel);
-    /// Whether the guest has closed its end of a channel made by [`bind`](Self::bind), as happens to a program that is killed.
+    /// Whether the guest closed its end of a channel, as happens when its program is killed (`EVTCHNOP_status`).
     fn is_abandoned(&mut self, channel: EventChannel) -> bool;
-    /// Sends an event. Never waits; an event to a channel that is gone is lost, as it is on Xen.
+    /// Sends an event (`EVTCHNOP_send`). An event to a channel that is gone is lost.
     fn notify(&mut self, channel: EventChannel);
 }

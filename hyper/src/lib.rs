@@ -1,8 +1,9 @@
-//! Words that every part of a driver domain uses: time, domains, event channels, grants, shared pages, and the
-//! hypervisor as a trait. Nothing here knows what the pages carry.
+//! Vocabulary and traits of a Xen driver domain: time, domains, event channels, grants, shared pages, the hypervisor.
 //!
-//! What a peer states has a type of its own ([`GrantRef`], [`RemotePort`]): it proves nothing until the hypervisor has
-//! accepted it.
+//! Nothing here knows what the pages carry. A number from a peer has a type of its own ([`GrantRef`], [`RemotePort`]):
+//! it proves nothing until the hypervisor has accepted it.
+//!
+//! Names of headers are those of Xen's public headers (`xen/include/public/`).
 #![no_std]
 #![forbid(unsafe_code)]
 #![deny(

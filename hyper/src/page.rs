@@ -2,36 +2,39 @@
 
 use core::sync::atomic::{AtomicU32, Ordering, fence};
 
-/// Bytes in a page, Xen's `XC_PAGE_SIZE`.
+/// Bytes in a page (page.h of Xen, `XEN_PAGE_SIZE` of x86).
 pub const PAGE_SIZE_BYTES: usize = 4096;
 
 /// 32-bit words in a page.
 pub const PAGE_WORDS: usize = PAGE_SIZE_BYTES / 4;
 
-/// A page that the peer may write at any moment. It is reached one 32-bit word at a time, each access atomic; it is
-/// never seen as a slice. Whatever is read from it is a claim of the peer's: copy once, judge the copy, use the copy.
+/// A page that the peer may write at any moment, reached one 32-bit word at a time.
 ///
-/// `word` runs from 0 to 1023. A word outside that range reads as 0 and is dropped when written, so that no index
-/// can take the reader down; every caller in this crate stays inside by construction.
+/// Each access is atomic, and the page is never a slice. A value from it is a claim of the peer: copy it once, judge the
+/// copy, use the copy.
+///
+/// `word` runs from 0 to 1023. A word outside that range reads as 0, and a write to it does nothing, so no index panics.
 pub trait SharedPage {
-    /// Reads a word; what the peer wrote before it published this word is visible afterwards (acquire).
+    /// Reads a word (acquire): all that the peer wrote before this word is visible afterwards.
     fn load(&self, word: usize) -> u32;
-    /// Writes a word; everything written before it is visible to whoever reads it (release).
+    /// Writes a word (release): a peer that reads it sees all earlier writes.
     fn store(&self, word: usize, value: u32);
-    /// Writes words that follow each other, from `first` on, as [`store`](Self::store) does each. A page that has to be
-    /// looked up is looked up once.
+    /// Writes consecutive words from `first` on, each as [`store`](Self::store) does.
+    ///
+    /// An implementation that looks the page up at each access does so once here.
     fn store_run(&self, first: usize, values: impl Iterator<Item = u32>)
     where
         Self: Sized,
     {
         (first..).zip(values).for_each(|(word, value)| self.store(word, value));
     }
-    /// Orders every earlier access before every later one: needed between publishing a producer index and reading
-    /// the peer's event index.
+    /// Orders every earlier access before every later one (sequentially consistent).
+    ///
+    /// It is needed between the store of a producer index and the load of the peer's event index.
     fn fence(&self);
 }
 
-/// The words of a page in memory of one's own, the plain implementation of [`SharedPage`].
+/// The words of a page in the program's own memory: the plain [`SharedPage`], little-endian on every host.
 pub type PageWords = [AtomicU32; PAGE_WORDS];
 
 impl SharedPage for PageWords {
@@ -61,5 +64,40 @@ impl<T: SharedPage + ?Sized> SharedPage for &T {
 
     fn fence(&self) {
         (**self).fence();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn page() -> PageWords {
+        [const { AtomicU32::new(0) }; PAGE_WORDS]
+    }
+
+    #[test]
+    fn the_last_word_is_in_the_page_and_the_next_is_nowhere() {
+        let page = page();
+        for word in [PAGE_WORDS - 1, PAGE_WORDS, usize::MAX] {
+            page.store(word, 0xfeed);
+        }
+        assert_eq!(page.load(PAGE_WORDS - 1), 0xfeed);
+        assert_eq!(page.load(PAGE_WORDS), 0);
+        assert_eq!(page.load(usize::MAX), 0);
+    }
+
+    #[test]
+    fn a_run_that_reaches_past_the_page_writes_what_fits() {
+        let page = page();
+        page.store_run(PAGE_WORDS - 2, [1, 2, 3, 4].into_iter());
+        assert_eq!([PAGE_WORDS - 2, PAGE_WORDS - 1, PAGE_WORDS].map(|word| page.load(word)), [1, 2, 0]);
+        assert_eq!(page.load(0), 0);
+    }
+
+    #[test]
+    fn words_are_little_endian_in_memory() {
+        let page = page();
+        page.store(3, 0x0403_0201);
+        assert_eq!(page[3].load(Ordering::Relaxed).to_ne_bytes(), [1, 2, 3, 4]);
     }
 }
