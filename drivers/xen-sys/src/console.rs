@@ -11,9 +11,9 @@ pub const OUT_BYTES: usize = 2048;
 #[derive(Debug)]
 #[repr(C)]
 pub struct ConsoleRing {
-    /// What was typed.
+    /// Input of the console, to the guest.
     pub input: [AtomicU8; IN_BYTES],
-    /// What is shown.
+    /// Output of the guest, to the console.
     pub output: [AtomicU8; OUT_BYTES],
     /// Written by the guest.
     pub in_cons: AtomicU32,

@@ -1,13 +1,13 @@
-//! What CPUID says in a Xen guest (arch-x86/cpuid.h).
+//! CPUID in a Xen guest (arch-x86/cpuid.h).
 //!
-//! Xen's leaves begin at 0x40000000, or a multiple of 0x100 above it where a Viridian interface comes first; up to
-//! 0x40010000 is looked at.
+//! Xen's leaves begin at 0x40000000. Behind a Viridian interface they begin at a multiple of 0x100 above it, below
+//! 0x40010000.
 
 /// `XEN_CPUID_FIRST_LEAF`.
 pub const FIRST_LEAF: u32 = 0x4000_0000;
-/// Where to look next if it isn't here.
+/// Distance to the next place at which Xen's leaves may begin.
 pub const LEAF_STEP: u32 = 0x100;
-/// Where not to look any more.
+/// The end of the search.
 pub const LEAF_END: u32 = 0x4001_0000;
 
 /// EBX, ECX and EDX of the first leaf, "XenVMMXenVMM" (`XEN_CPUID_SIGNATURE_*`). EAX is the last leaf.

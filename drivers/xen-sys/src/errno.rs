@@ -1,8 +1,8 @@
-//! Errors of hypercalls (errno.h): a hypercall that fails returns the negative of one of these.
+//! Errors of hypercalls (errno.h). A hypercall that fails returns the negative of one of these numbers.
 
 use core::fmt;
 
-/// An error number of Xen's, positive.
+/// An error number of Xen, positive.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Errno(pub u32);
 
@@ -12,7 +12,7 @@ macro_rules! errnos {
             $(#[doc = concat!($meaning, " (errno.h, `XEN_", stringify!($name), "`).")]
             pub const $name: Self = Self($value);)*
 
-            /// The name in errno.h, without prefix; `None` for a number that this crate has no name for.
+            /// The name in errno.h without its prefix; `None` for a number without a name in this crate.
             pub const fn name(self) -> Option<&'static str> {
                 match self.0 {
                     $($value => Some(stringify!($name)),)*
@@ -29,14 +29,14 @@ errnos! {
     ESRCH = 3, "No such domain";
     EIO = 5, "Input or output failed";
     ENXIO = 6, "No such device or address";
-    E2BIG = 7, "Too much";
+    E2BIG = 7, "Argument list too long";
     EBADF = 9, "Bad handle";
     EAGAIN = 11, "Try again";
     ENOMEM = 12, "No memory";
     EACCES = 13, "Permission denied";
     EFAULT = 14, "Bad address of an argument";
     EBUSY = 16, "In use";
-    EEXIST = 17, "There already";
+    EEXIST = 17, "Exists already";
     ENODEV = 19, "No such device";
     EINVAL = 22, "Bad argument";
     ENOSPC = 28, "No room, such as no free event channel";
@@ -62,3 +62,5 @@ impl fmt::Display for Errno {
         fmt::Debug::fmt(self, f)
     }
 }
+
+impl core::error::Error for Errno {}

@@ -33,8 +33,9 @@ pub struct AllocUnbound {
 }
 assert_layout!(AllocUnbound, size 8, remote_dom at 2, port at 4);
 
-/// `struct evtchn_bind_interdomain`: binds a new local port to a port that another domain has opened for this one.
-/// The local port is pending at once: an event may have been sent before.
+/// `struct evtchn_bind_interdomain`: binds a new local port to a port that another domain opened for this one.
+///
+/// The local port is pending at once, because the peer may have sent an event before.
 #[derive(Clone, Copy, Debug, Default)]
 #[repr(C)]
 pub struct BindInterdomain {
@@ -73,7 +74,7 @@ pub struct BindPirq {
 }
 assert_layout!(BindPirq, size 12, flags at 4, port at 8);
 
-/// `BIND_PIRQ__WILL_SHARE`: the interrupt may be another device's too.
+/// `BIND_PIRQ__WILL_SHARE`: another device may share the interrupt.
 pub const BIND_PIRQ_WILL_SHARE: u32 = 1;
 
 /// `struct evtchn_close`, `evtchn_send` and `evtchn_unmask`, which are alike.
@@ -95,7 +96,7 @@ pub struct Status {
     pub port: u32,
     /// Out: `STATUS_*`.
     pub status: u32,
-    /// Out: the virtual processor that is told.
+    /// Out: the virtual processor that gets the upcalls.
     pub vcpu: u32,
     /// Out, first word of `u`: the peer's domain in the low 16 bits for [`STATUS_UNBOUND`] and [`STATUS_INTERDOMAIN`], the
     /// number for [`STATUS_PIRQ`] and [`STATUS_VIRQ`].
@@ -118,5 +119,5 @@ pub const STATUS_VIRQ: u32 = 4;
 /// `EVTCHNSTAT_ipi`.
 pub const STATUS_IPI: u32 = 5;
 
-/// `VIRQ_TIMER` (xen.h): the virtual processor's one-shot timer has run out.
+/// `VIRQ_TIMER` (xen.h): the one-shot timer of the virtual processor has expired.
 pub const VIRQ_TIMER: u32 = 0;

@@ -37,17 +37,17 @@ assert_layout!(EntryV1, size 8, domid at 2, frame at 4);
 pub const GTF_PERMIT_ACCESS: u16 = 1;
 /// `GTF_readonly`: for reading only.
 pub const GTF_READONLY: u16 = 1 << 2;
-/// `GTF_reading`: mapped for reading at present; Xen sets it.
+/// `GTF_reading`: mapped for reading now; set by Xen.
 pub const GTF_READING: u16 = 1 << 3;
-/// `GTF_writing`: mapped for writing at present; Xen sets it.
+/// `GTF_writing`: mapped for writing now; set by Xen.
 pub const GTF_WRITING: u16 = 1 << 4;
 
 /// `struct gnttab_map_grant_ref`.
 #[derive(Clone, Copy, Debug, Default)]
 #[repr(C)]
 pub struct MapGrantRef {
-    /// In: where to map. A translated guest gives a guest-physical address, which then maps the granting domain's frame
-    /// instead of whatever it mapped before.
+    /// In: the address of the mapping. In a translated guest it is a guest-physical address, and the granted frame replaces
+    /// the frame that was mapped there.
     pub host_addr: u64,
     /// In: `GNTMAP_*`.
     pub flags: u32,
@@ -57,9 +57,9 @@ pub struct MapGrantRef {
     pub dom: u16,
     /// Out: `GNTST_*`.
     pub status: i16,
-    /// Out: names the mapping when it is to end.
+    /// Out: the handle that ends the mapping.
     pub handle: u32,
-    /// Out: the frame's address for devices, where [`GNTMAP_DEVICE_MAP`] was asked for.
+    /// Out: the frame's address for devices, if [`GNTMAP_DEVICE_MAP`] was set.
     pub dev_bus_addr: u64,
 }
 assert_layout!(
@@ -78,9 +78,9 @@ pub const GNTMAP_READONLY: u32 = 1 << 2;
 #[derive(Clone, Copy, Debug, Default)]
 #[repr(C)]
 pub struct UnmapGrantRef {
-    /// In: the address it was mapped at.
+    /// In: the address of the mapping.
     pub host_addr: u64,
-    /// In: 0 where no device mapping was asked for.
+    /// In: the address from [`MapGrantRef`]; 0 without a device mapping.
     pub dev_bus_addr: u64,
     /// In.
     pub handle: u32,
@@ -96,7 +96,7 @@ assert_layout!(UnmapGrantRef, size 24, dev_bus_addr at 8, handle at 16, status a
 pub struct SetupTable {
     /// In: [`DOMID_SELF`](crate::DOMID_SELF).
     pub dom: u16,
-    /// In: pages that the table is to have at least.
+    /// In: the least number of pages for the table.
     pub nr_frames: u32,
     /// Out: `GNTST_*`.
     pub status: i16,
@@ -113,14 +113,14 @@ pub struct QuerySize {
     pub dom: u16,
     /// Out: pages of the table.
     pub nr_frames: u32,
-    /// Out: pages that it may have.
+    /// Out: the most pages that it may have.
     pub max_nr_frames: u32,
     /// Out: `GNTST_*`.
     pub status: i16,
 }
 assert_layout!(QuerySize, size 16, nr_frames at 4, max_nr_frames at 8, status at 12);
 
-/// `struct gnttab_set_version`; only while no grant of the domain's own is in use.
+/// `struct gnttab_set_version`. It works only while no grant of the domain itself is in use.
 #[derive(Clone, Copy, Debug, Default)]
 #[repr(C)]
 pub struct SetVersion {
@@ -148,7 +148,7 @@ pub const GNTST_OKAY: i16 = 0;
 pub const GNTST_GENERAL_ERROR: i16 = -1;
 /// `GNTST_bad_domain`: no such domain.
 pub const GNTST_BAD_DOMAIN: i16 = -2;
-/// `GNTST_bad_gntref`: no such reference, or one that isn't for this.
+/// `GNTST_bad_gntref`: no such reference, or one of another kind.
 pub const GNTST_BAD_GNTREF: i16 = -3;
 /// `GNTST_bad_handle`.
 pub const GNTST_BAD_HANDLE: i16 = -4;
@@ -160,7 +160,7 @@ pub const GNTST_BAD_DEV_ADDR: i16 = -6;
 pub const GNTST_NO_DEVICE_SPACE: i16 = -7;
 /// `GNTST_permission_denied`.
 pub const GNTST_PERMISSION_DENIED: i16 = -8;
-/// `GNTST_bad_page`: the granted frame is none that can be mapped.
+/// `GNTST_bad_page`: the granted frame can't be mapped.
 pub const GNTST_BAD_PAGE: i16 = -9;
 /// `GNTST_bad_copy_arg`.
 pub const GNTST_BAD_COPY_ARG: i16 = -10;

@@ -1,9 +1,8 @@
-//! The way into Xen (arch-x86/xen-x86_64.h, "Hypercall interface"): number in RAX, arguments in RDI, RSI, RDX, R10 and
-//! R8, result in RAX.
+//! Hypercalls (arch-x86/xen-x86_64.h, "Hypercall interface").
 //!
-//! Not by way of a hypercall page: the instruction that the page would hold is known from the processor's vendor.
-//! Pointers that Xen is given are addresses in the caller's page tables. They are exposed, because Xen reads and writes
-//! what they point to.
+//! The number is in RAX, the arguments are in RDI, RSI, RDX, R10 and R8, and the result is in RAX. There is no hypercall
+//! page: the processor's vendor decides on its instruction. Pointers are addresses in the caller's page tables. Their
+//! provenance is exposed, because Xen reads and writes the memory behind them.
 #![allow(unsafe_code, reason = "leaf: the instructions that enter Xen")]
 
 use core::arch::asm;
@@ -30,7 +29,7 @@ pub const PHYSDEV_OP: u64 = 33;
 /// `__HYPERVISOR_hvm_op`.
 pub const HVM_OP: u64 = 34;
 
-/// `CONSOLEIO_write`: write bytes to Xen's own console.
+/// `CONSOLEIO_write`: write bytes to the console of Xen itself.
 pub const CONSOLEIO_WRITE: u32 = 0;
 
 /// The instruction that enters Xen.
@@ -57,8 +56,9 @@ impl Gate {
     /// Makes a hypercall; unused arguments are 0. Negative results are errors, see [`errno`](crate::errno).
     ///
     /// # Safety
-    /// This runs in ring 0 of a Xen guest, on a processor for which this is the right gate; and the hypercall, with these
-    /// arguments, leaves alone what Rust relies on: memory that is not reached through them, page tables, code.
+    /// - The caller runs in ring 0 of a Xen guest, on a processor with this gate.
+    /// - The hypercall with these arguments changes nothing that Rust relies on: memory that is not reached through them,
+    ///   page tables, code.
     #[inline]
     pub unsafe fn call(self, number: u64, arguments: [u64; 5]) -> i64 {
         let [a, b, c, d, e] = arguments;
@@ -136,7 +136,7 @@ impl Gate {
         unsafe { self.call(HVM_OP, [command.into(), argument.expose_provenance() as u64, 0, 0, 0]) }
     }
 
-    /// `HYPERVISOR_sched_op`: `command` is a `SCHEDOP_*`, `argument` its structure (null where it has none).
+    /// `HYPERVISOR_sched_op`: `command` is a `SCHEDOP_*`, `argument` its structure, or null if it has none.
     ///
     /// # Safety
     /// As for [`call`](Self::call); `argument` points to the structure that belongs to `command`.
@@ -145,9 +145,10 @@ impl Gate {
         unsafe { self.call(SCHED_OP, [command.into(), argument.expose_provenance() as u64, 0, 0, 0]) }
     }
 
-    /// `HYPERVISOR_set_timer_op`: at `deadline_ns`, Xen's system time, [`VIRQ_TIMER`](crate::event_channel::VIRQ_TIMER) comes
-    /// to this virtual processor, once; at once if that has passed. It replaces what was set before; 0 sets nothing. More
-    /// than 2^50 ns ahead is taken for 100 ms ahead.
+    /// `HYPERVISOR_set_timer_op`: arms the one-shot timer of this virtual processor.
+    ///
+    /// [`VIRQ_TIMER`](crate::event_channel::VIRQ_TIMER) comes at system time `deadline_ns`, or at once if that has passed.
+    /// The call replaces an earlier deadline; 0 disarms the timer. Xen takes more than 2^50 ns ahead for 100 ms ahead.
     ///
     /// # Safety
     /// As for [`call`](Self::call).
@@ -176,7 +177,7 @@ impl Gate {
         }
     }
 
-    /// `HYPERVISOR_xen_version`: `command` is a `XENVER_*`, `argument` its structure (null where it has none).
+    /// `HYPERVISOR_xen_version`: `command` is a `XENVER_*`, `argument` its structure, or null if it has none.
     ///
     /// # Safety
     /// As for [`call`](Self::call); `argument` points to the structure that belongs to `command`.

@@ -1,16 +1,14 @@
-//! Xen's ABI for x86-64 HVM guests as Rust types: numbers, layouts and the instruction that enters Xen. No logic.
+//! Xen's ABI for x86-64 HVM guests: numbers, layouts and the instruction that enters Xen. No logic.
 //!
-//! Each module stands for one of Xen's public headers (`xen/include/public/`, MIT licence) and each item names the one
-//! that it was written after; sizes and offsets are asserted at compile time against what a C compiler makes of those
-//! headers (Xen 4.17, `__XEN_INTERFACE_VERSION__` 0x00040e00). Only what a driver domain needs is here.
+//! Each module stands for one of Xen's public headers (`xen/include/public/`, MIT licence), and each item names the one
+//! that it follows. Sizes and offsets are asserted at compile time; the numbers are those that a C compiler makes of the
+//! headers (Xen 4.17, `__XEN_INTERFACE_VERSION__` 0x00040e00). Only the needs of a driver domain are covered.
 //!
-//! Structures that are passed to a hypercall are plain data. Those that lie in memory shared with Xen or with another
-//! domain ([`SharedInfo`](shared_info::SharedInfo), [`StoreRing`](xs_wire::StoreRing),
-//! [`ConsoleRing`](console::ConsoleRing)) are made of atomics, so that a shared reference to one is all that anybody
-//! ever needs; see [`SharedLayout`].
+//! Arguments of hypercalls are plain data. Structures in memory shared with Xen or with another domain
+//! ([`SharedInfo`](shared_info::SharedInfo), [`StoreRing`](xs_wire::StoreRing), [`ConsoleRing`](console::ConsoleRing))
+//! consist of atomics, so a shared reference is enough for every access; see [`SharedLayout`].
 //!
-//! Types and constants are there on every 64-bit host, for tests. The hypercalls are there on x86-64 and can be made in
-//! a Xen guest only.
+//! Types and constants build on every 64-bit host, for tests. The hypercalls build on x86-64 and work in a Xen guest only.
 #![no_std]
 #![deny(unsafe_code)]
 #![deny(
@@ -51,10 +49,10 @@ pub mod xs_wire;
 
 pub use shared_layout::SharedLayout;
 
-/// Bytes in a page (`XEN_PAGE_SIZE` of x86; grants and frame numbers count in it).
+/// Bytes in a page (`XEN_PAGE_SIZE` of x86), the unit of grants and frame numbers.
 pub const PAGE_SIZE_BYTES: usize = 4096;
 
-/// A domain means itself (xen.h, `DOMID_SELF`).
+/// Stands for the calling domain (xen.h, `DOMID_SELF`).
 pub const DOMID_SELF: u16 = 0x7ff0;
 
 #[cfg(doctest)]

@@ -13,7 +13,7 @@ pub const UNMAP_PIRQ: u32 = 14;
 /// `PHYSDEVOP_get_free_pirq`: see [`GetFreePirq`].
 pub const GET_FREE_PIRQ: u32 = 23;
 
-/// `MAP_PIRQ_TYPE_MSI`. In [`MAP_PIRQ`] for PV guests only; an HVM guest's own request is refused with EINVAL.
+/// `MAP_PIRQ_TYPE_MSI`. In [`MAP_PIRQ`] for PV guests only; Xen refuses it to an HVM guest with EINVAL.
 pub const TYPE_MSI: i32 = 0;
 /// `MAP_PIRQ_TYPE_GSI`.
 pub const TYPE_GSI: i32 = 1;
@@ -40,9 +40,9 @@ pub struct IrqStatusQuery {
 }
 assert_layout!(IrqStatusQuery, size 8, flags at 4);
 
-/// `XENIRQSTAT_needs_eoi`: [`EOI`] is needed when it was served.
+/// `XENIRQSTAT_needs_eoi`: the interrupt needs [`EOI`] after it was served.
 pub const IRQ_STATUS_NEEDS_EOI: u32 = 1 << 0;
-/// `XENIRQSTAT_shared`: other guests have it too.
+/// `XENIRQSTAT_shared`: other guests share it.
 pub const IRQ_STATUS_SHARED: u32 = 1 << 1;
 
 /// `struct physdev_map_pirq`.

@@ -1,10 +1,10 @@
 //! The scheduler (sched.h): the arguments of `HYPERVISOR_sched_op`.
 
-/// `SCHEDOP_yield`: lets others run; no argument.
+/// `SCHEDOP_yield`: gives way to other virtual processors; no argument.
 pub const YIELD: u32 = 0;
 /// `SCHEDOP_block`: sleeps until an event is to be delivered; no argument.
 pub const BLOCK: u32 = 1;
-/// `SCHEDOP_shutdown`: ends the domain; see [`Shutdown`], of which it takes the address.
+/// `SCHEDOP_shutdown`: ends the domain; see [`Shutdown`].
 pub const SHUTDOWN: u32 = 2;
 /// `SCHEDOP_poll`: sleeps until one of some ports is pending, or for some time; see [`Poll`].
 pub const POLL: u32 = 3;
@@ -26,19 +26,19 @@ pub struct Poll {
     pub ports: u64,
     /// In: ports in the array, [`MAX_POLL_PORTS`] at most.
     pub nr_ports: u32,
-    /// In: system time in nanoseconds at which to return at the latest; 0: never.
+    /// In: the latest system time to return at, in nanoseconds; 0 sets no limit.
     pub timeout: u64,
 }
 assert_layout!(Poll, size 24, nr_ports at 8, timeout at 16);
 
-/// Most ports that a [`POLL`] takes. Not in the header: `do_poll` in Xen's scheduler answers EINVAL above this.
+/// Most ports in a [`POLL`]. No header says so: Xen's scheduler answers EINVAL to more.
 pub const MAX_POLL_PORTS: usize = 128;
 
-/// `SHUTDOWN_poweroff`: ended as it should.
+/// `SHUTDOWN_poweroff`: a normal end.
 pub const SHUTDOWN_POWEROFF: u32 = 0;
-/// `SHUTDOWN_reboot`: to be started again.
+/// `SHUTDOWN_reboot`: start it again.
 pub const SHUTDOWN_REBOOT: u32 = 1;
-/// `SHUTDOWN_suspend`: saved, to be resumed.
+/// `SHUTDOWN_suspend`: saved, for a later resume.
 pub const SHUTDOWN_SUSPEND: u32 = 2;
 /// `SHUTDOWN_crash`: `on_crash` decides.
 pub const SHUTDOWN_CRASH: u32 = 3;

@@ -1,23 +1,22 @@
 //! The page that Xen shares with a guest (xen.h, "Start-of-day shared data structure"), in its 64-bit layout.
 //!
-//! Xen takes the layout from the mode that the processor is in when the page is set up: it has to be mapped in 64-bit
-//! mode.
+//! Xen takes the layout from the processor's mode when the page is mapped, so map it in 64-bit mode.
 
 use core::sync::atomic::{AtomicI8, AtomicU8, AtomicU32, AtomicU64};
 
-/// Virtual processors that have their `vcpu_info` in the page (arch-x86/xen.h, `XEN_LEGACY_MAX_VCPUS`).
+/// Virtual processors with their `vcpu_info` in the page (arch-x86/xen.h, `XEN_LEGACY_MAX_VCPUS`).
 pub const LEGACY_MAX_VCPUS: usize = 32;
 
 /// Words of the event channels' bits: 64 bits each.
 pub const EVENT_WORDS: usize = 64;
 
-/// `struct vcpu_time_info`: system time as of some moment, and how to extrapolate from it.
+/// `struct vcpu_time_info`: the system time at one moment, and the rate to extrapolate with.
 ///
-/// Xen makes `version` odd, changes the rest, and makes it even again.
+/// Xen makes `version` odd, changes the other fields, and makes it even again.
 #[derive(Debug, Default)]
 #[repr(C)]
 pub struct VcpuTimeInfo {
-    /// Odd while Xen changes the rest; different afterwards.
+    /// Odd while Xen changes the other fields; another number afterwards.
     pub version: AtomicU32,
     /// Unused.
     pub pad0: AtomicU32,
@@ -25,9 +24,9 @@ pub struct VcpuTimeInfo {
     pub tsc_timestamp: AtomicU64,
     /// System time at that moment: nanoseconds since Xen was booted.
     pub system_time: AtomicU64,
-    /// Nanoseconds a tick, in units of 2^-32, after `tsc_shift` was applied.
+    /// Nanoseconds per tick in units of 2^-32, after `tsc_shift`.
     pub tsc_to_system_mul: AtomicU32,
-    /// Shift ticks to the left by this, to the right if it is negative, before they are multiplied.
+    /// The shift of ticks before the multiplication: to the left, or to the right if negative.
     pub tsc_shift: AtomicI8,
     /// `PVCLOCK_*`.
     pub flags: AtomicU8,
@@ -39,7 +38,7 @@ assert_layout!(
     tsc_timestamp at 8, system_time at 16, tsc_to_system_mul at 24, tsc_shift at 28, flags at 29,
 );
 
-/// `XEN_PVCLOCK_TSC_STABLE_BIT`: times of different virtual processors may be compared.
+/// `XEN_PVCLOCK_TSC_STABLE_BIT`: times of different virtual processors are comparable.
 pub const PVCLOCK_TSC_STABLE: u8 = 1 << 0;
 /// `XEN_PVCLOCK_GUEST_STOPPED`: the guest was paused.
 pub const PVCLOCK_GUEST_STOPPED: u8 = 1 << 1;
@@ -48,24 +47,24 @@ pub const PVCLOCK_GUEST_STOPPED: u8 = 1 << 1;
 #[derive(Debug, Default)]
 #[repr(C)]
 pub struct VcpuInfo {
-    /// An unmasked channel became pending; cleared by the guest before it looks.
+    /// An unmasked channel became pending. The guest clears it before it looks at the bits.
     pub evtchn_upcall_pending: AtomicU8,
-    /// No upcalls. Xen ignores it in HVM guests.
+    /// Disables upcalls; ignored by Xen in HVM guests.
     pub evtchn_upcall_mask: AtomicU8,
     /// Unused.
     pub pad: [AtomicU8; 6],
-    /// A bit for each word of `evtchn_pending` in which an unmasked bit was set.
+    /// A bit for each word of `evtchn_pending` with a new unmasked bit.
     pub evtchn_pending_sel: AtomicU64,
     /// `struct arch_vcpu_info`: address of a page fault, for PV guests.
     pub cr2: AtomicU64,
     /// Unused.
     pub arch_pad: AtomicU64,
-    /// System time, as this virtual processor is to compute it.
+    /// System time for this virtual processor.
     pub time: VcpuTimeInfo,
 }
 assert_layout!(VcpuInfo, size 64, evtchn_upcall_mask at 1, evtchn_pending_sel at 8, cr2 at 16, time at 32);
 
-/// `struct arch_shared_info`: nothing of it is of use to an HVM guest.
+/// `struct arch_shared_info`, of no use to an HVM guest.
 #[derive(Debug, Default)]
 #[repr(C)]
 pub struct ArchSharedInfo {
@@ -80,15 +79,15 @@ assert_layout!(ArchSharedInfo, size 48);
 pub struct SharedInfo {
     /// One for each of the first virtual processors.
     pub vcpu_info: [VcpuInfo; LEGACY_MAX_VCPUS],
-    /// A bit for each channel: an event has come. Set by Xen, cleared by the guest.
+    /// A bit for each channel with an event. Set by Xen, cleared by the guest.
     pub evtchn_pending: [AtomicU64; EVENT_WORDS],
-    /// A bit for each channel: no upcall for it. Set and cleared by the guest. `SCHEDOP_poll` doesn't look at it.
+    /// A bit for each channel without upcalls. Set and cleared by the guest; ignored by `SCHEDOP_poll`.
     pub evtchn_mask: [AtomicU64; EVENT_WORDS],
     /// As in [`VcpuTimeInfo`], for the wall clock.
     pub wc_version: AtomicU32,
-    /// Wall clock at system time 0: seconds since the Unix epoch, low half.
+    /// Wall-clock time at system time 0: seconds since the Unix epoch, low half.
     pub wc_sec: AtomicU32,
-    /// Nanoseconds on top of it.
+    /// Nanoseconds on top of the seconds.
     pub wc_nsec: AtomicU32,
     /// High half of the seconds.
     pub wc_sec_hi: AtomicU32,

@@ -1,29 +1,29 @@
-//! What a PVH or HVM guest finds at its start (arch-x86/hvm/start_info.h); EBX holds its address.
+//! The start information of a PVH or HVM guest (arch-x86/hvm/start_info.h); EBX holds its address.
 
 /// `XEN_HVM_START_MAGIC_VALUE`.
 pub const MAGIC: u32 = 0x336e_c578;
 
-/// `struct hvm_start_info`, version 1. Addresses are physical; 0 means that there is none.
+/// `struct hvm_start_info`, version 1. Addresses are physical; 0 stands for none.
 #[derive(Clone, Copy, Debug, Default)]
 #[repr(C)]
 pub struct StartInfo {
     /// [`MAGIC`].
     pub magic: u32,
-    /// Fields from `memmap_paddr` on are there from version 1.
+    /// Version; the fields from `memmap_paddr` on exist from version 1.
     pub version: u32,
     /// xen.h, `SIF_*`.
     pub flags: u32,
-    /// Modules in the list.
+    /// Modules in the array.
     pub nr_modules: u32,
     /// Address of an array of [`Module`].
     pub modlist_paddr: u64,
-    /// Address of the command line, which ends with a zero.
+    /// Address of the command line, which ends with a zero byte.
     pub cmdline_paddr: u64,
     /// Address of ACPI's root pointer.
     pub rsdp_paddr: u64,
     /// Address of an array of [`MemoryMapEntry`].
     pub memmap_paddr: u64,
-    /// Entries in it.
+    /// Entries in that array.
     pub memmap_entries: u32,
     /// 0.
     pub reserved: u32,
@@ -38,11 +38,11 @@ assert_layout!(
 #[derive(Clone, Copy, Debug, Default)]
 #[repr(C)]
 pub struct Module {
-    /// Its address.
+    /// Address.
     pub paddr: u64,
-    /// Its bytes.
+    /// Size in bytes.
     pub size: u64,
-    /// Address of its command line.
+    /// Address of its command line; 0 stands for none.
     pub cmdline_paddr: u64,
     /// 0.
     pub reserved: u64,
@@ -53,9 +53,9 @@ assert_layout!(Module, size 32, size at 8, cmdline_paddr at 16);
 #[derive(Clone, Copy, Debug, Default)]
 #[repr(C)]
 pub struct MemoryMapEntry {
-    /// Its start.
+    /// First address.
     pub addr: u64,
-    /// Its bytes.
+    /// Size in bytes.
     pub size: u64,
     /// `MEMMAP_*`.
     pub kind: u32,

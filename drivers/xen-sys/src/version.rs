@@ -9,9 +9,9 @@ pub const GET_FEATURES: u32 = 6;
 #[derive(Clone, Copy, Debug, Default)]
 #[repr(C)]
 pub struct FeatureInfo {
-    /// In: which 32 features; 0 is all there are.
+    /// In: the group of 32 features; only group 0 exists.
     pub submap_idx: u32,
-    /// Out: a bit for each, `FEATURE_*`.
+    /// Out: a bit for each feature, `FEATURE_*`.
     pub submap: u32,
 }
 assert_layout!(FeatureInfo, size 8, submap at 4);
@@ -20,7 +20,7 @@ assert_layout!(FeatureInfo, size 8, submap at 4);
 pub const FEATURE_AUTO_TRANSLATED_PHYSMAP: u32 = 2;
 /// `XENFEAT_hvm_callback_vector`.
 pub const FEATURE_HVM_CALLBACK_VECTOR: u32 = 8;
-/// `XENFEAT_hvm_safe_pvclock`: the time in the shared info page may be used by an HVM guest.
+/// `XENFEAT_hvm_safe_pvclock`: an HVM guest may use the time in the shared info page.
 pub const FEATURE_HVM_SAFE_PVCLOCK: u32 = 9;
 /// `XENFEAT_hvm_pirqs`: an HVM guest may bind physical interrupts to event channels.
 pub const FEATURE_HVM_PIRQS: u32 = 10;

@@ -2,11 +2,11 @@
 
 use core::sync::atomic::{AtomicU8, AtomicU32};
 
-/// `XS_DIRECTORY`: path; answer: names, each with a NUL behind it.
+/// `XS_DIRECTORY`: path; answer: names, each followed by a NUL.
 pub const DIRECTORY: u32 = 1;
 /// `XS_READ`: path; answer: value.
 pub const READ: u32 = 2;
-/// `XS_GET_PERMS`: path; answer: permissions, each with a NUL behind it.
+/// `XS_GET_PERMS`: path; answer: permissions, each followed by a NUL.
 pub const GET_PERMS: u32 = 3;
 /// `XS_WATCH`: path, token.
 pub const WATCH: u32 = 4;
@@ -30,18 +30,18 @@ pub const SET_PERMS: u32 = 14;
 pub const WATCH_EVENT: u32 = 15;
 /// `XS_ERROR`, from xenstored only: an error's name.
 pub const ERROR: u32 = 16;
-/// `XS_RESET_WATCHES`: an empty string. All watches and transactions of the domain end.
+/// `XS_RESET_WATCHES`: an empty string; ends all watches and transactions of the domain.
 pub const RESET_WATCHES: u32 = 21;
 
-/// `struct xsd_sockmsg`: what comes before each message's payload, little endian.
+/// `struct xsd_sockmsg`: the header of each message, little-endian.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[repr(C)]
 pub struct Header {
-    /// What it is.
+    /// The message's type, `XS_*`.
     pub kind: u32,
-    /// Number of the request, which the answer has too; 0 for a watch event.
+    /// Number of the request, repeated in the answer; 0 for a watch event.
     pub req_id: u32,
-    /// Number of the transaction; 0: none.
+    /// Number of the transaction; 0 outside of one.
     pub tx_id: u32,
     /// Bytes of payload.
     pub len: u32,
@@ -52,9 +52,9 @@ assert_layout!(Header, size 16, req_id at 4, tx_id at 8, len at 12);
 pub const HEADER_BYTES: usize = 16;
 /// Most bytes of payload (`XENSTORE_PAYLOAD_MAX`).
 pub const PAYLOAD_MAX_BYTES: usize = 4096;
-/// Longest absolute path (`XENSTORE_ABS_PATH_MAX`), the final NUL not counted.
+/// Longest absolute path (`XENSTORE_ABS_PATH_MAX`), without the final NUL.
 pub const ABSOLUTE_PATH_MAX_BYTES: usize = 3072;
-/// Longest path relative to the domain's home (`XENSTORE_REL_PATH_MAX`), the final NUL not counted.
+/// Longest path relative to the domain's home (`XENSTORE_REL_PATH_MAX`), without the final NUL.
 pub const RELATIVE_PATH_MAX_BYTES: usize = 2048;
 
 /// Bytes of each ring (`XENSTORE_RING_SIZE`).

@@ -1,4 +1,4 @@
-//! What of the ABI can be shown on the host: the layouts are asserted when the crate is compiled.
+//! The parts of the ABI that a host can check. Layouts are asserted when the crate is compiled.
 
 use xen_sys::SharedLayout;
 use xen_sys::console::ConsoleRing;
@@ -20,7 +20,7 @@ fn the_signature_spells_xen() {
 }
 
 #[test]
-fn what_is_shared_fits_into_a_page() {
+fn shared_types_fit_into_a_page() {
     fn bytes<T: SharedLayout>() -> usize {
         size_of::<T>()
     }
@@ -31,7 +31,7 @@ fn what_is_shared_fits_into_a_page() {
 
 #[cfg(target_arch = "x86_64")]
 #[test]
-fn the_vendor_decides_on_the_gate() {
+fn the_processor_vendor_decides_on_the_gate() {
     use xen_sys::hypercall::Gate;
     let gate = |vendor: &[u8; 12]| {
         let word =
