@@ -1,7 +1,8 @@
-//! A xenstored over a page in memory: nodes, watches, transactions, and what may go wrong with them.
+//! A xenstored behind a page in memory, with one client: the other end of a xenstore ring in tests.
 //!
-//! Written from docs/misc/xenstore.txt and from what the real ones do; it shares no code with the client. For tests: it
-//! panics where a client does what would cut its connection.
+//! It answers requests as `docs/misc/xenstore.txt` says, with transactions, watches and rights. Switches make it fail:
+//! silence, refusals, conflicts, garbage. It shares no code and no number with a client. A message of more than 4096
+//! bytes panics, where xenstored would disconnect.
 #![forbid(unsafe_code)]
 
 use std::collections::{BTreeMap, VecDeque};
@@ -9,36 +10,58 @@ use std::sync::atomic::Ordering::SeqCst;
 
 use xen_sys::xs_wire::StoreRing;
 
-/// Nodes by their paths. A directory that nobody has written to need not be among them.
+/// Types of messages (io/xs_wire.h), written out here a second time on purpose.
+mod kind {
+    pub(super) const DIRECTORY: u32 = 1;
+    pub(super) const READ: u32 = 2;
+    pub(super) const WATCH: u32 = 4;
+    pub(super) const UNWATCH: u32 = 5;
+    pub(super) const TRANSACTION_START: u32 = 6;
+    pub(super) const TRANSACTION_END: u32 = 7;
+    pub(super) const GET_DOMAIN_PATH: u32 = 10;
+    pub(super) const WRITE: u32 = 11;
+    pub(super) const MKDIR: u32 = 12;
+    pub(super) const RM: u32 = 13;
+    pub(super) const WATCH_EVENT: u32 = 15;
+    pub(super) const ERROR: u32 = 16;
+    pub(super) const RESET_WATCHES: u32 = 21;
+    /// No type of xenstored's.
+    pub(super) const UNKNOWN: u32 = 99;
+}
+
+/// Bytes of a message's header.
+const HEADER_BYTES: usize = 16;
+
+/// Nodes by path. A directory without a value of its own may be missing.
 pub type Nodes = BTreeMap<String, Vec<u8>>;
 
-/// Names that fit into an answer, in bytes.
+/// Most bytes of a payload.
 const PAYLOAD_MAX_BYTES: usize = 4096;
 
 #[derive(Debug)]
 struct Open {
-    /// As they were at the start, and with its own changes.
+    /// The nodes at its start, with its own changes.
     nodes: Nodes,
     version: u64,
-    /// What it has read or changed: where somebody else changes it too, the commit is refused.
+    /// Paths that it read or changed. A commit fails if one of them changed meanwhile.
     touched: Vec<String>,
     changes: Vec<Changed>,
 }
 
-/// A change to be told to watches.
+/// A change that watches report.
 #[derive(Clone, Debug)]
 struct Changed {
     path: String,
-    /// `None`: the node is gone, with all below it.
+    /// `None`: the node was removed, with all below it.
     value: Option<Vec<u8>>,
 }
 
-/// A request that was read.
+/// A request of the client.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Seen {
-    /// Its kind (xs_wire.h).
+    /// Its type (xs_wire.h).
     pub kind: u32,
-    /// The transaction that it was sent in; 0: none.
+    /// Its transaction; 0 outside of one.
     pub transaction: u32,
     /// Its payload.
     pub payload: Vec<u8>,
@@ -50,41 +73,41 @@ pub struct Stored<'a> {
     page: &'a StoreRing,
     inbox: Vec<u8>,
     outbox: VecDeque<u8>,
-    /// The client's home, to which relative paths belong; empty: they are kept as they are.
+    /// The client's home, the base of relative paths. Empty leaves them as they are.
     pub home: String,
     /// All nodes.
     pub nodes: Nodes,
-    /// The client's watches: path as it was asked for, and token.
+    /// The client's watches: the path as requested, and the token.
     pub watches: Vec<(String, String)>,
     open: BTreeMap<u32, Open>,
     next_transaction: u32,
-    /// Transactions that the client may have open; one more is refused with ENOSPC.
+    /// Most open transactions of the client; one more fails with ENOSPC.
     pub max_transactions: usize,
     version: u64,
-    /// When a node was changed last.
+    /// The version at which a node last changed.
     changed_at: BTreeMap<String, u64>,
-    /// Reads requests, and answers none.
+    /// Reads requests and answers none.
     pub silent: bool,
-    /// What was asked, in order.
+    /// The requests so far, in order.
     pub requests: Vec<Seen>,
-    /// Whether to keep them.
+    /// Whether [`requests`](Self::requests) grows.
     pub keeps_requests: bool,
-    /// Commits to be refused with EAGAIN.
+    /// Number of commits that fail with EAGAIN.
     pub conflicts: u32,
-    /// Every request is refused with this.
+    /// Every request fails with this error.
     pub refuses: Option<&'static str>,
-    /// Requests about these places and below are refused with EIO.
+    /// Requests at or below these paths fail with EIO.
     pub refuses_paths: Vec<String>,
-    /// Answers are of no kind that was asked for.
+    /// Answers have an unknown type.
     pub garbles: bool,
-    /// Where the client may write, with all below; `None`: everywhere.
+    /// Paths at or below which the client may write; `None` allows all.
     pub may_write: Option<Vec<String>>,
-    /// Missing nodes at these places and below are answered with EACCES, as where the directory can't be read.
+    /// Missing nodes at or below these paths fail with EACCES, as in a directory without read access.
     pub hidden: Vec<String>,
 }
 
 impl<'a> Stored<'a> {
-    /// A daemon at the other end of this page, with nothing in it.
+    /// An empty daemon at the other end of `page`.
     pub fn new(page: &'a StoreRing) -> Self {
         Self {
             page,
@@ -110,18 +133,18 @@ impl<'a> Stored<'a> {
         }
     }
 
-    /// Somebody else writes a node.
+    /// Another domain writes a node.
     pub fn set(&mut self, path: &str, value: &str) {
         self.set_raw(path, value.as_bytes());
     }
 
-    /// Somebody else writes a node, which need not be a text.
+    /// Another domain writes a node with any bytes.
     pub fn set_raw(&mut self, path: &str, value: &[u8]) {
         let path = self.absolute(path);
         self.change(Changed { path, value: Some(value.to_vec()) });
     }
 
-    /// Somebody else removes a node and all below it.
+    /// Another domain removes a node and all below it.
     pub fn remove(&mut self, path: &str) {
         let path = self.absolute(path);
         if exists(&self.nodes, &path) {
@@ -129,23 +152,23 @@ impl<'a> Stored<'a> {
         }
     }
 
-    /// A node's value as a text.
+    /// The value of a node, as text. Panics at other bytes.
     pub fn value(&self, path: &str) -> Option<&str> {
         let value = self.nodes.get(&self.absolute(path))?;
         Some(core::str::from_utf8(value).expect("text"))
     }
 
-    /// Whether there is a node, or one below it.
+    /// Whether a node exists, or one below it.
     pub fn exists(&self, path: &str) -> bool {
         exists(&self.nodes, &self.absolute(path))
     }
 
-    /// Transactions that the client has begun and not ended.
+    /// Number of the client's open transactions.
     pub fn open_transactions(&self) -> usize {
         self.open.len()
     }
 
-    /// Reads requests, answers them, and moves what fits.
+    /// Takes requests off the ring, answers them, and puts as much on the ring as fits.
     pub fn run(&mut self) {
         let (mut cons, prod) = (self.page.req_cons.load(SeqCst), self.page.req_prod.load(SeqCst));
         while cons != prod {
@@ -153,14 +176,14 @@ impl<'a> Stored<'a> {
             cons = cons.wrapping_add(1);
         }
         self.page.req_cons.store(cons, SeqCst);
-        while self.inbox.len() >= 16 {
+        while self.inbox.len() >= HEADER_BYTES {
             let word = |at: usize| u32::from_le_bytes(self.inbox[at..at + 4].try_into().expect("4"));
             let (kind, id, transaction, len) = (word(0), word(4), word(8), word(12) as usize);
             assert!(len <= PAYLOAD_MAX_BYTES, "xenstored would cut the connection");
-            if self.inbox.len() < 16 + len {
+            if self.inbox.len() < HEADER_BYTES + len {
                 break;
             }
-            let payload: Vec<u8> = self.inbox.drain(..16 + len).skip(16).collect();
+            let payload: Vec<u8> = self.inbox.drain(..HEADER_BYTES + len).skip(HEADER_BYTES).collect();
             if self.keeps_requests {
                 self.requests.push(Seen { kind, transaction, payload: payload.clone() });
             }
@@ -178,7 +201,7 @@ impl<'a> Stored<'a> {
         self.page.rsp_prod.store(prod, SeqCst);
     }
 
-    /// Whether there is something for the client to read.
+    /// Whether the client has bytes to read.
     pub fn has_sent(&self) -> bool {
         self.page.rsp_cons.load(SeqCst) != self.page.rsp_prod.load(SeqCst)
     }
@@ -191,7 +214,7 @@ impl<'a> Stored<'a> {
         self.outbox.extend(payload);
     }
 
-    /// Puts bytes into the outbox, whatever they are.
+    /// Puts any bytes into the outbox.
     pub fn send_raw(&mut self, bytes: &[u8]) {
         self.outbox.extend(bytes);
     }
@@ -216,7 +239,7 @@ impl<'a> Stored<'a> {
         self.fire(&changed);
     }
 
-    /// Tells watches at and above what has changed, and those below what is gone, each in the words of its client.
+    /// Sends events to watches at or above the change, and below a removed node, with the path as the client requested it.
     fn fire(&mut self, changed: &Changed) {
         let mut events = Vec::new();
         for (asked, token) in &self.watches {
@@ -230,36 +253,34 @@ impl<'a> Stored<'a> {
             }
         }
         for (path, token) in events {
-            self.send(15, 0, 0, format!("{path}\0{token}\0").as_bytes());
+            self.send(kind::WATCH_EVENT, 0, 0, format!("{path}\0{token}\0").as_bytes());
         }
     }
 
     fn handle(&mut self, kind: u32, id: u32, transaction: u32, payload: &[u8]) {
         if self.garbles {
-            return self.send(99, id, transaction, b"\xff\xfe");
+            return self.send(kind::UNKNOWN, id, transaction, b"\xff\xfe");
         }
         let answer = match self.refuses {
             Some(name) => Err(name),
             None => self.answer(kind, transaction, payload),
         };
-        let is_watched = kind == 4 && answer.is_ok();
+        let is_watched = kind == kind::WATCH && answer.is_ok();
         match answer {
             Ok(answer) => self.send(kind, id, transaction, &answer),
-            Err(name) => self.send(16, id, transaction, format!("{name}\0").as_bytes()),
+            Err(name) => self.send(kind::ERROR, id, transaction, format!("{name}\0").as_bytes()),
         }
-        // The first event of a watch comes behind the answer.
+        // The first event of a watch follows the answer.
         if is_watched {
             let (path, token) = self.watches.last().cloned().expect("just added");
-            self.send(15, 0, 0, format!("{path}\0{token}\0").as_bytes());
+            self.send(kind::WATCH_EVENT, 0, 0, format!("{path}\0{token}\0").as_bytes());
         }
     }
 
     fn answer(&mut self, kind: u32, transaction: u32, payload: &[u8]) -> Result<Vec<u8>, &'static str> {
         let ok = || Ok(b"OK\0".to_vec());
-        let strings: Vec<String> = payload
-            .split(|byte| *byte == 0)
-            .map(|text| String::from_utf8_lossy(text).into_owned())
-            .collect();
+        let strings: Vec<String> =
+            payload.split(|byte| *byte == 0).map(|text| String::from_utf8_lossy(text).into_owned()).collect();
         let ends_with_nul = payload.last() == Some(&0);
         let about = self.absolute(&strings[0]);
         let is_refused = |place: &String| is_at_or_below(&about, &self.absolute(place));
@@ -267,7 +288,7 @@ impl<'a> Stored<'a> {
             return Err("EIO");
         }
         match kind {
-            6 => {
+            kind::TRANSACTION_START => {
                 assert_eq!((payload, transaction), (&b"\0"[..], 0));
                 let number = self.next_transaction;
                 self.next_transaction += 1;
@@ -283,7 +304,7 @@ impl<'a> Stored<'a> {
                 self.open.insert(number, open);
                 return Ok(format!("{number}\0").into_bytes());
             }
-            7 => {
+            kind::TRANSACTION_END => {
                 let open = self.open.remove(&transaction).ok_or("ENOENT")?;
                 if payload == b"T\0" {
                     if self.conflicts > 0 {
@@ -301,13 +322,13 @@ impl<'a> Stored<'a> {
                 }
                 return ok();
             }
-            10 => return Ok(format!("/local/domain/{}\0", strings[0]).into_bytes()),
-            21 => {
+            kind::GET_DOMAIN_PATH => return Ok(format!("/local/domain/{}\0", strings[0]).into_bytes()),
+            kind::RESET_WATCHES => {
                 self.watches.clear();
                 self.open.clear();
                 return ok();
             }
-            4 => {
+            kind::WATCH => {
                 assert!(ends_with_nul);
                 let wanted = (strings[0].clone(), strings[1].clone());
                 if self.watches.contains(&wanted) {
@@ -316,7 +337,7 @@ impl<'a> Stored<'a> {
                 self.watches.push(wanted);
                 return ok();
             }
-            5 => {
+            kind::UNWATCH => {
                 let wanted = (strings[0].clone(), strings[1].clone());
                 let before = self.watches.len();
                 self.watches.retain(|watch| *watch != wanted);
@@ -339,11 +360,11 @@ impl<'a> Stored<'a> {
                 &open.nodes
             }
         };
-        if matches!(kind, 11..=13) && !may_write {
+        if matches!(kind, kind::WRITE | kind::MKDIR | kind::RM) && !may_write {
             return Err("EACCES");
         }
         let changed = match kind {
-            1 => {
+            kind::DIRECTORY => {
                 let below = format!("{path}/");
                 let mut names: Vec<&str> =
                     nodes.keys().filter_map(|node| node.strip_prefix(&below)?.split('/').next()).collect();
@@ -357,20 +378,20 @@ impl<'a> Stored<'a> {
                     Ok(list.into())
                 };
             }
-            2 => {
+            kind::READ => {
                 let below = exists(nodes, &path).then(Vec::new);
                 return nodes.get(&path).cloned().or(below).ok_or(missing);
             }
-            11 => {
+            kind::WRITE => {
                 let value = payload[strings[0].len() + 1..].to_vec();
                 Changed { path, value: Some(value) }
             }
-            12 => {
+            kind::MKDIR => {
                 let value = nodes.get(&path).cloned().unwrap_or_default();
                 Changed { path, value: Some(value) }
             }
-            13 if !exists(nodes, &path) => return Err(missing),
-            13 => Changed { path, value: None },
+            kind::RM if !exists(nodes, &path) => return Err(missing),
+            kind::RM => Changed { path, value: None },
             _ => return Err("ENOSYS"),
         };
         match self.open.get_mut(&transaction) {
