@@ -1,4 +1,4 @@
-//! The 64-byte entry that requests, responses and events have in common, and its fields.
+//! The 64-byte entry of requests, responses and events.
 
 use hyper::SharedPage;
 
@@ -8,7 +8,7 @@ pub const ENTRY_BYTES: usize = 64;
 /// Words in an entry.
 pub(crate) const ENTRY_WORDS: usize = ENTRY_BYTES / 4;
 
-/// A private copy of one request, response or event, as it is on the wire (little-endian).
+/// A private copy of one request, response or event, in wire format (little-endian).
 pub type Entry = [u8; ENTRY_BYTES];
 
 /// Copies the entry that starts at `word` out of the page, each word once.
@@ -31,7 +31,7 @@ pub(crate) fn store(page: &impl SharedPage, word: usize, entry: &Entry) {
     }
 }
 
-/// `N` bytes at `offset`; zeros where the entry ends before, which no caller's constant offset makes it do.
+/// `N` bytes at `offset`, or zeros past the entry's end; no caller's constant offset reaches there.
 pub(crate) fn bytes<const N: usize>(entry: &Entry, offset: usize) -> [u8; N] {
     entry.get(offset..).and_then(|tail| tail.first_chunk()).copied().unwrap_or([0; N])
 }

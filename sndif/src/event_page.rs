@@ -1,18 +1,17 @@
 //! The event page: events from back end to front end (sndif.h, "Back to front events delivery").
 //!
 //! ```text
-//! word 0  in_cons  the front end has taken events up to here
-//! word 1  in_prod  the back end has produced events up to here
+//! word 0  in_cons  events up to here were taken by the front end
+//! word 1  in_prod  events up to here were produced by the back end
 //! word 16 ...      63 slots of 64 bytes
 //! ```
 //!
-//! Indices count for ever and wrap at 2^32; the slot is the index modulo 63 (`XENSND_IN_RING_REF`). As 63 doesn't
-//! divide 2^32, the slot jumps at the wrap, from 3 to 0, and events on both sides of it could meet in one slot. The
-//! writer avoids that by counting the page as full until the last event before the wrap has been taken. That is once
-//! in 2^32 events: 497 days at a hundred a second.
+//! Indices wrap at 2^32, and the slot is the index modulo 63 (`XENSND_IN_RING_REF`). 63 doesn't divide 2^32, so the slot
+//! jumps from 3 to 0 at the wrap, and events on both sides could share a slot. The writer therefore counts the page as
+//! full until the last event before the wrap was taken. That happens once in 2^32 events: every 497 days at 100 Hz.
 //!
-//! There is no hold-off here as the ring has: Linux's front end takes up to `in_prod` as it finds it and looks no
-//! second time, so each event has to be notified.
+//! The page has no event index as the ring has. Linux's front end takes events up to the `in_prod` that it reads first
+//! and doesn't look again, so each event needs a notification.
 
 use core::num::Wrapping;
 
@@ -29,15 +28,15 @@ const HEADER_WORDS: usize = 16;
 /// `XENSND_EVT_CUR_POS`
 const CUR_POS: u8 = 0;
 
-/// No slot is free, or the front end's `in_cons` can't be. The event has taken no id: post the newest position later.
+/// No slot is free, or the front end's `in_cons` is impossible. The event took no id: post the newest position later.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Full;
 
-/// An event, with the number that the back end gave it: counted up by one, 16 bit.
+/// An event and its number, which the back end counts up by one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Event {
-    /// Where the stream is (`struct xensnd_cur_pos_evt`).
+    /// The position of the stream (`struct xensnd_cur_pos_evt`).
     CurPos {
         /// The event's number.
         id: u16,
@@ -55,17 +54,19 @@ pub struct EventWriter<P> {
 }
 
 impl<P: SharedPage> EventWriter<P> {
-    /// Attaches to a page that a front end has made. Counting goes on from the page's `in_prod`, read here and never
-    /// again; ids start at 0, for Linux's front end counts them from when it connected.
+    /// Attaches to a page that a front end initialised.
+    ///
+    /// The count goes on from the page's `in_prod`, which is read here only. Ids start at 0, because Linux's front end
+    /// counts them from its connection.
     pub fn attach(page: P) -> Self {
         let prod = Wrapping(page.load(IN_PROD));
         Self { page, prod, next_id: Wrapping(0) }
     }
 
-    /// Posts a CUR_POS event. `Ok(true)`: notify the front end; it is always so today (see the module).
+    /// Posts a CUR_POS event. `Ok(true)` asks for a notification, today after each event.
     ///
     /// # Errors
-    /// [`Full`]: nothing was written and no id was taken. A gap in the ids would make Linux's front end deaf for good.
+    /// [`Full`]: nothing was written and no id was taken. Linux's front end ignores all events after a gap in the ids.
     pub fn post(&mut self, bytes: u64) -> Result<bool, Full> {
         if self.is_full() {
             return Err(Full);
@@ -81,8 +82,10 @@ impl<P: SharedPage> EventWriter<P> {
         Ok(true)
     }
 
-    /// Whether [`post`](Self::post) would fail now. An `in_cons` that is ahead of what was produced, or too far behind,
-    /// counts as full: that front end gets no events until it is sane again, and nobody else is hurt.
+    /// Whether [`post`](Self::post) would fail now.
+    ///
+    /// An `in_cons` ahead of `in_prod`, or more than a page behind it, counts as full: that front end gets no events
+    /// until its index is possible again.
     pub fn is_full(&self) -> bool {
         let cons = Wrapping(self.page.load(IN_CONS));
         let untaken = self.prod - cons;
@@ -96,10 +99,10 @@ impl<P: SharedPage> EventWriter<P> {
     }
 }
 
-/// What a back end did wrong with its events, each counted up to `u32::MAX`.
+/// Faults of a back end's events, each counted up to `u32::MAX`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct EventFaults {
-    /// `in_prod` was more than a page ahead, or went backwards; what lay between was skipped.
+    /// `in_prod` was more than a page ahead, or went backwards. The events between were skipped.
     pub bad_index: u32,
     /// An event's id wasn't the one after the last: events were lost.
     pub id_gaps: u32,
@@ -123,7 +126,7 @@ impl<P: SharedPage> EventReader<P> {
         Self { page, cons: Wrapping(0), expected_id: Wrapping(0), faults: EventFaults::default() }
     }
 
-    /// Takes the next event, if there is one. What makes no sense is skipped and counted, at most a page of it a call.
+    /// Takes the next event, if there is one. Invalid events are skipped and counted, at most a page of them per call.
     pub fn take(&mut self) -> Option<Event> {
         for _ in 0..EVENT_ENTRIES {
             let prod = Wrapping(self.page.load(IN_PROD));
@@ -145,7 +148,7 @@ impl<P: SharedPage> EventReader<P> {
         None
     }
 
-    /// What the back end did wrong so far.
+    /// The back end's faults so far.
     pub fn faults(&self) -> EventFaults {
         self.faults
     }
@@ -160,7 +163,7 @@ impl<P: SharedPage> EventReader<P> {
         self.page.store(IN_CONS, index.0);
     }
 
-    /// A gap is counted and lived with: the position in the event is as good as any.
+    /// Checks an event. A gap in the ids is counted; the event's position is valid all the same.
     fn judge(&mut self, event: &Entry) -> Option<Event> {
         let id = entry::get_u16(event, 0);
         if Wrapping(id) != self.expected_id {
@@ -176,7 +179,7 @@ impl<P: SharedPage> EventReader<P> {
     }
 }
 
-/// Word at which the slot of this index starts: 16 to 1008, so nothing overflows.
+/// The first word of an index's slot: 16 to 1008, so nothing overflows.
 fn slot(index: Wrapping<u32>) -> usize {
     let slot = (index.0 % EVENT_ENTRIES) as usize;
     slot.wrapping_mul(ENTRY_WORDS).wrapping_add(HEADER_WORDS)

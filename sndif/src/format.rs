@@ -132,14 +132,12 @@ impl SampleFormat {
 
     /// The name in xenstore.
     pub fn name(self) -> &'static str {
-        // There is one for each.
         Self::NAMES.get(usize::from(self.code())).copied().unwrap_or_default()
     }
 
     /// The format with this name in xenstore.
     ///
-    /// xl writes the floating formats as `f32_le` and the like, where sndif.h and Linux say `float_le`: both are
-    /// taken.
+    /// xl writes floating formats as `f32_le`, sndif.h and Linux as `float_le`. Both are accepted.
     pub fn from_name(name: &str) -> Option<Self> {
         match name {
             "f32_le" => Some(Self::F32Le),
@@ -150,8 +148,9 @@ impl SampleFormat {
         }
     }
 
-    /// Bytes that one sample takes in memory; `None` where samples have no place of their own (ADPCM, MPEG, GSM).
-    /// 24-bit samples take four: the protocol has no packed 24 bit.
+    /// Bytes of one sample in memory; `None` for formats without a fixed size (ADPCM, MPEG, GSM).
+    ///
+    /// 24-bit samples take four bytes: the protocol has no packed 24 bit.
     pub const fn bytes_per_sample(self) -> Option<u32> {
         match self {
             Self::S8 | Self::U8 | Self::MuLaw | Self::ALaw => Some(1),
@@ -173,8 +172,9 @@ impl SampleFormat {
         }
     }
 
-    /// Eight bytes of silence, as many whole samples as fit: repeated from the start of a buffer they make it silent.
-    /// `None` where [`bytes_per_sample`](Self::bytes_per_sample) is.
+    /// Eight bytes of silence in whole samples, to repeat from the start of a buffer.
+    ///
+    /// `None` if [`bytes_per_sample`](Self::bytes_per_sample) is `None`.
     pub const fn silence(self) -> Option<[u8; 8]> {
         match self {
             Self::U8 => Some([0x80; 8]),
@@ -193,16 +193,16 @@ impl SampleFormat {
     }
 }
 
-/// A set of sample formats, as HW_PARAM_QUERY has it: bit n is format code n.
+/// A set of sample formats, as in HW_PARAM_QUERY: bit n is format code n.
 ///
-/// A set that came from a peer may have bits set that stand for no format; no method here sees them.
+/// A peer's set may have bits without a format. Every method ignores them.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct FormatSet(pub u64);
 
 impl FormatSet {
     /// No format.
     pub const EMPTY: Self = Self(0);
-    /// Every format that the protocol has.
+    /// Every format of the protocol.
     pub const ALL: Self = Self::of(&SampleFormat::ALL);
 
     /// The set of these formats.
@@ -216,8 +216,7 @@ impl FormatSet {
         set
     }
 
-    /// Reads the value of a `sample-formats` node, a list such as `s16_le,s32_le`. Names that the protocol doesn't
-    /// know are left out.
+    /// Reads the value of a `sample-formats` node, a list such as `s16_le,s32_le`. Unknown names are skipped.
     pub fn from_list(list: &str) -> Self {
         nodes::list(list).filter_map(SampleFormat::from_name).collect()
     }
@@ -232,7 +231,7 @@ impl FormatSet {
         self.0 |= bit(format);
     }
 
-    /// The formats that are in both sets.
+    /// The formats in both sets.
     #[must_use]
     pub const fn intersect(self, other: Self) -> Self {
         Self(self.0 & other.0)

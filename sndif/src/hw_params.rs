@@ -1,9 +1,9 @@
-//! The configuration space of a stream, as HW_PARAM_QUERY narrows it (sndif.h, `struct xensnd_query_hw_param`).
+//! The configuration space of a stream, for HW_PARAM_QUERY (sndif.h, `struct xensnd_query_hw_param`).
 
 use crate::entry::{self, Entry};
 use crate::format::FormatSet;
 
-/// All values from `min` to `max`, both included. Empty when `min` is above `max`.
+/// All values from `min` to `max`, both included. Empty if `min` is above `max`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Interval {
     /// Smallest value.
@@ -26,12 +26,12 @@ impl Interval {
         self.min <= value && value <= self.max
     }
 
-    /// Whether every value of this interval is in `other` too.
+    /// Whether `other` contains every value of this interval.
     pub const fn is_subset(self, other: Self) -> bool {
         self.is_empty() || (other.contains(self.min) && other.contains(self.max))
     }
 
-    /// The values that are in both.
+    /// The values in both intervals.
     #[must_use]
     pub fn intersect(self, other: Self) -> Self {
         Self { min: self.min.max(other.min), max: self.max.min(other.max) }
@@ -43,10 +43,10 @@ impl Interval {
     }
 }
 
-/// The configurations that are open to a stream. A query holds what the front end still considers, its answer what of
-/// that the back end can do: never more (sndif.h: "each call ... may reduce configuration space").
+/// The configurations that are open to a stream.
 ///
-/// Here buffer and period are counted in frames; OPEN counts them in bytes.
+/// A query holds those that the front end considers, its answer those of them that the back end supports (sndif.h: "each
+/// call ... may reduce configuration space"). Buffer and period are in frames here, and in bytes in OPEN.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct HwParams {
     /// Sample formats.
@@ -71,7 +71,7 @@ impl HwParams {
         period_frames: Interval::ANY,
     };
 
-    /// The configurations that are in both.
+    /// The configurations in both spaces.
     #[must_use]
     pub fn intersect(&self, other: &Self) -> Self {
         Self {
@@ -83,7 +83,7 @@ impl HwParams {
         }
     }
 
-    /// Whether every configuration of `other` is among these.
+    /// Whether every configuration of `other` is in this space.
     pub fn contains(&self, other: &Self) -> bool {
         other.is_empty()
             || (other.formats.is_subset(self.formats)

@@ -1,8 +1,8 @@
 //! Xen's para-virtual sound protocol, version 2, as both ends speak it.
 //!
-//! The reference is Xen's public header `xen/include/public/io/sndif.h` (with `ring.h` for the request ring); the
-//! items here name its sections and structures. The crate holds no state machine: it turns bytes into types and
-//! back, and walks the pages that two domains share.
+//! The reference is Xen's public header `xen/include/public/io/sndif.h`, with `ring.h` for the request ring. Items name
+//! the section or structure that they follow. The crate turns bytes into types and back, and walks the pages that two
+//! domains share. It holds no state machine.
 //!
 //! | page                | back end               | front end             |
 //! |---------------------|------------------------|-----------------------|
@@ -13,9 +13,9 @@
 //!
 //! # What these types don't prove
 //!
-//! A [`request::Request`] that parsed is well-formed and nothing more: rates, sizes, offsets and grant references are
-//! the peer's claims. Every value is copied out of shared memory once, into private memory, and judged there. No
-//! input, of either peer, panics, loops without bound or makes anything grow.
+//! A parsed [`request::Request`] is well-formed and nothing more: rates, sizes, offsets and grant references are the
+//! peer's claims. Every value is copied out of shared memory once and judged in private memory. No input of either peer
+//! panics, loops without bound or makes anything grow.
 #![no_std]
 #![forbid(unsafe_code)]
 #![deny(

@@ -1,6 +1,6 @@
 //! Operations and trigger types (sndif.h, "REQUEST CODES").
 
-/// What a request asks for (`XENSND_OP_*`).
+/// The operation of a request (`XENSND_OP_*`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[repr(u8)]
 pub enum Operation {
@@ -8,9 +8,9 @@ pub enum Operation {
     Open = 0,
     /// Close the stream.
     Close = 1,
-    /// Capture: the front end is about to take these bytes out of the buffer.
+    /// Capture: the front end is about to read a range of the buffer.
     Read = 2,
-    /// Playback: the front end has put these bytes into the buffer.
+    /// Playback: the front end wrote a range of the buffer.
     Write = 3,
     /// Set the volume of each channel.
     SetVolume = 4,
@@ -24,8 +24,10 @@ pub enum Operation {
     Trigger = 8,
     /// Narrow the configuration space.
     HwParamQuery = 9,
-    /// Start streams of the card together. An extension of sndif, whose codes begin at 0x80, so that those which later versions
-    /// may get don't meet them. A back end takes it if it says so by [`FEATURE_LINKED_START`](crate::nodes::FEATURE_LINKED_START).
+    /// Start streams of the card together: an extension of sndif.
+    ///
+    /// Codes of extensions begin at 0x80, far from those of later versions. A back end that takes this one publishes
+    /// [`FEATURE_LINKED_START`](crate::nodes::FEATURE_LINKED_START).
     LinkedStart = 0x80,
 }
 
@@ -56,15 +58,15 @@ impl Operation {
     }
 }
 
-/// How a stream's running state is to change (`XENSND_OP_TRIGGER_*`).
+/// A change of a stream's running state (`XENSND_OP_TRIGGER_*`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[repr(u8)]
 pub enum Trigger {
     /// Run from the start of the buffer.
     Start = 0,
-    /// Stand still, keep the position.
+    /// Stop and keep the position.
     Pause = 1,
-    /// Stop, forget the position.
+    /// Stop and forget the position.
     Stop = 2,
     /// Go on after a pause.
     Resume = 3,
@@ -85,11 +87,11 @@ impl Trigger {
     }
 }
 
-/// How streams were started by a linked start: a byte of its answer.
+/// The result of a linked start: a byte of its answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[repr(u8)]
 pub enum StartedTogether {
-    /// One right after the other: their distance stands in the control page.
+    /// One right after the other. The control page tells their distance.
     BackToBack = 0,
     /// Frame 0 of each was in the same link frame.
     SameFrame = 1,
@@ -101,7 +103,7 @@ impl StartedTogether {
         self as u8
     }
 
-    /// What this code promises. One that isn't known promises nothing.
+    /// The result with this code. An unknown one promises nothing: [`BackToBack`](Self::BackToBack).
     pub const fn from_code(code: u8) -> Self {
         match code {
             1 => Self::SameFrame,

@@ -1,47 +1,47 @@
 //! The page directory: the chain of shared pages that lists a buffer's grant references (sndif.h,
 //! `struct xensnd_page_directory`).
 //!
-//! Word 0 of a directory page is the grant reference of the next one, 0 in the last; then come up to 1023 grant
-//! references of buffer pages. How many there are in all follows from the size of the buffer, and a reader never looks
-//! further than that: so a chain that bites its own tail ends like any other.
+//! Word 0 of a directory page is the grant reference of the next page, or 0 in the last one. Up to 1023 grant references
+//! of buffer pages follow. Their number follows from the size of the buffer. A reader stops there, so a circular chain
+//! ends like any other.
 
 use hyper::{GrantRef, PAGE_SIZE_BYTES, PAGE_WORDS, SharedPage};
 
 /// Buffer pages that one directory page lists.
 pub const REFS_PER_PAGE: u32 = PAGE_WORDS as u32 - 1;
 
-/// Pages that a buffer of this size takes.
+/// Pages of a buffer of this size.
 pub const fn pages_for(buffer_bytes: u32) -> u32 {
     buffer_bytes.div_ceil(PAGE_SIZE_BYTES as u32)
 }
 
-/// Directory pages that a buffer of this size takes: at least 1 (sndif.h: "At least one page exists").
+/// Directory pages for a buffer of this size, at least 1 (sndif.h: "At least one page exists").
 pub const fn directory_pages_for(buffer_bytes: u32) -> u32 {
     let pages = pages_for(buffer_bytes).div_ceil(REFS_PER_PAGE);
     if pages == 0 { 1 } else { pages }
 }
 
-/// Why a guest's page directory is no good.
+/// The reason to refuse a guest's page directory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum DirectoryError {
     /// A buffer of 0 bytes.
     EmptyBuffer,
-    /// The buffer has more pages than allowed.
+    /// The buffer is larger than allowed.
     TooManyPages {
-        /// Pages that the buffer's size needs.
+        /// Pages of the buffer.
         needed: u32,
-        /// Pages that are allowed.
+        /// The most pages allowed.
         allowed: u32,
     },
     /// The chain ended before the buffer did.
     TooShort {
-        /// Pages that were still to be listed.
+        /// Buffer pages that weren't listed.
         missing: u32,
     },
-    /// Page `index` of the buffer has grant reference 0, which is none.
+    /// Page `index` of the buffer has grant reference 0, which stands for none.
     NoGrant {
-        /// Which page of the buffer, from 0.
+        /// The page in the buffer, from 0.
         index: u32,
     },
 }
@@ -74,7 +74,10 @@ pub struct DirectoryWalk {
 }
 
 impl DirectoryWalk {
-    /// Starts at the directory page that OPEN names, for a buffer of at most `max_pages` pages.
+    /// Starts at the directory page `first` of an OPEN, for a buffer of at most `max_pages` pages.
+    ///
+    /// # Errors
+    /// See [`DirectoryError`].
     pub fn new(first: GrantRef, buffer_bytes: u32, max_pages: u32) -> Result<Self, DirectoryError> {
         let needed = pages_for(buffer_bytes);
         if needed == 0 {
@@ -89,16 +92,17 @@ impl DirectoryWalk {
         Ok(Self { next: first, listed: 0, needed })
     }
 
-    /// The directory page to map next; the same one until it was [taken](Self::take). `None` when all pages of the
-    /// buffer have been listed, or after an error.
+    /// The directory page to map next, until [`take`](Self::take) reads it. `None` after the last one, or after an error.
     pub fn next(&self) -> Option<GrantRef> {
         (self.listed < self.needed).then_some(self.next)
     }
 
-    /// Reads the directory page that [`next`](Self::next) named: each word at most once, and none that the buffer
-    /// doesn't need. `found` is called with the buffer's grant references in order.
+    /// Reads the directory page that [`next`](Self::next) named, and calls `found` with its grant references in order.
     ///
-    /// After an error the walk is over: [`next`](Self::next) has no more.
+    /// Each word is read at most once, and words past the buffer's need aren't read.
+    ///
+    /// # Errors
+    /// See [`DirectoryError`]. The walk is over then.
     pub fn take(
         &mut self,
         page: &(impl SharedPage + ?Sized),
@@ -138,15 +142,17 @@ impl DirectoryWalk {
     }
 }
 
-/// The directory's pages don't hold all references: see [`directory_pages_for`].
+/// The directory has too few pages for all references: see [`directory_pages_for`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct DirectoryTooSmall;
 
-/// Writes a page directory: `pages` are its own pages, each with its grant reference, `buffers` the references of the
-/// buffer's pages. Words that aren't needed become 0.
+/// Writes a page directory.
+///
+/// `pages` are its own pages with their grant references, `buffers` the grant references of the buffer's pages. Unused
+/// words become 0.
 ///
 /// # Errors
-/// [`DirectoryTooSmall`]: references were left over; what was written is no directory.
+/// [`DirectoryTooSmall`]: references were left over, and the written directory is incomplete.
 pub fn write_directory<P: SharedPage + ?Sized>(
     pages: &[(&P, GrantRef)],
     buffers: impl Iterator<Item = GrantRef>,

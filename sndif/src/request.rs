@@ -7,16 +7,16 @@ use crate::op::{Operation, StartedTogether, Trigger};
 use crate::response::{Response, ResponseBody, Status};
 use hyper::GrantRef;
 
-/// A request of a front end's: well-formed, and nothing else is known of it.
+/// A well-formed request of a front end. Its values are claims.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Request {
-    /// The front end's own number for it; the answer echoes it.
+    /// The front end's number, which the answer repeats.
     pub id: u16,
-    /// What it asks for.
+    /// The operation.
     pub body: RequestBody,
 }
 
-/// An operation and what belongs to it.
+/// An operation and its parameters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RequestBody {
     /// Open the stream.
@@ -25,31 +25,31 @@ pub enum RequestBody {
     Close,
     /// Capture: the front end is about to read this range.
     Read(Range),
-    /// Playback: the front end has written this range.
+    /// Playback: the front end wrote this range.
     Write(Range),
-    /// Volumes to set lie in this range: one i32 a channel, in steps of 0.001 dB.
+    /// Set the volumes in this range: one i32 per channel, in units of 0.001 dB.
     SetVolume(Range),
-    /// Volumes are to be put into this range: one i32 a channel, in steps of 0.001 dB.
+    /// Write the volumes into this range: one i32 per channel, in units of 0.001 dB.
     GetVolume(Range),
-    /// Channels to mute lie in this range: one byte a channel, non-zero to mute.
+    /// Mute channels by this range: one byte per channel, non-zero to mute.
     Mute(Range),
-    /// Channels to unmute lie in this range: one byte a channel, non-zero to unmute.
+    /// Unmute channels by this range: one byte per channel, non-zero to unmute.
     Unmute(Range),
     /// Change the running state.
     Trigger(Trigger),
     /// Narrow the configuration space.
     HwParamQuery(HwParams),
-    /// Start streams together: bit `k` stands for the card's `k`-th stream in xenstore. An extension of sndif.
+    /// Start streams together: an extension of sndif. Bit `k` stands for the card's `k`-th stream in xenstore.
     ///
-    /// On any of the card's rings, a u32 at byte 8. All of the streams have to be open and stopped. Either all of them are
-    /// started or, on an error, none; there is one answer, on the same ring.
+    /// The u32 at byte 8 goes over any ring of the card, and one answer comes back on that ring. All the streams must be
+    /// open and stopped. On an error none of them starts.
     LinkedStart(u32),
 }
 
-/// What a stream is opened with (`struct xensnd_open_req`).
+/// The parameters of OPEN (`struct xensnd_open_req`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct OpenParams {
-    /// Frames a second.
+    /// Frame rate in Hz.
     pub rate_hz: u32,
     /// Format of one sample.
     pub format: SampleFormat,
@@ -59,11 +59,11 @@ pub struct OpenParams {
     pub buffer_bytes: u32,
     /// First page of the page directory.
     pub directory: GrantRef,
-    /// Bytes between two CUR_POS events; 0 for no events.
+    /// Bytes between two CUR_POS events; 0 disables them.
     pub period_bytes: u32,
 }
 
-/// A part of the shared buffer (`struct xensnd_rw_req`). Nothing says that it lies inside.
+/// A claimed part of the shared buffer (`struct xensnd_rw_req`); it may lie outside.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Range {
     /// Bytes from the start of the buffer.
@@ -72,34 +72,37 @@ pub struct Range {
     pub length_bytes: u32,
 }
 
-/// A request that is none. It keeps what the answer must echo.
+/// A malformed request, with the fields that its answer repeats.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct BadRequest {
-    /// The number to echo.
+    /// The front end's number.
     pub id: u16,
-    /// The operation's code to echo.
+    /// The operation's code.
     pub operation: u8,
-    /// What is wrong with it.
+    /// The defect.
     pub why: BadRequestReason,
 }
 
-/// What is wrong with a request.
+/// The defect of a malformed request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum BadRequestReason {
     /// The protocol has no operation with this code.
     UnknownOperation,
-    /// OPEN with a sample format that the protocol doesn't have.
+    /// OPEN with a sample format outside the protocol.
     UnknownFormat(u8),
-    /// TRIGGER of a type that the protocol doesn't have.
+    /// TRIGGER of a type outside the protocol.
     UnknownTrigger(u8),
 }
 
 impl Request {
     /// Reads a request from a private copy of a ring entry.
     ///
-    /// Reserved bytes are not looked at: sndif.h wants them 0, but a front end such as Linux's builds a request in
-    /// the slot of an old response and leaves that one's bytes standing.
+    /// Reserved bytes are ignored. sndif.h wants them 0, but Linux's front end builds requests in the slots of old
+    /// responses and keeps their bytes.
+    ///
+    /// # Errors
+    /// See [`BadRequestReason`].
     pub fn parse(entry: &Entry) -> Result<Self, BadRequest> {
         let id = entry::get_u16(entry, 0);
         let operation = entry::get_u8(entry, 2);
@@ -139,7 +142,7 @@ impl Request {
         Ok(Self { id, body })
     }
 
-    /// The request as it goes into the ring; reserved bytes are 0.
+    /// The request in wire format; reserved bytes are 0.
     pub fn emit(&self) -> Entry {
         let mut entry = [0; ENTRY_BYTES];
         entry::put(&mut entry, 0, self.id.to_le_bytes());
@@ -169,7 +172,7 @@ impl Request {
         entry
     }
 
-    /// Which operation it is.
+    /// The operation of this request.
     pub const fn operation(&self) -> Operation {
         match self.body {
             RequestBody::Open(_) => Operation::Open,
@@ -186,17 +189,17 @@ impl Request {
         }
     }
 
-    /// The answer to this request, with nothing in it but a status.
+    /// An answer with a status only.
     pub const fn answer(&self, status: Status) -> Response {
         Response { id: self.id, operation: self.operation().code(), status, body: ResponseBody::None }
     }
 
-    /// The answer to HW_PARAM_QUERY that leaves these configurations open.
+    /// The answer to HW_PARAM_QUERY with the configurations that remain.
     pub const fn answer_hw_params(&self, params: HwParams) -> Response {
         self.answer_with(ResponseBody::HwParams(params))
     }
 
-    /// The answer to a linked start that went well.
+    /// The answer to a successful linked start.
     pub const fn answer_started(&self, how: StartedTogether) -> Response {
         self.answer_with(ResponseBody::Started(how))
     }
@@ -207,7 +210,7 @@ impl Request {
 }
 
 impl BadRequest {
-    /// The answer that the protocol has for it: not supported, or invalid.
+    /// The protocol's answer: not supported, or invalid.
     pub const fn answer(&self) -> Response {
         let status = match self.why {
             BadRequestReason::UnknownOperation => Status::EOPNOTSUPP,

@@ -9,27 +9,27 @@ use crate::op::{Operation, StartedTogether};
 pub struct Response {
     /// The request's number.
     pub id: u16,
-    /// The request's operation, by its code: an unknown one is echoed too.
+    /// The code of the request's operation, which may be unknown.
     pub operation: u8,
-    /// How it went.
+    /// The result.
     pub status: Status,
-    /// What belongs to it.
+    /// The values besides the status.
     pub body: ResponseBody,
 }
 
-/// What an answer carries besides its status.
+/// The values of an answer besides its status.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ResponseBody {
     /// Nothing.
     None,
-    /// HW_PARAM_QUERY, when it went well: the configurations that are left.
+    /// A successful HW_PARAM_QUERY: the configurations that remain.
     HwParams(HwParams),
-    /// Linked start, when it went well: how. Byte 8, the rest reserved.
+    /// A successful linked start: its result in byte 8. The other bytes are reserved.
     Started(StartedTogether),
 }
 
 impl Response {
-    /// Reads a response from a private copy of a ring entry. Every entry is one.
+    /// Reads a response from a private copy of a ring entry. Every entry is a valid response.
     pub fn parse(entry: &Entry) -> Self {
         let operation = entry::get_u8(entry, 2);
         let status = Status(i32::from_le_bytes(entry::bytes(entry, 4)));
@@ -47,7 +47,7 @@ impl Response {
         }
     }
 
-    /// The response as it goes into the ring; unused bytes are 0.
+    /// The response in wire format; unused bytes are 0.
     pub fn emit(&self) -> Entry {
         let mut entry = [0; ENTRY_BYTES];
         entry::put(&mut entry, 0, self.id.to_le_bytes());
@@ -62,44 +62,45 @@ impl Response {
     }
 }
 
-/// How a request went: 0, or minus one of Xen's error numbers (sndif.h, "STATUS RETURN CODES"; numbers from
-/// xen/include/public/errno.h, equal to Linux's).
+/// The result of a request: 0, or the negative of an error number (sndif.h, "STATUS RETURN CODES").
+///
+/// The numbers are those of Xen's errno.h, which are Linux's too.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Status(pub i32);
 
 impl Status {
-    /// Done.
+    /// Success.
     pub const OK: Self = Self(0);
     /// Not permitted.
     pub const EPERM: Self = Self(-1);
-    /// No such thing.
+    /// No such object.
     pub const ENOENT: Self = Self(-2);
     /// The hardware failed.
     pub const EIO: Self = Self(-5);
-    /// Not now.
+    /// Not possible now.
     pub const EAGAIN: Self = Self(-11);
-    /// Out of memory, or of some other store.
+    /// Out of memory or another resource.
     pub const ENOMEM: Self = Self(-12);
-    /// This guest may not.
+    /// The guest lacks the right.
     pub const EACCES: Self = Self(-13);
-    /// A page that can't be reached.
+    /// An unreachable page.
     pub const EFAULT: Self = Self(-14);
-    /// Somebody else has it.
+    /// In use by another client.
     pub const EBUSY: Self = Self(-16);
     /// No such device.
     pub const ENODEV: Self = Self(-19);
-    /// The request makes no sense, or not in this state.
+    /// Invalid request, or invalid in this state.
     pub const EINVAL: Self = Self(-22);
-    /// No room.
+    /// No space left.
     pub const ENOSPC: Self = Self(-28);
     /// Out of range.
     pub const ERANGE: Self = Self(-34);
     /// Not supported.
     pub const EOPNOTSUPP: Self = Self(-95);
-    /// It took too long.
+    /// Timed out.
     pub const ETIMEDOUT: Self = Self(-110);
 
-    /// Whether it went well.
+    /// Whether the request succeeded.
     pub const fn is_ok(self) -> bool {
         self.0 == 0
     }

@@ -2,21 +2,21 @@
 //! `DEFINE_RING_TYPES(xen_sndif, ...)`).
 //!
 //! ```text
-//! word 0  req_prod   the front end has produced requests up to here
+//! word 0  req_prod   requests up to here were produced by the front end
 //! word 1  req_event  the back end wants an event when req_prod gets here
-//! word 2  rsp_prod   the back end has produced responses up to here
+//! word 2  rsp_prod   responses up to here were produced by the back end
 //! word 3  rsp_event  the front end wants an event when rsp_prod gets here
 //! word 16 ...        32 slots of 64 bytes
 //! ```
 //!
-//! Indices count for ever and wrap at 2^32; the slot is the index modulo 32. Each end keeps its own cursors in
-//! private memory and only ever *reads* the peer's index, once, and judges it.
+//! Indices wrap at 2^32, and the slot is the index modulo 32. Each end keeps its own cursors in private memory. It reads
+//! the peer's index once per decision and judges it.
 //!
-//! # Going to sleep without losing a wake-up
+//! # Sleep without a lost wake-up
 //!
-//! The peer sends no event unless it was asked to. So before it sleeps, an end arms its event index and looks once
-//! more; the full fences in `arm` and `publish` make sure that one of the two ends sees the other. A back end serves at
-//! most a ring's worth at a time, so that a guest that never stops asking can't keep the others waiting:
+//! The peer sends an event only on request. Before an end sleeps it therefore arms its event index and looks again. The
+//! full fences in `arm` and `publish` guarantee that one of the two ends sees the other. A back end serves at most one
+//! ring of requests at a time, so that no guest keeps the others waiting:
 //!
 //! ```
 //! # use sndif::{ring::*, hyper::*, Entry};
@@ -47,8 +47,9 @@ use core::num::Wrapping;
 use crate::entry::{self, ENTRY_WORDS, Entry};
 use hyper::SharedPage;
 
-/// Slots in the ring: 64-byte entries in what is left of a page after a header of 64 bytes, rounded down to a power
-/// of two (ring.h, `__CONST_RING_SIZE`).
+/// Slots in the ring (ring.h, `__CONST_RING_SIZE`).
+///
+/// A page holds 63 entries of 64 bytes after a header of 64 bytes; the number of slots is the next lower power of two.
 pub const RING_ENTRIES: u32 = 32;
 
 const REQ_PROD: usize = 0;
@@ -58,15 +59,15 @@ const RSP_EVENT: usize = 3;
 /// Words in the ring's header: the four indices, private bytes, padding.
 const HEADER_WORDS: usize = 16;
 
-/// The peer's producer index can't be: it is more than a ring ahead, or has gone backwards. The connection is over.
+/// The peer's producer index is impossible: more than a ring ahead, or moved backwards. The connection is over.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RingBroken;
 
-/// No slot is free: every one holds a request that isn't answered, or an answer that isn't taken.
+/// No slot is free: each holds an unanswered request or an answer that isn't taken yet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RingFull;
 
-/// An answer to no request: all that were taken have been answered. A mistake of the caller's, not of the peer's.
+/// An answer without a request: the caller has answered every request that it took.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct NothingToAnswer;
 
@@ -76,15 +77,16 @@ pub struct BackRing<P> {
     page: P,
     /// Next request to take.
     req_cons: Wrapping<u32>,
-    /// Next response to write. Between it and `req_cons` lie the requests that were taken and not yet answered.
+    /// Next response to write. Requests from here to `req_cons` are taken and not answered.
     rsp_prod: Wrapping<u32>,
-    /// What the page says of `rsp_prod`.
+    /// The value of `rsp_prod` in the page.
     rsp_published: Wrapping<u32>,
 }
 
 impl<P: SharedPage> BackRing<P> {
-    /// Attaches to a ring that a front end has initialised. The starting point is where the front end says that
-    /// responses begin (ring.h, `BACK_RING_ATTACH`): any is as good as 0.
+    /// Attaches to a ring that a front end initialised.
+    ///
+    /// Both cursors start at the page's `rsp_prod` (ring.h, `BACK_RING_ATTACH`); any value is as good as 0.
     pub fn attach(page: P) -> Self {
         let start = Wrapping(page.load(RSP_PROD));
         Self { page, req_cons: start, rsp_prod: start, rsp_published: start }
@@ -93,8 +95,8 @@ impl<P: SharedPage> BackRing<P> {
     /// Takes the next request, if there is one.
     ///
     /// # Errors
-    /// [`RingBroken`] when the front end claims more requests than there are slots without an answer outstanding, or
-    /// takes one back (ring.h, `RING_REQUEST_PROD_OVERFLOW`).
+    /// [`RingBroken`] if the front end claims more requests than there are free slots, or takes a request back (ring.h,
+    /// `RING_REQUEST_PROD_OVERFLOW`).
     pub fn take(&mut self) -> Result<Option<Entry>, RingBroken> {
         let waiting = Wrapping(self.page.load(REQ_PROD)) - self.req_cons;
         let free = Wrapping(RING_ENTRIES) - (self.req_cons - self.rsp_prod);
@@ -109,10 +111,10 @@ impl<P: SharedPage> BackRing<P> {
         Ok(Some(request))
     }
 
-    /// Writes the answer to the oldest request that has none; [`publish`](Self::publish) shows it to the front end.
+    /// Writes the answer to the oldest unanswered request; [`publish`](Self::publish) shows it to the front end.
     ///
     /// # Errors
-    /// [`NothingToAnswer`]: each request taken is answered exactly once, so that no answer ever overwrites a request.
+    /// [`NothingToAnswer`]: one answer per request, so that no answer overwrites a request.
     pub fn answer(&mut self, response: &Entry) -> Result<(), NothingToAnswer> {
         if self.unanswered() == 0 {
             return Err(NothingToAnswer);
@@ -122,7 +124,7 @@ impl<P: SharedPage> BackRing<P> {
         Ok(())
     }
 
-    /// Shows the answers written so far to the front end. True: it wants an event.
+    /// Shows the answers so far to the front end. True if it wants an event.
     #[must_use = "the front end sleeps until it is notified"]
     pub fn publish(&mut self) -> bool {
         let notify = publish(&self.page, RSP_PROD, RSP_EVENT, self.rsp_published, self.rsp_prod);
@@ -130,14 +132,15 @@ impl<P: SharedPage> BackRing<P> {
         notify
     }
 
-    /// Asks for an event on the next request, before going to sleep. True: a request came in meanwhile, or the ring is
-    /// broken; don't sleep, take.
-    #[must_use = "a request that came meanwhile brings no event"]
+    /// Asks for an event on the next request, before a sleep.
+    ///
+    /// True if a request came meanwhile or the ring is broken: take again and don't sleep.
+    #[must_use = "no event announces a request that came meanwhile"]
     pub fn arm(&mut self) -> bool {
         arm(&self.page, REQ_PROD, REQ_EVENT, self.req_cons)
     }
 
-    /// Requests taken and not yet answered, 0 to 32.
+    /// Number of requests that are taken and not answered, 0 to 32.
     pub fn unanswered(&self) -> u32 {
         (self.req_cons - self.rsp_prod).0
     }
@@ -154,7 +157,7 @@ pub struct FrontRing<P> {
     page: P,
     /// Next request to write.
     req_prod: Wrapping<u32>,
-    /// What the page says of `req_prod`.
+    /// The value of `req_prod` in the page.
     req_published: Wrapping<u32>,
     /// Next response to take.
     rsp_cons: Wrapping<u32>,
@@ -183,7 +186,7 @@ impl<P: SharedPage> FrontRing<P> {
         Ok(())
     }
 
-    /// Shows the requests written so far to the back end. True: it wants an event.
+    /// Shows the requests so far to the back end. True if it wants an event.
     #[must_use = "the back end sleeps until it is notified"]
     pub fn publish(&mut self) -> bool {
         let notify = publish(&self.page, REQ_PROD, REQ_EVENT, self.req_published, self.req_prod);
@@ -194,7 +197,7 @@ impl<P: SharedPage> FrontRing<P> {
     /// Takes the next response, if there is one.
     ///
     /// # Errors
-    /// [`RingBroken`] when the back end claims more responses than there are requests, or takes one back.
+    /// [`RingBroken`] if the back end claims more responses than requests, or takes a response back.
     pub fn take(&mut self) -> Result<Option<Entry>, RingBroken> {
         let waiting = Wrapping(self.page.load(RSP_PROD)) - self.rsp_cons;
         if waiting > self.req_published - self.rsp_cons {
@@ -208,9 +211,10 @@ impl<P: SharedPage> FrontRing<P> {
         Ok(Some(response))
     }
 
-    /// Asks for an event on the next response, before going to sleep. True: a response came in meanwhile, or the ring
-    /// is broken; don't sleep, take.
-    #[must_use = "a response that came meanwhile brings no event"]
+    /// Asks for an event on the next response, before a sleep.
+    ///
+    /// True if a response came meanwhile or the ring is broken: take again and don't sleep.
+    #[must_use = "no event announces a response that came meanwhile"]
     pub fn arm(&mut self) -> bool {
         arm(&self.page, RSP_PROD, RSP_EVENT, self.rsp_cons)
     }
@@ -221,14 +225,15 @@ impl<P: SharedPage> FrontRing<P> {
     }
 }
 
-/// Word at which the slot of this index starts: 16 to 512, so nothing overflows.
+/// The first word of an index's slot: 16 to 512, so nothing overflows.
 fn slot(index: Wrapping<u32>) -> usize {
     let slot = (index.0 % RING_ENTRIES) as usize;
     slot.wrapping_mul(ENTRY_WORDS).wrapping_add(HEADER_WORDS)
 }
 
-/// Moves a producer index from `old` to `new`; true if the peer's event index lies in (old, new] (ring.h,
-/// `RING_PUSH_*_AND_CHECK_NOTIFY`). The store is a release, so the entries are seen before the index.
+/// Moves a producer index from `old` to `new` (ring.h, `RING_PUSH_*_AND_CHECK_NOTIFY`).
+///
+/// True if the peer's event index lies in (old, new]. The store is a release, so the peer sees the entries before the index.
 fn publish(
     page: &impl SharedPage,
     prod: usize,
@@ -237,13 +242,13 @@ fn publish(
     new: Wrapping<u32>,
 ) -> bool {
     page.store(prod, new.0);
-    // The peer arms, then looks at our index; we move the index, then look at what it armed. Without a full fence
-    // on each side both may look too early, and the peer sleeps on work.
+    // The peer arms its event index and then reads ours; we move our index and then read the armed one. Without a full
+    // fence on each side both may read too early, and the peer sleeps although there is work.
     page.fence();
     new - Wrapping(page.load(event)) < new - old
 }
 
-/// Sets an event index to the next entry, then looks whether it is there already (ring.h, `RING_FINAL_CHECK_FOR_*`).
+/// Sets an event index to the next entry, then checks for that entry (ring.h, `RING_FINAL_CHECK_FOR_*`).
 fn arm(page: &impl SharedPage, prod: usize, event: usize, cons: Wrapping<u32>) -> bool {
     page.store(event, (cons + Wrapping(1)).0);
     page.fence();

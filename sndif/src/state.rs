@@ -1,11 +1,10 @@
-//! The states through which both ends go when they connect and part (xen/include/public/io/xenbus.h,
-//! `enum xenbus_state`; sndif.h, "STATE DIAGRAMS").
+//! The states of both ends as they connect and disconnect (io/xenbus.h, `enum xenbus_state`; sndif.h, "STATE DIAGRAMS").
 
-/// What an end's `state` node says. A node that is absent or holds no state is `XenbusStateUnknown`, here `None`.
+/// The value of an end's `state` node. A missing or invalid value, `XenbusStateUnknown`, is `None` here.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[repr(u8)]
 pub enum XenbusState {
-    /// Just made.
+    /// Created.
     Initialising = 1,
     /// The back end waits for the front end's transport nodes.
     InitWait = 2,
@@ -13,13 +12,13 @@ pub enum XenbusState {
     Initialised = 3,
     /// In use.
     Connected = 4,
-    /// Being closed: the device is going away, or the peer's error was final.
+    /// Closing: the device goes away, or an error was fatal.
     Closing = 5,
-    /// Closed: nothing of the peer's is mapped or bound any more.
+    /// Closed: no page or channel of the peer is mapped or bound.
     Closed = 6,
-    /// Being configured again: an old connection is still in use and takes no new client.
+    /// Under reconfiguration: the old connection works and takes no new client.
     Reconfiguring = 7,
-    /// Configured again.
+    /// Reconfigured.
     Reconfigured = 8,
 }
 
@@ -46,12 +45,12 @@ impl XenbusState {
         Self::ALL.into_iter().find(|state| state.code() == code)
     }
 
-    /// The state that a `state` node holds.
+    /// The state with this value in a `state` node.
     pub fn from_node(value: &str) -> Option<Self> {
         crate::nodes::decimal(value).and_then(|code| u8::try_from(code).ok()).and_then(Self::from_code)
     }
 
-    /// The value to write into a `state` node.
+    /// The value of a `state` node.
     pub const fn node(self) -> &'static str {
         match self {
             Self::Initialising => "1",
