@@ -13,6 +13,8 @@
 //! The page has no event index as the ring has. Linux's front end takes events up to the `in_prod` that it reads first
 //! and doesn't look again, so each event needs a notification.
 
+use core::error::Error;
+use core::fmt;
 use core::num::Wrapping;
 
 use crate::entry::{self, ENTRY_BYTES, ENTRY_WORDS, Entry};
@@ -31,6 +33,14 @@ const CUR_POS: u8 = 0;
 /// No slot is free, or the front end's `in_cons` is impossible. The event took no id: post the newest position later.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Full;
+
+impl fmt::Display for Full {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("no slot of the event page is free")
+    }
+}
+
+impl Error for Full {}
 
 /// An event and its number, which the back end counts up by one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

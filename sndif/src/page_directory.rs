@@ -5,6 +5,9 @@
 //! of buffer pages follow. Their number follows from the size of the buffer. A reader stops there, so a circular chain
 //! ends like any other.
 
+use core::error::Error;
+use core::fmt;
+
 use hyper::{GrantRef, PAGE_SIZE_BYTES, PAGE_WORDS, SharedPage};
 
 /// Buffer pages that one directory page lists.
@@ -45,6 +48,21 @@ pub enum DirectoryError {
         index: u32,
     },
 }
+
+impl fmt::Display for DirectoryError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::EmptyBuffer => f.write_str("the buffer has 0 bytes"),
+            Self::TooManyPages { needed, allowed } => {
+                write!(f, "the buffer has {needed} pages, and {allowed} are allowed")
+            }
+            Self::TooShort { missing } => write!(f, "the directory ends {missing} pages before the buffer"),
+            Self::NoGrant { index } => write!(f, "page {index} of the buffer has no grant reference"),
+        }
+    }
+}
+
+impl Error for DirectoryError {}
 
 /// A walk along a guest's page directory. The caller maps the pages, one at a time:
 ///
@@ -145,6 +163,14 @@ impl DirectoryWalk {
 /// The directory has too few pages for all references: see [`directory_pages_for`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct DirectoryTooSmall;
+
+impl fmt::Display for DirectoryTooSmall {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the directory has too few pages for the buffer")
+    }
+}
+
+impl Error for DirectoryTooSmall {}
 
 /// Writes a page directory.
 ///

@@ -1,5 +1,8 @@
 //! Requests, front end to back end (sndif.h, "Requests").
 
+use core::error::Error;
+use core::fmt;
+
 use crate::entry::{self, ENTRY_BYTES, Entry};
 use crate::format::SampleFormat;
 use crate::hw_params::HwParams;
@@ -208,6 +211,18 @@ impl Request {
         Response { id: self.id, operation: self.operation().code(), status: Status::OK, body }
     }
 }
+
+impl fmt::Display for BadRequest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.why {
+            BadRequestReason::UnknownOperation => write!(f, "operation {} is unknown", self.operation),
+            BadRequestReason::UnknownFormat(code) => write!(f, "sample format {code} is unknown"),
+            BadRequestReason::UnknownTrigger(code) => write!(f, "trigger type {code} is unknown"),
+        }
+    }
+}
+
+impl Error for BadRequest {}
 
 impl BadRequest {
     /// The protocol's answer: not supported, or invalid.

@@ -42,6 +42,8 @@
 //! # assert!(front.take().unwrap().is_some());
 //! ```
 
+use core::error::Error;
+use core::fmt;
 use core::num::Wrapping;
 
 use crate::entry::{self, ENTRY_WORDS, Entry};
@@ -70,6 +72,28 @@ pub struct RingFull;
 /// An answer without a request: the caller has answered every request that it took.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct NothingToAnswer;
+
+impl fmt::Display for RingBroken {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the peer's producer index is impossible")
+    }
+}
+
+impl fmt::Display for RingFull {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("no slot of the ring is free")
+    }
+}
+
+impl fmt::Display for NothingToAnswer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("every request is answered already")
+    }
+}
+
+impl Error for RingBroken {}
+impl Error for RingFull {}
+impl Error for NothingToAnswer {}
 
 /// The back end's half.
 #[derive(Debug)]
@@ -233,7 +257,7 @@ fn slot(index: Wrapping<u32>) -> usize {
 
 /// Moves a producer index from `old` to `new` (ring.h, `RING_PUSH_*_AND_CHECK_NOTIFY`).
 ///
-/// True if the peer's event index lies in (old, new]. The store is a release, so the peer sees the entries before the index.
+/// True if the peer's event index lies in (old, new]. The store is a release: the peer sees the entries before the index.
 fn publish(
     page: &impl SharedPage,
     prod: usize,

@@ -1,62 +1,93 @@
-//! The front end's half: snapshots, judged.
+//! The front end's half: it takes consistent copies and judges them.
+
+use core::error::Error;
+use core::fmt;
 
 use super::slot::{Lock, Slot, SlotState};
 use super::{MAGIC, MAJOR, SLOT_BYTES, SLOTS_MAX, header_word, slot_word};
 use crate::state::XenbusState;
 use hyper::{PAGE_WORDS, SharedPage};
 
-/// Times that [`ControlReader::slot`] tries. A writing takes some tens of nanoseconds, so two tries are enough unless the back end's
-/// processor is taken away in the midst of it; then no number is.
+/// Most tries of [`ControlReader::slot`].
+///
+/// A write takes some tens of nanoseconds, so two tries are enough unless the back end loses its processor during the write.
 pub const READ_TRIES: u32 = 16;
 
 /// The page's header.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Header {
-    /// Version of the layout, below the major number.
+    /// The layout's minor version.
     pub minor: u16,
-    /// Slots that the back end keeps, at most [`SLOTS_MAX`].
+    /// Slots of the back end, at most [`SLOTS_MAX`].
     pub slot_count: usize,
-    /// Times that the device was Connected: grows with each.
+    /// Number of times that the device was Connected.
     pub generation: u64,
-    /// The device's state: slots are kept while it is Connected.
+    /// The device's state. Slots are current while it is Connected.
     pub state: XenbusState,
 }
 
-/// What is wrong with a page's header. All but [`NotAttached`](Self::NotAttached) mean a back end that can't be worked with.
+/// The defect of a page's header. Each but [`NotAttached`](Self::NotAttached) means an incompatible back end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum HeaderError {
-    /// The back end hasn't written to the page yet.
+    /// The back end hasn't attached yet.
     NotAttached,
-    /// It doesn't begin as a control page does.
+    /// Another magic number.
     Magic(u32),
-    /// Another layout.
+    /// Another major version.
     Major(u16),
-    /// More slots than a page has room for.
+    /// More slots than fit into a page.
     SlotCount(u32),
     /// Slots of another size.
     SlotBytes(u32),
-    /// A state that xenbus doesn't have.
+    /// An unknown state.
     State(u32),
 }
 
-/// Why there is no slot to be had.
+/// The reason why a slot can't be read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ReadError {
-    /// The header can't be believed.
+    /// The header is invalid.
     Header(HeaderError),
-    /// The back end keeps no such slot.
+    /// The back end has no such slot.
     NoSuchSlot,
-    /// The back end was writing, each time: come again later, what was read last is still good to compute from.
+    /// The back end was writing at each try. Read again later; an older copy is still good to compute from.
     Busy,
-    /// The slot has a state that doesn't exist.
+    /// The slot has an unknown state.
     State(u32),
 }
 
-/// Reads what the back end says of a card's streams.
+impl fmt::Display for HeaderError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NotAttached => f.write_str("the back end hasn't attached to the control page"),
+            Self::Magic(magic) => write!(f, "the control page begins with {magic:#010x}"),
+            Self::Major(major) => write!(f, "the control page has version {major}"),
+            Self::SlotCount(count) => write!(f, "the control page claims {count} slots"),
+            Self::SlotBytes(bytes) => write!(f, "the control page has slots of {bytes} bytes"),
+            Self::State(state) => write!(f, "the control page shows the unknown device state {state}"),
+        }
+    }
+}
+
+impl fmt::Display for ReadError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Header(error) => error.fmt(f),
+            Self::NoSuchSlot => f.write_str("the control page has no such slot"),
+            Self::Busy => f.write_str("the back end is writing the slot"),
+            Self::State(state) => write!(f, "the slot has the unknown state {state}"),
+        }
+    }
+}
+
+impl Error for HeaderError {}
+impl Error for ReadError {}
+
+/// Reads the slots of a card's streams.
 ///
-/// It holds nothing but the page, so that a `ControlReader<&P>` can be made wherever the page is at hand.
+/// It holds nothing but the page, so a `ControlReader<&P>` costs nothing to make.
 #[derive(Debug)]
 pub struct ControlReader<P> {
     page: P,
@@ -69,7 +100,7 @@ impl<P: SharedPage> ControlReader<P> {
         Self { page }
     }
 
-    /// A reader of a page that was initialised elsewhere.
+    /// A reader of an initialised page.
     pub const fn new(page: P) -> Self {
         Self { page }
     }
@@ -111,10 +142,10 @@ impl<P: SharedPage> ControlReader<P> {
         })
     }
 
-    /// The slot of stream `index`, as it was at one moment.
+    /// A consistent copy of the slot of stream `index`, after at most [`READ_TRIES`] tries.
     ///
     /// # Errors
-    /// See [`ReadError`]; it takes at most [`READ_TRIES`] tries.
+    /// See [`ReadError`].
     pub fn slot(&self, index: usize) -> Result<Slot, ReadError> {
         for _ in 1..READ_TRIES {
             match self.slot_once(index) {
@@ -125,7 +156,7 @@ impl<P: SharedPage> ControlReader<P> {
         self.slot_once(index)
     }
 
-    /// As [`slot`](Self::slot), in one try.
+    /// The same in one try.
     ///
     /// # Errors
     /// See [`ReadError`].
@@ -143,9 +174,10 @@ impl<P: SharedPage> ControlReader<P> {
         Slot::from_words(&fields).map_err(ReadError::State)
     }
 
-    /// What [`Slot::frames_at`] and [`Slot::time_of`] look at in slot `index`, as it was at one moment: `state`, `link_frames`,
-    /// `time_ns`, `ns_per_frame_q32`, `error_ns`, `generation` and `lock`. Everything else is as in [`Slot::default`], and the header
-    /// isn't judged: for those who read often, and have judged it before.
+    /// A consistent copy of the fields that [`Slot::frames_at`] and [`Slot::time_of`] use, for frequent reads.
+    ///
+    /// These are `state`, `link_frames`, `time_ns`, `ns_per_frame_q32`, `error_ns`, `generation` and `lock`. The others are
+    /// as in [`Slot::default`]. The header isn't checked: call [`header`](Self::header) once before.
     ///
     /// # Errors
     /// As [`slot`](Self::slot).

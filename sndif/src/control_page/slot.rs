@@ -1,27 +1,27 @@
-//! One stream's slot as plain data, and what can be computed from it.
+//! One stream's slot as plain data, and the positions and times that follow from it.
 
 use super::cadence::Cadence;
 
-/// Ticks of the controller's wall clock a second (HDA specification 1.0a, 3.3.16 "Wall Clock Counter").
+/// Frequency of the controller's wall clock in Hz (HDA specification 1.0a, 3.3.16 "Wall Clock Counter").
 pub const WALL_CLOCK_HZ: u32 = 24_000_000;
 
-/// Words of a slot that have a meaning, the sequence number not counted.
+/// Words of a slot's fields, without the sequence number.
 pub(super) const FIELD_WORDS: usize = 26;
 
-/// What a stream is doing.
+/// The state of a stream.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[repr(u32)]
 pub enum SlotState {
-    /// It has no buffer.
+    /// No buffer.
     #[default]
     Closed = 0,
-    /// It has a buffer and doesn't run.
+    /// A buffer, and no run.
     Open = 1,
-    /// It runs.
+    /// Running.
     Running = 2,
-    /// It stands still and can go on.
+    /// Paused: it can go on.
     Paused = 3,
-    /// Its run has failed: its position moves no more.
+    /// The run failed. The position doesn't move any more.
     Failed = 4,
 }
 
@@ -34,18 +34,18 @@ impl SlotState {
     }
 }
 
-/// How a position was come by.
+/// The quality of a position.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[repr(u16)]
 pub enum Lock {
-    /// By one of the hardware's counters alone: its steps are in [`Slot::error_ns`].
+    /// From one of the hardware's counters alone. [`Slot::error_ns`] includes the counter's steps.
     Coarse = 1,
-    /// By the link's clock, to which the counter has been seen to keep.
+    /// From the link's clock, to which the counter was seen to keep.
     Locked = 2,
 }
 
 impl Lock {
-    /// The lock with this number. 0 is none; what a later version may have to say is none, too.
+    /// The lock with this number. 0 and unknown numbers are `None`.
     pub const fn from_code(code: u16) -> Option<Self> {
         match code {
             1 => Some(Self::Coarse),
@@ -55,7 +55,7 @@ impl Lock {
     }
 }
 
-/// The counter that a position was held to.
+/// The counter behind a position.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[repr(u16)]
 pub enum Source {
@@ -63,12 +63,12 @@ pub enum Source {
     Link = 1,
     /// The DMA position buffer.
     DmaPositionBuffer = 2,
-    /// None that could be believed: the wall clock since START.
+    /// No credible counter: the wall clock since START.
     WallClock = 3,
 }
 
 impl Source {
-    /// The source with this number. 0 is none; what a later version may have to say is none, too.
+    /// The source with this number. 0 and unknown numbers are `None`.
     pub const fn from_code(code: u16) -> Option<Self> {
         match code {
             1 => Some(Self::Link),
@@ -79,68 +79,68 @@ impl Source {
     }
 }
 
-/// When the back end took a request: with the front end's own times of sending it and of seeing this, a pair of clocks.
+/// The time at which the back end took a request.
+///
+/// With the front end's times of the request and of this answer it relates two clocks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Echo {
     /// The request's id.
     pub id: u16,
-    /// Xen system time at which it was taken off the ring.
+    /// Xen system time at which the back end took it off the ring.
     pub time_ns: u64,
 }
 
-/// A stream's slot. Times are Xen system time, nanoseconds. Whoever reads one has the back end's word for it and no more.
+/// A stream's slot. Times are Xen system time in nanoseconds. All values are claims of the back end.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Slot {
-    /// What the stream is doing.
+    /// The stream's state.
     pub state: SlotState,
-    /// Frames through the link since START, monotone, never wrapped at the buffer; goes on over pause and resume. Playback:
-    /// out to the converter; capture: in from it.
+    /// Frames through the link since START: out to the converter, or in from it.
+    ///
+    /// The count never decreases, doesn't wrap at the buffer's end and goes on after a pause.
     pub link_frames: u64,
-    /// When `link_frames` was true.
+    /// The time at which `link_frames` was true.
     pub time_ns: u64,
-    /// Measured length of a frame, nanoseconds with 32 fractional bits.
+    /// Measured length of a frame, in nanoseconds with 32 fractional bits.
     pub ns_per_frame_q32: u64,
-    /// Half width of the window around `time_ns` in which `link_frames` was reached, all known errors of the hardware's counters
-    /// included.
+    /// Error bound of `time_ns`, either way, with all known errors of the hardware's counters.
     pub error_ns: u32,
-    /// Counts STARTs since the stream was opened, and breaks in the count: numbers of frames of two generations have nothing to do
-    /// with each other.
+    /// Number of STARTs since OPEN, and of breaks in the frame count. Frame numbers of two generations aren't comparable.
     pub generation: u32,
-    /// Playback: frames that DMA has fetched beyond the link. Capture: frames off the link that aren't in memory yet.
+    /// Playback: frames that DMA fetched ahead of the link. Capture: frames off the link that aren't in memory yet.
     pub dma_lead_frames: u32,
-    /// The converter's own delay, where the codec states it, else 0. Not part of any other field.
+    /// The converter's delay if the codec states it, else 0. No other field includes it.
     pub codec_delay_frames: u32,
-    /// When frame 0 was at the link.
+    /// The time at which frame 0 was at the link.
     pub start_time_ns: u64,
-    /// The same in the controller's 24 MHz wall clock, extended to 64 bits: see [`start_distance_frames`](Self::start_distance_frames).
+    /// The same in ticks of the controller's 24 MHz wall clock, extended to 64 bits: see
+    /// [`start_distance_frames`](Self::start_distance_frames).
     pub start_wall_ticks: u64,
-    /// Playback: frames played that the front end had not said to have written. Capture: frames overwritten before it had
-    /// said to have read them. Of this run, as far as known.
+    /// Frames of this run that played before a WRITE announced them, or were overwritten before a READ; as far as known.
     pub xrun_frames: u64,
-    /// How far WRITE or READ has got, frames since START, as the back end has understood it.
+    /// Frames since START that WRITE or READ announced, as the back end understood them.
     pub appl_frames: u64,
-    /// The id of the request that was last taken off the stream's ring: see [`echo`](Self::echo).
+    /// The id of the last request that the back end took off the stream's ring: see [`echo`](Self::echo).
     pub echo_id: u32,
-    /// How the position was come by; `None`: there is none, as before the first START.
+    /// The quality of the position; `None` without a position, as before the first START.
     pub lock: Option<Lock>,
-    /// What it was held to.
+    /// The counter behind the position.
     pub source: Option<Source>,
-    /// When that request was taken; 0: none was yet.
+    /// The time at which it took that request; 0 before the first.
     pub echo_time_ns: u64,
-    /// How to follow the link from the pair on more closely than by a straight line: see
-    /// [`carried_q16_at`](Self::carried_q16_at). `None` where that isn't known.
+    /// The link's steps, for more precision than a straight line: see [`carried_q16_at`](Self::carried_q16_at). `None` if
+    /// unknown.
     pub cadence: Option<Cadence>,
 }
 
 impl Slot {
-    /// Frames through the link at system time `now_ns`:
+    /// Frames through the link at system time `now_ns`, rounded down; `None` without a position.
     ///
-    /// `link_frames + (now_ns - time_ns) / ns_per_frame` while the stream runs, rounded down, and `link_frames` while it
-    /// doesn't. `None` if no position was published.
+    /// The value is `link_frames + (now_ns - time_ns) / ns_per_frame` while the stream runs, else `link_frames`. A `now_ns`
+    /// before `time_ns` counts backwards, down to 0.
     ///
-    /// It is off by at most `error_ns / ns_per_frame + 1` frames as long as the pair is of the present
-    /// [refresh](super::REFRESH_INTERVAL_NS); later, the drift of the link's clock against its measured rate comes on top. A `now_ns`
-    /// before `time_ns` counts backwards, down to 0. The fixed point's own rounding is below a frame in a year.
+    /// The error is at most `error_ns / ns_per_frame + 1` frames within one [refresh](super::REFRESH_INTERVAL_NS). Later the
+    /// drift of the link's clock against its measured rate adds up. The fixed point rounds by less than a frame in a year.
     pub fn frames_at(&self, now_ns: u64) -> Option<u64> {
         self.lock?;
         if self.state != SlotState::Running {
@@ -154,12 +154,12 @@ impl Slot {
         })
     }
 
-    /// Frames that the link has carried at system time `now_ns`, with 16 fractional bits: as [`frames_at`](Self::frames_at), but in the
-    /// link's own steps where the back end tells its [`Cadence`], as long as the pair isn't older than a quarter of an hour.
+    /// Frames through the link at system time `now_ns`, with 16 fractional bits, in the link's own steps.
     ///
-    /// A straight line is off by half a frame at 44.1 kHz, by 0.99 frames at 88.2 kHz and by 1.99 at 176.4 kHz, for there the link
-    /// carries two and four frames at once and then none. In its steps nothing is left but what the clocks are off, as long as
-    /// `now_ns` is known within half a link frame, 10 us. It is never off by more than `error_ns` either way.
+    /// A straight line is off by half a frame at 44.1 kHz, by 0.99 frames at 88.2 kHz and by 1.99 at 176.4 kHz, because the
+    /// link carries two and four frames at once and then none. The steps need a [`Cadence`] and a position of the last
+    /// quarter of an hour; without them it is a straight line. Only the error of the clocks
+    /// remains if `now_ns` is known within half a link frame, 10 us. The error is at most `error_ns` either way.
     pub fn carried_q16_at(&self, now_ns: u64) -> Option<u64> {
         self.lock?;
         let frames_q16 = i128::from(self.link_frames) << 16;
@@ -177,10 +177,10 @@ impl Slot {
         Some(u64::try_from(carried).unwrap_or(u64::MAX))
     }
 
-    /// The system time at which `frame` was or will be at the link, if the stream has run and goes on running:
-    /// `time_ns + (frame - link_frames) * ns_per_frame`, rounded down and saturating. `None` if no position was published.
+    /// The system time at which `frame` was or will be at the link of a running stream; `None` without a position.
     ///
-    /// It is off by `error_ns`; one nanosecond of rounding is extra.
+    /// The value is `time_ns + (frame - link_frames) * ns_per_frame`, rounded down and saturated. The error is at most
+    /// `error_ns`, and one nanosecond of rounding.
     pub fn time_of(&self, frame: u64) -> Option<u64> {
         self.lock?;
         let span =
@@ -193,9 +193,9 @@ impl Slot {
         })
     }
 
-    /// Whole frames in a span; `None` where the length of a frame is given as 0.
+    /// Whole frames in a span; `None` if the length of a frame is 0.
     fn frames_in(&self, span_ns: u64) -> Option<u64> {
-        // Up to 4.3 s, which is always, a division of 64 bits is enough.
+        // Up to 4.3 s, the usual case, a division of 64 bits is enough.
         if span_ns >> 32 == 0 {
             return (span_ns << 32).checked_div(self.ns_per_frame_q32);
         }
@@ -203,24 +203,27 @@ impl Slot {
         Some(u64::try_from(frames).unwrap_or(u64::MAX))
     }
 
-    /// Ticks of the wall clock from this stream's frame 0 to that of `other`; negative if `other` began first. It means
-    /// something for two streams of one card that have a position. It is constant while both keep their `generation`.
+    /// Ticks of the wall clock from this stream's frame 0 to that of `other`; negative if `other` started first.
+    ///
+    /// Both streams must have a position and belong to one card. The value is constant while both keep their `generation`.
     pub const fn start_distance_ticks(&self, other: &Self) -> i64 {
         other.start_wall_ticks.wrapping_sub(self.start_wall_ticks).cast_signed()
     }
 
-    /// The same in frames of `rate_hz`, rounded to the nearest: this stream's frame `n + distance` is at the link together
-    /// with frame `n` of `other`. At 48 kHz and its parts and multiples up to 192 kHz a frame is a whole number of ticks.
+    /// The same in frames of `rate_hz`, rounded to the nearest.
+    ///
+    /// This stream's frame `n + distance` is at the link together with frame `n` of `other`. At 48 kHz, its fractions and its
+    /// multiples up to 192 kHz, a frame is a whole number of ticks.
     pub fn start_distance_frames(&self, other: &Self, rate_hz: u32) -> i64 {
         let ticks = i128::from(self.start_distance_ticks(other));
-        // 2^63 times 2^32, and half a second of ticks: far from 2^127.
+        // 2^63 times 2^32, and half a second of ticks: far below 2^127.
         let scaled = ticks.saturating_mul(rate_hz.into());
         let half = i128::from(WALL_CLOCK_HZ / 2);
         let frames = scaled.saturating_add(half).checked_div_euclid(WALL_CLOCK_HZ.into()).unwrap_or(0);
         i64::try_from(frames).unwrap_or(if frames < 0 { i64::MIN } else { i64::MAX })
     }
 
-    /// When the back end took the last request off this stream's ring; `None` before the first.
+    /// The last request that the back end took off this stream's ring; `None` before the first.
     pub fn echo(&self) -> Option<Echo> {
         let id = u16::try_from(self.echo_id).ok()?;
         (self.echo_time_ns != 0).then_some(Echo { id, time_ns: self.echo_time_ns })
@@ -273,7 +276,7 @@ impl Slot {
         ]
     }
 
-    /// The slot in these words; the number of a state that doesn't exist where one stands.
+    /// The slot in these words, or the number of an unknown state.
     pub(super) fn from_words(words: &[u32; FIELD_WORDS]) -> Result<Self, u32> {
         let wide = |low: u32, high: u32| u64::from(high) << 32 | u64::from(low);
         let [

@@ -1,4 +1,4 @@
-//! The back end's half: it writes, and reads nothing.
+//! The back end's half: it writes and reads nothing.
 
 use core::num::Wrapping;
 
@@ -7,19 +7,20 @@ use super::{MAGIC, MAJOR, MINOR, SLOT_BYTES, SLOTS_MAX, header_word, slot_word};
 use crate::state::XenbusState;
 use hyper::SharedPage;
 
-/// Writes a card's slots into the page that its front end has granted.
+/// Writes a card's slots into the page that its front end granted.
 #[derive(Debug)]
 pub struct ControlWriter<P> {
     page: P,
     slot_count: usize,
-    /// The number that was written last, to whichever slot: even. Only that it changes matters. It comes round after
-    /// 2^31 writings, which is days; a reader that stood still for just that long, within one read, would be fooled.
+    /// The last sequence number, of any slot; even. Only its change matters. It repeats after 2^31 writes, which take days;
+    /// only a reader that pauses for exactly that long within one read would miss the change.
     sequence: Wrapping<u32>,
 }
 
 impl<P: SharedPage> ControlWriter<P> {
-    /// Fills the page for a device of `slot_count` streams that is about to be Connected for the `generation`-th time. All
-    /// slots are closed. More streams than [`SLOTS_MAX`] have no slot.
+    /// Fills the page for a device of `slot_count` streams, before it is Connected for the `generation`-th time.
+    ///
+    /// All slots are closed. Streams from [`SLOTS_MAX`] on have no slot.
     pub fn attach(page: P, slot_count: usize, generation: u64) -> Self {
         let slot_count = slot_count.min(SLOTS_MAX);
         page.store(header_word::MAGIC, 0);
@@ -32,17 +33,17 @@ impl<P: SharedPage> ControlWriter<P> {
         let mut writer = Self { page, slot_count, sequence: Wrapping(0) };
         writer.set_state(XenbusState::Connected);
         (0..slot_count).for_each(|index| writer.write(index, &Slot::default()));
-        // Last: who sees it sees all the rest.
+        // Last: a reader that sees the magic number sees all the rest.
         writer.page.store(header_word::MAGIC, MAGIC);
         writer
     }
 
-    /// Shows the device's state.
+    /// Publishes the device's state.
     pub fn set_state(&mut self, state: XenbusState) {
         self.page.store(header_word::DEVICE_STATE, state.code().into());
     }
 
-    /// Writes the slot of stream `index`; one that has none is left out.
+    /// Writes the slot of stream `index`. A stream without a slot is ignored.
     pub fn write(&mut self, index: usize, slot: &Slot) {
         let Some(word) = slot_word(index).filter(|_| index < self.slot_count) else { return };
         self.page.store(word, (self.sequence + Wrapping(1)).0);
