@@ -42,6 +42,7 @@ pub mod state;
 pub use entry::{ENTRY_BYTES, Entry};
 /// The vocabulary of this crate's signatures: grants and shared pages.
 pub use hyper;
+pub use nodes::Direction;
 
 /// The version of the protocol that this crate speaks (`XENSND_PROTOCOL_VERSION`).
 pub const PROTOCOL_VERSION: u32 = 2;

@@ -54,7 +54,7 @@ pub fn run(mut platform: Platform) -> ! {
         match house.poll(&clock, &mut reporter) {
             Ok(Progress::Until(deadline)) => {
                 let is_interrupted = event_loop.sleep_until(deadline) == Wake::Controller;
-                house.card().attend(is_interrupted);
+                Card::<ImageBuffer>::poll(house.card(), clock.now(), is_interrupted);
             }
             Ok(Progress::Finished) => break,
             Err(error) => exit(Verdict::Fail(format_args!("{error}"))),

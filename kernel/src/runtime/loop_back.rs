@@ -17,7 +17,6 @@ use heapless::Vec;
 use hyper::{Clock, DomainId, Hypervisor, Nanos};
 use hypervisor_model::{BackEnd, FrontEnd, Limits, Loopback, PageMemory};
 use sndif::format::SampleFormat;
-use sndif::nodes::StreamType;
 use sndif::state::XenbusState;
 
 use crate::boot::command_line::{CommandLine, MAX_STREAMS};
@@ -252,7 +251,7 @@ where
     }
 }
 
-type Orders = Vec<(PortIndex, StreamType, Order), MAX_GUEST_STREAMS>;
+type Orders = Vec<(PortIndex, Direction, Order), MAX_GUEST_STREAMS>;
 
 /// What each stream is to do, with the card's port for it.
 fn orders(command_line: &CommandLine, ports: &[Port], module: &'static [u8]) -> Result<Orders, HomeError> {
@@ -289,13 +288,13 @@ fn orders(command_line: &CommandLine, ports: &[Port], module: &'static [u8]) -> 
         let order =
             Order { config: config(play.rate_hz, play.format, play.channels), task: Task::Play(octets) };
         let port = find_port(ports, Direction::Playback, play.output)?;
-        let _ = orders.push((port, StreamType::Playback, order));
+        let _ = orders.push((port, Direction::Playback, order));
     }
     for record in &command_line.record {
         let config = config(record.rate_hz, record.format, record.channels);
         let order = Order { config, task: Task::Record(record.frames) };
         let port = find_port(ports, Direction::Capture, record.input)?;
-        let _ = orders.push((port, StreamType::Capture, order));
+        let _ = orders.push((port, Direction::Capture, order));
     }
     Ok(orders)
 }

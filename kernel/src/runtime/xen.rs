@@ -23,8 +23,8 @@ use crate::pci::hda::HdaController;
 use crate::pci::message::Interrupt;
 use crate::pci::registers::HdaRegisters;
 use crate::platform::xen::Platform;
-use crate::runtime::ImageHypervisor;
 use crate::runtime::costs::{Causes, Costs};
+use crate::runtime::{ImageBuffer, ImageHypervisor};
 use hda_card::card_info;
 use vsnd::{Change, ShutdownReason, Vsnd};
 
@@ -96,7 +96,9 @@ pub fn run(platform: Platform) -> ! {
         // The console's daemon may have made room.
         console::flush();
         // Without an interrupt what it would tell is asked for whenever something else is due.
-        if vsnd.card_mut().attend(interrupted || interrupt.is_none()) {
+        let polled =
+            Card::<ImageBuffer>::poll(vsnd.card_mut(), clock.now(), interrupted || interrupt.is_none());
+        if polled.plugs_changed {
             vsnd.jacks_changed();
         }
         if let Some((_, Some(pirq))) = interrupt.filter(|_| interrupted)
@@ -112,8 +114,6 @@ pub fn run(platform: Platform) -> ! {
         while let Some(change) = vsnd.take_change() {
             match change {
                 Change::LogLevel(level) => log::set_max_level(level),
-                Change::PositionSource(choice) => vsnd.card_mut().set_position_choice(choice),
-                Change::Jacks(policy) => vsnd.card_mut().controller().set_jack_policy(policy),
                 Change::Report(number) => report(number, &mut vsnd, &clock, &costs, hypercalls),
             }
         }
@@ -122,10 +122,11 @@ pub fn run(platform: Platform) -> ! {
         }
 
         let now = clock.now();
-        if due.next.is_some_and(|next| next <= now) {
+        let next = due.next.into_iter().chain(polled.next_due).min();
+        if next.is_some_and(|next| next <= now) {
             continue;
         }
-        if let Some(at) = alarm.set(due.next, now)
+        if let Some(at) = alarm.set(next, now)
             && let Err(error) = hypercalls.set_timer(at)
         {
             exit(Verdict::Fail(format_args!("Xen refuses to set the timer: {error:?}")));
