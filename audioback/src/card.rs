@@ -2,8 +2,10 @@
 
 pub use sndif::Direction;
 use sndif::control_page::Cadence;
+pub use sndif::control_page::{PositionLock, PositionSource};
 use sndif::format::{FormatSet, SampleFormat};
 pub use sndif::nodes::VolumeRange;
+pub use sndif::op::LinkedStart;
 
 use hyper::Nanos;
 
@@ -117,35 +119,6 @@ pub struct LinkPosition {
     pub cadence: Option<Cadence>,
     /// Breaks in the count since the stream was opened: each START, and each time that the count could not be continued.
     pub generation: u32,
-}
-
-/// How a [`LinkPosition`] was come by.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum PositionLock {
-    /// The hardware's counter alone: its steps are in the error.
-    Coarse,
-    /// The link's clock, to which the counter has been seen to keep.
-    Locked,
-}
-
-/// The counter of the hardware that a [`LinkPosition`] was held to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum PositionSource {
-    /// SDnLPIB.
-    Link,
-    /// The DMA position buffer.
-    Memory,
-    /// None that could be believed, or shown to count what is at the link: the wall clock since START.
-    WallClock,
-}
-
-/// How streams were started together.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum LinkedStart {
-    /// All in the same link frame.
-    SameFrame,
-    /// One right after the other: the card has nothing better.
-    BackToBack,
 }
 
 /// Why the card refused, or failed.

@@ -7,10 +7,10 @@
 //! The page is written and never read: what a front end does to it harms none but itself.
 
 use hyper::{DomainId, GrantRef, Hypervisor, MapError, Nanos, SharedPage};
-use sndif::control_page::{ControlWriter, Lock, REFRESH_INTERVAL_NS, Slot, SlotState, Source};
+use sndif::control_page::{ControlWriter, REFRESH_INTERVAL_NS, Slot, SlotState};
 use sndif::state::XenbusState;
 
-use crate::card::{LinkPosition, PositionLock, PositionSource};
+use crate::card::LinkPosition;
 
 /// A request that was taken off a stream's ring, and when.
 #[derive(Clone, Copy, Debug, Default)]
@@ -66,15 +66,8 @@ pub(crate) fn slot(state: SlotState, link: Option<&LinkPosition>) -> Slot {
         start_time_ns: link.start_time.0,
         start_wall_ticks: link.start_wall_ticks,
         cadence: link.cadence,
-        lock: Some(match link.lock {
-            PositionLock::Coarse => Lock::Coarse,
-            PositionLock::Locked => Lock::Locked,
-        }),
-        source: Some(match link.source {
-            PositionSource::Link => Source::Link,
-            PositionSource::Memory => Source::DmaPositionBuffer,
-            PositionSource::WallClock => Source::WallClock,
-        }),
+        lock: Some(link.lock),
+        source: Some(link.source),
         ..Slot::default()
     }
 }

@@ -8,13 +8,13 @@ use core::fmt;
 use heapless::Vec;
 use hyper::{BindError, Clock, DomainId, GrantRef, Hypervisor, MapError, Nanos};
 use sndif::nodes::TransportNodes;
-use sndif::op::{Operation, StartedTogether, Trigger};
+use sndif::op::{Operation, Trigger};
 use sndif::request::{Request, RequestBody};
 use sndif::response::{Response, Status};
 use sndif::ring::NothingToAnswer;
 use sndif::state::XenbusState;
 
-use crate::card::{Card, LinkedStart, Port, PortIndex};
+use crate::card::{Card, Port, PortIndex};
 use crate::control_page::{ControlPage, Taken, next_refresh};
 use crate::line::Line;
 use crate::policy::Policy;
@@ -414,10 +414,7 @@ impl<H: Hypervisor, C: Card<H::Buffer>> Device<H, C> {
             }
             tell(&mut self.control_page, index, slot);
         }
-        request.answer_started(match how {
-            LinkedStart::SameFrame => StartedTogether::SameFrame,
-            LinkedStart::BackToBack => StartedTogether::BackToBack,
-        })
+        request.answer_started(how)
     }
 
     /// Looks at stream `index`, if it runs and its front end is connected, and posts its position when that is due. One whose front

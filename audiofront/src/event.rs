@@ -1,7 +1,7 @@
 //! What a stream tells its owner.
 
 use sndif::hw_params::HwParams;
-use sndif::op::{Operation, StartedTogether};
+use sndif::op::{LinkedStart, Operation};
 use sndif::response::Status;
 
 /// What happened on a stream.
@@ -19,7 +19,7 @@ pub enum FrontEvent {
         /// has more, that is taken off, and counts as a fault.
         hw_params: Option<HwParams>,
         /// A linked start that went well: how the streams were started.
-        started: Option<StartedTogether>,
+        started: Option<LinkedStart>,
     },
     /// The stream is at this position: octets since OPEN, played or captured. Not told while STOP is under way, for the
     /// back end rounds up then.

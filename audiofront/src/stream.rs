@@ -342,7 +342,7 @@ impl<T: Transport> StreamFront<T> {
     /// be open and not to run; on an error none will. [`joins_start`](Self::joins_start) is to be called on each of the others.
     ///
     /// It is for back ends that have [`FEATURE_LINKED_START`](sndif::nodes::FEATURE_LINKED_START); others answer that they don't
-    /// support it. The answer says whether it was [the same link frame](sndif::op::StartedTogether).
+    /// support it. The answer says whether it was [the same link frame](sndif::op::LinkedStart).
     pub fn linked_start(&mut self, streams: u32) -> Result<u16, RequestError> {
         let id = self.send_open(RequestBody::LinkedStart(streams))?;
         self.begins();

@@ -1,9 +1,9 @@
 //! Names in xenstore and the grammar of their values (sndif.h, "Backend XenBus Nodes", "Frontend XenBus Nodes",
 //! "XENSTORE FIELD AND PATH NAME STRINGS").
 //!
-//! A front end's directory is `/local/domain/DOMID/device/vsnd/DEV`, below it a directory for each PCM device and in
-//! that one for each stream, both numbered from 0. What a directory leaves out it has from the one above.
-//! All of it can be rewritten by the guest at any time: read once, bounded, judge.
+//! A front end's directory is `/local/domain/DOMID/device/vsnd/DEV`. It has a directory for each PCM device, and that one
+//! for each stream, both numbered from 0. A directory inherits missing nodes from the one above. The guest can rewrite
+//! all of it at any time: read each node once, with a bound, and judge the copy.
 
 use core::fmt;
 
@@ -12,7 +12,7 @@ use hyper::GrantRef;
 /// The device class: `device/vsnd` and `backend/vsnd` (`XENSND_DRIVER_NAME`).
 pub const DRIVER_NAME: &str = "vsnd";
 
-/// Back end: protocol versions that it speaks, a list such as `1,2`.
+/// Back end: its protocol versions, a list such as `1,2`.
 pub const VERSIONS: &str = "versions";
 /// Front end: the protocol version that it chose.
 pub const VERSION: &str = "version";
@@ -26,17 +26,17 @@ pub const FRONTEND: &str = "frontend";
 pub const BACKEND_ID: &str = "backend-id";
 /// Front end: path of the back end's directory.
 pub const BACKEND: &str = "backend";
-/// Back end: `1` while the device is wanted, `0` when it is to be taken down.
+/// Back end: `1` while the device is wanted, `0` to take it down.
 pub const ONLINE: &str = "online";
 
-/// Card: short name, up to 32 octets, optional.
+/// Card: short name, up to 32 bytes, optional.
 pub const SHORT_NAME: &str = "short-name";
-/// Card: long name, up to 80 octets, optional.
+/// Card: long name, up to 80 bytes, optional.
 pub const LONG_NAME: &str = "long-name";
-/// PCM device: name, up to 80 octets, optional.
+/// PCM device: name, up to 80 bytes, optional.
 pub const DEVICE_NAME: &str = "name";
 
-/// Card, device or stream: fewest channels; 1 where absent.
+/// Card, device or stream: fewest channels; 1 if absent.
 pub const CHANNELS_MIN: &str = "channels-min";
 /// Card, device or stream: most channels.
 pub const CHANNELS_MAX: &str = "channels-max";
@@ -44,12 +44,12 @@ pub const CHANNELS_MAX: &str = "channels-max";
 pub const SAMPLE_RATES: &str = "sample-rates";
 /// Card, device or stream: list of formats; see [`FormatSet::from_list`](crate::format::FormatSet::from_list).
 pub const SAMPLE_FORMATS: &str = "sample-formats";
-/// Card, device or stream: size of the largest buffer, in octets.
+/// Card, device or stream: size of the largest buffer, in bytes.
 pub const BUFFER_SIZE: &str = "buffer-size";
 
 /// Stream: `p` or `c`; see [`Direction`].
 pub const TYPE: &str = "type";
-/// Stream: a string that tells this stream from all others of the front end.
+/// Stream: a string that is unique among the streams of the front end.
 pub const UNIQUE_ID: &str = "unique-id";
 
 /// Stream: grant reference of the request ring's page.
@@ -61,18 +61,18 @@ pub const EVT_RING_REF: &str = "evt-ring-ref";
 /// Stream: event channel of the event page.
 pub const EVT_EVENT_CHANNEL: &str = "evt-event-channel";
 
-/// Back end: `1` where it keeps a control page for who grants one; see [`CONTROL_PAGE_REF`]. An extension of sndif.
+/// Back end: `1` if it writes a control page; see [`CONTROL_PAGE_REF`]. An extension of sndif.
 pub const FEATURE_CONTROL_PAGE: &str = "feature-control-page";
 /// Front end, in the card's directory: grant reference of the control page, granted writable. An extension of sndif.
 pub const CONTROL_PAGE_REF: &str = "control-page-ref";
-/// Back end: `1` where it takes the linked start, an extension of sndif.
+/// Back end: `1` if it takes the linked start, an extension of sndif.
 pub const FEATURE_LINKED_START: &str = "feature-linked-start";
-/// Back end, in a directory of its own for each stream, numbered as the front end's (`0/1`): what the stream's volume can be, and
-/// whether it can be muted; see [`VolumeRange`]. Absent where neither can be set. An extension of sndif, as a front end that
-/// doesn't look there can ask for any volume and then for what came of it.
+/// Back end, in a directory for each stream (`0/1`): the stream's [`VolumeRange`]. An extension of sndif.
+///
+/// It is absent if neither volume nor mute can be set. A front end that ignores it can set any volume and get the result.
 pub const VOLUME_RANGE: &str = "volume-range";
 
-/// What separates the items of a list (`XENSND_LIST_SEPARATOR`).
+/// Separator of the items of a list (`XENSND_LIST_SEPARATOR`).
 pub const LIST_SEPARATOR: char = ',';
 
 /// Direction of a stream, seen from the guest: the value of [`TYPE`].
@@ -98,7 +98,7 @@ impl Direction {
         }
     }
 
-    /// The type that the node's value names.
+    /// The direction with this value in the node.
     pub fn from_node(value: &str) -> Option<Self> {
         match value {
             "p" => Some(Self::Playback),
@@ -117,7 +117,7 @@ impl fmt::Display for Direction {
     }
 }
 
-/// What a front end publishes for a stream, in the nodes of the same names, for the back end to connect to.
+/// The nodes of a stream that the back end connects to, as the front end publishes them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TransportNodes {
     /// [`RING_REF`]: the request ring's page.
@@ -130,22 +130,23 @@ pub struct TransportNodes {
     pub evt_event_channel: u32,
 }
 
-/// What the volume of a stream can be: the value of [`VOLUME_RANGE`], a list of its fields in their order, such as
-/// `-74000,0,1000,1`. In steps of 0.001 dB, as in SET_VOLUME.
+/// The volumes of a stream: the value of [`VOLUME_RANGE`], a list of its fields in order, such as `-74000,0,1000,1`.
+///
+/// The unit is 0.001 dB, as in SET_VOLUME.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct VolumeRange {
-    /// The least volume, mute not counted.
+    /// The least volume, apart from mute.
     pub min_mdb: i32,
     /// The greatest volume.
     pub max_mdb: i32,
-    /// From one volume to the next; 0: there is only one, and so nothing to set.
+    /// The step between two volumes; 0 if there is only one.
     pub step_mdb: u32,
     /// Whether channels can be muted: 1 or 0.
     pub can_mute: bool,
 }
 
 impl VolumeRange {
-    /// The range that the node's value names.
+    /// The range with this value in the node.
     pub fn from_node(value: &str) -> Option<Self> {
         let mut items = value.split(LIST_SEPARATOR);
         let mut item = || items.next();
@@ -166,18 +167,18 @@ impl fmt::Display for VolumeRange {
     }
 }
 
-/// A number as nodes have it: decimal digits and nothing else. `None` if it is none, or above `u32::MAX`.
+/// A number in a node: decimal digits and nothing else, up to `u32::MAX`.
 pub fn decimal(value: &str) -> Option<u32> {
-    // `parse` alone would take a leading plus sign.
-    if value.bytes().all(|octet| octet.is_ascii_digit()) { value.parse().ok() } else { None }
+    // `parse` alone accepts a leading plus sign.
+    if value.bytes().all(|byte| byte.is_ascii_digit()) { value.parse().ok() } else { None }
 }
 
-/// The items of a list; empty ones and the blanks around them are left out.
+/// The items of a list, without blanks around them and without empty ones.
 pub fn list(value: &str) -> impl Iterator<Item = &str> {
     value.split(LIST_SEPARATOR).map(|item| item.trim_matches(' ')).filter(|item| !item.is_empty())
 }
 
-/// The numbers of a list such as `44100,48000`; items that are no numbers are left out.
+/// The numbers of a list such as `44100,48000`; other items are skipped.
 pub fn decimals(value: &str) -> impl Iterator<Item = u32> {
     list(value).filter_map(decimal)
 }

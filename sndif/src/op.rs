@@ -90,14 +90,14 @@ impl Trigger {
 /// The result of a linked start: a byte of its answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[repr(u8)]
-pub enum StartedTogether {
-    /// One right after the other. The control page tells their distance.
+pub enum LinkedStart {
+    /// One right after the other, for a card with nothing better. The control page tells their distance.
     BackToBack = 0,
     /// Frame 0 of each was in the same link frame.
     SameFrame = 1,
 }
 
-impl StartedTogether {
+impl LinkedStart {
     /// The code on the wire.
     pub const fn code(self) -> u8 {
         self as u8

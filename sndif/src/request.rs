@@ -6,7 +6,7 @@ use core::fmt;
 use crate::entry::{self, ENTRY_BYTES, Entry};
 use crate::format::SampleFormat;
 use crate::hw_params::HwParams;
-use crate::op::{Operation, StartedTogether, Trigger};
+use crate::op::{LinkedStart, Operation, Trigger};
 use crate::response::{Response, ResponseBody, Status};
 use hyper::GrantRef;
 
@@ -203,7 +203,7 @@ impl Request {
     }
 
     /// The answer to a successful linked start.
-    pub const fn answer_started(&self, how: StartedTogether) -> Response {
+    pub const fn answer_started(&self, how: LinkedStart) -> Response {
         self.answer_with(ResponseBody::Started(how))
     }
 

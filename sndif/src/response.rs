@@ -2,7 +2,7 @@
 
 use crate::entry::{self, ENTRY_BYTES, Entry};
 use crate::hw_params::HwParams;
-use crate::op::{Operation, StartedTogether};
+use crate::op::{LinkedStart, Operation};
 
 /// The answer to a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,7 +25,7 @@ pub enum ResponseBody {
     /// A successful HW_PARAM_QUERY: the configurations that remain.
     HwParams(HwParams),
     /// A successful linked start: its result in byte 8. The other bytes are reserved.
-    Started(StartedTogether),
+    Started(LinkedStart),
 }
 
 impl Response {
@@ -40,7 +40,7 @@ impl Response {
             body: match Operation::from_code(operation).filter(|_| status.is_ok()) {
                 Some(Operation::HwParamQuery) => ResponseBody::HwParams(HwParams::parse(entry)),
                 Some(Operation::LinkedStart) => {
-                    ResponseBody::Started(StartedTogether::from_code(entry::get_u8(entry, 8)))
+                    ResponseBody::Started(LinkedStart::from_code(entry::get_u8(entry, 8)))
                 }
                 _ => ResponseBody::None,
             },

@@ -4,7 +4,7 @@ use hyper::GrantRef;
 use proptest::prelude::*;
 use sndif::format::{FormatSet, SampleFormat};
 use sndif::hw_params::{HwParams, Interval};
-use sndif::op::{Operation, StartedTogether, Trigger};
+use sndif::op::{LinkedStart, Operation, Trigger};
 use sndif::request::{BadRequest, BadRequestReason, OpenParams, Range, Request, RequestBody};
 use sndif::response::{Response, ResponseBody, Status};
 use sndif::{ENTRY_BYTES, Entry};
@@ -116,7 +116,7 @@ fn a_linked_start_and_its_answer_are_laid_out_as_documented() {
     let wire = entry(&[(0, &[3, 2, 0x80]), (8, &[5, 0, 0, 0x80])]);
     assert_eq!(request.emit(), wire);
     assert_eq!(Request::parse(&wire), Ok(request));
-    for (code, how) in [(0, StartedTogether::BackToBack), (1, StartedTogether::SameFrame)] {
+    for (code, how) in [(0, LinkedStart::BackToBack), (1, LinkedStart::SameFrame)] {
         let answer = request.answer_started(how);
         let wire = entry(&[(0, &[3, 2, 0x80]), (8, &[code])]);
         assert_eq!(answer.emit(), wire);
@@ -125,7 +125,7 @@ fn a_linked_start_and_its_answer_are_laid_out_as_documented() {
     let unknown = Response::parse(&entry(&[(2, &[0x80]), (8, &[2])]));
     assert_eq!(
         unknown.body,
-        ResponseBody::Started(StartedTogether::BackToBack),
+        ResponseBody::Started(LinkedStart::BackToBack),
         "a promise nobody knows is none"
     );
     let failed = Response::parse(&entry(&[(2, &[0x80]), (4, &(-22i32).to_le_bytes()), (8, &[1])]));

@@ -9,8 +9,8 @@ use audiofront::{FrontEvent, GrantAccess, StreamConfig, StreamFront, Transport};
 use hyper::{Clock, GrantRef, Hypervisor, MapError, Nanos, PAGE_WORDS, SharedPage};
 use proptest::prelude::*;
 use sndif::Direction;
-use sndif::control_page::{Cadence, ControlReader, Header, HeaderError, Lock, Slot, SlotState, Source};
-use sndif::op::{Operation, StartedTogether, Trigger};
+use sndif::control_page::{Cadence, ControlReader, Header, HeaderError, Slot, SlotState};
+use sndif::op::{LinkedStart, Operation, Trigger};
 use sndif::request::{Range, Request, RequestBody};
 use sndif::response::{Response, ResponseBody, Status};
 use sndif::state::XenbusState;
@@ -110,8 +110,8 @@ fn a_slot_says_what_the_card_says() {
         cadence: CADENCE,
         xrun_frames: 0,
         appl_frames: 2_000,
-        lock: Some(Lock::Locked),
-        source: Some(Source::DmaPositionBuffer),
+        lock: Some(PositionLock::Locked),
+        source: Some(PositionSource::Memory),
         echo_id: slot.echo_id,
         echo_time_ns: slot.echo_time_ns,
     };
@@ -489,7 +489,7 @@ fn a_linked_start_starts_all_of_its_streams_and_is_answered_once() {
             [FrontEvent::Answered {
                 operation: Operation::LinkedStart,
                 status: Status::OK,
-                started: Some(StartedTogether::BackToBack),
+                started: Some(LinkedStart::BackToBack),
                 ..
             }]
         ),

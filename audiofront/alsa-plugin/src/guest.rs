@@ -18,7 +18,7 @@ use rustix::event::epoll;
 use rustix::io::Errno;
 use rustix::time::{Itimerspec, TimerfdClockId, TimerfdFlags, TimerfdTimerFlags, Timespec};
 use rustix::time::{timerfd_create, timerfd_settime};
-use sndif::control_page::{Lock, Slot, SlotState};
+use sndif::control_page::{PositionLock, Slot, SlotState};
 use sndif::format::FormatSet;
 use sndif::hw_params::{HwParams, Interval};
 
@@ -277,7 +277,7 @@ fn look_at(slot: &Slot, now: Option<(u64, u64)>, direction: Direction, lead_max_
     let counted = slot.link_frames.saturating_sub(lead(slot.dma_lead_frames.into()));
     let (link_frames, error_ns) = now.unwrap_or((slot.link_frames, slot.error_ns.into()));
     // Only a counter that keeps to the link's clock moves on in between as that does.
-    let certain_frames = if slot.lock == Some(Lock::Locked) {
+    let certain_frames = if slot.lock == Some(PositionLock::Locked) {
         let published = counted.saturating_sub(frames_in(slot.error_ns.into(), slot));
         let elapsed = link_frames.saturating_sub(frames_in(error_ns, slot));
         published.max(elapsed.saturating_sub(lead(lead_max_frames)))
@@ -410,13 +410,13 @@ mod tests {
     use sndif::format::{FormatSet, SampleFormat};
     use sndif::hw_params::{HwParams, Interval};
 
-    use sndif::control_page::{Lock, Slot, SlotState};
+    use sndif::control_page::{PositionLock, Slot, SlotState};
 
     use super::{in_octets, look_at};
     use crate::card::{Direction, Look};
     use crate::limits::Constraints;
 
-    fn slot(lock: Lock) -> Slot {
+    fn slot(lock: PositionLock) -> Slot {
         Slot {
             state: SlotState::Running,
             link_frames: 4_800,
@@ -433,27 +433,27 @@ mod tests {
     fn by_the_links_clock_a_position_moves_on_between_looks() {
         // 5 ms later, within 50 us.
         let now = Some((5_040, 50_000));
-        let look = look_at(&slot(Lock::Locked), now, Direction::Playback, 16);
+        let look = look_at(&slot(PositionLock::Locked), now, Direction::Playback, 16);
         assert_eq!((look.link_frames, look.certain_frames, look.codec_delay_frames), (5_040, 5_040 - 3, 7));
         // Of what comes in, the most that wasn't in memory once may not be again.
-        let look = look_at(&slot(Lock::Locked), now, Direction::Capture, 40);
+        let look = look_at(&slot(PositionLock::Locked), now, Direction::Capture, 40);
         assert_eq!((look.link_frames, look.certain_frames), (5_040, 5_040 - 3 - 40));
     }
 
     #[test]
     fn a_counter_that_moves_in_steps_is_certain_of_what_it_has_shown() {
         let now = Some((5_040, 100_000_000));
-        let look = look_at(&slot(Lock::Coarse), now, Direction::Playback, 16);
+        let look = look_at(&slot(PositionLock::Coarse), now, Direction::Playback, 16);
         assert_eq!((look.link_frames, look.certain_frames), (5_040, 4_800));
-        let look = look_at(&slot(Lock::Coarse), now, Direction::Capture, 40);
+        let look = look_at(&slot(PositionLock::Coarse), now, Direction::Capture, 40);
         assert_eq!(look.certain_frames, 4_800 - 16);
     }
 
     #[test]
     fn what_was_published_is_enough_while_the_clock_is_not_known() {
-        let look = look_at(&slot(Lock::Locked), None, Direction::Playback, 16);
+        let look = look_at(&slot(PositionLock::Locked), None, Direction::Playback, 16);
         assert_eq!((look.link_frames, look.certain_frames), (4_800, 4_800 - 1));
-        let none = Slot { lock: None, ..slot(Lock::Locked) };
+        let none = Slot { lock: None, ..slot(PositionLock::Locked) };
         assert_eq!(look_at(&none, None, Direction::Playback, 16), Look::default());
     }
 

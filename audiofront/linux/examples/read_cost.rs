@@ -17,7 +17,7 @@ use audiofront::{
 };
 use audiofront_linux::{Clock, PositionReader};
 use hyper::{GrantRef, PAGE_WORDS, PageWords};
-use sndif::control_page::{ControlWriter, Lock, Slot, SlotState, Source};
+use sndif::control_page::{ControlWriter, PositionLock, PositionSource, Slot, SlotState};
 use sndif::nodes::TransportNodes;
 
 /// Grants its one page, which nobody else ever sees.
@@ -92,8 +92,8 @@ fn main() {
         time_ns: now_ns + 1_000_000,
         ns_per_frame_q32: (1_000_000_000 << 32) / 48_000,
         error_ns: 1_000,
-        lock: Some(Lock::Locked),
-        source: Some(Source::Link),
+        lock: Some(PositionLock::Locked),
+        source: Some(PositionSource::Link),
         ..Slot::default()
     };
     writer.write(1, &slot);

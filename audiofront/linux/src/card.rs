@@ -12,7 +12,7 @@ use sndif::Direction;
 use sndif::control_page::SlotState;
 use sndif::hw_params::HwParams;
 use sndif::nodes;
-use sndif::op::StartedTogether;
+use sndif::op::LinkedStart;
 use sndif::response::Status;
 
 use crate::clock::Clock;
@@ -74,7 +74,7 @@ struct Awaited {
 struct Answer {
     status: Status,
     hw_params: Option<HwParams>,
-    started: Option<StartedTogether>,
+    started: Option<LinkedStart>,
 }
 
 /// The echo that maps the clocks: a request on the first stream's ring, sent at a time, that the back end hasn't been seen to
@@ -290,7 +290,7 @@ impl Card {
     ///
     /// # Errors
     /// When the back end refuses, or offers no linked start; then none runs.
-    pub fn start_together(&mut self, streams: &[usize]) -> Result<StartedTogether> {
+    pub fn start_together(&mut self, streams: &[usize]) -> Result<LinkedStart> {
         if !self.offers_linked_start {
             return Err(Error::new(ErrorKind::Unsupported, "the back end offers no linked start"));
         }
@@ -305,7 +305,7 @@ impl Card {
         }
         let answer = self.answer(first, id, "the linked start")?;
         streams.iter().for_each(|stream| self.runs(*stream, true));
-        Ok(answer.started.unwrap_or(StartedTogether::BackToBack))
+        Ok(answer.started.unwrap_or(LinkedStart::BackToBack))
     }
 
     /// From when a run's START is answered to when its STOP is sent, the control page speaks of this run.

@@ -6,7 +6,7 @@ use audiofront::StreamConfig;
 use sndif::Direction;
 use sndif::control_page::Slot;
 use sndif::format::SampleFormat;
-use sndif::op::StartedTogether;
+use sndif::op::LinkedStart;
 
 use crate::card::Card;
 use crate::error::{Error, ErrorKind, Result};
@@ -43,7 +43,7 @@ pub struct Take {
     /// The same of the capture stream.
     pub capture: Option<Slot>,
     /// How both were started by a linked start; `None`: one after the other, by two requests.
-    pub started_together: Option<StartedTogether>,
+    pub started_together: Option<LinkedStart>,
     /// The offset as it was published while the streams ran, each time that it changed.
     pub offsets: Vec<OffsetReading>,
 }

@@ -8,9 +8,9 @@ use audiofront::{
 use hyper::{Hypervisor, SharedPage};
 use hypervisor_model::{FrontEnd, HeapMemory};
 use sndif::Direction;
-use sndif::control_page::{ControlWriter, HeaderError, Lock, ReadError, Slot, SlotState};
+use sndif::control_page::{ControlWriter, HeaderError, PositionLock, ReadError, Slot, SlotState};
 use sndif::nodes::TransportNodes;
-use sndif::op::{Operation, StartedTogether};
+use sndif::op::{LinkedStart, Operation};
 use sndif::request::RequestBody;
 use sndif::response::Status;
 use sndif::state::XenbusState;
@@ -35,7 +35,7 @@ fn the_page_is_granted_published_read_and_taken_back() {
         link_frames: 480,
         time_ns: 1_000_000,
         ns_per_frame_q32: (1_000_000_000 << 32) / 48_000,
-        lock: Some(Lock::Coarse),
+        lock: Some(PositionLock::Coarse),
         ..Slot::default()
     };
     writer.write(1, &slot);
@@ -108,13 +108,13 @@ fn a_linked_start_is_sent_and_its_answer_tells_how() {
     let id = front.linked_start(0b101).unwrap();
     let request = back.take().unwrap();
     assert_eq!(request.body, RequestBody::LinkedStart(0b101));
-    back.answer(&request.answer_started(StartedTogether::SameFrame));
+    back.answer(&request.answer_started(LinkedStart::SameFrame));
     let answered = FrontEvent::Answered {
         id,
         operation: Operation::LinkedStart,
         status: Status::OK,
         hw_params: None,
-        started: Some(StartedTogether::SameFrame),
+        started: Some(LinkedStart::SameFrame),
     };
     assert_eq!(front.poll(), Some(answered));
 

@@ -57,7 +57,7 @@ mod writer;
 
 pub use cadence::Cadence;
 pub use reader::{ControlReader, Header, HeaderError, READ_TRIES, ReadError};
-pub use slot::{Echo, Lock, Slot, SlotState, Source, WALL_CLOCK_HZ};
+pub use slot::{Echo, PositionLock, PositionSource, Slot, SlotState, WALL_CLOCK_HZ};
 pub use writer::ControlWriter;
 
 #[cfg(doc)]

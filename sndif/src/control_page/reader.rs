@@ -3,7 +3,7 @@
 use core::error::Error;
 use core::fmt;
 
-use super::slot::{Lock, Slot, SlotState};
+use super::slot::{PositionLock, Slot, SlotState};
 use super::{MAGIC, MAJOR, SLOT_BYTES, SLOTS_MAX, header_word, slot_word};
 use crate::state::XenbusState;
 use hyper::{PAGE_WORDS, SharedPage};
@@ -198,7 +198,7 @@ impl<P: SharedPage> ControlReader<P> {
                     ns_per_frame_q32: wide(length),
                     error_ns,
                     generation,
-                    lock: Lock::from_code(lock as u16),
+                    lock: PositionLock::from_code(lock as u16),
                     ..Slot::default()
                 });
             }

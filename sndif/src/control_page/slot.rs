@@ -37,14 +37,14 @@ impl SlotState {
 /// The quality of a position.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[repr(u16)]
-pub enum Lock {
+pub enum PositionLock {
     /// From one of the hardware's counters alone. [`Slot::error_ns`] includes the counter's steps.
     Coarse = 1,
     /// From the link's clock, to which the counter was seen to keep.
     Locked = 2,
 }
 
-impl Lock {
+impl PositionLock {
     /// The lock with this number. 0 and unknown numbers are `None`.
     pub const fn from_code(code: u16) -> Option<Self> {
         match code {
@@ -58,21 +58,21 @@ impl Lock {
 /// The counter behind a position.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[repr(u16)]
-pub enum Source {
+pub enum PositionSource {
     /// The stream's link position, SDnLPIB.
     Link = 1,
     /// The DMA position buffer.
-    DmaPositionBuffer = 2,
+    Memory = 2,
     /// No credible counter: the wall clock since START.
     WallClock = 3,
 }
 
-impl Source {
+impl PositionSource {
     /// The source with this number. 0 and unknown numbers are `None`.
     pub const fn from_code(code: u16) -> Option<Self> {
         match code {
             1 => Some(Self::Link),
-            2 => Some(Self::DmaPositionBuffer),
+            2 => Some(Self::Memory),
             3 => Some(Self::WallClock),
             _ => None,
         }
@@ -123,9 +123,9 @@ pub struct Slot {
     /// The id of the last request that the back end took off the stream's ring: see [`echo`](Self::echo).
     pub echo_id: u32,
     /// The quality of the position; `None` without a position, as before the first START.
-    pub lock: Option<Lock>,
+    pub lock: Option<PositionLock>,
     /// The counter behind the position.
-    pub source: Option<Source>,
+    pub source: Option<PositionSource>,
     /// The time at which it took that request; 0 before the first.
     pub echo_time_ns: u64,
     /// The link's steps, for more precision than a straight line: see [`carried_q16_at`](Self::carried_q16_at). `None` if
@@ -321,8 +321,8 @@ impl Slot {
             xrun_frames: wide(xruns_low, xruns_high),
             appl_frames: wide(appl_low, appl_high),
             echo_id,
-            lock: Lock::from_code(lock_and_source as u16),
-            source: Source::from_code((lock_and_source >> 16) as u16),
+            lock: PositionLock::from_code(lock_and_source as u16),
+            source: PositionSource::from_code((lock_and_source >> 16) as u16),
             echo_time_ns: wide(echo_low, echo_high),
             cadence: Cadence::from_words([cadence_ticks, cadence_blocks, cadence_link_frames]),
         })

@@ -4,8 +4,8 @@ use crate::common::{WatchedPage, page};
 use hyper::{PAGE_WORDS, PageWords, SharedPage};
 use proptest::prelude::*;
 use sndif::control_page::{
-    Cadence, ControlReader, ControlWriter, Echo, Header, HeaderError, Lock, READ_TRIES, ReadError, SLOTS_MAX,
-    Slot, SlotState, Source,
+    Cadence, ControlReader, ControlWriter, Echo, Header, HeaderError, PositionLock, PositionSource,
+    READ_TRIES, ReadError, SLOTS_MAX, Slot, SlotState,
 };
 use sndif::state::XenbusState;
 
@@ -31,8 +31,8 @@ fn slot() -> Slot {
         xrun_frames: 0x9192_9394_9596_9798,
         appl_frames: 0xa1a2_a3a4_a5a6_a7a8,
         echo_id: 0xb3b4,
-        lock: Some(Lock::Locked),
-        source: Some(Source::DmaPositionBuffer),
+        lock: Some(PositionLock::Locked),
+        source: Some(PositionSource::Memory),
         echo_time_ns: 0xd1d2_d3d4_d5d6_d7d8,
         cadence: Some(Cadence {
             ticks: 0x0001_e2e3,
@@ -106,11 +106,12 @@ fn states_locks_and_sources_have_their_numbers() {
         writer.write(0, &Slot { state, ..Slot::default() });
         assert_eq!(page.load(33), code);
     }
-    for (code, lock) in (0..).zip([None, Some(Lock::Coarse), Some(Lock::Locked)]) {
+    for (code, lock) in (0..).zip([None, Some(PositionLock::Coarse), Some(PositionLock::Locked)]) {
         writer.write(0, &Slot { lock, ..Slot::default() });
         assert_eq!(page.load(32 + 21), code);
     }
-    let sources = [None, Some(Source::Link), Some(Source::DmaPositionBuffer), Some(Source::WallClock)];
+    let sources =
+        [None, Some(PositionSource::Link), Some(PositionSource::Memory), Some(PositionSource::WallClock)];
     for (code, source) in (0..).zip(sources) {
         writer.write(0, &Slot { source, ..Slot::default() });
         assert_eq!(page.load(32 + 21), code << 16);
@@ -255,7 +256,7 @@ fn running() -> Slot {
         link_frames: 480_000,
         time_ns: 20_000_000_000,
         ns_per_frame_q32: NS_PER_FRAME_48K,
-        lock: Some(Lock::Locked),
+        lock: Some(PositionLock::Locked),
         ..Slot::default()
     }
 }
@@ -433,8 +434,8 @@ fn numbered(number: u32) -> Slot {
         xrun_frames: wide,
         appl_frames: wide,
         echo_id: number,
-        lock: Some(Lock::Locked),
-        source: Some(Source::Link),
+        lock: Some(PositionLock::Locked),
+        source: Some(PositionSource::Link),
         echo_time_ns: wide,
         cadence: Some(Cadence {
             ticks: number % 320_000,

@@ -7,7 +7,7 @@ use snd_hda_model::{Bench, Codec, Profile};
 use sndif::Direction::{Capture, Playback};
 use sndif::control_page::SlotState;
 use sndif::format::SampleFormat;
-use sndif::op::{Operation, StartedTogether};
+use sndif::op::{LinkedStart, Operation};
 use sndif::response::Status;
 use sndif::state::XenbusState;
 
@@ -168,7 +168,7 @@ fn a_linked_start_sets_both_streams_off_in_the_same_link_frame() {
         }
         _ => None,
     });
-    assert_eq!(started, Some((Status::OK, Some(StartedTogether::SameFrame))));
+    assert_eq!(started, Some((Status::OK, Some(LinkedStart::SameFrame))));
     assert!(rig.model.start_link_frame(4).is_some());
     assert_eq!(rig.model.start_link_frame(4), rig.model.start_link_frame(0), "as the hardware has it");
     let slots = [0, 1].map(|index| page.slot(index).expect("a slot"));

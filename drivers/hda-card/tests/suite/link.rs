@@ -5,7 +5,7 @@ use audioback::card::{
     Card, LinkPosition, LinkedStart, PortIndex, PositionLock, PositionSource, StreamParams,
 };
 use snd_hda_model::{Bench, Codec, DmaAccess, LinkPositionFault, Model, Profile};
-use sndif::control_page::{Lock, Slot, SlotState};
+use sndif::control_page::{Slot, SlotState};
 use sndif::format::SampleFormat;
 
 /// Thousandths of a frame at a time, by what was published.
@@ -18,7 +18,7 @@ fn milliframes(link: &LinkPosition, at_ns: u64) -> i128 {
 fn followed_milliframes(link: &LinkPosition, at_ns: u64) -> Option<i128> {
     let slot = Slot {
         state: SlotState::Running,
-        lock: Some(Lock::Locked),
+        lock: Some(PositionLock::Locked),
         link_frames: link.link_frames,
         time_ns: link.time.0,
         ns_per_frame_q32: link.ns_per_frame_q32,

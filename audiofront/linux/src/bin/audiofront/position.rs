@@ -8,7 +8,7 @@ use anyhow::{Result, bail};
 use audiofront_linux::{Card, Position, PositionReader};
 use serde_json::json;
 use sndif::Direction;
-use sndif::control_page::{Lock, Slot, Source};
+use sndif::control_page::{PositionLock, PositionSource, Slot};
 use sndif::format::SampleFormat;
 
 use crate::guard;
@@ -147,14 +147,14 @@ impl Positions {
             .filter(|first| first.lock.is_some())
             .map(|first| first.start_distance_frames(&slot, self.rate));
         let lock = match slot.lock {
-            Some(Lock::Locked) => "LOCKED",
-            Some(Lock::Coarse) => "COARSE",
+            Some(PositionLock::Locked) => "LOCKED",
+            Some(PositionLock::Coarse) => "COARSE",
             None => "none",
         };
         let source = match slot.source {
-            Some(Source::Link) => "link",
-            Some(Source::DmaPositionBuffer) => "DMA buffer",
-            Some(Source::WallClock) => "wall clock",
+            Some(PositionSource::Link) => "link",
+            Some(PositionSource::Memory) => "DMA buffer",
+            Some(PositionSource::WallClock) => "wall clock",
             None => "none",
         };
         if self.json {
