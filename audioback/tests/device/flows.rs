@@ -71,8 +71,8 @@ fn an_open_that_leaves_run_at_1_keeps_its_pages_until_it_reads_0() {
     assert_eq!(rig.status(Operation::Open), Status::EIO);
     assert_eq!(rig.device.stream(0).unwrap().activity(), Activity::Stuck);
     rig.home.with_memory(|memory| assert_eq!(memory.dma_pages(), 16));
-    rig.card.controls.borrow_mut().run_sticks = false;
     rig.now = rig.poll().expect("it wants to try again");
+    rig.card.controls.borrow_mut().run_sticks = false;
     rig.poll();
     rig.home.with_memory(|memory| assert_eq!(memory.dma_pages(), 0));
     assert_eq!(rig.device.stream(0).unwrap().activity(), Activity::Closed);
