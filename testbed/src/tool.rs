@@ -7,7 +7,7 @@ use xshell::cmd;
 
 use crate::{image, provision, workspace};
 
-const PACKAGE: &str = "audiofront-linux";
+const PACKAGE: &str = "audiofront-tool";
 const ALSA_PLUGIN: &str = "audiofront-alsa";
 
 /// Builds `audiofront` and ALSA's plug-in in their profile.
@@ -19,7 +19,7 @@ pub(crate) fn build() -> Result<Vec<PathBuf>> {
     let cargo = workspace::cargo();
     // It does without where that isn't there; only the comparison is missing then.
     let features = match provision::alsa_library() {
-        Ok(()) => "audiofront-linux/alsa",
+        Ok(()) => "audiofront-tool/alsa",
         Err(error) => {
             eprintln!("{error:#}");
             ""
