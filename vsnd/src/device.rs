@@ -209,7 +209,7 @@ impl<H: Hypervisor, C: Card<H::Buffer>> Device<H, C> {
         match self.nodes.on_answer(question, answer, ports) {
             Effect::None => {}
             Effect::DirectoryReplaced => self.is_back = true,
-            Effect::WatchRefused => self.exchange.failed(now),
+            Effect::WatchRefused => self.exchange.slot.failed(now),
             Effect::TransportFailed => {
                 self.pace.failed(now);
                 self.back_end.done(Step::Connect, Outcome::Failed);
@@ -261,8 +261,8 @@ impl<H: Hypervisor, C: Card<H::Buffer>> Device<H, C> {
                 WriteProgress::Pending => return None,
                 WriteProgress::Ended(state, progress) => self.on_state_written(state, progress, now),
             }
-            if !self.exchange.is_free(now) {
-                return self.exchange.due(now);
+            if !self.exchange.slot.is_free(now) {
+                return self.exchange.slot.due(now);
             }
             match self.next(common, now) {
                 Next::Ask(question) => {
@@ -270,7 +270,7 @@ impl<H: Hypervisor, C: Card<H::Buffer>> Device<H, C> {
                     if self.exchange.ask(connection, question, &path, now) {
                         self.nodes.set_stale(question, false);
                     }
-                    return self.exchange.due(now);
+                    return self.exchange.slot.due(now);
                 }
                 Next::WriteState if common.writing >= MAX_TRANSACTIONS => return Some(after(now, TURN_NS)),
                 Next::WriteState => {
@@ -491,7 +491,7 @@ impl<H: Hypervisor, C: Card<H::Buffer>> Device<H, C> {
                 let path = self.nodes.path(Question::OwnState);
                 log::warn!("{path}: {} was not written: {error:?}; trying again", state.code());
                 self.nodes.stale.state = true;
-                self.exchange.failed(now);
+                self.exchange.slot.failed(now);
             }
         }
     }

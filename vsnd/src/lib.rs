@@ -102,7 +102,7 @@ impl<'s, H: Hypervisor, C: Card<H::Buffer>> Vsnd<'s, H, C> {
         let now = clock.now();
         let polled = card.poll(now, is_interrupted);
         if polled.plugs_changed {
-            clients.on_plugs_change(card);
+            clients.publisher.jacks.update(card);
         }
         let mut hardware = Hardware { hypervisor, card };
         let mut next = earlier(polled.next_due, clients.serve(&mut hardware, clock, now));
@@ -116,7 +116,7 @@ impl<'s, H: Hypervisor, C: Card<H::Buffer>> Vsnd<'s, H, C> {
         if messages == MESSAGES_PER_POLL {
             next = earlier(next, Some(now));
         }
-        if let Some(settings) = clients.take_card_settings() {
+        if let Some(settings) = clients.settings.take_card_settings() {
             hardware.card.configure(&settings);
         }
         next = earlier(next, clients.drive(connection, &mut hardware, now));
@@ -126,18 +126,18 @@ impl<'s, H: Hypervisor, C: Card<H::Buffer>> Vsnd<'s, H, C> {
         Due {
             next,
             notify_store: connection.take_notify(),
-            store_may_wait: is_near && clients.is_publishing(),
+            store_may_wait: is_near && clients.publisher.is_publishing(),
         }
     }
 
     /// The next change of a setting that the caller has to carry out. Ask until there is none.
     pub fn take_change(&mut self) -> Option<Change> {
-        self.clients.take_change()
+        self.clients.settings.take_change()
     }
 
     /// Publishes the report for a [`Change::Report`] once, in `snddom/state/report`.
     pub fn report(&mut self, report: Arguments<'_>) {
-        self.clients.report(report);
+        self.clients.publisher.report(report);
     }
 
     /// Stops all streams and closes all devices, from the next [`poll`](Self::poll) on. A shutdown that has begun continues.

@@ -60,7 +60,7 @@ pub(crate) struct StatusPublisher {
     /// Names below [`STATUS`] and values, published once.
     info: Box<[(Box<str>, Box<str>)]>,
     info_published: usize,
-    jacks: Jacks,
+    pub(crate) jacks: Jacks,
     /// The report that isn't published yet.
     report: Option<String<REPORT_BYTES>>,
     slot: RequestSlot,
@@ -89,11 +89,6 @@ impl StatusPublisher {
     /// Takes a report, to be published once, before all else.
     pub(crate) fn report(&mut self, report: Arguments<'_>) {
         self.report = Some(bounded::format(report));
-    }
-
-    /// The jacks, whose changes are to be published.
-    pub(crate) fn jacks_mut(&mut self) -> &mut Jacks {
-        &mut self.jacks
     }
 
     /// Tries again after a refusal: the administrator may have allowed it.

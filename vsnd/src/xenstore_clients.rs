@@ -1,8 +1,6 @@
 //! All parts of this domain that use xenstore: dispatches messages to them, and gives each its turn to ask.
 
-use core::fmt::Arguments;
-
-use audioback::card::{Card, CardSettings};
+use audioback::card::Card;
 use hyper::{Clock, DomainId, Hypervisor, Nanos};
 
 use crate::connection::{Connection, Message};
@@ -14,7 +12,7 @@ use crate::jacks::Jacks;
 use crate::paths::{DeviceId, Place};
 use crate::ports::Ports;
 use crate::requester::Requester;
-use crate::settings::{self, Change, Settings, Topic};
+use crate::settings::{self, Settings, Topic};
 use crate::shutdown::{self, ShutdownReason, ShutdownRequests};
 use crate::status::StatusDue;
 use crate::status_publisher::{NextStatus, StatusPublisher};
@@ -36,9 +34,9 @@ pub(crate) struct XenstoreClients<H: Hypervisor, C: Card<H::Buffer>> {
     ports: Ports,
     devices: DeviceTable<Device<H, C>>,
     scan: DeviceScan,
-    settings: Settings,
+    pub(crate) settings: Settings,
     shutdown: ShutdownRequests,
-    publisher: StatusPublisher,
+    pub(crate) publisher: StatusPublisher,
     /// The last device that found no room and was logged.
     waiting: Option<DeviceId>,
     ending: Option<Ending>,
@@ -214,31 +212,6 @@ impl<H: Hypervisor, C: Card<H::Buffer>> XenstoreClients<H, C> {
             device.on_publishing();
         }
         next
-    }
-
-    /// Reads the card's jacks, so that their changes are published.
-    pub(crate) fn on_plugs_change(&mut self, card: &C) {
-        self.publisher.jacks_mut().update(card);
-    }
-
-    /// Whether a status is being written.
-    pub(crate) fn is_publishing(&self) -> bool {
-        self.publisher.is_publishing()
-    }
-
-    /// Publishes a report once.
-    pub(crate) fn report(&mut self, report: Arguments<'_>) {
-        self.publisher.report(report);
-    }
-
-    /// The next change of a setting for the caller of [`Vsnd::poll`](crate::Vsnd::poll).
-    pub(crate) fn take_change(&mut self) -> Option<Change> {
-        self.settings.take_change()
-    }
-
-    /// The card's settings, if they have changed since they were taken last.
-    pub(crate) fn take_card_settings(&mut self) -> Option<CardSettings> {
-        self.settings.take_card_settings()
     }
 
     /// Begins to close all devices, unless that has begun.

@@ -63,7 +63,7 @@ pub(super) enum WriteProgress {
 #[derive(Debug)]
 pub(super) struct Exchange {
     id: DeviceId,
-    slot: RequestSlot,
+    pub(super) slot: RequestSlot,
     current: Current,
 }
 
@@ -80,21 +80,6 @@ impl Exchange {
     /// Whether a question or a transaction is under way.
     pub(super) fn is_busy(&self) -> bool {
         self.slot.is_taken() || self.is_writing()
-    }
-
-    /// Whether a question may be sent now.
-    pub(super) fn is_free(&self, now: Nanos) -> bool {
-        self.slot.is_free(now)
-    }
-
-    /// The time from which a question may be sent, if only the wait after a failure forbids it.
-    pub(super) fn due(&self, now: Nanos) -> Option<Nanos> {
-        self.slot.due(now)
-    }
-
-    /// Makes the next question wait, for an answer that was of no use.
-    pub(super) fn failed(&mut self, now: Nanos) {
-        self.slot.failed(now);
     }
 
     /// Sends a question about the node at `path`. Returns whether it was sent.
