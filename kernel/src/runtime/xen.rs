@@ -23,8 +23,8 @@ use crate::pci::hda::HdaController;
 use crate::pci::message::Interrupt;
 use crate::pci::registers::HdaRegisters;
 use crate::platform::xen::Platform;
+use crate::runtime::ImageHypervisor;
 use crate::runtime::costs::{Causes, Costs};
-use crate::runtime::{ImageBuffer, ImageHypervisor};
 use hda_card::card_info;
 use vsnd::{Change, ShutdownReason, Vsnd};
 
@@ -95,19 +95,13 @@ pub fn run(platform: Platform) -> ! {
         costs.turn(causes);
         // The console's daemon may have made room.
         console::flush();
-        // Without an interrupt what it would tell is asked for whenever something else is due.
-        let polled =
-            Card::<ImageBuffer>::poll(vsnd.card_mut(), clock.now(), interrupted || interrupt.is_none());
-        if polled.plugs_changed {
-            vsnd.jacks_changed();
-        }
+        // A card without an interrupt is polled in each turn.
+        let due = vsnd.poll(&clock, interrupted || interrupt.is_none());
         if let Some((_, Some(pirq))) = interrupt.filter(|_| interrupted)
             && let Err(error) = hypercalls.end_pirq(pirq)
         {
             log::warn!(target: "xen", "the interrupt could not be ended: {error:?}");
         }
-
-        let due = vsnd.poll(&clock);
         if due.notify_store {
             hypercalls.notify(xen.store.channel);
         }
@@ -122,11 +116,10 @@ pub fn run(platform: Platform) -> ! {
         }
 
         let now = clock.now();
-        let next = due.next.into_iter().chain(polled.next_due).min();
-        if next.is_some_and(|next| next <= now) {
+        if due.next.is_some_and(|next| next <= now) {
             continue;
         }
-        if let Some(at) = alarm.set(next, now)
+        if let Some(at) = alarm.set(due.next, now)
             && let Err(error) = hypercalls.set_timer(at)
         {
             exit(Verdict::Fail(format_args!("Xen refuses to set the timer: {error:?}")));

@@ -1,4 +1,4 @@
-//! The control page in xenstore: offered to all, and kept for who wants one.
+//! The control page in xenstore: offered to all front ends, kept for those that grant one.
 
 use audiofront::{ControlPage, FrontEvent, StreamConfig};
 use hyper::DomainId;
@@ -261,14 +261,14 @@ fn any_number_of_streams_without_periods_wakes_the_image_a_hundred_times_a_secon
             pages.push(page);
         }
         rig.advance(3_000 * MS);
-        let told = |rig: &Rig| {
+        let published = |rig: &Rig| {
             let line = rig.stored.value("snddom/state/device/3-0/0-0").expect("a line").to_owned();
             assert!(line.contains("status=running"), "{line}");
             line
         };
-        let before = told(&rig);
+        let before = published(&rig);
         let woken = wakes(&mut rig, 10);
-        assert_ne!(told(&rig), before, "people are told how far it is, all the same");
+        assert_ne!(published(&rig), before, "the status is published all the same");
         for page in &pages {
             assert_eq!(page.slot(0).expect("a slot").state, SlotState::Running);
         }

