@@ -1,4 +1,6 @@
-//! The guest's description of its card, in the front end's directory: read once, bounded, and judged value by value.
+//! The guest's description of its card, in the front end's directory.
+//!
+//! It is read once, within bounds, and judged value by value.
 //!
 //! ```text
 //! /local/domain/3/device/vsnd/0          settings
@@ -6,7 +8,8 @@
 //! /local/domain/3/device/vsnd/0/0/1      its stream 1: settings that differ; type, unique-id
 //! ```
 //!
-//! The guest may rewrite all of it while it is read: only the values read here count. None of them is a right.
+//! The guest may rewrite all of it while it is read: only the values read here count. They
+//! give no rights.
 
 use core::fmt;
 
@@ -143,7 +146,8 @@ pub(crate) enum ReadProgress {
 #[derive(Debug)]
 pub(crate) struct CardConfigReader {
     level: Level,
-    /// The unread fields of this directory, a bit each in the order of [`Field::ALL`]. `None`: its names are unread.
+    /// The unread fields of this directory, a bit each in the order of [`Field::ALL`]. `None`: its
+    /// names are unread.
     fields: Option<u8>,
     card: StreamSettings,
     pcm: StreamSettings,
@@ -191,7 +195,7 @@ impl CardConfigReader {
         }
     }
 
-    /// Takes the answer to the read that [`next`](Self::next) named; `None`: the node doesn't exist.
+    /// Takes the answer to the [`next`](Self::next) read; `None`: the node doesn't exist.
     ///
     /// # Errors
     /// If the card can't be served. The path from [`next`](Self::next) is the cause.
@@ -247,7 +251,8 @@ impl CardConfigReader {
         let settings = 1u8.wrapping_shl(Setting::ALL.len() as u32).wrapping_sub(1);
         self.fields = Some(match self.level {
             Level::Card | Level::Pcm(_) => fields & settings,
-            // Type and unique-id are read in any case: if one is missing, the answer says so with its path.
+            // Type and unique-id are read in any case: if one is missing, the answer says so with
+            // its path.
             Level::Stream(_) => fields | !settings & 0x7f,
         });
         Ok(())

@@ -26,7 +26,7 @@ pub(crate) enum Message<'a> {
 /// The connection to xenstored.
 pub(crate) struct Connection<'s> {
     store: Store<'s>,
-    /// The requesters of all requests whose end hasn't been reported, of which the store has no more.
+    /// The requesters of all requests whose end hasn't been reported.
     requesters: LinearMap<RequestId, Requester, MAX_IN_FLIGHT>,
     is_break_logged: bool,
 }

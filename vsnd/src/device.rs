@@ -1,7 +1,9 @@
-//! One device's life on xenstore: from the directory that the toolstack makes for it to its removal.
+//! One device's life on xenstore.
 //!
-//! The next action follows from the nodes as they are known ([`Device::next`]), not from a script's position. So nodes
-//! may change at any time and in any order; at worst a node is read once more. One request is under way at a time.
+//! It begins with the directory that the toolstack makes for it, and ends with that one's removal.
+//! The next action follows from the nodes as they are known ([`Device::next`]), not from a script's
+//! position. So nodes may change at any time and in any order; at worst a node is read once more.
+//! One request is under way at a time.
 //!
 //! ```text
 //! exchange.rs       the request under way
@@ -40,7 +42,8 @@ use published::Published;
 /// Steps of a device in one call that need no answer from xenstored.
 const STEPS_PER_CALL: usize = 4;
 
-/// States that are written at a time. xenstored allows a domain ten open transactions; further devices take turns.
+/// States that are written at a time. xenstored allows a domain ten open transactions; further
+/// devices take turns.
 const MAX_TRANSACTIONS: usize = 8;
 
 /// Interval between checks for a device's turn to write.
@@ -48,13 +51,15 @@ const TURN_NS: u64 = 1_000_000;
 
 /// Time for which a front end's state has to be stable before this side connects, or opens again.
 ///
-/// Linux's front end handles each event of its watch on this side's state, and a watch begins with an event. So it can
-/// see InitWait twice: then it revokes its rings and publishes new ones. An early connection would map the revoked ones.
+/// Linux's front end handles each event of its watch on this side's state, and a watch begins with
+/// an event. So it can see InitWait twice: then it revokes its rings and publishes new ones. An
+/// early connection would map the revoked ones.
 const SETTLE_NS: u64 = 50_000_000;
 
 /// Length of a connection after which earlier failures are forgotten.
 ///
-/// After a shorter one a front end that comes again waits, longer each time, and at first no longer than it takes to settle.
+/// After a shorter one a front end that comes again waits, longer each time, and at first no longer
+/// than it takes to settle.
 const STABLE_CONNECTION_NS: u64 = 10_000_000_000;
 
 /// The hypervisor and the card.
@@ -135,19 +140,19 @@ impl<H: Hypervisor, C: Card<H::Buffer>> Device<H, C> {
         self.id
     }
 
-    /// Handles a watch's event: a node in the back end's directory has changed, or any of them (`None`).
+    /// Handles a change of a node in the back end's directory, or of any of them (`None`).
     pub(crate) fn on_own_change(&mut self, node: Option<&str>) {
         self.is_back |= self.is_leaving;
         self.nodes.on_own_change(node);
     }
 
-    /// Handles a watch's event: the front end's state has changed.
+    /// Handles a change of the front end's state.
     pub(crate) fn on_front_change(&mut self) {
         self.nodes.stale.front = true;
         self.has_front_changed = true;
     }
 
-    /// Handles a watch's event: a right of the guest has changed, or any of them (`None`).
+    /// Handles a change of one of the guest's rights, or of any of them (`None`).
     pub(crate) fn on_rights_change(&mut self, name: Option<&str>) {
         self.nodes.on_rights_change(name);
     }
@@ -234,7 +239,9 @@ impl<H: Hypervisor, C: Card<H::Buffer>> Device<H, C> {
         next
     }
 
-    /// Takes the next actions, until one needs an answer from xenstored. Returns the time at which to call again.
+    /// Takes the next actions, until one needs an answer from xenstored.
+    ///
+    /// Returns the time at which to call again.
     pub(crate) fn drive(
         &mut self,
         connection: &mut Connection<'_>,
@@ -461,7 +468,9 @@ impl<H: Hypervisor, C: Card<H::Buffer>> Device<H, C> {
         if sound.state() == XenbusState::Closed { Outcome::Done } else { Outcome::Underway }
     }
 
-    /// Puts the guest's rights in force; the sound device checks them, and ends streams that have lost theirs.
+    /// Puts the guest's rights in force.
+    ///
+    /// The sound device checks them, and ends streams that have lost theirs.
     fn apply_rights(&mut self, hardware: &mut Hardware<'_, H, C>, common: &Common<'_>) {
         let Some(default) = common.policy else { return };
         let policy = self.nodes.rights.policy(default);

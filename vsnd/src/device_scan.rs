@@ -35,7 +35,8 @@ pub(crate) struct DeviceScan {
     next: Option<Question>,
     /// The guest whose devices were read last.
     last: Option<DomainId>,
-    /// One more than are served, so that the device that has to wait is among them and becomes known.
+    /// One more than are served, so that the device that has to wait is among them and becomes
+    /// known.
     found: Vec<DeviceId, { MAX_DEVICES + 1 }>,
 }
 

@@ -9,7 +9,8 @@ pub struct Due {
     pub next: Option<Nanos>,
     /// xenstored needs an event on its channel.
     pub notify_store: bool,
-    /// An event on xenstore's channel may wait until `next`, which is near: only the publisher of the status awaits one.
+    /// An event on xenstore's channel may wait until `next`, which is near: only the publisher of
+    /// the status awaits one.
     pub store_may_wait: bool,
 }
 

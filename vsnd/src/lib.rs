@@ -1,6 +1,6 @@
-//! The driver domain's side of Xen's vsnd devices on xenstore: devices come and go, settings change, status is published.
+//! Xen's vsnd devices on xenstore, at the driver domain's side.
 //!
-//! The toolstack (`xl`) and the guests' front ends are at the other side.
+//! Devices come and go, settings change, status is published. The toolstack (`xl`) and the guests' front ends are at the other side.
 //!
 //! ```text
 //! backend/vsnd/G/N           watched: devices that come and go            device_scan.rs, device.rs
@@ -10,15 +10,19 @@
 //! control/shutdown           watched: the domain's end                    shutdown.rs
 //! ```
 //!
-//! [`Vsnd::poll`] serves the card and all streams first, and then xenstore. It never waits for xenstored. Each part has
-//! one request under way at most, so none can keep xenstored from another. [`Vsnd::new`] allocates all memory.
+//! [`Vsnd::poll`] serves the card and all streams first, and then xenstore. It never waits for
+//! xenstored. Each part has one request under way at most, so none can keep xenstored from another.
+//! [`Vsnd::new`] allocates all memory.
 //!
-//! # Where to find what
-//! - *A message from xenstored*: `connection.rs` knows the requester of each reply; `xenstore_clients.rs` dispatches it.
-//! - *A device's life*: `device.rs` decides the next action, in `Device::next`. The handshake's states are those of
-//!   [`xen_guest::xenbus::BackEnd`]; streams and rings are [`audioback::device`]'s.
-//! - *A right*: `settings.rs` reads the default for all guests, `guest_rights.rs` one guest's, and `ports.rs` parses both.
-//!   `Device::apply_rights` puts them in force; [`audioback::policy`] checks them when a stream is opened.
+//! # Where things are decided
+//! - *The receiver of a reply*: `connection.rs` knows each request's requester;
+//!   `xenstore_clients.rs` dispatches the reply.
+//! - *A device's life*: `Device::next` in `device.rs` decides the next action. The states of the
+//!   handshake are those of [`xen_guest::xenbus::BackEnd`]; streams and rings belong to
+//!   [`audioback::device`].
+//! - *A right*: `settings.rs` reads the default for all guests, `guest_rights.rs` a guest's own;
+//!   `ports.rs` parses both. `Device::apply_rights` puts them in force. [`audioback::policy`] checks
+//!   them when a stream is opened.
 //! - *A stream's port*: `card_config.rs` reads the guest's wish, `ports.rs` resolves it.
 #![no_std]
 #![forbid(unsafe_code)]
@@ -87,16 +91,19 @@ pub struct Vsnd<'s, H: Hypervisor, C: Card<H::Buffer>> {
 impl<'s, H: Hypervisor, C: Card<H::Buffer>> Vsnd<'s, H, C> {
     /// Allocates all memory. It sends nothing to xenstored yet.
     ///
-    /// `domain` is this domain. `info` are names of nodes below `snddom/state/` with their values, published once.
+    /// `domain` is this domain. `info` are names of nodes below `snddom/state/` with their values,
+    /// published once.
     pub fn new(store: Store<'s>, domain: DomainId, hypervisor: H, card: C, info: &[(&str, &str)]) -> Self {
         let clients = XenstoreClients::new(domain, &card, info);
         Self { connection: Connection::new(store), hypervisor, card, clients }
     }
 
-    /// Does all that is due: the card's events first, then the streams, then xenstore's messages. The work is bounded.
+    /// Does all that is due, in bounded work.
     ///
-    /// `is_interrupted`: the card's interrupt has come since the last call, or it has none. Only a card that is told to
-    /// stop is waited for.
+    /// The card's events come first, then the streams, then xenstore's messages.
+    ///
+    /// `is_interrupted`: the card's interrupt has come since the last call, or it has none. Only a
+    /// card that is told to stop is waited for.
     pub fn poll(&mut self, clock: &dyn Clock, is_interrupted: bool) -> Due {
         let Self { connection, hypervisor, card, clients } = self;
         let now = clock.now();
@@ -140,19 +147,24 @@ impl<'s, H: Hypervisor, C: Card<H::Buffer>> Vsnd<'s, H, C> {
         self.clients.publisher.report(report);
     }
 
-    /// Stops all streams and closes all devices, from the next [`poll`](Self::poll) on. A shutdown that has begun continues.
+    /// Stops all streams and closes all devices, from the next [`poll`](Self::poll) on.
     ///
-    /// The toolstack's request in `control/shutdown` has the same effect.
+    /// The toolstack's request in `control/shutdown` has the same effect. A shutdown that has begun
+    /// continues.
     pub fn shut_down(&mut self, reason: ShutdownReason) {
         self.clients.shut_down(reason);
     }
 
-    /// The reason for the domain's end, once it may end: all devices are closed, or two seconds have passed.
+    /// The reason for the domain's end, once it may end.
+    ///
+    /// It may when all devices are closed, or two seconds after the shutdown began.
     pub fn ended(&self) -> Option<ShutdownReason> {
         self.clients.ended()
     }
 
-    /// Whether all devices are closed, and their nodes say so. If not at the end, the two seconds have passed.
+    /// Whether all devices are closed, and their nodes say so.
+    ///
+    /// At the end this is false if the two seconds have passed.
     pub fn all_closed(&self) -> bool {
         self.clients.all_closed()
     }

@@ -26,7 +26,7 @@ const PATH_BYTES: usize = 112;
 pub(crate) struct PathText(String<PATH_BYTES>);
 
 impl PathText {
-    /// A path; an empty one, which no request takes, if it would not fit: a cut path is another path.
+    /// A path. One that doesn't fit becomes empty, which no request takes: cut, it would be another.
     pub(crate) fn new(text: fmt::Arguments<'_>) -> Self {
         let mut path = String::new();
         match path.write_fmt(text) {
@@ -130,7 +130,7 @@ pub(crate) enum Place<'a> {
 }
 
 impl<'a> Place<'a> {
-    /// Parses a watch's path, relative or absolute. `None`: the path is none of a device.
+    /// Parses a watch's path, relative or absolute. `None`: it has another subject.
     pub(crate) fn of(path: &'a str, domain: DomainId) -> Option<Self> {
         let below = relative(path, domain).strip_prefix(BACKEND)?;
         if below.is_empty() {
@@ -145,7 +145,9 @@ impl<'a> Place<'a> {
     }
 }
 
-/// The path as seen from this domain's home directory. xenstored reports paths in the form of the watch.
+/// The path as seen from this domain's home directory.
+///
+/// xenstored reports paths in the form of the watch, relative or absolute.
 pub(crate) fn relative(path: &str, domain: DomainId) -> &str {
     let own = path.strip_prefix("/local/domain/").and_then(|rest| {
         let (home, rest) = rest.split_once('/')?;

@@ -1,7 +1,7 @@
 //! The card's ports by their names (`output-0`) and by their labels (`Rear Line Out`).
 //!
-//! A stream's `unique-id` names its port, chosen by the guest's owner. A right names the ports that a guest may use,
-//! chosen by the administrator of this domain.
+//! A stream's `unique-id` names its port, chosen by the guest's owner. A right names the ports that
+//! a guest may use, chosen by the administrator of this domain.
 
 use alloc::vec::Vec as List;
 use core::fmt;
@@ -91,7 +91,7 @@ impl Ports {
         Some(PortName { direction, number: u16::try_from(before).ok()? })
     }
 
-    /// The port for a stream: the one that its `unique-id` names, or else the first of its direction.
+    /// The port that a stream's `unique-id` names, or else the first of its direction.
     ///
     /// # Errors
     /// If the card doesn't have the named port, or if that has the other direction.
@@ -103,7 +103,7 @@ impl Ports {
         self.find(name).ok_or(BadPort::NoSuchPort(name))
     }
 
-    /// The ports that a right names: `0` none, `1` all, or a list of names. `None`: the value is invalid.
+    /// The ports of a right: `0` none, `1` all, or a list of names. `None`: the value is invalid.
     pub(crate) fn in_right(&self, value: &str, direction: Direction) -> Option<PortSet> {
         match value {
             "0" => return Some(PortSet::NONE),

@@ -13,7 +13,8 @@ pub(crate) enum Answer<'a> {
     Done(Reply<'a>),
     /// The node doesn't exist.
     Missing,
-    /// This domain has no right to it. xenstored also says so of a missing node in a directory that can't be read.
+    /// This domain has no right to it. xenstored also says so of a missing node in a directory that
+    /// can't be read.
     Denied,
     /// xenstored refuses for another reason.
     Refused(Refusal),
@@ -53,7 +54,8 @@ impl RequestSlot {
         self.requester
     }
 
-    /// Whether a request may be sent now: none is under way, and the wait after the last failure is over.
+    /// Whether a request may be sent now: none is under way, and the wait after the last failure is
+    /// over.
     pub(crate) fn is_free(&self, now: Nanos) -> bool {
         !self.is_taken && self.back_off.is_over(now)
     }
@@ -63,7 +65,8 @@ impl RequestSlot {
         self.is_taken
     }
 
-    /// Sends a request. Returns whether it was sent: the connection may be broken, or have no room now.
+    /// Sends a request. Returns whether it was sent: the connection may be broken, or have no room
+    /// now.
     ///
     /// # Errors
     /// If the request has a text that can't be sent, ever.

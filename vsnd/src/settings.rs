@@ -1,4 +1,5 @@
-//! The administrator's settings for this domain, below `snddom/`: read when a watch reports a change, in force at once.
+//! The administrator's settings for this domain, below `snddom/`: read when a watch reports a
+//! change, in force at once.
 //!
 //! An invalid value is logged and changes nothing; without its node a setting has its default.
 
@@ -45,7 +46,8 @@ pub(crate) enum Topic<'a> {
     Guests,
     /// All rights of one guest, or one of them.
     Guest(DomainId, Option<&'a str>),
-    /// The directory of this domain's status. Nodes below are this domain's own writes, and no topic.
+    /// The directory of this domain's status. Nodes below are this domain's own writes, and no
+    /// topic.
     Status,
 }
 

@@ -10,7 +10,8 @@ use sndif::state::XenbusState;
 use crate::paths::StreamId;
 use crate::port_name::PortName;
 
-/// The status of a stream: one line in one node, as xenstored limits the number of a domain's nodes.
+/// The status of a stream: one line in one node, as xenstored limits the number of a domain's
+/// nodes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct StreamStatus {
     port: Option<PortName>,

@@ -1,7 +1,8 @@
-//! Publishes this domain's status for people, below `snddom/state`: the card, the jacks, the devices and their streams.
+//! Publishes this domain's status for people, below `snddom/state`: the card, the jacks, the
+//! devices and their streams.
 //!
-//! One write at a time, with a pause after each, keeps the load on xenstored small. A change is published soon, the
-//! counters of a running stream once a second.
+//! One write at a time, with a pause after each, keeps the load on xenstored small. A change is
+//! published soon, the counters of a running stream once a second.
 
 use alloc::boxed::Box;
 use core::fmt::Arguments;

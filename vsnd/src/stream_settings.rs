@@ -1,5 +1,5 @@
-//! The settings of a guest's card, PCM device or stream, each inherited from the one before (sndif.h, "Frontend XenBus
-//! Nodes").
+//! The settings of a guest's card, PCM device or stream, each inherited from the one before
+//! (sndif.h, "Frontend XenBus Nodes").
 
 use core::fmt;
 

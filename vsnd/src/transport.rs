@@ -1,4 +1,5 @@
-//! The front end's transport nodes: four numbers for each stream, and the card's control page if it has one.
+//! The front end's transport nodes: four numbers for each stream, and the card's control page if it
+//! has one.
 //!
 //! They are read once a connection.
 
@@ -74,7 +75,7 @@ impl TransportReader {
         Some(PathText::new(format_args!("{stream}/{node}")))
     }
 
-    /// Takes the value at the path that [`next`](Self::next) named; `None`: the node doesn't exist.
+    /// Takes the [`next`](Self::next) value; `None`: the node doesn't exist.
     ///
     /// # Errors
     /// If the front end can't be connected to.

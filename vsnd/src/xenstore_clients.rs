@@ -1,4 +1,5 @@
-//! All parts of this domain that use xenstore: dispatches messages to them, and gives each its turn to ask.
+//! All parts of this domain that use xenstore: dispatches messages to them, and gives each its turn
+//! to ask.
 
 use audioback::card::Card;
 use hyper::{Clock, DomainId, Hypervisor, Nanos};
@@ -72,7 +73,8 @@ impl<H: Hypervisor, C: Card<H::Buffer>> XenstoreClients<H, C> {
         next
     }
 
-    /// Dispatches a message: a reply to the part that asked, a watch's event to the parts that it is about.
+    /// Dispatches a message: a reply to the part that asked, a watch's event to the parts that it
+    /// is about.
     pub(crate) fn on_message(&mut self, message: Message<'_>, now: Nanos) {
         match message {
             Message::Reply { requester, id, result } => match requester {

@@ -1,4 +1,4 @@
-//! A device's exchange with xenstored: one question at a time, or one transaction that writes a state.
+//! A device's exchange with xenstored: one question, or one transaction, at a time.
 
 use audioback::card::Direction;
 use hyper::Nanos;
@@ -139,7 +139,7 @@ impl Exchange {
         }
     }
 
-    /// Handles a reply. Returns the question and its answer; `None`: the reply was the transaction's.
+    /// Handles a reply. Returns a question with its answer, or `None` for a transaction's reply.
     pub(super) fn on_reply<'a>(
         &mut self,
         id: RequestId,

@@ -40,7 +40,7 @@ pub(super) enum Description {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Effect {
     None,
-    /// The back end's directory is another one: the toolstack has removed the old one and made a new one.
+    /// The toolstack has removed the back end's directory and made another one.
     DirectoryReplaced,
     WatchRefused,
     /// The front end can't be connected to.
@@ -81,13 +81,13 @@ impl DeviceNodes {
         }
     }
 
-    /// Handles a watch's event: a node in the back end's directory has changed, or any of them (`None`).
+    /// Handles a change of a node in the back end's directory, or of any of them (`None`).
     pub(super) fn on_own_change(&mut self, node: Option<&str>) {
         self.stale.state |= matches!(node, None | Some(nodes::STATE));
         self.stale.online |= matches!(node, None | Some(nodes::ONLINE));
     }
 
-    /// Handles a watch's event: a right of the guest has changed, or any of them (`None`).
+    /// Handles a change of one of the guest's rights, or of any of them (`None`).
     pub(super) fn on_rights_change(&mut self, name: Option<&str>) {
         self.stale.may_play |= matches!(name, None | Some(MAY_PLAY));
         self.stale.may_record |= matches!(name, None | Some(MAY_RECORD));
@@ -157,7 +157,7 @@ impl DeviceNodes {
         }
     }
 
-    /// Handles an answer that says what is there; `None`: the node doesn't exist, for this domain at least.
+    /// Handles a node's value; `None`: this domain can't see the node.
     fn on_reply(
         &mut self,
         question: Question,
@@ -207,7 +207,7 @@ impl DeviceNodes {
 
     fn on_own_state(&mut self, text: Option<&str>) -> Effect {
         self.view.own_node = text.and_then(XenbusState::from_node);
-        // The toolstack's first state after this side's: the directory has been removed and made again.
+        // After this side's states, the toolstack's first one is that of another directory.
         let is_replaced =
             self.view.own_node == Some(XenbusState::Initialising) && self.shown != XenbusState::Initialising;
         self.view.directory = text.is_some() && !is_replaced;

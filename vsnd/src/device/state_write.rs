@@ -16,8 +16,8 @@ use crate::paths::{DeviceId, PathText, StreamId};
 /// Bytes of the longest value: two signed numbers, an unsigned one, and a digit.
 const VALUE_BYTES: usize = 40;
 
-/// The offers to a front end: the protocol's version (version 1 has no event page), and this project's extensions, which
-/// standard front ends ignore.
+/// The offers to a front end: the protocol's version (version 1 has no event page), and this
+/// project's extensions, which standard front ends ignore.
 const OFFERS: [(&str, &str); 3] =
     [(nodes::VERSIONS, "2"), (nodes::FEATURE_CONTROL_PAGE, "1"), (nodes::FEATURE_LINKED_START, "1")];
 const _: () = assert!(sndif::PROTOCOL_VERSION == 2 && OFFERS.len() <= MAX_STREAMS);

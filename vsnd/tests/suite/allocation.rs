@@ -1,4 +1,5 @@
-//! Serving allocates nothing: neither for devices that come and go, nor for settings, nor for trouble.
+//! Serving allocates nothing: neither for devices that come and go, nor for settings, nor for
+//! trouble.
 
 use allocation_counter::measure;
 

@@ -42,7 +42,7 @@ fn a_shutdown_that_has_begun_continues() {
     rig.wake();
     rig.advance(MS);
     assert_eq!(rig.vsnd.ended(), Some(ShutdownReason::Halt));
-    // Nobody is served any more.
+    // A new device isn't served any more.
     rig.attach(4, 0, &DUPLEX);
     rig.advance(100 * MS);
     assert_eq!(rig.back_state(4, 0), Some("1"));

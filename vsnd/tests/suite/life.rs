@@ -129,7 +129,7 @@ fn a_front_end_that_vanishes_is_seen_by_its_nodes() {
     let [playback, _capture] = two(rig.guest(3));
     rig.play(playback, &noise(48_000, 3));
     rig.advance(100 * MS);
-    // Nobody says anything to the back end: the nodes are gone, and can't even be asked for.
+    // Without an event, the nodes are gone and their directory is unreadable.
     rig.stored.remove("/local/domain/3");
     rig.wake();
     assert_eq!(rig.back_state(3, 0), Some("6"));
@@ -344,8 +344,8 @@ fn a_right_that_is_withdrawn_while_run_sticks_keeps_no_device_closing() {
     rig.until_removed(3);
 }
 
-/// Linux's front end looks at this side's state once for each event of its watch, and may see InitWait twice: then it takes
-/// back what it has published and publishes anew.
+/// Linux's front end looks at this side's state once for each event of its watch, and may see
+/// InitWait twice: then it takes back what it has published and publishes anew.
 #[test]
 fn a_front_end_that_begins_twice_is_connected_to_once() {
     let mut rig = Rig::new();

@@ -1,7 +1,8 @@
-//! The back end on xenstore, against models of xenstored, of the hypervisor and of the hardware. The guests run
-//! audiofront.
+//! The back end on xenstore, against models of xenstored, of the hypervisor and of the hardware.
+//! The guests run audiofront.
 
 mod allocation;
+mod card;
 mod control_page;
 mod directory;
 mod ending;

@@ -8,7 +8,8 @@ const WRITE: u32 = 11;
 /// The kind of an error.
 const ERROR: u32 = 16;
 
-/// Lets xenstored and this domain work for a millisecond. `on_requests` may change requests on their way.
+/// Lets xenstored and this domain work for a millisecond. `on_requests` may change requests on
+/// their way.
 fn turn(rig: &mut Rig, on_requests: impl FnOnce(&Rig)) {
     rig.stored.run();
     rig.poll();
@@ -32,7 +33,8 @@ fn replies_out_of_order_reach_the_devices_that_asked() {
     }
     let paths: Vec<_> = asked.iter().map(Request::path).collect();
     assert_eq!(paths, ["backend/vsnd/3/0/state", "backend/vsnd/4/0/state"]);
-    // The second one's directory is gone, says xenstored, and only then that the first one's is there.
+    // The second one's directory is gone, says xenstored, and only then that the first one's is
+    // there.
     rig.stored.send(ERROR, asked[1].id, 0, b"ENOENT\0");
     rig.stored.send(asked[0].kind, asked[0].id, 0, b"1");
     let mut next = Vec::new();

@@ -213,7 +213,7 @@ fn an_invalid_value_is_logged_and_changes_nothing() {
     rig.wake();
     assert_eq!(logs::take_warnings().len(), 1);
     assert!(rig.is_running());
-    // And none of it was a right for everybody.
+    // No invalid value has changed the default for all guests.
     rig.stored.remove("snddom/guest");
     rig.wake();
     assert!(!rig.is_running());
@@ -249,7 +249,7 @@ fn a_right_that_may_not_be_read_is_none() {
     let warnings = logs::take_warnings();
     assert_eq!(warnings.len(), 4, "{warnings:?}");
     assert!(warnings.iter().all(|line| line.contains("/guest/3/may-")), "{warnings:?}");
-    // What holds for all, too.
+    // The same holds for the default.
     rig.stored.hidden.push(format!("/local/domain/{}/snddom/may-play", DRIVER.0));
     rig.stored.set("snddom/may-play", "1");
     rig.stored.remove("snddom/may-play");

@@ -156,7 +156,7 @@ fn plugs_are_published_and_published_again_when_they_change() {
     rig.advance(200 * MS);
     assert_eq!(published(&rig, "port/output-0/jack"), Some("unplugged"));
     assert_eq!(published(&rig, "port/input-0/jack"), Some("plugged"));
-    // A change and back again before it is published is none.
+    // A change that is undone before it is published stays unpublished.
     rig.stored.requests.clear();
     rig.plug(3, true);
     rig.plug(5, false);

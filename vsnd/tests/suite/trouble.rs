@@ -147,7 +147,7 @@ fn absolute_paths_in_events_are_understood() {
     rig.stored.send(15, 0, 0, b"/local/domain/5/backend/vsnd/3/0/state\0vsnd\0");
     rig.wake();
     assert_eq!(rig.back_state(3, 0), Some("2"));
-    // Another domain's directory is none of ours.
+    // Another domain's directory is of no interest.
     rig.stored.send(15, 0, 0, b"/local/domain/6/backend/vsnd/4/0/state\0vsnd\0");
     rig.stored.requests.clear();
     rig.wake();
@@ -243,7 +243,8 @@ fn a_watch_on_a_front_end_that_was_set_after_its_deadline_counts() {
     assert_eq!(rig.back_state(3, 0), Some("2"));
 }
 
-/// A front end that connects, sends 32 OPENs of nonsense, breaks its ring and begins anew. Returns whether it was connected.
+/// A front end that connects, sends 32 OPENs of nonsense, breaks its ring and begins anew. Returns
+/// whether it was connected.
 fn connect_and_break(rig: &mut Rig) -> bool {
     let ByHand { mut guest, pages, ports } = rig.front_by_hand(3, 0);
     rig.advance(60 * MS);

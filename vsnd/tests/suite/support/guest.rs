@@ -10,7 +10,8 @@ use super::toolstack::{DUPLEX, StreamAt, front_path};
 
 pub type Front = StreamFront<FrontEnd<'static, Pages>>;
 
-/// A front end without a driver: the pages and ports of its one stream, the ring's first, then the events'.
+/// A front end without a driver: the pages and ports of its one stream, the ring's first, then the
+/// events'.
 pub struct ByHand {
     pub guest: FrontEnd<'static, Pages>,
     pub pages: [GrantedPage<<FrontEnd<'static, Pages> as Transport>::Page>; 2],
@@ -18,7 +19,8 @@ pub struct ByHand {
 }
 
 impl Rig {
-    /// Publishes stream 0-0 of a guest's card without a driver, for misbehaviour that no driver has.
+    /// Publishes stream 0-0 of a guest's card without a driver, for misbehaviour that no driver
+    /// has.
     pub fn front_by_hand(&mut self, guest: u16, device: u16) -> ByHand {
         let mut front = self.world.front_end(DomainId(guest), DRIVER, 0);
         let pages = [0, 1].map(|_| front.grant_page(GrantAccess::ReadWrite).expect("a page"));

@@ -14,7 +14,8 @@ pub fn noise(frames: usize, seed: u32) -> Vec<u8> {
     std::iter::repeat_with(byte).take(frames * 4).collect()
 }
 
-/// Asserts that a codec has played these samples, without a gap, from frame `from` on. Returns the frame after them.
+/// Asserts that a codec has played these samples, without a gap, from frame `from` on. Returns the
+/// frame after them.
 pub fn assert_heard(model: &Model, codec: usize, from: usize, samples: &[u8]) -> usize {
     let heard = model.played(codec, 2);
     let heard = heard.samples();

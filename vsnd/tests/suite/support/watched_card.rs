@@ -1,4 +1,4 @@
-//! A card over the model that counts some of the calls it has.
+//! A card over the model that keeps some of its calls for the test.
 
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
@@ -19,6 +19,10 @@ pub struct CardWatch {
     pub settings: Rc<RefCell<Vec<CardSettings>>>,
     /// Polls that have reported plugs.
     pub plugs: Rc<Cell<u32>>,
+    /// Polls of which the card was told that its interrupt had come.
+    pub interrupts: Rc<Cell<u32>>,
+    /// The time of the next poll that the card asks for, if the test wants one.
+    pub next_due: Rc<Cell<Option<Nanos>>>,
 }
 
 pub struct WatchedCard {
@@ -43,8 +47,10 @@ impl<B: MappedBuffer> Card<B> for WatchedCard {
 
     fn poll(&mut self, now: Nanos, is_interrupted: bool) -> CardPoll {
         let polled = Card::<B>::poll(&mut self.card, now, is_interrupted);
-        self.watch.plugs.set(self.watch.plugs.get() + u32::from(polled.plugs_changed));
-        polled
+        let watch = &self.watch;
+        watch.plugs.set(watch.plugs.get() + u32::from(polled.plugs_changed));
+        watch.interrupts.set(watch.interrupts.get() + u32::from(is_interrupted));
+        CardPoll { next_due: watch.next_due.get().or(polled.next_due), ..polled }
     }
 
     fn restore(&mut self) -> Result<(), CardError> {

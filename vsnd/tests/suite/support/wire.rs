@@ -1,4 +1,5 @@
-//! Requests on their way to xenstored: a test reads them, reorders them, or makes their replies go astray.
+//! Requests on their way to xenstored: a test reads them, reorders them, or makes their replies go
+//! astray.
 
 use std::sync::atomic::Ordering::SeqCst;
 
@@ -46,7 +47,8 @@ pub fn requests(page: &StoreRing) -> Vec<Request> {
     requests
 }
 
-/// Puts requests in the place of those on the page, which are the same in another order, or with other headers.
+/// Puts requests in the place of those on the page, which are the same in another order, or with
+/// other headers.
 pub fn replace_requests(page: &StoreRing, requests: &[Request]) {
     let mut at = page.req_cons.load(SeqCst);
     for Request { kind, id, transaction, payload } in requests {
@@ -58,8 +60,8 @@ pub fn replace_requests(page: &StoreRing, requests: &[Request]) {
     }
 }
 
-/// Makes the replies of these requests go astray: xenstored does what they ask, and answers an unknown id.
-/// Returns the requests as they were.
+/// Makes the replies of these requests go astray: xenstored does what they ask, and answers an
+/// unknown id. Returns the requests as they were.
 pub fn lose_replies(page: &StoreRing, is_lost: impl Fn(&Request) -> bool) -> Vec<Request> {
     let mut requests = requests(page);
     let mut lost = Vec::new();
