@@ -1,9 +1,10 @@
 //! What the back end needs of a sound card.
 
 pub use sndif::Direction;
-use sndif::control_page::Cadence;
+pub use sndif::control_page::{Cadence, Lock, Source};
 use sndif::format::{FormatSet, SampleFormat};
 pub use sndif::nodes::VolumeRange;
+pub use sndif::op::StartedTogether;
 
 use hyper::Nanos;
 
@@ -11,7 +12,7 @@ use hyper::Nanos;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct PortIndex(pub u8);
 
-/// What people call a port: `Rear Line Out`. 40 octets at most.
+/// What people call a port: `Rear Line Out`. 40 bytes at most.
 pub type PortLabel = heapless::String<40>;
 
 /// An output or input of the card, and all that it can do: see also [`Card::supports`].
@@ -27,9 +28,9 @@ pub struct Port {
     pub channels_min: u8,
     /// Most channels.
     pub channels_max: u8,
-    /// Smallest buffer, in octets.
+    /// Smallest buffer, in bytes.
     pub buffer_bytes_min: u32,
-    /// Largest buffer, in octets: a page a descriptor, 1 MiB at most.
+    /// Largest buffer, in bytes: a page a descriptor, 1 MiB at most.
     pub buffer_bytes_max: u32,
     /// What the amplifiers on its path can do, the same for each channel; `None`: there are none that could be used for that.
     pub volume: Option<VolumeRange>,
@@ -73,7 +74,7 @@ pub struct StreamParams {
 /// Where a running stream is.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct StreamPosition {
-    /// Octets since START, whole frames, monotone, never wrapped at the buffer. Playback: gone out on the link, as
+    /// Bytes since START, whole frames, monotone, never wrapped at the buffer. Playback: gone out on the link, as
     /// far as the hardware tells. Capture: arrived in memory.
     pub bytes: u64,
     /// FIFO errors since START: underruns on playback, overruns on capture.
@@ -101,9 +102,9 @@ pub struct LinkPosition {
     /// knows of its own uncertainty is in it.
     pub error_ns: u32,
     /// How the position was come by.
-    pub lock: PositionLock,
+    pub lock: Lock,
     /// Which of the hardware's counters was found to be worth following.
-    pub source: PositionSource,
+    pub source: Source,
     /// Playback: frames that DMA has fetched beyond the link. Capture: frames off the link that aren't in memory yet.
     pub dma_lead_frames: u32,
     /// The converter's own delay in frames, where the codec states it, else 0. Not part of any other field.
@@ -117,35 +118,6 @@ pub struct LinkPosition {
     pub cadence: Option<Cadence>,
     /// Breaks in the count since the stream was opened: each START, and each time that the count could not be continued.
     pub generation: u32,
-}
-
-/// How a [`LinkPosition`] was come by.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum PositionLock {
-    /// The hardware's counter alone: its steps are in the error.
-    Coarse,
-    /// The link's clock, to which the counter has been seen to keep.
-    Locked,
-}
-
-/// The counter of the hardware that a [`LinkPosition`] was held to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum PositionSource {
-    /// SDnLPIB.
-    Link,
-    /// The DMA position buffer.
-    Memory,
-    /// None that could be believed, or shown to count what is at the link: the wall clock since START.
-    WallClock,
-}
-
-/// How streams were started together.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum LinkedStart {
-    /// All in the same link frame.
-    SameFrame,
-    /// One right after the other: the card has nothing better.
-    BackToBack,
 }
 
 /// Why the card refused, or failed.
@@ -300,7 +272,7 @@ pub trait Card<B> {
     /// Starts at the buffer's first frame. The position counts from 0.
     fn start(&mut self, stream: &mut Self::Stream) -> Result<(), CardError>;
     /// Starts open streams that do not run, in the same link frame if the card can. After an error none of them runs.
-    fn start_together(&mut self, streams: &mut [&mut Self::Stream]) -> Result<LinkedStart, CardError>;
+    fn start_together(&mut self, streams: &mut [&mut Self::Stream]) -> Result<StartedTogether, CardError>;
     /// Stops DMA and keeps the position for [`resume`](Self::resume).
     fn pause(&mut self, stream: &mut Self::Stream) -> Result<(), CardError>;
     /// Continues from the position of the pause.

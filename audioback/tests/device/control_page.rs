@@ -2,14 +2,14 @@
 
 use crate::support::raw::RawRig;
 use crate::support::{DRIVER, GUEST, Page, Rig, configs, home, only_answer, open_config};
-use audioback::card::{Card, LinkPosition, PositionLock, PositionSource, StreamPosition};
+use audioback::card::{Card, LinkPosition, Lock, Source, StreamPosition};
 use audioback::device::{ConnectError, Device};
 use audioback::policy::{Policy, PortSet};
 use audiofront::{FrontEvent, GrantAccess, StreamConfig, StreamFront, Transport};
 use hyper::{Clock, GrantRef, Hypervisor, MapError, Nanos, PAGE_WORDS, SharedPage};
 use proptest::prelude::*;
 use sndif::Direction;
-use sndif::control_page::{Cadence, ControlReader, Header, HeaderError, Lock, Slot, SlotState, Source};
+use sndif::control_page::{Cadence, ControlReader, Header, HeaderError, Slot, SlotState};
 use sndif::op::{Operation, StartedTogether, Trigger};
 use sndif::request::{Range, Request, RequestBody};
 use sndif::response::{Response, ResponseBody, Status};
@@ -27,8 +27,8 @@ fn link(link_frames: u64, time_ns: u64) -> LinkPosition {
         time: Nanos(time_ns),
         ns_per_frame_q32: (1_000_000_000 << 32) / 48_000,
         error_ns: 700,
-        lock: PositionLock::Locked,
-        source: PositionSource::Memory,
+        lock: Lock::Locked,
+        source: Source::DmaPositionBuffer,
         dma_lead_frames: 48,
         codec_delay_frames: 5,
         start_time: Nanos(1_000_000),

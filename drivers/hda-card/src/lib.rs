@@ -26,8 +26,8 @@ use timing::Timing;
 use core::fmt::Write;
 
 use audioback::card::{
-    Card, CardError, CardPoll, CardSettings, JackPolicy, LinkedStart, OpenFailure, Port, PortIndex,
-    PortLabel, PositionChoice, StillRunning, StreamParams, StreamPosition,
+    Card, CardError, CardPoll, CardSettings, JackPolicy, OpenFailure, Port, PortIndex, PortLabel,
+    PositionChoice, StartedTogether, StillRunning, StreamParams, StreamPosition,
 };
 use embedded_hal::delay::DelayNs;
 use heapless::Vec;
@@ -252,7 +252,7 @@ where
         stream.start(&self.timing)
     }
 
-    fn start_together(&mut self, streams: &mut [&mut Self::Stream]) -> Result<LinkedStart, CardError> {
+    fn start_together(&mut self, streams: &mut [&mut Self::Stream]) -> Result<StartedTogether, CardError> {
         let fastest_hz = streams.iter().map(|stream| stream.rate_hz()).max();
         self.timing.look_to_start(&mut self.controller, fastest_hz.unwrap_or(FASTEST_HZ));
         stream::start_together(streams, &self.timing)

@@ -2,7 +2,7 @@
 
 use core::fmt;
 
-use audioback::card::{CardError, LinkedStart, PositionLock, PositionSource, StreamPosition};
+use audioback::card::{CardError, Lock, Source, StartedTogether, StreamPosition};
 use embedded_hal::delay::DelayNs;
 use heapless::Vec;
 use hyper::{Clock, MappedBuffer};
@@ -42,7 +42,7 @@ pub struct CardStream<B: MappedBuffer, R: Registers, D: DelayNs, G: DmaRegion> {
     generation: u32,
     breaks: Option<u32>,
     /// What was logged of its position: nothing, or how it is come by.
-    told: Option<(PositionSource, PositionLock)>,
+    told: Option<(Source, Lock)>,
     /// `None` inside a step only: each puts back what it made of it.
     state: Option<State<B, R, D, G>>,
 }
@@ -278,7 +278,7 @@ where
 pub(crate) fn start_together<B, R, D, G>(
     streams: &mut [&mut CardStream<B, R, D, G>],
     time: &dyn LinkTime,
-) -> Result<LinkedStart, CardError>
+) -> Result<StartedTogether, CardError>
 where
     B: MappedBuffer,
     R: Registers + Clone,
@@ -317,8 +317,8 @@ where
         stream.start(time)?;
     }
     Ok(match start.method {
-        StartMethod::Synchronized { .. } => LinkedStart::SameFrame,
-        StartMethod::BackToBack => LinkedStart::BackToBack,
+        StartMethod::Synchronized { .. } => StartedTogether::SameFrame,
+        StartMethod::BackToBack => StartedTogether::BackToBack,
     })
 }
 

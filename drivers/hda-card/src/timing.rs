@@ -1,6 +1,6 @@
 //! A stream's place at the link in the system's time.
 
-use audioback::card::{LinkPosition, PositionLock, PositionSource};
+use audioback::card::{LinkPosition, Lock, Source};
 use embedded_hal::delay::DelayNs;
 use hyper::{Clock, Nanos};
 use snd_hda::position::{Bracket, Cadence, LinkSource, TimedCount};
@@ -147,11 +147,11 @@ impl<C: Clock> Timing<C> {
             time: Nanos(timed.time_ns),
             ns_per_frame_q32: timed.ns_per_frame_q32,
             error_ns: u32::try_from(timed.error_ns).unwrap_or(u32::MAX),
-            lock: if timed.is_locked { PositionLock::Locked } else { PositionLock::Coarse },
+            lock: if timed.is_locked { Lock::Locked } else { Lock::Coarse },
             source: match (count.source, status.source) {
-                (LinkSource::WallClock, _) => PositionSource::WallClock,
-                (_, CounterSource::Memory) => PositionSource::Memory,
-                (_, CounterSource::Link | CounterSource::Undecided) => PositionSource::Link,
+                (LinkSource::WallClock, _) => Source::WallClock,
+                (_, CounterSource::Memory) => Source::DmaPositionBuffer,
+                (_, CounterSource::Link | CounterSource::Undecided) => Source::Link,
             },
             dma_lead_frames: u32::try_from(apart).unwrap_or(u32::MAX),
             codec_delay_frames: 0,

@@ -4,8 +4,8 @@ use std::cell::RefCell;
 use std::rc::Rc;
 
 use audioback::card::{
-    Card, CardError, CardPoll, CardSettings, Direction, LinkPosition, LinkedStart, MAX_RATES, OpenFailure,
-    Port, PortIndex, PortLabel, StillRunning, StreamParams, StreamPosition, VolumeRange,
+    Card, CardError, CardPoll, CardSettings, Direction, LinkPosition, MAX_RATES, OpenFailure, Port,
+    PortIndex, PortLabel, StartedTogether, StillRunning, StreamParams, StreamPosition, VolumeRange,
 };
 use hyper::{MappedBuffer, Nanos};
 use sndif::format::{FormatSet, SampleFormat};
@@ -197,7 +197,7 @@ impl<B: MappedBuffer> Card<B> for FakeCard {
         Ok(())
     }
 
-    fn start_together(&mut self, streams: &mut [&mut FakeStream<B>]) -> Result<LinkedStart, CardError> {
+    fn start_together(&mut self, streams: &mut [&mut FakeStream<B>]) -> Result<StartedTogether, CardError> {
         for index in 0..streams.len() {
             if let Err(error) = self.start(streams[index]) {
                 for started in &mut streams[..index] {
@@ -206,7 +206,7 @@ impl<B: MappedBuffer> Card<B> for FakeCard {
                 return Err(error);
             }
         }
-        Ok(LinkedStart::BackToBack)
+        Ok(StartedTogether::BackToBack)
     }
 
     fn pause(&mut self, stream: &mut FakeStream<B>) -> Result<(), CardError> {

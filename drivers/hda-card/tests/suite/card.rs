@@ -5,8 +5,8 @@ use std::rc::Rc;
 
 use crate::common::*;
 use audioback::card::{
-    Card, CardError, CardSettings, Direction, JackPolicy, LinkedStart, OpenFailure, Port, PortIndex,
-    PositionChoice, PositionSource, StillRunning, StreamParams, StreamPosition,
+    Card, CardError, CardSettings, Direction, JackPolicy, OpenFailure, Port, PortIndex, PositionChoice,
+    Source, StartedTogether, StillRunning, StreamParams, StreamPosition,
 };
 use embedded_hal::delay::DelayNs;
 use hda_card::HdaCard;
@@ -351,9 +351,9 @@ fn settings_reach_the_controller() {
     let mut card = card(&model);
     assert_eq!(card.settings(), CardSettings::default());
     for (position_source, expected) in [
-        (PositionChoice::Memory, PositionSource::Memory),
-        (PositionChoice::Link, PositionSource::Link),
-        (PositionChoice::Auto, PositionSource::Link),
+        (PositionChoice::Memory, Source::DmaPositionBuffer),
+        (PositionChoice::Link, Source::Link),
+        (PositionChoice::Auto, Source::Link),
     ] {
         let settings = CardSettings { position_source, jack_policy: JackPolicy::Stay };
         Card::<Mapped>::configure(&mut card, &settings);
@@ -396,7 +396,7 @@ fn a_fifo_error_is_reported_with_the_position() {
 
 #[test]
 fn streams_start_together_in_the_same_link_frame() {
-    for (offset, how) in [(Some(0x38), LinkedStart::SameFrame), (None, LinkedStart::BackToBack)] {
+    for (offset, how) in [(Some(0x38), StartedTogether::SameFrame), (None, StartedTogether::BackToBack)] {
         let profile = Profile { stream_sync_offset: offset, ..Profile::hardware() };
         let model = Bench::new(profile).codec(0, Codec::duplex()).build();
         let mut card = card(&model);
@@ -406,7 +406,7 @@ fn streams_start_together_in_the_same_link_frame() {
             assert_eq!(started, Ok(how));
             assert_eq!(card.start(&mut capture), Err(CardError::WrongState));
             model.advance_ns(5 * MILLISECOND);
-            if how == LinkedStart::SameFrame {
+            if how == StartedTogether::SameFrame {
                 assert!(model.start_link_frame(4).is_some());
                 assert_eq!(model.start_link_frame(4), model.start_link_frame(0));
             }

@@ -1,11 +1,9 @@
 //! What is at the link, through the whole driver on the model.
 
 use crate::common::*;
-use audioback::card::{
-    Card, LinkPosition, LinkedStart, PortIndex, PositionLock, PositionSource, StreamParams,
-};
+use audioback::card::{Card, LinkPosition, Lock, PortIndex, Source, StartedTogether, StreamParams};
 use snd_hda_model::{Bench, Codec, DmaAccess, LinkPositionFault, Model, Profile};
-use sndif::control_page::{Lock, Slot, SlotState};
+use sndif::control_page::{Slot, SlotState};
 use sndif::format::SampleFormat;
 
 /// Thousandths of a frame at a time, by what was published.
@@ -83,7 +81,7 @@ fn is_within_its_bound_and_locks_to_a_frame() {
                     model.advance_ns(1_000_000 + round * 77_777);
                     let off = check(&model, index, &link);
                     if round > 20 {
-                        assert_eq!(link.lock, PositionLock::Locked, "{rate_hz} Hz: {link:?}");
+                        assert_eq!(link.lock, Lock::Locked, "{rate_hz} Hz: {link:?}");
                         assert!(off <= 1_000, "{rate_hz} Hz, {drift_ppm} ppm: {off}");
                     }
                     model.refill_access_budget(100_000);
@@ -92,7 +90,7 @@ fn is_within_its_bound_and_locks_to_a_frame() {
             let [playback, capture] = [0, 1].map(|n| look(&mut card, &mut streams[n]));
             assert_eq!(playback.start_wall_ticks, capture.start_wall_ticks);
             assert_eq!(Some(playback.start_wall_ticks / 500), model.start_link_frame(4));
-            assert_eq!(playback.source, PositionSource::Link);
+            assert_eq!(playback.source, Source::Link);
             for stream in streams {
                 card.close(stream).expect("closed");
             }
@@ -155,7 +153,7 @@ fn the_distance_of_a_linked_start_is_zero_frames_over_1000_restarts() {
     let mut generation = 0;
     for restart in 0..1_000_u64 {
         let how = card.start_together(&mut [&mut playback, &mut capture]);
-        assert_eq!(how, Ok(LinkedStart::SameFrame));
+        assert_eq!(how, Ok(StartedTogether::SameFrame));
         for _ in 0..4 {
             model.advance_ns(300_000 + restart * 1_111 % 900_000);
             let out = look(&mut card, &mut playback);
@@ -189,9 +187,9 @@ fn goes_on_over_pauses_of_minutes_with_steps_of_10_ms() {
             assert_eq!(link.start_wall_ticks, start);
             model.advance_ns(7_654_321);
             let off = check(&model, 4, &link);
-            assert!(link.lock == PositionLock::Coarse || off <= 1_000, "{off}");
+            assert!(link.lock == Lock::Coarse || off <= 1_000, "{off}");
         }
-        assert_eq!(look(&mut card, &mut stream).lock, PositionLock::Locked, "round {round}");
+        assert_eq!(look(&mut card, &mut stream).lock, Lock::Locked, "round {round}");
         card.pause(&mut stream).expect("paused");
         // Longer than the wall clock's wrap.
         model.advance_ns(400_000_000_000);
@@ -204,8 +202,8 @@ fn goes_on_over_pauses_of_minutes_with_steps_of_10_ms() {
 #[test]
 fn a_source_that_cannot_be_believed_is_left_and_the_bound_holds() {
     for (fault, source) in [
-        (LinkPositionFault::Zero, PositionSource::Memory),
-        (LinkPositionFault::Garbage { seed: 7 }, PositionSource::Memory),
+        (LinkPositionFault::Zero, Source::DmaPositionBuffer),
+        (LinkPositionFault::Garbage { seed: 7 }, Source::DmaPositionBuffer),
     ] {
         let model = bench(Profile::hardware(), 50);
         let mut card = card(&model);
@@ -224,7 +222,7 @@ fn a_source_that_cannot_be_believed_is_left_and_the_bound_holds() {
             check(&model, 4, &look(&mut card, &mut stream));
         }
         let link = look(&mut card, &mut stream);
-        assert_eq!((link.source, link.lock), (PositionSource::WallClock, PositionLock::Coarse));
+        assert_eq!((link.source, link.lock), (Source::WallClock, Lock::Coarse));
         card.close(stream).expect("closed");
     }
 }
@@ -249,7 +247,7 @@ fn a_loss_is_a_break_and_the_bound_holds_after_it() {
         check(&model, 4, &link);
         model.advance_ns(1_234_567);
     }
-    assert_eq!(look(&mut card, &mut stream).lock, PositionLock::Locked);
+    assert_eq!(look(&mut card, &mut stream).lock, Lock::Locked);
     card.close(stream).expect("closed");
 }
 
@@ -264,14 +262,14 @@ fn a_pair_s_distance_is_constant_where_the_counters_lead_and_lag() {
         model.advance_ns(123_457 * restart);
         let before = model.wall_clock();
         let how = card.start_together(&mut [&mut playback, &mut capture]);
-        assert_eq!(how, Ok(LinkedStart::BackToBack));
+        assert_eq!(how, Ok(StartedTogether::BackToBack));
         let after = model.wall_clock();
         let mut last: Option<[LinkPosition; 2]> = None;
         for round in 0..100_u64 {
             let links = [look(&mut card, &mut playback), look(&mut card, &mut capture)];
             for (link, stream) in links.iter().zip([4, 0]) {
                 check(&model, stream, link);
-                assert_eq!((link.lock, link.source), (PositionLock::Coarse, PositionSource::WallClock));
+                assert_eq!((link.lock, link.source), (Lock::Coarse, Source::WallClock));
                 assert!(link.start_wall_ticks > before && link.start_wall_ticks <= after + 500);
             }
             assert_eq!(links[0].start_wall_ticks, links[1].start_wall_ticks, "restart {restart}");
