@@ -166,7 +166,7 @@ fn a_page_that_is_granted_for_reading_only_is_good_for_all_but_get() {
             if is_writable { (Status::OK, &[-3_000, -3_000][..]) } else { (Status::EFAULT, &[][..]) };
         assert_eq!(rig.status(Operation::GetVolume), status);
         assert_eq!(rig.playback.volumes(), volumes);
-        // Loopback's word for what Xen would have refused.
+        // The hypervisor refuses it, as Xen does.
         assert_eq!(rig.home.violation_count(), u32::from(!is_writable));
     }
 }

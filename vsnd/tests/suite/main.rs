@@ -1,4 +1,4 @@
-//! The back end on xenstore, against a xenstored in memory, loopback's hypervisor, the model of the hardware, and
+//! The back end on xenstore, against a xenstored in memory, the hypervisor in memory, the model of the hardware, and
 //! audiofront as the guests.
 
 mod allocation;

@@ -8,7 +8,7 @@ use audiofront::{EventPort, GrantAccess, GrantedPage, StreamConfig, StreamFront,
 use hda_card::HdaCard;
 use hyper::{Clock, DomainId, Hypervisor, Nanos};
 use hypervisor_model::guest::{Done, GuestStream, Observer, Order, StreamError, Task};
-use hypervisor_model::{BackEnd, FrontEnd, Limits, Loopback};
+use hypervisor_model::{BackEnd, FrontEnd, Limits, MemoryHypervisor};
 use snd_hda::Controller;
 use snd_hda_model::codec::Widget;
 use snd_hda_model::{Bench, Codec, Model, ModelDelay, ModelRegion, ModelRegisters, ModelTime, Profile};
@@ -24,7 +24,7 @@ use hypervisor_model::hda_pages::Pages;
 pub const DRIVER: DomainId = DomainId(5);
 pub const MS: u64 = 1_000_000;
 
-pub type World = Loopback<Pages>;
+pub type World = MemoryHypervisor<Pages>;
 
 /// The model's time.
 pub struct ModelClock(ModelTime);
@@ -168,7 +168,7 @@ impl Rig {
         logs::collect();
         logs::take_warnings();
         let world: &'static World =
-            Box::leak(Box::new(Loopback::new(Pages(model.memory()), Limits::for_streams(80))));
+            Box::leak(Box::new(MemoryHypervisor::new(Pages(model.memory()), Limits::for_streams(80))));
         let page: &'static StoreRing = Box::leak(Box::default());
         let mut stored = Stored::new(page);
         stored.home = format!("/local/domain/{}", DRIVER.0);
