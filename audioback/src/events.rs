@@ -1,6 +1,6 @@
 //! When the front end hears where its stream is: the rules of CUR_POS.
 //!
-//! A CUR_POS event holds octets since OPEN. Linux's front end takes differences of them, so the count goes on over
+//! A CUR_POS event holds bytes since OPEN. Linux's front end takes differences of them, so the count goes on over
 //! STOP and START; and it counts a period as over when *more* than a period has passed, so an event exactly on the
 //! edge would wake it only every second time. Hence:
 //!
@@ -32,9 +32,9 @@ pub struct EventPacer {
     buffer_bytes: u64,
     frame_bytes: u64,
     rate_hz: u64,
-    /// Octets since OPEN at which the present run began: whole buffers.
+    /// Bytes since OPEN at which the present run began: whole buffers.
     base_bytes: u64,
-    /// What the front end was told last, octets since OPEN.
+    /// What the front end was told last, bytes since OPEN.
     told_bytes: u64,
     /// An event was due and found the event page full.
     is_owed: bool,
@@ -65,7 +65,7 @@ impl EventPacer {
         self.period_bytes / SLACK_DIVISOR
     }
 
-    /// Octets since OPEN for a position of `run_bytes` since START. 2^64 octets are 95,000 years of the fastest stream.
+    /// Bytes since OPEN for a position of `run_bytes` since START. 2^64 bytes are 95,000 years of the fastest stream.
     const fn since_open(&self, run_bytes: u64) -> u64 {
         self.base_bytes.saturating_add(run_bytes)
     }

@@ -24,11 +24,11 @@ pub struct Limits {
 pub struct OpenPlan {
     /// For the card.
     pub params: StreamParams,
-    /// Octets of one frame: 2 to 64.
+    /// Bytes of one frame: 2 to 64.
     pub frame_bytes: u32,
-    /// Octets of the buffer: whole frames.
+    /// Bytes of the buffer: whole frames.
     pub buffer_bytes: u32,
-    /// Octets between events, whole frames, at most the buffer; 0: no events.
+    /// Bytes between events, whole frames, at most the buffer; 0: no events.
     pub period_bytes: u32,
 }
 
@@ -44,14 +44,14 @@ pub enum BadOpen {
     Channels(u8),
     /// Each can be had, but not together: more than the link carries.
     Together(StreamParams),
-    /// The buffer's octets are too few, too many or not whole frames.
+    /// The buffer's bytes are too few, too many or not whole frames.
     Buffer(u32),
-    /// The period's octets exceed the buffer, are not whole frames, or are fewer than [`PERIOD_FRAMES_MIN`] frames.
+    /// The period's bytes exceed the buffer, are not whole frames, or are fewer than [`PERIOD_FRAMES_MIN`] frames.
     Period(u32),
 }
 
 impl Limits {
-    /// Limits of `port`, with buffers of at most `buffer_bytes_max` octets (the device's configured `buffer-size`).
+    /// Limits of `port`, with buffers of at most `buffer_bytes_max` bytes (the device's configured `buffer-size`).
     pub fn new(port: Port, buffer_bytes_max: u32) -> Self {
         Self { port, buffer_bytes_max: buffer_bytes_max.min(port.buffer_bytes_max) }
     }
@@ -59,7 +59,7 @@ impl Limits {
     /// Narrows what the front end asks for to what can be had; empty when nothing is left. `supports` tells which rate,
     /// format and number of channels go together.
     ///
-    /// Frames and octets meet here: a frame's size depends on format and channels, which may both still be open, so
+    /// Frames and bytes meet here: a frame's size depends on format and channels, which may both still be open, so
     /// the frame counts offered are those that fit for the smallest and the largest frame left.
     pub fn narrow(&self, asked: &HwParams, supports: impl Fn(&StreamParams) -> bool) -> HwParams {
         let nothing = Interval { min: u32::MAX, max: 0 };
@@ -81,7 +81,7 @@ impl Limits {
                         left.formats.insert(format);
                         left.rates = hull(left.rates, rate_hz);
                         left.channels = hull(left.channels, count);
-                        // At most 8 octets times 255 channels.
+                        // At most 8 bytes times 255 channels.
                         let frame_bytes = sample_bytes.saturating_mul(count).max(1);
                         frame_min = frame_min.min(frame_bytes);
                         frame_max = frame_max.max(frame_bytes);
@@ -122,7 +122,7 @@ impl Limits {
         if !supports(&params) {
             return Err(BadOpen::Together(params));
         }
-        // At least 1 and at most 8 octets times 255 channels.
+        // At least 1 and at most 8 bytes times 255 channels.
         let frame_bytes = sample_bytes.saturating_mul(u32::from(open.channels)).max(1);
         let fits = (self.port.buffer_bytes_min.max(1)..=self.buffer_bytes_max).contains(&open.buffer_bytes);
         if !fits || !open.buffer_bytes.is_multiple_of(frame_bytes) {
