@@ -25,13 +25,13 @@ where
     for route in card.routes() {
         let (name, number) = match route.direction() {
             Direction::Output => {
-                outputs_at_once += u32::from(route.is_alone());
+                outputs_at_once = u32::saturating_add(outputs_at_once, route.is_alone().into());
                 ("output", &mut outputs)
             }
             Direction::Input => ("input", &mut inputs),
         };
         nodes.push((format!("port/{name}-{number}"), route.to_string()));
-        *number += 1;
+        *number = u32::saturating_add(*number, 1);
     }
     nodes.push((String::from("outputs-at-once"), outputs_at_once.to_string()));
     for UnservedPin { codec, pin, reason } in card.unserved() {

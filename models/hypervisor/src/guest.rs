@@ -1,6 +1,10 @@
 //! A guest's application: plays or records one stream and closes it.
 //!
 //! It queries, opens, fills or empties its buffer as positions arrive, stops and closes. [`GuestStream::poll`] never waits.
+#![allow(
+    clippy::arithmetic_side_effects,
+    reason = "an application's counts of its own samples; `frame_bytes` is at least 1"
+)]
 
 use core::fmt;
 
