@@ -1,8 +1,7 @@
-//! What the back end needs of a sound card.
+//! The sound card as the back end uses it.
 
 pub use sndif::Direction;
-use sndif::control_page::Cadence;
-pub use sndif::control_page::{PositionLock, PositionSource};
+pub use sndif::control_page::{Cadence, PositionLock, PositionSource};
 use sndif::format::{FormatSet, SampleFormat};
 pub use sndif::nodes::VolumeRange;
 pub use sndif::op::LinkedStart;
@@ -13,15 +12,15 @@ use hyper::Nanos;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct PortIndex(pub u8);
 
-/// What people call a port: `Rear Line Out`. 40 octets at most.
+/// A port's name for users: `Rear Line Out`. 40 bytes at most.
 pub type PortLabel = heapless::String<40>;
 
-/// An output or input of the card, and all that it can do: see also [`Card::supports`].
+/// The abilities of an output or input. [`Card::supports`] says which of them go together.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Port {
     /// Playback or capture.
     pub direction: Direction,
-    /// Sample formats that DMA can serve without any conversion.
+    /// Sample formats that need no conversion.
     pub formats: FormatSet,
     /// Frame rates, ascending, in Hz; `0` marks unused places at the end.
     pub rates_hz: [u32; MAX_RATES],
@@ -29,16 +28,17 @@ pub struct Port {
     pub channels_min: u8,
     /// Most channels.
     pub channels_max: u8,
-    /// Smallest buffer, in octets.
+    /// Smallest buffer, in bytes.
     pub buffer_bytes_min: u32,
-    /// Largest buffer, in octets: a page a descriptor, 1 MiB at most.
+    /// Largest buffer, in bytes: a page a descriptor, 1 MiB at most.
     pub buffer_bytes_max: u32,
-    /// What the amplifiers on its path can do, the same for each channel; `None`: there are none that could be used for that.
+    /// The abilities of the amplifiers on its path, equal for all channels. `None`: there are no suitable amplifiers.
     pub volume: Option<VolumeRange>,
 }
 
 impl Port {
-    /// What both this port and `wanted` have: formats, rates, channels and buffer sizes. Direction and volume are this port's.
+    /// The formats, rates, channels and buffer sizes that this port and `wanted` have in common. Direction and volume are this
+    /// port's.
     #[must_use]
     pub fn narrowed_to(&self, wanted: &Self) -> Self {
         let mut rates_hz = [0; MAX_RATES];
@@ -61,10 +61,10 @@ impl Port {
 /// put on the link: 384 kHz has no encoding in SDnFMT (3.3.41).
 pub const MAX_RATES: usize = 12;
 
-/// What a stream is opened with. Judged before it gets here, and judged again by the card.
+/// Parameters of an open. The back end checks them, and the card checks them again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct StreamParams {
-    /// Frames a second.
+    /// Frames per second.
     pub rate_hz: u32,
     /// Format of one sample.
     pub format: SampleFormat,
@@ -72,17 +72,17 @@ pub struct StreamParams {
     pub channels: u8,
 }
 
-/// Where a running stream is.
+/// Position and errors of a run.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct StreamPosition {
-    /// Octets since START, whole frames, monotone, never wrapped at the buffer. Playback: gone out on the link, as
+    /// Bytes since START, whole frames, monotone, never wrapped at the buffer. Playback: gone out on the link, as
     /// far as the hardware tells. Capture: arrived in memory.
     pub bytes: u64,
     /// FIFO errors since START: underruns on playback, overruns on capture.
     pub fifo_errors: u32,
     /// Descriptor errors since START: the stream has stopped if this isn't 0.
     pub descriptor_errors: u32,
-    /// What is at the link, and when: `None` before the first START, and on a card that can't tell.
+    /// The position at the link. `None` before the first START, and on a card that cannot tell.
     pub link: Option<LinkPosition>,
 }
 
@@ -95,16 +95,16 @@ pub struct LinkPosition {
     /// Frames through the link since START: out to the converter on playback, in from it on capture. Monotone, never
     /// wrapped at the buffer, goes on over pause and resume.
     pub link_frames: u64,
-    /// When that was so.
+    /// The time of `link_frames`.
     pub time: Nanos,
     /// The measured length of a frame, in nanoseconds of the system's clock with 32 fractional bits.
     pub ns_per_frame_q32: u64,
     /// Half width of the window around `time` in which `link_frames` was reached. True, not likely: whatever the card
     /// knows of its own uncertainty is in it.
     pub error_ns: u32,
-    /// How the position was come by.
+    /// How precisely the position is known.
     pub lock: PositionLock,
-    /// Which of the hardware's counters was found to be worth following.
+    /// The counter that the position follows.
     pub source: PositionSource,
     /// Playback: frames that DMA has fetched beyond the link. Capture: frames off the link that aren't in memory yet.
     pub dma_lead_frames: u32,
@@ -121,21 +121,21 @@ pub struct LinkPosition {
     pub generation: u32,
 }
 
-/// Why the card refused, or failed.
+/// Why a card refused or failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum CardError {
-    /// There is no such port.
+    /// The card has no such port.
     NoSuchPort,
-    /// Every stream descriptor or converter that could serve this port is taken.
+    /// No stream descriptor or converter for this port is free.
     Busy,
-    /// The port can't do this rate, format or number of channels.
+    /// The port does not support this rate, format or number of channels.
     Unsupported,
-    /// The buffer can't be described to the controller: too many pages, a length or an address that doesn't fit.
+    /// The controller cannot use the buffer: too many pages, or a length or an address out of range.
     BadBuffer,
-    /// Not in this state: started twice, resumed without a pause.
+    /// The stream is in the wrong state: a second start, or a resume without a pause.
     WrongState,
-    /// The hardware didn't do as it should; the driver has logged which register.
+    /// The hardware failed. The card has logged the register or the command.
     Hardware,
 }
 

@@ -1,10 +1,9 @@
-//! What is written into a card's control page, and when (the layout is [`sndif::control_page`]'s).
+//! The control page of a card: its contents and their times. [`sndif::control_page`] has the layout.
 //!
-//! A slot is written at each look at its stream, after each of its requests, and when it is closed. While a stream runs
-//! there is a look at least every 10 ms. Those looks lie on one grid of the system's time for all streams of all devices, so
-//! that they cost one wake-up in 10 ms, however many streams there are.
+//! A slot is written at each look at its stream, after each of its requests, and at its close. A running stream is looked
+//! at least every 10 ms. All streams of all devices share these times, so any number of streams costs one wake-up in 10 ms.
 //!
-//! The page is written and never read: what a front end does to it harms none but itself.
+//! The page is never read, so a front end that writes to it harms only itself.
 
 use hyper::{DomainId, GrantRef, Hypervisor, MapError, Nanos, SharedPage};
 use sndif::control_page::{ControlWriter, REFRESH_INTERVAL_NS, Slot, SlotState};
@@ -12,7 +11,7 @@ use sndif::state::XenbusState;
 
 use crate::card::LinkPosition;
 
-/// A request that was taken off a stream's ring, and when.
+/// The last request from a stream's ring, and the time when it was taken.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Taken {
     pub(crate) id: u16,
@@ -25,7 +24,7 @@ pub(crate) struct ControlPage<P> {
 }
 
 impl<P: SharedPage> ControlPage<P> {
-    /// Maps what the front end has granted and shows `streams` closed streams.
+    /// Maps the granted page and writes `streams` closed streams into it.
     pub(crate) fn map<H: Hypervisor<Page = P>>(
         hypervisor: &mut H,
         guest: DomainId,
@@ -43,7 +42,7 @@ impl<P: SharedPage> ControlPage<P> {
         self.writer.write(index, &slot);
     }
 
-    /// Leaves the page with `streams` closed streams of a closed device, and unmaps it.
+    /// Writes `streams` closed streams and a closed device, and unmaps the page.
     pub(crate) fn unmap<H: Hypervisor<Page = P>>(mut self, hypervisor: &mut H, streams: usize) {
         (0..streams).for_each(|index| self.writer.write(index, &Slot::default()));
         self.writer.set_state(XenbusState::Closed);
@@ -51,7 +50,7 @@ impl<P: SharedPage> ControlPage<P> {
     }
 }
 
-/// A slot with this position in it, and nothing else that isn't known without it.
+/// A slot with this state and position.
 pub(crate) fn slot(state: SlotState, link: Option<&LinkPosition>) -> Slot {
     let Some(link) = link else { return Slot { state, ..Slot::default() } };
     Slot {
@@ -72,7 +71,7 @@ pub(crate) fn slot(state: SlotState, link: Option<&LinkPosition>) -> Slot {
     }
 }
 
-/// The time after `now` at which all slots of running streams are written.
+/// The next time after `now` when the slots of all running streams are written.
 pub(crate) const fn next_refresh(now: Nanos) -> Nanos {
     let since = now.0 % REFRESH_INTERVAL_NS;
     Nanos(now.0.saturating_add(REFRESH_INTERVAL_NS.saturating_sub(since)))

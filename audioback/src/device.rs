@@ -1,42 +1,37 @@
-//! One `vsnd` device: a guest's virtual sound card, its xenbus state, its streams, and the answers on their rings.
+//! One `vsnd` device: a guest's virtual sound card with its xenbus state and its streams.
 //!
-//! Nothing here waits. [`Device::poll`] does what is due and says when it wants to be called again; in between, an
-//! event on one of the device's channels is a reason to call it earlier.
+//! [`Device::poll`] never waits for a guest. It returns the time of the next call; an event on one of the device's channels is a
+//! reason to call it earlier.
+
+mod requests;
 
 use core::fmt;
 
 use heapless::Vec;
 use hyper::{BindError, Clock, DomainId, GrantRef, Hypervisor, MapError, Nanos};
+use sndif::control_page::SlotState;
 use sndif::nodes::TransportNodes;
-use sndif::op::{Operation, Trigger};
-use sndif::request::{Request, RequestBody};
-use sndif::response::{Response, Status};
-use sndif::ring::NothingToAnswer;
 use sndif::state::XenbusState;
 
 use crate::card::{Card, Port, PortIndex};
 use crate::control_page::{ControlPage, Taken, next_refresh};
 use crate::line::Line;
 use crate::policy::Policy;
-use crate::status::{card_status, hint_status, open_status, trigger_status, volume_status};
-use crate::stream::{Activity, Stream, StreamConfig, StreamStats, VolumeError};
+use crate::stream::{Stream, StreamConfig, StreamStats};
+use requests::BrokenRing;
 
 /// Streams in one device: more than any codec has converters for.
 pub const MAX_STREAMS: usize = 16;
 
-/// Requests answered for one device in one call: a whole ring. A guest that keeps asking waits its turn; so does one after
-/// each request that makes the card wait for the hardware, whichever of its streams that was for.
+/// Requests answered for one device in one poll: a whole ring. The rest waits for the next poll, so that no guest delays others.
 const REQUESTS_PER_POLL: usize = 32;
 
-/// Refused OPENs of one stream that are logged at level info, however often its front end connects.
-const REFUSALS_LOGGED: u8 = 16;
-
-/// How long until a stream whose RUN sticks is tried again: each try waits for RUN, and so keeps others waiting.
+/// Interval between tries to close a stuck stream. Each try waits for RUN, and so delays other streams.
 const STUCK_RETRY_NS: u64 = 100_000_000;
 
-/// How often it is looked whether whoever started a stream still has its end of the ring's channel: a program that is killed can't
-/// say STOP, and DMA would play its buffer round and round.
-const ABANDONED_NS: u64 = 1_000_000_000;
+/// Interval between checks that the front end of a running stream still holds its event channel. A killed program sends no STOP,
+/// so DMA would repeat its buffer.
+const ABANDONED_CHECK_NS: u64 = 1_000_000_000;
 
 /// Why a device could not be set up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -61,18 +56,18 @@ impl fmt::Display for SetUpError {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ConnectError {
-    /// Not waiting for a front end.
+    /// The device does not wait for a front end.
     WrongState(XenbusState),
-    /// The front end published another number of streams than the device has.
+    /// The front end published a wrong number of streams.
     StreamCount,
-    /// A ring, an event page or the control page could not be mapped.
+    /// A ring, an event page or the control page cannot be mapped.
     Map(MapError),
-    /// An event channel could not be bound.
+    /// An event channel cannot be bound.
     Bind(BindError),
 }
 
 impl ConnectError {
-    /// Whether it is this side that lacks something, so that a later try may do. The front end isn't to blame.
+    /// Whether this domain is short of room, so that a later try may succeed.
     pub const fn is_shortage(&self) -> bool {
         matches!(self, Self::Map(MapError::NoRoom) | Self::Bind(BindError::NoRoom))
     }
@@ -81,12 +76,12 @@ impl ConnectError {
 struct Slot<H: Hypervisor, C: Card<H::Buffer>> {
     stream: Stream<H, C>,
     line: Option<Line<H::Page>>,
-    /// The last request that was taken, where there is a control page to tell it in.
+    /// The last request, for the control page.
     taken: Taken,
-    /// OPENs that were refused and logged: a guest could fill the log.
+    /// Refused OPENs that were logged.
     refusals_logged: u8,
-    /// When it is next looked whether the front end has left.
-    ask_at: Nanos,
+    /// Time of the next check that the front end still holds its channel.
+    check_at: Nanos,
 }
 
 /// A guest's virtual sound card.
@@ -95,18 +90,18 @@ pub struct Device<H: Hypervisor, C: Card<H::Buffer>> {
     state: XenbusState,
     policy: Policy,
     slots: Vec<Slot<H, C>, MAX_STREAMS>,
-    /// Where the front end has granted one.
+    /// `None` if the front end has not granted one.
     control_page: Option<ControlPage<H::Page>>,
-    /// The last connection's number.
+    /// Number of the last connection.
     generation: u64,
-    /// When streams whose RUN sticks may be tried again.
+    /// Time of the next try to close stuck streams.
     retry_at: Nanos,
-    /// The stream whose requests are looked at first: the one after that which had its fill last.
-    turn: usize,
+    /// The first stream of the next poll: the one after the stream that last used up the budget.
+    first: usize,
 }
 
 impl<H: Hypervisor, C: Card<H::Buffer>> Device<H, C> {
-    /// Sets a device up for `guest`, one stream for each of `streams`, and waits for its front end (InitWait).
+    /// A device for `guest` with these streams, which waits for its front end (InitWait).
     pub fn new(
         guest: DomainId,
         policy: Policy,
@@ -121,7 +116,7 @@ impl<H: Hypervisor, C: Card<H::Buffer>> Device<H, C> {
                 line: None,
                 taken: Taken::default(),
                 refusals_logged: 0,
-                ask_at: Nanos(0),
+                check_at: Nanos(0),
             };
             slots.push(slot).map_err(|_| SetUpError::TooManyStreams)?;
         }
@@ -133,7 +128,7 @@ impl<H: Hypervisor, C: Card<H::Buffer>> Device<H, C> {
             control_page: None,
             generation: 0,
             retry_at: Nanos(0),
-            turn: 0,
+            first: 0,
         })
     }
 
@@ -142,7 +137,7 @@ impl<H: Hypervisor, C: Card<H::Buffer>> Device<H, C> {
         self.state
     }
 
-    /// Changes what the guest may do; an open stream that is no longer allowed is closed.
+    /// Changes the guest's rights. An open stream that is no longer allowed is closed.
     pub fn set_policy(&mut self, hypervisor: &mut H, card: &mut C, policy: Policy) {
         self.policy = policy;
         for (index, slot) in self.slots.iter_mut().enumerate() {
@@ -152,14 +147,14 @@ impl<H: Hypervisor, C: Card<H::Buffer>> Device<H, C> {
             if slot.stream.close(hypervisor, card).is_err() {
                 log_stuck(self.guest);
             }
-            tell(&mut self.control_page, index, slot);
+            publish(&mut self.control_page, index, slot);
         }
     }
 
-    /// The front end is Initialised: maps its rings, and its control page if it has granted one, and becomes Connected. A
-    /// control page that can't be mapped is as bad as a ring: a front end that published it would wait for what never comes.
+    /// The front end is Initialised: maps its rings and its control page, and becomes Connected. A control page that cannot be mapped
+    /// is an error, because the front end waits for it.
     ///
-    /// `now` is the connection's number in the control page. So it grows over this domain's own restarts, too.
+    /// The connection's number in the control page is `now`, so that it grows over restarts of this domain.
     pub fn connect(
         &mut self,
         hypervisor: &mut H,
@@ -202,8 +197,8 @@ impl<H: Hypervisor, C: Card<H::Buffer>> Device<H, C> {
         Ok(())
     }
 
-    /// The front end is Closing, Closed or gone, or this side wants no more of it: stops and unmaps everything.
-    /// The state is Closed afterwards, or Closing while a stream's RUN sticks (then [`poll`](Self::poll) goes on trying).
+    /// Stops and unmaps everything. The state becomes Closed, or Closing if a stream is stuck; then [`poll`](Self::poll) tries
+    /// again.
     pub fn close(&mut self, hypervisor: &mut H, card: &mut C) {
         self.state = XenbusState::Closing;
         let mut stuck = false;
@@ -218,10 +213,10 @@ impl<H: Hypervisor, C: Card<H::Buffer>> Device<H, C> {
         }
     }
 
-    /// Tries streams again that were closed while their RUN stuck.
+    /// Tries again to close stuck streams.
     fn retry_stuck(&mut self, hypervisor: &mut H, card: &mut C, now: Nanos) {
         if !self.slots.iter().any(|slot| slot.stream.is_stuck()) {
-            // A right that was withdrawn may have closed the last one.
+            // `set_policy` may have closed the last one.
             if self.state == XenbusState::Closing {
                 self.state = XenbusState::Closed;
             }
@@ -240,8 +235,7 @@ impl<H: Hypervisor, C: Card<H::Buffer>> Device<H, C> {
         }
     }
 
-    /// Closed, and the device is to be used again (xenstore's `online` is still 1): waits for a front end once more.
-    /// Returns whether it does.
+    /// A Closed device waits for a front end again (xenstore's `online` is still 1). Returns whether it waits.
     pub fn reopen(&mut self) -> bool {
         if self.state == XenbusState::Closed {
             self.state = XenbusState::InitWait;
@@ -258,29 +252,27 @@ impl<H: Hypervisor, C: Card<H::Buffer>> Device<H, C> {
         }
     }
 
-    /// Stream `index`, in the order of set-up, to be looked at.
+    /// Stream `index` in the order of set-up.
     pub fn stream(&self, index: usize) -> Option<&Stream<H, C>> {
         self.slots.get(index).map(|slot| &slot.stream)
     }
 
-    /// Counts of stream `index`, in the order of set-up.
+    /// Counts of stream `index` in the order of set-up.
     pub fn stats(&self, index: usize) -> Option<StreamStats> {
         self.slots.get(index).map(|slot| slot.stream.stats())
     }
 
-    /// Does all that is due: answers requests, looks at running streams, posts their positions and writes them into the control
-    /// page. Returns when it is to be called again at the latest; `None`: not before an event. Work and time are bounded.
+    /// Answers requests, reads the positions of running streams, posts them and writes them into the control page. Returns the
+    /// latest time of the next call; `None`: after the next event. Work and time are bounded.
     ///
-    /// The clock is read at the start and, where there is a control page, for each request: the front end maps its own clock
-    /// to this one by when that was taken, and an earlier or later time would be a wrong map.
+    /// The clock is read at the start, and for each request if there is a control page.
     pub fn poll(&mut self, hypervisor: &mut H, card: &mut C, clock: &dyn Clock) -> Option<Nanos> {
         let now = clock.now();
         self.retry_stuck(hypervisor, card, now);
         let mut next: Option<Nanos> = None;
         let mut broken = false;
         let mut budget = REQUESTS_PER_POLL;
-        // Whose turn it is first, then the others.
-        let first = self.turn.min(self.slots.len());
+        let first = self.first.min(self.slots.len());
         for index in (first..self.slots.len()).chain(0..first) {
             if budget == 0 {
                 next = earliest(next, now);
@@ -288,7 +280,7 @@ impl<H: Hypervisor, C: Card<H::Buffer>> Device<H, C> {
                 match self.serve(index, hypervisor, card, clock, &mut budget) {
                     Ok(()) if budget == 0 => {
                         next = earliest(next, now);
-                        self.turn = index.saturating_add(1);
+                        self.first = index.saturating_add(1);
                     }
                     Ok(()) => {}
                     Err(BrokenRing) => broken = true,
@@ -299,7 +291,7 @@ impl<H: Hypervisor, C: Card<H::Buffer>> Device<H, C> {
                 next = earliest(next, due);
             }
         }
-        self.turn = self.turn.checked_rem(self.slots.len()).unwrap_or(0);
+        self.first = self.first.checked_rem(self.slots.len()).unwrap_or(0);
         if broken {
             log::error!(
                 "domain {}: a request ring's index is impossible; closing its sound device",
@@ -312,130 +304,26 @@ impl<H: Hypervisor, C: Card<H::Buffer>> Device<H, C> {
         next
     }
 
-    /// Answers what is on the ring of stream `index`, as far as `budget` goes: it counts requests, and one that keeps the
-    /// hardware busy uses it up. Where it is used up there may be more.
-    fn serve(
-        &mut self,
-        index: usize,
-        hypervisor: &mut H,
-        card: &mut C,
-        clock: &dyn Clock,
-        budget: &mut usize,
-    ) -> Result<(), BrokenRing> {
-        while let Some(left) = budget.checked_sub(1) {
-            let Some(slot) = self.slots.get_mut(index) else { return Ok(()) };
-            let Some(line) = &mut slot.line else { return Ok(()) };
-            let entry = match line.ring.take() {
-                Ok(Some(entry)) => entry,
-                Ok(None) => {
-                    // Nothing left: ask to be told of more, and look once again, for it may have come in between.
-                    if !line.ring.arm() {
-                        return Ok(());
-                    }
-                    // A front end that always has one more just then has its turn cut short, too.
-                    *budget = left;
-                    continue;
-                }
-                Err(_) => return Err(BrokenRing),
-            };
-            *budget = left;
-            // Between taking it and answering it: the front end's own times of sending it and hearing of it lie around this.
-            let taken = self.control_page.as_ref().map(|_| clock.now());
-            let response = match Request::parse(&entry) {
-                Ok(request) => {
-                    if keeps_waiting(&request.body) {
-                        *budget = 0;
-                    }
-                    match request.body {
-                        RequestBody::LinkedStart(streams) => {
-                            self.start_together(&request, streams, hypervisor, card)
-                        }
-                        _ => answer(&request, slot, hypervisor, card, &self.policy),
-                    }
-                }
-                Err(bad) => bad.answer(),
-            };
-            let Some(slot) = self.slots.get_mut(index) else { return Ok(()) };
-            if let Some(time) = taken {
-                slot.taken = Taken { id: response.id, time };
-                if response.operation == Operation::Trigger.code() {
-                    // What runs now is at the link already, and the front end that has the answer may want to know where.
-                    slot.stream.look(card);
-                }
-                tell(&mut self.control_page, index, slot);
-            }
-            let Some(line) = &mut slot.line else { return Ok(()) };
-            // Each pass takes one request and answers it, so there always is one to answer.
-            line.ring.answer(&response.emit()).map_err(|NothingToAnswer| BrokenRing)?;
-            if line.ring.publish() {
-                hypervisor.notify(line.ring_channel);
-            }
-        }
-        Ok(())
-    }
-
-    /// Starts the streams whose bits are set, all of them or none.
-    fn start_together(
-        &mut self,
-        request: &Request,
-        streams: u32,
-        hypervisor: &mut H,
-        card: &mut C,
-    ) -> Response {
-        let is_meant = |index: usize| streams.checked_shr(index as u32).is_some_and(|bits| bits & 1 != 0);
-        if streams == 0 || streams.checked_shr(self.slots.len() as u32).is_some_and(|more| more != 0) {
-            return request.answer(Status::EINVAL);
-        }
-        for (_, slot) in self.slots.iter().enumerate().filter(|(index, _)| is_meant(*index)) {
-            if !self.policy.permits(slot.stream.direction(), slot.stream.port()) {
-                return request.answer(Status::EACCES);
-            }
-            if slot.stream.activity() != Activity::Open {
-                return request.answer(Status::EINVAL);
-            }
-        }
-        let started = {
-            let mut meant = Vec::<_, MAX_STREAMS>::new();
-            for (_, slot) in self.slots.iter_mut().enumerate().filter(|(index, _)| is_meant(*index)) {
-                begin_run(slot, hypervisor);
-                // There are no more slots than that.
-                let _ = slot.stream.to_be_started().map(|card_stream| meant.push(card_stream));
-            }
-            card.start_together(&mut meant)
-        };
-        let how = match started {
-            Ok(how) => how,
-            Err(error) => return request.answer(card_status(error)),
-        };
-        for (index, slot) in self.slots.iter_mut().enumerate().filter(|(index, _)| is_meant(*index)) {
-            slot.stream.started();
-            if self.control_page.is_some() {
-                slot.stream.look(card);
-            }
-            tell(&mut self.control_page, index, slot);
-        }
-        request.answer_started(how)
-    }
-
-    /// Looks at stream `index`, if it runs and its front end is connected, and posts its position when that is due. One whose front
-    /// end has left is closed.
+    /// Reads the position of stream `index` if it runs, and posts it if that is due. Closes the stream if the front end has
+    /// left.
     fn look(&mut self, index: usize, hypervisor: &mut H, card: &mut C, now: Nanos) {
         let Some(slot) = self.slots.get_mut(index) else { return };
-        let Slot { stream, line: Some(line), ask_at, .. } = slot else { return };
-        if stream.activity() != Activity::Running {
+        let Slot { stream, line: Some(line), check_at, .. } = slot else { return };
+        if stream.state() != SlotState::Running {
             return;
         }
-        if now >= *ask_at {
-            *ask_at = Nanos(now.0.saturating_add(ABANDONED_NS));
+        if now >= *check_at {
+            *check_at = Nanos(now.0.saturating_add(ABANDONED_CHECK_NS));
             if hypervisor.is_abandoned(line.ring_channel) {
                 log::info!(
                     "domain {}: port {} was left running; it is closed",
                     self.guest.0,
                     stream.port().0
                 );
-                // If RUN sticks it is tried again.
-                let _ = stream.close(hypervisor, card);
-                tell(&mut self.control_page, index, slot);
+                if stream.close(hypervisor, card).is_err() {
+                    log_stuck(self.guest);
+                }
+                publish(&mut self.control_page, index, slot);
                 return;
             }
         }
@@ -445,10 +333,10 @@ impl<H: Hypervisor, C: Card<H::Buffer>> Device<H, C> {
         {
             line.post(hypervisor, Some(events), bytes);
         }
-        tell(&mut self.control_page, index, slot);
+        publish(&mut self.control_page, index, slot);
     }
 
-    /// When stream `index` is to be looked at again.
+    /// Time of the next look at stream `index`.
     fn next_look(&mut self, index: usize, now: Nanos) -> Option<Nanos> {
         let stream = &mut self.slots.get_mut(index)?.stream;
         if stream.is_stuck() {
@@ -457,15 +345,14 @@ impl<H: Hypervisor, C: Card<H::Buffer>> Device<H, C> {
         let look = Nanos(now.0.saturating_add(stream.next_look()?.0));
         Some(match &self.control_page {
             None => look,
-            // Nobody waits for an event, and the card keeps count without being looked at.
             Some(_) if stream.only_reads_page() => next_refresh(now),
             Some(_) => look.min(next_refresh(now)),
         })
     }
 }
 
-/// Writes a stream's slot, if there is a control page.
-fn tell<H: Hypervisor, C: Card<H::Buffer>>(
+/// Writes a stream's slot into the control page.
+fn publish<H: Hypervisor, C: Card<H::Buffer>>(
     control_page: &mut Option<ControlPage<H::Page>>,
     index: usize,
     slot: &Slot<H, C>,
@@ -474,9 +361,6 @@ fn tell<H: Hypervisor, C: Card<H::Buffer>>(
         page.write(index, slot.stream.control_slot(), slot.taken);
     }
 }
-
-/// The ring's producer index is more than a ring ahead: nothing on it can be believed.
-struct BrokenRing;
 
 fn earliest(one: Option<Nanos>, other: Nanos) -> Option<Nanos> {
     Some(one.map_or(other, |one| one.min(other)))
@@ -487,112 +371,4 @@ fn log_stuck(guest: DomainId) {
         "domain {}: a stream's RUN reads 1 after it was cleared; its pages stay mapped until it reads 0",
         guest.0
     );
-}
-
-/// Whether the card waits for the hardware to do this: up to some 20 ms, when it goes wrong; or the hypervisor maps something
-/// for it alone. A ring full of these, in one go, would take all other streams' positions away for that long.
-fn keeps_waiting(body: &RequestBody) -> bool {
-    matches!(
-        body,
-        RequestBody::Open(_)
-            | RequestBody::Close
-            | RequestBody::Trigger(_)
-            | RequestBody::LinkedStart(_)
-            | RequestBody::SetVolume(_)
-            | RequestBody::GetVolume(_)
-            | RequestBody::Mute(_)
-            | RequestBody::Unmute(_)
-    )
-}
-
-/// The status for what has become of a volume request.
-fn adjusted(result: Result<(), VolumeError>) -> Status {
-    result.map_or_else(|error| volume_status(&error), |()| Status::OK)
-}
-
-/// Lets the front end know where the run begins that is about to start, if it doesn't.
-fn begin_run<H: Hypervisor, C: Card<H::Buffer>>(slot: &mut Slot<H, C>, hypervisor: &mut H) {
-    let Some((events, _)) = slot.stream.events() else { return };
-    if let Some(bytes) = events.begin()
-        && let Some(line) = &mut slot.line
-    {
-        line.post(hypervisor, Some(events), bytes);
-    }
-}
-
-/// Does what a request asks. Where the front end must hear a position first, it is posted before the answer.
-fn answer<H: Hypervisor, C: Card<H::Buffer>>(
-    request: &Request,
-    slot: &mut Slot<H, C>,
-    hypervisor: &mut H,
-    card: &mut C,
-    policy: &Policy,
-) -> Response {
-    if request.body == RequestBody::Trigger(Trigger::Start) {
-        begin_run(slot, hypervisor);
-    }
-    let Slot { stream, line, refusals_logged, .. } = slot;
-    let mut post = |stream: &mut Stream<H, C>, bytes| {
-        if let Some(line) = line {
-            line.post(hypervisor, stream.events().map(|(events, _)| events), bytes);
-        }
-    };
-    let status = match &request.body {
-        RequestBody::Open(asked) => match stream.open(hypervisor, card, policy, asked) {
-            Ok(()) => Status::OK,
-            Err(error) => {
-                if *refusals_logged < REFUSALS_LOGGED {
-                    *refusals_logged = refusals_logged.saturating_add(1);
-                    log::info!("OPEN on port {} refused: {error:?}", stream.port().0);
-                }
-                open_status(&error)
-            }
-        },
-        // When it is tried again isn't the front end's to say.
-        RequestBody::Close if stream.is_stuck() => Status::EIO,
-        RequestBody::Close => match stream.close(hypervisor, card) {
-            Ok(()) => Status::OK,
-            Err(_) => Status::EIO,
-        },
-        RequestBody::Read(range) | RequestBody::Write(range) => match stream.hint(range) {
-            Ok(()) => {
-                // A look also moves the pacer's position, from which the fresh count is taken.
-                if stream.look(card).is_some()
-                    && let Some((events, run_bytes)) = stream.events()
-                    && let Some(bytes) = events.fresh(run_bytes)
-                {
-                    post(stream, bytes);
-                }
-                Status::OK
-            }
-            Err(error) => hint_status(&error),
-        },
-        RequestBody::Trigger(trigger) => {
-            let done = match trigger {
-                Trigger::Start => stream.start(card),
-                Trigger::Pause => stream.pause(card),
-                Trigger::Resume => stream.resume(card),
-                Trigger::Stop => stream.stop(card).map(|told| {
-                    if let Some(bytes) = told {
-                        post(stream, bytes);
-                    }
-                }),
-            };
-            done.map_or_else(|error| trigger_status(&error), |()| Status::OK)
-        }
-        RequestBody::HwParamQuery(asked) => {
-            let left = stream.query(card, asked);
-            if !left.is_empty() {
-                return request.answer_hw_params(left);
-            }
-            Status::EINVAL
-        }
-        RequestBody::SetVolume(range) => adjusted(stream.set_volume(hypervisor, card, range)),
-        RequestBody::GetVolume(range) => adjusted(stream.get_volume(hypervisor, card, range)),
-        RequestBody::Mute(range) => adjusted(stream.set_mute(hypervisor, card, range, true)),
-        RequestBody::Unmute(range) => adjusted(stream.set_mute(hypervisor, card, range, false)),
-        // It concerns more than this stream: see `Device::start_together`.
-        RequestBody::LinkedStart(_) => Status::EOPNOTSUPP,
-    };
-    request.answer(status)
 }

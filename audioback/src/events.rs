@@ -1,47 +1,46 @@
-//! When the front end hears where its stream is: the rules of CUR_POS.
+//! The times and contents of CUR_POS events.
 //!
-//! A CUR_POS event holds octets since OPEN. Linux's front end takes differences of them, so the count goes on over
-//! STOP and START; and it counts a period as over when *more* than a period has passed, so an event exactly on the
-//! edge would wake it only every second time. Hence:
+//! A CUR_POS event holds bytes since OPEN. Linux's front end takes the difference of two events, so the count continues over
+//! STOP and START. It sees the end of a period only *after* the edge, so an event on the edge would wake it every second
+//! period. Hence:
 //!
-//! - an event goes out at the first look that finds the stream past a period's edge, with the true position;
-//! - one more goes before an answer to READ or WRITE if the stream has moved on by an eighth of a period, so that its
-//!   pointer is fresh when it looks;
-//! - at STOP the count is rounded up to a whole buffer, because the next START begins at the buffer's start;
-//! - while the event page is full, nothing is sent and no id is used up; the newest position goes once there is room.
+//! - The first look past a period's edge sends an event with the true position.
+//! - An answer to READ or WRITE follows an event if the stream has moved by an eighth of a period. So the pointer is fresh.
+//! - STOP rounds the count up to a whole buffer, because the next START begins at the buffer's start.
+//! - A full event page receives nothing and uses up no id. The newest position follows once it has room.
 //!
-//! This module decides; it sends nothing itself.
+//! This module sends nothing itself.
 
 use hyper::Nanos;
 
-/// Least distance between two looks at a stream: no choice of rate and period makes this domain spin.
+/// Shortest interval between two looks at a stream, so that no rate and period keeps this domain busy.
 pub const LOOK_INTERVAL_NS_MIN: u64 = 500_000;
 
-/// Greatest distance between two looks at a running stream, far below the 179 s in which the wall clock wraps.
+/// Longest interval between two looks at a running stream, far below the 179 s of a wrap of the wall clock.
 pub const LOOK_INTERVAL_NS_MAX: u64 = 100_000_000;
 
-/// A part of the period: how far from the edge a look may come at most, and how old the front end's pointer may be when its
-/// READ or WRITE is answered. 1.25 ms of a period of 10 ms.
+/// This part of a period is the greatest distance of a look from the edge, and the greatest age of the front end's pointer at an
+/// answer to READ or WRITE: 1.25 ms of a period of 10 ms.
 const SLACK_DIVISOR: u64 = 8;
 
-/// Decides which positions to post for one open stream.
+/// Selects the positions to post for one open stream.
 #[derive(Clone, Copy, Debug)]
 pub struct EventPacer {
-    /// 0: the front end wants no events.
+    /// 0: no events.
     period_bytes: u64,
     buffer_bytes: u64,
     frame_bytes: u64,
     rate_hz: u64,
-    /// Octets since OPEN at which the present run began: whole buffers.
+    /// Start of the present run in bytes since OPEN: whole buffers.
     base_bytes: u64,
-    /// What the front end was told last, octets since OPEN.
-    told_bytes: u64,
-    /// An event was due and found the event page full.
+    /// The last posted count, in bytes since OPEN.
+    posted_bytes: u64,
+    /// An event was due while the event page was full.
     is_owed: bool,
-    /// The front end is due an event once the count since OPEN is *greater* than this.
+    /// An event is due once the count since OPEN is *greater* than this.
     edge_bytes: u64,
-    /// How far past an edge a look is aimed at. Where the hardware's position moves in steps, a look at the time of the edge
-    /// finds the stream before it; each one that does moves the aim, up to [`SLACK_DIVISOR`].
+    /// Distance of the planned look from the edge. If the hardware's position moves in steps then a look at the edge comes too early.
+    /// Each early look increases the distance, up to [`SLACK_DIVISOR`].
     margin_bytes: u64,
 }
 
@@ -54,7 +53,7 @@ impl EventPacer {
             frame_bytes: u64::from(frame_bytes.max(1)),
             rate_hz: u64::from(rate_hz.max(1)),
             base_bytes: 0,
-            told_bytes: 0,
+            posted_bytes: 0,
             is_owed: false,
             edge_bytes: period_bytes.into(),
             margin_bytes: 0,
@@ -65,40 +64,40 @@ impl EventPacer {
         self.period_bytes / SLACK_DIVISOR
     }
 
-    /// Octets since OPEN for a position of `run_bytes` since START. 2^64 octets are 95,000 years of the fastest stream.
+    /// Bytes since OPEN for a position of `run_bytes` since START. 2^64 bytes are 95,000 years of the fastest stream.
     const fn since_open(&self, run_bytes: u64) -> u64 {
         self.base_bytes.saturating_add(run_bytes)
     }
 
-    /// The count to post if an edge has been passed, now or since an event found no room.
+    /// The count to post if the stream is past an edge, or if an event found no room before.
     pub fn due(&self, run_bytes: u64) -> Option<u64> {
         let bytes = self.since_open(run_bytes);
-        let is_past = bytes > self.edge_bytes || (self.is_owed && bytes > self.told_bytes);
+        let is_past = bytes > self.edge_bytes || (self.is_owed && bytes > self.posted_bytes);
         (self.period_bytes != 0 && is_past).then_some(bytes)
     }
 
-    /// The count to post before a READ or WRITE is answered: the present one, if it is news.
+    /// The count to post before the answer to a READ or WRITE, if the front end's pointer is old.
     pub fn fresh(&self, run_bytes: u64) -> Option<u64> {
         let bytes = self.since_open(run_bytes);
-        (self.period_bytes != 0 && bytes > self.told_bytes.saturating_add(self.slack_bytes()))
+        (self.period_bytes != 0 && bytes > self.posted_bytes.saturating_add(self.slack_bytes()))
             .then_some(bytes)
     }
 
     /// Notes that `bytes` was posted.
     pub fn posted(&mut self, bytes: u64) {
-        self.told_bytes = bytes;
+        self.posted_bytes = bytes;
         self.is_owed = false;
         self.pass(bytes);
     }
 
-    /// Notes that `bytes` found no room. The newest count goes at the first look that finds some; looks don't come
-    /// closer together for it, since nobody says when a front end takes its events.
+    /// Notes that `bytes` found no room. The first look that finds room posts the newest count. Looks do not become more
+    /// frequent, because no event tells when the front end has read the page.
     pub fn found_no_room(&mut self, bytes: u64) {
         self.is_owed = true;
         self.pass(bytes);
     }
 
-    /// Moves the edge to or past `bytes`: a position right on an edge has not passed it yet.
+    /// Moves the edge to or past `bytes`. A position on the edge has not passed it.
     fn pass(&mut self, bytes: u64) {
         self.edge_bytes = bytes.checked_next_multiple_of(self.period_bytes).unwrap_or(u64::MAX);
         if self.edge_bytes == 0 {
@@ -106,22 +105,21 @@ impl EventPacer {
         }
     }
 
-    /// Ends a run at `run_bytes`: the next begins at a whole buffer. Returns the count to post, if it is news.
+    /// Ends a run at `run_bytes`. The next one begins at a whole buffer. Returns the count to post, if it is new.
     pub fn stop(&mut self, run_bytes: u64) -> Option<u64> {
         let bytes =
             self.since_open(run_bytes).checked_next_multiple_of(self.buffer_bytes).unwrap_or(u64::MAX);
         self.base_bytes = bytes;
-        (self.period_bytes != 0 && bytes > self.told_bytes).then_some(bytes)
+        (self.period_bytes != 0 && bytes > self.posted_bytes).then_some(bytes)
     }
 
-    /// The count at which the run begins that START is about to begin, if the front end doesn't know it: STOP found the
-    /// event page full. It would take the first position of this run for a leap.
+    /// The count at the begin of the next run, if STOP found the event page full. Without it the front end would see a jump.
     pub fn begin(&self) -> Option<u64> {
-        (self.period_bytes != 0 && self.base_bytes > self.told_bytes).then_some(self.base_bytes)
+        (self.period_bytes != 0 && self.base_bytes > self.posted_bytes).then_some(self.base_bytes)
     }
 
-    /// How long until the next look is worth while, from a look that found `run_bytes`: one frame past the next edge, and as
-    /// much more as it took lately; or a quarter of the buffer; within the bounds above.
+    /// Time to the next look after one that found `run_bytes`: one frame and the margin past the next edge, or a quarter of
+    /// the buffer, within the bounds above.
     pub fn next_look(&mut self, run_bytes: u64) -> Nanos {
         let quarter = (self.buffer_bytes / 4).max(self.frame_bytes);
         let ahead = if self.period_bytes == 0 {
@@ -131,7 +129,7 @@ impl EventPacer {
             let left = past_edge.saturating_sub(self.since_open(run_bytes));
             let slack = self.slack_bytes();
             if left < slack {
-                // Just short of it: the next edge is looked for a little later.
+                // This look came just before the edge.
                 self.margin_bytes = self.margin_bytes.saturating_add(slack / 4).min(slack);
             }
             left.saturating_add(self.margin_bytes).min(quarter)

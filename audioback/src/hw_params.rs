@@ -1,6 +1,6 @@
-//! What a stream can be opened with: the answer to HW_PARAM_QUERY, and the judgement on OPEN.
+//! The limits of a stream's parameters, for the answer to HW_PARAM_QUERY and the check of OPEN.
 //!
-//! Both come from one place, [`Limits`]: what the card's port can do, so that no answer offers what OPEN would refuse.
+//! Both use [`Limits`], so that OPEN accepts the parameters that a query offers.
 
 use sndif::format::{FormatSet, SampleFormat};
 use sndif::hw_params::{HwParams, Interval};
@@ -8,59 +8,58 @@ use sndif::request::OpenParams;
 
 use crate::card::{Port, StreamParams};
 
-/// Shortest period offered, in frames: 1.33 ms at 48 kHz. A guest that could ask for an event every few frames could
-/// keep this domain busy on its own.
+/// Shortest period in frames: 1.33 ms at 48 kHz. Shorter ones would let one guest keep this domain busy.
 pub const PERIOD_FRAMES_MIN: u32 = 64;
 
-/// What can be had of one stream of one device: the port's abilities, narrowed by what the device was set up with.
+/// The abilities of one stream: those of its port, narrowed by the device's configuration.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
     port: Port,
     buffer_bytes_max: u32,
 }
 
-/// An OPEN that was judged and found possible.
+/// The checked parameters of an OPEN.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct OpenPlan {
     /// For the card.
     pub params: StreamParams,
-    /// Octets of one frame: 2 to 64.
+    /// Bytes of one frame: 2 to 64.
     pub frame_bytes: u32,
-    /// Octets of the buffer: whole frames.
+    /// Bytes of the buffer: whole frames.
     pub buffer_bytes: u32,
-    /// Octets between events, whole frames, at most the buffer; 0: no events.
+    /// Bytes between events, whole frames, at most the buffer; 0: no events.
     pub period_bytes: u32,
 }
 
-/// Why an OPEN can't be served. The guest asked for what no query would have offered.
+/// Why the parameters of an OPEN are refused. No query offers them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum BadOpen {
-    /// The card doesn't play or record this sample format without conversion.
+    /// The port does not support this sample format without conversion.
     Format(SampleFormat),
-    /// Not a rate of the port's, in Hz.
+    /// The port does not support this rate, in Hz.
     Rate(u32),
-    /// More or fewer channels than the port has.
+    /// The port does not support this number of channels.
     Channels(u8),
-    /// Each can be had, but not together: more than the link carries.
+    /// The port supports each parameter, but not this combination.
     Together(StreamParams),
-    /// The buffer's octets are too few, too many or not whole frames.
+    /// This number of bytes is no valid buffer: too few, too many or not whole frames.
     Buffer(u32),
-    /// The period's octets exceed the buffer, are not whole frames, or are fewer than [`PERIOD_FRAMES_MIN`] frames.
+    /// This number of bytes is no valid period: more than the buffer, not whole frames, or fewer than [`PERIOD_FRAMES_MIN`]
+    /// frames.
     Period(u32),
 }
 
 impl Limits {
-    /// Limits of `port`, with buffers of at most `buffer_bytes_max` octets (the device's configured `buffer-size`).
+    /// Limits of `port`, with buffers of at most `buffer_bytes_max` bytes (the device's configured `buffer-size`).
     pub fn new(port: Port, buffer_bytes_max: u32) -> Self {
         Self { port, buffer_bytes_max: buffer_bytes_max.min(port.buffer_bytes_max) }
     }
 
-    /// Narrows what the front end asks for to what can be had; empty when nothing is left. `supports` tells which rate,
-    /// format and number of channels go together.
+    /// Narrows a query to the supported parameters. The result is empty if none is left. `supports` says which combinations of
+    /// rate, format and channels the card supports.
     ///
-    /// Frames and octets meet here: a frame's size depends on format and channels, which may both still be open, so
-    /// the frame counts offered are those that fit for the smallest and the largest frame left.
+    /// The size of a frame may still be open, so the frame counts are those for the smallest and the largest frame left.
     pub fn narrow(&self, asked: &HwParams, supports: impl Fn(&StreamParams) -> bool) -> HwParams {
         let nothing = Interval { min: u32::MAX, max: 0 };
         let mut left = HwParams {
@@ -81,7 +80,7 @@ impl Limits {
                         left.formats.insert(format);
                         left.rates = hull(left.rates, rate_hz);
                         left.channels = hull(left.channels, count);
-                        // At most 8 octets times 255 channels.
+                        // At most 8 bytes times 255 channels.
                         let frame_bytes = sample_bytes.saturating_mul(count).max(1);
                         frame_min = frame_min.min(frame_bytes);
                         frame_max = frame_max.max(frame_bytes);
@@ -102,7 +101,7 @@ impl Limits {
         self.port.rates_hz.into_iter().filter(|&rate| rate != 0)
     }
 
-    /// Judges an OPEN.
+    /// Checks an OPEN.
     pub fn judge(
         &self,
         open: &OpenParams,
@@ -122,7 +121,7 @@ impl Limits {
         if !supports(&params) {
             return Err(BadOpen::Together(params));
         }
-        // At least 1 and at most 8 octets times 255 channels.
+        // At least 1 and at most 8 bytes times 255 channels.
         let frame_bytes = sample_bytes.saturating_mul(u32::from(open.channels)).max(1);
         let fits = (self.port.buffer_bytes_min.max(1)..=self.buffer_bytes_max).contains(&open.buffer_bytes);
         if !fits || !open.buffer_bytes.is_multiple_of(frame_bytes) {
@@ -139,7 +138,7 @@ impl Limits {
     }
 }
 
-/// The smallest interval that holds both.
+/// The smallest interval that contains both.
 fn hull(interval: Interval, value: u32) -> Interval {
     Interval { min: interval.min.min(value), max: interval.max.max(value) }
 }

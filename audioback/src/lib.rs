@@ -1,16 +1,14 @@
-//! The sound back end: what Xen's sound protocol asks for, done by a sound card on the guests' own pages.
+//! The sound back end: serves the requests of Xen's sound protocol with a sound card that works on the guests' own pages.
 //!
-//! The crate knows no register and no hypercall. It is handed a [`card::Card`], a [`hypervisor::Hypervisor`] and the
-//! time, and holds one [`device::Device`] for each guest's virtual sound card. All of it runs on the host, in tests,
-//! against models.
+//! The crate contains no register access and no hypercall. It works on a [`card::Card`], a [`hyper::Hypervisor`] and a clock, and
+//! has one [`device::Device`] for each guest's virtual sound card. On a host it runs against models.
 //!
-//! 1. A guest's memory is reached through [`hypervisor`] only. Pages with requests and events are read word by word,
-//!    each once; samples aren't read at all: [`hypervisor::MappedBuffer`] has addresses and no accessor. Only what a front
-//!    end puts beside them is, where it says: the values of its volume requests.
-//! 2. A buffer is unmapped only after the card has given it back, and the card gives it back only when the
-//!    controller is known to be done with it ([`card::Card::close`]).
-//! 3. Whatever a guest does, the answer is an error on its own ring or the end of its own device. Nothing waits for
-//!    it, nothing grows with it, nothing is allocated.
+//! 1. Only [`hyper::Hypervisor`] reaches a guest's memory. Requests and events are read word by word, each word once. Samples are
+//!    not read: a [`hyper::MappedBuffer`] has addresses and no accessor. Of a buffer only the values of volume requests are read.
+//! 2. A buffer is unmapped only after the card has given it back. The card gives it back only when the controller has stopped
+//!    ([`card::Card::close`]).
+//! 3. A guest's mistake ends in an error on its own ring, or in the end of its own device. Nothing waits for a guest, grows
+//!    with its requests or is allocated.
 #![no_std]
 #![forbid(unsafe_code)]
 #![deny(
@@ -30,3 +28,12 @@ mod line;
 pub mod policy;
 mod status;
 pub mod stream;
+
+use heapless::Vec;
+
+/// Appends to a list that has room by design. A full list drops the item, which is a fault of this crate and so is logged.
+pub(crate) fn push_within<T, const N: usize>(list: &mut Vec<T, N>, item: T) {
+    if list.push(item).is_err() {
+        log::error!("a list of {N} items is full; one is dropped");
+    }
+}

@@ -1,4 +1,4 @@
-//! A stream's ring and event page, mapped, with their channels.
+//! The mapped request ring and event page of a stream, and their event channels.
 
 use hyper::{DomainId, EventChannel, Hypervisor, RemotePort, SharedPage};
 use sndif::event_page::{EventWriter, Full};
@@ -8,7 +8,7 @@ use sndif::ring::BackRing;
 use crate::device::ConnectError;
 use crate::events::EventPacer;
 
-/// Both ends of the talk with the front end, for one stream.
+/// The connection of a stream to its front end.
 pub(crate) struct Line<P> {
     pub(crate) ring: BackRing<P>,
     pub(crate) ring_channel: EventChannel,
@@ -17,7 +17,7 @@ pub(crate) struct Line<P> {
 }
 
 impl<P: SharedPage> Line<P> {
-    /// Maps and binds what the front end has published; all of it or, on an error, nothing. `nodes` is its word.
+    /// Maps and binds the nodes that the front end has published. After an error nothing is mapped or bound.
     pub(crate) fn connect<H: Hypervisor<Page = P>>(
         hypervisor: &mut H,
         guest: DomainId,
@@ -63,8 +63,7 @@ impl<P: SharedPage> Line<P> {
         hypervisor.unmap_page(self.event_writer.into_page());
     }
 
-    /// Posts a position, and notes in the stream's pacer what came of it. While the event page is full nothing is sent and no id
-    /// is taken: the pacer remembers, so that the newest position goes at the first look that finds room.
+    /// Posts a position, and notes the result in the stream's pacer. A full event page receives nothing and uses up no id.
     pub(crate) fn post<H: Hypervisor<Page = P>>(
         &mut self,
         hypervisor: &mut H,

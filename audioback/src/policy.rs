@@ -1,18 +1,18 @@
-//! Who may do what. What a guest writes about itself has no say here: rights come from whoever set this domain up.
+//! The rights of guests. They come from the administrator only; a guest's own nodes have no influence.
 
 use crate::card::{Direction, PortIndex};
 
-/// Some of a card's ports.
+/// A set of ports.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct PortSet(u64);
 
 impl PortSet {
     /// No port.
     pub const NONE: Self = Self(0);
-    /// All ports that a set can hold: those below 64.
+    /// All ports below 64, the most that a set can hold.
     pub const ALL: Self = Self(u64::MAX);
 
-    /// Adds a port. Returns whether it is in the set now: one from 64 on never is.
+    /// Adds a port. Returns whether the set contains it: a port from 64 on never fits.
     pub const fn insert(&mut self, port: PortIndex) -> bool {
         self.0 |= bit(port);
         self.contains(port)
@@ -34,7 +34,7 @@ impl FromIterator<PortIndex> for PortSet {
     }
 }
 
-/// The port's bit; none for ports that a set can't hold.
+/// The port's bit; 0 for ports from 64 on.
 const fn bit(port: PortIndex) -> u64 {
     match 1u64.checked_shl(port.0 as u32) {
         Some(bit) => bit,
@@ -42,14 +42,14 @@ const fn bit(port: PortIndex) -> u64 {
     }
 }
 
-/// What one guest may do with one device.
+/// The rights of one guest on one device.
 ///
-/// Recording is an ear in the room: it is off unless somebody allows it.
+/// Recording listens to a room, so it needs an explicit right.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Policy {
-    /// Ports on which the guest may open playback streams. Default: all.
+    /// Ports for playback streams. Default: all.
     pub may_play: PortSet,
-    /// Ports on which the guest may open capture streams. Default: none.
+    /// Ports for capture streams. Default: none.
     pub may_record: PortSet,
 }
 
@@ -60,10 +60,10 @@ impl Default for Policy {
 }
 
 impl Policy {
-    /// Nothing at all.
+    /// No rights.
     pub const NOTHING: Self = Self { may_play: PortSet::NONE, may_record: PortSet::NONE };
 
-    /// Whether a stream in this direction may be opened on this port.
+    /// Whether the guest may open a stream in this direction on this port.
     pub const fn permits(&self, direction: Direction, port: PortIndex) -> bool {
         match direction {
             Direction::Playback => self.may_play.contains(port),

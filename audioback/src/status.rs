@@ -1,4 +1,4 @@
-//! What the front end is told of an error: a status for each.
+//! The status of an answer for each error.
 
 use sndif::response::Status;
 

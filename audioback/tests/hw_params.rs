@@ -61,7 +61,7 @@ fn a_query_for_anything_gets_what_the_port_can_do() {
     assert_eq!(left.formats, port().formats);
     assert_eq!(left.rates, Interval { min: 44_100, max: 96_000 });
     assert_eq!(left.channels, Interval { min: 2, max: 8 });
-    // 64 KiB of the smallest frame, 2 channels of 16 bit; 256 octets of the largest, 8 channels of 32 bit.
+    // 64 KiB of the smallest frame, 2 channels of 16 bit; 256 bytes of the largest, 8 channels of 32 bit.
     assert_eq!(left.buffer_frames, Interval { min: 8, max: 16_384 });
     assert_eq!(left.period_frames, Interval { min: PERIOD_FRAMES_MIN, max: 16_384 });
 }

@@ -46,8 +46,8 @@
 //!     Ok(())
 //! }
 //! # use hyper::DomainId;
-//! # use hypervisor_model::{HeapMemory, Limits, Loopback};
-//! # let home = Loopback::new(HeapMemory::new(32), Limits::for_streams(1));
+//! # use hypervisor_model::{HeapMemory, Limits, MemoryHypervisor};
+//! # let home = MemoryHypervisor::new(HeapMemory::new(32), Limits::for_streams(1));
 //! # let mut front = connect(home.front_end(DomainId(1), DomainId(0), 0)).unwrap();
 //! # open(&mut front).unwrap();
 //! # assert!(on_event(&mut front, &[], &mut 0).is_ok());

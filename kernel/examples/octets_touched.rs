@@ -8,7 +8,7 @@ mod watched;
 use hda_card::HdaCard;
 use hyper::{Clock, Nanos};
 use hypervisor_model::guest::{Done, Observer};
-use hypervisor_model::{BackEnd, Loopback};
+use hypervisor_model::{BackEnd, MemoryHypervisor};
 use snd_hda::Controller;
 use snd_hda_model::{Bench, Codec, Model, ModelTime, Profile};
 use snddom_kernel::boot::command_line::{CommandLine, Play};
@@ -64,7 +64,7 @@ fn touched(model: &Model, channels: u8) -> Result<Touched, HomeError> {
     let command_line = CommandLine { play: [play].into_iter().collect(), ..CommandLine::default() };
     let controller = Controller::bring_up(model.registers(), &mut model.memory(), model.delay());
     let card = HdaCard::new(controller.expect("a controller"), ModelClock(model.time()));
-    let world = Loopback::new(Pages(model.memory()), limits(&command_line));
+    let world = MemoryHypervisor::new(Pages(model.memory()), limits(&command_line));
     let now = Nanos(model.now_ns());
     let mut house = LoopBack::<_, Watched<BackEnd<'_, _>>, _>::new(&world, card, &command_line, module, now)?;
     while let Progress::Until(deadline) = house.poll(&ModelClock(model.time()), &mut Nobody)? {

@@ -6,7 +6,7 @@ mod watched;
 use hda_card::HdaCard;
 use hyper::{Clock, Hypervisor, Nanos};
 use hypervisor_model::guest::{Done, Observer, StreamError};
-use hypervisor_model::{BackEnd, Loopback};
+use hypervisor_model::{BackEnd, MemoryHypervisor};
 use snd_hda::Controller;
 use snd_hda_model::{Bench, Codec, Model, ModelDelay, ModelRegion, ModelRegisters, ModelTime, Profile};
 use snddom_kernel::boot::command_line::{CommandLine, Play, Record};
@@ -61,7 +61,7 @@ fn card(model: &Model) -> Card {
 
 /// Runs the home to its end, sleeping as the image does: until the deadline that it asked for.
 fn live(model: &Model, command_line: &CommandLine, module: Vec<u8>) -> Result<Log, HomeError> {
-    let world = Loopback::new(Pages(model.memory()), limits(command_line));
+    let world = MemoryHypervisor::new(Pages(model.memory()), limits(command_line));
     let module = Box::leak(module.into_boxed_slice());
     let now = Nanos(model.now_ns());
     live_in(LoopBack::<_, BackEnd<'_, _>, _>::new(&world, card(model), command_line, module, now)?, model)
@@ -235,7 +235,7 @@ fn the_back_end_looks_at_no_sample() {
         ..CommandLine::default()
     };
     watched::take();
-    let world = Loopback::new(Pages(model.memory()), limits(&command_line));
+    let world = MemoryHypervisor::new(Pages(model.memory()), limits(&command_line));
     let module = Box::leak(module.into_boxed_slice());
     let now = Nanos(model.now_ns());
     let house =

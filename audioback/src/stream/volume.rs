@@ -1,50 +1,37 @@
-//! Volume and mute, on the amplifiers of the stream's own path: no sample is touched.
+//! Volume and mute with the amplifiers of the stream's path. Samples stay as they are.
 //!
-//! The protocol has the values in the stream's buffer, one for each channel, at a place that the request names (sndif.h, "Request
-//! set/get volume", "Request mute/unmute"). The pages there are mapped once more for as long as it takes to copy them.
+//! The request names a range of the stream's buffer with one value per channel (sndif.h, "Request set/get volume", "Request
+//! mute/unmute"). Its pages are mapped a second time while the values are copied.
 
-use hyper::{Hypervisor, MapError, PAGE_SIZE_BYTES, PageAccess, SharedPage};
+use hyper::{Hypervisor, PAGE_SIZE_BYTES, PageAccess, SharedPage};
 use sndif::request::Range;
 
-use super::{OpenStream, Phase, Stream};
-use crate::card::{Card, CardError, VolumeRange};
+use super::Stream;
+use super::error::VolumeError;
+use super::run::OpenStream;
+use crate::card::{Card, VolumeRange};
 
 /// Channels of a stream (HDA specification 1.0a, 3.7.1 "Stream Format Structure").
 const MAX_CHANNELS: usize = 16;
 
-/// Why SET_VOLUME, GET_VOLUME, MUTE or UNMUTE failed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum VolumeError {
-    /// The port's path has no amplifier for it.
-    Unsupported,
-    /// It named what isn't one value for each channel, or isn't aligned, or lies outside the buffer, or no buffer is open.
-    BadRange,
-    /// The page there can't be reached, as when a volume is to be put into one that is granted for reading only.
-    Map(MapError),
-    /// The card failed. Channels before the one that it failed for are done.
-    Card(CardError),
-}
-
-/// What lies in the buffer, and which way it goes.
+/// The values in the buffer, and the direction of the copy.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Values {
     /// An i32 for each channel, for the card.
     Volumes,
     /// The same, from the card.
     VolumesOut,
-    /// An octet for each channel, for the card.
+    /// A byte for each channel, for the card.
     Mutes,
 }
 
 impl<H: Hypervisor, C: Card<H::Buffer>> Stream<H, C> {
-    /// What can be done about its volume.
+    /// The abilities of the amplifiers on its path.
     pub fn volume_range(&self) -> Option<VolumeRange> {
         self.volume
     }
 
-    /// Sets each channel's volume to what comes nearest to the one in `range` of the buffer; one beyond what there is becomes the
-    /// least or the greatest.
+    /// Sets each channel to the volume next to its value in `range` of the buffer.
     pub fn set_volume(&mut self, hypervisor: &mut H, card: &mut C, range: &Range) -> Result<(), VolumeError> {
         let (can, open) = self.adjustable(|can| can.step_mdb != 0)?;
         let (mut values, channels) = ([0; MAX_CHANNELS], open.plan.params.channels);
@@ -66,7 +53,7 @@ impl<H: Hypervisor, C: Card<H::Buffer>> Stream<H, C> {
         exchange::<H, C>(hypervisor, open, range, Values::VolumesOut, &mut values)
     }
 
-    /// Mutes the channels whose octet in `range` of the buffer isn't 0, or ends that. The others stay as they are.
+    /// Mutes the channels whose byte in `range` of the buffer is not 0, or ends their mute. Other channels stay as they are.
     pub fn set_mute(
         &mut self,
         hypervisor: &mut H,
@@ -83,21 +70,18 @@ impl<H: Hypervisor, C: Card<H::Buffer>> Stream<H, C> {
         Ok(())
     }
 
-    /// The open stream, if its path can do it.
+    /// The open stream, if its path has an amplifier for it.
     fn adjustable(
         &mut self,
         does: impl Fn(&VolumeRange) -> bool,
     ) -> Result<(VolumeRange, &mut OpenStream<C::Stream>), VolumeError> {
         let can = self.volume.filter(does).ok_or(VolumeError::Unsupported)?;
-        match &mut self.phase {
-            Phase::Open(open) => Ok((can, open)),
-            Phase::Closed | Phase::Stuck(_) => Err(VolumeError::BadRange),
-        }
+        Ok((can, self.open_stream_mut().ok_or(VolumeError::BadRange)?))
     }
 }
 
-/// Judges `range`, and copies what lies there, each value once, into the first places of `values`; or the other way. Nothing
-/// is copied on an error, but where the first of two pages can be reached and the second can't.
+/// Checks `range` and copies its values, each word once, to or from the first places of `values`. If the second of two pages
+/// cannot be mapped then the values of the first are copied.
 fn exchange<H: Hypervisor, C: Card<H::Buffer>>(
     hypervisor: &mut H,
     open: &OpenStream<C::Stream>,
@@ -109,7 +93,7 @@ fn exchange<H: Hypervisor, C: Card<H::Buffer>>(
     let value_bytes = if what == Values::Mutes { 1u32 } else { 4 };
     let end = range.offset_bytes.checked_add(range.length_bytes).ok_or(VolumeError::BadRange)?;
     let values = values.get_mut(..usize::from(open.plan.params.channels)).ok_or(VolumeError::BadRange)?;
-    // An aligned value lies in one word.
+    // An aligned value does not cross a word.
     if Some(range.length_bytes) != value_bytes.checked_mul(values.len() as u32)
         || end > open.plan.buffer_bytes
         || !range.offset_bytes.is_multiple_of(value_bytes)
@@ -118,7 +102,7 @@ fn exchange<H: Hypervisor, C: Card<H::Buffer>>(
     }
     let access = if what == Values::VolumesOut { PageAccess::ReadWrite } else { PageAccess::ReadOnly };
     let (first, last) = (range.offset_bytes as usize, end.saturating_sub(1) as usize);
-    // Two pages at most.
+    // At most two.
     for page in first / PAGE_SIZE_BYTES..=last / PAGE_SIZE_BYTES {
         let mut act = |shared: &dyn SharedPage| {
             for (at, value) in (first..).step_by(value_bytes as usize).zip(&mut *values) {
@@ -130,8 +114,8 @@ fn exchange<H: Hypervisor, C: Card<H::Buffer>>(
                     Values::Volumes => *value = shared.load(word).cast_signed(),
                     Values::VolumesOut => shared.store(word, value.cast_unsigned()),
                     Values::Mutes => {
-                        let octets = shared.load(word).to_le_bytes();
-                        *value = octets.get(at % 4).copied().unwrap_or(0).into();
+                        let bytes = shared.load(word).to_le_bytes();
+                        *value = bytes.get(at % 4).copied().unwrap_or(0).into();
                     }
                 }
             }

@@ -205,8 +205,8 @@ fn frames_that_were_overwritten_unread_are_counted_if_the_front_end_says_what_it
     rig.poll();
     assert_eq!(reader.slot(1).unwrap().xrun_frames, 0, "it has said nothing yet");
     rig.capture_events();
-    let mut octets = [0; 4_000];
-    assert_eq!(rig.capture.take(&mut octets), 4_000);
+    let mut bytes = [0; 4_000];
+    assert_eq!(rig.capture.take(&mut bytes), 4_000);
     rig.capture.hint().unwrap();
     rig.poll();
     let read = reader.slot(1).unwrap().appl_frames;

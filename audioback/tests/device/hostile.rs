@@ -224,8 +224,8 @@ proptest! {
         let mut rig = RawRig::with_control_page();
         for act in acts {
             match act {
-                Act::Entry(octets) => {
-                    let entry: [u8; 64] = octets.try_into().expect("64 octets");
+                Act::Entry(bytes) => {
+                    let entry: [u8; 64] = bytes.try_into().expect("64 bytes");
                     if rig.ring.push(&entry).is_ok() {
                         let _ = rig.ring.publish();
                     }

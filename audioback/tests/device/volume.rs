@@ -76,25 +76,25 @@ fn while_a_stream_plays_its_pages_stay_the_controllers_to_read_only() {
 }
 
 #[test]
-fn channels_are_muted_and_unmuted_by_their_octets() {
+fn channels_are_muted_and_unmuted_by_their_bytes() {
     let mut rig = opened();
-    // Octets may lie anywhere, in two pages too.
-    for (offset, octets, is_muted) in [
+    // Bytes may lie anywhere, in two pages too.
+    for (offset, bytes, is_muted) in [
         (0, [1, 0], [true, false]),
         (5, [0, 255], [true, true]),
         (4_095, [0, 0], [true, true]),
         (65_534, [1, 1], [true, true]),
     ] {
-        for (octet, at) in octets.into_iter().zip(offset as usize..) {
+        for (byte, at) in bytes.into_iter().zip(offset as usize..) {
             let (page, word) = (&rig.buffer_pages[at / 4_096], at % 4_096 / 4);
             let mut lanes = page.load(word).to_le_bytes();
-            lanes[at % 4] = octet;
+            lanes[at % 4] = byte;
             page.store(word, u32::from_le_bytes(lanes));
         }
         assert_eq!(rig.ask(RequestBody::Mute(at(offset, 2))), Status::OK);
         assert_eq!(muted(&rig), is_muted, "{offset}");
     }
-    // The octets of the second round, in which the first channel isn't meant.
+    // The bytes of the second round, in which the first channel isn't meant.
     assert_eq!(rig.ask(RequestBody::Unmute(at(5, 2))), Status::OK);
     assert_eq!(muted(&rig), [true, false]);
     assert_eq!(rig.ask(RequestBody::Unmute(at(65_534, 2))), Status::OK);
@@ -166,7 +166,7 @@ fn a_page_that_is_granted_for_reading_only_is_good_for_all_but_get() {
             if is_writable { (Status::OK, &[-3_000, -3_000][..]) } else { (Status::EFAULT, &[][..]) };
         assert_eq!(rig.status(Operation::GetVolume), status);
         assert_eq!(rig.playback.volumes(), volumes);
-        // Loopback's word for what Xen would have refused.
+        // The hypervisor refuses it, as Xen does.
         assert_eq!(rig.home.violation_count(), u32::from(!is_writable));
     }
 }

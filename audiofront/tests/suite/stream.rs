@@ -5,7 +5,7 @@ use audiofront::{
     ConnectError, Fault, FrontEvent, OpenError, RequestError, StreamConfig, StreamFront, StreamState,
 };
 use hyper::{DmaAccess, GrantList, Hypervisor, SharedPage};
-use hypervisor_model::{HeapMemory, Limits, Loopback, Rule};
+use hypervisor_model::{HeapMemory, Limits, MemoryHypervisor, Rule};
 use proptest::prelude::*;
 use sndif::Direction;
 use sndif::format::{FormatSet, SampleFormat};
@@ -479,7 +479,7 @@ fn what_cant_be_opened_is_refused_here() {
 #[test]
 fn an_open_that_runs_out_of_pages_leaves_none_behind() {
     for pages in [2, 3, 5, 6] {
-        let home = Loopback::new(HeapMemory::new(pages), Limits { grants: 64, ports: 4, streams: 1 });
+        let home = MemoryHypervisor::new(HeapMemory::new(pages), Limits { grants: 64, ports: 4, streams: 1 });
         let mut front = StreamFront::connect(home.front_end(GUEST, DRIVER, 0), Direction::Playback).unwrap();
         assert_eq!(front.open(&s16_stereo(16_384)), Err(OpenError::NoPages), "{pages}");
         assert_eq!((home.granted_pages(), home.violation_count()), (2, 0));
@@ -494,7 +494,7 @@ fn a_connect_that_fails_leaves_nothing_behind() {
         (2, 2, 0, ConnectError::NotPublished),
     ];
     for (pages, ports, streams, error) in cases {
-        let home = Loopback::new(HeapMemory::new(pages), Limits { grants: 8, ports, streams });
+        let home = MemoryHypervisor::new(HeapMemory::new(pages), Limits { grants: 8, ports, streams });
         let result = StreamFront::connect(home.front_end(GUEST, DRIVER, 0), Direction::Playback);
         assert_eq!(result.err(), Some(error));
         assert_eq!((home.granted_pages(), home.violation_count()), (0, 0));

@@ -1,4 +1,4 @@
-//! What people want to know of the card: nodes below `snddom/state`, and what stands in them.
+//! Information on the card for users: nodes below `snddom/state` and their values.
 
 use alloc::format;
 use alloc::string::{String, ToString};
@@ -8,34 +8,34 @@ use embedded_hal::delay::DelayNs;
 use snd_hda::codec::UnservedPin;
 use snd_hda::{Controller, Direction, DmaRegion, Registers};
 
-/// Codecs, outputs and inputs, and pins that are neither though something is connected.
+/// Codecs, outputs and inputs, and the connected pins without a route.
 ///
-/// The numbers of outputs and inputs are those of the ports' names.
+/// The numbers of outputs and inputs are those in the names of the ports.
 pub fn of_card<R, D, G>(card: &Controller<R, D, G>) -> Vec<(String, String)>
 where
     R: Registers + Clone,
     D: DelayNs + Clone,
     G: DmaRegion,
 {
-    let mut facts = Vec::new();
+    let mut nodes = Vec::new();
     for codec in card.codecs() {
-        facts.push((format!("codec/{}", codec.address.get()), format!("{:08x}", codec.vendor_id)));
+        nodes.push((format!("codec/{}", codec.address.get()), format!("{:08x}", codec.vendor_id)));
     }
     let (mut outputs, mut inputs, mut outputs_at_once) = (0, 0, 0);
     for route in card.routes() {
         let (name, number) = match route.direction() {
             Direction::Output => {
-                outputs_at_once += u32::from(route.is_alone());
+                outputs_at_once = u32::saturating_add(outputs_at_once, route.is_alone().into());
                 ("output", &mut outputs)
             }
             Direction::Input => ("input", &mut inputs),
         };
-        facts.push((format!("port/{name}-{number}"), route.to_string()));
-        *number += 1;
+        nodes.push((format!("port/{name}-{number}"), route.to_string()));
+        *number = u32::saturating_add(*number, 1);
     }
-    facts.push((String::from("outputs-at-once"), outputs_at_once.to_string()));
+    nodes.push((String::from("outputs-at-once"), outputs_at_once.to_string()));
     for UnservedPin { codec, pin, reason } in card.unserved() {
-        facts.push((format!("unserved/{}-{:#x}", codec.get(), pin.get()), reason.to_string()));
+        nodes.push((format!("unserved/{}-{:#x}", codec.get(), pin.get()), reason.to_string()));
     }
-    facts
+    nodes
 }

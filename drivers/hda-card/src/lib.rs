@@ -1,8 +1,8 @@
 //! `snd-hda` as the sound card that the back end plays through.
 //!
-//! The back end knows ports and streams, the driver routes and typestates; this crate is the hinge between them, and
-//! nothing more. A port is a route: a way between a converter and a pin. A stream owns a stream descriptor, a route and
-//! the guest's buffer, and gives the buffer back when the driver says that RUN has read 0.
+//! The back end knows ports and streams, the driver knows routes and typestates. This crate translates. A port is a route: a
+//! way between a converter and a pin. A stream owns a stream descriptor, a route and the guest's buffer. It gives the
+//! buffer back once RUN has read 0.
 #![no_std]
 #![forbid(unsafe_code)]
 #![deny(
@@ -23,7 +23,7 @@ mod timing;
 pub use stream::CardStream;
 use timing::Timing;
 
-use core::fmt::Write;
+use core::fmt::{self, Write};
 
 use audioback::card::{
     Card, CardError, CardPoll, CardSettings, JackPolicy, LinkedStart, OpenFailure, Port, PortIndex,
@@ -32,13 +32,16 @@ use audioback::card::{
 use embedded_hal::delay::DelayNs;
 use heapless::Vec;
 use hyper::{Clock, MappedBuffer, Nanos};
-use snd_hda::stream::PositionChoice as CounterChoice;
+use snd_hda::stream::{ConfigureError, PositionChoice as CounterChoice};
 use snd_hda::{ConnectError, Controller, DmaBuffer, DmaRegion, MAX_ROUTES, Registers, RouteIndex};
 
-/// The fastest rate there is.
+/// The highest rate on the link.
 const FASTEST_HZ: u32 = 192_000;
 
-/// A guest's mapped buffer, as the driver wants it: addresses and a length.
+/// Hardware failures that are logged at level warn; later ones at level debug.
+const HARDWARE_WARNINGS: u8 = 64;
+
+/// A guest's mapped buffer for the driver: addresses and a length.
 struct Pages<B>(B);
 
 impl<B: MappedBuffer> DmaBuffer for Pages<B> {
@@ -53,10 +56,11 @@ impl<B: MappedBuffer> DmaBuffer for Pages<B> {
 
 /// An HDA controller with its codecs, as a [`Card`].
 pub struct HdaCard<R: Registers, D: DelayNs, G: DmaRegion, C: Clock> {
-    /// The link's clock in the system's time.
     timing: Timing<C>,
     controller: Controller<R, D, G>,
     settings: CardSettings,
+    /// Hardware failures that may still be logged at level warn. A guest can repeat a request that fails.
+    warnings_left: u8,
     /// One for each of the controller's routes, in their order: outputs first.
     ports: Vec<Port, MAX_ROUTES>,
 }
@@ -68,19 +72,25 @@ where
     G: DmaRegion,
     C: Clock,
 {
-    /// Takes a controller that was brought up, and the clock in which positions are to be timed.
+    /// A card on a controller after bring-up. `clock` is the time of positions.
     pub fn new(mut controller: Controller<R, D, G>, clock: C) -> Self {
         let mut timing = Timing::new(clock);
-        // The sooner the two clocks are compared, the better is known how they differ.
+        // A longer comparison of the two clocks gives a more precise rate.
         timing.look_to_start(&mut controller, FASTEST_HZ);
         let ports = (0..controller.routes().len()).filter_map(|index| {
             let index = RouteIndex(u8::try_from(index).ok()?);
             Some(port::describe(&controller, index))
         });
-        Self { ports: ports.collect(), controller, timing, settings: CardSettings::default() }
+        Self {
+            ports: ports.collect(),
+            controller,
+            timing,
+            settings: CardSettings::default(),
+            warnings_left: HARDWARE_WARNINGS,
+        }
     }
 
-    /// The controller, for what the back end doesn't ask: interrupts, names, the wall clock.
+    /// The controller, for information that the back end does not need.
     pub fn controller(&mut self) -> &mut Controller<R, D, G> {
         &mut self.controller
     }
@@ -90,23 +100,36 @@ where
         self.settings
     }
 
-    /// Makes `stream` heard (or lets it hear) at its port, once it is configured.
+    /// Connects a configured stream to its route.
     fn connect<B: MappedBuffer>(&mut self, stream: &CardStream<B, R, D, G>) -> Result<(), CardError> {
         let Some(configured) = stream.configured() else { return Err(CardError::WrongState) };
         let route = stream.route();
-        self.controller.connect(route, configured).map_err(|error| refused(route, error))
+        self.controller.connect(route, configured).map_err(|error| self.refused(route, &error))
     }
-}
 
-/// The back end's words for what the driver says of a route.
-fn refused(route: RouteIndex, error: ConnectError) -> CardError {
-    // Whoever asked is told by the back end, which knows how often it has been.
-    log::debug!("port {}: {error}", route.0);
-    match error {
-        ConnectError::NoSuchRoute | ConnectError::WrongDirection => CardError::NoSuchPort,
-        ConnectError::Taken | ConnectError::NoBandwidth { .. } => CardError::Busy,
-        ConnectError::Unsupported => CardError::Unsupported,
-        _ => CardError::Hardware,
+    /// Translates a driver's error of a route, and logs it.
+    fn refused(&mut self, route: RouteIndex, error: &ConnectError) -> CardError {
+        let translated = match error {
+            ConnectError::NoSuchRoute | ConnectError::WrongDirection => CardError::NoSuchPort,
+            ConnectError::Taken | ConnectError::NoBandwidth { .. } => CardError::Busy,
+            ConnectError::Unsupported => CardError::Unsupported,
+            _ => CardError::Hardware,
+        };
+        self.log_failure(route, translated, error);
+        translated
+    }
+
+    /// Logs the driver's error. It names the codec, node and verb, or the register.
+    fn log_failure(&mut self, route: RouteIndex, translated: CardError, error: &dyn fmt::Display) {
+        let level = match self.warnings_left.checked_sub(1) {
+            Some(left) if translated == CardError::Hardware => {
+                self.warnings_left = left;
+                log::Level::Warn
+            }
+            // The back end logs refusals.
+            _ => log::Level::Debug,
+        };
+        log::log!(level, "port {}: {error}", route.0);
     }
 }
 
@@ -161,14 +184,13 @@ where
 
     fn port_name(&self, port: PortIndex) -> Option<PortLabel> {
         let mut label = PortLabel::new();
-        // The longest fits.
-        let _ = write!(label, "{}", self.controller.routes().get(usize::from(port.0))?.name());
+        write!(label, "{}", self.controller.routes().get(usize::from(port.0))?.name()).ok()?;
         Some(label)
     }
 
     fn is_plugged(&self, port: PortIndex) -> Option<bool> {
         let route = self.controller.routes().get(usize::from(port.0))?;
-        // What a pin doesn't tell would be told late.
+        // Without unsolicited responses a plug would be noticed too late.
         route.is_plugged().filter(|_| route.tells_plugs())
     }
 
@@ -204,12 +226,12 @@ where
         let stream = match descriptor.configure(format, Pages(buffer)) {
             Ok(configured) => CardStream::new(route, described_delay, configured),
             Err(rejected) => {
-                log::debug!("port {}: {}", port.0, rejected.error);
                 self.controller.give_back(rejected.stream);
                 let error = match rejected.error {
-                    snd_hda::stream::ConfigureError::Buffer(_) => CardError::BadBuffer,
+                    ConfigureError::Buffer(_) => CardError::BadBuffer,
                     _ => CardError::Hardware,
                 };
+                self.log_failure(route, error, &rejected.error);
                 return Err(OpenFailure::Refused { error, buffer: rejected.buffer.0 });
             }
         };
@@ -235,7 +257,7 @@ where
 
     fn set_volume(&mut self, stream: &mut Self::Stream, channel: u8, mdb: i32) -> Result<(), CardError> {
         let route = stream.route();
-        self.controller.set_volume(route, channel, mdb).map_err(|error| refused(route, error))
+        self.controller.set_volume(route, channel, mdb).map_err(|error| self.refused(route, &error))
     }
 
     fn volume(&self, stream: &Self::Stream, channel: u8) -> Result<i32, CardError> {
@@ -244,7 +266,7 @@ where
 
     fn set_mute(&mut self, stream: &mut Self::Stream, channel: u8, is_muted: bool) -> Result<(), CardError> {
         let route = stream.route();
-        self.controller.set_mute(route, channel, is_muted).map_err(|error| refused(route, error))
+        self.controller.set_mute(route, channel, is_muted).map_err(|error| self.refused(route, &error))
     }
 
     fn start(&mut self, stream: &mut Self::Stream) -> Result<(), CardError> {
@@ -283,7 +305,7 @@ where
         let route = stream.route();
         let (descriptor, buffer) = stream.release(&mut self.timing).map_err(StillRunning)?;
         if let Err(error) = self.controller.disconnect(route) {
-            log::warn!("port {}: {error}", route.0);
+            self.log_failure(route, CardError::Hardware, &error);
         }
         self.controller.give_back(descriptor);
         Ok(buffer)

@@ -1,4 +1,4 @@
-//! What a route can do, in the back end's words.
+//! The abilities of a route as those of a port.
 
 use audioback::card::{Direction, MAX_RATES, Port, StreamParams, VolumeRange};
 use embedded_hal::delay::DelayNs;
@@ -6,23 +6,23 @@ use hyper::PAGE_SIZE_BYTES;
 use snd_hda::{Controller, DmaRegion, Format, MAX_BUFFER_PAGES, Registers, Route, RouteIndex, SampleBits};
 use sndif::format::{FormatSet, SampleFormat};
 
-/// Shortest buffer: two descriptors of 128 octets each (HDA specification 1.0a, 3.3.39 and 3.6.3).
+/// Shortest buffer: two descriptors of 128 bytes each (HDA specification 1.0a, 3.3.39 and 3.6.3).
 const BUFFER_BYTES_MIN: u32 = 256;
 
 /// Longest buffer: a page a descriptor. 1 MiB.
 const BUFFER_BYTES_MAX: u32 = (MAX_BUFFER_PAGES * PAGE_SIZE_BYTES) as u32;
 
-/// Sample formats that DMA can serve as they are, with the octets of their container. HDA wants samples left-justified
-/// and signed: so S24_LE, which sits in the low octets, and the 8-bit formats are not among them.
+/// Sample formats that need no conversion, with the bytes of their container. HDA samples are left-justified and signed.
+/// S24_LE uses the low bytes, and 8-bit formats are unsigned, so both are missing here.
 const FORMATS: [(SampleFormat, u32); 2] = [(SampleFormat::S16Le, 2), (SampleFormat::S32Le, 4)];
 
-/// The widest sample that the route's converter takes out of this format's container.
+/// The widest sample that the route's converter reads from this format's container.
 fn sample_bits(route: &Route, format: SampleFormat) -> Option<SampleBits> {
     let (_, container_bytes) = FORMATS.into_iter().find(|(known, _)| *known == format)?;
     route.pcm().widest_in(container_bytes)
 }
 
-/// The link's format for a stream on this route, if converter and link can have it.
+/// The link's format for a stream on this route, if converter and link support it.
 pub(crate) fn format<R, D, G>(
     controller: &Controller<R, D, G>,
     index: RouteIndex,
@@ -67,7 +67,7 @@ where
         can_mute: range.can_mute,
     });
     port.channels_max = route.pcm().channels_max();
-    // A stereo converter plays a single channel on one side only.
+    // A stereo converter plays a mono stream on one side only.
     port.channels_min = port.channels_max.min(2);
 
     let rates = || route.pcm().rates().map(snd_hda::Rate::hz);

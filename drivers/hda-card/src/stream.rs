@@ -1,4 +1,4 @@
-//! An open stream: the driver's typestates behind one type, for a back end that learns at run time what a guest wants.
+//! An open stream: the driver's typestates in one type, because a guest's requests are known at run time only.
 
 use core::fmt;
 
@@ -6,17 +6,19 @@ use audioback::card::{CardError, LinkedStart, PositionLock, PositionSource, Stre
 use embedded_hal::delay::DelayNs;
 use heapless::Vec;
 use hyper::{Clock, MappedBuffer};
-use snd_hda::stream::{Configured, LinkTime, Paused, Reset, Running, StartMethod, StreamStatus, let_go};
+use snd_hda::stream::{
+    Configured, LinkTime, Paused, Reset, Running, StartMethod, StreamStatus, release_together,
+};
 use snd_hda::{Deadline, Direction, DmaRegion, Format, Registers, RouteIndex, Stream};
 
 use crate::Pages;
 use crate::timing::{Begun, Timing};
 
-/// A stream that can be started, as the driver types it.
+/// A stream that can start.
 type Ready<B, R, D, G> = Stream<Configured<Pages<B>, R, D, G>>;
 
 /// A stream descriptor without a buffer, and the buffer that it had.
-type Parted<B, R, D, G> = (Stream<Reset<R, D, G>>, B);
+type Released<B, R, D, G> = (Stream<Reset<R, D, G>>, B);
 
 /// Stream descriptors of a controller: INTCTL has 30 bits (HDA specification 1.0a, 3.3.14).
 const STREAMS_MAX: usize = 30;
@@ -27,23 +29,24 @@ enum State<B: MappedBuffer, R: Registers, D: DelayNs, G: DmaRegion> {
     Paused(Stream<Paused<Pages<B>, R, D, G>>),
 }
 
-/// A stream that a guest has opened.
+/// An open stream of a guest.
 pub struct CardStream<B: MappedBuffer, R: Registers, D: DelayNs, G: DmaRegion> {
     route: RouteIndex,
-    /// Somebody wants to know what is at the link.
+    /// Whether the link position is used.
     is_link_wanted: bool,
     direction: Direction,
     format: Format,
-    /// The route's converter's own delay.
+    /// The delay of the route's converter.
     codec_delay_frames: u32,
-    /// When frame 0 was at the link, as far as is known.
+    /// Frame 0 at the link, if known.
     begun: Option<Begun>,
-    /// Breaks in the count, each START among them; and what the last look said of breaks since START.
+    /// Breaks in the count since the open.
     generation: u32,
+    /// The driver's and the clock's breaks since START, at the last look.
     breaks: Option<u32>,
-    /// What was logged of its position: nothing, or how it is come by.
-    told: Option<(PositionSource, PositionLock)>,
-    /// `None` inside a step only: each puts back what it made of it.
+    /// The position's source and lock that were logged last.
+    logged: Option<(PositionSource, PositionLock)>,
+    /// `None` only inside of [`step`](Self::step).
     state: Option<State<B, R, D, G>>,
 }
 
@@ -76,7 +79,7 @@ where
             begun: None,
             generation: 0,
             breaks: None,
-            told: None,
+            logged: None,
             state: Some(State::Configured(stream)),
         }
     }
@@ -114,7 +117,7 @@ where
         pages.map(|Pages(buffer)| buffer)
     }
 
-    /// Takes the state through `step`, which returns the next one, whatever came of it.
+    /// Replaces the state by the one that `step` returns. `step` returns one after an error too.
     fn step<T>(
         &mut self,
         step: impl FnOnce(State<B, R, D, G>) -> (State<B, R, D, G>, Result<T, CardError>),
@@ -138,7 +141,7 @@ where
         })
     }
 
-    /// Does all of a start but its last step.
+    /// Prepares a start, except for its last step.
     fn arm(&mut self) -> Result<(), CardError> {
         match &mut self.state {
             Some(State::Configured(stream)) => stream.arm().map_err(failed),
@@ -198,10 +201,10 @@ where
                 }
             },
         })?;
-        let position = self.stated(status, before_ns, timing);
+        let position = self.translate(status, before_ns, timing);
         self.begun = None;
         self.breaks = None;
-        self.told = None;
+        self.logged = None;
         Ok(position)
     }
 
@@ -213,11 +216,11 @@ where
             Some(State::Running(stream)) => Some(stream.poll_octets()),
             Some(State::Paused(stream)) => Some(stream.status()),
         };
-        Ok(self.stated(status, before_ns, timing))
+        Ok(self.translate(status, before_ns, timing))
     }
 
-    /// The back end's words for a status that was taken since `before_ns`.
-    fn stated<C: Clock>(
+    /// Translates a status that was read after `before_ns`.
+    fn translate<C: Clock>(
         &mut self,
         status: Option<StreamStatus>,
         before_ns: u64,
@@ -231,8 +234,8 @@ where
                 self.generation = self.generation.wrapping_add(1);
             }
             link.generation = self.generation;
-            let told = (link.source, link.lock);
-            if self.told.replace(told) != Some(told) {
+            let found = (link.source, link.lock);
+            if self.logged.replace(found) != Some(found) {
                 log::debug!(
                     "port {}: position {:?} by {:?}, within {} ns",
                     self.route.0,
@@ -250,9 +253,9 @@ where
         }
     }
 
-    /// Parts descriptor and buffer, once RUN has read 0; else gives the stream back.
+    /// Separates descriptor and buffer once RUN has read 0. Otherwise returns the stream.
     #[allow(clippy::result_large_err, reason = "the stream comes back by value: there is no heap")]
-    pub(crate) fn release<C: Clock>(mut self, timing: &mut Timing<C>) -> Result<Parted<B, R, D, G>, Self> {
+    pub(crate) fn release<C: Clock>(mut self, timing: &mut Timing<C>) -> Result<Released<B, R, D, G>, Self> {
         if self.stop(timing).is_err() {
             return Err(self);
         }
@@ -265,7 +268,7 @@ where
                     Err(self)
                 }
             },
-            // After a stop that went well there is no other state.
+            // A stop leads to no other state.
             other => {
                 self.state = other;
                 Err(self)
@@ -274,7 +277,7 @@ where
     }
 }
 
-/// Starts streams in the same link frame, where the controller can.
+/// Starts streams in the same link frame if the controller can.
 pub(crate) fn start_together<B, R, D, G>(
     streams: &mut [&mut CardStream<B, R, D, G>],
     time: &dyn LinkTime,
@@ -299,19 +302,20 @@ where
     }
     if let Err(error) = result {
         for stream in streams.iter_mut().take(armed_count) {
-            // One that doesn't stop says so again when it is closed.
-            let _ = stream.disarm();
+            if let Err(error) = stream.disarm() {
+                // The close fails too, and keeps the buffer.
+                log::error!("port {}: it is armed and does not stop: {error:?}", stream.route.0);
+            }
         }
         return Err(error);
     }
     let mut armed: Vec<&mut Ready<B, R, D, G>, STREAMS_MAX> = Vec::new();
     for stream in streams.iter_mut() {
         if let Some(State::Configured(stream)) = &mut stream.state {
-            // As many as were counted above.
-            let _ = armed.push(stream);
+            armed.push(stream).map_err(|_| CardError::Busy)?;
         }
     }
-    let start = let_go(&mut armed, Some(time)).ok_or(CardError::WrongState)?;
+    let start = release_together(&mut armed, Some(time)).ok_or(CardError::WrongState)?;
     drop(armed);
     for stream in streams.iter_mut() {
         stream.start(time)?;
@@ -322,7 +326,7 @@ where
     })
 }
 
-/// Logs what the hardware didn't do.
+/// Logs the register that did not reach its value.
 fn failed(deadline: Deadline) -> CardError {
     log::error!("{deadline}");
     CardError::Hardware

@@ -1,4 +1,4 @@
-//! A stream's place at the link in the system's time.
+//! The position at the link in the system's time.
 
 use audioback::card::{LinkPosition, PositionLock, PositionSource};
 use embedded_hal::delay::DelayNs;
@@ -8,37 +8,36 @@ use snd_hda::stream::{LinkTime, PositionSource as CounterSource, StreamStatus};
 use snd_hda::{Controller, Direction, DmaRegion, Format, LinkClock, Registers};
 use sndif::control_page;
 
-/// How often the two clocks are compared on their own: a look at a stream reads the wall clock too, but among other registers.
+/// Interval between comparisons of the two clocks. A look at a stream compares them too, but less precisely.
 const COMPARE_EVERY_NS: u64 = 50_000_000;
 
-/// Readings in a comparison while streams run, and at a start, before which nothing else has been learned, at the most. Each cuts
-/// down what is known; where an access takes a microsecond, one is enough.
+/// Most readings in a comparison: while streams run, and before a start. If an access takes a microsecond then one is enough.
 const READINGS: u32 = 4;
 const READINGS_TO_START: u32 = 256;
 
-/// Within what the clocks are to be known to each other: an eighth of a frame of the fastest rate.
+/// Wanted precision while streams run: an eighth of a frame at the highest rate.
 const TIGHT_NS: u64 = 1_000_000_000 / 8 / 192_000;
 
-/// The same for a start, which is to fall into a link frame that is known: an eighth of one.
+/// Wanted precision before a start: an eighth of a link frame, so that the link frame of the start is known.
 const TIGHT_TO_START_NS: u64 = 1_000_000_000 / 8 / 48_000;
 
-/// Parts of a tick of the wall clock in which the driver states moments.
+/// The driver's unit of time: this part of a tick of the wall clock.
 const TICK_PARTS: u64 = 256;
 
-/// When frame 0 of a stream was at the link.
+/// The time of a stream's frame 0 at the link.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Begun {
     time: Nanos,
     wall_ticks: u64,
-    /// It is as sure as it will get.
+    /// Later looks do not improve it.
     is_final: bool,
 }
 
-/// The link's clock in the system's time, one for all streams of a controller.
+/// The link's clock in the system's time, for all streams of a controller.
 pub(crate) struct Timing<C> {
     clock: C,
     link: LinkClock,
-    /// Added to the link clock's own generation, so that it goes on over [`restart`](Self::restart).
+    /// Added to the link clock's own generation, so that no generation repeats after [`restart`](Self::restart).
     generation: u32,
     compare_at_ns: u64,
 }
@@ -54,7 +53,7 @@ impl<C: Clock> Timing<C> {
         Self { clock, link: LinkClock::new(), generation: 0, compare_at_ns: 0 }
     }
 
-    /// The wall clock begins at 0 again, so nothing that was learned of it holds.
+    /// Forgets everything about the wall clock, which begins at 0 again.
     pub(crate) fn restart(&mut self) {
         self.generation = self.generation.wrapping_add(self.link.generation()).wrapping_add(1);
         self.link = LinkClock::new();
@@ -65,7 +64,7 @@ impl<C: Clock> Timing<C> {
         self.clock.now().0
     }
 
-    /// Compares the clocks well enough for a stream of `rate_hz` to start, or to stop.
+    /// Compares the clocks precisely enough for a start or pause of a stream of `rate_hz`.
     pub(crate) fn look_to_start<R, D, G>(&mut self, controller: &mut Controller<R, D, G>, rate_hz: u32)
     where
         R: Registers + Clone,
@@ -76,7 +75,7 @@ impl<C: Clock> Timing<C> {
         self.look(controller, eighth_ns.min(TIGHT_TO_START_NS), READINGS_TO_START);
     }
 
-    /// Compares the clocks until they are known within `tight_ns`.
+    /// Compares the clocks until the error is at most `tight_ns`.
     fn look<R, D, G>(&mut self, controller: &mut Controller<R, D, G>, tight_ns: u64, readings: u32)
     where
         R: Registers + Clone,
@@ -95,7 +94,7 @@ impl<C: Clock> Timing<C> {
         }
     }
 
-    /// The same, if it is due.
+    /// Compares the clocks if that is due.
     pub(crate) fn look_if_due<R, D, G>(&mut self, controller: &mut Controller<R, D, G>)
     where
         R: Registers + Clone,
@@ -107,7 +106,7 @@ impl<C: Clock> Timing<C> {
         }
     }
 
-    /// States what the driver found, in a status that was taken since `before_ns`.
+    /// Translates the link count of a status that was read after `before_ns`.
     pub(crate) fn state(
         &mut self,
         status: &StreamStatus,
@@ -116,9 +115,9 @@ impl<C: Clock> Timing<C> {
         begun: &mut Option<Begun>,
     ) -> Option<LinkPosition> {
         let count = status.link?;
-        // Its last reading of the wall clock was made between these.
+        // The status has a reading of the wall clock from between these two times.
         let wall_ticks = self.link.observe(before_ns, status.position.wall_clock, self.now_ns());
-        // The driver counts from the stream's start; both have the same low half.
+        // The driver extends the wall clock from the stream's start. The low halves are equal.
         let shift = wall_ticks.wrapping_sub(status.wall_ticks);
         let shifted = |tick_parts: u64| tick_parts.wrapping_add(shift.wrapping_mul(TICK_PARTS));
         let cadence = Cadence::of(format.rate());
@@ -157,7 +156,7 @@ impl<C: Clock> Timing<C> {
             codec_delay_frames: 0,
             start_time: begun.time,
             start_wall_ticks: begun.wall_ticks,
-            // All of them are far below 2^16.
+            // All values fit: they are far below 2^16.
             cadence: timed.cadence_ticks.map(|ticks| control_page::Cadence {
                 ticks: ticks as u32,
                 block_frames: cadence.block_frames() as u16,

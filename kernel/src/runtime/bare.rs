@@ -3,7 +3,7 @@
 use audioback::card::{Card, Direction};
 use hda_card::HdaCard;
 use hyper::{Clock, DmaAccess, Nanos, PageWords};
-use hypervisor_model::{Loopback, PageMemory};
+use hypervisor_model::{MemoryHypervisor, PageMemory};
 
 use crate::boot::command_line::{CommandLine, Fault};
 use crate::console::{Verdict, exit};
@@ -37,7 +37,7 @@ pub fn run(mut platform: Platform) -> ! {
     report_card(&card);
 
     let Platform { guest_pages, command_line, module, mut event_loop, mut record_sink, .. } = platform;
-    let world = Loopback::new(GuestMemory(guest_pages), loop_back::limits(&command_line));
+    let world = MemoryHypervisor::new(GuestMemory(guest_pages), loop_back::limits(&command_line));
     let house = LoopBack::<_, ImageHypervisor<'_>, _>::new(&world, card, &command_line, module, clock.now());
     let mut house = match house {
         Ok(house) => house,

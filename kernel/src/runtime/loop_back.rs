@@ -15,7 +15,7 @@ use audioback::stream::{StreamConfig as BackConfig, StreamStats};
 use audiofront::{ConnectError as FrontConnectError, StreamConfig, StreamFront};
 use heapless::Vec;
 use hyper::{Clock, DomainId, Hypervisor, Nanos};
-use hypervisor_model::{BackEnd, FrontEnd, Limits, Loopback, PageMemory};
+use hypervisor_model::{BackEnd, FrontEnd, Limits, MemoryHypervisor, PageMemory};
 use sndif::format::SampleFormat;
 use sndif::state::XenbusState;
 
@@ -134,7 +134,7 @@ pub fn limits(command_line: &CommandLine) -> Limits {
 
 /// Guest, back end and card. `H` is what the back end takes its side of the world for: [`BackEnd`], or what holds one.
 pub struct LoopBack<'a, M: PageMemory, H: Hypervisor, C: Card<H::Buffer>> {
-    world: &'a Loopback<M>,
+    world: &'a MemoryHypervisor<M>,
     back: H,
     card: C,
     // Large, as all that is of fixed size: on the heap, where they are put before anything runs.
@@ -152,7 +152,7 @@ where
 {
     /// Connects front ends and back end for what `command_line` asks, with samples from `module`.
     pub fn new(
-        world: &'a Loopback<M>,
+        world: &'a MemoryHypervisor<M>,
         card: C,
         command_line: &CommandLine,
         module: &'static [u8],

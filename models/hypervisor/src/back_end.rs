@@ -1,4 +1,4 @@
-//! The hypervisor as a driver domain sees it.
+//! The view of a driver domain.
 
 use alloc::boxed::Box;
 
@@ -11,15 +11,15 @@ use hyper::{
 use sndif::page_directory::pages_for;
 
 use crate::grants::{Frame, Lease};
-use crate::home::Loopback;
+use crate::hypervisor::MemoryHypervisor;
 use crate::memory::PageMemory;
-use crate::page::{HomePage, Side};
+use crate::page::{DomainPage, Side};
 use crate::violations::Rule;
 
-/// A driver domain's handle: audioback's `Hypervisor`.
+/// A driver domain's handle.
 #[derive(Debug)]
 pub struct BackEnd<'a, M> {
-    home: &'a Loopback<M>,
+    hypervisor: &'a MemoryHypervisor<M>,
     domain: DomainId,
 }
 
@@ -31,16 +31,15 @@ impl<M> Clone for BackEnd<'_, M> {
 
 impl<M> Copy for BackEnd<'_, M> {}
 
-/// A mapped buffer: addresses for the controller, and no way to look inside.
+/// A mapped buffer: addresses for the controller, and no access to the samples.
 ///
-/// A handle, whose list comes from the hypervisor's stock and goes back there: it is handed from owner to owner, and
-/// a list of 256 pages is too much to be copied each time.
+/// The list of pages is boxed because it is moved often and has up to 256 entries. The hypervisor keeps unused lists.
 #[derive(Debug)]
 pub struct MappedPages {
     list: Box<PageList>,
 }
 
-/// What a [`MappedPages`] holds.
+/// The pages of a [`MappedPages`].
 #[derive(Debug, Default)]
 pub(crate) struct PageList {
     addresses: Vec<u64, MAX_BUFFER_PAGES>,
@@ -60,42 +59,42 @@ impl MappedBuffer for MappedPages {
 }
 
 impl<'a, M: PageMemory> BackEnd<'a, M> {
-    pub(crate) fn new(home: &'a Loopback<M>, domain: DomainId) -> Self {
-        Self { home, domain }
+    pub(crate) fn new(hypervisor: &'a MemoryHypervisor<M>, domain: DomainId) -> Self {
+        Self { hypervisor, domain }
     }
 
     /// Takes one of this domain's pending events.
     pub fn take_pending(&self) -> Option<EventChannel> {
-        self.home.take_pending(self.domain)
+        self.hypervisor.take_pending(self.domain)
     }
 
-    /// A page that is mapped already, mapped once more, as Xen allows it. It can be touched as long as the first mapping lasts.
+    /// Maps a mapped page a second time, as Xen allows. The second mapping ends with the first.
     ///
     /// # Errors
-    /// If it isn't mapped, or not granted for that.
+    /// [`MapError::NotGranted`] if the page is not mapped, or not granted for `access`.
     pub fn map_again(
         &self,
         guest: DomainId,
         grant: GrantRef,
         access: PageAccess,
-    ) -> Result<HomePage<'a, M>, MapError> {
+    ) -> Result<DomainPage<'a, M>, MapError> {
         let needed = match access {
             PageAccess::ReadOnly => GrantAccess::ReadOnly,
             PageAccess::ReadWrite => GrantAccess::ReadWrite,
         };
-        let mapped = self.home.grants.borrow().map_again(self.domain, guest, grant, needed);
+        let mapped = self.hypervisor.grants.borrow().map_again(self.domain, guest, grant, needed);
         let (lease, _) = mapped.map_err(|rule| {
-            self.home.violated(self.domain, rule, grant);
+            self.hypervisor.violated(self.domain, rule, grant);
             MapError::NotGranted(grant)
         })?;
-        let page = HomePage::new(self.home, self.domain, lease, Side::Mapped);
+        let page = DomainPage::new(self.hypervisor, self.domain, lease, Side::Mapped);
         Ok(if access == PageAccess::ReadOnly { page.read_only() } else { page })
     }
 
     fn map(&self, guest: DomainId, grant: GrantRef, access: GrantAccess) -> Result<(Lease, Frame), MapError> {
-        let mapped = self.home.grants.borrow_mut().map(self.domain, guest, grant, access);
+        let mapped = self.hypervisor.grants.borrow_mut().map(self.domain, guest, grant, access);
         mapped.map_err(|rule| {
-            self.home.violated(self.domain, rule, grant);
+            self.hypervisor.violated(self.domain, rule, grant);
             match rule {
                 Rule::MappedTwice => MapError::AlreadyMapped(grant),
                 _ => MapError::NotGranted(grant),
@@ -104,18 +103,18 @@ impl<'a, M: PageMemory> BackEnd<'a, M> {
     }
 
     fn unmap(&self, lease: Lease) -> Option<Frame> {
-        let unmapped = self.home.grants.borrow_mut().unmap(self.domain, lease);
-        unmapped.map_err(|rule| self.home.violated(self.domain, rule, lease.grant)).ok()
+        let unmapped = self.hypervisor.grants.borrow_mut().unmap(self.domain, lease);
+        unmapped.map_err(|rule| self.hypervisor.violated(self.domain, rule, lease.grant)).ok()
     }
 }
 
 impl<'a, M: PageMemory> Hypervisor for BackEnd<'a, M> {
-    type Page = HomePage<'a, M>;
+    type Page = DomainPage<'a, M>;
     type Buffer = MappedPages;
 
     fn map_page(&mut self, guest: DomainId, grant: GrantRef) -> Result<Self::Page, MapError> {
         let (lease, _) = self.map(guest, grant, GrantAccess::ReadWrite)?;
-        Ok(HomePage::new(self.home, self.domain, lease, Side::Mapped))
+        Ok(DomainPage::new(self.hypervisor, self.domain, lease, Side::Mapped))
     }
 
     fn unmap_page(&mut self, page: Self::Page) {
@@ -130,14 +129,14 @@ impl<'a, M: PageMemory> Hypervisor for BackEnd<'a, M> {
         access: DmaAccess,
     ) -> Result<Self::Buffer, MapError> {
         if grants.is_empty() || pages_for(size_bytes) as usize != grants.len() {
-            self.home.violated(self.domain, Rule::BadBufferSize, GrantRef::NONE);
+            self.hypervisor.violated(self.domain, Rule::BadBufferSize, GrantRef::NONE);
             return Err(MapError::NoRoom);
         }
         let needed = match access {
             DmaAccess::Read => GrantAccess::ReadOnly,
             DmaAccess::Write => GrantAccess::ReadWrite,
         };
-        let Some(mut list) = self.home.page_lists.borrow_mut().pop() else {
+        let Some(mut list) = self.hypervisor.page_lists.borrow_mut().pop() else {
             return Err(MapError::NoRoom);
         };
         list.size_bytes = size_bytes;
@@ -146,9 +145,10 @@ impl<'a, M: PageMemory> Hypervisor for BackEnd<'a, M> {
         for grant in grants {
             match self.map(guest, *grant, needed) {
                 Ok((lease, frame)) => {
-                    // As many as there are grants, so there is room.
-                    let _ = buffer.list.leases.push(lease);
-                    let _ = buffer.list.addresses.push(frame.device_address);
+                    let is_kept = buffer.list.leases.push(lease).is_ok()
+                        && buffer.list.addresses.push(frame.device_address).is_ok();
+                    // Both lists and `grants` have the same capacity.
+                    debug_assert!(is_kept, "a page too many");
                 }
                 Err(error) => {
                     self.unmap_buffer(buffer);
@@ -156,7 +156,7 @@ impl<'a, M: PageMemory> Hypervisor for BackEnd<'a, M> {
                 }
             }
         }
-        let mut memory = self.home.memory.borrow_mut();
+        let mut memory = self.hypervisor.memory.borrow_mut();
         for address in &buffer.list.addresses {
             memory.allow_dma(*address, access);
         }
@@ -167,17 +167,16 @@ impl<'a, M: PageMemory> Hypervisor for BackEnd<'a, M> {
     fn unmap_buffer(&mut self, buffer: Self::Buffer) {
         let MappedPages { mut list } = buffer;
         for (lease, address) in list.leases.iter().zip(&list.addresses) {
-            if self.home.memory.borrow().dma_under_way(*address) {
-                self.home.violated(self.domain, Rule::UnmappedUnderDma, lease.grant);
+            if self.hypervisor.memory.borrow().dma_under_way(*address) {
+                self.hypervisor.violated(self.domain, Rule::UnmappedUnderDma, lease.grant);
             }
             if let Some(frame) = self.unmap(*lease) {
-                self.home.memory.borrow_mut().forbid_dma(frame.device_address);
+                self.hypervisor.memory.borrow_mut().forbid_dma(frame.device_address);
             }
         }
         list.leases.clear();
         list.addresses.clear();
-        // It came from there, so there is room for it.
-        self.home.page_lists.borrow_mut().push(list);
+        self.hypervisor.page_lists.borrow_mut().push(list);
     }
 
     fn with_buffer_page(
@@ -193,24 +192,24 @@ impl<'a, M: PageMemory> Hypervisor for BackEnd<'a, M> {
     }
 
     fn bind(&mut self, guest: DomainId, port: RemotePort) -> Result<EventChannel, BindError> {
-        self.home.channels.borrow_mut().bind(self.domain, guest, port.0).map(EventChannel)
+        self.hypervisor.channels.borrow_mut().bind(self.domain, guest, port.0).map(EventChannel)
     }
 
     fn unbind(&mut self, channel: EventChannel) {
-        let closed = self.home.channels.borrow_mut().close(self.domain, channel.0);
+        let closed = self.hypervisor.channels.borrow_mut().close(self.domain, channel.0);
         if closed.is_err() {
-            self.home.violated(self.domain, Rule::ForeignChannel, GrantRef::NONE);
+            self.hypervisor.violated(self.domain, Rule::ForeignChannel, GrantRef::NONE);
         }
     }
 
     fn is_abandoned(&mut self, channel: EventChannel) -> bool {
-        self.home.channels.borrow_mut().is_abandoned(self.domain, channel.0)
+        self.hypervisor.channels.borrow_mut().is_abandoned(self.domain, channel.0)
     }
 
     fn notify(&mut self, channel: EventChannel) {
-        let sent = self.home.channels.borrow_mut().notify(self.domain, channel.0);
+        let sent = self.hypervisor.channels.borrow_mut().notify(self.domain, channel.0);
         if sent.is_err() {
-            self.home.violated(self.domain, Rule::ForeignChannel, GrantRef::NONE);
+            self.hypervisor.violated(self.domain, Rule::ForeignChannel, GrantRef::NONE);
         }
     }
 }

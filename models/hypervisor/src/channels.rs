@@ -1,5 +1,5 @@
-//! Event channels: pairs of ports, each with a pending bit. Ports are numbered from 1 through the whole hypervisor, so
-//! that one domain's port is never another's by accident.
+//! Event channels: pairs of ports, each with a pending bit. Port numbers are unique over all domains, so that a mix-up of
+//! domains does not go unnoticed.
 
 use alloc::vec::Vec;
 
@@ -15,13 +15,13 @@ struct Port {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum PortState {
     Closed,
-    /// Waits to be bound by this domain.
+    /// This domain may bind it.
     Unbound(DomainId),
     /// Bound to this port.
     Bound(u32),
 }
 
-/// The port isn't this domain's.
+/// The port belongs to another domain.
 pub(crate) struct NotYours;
 
 #[derive(Debug)]
@@ -40,8 +40,8 @@ impl Channels {
         self.take(Port { owner, state: PortState::Unbound(remote), pending: false })
     }
 
-    /// Binds a port of `remote`'s. The new port is pending at once, as on Xen (`EVTCHNOP_bind_interdomain`): an event may
-    /// have been sent before anybody listened.
+    /// Binds a port of `remote`. The new port is pending at once, as on Xen (`EVTCHNOP_bind_interdomain`), because an event may
+    /// have been sent before.
     pub(crate) fn bind(
         &mut self,
         owner: DomainId,
@@ -59,7 +59,7 @@ impl Channels {
         Ok(number)
     }
 
-    /// Closes a port; the other end falls back to unbound.
+    /// Closes a port. The other end becomes unbound.
     pub(crate) fn close(&mut self, owner: DomainId, number: u32) -> Result<(), NotYours> {
         let port = self.port(number).filter(|port| port.owner == owner).ok_or(NotYours)?;
         let state = port.state;
@@ -82,7 +82,7 @@ impl Channels {
             .is_some_and(|port| port.owner == owner && matches!(port.state, PortState::Unbound(_)))
     }
 
-    /// Sets the other end's pending bit. An event to nobody is lost.
+    /// Sets the other end's pending bit. An event to an unbound port is lost.
     pub(crate) fn notify(&mut self, owner: DomainId, number: u32) -> Result<(), NotYours> {
         let port = self.port(number).filter(|port| port.owner == owner).ok_or(NotYours)?;
         match port.state {

@@ -1,19 +1,19 @@
-//! The hypervisor as a guest's stream sees it.
+//! The view of a guest, for one of its streams.
 
 use audiofront::{EventPort, GrantAccess, GrantedPage, PublishFailed, StillMapped, Transport};
 use hyper::{DomainId, GrantRef};
 use sndif::nodes::TransportNodes;
 
 use crate::grants::Frame;
-use crate::home::Loopback;
+use crate::hypervisor::MemoryHypervisor;
 use crate::memory::PageMemory;
-use crate::page::{HomePage, Side};
+use crate::page::{DomainPage, Side};
 use crate::violations::Rule;
 
-/// A guest's handle, for one of its streams: audiofront's `Transport`.
+/// A guest's handle for one of its streams.
 #[derive(Debug)]
 pub struct FrontEnd<'a, M> {
-    home: &'a Loopback<M>,
+    hypervisor: &'a MemoryHypervisor<M>,
     domain: DomainId,
     back: DomainId,
     stream: u32,
@@ -28,59 +28,64 @@ impl<M> Clone for FrontEnd<'_, M> {
 impl<M> Copy for FrontEnd<'_, M> {}
 
 impl<'a, M: PageMemory> FrontEnd<'a, M> {
-    pub(crate) fn new(home: &'a Loopback<M>, domain: DomainId, back: DomainId, stream: u32) -> Self {
-        Self { home, domain, back, stream }
+    pub(crate) fn new(
+        hypervisor: &'a MemoryHypervisor<M>,
+        domain: DomainId,
+        back: DomainId,
+        stream: u32,
+    ) -> Self {
+        Self { hypervisor, domain, back, stream }
     }
 }
 
 impl<'a, M: PageMemory> Transport for FrontEnd<'a, M> {
-    type Page = HomePage<'a, M>;
+    type Page = DomainPage<'a, M>;
 
     fn grant_page(&mut self, access: GrantAccess) -> Option<GrantedPage<Self::Page>> {
         let new_frame = || {
-            let (device_address, words) = self.home.memory.borrow_mut().allocate()?;
+            let (device_address, words) = self.hypervisor.memory.borrow_mut().allocate()?;
             Some(Frame { device_address, words })
         };
-        let granted = self.home.grants.borrow_mut().grant(self.domain, self.back, access, new_frame)?;
-        let page = HomePage::new(self.home, self.domain, granted, Side::Granted);
+        let granted = self.hypervisor.grants.borrow_mut().grant(self.domain, self.back, access, new_frame)?;
+        let page = DomainPage::new(self.hypervisor, self.domain, granted, Side::Granted);
         Some(GrantedPage { grant: page.lease.grant, page })
     }
 
     fn revoke_page(&mut self, page: GrantedPage<Self::Page>) -> Result<(), StillMapped<Self::Page>> {
-        let revoked = self.home.grants.borrow_mut().revoke(self.domain, page.page.lease);
+        let revoked = self.hypervisor.grants.borrow_mut().revoke(self.domain, page.page.lease);
         match revoked {
             Ok(()) => Ok(()),
             Err(rule) => {
-                self.home.violated(self.domain, rule, page.grant);
-                // A grant that has ended before is no page lost.
+                self.hypervisor.violated(self.domain, rule, page.grant);
+                // A grant that ended before has lost no page.
                 if rule == Rule::RevokedWhileMapped { Err(StillMapped(page)) } else { Ok(()) }
             }
         }
     }
 
     fn open_channel(&mut self) -> Option<EventPort> {
-        self.home.channels.borrow_mut().open(self.domain, self.back).map(EventPort)
+        self.hypervisor.channels.borrow_mut().open(self.domain, self.back).map(EventPort)
     }
 
     fn close_channel(&mut self, port: EventPort) {
-        let closed = self.home.channels.borrow_mut().close(self.domain, port.0);
+        let closed = self.hypervisor.channels.borrow_mut().close(self.domain, port.0);
         if closed.is_err() {
-            self.home.violated(self.domain, Rule::ForeignChannel, GrantRef::NONE);
+            self.hypervisor.violated(self.domain, Rule::ForeignChannel, GrantRef::NONE);
         }
     }
 
     fn notify(&mut self, port: EventPort) {
-        let sent = self.home.channels.borrow_mut().notify(self.domain, port.0);
+        let sent = self.hypervisor.channels.borrow_mut().notify(self.domain, port.0);
         if sent.is_err() {
-            self.home.violated(self.domain, Rule::ForeignChannel, GrantRef::NONE);
+            self.hypervisor.violated(self.domain, Rule::ForeignChannel, GrantRef::NONE);
         }
     }
 
     fn publish(&mut self, nodes: &TransportNodes) -> Result<(), PublishFailed> {
-        if self.home.publish(self.domain, self.stream, nodes) { Ok(()) } else { Err(PublishFailed) }
+        if self.hypervisor.publish(self.domain, self.stream, nodes) { Ok(()) } else { Err(PublishFailed) }
     }
 
     fn publish_control_page(&mut self, grant: GrantRef) -> Result<(), PublishFailed> {
-        if self.home.publish_control_page(self.domain, grant) { Ok(()) } else { Err(PublishFailed) }
+        if self.hypervisor.publish_control_page(self.domain, grant) { Ok(()) } else { Err(PublishFailed) }
     }
 }

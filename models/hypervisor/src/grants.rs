@@ -1,4 +1,4 @@
-//! The grant table. One for all domains, so that each reference belongs to one domain only and a look-up is one step.
+//! The grant table of all domains. Each reference belongs to one domain only.
 
 use alloc::collections::VecDeque;
 use alloc::vec::Vec;
@@ -8,7 +8,7 @@ use hyper::{DomainId, GrantRef, PAGE_WORDS, PageWords, SharedPage};
 
 use crate::violations::Rule;
 
-/// The first reference: Xen keeps those below for itself (`GNTTAB_NR_RESERVED_ENTRIES`).
+/// The first reference. Xen reserves those below (`GNTTAB_NR_RESERVED_ENTRIES`).
 pub const FIRST_GRANT: u32 = 8;
 
 /// A page of the memory.
@@ -18,11 +18,11 @@ pub(crate) struct Frame {
     pub(crate) words: &'static PageWords,
 }
 
-/// A use of a grant that is known to be good at the time.
+/// One use of a grant: from its start to its end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Lease {
     pub(crate) grant: GrantRef,
-    /// How often the place in the table had been used before: tells this use from those after it.
+    /// Number of earlier uses of the reference. It differs between this use and later ones.
     pub(crate) generation: u32,
 }
 
@@ -43,8 +43,7 @@ struct Grant {
 pub(crate) struct Grants {
     places: Vec<Grant>,
     capacity: usize,
-    /// Ended grants, oldest first: a reference, and its page, rest as long as can be before they are used again, so that
-    /// a stale one is noticed.
+    /// Ended grants, oldest first. The oldest is used again first, so that a stale reference does not go unnoticed.
     free: VecDeque<GrantRef>,
 }
 
@@ -53,7 +52,7 @@ impl Grants {
         Self { places: Vec::with_capacity(capacity), capacity, free: VecDeque::with_capacity(capacity) }
     }
 
-    /// Grants a zeroed page of `owner`'s to `peer`; `new_frame` supplies it when there is none to be used again.
+    /// Grants a zeroed page of `owner` to `peer`. `new_frame` supplies pages up to the capacity; then ended grants are used again.
     pub(crate) fn grant(
         &mut self,
         owner: DomainId,
@@ -64,7 +63,6 @@ impl Grants {
         if self.places.len() < self.capacity
             && let Some(frame) = new_frame()
         {
-            // FIRST_GRANT + capacity is far below 2^32; should it not be, there is no reference left.
             let index = u32::try_from(self.places.len()).ok()?;
             let reference = GrantRef(index.checked_add(FIRST_GRANT)?);
             self.places.push(Grant {
@@ -100,12 +98,11 @@ impl Grants {
         }
         grant.granted = false;
         grant.grant_generation = grant.grant_generation.wrapping_add(1);
-        // There is a place for each reference.
         self.free.push_back(lease.grant);
         Ok(())
     }
 
-    /// Maps a grant of `guest`'s, by `by`.
+    /// Maps a grant of `guest` for `by`.
     pub(crate) fn map(
         &mut self,
         by: DomainId,
@@ -128,7 +125,7 @@ impl Grants {
         Ok((Lease { grant: reference, generation: grant.map_generation }, grant.frame))
     }
 
-    /// Maps a grant of `guest`'s once more that `by` has mapped already. The lease is that of the first mapping, and ends with it.
+    /// Maps a grant of `guest` that `by` has mapped before. The lease ends with the first mapping.
     pub(crate) fn map_again(
         &self,
         by: DomainId,
@@ -147,7 +144,7 @@ impl Grants {
         Ok((Lease { grant: reference, generation: grant.map_generation }, grant.frame))
     }
 
-    /// Ends a mapping, made by `by`.
+    /// Ends a mapping of `by`.
     pub(crate) fn unmap(&mut self, by: DomainId, lease: Lease) -> Result<Frame, Rule> {
         let grant = self.place(lease.grant).ok_or(Rule::UnmappedTwice)?;
         if !grant.mapped || grant.peer != by || grant.map_generation != lease.generation {
@@ -158,13 +155,13 @@ impl Grants {
         Ok(grant.frame)
     }
 
-    /// The page of a grant that hasn't ended.
+    /// The page of a grant, unless that has ended.
     pub(crate) fn granted(&self, lease: Lease) -> Option<Frame> {
         let grant = self.peek(lease.grant)?;
         (grant.granted && grant.grant_generation == lease.generation).then_some(grant.frame)
     }
 
-    /// The page of a mapping that hasn't ended.
+    /// The page of a mapping, unless that has ended.
     pub(crate) fn mapped(&self, lease: Lease) -> Option<Frame> {
         let grant = self.peek(lease.grant)?;
         (grant.mapped && grant.map_generation == lease.generation).then_some(grant.frame)

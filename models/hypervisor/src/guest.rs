@@ -1,7 +1,10 @@
-//! One stream of the loop-back home's guest: the part that an application has on a real guest.
+//! A guest's application: plays or records one stream and closes it.
 //!
-//! It asks what can be had, opens, fills or empties its buffer as positions come in, stops and closes. It never waits:
-//! [`GuestStream::poll`] takes one look and says what it saw.
+//! It queries, opens, fills or empties its buffer as positions arrive, stops and closes. [`GuestStream::poll`] never waits.
+#![allow(
+    clippy::arithmetic_side_effects,
+    reason = "an application's counts of its own samples; `frame_bytes` is at least 1"
+)]
 
 use core::fmt;
 
@@ -12,67 +15,67 @@ use sndif::hw_params::{HwParams, Interval};
 use sndif::op::Operation;
 use sndif::response::Status;
 
-/// Silence that is played after a recording, in frames: an emulator's last few KiB never reach its output.
+/// Silence in frames after the end of the samples, because an emulator does not output its last few KiB.
 pub const TAIL_FRAMES: u64 = 8_192;
 
-/// Octets taken out of a capture buffer at a time.
+/// Bytes read from a capture buffer at a time.
 const CHUNK_BYTES: usize = 2_048;
 
-/// Events taken in one poll: more than an event page and a ring hold.
+/// Events handled in one poll: more than an event page and a ring hold.
 const EVENTS_PER_POLL: usize = 128;
 
-/// Time between two lines about a stream's position.
+/// Interval between two reports of a stream's position.
 const REPORT_INTERVAL_NS: u64 = 9_000_000;
 
-/// What a stream does, and with what.
+/// Play or record.
 #[derive(Clone, Copy, Debug)]
 pub enum Task {
-    /// Plays these octets, whole frames.
+    /// Plays these bytes, whole frames.
     Play(&'static [u8]),
     /// Records this many frames.
     Record(u64),
 }
 
-/// What a stream is to be and to do.
+/// Configuration and task of a stream.
 #[derive(Clone, Copy, Debug)]
 pub struct Order {
     /// Format, rate, buffer and period.
     pub config: StreamConfig,
-    /// What to play or record.
+    /// Play or record.
     pub task: Task,
 }
 
-/// What a stream did in the end.
+/// Result of a stream.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Done {
-    /// Frames played or recorded, the tail not counted.
+    /// Frames played or recorded, without the tail of silence.
     pub frames: u64,
-    /// Frames that the link played as silence, or that were overwritten before they were taken.
+    /// Frames that were played as silence, or overwritten before they were read.
     pub xrun_frames: u64,
 }
 
-/// What is told of a stream while it runs.
+/// Receives the events of a stream.
 pub trait Observer {
     /// START was answered at `now`: the controller's RUN bit is set.
     fn started(&mut self, stream: usize, now: Nanos);
-    /// The front end knows of `frames` since START; by the clock it should be `expected`.
+    /// The front end's position is `frames` since START; by the clock it is `expected`.
     fn position(&mut self, stream: usize, now: Nanos, frames: u64, expected: u64);
-    /// Octets that were recorded.
-    fn recorded(&mut self, stream: usize, octets: &[u8]);
+    /// These bytes were recorded.
+    fn recorded(&mut self, stream: usize, bytes: &[u8]);
     /// The stream is closed.
     fn done(&mut self, stream: usize, done: Done);
 }
 
-/// Why a stream came to nothing.
+/// Why a stream failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum StreamError {
-    /// The card can't do this rate, format and number of channels.
+    /// The card does not support this rate, format and number of channels.
     Unsupported,
     /// The back end answered an operation with an error.
     Refused(Operation, Status),
-    /// OPEN could not be sent.
+    /// OPEN was not sent.
     Open(OpenError),
-    /// A request could not be sent.
+    /// A request was not sent.
     Request(RequestError),
     /// The back end broke the protocol.
     Fault(Fault),
@@ -107,14 +110,14 @@ enum Phase {
     Closed,
 }
 
-/// A stream of the guest's.
+/// A stream of a guest.
 pub struct GuestStream<T: Transport> {
     index: usize,
     front: StreamFront<T>,
     order: Order,
     frame_bytes: u64,
     phase: Phase,
-    /// Octets of the recording that were written, or that were taken.
+    /// Bytes of the samples that were written into the buffer.
     moved_bytes: usize,
     started: Nanos,
     reported: Nanos,
@@ -122,7 +125,7 @@ pub struct GuestStream<T: Transport> {
 }
 
 impl<T: Transport> GuestStream<T> {
-    /// A stream that begins by asking whether `order` can be had.
+    /// A stream for `order`. Its first request is a query for the configuration.
     pub fn new(index: usize, mut front: StreamFront<T>, order: Order) -> Result<Self, StreamError> {
         let config = &order.config;
         let mut formats = FormatSet::EMPTY;
@@ -133,7 +136,7 @@ impl<T: Transport> GuestStream<T> {
             channels: Interval::exactly(config.channels.into()),
             ..HwParams::ANY
         })?;
-        // The command line takes formats with a size only; 1 keeps what can't happen from dividing by zero.
+        // Formats without a size are not offered; 1 avoids a division by zero.
         let sample_bytes = u64::from(config.format.bytes_per_sample().unwrap_or(1));
         let frame_bytes = (sample_bytes * u64::from(config.channels)).max(1);
         Ok(Self {
@@ -149,17 +152,17 @@ impl<T: Transport> GuestStream<T> {
         })
     }
 
-    /// Whether there is nothing left to do.
+    /// Whether the stream is closed.
     pub fn is_done(&self) -> bool {
         self.phase == Phase::Closed
     }
 
-    /// The front end, to take down once the back end has let go of it.
+    /// The front end, for the disconnect after the back end has closed the device.
     pub fn into_front(self) -> StreamFront<T> {
         self.front
     }
 
-    /// Takes what the back end has said and does what follows from it.
+    /// Handles the back end's events.
     pub fn poll(&mut self, now: Nanos, observer: &mut impl Observer) -> Result<(), StreamError> {
         for _ in 0..EVENTS_PER_POLL {
             match self.front.poll() {
@@ -211,13 +214,13 @@ impl<T: Transport> GuestStream<T> {
                 self.phase = Phase::Closed;
                 observer.done(self.index, self.done);
             }
-            // Answers to hints, and to what was under way when the phase changed.
+            // Answers to hints, and to requests from before the phase changed.
             _ => {}
         }
         Ok(())
     }
 
-    /// A position came: move samples, and stop when all is done.
+    /// Handles a position: moves samples, and stops at the end.
     fn moved(&mut self, now: Nanos, observer: &mut impl Observer) -> Result<(), StreamError> {
         if self.phase != Phase::Running {
             return Ok(());
@@ -230,9 +233,9 @@ impl<T: Transport> GuestStream<T> {
             observer.position(self.index, now, frames, (elapsed / 1_000_000_000) as u64);
         }
         let finished = match self.order.task {
-            Task::Play(octets) => {
+            Task::Play(samples) => {
                 self.feed()?;
-                let total = octets.len() as u64 / self.frame_bytes;
+                let total = samples.len() as u64 / self.frame_bytes;
                 self.done.frames = frames.min(total);
                 frames >= total + TAIL_FRAMES
             }
@@ -248,18 +251,18 @@ impl<T: Transport> GuestStream<T> {
         Ok(())
     }
 
-    /// Writes as much of the recording as there is room for, once that is worth a hint: each hint is answered with a
-    /// fresh position, and each position makes room. A period at a time ends that.
+    /// Writes samples if a period has room. The answer to each hint brings a position, and each position makes room, so smaller
+    /// steps would not end.
     fn feed(&mut self) -> Result<(), StreamError> {
-        let Task::Play(octets) = self.order.task else { return Ok(()) };
-        let rest = octets.get(self.moved_bytes..).unwrap_or(&[]);
+        let Task::Play(samples) = self.order.task else { return Ok(()) };
+        let rest = samples.get(self.moved_bytes..).unwrap_or(&[]);
         let room = self.front.playback().map_or(0, |playback| playback.free_bytes());
         if room < u64::from(self.order.config.period_bytes).min(rest.len() as u64) {
             return Ok(());
         }
         self.moved_bytes += self.front.fill(rest);
         if let Some(playback) = self.front.playback() {
-            if self.moved_bytes >= octets.len() {
+            if self.moved_bytes >= samples.len() {
                 playback.end();
             }
             self.done.xrun_frames = playback.underrun_bytes() / self.frame_bytes;
@@ -267,11 +270,11 @@ impl<T: Transport> GuestStream<T> {
         self.hint()
     }
 
-    /// Takes what has been recorded, up to `total` frames.
+    /// Reads recorded samples, up to `total` frames.
     fn drain(&mut self, total: u64, observer: &mut impl Observer) -> Result<(), StreamError> {
         let available = self.front.capture().map_or(0, |capture| capture.available_bytes());
         let all_left = (total - self.done.frames) * self.frame_bytes;
-        // As in `feed`: a period at a time.
+        // A period at a time, as in `feed`.
         if available < u64::from(self.order.config.period_bytes).min(all_left) {
             return Ok(());
         }
@@ -280,9 +283,9 @@ impl<T: Transport> GuestStream<T> {
             let left = (total - self.done.frames) * self.frame_bytes;
             let room = usize::try_from(left).unwrap_or(usize::MAX).min(CHUNK_BYTES);
             let taken = self.front.take(chunk.get_mut(..room).unwrap_or(&mut []));
-            let Some(octets) = chunk.get(..taken).filter(|octets| !octets.is_empty()) else { break };
-            observer.recorded(self.index, octets);
-            self.done.frames += octets.len() as u64 / self.frame_bytes;
+            let Some(bytes) = chunk.get(..taken).filter(|bytes| !bytes.is_empty()) else { break };
+            observer.recorded(self.index, bytes);
+            self.done.frames += bytes.len() as u64 / self.frame_bytes;
         }
         if let Some(capture) = self.front.capture() {
             self.done.xrun_frames = capture.overrun_bytes() / self.frame_bytes;
@@ -290,7 +293,7 @@ impl<T: Transport> GuestStream<T> {
         self.hint()
     }
 
-    /// Tells the back end how far we are. With a ring full of hints the next one says it.
+    /// Sends the application's pointer to the back end. If the ring is full then the next hint sends it.
     fn hint(&mut self) -> Result<(), StreamError> {
         match self.front.hint() {
             Ok(_) | Err(RequestError::RingFull) => Ok(()),

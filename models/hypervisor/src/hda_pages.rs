@@ -1,10 +1,10 @@
-//! The model's memory, for tests of the whole house.
+//! The memory of the HDA model as guest memory, for tests from guest to link.
 
 use crate::PageMemory;
 use hyper::{DmaAccess, PageWords};
 use snd_hda_model::ModelMemory;
 
-/// The model's memory as the hypervisor in memory wants it: mapping a buffer opens it to DMA, unmapping shuts it.
+/// The memory of the HDA model. A mapped buffer is open to DMA until its unmap.
 pub struct Pages(pub ModelMemory);
 
 impl PageMemory for Pages {

@@ -1,18 +1,17 @@
-//! A hypervisor in memory: domains, grants, event channels and pages, enough of them that the two ends of the sound
-//! protocol can play in one program. The image in bare QEMU plays its recording through it, by real DMA from real pages;
-//! host tests run the back end over it.
+//! A hypervisor in memory: domains, grants, event channels and pages for both ends of the sound protocol in one program.
+//! The test image plays through it in QEMU, with DMA from real pages. Host tests run the back end over it.
 //!
-//! [`Loopback`] is the whole of it; [`BackEnd`] is what a driver domain sees of it (audioback's `Hypervisor`),
-//! [`FrontEnd`] what a guest sees (audiofront's `Transport`). Both are small handles that borrow it, for one thread and
-//! one event loop. Pages come from a [`PageMemory`], which is also told what the controller may reach.
+//! [`MemoryHypervisor`] has the state. [`BackEnd`] is a driver domain's view of it (`hyper::Hypervisor`), [`FrontEnd`] a
+//! guest's (`audiofront::Transport`). Both are handles that borrow it, for one thread. A [`PageMemory`] supplies the
+//! pages and knows which of them the controller may access. [`guest`] is an application that plays or records.
 //!
 //! # Ownership is checked
 //!
-//! Xen forgives some mistakes and punishes others by a crash long after. Here each one is refused on the spot, counted,
-//! logged and kept for tests to ask for: see [`Rule`]. A page handle that outlives its mapping or its grant reads zeros
-//! and writes nothing.
+//! On Xen some mistakes have no effect, and others crash a domain much later. This hypervisor refuses each one, counts it, logs
+//! it and keeps it for tests: see [`Rule`]. A page handle that outlives its mapping or its grant reads zeros and
+//! writes nothing.
 //!
-//! All memory is taken by [`Loopback::new`]; nothing is allocated later.
+//! [`MemoryHypervisor::new`] allocates all memory.
 #![no_std]
 #![forbid(unsafe_code)]
 #![deny(
@@ -32,7 +31,7 @@ mod grants;
 pub mod guest;
 #[cfg(feature = "hda")]
 pub mod hda_pages;
-mod home;
+mod hypervisor;
 mod memory;
 mod page;
 mod violations;
@@ -40,7 +39,7 @@ mod violations;
 pub use back_end::{BackEnd, MappedPages};
 pub use front_end::FrontEnd;
 pub use grants::FIRST_GRANT;
-pub use home::{Limits, Loopback};
+pub use hypervisor::{Limits, MemoryHypervisor};
 pub use memory::{HeapMemory, PageMemory};
-pub use page::HomePage;
+pub use page::DomainPage;
 pub use violations::{KEPT_VIOLATIONS, Rule, Violation};

@@ -1,4 +1,4 @@
-//! Where pages come from, and who lets the controller at them.
+//! Pages, and the controller's access to them.
 
 use alloc::boxed::Box;
 use alloc::vec::Vec;
@@ -8,25 +8,24 @@ use hyper::{DmaAccess, PAGE_SIZE_BYTES, PAGE_WORDS, PageWords};
 
 /// Memory that processor and controller share, page by page.
 ///
-/// Allowing and forbidding is what an IOMMU does when a grant is mapped and unmapped. Where there is none, as in bare
-/// QEMU, both do nothing.
+/// An IOMMU allows and forbids access when a grant is mapped and unmapped. A machine without one, as in bare QEMU, does
+/// nothing.
 pub trait PageMemory {
-    /// Hands out a zeroed page and its address for the controller, a multiple of 4096. It is never given back. `None`: there
-    /// are no more.
+    /// Hands out a zeroed page and its address for the controller, a multiple of 4096. It is never given back.
+    /// `None`: no page is left.
     fn allocate(&mut self) -> Option<(u64, &'static PageWords)>;
-    /// From now on the controller may access the page at this address, this way.
+    /// Allows the controller this access to the page at this address.
     fn allow_dma(&mut self, device_address: u64, access: DmaAccess);
-    /// From now on the controller may not access the page at this address.
+    /// Forbids the controller all access to the page at this address.
     fn forbid_dma(&mut self, device_address: u64);
-    /// Whether the controller is about to access the page at this address, as far as the memory knows. Asked before the page is
-    /// unmapped.
+    /// Whether the controller may access the page at this address soon, if the memory can tell. Called before an unmap.
     fn dma_under_way(&self, _device_address: u64) -> bool {
         false
     }
 }
 
-/// Memory for host tests that have no controller: pages from the heap, leaked, with made-up addresses that are nowhere
-/// contiguous. It knows what a controller could reach.
+/// Memory for host tests without a controller: leaked pages from the heap with invented addresses, no two of them adjacent.
+/// It knows the pages that a controller may access.
 #[derive(Debug)]
 pub struct HeapMemory {
     pages: Vec<HeapPage>,
@@ -42,10 +41,9 @@ struct HeapPage {
 }
 
 impl HeapMemory {
-    /// Memory of this many pages.
+    /// Memory with this number of pages.
     pub fn new(pages: usize) -> Self {
-        // Every other page from 4 GiB on, from the highest down: an address that gets cut to 32 bits, or a page taken
-        // for the next one, lands where nothing is.
+        // Above 4 GiB, with gaps, downwards: an address that is cut to 32 bits or counted on hits no page.
         let addresses = (0..pages as u64).map(|page| {
             let step = (PAGE_SIZE_BYTES as u64).saturating_mul(2);
             (1u64 << 32).saturating_add((pages as u64).saturating_sub(page).saturating_mul(step))
@@ -59,23 +57,23 @@ impl HeapMemory {
         Self { pages: pages.collect(), handed_out: 0 }
     }
 
-    /// What the controller may do at this address now.
+    /// The access that the controller has to the page at this address.
     pub fn dma_allowed(&self, device_address: u64) -> Option<DmaAccess> {
         self.pages.iter().find(|page| page.device_address == device_address)?.allowed
     }
 
-    /// Pages that the controller may reach now.
+    /// Number of pages that the controller may access.
     pub fn dma_pages(&self) -> usize {
         self.pages.iter().filter(|page| page.allowed.is_some()).count()
     }
 
-    /// The page at this address as the controller sees it, if it may access it this way now.
+    /// The page at this address, if the controller has this access.
     pub fn dma(&self, device_address: u64, access: DmaAccess) -> Option<&'static PageWords> {
         let page = self.pages.iter().find(|page| page.device_address == device_address)?;
         (page.allowed == Some(access)).then_some(page.words)
     }
 
-    /// Says whether a controller, such as a test's, is running over the page at this address.
+    /// Sets whether a test's controller accesses the page at this address.
     pub fn set_dma_under_way(&mut self, device_address: u64, under_way: bool) {
         if let Some(page) = self.pages.iter_mut().find(|page| page.device_address == device_address) {
             page.under_way = under_way;

@@ -1,63 +1,68 @@
-//! A page in somebody's hands.
+//! A domain's handle to a page.
 
 use core::sync::atomic::{Ordering, fence};
 
 use hyper::{DomainId, PageWords, SharedPage};
 
 use crate::grants::{Frame, Lease};
-use crate::home::Loopback;
+use crate::hypervisor::MemoryHypervisor;
 use crate::memory::PageMemory;
 use crate::violations::Rule;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Side {
-    /// The back end has it mapped.
+    /// The back end has mapped it.
     Mapped,
-    /// The front end owns it and has granted it.
+    /// The front end has granted it.
     Granted,
 }
 
-/// A page that a domain has granted, or mapped. A copy of the handle is like a pointer: it can be kept too long. Then it
-/// reads zeros, writes nothing, and each try is a violation.
+/// A page that a domain has granted or mapped. A handle that outlives that reads zeros and writes nothing, and each access is a
+/// violation.
 #[derive(Debug)]
-pub struct HomePage<'a, M> {
-    home: &'a Loopback<M>,
+pub struct DomainPage<'a, M> {
+    hypervisor: &'a MemoryHypervisor<M>,
     pub(crate) lease: Lease,
     domain: DomainId,
     side: Side,
     is_writable: bool,
 }
 
-impl<M> Clone for HomePage<'_, M> {
+impl<M> Clone for DomainPage<'_, M> {
     fn clone(&self) -> Self {
         Self { ..*self }
     }
 }
 
-impl<'a, M: PageMemory> HomePage<'a, M> {
-    pub(crate) fn new(home: &'a Loopback<M>, domain: DomainId, lease: Lease, side: Side) -> Self {
-        Self { home, lease, domain, side, is_writable: true }
+impl<'a, M: PageMemory> DomainPage<'a, M> {
+    pub(crate) fn new(
+        hypervisor: &'a MemoryHypervisor<M>,
+        domain: DomainId,
+        lease: Lease,
+        side: Side,
+    ) -> Self {
+        Self { hypervisor, lease, domain, side, is_writable: true }
     }
 
-    /// The page, for reading only.
+    /// The page without write access.
     pub(crate) fn read_only(self) -> Self {
         Self { is_writable: false, ..self }
     }
 
-    /// The address under which a controller would find the page; `None` when it may not be touched any more.
+    /// The page's address for a controller. `None` after the grant or the mapping has ended.
     pub fn device_address(&self) -> Option<u64> {
         self.frame().map(|frame| frame.device_address)
     }
 
     fn frame(&self) -> Option<Frame> {
-        let grants = self.home.grants.borrow();
+        let grants = self.hypervisor.grants.borrow();
         match self.side {
             Side::Mapped => grants.mapped(self.lease),
             Side::Granted => grants.granted(self.lease),
         }
     }
 
-    /// The page, if it may still be touched; if not, that is recorded.
+    /// The page, or a violation.
     fn words(&self) -> Option<&'static PageWords> {
         let frame = self.frame();
         if frame.is_none() {
@@ -65,22 +70,22 @@ impl<'a, M: PageMemory> HomePage<'a, M> {
                 Side::Mapped => Rule::TouchedAfterUnmap,
                 Side::Granted => Rule::TouchedAfterRevoke,
             };
-            self.home.violated(self.domain, rule, self.lease.grant);
+            self.hypervisor.violated(self.domain, rule, self.lease.grant);
         }
         frame.map(|frame| frame.words)
     }
 
-    /// The same, to write to it.
+    /// The page for a write, or a violation.
     fn words_mut(&self) -> Option<&'static PageWords> {
         if !self.is_writable {
-            self.home.violated(self.domain, Rule::WroteReadOnly, self.lease.grant);
+            self.hypervisor.violated(self.domain, Rule::WroteReadOnly, self.lease.grant);
             return None;
         }
         self.words()
     }
 }
 
-impl<M: PageMemory> SharedPage for HomePage<'_, M> {
+impl<M: PageMemory> SharedPage for DomainPage<'_, M> {
     fn load(&self, word: usize) -> u32 {
         self.words().map_or(0, |words| words.load(word))
     }

@@ -1,46 +1,46 @@
-//! Broken rules of ownership: counted, logged, kept.
+//! Broken rules of ownership.
 
 use heapless::Vec;
 use hyper::{DomainId, GrantRef};
 
-/// Violations of which the particulars are kept; later ones are only counted.
+/// Violations that are kept and logged. Later ones are only counted.
 pub const KEPT_VIOLATIONS: usize = 32;
 
 /// A rule of ownership that was broken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Rule {
-    /// A back end mapped what isn't granted: by that guest, to that domain, for that access.
+    /// A back end mapped a page that this guest has not granted to it for this access.
     MappedUngranted,
-    /// A back end mapped a grant that it has mapped already.
+    /// A back end mapped a grant twice.
     MappedTwice,
-    /// A back end unmapped what it hasn't mapped, or no more.
+    /// A back end unmapped a page that it has not mapped.
     UnmappedTwice,
-    /// A back end unmapped a page that the controller is running over. It is unmapped all the same.
+    /// A back end unmapped a page under DMA. The unmap takes place.
     UnmappedUnderDma,
-    /// A front end ended a grant that is still mapped.
+    /// A front end ended a mapped grant.
     RevokedWhileMapped,
-    /// A front end ended a grant that isn't its own, or no more.
+    /// A front end ended a grant that has ended before, or is another domain's.
     RevokedTwice,
-    /// A back end touched a page after it unmapped it.
+    /// A back end accessed a page after its unmap.
     TouchedAfterUnmap,
-    /// A back end wrote a page that it had mapped for reading only. It stays as it was.
+    /// A back end wrote to a read-only mapping. The page stays as it is.
     WroteReadOnly,
-    /// A front end touched a page after it ended its grant.
+    /// A front end accessed a page after the end of its grant.
     TouchedAfterRevoke,
-    /// A buffer was mapped with more octets, or fewer, than its pages hold.
+    /// The size of a buffer does not match its number of pages.
     BadBufferSize,
-    /// An event was sent to a channel, or a channel closed, that isn't this domain's.
+    /// A domain notified or closed a channel of another domain.
     ForeignChannel,
 }
 
-/// Who broke which rule, and with which grant.
+/// A broken rule.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Violation {
-    /// The domain that did it. It need not be to blame: a back end maps what a guest told it to.
+    /// The acting domain. A guest may be the cause: a back end maps the grants that a guest names.
     pub by: DomainId,
     /// The rule.
     pub rule: Rule,
-    /// The grant; reference 0 where it is about no grant.
+    /// The grant; reference 0 if the rule concerns no grant.
     pub grant: GrantRef,
 }
 

@@ -6,7 +6,7 @@ use hyper::{
     PageAccess, RemotePort, SharedPage,
 };
 use hypervisor_model::{
-    BackEnd, FIRST_GRANT, FrontEnd, HeapMemory, HomePage, Limits, Loopback, Rule, Violation,
+    BackEnd, DomainPage, FIRST_GRANT, FrontEnd, HeapMemory, Limits, MemoryHypervisor, Rule, Violation,
 };
 use proptest::prelude::*;
 use sndif::nodes::TransportNodes;
@@ -16,10 +16,10 @@ const OTHER_DRIVER: DomainId = DomainId(2);
 const GUEST: DomainId = DomainId(5);
 const OTHER_GUEST: DomainId = DomainId(6);
 
-type Home = Loopback<HeapMemory>;
+type Home = MemoryHypervisor<HeapMemory>;
 
 fn home() -> Home {
-    Loopback::new(HeapMemory::new(64), Limits { grants: 64, ports: 8, streams: 2 })
+    MemoryHypervisor::new(HeapMemory::new(64), Limits { grants: 64, ports: 8, streams: 2 })
 }
 
 fn ends(home: &Home) -> (FrontEnd<'_, HeapMemory>, BackEnd<'_, HeapMemory>) {
@@ -208,7 +208,7 @@ fn a_grant_cant_be_ended_twice() {
 
 #[test]
 fn an_old_handle_doesnt_end_a_new_grant() {
-    let home = Loopback::new(HeapMemory::new(1), Limits { grants: 1, ports: 4, streams: 1 });
+    let home = MemoryHypervisor::new(HeapMemory::new(1), Limits { grants: 1, ports: 4, streams: 1 });
     let (mut front, _) = ends(&home);
     let first = front.grant_page(GrantAccess::ReadWrite).unwrap();
     let (page, grant) = (first.page.clone(), first.grant);
@@ -223,7 +223,7 @@ fn an_old_handle_doesnt_end_a_new_grant() {
 
 #[test]
 fn a_page_used_again_is_zeroed_and_old_handles_dont_reach_it() {
-    let home = Loopback::new(HeapMemory::new(1), Limits { grants: 4, ports: 4, streams: 1 });
+    let home = MemoryHypervisor::new(HeapMemory::new(1), Limits { grants: 4, ports: 4, streams: 1 });
     let (mut front, _) = ends(&home);
     let first = front.grant_page(GrantAccess::ReadWrite).unwrap();
     (0..1_024).for_each(|word| first.page.store(word, 0xaaaa_5555));
@@ -315,11 +315,11 @@ fn a_buffers_size_must_fit_its_pages() {
 
 #[test]
 fn memory_and_grants_run_out_without_harm() {
-    let home = Loopback::new(HeapMemory::new(2), Limits { grants: 8, ports: 4, streams: 1 });
+    let home = MemoryHypervisor::new(HeapMemory::new(2), Limits { grants: 8, ports: 4, streams: 1 });
     let (mut front, _) = ends(&home);
     let granted: Vec<_> = std::iter::from_fn(|| front.grant_page(GrantAccess::ReadWrite)).collect();
     assert_eq!(granted.len(), 2);
-    let home = Loopback::new(HeapMemory::new(8), Limits { grants: 2, ports: 4, streams: 1 });
+    let home = MemoryHypervisor::new(HeapMemory::new(8), Limits { grants: 2, ports: 4, streams: 1 });
     let (mut front, _) = ends(&home);
     let mut granted: Vec<_> = std::iter::from_fn(|| front.grant_page(GrantAccess::ReadWrite)).collect();
     assert_eq!(granted.len(), 2);
@@ -424,11 +424,11 @@ proptest! {
     #[test]
     fn the_table_agrees_with_a_simple_count(steps in prop::collection::vec((0u8..5, 0usize..8), 1..80)) {
         struct Entry<'a> {
-            granted: Option<GrantedPage<HomePage<'a, HeapMemory>>>,
+            granted: Option<GrantedPage<DomainPage<'a, HeapMemory>>>,
             mapped: Option<hypervisor_model::MappedPages>,
         }
         // One buffer more than there are pages in this play, so that a second mapping is refused for what it is.
-        let home = Loopback::new(HeapMemory::new(64), Limits { grants: 64, ports: 8, streams: 9 });
+        let home = MemoryHypervisor::new(HeapMemory::new(64), Limits { grants: 64, ports: 8, streams: 9 });
         let (mut front, mut back) = ends(&home);
         let mut entries: Vec<Entry<'_>> = Vec::new();
         let mut expected_violations = 0;

@@ -9,7 +9,7 @@ use audioback::policy::Policy;
 use audioback::stream::StreamConfig;
 use audiofront::{FrontEvent, GrantAccess, StreamConfig as OpenConfig, StreamFront, Transport};
 use hyper::{DomainId, GrantRef, Hypervisor, Nanos};
-use hypervisor_model::{BackEnd, FrontEnd, HeapMemory, HomePage, Limits, Loopback};
+use hypervisor_model::{BackEnd, DomainPage, FrontEnd, HeapMemory, Limits, MemoryHypervisor};
 use sndif::Direction;
 use sndif::control_page::ControlReader;
 use sndif::format::SampleFormat;
@@ -21,15 +21,15 @@ use card::FakeCard;
 pub const DRIVER: DomainId = DomainId(7);
 pub const GUEST: DomainId = DomainId(3);
 
-pub type Home = Loopback<HeapMemory>;
+pub type Home = MemoryHypervisor<HeapMemory>;
 pub type Back<'a> = BackEnd<'a, HeapMemory>;
 pub type Front<'a> = StreamFront<FrontEnd<'a, HeapMemory>>;
-pub type Page = HomePage<'static, HeapMemory>;
+pub type Page = DomainPage<'static, HeapMemory>;
 pub type TestDevice<'a> = Device<Back<'a>, FakeCard>;
 
 /// A hypervisor with room for a few streams. It outlives the test: handles borrow it.
 pub fn home() -> &'static Home {
-    Box::leak(Box::new(Loopback::new(HeapMemory::new(700), Limits::for_streams(2))))
+    Box::leak(Box::new(MemoryHypervisor::new(HeapMemory::new(700), Limits::for_streams(2))))
 }
 
 /// A device with a playback stream and a capture stream, connected to its front ends.

@@ -110,7 +110,7 @@ impl RawRig {
         self.device.poll(&mut self.back, &mut self.card, &now)
     }
 
-    /// Sends 64 octets and returns the answer, if one came.
+    /// Sends 64 bytes and returns the answer, if one came.
     pub fn send(&mut self, entry: &[u8; 64]) -> Option<Response> {
         self.send_at(entry, Nanos(0))
     }

@@ -2,7 +2,7 @@
 
 use audiofront::{FrontEvent, StreamConfig, StreamFront};
 use hyper::{DmaAccess, DomainId, EventChannel, GrantList, Hypervisor, MappedBuffer, RemotePort, SharedPage};
-use hypervisor_model::{BackEnd, FrontEnd, HeapMemory, HomePage, Limits, Loopback, MappedPages};
+use hypervisor_model::{BackEnd, DomainPage, FrontEnd, HeapMemory, Limits, MappedPages, MemoryHypervisor};
 use sndif::Direction;
 use sndif::event_page::EventWriter;
 use sndif::format::SampleFormat;
@@ -15,12 +15,12 @@ use sndif::ring::BackRing;
 pub(crate) const GUEST: DomainId = DomainId(3);
 pub(crate) const DRIVER: DomainId = DomainId(1);
 
-pub(crate) type Home = Loopback<HeapMemory>;
-pub(crate) type Page<'a> = HomePage<'a, HeapMemory>;
+pub(crate) type Home = MemoryHypervisor<HeapMemory>;
+pub(crate) type Page<'a> = DomainPage<'a, HeapMemory>;
 pub(crate) type Front<'a> = StreamFront<FrontEnd<'a, HeapMemory>>;
 
 pub(crate) fn home() -> Home {
-    Loopback::new(HeapMemory::new(300), Limits { grants: 300, ports: 8, streams: 2 })
+    MemoryHypervisor::new(HeapMemory::new(300), Limits { grants: 300, ports: 8, streams: 2 })
 }
 
 pub(crate) fn s16_stereo(buffer_bytes: u32) -> StreamConfig {

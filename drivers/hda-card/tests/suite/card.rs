@@ -4,6 +4,7 @@ use std::cell::Cell;
 use std::rc::Rc;
 
 use crate::common::*;
+use crate::logs;
 use audioback::card::{
     Card, CardError, CardSettings, Direction, JackPolicy, LinkedStart, OpenFailure, Port, PortIndex,
     PositionChoice, PositionSource, StillRunning, StreamParams, StreamPosition,
@@ -374,7 +375,13 @@ fn a_codec_that_falls_silent_is_a_hardware_error() {
     model.edit_faults(|faults| faults.rirb_dead = true);
     let before = model.now_ns();
     let buffer = Mapped::new(&model, 8192, DmaAccess::Read);
+    logs::take();
     assert_eq!(refusal(&mut card, 0, CD_LIKE, buffer), CardError::Hardware);
+    let logged = logs::take();
+    let names_command = |line: &String| {
+        line.starts_with("WARN port 0: codec 0 node ") && line.contains("did not answer verb 0x")
+    };
+    assert!(logged.iter().any(names_command), "{logged:?}");
     assert!(model.now_ns() - before < 500 * MILLISECOND);
     model.edit_faults(|faults| faults.rirb_dead = false);
     let stream = open(&mut card, &model, 0);

@@ -298,7 +298,7 @@ fn a_pair_s_distance_is_constant_where_the_counters_lead_and_lag() {
 }
 
 #[test]
-fn a_stream_of_which_nobody_wants_to_know_it_counts_octets_all_the_same() {
+fn a_stream_of_which_nobody_wants_to_know_it_counts_bytes_all_the_same() {
     let model = bench(Profile::hardware(), 0);
     let mut card = card(&model);
     let params = StreamParams { rate_hz: 48_000, format: SampleFormat::S16Le, channels: 2 };

@@ -3,3 +3,4 @@
 mod card;
 mod common;
 mod link;
+mod logs;

@@ -98,7 +98,7 @@ where
     D: DelayNs + Clone,
     G: DmaRegion,
 {
-    /// Does all of a start that takes time, so that [`let_go`] can start several at once.
+    /// Does all of a start that takes time, so that [`release_together`] can start several at once.
     ///
     /// # Errors
     /// [`Deadline`] when the stream has run before and its reset doesn't end.
@@ -132,7 +132,7 @@ where
 /// Lets streams of *one* controller go that have been [armed](Stream::arm): in the same link frame where it has SSYNC, elsewhere
 /// one right after the other; by `time` it is known in which. They run from here on; [`Stream::start`] makes them say so. `None` if one
 /// isn't armed: then nothing is done.
-pub fn let_go<B, R, D, G>(
+pub fn release_together<B, R, D, G>(
     streams: &mut [&mut Stream<Configured<B, R, D, G>>],
     time: Option<&dyn LinkTime>,
 ) -> Option<LinkedStart>
@@ -293,7 +293,7 @@ where
         }
     }
     // All are armed; of none at all there is nothing to tell.
-    let start = let_go(&mut streams.each_mut(), None).unwrap_or(LinkedStart {
+    let start = release_together(&mut streams.each_mut(), None).unwrap_or(LinkedStart {
         method: StartMethod::BackToBack,
         wall_clock: Bracket { before: 0, after: 0 },
         is_extended: false,

@@ -29,7 +29,7 @@ pub use buffer_list::BufferError;
 pub(crate) use buffer_list::LIST_ENTRIES_MAX;
 pub(crate) use descriptor::{Descriptor, stop as stop_descriptor};
 pub use error::{ConfigureError, Refused, Rejected, StillRunning};
-pub use linked::{LinkTime, LinkedStart, StartMethod, let_go, start_together};
+pub use linked::{LinkTime, LinkedStart, StartMethod, release_together, start_together};
 pub use progress::{PositionChoice, PositionSource, StreamStatus};
 pub use state::{Configured, Paused, Reset, Running, Stream};
 

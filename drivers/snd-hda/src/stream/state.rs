@@ -179,7 +179,7 @@ where
     }
 
     /// Starts DMA at the buffer's start, or is what is left of a start that
-    /// [`let_go`](super::let_go) has done; the position counts from 0. A converter should have been
+    /// [`release_together`](super::release_together) has done; the position counts from 0. A converter should have been
     /// [connected](crate::Controller::connect).
     ///
     /// # Errors
@@ -200,7 +200,7 @@ where
             return Err(Refused { stream: self, deadline });
         }
         let start = match self.state.start {
-            // With others, by `let_go`.
+            // With others, by `release_together`.
             Start::Gone(start) => start,
             Start::Armed { fifo_ready } => self.state.loaded.let_go(fifo_ready, time),
             // It has just been armed.

@@ -5,7 +5,7 @@ use hyper::{
     BindError, DmaAccess, DomainId, EventChannel, GrantRef, Hypervisor, MapError, MappedBuffer, PageAccess,
     RemotePort, SharedPage,
 };
-use hypervisor_model::{FrontEnd, HeapMemory, Limits, Loopback};
+use hypervisor_model::{FrontEnd, HeapMemory, Limits, MemoryHypervisor};
 use proptest::prelude::*;
 use xen_guest::driver_domain::{DriverDomain, MAX_CHANNELS};
 use xen_guest::hypervisor::{Blame, Errno, GrantError};
@@ -15,11 +15,11 @@ use crate::support::memory_xen::{MemoryXen, WINDOW, grants};
 const GUEST: DomainId = DomainId(3);
 const BACK: DomainId = DomainId(1);
 
-fn home() -> Loopback<HeapMemory> {
-    Loopback::new(HeapMemory::new(600), Limits { grants: 600, ports: 600, streams: 300 })
+fn home() -> MemoryHypervisor<HeapMemory> {
+    MemoryHypervisor::new(HeapMemory::new(600), Limits { grants: 600, ports: 600, streams: 300 })
 }
 
-fn domain(home: &Loopback<HeapMemory>, slots: u16) -> DriverDomain<MemoryXen<'_>> {
+fn domain(home: &MemoryHypervisor<HeapMemory>, slots: u16) -> DriverDomain<MemoryXen<'_>> {
     DriverDomain::new(MemoryXen::new(home, BACK, slots), 4)
 }
 

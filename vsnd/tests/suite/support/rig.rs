@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use hyper::{DomainId, Nanos};
 use hypervisor_model::hda_pages::Pages;
-use hypervisor_model::{BackEnd, Limits, Loopback};
+use hypervisor_model::{BackEnd, Limits, MemoryHypervisor};
 use snd_hda_model::Model;
 use vsnd::{Due, Vsnd};
 use xen_guest::xenstore::Store;
@@ -19,7 +19,7 @@ use super::watched_card::{CardWatch, WatchedCard};
 pub const DRIVER: DomainId = DomainId(5);
 pub const MS: u64 = 1_000_000;
 
-pub type World = Loopback<Pages>;
+pub type World = MemoryHypervisor<Pages>;
 
 pub type TestVsnd = Vsnd<'static, BackEnd<'static, Pages>, WatchedCard>;
 
@@ -72,7 +72,7 @@ impl Rig {
         logs::collect();
         logs::take_warnings();
         let world: &'static World =
-            Box::leak(Box::new(Loopback::new(Pages(model.memory()), Limits::for_streams(80))));
+            Box::leak(Box::new(MemoryHypervisor::new(Pages(model.memory()), Limits::for_streams(80))));
         let page: &'static StoreRing = Box::leak(Box::default());
         let mut stored = Stored::new(page);
         stored.home = format!("/local/domain/{}", DRIVER.0);

@@ -1,4 +1,4 @@
-//! Xen in memory: loopback's hypervisor, which checks ownership, behind the trait that real hypercalls fulfil.
+//! Xen in memory: the hypervisor in memory, which checks ownership, behind the trait that real hypercalls fulfil.
 
 use std::collections::{BTreeMap, VecDeque};
 
@@ -6,21 +6,21 @@ use hyper::{
     BindError, DmaAccess, DomainId, EventChannel, GrantList, GrantRef, Hypervisor, MapError, MappedBuffer,
     PageAccess, RemotePort, SharedPage,
 };
-use hypervisor_model::{BackEnd, HeapMemory, HomePage, Loopback, MappedPages, PageMemory};
+use hypervisor_model::{BackEnd, DomainPage, HeapMemory, MappedPages, MemoryHypervisor, PageMemory};
 use xen_guest::hypervisor::{Access, Errno, GrantError, GrantHandle, Mapping, Slot, Unmapping, Xen};
 
 pub const WINDOW: u64 = 0x4000_0000;
 
 enum Mapped<'a> {
-    Page(HomePage<'a, HeapMemory>),
+    Page(DomainPage<'a, HeapMemory>),
     Buffer(MappedPages),
     /// Mapped at another slot already.
-    Again(HomePage<'a, HeapMemory>),
+    Again(DomainPage<'a, HeapMemory>),
 }
 
 /// What the processor sees at a slot.
 #[derive(Debug)]
-pub struct View<'a>(Option<HomePage<'a, HeapMemory>>);
+pub struct View<'a>(Option<DomainPage<'a, HeapMemory>>);
 
 impl SharedPage for View<'_> {
     fn load(&self, word: usize) -> u32 {
@@ -35,7 +35,7 @@ impl SharedPage for View<'_> {
 }
 
 pub struct MemoryXen<'a> {
-    home: &'a Loopback<HeapMemory>,
+    home: &'a MemoryHypervisor<HeapMemory>,
     back: BackEnd<'a, HeapMemory>,
     slots: u16,
     mapped: BTreeMap<Slot, (GrantHandle, Mapped<'a>)>,
@@ -53,7 +53,7 @@ pub struct MemoryXen<'a> {
 }
 
 impl<'a> MemoryXen<'a> {
-    pub fn new(home: &'a Loopback<HeapMemory>, domain: DomainId, slots: u16) -> Self {
+    pub fn new(home: &'a MemoryHypervisor<HeapMemory>, domain: DomainId, slots: u16) -> Self {
         Self {
             home,
             back: home.back_end(domain),

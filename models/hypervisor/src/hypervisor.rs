@@ -1,4 +1,4 @@
-//! The hypervisor itself.
+//! The state of all domains.
 
 use alloc::boxed::Box;
 use alloc::vec::Vec;
@@ -14,15 +14,14 @@ use crate::grants::Grants;
 use crate::memory::PageMemory;
 use crate::violations::{KEPT_VIOLATIONS, Rule, Violation, Violations};
 
-/// How much there is of everything.
+/// Capacities.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
-    /// Grants, of all domains: a stream takes 3 and one for each page of its buffer, a control
-    /// page one.
+    /// Grants of all domains. A stream takes 3 and one for each page of its buffer, a control page takes 1.
     pub grants: usize,
-    /// Ports of event channels, of all domains: a stream takes 4.
+    /// Event channel ports of all domains. A stream takes 4.
     pub ports: usize,
-    /// Streams that can publish their nodes, and have a buffer mapped.
+    /// Streams that can publish their nodes and have a mapped buffer.
     pub streams: usize,
 }
 
@@ -37,17 +36,17 @@ impl Limits {
     }
 }
 
-/// The hypervisor in memory.
+/// A hypervisor in memory.
 #[derive(Debug)]
-pub struct Loopback<M> {
+pub struct MemoryHypervisor<M> {
     pub(crate) grants: RefCell<Grants>,
     pub(crate) channels: RefCell<Channels>,
     pub(crate) memory: RefCell<M>,
-    /// Lists for mapped buffers, one for each stream, those in use not among them.
+    /// Unused lists for mapped buffers. There is one for each stream.
     pub(crate) page_lists: RefCell<Vec<Box<PageList>>>,
     violations: RefCell<Violations>,
     published: RefCell<Vec<Published>>,
-    /// The control page of each domain's card, of which it has one.
+    /// The control page of each domain.
     control_pages: RefCell<Vec<(DomainId, GrantRef)>>,
     streams: usize,
 }
@@ -59,11 +58,9 @@ struct Published {
     nodes: TransportNodes,
 }
 
-// None of the cells is ever borrowed across a call to the outside, except for `memory` while its own methods run; so no
-// borrow can meet another.
-impl<M: PageMemory> Loopback<M> {
-    /// A hypervisor without any domain. Takes all the memory that it will ever need for itself; pages come from `memory`
-    /// as they are granted.
+// No cell is borrowed during a call into other crates, except `memory` during its own methods. So two borrows never overlap.
+impl<M: PageMemory> MemoryHypervisor<M> {
+    /// A hypervisor without domains. Allocates all its memory; `memory` supplies the pages as they are granted.
     pub fn new(memory: M, limits: Limits) -> Self {
         Self {
             grants: RefCell::new(Grants::new(limits.grants)),
@@ -77,12 +74,12 @@ impl<M: PageMemory> Loopback<M> {
         }
     }
 
-    /// What the driver domain `domain` sees.
+    /// The view of the driver domain `domain`.
     pub fn back_end(&self, domain: DomainId) -> BackEnd<'_, M> {
         BackEnd::new(self, domain)
     }
 
-    /// What the guest `domain` sees, with stream `stream` of its own served by `back`.
+    /// The view of the guest `domain` for its stream `stream`, which `back` serves.
     pub fn front_end(&self, domain: DomainId, back: DomainId, stream: u32) -> FrontEnd<'_, M> {
         FrontEnd::new(self, domain, back, stream)
     }
@@ -101,12 +98,12 @@ impl<M: PageMemory> Loopback<M> {
         self.control_pages.borrow().iter().find(|(owner, _)| *owner == domain).map(|(_, grant)| *grant)
     }
 
-    /// Takes one of the domain's pending events; which one comes first isn't said.
+    /// Takes one of the domain's pending events, in no particular order.
     pub fn take_pending(&self, domain: DomainId) -> Option<EventChannel> {
         self.channels.borrow_mut().take_pending(domain).map(EventChannel)
     }
 
-    /// Whether an event is pending for the domain: it must not sleep then.
+    /// Whether an event is pending for the domain, so that it must not sleep.
     pub fn has_pending(&self, domain: DomainId) -> bool {
         self.channels.borrow().has_pending(domain)
     }
@@ -121,7 +118,7 @@ impl<M: PageMemory> Loopback<M> {
         self.grants.borrow().mapped_pages()
     }
 
-    /// How often a [`Rule`] was broken.
+    /// Number of broken [`Rule`]s.
     pub fn violation_count(&self) -> u32 {
         self.violations.borrow().count()
     }
@@ -131,7 +128,7 @@ impl<M: PageMemory> Loopback<M> {
         self.violations.borrow().kept()
     }
 
-    /// Does something with the memory.
+    /// Calls `act` with the memory.
     pub fn with_memory<R>(&self, act: impl FnOnce(&mut M) -> R) -> R {
         act(&mut self.memory.borrow_mut())
     }
@@ -140,7 +137,7 @@ impl<M: PageMemory> Loopback<M> {
         self.violations.borrow_mut().record(by, rule, grant);
     }
 
-    /// False: as many cards as there may be streams have published one already.
+    /// False: no room for another domain's control page.
     pub(crate) fn publish_control_page(&self, domain: DomainId, grant: GrantRef) -> bool {
         let mut pages = self.control_pages.borrow_mut();
         if let Some((_, known)) = pages.iter_mut().find(|(owner, _)| *owner == domain) {
@@ -154,7 +151,7 @@ impl<M: PageMemory> Loopback<M> {
         true
     }
 
-    /// False: as many streams as there may be have published already.
+    /// False: no room for another stream.
     pub(crate) fn publish(&self, domain: DomainId, stream: u32, nodes: &TransportNodes) -> bool {
         let mut published = self.published.borrow_mut();
         let known = published.iter_mut().find(|entry| entry.domain == domain && entry.stream == stream);

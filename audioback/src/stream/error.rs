@@ -1,0 +1,61 @@
+//! Reasons why a request to a stream fails. [`status`](crate::status) has the answer to the front end for each.
+
+use hyper::MapError;
+use sndif::page_directory::DirectoryError;
+
+use crate::card::{CardError, Direction};
+use crate::hw_params::BadOpen;
+
+/// Why an OPEN failed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum OpenError {
+    /// The guest may not open streams in this direction.
+    Denied(Direction),
+    /// The parameters are outside what a query offers.
+    Bad(BadOpen),
+    /// The guest's page directory is malformed.
+    Directory(DirectoryError),
+    /// A page of the directory or of the buffer cannot be mapped.
+    Map(MapError),
+    /// The card refused or failed.
+    Card(CardError),
+    /// RUN still reads 1 after an earlier close, so the stream still holds that buffer.
+    StillRunning,
+}
+
+/// Why a TRIGGER failed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum TriggerError {
+    /// The stream is not open.
+    NotOpen,
+    /// A start of a stream that is started, or a resume of one that is not paused.
+    WrongState,
+    /// The card refused or failed.
+    Card(CardError),
+}
+
+/// Why a READ or WRITE failed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum HintError {
+    /// The range lies outside the buffer, or the stream is not open.
+    BadRange,
+    /// The run has failed. Its position does not move any more, so an application must not wait for it.
+    RunFailed,
+}
+
+/// Why SET_VOLUME, GET_VOLUME, MUTE or UNMUTE failed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum VolumeError {
+    /// The port's path has no amplifier for it.
+    Unsupported,
+    /// The range is unaligned, outside the buffer or not one value per channel; or the stream is not open.
+    BadRange,
+    /// The page of the values cannot be mapped. GET_VOLUME needs a page that is granted for writing.
+    Map(MapError),
+    /// The card failed. Lower channels are already changed.
+    Card(CardError),
+}
