@@ -1,8 +1,8 @@
 //! ELF files, as far as the tools ask about them.
 
 use object::LittleEndian;
-use object::read::elf::{ElfFile64, ProgramHeader};
 use object::elf::PT_LOAD;
+use object::read::elf::{ElfFile64, ProgramHeader};
 
 /// Sizes of a program's loadable segments.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

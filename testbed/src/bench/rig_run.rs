@@ -9,9 +9,9 @@ use super::probe;
 use crate::child::Limits;
 use crate::harness::{Microphone, Source};
 use crate::image::{Bin, Image};
+use crate::provision;
 use crate::qemu::Pace;
 use crate::rig::{self, Figures, Files, Iommu, Outcome, Plan, Progress};
-use crate::provision;
 
 /// A busy guest takes long, on the wall.
 const LIMITS: Limits = Limits { silence: Duration::from_secs(900), total: Duration::from_secs(3600) };

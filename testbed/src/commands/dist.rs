@@ -6,11 +6,11 @@ use std::process::{Command, ExitCode};
 use anyhow::{Context, Result, bail, ensure};
 use xshell::cmd;
 
+use crate::BadInput;
 use crate::archive::{self, Entry};
 use crate::image::{Bin, Image};
 use crate::image_contents;
 use crate::workspace::{self, Scratch};
-use crate::BadInput;
 
 /// Pack the image, the files for xl, the helper script and the documentation for a machine that runs Xen.
 ///
@@ -189,7 +189,9 @@ mod tests {
     #[test]
     fn a_path_of_the_builder_is_found() {
         let root = workspace::root().display().to_string();
-        assert!(path_of_the_builder(format!("panicked at {root}/kernel/src/bin/snddom.rs").as_bytes()).is_some());
+        assert!(
+            path_of_the_builder(format!("panicked at {root}/kernel/src/bin/snddom.rs").as_bytes()).is_some()
+        );
         assert_eq!(path_of_the_builder(b"panicked at kernel/src/bin/snddom.rs"), None);
     }
 }

@@ -165,7 +165,8 @@ pub(crate) fn run(only: Option<&str>) -> Vec<Row> {
     if scenarios.is_empty() {
         return Vec::new();
     }
-    let image = provision::qemu().and_then(|()| provision::recording()).and_then(|_| Image::build(Bin::Snddom));
+    let image =
+        provision::qemu().and_then(|()| provision::recording()).and_then(|_| Image::build(Bin::Snddom));
     scenarios
         .into_iter()
         .flat_map(|scenario| {
