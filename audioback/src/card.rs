@@ -1,5 +1,6 @@
 //! What the back end needs of a sound card.
 
+pub use sndif::Direction;
 use sndif::control_page::Cadence;
 use sndif::format::{FormatSet, SampleFormat};
 pub use sndif::nodes::VolumeRange;
@@ -12,15 +13,6 @@ pub struct PortIndex(pub u8);
 
 /// What people call a port: `Rear Line Out`. 40 octets at most.
 pub type PortLabel = heapless::String<40>;
-
-/// Which way samples go.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Direction {
-    /// From a guest to the link.
-    Playback,
-    /// From the link to a guest.
-    Capture,
-}
 
 /// An output or input of the card, and all that it can do: see also [`Card::supports`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -174,101 +166,150 @@ pub enum CardError {
     Hardware,
 }
 
-/// A stream that could not be stopped: RUN still reads 1. Its buffer stays with it, mapped, for as long as that is so.
+/// A stream that the hardware does not stop: RUN still reads 1. Its buffer stays mapped until [`Card::close`] succeeds.
 #[derive(Debug)]
 pub struct StillRunning<S>(pub S);
 
+/// Why a stream could not be opened, and where its buffer is now.
+#[derive(Debug)]
+pub enum OpenFailure<B, S> {
+    /// The card does not touch the buffer.
+    Refused {
+        /// The reason.
+        error: CardError,
+        /// The buffer that [`Card::open`] was given.
+        buffer: B,
+    },
+    /// RUN reads 1, so the card may still touch the buffer.
+    Stuck {
+        /// The reason.
+        error: CardError,
+        /// Holds the buffer. Only [`Card::close`] accepts it.
+        stream: S,
+    },
+}
+
+impl<B, S> OpenFailure<B, S> {
+    /// The reason.
+    pub fn error(&self) -> CardError {
+        match self {
+            Self::Refused { error, .. } | Self::Stuck { error, .. } => *error,
+        }
+    }
+}
+
+/// The counter that stream positions come from.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum PositionChoice {
+    /// The one that suits the controller and the direction best.
+    #[default]
+    Auto,
+    /// The counter at the link (SDnLPIB).
+    Link,
+    /// The DMA position buffer in memory.
+    Memory,
+}
+
+/// Reaction of open streams to a plug in a jack.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum JackPolicy {
+    /// The stream moves from the built-in device to the plugged one.
+    #[default]
+    Move,
+    /// The stream plays on both.
+    Both,
+    /// The stream stays on the port where it was opened.
+    Stay,
+}
+
+/// Settings of a card that can change while streams run.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct CardSettings {
+    /// Applies to streams that are opened later.
+    pub position_source: PositionChoice,
+    /// Applies to all streams at once.
+    pub jack_policy: JackPolicy,
+}
+
+/// Result of [`Card::poll`].
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct CardPoll {
+    /// The latest time of the next poll. `None`: the card waits for its interrupt only.
+    pub next_due: Option<Nanos>,
+    /// [`Card::is_plugged`] has changed for at least one port.
+    pub plugs_changed: bool,
+}
+
 /// A sound card that plays from and records into buffers of type `B`.
 ///
-/// A buffer is handed over at [`open`](Self::open) and comes back only from [`close`](Self::close), when the
-/// controller is known not to touch it any more: so an early unmap doesn't compile.
+/// [`open`](Self::open) takes the buffer. Only [`close`](Self::close) gives it back, once the controller no longer touches it.
+/// An unmap before that does not compile.
 pub trait Card<B> {
-    /// An open stream: it owns a stream descriptor, a converter and the buffer.
+    /// An open stream. It owns a stream descriptor, a converter and the buffer.
     type Stream;
 
-    /// All outputs and inputs.
+    /// Applies settings. Unchanged values have no effect.
+    fn configure(&mut self, settings: &CardSettings);
+    /// Handles the card's interrupt and the messages of its codecs. The cost without news is a few register reads.
+    ///
+    /// `is_interrupted` is true if the interrupt came since the last poll, or if nobody can tell.
+    fn poll(&mut self, now: Nanos, is_interrupted: bool) -> CardPoll;
+    /// Brings the hardware back to its state from before a power loss.
+    ///
+    /// Streams stop, as after a power loss. A stream that ran reports a descriptor error until it is started again, or paused and
+    /// resumed. A stream that did not run is as before. The generation of each [`LinkPosition`] changes.
+    ///
+    /// # Errors
+    /// [`CardError::Hardware`] if the controller or a codec does not come back; the card's log says which.
+    fn restore(&mut self) -> Result<(), CardError>;
+    /// All outputs and inputs. The list does not change.
     fn ports(&self) -> &[Port];
-    /// What people call a port; `None` if they have no word for it. No two ports have the same name.
-    fn port_name(&self, port: PortIndex) -> Option<PortLabel> {
-        let _ = port;
-        None
-    }
-    /// Whether something is plugged into the port's jack; `None` if it has none, or none that can tell. Of each port this is
-    /// told always or never.
-    fn is_plugged(&self, port: PortIndex) -> Option<bool> {
-        let _ = port;
-        None
-    }
-    /// Whether a stream with these parameters could be opened on this port, if nothing else were going on. A port's
-    /// rates, formats and channels need not all go together.
+    /// The name of a port, as users know it. No two ports have the same one. `None`: it has no name.
+    fn port_name(&self, port: PortIndex) -> Option<PortLabel>;
+    /// Whether a plug is in the port's jack. `None`: the port has no jack, or its jack cannot tell. A port is either
+    /// always or never `None`.
+    fn is_plugged(&self, port: PortIndex) -> Option<bool>;
+    /// Whether an idle card could open this port with these parameters. A port need not support all
+    /// combinations of its rates, formats and channels.
     fn supports(&self, port: PortIndex, params: &StreamParams) -> bool;
-    /// Whether a stream could be opened on this port now: nobody has it, nor what it shares with others. A hint, so that pages
-    /// aren't mapped in vain; [`open`](Self::open) decides.
+    /// Whether the port, and everything it shares with others, is free now. [`open`](Self::open) decides; this
+    /// only avoids mapping pages in vain.
     fn is_free(&self, port: PortIndex) -> bool;
-    /// Sets a stream up: format, route, descriptor list. It doesn't run yet. A failure gives the buffer back.
+    /// Sets up a stream: format, route, descriptor list. The stream does not run yet, its volume is the value next to
+    /// 0 dB, and no channel is muted.
+    ///
+    /// # Errors
+    /// [`OpenFailure`] holds the buffer.
     fn open(
         &mut self,
         port: PortIndex,
         params: &StreamParams,
         buffer: B,
-    ) -> Result<Self::Stream, (CardError, B)>;
-    /// Whether anybody wants to know [what is at the link](StreamPosition::link) of this stream: so it is until said otherwise.
-    /// Where nobody does, a card saves the work.
-    fn set_link_wanted(&mut self, stream: &mut Self::Stream, is_wanted: bool) {
-        let _ = (stream, is_wanted);
-    }
-    /// The buffer of a stream, from [`open`](Self::open) until [`close`](Self::close). `None`: the card can't tell, and then the
-    /// stream's volume can't be changed.
-    fn buffer(_stream: &Self::Stream) -> Option<&B> {
-        None
-    }
-    /// Sets a channel's volume to what comes nearest, in steps of 0.001 dB, muted or not. A stream is opened at 0 dB, or what comes
-    /// nearest, and not muted. Only for ports whose [`volume`](Port::volume) has steps, as is [`volume`](Self::volume).
-    fn set_volume(&mut self, stream: &mut Self::Stream, channel: u8, mdb: i32) -> Result<(), CardError> {
-        let _ = (stream, channel, mdb);
-        Err(CardError::Unsupported)
-    }
-    /// A channel's volume, muted or not.
-    fn volume(&self, stream: &Self::Stream, channel: u8) -> Result<i32, CardError> {
-        let _ = (stream, channel);
-        Err(CardError::Unsupported)
-    }
-    /// Mutes a channel, or ends that. Only for ports that [can](VolumeRange::can_mute).
-    fn set_mute(&mut self, stream: &mut Self::Stream, channel: u8, is_muted: bool) -> Result<(), CardError> {
-        let _ = (stream, channel, is_muted);
-        Err(CardError::Unsupported)
-    }
-    /// Starts at the buffer's first frame; position counts from 0.
+    ) -> Result<Self::Stream, OpenFailure<B, Self::Stream>>;
+    /// Whether the stream's [link position](StreamPosition::link) is used. Enabled by default; a card does less work without it.
+    fn set_link_wanted(&mut self, stream: &mut Self::Stream, is_wanted: bool);
+    /// The buffer of an open stream. `None`: the card cannot tell, so the stream's volume cannot change.
+    fn buffer(stream: &Self::Stream) -> Option<&B>;
+    /// Sets the volume of a channel to the value next to `mdb`, in units of 0.001 dB. The mute stays as it is.
+    /// Only for ports whose [`volume`](Port::volume) has steps.
+    fn set_volume(&mut self, stream: &mut Self::Stream, channel: u8, mdb: i32) -> Result<(), CardError>;
+    /// The volume of a channel in units of 0.001 dB, whether muted or not. Only for ports whose [`volume`](Port::volume) has steps.
+    fn volume(&self, stream: &Self::Stream, channel: u8) -> Result<i32, CardError>;
+    /// Mutes a channel or ends the mute. Only for ports that [can](VolumeRange::can_mute).
+    fn set_mute(&mut self, stream: &mut Self::Stream, channel: u8, is_muted: bool) -> Result<(), CardError>;
+    /// Starts at the buffer's first frame. The position counts from 0.
     fn start(&mut self, stream: &mut Self::Stream) -> Result<(), CardError>;
-    /// Starts streams that are open and don't run, as [`start`](Self::start) does, in the same link frame where the card can.
-    /// On an error none of them runs.
-    fn start_together(&mut self, streams: &mut [&mut Self::Stream]) -> Result<LinkedStart, CardError> {
-        let mut started = 0usize;
-        let mut result = Ok(LinkedStart::BackToBack);
-        for stream in streams.iter_mut() {
-            if let Err(error) = self.start(stream) {
-                result = Err(error);
-                break;
-            }
-            started = started.saturating_add(1);
-        }
-        if result.is_err() {
-            for stream in streams.iter_mut().take(started) {
-                // One that doesn't stop says so again when it is closed.
-                let _ = self.stop(stream);
-            }
-        }
-        result
-    }
-    /// Stops DMA where it is; [`resume`](Self::resume) goes on from there.
+    /// Starts open streams that do not run, in the same link frame if the card can. After an error none of them runs.
+    fn start_together(&mut self, streams: &mut [&mut Self::Stream]) -> Result<LinkedStart, CardError>;
+    /// Stops DMA and keeps the position for [`resume`](Self::resume).
     fn pause(&mut self, stream: &mut Self::Stream) -> Result<(), CardError>;
-    /// Goes on after a pause; position goes on too.
+    /// Continues from the position of the pause.
     fn resume(&mut self, stream: &mut Self::Stream) -> Result<(), CardError>;
-    /// Stops DMA and forgets the position. Returns the last position. Allowed in any state.
+    /// Stops DMA in any state and returns the last position. The next start counts from 0.
     fn stop(&mut self, stream: &mut Self::Stream) -> Result<StreamPosition, CardError>;
-    /// Where the stream is now. Must be called at least once a buffer while it runs, or once in 10 ms if it says what is at
-    /// the link. A stream that is paused has a position, too.
+    /// The position of a running or paused stream. A running stream needs this call at least once a buffer, and every 10 ms
+    /// if its link position is wanted.
     fn position(&mut self, stream: &mut Self::Stream) -> Result<StreamPosition, CardError>;
-    /// Ends a stream in any state and gives the buffer back, once RUN has read back 0.
+    /// Ends a stream in any state. Returns the buffer once RUN has read 0.
     fn close(&mut self, stream: Self::Stream) -> Result<B, StillRunning<Self::Stream>>;
 }

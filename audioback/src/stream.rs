@@ -11,7 +11,8 @@ use sndif::page_directory::{DirectoryError, DirectoryWalk};
 use sndif::request::{OpenParams, Range};
 
 use crate::card::{
-    Card, CardError, Direction, Port, PortIndex, StillRunning, StreamParams, StreamPosition, VolumeRange,
+    Card, CardError, Direction, OpenFailure, Port, PortIndex, StillRunning, StreamParams, StreamPosition,
+    VolumeRange,
 };
 use crate::control_page;
 use crate::events::EventPacer;
@@ -251,8 +252,12 @@ impl<H: Hypervisor, C: Card<H::Buffer>> Stream<H, C> {
                 self.phase = Phase::Open(OpenStream::new(card_stream, plan));
                 Ok(())
             }
-            Err((error, buffer)) => {
+            Err(OpenFailure::Refused { error, buffer }) => {
                 hypervisor.unmap_buffer(buffer);
+                Err(OpenError::Card(error))
+            }
+            Err(OpenFailure::Stuck { error, stream }) => {
+                self.phase = Phase::Stuck(stream);
                 Err(OpenError::Card(error))
             }
         }

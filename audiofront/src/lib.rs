@@ -12,11 +12,11 @@
 //! ```
 //! use audiofront::{FrontEvent, RequestError, StreamConfig, StreamFront, Transport};
 //! use sndif::format::SampleFormat;
-//! use sndif::nodes::StreamType;
+//! use sndif::Direction;
 //! use sndif::op::Operation;
 //!
 //! # fn connect<T: Transport>(transport: T) -> Result<StreamFront<T>, Box<dyn std::error::Error>> {
-//! let mut front = StreamFront::connect(transport, StreamType::Playback).map_err(|error| format!("{error:?}"))?;
+//! let mut front = StreamFront::connect(transport, Direction::Playback).map_err(|error| format!("{error:?}"))?;
 //! # Ok(front)
 //! # }
 //! # fn open<T: Transport>(front: &mut StreamFront<T>) -> Result<(), Box<dyn std::error::Error>> {

@@ -6,10 +6,11 @@ use core::num::Wrapping;
 
 use heapless::Vec;
 use hyper::{GrantRef, SharedPage};
+use sndif::Direction;
 use sndif::event_page::{EVENT_ENTRIES, Event, EventFaults, EventReader};
 use sndif::format::SampleFormat;
 use sndif::hw_params::HwParams;
-use sndif::nodes::{StreamType, TransportNodes};
+use sndif::nodes::TransportNodes;
 use sndif::op::Trigger;
 use sndif::page_directory::{REFS_PER_PAGE, write_directory};
 use sndif::request::{OpenParams, Range, Request, RequestBody};
@@ -93,7 +94,7 @@ impl<P: SharedPage> Shared<P> {
 #[derive(Debug)]
 pub struct StreamFront<T: Transport> {
     transport: T,
-    direction: StreamType,
+    direction: Direction,
     nodes: TransportNodes,
     ring: FrontRing<T::Page>,
     events: EventReader<T::Page>,
@@ -124,7 +125,7 @@ pub struct StreamFront<T: Transport> {
 
 impl<T: Transport> StreamFront<T> {
     /// Makes ring, event page and their channels, and publishes them. A failure leaves nothing behind.
-    pub fn connect(mut transport: T, direction: StreamType) -> Result<Self, ConnectError> {
+    pub fn connect(mut transport: T, direction: Direction) -> Result<Self, ConnectError> {
         let pages = [(); 2].map(|()| transport.grant_page(GrantAccess::ReadWrite));
         let ports = [(); 2].map(|()| transport.open_channel());
         let (ring, event_page, ring_port, event_port) = match (pages, ports) {
@@ -203,7 +204,7 @@ impl<T: Transport> StreamFront<T> {
     }
 
     /// Playback or capture.
-    pub fn direction(&self) -> StreamType {
+    pub fn direction(&self) -> Direction {
         self.direction
     }
 
@@ -619,8 +620,8 @@ impl<T: Transport> StreamFront<T> {
         channels: u8,
     ) -> Option<GrantRef> {
         let access = match self.direction {
-            StreamType::Playback if !self.volume_can_be_told => GrantAccess::ReadOnly,
-            StreamType::Playback | StreamType::Capture => GrantAccess::ReadWrite,
+            Direction::Playback if !self.volume_can_be_told => GrantAccess::ReadOnly,
+            Direction::Playback | Direction::Capture => GrantAccess::ReadWrite,
         };
         let list = self.spare.take()?;
         let buffer = match Buffer::grant(&mut self.transport, list, buffer_bytes, access) {
@@ -640,8 +641,8 @@ impl<T: Transport> StreamFront<T> {
         let _ = write_directory(&[(&directory.page, directory.grant)], buffer.grants());
         let first = directory.grant;
         let samples = match self.direction {
-            StreamType::Playback => Samples::Playback(Playback::new(buffer, frame_bytes, silence)),
-            StreamType::Capture => Samples::Capture(Capture::new(buffer, frame_bytes)),
+            Direction::Playback => Samples::Playback(Playback::new(buffer, frame_bytes, silence)),
+            Direction::Capture => Samples::Capture(Capture::new(buffer, frame_bytes)),
         };
         self.shared = Some(Shared { samples, directory, channels });
         Some(first)

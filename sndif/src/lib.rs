@@ -40,6 +40,7 @@ pub mod ring;
 pub mod state;
 
 pub use entry::{ENTRY_BYTES, Entry};
+pub use nodes::Direction;
 
 /// The version of the protocol that this crate speaks (`XENSND_PROTOCOL_VERSION`).
 pub const PROTOCOL_VERSION: u32 = 2;

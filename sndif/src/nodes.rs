@@ -47,7 +47,7 @@ pub const SAMPLE_FORMATS: &str = "sample-formats";
 /// Card, device or stream: size of the largest buffer, in octets.
 pub const BUFFER_SIZE: &str = "buffer-size";
 
-/// Stream: `p` or `c`; see [`StreamType`].
+/// Stream: `p` or `c`; see [`Direction`].
 pub const TYPE: &str = "type";
 /// Stream: a string that tells this stream from all others of the front end.
 pub const UNIQUE_ID: &str = "unique-id";
@@ -75,16 +75,21 @@ pub const VOLUME_RANGE: &str = "volume-range";
 /// What separates the items of a list (`XENSND_LIST_SEPARATOR`).
 pub const LIST_SEPARATOR: char = ',';
 
-/// Which way a stream goes: the value of [`TYPE`].
+/// Direction of a stream, seen from the guest: the value of [`TYPE`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum StreamType {
-    /// `p`
+pub enum Direction {
+    /// From the guest to the link: `p`.
     Playback,
-    /// `c`
+    /// From the link to the guest: `c`.
     Capture,
 }
 
-impl StreamType {
+impl Direction {
+    /// Whether the samples go from the guest to the link.
+    pub const fn is_playback(self) -> bool {
+        matches!(self, Self::Playback)
+    }
+
     /// The value of the node (`XENSND_STREAM_TYPE_*`).
     pub const fn node(self) -> &'static str {
         match self {
@@ -100,6 +105,15 @@ impl StreamType {
             "c" => Some(Self::Capture),
             _ => None,
         }
+    }
+}
+
+impl fmt::Display for Direction {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Playback => "playback",
+            Self::Capture => "capture",
+        })
     }
 }
 

@@ -1,8 +1,9 @@
 //! Formats, states and the grammar of xenstore's values.
 
 use proptest::prelude::*;
+use sndif::Direction;
 use sndif::format::{FormatSet, SampleFormat};
-use sndif::nodes::{self, StreamType, VolumeRange};
+use sndif::nodes::{self, VolumeRange};
 use sndif::op::{Operation, Trigger};
 use sndif::state::XenbusState;
 
@@ -132,10 +133,10 @@ fn states_types_and_codes_have_the_headers_numbers() {
     assert_eq!(XenbusState::Connected.code(), 4);
     assert_eq!(XenbusState::Closed.code(), 6);
 
-    assert_eq!(StreamType::from_node("p"), Some(StreamType::Playback));
-    assert_eq!(StreamType::from_node("c"), Some(StreamType::Capture));
-    assert_eq!(StreamType::from_node("pc"), None);
-    assert_eq!([StreamType::Playback.node(), StreamType::Capture.node()], ["p", "c"]);
+    assert_eq!(Direction::from_node("p"), Some(Direction::Playback));
+    assert_eq!(Direction::from_node("c"), Some(Direction::Capture));
+    assert_eq!(Direction::from_node("pc"), None);
+    assert_eq!([Direction::Playback.node(), Direction::Capture.node()], ["p", "c"]);
 
     assert_eq!(Operation::ALL.map(Operation::code), [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 0x80]);
     assert_eq!(Trigger::ALL.map(Trigger::code), [0, 1, 2, 3]);

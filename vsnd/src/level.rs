@@ -161,8 +161,5 @@ fn within(value: &str, max: u32) -> Result<u32, BadSetting> {
 
 /// The direction that a stream's `type` names.
 pub(super) fn direction(value: &str) -> Option<Direction> {
-    nodes::StreamType::from_node(value).map(|kind| match kind {
-        nodes::StreamType::Playback => Direction::Playback,
-        nodes::StreamType::Capture => Direction::Capture,
-    })
+    Direction::from_node(value)
 }

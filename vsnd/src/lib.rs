@@ -100,6 +100,9 @@ impl<'s, H: Hypervisor, C: Card<H::Buffer>> Vsnd<'s, H, C> {
             next = earlier(next, Some(now));
         }
         next = earlier(next, parties.drive(store, &mut hardware, now));
+        if let Some(settings) = parties.settings.take_card_settings() {
+            hardware.card.configure(&settings);
+        }
         next = earlier(next, store.deadline());
         if let Some(broken) = store.broken()
             && !self.is_broken

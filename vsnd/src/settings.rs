@@ -2,12 +2,10 @@
 //!
 //! A value that makes no sense is named in the log and changes nothing; a node that goes away leaves the default.
 
-use audioback::card::Direction;
+use audioback::card::{CardSettings, Direction, JackPolicy, PositionChoice};
 use audioback::policy::{Policy, PortSet};
 use hyper::{DomainId, Nanos};
 use log::LevelFilter;
-use snd_hda::JackPolicy;
-use snd_hda::stream::PositionChoice;
 use sndif::nodes;
 use xen_guest::xenstore::{Path, Reply, Request, RequestError, RequestId, Store};
 
@@ -35,10 +33,6 @@ const DEFAULT_LOG_LEVEL: LevelFilter = LevelFilter::Info;
 pub enum Change {
     /// How much is logged. At the start it is [`LevelFilter::Info`].
     LogLevel(LevelFilter),
-    /// Where positions of streams opened from now on come from. At the start it is [`PositionChoice::Auto`].
-    PositionSource(PositionChoice),
-    /// What follows when something is plugged into a jack. At the start it is [`JackPolicy::Move`].
-    Jacks(JackPolicy),
     /// Somebody asks what this domain has cost until now, by a number of his; see
     /// [`Vsnd::report`](super::Vsnd::report).
     Report(u32),
@@ -126,12 +120,13 @@ pub(super) struct Settings {
     is_known: bool,
     policy: Policy,
     log_level: LevelFilter,
-    position_source: PositionChoice,
-    jacks: JackPolicy,
+    card: CardSettings,
     /// The number of whoever has asked for a report.
     report: Option<u32>,
     /// What the image was told last.
-    told: (LevelFilter, PositionChoice, JackPolicy, Option<u32>),
+    told: (LevelFilter, Option<u32>),
+    /// The card's settings in force.
+    applied: CardSettings,
 }
 
 impl Settings {
@@ -144,10 +139,10 @@ impl Settings {
             is_known: false,
             policy: Policy::default(),
             log_level: DEFAULT_LOG_LEVEL,
-            position_source: PositionChoice::Auto,
-            jacks: JackPolicy::Move,
+            card: CardSettings::default(),
             report: None,
-            told: (DEFAULT_LOG_LEVEL, PositionChoice::Auto, JackPolicy::Move, None),
+            told: (DEFAULT_LOG_LEVEL, None),
+            applied: CardSettings::default(),
         }
     }
 
@@ -172,19 +167,16 @@ impl Settings {
             self.told.0 = self.log_level;
             return Some(Change::LogLevel(self.log_level));
         }
-        if self.told.1 != self.position_source {
-            self.told.1 = self.position_source;
-            return Some(Change::PositionSource(self.position_source));
-        }
-        if self.told.2 != self.jacks {
-            self.told.2 = self.jacks;
-            return Some(Change::Jacks(self.jacks));
-        }
-        if self.told.3 != self.report {
-            self.told.3 = self.report;
+        if self.told.1 != self.report {
+            self.told.1 = self.report;
             return self.report.map(Change::Report);
         }
         None
+    }
+
+    /// The card's settings, if they have changed since the last call.
+    pub(super) fn take_card_settings(&mut self) -> Option<CardSettings> {
+        (core::mem::replace(&mut self.applied, self.card) != self.card).then_some(self.card)
     }
 
     /// Sends what is to be sent. Returns when it is to be called again.
@@ -260,8 +252,8 @@ impl Settings {
             Node::LogLevel => self.log_level = DEFAULT_LOG_LEVEL,
             Node::MayPlay => self.policy.may_play = Policy::default().may_play,
             Node::MayRecord => self.policy.may_record = Policy::default().may_record,
-            Node::PositionSource => self.position_source = PositionChoice::Auto,
-            Node::Jacks => self.jacks = JackPolicy::Move,
+            Node::PositionSource => self.card.position_source = PositionChoice::default(),
+            Node::Jacks => self.card.jack_policy = JackPolicy::default(),
             Node::Report => self.report = None,
         }
     }
@@ -276,8 +268,8 @@ impl Settings {
             Node::MayRecord => {
                 ports.in_right(value, Direction::Capture).map(|ports| self.policy.may_record = ports)
             }
-            Node::PositionSource => position_source(value).map(|source| self.position_source = source),
-            Node::Jacks => jack_policy(value).map(|policy| self.jacks = policy),
+            Node::PositionSource => position_source(value).map(|source| self.card.position_source = source),
+            Node::Jacks => jack_policy(value).map(|policy| self.card.jack_policy = policy),
             Node::Report => nodes::decimal(value).map(|number| self.report = Some(number)),
         };
         if good.is_none() {

@@ -8,8 +8,8 @@ use audioback::policy::{Policy, PortSet};
 use audiofront::{FrontEvent, GrantAccess, StreamConfig, StreamFront, Transport};
 use hyper::{Clock, GrantRef, Hypervisor, MapError, Nanos, PAGE_WORDS, SharedPage};
 use proptest::prelude::*;
+use sndif::Direction;
 use sndif::control_page::{Cadence, ControlReader, Header, HeaderError, Lock, Slot, SlotState, Source};
-use sndif::nodes::StreamType;
 use sndif::op::{Operation, StartedTogether, Trigger};
 use sndif::request::{Range, Request, RequestBody};
 use sndif::response::{Response, ResponseBody, Status};
@@ -269,7 +269,7 @@ fn a_page_of_which_the_front_end_says_nonsense_is_refused_like_a_ring() {
     let mut device: crate::support::TestDevice<'_> =
         Device::new(GUEST, Policy::default(), ports, &configs()[..1]).unwrap();
     let mut guest = home.front_end(GUEST, DRIVER, 0);
-    let front = StreamFront::connect(guest, StreamType::Playback).expect("a front");
+    let front = StreamFront::connect(guest, Direction::Playback).expect("a front");
     let nodes = [*front.nodes()];
     let read_only = guest.grant_page(GrantAccess::ReadOnly).unwrap();
     let gone = guest.grant_page(GrantAccess::ReadWrite).unwrap();

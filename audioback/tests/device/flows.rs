@@ -63,6 +63,23 @@ fn while_run_sticks_nothing_is_unmapped() {
 }
 
 #[test]
+fn an_open_that_leaves_run_at_1_keeps_its_pages_until_it_reads_0() {
+    let mut rig = Rig::new(Policy::default());
+    rig.card.controls.borrow_mut().open_fails = Some(CardError::Hardware);
+    rig.card.controls.borrow_mut().run_sticks = true;
+    rig.playback.open(&open_config()).unwrap();
+    assert_eq!(rig.status(Operation::Open), Status::EIO);
+    assert_eq!(rig.device.stream(0).unwrap().activity(), Activity::Stuck);
+    rig.home.with_memory(|memory| assert_eq!(memory.dma_pages(), 16));
+    rig.now = rig.poll().expect("it wants to try again");
+    rig.card.controls.borrow_mut().run_sticks = false;
+    rig.poll();
+    rig.home.with_memory(|memory| assert_eq!(memory.dma_pages(), 0));
+    assert_eq!(rig.device.stream(0).unwrap().activity(), Activity::Closed);
+    rig.open_playback();
+}
+
+#[test]
 fn a_stuck_stream_gives_its_pages_back_once_run_reads_0_although_the_guest_asks_for_nothing() {
     let mut rig = Rig::new(Policy::default());
     rig.open_playback();

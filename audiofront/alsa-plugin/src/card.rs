@@ -4,6 +4,7 @@ use std::fmt;
 use std::os::fd::BorrowedFd;
 
 use rustix::io::Errno;
+pub use sndif::Direction;
 use sndif::format::{FormatSet, SampleFormat};
 use sndif::hw_params::Interval;
 
@@ -32,28 +33,6 @@ impl fmt::Display for Failure {
 impl From<Errno> for Failure {
     fn from(errno: Errno) -> Self {
         Self::new(errno, errno.to_string())
-    }
-}
-
-/// Which way samples go.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Direction {
-    /// To the link.
-    Playback,
-    /// From the link.
-    Capture,
-}
-
-impl Direction {
-    /// Playback, or else capture.
-    pub fn is_playback(self) -> bool {
-        self == Self::Playback
-    }
-}
-
-impl fmt::Display for Direction {
-    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        out.write_str(if self.is_playback() { "playback" } else { "capture" })
     }
 }
 

@@ -21,7 +21,6 @@ use rustix::time::{timerfd_create, timerfd_settime};
 use sndif::control_page::{Lock, Slot, SlotState};
 use sndif::format::FormatSet;
 use sndif::hw_params::{HwParams, Interval};
-use sndif::nodes::StreamType;
 
 use crate::card::{Direction, DmaFile, Failure, Limits, Look, Setup, Stream, Trigger};
 use crate::settings::{Settings, Which};
@@ -80,9 +79,9 @@ impl From<Error> for Failure {
 /// # Errors
 /// When there is no such card or stream, or it isn't to be had: the words say what to do.
 pub fn connect(settings: &Settings, direction: Direction) -> Result<Box<dyn Stream>, Failure> {
-    let (which, wanted) = match direction {
-        Direction::Playback => (&settings.playback_stream, StreamType::Playback),
-        Direction::Capture => (&settings.capture_stream, StreamType::Capture),
+    let which = match direction {
+        Direction::Playback => &settings.playback_stream,
+        Direction::Capture => &settings.capture_stream,
     };
     let mut cards = lock(&CARDS);
     let shared = match cards.get(&settings.card).and_then(Weak::upgrade) {
@@ -95,11 +94,11 @@ pub fn connect(settings: &Settings, direction: Direction) -> Result<Box<dyn Stre
     };
     let mut card = lock(&shared.card);
     let number = match which {
-        Which::UniqueId(unique_id) => card.find(wanted, Some(unique_id))?,
+        Which::UniqueId(unique_id) => card.find(direction, Some(unique_id))?,
         Which::Index(index) => {
             let streams = card.info().streams.iter().enumerate();
             let of_its_kind: Vec<usize> =
-                streams.filter(|(_, info)| info.direction == wanted).map(|(number, _)| number).collect();
+                streams.filter(|(_, info)| info.direction == direction).map(|(number, _)| number).collect();
             *of_its_kind.get(*index as usize).ok_or_else(|| {
                 let message = format!(
                     "card {} has {} {direction} streams, and {direction}_stream {index} counts from 0",

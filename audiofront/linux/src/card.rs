@@ -8,9 +8,10 @@ use audiofront::{
     ClockMap, ConnectError, ControlPage, FrontEvent, OpenError, RequestError, StreamConfig, StreamFront,
     StreamState, VolumeError,
 };
+use sndif::Direction;
 use sndif::control_page::SlotState;
 use sndif::hw_params::HwParams;
-use sndif::nodes::{self, StreamType};
+use sndif::nodes;
 use sndif::op::StartedTogether;
 use sndif::response::Status;
 
@@ -451,7 +452,7 @@ impl Card {
     ///
     /// # Errors
     /// When there is none.
-    pub fn find(&self, direction: StreamType, unique_id: Option<&str>) -> Result<usize> {
+    pub fn find(&self, direction: Direction, unique_id: Option<&str>) -> Result<usize> {
         self.info.find(direction, unique_id)
     }
 
@@ -473,8 +474,8 @@ impl Card {
             }
             // What has gone out may be written again; of what came in, what is in memory may be read.
             let frames = match front.direction() {
-                StreamType::Playback => slot.link_frames,
-                StreamType::Capture => slot.link_frames.saturating_sub(slot.dma_lead_frames.into()),
+                Direction::Playback => slot.link_frames,
+                Direction::Capture => slot.link_frames.saturating_sub(slot.dma_lead_frames.into()),
             };
             front.advance_to(front.run_start_bytes().saturating_add(frames.saturating_mul(*frame_bytes)));
         }

@@ -1,7 +1,8 @@
 //! The cards that this guest has, as the toolstack has described them in xenstore.
 
+use sndif::Direction;
 use sndif::format::FormatSet;
-use sndif::nodes::{self, StreamType};
+use sndif::nodes;
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::xenstore::Store;
@@ -38,7 +39,7 @@ pub struct StreamInfo {
     /// Its number in the PCM device.
     pub stream: u32,
     /// Which way it goes.
-    pub direction: StreamType,
+    pub direction: Direction,
     /// The name that tells it from all others of this guest; may be empty.
     pub unique_id: String,
     /// Frame rates in Hz; empty: not said.
@@ -70,15 +71,15 @@ impl CardInfo {
     ///
     /// # Errors
     /// When there is none; the error names those that there are.
-    pub fn find(&self, direction: StreamType, unique_id: Option<&str>) -> Result<usize> {
+    pub fn find(&self, direction: Direction, unique_id: Option<&str>) -> Result<usize> {
         let fits = |info: &&StreamInfo| {
             info.direction == direction && unique_id.is_none_or(|wanted| wanted == info.unique_id)
         };
         let found = self.streams.iter().position(|info| fits(&info));
         found.ok_or_else(|| {
             let kind = match direction {
-                StreamType::Playback => "playback",
-                StreamType::Capture => "capture",
+                Direction::Playback => "playback",
+                Direction::Capture => "capture",
             };
             let there: Vec<String> = self
                 .streams
@@ -136,7 +137,7 @@ fn stream(store: &mut Store, root: &str, pcm: u32, stream: u32) -> Result<Option
     let own = format!("{root}/{pcm}/{stream}");
     let direction = store.read(&format!("{own}/{}", nodes::TYPE))?;
     // libxl writes it in lower case; people may have written it by hand.
-    let Some(direction) = direction.and_then(|kind| StreamType::from_node(&kind.to_ascii_lowercase())) else {
+    let Some(direction) = direction.and_then(|kind| Direction::from_node(&kind.to_ascii_lowercase())) else {
         return Ok(None);
     };
     let unique_id = store.read(&format!("{own}/{}", nodes::UNIQUE_ID))?.unwrap_or_default();

@@ -3,9 +3,9 @@
 use std::time::{Duration, Instant};
 
 use audiofront::StreamConfig;
+use sndif::Direction;
 use sndif::control_page::Slot;
 use sndif::format::SampleFormat;
-use sndif::nodes::StreamType;
 use sndif::op::StartedTogether;
 
 use crate::card::Card;
@@ -83,8 +83,8 @@ impl Duplex {
     /// # Errors
     /// When one isn't there, or the back end refuses one.
     pub fn open(mut card: Card, playback: Option<&str>, capture: Option<&str>) -> Result<Self> {
-        let playback = card.find(StreamType::Playback, playback)?;
-        let capture = card.find(StreamType::Capture, capture)?;
+        let playback = card.find(Direction::Playback, playback)?;
+        let capture = card.find(Direction::Capture, capture)?;
         for stream in [playback, capture] {
             let most_bytes = card.info().streams[stream].buffer_bytes_max.unwrap_or(u32::MAX);
             let frames = BUFFER_FRAMES.min(most_bytes / FRAME_BYTES as u32);

@@ -12,12 +12,12 @@
 //! use audiofront::StreamConfig;
 //! use audiofront_linux::Card;
 //! use sndif::format::SampleFormat;
-//! use sndif::nodes::StreamType;
+//! use sndif::Direction;
 //!
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! # let samples = vec![0u8; 192_000];
 //! let mut card = Card::connect(0)?;
-//! let stream = card.find(StreamType::Playback, None)?;
+//! let stream = card.find(Direction::Playback, None)?;
 //! card.open(
 //!     stream,
 //!     &StreamConfig {

@@ -7,8 +7,9 @@ use audiofront::{
 };
 use hyper::{Hypervisor, SharedPage};
 use hypervisor_model::{FrontEnd, HeapMemory};
+use sndif::Direction;
 use sndif::control_page::{ControlWriter, HeaderError, Lock, ReadError, Slot, SlotState};
-use sndif::nodes::{StreamType, TransportNodes};
+use sndif::nodes::TransportNodes;
 use sndif::op::{Operation, StartedTogether};
 use sndif::request::RequestBody;
 use sndif::response::Status;
@@ -99,7 +100,7 @@ fn a_transport_that_cannot_publish_it_leaves_nothing_behind() {
 #[test]
 fn a_linked_start_is_sent_and_its_answer_tells_how() {
     let home = home();
-    let (mut front, mut back) = connect(&home, StreamType::Playback);
+    let (mut front, mut back) = connect(&home, Direction::Playback);
     assert!(front.linked_start(0b11).is_err(), "not open");
     front.open(&crate::common::s16_stereo(4_096)).unwrap();
     back.serve();

@@ -9,8 +9,9 @@ use audiofront::{
 };
 use hyper::{Hypervisor, RemotePort, SharedPage};
 use hypervisor_model::{FrontEnd, HeapMemory};
+use sndif::Direction;
 use sndif::event_page::EventWriter;
-use sndif::nodes::{StreamType, TransportNodes};
+use sndif::nodes::TransportNodes;
 use sndif::request::Request;
 use sndif::response::Status;
 use sndif::ring::BackRing;
@@ -85,7 +86,7 @@ impl Transport for Hooked {
 fn a_position_that_comes_between_the_looks_is_told_before_the_answer() {
     let home: &'static Home = Box::leak(Box::new(crate::common::home()));
     let transport = Hooked(home.front_end(GUEST, DRIVER, 0));
-    let mut front = StreamFront::connect(transport, StreamType::Playback).unwrap();
+    let mut front = StreamFront::connect(transport, Direction::Playback).unwrap();
     let nodes = *front.nodes();
     let mut hypervisor = home.back_end(DRIVER);
     let mut ring = BackRing::attach(hypervisor.map_page(GUEST, nodes.ring_ref).unwrap());

@@ -5,11 +5,11 @@ use std::collections::BTreeMap;
 use crate::common::{Back, Front, connect, drain, home};
 use audiofront::{FrontEvent, StreamConfig};
 use proptest::prelude::*;
+use sndif::Direction;
 use sndif::format::SampleFormat;
-use sndif::nodes::StreamType;
 use sndif::request::{Range, RequestBody};
 
-fn open(home: &crate::common::Home, direction: StreamType, config: StreamConfig) -> (Front<'_>, Back<'_>) {
+fn open(home: &crate::common::Home, direction: Direction, config: StreamConfig) -> (Front<'_>, Back<'_>) {
     let (mut front, mut back) = connect(home, direction);
     front.open(&config).unwrap();
     front.start().unwrap();
@@ -69,7 +69,7 @@ proptest! {
         steps in prop::collection::vec(step(), 1..40),
     ) {
         let home = home();
-        let (mut front, mut back) = open(&home, StreamType::Playback, config);
+        let (mut front, mut back) = open(&home, Direction::Playback, config);
         let silence = config.format.silence().unwrap();
         let size = u64::from(config.buffer_bytes);
         let frame_bytes = config.format.bytes_per_sample().unwrap() * u32::from(config.channels);
@@ -127,7 +127,7 @@ proptest! {
         steps in prop::collection::vec((0u64..6_000, 0usize..9_000), 1..40),
     ) {
         let home = home();
-        let (mut front, mut back) = open(&home, StreamType::Capture, config);
+        let (mut front, mut back) = open(&home, Direction::Capture, config);
         let size = u64::from(config.buffer_bytes);
         let frame_bytes = u64::from(config.format.bytes_per_sample().unwrap()) * u64::from(config.channels);
         let mut position = 0u64;
@@ -154,7 +154,7 @@ proptest! {
 #[test]
 fn an_overrun_goes_on_with_the_newer_half_and_is_counted() {
     let home = home();
-    let (mut front, mut back) = open(&home, StreamType::Capture, config(SampleFormat::S16Le, 2, 1_024));
+    let (mut front, mut back) = open(&home, Direction::Capture, config(SampleFormat::S16Le, 2, 1_024));
     back.post(4_096);
     drain(&mut front);
     assert_eq!(front.capture().unwrap().overrun_bytes(), 0);
@@ -170,7 +170,7 @@ fn an_overrun_goes_on_with_the_newer_half_and_is_counted() {
 #[test]
 fn what_was_lost_is_not_hinted_at() {
     let home = home();
-    let (mut front, mut back) = open(&home, StreamType::Capture, config(SampleFormat::S16Le, 2, 1_024));
+    let (mut front, mut back) = open(&home, Direction::Capture, config(SampleFormat::S16Le, 2, 1_024));
     back.post(4_096 + 1_024);
     drain(&mut front);
     assert_eq!(front.hint(), Ok(0));
@@ -182,7 +182,7 @@ fn what_was_lost_is_not_hinted_at() {
 #[test]
 fn a_hint_round_the_end_takes_two_requests() {
     let home = home();
-    let (mut front, mut back) = open(&home, StreamType::Playback, config(SampleFormat::S16Le, 2, 1_024));
+    let (mut front, mut back) = open(&home, Direction::Playback, config(SampleFormat::S16Le, 2, 1_024));
     front.fill(&[1; 3_000]);
     assert_eq!((front.hint(), front.hint()), (Ok(1), Ok(0)));
     back.post(2_000);
@@ -202,7 +202,7 @@ fn a_hint_round_the_end_takes_two_requests() {
 #[test]
 fn a_hint_that_finds_the_ring_full_is_made_up_for() {
     let home = home();
-    let (mut front, mut back) = open(&home, StreamType::Capture, config(SampleFormat::S16Le, 2, 1_024));
+    let (mut front, mut back) = open(&home, Direction::Capture, config(SampleFormat::S16Le, 2, 1_024));
     back.post(2_000);
     drain(&mut front);
     front.take(&mut [0; 1_000]);
@@ -218,14 +218,14 @@ fn a_hint_that_finds_the_ring_full_is_made_up_for() {
 #[test]
 fn an_unsigned_format_starts_silent() {
     let home = home();
-    let (_front, back) = open(&home, StreamType::Playback, config(SampleFormat::U16Le, 1, 100));
+    let (_front, back) = open(&home, Direction::Playback, config(SampleFormat::U16Le, 1, 100));
     assert!((0..200).all(|position| back.dma_read(position) == [0x00, 0x80][position as usize % 2]));
 }
 
 #[test]
 fn samples_written_in_place_are_hinted_and_left_alone() {
     let home = home();
-    let (mut front, mut back) = open(&home, StreamType::Playback, config(SampleFormat::S16Le, 2, 1_024));
+    let (mut front, mut back) = open(&home, Direction::Playback, config(SampleFormat::S16Le, 2, 1_024));
     let playback = front.playback().unwrap();
     playback.write_in_place();
     assert_eq!(playback.commit(4_099), 4_096, "whole frames, and no more than there is room for");
@@ -243,7 +243,7 @@ fn samples_written_in_place_are_hinted_and_left_alone() {
 #[test]
 fn samples_read_in_place_are_gone_when_they_are_committed() {
     let home = home();
-    let (mut front, _back) = open(&home, StreamType::Capture, config(SampleFormat::S16Le, 2, 1_024));
+    let (mut front, _back) = open(&home, Direction::Capture, config(SampleFormat::S16Le, 2, 1_024));
     assert!(front.advance_to(1_022));
     let capture = front.capture().unwrap();
     assert_eq!((capture.commit(511), capture.commit(4_096)), (508, 512));

@@ -7,9 +7,9 @@ use audiofront::{
 use hyper::{DmaAccess, GrantList, Hypervisor, SharedPage};
 use hypervisor_model::{HeapMemory, Limits, Loopback, Rule};
 use proptest::prelude::*;
+use sndif::Direction;
 use sndif::format::{FormatSet, SampleFormat};
 use sndif::hw_params::{HwParams, Interval};
-use sndif::nodes::StreamType;
 use sndif::op::{Operation, Trigger};
 use sndif::request::{Range, RequestBody};
 use sndif::response::{Response, ResponseBody, Status};
@@ -18,11 +18,7 @@ fn answered(id: u16, operation: Operation, status: Status) -> FrontEvent {
     FrontEvent::Answered { id, operation, status, hw_params: None, started: None }
 }
 
-fn open<'a>(
-    home: &'a crate::common::Home,
-    direction: StreamType,
-    buffer_bytes: u32,
-) -> (Front<'a>, Back<'a>) {
+fn open<'a>(home: &'a crate::common::Home, direction: Direction, buffer_bytes: u32) -> (Front<'a>, Back<'a>) {
     let (mut front, mut back) = connect(home, direction);
     front.open(&s16_stereo(buffer_bytes)).unwrap();
     back.serve();
@@ -34,7 +30,7 @@ fn open<'a>(
 #[test]
 fn a_playback_from_connect_to_disconnect() {
     let home = home();
-    let (mut front, mut back) = connect(&home, StreamType::Playback);
+    let (mut front, mut back) = connect(&home, Direction::Playback);
 
     let id = front.open(&s16_stereo(16_384)).unwrap();
     assert_eq!((id, front.state()), (0, StreamState::Opening));
@@ -87,9 +83,9 @@ fn a_playback_from_connect_to_disconnect() {
 #[test]
 fn playback_pages_are_granted_to_be_read_only_unless_the_volume_is_to_be_told() {
     for (direction, volume_is_told, writable) in [
-        (StreamType::Playback, false, false),
-        (StreamType::Playback, true, true),
-        (StreamType::Capture, false, true),
+        (Direction::Playback, false, false),
+        (Direction::Playback, true, true),
+        (Direction::Capture, false, true),
     ] {
         let home = home();
         let (mut front, mut back) = connect(&home, direction);
@@ -108,7 +104,7 @@ fn playback_pages_are_granted_to_be_read_only_unless_the_volume_is_to_be_told() 
 #[test]
 fn requests_may_follow_open_without_waiting() {
     let home = home();
-    let (mut front, mut back) = connect(&home, StreamType::Playback);
+    let (mut front, mut back) = connect(&home, Direction::Playback);
     front.open(&s16_stereo(8_192)).unwrap();
     assert_eq!(front.fill(&[1; 8_192]), 8_192);
     front.hint().unwrap();
@@ -122,7 +118,7 @@ fn requests_may_follow_open_without_waiting() {
 #[test]
 fn a_refused_open_gives_the_pages_back() {
     let home = home();
-    let (mut front, mut back) = connect(&home, StreamType::Playback);
+    let (mut front, mut back) = connect(&home, Direction::Playback);
     let id = front.open(&s16_stereo(65_536)).unwrap();
     assert_eq!(home.granted_pages(), 2 + 1 + 16);
     assert_eq!(
@@ -140,7 +136,7 @@ fn a_refused_open_gives_the_pages_back() {
 #[test]
 fn close_after_an_open_that_will_fail_decides() {
     let home = home();
-    let (mut front, mut back) = connect(&home, StreamType::Playback);
+    let (mut front, mut back) = connect(&home, Direction::Playback);
     front.open(&s16_stereo(4_096)).unwrap();
     front.close().unwrap();
     back.refuse(Operation::Open, Status::EINVAL);
@@ -154,7 +150,7 @@ fn close_after_an_open_that_will_fail_decides() {
 #[test]
 fn a_failed_close_leaves_the_buffer_with_the_back_end() {
     let home = home();
-    let (mut front, mut back) = open(&home, StreamType::Playback, 4_096);
+    let (mut front, mut back) = open(&home, Direction::Playback, 4_096);
     front.close().unwrap();
     back.refuse(Operation::Close, Status::EIO);
     drain(&mut front);
@@ -168,7 +164,7 @@ fn a_failed_close_leaves_the_buffer_with_the_back_end() {
 #[test]
 fn pages_still_mapped_after_close_are_lost_and_counted() {
     let home = home();
-    let (mut front, mut back) = open(&home, StreamType::Playback, 8_192);
+    let (mut front, mut back) = open(&home, Direction::Playback, 8_192);
     front.close().unwrap();
     back.refuse(Operation::Close, Status::OK);
     drain(&mut front);
@@ -180,7 +176,7 @@ fn pages_still_mapped_after_close_are_lost_and_counted() {
 #[test]
 fn a_query_is_answered_with_what_is_left() {
     let home = home();
-    let (mut front, mut back) = connect(&home, StreamType::Playback);
+    let (mut front, mut back) = connect(&home, Direction::Playback);
     let asked = HwParams { rates: Interval { min: 8_000, max: 192_000 }, ..HwParams::ANY };
     let id = front.query(&asked).unwrap();
     let request = back.take().unwrap();
@@ -211,7 +207,7 @@ fn a_query_is_answered_with_what_is_left() {
 #[test]
 fn an_answer_that_widens_a_query_is_cut_and_counted() {
     let home = home();
-    let (mut front, mut back) = connect(&home, StreamType::Playback);
+    let (mut front, mut back) = connect(&home, Direction::Playback);
     let asked = HwParams { rates: Interval::exactly(44_100), ..HwParams::ANY };
     front.query(&asked).unwrap();
     let request = back.take().unwrap();
@@ -224,7 +220,7 @@ fn an_answer_that_widens_a_query_is_cut_and_counted() {
 #[test]
 fn an_answer_must_echo_the_id_and_the_operation() {
     let home = home();
-    let (mut front, mut back) = open(&home, StreamType::Playback, 4_096);
+    let (mut front, mut back) = open(&home, Direction::Playback, 4_096);
     let id = front.start().unwrap();
     for _ in 0..2 {
         front.pause().unwrap();
@@ -247,7 +243,7 @@ fn an_answer_must_echo_the_id_and_the_operation() {
 #[test]
 fn answers_may_come_out_of_order() {
     let home = home();
-    let (mut front, mut back) = open(&home, StreamType::Playback, 4_096);
+    let (mut front, mut back) = open(&home, Direction::Playback, 4_096);
     let ids = [front.start().unwrap(), front.pause().unwrap(), front.resume().unwrap()];
     let mut requests = [(); 3].map(|()| back.take().unwrap());
     requests.reverse();
@@ -260,7 +256,7 @@ fn answers_may_come_out_of_order() {
 #[test]
 fn thirty_two_requests_fit() {
     let home = home();
-    let (mut front, mut back) = connect(&home, StreamType::Playback);
+    let (mut front, mut back) = connect(&home, Direction::Playback);
     for _ in 0..32 {
         front.query(&HwParams::ANY).unwrap();
     }
@@ -274,7 +270,7 @@ fn thirty_two_requests_fit() {
 #[test]
 fn ids_go_round_and_leave_out_those_under_way() {
     let home = home();
-    let (mut front, mut back) = connect(&home, StreamType::Playback);
+    let (mut front, mut back) = connect(&home, Direction::Playback);
     // Request 0 is never answered as it should be.
     front.query(&HwParams::ANY).unwrap();
     let unanswered = back.take().unwrap();
@@ -291,7 +287,7 @@ fn ids_go_round_and_leave_out_those_under_way() {
 #[test]
 fn positions_posted_before_an_answer_are_told_before_it() {
     let home = home();
-    let (mut front, mut back) = open(&home, StreamType::Playback, 4_096);
+    let (mut front, mut back) = open(&home, Direction::Playback, 4_096);
     front.start().unwrap();
     front.hint().unwrap();
     let start = back.take().unwrap();
@@ -305,7 +301,7 @@ fn positions_posted_before_an_answer_are_told_before_it() {
 #[test]
 fn stop_starts_the_next_run_at_the_start_of_the_buffer() {
     let home = home();
-    let (mut front, mut back) = open(&home, StreamType::Playback, 4_096);
+    let (mut front, mut back) = open(&home, Direction::Playback, 4_096);
     front.fill(&[1; 4_096]);
     front.start().unwrap();
     back.serve();
@@ -335,7 +331,7 @@ fn stop_starts_the_next_run_at_the_start_of_the_buffer() {
 #[test]
 fn stop_rounds_up_even_when_the_back_end_posts_nothing() {
     let home = home();
-    let (mut front, mut back) = open(&home, StreamType::Playback, 4_096);
+    let (mut front, mut back) = open(&home, Direction::Playback, 4_096);
     front.fill(&[1; 4_096]);
     back.post(100);
     drain(&mut front);
@@ -350,7 +346,7 @@ fn stop_rounds_up_even_when_the_back_end_posts_nothing() {
 #[test]
 fn between_two_runs_no_position_counts() {
     let home = home();
-    let (mut front, mut back) = open(&home, StreamType::Playback, 4_096);
+    let (mut front, mut back) = open(&home, Direction::Playback, 4_096);
     front.stop().unwrap();
     back.serve();
     drain(&mut front);
@@ -365,7 +361,7 @@ fn between_two_runs_no_position_counts() {
 #[test]
 fn a_stop_that_fails_changes_nothing() {
     let home = home();
-    let (mut front, mut back) = open(&home, StreamType::Playback, 4_096);
+    let (mut front, mut back) = open(&home, Direction::Playback, 4_096);
     front.fill(&[1; 4_000]);
     front.stop().unwrap();
     back.refuse(Operation::Trigger, Status::EINVAL);
@@ -377,7 +373,7 @@ fn a_stop_that_fails_changes_nothing() {
 #[test]
 fn what_was_captured_before_stop_can_be_taken_after_it() {
     let home = home();
-    let (mut front, mut back) = open(&home, StreamType::Capture, 4_096);
+    let (mut front, mut back) = open(&home, Direction::Capture, 4_096);
     front.start().unwrap();
     (0..1_000).for_each(|position| back.dma_write(position, 7));
     back.post(1_000);
@@ -403,7 +399,7 @@ fn what_was_captured_before_stop_can_be_taken_after_it() {
 #[test]
 fn a_position_that_goes_back_is_reported_and_left_out() {
     let home = home();
-    let (mut front, mut back) = open(&home, StreamType::Playback, 4_096);
+    let (mut front, mut back) = open(&home, Direction::Playback, 4_096);
     front.fill(&[1; 4_096]);
     back.post(1_000);
     back.post(999);
@@ -421,7 +417,7 @@ fn a_position_that_goes_back_is_reported_and_left_out() {
 
 #[test]
 fn a_position_of_any_size_is_lived_with() {
-    for direction in [StreamType::Playback, StreamType::Capture] {
+    for direction in [Direction::Playback, Direction::Capture] {
         for bytes in [4_097, 1 << 40, u64::MAX - 1, u64::MAX] {
             let home = home();
             let (mut front, mut back) = open(&home, direction, 4_096);
@@ -447,7 +443,7 @@ fn a_position_of_any_size_is_lived_with() {
 #[test]
 fn a_broken_ring_is_told_once_and_is_the_end() {
     let home = home();
-    let (mut front, back) = open(&home, StreamType::Playback, 4_096);
+    let (mut front, back) = open(&home, Direction::Playback, 4_096);
     back.ring_page.store(2, 1_000);
     assert_eq!(drain(&mut front), [FrontEvent::Fault(Fault::RingBroken)]);
     assert_eq!(front.state(), StreamState::Broken);
@@ -459,7 +455,7 @@ fn a_broken_ring_is_told_once_and_is_the_end() {
 #[test]
 fn positions_of_a_stream_that_isnt_open_are_ignored() {
     let home = home();
-    let (mut front, mut back) = connect(&home, StreamType::Playback);
+    let (mut front, mut back) = connect(&home, Direction::Playback);
     back.post(123);
     assert_eq!(drain(&mut front), []);
     assert_eq!((front.position_bytes(), front.fault_count()), (0, 0));
@@ -468,7 +464,7 @@ fn positions_of_a_stream_that_isnt_open_are_ignored() {
 #[test]
 fn what_cant_be_opened_is_refused_here() {
     let home = home();
-    let (mut front, _back) = connect(&home, StreamType::Playback);
+    let (mut front, _back) = connect(&home, Direction::Playback);
     let good = s16_stereo(4_096);
     for bad in [0, 4_094, (1 << 20) + 4, u32::MAX] {
         let config = StreamConfig { buffer_bytes: bad, ..good };
@@ -484,7 +480,7 @@ fn what_cant_be_opened_is_refused_here() {
 fn an_open_that_runs_out_of_pages_leaves_none_behind() {
     for pages in [2, 3, 5, 6] {
         let home = Loopback::new(HeapMemory::new(pages), Limits { grants: 64, ports: 4, streams: 1 });
-        let mut front = StreamFront::connect(home.front_end(GUEST, DRIVER, 0), StreamType::Playback).unwrap();
+        let mut front = StreamFront::connect(home.front_end(GUEST, DRIVER, 0), Direction::Playback).unwrap();
         assert_eq!(front.open(&s16_stereo(16_384)), Err(OpenError::NoPages), "{pages}");
         assert_eq!((home.granted_pages(), home.violation_count()), (2, 0));
     }
@@ -499,7 +495,7 @@ fn a_connect_that_fails_leaves_nothing_behind() {
     ];
     for (pages, ports, streams, error) in cases {
         let home = Loopback::new(HeapMemory::new(pages), Limits { grants: 8, ports, streams });
-        let result = StreamFront::connect(home.front_end(GUEST, DRIVER, 0), StreamType::Playback);
+        let result = StreamFront::connect(home.front_end(GUEST, DRIVER, 0), Direction::Playback);
         assert_eq!(result.err(), Some(error));
         assert_eq!((home.granted_pages(), home.violation_count()), (0, 0));
         // The ports are free again.
@@ -512,7 +508,7 @@ fn a_connect_that_fails_leaves_nothing_behind() {
 #[test]
 fn after_poll_says_none_an_answer_brings_an_event() {
     let home = home();
-    let (mut front, mut back) = open(&home, StreamType::Playback, 4_096);
+    let (mut front, mut back) = open(&home, Direction::Playback, 4_096);
     while home.take_pending(GUEST).is_some() {}
     for _ in 0..100 {
         front.query(&HwParams::ANY).unwrap();
@@ -566,7 +562,7 @@ proptest! {
     #[test]
     fn hostile_back_end(capture: bool, steps in prop::collection::vec(step(), 1..60)) {
         let home = home();
-        let direction = if capture { StreamType::Capture } else { StreamType::Playback };
+        let direction = if capture { Direction::Capture } else { Direction::Playback };
         let (mut front, mut back) = connect(&home, direction);
         for step in steps {
             match step {

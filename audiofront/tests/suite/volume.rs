@@ -3,14 +3,14 @@
 use crate::common::{Back, Front, connect, drain, home, s16_stereo};
 use audiofront::{FrontEvent, RequestError, StreamConfig, StreamState, VolumeError};
 use proptest::prelude::*;
-use sndif::nodes::StreamType;
+use sndif::Direction;
 use sndif::op::Operation;
 use sndif::request::{Range, RequestBody};
 use sndif::response::Status;
 
 const SIZE: u32 = 16_384;
 
-fn open(home: &crate::common::Home, direction: StreamType) -> (Front<'_>, Back<'_>) {
+fn open(home: &crate::common::Home, direction: Direction) -> (Front<'_>, Back<'_>) {
     let (mut front, mut back) = connect(home, direction);
     front.open(&s16_stereo(SIZE)).unwrap();
     back.serve();
@@ -36,7 +36,7 @@ fn octets(back: &Back<'_>, range: Range) -> Vec<u8> {
 #[test]
 fn values_lie_right_behind_the_position_and_go_with_the_answer() {
     let home = home();
-    let (mut front, mut back) = open(&home, StreamType::Playback);
+    let (mut front, mut back) = open(&home, Direction::Playback);
     front.fill(&[0x77; SIZE as usize]);
     // Each position, and where the values are then.
     for (position, offset) in
@@ -69,7 +69,7 @@ fn values_lie_right_behind_the_position_and_go_with_the_answer() {
 #[test]
 fn a_channel_has_an_octet_to_be_muted_by() {
     let home = home();
-    let (mut front, mut back) = open(&home, StreamType::Playback);
+    let (mut front, mut back) = open(&home, Direction::Playback);
     for (muted, lanes) in [([true, false], [1, 0]), ([false, true], [0, 1])] {
         front.mute(&muted).unwrap();
         let request = back.take().unwrap();
@@ -90,7 +90,7 @@ fn a_channel_has_an_octet_to_be_muted_by() {
 #[test]
 fn the_volumes_are_what_a_good_answer_has_put_there() {
     let home = home();
-    let (mut front, mut back) = open(&home, StreamType::Capture);
+    let (mut front, mut back) = open(&home, Direction::Capture);
     let offset = u64::from(SIZE) - 8;
     (0..8).for_each(|octet| back.dma_write(offset + octet, 9));
     assert_eq!(front.volumes(), []);
@@ -115,7 +115,7 @@ fn the_volumes_are_what_a_good_answer_has_put_there() {
 #[test]
 fn what_is_lent_is_neither_filled_nor_taken_until_the_answer() {
     let home = home();
-    let (mut front, mut back) = open(&home, StreamType::Playback);
+    let (mut front, mut back) = open(&home, Direction::Playback);
     front.set_volume(&[0, 0]).unwrap();
     assert_eq!(front.fill(&[0x55; 20_000]), 16_376);
     let request = back.take().unwrap();
@@ -125,7 +125,7 @@ fn what_is_lent_is_neither_filled_nor_taken_until_the_answer() {
     assert_eq!(front.fill(&[0x55; 20_000]), 8);
 
     let home = crate::common::home();
-    let (mut front, mut back) = open(&home, StreamType::Capture);
+    let (mut front, mut back) = open(&home, Direction::Capture);
     (0..1_000).for_each(|octet| back.dma_write(octet, 3));
     back.post(1_000);
     drain(&mut front);
@@ -141,7 +141,7 @@ fn what_is_lent_is_neither_filled_nor_taken_until_the_answer() {
 #[test]
 fn what_the_position_has_gone_over_meanwhile_does_not_come_back() {
     let home = home();
-    let (mut front, mut back) = open(&home, StreamType::Playback);
+    let (mut front, mut back) = open(&home, Direction::Playback);
     front.fill(&[0x33; SIZE as usize]);
     front.set_volume(&[1, 1]).unwrap();
     let request = back.take().unwrap();
@@ -156,7 +156,7 @@ fn what_the_position_has_gone_over_meanwhile_does_not_come_back() {
 #[test]
 fn what_can_not_be_asked_is_refused_and_changes_nothing() {
     let home = home();
-    let (mut front, mut back) = connect(&home, StreamType::Playback);
+    let (mut front, mut back) = connect(&home, Direction::Playback);
     let closed = VolumeError::Request(RequestError::WrongState(StreamState::Closed));
     assert_eq!(front.set_volume(&[0, 0]), Err(closed));
     assert_eq!(front.volume(), Err(closed));
@@ -220,7 +220,7 @@ proptest! {
         is_mute in any::<bool>(),
     ) {
         let home = home();
-        let (mut front, mut back) = connect(&home, StreamType::Playback);
+        let (mut front, mut back) = connect(&home, Direction::Playback);
         let buffer_bytes = frames * u32::from(channels) * 2;
         front.open(&StreamConfig { buffer_bytes, channels, ..s16_stereo(buffer_bytes) }).unwrap();
         back.serve();

@@ -26,12 +26,13 @@ use timing::Timing;
 use core::fmt::Write;
 
 use audioback::card::{
-    Card, CardError, LinkedStart, Port, PortIndex, PortLabel, StillRunning, StreamParams, StreamPosition,
+    Card, CardError, CardPoll, CardSettings, JackPolicy, LinkedStart, OpenFailure, Port, PortIndex,
+    PortLabel, PositionChoice, StillRunning, StreamParams, StreamPosition,
 };
 use embedded_hal::delay::DelayNs;
 use heapless::Vec;
-use hyper::{Clock, MappedBuffer};
-use snd_hda::stream::PositionChoice;
+use hyper::{Clock, MappedBuffer, Nanos};
+use snd_hda::stream::PositionChoice as CounterChoice;
 use snd_hda::{ConnectError, Controller, DmaBuffer, DmaRegion, MAX_ROUTES, Registers, RouteIndex};
 
 /// The fastest rate there is.
@@ -55,6 +56,7 @@ pub struct HdaCard<R: Registers, D: DelayNs, G: DmaRegion, C: Clock> {
     /// The link's clock in the system's time.
     timing: Timing<C>,
     controller: Controller<R, D, G>,
+    settings: CardSettings,
     /// One for each of the controller's routes, in their order: outputs first.
     ports: Vec<Port, MAX_ROUTES>,
 }
@@ -75,7 +77,7 @@ where
             let index = RouteIndex(u8::try_from(index).ok()?);
             Some(port::describe(&controller, index))
         });
-        Self { ports: ports.collect(), controller, timing }
+        Self { ports: ports.collect(), controller, timing, settings: CardSettings::default() }
     }
 
     /// The controller, for what the back end doesn't ask: interrupts, names, the wall clock.
@@ -83,18 +85,9 @@ where
         &mut self.controller
     }
 
-    /// Hears what the controller and its codecs have to say: in every turn of a loop, for codecs' news may come with an answer.
-    /// `is_interrupted`: it has asked for that, or may have. Returns whether something was plugged or unplugged.
-    pub fn attend(&mut self, is_interrupted: bool) -> bool {
-        if is_interrupted {
-            self.controller.handle_interrupt();
-        }
-        self.controller.attend_jacks()
-    }
-
-    /// Says where the positions of streams that are opened from now on come from.
-    pub fn set_position_choice(&mut self, choice: PositionChoice) {
-        self.controller.set_position_choice(choice);
+    /// The settings in force.
+    pub fn settings(&self) -> CardSettings {
+        self.settings
     }
 
     /// Makes `stream` heard (or lets it hear) at its port, once it is configured.
@@ -127,6 +120,41 @@ where
 {
     type Stream = CardStream<B, R, D, G>;
 
+    fn configure(&mut self, settings: &CardSettings) {
+        let before = core::mem::replace(&mut self.settings, *settings);
+        if before.position_source != settings.position_source {
+            self.controller.set_position_choice(match settings.position_source {
+                PositionChoice::Auto => CounterChoice::Auto,
+                PositionChoice::Link => CounterChoice::Link,
+                PositionChoice::Memory => CounterChoice::Memory,
+            });
+        }
+        if before.jack_policy != settings.jack_policy {
+            self.controller.set_jack_policy(match settings.jack_policy {
+                JackPolicy::Move => snd_hda::JackPolicy::Move,
+                JackPolicy::Both => snd_hda::JackPolicy::Both,
+                JackPolicy::Stay => snd_hda::JackPolicy::Stay,
+            });
+        }
+    }
+
+    fn poll(&mut self, _: Nanos, is_interrupted: bool) -> CardPoll {
+        if is_interrupted {
+            self.controller.handle_interrupt();
+        }
+        CardPoll { next_due: None, plugs_changed: self.controller.attend_jacks() }
+    }
+
+    fn restore(&mut self) -> Result<(), CardError> {
+        let restored = self.controller.restore();
+        self.timing.restart();
+        self.timing.look_to_start(&mut self.controller, FASTEST_HZ);
+        restored.map_err(|error| {
+            log::error!("the controller was not restored: {error}");
+            CardError::Hardware
+        })
+    }
+
     fn ports(&self) -> &[Port] {
         &self.ports
     }
@@ -157,23 +185,23 @@ where
         port: PortIndex,
         params: &StreamParams,
         buffer: B,
-    ) -> Result<Self::Stream, (CardError, B)> {
+    ) -> Result<Self::Stream, OpenFailure<B, Self::Stream>> {
         let route = RouteIndex(port.0);
         let Some(described) = self.controller.routes().get(usize::from(port.0)) else {
-            return Err((CardError::NoSuchPort, buffer));
+            return Err(OpenFailure::Refused { error: CardError::NoSuchPort, buffer });
         };
         let direction = described.direction();
         let described_delay = described.delay_frames();
         let Some(format) = port::format(&self.controller, route, params) else {
-            return Err((CardError::Unsupported, buffer));
+            return Err(OpenFailure::Refused { error: CardError::Unsupported, buffer });
         };
         if self.controller.is_taken(route) {
-            return Err((CardError::Busy, buffer));
+            return Err(OpenFailure::Refused { error: CardError::Busy, buffer });
         }
         let Some(descriptor) = self.controller.take_stream(direction) else {
-            return Err((CardError::Busy, buffer));
+            return Err(OpenFailure::Refused { error: CardError::Busy, buffer });
         };
-        let mut stream = match descriptor.configure(format, Pages(buffer)) {
+        let stream = match descriptor.configure(format, Pages(buffer)) {
             Ok(configured) => CardStream::new(route, described_delay, configured),
             Err(rejected) => {
                 log::debug!("port {}: {}", port.0, rejected.error);
@@ -182,21 +210,18 @@ where
                     snd_hda::stream::ConfigureError::Buffer(_) => CardError::BadBuffer,
                     _ => CardError::Hardware,
                 };
-                return Err((error, rejected.buffer.0));
+                return Err(OpenFailure::Refused { error, buffer: rejected.buffer.0 });
             }
         };
         if let Err(error) = self.connect(&stream) {
-            return match stream.release(&mut self.timing) {
+            return Err(match stream.release(&mut self.timing) {
                 Ok((descriptor, buffer)) => {
                     self.controller.give_back(descriptor);
-                    Err((error, buffer))
+                    OpenFailure::Refused { error, buffer }
                 }
-                // It has never run, and yet RUN reads 1: keep it as an open stream, that can't start
-                // and whose close will say so.
-                Err(stream) => Ok(stream),
-            };
+                Err(stream) => OpenFailure::Stuck { error, stream },
+            });
         }
-        stream.set_connected();
         Ok(stream)
     }
 

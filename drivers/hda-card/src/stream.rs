@@ -30,8 +30,6 @@ enum State<B: MappedBuffer, R: Registers, D: DelayNs, G: DmaRegion> {
 /// A stream that a guest has opened.
 pub struct CardStream<B: MappedBuffer, R: Registers, D: DelayNs, G: DmaRegion> {
     route: RouteIndex,
-    /// A converter listens to it, or speaks on it. Without one it may not start: nothing would be heard.
-    is_connected: bool,
     /// Somebody wants to know what is at the link.
     is_link_wanted: bool,
     direction: Direction,
@@ -71,7 +69,6 @@ where
     pub(crate) fn new(route: RouteIndex, codec_delay_frames: u8, stream: Ready<B, R, D, G>) -> Self {
         Self {
             route,
-            is_connected: false,
             is_link_wanted: true,
             direction: stream.direction(),
             format: stream.format(),
@@ -82,10 +79,6 @@ where
             told: None,
             state: Some(State::Configured(stream)),
         }
-    }
-
-    pub(crate) fn set_connected(&mut self) {
-        self.is_connected = true;
     }
 
     pub(crate) fn set_link_wanted(&mut self, is_wanted: bool) {
@@ -133,9 +126,6 @@ where
     }
 
     pub(crate) fn start(&mut self, time: &dyn LinkTime) -> Result<(), CardError> {
-        if !self.is_connected {
-            return Err(CardError::Hardware);
-        }
         self.step(|state| match state {
             State::Configured(stream) => match stream.start_timed(Some(time)) {
                 Ok(running) => (State::Running(running), Ok(())),
@@ -151,8 +141,7 @@ where
     /// Does all of a start but its last step.
     fn arm(&mut self) -> Result<(), CardError> {
         match &mut self.state {
-            Some(State::Configured(stream)) if self.is_connected => stream.arm().map_err(failed),
-            Some(State::Configured(_)) => Err(CardError::Hardware),
+            Some(State::Configured(stream)) => stream.arm().map_err(failed),
             _ => Err(CardError::WrongState),
         }
     }

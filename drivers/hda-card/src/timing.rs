@@ -38,6 +38,8 @@ pub(crate) struct Begun {
 pub(crate) struct Timing<C> {
     clock: C,
     link: LinkClock,
+    /// Added to the link clock's own generation, so that it goes on over [`restart`](Self::restart).
+    generation: u32,
     compare_at_ns: u64,
 }
 
@@ -49,7 +51,14 @@ impl<C: Clock> LinkTime for Timing<C> {
 
 impl<C: Clock> Timing<C> {
     pub(crate) fn new(clock: C) -> Self {
-        Self { clock, link: LinkClock::new(), compare_at_ns: 0 }
+        Self { clock, link: LinkClock::new(), generation: 0, compare_at_ns: 0 }
+    }
+
+    /// The wall clock begins at 0 again, so nothing that was learned of it holds.
+    pub(crate) fn restart(&mut self) {
+        self.generation = self.generation.wrapping_add(self.link.generation()).wrapping_add(1);
+        self.link = LinkClock::new();
+        self.compare_at_ns = 0;
     }
 
     pub(crate) fn now_ns(&self) -> u64 {
@@ -155,7 +164,7 @@ impl<C: Clock> Timing<C> {
                 period_blocks: cadence.period_blocks() as u16,
                 period_link_frames: cadence.period_link_frames() as u16,
             }),
-            generation: count.breaks.wrapping_add(self.link.generation()),
+            generation: count.breaks.wrapping_add(self.link.generation()).wrapping_add(self.generation),
         })
     }
 }

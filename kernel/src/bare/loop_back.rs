@@ -8,7 +8,7 @@ use alloc::boxed::Box;
 use alloc::vec::Vec as List;
 use core::fmt;
 
-use audioback::card::{Card, Direction, Port, PortIndex};
+use audioback::card::{Card, CardPoll, Direction, Port, PortIndex};
 use audioback::device::{ConnectError, Device, SetUpError};
 use audioback::policy::{Policy, PortSet};
 use audioback::stream::{StreamConfig as BackConfig, StreamStats};
@@ -18,7 +18,6 @@ use hyper::{Clock, DomainId, Hypervisor, Nanos};
 use hypervisor_model::guest::{GuestStream, Observer, Order, StreamError, Task};
 use hypervisor_model::{FrontEnd, Limits, Loopback, PageMemory};
 use sndif::format::SampleFormat;
-use sndif::nodes::StreamType;
 use sndif::state::XenbusState;
 
 use super::command_line::{CommandLine, MAX_STREAMS};
@@ -228,9 +227,9 @@ where
         Ok(Progress::Until(next.map_or(latest, |next| next.min(latest))))
     }
 
-    /// The card, for its own poll.
-    pub fn card(&mut self) -> &mut C {
-        &mut self.card
+    /// Lets the card handle its interrupt and its codecs' messages; see [`Card::poll`].
+    pub fn poll_card(&mut self, now: Nanos, is_interrupted: bool) -> CardPoll {
+        self.card.poll(now, is_interrupted)
     }
 
     /// The back end's counts for a stream.
@@ -257,7 +256,7 @@ where
     }
 }
 
-type Orders = Vec<(PortIndex, StreamType, Order), MAX_GUEST_STREAMS>;
+type Orders = Vec<(PortIndex, Direction, Order), MAX_GUEST_STREAMS>;
 
 /// Each stream's order, with the card's port for it.
 fn orders(
@@ -298,13 +297,13 @@ fn orders(
         let order =
             Order { config: config(play.rate_hz, play.format, play.channels), task: Task::Play(bytes) };
         let port = find_port(ports, Direction::Playback, play.output)?;
-        let _ = orders.push((port, StreamType::Playback, order));
+        let _ = orders.push((port, Direction::Playback, order));
     }
     for record in &command_line.record {
         let config = config(record.rate_hz, record.format, record.channels);
         let order = Order { config, task: Task::Record(record.frames) };
         let port = find_port(ports, Direction::Capture, record.input)?;
-        let _ = orders.push((port, StreamType::Capture, order));
+        let _ = orders.push((port, Direction::Capture, order));
     }
     Ok(orders)
 }

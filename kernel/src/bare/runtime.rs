@@ -81,7 +81,7 @@ fn run(start_info_paddr: u32, entry_tsc: u64) -> Result<(), RunError> {
     let mut reporter = Reporter::new(&command_line, record_sink.as_mut());
     while let Progress::Until(deadline) = loop_back.poll(&clock, &mut reporter)? {
         let is_interrupted = event_loop.sleep_until(deadline) == Wake::Controller;
-        loop_back.card().attend(is_interrupted);
+        loop_back.poll_card(clock.now(), is_interrupted);
     }
     for (stream, done) in reporter.done.iter().enumerate() {
         let (dir, index) = reporter.name(stream);

@@ -13,7 +13,7 @@ use pci_types::PciAddress;
 use vsnd::{Change, ShutdownReason, Vsnd};
 use xen_guest::alarm::Alarm;
 use xen_guest::clock::{TimeError, XenClock};
-use xen_guest::driver_domain::DriverDomain;
+use xen_guest::driver_domain::{DriverDomain, GuestBuffer};
 use xen_guest::event_channels::EventChannels;
 use xen_guest::hypercalls::{self, Hypercalls, RunState};
 use xen_guest::hypervisor::Errno;
@@ -142,7 +142,9 @@ fn run(
         // The console's daemon may have made room.
         xen_console::flush();
         // Without an interrupt the card is asked in every turn.
-        if vsnd.card_mut().attend(interrupted || interrupt.is_none()) {
+        let is_interrupted = interrupted || interrupt.is_none();
+        let polled = Card::<GuestBuffer>::poll(vsnd.card_mut(), clock.now(), is_interrupted);
+        if polled.plugs_changed {
             vsnd.jacks_changed();
         }
         if let Some(pirq) = interrupt.filter(|_| interrupted).and_then(|own| own.acknowledged_pirq)
@@ -158,8 +160,6 @@ fn run(
         while let Some(change) = vsnd.take_change() {
             match change {
                 Change::LogLevel(level) => log::set_max_level(level),
-                Change::PositionSource(choice) => vsnd.card_mut().set_position_choice(choice),
-                Change::Jacks(policy) => vsnd.card_mut().controller().set_jack_policy(policy),
                 Change::Report(number) => report(number, &mut vsnd, &clock, &costs, hypercalls),
             }
         }
@@ -168,10 +168,11 @@ fn run(
         }
 
         let now = clock.now();
-        if due.next.is_some_and(|next| next <= now) {
+        let next = due.next.into_iter().chain(polled.next_due).min();
+        if next.is_some_and(|next| next <= now) {
             continue;
         }
-        if let Some(at) = alarm.set(due.next, now) {
+        if let Some(at) = alarm.set(next, now) {
             hypercalls.set_timer(at).map_err(RunError::SetTimer)?;
         }
         if due.store_may_wait {

@@ -1,9 +1,9 @@
 //! What a guest says of its card: good, bad and absurd.
 
 use audiofront::FrontEvent;
+use sndif::Direction::{Capture, Playback};
 use sndif::format::{FormatSet, SampleFormat};
 use sndif::hw_params::HwParams;
-use sndif::nodes::StreamType::{Capture, Playback};
 
 use crate::support::*;
 

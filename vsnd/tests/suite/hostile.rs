@@ -2,7 +2,7 @@
 
 use proptest::collection::vec;
 use proptest::prelude::*;
-use sndif::nodes::StreamType::Playback;
+use sndif::Direction::Playback;
 
 use crate::support::*;
 

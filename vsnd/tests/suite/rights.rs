@@ -1,7 +1,7 @@
 //! Who may play and who may record, as dom0 says and not as guests say.
 
 use hypervisor_model::guest::StreamError;
-use sndif::nodes::StreamType::{Capture, Playback};
+use sndif::Direction::{Capture, Playback};
 use sndif::op::Operation;
 use sndif::response::Status;
 

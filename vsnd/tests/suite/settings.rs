@@ -1,8 +1,7 @@
 //! Settings that the image carries out: log level, position source, and what plugs do.
 
+use audioback::card::{CardSettings, JackPolicy, PositionChoice};
 use log::LevelFilter;
-use snd_hda::JackPolicy;
-use snd_hda::stream::PositionChoice;
 use vsnd::Change;
 
 use crate::support::*;
@@ -34,30 +33,34 @@ fn each_change_is_told_once() {
     {
         rig.stored.set("snddom/position-source", value);
         rig.wake();
-        assert_eq!(changes(&mut rig), [Change::PositionSource(choice)]);
+        assert_eq!(
+            rig.vsnd.card_mut().settings(),
+            CardSettings { position_source: choice, ..Default::default() }
+        );
+        assert_eq!(changes(&mut rig), []);
     }
     for (value, policy) in
         [("both", JackPolicy::Both), ("stay", JackPolicy::Stay), ("move", JackPolicy::Move)]
     {
         rig.stored.set("snddom/jacks", value);
         rig.wake();
-        assert_eq!(changes(&mut rig), [Change::Jacks(policy)]);
+        assert_eq!(
+            rig.vsnd.card_mut().settings(),
+            CardSettings { jack_policy: policy, ..Default::default() }
+        );
+        assert_eq!(changes(&mut rig), []);
     }
     rig.stored.set("snddom/position-source", "link");
     rig.stored.set("snddom/log-level", "debug");
     rig.stored.set("snddom/jacks", "stay");
     rig.wake();
-    assert_eq!(changes(&mut rig).len(), 3);
+    assert_eq!(changes(&mut rig), [Change::LogLevel(LevelFilter::Debug)]);
+    let settings = CardSettings { position_source: PositionChoice::Link, jack_policy: JackPolicy::Stay };
+    assert_eq!(rig.vsnd.card_mut().settings(), settings);
     rig.stored.remove("snddom");
     rig.wake();
-    assert_eq!(
-        changes(&mut rig),
-        [
-            Change::LogLevel(LevelFilter::Info),
-            Change::PositionSource(PositionChoice::Auto),
-            Change::Jacks(JackPolicy::Move)
-        ]
-    );
+    assert_eq!(changes(&mut rig), [Change::LogLevel(LevelFilter::Info)]);
+    assert_eq!(rig.vsnd.card_mut().settings(), CardSettings::default());
 }
 
 #[test]

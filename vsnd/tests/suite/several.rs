@@ -1,7 +1,7 @@
 //! Several guests at once.
 
 use hypervisor_model::guest::StreamError;
-use sndif::nodes::StreamType::{Capture, Playback};
+use sndif::Direction::{Capture, Playback};
 use sndif::op::Operation;
 use sndif::response::Status;
 use vsnd::MAX_DEVICES;

@@ -57,7 +57,7 @@ fn facts_devices_and_streams_are_told() {
 #[test]
 fn what_is_told_is_told_seldom() {
     let mut rig = Rig::with(codecs(2));
-    let streams = |id| [(0, 0, sndif::nodes::StreamType::Playback, id)];
+    let streams = |id| [(0, 0, sndif::Direction::Playback, id)];
     for (guest, id) in [(3, "output-0"), (4, "output-1")] {
         let front = rig.guest_with(guest, &streams(id)).remove(0);
         rig.play(front, &noise(48_000 * 12, guest.into()));

@@ -2,7 +2,7 @@
 
 use audiofront::Transport;
 use hyper::{DomainId, SharedPage};
-use sndif::nodes::StreamType::Playback;
+use sndif::Direction::Playback;
 
 use crate::support::*;
 

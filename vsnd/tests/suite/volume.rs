@@ -3,8 +3,9 @@
 use audiofront::{FrontEvent, StreamConfig};
 use snd_hda_model::codec::{Amplifier, Widget};
 use snd_hda_model::{Bench, Codec, Model, Profile};
+use sndif::Direction;
 use sndif::format::SampleFormat;
-use sndif::nodes::{StreamType, VolumeRange};
+use sndif::nodes::VolumeRange;
 use sndif::op::Operation;
 use sndif::response::Status;
 
@@ -145,7 +146,7 @@ fn what_a_path_has_no_amplifier_for_is_not_supported_and_its_node_says_so() {
         ),
     ] {
         let mut rig = Rig::with(Bench::new(Profile::hardware()).codec(0, codec).build());
-        let streams = [(0, 0, StreamType::Playback, "pcm0")];
+        let streams = [(0, 0, Direction::Playback, "pcm0")];
         let mut front = rig.guest_with(3, &streams).remove(0);
         assert_eq!(range(&rig, 3, "0/0"), can);
         front.open(&CONFIG).unwrap();

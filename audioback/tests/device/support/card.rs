@@ -4,10 +4,10 @@ use std::cell::RefCell;
 use std::rc::Rc;
 
 use audioback::card::{
-    Card, CardError, Direction, LinkPosition, MAX_RATES, Port, PortIndex, StillRunning, StreamParams,
-    StreamPosition, VolumeRange,
+    Card, CardError, CardPoll, CardSettings, Direction, LinkPosition, LinkedStart, MAX_RATES, OpenFailure,
+    Port, PortIndex, PortLabel, StillRunning, StreamParams, StreamPosition, VolumeRange,
 };
-use hyper::MappedBuffer;
+use hyper::{MappedBuffer, Nanos};
 use sndif::format::{FormatSet, SampleFormat};
 
 /// What the tests turn, and what they look at.
@@ -96,6 +96,24 @@ impl FakeCard {
 impl<B: MappedBuffer> Card<B> for FakeCard {
     type Stream = FakeStream<B>;
 
+    fn configure(&mut self, _: &CardSettings) {}
+
+    fn poll(&mut self, _: Nanos, _: bool) -> CardPoll {
+        CardPoll::default()
+    }
+
+    fn restore(&mut self) -> Result<(), CardError> {
+        Ok(())
+    }
+
+    fn port_name(&self, _: PortIndex) -> Option<PortLabel> {
+        None
+    }
+
+    fn is_plugged(&self, _: PortIndex) -> Option<bool> {
+        None
+    }
+
     fn ports(&self) -> &[Port] {
         &self.ports
     }
@@ -113,13 +131,18 @@ impl<B: MappedBuffer> Card<B> for FakeCard {
         port: PortIndex,
         params: &StreamParams,
         buffer: B,
-    ) -> Result<FakeStream<B>, (CardError, B)> {
+    ) -> Result<FakeStream<B>, OpenFailure<B, FakeStream<B>>> {
         let index = usize::from(port.0);
-        if let Some(error) = self.controls.borrow_mut().open_fails.take() {
-            return Err((error, buffer));
+        let failure = self.controls.borrow_mut().open_fails.take();
+        if let Some(error) = failure {
+            if self.controls.borrow().run_sticks {
+                let stream = FakeStream { port: index, running: false, paused: false, buffer };
+                return Err(OpenFailure::Stuck { error, stream });
+            }
+            return Err(OpenFailure::Refused { error, buffer });
         }
         if self.taken[index] {
-            return Err((CardError::Busy, buffer));
+            return Err(OpenFailure::Refused { error: CardError::Busy, buffer });
         }
         self.taken[index] = true;
         self.note(format_args!("open {index} {} {}", params.rate_hz, buffer.size_bytes()));
@@ -172,6 +195,18 @@ impl<B: MappedBuffer> Card<B> for FakeCard {
         drop(controls);
         stream.running = true;
         Ok(())
+    }
+
+    fn start_together(&mut self, streams: &mut [&mut FakeStream<B>]) -> Result<LinkedStart, CardError> {
+        for index in 0..streams.len() {
+            if let Err(error) = self.start(streams[index]) {
+                for started in &mut streams[..index] {
+                    self.stop(started).expect("a stream that has just started stops");
+                }
+                return Err(error);
+            }
+        }
+        Ok(LinkedStart::BackToBack)
     }
 
     fn pause(&mut self, stream: &mut FakeStream<B>) -> Result<(), CardError> {

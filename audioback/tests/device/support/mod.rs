@@ -10,9 +10,9 @@ use audioback::stream::StreamConfig;
 use audiofront::{FrontEvent, GrantAccess, StreamConfig as OpenConfig, StreamFront, Transport};
 use hyper::{DomainId, GrantRef, Hypervisor, Nanos};
 use hypervisor_model::{BackEnd, FrontEnd, HeapMemory, HomePage, Limits, Loopback};
+use sndif::Direction;
 use sndif::control_page::ControlReader;
 use sndif::format::SampleFormat;
-use sndif::nodes::StreamType;
 use sndif::op::Operation;
 use sndif::response::Status;
 
@@ -74,9 +74,9 @@ impl Rig {
         let ports = Card::<<Back<'_> as Hypervisor>::Buffer>::ports(&card);
         let mut device = Device::new(GUEST, policy, ports, &configs()).expect("a device");
         let playback =
-            StreamFront::connect(home.front_end(GUEST, DRIVER, 0), StreamType::Playback).expect("a front");
+            StreamFront::connect(home.front_end(GUEST, DRIVER, 0), Direction::Playback).expect("a front");
         let capture =
-            StreamFront::connect(home.front_end(GUEST, DRIVER, 1), StreamType::Capture).expect("a front");
+            StreamFront::connect(home.front_end(GUEST, DRIVER, 1), Direction::Capture).expect("a front");
         let nodes = [*playback.nodes(), *capture.nodes()];
         device.connect(&mut back, &nodes, control_page, Nanos(0)).expect("a connection");
         Self { home, back, card, device, playback, capture, now: Nanos(0) }

@@ -3,9 +3,9 @@
 use audiofront::{FrontEvent, StreamConfig, StreamFront};
 use hyper::{DmaAccess, DomainId, EventChannel, GrantList, Hypervisor, MappedBuffer, RemotePort, SharedPage};
 use hypervisor_model::{BackEnd, FrontEnd, HeapMemory, HomePage, Limits, Loopback, MappedPages};
+use sndif::Direction;
 use sndif::event_page::EventWriter;
 use sndif::format::SampleFormat;
-use sndif::nodes::StreamType;
 use sndif::op::Operation;
 use sndif::page_directory::DirectoryWalk;
 use sndif::request::{OpenParams, Request, RequestBody};
@@ -47,7 +47,7 @@ pub(crate) struct Back<'a> {
     pub(crate) access: DmaAccess,
 }
 
-pub(crate) fn connect(home: &Home, direction: StreamType) -> (Front<'_>, Back<'_>) {
+pub(crate) fn connect(home: &Home, direction: Direction) -> (Front<'_>, Back<'_>) {
     let front = StreamFront::connect(home.front_end(GUEST, DRIVER, 0), direction).unwrap();
     let mut hypervisor = home.back_end(DRIVER);
     let nodes = home.published(GUEST, 0).unwrap();
@@ -63,8 +63,8 @@ pub(crate) fn connect(home: &Home, direction: StreamType) -> (Front<'_>, Back<'_
         event_channel: hypervisor.bind(GUEST, RemotePort(nodes.evt_event_channel)).unwrap(),
         buffer: None,
         access: match direction {
-            StreamType::Playback => DmaAccess::Read,
-            StreamType::Capture => DmaAccess::Write,
+            Direction::Playback => DmaAccess::Read,
+            Direction::Capture => DmaAccess::Write,
         },
     };
     while home.take_pending(DRIVER).is_some() {}

@@ -1,12 +1,19 @@
 //! The card on a model of the hardware: what the back end's trait promises.
 
+use std::cell::Cell;
+use std::rc::Rc;
+
 use crate::common::*;
 use audioback::card::{
-    Card, CardError, Direction, LinkedStart, Port, PortIndex, StillRunning, StreamParams, StreamPosition,
+    Card, CardError, CardSettings, Direction, JackPolicy, LinkedStart, OpenFailure, Port, PortIndex,
+    PositionChoice, PositionSource, StillRunning, StreamParams, StreamPosition,
 };
-use hyper::MappedBuffer;
+use embedded_hal::delay::DelayNs;
+use hda_card::HdaCard;
+use hyper::{MappedBuffer, Nanos};
+use snd_hda::Controller;
 use snd_hda_model::codec::Widget;
-use snd_hda_model::{Bench, Codec, DmaAccess, Model, Profile};
+use snd_hda_model::{Bench, Codec, DmaAccess, Model, ModelDelay, Profile};
 use sndif::format::{FormatSet, SampleFormat};
 
 fn hardware(codec: Codec) -> Model {
@@ -18,9 +25,14 @@ fn rates(port: &Port) -> Vec<u32> {
 }
 
 fn refusal(card: &mut TestCard, port: u8, params: StreamParams, buffer: Mapped) -> CardError {
-    let (error, buffer) = card.open(PortIndex(port), &params, buffer).expect_err("refused");
+    let refused = card.open(PortIndex(port), &params, buffer).expect_err("refused");
+    let OpenFailure::Refused { error, buffer } = refused else { panic!("RUN reads 1") };
     assert!(!buffer.is_unmapped.get());
     error
+}
+
+fn plugs_changed(card: &mut TestCard, is_interrupted: bool) -> bool {
+    Card::<Mapped>::poll(card, Nanos(0), is_interrupted).plugs_changed
 }
 
 #[test]
@@ -62,9 +74,9 @@ fn plugs_are_heard_of_once_and_only_from_jacks_that_tell_them() {
     model.plug(0, 3, true);
     model.plug(0, 5, false);
     model.advance_ns(MILLISECOND);
-    assert!(!card.attend(false), "nobody has looked at the controller");
-    assert!(card.attend(true));
-    assert!(!card.attend(true));
+    assert!(!plugs_changed(&mut card, false), "nobody has looked at the controller");
+    assert!(plugs_changed(&mut card, true));
+    assert!(!plugs_changed(&mut card, true));
     assert_eq!(plugged(&card), [Some(true), None, None]);
     // The news comes with the answer to another verb.
     model.plug(0, 3, false);
@@ -72,7 +84,7 @@ fn plugs_are_heard_of_once_and_only_from_jacks_that_tell_them() {
     let codec = card.controller().codecs()[0].address;
     let verb = snd_hda::Verb::with_u8(0xf00, 0);
     card.controller().command(codec, snd_hda::NodeId::ROOT, verb).expect("an answer");
-    assert!(card.attend(false));
+    assert!(plugs_changed(&mut card, false));
     assert_eq!(plugged(&card), [Some(false), None, None]);
 }
 
@@ -113,10 +125,13 @@ fn whatever_a_port_offers_and_the_link_can_carry_can_be_opened() {
                         };
                         let room = if port.direction == Direction::Playback { 60 } else { 29 };
                         assert!(blocks * frame_bytes / 2 > room, "{params:?}");
-                        assert!(matches!(opened, Err((CardError::Unsupported, _))), "{params:?}");
+                        assert!(
+                            matches!(opened, Err(OpenFailure::Refused { error: CardError::Unsupported, .. })),
+                            "{params:?}"
+                        );
                         continue;
                     }
-                    let mut stream = opened.map_err(|(error, _)| (error, params)).expect("open");
+                    let mut stream = opened.map_err(|failure| (failure.error(), params)).expect("open");
                     card.start(&mut stream).expect("started");
                     model.advance_ns(2 * MILLISECOND);
                     assert!(card.position(&mut stream).expect("a position").bytes > 0);
@@ -139,7 +154,8 @@ fn s32_takes_the_widest_sample_that_fits_its_container() {
         let mut card = card(&model);
         let params = StreamParams { format: SampleFormat::S32Le, ..CD_LIKE };
         let buffer = Mapped::new(&model, 8192, DmaAccess::Read);
-        let stream = card.open(PortIndex(0), &params, buffer).map_err(|(error, _)| error).expect("open");
+        let stream =
+            card.open(PortIndex(0), &params, buffer).map_err(|failure| failure.error()).expect("open");
         assert_eq!(model.converter_setting(0, 2), (1, 0, code << 4 | 1));
         card.close(stream).expect("closed");
         assert_eq!(model.converter_setting(0, 2).0, 0, "off its stream");
@@ -154,7 +170,7 @@ fn a_stream_s_life() {
         let buffer = Mapped::new(&model, 16_384, direction);
         let unmapped = buffer.is_unmapped.clone();
         let mut stream =
-            card.open(PortIndex(port), &CD_LIKE, buffer).map_err(|(error, _)| error).expect("open");
+            card.open(PortIndex(port), &CD_LIKE, buffer).map_err(|failure| failure.error()).expect("open");
         assert_eq!(card.pause(&mut stream), Err(CardError::WrongState));
         assert_eq!(card.resume(&mut stream), Err(CardError::WrongState));
         assert_eq!(card.position(&mut stream), Ok(StreamPosition::default()));
@@ -262,7 +278,8 @@ fn a_stream_that_sticks_keeps_its_buffer_and_what_it_holds() {
     let mut card = card(&model);
     let buffer = Mapped::new(&model, 16_384, DmaAccess::Write);
     let unmapped = buffer.is_unmapped.clone();
-    let mut stream = card.open(PortIndex(1), &CD_LIKE, buffer).map_err(|(error, _)| error).expect("open");
+    let mut stream =
+        card.open(PortIndex(1), &CD_LIKE, buffer).map_err(|failure| failure.error()).expect("open");
     card.start(&mut stream).expect("started");
     model.advance_ns(5 * MILLISECOND);
     model.edit_faults(|faults| faults.stuck_run = 1);
@@ -281,6 +298,73 @@ fn a_stream_that_sticks_keeps_its_buffer_and_what_it_holds() {
     let stream = open(&mut card, &model, 1);
     card.close(stream).expect("closed");
     model.assert_clean();
+}
+
+/// Takes the controller off its bus once the driver has waited longer than a stream descriptor's set-up takes.
+#[derive(Clone)]
+struct UnpluggingDelay {
+    delay: ModelDelay,
+    model: Rc<Model>,
+    /// Time to wait until then, in nanoseconds; 0: disarmed.
+    left_ns: Rc<Cell<u32>>,
+}
+
+impl DelayNs for UnpluggingDelay {
+    fn delay_ns(&mut self, ns: u32) {
+        let left_ns = self.left_ns.get();
+        self.left_ns.set(left_ns.saturating_sub(ns));
+        if (1..=ns).contains(&left_ns) {
+            self.model.edit_faults(|faults| faults.off_the_bus = true);
+        }
+        self.delay.delay_ns(ns);
+    }
+}
+
+#[test]
+fn an_open_that_leaves_run_at_1_keeps_the_buffer_until_a_close_succeeds() {
+    let model = Rc::new(hardware(Codec::duplex()));
+    let left_ns = Rc::new(Cell::new(0));
+    let delay = UnpluggingDelay { delay: model.delay(), model: model.clone(), left_ns: left_ns.clone() };
+    let controller = Controller::bring_up(model.registers(), &mut model.memory(), delay).expect("up");
+    let mut card = HdaCard::new(controller, ModelClock(model.time()));
+    let buffer = Mapped::new(&model, 8192, DmaAccess::Read);
+    let is_unmapped = buffer.is_unmapped.clone();
+    // The codec does not answer, so the driver waits; meanwhile all registers begin to read as ones.
+    model.edit_faults(|faults| faults.rirb_dead = true);
+    left_ns.set(3_000_000);
+    let failure = card.open(PortIndex(0), &CD_LIKE, buffer).expect_err("no answer");
+    let OpenFailure::Stuck { error: CardError::Hardware, stream } = failure else {
+        panic!("{:?}", failure.error())
+    };
+    let Err(StillRunning(stream)) = card.close(stream) else { panic!("closed") };
+    assert!(!is_unmapped.get());
+    model.edit_faults(|faults| (faults.off_the_bus, faults.rirb_dead) = (false, false));
+    drop(card.close(stream).expect("closed at last"));
+    assert!(is_unmapped.get());
+    assert!(Card::<Mapped>::is_free(&card, PortIndex(0)));
+    model.assert_clean();
+}
+
+#[test]
+fn settings_reach_the_controller() {
+    let model = Bench::new(Profile::hardware()).codec(0, Codec::duplex()).build();
+    let mut card = card(&model);
+    assert_eq!(card.settings(), CardSettings::default());
+    for (position_source, expected) in [
+        (PositionChoice::Memory, PositionSource::Memory),
+        (PositionChoice::Link, PositionSource::Link),
+        (PositionChoice::Auto, PositionSource::Link),
+    ] {
+        let settings = CardSettings { position_source, jack_policy: JackPolicy::Stay };
+        Card::<Mapped>::configure(&mut card, &settings);
+        assert_eq!(card.settings(), settings);
+        let mut stream = open(&mut card, &model, 0);
+        card.start(&mut stream).expect("started");
+        model.advance_ns(20 * MILLISECOND);
+        let link = card.position(&mut stream).expect("a position").link.expect("at the link");
+        assert_eq!(link.source, expected, "{position_source:?}");
+        card.close(stream).expect("closed");
+    }
 }
 
 #[test]

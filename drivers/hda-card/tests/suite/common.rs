@@ -78,5 +78,5 @@ pub fn open(card: &mut TestCard, model: &Model, port: u8) -> TestStream {
         Direction::Capture => DmaAccess::Write,
     };
     let buffer = Mapped::new(model, 16_384, access);
-    card.open(PortIndex(port), &CD_LIKE, buffer).map_err(|(error, _)| error).expect("open")
+    card.open(PortIndex(port), &CD_LIKE, buffer).map_err(|failure| failure.error()).expect("open")
 }

@@ -66,7 +66,9 @@ fn is_within_its_bound_and_locks_to_a_frame() {
             let mut streams: Vec<_> = [0, 1]
                 .map(|port| {
                     let buffer = Mapped::new(&model, 65_536, DmaAccess::ReadWrite);
-                    card.open(PortIndex(port), &params, buffer).map_err(|(error, _)| error).expect("open")
+                    card.open(PortIndex(port), &params, buffer)
+                        .map_err(|failure| failure.error())
+                        .expect("open")
                 })
                 .into();
             let [playback, capture] = &mut streams[..] else { panic!("two streams") };
@@ -114,7 +116,7 @@ fn slow_reads_don_t_spoil_a_start() {
             let mut card = card(&model);
             let params = StreamParams { rate_hz, format: SampleFormat::S16Le, channels: 2 };
             let buffer = Mapped::new(&model, 65_536, DmaAccess::Read);
-            let opened = card.open(PortIndex(0), &params, buffer).map_err(|(error, _)| error);
+            let opened = card.open(PortIndex(0), &params, buffer).map_err(|failure| failure.error());
             let mut stream = opened.expect("open");
             for start in 0..10_u64 {
                 // The clocks are to be compared some time before.
@@ -302,7 +304,7 @@ fn a_stream_of_which_nobody_wants_to_know_it_counts_octets_all_the_same() {
     let params = StreamParams { rate_hz: 48_000, format: SampleFormat::S16Le, channels: 2 };
     let mut streams = [0, 1].map(|port| {
         let buffer = Mapped::new(&model, 65_536, DmaAccess::ReadWrite);
-        card.open(PortIndex(port), &params, buffer).map_err(|(error, _)| error).expect("open")
+        card.open(PortIndex(port), &params, buffer).map_err(|failure| failure.error()).expect("open")
     });
     let [wanted, unwanted] = &mut streams;
     card.set_link_wanted(unwanted, false);
@@ -313,5 +315,69 @@ fn a_stream_of_which_nobody_wants_to_know_it_counts_octets_all_the_same() {
         assert!(here.link.is_some());
         assert_eq!(there.link, None);
         assert!(there.bytes > 0 && there.bytes.abs_diff(here.bytes) <= 4 * 256, "{there:?} and {here:?}");
+    }
+}
+
+#[test]
+fn positions_are_within_their_bound_after_a_power_loss() {
+    // An access takes 100 us, so a start needs what is known of the wall clock.
+    let profile = Profile { slow_read_ns: 100_000, ..Profile::hardware() };
+    for (slept_ns, pauses) in [(1_000_000, true), (1_000_000_000, false), (400_000_000_000, true)] {
+        let model = bench(profile.clone(), 250);
+        let mut card = card(&model);
+        let mut streams = [open(&mut card, &model, 0), open(&mut card, &model, 1)];
+        for stream in &mut streams {
+            card.start(stream).expect("started");
+        }
+        for _ in 0..50 {
+            model.advance_ns(5_000_000);
+            for stream in &mut streams {
+                look(&mut card, stream);
+            }
+        }
+        let before = [0, 1].map(|n| look(&mut card, &mut streams[n]));
+        if pauses {
+            for stream in &mut streams {
+                card.pause(stream).expect("paused");
+            }
+        }
+        model.refill_access_budget(100_000);
+        model.power_cycle();
+        model.advance_ns(slept_ns);
+        if !pauses {
+            for stream in &mut streams {
+                assert!(card.position(stream).expect("a position").descriptor_errors > 0);
+            }
+        }
+        Card::<Mapped>::restore(&mut card).expect("restored");
+
+        for (number, before) in before.iter().enumerate() {
+            let (stream, engine) = (&mut streams[number], [4, 0][number]);
+            if pauses {
+                card.resume(stream).expect("resumed");
+                let link = look(&mut card, stream);
+                assert_ne!(link.generation, before.generation, "slept {slept_ns} ns");
+                assert!(link.link_frames >= before.link_frames);
+                assert_eq!(link.start_time, before.start_time);
+            }
+            card.stop(stream).expect("stopped");
+            // The clocks are compared some time before, as in a start long after the restore.
+            model.advance_ns(100_000_000);
+            card.start(stream).expect("started");
+            for round in 0..30 {
+                let link = look(&mut card, stream);
+                assert_ne!(link.generation, before.generation);
+                let start = model.start_link_frame(engine);
+                assert_eq!(Some(link.start_wall_ticks / 500), start, "slept {slept_ns} ns, round {round}");
+                let off = check(&model, engine, &link);
+                assert!(off <= 1_000, "slept {slept_ns} ns, round {round}: {off}");
+                model.advance_ns(1_000_000 + round * 50_000);
+            }
+            model.refill_access_budget(100_000);
+        }
+        for stream in streams {
+            card.close(stream).expect("closed");
+        }
+        model.assert_clean();
     }
 }

@@ -6,14 +6,14 @@ use std::collections::BTreeMap;
 
 use audiofront::{EventPort, GrantAccess, GrantedPage, StreamConfig, StreamFront, Transport};
 use hda_card::HdaCard;
-use hyper::{Clock, DomainId, Nanos};
+use hyper::{Clock, DomainId, Hypervisor, Nanos};
 use hypervisor_model::guest::{Done, GuestStream, Observer, Order, StreamError, Task};
 use hypervisor_model::{BackEnd, FrontEnd, Limits, Loopback};
 use snd_hda::Controller;
 use snd_hda_model::codec::Widget;
 use snd_hda_model::{Bench, Codec, Model, ModelDelay, ModelRegion, ModelRegisters, ModelTime, Profile};
+use sndif::Direction;
 use sndif::format::SampleFormat;
-use sndif::nodes::StreamType;
 use vsnd::{Due, Vsnd};
 use xen_guest::xenstore::Store;
 use xen_sys::xs_wire::StoreRing;
@@ -40,10 +40,10 @@ pub type Front = StreamFront<FrontEnd<'static, Pages>>;
 pub type TestVsnd = Vsnd<'static, BackEnd<'static, Pages>, Card>;
 
 /// A stream of a guest's card: its place in the directory, its type and its `unique-id`.
-pub type StreamAt = (u16, u16, StreamType, &'static str);
+pub type StreamAt = (u16, u16, Direction, &'static str);
 
 /// One PCM device with a playback and a capture stream.
-pub const DUPLEX: [StreamAt; 2] = [(0, 0, StreamType::Playback, "pcm0"), (0, 1, StreamType::Capture, "pcm1")];
+pub const DUPLEX: [StreamAt; 2] = [(0, 0, Direction::Playback, "pcm0"), (0, 1, Direction::Capture, "pcm1")];
 
 /// What a front end made by hand has published for its one stream: the ring's page and port first, then the events'.
 pub struct ByHand {
@@ -220,7 +220,13 @@ impl Rig {
         self.model.plug(0, pin, is_plugged);
         // A response takes two link frames.
         self.model.advance_ns(MS);
-        assert!(self.vsnd.card_mut().attend(true), "nothing has changed");
+        let now = self.now();
+        let polled = audioback::card::Card::<<BackEnd<'static, Pages> as Hypervisor>::Buffer>::poll(
+            self.vsnd.card_mut(),
+            now,
+            true,
+        );
+        assert!(polled.plugs_changed, "nothing has changed");
         self.vsnd.jacks_changed();
         self.settle();
     }

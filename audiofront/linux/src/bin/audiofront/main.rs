@@ -16,7 +16,7 @@ use std::process::ExitCode;
 use audiofront::StreamConfig;
 use audiofront_linux::{Card, ErrorKind};
 use clap::Parser;
-use sndif::nodes::StreamType;
+use sndif::Direction;
 
 use crate::signals::Interrupted;
 
@@ -114,7 +114,7 @@ impl Loudness {
 
 impl Choice {
     /// Connects, and finds the stream.
-    fn connect(&self, direction: StreamType) -> anyhow::Result<(Card, usize)> {
+    fn connect(&self, direction: Direction) -> anyhow::Result<(Card, usize)> {
         let card = if self.no_guard { Card::connect(self.card)? } else { guard::connect(self.card)? };
         let stream = card.find(direction, self.stream.as_deref())?;
         Ok((card, stream))
@@ -157,8 +157,8 @@ fn list() -> anyhow::Result<ExitCode> {
         );
         for (number, stream) in card.streams.iter().enumerate() {
             let direction = match stream.direction {
-                StreamType::Playback => "playback",
-                StreamType::Capture => "capture",
+                Direction::Playback => "playback",
+                Direction::Capture => "capture",
             };
             let formats: Vec<&str> = stream.formats.iter().map(|format| format.name()).collect();
             println!(

@@ -4,8 +4,8 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::{Context, Result, bail};
+use sndif::Direction;
 use sndif::format::SampleFormat;
-use sndif::nodes::StreamType;
 
 use crate::signals::Signals;
 use crate::streams::{Shape, Watchdog, progress, show};
@@ -83,7 +83,7 @@ impl Play {
     pub(crate) fn execute(self) -> Result<ExitCode> {
         let mut samples = Samples::load(&self.file)?;
         let signals = Signals::watch()?;
-        let (mut card, stream) = self.choice.connect(StreamType::Playback)?;
+        let (mut card, stream) = self.choice.connect(Direction::Playback)?;
         if samples.shape.channels == 1 && !samples.shape.is_possible(&mut card, stream)? {
             samples = samples.spread(2);
         }

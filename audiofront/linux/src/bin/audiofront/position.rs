@@ -7,9 +7,9 @@ use std::time::{Duration, Instant};
 use anyhow::{Result, bail};
 use audiofront_linux::{Card, Position, PositionReader};
 use serde_json::json;
+use sndif::Direction;
 use sndif::control_page::{Lock, Slot, Source};
 use sndif::format::SampleFormat;
-use sndif::nodes::StreamType;
 
 use crate::guard;
 use crate::signals::Signals;
@@ -50,7 +50,7 @@ pub(crate) struct Positions {
 /// A stream that runs.
 struct Running {
     number: usize,
-    direction: StreamType,
+    direction: Direction,
     reader: PositionReader,
 }
 
@@ -59,8 +59,8 @@ pub(crate) fn start(card: &mut Card, rate_hz: u32, playback_only: bool) -> Resul
     if !card.has_control_page() {
         bail!("the back end keeps no control page\n  what to do: use a newer image in the driver domain");
     }
-    let mut streams = vec![card.find(StreamType::Playback, None)?];
-    if !playback_only && let Ok(capture) = card.find(StreamType::Capture, None) {
+    let mut streams = vec![card.find(Direction::Playback, None)?];
+    if !playback_only && let Ok(capture) = card.find(Direction::Capture, None) {
         streams.push(capture);
     }
     let shape = Shape { rate_hz, format: SampleFormat::S16Le, channels: 2 };
@@ -129,8 +129,8 @@ impl Positions {
             bail!("the control page can't be read: {:?}", running.reader.slot());
         };
         let name = match running.direction {
-            StreamType::Playback => "playback",
-            StreamType::Capture => "capture",
+            Direction::Playback => "playback",
+            Direction::Capture => "capture",
         };
         let Some(position) = position else {
             return Ok(if self.json {

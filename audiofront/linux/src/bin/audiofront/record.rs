@@ -4,8 +4,8 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::{Context, Result, bail};
+use sndif::Direction;
 use sndif::format::SampleFormat;
-use sndif::nodes::StreamType;
 
 use crate::signals::{Interrupted, Signals};
 use crate::streams::{Shape, Watchdog, progress, show};
@@ -65,7 +65,7 @@ impl Record {
         // At most a day.
         let frames = (self.seconds * f64::from(self.rate)).round() as u64;
         let signals = Signals::watch()?;
-        let (mut card, stream) = self.choice.connect(StreamType::Capture)?;
+        let (mut card, stream) = self.choice.connect(Direction::Capture)?;
         let config = shape.config(&mut card, stream, self.buffer_frames)?;
         let spec = hound::WavSpec {
             channels: self.channels.into(),
