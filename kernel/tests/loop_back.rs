@@ -59,7 +59,7 @@ fn card(model: &Model) -> Card {
     HdaCard::new(controller.expect("a controller"), ModelClock(model.time()))
 }
 
-/// Runs the home to its end, sleeping as the image does: until the deadline that it asked for.
+/// Runs the loop to its end. Sleeps as the image does: until the deadline that it asked for.
 fn live(model: &Model, command_line: &CommandLine, module: Vec<u8>) -> Result<Log, LoopBackError> {
     let world = Loopback::new(Pages(model.memory()), limits(command_line));
     let module = Box::leak(module.into_boxed_slice());
@@ -67,7 +67,7 @@ fn live(model: &Model, command_line: &CommandLine, module: Vec<u8>) -> Result<Lo
     live_in(LoopBack::new(&world, world.back_end(DRIVER), card(model), command_line, module, now)?, model)
 }
 
-/// The same, in this home.
+/// The same, with this loop.
 fn live_in<'a, H>(mut loop_back: LoopBack<'a, Pages, H, Card>, model: &Model) -> Result<Log, LoopBackError>
 where
     H: Hypervisor,

@@ -7,7 +7,7 @@ use core::sync::atomic::{Ordering, fence};
 use hyper::{Clock, Nanos};
 use xen_sys::shared_info::VcpuTimeInfo;
 
-/// How often a reading is tried again that Xen got in the way of. Xen changes the page while this virtual processor isn't
+/// Tries of a reading that Xen gets in the way of. Xen changes the page while this virtual processor isn't
 /// running, so that more than one is rare.
 const TRIES: u32 = 100;
 
@@ -59,7 +59,7 @@ impl TimeScale {
     }
 }
 
-/// Why the time could not be read.
+/// Why a reading of the time failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TimeError {
     /// The page changed each time it was read.
@@ -130,7 +130,7 @@ impl<'a, T: Fn() -> u64> XenClock<'a, T> {
         Ok(Self { info, tsc, last: Cell::new(now), unreadable: Cell::new(0) })
     }
 
-    /// How often the time could not be read, and the time before was told instead.
+    /// Readings that failed and returned the time before.
     pub fn unreadable(&self) -> u32 {
         self.unreadable.get()
     }

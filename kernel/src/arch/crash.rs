@@ -101,7 +101,7 @@ fn current_stack_pointer() -> u64 {
     stack_pointer
 }
 
-/// Copies what lies above `stack_pointer`, as far as that is in one of `stacks`, or in the guard page below it.
+/// Copies the words above `stack_pointer`, if that is in one of `stacks` or in the guard page below one.
 fn copy_stack<'a>(
     stack_pointer: u64,
     stacks: &[PhysRange],

@@ -29,7 +29,7 @@ pub struct CommandLine {
     pub log_level: LevelFilter,
     /// `pci=assign`: size and place the controllers' BARs, even though firmware has done so.
     pub pci_assign: bool,
-    /// Break something on purpose, to test what comes after.
+    /// Break something on purpose, to test the epitaph.
     pub fault: Option<Fault>,
 }
 
@@ -125,7 +125,7 @@ impl Fault {
     }
 }
 
-/// What is wrong with a word.
+/// A problem with a word.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Problem {
     /// A problem that any image's words can have.

@@ -31,7 +31,7 @@ pub struct Idleness {
 #[derive(Debug)]
 pub struct EventLoop {
     clock: TscClock,
-    /// `None`: no timer interrupt is to be had, so waits are spent awake.
+    /// `None`: there is no timer interrupt, and waits are spent awake.
     apic: Option<LocalApic>,
     controller_interrupts_seen: u32,
     start_ns: u64,
@@ -65,7 +65,7 @@ impl EventLoop {
                 self.clock.spin_until(deadline.0);
                 continue;
             };
-            // Woken early by whatever it be, the loop looks at the clock and arms the timer for the rest.
+            // After an early wake-up the loop reads the clock and arms the timer for the rest.
             apic.arm(deadline.0.saturating_sub(now_ns));
             cpu::sleep_until_interrupt();
             self.asleep_ns = self.asleep_ns.saturating_add(self.clock.now_ns().saturating_sub(now_ns));

@@ -1,4 +1,4 @@
-//! Breaking things on purpose, to test what comes after.
+//! Faults on command, to test epitaphs and error paths.
 #![allow(unsafe_code, reason = "leaf: does what must not be done")]
 
 use alloc::boxed::Box;
@@ -40,7 +40,7 @@ pub fn commit(fault: Fault, controllers: &[Controller]) {
         Fault::ExecData => {
             // A RET, so that nothing happens if it is executed after all.
             static DATA: core::sync::atomic::AtomicU8 = core::sync::atomic::AtomicU8::new(0xc3);
-            // SAFETY: a page fault is what is wanted; without one the called octet returns.
+            // SAFETY: a page fault is what is wanted; without one the called byte returns.
             unsafe { asm!("call {}", in(reg) DATA.as_ptr()) };
         }
         Fault::Panic => panic!("on purpose,\nwith a line break"),

@@ -8,7 +8,7 @@ use crate::arch::cpu;
 use crate::arch::port::{PIT_CHANNEL_2, PIT_COMMAND, SYSTEM_CONTROL_B};
 use crate::clock::frequency::{self, TscFrequency};
 
-/// Channel 2 (10), low then high octet (11), mode 0 (000), binary (0).
+/// Channel 2 (10), low then high byte (11), mode 0 (000), binary (0).
 const COUNT_DOWN: u8 = 0b1011_0000;
 /// Channel 2 (10), latch its count (00).
 const LATCH: u8 = 0b1000_0000;
@@ -67,7 +67,7 @@ fn sample(first: &mut [CountSample], last: &mut [CountSample]) -> Result<(), Cal
     PIT_COMMAND.write_u8(COUNT_DOWN);
     PIT_CHANNEL_2.write_u8(0xff);
     PIT_CHANNEL_2.write_u8(0xff);
-    // The count is loaded with the next clock; what is read before that means nothing.
+    // The count is loaded with the next clock. Earlier readings mean nothing.
     let result = wait_for_count(0xff00).and_then(|()| {
         first.fill_with(read);
         wait_for_count(0xff00 - GAP_COUNTS)?;

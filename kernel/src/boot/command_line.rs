@@ -16,11 +16,11 @@ pub const MAX_COMMAND_LINE_BYTES: usize = 1024;
 pub struct CommandLineError<'a, P = Problem> {
     /// The word, as far as it can be shown.
     pub word: &'a str,
-    /// What is wrong with it.
+    /// Its problem.
     pub problem: P,
 }
 
-/// What is wrong with a word, in any image.
+/// A problem with a word, in any image.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Problem {
     /// Bytes that aren't UTF-8, or control characters.

@@ -11,5 +11,5 @@ pub mod layout;
 pub mod page_table;
 pub mod range;
 
-/// Octets in a page and in a frame.
+/// Bytes in a page and in a frame.
 pub const PAGE_BYTES: u64 = 4096;

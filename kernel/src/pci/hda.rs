@@ -25,11 +25,11 @@ pub const MAX_CONTROLLERS: usize = 4;
 /// Multimedia device, HD Audio (PCI Code and ID Assignment specification, 1.5).
 const CLASS_HDA: (u8, u8) = (0x04, 0x03);
 
-/// Octets of registers that the specification defines, and alias, up to (HDA specification 1.0a, 3.3).
+/// Bytes of registers that the specification defines, and alias, up to (HDA specification 1.0a, 3.3).
 const REGISTERS_BYTES: u64 = 0x4000;
 
-/// Where BARs are put when nobody has placed them: between RAM, which ends below 0xf0000000 on Xen's and QEMU's
-/// machines, and the APICs; it is where hvmloader and SeaBIOS put them, too.
+/// The window for BARs without a place: between RAM, which ends below 0xf0000000 on Xen's and QEMU's machines, and the
+/// APICs. hvmloader and SeaBIOS use it too.
 const WINDOW: PhysRange = PhysRange { start: 0xf000_0000, end: 0xfc00_0000 };
 
 /// After a change from D3hot to D0 a function may take this long (PCI Power Management specification 1.2, table 5-6).
@@ -42,7 +42,7 @@ pub struct HdaController<I> {
     pub address: PciAddress,
     /// Vendor and device.
     pub id: (u16, u16),
-    /// What is known of its kind.
+    /// Its kind.
     pub known: &'static Known,
     /// Its registers.
     pub registers: HdaRegisters,
@@ -88,7 +88,7 @@ impl From<BarError> for BringUpError {
     }
 }
 
-/// What bringing up needs of the rest of the image.
+/// The parts of the image that bringing up needs.
 #[derive(Debug)]
 pub struct Surroundings<'a, M> {
     /// To map registers.
@@ -190,7 +190,7 @@ fn bring_up<M: Messages>(
     let id = header.id(ConfigSpace);
     let mut endpoint = EndpointHeader::from_header(header, ConfigSpace).ok_or(BringUpError::NotAnEndpoint)?;
 
-    // Until it is set up: no DMA, no legacy interrupts. Whoever had it before may have left it running.
+    // No DMA and no legacy interrupts until it is set up. An earlier user may have left it running.
     endpoint.update_command(ConfigSpace, |command| {
         (command & !CommandRegister::BUS_MASTER_ENABLE) | CommandRegister::INTERRUPT_DISABLE
     });
@@ -235,7 +235,7 @@ fn bring_up<M: Messages>(
     Ok(HdaController { address, id, known, registers, bar, interrupt })
 }
 
-/// Power Management Control/Status is 4 octets into the capability; bits 1:0 are the state, 0 is D0.
+/// Power Management Control/Status is 4 bytes into the capability; bits 1:0 are the state, 0 is D0.
 fn force_d0(address: PciAddress, offset: u8, delay: &mut TscDelay) -> Result<(), BringUpError> {
     // A capability starts at 0xfc at most.
     let Some(control) = offset.checked_add(4) else { return Ok(()) };
@@ -254,7 +254,7 @@ fn force_d0(address: PciAddress, offset: u8, delay: &mut TscDelay) -> Result<(),
 /// Makes all DMA of the function look into the processors' caches: neither the image nor a guest flushes what it writes,
 /// and some controllers fetch samples past the caches when they may.
 fn forbid_no_snoop(address: PciAddress, offset: u8) {
-    // Device Control is 8 octets into the capability, which starts at 0xfc at most.
+    // Device Control is 8 bytes into the capability, which starts at 0xfc at most.
     let Some(register) = offset.checked_add(8) else { return };
     let control = ConfigSpace.read_u32(address, register);
     ConfigSpace.write_u32(address, register, capability::without_no_snoop(control));
@@ -316,7 +316,7 @@ fn settle_bar(
         let bad = BarError::BadAddress(sized.address);
         let end = sized.address.checked_add(sized.size_bytes).ok_or(bad)?;
         let range = PhysRange { start: sized.address, end };
-        // Firmware may well call the range reserved; what it must not be is RAM.
+        // Firmware may call the range reserved, but it must not be RAM.
         let in_ram = surroundings.memory.iter().any(|entry| entry.is_ram && entry.range.overlaps(range));
         return if in_ram { Err(bad.into()) } else { Ok(range) };
     }
@@ -342,7 +342,7 @@ fn settle_bar(
     if bar::address(sized.kind, ConfigSpace.read_u32(address, BAR_0), high) != place {
         return Err(BarError::NotAccepted(place).into());
     }
-    log::info!(target: "pci", "{address}: BAR 0, {:#x} octets, placed at {place:#x}", sized.size_bytes);
+    log::info!(target: "pci", "{address}: BAR 0, {:#x} bytes, placed at {place:#x}", sized.size_bytes);
     Ok(PhysRange { start: place, end: place + sized.size_bytes })
 }
 

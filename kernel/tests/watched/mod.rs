@@ -17,12 +17,12 @@ pub struct Touched {
 }
 
 impl Touched {
-    /// Octets of pages that were part of a buffer at any time: samples.
+    /// Bytes of pages that were part of a buffer at any time: samples.
     pub fn samples(&self) -> u64 {
         self.sum(|page| self.buffers.contains(page))
     }
 
-    /// Octets of all other pages: rings, events, lists of pages.
+    /// Bytes of all other pages: rings, events, lists of pages.
     pub fn others(&self) -> u64 {
         self.sum(|page| !self.buffers.contains(page))
     }
