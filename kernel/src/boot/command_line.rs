@@ -3,7 +3,6 @@
 //! Every image knows `log=<level>`. An unknown word is an error, as is a repeated one.
 
 use core::fmt::{self, Write};
-use core::mem;
 use core::str;
 
 use log::LevelFilter;
@@ -84,7 +83,7 @@ fn parse_word<'a, P: From<Problem>>(
 
 /// Keeps the value of a word that may be given once.
 pub fn set_once<T>(place: &mut Option<T>, value: T) -> Result<(), Problem> {
-    match mem::replace(place, Some(value)) {
+    match place.replace(value) {
         None => Ok(()),
         Some(_) => Err(Problem::GivenTwice),
     }
