@@ -1,10 +1,21 @@
-//! One device's life on xenstore: from the directory that the toolstack makes for it to its removal.
+//! One device's life on xenstore.
 //!
-//! What is to be done next follows from what is known ([`Device::next`]), never from where a script was left: so nodes
-//! may change at any moment, in any order, and at worst something is read once more. One request is under way at a time.
+//! It begins with the directory that the toolstack makes for it, and ends with that one's removal.
+//! The next action follows from the nodes as they are known ([`Device::next`]), not from a script's
+//! position. So nodes may change at any time and in any order; at worst a node is read once more.
+//! One request is under way at a time.
+//!
+//! ```text
+//! exchange.rs       the request under way
+//! nodes.rs          the nodes as they are known
+//! state_write.rs    the nodes that are written with a state
+//! published.rs      the published part of the status
+//! ```
 
-mod news;
-mod talk;
+mod exchange;
+mod nodes;
+mod published;
+mod state_write;
 
 use audioback::card::{Card, Direction};
 use audioback::device::{Device as SoundDevice, MAX_STREAMS};
@@ -12,194 +23,208 @@ use audioback::policy::Policy;
 use audioback::stream::StreamConfig;
 use heapless::Vec;
 use hyper::{Clock, Hypervisor, Nanos};
-use sndif::nodes;
 use sndif::state::XenbusState;
 use xen_guest::xenbus::{BackEnd, Outcome, Step, View};
-use xen_guest::xenstore::Store;
+use xen_guest::xenstore::{Progress, Reply, RequestError, RequestId};
 
-use super::asking::{Asking, BackOff};
-use super::front_directory::FrontDirectory;
-use super::level::is_useless;
-use super::names::DeviceId;
-use super::port_name::Ports;
-use super::settings::{GuestRights, MAY_PLAY, MAY_RECORD};
-use super::transport::Transport;
-use news::Told;
-use talk::{Question, Talk, ToRead};
+use crate::back_off::BackOff;
+use crate::connection::Connection;
+use crate::due::after;
+use crate::paths::DeviceId;
+use crate::ports::Ports;
+use crate::requester::DeviceKey;
+use crate::status::{DeviceStatus, StatusDue, StreamStatus};
+use crate::stream_settings::is_unusable;
+use exchange::{Exchange, Question, WriteProgress};
+use nodes::{Description, DeviceNodes, Effect};
+use published::Published;
 
-/// Steps that a device takes in one call, none of which asks xenstored.
+/// Steps of a device in one call that need no answer from xenstored.
 const STEPS_PER_CALL: usize = 4;
 
-/// What the image has one of.
-pub(super) struct Hardware<'a, H, C> {
-    pub(super) hypervisor: &'a mut H,
-    pub(super) card: &'a mut C,
-}
-
-/// States that are written at a time. xenstored lets a domain have ten transactions open; the others wait their turn.
+/// States that are written at a time. xenstored allows a domain ten open transactions; further
+/// devices take turns.
 const MAX_TRANSACTIONS: usize = 8;
 
-/// How long until a device looks whether it is its turn to write.
+/// Interval between checks for a device's turn to write.
 const TURN_NS: u64 = 1_000_000;
 
-/// How long a front end's state has to stay as it is before this side connects to it, or opens again for it.
+/// Time for which a front end's state has to be stable before this side connects, or opens again.
 ///
-/// Linux's front end looks at this side's state once for each event of a watch, and a watch has one event to begin with. So
-/// it can see InitWait twice, and then it takes back what it has published and publishes anew: whoever is quick connects to
-/// what is being taken back.
+/// Linux's front end handles each event of its watch on this side's state, and a watch begins with
+/// an event. So it can see InitWait twice: then it revokes its rings and publishes new ones. An
+/// early connection would map the revoked ones.
 const SETTLE_NS: u64 = 50_000_000;
 
-/// How long a connection lasts before all that went wrong earlier is forgotten. A front end that comes again after a shorter
-/// one waits, longer each time: at first no longer than it takes to settle.
-const LIVED_NS: u64 = 10_000_000_000;
+/// Length of a connection after which earlier failures are forgotten.
+///
+/// After a shorter one a front end that comes again waits, longer each time, and at first no longer
+/// than it takes to settle.
+const STABLE_CONNECTION_NS: u64 = 10_000_000_000;
 
-/// What holds for all devices.
-pub(super) struct Common<'a> {
-    /// The card's ports.
-    pub(super) ports: &'a Ports,
-    /// What guests may do for which nothing else is said; `None` until that is known.
-    pub(super) policy: Option<&'a Policy>,
-    /// The domain ends: all is to be closed.
-    pub(super) is_ending: bool,
-    /// Devices that are writing a state.
-    pub(super) writing: usize,
+/// The hypervisor and the card.
+pub(crate) struct Hardware<'a, H, C> {
+    pub(crate) hypervisor: &'a mut H,
+    pub(crate) card: &'a mut C,
 }
 
-/// What is to be done next.
+/// The facts that all devices share.
+pub(crate) struct Common<'a> {
+    pub(crate) ports: &'a Ports,
+    /// The rights of guests that have none of their own; `None` until they have been read.
+    pub(crate) policy: Option<&'a Policy>,
+    /// The domain ends: all devices are to be closed.
+    pub(crate) is_ending: bool,
+    /// Devices that are writing a state.
+    pub(crate) writing: usize,
+}
+
+/// A device's next action.
 enum Next {
     Ask(Question),
     WriteState,
     Do(Step),
-    /// Wait until the front end has settled, and has waited for its turn.
+    /// Wait until the front end's state is stable, and its wait after failures is over.
     Settle(Nanos),
     Nothing,
 }
 
-/// How far the guest's description of its card is known.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Description {
-    Reading,
-    Good,
-    /// Of no use, which the log says.
-    Bad,
-}
-
 /// A device.
-pub(super) struct Device<H: Hypervisor, C: Card<H::Buffer>> {
+pub(crate) struct Device<H: Hypervisor, C: Card<H::Buffer>> {
     id: DeviceId,
     back_end: BackEnd,
-    view: View,
-    to_read: ToRead,
-    /// Whether `frontend` names the directory that it has to name.
-    front_is_right: Option<bool>,
-    is_watched: bool,
-    /// The front end's state has changed since this device was last driven.
-    front_moves: bool,
-    /// When the front end counts as settled.
-    settles_at: Nanos,
-    /// Since when this side is Connected.
-    connected_at: Option<Nanos>,
-    /// Between connections that don't last, and while this side lacks something for one.
-    pace: BackOff,
-    /// It lacks something, which the log says.
-    lacks: bool,
-    rights: GuestRights,
-    /// In force.
-    policy: Policy,
-    description: Description,
-    directory: FrontDirectory,
-    transport: Transport,
-    /// What the `state` node says, as far as this side has written it.
-    shown: XenbusState,
-    talk: Talk,
-    asking: Asking,
+    nodes: DeviceNodes,
+    exchange: Exchange,
     sound: Option<SoundDevice<H, C>>,
-    told: Told,
+    /// The rights in force.
+    policy: Policy,
+    published: Published,
+    /// The front end's state has changed since the last call of [`drive`](Self::drive).
+    has_front_changed: bool,
+    /// The time at which the front end's state counts as stable.
+    settles_at: Nanos,
+    /// The time since which this side is Connected.
+    connected_at: Option<Nanos>,
+    /// The wait after short connections, and while this side lacks a resource for one.
+    pace: BackOff,
+    /// A resource is lacking, which the log says.
+    is_lacking: bool,
+    /// The directory is gone; the watch and the published status follow.
     is_leaving: bool,
-    /// Its directory has changed after it was gone.
+    /// The directory has come again after this device began to leave.
     is_back: bool,
 }
 
 impl<H: Hypervisor, C: Card<H::Buffer>> Device<H, C> {
-    /// A device whose directory was heard of.
-    pub(super) fn new(id: DeviceId) -> Self {
+    /// A device whose directory was reported.
+    pub(crate) fn new(id: DeviceId, key: DeviceKey) -> Self {
         Self {
             id,
             back_end: BackEnd::new(),
-            view: View { directory: true, online: true, own_node: None, front: None },
-            to_read: ToRead { state: true, online: true, may_play: true, may_record: true, front: false },
-            front_is_right: None,
-            is_watched: false,
-            front_moves: false,
+            nodes: DeviceNodes::new(id),
+            exchange: Exchange::new(id, key),
+            sound: None,
+            policy: Policy::NOTHING,
+            published: Published::default(),
+            has_front_changed: false,
             settles_at: Nanos(0),
             connected_at: None,
             pace: BackOff::default(),
-            lacks: false,
-            rights: GuestRights::default(),
-            policy: Policy::NOTHING,
-            description: Description::Reading,
-            directory: FrontDirectory::new(),
-            transport: Transport::default(),
-            shown: XenbusState::Initialising,
-            talk: Talk::Asking(Question::OwnState),
-            asking: Asking::default(),
-            sound: None,
-            told: Told::default(),
+            is_lacking: false,
             is_leaving: false,
             is_back: false,
         }
     }
 
-    pub(super) fn id(&self) -> DeviceId {
+    pub(crate) fn id(&self) -> DeviceId {
         self.id
     }
 
-    /// A watch says that a node in the back end's directory has changed; `None`: the directory as a whole.
-    pub(super) fn own_changed(&mut self, node: Option<&str>) {
+    /// Handles a change of a node in the back end's directory, or of any of them (`None`).
+    pub(crate) fn on_own_change(&mut self, node: Option<&str>) {
         self.is_back |= self.is_leaving;
-        self.to_read.state |= matches!(node, None | Some(nodes::STATE));
-        self.to_read.online |= matches!(node, None | Some(nodes::ONLINE));
+        self.nodes.on_own_change(node);
     }
 
-    /// A watch says that the front end's state has changed.
-    pub(super) fn front_changed(&mut self) {
-        self.to_read.front = true;
-        self.front_moves = true;
+    /// Handles a change of the front end's state.
+    pub(crate) fn on_front_change(&mut self) {
+        self.nodes.stale.front = true;
+        self.has_front_changed = true;
     }
 
-    /// A watch says that a right of the guest's has changed; `None`: any of them may have.
-    pub(super) fn rights_changed(&mut self, name: Option<&str>) {
-        self.to_read.may_play |= matches!(name, None | Some(MAY_PLAY));
-        self.to_read.may_record |= matches!(name, None | Some(MAY_RECORD));
+    /// Handles a change of one of the guest's rights, or of any of them (`None`).
+    pub(crate) fn on_rights_change(&mut self, name: Option<&str>) {
+        self.nodes.on_rights_change(name);
     }
 
-    /// Whether nothing of it is left, here and in xenstore: it can be forgotten.
-    pub(super) fn is_gone(&self) -> bool {
-        self.is_leaving && !self.is_watched && !self.told.is_there && !self.is_talking()
+    /// Whether nothing of it is left, here and in xenstore, so that it can be forgotten.
+    pub(crate) fn is_gone(&self) -> bool {
+        self.is_leaving && !self.nodes.is_watched && !self.published.is_there() && !self.exchange.is_busy()
     }
 
-    /// Whether its directory was heard of after it had gone.
-    pub(super) fn is_back(&self) -> bool {
+    /// Whether its directory has come again after it began to leave.
+    pub(crate) fn is_back(&self) -> bool {
         self.is_back
     }
 
     /// Whether it is closed, and the node says so.
-    pub(super) fn is_closed(&self) -> bool {
-        let shows = self.shown == self.back_end.state() || !self.view.directory;
-        self.is_leaving || (self.back_end.state() == XenbusState::Closed && shows && !self.is_talking())
+    pub(crate) fn is_closed(&self) -> bool {
+        let is_shown = self.nodes.shown == self.back_end.state() || !self.nodes.view.directory;
+        self.is_leaving
+            || (self.back_end.state() == XenbusState::Closed && is_shown && !self.exchange.is_busy())
     }
 
     /// Whether it is writing a state.
-    pub(super) fn is_writing(&self) -> bool {
-        matches!(self.talk, Talk::Writing(..))
+    pub(crate) fn is_writing(&self) -> bool {
+        self.exchange.is_writing()
     }
 
-    fn is_talking(&self) -> bool {
-        self.asking.awaits() || self.is_writing()
+    /// The next part of its status to publish.
+    pub(crate) fn next_status(&self, ports: &Ports, now: Nanos) -> StatusDue {
+        if self.is_leaving {
+            return StatusDue::Never;
+        }
+        let streams = self.nodes.config.streams().iter().enumerate().map_while(|(index, found)| {
+            let stream = self.sound.as_ref()?.stream(index)?;
+            Some((found.id, StreamStatus::of(stream, ports.name(found.config.port))))
+        });
+        self.published.next(self.back_end.state(), streams, now)
     }
 
-    /// Serves the streams. Returns when that is due again.
-    pub(super) fn serve(
+    /// Notes that its status is being written.
+    pub(crate) fn on_publishing(&mut self) {
+        self.published.begin();
+    }
+
+    /// Notes that this status has been published.
+    pub(crate) fn on_published(&mut self, status: DeviceStatus, now: Nanos) {
+        self.published.on_published(status, now);
+    }
+
+    /// Handles a reply from xenstored.
+    pub(crate) fn on_reply(
+        &mut self,
+        id: RequestId,
+        result: Result<Reply<'_>, RequestError>,
+        ports: &Ports,
+        now: Nanos,
+    ) {
+        let streams = self.nodes.config.streams();
+        let Some((question, answer)) = self.exchange.on_reply(id, result, streams, now) else { return };
+        match self.nodes.on_answer(question, answer, ports) {
+            Effect::None => {}
+            Effect::DirectoryReplaced => self.is_back = true,
+            Effect::WatchRefused => self.exchange.slot.failed(now),
+            Effect::TransportFailed => {
+                self.pace.failed(now);
+                self.back_end.done(Step::Connect, Outcome::Failed);
+            }
+            Effect::StatusRemoved => self.published.removed(),
+        }
+    }
+
+    /// Serves the streams. Returns the time at which to call again.
+    pub(crate) fn serve(
         &mut self,
         hardware: &mut Hardware<'_, H, C>,
         clock: &dyn Clock,
@@ -208,152 +233,153 @@ impl<H: Hypervisor, C: Card<H::Buffer>> Device<H, C> {
         let sound = self.sound.as_mut()?;
         let next = sound.poll(hardware.hypervisor, hardware.card, clock);
         if self.back_end.state() == XenbusState::Connected && sound.state() != XenbusState::Connected {
-            self.connection_ends(now);
+            self.on_connection_end(now);
             self.back_end.fail();
         }
         next
     }
 
-    /// Does what follows from what is known, and asks for what isn't. Returns when it is to be called again.
-    pub(super) fn drive(
+    /// Takes the next actions, until one needs an answer from xenstored.
+    ///
+    /// Returns the time at which to call again.
+    pub(crate) fn drive(
         &mut self,
-        store: &mut Store<'_>,
+        connection: &mut Connection<'_>,
         hardware: &mut Hardware<'_, H, C>,
         common: &mut Common<'_>,
         now: Nanos,
     ) -> Option<Nanos> {
         self.apply_rights(hardware, common);
-        if core::mem::take(&mut self.front_moves) {
-            self.settles_at = Nanos(now.0.saturating_add(SETTLE_NS));
-            // What was read may be what it takes back.
-            self.transport.clear();
+        if core::mem::take(&mut self.has_front_changed) {
+            self.settles_at = after(now, SETTLE_NS);
+            // The front end may be revoking the rings whose nodes have been read.
+            self.nodes.transport.clear();
         }
         for _ in 0..STEPS_PER_CALL {
-            // Streams don't go on playing because xenstored is slow: this doesn't wait for anything.
+            // Closing comes first: streams must not play on because xenstored is slow.
             if self.step(common) == Step::Close {
                 self.act(Step::Close, hardware, common, now);
             }
-            if store.broken().is_some() {
+            if connection.is_broken() {
                 return None;
             }
-            if self.go_on_writing(store, now) {
-                return None;
+            match self.exchange.advance_write(connection, self.nodes.config.streams(), now) {
+                WriteProgress::Idle => {}
+                WriteProgress::Pending => return None,
+                WriteProgress::Ended(state, progress) => self.on_state_written(state, progress, now),
             }
-            if !self.asking.may_ask(now) {
-                return self.asking.due(now);
+            if !self.exchange.slot.is_free(now) {
+                return self.exchange.slot.due(now);
             }
             match self.next(common, now) {
                 Next::Ask(question) => {
-                    self.ask(store, question, now);
-                    return self.asking.due(now);
+                    let path = self.nodes.path(question);
+                    if self.exchange.ask(connection, question, &path, now) {
+                        self.nodes.set_stale(question, false);
+                    }
+                    return self.exchange.slot.due(now);
                 }
-                Next::WriteState if common.writing >= MAX_TRANSACTIONS => {
-                    return Some(Nanos(now.0.saturating_add(TURN_NS)));
-                }
+                Next::WriteState if common.writing >= MAX_TRANSACTIONS => return Some(after(now, TURN_NS)),
                 Next::WriteState => {
                     common.writing = common.writing.saturating_add(1);
-                    self.begin_writing();
+                    self.exchange.begin_write(self.back_end.state());
                 }
                 Next::Do(step) => self.act(step, hardware, common, now),
                 Next::Settle(until) => return Some(until),
                 Next::Nothing => return None,
             }
         }
-        // Only what a guest does over and over takes more steps.
+        // Only a guest that changes its nodes all the time makes more steps due.
         Some(now)
     }
 
-    /// The step that is due.
+    /// The next step of the handshake with the front end and the toolstack.
     fn step(&self, common: &Common<'_>) -> Step {
         if self.is_leaving {
             return Step::Wait;
         }
-        let view = View { online: self.view.online && !common.is_ending, ..self.view };
-        match self.back_end.step(&view) {
-            // The domain ends, the device doesn't: another driver domain may take it over.
-            Step::RemoveDirectory if self.view.online => Step::Wait,
+        let view = &self.nodes.view;
+        match self.back_end.step(&View { online: view.online && !common.is_ending, ..*view }) {
+            // The domain ends, but the device doesn't: another driver domain may take it over.
+            Step::RemoveDirectory if view.online => Step::Wait,
             step => step,
         }
     }
 
+    /// The next action.
     fn next(&self, common: &Common<'_>, now: Nanos) -> Next {
+        let nodes = &self.nodes;
         if self.is_leaving {
-            return if self.is_watched {
+            return if nodes.is_watched {
                 Next::Ask(Question::Unwatch)
-            } else if self.told.is_there {
-                Next::Ask(Question::RemoveTold)
+            } else if self.published.is_there() {
+                Next::Ask(Question::RemoveStatus)
             } else {
                 Next::Nothing
             };
         }
-        if self.to_read.state {
+        if nodes.stale.state {
             return Next::Ask(Question::OwnState);
         }
-        if self.view.directory {
-            if self.to_read.online {
+        if nodes.view.directory {
+            if nodes.stale.online {
                 return Next::Ask(Question::Online);
             }
-            if self.to_read.may_play {
+            if nodes.stale.may_play {
                 return Next::Ask(Question::Right(Direction::Playback));
             }
-            if self.to_read.may_record {
+            if nodes.stale.may_record {
                 return Next::Ask(Question::Right(Direction::Capture));
             }
-            if self.shown != self.back_end.state() {
+            if nodes.shown != self.back_end.state() {
                 return Next::WriteState;
             }
         }
         match self.step(common) {
             Step::SetUp => self.next_of_set_up(common),
-            Step::Connect | Step::Reopen if self.to_read.front => Next::Ask(Question::FrontState),
-            Step::Connect | Step::Reopen if self.is_early(now) => {
+            Step::Connect | Step::Reopen if nodes.stale.front => Next::Ask(Question::FrontState),
+            Step::Connect | Step::Reopen if now < self.settles_at || !self.pace.is_over(now) => {
                 Next::Settle(self.pace.due(now).unwrap_or(now).max(self.settles_at))
             }
-            Step::Connect => match self.transport.next(self.id, self.directory.streams()) {
+            Step::Connect => match nodes.transport.next(self.id, nodes.config.streams()) {
                 Some(_) => Next::Ask(Question::Transport),
                 None => Next::Do(Step::Connect),
             },
             Step::Reopen => Next::Do(Step::Reopen),
             Step::Forget => Next::Do(Step::Forget),
             Step::RemoveDirectory => Next::Ask(Question::RemoveDirectory),
-            // Done before anything else, if it can be done at all now.
+            // Closing comes before all else, so it has been tried in this call.
             Step::Close => Next::Nothing,
-            // After all else, so that a guest which writes this node all the time keeps nothing from being done.
-            Step::Wait if self.to_read.front && self.is_watched => Next::Ask(Question::FrontState),
+            // Last, so that a guest which keeps writing this node doesn't delay all else.
+            Step::Wait if nodes.stale.front && nodes.is_watched => Next::Ask(Question::FrontState),
             Step::Wait => Next::Nothing,
         }
     }
 
-    /// Whether it is too early for a connection.
-    fn is_early(&self, now: Nanos) -> bool {
-        now < self.settles_at || !self.pace.is_over(now)
-    }
-
     fn next_of_set_up(&self, common: &Common<'_>) -> Next {
-        match (self.front_is_right, self.description) {
+        let nodes = &self.nodes;
+        match (nodes.is_frontend_right, nodes.description) {
             (None, _) => Next::Ask(Question::Frontend),
-            (Some(true), _) if !self.is_watched => Next::Ask(Question::Watch),
-            (Some(true), Description::Reading) => {
-                Next::Ask(Question::Directory(self.directory.next(self.id).0))
-            }
-            // Before the rights are known, nobody gets any.
+            (Some(true), _) if !nodes.is_watched => Next::Ask(Question::Watch),
+            (Some(true), Description::Reading) => Next::Ask(Question::Config(nodes.config.next(self.id).0)),
+            // No guest has rights before they are known.
             (Some(true), Description::Good) if common.policy.is_none() => Next::Nothing,
-            _ => Next::Do(Step::SetUp),
+            (Some(true), Description::Good | Description::Bad) | (Some(false), _) => Next::Do(Step::SetUp),
         }
     }
 
-    /// Does a step for which xenstored need not be asked.
+    /// Takes a step that needs no answer from xenstored.
     fn act(&mut self, step: Step, hardware: &mut Hardware<'_, H, C>, common: &Common<'_>, now: Nanos) {
         let outcome = match step {
             Step::SetUp => self.set_up(common),
             Step::Connect => self.connect(hardware, now),
             Step::Close => {
-                self.connection_ends(now);
+                self.on_connection_end(now);
                 self.close(hardware)
             }
             Step::Reopen => {
-                self.transport.clear();
-                // Where nothing was set up, nothing will be: the settings are read once only.
+                self.nodes.transport.clear();
+                // A device that was never set up stays closed: its description is read once only.
                 let is_open = self.sound.as_mut().is_some_and(SoundDevice::reopen);
                 if is_open { Outcome::Done } else { Outcome::Failed }
             }
@@ -369,20 +395,19 @@ impl<H: Hypervisor, C: Card<H::Buffer>> Device<H, C> {
     }
 
     fn set_up(&mut self, common: &Common<'_>) -> Outcome {
-        if self.description == Description::Bad {
+        if self.nodes.description == Description::Bad {
             return Outcome::Failed;
         }
-        let streams = self.directory.streams();
-        for found in streams.iter().filter(|found| is_useless(&found.config.abilities)) {
+        let streams = self.nodes.config.streams();
+        for found in streams.iter().filter(|found| is_unusable(&found.config.abilities)) {
             let path = found.id.path(self.id);
-            log::warn!("{path}: nothing of what its settings allow can be had on the card's port");
+            log::warn!("{path}: the card's port has nothing of what these settings allow");
         }
         let configs: Vec<StreamConfig, MAX_STREAMS> = streams.iter().map(|found| found.config).collect();
-        let guest = self.id.guest;
-        match SoundDevice::new(guest, self.policy, common.ports.as_slice(), &configs) {
+        match SoundDevice::new(self.id.guest, self.policy, common.ports.as_slice(), &configs) {
             Ok(sound) => {
                 log::info!("{}: a card with {} streams", self.id, configs.len());
-                self.told.set_up(configs.len());
+                self.published.set_up(configs.len());
                 self.sound = Some(sound);
                 Outcome::Done
             }
@@ -395,20 +420,23 @@ impl<H: Hypervisor, C: Card<H::Buffer>> Device<H, C> {
 
     fn connect(&mut self, hardware: &mut Hardware<'_, H, C>, now: Nanos) -> Outcome {
         let Some(sound) = &mut self.sound else { return Outcome::Failed };
-        let connected =
-            sound.connect(hardware.hypervisor, self.transport.nodes(), self.transport.control_page(), now);
-        self.transport.clear();
+        let transport = &mut self.nodes.transport;
+        let connected = sound.connect(hardware.hypervisor, transport.nodes(), transport.control_page(), now);
+        transport.clear();
         match connected {
             Ok(()) => {
                 self.connected_at = Some(now);
-                self.lacks = false;
+                self.is_lacking = false;
                 Outcome::Done
             }
-            // Not the front end's fault: it is connected to when another one has left.
+            // Not the front end's fault: it is connected when another one has left.
             Err(error) if error.is_shortage() => {
                 self.pace.failed(now);
-                if !core::mem::replace(&mut self.lacks, true) {
-                    log::error!("{}: nothing is left to connect it with: {error:?}; trying again", self.id);
+                if !core::mem::replace(&mut self.is_lacking, true) {
+                    log::error!(
+                        "{}: this domain lacks a resource to connect it: {error:?}; trying again",
+                        self.id
+                    );
                 }
                 Outcome::Underway
             }
@@ -420,10 +448,10 @@ impl<H: Hypervisor, C: Card<H::Buffer>> Device<H, C> {
         }
     }
 
-    /// A connection is about to end, if there is one.
-    fn connection_ends(&mut self, now: Nanos) {
+    /// Judges the connection that ends, if there is one.
+    fn on_connection_end(&mut self, now: Nanos) {
         let Some(since) = self.connected_at.take() else { return };
-        if now.0.saturating_sub(since.0) >= LIVED_NS {
+        if now.0.saturating_sub(since.0) >= STABLE_CONNECTION_NS {
             self.back_end.lived();
             self.pace.succeeded();
         } else {
@@ -433,7 +461,7 @@ impl<H: Hypervisor, C: Card<H::Buffer>> Device<H, C> {
 
     fn close(&mut self, hardware: &mut Hardware<'_, H, C>) -> Outcome {
         let Some(sound) = &mut self.sound else { return Outcome::Done };
-        // While it is Closing it tries by itself, each time it is served.
+        // A device that is Closing tries again each time that it is served.
         if !matches!(sound.state(), XenbusState::Closing | XenbusState::Closed) {
             sound.close(hardware.hypervisor, hardware.card);
         }
@@ -441,9 +469,11 @@ impl<H: Hypervisor, C: Card<H::Buffer>> Device<H, C> {
     }
 
     /// Puts the guest's rights in force.
+    ///
+    /// The sound device checks them, and ends streams that have lost theirs.
     fn apply_rights(&mut self, hardware: &mut Hardware<'_, H, C>, common: &Common<'_>) {
-        let Some(for_all) = common.policy else { return };
-        let policy = self.rights.policy(for_all);
+        let Some(default) = common.policy else { return };
+        let policy = self.nodes.rights.policy(default);
         if policy == self.policy {
             return;
         }
@@ -451,6 +481,27 @@ impl<H: Hypervisor, C: Card<H::Buffer>> Device<H, C> {
         if let Some(sound) = &mut self.sound {
             log::info!("{}: its rights have changed", self.id);
             sound.set_policy(hardware.hypervisor, hardware.card, policy);
+        }
+    }
+
+    /// Handles the end of writing a state.
+    fn on_state_written(&mut self, state: XenbusState, progress: Progress, now: Nanos) {
+        match progress {
+            Progress::Pending => {}
+            Progress::Committed => {
+                self.nodes.shown = state;
+                self.nodes.view.own_node = Some(state);
+            }
+            Progress::Missing => {
+                self.nodes.view.directory = false;
+                self.nodes.view.own_node = None;
+            }
+            Progress::Failed(error) => {
+                let path = self.nodes.path(Question::OwnState);
+                log::warn!("{path}: {} was not written: {error:?}; trying again", state.code());
+                self.nodes.stale.state = true;
+                self.exchange.slot.failed(now);
+            }
         }
     }
 }

@@ -1,15 +1,29 @@
-//! All vsnd devices of this domain on xenstore: the back end's side of what `xl` and the guests' front ends do there.
+//! Xen's vsnd devices on xenstore, at the driver domain's side.
+//!
+//! Devices come and go, settings change, status is published. The toolstack (`xl`) and the guests' front ends are at the other side.
 //!
 //! ```text
-//! backend/vsnd/G/N           watched: devices that come and go            scan.rs, device.rs
-//! /local/domain/G/...        the guest's side, read once and judged       front_directory.rs, transport.rs
-//! snddom/                    watched: what dom0 has set                   settings.rs
-//! snddom/state/              told: what this domain does, for people      state.rs
-//! control/shutdown           watched: the end                             control.rs
+//! backend/vsnd/G/N           watched: devices that come and go            device_scan.rs, device.rs
+//! /local/domain/G/...        the guest's side, read once and judged       card_config.rs, transport.rs
+//! snddom/                    watched: settings and rights                 settings.rs, guest_rights.rs
+//! snddom/state/              published: status, for people                status.rs, status_publisher.rs
+//! control/shutdown           watched: the domain's end                    shutdown.rs
 //! ```
 //!
-//! [`Vsnd::poll`] serves all streams first and then xenstore; it waits for nothing. Each device has one request under way
-//! at most, so no device can keep xenstored from another. Everything is allocated by [`Vsnd::new`].
+//! [`Vsnd::poll`] serves the card and all streams first, and then xenstore. It never waits for
+//! xenstored. Each part has one request under way at most, so none can keep xenstored from another.
+//! [`Vsnd::new`] allocates all memory.
+//!
+//! # Where things are decided
+//! - *The receiver of a reply*: `connection.rs` knows each request's requester;
+//!   `xenstore_clients.rs` dispatches the reply.
+//! - *A device's life*: `Device::next` in `device.rs` decides the next action. The states of the
+//!   handshake are those of [`xen_guest::xenbus::BackEnd`]; streams and rings belong to
+//!   [`audioback::device`].
+//! - *A right*: `settings.rs` reads the default for all guests, `guest_rights.rs` a guest's own;
+//!   `ports.rs` parses both. `Device::apply_rights` puts them in force. [`audioback::policy`] checks
+//!   them when a stream is opened.
+//! - *A stream's port*: `card_config.rs` reads the guest's wish, `ports.rs` resolves it.
 #![no_std]
 #![forbid(unsafe_code)]
 #![deny(
@@ -22,156 +36,136 @@
 
 extern crate alloc;
 
-mod asking;
-mod control;
+mod back_off;
+mod bounded;
+mod card_config;
+mod connection;
 mod device;
-mod front_directory;
-mod level;
-mod names;
-mod parties;
+mod device_scan;
+mod device_table;
+mod due;
+mod excerpt;
+mod guest_rights;
+mod jacks;
+mod paths;
 mod port_name;
-mod scan;
+mod ports;
+mod request_slot;
+mod requester;
 mod settings;
-mod state;
+mod shutdown;
+mod status;
+mod status_publisher;
+mod stream_settings;
 mod transport;
+mod xenstore_clients;
+
+use core::fmt::Arguments;
 
 use audioback::card::Card;
-use hyper::{Clock, DomainId, Hypervisor, Nanos};
+use hyper::{Clock, DomainId, Hypervisor};
 use sndif::control_page::REFRESH_INTERVAL_NS;
 use xen_guest::xenstore::Store;
 
-pub use control::ShutdownReason;
+pub use device_table::MAX_DEVICES;
+pub use due::Due;
 pub use settings::Change;
+pub use shutdown::ShutdownReason;
 
+use connection::Connection;
 use device::Hardware;
-use parties::Parties;
+use due::{after, earlier};
+use xenstore_clients::XenstoreClients;
 
-/// Devices that are served at a time. Further ones wait until one goes.
-pub const MAX_DEVICES: usize = 32;
+/// Messages from xenstored that one call handles.
+const MESSAGES_PER_POLL: usize = 64;
 
-/// Messages of xenstored's that are taken in by one call.
-const EVENTS_PER_POLL: usize = 64;
-
-/// What whoever calls [`Vsnd::poll`] has to do.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Due {
-    /// Call again at this time at the latest. `None`: not before an event, on xenstore's channel or on a device's.
-    pub next: Option<Nanos>,
-    /// Send an event on xenstore's channel.
-    pub notify_store: bool,
-    /// An event on xenstore's channel needn't wake before `next`, which is near: what is awaited is that people were told something.
-    pub store_may_wait: bool,
-}
-
-/// All vsnd devices of this domain, its settings and its state, over one connection to xenstored.
+/// All vsnd devices of this domain, its settings and its status, over one connection to xenstored.
 pub struct Vsnd<'s, H: Hypervisor, C: Card<H::Buffer>> {
-    store: Store<'s>,
+    connection: Connection<'s>,
     hypervisor: H,
     card: C,
-    parties: Parties<H, C>,
-    /// That the connection is broken was said.
-    is_broken: bool,
+    clients: XenstoreClients<H, C>,
 }
 
 impl<'s, H: Hypervisor, C: Card<H::Buffer>> Vsnd<'s, H, C> {
-    /// Takes all memory that it will ever need. Nothing is asked of xenstored yet.
+    /// Allocates all memory. It sends nothing to xenstored yet.
     ///
-    /// `domain` is this domain. `facts` are names of nodes below `snddom/state/` and their values, told once.
-    pub fn new(store: Store<'s>, domain: DomainId, hypervisor: H, card: C, facts: &[(&str, &str)]) -> Self {
-        let parties = Parties::new(domain, &card, facts);
-        Self { store, hypervisor, card, parties, is_broken: false }
+    /// `domain` is this domain. `info` are names of nodes below `snddom/state/` with their values,
+    /// published once.
+    pub fn new(store: Store<'s>, domain: DomainId, hypervisor: H, card: C, info: &[(&str, &str)]) -> Self {
+        let clients = XenstoreClients::new(domain, &card, info);
+        Self { connection: Connection::new(store), hypervisor, card, clients }
     }
 
-    /// Does all that is due: devices' requests and positions first, then xenstore's answers and watches. Work is bounded;
-    /// nothing is waited for but the hardware, where it is told to stop.
-    pub fn poll(&mut self, clock: &dyn Clock) -> Due {
-        let Self { store, hypervisor, card, parties, .. } = self;
+    /// Does all that is due, in bounded work.
+    ///
+    /// The card's events come first, then the streams, then xenstore's messages.
+    ///
+    /// `is_interrupted`: the card's interrupt has come since the last call, or it has none. Only a
+    /// card that is told to stop is waited for.
+    pub fn poll(&mut self, clock: &dyn Clock, is_interrupted: bool) -> Due {
+        let Self { connection, hypervisor, card, clients } = self;
         let now = clock.now();
-        let mut hardware = Hardware { hypervisor, card };
-        let mut next = parties.serve(&mut hardware, clock, now);
-        let mut heard = 0usize;
-        while heard < EVENTS_PER_POLL
-            && let Some(event) = store.next(now)
-        {
-            parties.hear(event, now);
-            heard = heard.saturating_add(1);
+        let polled = card.poll(now, is_interrupted);
+        if polled.plugs_changed {
+            clients.publisher.jacks.update(card);
         }
-        if heard == EVENTS_PER_POLL {
+        let mut hardware = Hardware { hypervisor, card };
+        let mut next = earlier(polled.next_due, clients.serve(&mut hardware, clock, now));
+        let mut messages = 0usize;
+        while messages < MESSAGES_PER_POLL
+            && let Some(message) = connection.next(now)
+        {
+            clients.on_message(message, now);
+            messages = messages.saturating_add(1);
+        }
+        if messages == MESSAGES_PER_POLL {
             next = earlier(next, Some(now));
         }
-        next = earlier(next, parties.drive(store, &mut hardware, now));
-        if let Some(settings) = parties.settings.take_card_settings() {
+        if let Some(settings) = clients.settings.take_card_settings() {
             hardware.card.configure(&settings);
         }
-        next = earlier(next, store.deadline());
-        if let Some(broken) = store.broken()
-            && !self.is_broken
-        {
-            log::error!(
-                "the connection to xenstored is broken: {broken:?}; streams go on, nothing else does"
-            );
-            self.is_broken = true;
-        }
-        let is_near = next.is_some_and(|next| next.0 <= now.0.saturating_add(REFRESH_INTERVAL_NS));
+        next = earlier(next, clients.drive(connection, &mut hardware, now));
+        next = earlier(next, connection.deadline());
+        connection.log_break();
+        let is_near = next.is_some_and(|next| next <= after(now, REFRESH_INTERVAL_NS));
         Due {
             next,
-            notify_store: self.store.take_notify(),
-            store_may_wait: is_near && self.parties.is_telling(),
+            notify_store: connection.take_notify(),
+            store_may_wait: is_near && clients.publisher.is_publishing(),
         }
     }
 
-    /// A change of a setting that the image itself has to carry out. Ask until there is none.
+    /// The next change of a setting that the caller has to carry out. Ask until there is none.
     pub fn take_change(&mut self) -> Option<Change> {
-        self.parties.settings.take_change()
+        self.clients.settings.take_change()
     }
 
-    /// Tells dom0 what it has asked for with [`Change::Report`], once, in `snddom/state/report`.
-    pub fn report(&mut self, report: core::fmt::Arguments<'_>) {
-        self.parties.report(report);
+    /// Publishes the report for a [`Change::Report`] once, in `snddom/state/report`.
+    pub fn report(&mut self, report: Arguments<'_>) {
+        self.clients.publisher.report(report);
     }
 
-    /// Something was plugged or unplugged: tells it in `snddom/state/port`.
-    pub fn jacks_changed(&mut self) {
-        self.parties.tell_jacks(&self.card);
-    }
-
-    /// Begins to stop all streams and to close all devices, at the next [`poll`](Self::poll). The toolstack's request, in
-    /// `control/shutdown`, does so too. What was begun goes on.
+    /// Stops all streams and closes all devices, from the next [`poll`](Self::poll) on.
+    ///
+    /// The toolstack's request in `control/shutdown` has the same effect. A shutdown that has begun
+    /// continues.
     pub fn shut_down(&mut self, reason: ShutdownReason) {
-        self.parties.shut_down(reason);
+        self.clients.shut_down(reason);
     }
 
-    /// Whether the domain may end, and why: after [`shut_down`](Self::shut_down), once all devices are closed or two
-    /// seconds have passed.
+    /// The reason for the domain's end, once it may end.
+    ///
+    /// It may when all devices are closed, or two seconds after the shutdown began.
     pub fn ended(&self) -> Option<ShutdownReason> {
-        self.parties.ended()
+        self.clients.ended()
     }
 
-    /// Whether all devices are closed, and their nodes say so. Not so at the end if the two seconds have passed.
+    /// Whether all devices are closed, and their nodes say so.
+    ///
+    /// At the end this is false if the two seconds have passed.
     pub fn all_closed(&self) -> bool {
-        self.parties.all_closed()
-    }
-
-    /// The hypervisor.
-    pub fn hypervisor(&self) -> &H {
-        &self.hypervisor
-    }
-
-    /// The hypervisor.
-    pub fn hypervisor_mut(&mut self) -> &mut H {
-        &mut self.hypervisor
-    }
-
-    /// The card.
-    pub fn card_mut(&mut self) -> &mut C {
-        &mut self.card
-    }
-}
-
-/// The earlier of two times; `None` is never.
-fn earlier(one: Option<Nanos>, other: Option<Nanos>) -> Option<Nanos> {
-    match (one, other) {
-        (Some(one), Some(other)) => Some(one.min(other)),
-        (one, other) => one.or(other),
+        self.clients.all_closed()
     }
 }

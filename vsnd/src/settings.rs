@@ -1,61 +1,59 @@
-//! What dom0 has set for this domain, below `snddom/`: read when a watch says so, and in force at once.
+//! The administrator's settings for this domain, below `snddom/`: read when a watch reports a
+//! change, in force at once.
 //!
-//! A value that makes no sense is named in the log and changes nothing; a node that goes away leaves the default.
+//! An invalid value is logged and changes nothing; without its node a setting has its default.
 
 use audioback::card::{CardSettings, Direction, JackPolicy, PositionChoice};
 use audioback::policy::{Policy, PortSet};
 use hyper::{DomainId, Nanos};
 use log::LevelFilter;
 use sndif::nodes;
-use xen_guest::xenstore::{Path, Reply, Request, RequestError, RequestId, Store};
+use xen_guest::xenstore::{Path, Reply, Request, RequestError};
 
-use super::asking::{Answer, Asking};
-use super::names::{Excerpt, OWN, PathText, number, relative};
-use super::port_name::Ports;
+use crate::bounded;
+use crate::connection::Connection;
+use crate::excerpt::Excerpt;
+use crate::guest_rights::{MAY_PLAY, MAY_RECORD};
+use crate::paths::{OWN, PathText, number, relative};
+use crate::ports::Ports;
+use crate::request_slot::{Answer, RequestSlot};
+use crate::requester::Requester;
 
 /// The token of the watch on all settings.
-pub(super) const TOKEN: &str = "snddom";
+pub(crate) const TOKEN: &str = "snddom";
 
-/// Which guest may play, if nothing is said for it.
-pub(super) const MAY_PLAY: &str = "may-play";
-/// Which guest may record, if nothing is said for it.
-pub(super) const MAY_RECORD: &str = "may-record";
-const LOG_LEVEL: &str = "log-level";
-const POSITION_SOURCE: &str = "position-source";
-const JACKS: &str = "jacks";
-const REPORT: &str = "report";
-
-/// The log level without a setting, and at the start.
+/// The log level at the start, and without a setting.
 const DEFAULT_LOG_LEVEL: LevelFilter = LevelFilter::Info;
 
-/// A change of a setting that isn't carried out here.
+/// A change of a setting that the caller of [`Vsnd::poll`](crate::Vsnd::poll) has to carry out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Change {
-    /// How much is logged. At the start it is [`LevelFilter::Info`].
+    /// The log level. At the start it is [`LevelFilter::Info`].
     LogLevel(LevelFilter),
-    /// Somebody asks what this domain has cost until now, by a number of his; see
-    /// [`Vsnd::report`](super::Vsnd::report).
+    /// The administrator asks for a report of this domain's costs, by a number; see
+    /// [`Vsnd::report`](crate::Vsnd::report).
     Report(u32),
 }
 
-/// What a changed path below [`OWN`] is about.
+/// The subject of a path at or below [`OWN`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Topic<'a> {
-    /// All of it.
+pub(crate) enum Topic<'a> {
+    /// All settings and rights.
     Everything,
     /// One setting.
     Setting(&'a str),
     /// The rights of all guests.
     Guests,
-    /// The rights of one guest, or one of them.
+    /// All rights of one guest, or one of them.
     Guest(DomainId, Option<&'a str>),
-    /// The directory for this domain's own state. What is below that is told by this domain itself.
-    State,
+    /// The directory of this domain's status. Nodes below are this domain's own writes, and no
+    /// topic.
+    Status,
 }
 
 impl<'a> Topic<'a> {
-    /// What a watch's path is about; `None`: nothing of interest.
-    pub(super) fn of(path: &'a str, domain: DomainId) -> Option<Self> {
+    /// Parses a watch's path. `None`: the path is of no interest.
+    pub(crate) fn of(path: &'a str, domain: DomainId) -> Option<Self> {
         let below = relative(path, domain).strip_prefix(OWN)?;
         if below.is_empty() {
             return Some(Self::Everything);
@@ -64,7 +62,7 @@ impl<'a> Topic<'a> {
         match (parts.next()?, parts.next()) {
             ("guest", None) => Some(Self::Guests),
             ("guest", Some(guest)) => Some(Self::Guest(DomainId(number(guest)?), parts.next())),
-            ("state", None) => Some(Self::State),
+            ("state", None) => Some(Self::Status),
             ("state", Some(_)) => None,
             (setting, None) => Some(Self::Setting(setting)),
             (_, Some(_)) => None,
@@ -88,12 +86,12 @@ impl Node {
 
     const fn name(self) -> &'static str {
         match self {
-            Self::LogLevel => LOG_LEVEL,
+            Self::LogLevel => "log-level",
             Self::MayPlay => MAY_PLAY,
             Self::MayRecord => MAY_RECORD,
-            Self::PositionSource => POSITION_SOURCE,
-            Self::Jacks => JACKS,
-            Self::Report => REPORT,
+            Self::PositionSource => "position-source",
+            Self::Jacks => "jacks",
+            Self::Report => "report",
         }
     }
 
@@ -108,82 +106,88 @@ enum Question {
     Read(Node),
 }
 
-/// The settings.
-#[derive(Debug)]
-pub(super) struct Settings {
-    asking: Asking,
-    asked: Question,
-    is_watched: bool,
-    /// Nodes still to be read before what was read last is all there is.
-    to_read: heapless::Vec<Node, { Node::ALL.len() }>,
-    /// All have been read once.
-    is_known: bool,
-    policy: Policy,
+/// The settings that are carried out outside of this file.
+#[derive(Clone, Copy, Debug)]
+struct Values {
     log_level: LevelFilter,
     card: CardSettings,
-    /// The number of whoever has asked for a report.
+    /// The number of the report that was asked for.
     report: Option<u32>,
-    /// What the image was told last.
-    told: (LevelFilter, Option<u32>),
-    /// The card's settings in force.
-    applied: CardSettings,
+}
+
+impl Values {
+    fn new() -> Self {
+        Self { log_level: DEFAULT_LOG_LEVEL, card: CardSettings::default(), report: None }
+    }
+}
+
+/// Reads the settings.
+#[derive(Debug)]
+pub(crate) struct Settings {
+    slot: RequestSlot,
+    asked: Question,
+    is_watched: bool,
+    /// Nodes that may have changed since they were read.
+    stale: heapless::Vec<Node, { Node::ALL.len() }>,
+    /// All nodes have been read once.
+    is_known: bool,
+    policy: Policy,
+    values: Values,
+    /// The values that were taken last.
+    taken: Values,
 }
 
 impl Settings {
-    pub(super) fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self {
-            asking: Asking::default(),
+            slot: RequestSlot::new(Requester::Settings),
             asked: Question::Watch,
             is_watched: false,
-            to_read: heapless::Vec::new(),
+            stale: heapless::Vec::new(),
             is_known: false,
             policy: Policy::default(),
-            log_level: DEFAULT_LOG_LEVEL,
-            card: CardSettings::default(),
-            report: None,
-            told: (DEFAULT_LOG_LEVEL, None),
-            applied: CardSettings::default(),
+            values: Values::new(),
+            taken: Values::new(),
         }
     }
 
-    /// What a guest may do for which nothing else is said; `None` until that is known.
-    pub(super) fn policy(&self) -> Option<&Policy> {
+    /// The rights of guests that have none of their own; `None` until they have been read.
+    pub(crate) fn policy(&self) -> Option<&Policy> {
         self.is_known.then_some(&self.policy)
     }
 
-    /// The watch says that a setting has changed; `None`: any of them may have.
-    pub(super) fn changed(&mut self, name: Option<&str>) {
+    /// Handles the watch's event: a setting has changed, or any of them (`None`).
+    pub(crate) fn on_change(&mut self, name: Option<&str>) {
         for node in Node::ALL {
-            if name.is_none_or(|name| name == node.name()) && !self.to_read.contains(&node) {
-                // There is room for all.
-                let _ = self.to_read.push(node);
+            if name.is_none_or(|name| name == node.name()) && !self.stale.contains(&node) {
+                bounded::append(&mut self.stale, node);
             }
         }
     }
 
-    /// The next change that isn't carried out here.
-    pub(super) fn take_change(&mut self) -> Option<Change> {
-        if self.told.0 != self.log_level {
-            self.told.0 = self.log_level;
-            return Some(Change::LogLevel(self.log_level));
+    /// The next change for the caller of [`Vsnd::poll`](crate::Vsnd::poll).
+    pub(crate) fn take_change(&mut self) -> Option<Change> {
+        let Values { log_level, report, .. } = self.values;
+        if core::mem::replace(&mut self.taken.log_level, log_level) != log_level {
+            return Some(Change::LogLevel(log_level));
         }
-        if self.told.1 != self.report {
-            self.told.1 = self.report;
-            return self.report.map(Change::Report);
+        if core::mem::replace(&mut self.taken.report, report) != report {
+            return report.map(Change::Report);
         }
         None
     }
 
-    /// The card's settings, if they have changed since the last call.
-    pub(super) fn take_card_settings(&mut self) -> Option<CardSettings> {
-        (core::mem::replace(&mut self.applied, self.card) != self.card).then_some(self.card)
+    /// The card's settings, if they have changed since they were taken last.
+    pub(crate) fn take_card_settings(&mut self) -> Option<CardSettings> {
+        let card = self.values.card;
+        (core::mem::replace(&mut self.taken.card, card) != card).then_some(card)
     }
 
-    /// Sends what is to be sent. Returns when it is to be called again.
-    pub(super) fn drive(&mut self, store: &mut Store<'_>, now: Nanos) -> Option<Nanos> {
-        let question = if self.is_watched { Question::Read(*self.to_read.last()?) } else { Question::Watch };
-        if !self.asking.may_ask(now) {
-            return self.asking.due(now);
+    /// Sends the next question, if there is one. Returns the time at which to call again.
+    pub(crate) fn drive(&mut self, connection: &mut Connection<'_>, now: Nanos) -> Option<Nanos> {
+        let question = if self.is_watched { Question::Read(*self.stale.last()?) } else { Question::Watch };
+        if !self.slot.is_free(now) {
+            return self.slot.due(now);
         }
         let node;
         let request = match question {
@@ -193,94 +197,101 @@ impl Settings {
                 Request::Read(node.path().ok()?)
             }
         };
-        if self.asking.ask(store, request, now) == Ok(true) {
+        if self.slot.send(connection, request, now) == Ok(true) {
             self.asked = question;
-            if let Question::Read(_) = question {
-                self.to_read.pop();
+            match question {
+                Question::Watch => {}
+                Question::Read(node) => self.stale.retain(|stale| *stale != node),
             }
         }
         None
     }
 
-    /// Takes note of an answer, if it is for this one; returns whether it is.
-    pub(super) fn hear(
-        &mut self,
-        id: RequestId,
-        result: &Result<Reply<'_>, RequestError>,
-        ports: &Ports,
-        now: Nanos,
-    ) -> bool {
-        let Some(answer) = self.asking.hear(id, result, now) else { return false };
-        match (self.asked, answer) {
-            (Question::Watch, Answer::Done(_)) => self.is_watched = true,
-            (Question::Watch, Answer::Lost(error)) => log::warn!("{OWN}: {error}; trying again"),
-            (Question::Watch, _) => {
+    /// Handles an answer.
+    pub(crate) fn on_reply(&mut self, result: Result<Reply<'_>, RequestError>, ports: &Ports, now: Nanos) {
+        let answer = self.slot.on_reply(result, now);
+        match self.asked {
+            Question::Watch => self.on_watch_answer(answer, now),
+            Question::Read(node) => {
+                self.on_value_answer(node, answer, ports);
+                self.is_known |= self.stale.is_empty();
+            }
+        }
+    }
+
+    fn on_watch_answer(&mut self, answer: Answer<'_>, now: Nanos) {
+        match answer {
+            Answer::Done(_) => self.is_watched = true,
+            Answer::Lost(error) => log::warn!("{OWN}: {error}; trying again"),
+            Answer::Missing | Answer::Denied | Answer::Refused(_) => {
                 log::warn!("{OWN}: xenstored refuses a watch; trying again");
-                self.asking.failed(now);
+                self.slot.failed(now);
             }
-            (Question::Read(node), Answer::Lost(error)) => {
+        }
+    }
+
+    fn on_value_answer(&mut self, node: Node, answer: Answer<'_>, ports: &Ports) {
+        match (answer, node) {
+            (Answer::Done(reply), _) => {
+                let value = reply.text().unwrap_or("not a text");
+                if self.set(node, value, ports).is_none() {
+                    log_invalid_value(&node.path(), value);
+                }
+            }
+            (Answer::Missing, _) => self.reset(node),
+            (Answer::Lost(error), _) => {
                 log::warn!("{}: {error}; trying again", node.path());
-                self.changed(Some(node.name()));
+                self.on_change(Some(node.name()));
             }
-            (Question::Read(node), Answer::Refused(refusal)) => {
+            (Answer::Refused(refusal), _) => {
                 log::warn!("{}: xenstored says {refusal:?}; trying again", node.path());
-                self.changed(Some(node.name()));
+                self.on_change(Some(node.name()));
             }
-            (Question::Read(node), Answer::Done(reply)) => {
-                self.judge(node, reply.text().ok(), ports);
-            }
-            (Question::Read(node), Answer::Missing) => self.reset(node),
-            // A right that can't be read may be one that says no.
-            (Question::Read(Node::MayPlay), Answer::Denied) => {
-                log::warn!("{}: this domain may not read it; nobody has that right", Node::MayPlay.path());
+            // A right that can't be read may forbid it.
+            (Answer::Denied, Node::MayPlay) => {
+                log::warn!("{}: this domain may not read it; no guest has this right", node.path());
                 self.policy.may_play = PortSet::NONE;
             }
-            (Question::Read(Node::MayRecord), Answer::Denied) => {
-                log::warn!("{}: this domain may not read it; nobody has that right", Node::MayRecord.path());
+            (Answer::Denied, Node::MayRecord) => {
+                log::warn!("{}: this domain may not read it; no guest has this right", node.path());
                 self.policy.may_record = PortSet::NONE;
             }
-            (Question::Read(node), Answer::Denied) => {
-                log::warn!("{}: xenstored refuses to show it; it stays as it was", node.path());
+            (Answer::Denied, Node::LogLevel | Node::PositionSource | Node::Jacks | Node::Report) => {
+                log::warn!("{}: this domain may not read it; the setting keeps its value", node.path());
             }
         }
-        self.is_known |= self.is_watched && self.to_read.is_empty() && self.asked != Question::Watch;
-        true
     }
 
+    /// Puts a setting's default in force.
     fn reset(&mut self, node: Node) {
+        let default = Values::new();
         match node {
-            Node::LogLevel => self.log_level = DEFAULT_LOG_LEVEL,
+            Node::LogLevel => self.values.log_level = default.log_level,
             Node::MayPlay => self.policy.may_play = Policy::default().may_play,
             Node::MayRecord => self.policy.may_record = Policy::default().may_record,
-            Node::PositionSource => self.card.position_source = PositionChoice::default(),
-            Node::Jacks => self.card.jack_policy = JackPolicy::default(),
-            Node::Report => self.report = None,
+            Node::PositionSource => self.values.card.position_source = default.card.position_source,
+            Node::Jacks => self.values.card.jack_policy = default.card.jack_policy,
+            Node::Report => self.values.report = default.report,
         }
     }
 
-    fn judge(&mut self, node: Node, value: Option<&str>, ports: &Ports) {
-        let value = value.unwrap_or("not a text");
-        let good = match node {
-            Node::LogLevel => log_level(value).map(|level| self.log_level = level),
-            Node::MayPlay => {
-                ports.in_right(value, Direction::Playback).map(|ports| self.policy.may_play = ports)
-            }
-            Node::MayRecord => {
-                ports.in_right(value, Direction::Capture).map(|ports| self.policy.may_record = ports)
-            }
-            Node::PositionSource => position_source(value).map(|source| self.card.position_source = source),
-            Node::Jacks => jack_policy(value).map(|policy| self.card.jack_policy = policy),
-            Node::Report => nodes::decimal(value).map(|number| self.report = Some(number)),
-        };
-        if good.is_none() {
-            log_bad_value(&node.path(), value);
+    /// Puts a value in force; `None`: it is invalid.
+    fn set(&mut self, node: Node, value: &str, ports: &Ports) -> Option<()> {
+        match node {
+            Node::LogLevel => self.values.log_level = log_level(value)?,
+            Node::MayPlay => self.policy.may_play = ports.in_right(value, Direction::Playback)?,
+            Node::MayRecord => self.policy.may_record = ports.in_right(value, Direction::Capture)?,
+            Node::PositionSource => self.values.card.position_source = position_source(value)?,
+            Node::Jacks => self.values.card.jack_policy = jack_policy(value)?,
+            Node::Report => self.values.report = Some(nodes::decimal(value)?),
         }
+        Some(())
     }
 }
 
-/// Names a value that is ignored.
-pub(super) fn log_bad_value(path: &PathText, value: &str) {
-    log::warn!("{path}: {} makes no sense here and is ignored", Excerpt::of(value));
+/// Logs a value that is ignored.
+pub(crate) fn log_invalid_value(path: &PathText, value: &str) {
+    log::warn!("{path}: {} is invalid here and ignored", Excerpt::of(value));
 }
 
 fn log_level(value: &str) -> Option<LevelFilter> {
@@ -309,55 +320,5 @@ fn jack_policy(value: &str) -> Option<JackPolicy> {
         "both" => Some(JackPolicy::Both),
         "stay" => Some(JackPolicy::Stay),
         _ => None,
-    }
-}
-
-/// What is said for one guest. `None`: nothing, so that the settings for all hold.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct GuestRights {
-    may_play: Option<PortSet>,
-    may_record: Option<PortSet>,
-}
-
-impl GuestRights {
-    /// Where a guest's right in this direction stands.
-    pub(super) fn path(guest: DomainId, direction: Direction) -> PathText {
-        let node = match direction {
-            Direction::Playback => MAY_PLAY,
-            Direction::Capture => MAY_RECORD,
-        };
-        PathText::new(format_args!("{OWN}/guest/{}/{node}", guest.0))
-    }
-
-    /// Takes a right; `None`: nothing is said. Returns whether it makes sense.
-    pub(super) fn set(&mut self, direction: Direction, value: Option<&str>, ports: &Ports) -> bool {
-        let right = match value {
-            None => None,
-            Some(value) => match ports.in_right(value, direction) {
-                None => return false,
-                right => right,
-            },
-        };
-        match direction {
-            Direction::Playback => self.may_play = right,
-            Direction::Capture => self.may_record = right,
-        }
-        true
-    }
-
-    /// Takes a right that this domain may not read for none.
-    pub(super) fn deny(&mut self, direction: Direction) {
-        match direction {
-            Direction::Playback => self.may_play = Some(PortSet::NONE),
-            Direction::Capture => self.may_record = Some(PortSet::NONE),
-        }
-    }
-
-    /// What the guest may do.
-    pub(super) fn policy(&self, for_all: &Policy) -> Policy {
-        Policy {
-            may_play: self.may_play.unwrap_or(for_all.may_play),
-            may_record: self.may_record.unwrap_or(for_all.may_record),
-        }
     }
 }

@@ -1,5 +1,7 @@
-//! Where a front end's rings and channels are: four numbers for each stream, and where it has one, the card's control page. Read
-//! once a connection.
+//! The front end's transport nodes: four numbers for each stream, and the card's control page if it
+//! has one.
+//!
+//! They are read once a connection.
 
 use core::fmt;
 
@@ -9,17 +11,19 @@ use hyper::GrantRef;
 use sndif::nodes::{self, TransportNodes};
 use xen_guest::xenstore::Reply;
 
-use super::front_directory::FoundStream;
-use super::names::{DeviceId, Excerpt, PathText};
+use crate::bounded;
+use crate::card_config::FoundStream;
+use crate::excerpt::Excerpt;
+use crate::paths::{DeviceId, PathText};
 
 /// The nodes of one stream, in the order in which they are read.
 const NODES: [&str; 4] =
     [nodes::RING_REF, nodes::EVENT_CHANNEL, nodes::EVT_RING_REF, nodes::EVT_EVENT_CHANNEL];
 
-/// Why a front end can't be connected to.
+/// The reason why a front end's nodes don't make a connection.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum BadTransport {
-    /// A node isn't there.
+pub(crate) enum BadTransport {
+    /// A node doesn't exist.
     Missing,
     /// A node's value isn't a number.
     NoNumber(Excerpt),
@@ -34,36 +38,34 @@ impl fmt::Display for BadTransport {
     }
 }
 
-/// A reader of the transport nodes of a device's streams.
+/// Reads the transport nodes of a device's streams.
 #[derive(Debug, Default)]
-pub(super) struct Transport {
-    done: Vec<TransportNodes, MAX_STREAMS>,
+pub(crate) struct TransportReader {
+    complete: Vec<TransportNodes, MAX_STREAMS>,
     /// The first values of the stream that is being read.
     values: Vec<u32, 4>,
     control_page: ControlPageNode,
 }
 
-/// What is known of the node of a card's control page.
+/// The node of a card's control page.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 enum ControlPageNode {
     #[default]
     Unread,
-    /// A front end that knows nothing of control pages, as Linux's.
+    /// A front end without the extension, as Linux's.
     Absent,
-    Named(GrantRef),
+    Present(GrantRef),
 }
 
-impl Transport {
-    /// Begins anew.
-    pub(super) fn clear(&mut self) {
-        self.done.clear();
-        self.values.clear();
-        self.control_page = ControlPageNode::Unread;
+impl TransportReader {
+    /// Forgets all values, so that they are read again.
+    pub(crate) fn clear(&mut self) {
+        *self = Self::default();
     }
 
-    /// What is to be read next; `None`: [`nodes`](Self::nodes) are complete.
-    pub(super) fn next(&self, device: DeviceId, streams: &[FoundStream]) -> Option<PathText> {
-        let Some(stream) = streams.get(self.done.len()) else {
+    /// The path of the next value; `None`: all have been read.
+    pub(crate) fn next(&self, device: DeviceId, streams: &[FoundStream]) -> Option<PathText> {
+        let Some(stream) = streams.get(self.complete.len()) else {
             let card = device.front_directory();
             return (self.control_page == ControlPageNode::Unread)
                 .then(|| PathText::new(format_args!("{card}/{}", nodes::CONTROL_PAGE_REF)));
@@ -73,26 +75,27 @@ impl Transport {
         Some(PathText::new(format_args!("{stream}/{node}")))
     }
 
-    /// Takes the answer to what [`next`](Self::next) wanted; `None`: it isn't there.
-    pub(super) fn take(
+    /// Takes the [`next`](Self::next) value; `None`: the node doesn't exist.
+    ///
+    /// # Errors
+    /// If the front end can't be connected to.
+    pub(crate) fn take(
         &mut self,
-        answer: Option<Reply<'_>>,
+        value: Option<Reply<'_>>,
         streams: &[FoundStream],
     ) -> Result<(), BadTransport> {
-        let is_card = self.done.len() >= streams.len();
-        if is_card && answer.is_none() {
+        let is_control_page = self.complete.len() >= streams.len();
+        if is_control_page && value.is_none() {
             self.control_page = ControlPageNode::Absent;
             return Ok(());
         }
-        let reply = answer.ok_or(BadTransport::Missing)?;
-        let text = reply.text().unwrap_or("");
+        let text = value.ok_or(BadTransport::Missing)?.text().unwrap_or("");
         let value = nodes::decimal(text).ok_or_else(|| BadTransport::NoNumber(Excerpt::of(text)))?;
-        if is_card {
-            self.control_page = ControlPageNode::Named(GrantRef(value));
+        if is_control_page {
+            self.control_page = ControlPageNode::Present(GrantRef(value));
             return Ok(());
         }
-        // Emptied at each fourth.
-        let _ = self.values.push(value);
+        bounded::append(&mut self.values, value);
         if let [ring_ref, event_channel, evt_ring_ref, evt_event_channel] = *self.values {
             let nodes = TransportNodes {
                 ring_ref: GrantRef(ring_ref),
@@ -100,21 +103,21 @@ impl Transport {
                 evt_ring_ref: GrantRef(evt_ring_ref),
                 evt_event_channel,
             };
-            // One for each stream, of which there are no more.
-            let _ = self.done.push(nodes);
+            bounded::append(&mut self.complete, nodes);
             self.values.clear();
         }
         Ok(())
     }
 
-    /// What was read, a stream after the other.
-    pub(super) fn nodes(&self) -> &[TransportNodes] {
-        &self.done
+    /// The nodes of all streams, in the streams' order.
+    pub(crate) fn nodes(&self) -> &[TransportNodes] {
+        &self.complete
     }
+
     /// The card's control page, if it has one.
-    pub(super) fn control_page(&self) -> Option<GrantRef> {
+    pub(crate) fn control_page(&self) -> Option<GrantRef> {
         match self.control_page {
-            ControlPageNode::Named(grant) => Some(grant),
+            ControlPageNode::Present(grant) => Some(grant),
             ControlPageNode::Unread | ControlPageNode::Absent => None,
         }
     }

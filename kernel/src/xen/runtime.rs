@@ -13,7 +13,7 @@ use pci_types::PciAddress;
 use vsnd::{Change, ShutdownReason, Vsnd};
 use xen_guest::alarm::Alarm;
 use xen_guest::clock::{TimeError, XenClock};
-use xen_guest::driver_domain::{DriverDomain, GuestBuffer};
+use xen_guest::driver_domain::DriverDomain;
 use xen_guest::event_channels::EventChannels;
 use xen_guest::hypercalls::{self, Hypercalls, RunState};
 use xen_guest::hypervisor::Errno;
@@ -142,18 +142,12 @@ fn run(
         // The console's daemon may have made room.
         xen_console::flush();
         // Without an interrupt the card is asked in every turn.
-        let is_interrupted = interrupted || interrupt.is_none();
-        let polled = Card::<GuestBuffer>::poll(vsnd.card_mut(), clock.now(), is_interrupted);
-        if polled.plugs_changed {
-            vsnd.jacks_changed();
-        }
+        let due = vsnd.poll(&clock, interrupted || interrupt.is_none());
         if let Some(pirq) = interrupt.filter(|_| interrupted).and_then(|own| own.acknowledged_pirq)
             && let Err(error) = hypercalls.end_pirq(pirq)
         {
             log::warn!(target: "xen", "the interrupt could not be ended: {error:?}");
         }
-
-        let due = vsnd.poll(&clock);
         if due.notify_store {
             hypercalls.notify(xen.store.channel);
         }
@@ -168,11 +162,10 @@ fn run(
         }
 
         let now = clock.now();
-        let next = due.next.into_iter().chain(polled.next_due).min();
-        if next.is_some_and(|next| next <= now) {
+        if due.next.is_some_and(|next| next <= now) {
             continue;
         }
-        if let Some(at) = alarm.set(next, now) {
+        if let Some(at) = alarm.set(due.next, now) {
             hypercalls.set_timer(at).map_err(RunError::SetTimer)?;
         }
         if due.store_may_wait {

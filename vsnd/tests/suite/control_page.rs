@@ -1,4 +1,4 @@
-//! The control page in xenstore: offered to all, and kept for who wants one.
+//! The control page in xenstore: offered to all front ends, kept for those that grant one.
 
 use audiofront::{ControlPage, FrontEvent, StreamConfig};
 use hyper::DomainId;
@@ -16,7 +16,8 @@ use hypervisor_model::hda_pages::Pages;
 
 type Page = ControlPage<<FrontEnd<'static, Pages> as audiofront::Transport>::Page>;
 
-/// Attaches a card and brings its driver up, whose node of the control page has the value that `value` makes of the page's.
+/// Attaches a card and brings its driver up, whose node of the control page has the value that
+/// `value` makes of the page's.
 fn guest_with_page(rig: &mut Rig, guest: u16, value: impl Fn(u32) -> String) -> (Vec<Front>, Page) {
     guest_with_page_on(rig, guest, &DUPLEX, value)
 }
@@ -130,7 +131,8 @@ fn a_reference_that_is_no_number_or_no_grant_is_refused_as_a_rings_is() {
 
 #[test]
 fn the_node_of_an_earlier_driver_does_not_outlive_it() {
-    // A driver with a page, then one that knows nothing of pages and has removed the node, as a driver does that cleans up.
+    // A driver with a page, then one that knows nothing of pages and has removed the node, as a
+    // driver does that cleans up.
     let mut rig = Rig::new();
     let (fronts, page) = guest_with_page(&mut rig, 3, |grant| grant.to_string());
     rig.until("Connected", |rig| rig.back_state(3, 0) == Some("4"));
@@ -177,7 +179,8 @@ fn a_linked_start_sets_both_streams_off_in_the_same_link_frame() {
     rig.assert_rules_were_kept();
 }
 
-/// What the page says, at every instant and not only at looks, beside what the model's link has truly carried.
+/// What the page says, at every instant and not only at looks, beside what the model's link has
+/// truly carried.
 #[test]
 fn a_front_end_reads_from_the_page_what_is_at_the_link_to_the_frame() {
     for drift_ppm in [-500, 0, 500] {
@@ -221,7 +224,8 @@ fn a_front_end_reads_from_the_page_what_is_at_the_link_to_the_frame() {
     }
 }
 
-/// How often the image is woken in `seconds`, as its loop sleeps; by its own doing, for the guests do nothing.
+/// How often the image is woken in `seconds`, as its loop sleeps; by its own doing, for the guests
+/// do nothing.
 fn wakes(rig: &mut Rig, seconds: u64) -> u64 {
     let end = rig.now().0 + seconds * 1_000 * MS;
     let mut wakes = 0;
@@ -261,14 +265,14 @@ fn any_number_of_streams_without_periods_wakes_the_image_a_hundred_times_a_secon
             pages.push(page);
         }
         rig.advance(3_000 * MS);
-        let told = |rig: &Rig| {
+        let published = |rig: &Rig| {
             let line = rig.stored.value("snddom/state/device/3-0/0-0").expect("a line").to_owned();
             assert!(line.contains("status=running"), "{line}");
             line
         };
-        let before = told(&rig);
+        let before = published(&rig);
         let woken = wakes(&mut rig, 10);
-        assert_ne!(told(&rig), before, "people are told how far it is, all the same");
+        assert_ne!(published(&rig), before, "the status is published all the same");
         for page in &pages {
             assert_eq!(page.slot(0).expect("a slot").state, SlotState::Running);
         }

@@ -1,4 +1,4 @@
-//! What a guest says of its card: good, bad and absurd.
+//! A guest's description of its card: good, bad and absurd.
 
 use audiofront::FrontEvent;
 use sndif::Direction::{Capture, Playback};
@@ -7,7 +7,7 @@ use sndif::hw_params::HwParams;
 
 use crate::support::*;
 
-/// What a stream's query says that can be had.
+/// The answer to a stream's query: all that the stream offers.
 fn offered(rig: &mut Rig, front: &mut Front) -> Option<HwParams> {
     front.query(&HwParams::ANY).expect("a query on its way");
     rig.settle();
@@ -73,7 +73,7 @@ fn refused_with(changes: &[(&str, Option<&str>)]) -> String {
 }
 
 #[test]
-fn what_is_bad_closes_the_device_with_one_line_that_names_the_path() {
+fn an_invalid_value_closes_the_device_with_one_log_line_that_names_the_path() {
     let long = "x".repeat(65);
     let many_rates = (1..=33).map(|rate| rate.to_string()).collect::<Vec<_>>().join(",");
     let huge = "8".repeat(4_000);
@@ -82,14 +82,14 @@ fn what_is_bad_closes_the_device_with_one_line_that_names_the_path() {
         ("sample-rates", "48000,0", "\"0\" is no rate"),
         ("sample-rates", "48000,4294967296", "\"4294967296\" is no rate"),
         ("sample-rates", "-48000", "\"-48000\" is no rate"),
-        ("sample-rates", " , ,", "it has nothing in it"),
-        ("sample-rates", "", "it has nothing in it"),
-        ("sample-rates", &many_rates, "it has more than 32 rates"),
+        ("sample-rates", " , ,", "the list is empty"),
+        ("sample-rates", "", "the list is empty"),
+        ("sample-rates", &many_rates, "the list has more than 32 rates"),
         ("sample-rates", &huge, "\"8888888888888888888888888888888888888888\"... is no rate"),
         ("sample-formats", "s16_le,s17_le", "\"s17_le\" is no format"),
         ("sample-formats", "S16_LE", "\"S16_LE\" is no format"),
-        ("sample-formats", "", "it has nothing in it"),
-        ("buffer-size", "0", "\"0\" is no number that makes sense here"),
+        ("sample-formats", "", "the list is empty"),
+        ("buffer-size", "0", "\"0\" is no number in the valid range"),
         ("buffer-size", "67108865", "\"67108865\" is no number"),
         ("buffer-size", "99999999999999999999", "\"99999999999999999999\" is no number"),
         ("buffer-size", "64k", "\"64k\" is no number"),
@@ -100,8 +100,8 @@ fn what_is_bad_closes_the_device_with_one_line_that_names_the_path() {
         ("0/0/sample-formats", "x", "\"x\" is no format"),
         ("0/0/type", "P", "\"P\" is neither p nor c"),
         ("0/0/type", "", "\"\" is neither p nor c"),
-        ("0/0/unique-id", "", "\"\": it has to have 1 to 64 octets"),
-        ("0/0/unique-id", &long, "it has to have 1 to 64 octets"),
+        ("0/0/unique-id", "", "\"\": it has to have 1 to 64 bytes"),
+        ("0/0/unique-id", &long, "it has to have 1 to 64 bytes"),
         ("0/0/unique-id", "output-2", "the card has no output-2"),
         ("0/0/unique-id", "output-65535", "the card has no output-65535"),
         ("0/0/unique-id", "input-0", "the stream's type doesn't go with input-0"),
@@ -115,7 +115,7 @@ fn what_is_bad_closes_the_device_with_one_line_that_names_the_path() {
 }
 
 #[test]
-fn what_is_missing_closes_the_device_too() {
+fn a_missing_node_closes_the_device_too() {
     let front = front_path(3, 0);
     for (gone, says) in [
         ("0/0/type", format!("{front}/0/0/type: missing")),
@@ -183,7 +183,7 @@ fn a_directory_of_thousands_of_names_closes_the_device() {
 }
 
 #[test]
-fn what_is_no_text_closes_the_device() {
+fn a_value_that_is_no_text_closes_the_device() {
     for node in ["sample-rates", "0/0/type", "0/0/unique-id"] {
         let line = refused(with(|rig, path| {
             rig.stored.set(&format!("{path}/0/0/type"), "p");
@@ -262,7 +262,7 @@ fn a_stream_offers_what_hardware_and_directory_both_have() {
 }
 
 #[test]
-fn a_stream_of_which_nothing_can_be_had_is_warned_of_and_disturbs_no_other() {
+fn a_stream_that_offers_nothing_is_warned_of_and_disturbs_no_other() {
     let mut rig = with(|rig, path| {
         for (node, value) in [
             ("state", "1"),

@@ -1,4 +1,4 @@
-//! The end of the domain, as the toolstack or the image wants it.
+//! The end of the domain, at the request of the toolstack or the image.
 
 use vsnd::ShutdownReason;
 
@@ -33,7 +33,7 @@ fn the_toolstack_s_words_end_the_domain() {
 }
 
 #[test]
-fn what_was_begun_goes_on() {
+fn a_shutdown_that_has_begun_continues() {
     let mut rig = Rig::new();
     rig.guest(3);
     rig.vsnd.shut_down(ShutdownReason::Halt);
@@ -42,7 +42,7 @@ fn what_was_begun_goes_on() {
     rig.wake();
     rig.advance(MS);
     assert_eq!(rig.vsnd.ended(), Some(ShutdownReason::Halt));
-    // Nobody is served any more.
+    // A new device isn't served any more.
     rig.attach(4, 0, &DUPLEX);
     rig.advance(100 * MS);
     assert_eq!(rig.back_state(4, 0), Some("1"));
@@ -52,7 +52,7 @@ fn what_was_begun_goes_on() {
 }
 
 #[test]
-fn other_words_are_named_and_change_nothing() {
+fn unknown_words_are_logged_and_change_nothing() {
     let mut rig = Rig::new();
     for word in ["suspend", "crash", "POWEROFF", "\u{1b}[2J"] {
         rig.stored.set("control/shutdown", word);

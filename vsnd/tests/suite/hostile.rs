@@ -1,4 +1,4 @@
-//! A front end that writes whatever it likes into its nodes, whenever it likes, beside one that just plays.
+//! A front end that writes anything at any time, beside one that just plays.
 
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -79,7 +79,7 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 60, ..ProptestConfig::default() })]
 
     #[test]
-    fn a_hostile_front_end_reaches_nobody_else(acts in vec(act(), 1..60)) {
+    fn a_hostile_front_end_disturbs_no_other(acts in vec(act(), 1..60)) {
         let streams = [(0, 0, Playback, "output-0"), (0, 1, Playback, "second")];
         let mut rig = Rig::with(codecs(2));
         let victim = rig.guest_with(VICTIM, &[(0, 0, Playback, "output-1")]).remove(0);
@@ -119,7 +119,7 @@ proptest! {
         rig.until("the victim's end", |rig| rig.player(player).is_over());
         prop_assert_eq!(rig.player(player).error, None);
         assert_heard(&rig.model, 1, 0, &recording);
-        // Whatever it was: the toolstack gets rid of it.
+        // In any case, the toolstack can detach it.
         for guest in [VICTIM, VILLAIN] {
             if rig.stored.exists(&back_path(guest, 0)) {
                 rig.detach(guest, 0);
@@ -132,7 +132,7 @@ proptest! {
     }
 
     #[test]
-    fn whatever_xenstored_says_nobody_panics(messages in vec((0u32..25, 0u32..40, 0u32..12, vec(any::<u8>(), 0..60)), 0..60)) {
+    fn random_messages_from_xenstored_cause_no_panic(messages in vec((0u32..25, 0u32..40, 0u32..12, vec(any::<u8>(), 0..60)), 0..60)) {
         let mut rig = Rig::with(duplex());
         let playback = rig.guest_with(VICTIM, &[(0, 0, Playback, "a")]).remove(0);
         let recording = noise(3_000, 1);

@@ -1,16 +1,18 @@
-//! The back end on xenstore, against a xenstored in memory, loopback's hypervisor, the model of the hardware, and
-//! audiofront as the guests.
+//! The back end on xenstore, against models of xenstored, of the hypervisor and of the hardware.
+//! The guests run audiofront.
 
 mod allocation;
+mod card;
 mod control_page;
 mod directory;
 mod ending;
 mod hostile;
 mod life;
+mod replies;
 mod rights;
 mod settings;
 mod several;
-mod state;
+mod status;
 mod support;
 mod trouble;
 mod volume;

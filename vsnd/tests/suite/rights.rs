@@ -1,4 +1,4 @@
-//! Who may play and who may record, as dom0 says and not as guests say.
+//! The rights to play and to record, which dom0 sets and guests can't.
 
 use hypervisor_model::guest::StreamError;
 use sndif::Direction::{Capture, Playback};
@@ -37,7 +37,7 @@ fn may(rig: &mut Rig, guest: u16, stream: &[StreamAt; 1]) -> bool {
 }
 
 #[test]
-fn playing_is_allowed_and_recording_isn_t_if_nobody_says_otherwise() {
+fn playing_is_allowed_and_recording_isn_t_by_default() {
     let mut rig = Rig::new();
     assert!(may(&mut rig, 3, &playback_on("a")));
     assert!(!may(&mut rig, 3, &capture_on("a")));
@@ -49,7 +49,7 @@ fn playing_is_allowed_and_recording_isn_t_if_nobody_says_otherwise() {
 }
 
 #[test]
-fn what_is_said_for_one_guest_goes_before_what_is_said_for_all() {
+fn a_guest_s_own_rights_go_before_the_defaults() {
     let mut rig = Rig::new();
     let set = |rig: &mut Rig, node: &str, value: &str| {
         rig.stored.set(node, value);
@@ -90,14 +90,14 @@ fn a_right_can_be_one_to_some_ports() {
 }
 
 #[test]
-fn a_port_goes_by_the_name_that_people_call_it_too() {
+fn a_port_is_also_named_by_its_label() {
     let mut rig = Rig::with(codecs(3));
     let set = |rig: &mut Rig, right: &str| {
         rig.stored.set("snddom/may-play", right);
         rig.wake();
         assert_eq!(logs::take_warnings(), Vec::<String>::new(), "{right:?}");
     };
-    // In a `unique-id`: whoever is connected to the second output may play.
+    // In a `unique-id`: a stream on the second output may play.
     set(&mut rig, "output-1");
     for id in [
         "Rear Line Out 2",
@@ -109,7 +109,7 @@ fn a_port_goes_by_the_name_that_people_call_it_too() {
     ] {
         assert!(may(&mut rig, 3, &playback_on(id)), "{id}");
     }
-    // What isn't the name of an output is the first one.
+    // All other texts mean the first output.
     for id in [
         "Rear Line Out",
         "rear line out 1",
@@ -178,7 +178,7 @@ fn a_right_for_all_that_is_withdrawn_ends_streams_too() {
 }
 
 #[test]
-fn a_value_that_makes_no_sense_is_named_and_changes_nothing() {
+fn an_invalid_value_is_logged_and_changes_nothing() {
     let mut rig = Rig::new();
     rig.stored.set("snddom/guest/3/may-record", "1");
     rig.wake();
@@ -213,14 +213,14 @@ fn a_value_that_makes_no_sense_is_named_and_changes_nothing() {
     rig.wake();
     assert_eq!(logs::take_warnings().len(), 1);
     assert!(rig.is_running());
-    // And none of it was a right for everybody.
+    // No invalid value has changed the default for all guests.
     rig.stored.remove("snddom/guest");
     rig.wake();
     assert!(!rig.is_running());
 }
 
 #[test]
-fn nobody_gets_a_right_before_rights_are_known() {
+fn no_guest_has_a_right_before_rights_are_known() {
     let mut rig = Rig::unstarted(duplex());
     rig.stored.set("snddom/may-play", "0");
     rig.attach(3, 0, &playback_on("a"));
@@ -249,7 +249,7 @@ fn a_right_that_may_not_be_read_is_none() {
     let warnings = logs::take_warnings();
     assert_eq!(warnings.len(), 4, "{warnings:?}");
     assert!(warnings.iter().all(|line| line.contains("/guest/3/may-")), "{warnings:?}");
-    // What holds for all, too.
+    // The same holds for the default.
     rig.stored.hidden.push(format!("/local/domain/{}/snddom/may-play", DRIVER.0));
     rig.stored.set("snddom/may-play", "1");
     rig.stored.remove("snddom/may-play");

@@ -1,4 +1,4 @@
-//! Settings that the image carries out: log level, position source, and what plugs do.
+//! Settings: log level, report, and those of the card.
 
 use audioback::card::{CardSettings, JackPolicy, PositionChoice};
 use log::LevelFilter;
@@ -10,8 +10,13 @@ fn changes(rig: &mut Rig) -> Vec<Change> {
     std::iter::from_fn(|| rig.vsnd.take_change()).collect()
 }
 
+/// The settings that were applied to the card since the last call.
+fn applied(rig: &Rig) -> Vec<CardSettings> {
+    rig.card.settings.take()
+}
+
 #[test]
-fn each_change_is_told_once() {
+fn each_change_is_reported_or_applied_once() {
     let mut rig = Rig::new();
     assert_eq!(changes(&mut rig), []);
     for (value, level) in [
@@ -33,52 +38,52 @@ fn each_change_is_told_once() {
     {
         rig.stored.set("snddom/position-source", value);
         rig.wake();
-        assert_eq!(
-            rig.vsnd.card_mut().settings(),
-            CardSettings { position_source: choice, ..Default::default() }
-        );
-        assert_eq!(changes(&mut rig), []);
+        assert_eq!(applied(&rig), [CardSettings { position_source: choice, ..CardSettings::default() }]);
     }
     for (value, policy) in
         [("both", JackPolicy::Both), ("stay", JackPolicy::Stay), ("move", JackPolicy::Move)]
     {
         rig.stored.set("snddom/jacks", value);
         rig.wake();
-        assert_eq!(
-            rig.vsnd.card_mut().settings(),
-            CardSettings { jack_policy: policy, ..Default::default() }
-        );
-        assert_eq!(changes(&mut rig), []);
+        assert_eq!(applied(&rig), [CardSettings { jack_policy: policy, ..CardSettings::default() }]);
     }
     rig.stored.set("snddom/position-source", "link");
     rig.stored.set("snddom/log-level", "debug");
     rig.stored.set("snddom/jacks", "stay");
     rig.wake();
     assert_eq!(changes(&mut rig), [Change::LogLevel(LevelFilter::Debug)]);
-    let settings = CardSettings { position_source: PositionChoice::Link, jack_policy: JackPolicy::Stay };
-    assert_eq!(rig.vsnd.card_mut().settings(), settings);
+    let set = CardSettings { position_source: PositionChoice::Link, jack_policy: JackPolicy::Stay };
+    assert_eq!(applied(&rig).last(), Some(&set));
     rig.stored.remove("snddom");
     rig.wake();
     assert_eq!(changes(&mut rig), [Change::LogLevel(LevelFilter::Info)]);
-    assert_eq!(rig.vsnd.card_mut().settings(), CardSettings::default());
+    assert_eq!(applied(&rig).last(), Some(&CardSettings::default()));
+    rig.stored.set("snddom/jacks", "move");
+    rig.stored.set("snddom/position-source", "auto");
+    rig.wake();
+    assert_eq!((changes(&mut rig), applied(&rig)), (vec![], vec![]), "these are the defaults");
 }
 
 #[test]
-fn what_is_set_before_the_start_holds_from_the_start() {
+fn settings_from_before_the_start_hold_from_the_start() {
     let mut rig = Rig::unstarted(duplex());
     rig.stored.set("snddom/log-level", "warn");
+    rig.stored.set("snddom/jacks", "both");
     rig.start();
     assert_eq!(changes(&mut rig), [Change::LogLevel(LevelFilter::Warn)]);
+    let set = CardSettings { jack_policy: JackPolicy::Both, ..CardSettings::default() };
+    assert_eq!(applied(&rig), [set]);
 }
 
 #[test]
-fn a_value_that_makes_no_sense_is_named_and_changes_nothing() {
+fn an_invalid_value_is_logged_and_changes_nothing() {
     let mut rig = Rig::new();
     rig.stored.set("snddom/log-level", "debug");
     rig.stored.set("snddom/position-source", "link");
     rig.stored.set("snddom/jacks", "both");
     rig.wake();
     changes(&mut rig);
+    applied(&rig);
     for (node, value) in [
         ("snddom/log-level", "loud"),
         ("snddom/log-level", ""),
@@ -96,7 +101,7 @@ fn a_value_that_makes_no_sense_is_named_and_changes_nothing() {
         let warnings = logs::take_warnings();
         assert_eq!(warnings.len(), 1, "{warnings:?}");
         assert!(warnings[0].starts_with(&format!("{node}: ")), "{warnings:?}");
-        assert_eq!(changes(&mut rig), []);
+        assert_eq!((changes(&mut rig), applied(&rig)), (vec![], vec![]));
         rig.stored.set(node, &before);
         rig.wake();
     }
@@ -117,7 +122,7 @@ fn its_own_state_is_no_setting() {
 }
 
 #[test]
-fn a_report_is_asked_for_by_number_and_told_once() {
+fn a_report_is_asked_for_by_number_and_published_once() {
     let mut rig = Rig::new();
     rig.advance(1_000 * MS);
     assert_eq!(rig.stored.value("snddom/state/report"), None);
@@ -131,11 +136,11 @@ fn a_report_is_asked_for_by_number_and_told_once() {
 
     rig.vsnd.report(format_args!("number={} turns={}", 7, u64::MAX));
     rig.advance(300 * MS);
-    let told = |rig: &Rig| rig.stored.value("snddom/state/report").map(str::to_owned);
-    assert_eq!(told(&rig).as_deref(), Some("number=7 turns=18446744073709551615"));
+    let published = |rig: &Rig| rig.stored.value("snddom/state/report").map(str::to_owned);
+    assert_eq!(published(&rig).as_deref(), Some("number=7 turns=18446744073709551615"));
     rig.stored.requests.clear();
     rig.advance(3_000 * MS);
-    assert!(rig.stored.requests.is_empty(), "nothing is told that nobody asks for");
+    assert!(rig.stored.requests.is_empty(), "nothing is published without a request");
 
     rig.stored.set("snddom/report", "seven");
     rig.wake();
@@ -146,7 +151,7 @@ fn a_report_is_asked_for_by_number_and_told_once() {
 }
 
 #[test]
-fn a_report_that_may_not_be_told_waits_for_the_right() {
+fn a_report_that_may_not_be_published_waits_for_the_right() {
     let mut rig = Rig::new();
     rig.advance(1_000 * MS);
     rig.stored.may_write = Some(vec!["backend/vsnd".into()]);

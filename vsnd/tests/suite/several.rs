@@ -28,7 +28,7 @@ fn two_guests_play_to_two_codecs_each_exact() {
 }
 
 #[test]
-fn a_third_guest_is_told_that_the_output_is_busy_and_plays_once_it_is_free() {
+fn a_guest_that_finds_the_output_busy_plays_once_it_is_free() {
     let mut rig = Rig::new();
     let first = rig.guest_with(3, &playback_on("output-0")).remove(0);
     let second = rig.guest_with(4, &playback_on("anything")).remove(0);
@@ -100,7 +100,7 @@ fn the_thirty_third_device_waits_until_one_goes() {
     rig.until("the 33rd", |rig| rig.back_state(80, 0) == Some("2"));
     rig.advance(20 * MS);
     assert_eq!(rig.back_state(81, 0), Some("1"));
-    // The one that waits gives up; then there is room, and nobody to take it.
+    // The one that waits gives up. Then there is room that no device takes.
     rig.stored.remove("backend/vsnd/81");
     rig.detach(13, 0);
     rig.until_removed(13);
@@ -135,7 +135,7 @@ fn many_devices_at_once_stay_within_what_xenstored_allows_a_domain() {
 }
 
 #[test]
-fn a_front_end_that_writes_its_state_all_the_time_keeps_nobody_waiting() {
+fn a_front_end_that_writes_its_state_all_the_time_delays_no_other() {
     let mut rig = Rig::with(codecs(2));
     let front = rig.guest_with(3, &playback_on("output-0")).remove(0);
     rig.guest_with(4, &playback_on("output-1"));

@@ -1,4 +1,4 @@
-//! A xenstored that is slow, silent, out of its mind, or contended.
+//! A xenstored that is slow, silent, confused, or contended.
 
 use audiofront::Transport;
 use hyper::{DomainId, SharedPage};
@@ -27,7 +27,7 @@ fn answers_that_come_late_are_waited_for_while_streams_go_on() {
 }
 
 #[test]
-fn a_question_without_an_answer_is_named_and_asked_again_less_and_less_often() {
+fn a_request_without_an_answer_is_logged_and_repeated_less_and_less_often() {
     let mut rig = Rig::new();
     let playback = rig.guest(3).remove(0);
     let recording = noise(48_000 * 3, 1);
@@ -44,13 +44,13 @@ fn a_question_without_an_answer_is_named_and_asked_again_less_and_less_often() {
     let times = about("backend/vsnd/4/0/state: xenstored did not answer in time");
     assert!((8..=20).contains(&times), "{times}: {warnings:#?}");
     assert!(warnings.len() <= 45, "{warnings:#?}");
-    // It comes to itself, and has forgotten what it was asked before.
+    // It answers again, but not the earlier requests.
     rig.stored.silent = false;
     rig.until_within("InitWait", 12_000, |rig| rig.back_state(4, 0) == Some("2"));
 }
 
 #[test]
-fn refusals_are_named_and_tried_again() {
+fn refusals_are_logged_and_tried_again() {
     let mut rig = Rig::new();
     rig.stored.refuses = Some("ENOMEM");
     rig.attach(3, 0, &DUPLEX);
@@ -78,7 +78,7 @@ fn watches_that_are_refused_at_the_start_are_asked_for_again() {
 }
 
 #[test]
-fn answers_that_make_no_sense_are_named_and_asked_for_again() {
+fn invalid_answers_are_logged_and_asked_for_again() {
     let mut rig = Rig::new();
     rig.stored.garbles = true;
     rig.attach(3, 0, &DUPLEX);
@@ -89,7 +89,7 @@ fn answers_that_make_no_sense_are_named_and_asked_for_again() {
 }
 
 #[test]
-fn nobody_s_answers_and_foreign_watches_are_dropped() {
+fn replies_without_a_request_and_unknown_watches_are_dropped() {
     let mut rig = Rig::new();
     let playback = rig.guest(3).remove(0);
     for (kind, id, payload) in [
@@ -118,7 +118,7 @@ fn nobody_s_answers_and_foreign_watches_are_dropped() {
 }
 
 #[test]
-fn a_device_that_is_heard_of_and_isn_t_there_is_forgotten() {
+fn a_device_that_is_reported_and_isn_t_there_is_forgotten() {
     let mut rig = Rig::new();
     rig.advance(500 * MS);
     for guest in 10..90 {
@@ -147,7 +147,7 @@ fn absolute_paths_in_events_are_understood() {
     rig.stored.send(15, 0, 0, b"/local/domain/5/backend/vsnd/3/0/state\0vsnd\0");
     rig.wake();
     assert_eq!(rig.back_state(3, 0), Some("2"));
-    // Another domain's directory is none of ours.
+    // Another domain's directory is of no interest.
     rig.stored.send(15, 0, 0, b"/local/domain/6/backend/vsnd/4/0/state\0vsnd\0");
     rig.stored.requests.clear();
     rig.wake();
@@ -169,7 +169,7 @@ fn a_state_is_written_although_others_come_between() {
 }
 
 #[test]
-fn a_connection_that_breaks_is_named_once_and_streams_go_on() {
+fn a_connection_that_breaks_is_logged_once_and_streams_go_on() {
     let mut rig = Rig::new();
     let playback = rig.guest_with(3, &[(0, 0, Playback, "a")]).remove(0);
     let recording = noise(48_000, 1);
@@ -197,7 +197,7 @@ fn a_connection_that_breaks_is_named_once_and_streams_go_on() {
 }
 
 #[test]
-fn a_ring_of_requests_that_nobody_reads_fills_and_hurts_nobody() {
+fn a_xenstored_that_reads_nothing_fills_the_ring_and_does_no_harm() {
     let mut rig = Rig::new();
     rig.stored_is_held = true;
     for guest in 10..42 {
@@ -243,7 +243,8 @@ fn a_watch_on_a_front_end_that_was_set_after_its_deadline_counts() {
     assert_eq!(rig.back_state(3, 0), Some("2"));
 }
 
-/// A front end that connects, sends 32 OPENs of nonsense, breaks its ring and begins anew. Returns whether it was connected.
+/// A front end that connects, sends 32 OPENs of nonsense, breaks its ring and begins anew. Returns
+/// whether it was connected.
 fn connect_and_break(rig: &mut Rig) -> bool {
     let ByHand { mut guest, pages, ports } = rig.front_by_hand(3, 0);
     rig.advance(60 * MS);
@@ -292,7 +293,7 @@ fn a_front_end_that_breaks_its_ring_again_and_again_is_left_alone() {
 }
 
 #[test]
-fn what_was_refused_once_is_read_all_the_same() {
+fn a_node_that_was_refused_once_is_read_again() {
     // A setting.
     let mut rig = Rig::new();
     let playback = rig.guest(3).remove(0);
@@ -303,7 +304,7 @@ fn what_was_refused_once_is_read_all_the_same() {
     assert!(rig.is_running());
     rig.stored.refuses_paths = vec!["control".into(), "backend/vsnd".into()];
     rig.until("the end of a right", |rig| !rig.is_running());
-    // The list of all devices, of which a watch tells nothing here.
+    // The list of all devices, without an event for the new one.
     let watches = std::mem::take(&mut rig.stored.watches);
     rig.attach_nodes(4, 0, &DUPLEX);
     rig.stored.watches = watches;
@@ -320,11 +321,11 @@ fn what_was_refused_once_is_read_all_the_same() {
 }
 
 #[test]
-fn a_front_end_for_which_nothing_is_left_is_connected_to_later() {
+fn a_front_end_that_finds_no_resources_left_is_connected_later() {
     let mut rig = Rig::new();
     rig.attach(3, 0, &DUPLEX);
     logs::take_warnings();
-    // Another guest's front end has got all that was left.
+    // Another guest's front end has taken the rest.
     let playback = rig.front_up(3, 0, &DUPLEX).remove(0);
     let mut other = rig.world.front_end(DomainId(4), DRIVER, 0);
     let taken: Vec<_> = std::iter::from_fn(|| other.open_channel()).collect();

@@ -1,4 +1,4 @@
-//! Volume and mute, from the guest's request to what the model's amplifiers let through.
+//! Volume and mute, from the guest's request to the model's amplifiers.
 
 use audiofront::{FrontEvent, StreamConfig};
 use snd_hda_model::codec::{Amplifier, Widget};
@@ -11,7 +11,7 @@ use sndif::response::Status;
 
 use crate::support::*;
 
-/// What the model's usual amplifier can do.
+/// The range of the model's usual amplifier.
 const TYPICAL: VolumeRange = VolumeRange { min_mdb: -74_000, max_mdb: 0, step_mdb: 1_000, can_mute: true };
 
 const CONFIG: StreamConfig = StreamConfig {
@@ -38,7 +38,7 @@ fn answer(rig: &mut Rig, front: &mut Front, asked: Operation) -> Status {
     panic!("no answer to {asked:?}");
 }
 
-/// What of the stream is heard left and right, in quarters of a decibel.
+/// The stream's volume at the left and right output, in quarters of a decibel.
 fn heard(model: &Model) -> (Option<i32>, Option<i32>) {
     match model.audible(0)[..] {
         [] => (None, None),
@@ -48,24 +48,24 @@ fn heard(model: &Model) -> (Option<i32>, Option<i32>) {
 }
 
 #[test]
-fn a_guests_volume_and_mute_are_what_is_heard_and_no_sample_is_touched() {
+fn a_guest_s_volume_and_mute_are_heard_and_no_sample_is_touched() {
     let mut rig = Rig::new();
     let mut front = rig.guest(3).remove(0);
     front.let_volume_be_told();
-    let octets = noise(16_384 * 3, 1);
+    let samples = noise(16_384 * 3, 1);
     for _ in 0..2 {
         let heard_before = rig.model.played(0, 2).samples().len() / 2;
         front.open(&CONFIG).unwrap();
         assert_eq!(answer(&mut rig, &mut front, Operation::Open), Status::OK);
         assert_eq!(heard(&rig.model), (Some(0), Some(0)), "each stream begins at 0 dB");
-        let mut next = front.fill(&octets);
+        let mut next = front.fill(&samples);
         front.hint().unwrap();
         front.start().unwrap();
         let mut round = 0;
-        while next < octets.len() {
+        while next < samples.len() {
             rig.advance(5 * MS);
             while front.poll().is_some() {}
-            next += front.fill(&octets[next..]);
+            next += front.fill(&samples[next..]);
             let _ = front.hint();
             round += 1;
             let quiet = -250 * (round % 40);
@@ -86,7 +86,7 @@ fn a_guests_volume_and_mute_are_what_is_heard_and_no_sample_is_touched() {
         assert!(round > 20, "{round}");
         rig.advance(400 * MS);
         while front.poll().is_some() {}
-        assert_heard(&rig.model, 0, heard_before, &octets);
+        assert_heard(&rig.model, 0, heard_before, &samples);
         front.close().unwrap();
         assert_eq!(answer(&mut rig, &mut front, Operation::Close), Status::OK);
         assert_eq!(heard(&rig.model), (None, None));
@@ -124,7 +124,7 @@ fn a_recording_is_as_loud_as_its_guest_wants_it() {
 }
 
 #[test]
-fn what_a_path_has_no_amplifier_for_is_not_supported_and_its_node_says_so() {
+fn volume_and_mute_without_an_amplifier_are_unsupported_and_the_node_says_so() {
     let codec = |widget: fn(Widget) -> Widget| {
         let dac = widget(Widget::dac());
         Codec::builder(0x1234_0009).widget(2, dac).widget(3, Widget::line_out(&[2])).build()

@@ -124,6 +124,11 @@ impl Transaction {
         }
     }
 
+    /// The request under way.
+    pub const fn awaited(&self) -> Option<RequestId> {
+        self.awaited
+    }
+
     /// Takes note of a reply, if it is this transaction's; returns whether it is. [`poll`](Self::poll) is due then.
     pub fn hear(
         &mut self,

@@ -1,4 +1,4 @@
-//! What was logged, by this test alone: each runs in a thread of its own.
+//! The log lines of this test alone: each test runs in a thread of its own.
 
 use std::cell::RefCell;
 use std::sync::Once;
@@ -39,7 +39,7 @@ pub fn take_warnings() -> Vec<String> {
     lines.into_iter().filter(|(level, _)| *level <= Level::Warn).map(|(_, line)| line).collect()
 }
 
-/// Octets in the lines since the last call of [`take_warnings`].
+/// Bytes in the lines since the last call of [`take_warnings`].
 pub fn bytes_kept() -> usize {
     LINES.with_borrow(|lines| lines.iter().map(|(_, line)| line.len()).sum())
 }

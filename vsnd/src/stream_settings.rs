@@ -1,27 +1,27 @@
-//! The settings of a guest's card, PCM device or stream, and how one has them from the other (sndif.h, "Frontend XenBus
-//! Nodes").
+//! The settings of a guest's card, PCM device or stream, each inherited from the one before
+//! (sndif.h, "Frontend XenBus Nodes").
 
 use core::fmt;
 
-use audioback::card::{Direction, MAX_RATES, Port};
+use audioback::card::{MAX_RATES, Port};
 use heapless::Vec;
 use sndif::format::{FormatSet, SampleFormat};
 use sndif::nodes;
 
-use super::names::Excerpt;
+use crate::excerpt::Excerpt;
 
-/// Rates that a list may have: more than ALSA knows.
+/// Rates in a list: more than ALSA has.
 const MAX_LISTED_RATES: usize = 32;
 
-/// A larger number of channels isn't meant.
+/// Largest number of channels that is taken for valid.
 const CHANNELS_MAX: u32 = 4096;
 
-/// A larger buffer isn't meant. What the hardware can have is less: 1 MiB.
+/// Largest buffer that is taken for valid. The hardware has 1 MiB at most.
 const BUFFER_BYTES_MAX: u32 = 64 << 20;
 
-/// A setting that card, PCM device and stream alike can have.
+/// A setting that a card, a PCM device and a stream can have.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Setting {
+pub(crate) enum Setting {
     SampleRates,
     SampleFormats,
     ChannelsMin,
@@ -30,11 +30,11 @@ pub(super) enum Setting {
 }
 
 impl Setting {
-    pub(super) const ALL: [Self; 5] =
+    pub(crate) const ALL: [Self; 5] =
         [Self::SampleRates, Self::SampleFormats, Self::ChannelsMin, Self::ChannelsMax, Self::BufferSize];
 
     /// The node's name.
-    pub(super) const fn node(self) -> &'static str {
+    pub(crate) const fn node(self) -> &'static str {
         match self {
             Self::SampleRates => nodes::SAMPLE_RATES,
             Self::SampleFormats => nodes::SAMPLE_FORMATS,
@@ -45,36 +45,36 @@ impl Setting {
     }
 }
 
-/// Why a value is no good.
+/// The reason why a value is invalid.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum BadSetting {
-    /// No number, or 0, or one that can't be meant.
+pub(crate) enum BadSetting {
+    /// Not a number, or one out of range.
     Number(Excerpt),
-    /// No rate in a list of rates.
+    /// An item of a list of rates that isn't one.
     Rate(Excerpt),
-    /// No format that the protocol knows in a list of formats.
+    /// An item of a list of formats that isn't one of the protocol's.
     Format(Excerpt),
-    /// A list with nothing in it.
+    /// An empty list.
     Empty,
-    /// A list with too much in it.
+    /// A list of too many items.
     TooMany,
 }
 
 impl fmt::Display for BadSetting {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Number(text) => write!(f, "{text} is no number that makes sense here"),
+            Self::Number(text) => write!(f, "{text} is no number in the valid range"),
             Self::Rate(text) => write!(f, "{text} is no rate"),
             Self::Format(text) => write!(f, "{text} is no format"),
-            Self::Empty => f.write_str("it has nothing in it"),
-            Self::TooMany => write!(f, "it has more than {MAX_LISTED_RATES} rates"),
+            Self::Empty => f.write_str("the list is empty"),
+            Self::TooMany => write!(f, "the list has more than {MAX_LISTED_RATES} rates"),
         }
     }
 }
 
-/// The settings of one level. `None`: not said.
+/// The settings of a card, a PCM device or a stream. `None`: not set.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Level {
+pub(crate) struct StreamSettings {
     rates_hz: Option<Vec<u32, MAX_LISTED_RATES>>,
     formats: Option<FormatSet>,
     channels_min: Option<u8>,
@@ -82,9 +82,12 @@ pub(super) struct Level {
     buffer_bytes_max: Option<u32>,
 }
 
-impl Level {
-    /// Takes a value over.
-    pub(super) fn set(&mut self, setting: Setting, value: &str) -> Result<(), BadSetting> {
+impl StreamSettings {
+    /// Parses and stores a value.
+    ///
+    /// # Errors
+    /// If it is invalid.
+    pub(crate) fn set(&mut self, setting: Setting, value: &str) -> Result<(), BadSetting> {
         match setting {
             Setting::SampleRates => self.rates_hz = Some(rates(value)?),
             Setting::SampleFormats => self.formats = Some(formats(value)?),
@@ -95,13 +98,13 @@ impl Level {
         Ok(())
     }
 
-    /// Whether no number of channels is allowed.
-    pub(super) fn has_no_channels(&self) -> bool {
+    /// Whether no number of channels lies between minimum and maximum.
+    pub(crate) fn allows_no_channels(&self) -> bool {
         matches!((self.channels_min, self.channels_max), (Some(min), Some(max)) if min > max)
     }
 
-    /// What these settings leave of a port's abilities.
-    pub(super) fn of_port(&self, port: &Port) -> Port {
+    /// The abilities of a port that these settings allow.
+    pub(crate) fn narrow(&self, port: &Port) -> Port {
         let mut rates_hz = [0; MAX_RATES];
         let allowed = |rate: &u32| self.rates_hz.as_ref().is_none_or(|rates| rates.contains(rate));
         let kept = port.rates_hz.iter().filter(|rate| **rate != 0 && allowed(rate));
@@ -119,8 +122,8 @@ impl Level {
     }
 }
 
-/// Whether nothing can be opened with these abilities.
-pub(super) fn is_useless(abilities: &Port) -> bool {
+/// Whether no stream can be opened with these abilities.
+pub(crate) fn is_unusable(abilities: &Port) -> bool {
     abilities.formats.is_empty()
         || abilities.rates_hz.iter().all(|rate| *rate == 0)
         || abilities.channels_min > abilities.channels_max
@@ -148,7 +151,7 @@ fn formats(value: &str) -> Result<FormatSet, BadSetting> {
     if formats.is_empty() { Err(BadSetting::Empty) } else { Ok(formats) }
 }
 
-/// A number of channels; no port has more than fit into eight bits.
+/// A number of channels, at most 255, which is more than a port has.
 fn channels(value: &str) -> Result<u8, BadSetting> {
     within(value, CHANNELS_MAX).map(|channels| u8::try_from(channels).unwrap_or(u8::MAX))
 }
@@ -157,9 +160,4 @@ fn channels(value: &str) -> Result<u8, BadSetting> {
 fn within(value: &str, max: u32) -> Result<u32, BadSetting> {
     let number = nodes::decimal(value).filter(|number| (1..=max).contains(number));
     number.ok_or_else(|| BadSetting::Number(Excerpt::of(value)))
-}
-
-/// The direction that a stream's `type` names.
-pub(super) fn direction(value: &str) -> Option<Direction> {
-    Direction::from_node(value)
 }

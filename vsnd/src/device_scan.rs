@@ -1,16 +1,19 @@
-//! Which devices there are: asked of xenstored at the start, and when one had to wait for room. Later ones are seen by
-//! the watch.
+//! The list of all devices: read at the start, and when a device that had to wait may find room.
+//!
+//! Devices that come later are reported by the watch.
 
 use heapless::Vec;
 use hyper::{DomainId, Nanos};
-use xen_guest::xenstore::{Path, Refusal, Reply, Request, RequestError, RequestId, Store};
+use xen_guest::xenstore::{Path, Refusal, Reply, Request, RequestError};
 
-use super::MAX_DEVICES;
-use super::asking::{Answer, Asking};
-use super::names::{BACKEND, DeviceId, PathText, number};
+use crate::connection::Connection;
+use crate::device_table::MAX_DEVICES;
+use crate::paths::{BACKEND, DeviceId, PathText, number};
+use crate::request_slot::{Answer, RequestSlot};
+use crate::requester::Requester;
 
 /// The token of the watch on all devices.
-pub(super) const TOKEN: &str = "vsnd";
+pub(crate) const TOKEN: &str = "vsnd";
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Question {
@@ -21,25 +24,26 @@ enum Question {
     Devices(DomainId),
 }
 
-/// A walk over all guests' devices, guest by guest in the order of their numbers.
+/// Reads the list of all devices, guest by guest in the order of their numbers.
 ///
-/// The list of guests is read anew for each of them: so it may change meanwhile, and has no limit here.
+/// The list of guests is read anew for each of them: it may change meanwhile, and has no limit.
 #[derive(Debug)]
-pub(super) struct Scan {
-    asking: Asking,
+pub(crate) struct DeviceScan {
+    slot: RequestSlot,
     asked: Question,
     is_watched: bool,
     next: Option<Question>,
-    /// The guest that was looked at last.
+    /// The guest whose devices were read last.
     last: Option<DomainId>,
-    /// One more than can be served: so one that can't be is among them, whenever there is one, and is known to wait.
+    /// One more than are served, so that the device that has to wait is among them and becomes
+    /// known.
     found: Vec<DeviceId, { MAX_DEVICES + 1 }>,
 }
 
-impl Scan {
-    pub(super) fn new() -> Self {
+impl DeviceScan {
+    pub(crate) fn new() -> Self {
         Self {
-            asking: Asking::default(),
+            slot: RequestSlot::new(Requester::DeviceScan),
             asked: Question::Watch,
             is_watched: false,
             next: None,
@@ -48,22 +52,22 @@ impl Scan {
         }
     }
 
-    /// Begins a walk. One under way begins anew.
-    pub(super) fn begin(&mut self) {
+    /// Begins a scan, or begins the current one again.
+    pub(crate) fn begin(&mut self) {
         self.last = None;
         self.next = Some(Question::Guests);
     }
 
-    /// A device that was found. To be taken before there are more: see [`drive`](Self::drive).
-    pub(super) fn take_found(&mut self) -> Option<DeviceId> {
+    /// Takes a device that was found. [`drive`](Self::drive) continues when all have been taken.
+    pub(crate) fn take_found(&mut self) -> Option<DeviceId> {
         self.found.pop()
     }
 
-    /// Sends what is to be sent, when all that was found has been taken. Returns when it is to be called again.
-    pub(super) fn drive(&mut self, store: &mut Store<'_>, now: Nanos) -> Option<Nanos> {
+    /// Sends the next question, if there is one. Returns the time at which to call again.
+    pub(crate) fn drive(&mut self, connection: &mut Connection<'_>, now: Nanos) -> Option<Nanos> {
         let question = if self.is_watched { self.next? } else { Question::Watch };
-        if !self.asking.may_ask(now) || !self.found.is_empty() {
-            return self.asking.due(now);
+        if !self.slot.is_free(now) || !self.found.is_empty() {
+            return self.slot.due(now);
         }
         let directory;
         let backend = Path::new(BACKEND).ok()?;
@@ -75,68 +79,64 @@ impl Scan {
                 Request::Directory(directory.path().ok()?)
             }
         };
-        if self.asking.ask(store, request, now) == Ok(true) {
+        if self.slot.send(connection, request, now) == Ok(true) {
             self.asked = question;
             self.next = None;
         }
         None
     }
 
-    /// Takes note of an answer, if it is for this one; returns whether it is.
-    pub(super) fn hear(
-        &mut self,
-        id: RequestId,
-        result: &Result<Reply<'_>, RequestError>,
-        now: Nanos,
-    ) -> bool {
-        let Some(answer) = self.asking.hear(id, result, now) else { return false };
-        // Where a walk was begun meanwhile, this answer is of the old one.
+    /// Handles an answer.
+    pub(crate) fn on_reply(&mut self, result: Result<Reply<'_>, RequestError>, now: Nanos) {
+        // A scan that was begun meanwhile goes on as it was begun: this answer is the old one's.
         let next = self.next;
-        match (self.asked, answer) {
+        match (self.asked, self.slot.on_reply(result, now)) {
             (Question::Watch, Answer::Done(_)) => self.is_watched = true,
             (Question::Watch, Answer::Lost(error)) => log::warn!("{BACKEND}: {error}; trying again"),
-            (Question::Watch, _) => {
+            (Question::Watch, Answer::Missing | Answer::Denied | Answer::Refused(_)) => {
                 log::warn!("{BACKEND}: xenstored refuses a watch; trying again");
-                self.asking.failed(now);
+                self.slot.failed(now);
             }
             (asked, Answer::Lost(error)) => {
                 log::warn!("{BACKEND}: {error}; trying again");
                 self.next = next.or(Some(asked));
             }
-            (Question::Guests, Answer::Done(reply)) if next.is_none() => self.next = self.after(&reply),
+            (Question::Guests, Answer::Done(reply)) if next.is_none() => {
+                self.next = self.guest_after_last(&reply).map(Question::Devices);
+            }
             (Question::Devices(guest), Answer::Done(reply)) => {
                 for device in reply.names().filter_map(number) {
-                    // What doesn't fit is found when there is room for a device again.
+                    // The rest is found when there is room for a device again.
                     if self.found.push(DeviceId { guest, device }).is_err() {
                         break;
                     }
                 }
                 self.next = next.or(Some(Question::Guests));
             }
-            // It has gone in between.
+            // The guest has gone since the list was read.
             (Question::Devices(_), Answer::Missing) => self.next = next.or(Some(Question::Guests)),
-            // Nobody has a device.
+            // Without the directory, no guest has a device.
             (Question::Guests, Answer::Missing | Answer::Done(_)) => {}
             (asked, Answer::Refused(refusal)) if refusal != Refusal::TooBig => {
                 log::warn!("{BACKEND}: xenstored says {refusal:?}; trying again");
                 self.next = next.or(Some(asked));
             }
-            // That isn't going to change.
-            (asked, Answer::Denied | Answer::Refused(_)) => {
+            // Another try would end the same way.
+            (Question::Guests, Answer::Denied | Answer::Refused(_)) => {
                 log::warn!("{BACKEND}: xenstored refuses to list it");
-                if asked != Question::Guests {
-                    self.next = next.or(Some(Question::Guests));
-                }
+            }
+            (Question::Devices(_), Answer::Denied | Answer::Refused(_)) => {
+                log::warn!("{BACKEND}: xenstored refuses to list it");
+                self.next = next.or(Some(Question::Guests));
             }
         }
-        true
     }
 
-    /// The guest after the one looked at last.
-    fn after(&mut self, guests: &Reply<'_>) -> Option<Question> {
+    /// The guest after the one whose devices were read last.
+    fn guest_after_last(&mut self, guests: &Reply<'_>) -> Option<DomainId> {
         let guests = guests.names().filter_map(number).map(DomainId);
         let next = guests.filter(|guest| self.last.is_none_or(|last| *guest > last)).min()?;
         self.last = Some(next);
-        Some(Question::Devices(next))
+        Some(next)
     }
 }

@@ -1,0 +1,232 @@
+//! A device's nodes in xenstore, as far as they are known.
+
+use audioback::card::Direction;
+use sndif::nodes;
+use sndif::state::XenbusState;
+use xen_guest::xenbus::View;
+use xen_guest::xenstore::{Refusal, Reply};
+
+use crate::card_config::{BadConfig, CardConfigReader, ReadKind, ReadProgress};
+use crate::excerpt::Excerpt;
+use crate::guest_rights::{GuestRights, MAY_PLAY, MAY_RECORD};
+use crate::paths::{DeviceId, PathText};
+use crate::ports::Ports;
+use crate::request_slot::Answer;
+use crate::settings::log_invalid_value;
+use crate::transport::TransportReader;
+
+use super::exchange::Question;
+
+/// Nodes that may have changed since they were read.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Stale {
+    pub(super) state: bool,
+    pub(super) online: bool,
+    pub(super) may_play: bool,
+    pub(super) may_record: bool,
+    pub(super) front: bool,
+}
+
+/// The progress of reading the guest's description of its card.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Description {
+    Reading,
+    Good,
+    /// The card can't be served, which the log says.
+    Bad,
+}
+
+/// The effect of an answer beyond the nodes themselves.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Effect {
+    None,
+    /// The toolstack has removed the back end's directory and made another one.
+    DirectoryReplaced,
+    WatchRefused,
+    /// The front end can't be connected to.
+    TransportFailed,
+    StatusRemoved,
+}
+
+/// A device's nodes in xenstore, as far as they are known.
+pub(super) struct DeviceNodes {
+    id: DeviceId,
+    pub(super) view: View,
+    pub(super) stale: Stale,
+    /// Whether `frontend` names the directory that it has to name; `None`: it is unread.
+    pub(super) is_frontend_right: Option<bool>,
+    /// The front end's state is watched.
+    pub(super) is_watched: bool,
+    pub(super) rights: GuestRights,
+    pub(super) description: Description,
+    pub(super) config: CardConfigReader,
+    pub(super) transport: TransportReader,
+    /// The state that the `state` node shows, as far as this side has written it.
+    pub(super) shown: XenbusState,
+}
+
+impl DeviceNodes {
+    pub(super) fn new(id: DeviceId) -> Self {
+        Self {
+            id,
+            view: View { directory: true, online: true, own_node: None, front: None },
+            stale: Stale { state: true, online: true, may_play: true, may_record: true, front: false },
+            is_frontend_right: None,
+            is_watched: false,
+            rights: GuestRights::default(),
+            description: Description::Reading,
+            config: CardConfigReader::new(),
+            transport: TransportReader::default(),
+            shown: XenbusState::Initialising,
+        }
+    }
+
+    /// Handles a change of a node in the back end's directory, or of any of them (`None`).
+    pub(super) fn on_own_change(&mut self, node: Option<&str>) {
+        self.stale.state |= matches!(node, None | Some(nodes::STATE));
+        self.stale.online |= matches!(node, None | Some(nodes::ONLINE));
+    }
+
+    /// Handles a change of one of the guest's rights, or of any of them (`None`).
+    pub(super) fn on_rights_change(&mut self, name: Option<&str>) {
+        self.stale.may_play |= matches!(name, None | Some(MAY_PLAY));
+        self.stale.may_record |= matches!(name, None | Some(MAY_RECORD));
+    }
+
+    /// The node that a question is about.
+    pub(super) fn path(&self, question: Question) -> PathText {
+        match question {
+            Question::OwnState => self.id.own_node(nodes::STATE),
+            Question::Online => self.id.own_node(nodes::ONLINE),
+            Question::Frontend => self.id.own_node(nodes::FRONTEND),
+            Question::Watch | Question::Unwatch | Question::FrontState => self.id.front_state(),
+            Question::Right(direction) => GuestRights::path(self.id.guest, direction),
+            Question::Config(_) => self.config.next(self.id).1,
+            Question::Transport => self.transport.next(self.id, self.config.streams()).unwrap_or_default(),
+            Question::RemoveDirectory => self.id.own_directory(),
+            Question::RemoveStatus => self.id.status_directory(),
+        }
+    }
+
+    /// Notes whether the node that a question reads has to be read again.
+    pub(super) fn set_stale(&mut self, question: Question, is_stale: bool) {
+        match question {
+            Question::OwnState => self.stale.state = is_stale,
+            Question::Online => self.stale.online = is_stale,
+            Question::FrontState => self.stale.front = is_stale,
+            Question::Right(Direction::Playback) => self.stale.may_play = is_stale,
+            Question::Right(Direction::Capture) => self.stale.may_record = is_stale,
+            // These are asked until they have an answer.
+            Question::Frontend
+            | Question::Watch
+            | Question::Config(_)
+            | Question::Transport
+            | Question::RemoveDirectory
+            | Question::Unwatch
+            | Question::RemoveStatus => {}
+        }
+    }
+
+    /// Handles an answer.
+    pub(super) fn on_answer(&mut self, question: Question, answer: Answer<'_>, ports: &Ports) -> Effect {
+        let path = self.path(question);
+        match (answer, question) {
+            (Answer::Done(reply), _) => self.on_reply(question, Some(reply), &path, ports),
+            // The node may forbid it.
+            (Answer::Denied, Question::Right(direction)) => {
+                log::warn!("{path}: this domain may not read it; the guest doesn't have this right");
+                self.rights.deny(direction);
+                Effect::None
+            }
+            (Answer::Missing | Answer::Denied, _) => self.on_reply(question, None, &path, ports),
+            // The one refusal that the guest causes.
+            (Answer::Refused(Refusal::TooBig), Question::Config(ReadKind::Names)) => {
+                self.reject_config(&path, &BadConfig::TooLarge);
+                Effect::None
+            }
+            (Answer::Refused(refusal), _) => {
+                log::warn!("{path}: xenstored says {refusal:?}; trying again");
+                self.set_stale(question, true);
+                Effect::None
+            }
+            (Answer::Lost(error), _) => {
+                log::warn!("{path}: {error}; trying again");
+                self.set_stale(question, true);
+                Effect::None
+            }
+        }
+    }
+
+    /// Handles a node's value; `None`: this domain can't see the node.
+    fn on_reply(
+        &mut self,
+        question: Question,
+        reply: Option<Reply<'_>>,
+        path: &PathText,
+        ports: &Ports,
+    ) -> Effect {
+        let text = reply.as_ref().map(|reply| reply.text().unwrap_or("no text"));
+        match question {
+            Question::OwnState => return self.on_own_state(text),
+            Question::Online => self.view.online = text == Some("1"),
+            Question::Frontend => self.on_frontend(path, text),
+            Question::Watch if reply.is_some() => {
+                self.is_watched = true;
+                // A watch that was set after its deadline exists already, and has no first event.
+                self.stale.front = true;
+            }
+            Question::Watch => {
+                log::warn!("{path}: xenstored refuses a watch; trying again");
+                return Effect::WatchRefused;
+            }
+            Question::FrontState => self.view.front = text.and_then(XenbusState::from_node),
+            Question::Right(direction) => {
+                if !self.rights.set(direction, text, ports) {
+                    log_invalid_value(path, text.unwrap_or_default());
+                }
+            }
+            Question::Config(_) => match self.config.take(reply, ports) {
+                Ok(ReadProgress::Partial) => {}
+                Ok(ReadProgress::Complete) => self.description = Description::Good,
+                Err(bad) => self.reject_config(path, &bad),
+            },
+            Question::Transport => {
+                if let Err(bad) = self.transport.take(reply, self.config.streams()) {
+                    log::warn!("{path}: {bad}");
+                    self.transport.clear();
+                    return Effect::TransportFailed;
+                }
+            }
+            // If another domain has removed it, that is as good.
+            Question::RemoveDirectory => self.view.directory = false,
+            Question::Unwatch => self.is_watched = false,
+            Question::RemoveStatus => return Effect::StatusRemoved,
+        }
+        Effect::None
+    }
+
+    fn on_own_state(&mut self, text: Option<&str>) -> Effect {
+        self.view.own_node = text.and_then(XenbusState::from_node);
+        // After this side's states, the toolstack's first one is that of another directory.
+        let is_replaced =
+            self.view.own_node == Some(XenbusState::Initialising) && self.shown != XenbusState::Initialising;
+        self.view.directory = text.is_some() && !is_replaced;
+        if is_replaced { Effect::DirectoryReplaced } else { Effect::None }
+    }
+
+    fn on_frontend(&mut self, path: &PathText, text: Option<&str>) {
+        let expected = self.id.front_directory();
+        let is_right = text == Some(expected.as_str());
+        self.is_frontend_right = Some(is_right);
+        if !is_right {
+            let named = Excerpt::of(text.unwrap_or_default());
+            log::warn!("{path}: {named} instead of {expected}; the device stays closed");
+            self.description = Description::Bad;
+        }
+    }
+
+    fn reject_config(&mut self, path: &PathText, bad: &BadConfig) {
+        log::warn!("{path}: {bad}; the device stays closed");
+        self.description = Description::Bad;
+    }
+}

@@ -1,0 +1,238 @@
+//! Publishes this domain's status for people, below `snddom/state`: the card, the jacks, the
+//! devices and their streams.
+//!
+//! One write at a time, with a pause after each, keeps the load on xenstored small. A change is
+//! published soon, the counters of a running stream once a second.
+
+use alloc::boxed::Box;
+use core::fmt::Arguments;
+
+use heapless::String;
+use hyper::Nanos;
+use sndif::control_page::REFRESH_INTERVAL_NS;
+use xen_guest::xenstore::{Reply, Request, RequestError};
+
+use crate::bounded;
+use crate::connection::Connection;
+use crate::due::after;
+use crate::jacks::Jacks;
+use crate::paths::{DeviceId, PathText, STATUS, StreamId};
+use crate::request_slot::{Answer, RequestSlot};
+use crate::requester::{DeviceKey, Requester};
+use crate::status::{DeviceStatus, state_word};
+
+/// Shortest time between two writes.
+const WRITE_INTERVAL_NS: u64 = 100_000_000;
+
+/// Bytes of the longest report.
+const REPORT_BYTES: usize = 384;
+
+/// Bytes of a stream's longest line, some 220, with some to spare.
+const LINE_BYTES: usize = 256;
+
+/// The first refresh time of control pages at or after `at`: one wake-up then serves both.
+fn on_grid(at: Nanos) -> Nanos {
+    Nanos(at.0.div_ceil(REFRESH_INTERVAL_NS).saturating_mul(REFRESH_INTERVAL_NS))
+}
+
+/// The next status of any device that is to be published.
+pub(crate) enum NextStatus {
+    /// This one, now.
+    Now(DeviceKey, DeviceId, DeviceStatus),
+    /// One at that time.
+    At(Nanos),
+    /// None before something happens.
+    Never,
+}
+
+/// The subject of a write.
+#[derive(Clone, Copy, Debug)]
+enum Item {
+    Report,
+    Info,
+    /// The jack of that index.
+    Jack(usize),
+    Device(DeviceKey, DeviceId, DeviceStatus),
+}
+
+/// Publishes this domain's status.
+#[derive(Debug)]
+pub(crate) struct StatusPublisher {
+    /// Names below [`STATUS`] and values, published once.
+    info: Box<[(Box<str>, Box<str>)]>,
+    info_published: usize,
+    pub(crate) jacks: Jacks,
+    /// The report that isn't published yet.
+    report: Option<String<REPORT_BYTES>>,
+    slot: RequestSlot,
+    /// The subject of the write under way, or else of the last one.
+    item: Item,
+    /// The earliest time of the next write.
+    not_before: Nanos,
+    /// xenstored has refused a write. The next one waits for a change of the directory.
+    is_refused: bool,
+}
+
+impl StatusPublisher {
+    pub(crate) fn new(info: &[(&str, &str)], jacks: Jacks) -> Self {
+        Self {
+            info: info.iter().map(|(name, value)| ((*name).into(), (*value).into())).collect(),
+            info_published: 0,
+            jacks,
+            report: None,
+            slot: RequestSlot::new(Requester::StatusPublisher),
+            item: Item::Info,
+            not_before: Nanos(0),
+            is_refused: false,
+        }
+    }
+
+    /// Takes a report, to be published once, before all else.
+    pub(crate) fn report(&mut self, report: Arguments<'_>) {
+        self.report = Some(bounded::format(report));
+    }
+
+    /// Tries again after a refusal: the administrator may have allowed it.
+    pub(crate) fn try_again(&mut self) {
+        self.is_refused = false;
+    }
+
+    /// Whether a write is under way.
+    pub(crate) fn is_publishing(&self) -> bool {
+        self.slot.is_taken()
+    }
+
+    /// The device whose status is being written.
+    pub(crate) fn device(&self) -> Option<DeviceKey> {
+        match self.item {
+            Item::Device(device, ..) if self.slot.is_taken() => Some(device),
+            Item::Device(..) | Item::Report | Item::Info | Item::Jack(_) => None,
+        }
+    }
+
+    /// Writes the next item that is due. Returns the time at which to call again.
+    pub(crate) fn drive(
+        &mut self,
+        connection: &mut Connection<'_>,
+        now: Nanos,
+        next_status: impl FnOnce() -> NextStatus,
+    ) -> Option<Nanos> {
+        if self.is_refused || self.slot.is_taken() {
+            return None;
+        }
+        let item = match self.next_item(next_status) {
+            Ok(item) => item,
+            Err(later) => return Some(on_grid(later?.max(self.not_before))),
+        };
+        if now < self.not_before {
+            return Some(on_grid(self.not_before));
+        }
+        if !self.slot.is_free(now) {
+            return self.slot.due(now);
+        }
+        let line: String<LINE_BYTES>;
+        let (path, value) = match item {
+            Item::Report => {
+                (PathText::new(format_args!("{STATUS}/report")), self.report.as_deref().unwrap_or_default())
+            }
+            Item::Info => {
+                let (name, value) = self.info.get(self.info_published)?;
+                (PathText::new(format_args!("{STATUS}/{name}")), value.as_ref())
+            }
+            Item::Jack(index) => {
+                let jack = self.jacks.get(index)?;
+                let path = PathText::new(format_args!("{STATUS}/port/{}/jack", jack.name));
+                (path, if jack.is_plugged { "plugged" } else { "unplugged" })
+            }
+            Item::Device(_, id, DeviceStatus::State(state)) => (id.status_directory(), state_word(state)),
+            Item::Device(_, id, DeviceStatus::Stream(_, StreamId { pcm, stream }, status)) => {
+                line = bounded::format(format_args!("{status}"));
+                (PathText::new(format_args!("{}/{pcm}-{stream}", id.status_directory())), line.as_str())
+            }
+        };
+        let sent = path.path().and_then(|path| self.slot.send(connection, Request::Write(path, value), now));
+        match sent {
+            Ok(true) => {
+                self.item = item;
+                self.set_jack_published(true);
+                self.not_before = after(now, WRITE_INTERVAL_NS);
+            }
+            Ok(false) => {}
+            Err(bad) => {
+                // Only an info has a name or a value from elsewhere.
+                log::error!("{path}: can't be published: {bad:?}");
+                self.info_published = self.info_published.saturating_add(1);
+            }
+        }
+        None
+    }
+
+    /// The item to write next, or the time at which there may be one.
+    fn next_item(&self, next_status: impl FnOnce() -> NextStatus) -> Result<Item, Option<Nanos>> {
+        if self.report.is_some() {
+            return Ok(Item::Report);
+        }
+        if self.info_published < self.info.len() {
+            return Ok(Item::Info);
+        }
+        let jack = self.jacks.first_unpublished().map(Item::Jack);
+        // Jacks and devices take turns, so that a loose contact doesn't keep devices waiting.
+        if let (Some(jack), Item::Report | Item::Info | Item::Device(..)) = (jack, self.item) {
+            return Ok(jack);
+        }
+        match (next_status(), jack) {
+            (NextStatus::Now(key, id, status), _) => Ok(Item::Device(key, id, status)),
+            (NextStatus::At(_) | NextStatus::Never, Some(jack)) => Ok(jack),
+            (NextStatus::At(at), None) => Err(Some(at)),
+            (NextStatus::Never, None) => Err(None),
+        }
+    }
+
+    /// Notes whether the jack that is being written, if it is one, needs another write.
+    fn set_jack_published(&mut self, is_published: bool) {
+        match self.item {
+            Item::Jack(index) => self.jacks.set_published(index, is_published),
+            Item::Report | Item::Info | Item::Device(..) => {}
+        }
+    }
+
+    /// Handles an answer. Returns the device's status that is published now, if it was one.
+    pub(crate) fn on_reply(
+        &mut self,
+        result: Result<Reply<'_>, RequestError>,
+        now: Nanos,
+    ) -> Option<(DeviceKey, DeviceStatus)> {
+        match self.slot.on_reply(result, now) {
+            Answer::Done(_) => match self.item {
+                Item::Jack(_) => {}
+                Item::Report => self.report = None,
+                Item::Info => self.info_published = self.info_published.saturating_add(1),
+                Item::Device(device, _, status) => return Some((device, status)),
+            },
+            Answer::Missing | Answer::Denied => {
+                log::info!("{STATUS}: this domain may not write there, and publishes nothing");
+                self.set_jack_published(false);
+                self.is_refused = true;
+            }
+            Answer::Refused(refusal) => match self.item {
+                Item::Report => {
+                    log::warn!("{STATUS}: xenstored says {refusal:?} to a report; it is left out");
+                    self.report = None;
+                }
+                Item::Info => {
+                    log::warn!("{STATUS}: xenstored says {refusal:?} to a node; it is left out");
+                    self.info_published = self.info_published.saturating_add(1);
+                }
+                Item::Jack(_) | Item::Device(..) => {
+                    log::warn!("{STATUS}: xenstored says {refusal:?}; publishing ends");
+                    self.is_refused = true;
+                }
+            },
+            Answer::Lost(error) => {
+                log::warn!("{STATUS}: {error}; trying again");
+                self.set_jack_published(false);
+            }
+        }
+        None
+    }
+}

@@ -1,0 +1,266 @@
+//! All parts of this domain that use xenstore: dispatches messages to them, and gives each its turn
+//! to ask.
+
+use audioback::card::Card;
+use hyper::{Clock, DomainId, Hypervisor, Nanos};
+
+use crate::connection::{Connection, Message};
+use crate::device::{Common, Device, Hardware};
+use crate::device_scan::{self, DeviceScan};
+use crate::device_table::{DeviceTable, MAX_DEVICES};
+use crate::due::{after, earlier};
+use crate::jacks::Jacks;
+use crate::paths::{DeviceId, Place};
+use crate::ports::Ports;
+use crate::requester::Requester;
+use crate::settings::{self, Settings, Topic};
+use crate::shutdown::{self, ShutdownReason, ShutdownRequests};
+use crate::status::StatusDue;
+use crate::status_publisher::{NextStatus, StatusPublisher};
+
+/// Time for closing all devices when the domain ends.
+const ENDING_NS: u64 = 2_000_000_000;
+
+#[derive(Clone, Copy, Debug)]
+struct Ending {
+    reason: ShutdownReason,
+    /// The latest end; `None` until the first look at the clock.
+    deadline: Option<Nanos>,
+    is_over: bool,
+}
+
+/// All parts of this domain that use xenstore.
+pub(crate) struct XenstoreClients<H: Hypervisor, C: Card<H::Buffer>> {
+    domain: DomainId,
+    ports: Ports,
+    devices: DeviceTable<Device<H, C>>,
+    scan: DeviceScan,
+    pub(crate) settings: Settings,
+    shutdown: ShutdownRequests,
+    pub(crate) publisher: StatusPublisher,
+    /// The last device that found no room and was logged.
+    waiting: Option<DeviceId>,
+    ending: Option<Ending>,
+}
+
+impl<H: Hypervisor, C: Card<H::Buffer>> XenstoreClients<H, C> {
+    pub(crate) fn new(domain: DomainId, card: &C, info: &[(&str, &str)]) -> Self {
+        let ports = Ports::new(card);
+        Self {
+            domain,
+            publisher: StatusPublisher::new(info, Jacks::new(&ports, card)),
+            ports,
+            devices: DeviceTable::new(),
+            scan: DeviceScan::new(),
+            settings: Settings::new(),
+            shutdown: ShutdownRequests::new(),
+            waiting: None,
+            ending: None,
+        }
+    }
+
+    /// Serves all devices' streams. Returns the time at which to call again.
+    pub(crate) fn serve(
+        &mut self,
+        hardware: &mut Hardware<'_, H, C>,
+        clock: &dyn Clock,
+        now: Nanos,
+    ) -> Option<Nanos> {
+        let mut next = None;
+        for device in self.devices.iter_mut() {
+            next = earlier(next, device.serve(hardware, clock, now));
+        }
+        next
+    }
+
+    /// Dispatches a message: a reply to the part that asked, a watch's event to the parts that it
+    /// is about.
+    pub(crate) fn on_message(&mut self, message: Message<'_>, now: Nanos) {
+        match message {
+            Message::Reply { requester, id, result } => match requester {
+                Requester::StatusPublisher => {
+                    if let Some((key, status)) = self.publisher.on_reply(result, now)
+                        && let Some(device) = self.devices.get_mut(key)
+                    {
+                        device.on_published(status, now);
+                    }
+                }
+                Requester::Shutdown => {
+                    if let Some(reason) = self.shutdown.on_reply(result, now) {
+                        self.shut_down(reason);
+                    }
+                }
+                Requester::DeviceScan => self.scan.on_reply(result, now),
+                Requester::Settings => self.settings.on_reply(result, &self.ports, now),
+                Requester::Device(key) => {
+                    if let Some(device) = self.devices.get_mut(key) {
+                        device.on_reply(id, result, &self.ports, now);
+                    }
+                }
+            },
+            Message::Watch { path, token: device_scan::TOKEN } => self.on_devices_change(path),
+            Message::Watch { path, token: settings::TOKEN } => self.on_settings_change(path),
+            Message::Watch { token: shutdown::TOKEN, .. } => self.shutdown.on_change(),
+            Message::Watch { token, .. } => {
+                if let Some(device) = DeviceId::from_front_token(token).and_then(|id| self.find(id)) {
+                    device.on_front_change();
+                }
+            }
+            Message::Dropped => {}
+        }
+    }
+
+    fn on_devices_change(&mut self, path: &str) {
+        match Place::of(path, self.domain) {
+            None => {}
+            Some(Place::All) => {
+                self.devices.iter_mut().for_each(|device| device.on_own_change(None));
+                self.scan.begin();
+            }
+            // A new device has an event of its own.
+            Some(Place::Guest(guest)) => {
+                let its = self.devices.iter_mut().filter(|device| device.id().guest == guest);
+                its.for_each(|device| device.on_own_change(None));
+            }
+            Some(Place::Device(id, node)) => match self.find(id) {
+                Some(device) => device.on_own_change(node),
+                None => self.add(id),
+            },
+        }
+    }
+
+    fn on_settings_change(&mut self, path: &str) {
+        let devices = self.devices.iter_mut();
+        match Topic::of(path, self.domain) {
+            None => {}
+            Some(Topic::Everything) => {
+                devices.for_each(|device| device.on_rights_change(None));
+                self.settings.on_change(None);
+                self.publisher.try_again();
+            }
+            Some(Topic::Setting(name)) => self.settings.on_change(Some(name)),
+            Some(Topic::Guests) => devices.for_each(|device| device.on_rights_change(None)),
+            Some(Topic::Guest(guest, name)) => {
+                let its = devices.filter(|device| device.id().guest == guest);
+                its.for_each(|device| device.on_rights_change(name));
+            }
+            Some(Topic::Status) => self.publisher.try_again(),
+        }
+    }
+
+    /// Lets each part do what is due. Returns the time at which to call again.
+    pub(crate) fn drive(
+        &mut self,
+        connection: &mut Connection<'_>,
+        hardware: &mut Hardware<'_, H, C>,
+        now: Nanos,
+    ) -> Option<Nanos> {
+        let mut next = self.shutdown.drive(connection, now);
+        next = earlier(next, self.settings.drive(connection, now));
+        while let Some(id) = self.scan.take_found() {
+            if self.find(id).is_none() {
+                self.add(id);
+            }
+        }
+        next = earlier(next, self.scan.drive(connection, now));
+        let mut common = Common {
+            ports: &self.ports,
+            policy: self.settings.policy(),
+            is_ending: self.ending.is_some(),
+            writing: self.devices.iter().filter(|(_, device)| device.is_writing()).count(),
+        };
+        for device in self.devices.iter_mut() {
+            next = earlier(next, device.drive(connection, hardware, &mut common, now));
+        }
+        // If xenstored has no room for all requests, each device has its turn.
+        self.devices.pass_turn();
+        next = earlier(next, self.forget_gone(now));
+        next = earlier(next, self.publish(connection, now));
+        earlier(next, self.end(now))
+    }
+
+    /// Serves a device that was reported, if there is room.
+    fn add(&mut self, id: DeviceId) {
+        if self.ending.is_none() && !self.devices.insert(|key| Device::new(id, key)) {
+            if self.waiting != Some(id) {
+                log::warn!("{id}: {MAX_DEVICES} devices are served already; it waits until one goes");
+            }
+            self.waiting = Some(id);
+        }
+    }
+
+    /// Makes room by forgetting devices that have gone.
+    fn forget_gone(&mut self, now: Nanos) -> Option<Nanos> {
+        let mut next = None;
+        let gone = |device: &Device<H, C>| device.is_gone().then(|| (device.id(), device.is_back()));
+        while let Some((id, is_back)) = self.devices.remove_first(gone) {
+            if is_back {
+                // A fresh one in the room just made: of the old one nothing may be left.
+                self.devices.insert(|key| Device::new(id, key));
+                next = Some(now);
+            } else if self.waiting.take().is_some() {
+                self.scan.begin();
+                next = Some(now);
+            }
+        }
+        next
+    }
+
+    /// Publishes the status that is due. Devices take turns.
+    fn publish(&mut self, connection: &mut Connection<'_>, now: Nanos) -> Option<Nanos> {
+        let Self { devices, ports, publisher, .. } = self;
+        let next = publisher.drive(connection, now, || next_status(devices, ports, now));
+        if let Some(device) = publisher.device().and_then(|key| devices.get_mut(key)) {
+            device.on_publishing();
+        }
+        next
+    }
+
+    /// Begins to close all devices, unless that has begun.
+    pub(crate) fn shut_down(&mut self, reason: ShutdownReason) {
+        if self.ending.is_none() {
+            log::info!("the domain ends: {reason:?}");
+            self.ending = Some(Ending { reason, deadline: None, is_over: false });
+        }
+    }
+
+    /// The reason for the end, once all devices are closed or the time for it is over.
+    pub(crate) fn ended(&self) -> Option<ShutdownReason> {
+        self.ending.filter(|ending| ending.is_over).map(|ending| ending.reason)
+    }
+
+    /// Whether all devices are closed, and their nodes say so.
+    pub(crate) fn all_closed(&self) -> bool {
+        self.devices.iter().all(|(_, device)| device.is_closed())
+    }
+
+    /// Judges whether the end is over, if the domain ends. Returns the time at which to call again.
+    fn end(&mut self, now: Nanos) -> Option<Nanos> {
+        let is_closed = !self.shutdown.is_busy() && self.all_closed();
+        let ending = self.ending.as_mut()?;
+        let deadline = *ending.deadline.get_or_insert(after(now, ENDING_NS));
+        ending.is_over |= is_closed || now >= deadline;
+        (!ending.is_over).then_some(deadline)
+    }
+
+    fn find(&mut self, id: DeviceId) -> Option<&mut Device<H, C>> {
+        self.devices.iter_mut().find(|device| device.id() == id)
+    }
+}
+
+/// The next status of any device that is to be published.
+fn next_status<H: Hypervisor, C: Card<H::Buffer>>(
+    devices: &DeviceTable<Device<H, C>>,
+    ports: &Ports,
+    now: Nanos,
+) -> NextStatus {
+    let mut next = None;
+    for (key, device) in devices.iter() {
+        match device.next_status(ports, now) {
+            StatusDue::Now(status) => return NextStatus::Now(key, device.id(), status),
+            StatusDue::At(at) => next = earlier(next, Some(at)),
+            StatusDue::Never => {}
+        }
+    }
+    next.map_or(NextStatus::Never, NextStatus::At)
+}

@@ -1,0 +1,54 @@
+//! The models that a driver domain is made of, and the card over them.
+
+use hda_card::HdaCard;
+use hyper::{Clock, Nanos};
+use snd_hda::Controller;
+use snd_hda_model::codec::Widget;
+use snd_hda_model::{Bench, Codec, Model, ModelDelay, ModelRegion, ModelRegisters, ModelTime, Profile};
+
+/// The model's time.
+pub struct ModelClock(pub ModelTime);
+
+impl Clock for ModelClock {
+    fn now(&self) -> Nanos {
+        Nanos(self.0.now_ns())
+    }
+}
+
+pub type ModelCard = HdaCard<ModelRegisters, ModelDelay, ModelRegion, ModelClock>;
+
+/// One codec with one output and one input.
+pub fn duplex() -> Model {
+    codecs(1)
+}
+
+/// One codec, with no recording of what it plays.
+pub fn duplex_unrecorded() -> Model {
+    Bench::new(Profile::hardware()).codec(0, Codec::duplex()).without_recording().build()
+}
+
+/// So many codecs, each with one output and one input.
+pub fn codecs(count: usize) -> Model {
+    let bench = Bench::new(Profile::hardware());
+    (0..count).fold(bench, |bench, codec| bench.codec(codec, Codec::duplex())).build()
+}
+
+/// One codec whose jacks report plugs, with nothing plugged: Rear Line Out is pin 3, Line In pin 5.
+pub fn reporting_jacks() -> Model {
+    let codec = Codec::builder(0x1234_0006)
+        .widget(2, Widget::dac())
+        .widget(3, Widget::line_out(&[2]).unsolicited())
+        .widget(4, Widget::adc(5))
+        .widget(5, Widget::line_in().unsolicited())
+        .build();
+    let model = Bench::new(Profile::hardware()).codec(0, codec).build();
+    for jack in [3, 5] {
+        model.plug(0, jack, false);
+    }
+    model
+}
+
+pub fn card(model: &Model) -> ModelCard {
+    let controller = Controller::bring_up(model.registers(), &mut model.memory(), model.delay());
+    HdaCard::new(controller.expect("a controller"), ModelClock(model.time()))
+}

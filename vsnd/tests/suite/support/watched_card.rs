@@ -1,0 +1,136 @@
+//! A card over the model that keeps some of its calls for the test.
+
+use std::cell::{Cell, RefCell};
+use std::rc::Rc;
+
+use audioback::card::{
+    Card, CardError, CardPoll, CardSettings, LinkedStart, OpenFailure, Port, PortIndex, PortLabel,
+    StillRunning, StreamParams, StreamPosition,
+};
+use hyper::{MappedBuffer, Nanos};
+use snd_hda_model::Model;
+
+use super::models::{ModelCard, card};
+
+/// The calls that a card has had.
+#[derive(Clone, Default)]
+pub struct CardWatch {
+    /// The settings that were applied.
+    pub settings: Rc<RefCell<Vec<CardSettings>>>,
+    /// Polls that have reported plugs.
+    pub plugs: Rc<Cell<u32>>,
+    /// Polls of which the card was told that its interrupt had come.
+    pub interrupts: Rc<Cell<u32>>,
+    /// The time of the next poll that the card asks for, if the test wants one.
+    pub next_due: Rc<Cell<Option<Nanos>>>,
+}
+
+pub struct WatchedCard {
+    card: ModelCard,
+    watch: CardWatch,
+}
+
+impl WatchedCard {
+    pub fn new(model: &Model) -> (Self, CardWatch) {
+        let watch = CardWatch::default();
+        (Self { card: card(model), watch: watch.clone() }, watch)
+    }
+}
+
+impl<B: MappedBuffer> Card<B> for WatchedCard {
+    type Stream = <ModelCard as Card<B>>::Stream;
+
+    fn configure(&mut self, settings: &CardSettings) {
+        self.watch.settings.borrow_mut().push(*settings);
+        Card::<B>::configure(&mut self.card, settings);
+    }
+
+    fn poll(&mut self, now: Nanos, is_interrupted: bool) -> CardPoll {
+        let polled = Card::<B>::poll(&mut self.card, now, is_interrupted);
+        let watch = &self.watch;
+        watch.plugs.set(watch.plugs.get() + u32::from(polled.plugs_changed));
+        watch.interrupts.set(watch.interrupts.get() + u32::from(is_interrupted));
+        CardPoll { next_due: watch.next_due.get().or(polled.next_due), ..polled }
+    }
+
+    fn restore(&mut self) -> Result<(), CardError> {
+        Card::<B>::restore(&mut self.card)
+    }
+
+    fn ports(&self) -> &[Port] {
+        Card::<B>::ports(&self.card)
+    }
+
+    fn port_name(&self, port: PortIndex) -> Option<PortLabel> {
+        Card::<B>::port_name(&self.card, port)
+    }
+
+    fn is_plugged(&self, port: PortIndex) -> Option<bool> {
+        Card::<B>::is_plugged(&self.card, port)
+    }
+
+    fn supports(&self, port: PortIndex, params: &StreamParams) -> bool {
+        Card::<B>::supports(&self.card, port, params)
+    }
+
+    fn is_free(&self, port: PortIndex) -> bool {
+        Card::<B>::is_free(&self.card, port)
+    }
+
+    fn open(
+        &mut self,
+        port: PortIndex,
+        params: &StreamParams,
+        buffer: B,
+    ) -> Result<Self::Stream, OpenFailure<B, Self::Stream>> {
+        self.card.open(port, params, buffer)
+    }
+
+    fn set_link_wanted(&mut self, stream: &mut Self::Stream, is_wanted: bool) {
+        Card::<B>::set_link_wanted(&mut self.card, stream, is_wanted);
+    }
+
+    fn buffer(stream: &Self::Stream) -> Option<&B> {
+        <ModelCard as Card<B>>::buffer(stream)
+    }
+
+    fn set_volume(&mut self, stream: &mut Self::Stream, channel: u8, mdb: i32) -> Result<(), CardError> {
+        Card::<B>::set_volume(&mut self.card, stream, channel, mdb)
+    }
+
+    fn volume(&self, stream: &Self::Stream, channel: u8) -> Result<i32, CardError> {
+        Card::<B>::volume(&self.card, stream, channel)
+    }
+
+    fn set_mute(&mut self, stream: &mut Self::Stream, channel: u8, is_muted: bool) -> Result<(), CardError> {
+        Card::<B>::set_mute(&mut self.card, stream, channel, is_muted)
+    }
+
+    fn start(&mut self, stream: &mut Self::Stream) -> Result<(), CardError> {
+        Card::<B>::start(&mut self.card, stream)
+    }
+
+    fn start_together(&mut self, streams: &mut [&mut Self::Stream]) -> Result<LinkedStart, CardError> {
+        Card::<B>::start_together(&mut self.card, streams)
+    }
+
+    fn pause(&mut self, stream: &mut Self::Stream) -> Result<(), CardError> {
+        Card::<B>::pause(&mut self.card, stream)
+    }
+
+    fn resume(&mut self, stream: &mut Self::Stream) -> Result<(), CardError> {
+        Card::<B>::resume(&mut self.card, stream)
+    }
+
+    fn stop(&mut self, stream: &mut Self::Stream) -> Result<StreamPosition, CardError> {
+        Card::<B>::stop(&mut self.card, stream)
+    }
+
+    fn position(&mut self, stream: &mut Self::Stream) -> Result<StreamPosition, CardError> {
+        Card::<B>::position(&mut self.card, stream)
+    }
+
+    fn close(&mut self, stream: Self::Stream) -> Result<B, StillRunning<Self::Stream>> {
+        self.card.close(stream)
+    }
+}
