@@ -1,4 +1,4 @@
-//! What is said when the image ends because something went wrong: bounded, whatever it was.
+//! The image's last words after a fault: a bounded number of lines, whatever the fault.
 
 use core::fmt::{self, Write};
 use core::panic::Location;
@@ -9,22 +9,22 @@ use crate::memory::range::PhysRange;
 pub const MAX_STACK_WORDS: usize = 256;
 /// Words of the stack that are shown.
 const MAX_SHOWN_WORDS: usize = 16;
-/// Octets of a panic's message that are shown.
+/// Bytes of a panic's message that are shown.
 const MAX_MESSAGE_BYTES: usize = 256;
 
-/// What went wrong.
+/// The fault.
 #[derive(Clone, Copy)]
 pub enum Cause<'a> {
     /// The processor raised an exception.
     Exception {
-        /// The registers, and what the processor pushed.
+        /// The registers, and the processor's own frame.
         frame: &'a ExceptionFrame,
         /// CR2, of meaning after a page fault only.
         fault_address: u64,
     },
     /// Rust panicked.
     Panic {
-        /// What it said.
+        /// Its message.
         message: &'a dyn fmt::Display,
         /// Where.
         location: Option<&'a Location<'a>>,
@@ -37,7 +37,7 @@ pub enum Cause<'a> {
 }
 
 impl Cause<'_> {
-    /// Where the stack was when it happened, if the cause tells.
+    /// The stack pointer at the fault, if the cause holds it.
     pub fn stack_pointer(&self) -> Option<u64> {
         match self {
             Self::Exception { frame, .. } => Some(frame.rsp),
@@ -46,7 +46,7 @@ impl Cause<'_> {
     }
 }
 
-/// The registers as the entry code pushes them, then what the processor pushes (Intel SDM volume 3, 6.14.2).
+/// The registers as the entry code pushes them, then the processor's own frame (Intel SDM volume 3, 6.14.2).
 #[derive(Clone, Copy, Debug, Default)]
 #[repr(C)]
 #[allow(missing_docs, reason = "registers, by their names")]
@@ -75,7 +75,7 @@ pub struct ExceptionFrame {
     pub ss: u64,
 }
 
-/// What addresses mean.
+/// The meaning of addresses.
 #[derive(Clone, Copy, Debug)]
 pub struct SectionMap {
     /// Code.
@@ -84,13 +84,13 @@ pub struct SectionMap {
     pub guards: [PhysRange; 5],
 }
 
-/// Everything an epitaph tells. Its [`Display`](fmt::Display) has a fixed number of lines at most, and ends with the
+/// The contents of an epitaph. Its [`Display`](fmt::Display) has a fixed number of lines at most, and ends with the
 /// verdict.
 #[derive(Clone, Copy)]
 pub struct Epitaph<'a> {
-    /// What went wrong.
+    /// The fault.
     pub cause: Cause<'a>,
-    /// What addresses mean.
+    /// The meaning of addresses.
     pub sections: SectionMap,
     /// Where the stack was.
     pub stack_pointer: u64,
@@ -120,7 +120,7 @@ impl<'a> Epitaph<'a> {
     }
 }
 
-/// One line, whatever it was.
+/// The cause in one line.
 struct What<'e, 'a>(&'e Epitaph<'a>);
 
 impl fmt::Display for What<'_, '_> {
@@ -147,7 +147,7 @@ impl fmt::Display for What<'_, '_> {
                 Ok(())
             }
             Cause::AllocationAfterStart { size_bytes } => {
-                write!(f, "allocation after start, of {size_bytes} octets")
+                write!(f, "allocation after start, of {size_bytes} bytes")
             }
         }
     }
@@ -218,7 +218,7 @@ impl fmt::Display for PageFaultAccess {
     }
 }
 
-/// Passes a bounded number of octets on, and turns what would break the line into blanks.
+/// Passes a bounded number of bytes on, and turns control characters into blanks.
 struct OneLine<'f, W: Write> {
     out: &'f mut W,
     left_bytes: usize,

@@ -56,7 +56,7 @@ fn of_the_stack_only_addresses_in_text_are_shown_and_not_too_many() {
     let mut stack = vec![0, 0x10_2000, 0x10_c000, 0xffff_ffff_ffff_ffff, 0x10_3000];
     let text = epitaph(Cause::AllocationAfterStart { size_bytes: 48 }, &stack);
     assert!(text.contains("in text: 0x102000 0x103000\n"));
-    assert_eq!(verdict(&text), "@verdict crash allocation after start, of 48 octets");
+    assert_eq!(verdict(&text), "@verdict crash allocation after start, of 48 bytes");
     stack = vec![0x10_2000; MAX_STACK_WORDS];
     let text = epitaph(Cause::AllocationAfterStart { size_bytes: 48 }, &stack);
     assert_eq!(text.matches("0x102000").count(), 16);

@@ -74,21 +74,21 @@ fn a_list_in_circles_ends() {
     assert_eq!(capability::find(capability::MSI, 0x50, |_| 0x0000_3c00), None);
 }
 
-/// Applies what is known of a controller to its configuration space; `keeps` are the bits that take a value, by octet.
+/// Applies what is known of a controller to its configuration space; `keeps` are the bits that take a value, by byte.
 fn set_up(id: (u16, u16), space: &RefCell<[u8; 256]>, keeps: u8) -> Vec<bool> {
     let apply = |setting: &known::Setting| {
         let write = |offset: u8, value: u8| {
-            let octet = &mut space.borrow_mut()[usize::from(offset)];
-            *octet = *octet & !keeps | value & keeps;
+            let byte = &mut space.borrow_mut()[usize::from(offset)];
+            *byte = *byte & !keeps | value & keeps;
         };
         setting.apply(|offset| space.borrow()[usize::from(offset)], write)
     };
     known::find(id).settings.iter().map(apply).collect()
 }
 
-/// The octets that differ.
+/// The bytes that differ.
 fn changed(space: &[u8; 256], fill: u8) -> Vec<(usize, u8)> {
-    space.iter().copied().enumerate().filter(|(_, octet)| *octet != fill).collect()
+    space.iter().copied().enumerate().filter(|(_, byte)| *byte != fill).collect()
 }
 
 #[test]
@@ -206,10 +206,10 @@ proptest! {
         let space = RefCell::new([fill; 256]);
         prop_assert!(set_up(id, &space, 0xff).into_iter().all(|taken| taken));
         let settings = known::find(id).settings;
-        for (offset, octet) in changed(&space.borrow(), fill) {
+        for (offset, byte) in changed(&space.borrow(), fill) {
             let setting = settings.iter().find(|setting| usize::from(setting.offset) == offset);
             let mask = setting.map_or(0, |setting| setting.mask);
-            prop_assert_eq!(octet & !mask, fill & !mask);
+            prop_assert_eq!(byte & !mask, fill & !mask);
         }
         prop_assert!((32..=64).contains(&known::find(id).traits.address_bits));
     }

@@ -1,27 +1,27 @@
-//! When the virtual processor's timer is to run out: set as rarely as will do, since each time is a hypercall.
+//! The virtual processor's timer, set as rarely as will do: each time is a hypercall.
 
 use hyper::Nanos;
 
 /// A part of the sleep: how long before the deadline the timer may run out. 0.6 ms of 10 ms.
 const EARLY_DIVISOR: u64 = 16;
 
-/// How long before the deadline the timer may run out at most, however long the sleep.
+/// Longest time before the deadline that the timer may run out, for any sleep.
 pub const EARLY_NS_MAX: u64 = 1_000_000;
 
-/// What the timer is set to.
+/// The timer's setting.
 ///
-/// Each look at a stream computes the next one's time anew, from a position that moves in steps and a clock that doesn't:
-/// so several looks in a period say several times, each a little later, and the first of them will do.
+/// Each look at a stream computes the next one's time anew, from a position that moves in steps and a clock that doesn't.
+/// So several looks in a period give several times, each a little later. The first of them will do.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Alarm {
     set_to: Option<Nanos>,
 }
 
 impl Alarm {
-    /// Whether the timer has to be set for a sleep from `now` until `deadline`, and to what. Otherwise it runs out at the
-    /// deadline anyhow, or shortly before: who is woken then and finds nothing due sleeps again, until the deadline itself.
+    /// The timer's new setting for a sleep from `now` until `deadline`. `None`: it runs out at the deadline anyhow, or
+    /// shortly before. A caller that finds nothing due then sleeps again, until the deadline itself.
     ///
-    /// Without a deadline what was set stays, and may wake once for nothing.
+    /// Without a deadline the setting stays, and may wake once for nothing.
     pub fn set(&mut self, deadline: Option<Nanos>, now: Nanos) -> Option<Nanos> {
         let deadline = deadline?;
         let sleep_ns = deadline.0.saturating_sub(now.0);

@@ -6,18 +6,18 @@ use core::sync::atomic::Ordering;
 use heapless::{Deque, String};
 use xen_sys::console::{ConsoleRing, OUT_BYTES};
 
-/// Longest line in octets; the rest of a longer one is cut off.
+/// Longest line in bytes; the rest of a longer one is cut off.
 pub const MAX_LINE_BYTES: usize = 512;
 
-/// Octets for the line that says how many were lost.
+/// Bytes for the line that says how many were lost.
 const NOTICE_BYTES: usize = 48;
 
-/// Octets that wait while the daemon is behind: what an image says while it starts, on a processor that it shares with the
-/// daemon, is more than the ring holds.
+/// Bytes that wait while the daemon is behind. An image that shares its processor with the daemon logs more at its start
+/// than the ring holds.
 const OUTBOX_BYTES: usize = 8192;
 
-/// The console's end in this domain. It never waits: what has no room in the ring is kept until [`flush`](Self::flush), and a
-/// line for which there is no room there either is dropped and counted.
+/// The console's end in this domain. It never waits: bytes without room in the ring are kept until
+/// [`flush`](Self::flush). A line without room there either is dropped and counted.
 #[derive(Debug)]
 pub struct Console<'a> {
     ring: &'a ConsoleRing,
@@ -35,11 +35,11 @@ impl<'a> Console<'a> {
         Self { ring, out_prod, outbox: Deque::new(), lost_lines: 0, untold_lines: 0 }
     }
 
-    /// Writes a line, whole or not at all. Returns whether the ring holds more than before: then the console's daemon is to
-    /// be sent an event.
+    /// Writes a line, whole or not at all. Returns whether the ring holds more than before: the console's daemon needs an
+    /// event then.
     pub fn line(&mut self, text: fmt::Arguments<'_>) -> bool {
         let mut line = Line(String::new());
-        // Fails when it is full, and keeps what fits.
+        // Fails when it is full, and keeps the start of the line.
         let _ = line.write_fmt(text);
         // There may be room again.
         let flushed = self.flush();
@@ -54,9 +54,9 @@ impl<'a> Console<'a> {
             return flushed;
         }
         self.untold_lines = 0;
-        for octet in notice.bytes().chain(line.0.bytes()).chain(*b"\r\n") {
+        for byte in notice.bytes().chain(line.0.bytes()).chain(*b"\r\n") {
             // There is room, as just seen.
-            let _ = self.outbox.push_back(octet);
+            let _ = self.outbox.push_back(byte);
         }
         self.flush() || flushed
     }
@@ -71,18 +71,18 @@ impl<'a> Console<'a> {
         self.outbox.is_empty() && self.ring.out_cons.load(Ordering::Acquire) == self.out_prod
     }
 
-    /// Puts what waits into the ring, as far as there is room. Returns whether there was any: then the console's daemon is to
-    /// be sent an event.
+    /// Moves waiting bytes into the ring, as far as there is room. Returns whether any moved: the console's daemon needs an
+    /// event then.
     pub fn flush(&mut self) -> bool {
         let used = self.out_prod.wrapping_sub(self.ring.out_cons.load(Ordering::Acquire)) as usize;
         // An index that makes no sense makes no room.
         let room = OUT_BYTES.saturating_sub(used);
         let count = room.min(self.outbox.len());
         for _ in 0..count {
-            let Some(octet) = self.outbox.pop_front() else { break };
+            let Some(byte) = self.outbox.pop_front() else { break };
             // The size is a power of two, so that the index may wrap.
             if let Some(cell) = self.ring.output.get(self.out_prod as usize % OUT_BYTES) {
-                cell.store(octet, Ordering::Relaxed);
+                cell.store(byte, Ordering::Relaxed);
             }
             self.out_prod = self.out_prod.wrapping_add(1);
         }
@@ -93,7 +93,7 @@ impl<'a> Console<'a> {
     }
 }
 
-/// A line being made: what could move the cursor or end the line early is shown as a question mark.
+/// A line under construction. Control characters are shown as question marks.
 struct Line(String<MAX_LINE_BYTES>);
 
 impl Write for Line {

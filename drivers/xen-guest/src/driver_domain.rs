@@ -1,13 +1,12 @@
-//! The back end's `Hypervisor`: other domains' pages, mapped one by one or as buffers, and channels to them.
+//! The trait `Hypervisor` over Xen: maps other domains' pages, one by one or as buffers, and binds channels to them.
 
 use alloc::boxed::Box;
 use alloc::vec::Vec;
 
 use hyper::{
     BindError, DmaAccess, DomainId, EventChannel, GrantList, GrantRef, Hypervisor, MAX_BUFFER_PAGES,
-    MapError, MappedBuffer, PageAccess, RemotePort, SharedPage,
+    MapError, MappedBuffer, PAGE_SIZE_BYTES, PageAccess, RemotePort, SharedPage,
 };
-use sndif::page_directory::pages_for;
 
 use crate::hypervisor::{Access, Blame, Errno, GrantError, Mapping, Slot, Unmapping, Xen};
 use crate::slots::{Slots, TakeError};
@@ -15,13 +14,18 @@ use crate::slots::{Slots, TakeError};
 /// Grants mapped, or mappings ended, by one hypercall.
 const BATCH: usize = 32;
 
-/// How often a grant is tried that Xen can't map at the moment.
+type Batch<T> = heapless::Vec<T, BATCH>;
+
+/// Finds a slot for a grant.
+type TakeSlot = fn(&mut Slots, DomainId, GrantRef) -> Result<Slot, TakeError>;
+
+/// Tries to map a grant that Xen can't map at the moment.
 const MAP_TRIES: usize = 4;
 
-/// Channels that can be bound at a time: two for each of 120 streams.
+/// Most channels bound at a time: two for each of 120 streams.
 pub const MAX_CHANNELS: usize = 240;
 
-/// What went wrong that the back end isn't told of.
+/// Failures that the trait's methods don't return.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Mishaps {
     /// Mappings that Xen didn't end. Their slots are lost.
@@ -30,12 +34,12 @@ pub struct Mishaps {
     pub closes_failed: u32,
 }
 
-/// This domain, as the back end's `Hypervisor`.
+/// This domain, as a [`Hypervisor`].
 #[derive(Debug)]
 pub struct DriverDomain<X> {
     xen: X,
     slots: Slots,
-    /// Lists for buffers, those in use not among them.
+    /// Page lists that no buffer uses.
     #[expect(
         clippy::vec_box,
         reason = "the boxes are handed out; a list is too much to be copied each time"
@@ -79,6 +83,14 @@ struct PageList {
     size_bytes: u32,
 }
 
+impl PageList {
+    /// Adds mapped pages. A buffer has no more pages than the list has places.
+    fn extend<X: Xen>(&mut self, xen: &X, slots: &[Slot]) {
+        self.slots.extend(slots.iter().copied());
+        self.addresses.extend(slots.iter().map(|slot| xen.address(*slot)));
+    }
+}
+
 impl MappedBuffer for GuestBuffer {
     fn page_addresses(&self) -> &[u64] {
         &self.list.addresses
@@ -90,19 +102,19 @@ impl MappedBuffer for GuestBuffer {
 }
 
 impl<X: Xen> DriverDomain<X> {
-    /// A domain over `xen` in which `buffers` buffers can be mapped at a time. Takes all memory that it will ever need.
+    /// A domain over `xen` for up to `buffers` buffers at a time. Allocates all its memory here.
     pub fn new(xen: X, buffers: usize) -> Self {
         let slots = Slots::new(xen.slots());
         let page_lists = (0..buffers).map(|_| Box::default()).collect();
         Self { xen, slots, page_lists, channels: heapless::Vec::new(), mishaps: Mishaps::default() }
     }
 
-    /// What it stands on.
+    /// The seam to Xen.
     pub fn xen(&self) -> &X {
         &self.xen
     }
 
-    /// What it stands on.
+    /// The seam to Xen, to be changed.
     pub fn xen_mut(&mut self) -> &mut X {
         &mut self.xen
     }
@@ -117,96 +129,105 @@ impl<X: Xen> DriverDomain<X> {
         self.slots.free()
     }
 
-    /// What went wrong that nobody was told of.
+    /// Failures so far that no method returned.
     pub fn mishaps(&self) -> Mishaps {
         self.mishaps
     }
 
-    /// Maps up to [`BATCH`] grants: all or none. `take` finds a slot for each. `mapped` is told each one, in order, once all are
-    /// mapped.
+    /// Maps up to [`BATCH`] grants: all or none. `take` finds a slot for each. Returns the slots in the order of the grants.
     fn map_batch(
         &mut self,
         guest: DomainId,
         access: Access,
         grants: &[GrantRef],
-        take: fn(&mut Slots, DomainId, GrantRef) -> Result<Slot, TakeError>,
-        mapped: &mut dyn FnMut(&X, Slot),
-    ) -> Result<(), MapError> {
-        let mut batch = heapless::Vec::<Mapping, BATCH>::new();
-        let mut failure = None;
-        for grant in grants {
-            match take(&mut self.slots, guest, *grant) {
-                Ok(slot) => {
-                    let entry = Mapping { slot, grant: *grant, result: Err(GrantError::NotDone) };
-                    if batch.push(entry).is_err() {
-                        self.slots.release(slot);
-                        failure = Some(MapError::NoRoom);
-                        break;
-                    }
-                }
-                Err(error) => {
-                    failure = Some(match error {
-                        TakeError::Mapped => MapError::AlreadyMapped(*grant),
-                        TakeError::Full => MapError::NoRoom,
-                    });
-                    break;
-                }
+        take: TakeSlot,
+    ) -> Result<Batch<Slot>, MapError> {
+        let mut batch = Batch::new();
+        let mapped = self.take_slots(guest, grants, take, &mut batch);
+        match mapped.and_then(|()| self.map_taken(guest, access, &mut batch)) {
+            Ok(()) => Ok(batch.iter().map(|entry| entry.slot).collect()),
+            Err(error) => {
+                self.roll_back(&batch);
+                Err(error)
             }
         }
-        if failure.is_none() {
-            failure = self.map_taken(guest, access, &mut batch);
-        }
-        let Some(error) = failure else {
-            for entry in &batch {
-                mapped(&self.xen, entry.slot);
-            }
-            return Ok(());
-        };
-        for entry in &batch {
-            if entry.result.is_err() {
-                self.slots.release(entry.slot);
-            }
-        }
-        let done = batch.iter().filter(|entry| entry.result.is_ok()).map(|entry| entry.slot);
-        let done: heapless::Vec<Slot, BATCH> = done.collect();
-        self.unmap_slots(&done);
-        Err(error)
     }
 
-    /// Maps what has a slot; what can't be mapped at the moment is tried again a few times. Returns the first error.
+    /// Maps one grant.
+    fn map_one(
+        &mut self,
+        guest: DomainId,
+        access: Access,
+        grant: GrantRef,
+        take: TakeSlot,
+    ) -> Result<Slot, MapError> {
+        self.map_batch(guest, access, &[grant], take)?.first().copied().ok_or(MapError::NoRoom)
+    }
+
+    /// Takes a slot for each grant. On an error `batch` names those that were taken.
+    fn take_slots(
+        &mut self,
+        guest: DomainId,
+        grants: &[GrantRef],
+        take: TakeSlot,
+        batch: &mut Batch<Mapping>,
+    ) -> Result<(), MapError> {
+        for &grant in grants {
+            let slot = take(&mut self.slots, guest, grant).map_err(|error| match error {
+                TakeError::Mapped => MapError::AlreadyMapped(grant),
+                TakeError::Full => MapError::NoRoom,
+            })?;
+            let entry = Mapping { slot, grant, result: Err(GrantError::NotDone) };
+            batch.push(entry).map_err(|entry| {
+                self.slots.release(entry.slot);
+                MapError::NoRoom
+            })?;
+        }
+        Ok(())
+    }
+
+    /// Maps the grants that have a slot. Tries a few times if Xen can't at the moment. Returns the first error.
     fn map_taken(
         &mut self,
         guest: DomainId,
         access: Access,
-        batch: &mut heapless::Vec<Mapping, BATCH>,
-    ) -> Option<MapError> {
+        batch: &mut Batch<Mapping>,
+    ) -> Result<(), MapError> {
         self.xen.map(guest, access, batch);
         for _ in 1..MAP_TRIES {
             for entry in batch.iter_mut().filter(|entry| entry.result == Err(GrantError::Again)) {
                 self.xen.map(guest, access, core::slice::from_mut(entry));
             }
         }
-        let mut failure = None;
+        let mut first_error = None;
         for entry in batch.iter() {
             match entry.result {
                 Ok(handle) => self.slots.mapped(entry.slot, handle),
-                Err(error) if failure.is_none() => {
-                    failure = Some(match error.blame() {
-                        Blame::Guest => {
-                            // The back end says that it refuses; a guest could fill the log.
-                            log::debug!("domain {}, grant {}: {error}", guest.0, entry.grant.0);
-                            MapError::NotGranted(entry.grant)
-                        }
-                        Blame::DriverDomain => {
-                            log::error!("domain {}, grant {}: {error}", guest.0, entry.grant.0);
-                            MapError::NoRoom
-                        }
-                    });
-                }
-                Err(_) => {}
+                Err(error) => first_error = first_error.or(Some((error, entry.grant))),
             }
         }
-        failure
+        let Some((error, grant)) = first_error else { return Ok(()) };
+        Err(match error.blame() {
+            Blame::Guest => {
+                // The back end logs its refusal. At a higher level a guest could fill the log here.
+                log::debug!("domain {}, grant {}: {error}", guest.0, grant.0);
+                MapError::NotGranted(grant)
+            }
+            Blame::DriverDomain => {
+                log::error!("domain {}, grant {}: {error}", guest.0, grant.0);
+                MapError::NoRoom
+            }
+        })
+    }
+
+    /// Ends the mappings of a batch that failed, and frees its slots.
+    fn roll_back(&mut self, batch: &Batch<Mapping>) {
+        for entry in batch.iter().filter(|entry| entry.result.is_err()) {
+            self.slots.release(entry.slot);
+        }
+        let mapped = batch.iter().filter(|entry| entry.result.is_ok()).map(|entry| entry.slot);
+        let mapped: Batch<Slot> = mapped.collect();
+        self.unmap_slots(&mapped);
     }
 
     /// Ends mappings, [`BATCH`] at a time. A slot whose mapping Xen doesn't end is lost.
@@ -246,15 +267,12 @@ impl<X: Xen> Hypervisor for DriverDomain<X> {
     type Buffer = GuestBuffer;
 
     fn map_page(&mut self, guest: DomainId, grant: GrantRef) -> Result<Self::Page, MapError> {
-        let mut page = None;
-        self.map_batch(guest, Access::ReadWrite, &[grant], Slots::take, &mut |xen, slot| {
-            page = Some(GuestPage { slot, view: xen.view(slot) });
-        })?;
-        page.ok_or(MapError::NoRoom)
+        let slot = self.map_one(guest, Access::ReadWrite, grant, Slots::take)?;
+        Ok(GuestPage { slot, view: self.xen.view(slot) })
     }
 
     fn unmap_page(&mut self, page: Self::Page) {
-        // The view is gone before what it looked at.
+        // The view ends before its mapping.
         let GuestPage { slot, view } = page;
         drop(view);
         self.unmap_slots(&[slot]);
@@ -267,8 +285,8 @@ impl<X: Xen> Hypervisor for DriverDomain<X> {
         size_bytes: u32,
         access: DmaAccess,
     ) -> Result<Self::Buffer, MapError> {
-        if grants.is_empty() || pages_for(size_bytes) as usize != grants.len() {
-            log::error!("a buffer of {size_bytes} octets in {} pages", grants.len());
+        if grants.is_empty() || (size_bytes as usize).div_ceil(PAGE_SIZE_BYTES) != grants.len() {
+            log::error!("a buffer of {size_bytes} bytes in {} pages", grants.len());
             return Err(MapError::NoRoom);
         }
         let access = match access {
@@ -279,15 +297,12 @@ impl<X: Xen> Hypervisor for DriverDomain<X> {
         let mut buffer = GuestBuffer { list };
         buffer.list.size_bytes = size_bytes;
         for chunk in grants.chunks(BATCH) {
-            let list = &mut buffer.list;
-            let mapped = self.map_batch(guest, access, chunk, Slots::take, &mut |xen, slot| {
-                // As many as there are grants, so there is room.
-                let _ = list.slots.push(slot);
-                let _ = list.addresses.push(xen.address(slot));
-            });
-            if let Err(error) = mapped {
-                self.unmap_buffer(buffer);
-                return Err(error);
+            match self.map_batch(guest, access, chunk, Slots::take) {
+                Ok(slots) => buffer.list.extend(&self.xen, &slots),
+                Err(error) => {
+                    self.unmap_buffer(buffer);
+                    return Err(error);
+                }
             }
         }
         Ok(buffer)
@@ -315,11 +330,8 @@ impl<X: Xen> Hypervisor for DriverDomain<X> {
         };
         let mapped = buffer.list.slots.get(page).and_then(|slot| self.slots.grant(*slot));
         let (guest, grant) = mapped.ok_or(MapError::NoRoom)?;
-        let mut again = None;
-        self.map_batch(guest, access, &[grant], Slots::take_again, &mut |xen, slot| {
-            again = Some((slot, xen.view(slot)));
-        })?;
-        let (slot, view) = again.ok_or(MapError::NoRoom)?;
+        let slot = self.map_one(guest, access, grant, Slots::take_again)?;
+        let view = self.xen.view(slot);
         act(&view);
         drop(view);
         self.unmap_slots(&[slot]);
@@ -345,7 +357,7 @@ impl<X: Xen> Hypervisor for DriverDomain<X> {
 
     fn unbind(&mut self, channel: EventChannel) {
         let Some(place) = self.channels.iter().position(|bound| *bound == channel) else {
-            // It is nobody's to close.
+            // Not a channel of this domain: closing it could hit a stranger's.
             log::error!("channel {} isn't bound", channel.0);
             self.mishaps.closes_failed = self.mishaps.closes_failed.saturating_add(1);
             return;
@@ -362,7 +374,7 @@ impl<X: Xen> Hypervisor for DriverDomain<X> {
     }
 
     fn notify(&mut self, channel: EventChannel) {
-        // The other end may have closed it: the guest will be heard of in xenstore.
+        // The other end may have closed it. Xenstore will report that.
         if let Err(errno) = self.xen.send(channel) {
             log::debug!("channel {}: no event can be sent: {errno}", channel.0);
         }

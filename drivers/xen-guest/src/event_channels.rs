@@ -18,7 +18,7 @@ pub struct EventChannels<'a> {
 }
 
 impl<'a> EventChannels<'a> {
-    /// Unmasks every channel. What came while they were masked is pending.
+    /// Unmasks every channel. Events that came before are pending.
     pub fn new(info: &'a SharedInfo) -> Self {
         for word in &info.evtchn_mask {
             word.store(0, Ordering::SeqCst);
@@ -29,7 +29,7 @@ impl<'a> EventChannels<'a> {
         Self { info, vcpu }
     }
 
-    /// From now on events of this channel wake nobody.
+    /// From now on events of this channel end no sleep.
     pub fn mask(&self, channel: EventChannel) {
         if let Some((_, mask, bit)) = self.bits(channel) {
             mask.fetch_or(bit, Ordering::SeqCst);
@@ -40,7 +40,7 @@ impl<'a> EventChannels<'a> {
     pub fn unmask(&self, channel: EventChannel) {
         let Some((pending, mask, bit)) = self.bits(channel) else { return };
         mask.fetch_and(!bit, Ordering::SeqCst);
-        // What Xen left out.
+        // Xen left this out while the channel was masked.
         if pending.load(Ordering::SeqCst) & bit != 0 {
             self.vcpu.evtchn_pending_sel.fetch_or(1_u64.wrapping_shl(channel.0 >> 6), Ordering::SeqCst);
             self.vcpu.evtchn_upcall_pending.store(1, Ordering::SeqCst);

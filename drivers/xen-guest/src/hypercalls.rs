@@ -26,7 +26,7 @@ const NOT_REACHED: i16 = i16::MAX;
 pub enum ShutdownReason {
     /// It has done its work.
     PowerOff,
-    /// It is to be started again.
+    /// Shut down and start again.
     Reboot,
     /// It has crashed: `on_crash` decides.
     Crash,
@@ -52,7 +52,7 @@ pub fn made() -> u64 {
 pub struct RunState {
     /// Nanoseconds on a physical processor, in the guest or in Xen on its behalf.
     pub running_ns: u64,
-    /// Nanoseconds ready to run, while somebody else did.
+    /// Nanoseconds ready to run, while another ran.
     pub runnable_ns: u64,
     /// Nanoseconds asleep.
     pub blocked_ns: u64,
@@ -203,7 +203,7 @@ impl Hypercalls {
     }
 
     /// Sets the virtual processor's timer: its channel has an event at `deadline`, by Xen's system time, or at once if that
-    /// has passed. What was set before is forgotten.
+    /// has passed. An earlier setting is forgotten.
     ///
     /// # Errors
     /// Xen's.
@@ -251,9 +251,9 @@ impl Hypercalls {
     ///
     /// # Errors
     /// Xen's; EPERM where it doesn't.
-    pub fn console_write(&self, octets: &[u8]) -> Result<(), Errno> {
-        // SAFETY: the gate is right, as was promised; Xen reads `octets`.
-        check(unsafe { self.gate.console_write(octets) })?;
+    pub fn console_write(&self, bytes: &[u8]) -> Result<(), Errno> {
+        // SAFETY: the gate is right, as was promised; Xen reads `bytes`.
+        check(unsafe { self.gate.console_write(bytes) })?;
         Ok(())
     }
 
@@ -263,7 +263,7 @@ impl Hypercalls {
         let _ = self.event_channel_op(event_channel::SEND, &mut request);
     }
 
-    /// What state a channel is in, `STATUS_*` of [`xen_sys::event_channel`].
+    /// A channel's state, `STATUS_*` of [`xen_sys::event_channel`].
     ///
     /// # Errors
     /// Xen's.
@@ -300,7 +300,7 @@ impl Hypercalls {
         u32::try_from(request.pirq).map_err(|_| Errno::ERANGE)
     }
 
-    /// Ends what [`map_gsi`](Self::map_gsi) began.
+    /// Undoes [`map_gsi`](Self::map_gsi).
     ///
     /// # Errors
     /// Xen's.
@@ -352,7 +352,7 @@ impl Hypercalls {
     }
 }
 
-/// What an operation's status says, given how the hypercall went.
+/// The outcome of an operation, by its status and the hypercall's own.
 fn outcome(status: i16, call: &Result<u64, Errno>) -> Result<(), GrantError> {
     match (status, call) {
         (NOT_REACHED, Err(errno)) => Err(GrantError::Hypercall(*errno)),

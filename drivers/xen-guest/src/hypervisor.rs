@@ -1,4 +1,4 @@
-//! The seam to Xen: what the rest of this crate asks of it.
+//! The seam to Xen.
 
 use core::fmt;
 
@@ -14,7 +14,7 @@ pub struct Slot(pub u16);
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct GrantHandle(pub u32);
 
-/// What a mapping is for, by the processor and by devices alike.
+/// Rights of a mapping, for the processor and for devices alike.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Access {
     /// Reading.
@@ -26,22 +26,22 @@ pub enum Access {
 /// A grant to be mapped, or that was.
 #[derive(Clone, Copy, Debug)]
 pub struct Mapping {
-    /// Where.
+    /// The place.
     pub slot: Slot,
-    /// What.
+    /// The grant.
     pub grant: GrantRef,
-    /// What became of it. [`GrantError::NotDone`] to begin with.
+    /// The outcome; [`GrantError::NotDone`] at first.
     pub result: Result<GrantHandle, GrantError>,
 }
 
 /// A mapping to be ended, or that was.
 #[derive(Clone, Copy, Debug)]
 pub struct Unmapping {
-    /// Where.
+    /// The place.
     pub slot: Slot,
-    /// Which mapping.
+    /// The mapping.
     pub handle: GrantHandle,
-    /// What became of it. [`GrantError::NotDone`] to begin with.
+    /// The outcome; [`GrantError::NotDone`] at first.
     pub result: Result<(), GrantError>,
 }
 
@@ -65,7 +65,7 @@ pub enum GrantError {
     NoDeviceSpace,
     /// `GNTST_permission_denied`.
     PermissionDenied,
-    /// `GNTST_bad_page`: the guest granted what is no page of its own.
+    /// `GNTST_bad_page`: the granted page isn't the guest's own.
     BadPage,
     /// `GNTST_eagain`: not at this moment, such as a page that is swapped out.
     Again,
@@ -79,7 +79,7 @@ pub enum GrantError {
     NotDone,
 }
 
-/// Whose doing an error is.
+/// The side that caused an error.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Blame {
     /// The guest granted no such thing, or vanished.
@@ -89,10 +89,10 @@ pub enum Blame {
 }
 
 impl GrantError {
-    /// What a status says.
+    /// Judges a status.
     ///
     /// # Errors
-    /// The error, if it says one.
+    /// The status' error.
     pub const fn check(status: i16) -> Result<(), Self> {
         Err(match status {
             abi::GNTST_OKAY => return Ok(()),
@@ -111,7 +111,7 @@ impl GrantError {
         })
     }
 
-    /// Who is to blame when a guest's grant can't be mapped. A general error is mostly a grant for another domain or for
+    /// The side to blame when a guest's grant can't be mapped. A general error is mostly a grant for another domain or for
     /// reading only, so the guest's.
     pub const fn blame(self) -> Blame {
         match self {
@@ -160,7 +160,7 @@ impl fmt::Display for GrantError {
 /// The window of slots is guest-physical addresses that hold no memory of this domain's own; the processor sees them at
 /// the same addresses, and so do devices, through the IOMMU.
 pub trait Xen {
-    /// What the processor sees at a slot.
+    /// The processor's view of a slot.
     type View: SharedPage;
 
     /// Slots in the window.
@@ -170,9 +170,9 @@ pub trait Xen {
     /// The page mapped at a slot. Only to be used while something is.
     fn view(&self, slot: Slot) -> Self::View;
 
-    /// Maps grants of `guest`'s, as many of them as can be; each `result` says what became of it.
+    /// Maps grants of `guest`'s, as many of them as possible; each `result` is its outcome.
     fn map(&mut self, guest: DomainId, access: Access, batch: &mut [Mapping]);
-    /// Ends mappings, as many of them as can be; each `result` says what became of it. Where it says `Ok`, neither the
+    /// Ends mappings, as many of them as possible; each `result` is its outcome. Where it says `Ok`, neither the
     /// processor nor a device reaches the page any more.
     fn unmap(&mut self, batch: &mut [Unmapping]);
 

@@ -1,4 +1,4 @@
-//! What a guest does with Xen, safely: event channels, grants of other domains' pages, xenstore, xenbus states, the
+//! A guest's dealings with Xen, in safe Rust: event channels, grants of other domains' pages, xenstore, xenbus states, the
 //! console, the clock.
 //!
 //! Everything that can be decided without Xen is plain code over traits and over shared structures made of atomics, and
@@ -8,7 +8,7 @@
 //! - [`DriverDomain`](driver_domain::DriverDomain) is audioback's `Hypervisor`, over the trait [`Xen`](hypervisor::Xen), which
 //!   [`Hypercalls`](hypercalls::Hypercalls) fulfils.
 //! - [`Store`](xenstore::Store) is a xenstore client that never waits; [`Transaction`](xenstore::Transaction) runs on it.
-//! - [`BackEnd`](xenbus::BackEnd) says what a back end has to do next, from what the nodes say.
+//! - [`BackEnd`](xenbus::BackEnd) names a back end's next step, by the nodes' values.
 //! - [`EventChannels`](event_channels::EventChannels) takes pending events, [`Console`](console::Console) prints,
 //!   [`XenClock`](clock::XenClock) tells the time, [`Alarm`](alarm::Alarm) says when to set a timer.
 //!

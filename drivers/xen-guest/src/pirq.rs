@@ -4,7 +4,7 @@
 //! port. The device model sees vector 0 in the data and takes the pirq from where the destination would be: so QEMU
 //! (hw/xen/xen_pt_msi.c) and Linux (arch/x86/pci/xen.c) have agreed; no public header says it.
 
-/// What to write into an MSI capability.
+/// Address and data for an MSI capability.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct MsiMessage {
     /// Low and high half go into the two address registers, so the capability has to be a 64-bit one where the pirq is

@@ -1,4 +1,4 @@
-//! Whether this is a Xen guest, and what CPUID says about it.
+//! Xen's signs in CPUID.
 
 use xen_sys::cpuid;
 
@@ -22,11 +22,11 @@ pub struct Presence {
     pub first_leaf: u32,
     /// Major and minor version.
     pub version: (u16, u16),
-    /// Frequency of the guest's time stamp counter in kHz, where Xen tells.
+    /// Frequency of the guest's time stamp counter in kHz, if Xen states it.
     pub tsc_khz: Option<u32>,
     /// Pages that are mapped from other domains are in the IOMMU's tables: devices may reach them.
     pub iommu_mappings: bool,
-    /// This domain's number, where Xen tells.
+    /// This domain's number, if Xen states it.
     pub domain: Option<u16>,
 }
 

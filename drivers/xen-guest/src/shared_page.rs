@@ -49,13 +49,13 @@ impl Window {
         self.first_address.checked_add(offset).filter(|_| slot.0 < self.slots)
     }
 
-    /// What the processor sees at the slot: while nothing is mapped there, ones, and what is written is lost.
+    /// The processor's view of the slot. Without a mapping it reads as ones, and writes are lost.
     pub fn view(&self, slot: Slot) -> WindowPage {
         WindowPage { address: self.address(slot).and_then(|address| usize::try_from(address).ok()) }
     }
 }
 
-/// A page of the window. Not to be copied: whoever has it decides when it is unmapped.
+/// A page of the window. It is not `Copy`: its owner decides when it is unmapped.
 #[derive(Debug)]
 pub struct WindowPage {
     address: Option<usize>,

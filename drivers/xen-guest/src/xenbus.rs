@@ -1,8 +1,8 @@
 //! The back end's side of the handshake with a front end and with the toolstack (xenbus.h; libxl's handling of devices).
 //!
-//! A pure state machine: [`BackEnd::step`] looks at what the nodes say and names what is to be done next;
-//! [`BackEnd::done`] hears how it went. Whoever drives it reads the nodes, acts, and writes [`BackEnd::state`] into the
-//! back end's own `state` node, by [`switch_state`], whenever it has changed.
+//! A pure state machine: [`BackEnd::step`] names the next step for the nodes' values; [`BackEnd::done`] takes its outcome.
+//! The caller reads the nodes, acts, and writes each new [`BackEnd::state`] into the back end's own `state` node, by
+//! [`switch_state`].
 
 use sndif::state::XenbusState;
 
@@ -12,7 +12,7 @@ use crate::xenstore::{Operation, Path};
 /// One that fails after it was made is among them, unless it has [`lived`](BackEnd::lived).
 pub const MAX_FAILED_CONNECTS: u8 = 8;
 
-/// What the nodes of a device say.
+/// The values of a device's nodes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct View {
     /// The back end's directory is there.
@@ -26,7 +26,7 @@ pub struct View {
     pub front: Option<XenbusState>,
 }
 
-/// What is to be done next.
+/// The next step.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Step {
     /// Nothing: wait for a node to change.
@@ -74,7 +74,7 @@ impl Default for BackEnd {
 impl BackEnd {
     /// A device whose directory has just appeared.
     ///
-    /// Also one that an earlier run of this domain has left behind, whatever its `state` says: nothing of it is left here.
+    /// Also one that an earlier run of this domain has left behind: nothing of it is left here, whatever its `state`.
     pub const fn new() -> Self {
         Self { state: XenbusState::Initialising, unusable: false, failed_connects: 0 }
     }
@@ -84,7 +84,7 @@ impl BackEnd {
         self.state
     }
 
-    /// What is to be done, given what the nodes say.
+    /// The next step for these values.
     pub fn step(&self, view: &View) -> Step {
         use XenbusState::{
             Closed, Closing, Connected, InitWait, Initialised, Initialising, Reconfigured, Reconfiguring,
@@ -122,7 +122,7 @@ impl BackEnd {
             Closed => match view.front {
                 // It has seen that this end is closed, or has closed itself.
                 Some(Initialising | InitWait | Closing | Closed) => Step::Reopen,
-                // It would take the new state for one of the old connection's; or there is nobody.
+                // It would take the new state for one of the old connection's; or there is no front end.
                 _ => Step::Wait,
             },
         }

@@ -26,7 +26,7 @@ impl fmt::Display for NoExecuteDisable {
     }
 }
 
-/// What was turned on, of what is not on every processor.
+/// The protections in force, of those that not every processor has.
 #[derive(Clone, Copy, Debug)]
 pub struct Protections {
     /// Supervisor mode execution prevention.
@@ -37,7 +37,7 @@ pub struct Protections {
     pub umip: bool,
 }
 
-/// Turns on write protection, execute disable and what else there is of protections, before the final page tables.
+/// Turns on write protection, execute disable and all other protections. The final page tables come after it.
 pub fn enable_protections() -> Result<Protections, NoExecuteDisable> {
     let extended = if cpuid(0x8000_0000).eax >= 0x8000_0001 { cpuid(0x8000_0001).edx } else { 0 };
     if extended & (1 << 20) == 0 {

@@ -11,7 +11,7 @@ pub struct IoPort(u16);
 pub const SERIAL: IoPort = IoPort(0x3f8);
 /// Debug console: QEMU's `-debugcon`, Xen's debug port. Nothing decodes it elsewhere.
 pub const DEBUG_CONSOLE: IoPort = IoPort(0xe9);
-/// A second `isa-debugcon`, for what was recorded.
+/// A second `isa-debugcon`, for recordings.
 pub const RECORD: IoPort = IoPort(0x500);
 /// QEMU's `isa-debug-exit`.
 pub const DEBUG_EXIT: IoPort = IoPort(0xf4);
@@ -27,7 +27,7 @@ pub const PIC_1_MASK: IoPort = IoPort(0x21);
 pub const PIC_2_MASK: IoPort = IoPort(0xa1);
 /// PCI configuration mechanism #1: CONFIG_ADDRESS, 32 bit.
 pub const PCI_CONFIG_ADDRESS: IoPort = IoPort(0xcf8);
-/// PCI configuration mechanism #1: CONFIG_DATA, 32 bit, or four octets one after the other.
+/// PCI configuration mechanism #1: CONFIG_DATA, 32 bit, or four bytes one after the other.
 pub const PCI_CONFIG_DATA: IoPort = IoPort(0xcfc);
 
 impl IoPort {
@@ -36,7 +36,7 @@ impl IoPort {
         Self(self.0.wrapping_add(offset))
     }
 
-    /// Reads an octet.
+    /// Reads a byte.
     pub fn read_u8(self) -> u8 {
         let value;
         // SAFETY: the ports named above have no side effect on memory when read.
@@ -46,7 +46,7 @@ impl IoPort {
         value
     }
 
-    /// Writes an octet.
+    /// Writes a byte.
     pub fn write_u8(self, value: u8) {
         // SAFETY: the ports named above don't write memory; the exit port ends everything, which is no harm to it.
         unsafe {
@@ -74,15 +74,15 @@ impl IoPort {
         }
     }
 
-    /// Writes octets one after the other.
-    pub fn write_all(self, octets: &[u8]) {
-        // SAFETY: reads `octets` and nothing else; for the port, as for `write_u8`.
+    /// Writes bytes one after the other.
+    pub fn write_all(self, bytes: &[u8]) {
+        // SAFETY: reads `bytes` and nothing else; for the port, as for `write_u8`.
         unsafe {
             asm!(
                 "rep outsb",
                 in("dx") self.0,
-                inout("rsi") octets.as_ptr() => _,
-                inout("rcx") octets.len() => _,
+                inout("rsi") bytes.as_ptr() => _,
+                inout("rcx") bytes.len() => _,
                 options(readonly, nostack, preserves_flags),
             );
         }

@@ -1,4 +1,4 @@
-//! What the loader tells, copied out of its memory before the final page tables hide it.
+//! The loader's information, copied out of its memory before the final page tables hide it.
 #![allow(unsafe_code, reason = "leaf: reads the loader's structures at physical addresses")]
 
 use core::fmt;
@@ -25,7 +25,7 @@ pub struct MemoryEntry {
 /// A private copy of the PVH start info.
 #[derive(Debug)]
 pub struct BootInfo {
-    /// The command line's octets, not judged yet.
+    /// The command line's bytes, not judged yet.
     pub command_line: Vec<u8, MAX_COMMAND_LINE_BYTES>,
     /// Where the first boot module lies.
     pub module: Option<PhysRange>,
@@ -54,7 +54,7 @@ impl fmt::Display for StartInfoError {
             Self::NoMagic => "the loader passed no PVH start info",
             Self::NoMemoryMap => "the PVH start info has no memory map",
             Self::MemoryMapTooLong => "the PVH memory map has more than 64 entries",
-            Self::CommandLineTooLong => "the command line is longer than 1024 octets",
+            Self::CommandLineTooLong => "the command line is longer than 1024 bytes",
             Self::ModuleOutOfReach => "the boot module lies above 4 GiB",
         })
     }

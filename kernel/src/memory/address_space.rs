@@ -95,7 +95,7 @@ impl TableMemory for Tables<'_> {
 }
 
 impl AddressSpace {
-    /// Maps the image, each part for what it is, `module` read-only and the rest of `ram` as data; then uses it.
+    /// Maps the image's parts with their rights, `module` read-only and the rest of `ram` as data. Then switches over.
     ///
     /// `ram` has no memory below 1 MiB, where firmware and option ROMs live, and none above 4 GiB, where the boot
     /// tables end.
@@ -154,7 +154,7 @@ impl AddressSpace {
         self.table.map(&mut Tables(&mut self.frames), range.grow_to_pages(), Access::ReadWrite)
     }
 
-    /// Takes `count` pages in a row, of whatever content. `None` where there are no such pages.
+    /// Takes `count` pages in a row, with any content. `None` if no free range is that long.
     pub fn take_pages(&mut self, count: u64) -> Option<MappedPages> {
         let start = self.frames.allocate(count)?;
         Some(words(PhysRange { start, end: start + count * PAGE_BYTES }))
@@ -165,7 +165,7 @@ impl AddressSpace {
         self.frames.allocate_longest(max_count).map(words)
     }
 
-    /// Takes memory for the heap. `None` where there is none, or where the heap has been given some before.
+    /// Takes memory for the heap. `None` without free memory, or on a second call.
     pub fn take_heap(&mut self, size_bytes: u64) -> Option<()> {
         let count = size_bytes / PAGE_BYTES;
         let start = self.frames.allocate(count)?;
@@ -173,7 +173,7 @@ impl AddressSpace {
         unsafe { heap::init(PhysRange { start, end: start + count * PAGE_BYTES }) }
     }
 
-    /// The boot module's octets; none if there is no module.
+    /// The boot module's bytes; none if there is no module.
     pub fn module(&self) -> &'static [u8] {
         let Some(range) = self.module else { return &[] };
         let first = ptr::with_exposed_provenance::<u8>(range.start as usize);
@@ -182,7 +182,7 @@ impl AddressSpace {
         unsafe { slice::from_raw_parts(first, range.size_bytes() as usize) }
     }
 
-    /// Octets of memory that are still free.
+    /// Bytes of memory that are still free.
     pub fn free_bytes(&self) -> u64 {
         self.frames.free_bytes()
     }

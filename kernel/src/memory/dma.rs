@@ -18,7 +18,7 @@ impl DmaArena {
         Self { words, device_address, used_bytes: 0 }
     }
 
-    /// Octets not handed out yet.
+    /// Bytes not handed out yet.
     pub fn free_bytes(&self) -> usize {
         (self.words.len() * 4).saturating_sub(self.used_bytes)
     }

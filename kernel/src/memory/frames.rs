@@ -10,8 +10,7 @@ use super::range::PhysRange;
 /// Pieces of free memory that are kept track of.
 pub const MAX_FREE_RANGES: usize = 64;
 
-/// Hands out frames; they are never given back. What it hands out is used until the machine stops, so there is
-/// nothing to leak and nothing to fragment.
+/// Hands out frames, which are used until the machine stops: nothing leaks and nothing fragments.
 #[derive(Debug)]
 pub struct FrameAllocator {
     free: Vec<PhysRange, MAX_FREE_RANGES>,
@@ -64,7 +63,7 @@ impl FrameAllocator {
         Ok(())
     }
 
-    /// Hands out `count` frames in a row, and returns the first one's address. `None` where there is no such row.
+    /// Hands out `count` frames in a row, and returns the first one's address. `None` if no free range is that long.
     pub fn allocate(&mut self, count: u64) -> Option<u64> {
         let size_bytes = count.checked_mul(PAGE_BYTES).filter(|&size_bytes| size_bytes > 0)?;
         let range = self.free.iter_mut().find(|range| range.size_bytes() >= size_bytes)?;
@@ -81,7 +80,7 @@ impl FrameAllocator {
         Some(PhysRange { start, end: start + count * PAGE_BYTES })
     }
 
-    /// Octets that are still free.
+    /// Bytes that are still free.
     pub fn free_bytes(&self) -> u64 {
         self.free.iter().map(|range| range.size_bytes()).sum()
     }

@@ -32,12 +32,12 @@ macro_rules! range {
     };
 }
 
-/// Everything from the first octet of code to the top of the last stack, guard pages included.
+/// Everything from the first byte of code to the top of the last stack, guard pages included.
 pub fn image() -> PhysRange {
     range!(__image_start..__image_end)
 }
 
-/// What the loader copied from the file: code, constants, initialised data.
+/// Bytes that the loader copied from the file: code, constants, initialised data.
 pub fn loaded() -> PhysRange {
     range!(__image_start..__loaded_end)
 }

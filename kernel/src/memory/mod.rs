@@ -4,7 +4,6 @@
 pub mod address_space;
 pub mod dma;
 pub mod frames;
-pub mod guest_pages;
 #[cfg(target_os = "none")]
 pub mod heap;
 #[cfg(target_os = "none")]
@@ -12,5 +11,5 @@ pub mod layout;
 pub mod page_table;
 pub mod range;
 
-/// Octets in a page and in a frame.
+/// Bytes in a page and in a frame.
 pub const PAGE_BYTES: u64 = 4096;

@@ -7,7 +7,7 @@ use core::fmt;
 use super::PAGE_BYTES;
 use super::range::PhysRange;
 
-/// Octets in a large page.
+/// Bytes in a large page.
 pub const LARGE_PAGE_BYTES: u64 = 2 << 20;
 /// Addresses that are mapped lie below this: the lower half of the canonical addresses.
 pub const ADDRESS_LIMIT: u64 = 1 << 47;
@@ -21,7 +21,7 @@ const NO_EXECUTE: u64 = 1 << 63;
 /// Bits 51:12: where the next table or the page lies.
 const ADDRESS_MASK: u64 = 0x000f_ffff_ffff_f000;
 
-/// What may be done with a page. There is no way to say "write and execute".
+/// Rights to a page. No value means "write and execute".
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Access {
     /// Code.
@@ -141,7 +141,7 @@ impl PageTable {
         next_table(memory, pointers, index(address, 2), address)
     }
 
-    /// What may be done at `address`; `None` where nothing is mapped.
+    /// The rights at `address`; `None` if nothing is mapped there.
     pub fn access(&self, memory: &impl TableMemory, address: u64) -> Option<Access> {
         if address >= ADDRESS_LIMIT {
             return None;

@@ -12,12 +12,12 @@ pub struct PhysRange {
 }
 
 impl PhysRange {
-    /// Octets in the range.
+    /// Bytes in the range.
     pub const fn size_bytes(self) -> u64 {
         self.end.saturating_sub(self.start)
     }
 
-    /// Has no octet.
+    /// Has no byte.
     pub const fn is_empty(self) -> bool {
         self.end <= self.start
     }
@@ -27,7 +27,7 @@ impl PhysRange {
         self.start <= address && address < self.end
     }
 
-    /// Shares an octet with `other`.
+    /// Shares a byte with `other`.
     pub const fn overlaps(self, other: Self) -> bool {
         !self.is_empty() && !other.is_empty() && self.start < other.end && other.start < self.end
     }

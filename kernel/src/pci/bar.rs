@@ -1,4 +1,4 @@
-//! Base address registers: what kind, how large, and where to (PCI Local Bus specification 3.0, 6.2.5.1).
+//! Base address registers: kind, size and place (PCI Local Bus specification 3.0, 6.2.5.1).
 
 use core::fmt;
 
@@ -32,7 +32,7 @@ pub enum BarError {
     NotAccepted(u64),
     /// It overlaps RAM or wraps: its address.
     BadAddress(u64),
-    /// Nobody has placed it, and it is behind a bridge, whose windows would have to be opened too.
+    /// It has no place and is behind a bridge, whose windows would have to be opened too.
     BehindBridge,
 }
 
@@ -43,8 +43,8 @@ impl fmt::Display for BarError {
             Self::ReservedType => f.write_str("BAR 0 has a reserved type"),
             Self::Unimplemented => f.write_str("BAR 0 isn't implemented"),
             Self::Malformed => f.write_str("BAR 0 reads back no size"),
-            Self::TooSmall(size) => write!(f, "BAR 0 has {size:#x} octets only"),
-            Self::NoPlace(size) => write!(f, "no address is free for BAR 0, {size:#x} octets"),
+            Self::TooSmall(size) => write!(f, "BAR 0 has {size:#x} bytes only"),
+            Self::NoPlace(size) => write!(f, "no address is free for BAR 0, {size:#x} bytes"),
             Self::NotAccepted(address) => write!(f, "BAR 0 doesn't take address {address:#x}"),
             Self::BadAddress(address) => write!(f, "BAR 0 lies at {address:#x}, where it can't be"),
             Self::BehindBridge => f.write_str("BAR 0 has no address, and a bridge is before it"),
@@ -52,7 +52,7 @@ impl fmt::Display for BarError {
     }
 }
 
-/// What kind of BAR has this value.
+/// The kind of a BAR with this value.
 pub const fn kind(raw: u32) -> Result<BarKind, BarError> {
     if raw & 1 != 0 {
         return Err(BarError::IoSpace);
@@ -73,7 +73,7 @@ pub const fn address(kind: BarKind, low: u32, high: u32) -> u64 {
     }
 }
 
-/// The size, from what reads back after all bits were written 1.
+/// The size, from the value that reads back after all bits were written 1.
 pub const fn size_bytes(kind: BarKind, low: u32, high: u32) -> Result<u64, BarError> {
     let high = match kind {
         // As if the upper half were there, and accepted every bit.

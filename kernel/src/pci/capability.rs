@@ -15,7 +15,7 @@ pub const fn without_no_snoop(control_and_status: u32) -> u32 {
     control_and_status & 0xffff & !(1 << 11)
 }
 
-/// Capabilities that fit above the header, 4 octets each.
+/// Capabilities that fit above the header, 4 bytes each.
 const MAX_CAPABILITIES: usize = 48;
 
 /// Offset of the first capability with this identity. `pointer` is the capabilities pointer (offset 0x34), `read`

@@ -7,7 +7,7 @@ use pci_types::{CommandRegister, ConfigRegionAccess, PciAddress, PciHeader};
 
 use crate::arch::port::{PCI_CONFIG_ADDRESS, PCI_CONFIG_DATA};
 
-/// Configuration space of segment 0, the first 256 octets of each function.
+/// Configuration space of segment 0, the first 256 bytes of each function.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct ConfigSpace;
 
@@ -34,13 +34,13 @@ impl ConfigSpace {
 }
 
 impl ConfigSpace {
-    /// Reads the octet at `offset`.
+    /// Reads the byte at `offset`.
     pub(super) fn read_u8(self, address: PciAddress, offset: u8) -> u8 {
         PCI_CONFIG_ADDRESS.write_u32(select(address, u16::from(offset)));
         PCI_CONFIG_DATA.offset(u16::from(offset & 3)).read_u8()
     }
 
-    /// Writes the octet at `offset`, and none of its neighbours, of which some are cleared by writing.
+    /// Writes the byte at `offset`, and none of its neighbours, of which some are cleared by writing.
     pub(super) fn write_u8(self, address: PciAddress, offset: u8, value: u8) {
         PCI_CONFIG_ADDRESS.write_u32(select(address, u16::from(offset)));
         PCI_CONFIG_DATA.offset(u16::from(offset & 3)).write_u8(value);
@@ -57,7 +57,7 @@ impl ConfigRegionAccess for ConfigSpace {
     }
 }
 
-/// Functions that have been made bus masters, as bits 31:0 of their configuration address; 0 where there is none.
+/// Functions that have been made bus masters, as bits 31:0 of their configuration address; 0 marks a free place.
 static BUS_MASTERS: [AtomicU32; 8] = [const { AtomicU32::new(0) }; 8];
 
 /// Lets a function use DMA, and remembers it for [`stop_bus_masters`]. False if there is no room to remember it: then
@@ -72,7 +72,13 @@ pub(super) fn start_bus_master(address: PciAddress) -> bool {
     true
 }
 
-/// Ends all DMA, whatever state the image is in: clears Bus Master Enable of every function that was given it.
+/// Turns a function's memory decoding off: its registers stop answering.
+#[cfg(feature = "bare")]
+pub(crate) fn stop_decoding(address: PciAddress) {
+    PciHeader::new(address).update_command(ConfigSpace, |command| command & !CommandRegister::MEMORY_ENABLE);
+}
+
+/// Ends all DMA in any state of the image: clears Bus Master Enable of every function that was given it.
 pub fn stop_bus_masters() {
     for slot in &BUS_MASTERS {
         let selected = slot.load(Ordering::Relaxed);

@@ -10,7 +10,7 @@ use super::bar::{self, BarError, BarKind};
 use super::capability;
 use super::config::{ConfigSpace, start_bus_master};
 use super::known::{self, Known};
-use super::message::{Interrupt, Messages};
+use super::message::{Messages, MsiCapability};
 use super::registers::HdaRegisters;
 use super::scan::{self, MAX_FUNCTIONS};
 use crate::boot::start_info::MemoryEntry;
@@ -25,11 +25,11 @@ pub const MAX_CONTROLLERS: usize = 4;
 /// Multimedia device, HD Audio (PCI Code and ID Assignment specification, 1.5).
 const CLASS_HDA: (u8, u8) = (0x04, 0x03);
 
-/// Octets of registers that the specification defines, and alias, up to (HDA specification 1.0a, 3.3).
+/// Bytes of registers that the specification defines, and alias, up to (HDA specification 1.0a, 3.3).
 const REGISTERS_BYTES: u64 = 0x4000;
 
-/// Where BARs are put when nobody has placed them: between RAM, which ends below 0xf0000000 on Xen's and QEMU's
-/// machines, and the APICs; it is where hvmloader and SeaBIOS put them, too.
+/// The window for BARs without a place: between RAM, which ends below 0xf0000000 on Xen's and QEMU's machines, and the
+/// APICs. hvmloader and SeaBIOS use it too.
 const WINDOW: PhysRange = PhysRange { start: 0xf000_0000, end: 0xfc00_0000 };
 
 /// After a change from D3hot to D0 a function may take this long (PCI Power Management specification 1.2, table 5-6).
@@ -37,19 +37,19 @@ const D3_TO_D0_NS: u32 = 10_000_000;
 
 /// A controller, powered, placed, mapped and allowed to use DMA.
 #[derive(Debug)]
-pub struct HdaController {
+pub struct HdaController<I> {
     /// Where it is on the bus.
     pub address: PciAddress,
     /// Vendor and device.
     pub id: (u16, u16),
-    /// What is known of its kind.
+    /// Its kind.
     pub known: &'static Known,
     /// Its registers.
     pub registers: HdaRegisters,
     /// Where these lie.
     pub bar: PhysRange,
-    /// Its interrupt. `None`: it has no MSI, or none that arrives, and nothing of it wakes the event loop.
-    pub interrupt: Option<Interrupt>,
+    /// How its interrupt arrives. `None`: it has no MSI that arrives, and the main loop wakes by deadlines alone.
+    pub interrupt: Option<I>,
 }
 
 /// Why a controller couldn't be brought up.
@@ -88,9 +88,9 @@ impl From<BarError> for BringUpError {
     }
 }
 
-/// What bringing up needs of the rest of the image.
+/// The parts of the image that bringing up needs.
 #[derive(Debug)]
-pub struct Surroundings<'a> {
+pub struct Surroundings<'a, M> {
     /// To map registers.
     pub space: &'a mut AddressSpace,
     /// The loader's memory map.
@@ -98,82 +98,99 @@ pub struct Surroundings<'a> {
     /// To wait for a change of power state.
     pub delay: TscDelay,
     /// Where MSIs go.
-    pub messages: Messages<'a>,
+    pub messages: M,
     /// Place BARs even if they have a place.
     pub assign: bool,
 }
 
-/// What was found on the bus.
-#[derive(Debug)]
-pub struct Found {
-    /// Controllers that are ready.
-    pub controllers: Vec<HdaController, MAX_CONTROLLERS>,
-    /// The first one that isn't, and why.
-    pub failed: Option<(PciAddress, BringUpError)>,
+/// Why there is no controller to work with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FindError {
+    /// The bus has none.
+    NoController,
+    /// None of them can be used; this is the first one.
+    Unusable(PciAddress, BringUpError),
 }
 
-/// Brings up all controllers on the bus.
-pub fn bring_up_all(mut surroundings: Surroundings<'_>) -> Found {
+impl fmt::Display for FindError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NoController => f.write_str("no HD Audio controller found on the PCI bus (class 0403)"),
+            Self::Unusable(address, error) => {
+                write!(f, "HD Audio controller {address} can't be used: {error}")
+            }
+        }
+    }
+}
+
+/// The controllers of an image whose interrupts are `I`.
+pub type Controllers<I> = Vec<HdaController<I>, MAX_CONTROLLERS>;
+
+/// Brings up all controllers on the bus: one at least.
+pub fn bring_up_all<M: Messages>(
+    mut surroundings: Surroundings<'_, M>,
+) -> Result<Controllers<M::Interrupt>, FindError> {
     let functions = scan::functions();
     log::debug!(target: "pci", "{} functions", functions.len());
-    let mut found = Found { controllers: Vec::new(), failed: None };
+    let mut controllers = Vec::new();
+    let mut first_failure = None;
     for &address in &functions {
         let header = PciHeader::new(address);
         let (_, class, subclass, _) = header.revision_and_class(ConfigSpace);
         if (class, subclass) != CLASS_HDA {
             continue;
         }
-        let index = found.controllers.len() as u8;
-        let result = if found.controllers.is_full() {
+        let index = controllers.len() as u8;
+        let result = if controllers.is_full() {
             Err(BringUpError::TooMany)
         } else {
             bring_up(address, index, &functions, &mut surroundings)
         };
         match result {
             Ok(controller) => {
-                log::info!(
-                    target: "pci",
-                    "{address}: HD Audio controller {:04x}:{:04x} ({}), registers at {:#x}, {}",
-                    controller.id.0,
-                    controller.id.1,
-                    controller.known,
-                    controller.bar.start,
-                    InterruptName(controller.interrupt),
-                );
+                log_controller(&controller);
                 // Checked above that there is room.
-                let _ = found.controllers.push(controller);
+                let _ = controllers.push(controller);
             }
             Err(error) => {
                 log::error!(target: "pci", "{address}: HD Audio controller can't be used: {error}");
-                found.failed = found.failed.or(Some((address, error)));
+                first_failure = first_failure.or(Some(FindError::Unusable(address, error)));
             }
         }
     }
-    found
-}
-
-struct InterruptName(Option<Interrupt>);
-
-impl fmt::Display for InterruptName {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.0 {
-            Some(interrupt) => interrupt.fmt(f),
-            None => f.write_str("no interrupt"),
-        }
+    if controllers.is_empty() {
+        return Err(first_failure.unwrap_or(FindError::NoController));
     }
+    Ok(controllers)
 }
 
-fn bring_up(
+fn log_controller<I: fmt::Display>(controller: &HdaController<I>) {
+    let interrupt: &dyn fmt::Display = match &controller.interrupt {
+        Some(interrupt) => interrupt,
+        None => &"no interrupt",
+    };
+    log::info!(
+        target: "pci",
+        "{}: HD Audio controller {:04x}:{:04x} ({}), registers at {:#x}, {interrupt}",
+        controller.address,
+        controller.id.0,
+        controller.id.1,
+        controller.known,
+        controller.bar.start,
+    );
+}
+
+fn bring_up<M: Messages>(
     address: PciAddress,
     index: u8,
     functions: &Vec<PciAddress, MAX_FUNCTIONS>,
-    surroundings: &mut Surroundings<'_>,
-) -> Result<HdaController, BringUpError> {
+    surroundings: &mut Surroundings<'_, M>,
+) -> Result<HdaController<M::Interrupt>, BringUpError> {
     let header = PciHeader::new(address);
     let id = header.id(ConfigSpace);
     let mut endpoint = EndpointHeader::from_header(header, ConfigSpace).ok_or(BringUpError::NotAnEndpoint)?;
 
-    // Until it is set up: no DMA, no legacy interrupts. Whoever had it before may have left it running.
+    // No DMA and no legacy interrupts until it is set up. An earlier user may have left it running.
     endpoint.update_command(ConfigSpace, |command| {
         (command & !CommandRegister::BUS_MASTER_ENABLE) | CommandRegister::INTERRUPT_DISABLE
     });
@@ -211,14 +228,14 @@ fn bring_up(
 
     let interrupt = capability(capability::MSI)
         .filter(|_| known.has_msi)
-        .and_then(|offset| surroundings.messages.enable(address, offset, index));
+        .and_then(|offset| surroundings.messages.enable(MsiCapability { function: address, offset }, index));
     if !start_bus_master(address) {
         return Err(BringUpError::TooMany);
     }
     Ok(HdaController { address, id, known, registers, bar, interrupt })
 }
 
-/// Power Management Control/Status is 4 octets into the capability; bits 1:0 are the state, 0 is D0.
+/// Power Management Control/Status is 4 bytes into the capability; bits 1:0 are the state, 0 is D0.
 fn force_d0(address: PciAddress, offset: u8, delay: &mut TscDelay) -> Result<(), BringUpError> {
     // A capability starts at 0xfc at most.
     let Some(control) = offset.checked_add(4) else { return Ok(()) };
@@ -237,7 +254,7 @@ fn force_d0(address: PciAddress, offset: u8, delay: &mut TscDelay) -> Result<(),
 /// Makes all DMA of the function look into the processors' caches: neither the image nor a guest flushes what it writes,
 /// and some controllers fetch samples past the caches when they may.
 fn forbid_no_snoop(address: PciAddress, offset: u8) {
-    // Device Control is 8 octets into the capability, which starts at 0xfc at most.
+    // Device Control is 8 bytes into the capability, which starts at 0xfc at most.
     let Some(register) = offset.checked_add(8) else { return };
     let control = ConfigSpace.read_u32(address, register);
     ConfigSpace.write_u32(address, register, capability::without_no_snoop(control));
@@ -288,7 +305,7 @@ fn size_bar(address: PciAddress, offset: u8) -> Result<SizedBar, BarError> {
 fn settle_bar(
     address: PciAddress,
     functions: &Vec<PciAddress, MAX_FUNCTIONS>,
-    surroundings: &Surroundings<'_>,
+    surroundings: &Surroundings<'_, impl Messages>,
 ) -> Result<PhysRange, BringUpError> {
     let sized = size_bar(address, BAR_0)?;
     if sized.size_bytes < REGISTERS_BYTES / 2 {
@@ -299,7 +316,7 @@ fn settle_bar(
         let bad = BarError::BadAddress(sized.address);
         let end = sized.address.checked_add(sized.size_bytes).ok_or(bad)?;
         let range = PhysRange { start: sized.address, end };
-        // Firmware may well call the range reserved; what it must not be is RAM.
+        // Firmware may call the range reserved, but it must not be RAM.
         let in_ram = surroundings.memory.iter().any(|entry| entry.is_ram && entry.range.overlaps(range));
         return if in_ram { Err(bad.into()) } else { Ok(range) };
     }
@@ -325,7 +342,7 @@ fn settle_bar(
     if bar::address(sized.kind, ConfigSpace.read_u32(address, BAR_0), high) != place {
         return Err(BarError::NotAccepted(place).into());
     }
-    log::info!(target: "pci", "{address}: BAR 0, {:#x} octets, placed at {place:#x}", sized.size_bytes);
+    log::info!(target: "pci", "{address}: BAR 0, {:#x} bytes, placed at {place:#x}", sized.size_bytes);
     Ok(PhysRange { start: place, end: place + sized.size_bytes })
 }
 
@@ -355,10 +372,4 @@ fn decoded_bars(address: PciAddress) -> Vec<PhysRange, 6> {
         }
     }
     ranges
-}
-
-/// Turns a controller's memory decoding off: it stops answering. For the test of what comes then.
-pub fn hang(controller: &HdaController) {
-    PciHeader::new(controller.address)
-        .update_command(ConfigSpace, |command| command & !CommandRegister::MEMORY_ENABLE);
 }

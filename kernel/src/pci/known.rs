@@ -1,4 +1,4 @@
-//! What has to be set in a controller's configuration space, or avoided with it, by vendor and device.
+//! Settings and limits of known controllers, by vendor and device.
 //!
 //! Each row says where it's from. "Linux" is its driver for these controllers (sound/pci/hda/hda_intel.c), by what it
 //! does; the registers themselves are in the makers' datasheets where those are named. Not here, for the image has no use
@@ -10,10 +10,10 @@ use core::fmt;
 use snd_hda::stream::PositionChoice;
 use snd_hda::{ControllerTraits, SyncRegister};
 
-/// Bits of an octet in configuration space that must have a value.
+/// Bits of a byte in configuration space that must have a value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Setting {
-    /// Which octet.
+    /// Which byte.
     pub offset: u8,
     /// The bits.
     pub mask: u8,
@@ -35,17 +35,17 @@ impl Setting {
     }
 }
 
-/// What is known of a kind of controllers.
+/// A known kind of controllers.
 #[derive(Debug)]
 pub struct Known {
     vendor: u16,
     /// Empty: all of the vendor's that no row before names.
     devices: &'static [u16],
-    /// What people call them.
+    /// Their usual name.
     pub name: &'static str,
-    /// What must be set before DMA is allowed.
+    /// Settings to apply before DMA is allowed.
     pub settings: &'static [Setting],
-    /// What the driver is to know.
+    /// Limits for the driver.
     pub traits: ControllerTraits,
     /// Whether its MSI arrives.
     pub has_msi: bool,
@@ -57,7 +57,7 @@ impl fmt::Display for Known {
     }
 }
 
-/// What is known of the controller with this vendor and device.
+/// The row for the controller with this vendor and device.
 pub fn find((vendor, device): (u16, u16)) -> &'static Known {
     let is_it =
         |row: &&Known| row.vendor == vendor && (row.devices.is_empty() || row.devices.contains(&device));
@@ -79,7 +79,7 @@ const NVIDIA_COHERENT: [Setting; 3] = [
     Setting { offset: 0x4c, mask: 0x01, value: 0x01 },
 ];
 
-/// Nothing but what the registers say.
+/// The registers alone decide.
 const PLAIN: ControllerTraits = ControllerTraits {
     address_bits: 64,
     positions: PositionChoice::Auto,
@@ -88,7 +88,7 @@ const PLAIN: ControllerTraits = ControllerTraits {
 /// The DMA position buffer can't be relied on: LPIB it is.
 const BY_LINK: ControllerTraits = ControllerTraits { positions: PositionChoice::Link, ..PLAIN };
 
-/// What holds where nothing is known.
+/// The row for unknown controllers.
 static UNKNOWN: Known =
     Known { vendor: 0xffff, devices: &[], name: "unknown", settings: &[], traits: PLAIN, has_msi: true };
 

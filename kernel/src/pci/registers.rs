@@ -11,8 +11,7 @@ use crate::memory::range::PhysRange;
 
 /// Access to BAR 0 of an HD Audio controller. Clones reach the same registers.
 ///
-/// What lies outside the BAR, or isn't aligned, answers as the bus does where nobody is: reads give all ones, writes
-/// are lost.
+/// Accesses outside the BAR or without alignment behave as on an empty bus: reads give all ones, writes are lost.
 #[derive(Clone, Debug)]
 pub struct HdaRegisters {
     bar: PhysRange,

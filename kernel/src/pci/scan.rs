@@ -1,4 +1,4 @@
-//! Who is on the bus.
+//! The functions on the bus.
 
 use heapless::Vec;
 use pci_types::{HeaderType, PciAddress, PciHeader, PciPciBridgeHeader};

@@ -8,7 +8,7 @@ use hyper::{
     RemotePort, SharedPage,
 };
 
-/// What was touched, in octets: read and written alike.
+/// What was touched, in bytes: read and written alike.
 #[derive(Clone, Debug, Default)]
 pub struct Touched {
     buffers: BTreeSet<(u16, u32)>,
@@ -17,18 +17,18 @@ pub struct Touched {
 }
 
 impl Touched {
-    /// Octets of pages that were part of a buffer at any time: samples.
+    /// Bytes of pages that were part of a buffer at any time: samples.
     pub fn samples(&self) -> u64 {
         self.sum(|page| self.buffers.contains(page))
     }
 
-    /// Octets of all other pages: rings, events, lists of pages.
+    /// Bytes of all other pages: rings, events, lists of pages.
     pub fn others(&self) -> u64 {
         self.sum(|page| !self.buffers.contains(page))
     }
 
     fn sum(&self, which: impl Fn(&(u16, u32)) -> bool) -> u64 {
-        self.pages.iter().filter(|(page, _)| which(page)).map(|(_, octets)| octets).sum()
+        self.pages.iter().filter(|(page, _)| which(page)).map(|(_, bytes)| bytes).sum()
     }
 }
 
@@ -44,8 +44,9 @@ pub fn take() -> Touched {
 /// A hypervisor whose user is watched.
 pub struct Watched<H>(H);
 
-impl<H> From<H> for Watched<H> {
-    fn from(hypervisor: H) -> Self {
+impl<H> Watched<H> {
+    /// Watches the user of `hypervisor`.
+    pub fn new(hypervisor: H) -> Self {
         Self(hypervisor)
     }
 }
@@ -60,7 +61,7 @@ impl<P> WatchedPage<P> {
     fn count(&self, words: u64) {
         TOUCHED.with_borrow_mut(|touched| {
             match touched.pages.iter_mut().find(|(page, _)| *page == self.of) {
-                Some((_, octets)) => *octets += 4 * words,
+                Some((_, bytes)) => *bytes += 4 * words,
                 None => touched.pages.push((self.of, 4 * words)),
             }
         });

@@ -1,4 +1,4 @@
-//! What can go wrong, an enum an operation.
+//! Errors, an enum for each operation.
 
 use core::fmt;
 
@@ -12,7 +12,7 @@ pub enum BadText {
     TooLong,
     /// It has a NUL in it.
     Nul,
-    /// A path with an octet other than letters, digits and `-/_@`.
+    /// A path with a byte other than letters, digits and `-/_@`.
     Character,
     /// A path with two slashes in a row, or one at its end.
     Slashes,
@@ -40,7 +40,7 @@ pub enum BrokenStore {
     RequestIndex,
     /// `rsp_prod` is more than a ring ahead of `rsp_cons`.
     ResponseIndex,
-    /// A message with more than 4096 octets of payload.
+    /// A message with more than 4096 bytes of payload.
     TooLong(u32),
 }
 

@@ -10,7 +10,7 @@
 //! }
 //! ```
 //!
-//! What xenstored says is judged too: lengths, indices, numbers and texts may be anything, and lead to an error at worst.
+//! Xenstored's messages are judged too: a wrong length, index, number or text leads to an error at worst.
 
 mod error;
 mod ring;

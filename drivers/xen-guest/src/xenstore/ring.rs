@@ -6,7 +6,7 @@ use xen_sys::xs_wire::{RING_BYTES, StoreRing};
 
 use super::error::BrokenStore;
 
-/// The guest's end. Its own indices are private; what the page says of them is never read again.
+/// The guest's end. Its own indices are private; their copies in the page are never read again.
 #[derive(Debug)]
 pub(super) struct RingEnd<'a> {
     shared: &'a StoreRing,
@@ -15,23 +15,23 @@ pub(super) struct RingEnd<'a> {
 }
 
 impl<'a> RingEnd<'a> {
-    /// Goes on where whoever had the ring before has stopped.
+    /// Goes on at the ring's present indices.
     pub(super) fn attach(shared: &'a StoreRing) -> Self {
         let req_prod = shared.req_prod.load(Ordering::Relaxed);
         let rsp_cons = shared.rsp_cons.load(Ordering::Relaxed);
         Self { shared, req_prod, rsp_cons }
     }
 
-    /// Puts as many octets as there is room for into the request ring. Returns how many.
-    pub(super) fn send(&mut self, octets: &[u8]) -> Result<usize, BrokenStore> {
-        // Xenstored has read what it has consumed.
+    /// Puts as many bytes as there is room for into the request ring. Returns how many.
+    pub(super) fn send(&mut self, bytes: &[u8]) -> Result<usize, BrokenStore> {
+        // Xenstored has read the bytes before its index.
         let used = self.req_prod.wrapping_sub(self.shared.req_cons.load(Ordering::Acquire)) as usize;
         let room = RING_BYTES.checked_sub(used).ok_or(BrokenStore::RequestIndex)?;
         let mut sent = 0usize;
-        for octet in octets.iter().take(room) {
+        for byte in bytes.iter().take(room) {
             // The size is a power of two, so that the index may wrap.
             if let Some(cell) = self.shared.req.get(self.req_prod as usize % RING_BYTES) {
-                cell.store(*octet, Ordering::Relaxed);
+                cell.store(*byte, Ordering::Relaxed);
             }
             self.req_prod = self.req_prod.wrapping_add(1);
             sent = sent.saturating_add(1);
@@ -40,16 +40,16 @@ impl<'a> RingEnd<'a> {
         Ok(sent)
     }
 
-    /// Takes as many octets as there are, and fit, from the response ring. Returns how many.
+    /// Takes as many bytes as there are, and fit, from the response ring. Returns how many.
     pub(super) fn receive(&mut self, into: &mut [u8]) -> Result<usize, BrokenStore> {
         let ready = self.shared.rsp_prod.load(Ordering::Acquire).wrapping_sub(self.rsp_cons) as usize;
         if ready > RING_BYTES {
             return Err(BrokenStore::ResponseIndex);
         }
         let mut received = 0usize;
-        for octet in into.iter_mut().take(ready) {
+        for byte in into.iter_mut().take(ready) {
             if let Some(cell) = self.shared.rsp.get(self.rsp_cons as usize % RING_BYTES) {
-                *octet = cell.load(Ordering::Relaxed);
+                *byte = cell.load(Ordering::Relaxed);
             }
             self.rsp_cons = self.rsp_cons.wrapping_add(1);
             received = received.saturating_add(1);

@@ -13,10 +13,10 @@ use super::text::{self, Path};
 /// Requests that can be under way at a time, those included whose deadline has passed and that are still unanswered.
 pub const MAX_IN_FLIGHT: usize = 32;
 
-/// Octets that can wait for room in the ring: at least one message of any size.
+/// Bytes that can wait for room in the ring: at least one message of any size.
 const OUTBOX_BYTES: usize = 8192;
 
-/// Octets of the longest message.
+/// Bytes of the longest message.
 const MESSAGE_MAX_BYTES: usize = HEADER_BYTES + PAYLOAD_MAX_BYTES;
 
 /// Names a request until it is answered.
@@ -32,18 +32,18 @@ impl TransactionId {
     pub(super) fn parse(reply: &Reply<'_>) -> Option<Self> {
         let text = reply.text().ok()?;
         // `parse` alone would take a leading plus sign.
-        let number = if text.bytes().all(|octet| octet.is_ascii_digit()) { text.parse().ok()? } else { 0 };
+        let number = if text.bytes().all(|byte| byte.is_ascii_digit()) { text.parse().ok()? } else { 0 };
         (number != 0).then_some(Self(number))
     }
 }
 
-/// What xenstored is asked.
+/// A request to xenstored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Request<'a> {
     /// A node's value; see [`Reply::text`].
     Read(Path<'a>),
-    /// Names of a node's children; see [`Reply::names`]. Refused as too big where they exceed 4096 octets.
+    /// Names of a node's children; see [`Reply::names`]. Refused as too big where they exceed 4096 bytes.
     Directory(Path<'a>),
     /// Writes a value; makes the node, and those above it, if need be.
     Write(Path<'a>, &'a str),
@@ -53,16 +53,16 @@ pub enum Request<'a> {
     Remove(Path<'a>),
     /// Watches a node and all below it. An event comes at once, unless that watch was there already, and at every change.
     Watch {
-        /// What to watch.
+        /// The node to watch.
         path: Path<'a>,
-        /// What comes with each event.
+        /// The token that comes with each event.
         token: &'a str,
     },
     /// Ends a watch.
     Unwatch {
-        /// What was watched.
+        /// The watched node.
         path: Path<'a>,
-        /// What it was watched with.
+        /// The watch's token.
         token: &'a str,
     },
     /// A domain's home directory; see [`Reply::text`].
@@ -111,16 +111,16 @@ impl<'a> Reply<'a> {
         text::received(self.payload)
     }
 
-    /// The names in an answer to [`Request::Directory`]; what is no name is left out.
+    /// The names in an answer to [`Request::Directory`]. A text that is no name is left out.
     pub fn names(&self) -> impl Iterator<Item = &'a str> + use<'a> {
-        self.payload.split(|octet| *octet == 0).filter_map(|name| {
+        self.payload.split(|byte| *byte == 0).filter_map(|name| {
             let name = core::str::from_utf8(name).ok()?;
             Path::new(name).ok().filter(|_| !name.contains('/')).map(Path::as_str)
         })
     }
 }
 
-/// What has come.
+/// A message from xenstored, or a request's end.
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
 pub enum Event<'a> {
@@ -135,7 +135,7 @@ pub enum Event<'a> {
     Watch {
         /// The node that changed, or the one that is watched.
         path: &'a str,
-        /// What the watch was set up with.
+        /// The watch's token.
         token: &'a str,
     },
     /// A message that makes no sense was dropped.
@@ -148,7 +148,7 @@ struct InFlight {
     kind: u32,
     transaction: u32,
     deadline: Nanos,
-    /// Its end was told: an answer is for nobody.
+    /// Its end was reported: an answer is dropped.
     abandoned: bool,
 }
 
@@ -158,7 +158,7 @@ pub struct Store<'a> {
     ring: RingEnd<'a>,
     outbox: Deque<u8, OUTBOX_BYTES>,
     inbox: Vec<u8, MESSAGE_MAX_BYTES>,
-    /// The message in the inbox was told, and is to go before the next one comes in.
+    /// The message in the inbox was reported, and makes room before the next one comes in.
     told: bool,
     in_flight: Vec<InFlight, MAX_IN_FLIGHT>,
     next_id: u32,
@@ -167,7 +167,7 @@ pub struct Store<'a> {
 }
 
 impl<'a> Store<'a> {
-    /// A connection by this page. Send an event on its channel when [`take_notify`](Self::take_notify) says so.
+    /// A connection by this page. Send an event on its channel when [`take_notify`](Self::take_notify) returns true.
     pub fn attach(page: &'a StoreRing) -> Self {
         Self {
             ring: RingEnd::attach(page),
@@ -222,11 +222,11 @@ impl<'a> Store<'a> {
         let id = self.fresh_id();
         // There is room for all of it, as just seen.
         let header = Header { kind, req_id: id, tx_id: transaction, len: payload_bytes as u32 };
-        for octet in emit(header) {
-            let _ = self.outbox.push_back(octet);
+        for byte in emit(header) {
+            let _ = self.outbox.push_back(byte);
         }
-        for octet in pieces.iter().flat_map(|piece| piece.bytes()) {
-            let _ = self.outbox.push_back(octet);
+        for byte in pieces.iter().flat_map(|piece| piece.bytes()) {
+            let _ = self.outbox.push_back(byte);
         }
         let _ = self.in_flight.push(InFlight { id, kind, transaction, deadline, abandoned: false });
         Ok(id)
@@ -245,7 +245,7 @@ impl<'a> Store<'a> {
         self.next_id
     }
 
-    /// Moves octets both ways and tells the next thing that has come, or that should have come by `now`. Call it until it
+    /// Moves bytes both ways and tells the next thing that has come, or that should have come by `now`. Call it until it
     /// returns `None`, then see [`take_notify`](Self::take_notify). A call takes in one message at most.
     pub fn next(&mut self, now: Nanos) -> Option<Event<'_>> {
         self.flush();
@@ -265,12 +265,12 @@ impl<'a> Store<'a> {
         Some(Event::Reply { id: RequestId(overdue.id), result: Err(RequestError::TimedOut) })
     }
 
-    /// Octets were moved: send xenstored an event. Asking takes the wish.
+    /// Bytes were moved: send xenstored an event. Asking takes the wish.
     pub fn take_notify(&mut self) -> bool {
         core::mem::take(&mut self.notify)
     }
 
-    /// The earliest deadline of what is under way.
+    /// The earliest deadline of the requests under way.
     pub fn deadline(&self) -> Option<Nanos> {
         self.in_flight.iter().filter(|request| !request.abandoned).map(|request| request.deadline).min()
     }
@@ -280,7 +280,7 @@ impl<'a> Store<'a> {
         self.broken
     }
 
-    /// Sends what waits, as far as there is room.
+    /// Sends waiting bytes, as far as there is room.
     fn flush(&mut self) {
         while self.broken.is_none() && !self.outbox.is_empty() {
             let (front, _) = self.outbox.as_slices();
@@ -297,7 +297,7 @@ impl<'a> Store<'a> {
         }
     }
 
-    /// Takes in what there is of one message. Returns whether it is complete.
+    /// Takes in the present bytes of one message. Returns whether it is complete.
     fn fill(&mut self) -> bool {
         if core::mem::take(&mut self.told) {
             self.inbox.clear();
@@ -413,7 +413,7 @@ fn pieces<'p>(request: &Request<'p>, number: &'p mut String<8>) -> Result<Vec<&'
 }
 
 fn watch_event(payload: &[u8]) -> Option<Event<'_>> {
-    let mut strings = payload.split(|octet| *octet == 0);
+    let mut strings = payload.split(|byte| *byte == 0);
     let path = core::str::from_utf8(strings.next()?).ok()?;
     let token = core::str::from_utf8(strings.next()?).ok()?;
     // Both have a NUL behind them, so there is a third, even if it is empty.

@@ -25,10 +25,10 @@ impl<'a> Path<'a> {
         if path.len() > limit {
             return Err(BadText::TooLong);
         }
-        if path.bytes().any(|octet| octet == 0) {
+        if path.bytes().any(|byte| byte == 0) {
             return Err(BadText::Nul);
         }
-        let may_be = |octet: u8| octet.is_ascii_alphanumeric() || matches!(octet, b'-' | b'/' | b'_' | b'@');
+        let may_be = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'/' | b'_' | b'@');
         if !path.bytes().all(may_be) {
             return Err(BadText::Character);
         }
@@ -46,7 +46,7 @@ impl<'a> Path<'a> {
 
 /// Judges a value to be written: any text without NUL. Its length is judged with the whole message.
 pub(super) fn value(value: &str) -> Result<&str, BadText> {
-    if value.bytes().any(|octet| octet == 0) { Err(BadText::Nul) } else { Ok(value) }
+    if value.bytes().any(|byte| byte == 0) { Err(BadText::Nul) } else { Ok(value) }
 }
 
 /// Judges a watch's token.
@@ -54,7 +54,7 @@ pub(super) fn token(token: &str) -> Result<&str, BadText> {
     if token.len() > MAX_TOKEN_BYTES { Err(BadText::TooLong) } else { value(token) }
 }
 
-/// The text in a payload. A single NUL at its end is none of it: some who write values count it in.
+/// The text in a payload, without a single NUL at its end: some writers count that in.
 pub(super) fn received(payload: &[u8]) -> Result<&str, BadText> {
     let text = payload.strip_suffix(&[0]).unwrap_or(payload);
     if text.contains(&0) {

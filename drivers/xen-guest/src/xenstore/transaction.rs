@@ -9,7 +9,7 @@ use super::text::Path;
 /// A step of a transaction.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Operation<'a> {
-    /// The node must be there; if it isn't, nothing is done. So nobody brings back a directory that others have removed.
+    /// The node must exist, or nothing is done. So a directory that others have removed stays removed.
     Expect(Path<'a>),
     /// Writes a value.
     Write(Path<'a>, &'a str),

@@ -39,6 +39,21 @@ fn ticks_become_nanoseconds() {
 }
 
 #[test]
+fn the_scale_states_the_counters_frequency() {
+    assert_eq!(GIGAHERTZ.tsc_hz(), Some(1_000_000_000));
+    // The factor's highest bit is set, as Xen chooses the shift.
+    for (hz, shift) in [(1_000_000_u64, 10), (800_000_000, 1), (2_400_000_000, -1), (5_999_999_999, -2)] {
+        let mul = (1_000_000_000_u128 << 32 << 10 >> (shift + 10)) / u128::from(hz);
+        let scale = TimeScale { mul: u32::try_from(mul).expect("32 bits"), shift, ..GIGAHERTZ };
+        let stated = scale.tsc_hz().expect("a frequency");
+        assert!(stated.abs_diff(hz) <= hz >> 30, "{hz} Hz, stated {stated}");
+    }
+    for nonsense in [TimeScale { mul: 0, ..GIGAHERTZ }, TimeScale { shift: 32, ..GIGAHERTZ }] {
+        assert_eq!(nonsense.tsc_hz(), None);
+    }
+}
+
+#[test]
 fn extremes_neither_overflow_nor_wrap() {
     let scale = TimeScale { tsc_timestamp: 0, system_time_ns: u64::MAX, mul: u32::MAX, shift: 31 };
     assert_eq!(scale.ns_at(u64::MAX >> 1), Some(u64::MAX));

@@ -9,13 +9,13 @@ use xen_sys::console::ConsoleRing;
 /// What the daemon would read.
 fn read(ring: &ConsoleRing) -> String {
     let (mut cons, prod) = (ring.out_cons.load(SeqCst), ring.out_prod.load(SeqCst));
-    let mut octets = Vec::new();
+    let mut bytes = Vec::new();
     while cons != prod {
-        octets.push(ring.output[cons as usize % 2048].load(SeqCst));
+        bytes.push(ring.output[cons as usize % 2048].load(SeqCst));
         cons = cons.wrapping_add(1);
     }
     ring.out_cons.store(cons, SeqCst);
-    String::from_utf8(octets).expect("text")
+    String::from_utf8(bytes).expect("text")
 }
 
 #[test]
@@ -68,7 +68,7 @@ fn lines_without_room_are_dropped_counted_and_told_of() {
     let ring = ConsoleRing::default();
     let mut console = Console::attach(&ring);
     let line = "l".repeat(98);
-    // 20 in the ring and 48 octets, then 8192 octets less these.
+    // 20 in the ring and 48 bytes, then 8192 bytes less these.
     for _ in 0..107 {
         console.line(format_args!("{line}"));
     }

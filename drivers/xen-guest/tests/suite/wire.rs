@@ -1,4 +1,4 @@
-//! The client against octets that no xenstored in its right mind would send.
+//! The client against bytes that no xenstored in its right mind would send.
 
 use std::sync::atomic::Ordering::SeqCst;
 
@@ -19,7 +19,7 @@ fn a() -> Path<'static> {
 }
 
 #[test]
-fn the_octets_are_those_of_the_specification() {
+fn the_bytes_are_those_of_the_specification() {
     let page = StoreRing::default();
     let mut store = Store::attach(&page);
     store.submit(Request::Write(Path::new("a/b").expect("a path"), "xy"), None, LATER).expect("sent");
@@ -29,8 +29,8 @@ fn the_octets_are_those_of_the_specification() {
         \x04\0\0\0\x02\0\0\0\0\0\0\0\x04\0\0\0a\0t\0\
         \x06\0\0\0\x03\0\0\0\0\0\0\0\x01\0\0\0\0";
     assert_eq!(page.req_prod.load(SeqCst) as usize, expected.len());
-    for (octet, cell) in expected.iter().zip(&page.req) {
-        assert_eq!(*octet, cell.load(SeqCst));
+    for (byte, cell) in expected.iter().zip(&page.req) {
+        assert_eq!(*byte, cell.load(SeqCst));
     }
 }
 
@@ -160,10 +160,10 @@ fn what_the_page_says_of_this_ends_indices_is_not_believed() {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(256))]
 
-    /// Any octets at all: no panic, every call ends, and every request is told of once.
+    /// Any bytes at all: no panic, every call ends, and every request is told of once.
     #[test]
-    fn octets_do_no_harm(
-        octets in prop::collection::vec(any::<u8>(), 0..3000),
+    fn bytes_do_no_harm(
+        bytes in prop::collection::vec(any::<u8>(), 0..3000),
         chunk in 1usize..1024,
         requests in 0usize..8,
     ) {
@@ -188,9 +188,9 @@ proptest! {
             }
         };
         let mut prod = 0u32;
-        for piece in octets.chunks(chunk) {
-            for octet in piece {
-                page.rsp[prod as usize % 1024].store(*octet, SeqCst);
+        for piece in bytes.chunks(chunk) {
+            for byte in piece {
+                page.rsp[prod as usize % 1024].store(*byte, SeqCst);
                 prod = prod.wrapping_add(1);
             }
             page.rsp_prod.store(prod, SeqCst);

@@ -98,7 +98,7 @@ fn a_message_longer_than_the_ring_goes_through_both_ways() {
     store.submit(Request::Write(path("big"), &value), None, LATER).expect("sent");
     let read = store.submit(Request::Read(path("big")), None, LATER).expect("sent");
     assert_eq!(talk(&mut store, &mut stored, NOW).last(), Some(&Heard::Text(read, value.clone())));
-    // An octet more is none that xenstored would take.
+    // A byte more is none that xenstored would take.
     let more = format!("{value}v");
     let refused = store.submit(Request::Write(path("big"), &more), None, LATER);
     assert_eq!(refused, Err(SubmitError::BadText(BadText::TooLong)));
@@ -208,7 +208,7 @@ fn what_does_not_fit_waits_for_room() {
     let value = "v".repeat(4000);
     store.submit(Request::Write(path("a"), &value), None, LATER).expect("sent");
     store.submit(Request::Write(path("b"), &value), None, LATER).expect("sent");
-    // The ring took 1024 octets of the first.
+    // The ring took 1024 bytes of the first.
     let mut refused = 0;
     while store.submit(Request::Read(path("a")), None, LATER).is_ok() {
         refused += 1;

@@ -2,8 +2,9 @@
 
 use hyper::Nanos;
 
-use crate::arch::apic::LocalApic;
-use crate::arch::{cpu, interrupts};
+use super::apic::LocalApic;
+use super::vectors;
+use crate::arch::cpu;
 use crate::clock::TscClock;
 
 /// Why [`EventLoop::sleep_until`] returned.
@@ -30,7 +31,7 @@ pub struct Idleness {
 #[derive(Debug)]
 pub struct EventLoop {
     clock: TscClock,
-    /// `None`: no timer interrupt is to be had, so waits are spent awake.
+    /// `None`: there is no timer interrupt, and waits are spent awake.
     apic: Option<LocalApic>,
     controller_interrupts_seen: u32,
     start_ns: u64,
@@ -41,7 +42,7 @@ pub struct EventLoop {
 impl EventLoop {
     /// An event loop that sleeps by `apic`'s timer.
     pub fn new(clock: TscClock, apic: Option<LocalApic>) -> Self {
-        let controller_interrupts_seen = interrupts::counts().controller;
+        let controller_interrupts_seen = vectors::controller_interrupts();
         let start_ns = clock.now_ns();
         Self { clock, apic, controller_interrupts_seen, start_ns, asleep_ns: 0, sleeps: 0 }
     }
@@ -50,7 +51,7 @@ impl EventLoop {
     /// returned. Returns at once if the deadline has passed.
     pub fn sleep_until(&mut self, deadline: Nanos) -> Wake {
         loop {
-            let seen = interrupts::counts().controller;
+            let seen = vectors::controller_interrupts();
             if seen != self.controller_interrupts_seen {
                 self.controller_interrupts_seen = seen;
                 return Wake::Controller;
@@ -64,7 +65,7 @@ impl EventLoop {
                 self.clock.spin_until(deadline.0);
                 continue;
             };
-            // Woken early by whatever it be, the loop looks at the clock and arms the timer for the rest.
+            // After an early wake-up the loop reads the clock and arms the timer for the rest.
             apic.arm(deadline.0.saturating_sub(now_ns));
             cpu::sleep_until_interrupt();
             self.asleep_ns = self.asleep_ns.saturating_add(self.clock.now_ns().saturating_sub(now_ns));

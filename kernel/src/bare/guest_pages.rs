@@ -1,4 +1,4 @@
-//! Pages for the loop-back home's guest: what a guest on Xen would have as its own memory.
+//! Pages of the guest in this image, which a guest on Xen has as its own memory.
 
 use core::sync::atomic::{AtomicU32, Ordering};
 

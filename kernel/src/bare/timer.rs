@@ -2,7 +2,7 @@
 
 /// The timer's initial count for `ns`, rounded up, for a timer that counts `timer_hz` a second.
 ///
-/// At least 1, for 0 stops the timer; at most what 32 bits hold: who sleeps longer is woken early, and asks again.
+/// At least 1, for 0 stops the timer. At most 32 bits: a longer sleep ends early and is asked for again.
 pub fn count_for(ns: u64, timer_hz: u64) -> u32 {
     // 64 by 64 bits fit into 128.
     let count = (u128::from(ns) * u128::from(timer_hz)).div_ceil(1_000_000_000);

@@ -6,9 +6,9 @@ use core::ptr;
 
 use x86_64::registers::model_specific::{ApicBase, ApicBaseFlags};
 
-use super::cpu;
-use super::interrupts::{SPURIOUS_VECTOR, TIMER_VECTOR, acknowledge_at};
 use super::timer;
+use super::vectors::{SPURIOUS_VECTOR, TIMER_VECTOR, acknowledge_at};
+use crate::arch::cpu;
 use crate::clock::TscClock;
 use crate::memory::address_space::AddressSpace;
 use crate::memory::page_table::MapError;
@@ -31,9 +31,9 @@ const DIVIDE_BY_1: u32 = 0b1011;
 
 /// How long the timer is watched to learn its speed.
 const CALIBRATION_NS: u64 = 1_000_000;
-/// What the rehearsal asks the timer for.
+/// Time until the rehearsal's interrupt.
 const REHEARSAL_NS: u64 = 10_000;
-/// How long the rehearsal waits for that, on a busy host that emulates it, too.
+/// Longest wait for that, on a busy host that emulates the timer.
 const MAX_REHEARSAL_NS: u64 = 20_000_000;
 
 /// The processor's local APIC, in xAPIC mode.
@@ -106,7 +106,7 @@ impl LocalApic {
         let (counts, ns) = (start.saturating_sub(end), end_ns.saturating_sub(start_ns));
         self.timer_hz = timer::rate_hz(counts, ns).ok_or(ApicError::TimerStands)?;
 
-        // A rehearsal with interrupts kept out: whoever sleeps relies on this request being made.
+        // A rehearsal with interrupts kept out: sleep relies on this request.
         self.arm(REHEARSAL_NS);
         let deadline_ns = clock.now_ns().saturating_add(MAX_REHEARSAL_NS);
         while !self.timer_requested() {
@@ -117,7 +117,7 @@ impl LocalApic {
         Ok(())
     }
 
-    /// The timer's interrupt is requested, and nobody has let it in yet.
+    /// The timer's interrupt is requested and not yet delivered.
     fn timer_requested(&self) -> bool {
         let requests = self.read(INTERRUPT_REQUEST + u64::from(TIMER_VECTOR / 32) * 16);
         requests & (1 << (TIMER_VECTOR % 32)) != 0
