@@ -4,13 +4,6 @@
 //! The next action follows from the nodes as they are known ([`Device::next`]), not from a script's
 //! position. So nodes may change at any time and in any order; at worst a node is read once more.
 //! One request is under way at a time.
-//!
-//! ```text
-//! exchange.rs       the request under way
-//! nodes.rs          the nodes as they are known
-//! state_write.rs    the nodes that are written with a state
-//! published.rs      the published part of the status
-//! ```
 
 mod exchange;
 mod nodes;
@@ -58,8 +51,7 @@ const SETTLE_NS: u64 = 50_000_000;
 
 /// Length of a connection after which earlier failures are forgotten.
 ///
-/// After a shorter one a front end that comes again waits, longer each time, and at first no longer
-/// than it takes to settle.
+/// After a shorter one, a front end that comes again waits, longer each time.
 const STABLE_CONNECTION_NS: u64 = 10_000_000_000;
 
 /// The hypervisor and the card.
