@@ -45,16 +45,6 @@ pub struct CommandError {
     pub deadline: Deadline,
 }
 
-impl CommandError {
-    /// For where none has been yet.
-    const NEVER: Self = Self {
-        codec: CodecAddress::FIRST,
-        node: NodeId::ROOT,
-        verb: Verb::with_u8(0, 0),
-        deadline: Deadline::NEVER,
-    };
-}
-
 impl fmt::Display for CommandError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
@@ -70,11 +60,6 @@ impl fmt::Display for CommandError {
 
 impl core::error::Error for CommandError {}
 
-/// A command has no response. The log has said so, and [`CommandPort::explain`] tells more: what is handed through by all
-/// that sends verbs is small.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct NoAnswer;
-
 /// The way to the codecs.
 pub(crate) struct CommandPort<R: Registers, D: DelayNs, G: DmaRegion> {
     registers: R,
@@ -84,8 +69,6 @@ pub(crate) struct CommandPort<R: Registers, D: DelayNs, G: DmaRegion> {
     rings: Option<Rings<G>>,
     unsolicited: Deque<Unsolicited, UNSOLICITED_MAX>,
     unsolicited_lost: u32,
-    /// Of the last command that was asked without an answer.
-    failure: CommandError,
 }
 
 /// Both rings, and where the driver is in them.
@@ -132,7 +115,6 @@ impl<R: Registers, D: DelayNs, G: DmaRegion> CommandPort<R, D, G> {
             rings: None,
             unsolicited: Deque::new(),
             unsolicited_lost: 0,
-            failure: CommandError::NEVER,
         };
         port.adopt(rings);
         port
@@ -226,20 +208,6 @@ impl<R: Registers, D: DelayNs, G: DmaRegion> CommandPort<R, D, G> {
         let answer =
             if self.rings.is_some() { self.through_rings(codec, command) } else { self.immediately(command) };
         answer.map_err(|deadline| CommandError { codec, node, verb, deadline })
-    }
-
-    /// The same, for those who only want to know whether there is one.
-    pub(crate) fn ask(&mut self, codec: CodecAddress, node: NodeId, verb: Verb) -> Result<u32, NoAnswer> {
-        self.send(codec, node, verb).map_err(|error| {
-            log::warn!("{error}");
-            self.failure = error;
-            NoAnswer
-        })
-    }
-
-    /// Why the last command that was [asked](Self::ask) without an answer has none.
-    pub(crate) fn explain(&self, _: NoAnswer) -> CommandError {
-        self.failure
     }
 
     fn through_rings(&mut self, codec: CodecAddress, command: u32) -> Result<u32, Deadline> {

@@ -4,7 +4,7 @@ use embedded_hal::delay::DelayNs;
 use heapless::Vec;
 
 use crate::codec::{self, CodecPort, Connection, Route};
-use crate::command::NoAnswer;
+use crate::command::CommandError;
 use crate::controller::{Controller, RouteIndex};
 use crate::dma::{Direction, DmaBuffer, DmaRegion};
 use crate::error::ConnectError;
@@ -81,8 +81,7 @@ where
             let channel = place.saturating_mul(2);
             let connection =
                 Connection { format, tag, channel, words, owner: index.0, is_jack: false, moved_to: None };
-            if let Err(no_answer) = self.bind(*member, connection) {
-                let error = self.commands.explain(no_answer);
+            if let Err(error) = self.bind(*member, connection) {
                 for member in &members {
                     // It may have heard the tag.
                     let _ = self.unbind(*member);
@@ -144,11 +143,11 @@ where
             }
         }
         self.follow_all();
-        result.map_err(|no_answer| ConnectError::Command(self.commands.explain(no_answer)))
+        result.map_err(ConnectError::Command)
     }
 
     /// Opens one route at 0 dB and puts its converter on a stream.
-    pub(crate) fn bind(&mut self, index: RouteIndex, connection: Connection) -> Result<(), NoAnswer> {
+    pub(crate) fn bind(&mut self, index: RouteIndex, connection: Connection) -> Result<(), CommandError> {
         if let Some(route) = self.routes.get_mut(usize::from(index.0)) {
             route.connection = Some(connection);
             route.levels = Default::default();
@@ -159,7 +158,7 @@ where
     }
 
     /// Takes one route's converter off its stream.
-    pub(crate) fn unbind(&mut self, index: RouteIndex) -> Result<(), NoAnswer> {
+    pub(crate) fn unbind(&mut self, index: RouteIndex) -> Result<(), CommandError> {
         if let Some(route) = self.routes.get_mut(usize::from(index.0)) {
             route.connection = None;
         }

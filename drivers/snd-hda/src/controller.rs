@@ -242,11 +242,11 @@ where
                     // As many as there are addresses.
                     let _ = self.codecs.push(codec);
                 }
-                Err(no_answer) => {
+                Err(error) => {
                     findings.routes.truncate(before.0);
                     findings.detours.truncate(before.1);
                     findings.unserved.truncate(before.2);
-                    failure = failure.or_else(|| Some(self.commands.explain(no_answer)));
+                    failure = failure.or(Some(error));
                 }
             }
         }

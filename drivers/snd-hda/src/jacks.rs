@@ -6,7 +6,7 @@
 use embedded_hal::delay::DelayNs;
 
 use crate::codec::{CodecLink, Connection, PinDevice, Route, connect};
-use crate::command::NoAnswer;
+use crate::command::CommandError;
 use crate::controller::{Controller, RouteIndex};
 use crate::dma::{Direction, DmaRegion};
 use crate::registers::Registers;
@@ -220,7 +220,7 @@ where
         Some(Route { levels: own.levels, ..way.clone() })
     }
 
-    fn take_over(&mut self, index: RouteIndex, jack: RouteIndex) -> Result<(), NoAnswer> {
+    fn take_over(&mut self, index: RouteIndex, jack: RouteIndex) -> Result<(), CommandError> {
         let Some(mut connection) = self.own_connection(index) else { return Ok(()) };
         connection.moved_to = Some(jack.0);
         if let Some(own) = self.routes.get_mut(usize::from(index.0)) {
@@ -249,7 +249,7 @@ where
     }
 
     /// Takes the stream of a route away from the jack that it had moved to; back to its own pin, if it is to be heard there.
-    pub(crate) fn leave_jack(&mut self, index: RouteIndex, reopens: bool) -> Result<(), NoAnswer> {
+    pub(crate) fn leave_jack(&mut self, index: RouteIndex, reopens: bool) -> Result<(), CommandError> {
         let Some(way) = self.way_of_jack(index) else { return Ok(()) };
         let own = self.routes.get_mut(usize::from(index.0)).and_then(|own| own.connection.as_mut());
         let jack = own.and_then(|connection| connection.moved_to.take());

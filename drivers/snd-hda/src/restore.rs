@@ -3,7 +3,7 @@
 use embedded_hal::delay::DelayNs;
 
 use crate::codec::{self, CodecPort};
-use crate::command::NoAnswer;
+use crate::command::CommandError;
 use crate::controller::{Controller, DISCOVERY_LIMIT_US, RouteIndex};
 use crate::dma::DmaRegion;
 use crate::error::BringUpError;
@@ -43,11 +43,11 @@ where
         let restored = self.restore_codecs();
         self.commands.limit_sleep(None);
         self.open_for_streams();
-        restored.map_err(|no_answer| BringUpError::NoAnswer(self.commands.explain(no_answer)))
+        restored.map_err(BringUpError::NoAnswer)
     }
 
     /// Says whether all codecs have answered, when all has been tried.
-    fn restore_codecs(&mut self) -> Result<(), NoAnswer> {
+    fn restore_codecs(&mut self) -> Result<(), CommandError> {
         let mut result = Ok(());
         for codec in &self.codecs {
             let mut link =
@@ -81,7 +81,7 @@ where
     }
 
     /// Opens a connected route as it was.
-    fn reopen(&mut self, index: RouteIndex) -> Result<(), NoAnswer> {
+    fn reopen(&mut self, index: RouteIndex) -> Result<(), CommandError> {
         let Some((mut link, routes, route)) = self.link(index) else { return Ok(()) };
         let Some(connection) = route.connection else { return Ok(()) };
         codec::connect::open(&mut link, routes, route)?;

@@ -67,7 +67,7 @@ where
             Some(way) => amplifier::set_levels(&mut link, &way.hops, &levels),
             None => Ok(()),
         });
-        result.map_err(|no_answer| ConnectError::Command(self.commands.explain(no_answer)))
+        result.map_err(ConnectError::Command)
     }
 
     /// The route in the surround group, and left or right, that a channel of a stream goes by. An amplifier has two sides:

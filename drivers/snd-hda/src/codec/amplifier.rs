@@ -2,7 +2,7 @@
 
 use super::CodecLink;
 use super::route::{Hop, HopKind, Hops};
-use crate::command::NoAnswer;
+use crate::command::CommandError;
 use crate::spec::parameters::AmplifierCapabilities;
 use crate::spec::verbs::{self, amplifier};
 
@@ -91,12 +91,12 @@ pub(crate) fn nearest_mdb(hops: &Hops, mdb: i32) -> Option<i32> {
 }
 
 /// Opens all amplifiers of a route, at 0 dB or the nearest to it, but for what `levels` ask for.
-pub(crate) fn set_all(link: &mut dyn CodecLink, hops: &Hops, levels: &Levels) -> Result<(), NoAnswer> {
+pub(crate) fn set_all(link: &mut dyn CodecLink, hops: &Hops, levels: &Levels) -> Result<(), CommandError> {
     all(hops).try_for_each(|(place, a)| set(link, hops, place, a, levels))
 }
 
 /// Sets those that volume and mute are set with.
-pub(crate) fn set_levels(link: &mut dyn CodecLink, hops: &Hops, levels: &Levels) -> Result<(), NoAnswer> {
+pub(crate) fn set_levels(link: &mut dyn CodecLink, hops: &Hops, levels: &Levels) -> Result<(), CommandError> {
     let (volume, mute) = (of_volume(hops).map(|(place, _)| place), of_mute(hops));
     let is_meant = |place: &Place| Some(*place) == volume || Some(*place) == mute;
     all(hops)
@@ -110,7 +110,7 @@ fn set(
     place: Place,
     a: AmplifierCapabilities,
     levels: &Levels,
-) -> Result<(), NoAnswer> {
+) -> Result<(), CommandError> {
     let Some(hop) = hops.get(place.0) else { return Ok(()) };
     let is_volume = of_volume(hops).is_some_and(|(of, _)| of == place);
     let is_mute = of_mute(hops) == Some(place);
@@ -128,7 +128,7 @@ fn set(
     }
 }
 
-fn send(link: &mut dyn CodecLink, hop: &Hop, side: Side, payload: u16) -> Result<(), NoAnswer> {
+fn send(link: &mut dyn CodecLink, hop: &Hop, side: Side, payload: u16) -> Result<(), CommandError> {
     if side == Side::Output {
         return link.ask(hop.node, verbs::set_amplifier(amplifier::OUTPUT | payload)).map(|_| ());
     }

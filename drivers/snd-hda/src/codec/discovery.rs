@@ -5,7 +5,7 @@ use heapless::Vec;
 use super::graph::{Graph, WIDGET_CONNECTIONS_MAX, WIDGETS_MAX};
 use super::routing::{Finder, Findings};
 use super::{Codec, CodecLink};
-use crate::command::NoAnswer;
+use crate::command::CommandError;
 use crate::spec::parameters::{
     self as parameter, ConfigurationDefault, PinCapabilities, WidgetCapabilities, WidgetKind,
 };
@@ -34,7 +34,7 @@ pub(crate) fn discover(
     link: &mut dyn CodecLink,
     address: CodecAddress,
     findings: &mut Findings,
-) -> Result<Codec, NoAnswer> {
+) -> Result<Codec, CommandError> {
     let vendor_id = get(link, NodeId::ROOT, parameter::VENDOR_ID)?;
     let mut codec = Codec { address, vendor_id, widgets: 0, groups: [None; FUNCTION_GROUPS_MAX] };
     let groups = get(link, NodeId::ROOT, parameter::SUBORDINATE_NODES)?;
@@ -54,7 +54,7 @@ pub(crate) fn discover(
     Ok(codec)
 }
 
-pub(super) fn get(link: &mut dyn CodecLink, node: NodeId, parameter: u8) -> Result<u32, NoAnswer> {
+pub(super) fn get(link: &mut dyn CodecLink, node: NodeId, parameter: u8) -> Result<u32, CommandError> {
     link.ask(node, verbs::get_parameter(parameter))
 }
 
@@ -66,7 +66,11 @@ fn nodes(response: u32) -> impl Iterator<Item = NodeId> {
 }
 
 /// Powers a function group up and reads all of its widgets.
-fn explore(link: &mut dyn CodecLink, group: NodeId, graph: &mut Graph) -> Result<FunctionGroup, NoAnswer> {
+fn explore(
+    link: &mut dyn CodecLink,
+    group: NodeId,
+    graph: &mut Graph,
+) -> Result<FunctionGroup, CommandError> {
     power_up(link, group)?;
     let inherited = FunctionGroup {
         pcm: get(link, group, parameter::PCM)?,
@@ -94,7 +98,7 @@ fn explore(link: &mut dyn CodecLink, group: NodeId, graph: &mut Graph) -> Result
 }
 
 /// Powers a function group up and settles its widgets once more, after the codec has lost all state.
-pub(crate) fn wake(link: &mut dyn CodecLink, group: NodeId) -> Result<(), NoAnswer> {
+pub(crate) fn wake(link: &mut dyn CodecLink, group: NodeId) -> Result<(), CommandError> {
     power_up(link, group)?;
     let widgets = get(link, group, parameter::SUBORDINATE_NODES)?;
     for node in nodes(widgets).take(WIDGETS_MAX) {
@@ -105,7 +109,11 @@ pub(crate) fn wake(link: &mut dyn CodecLink, group: NodeId) -> Result<(), NoAnsw
 }
 
 /// Makes a widget as no route has to set it: nothing is heard of it, and nothing that it powers is off.
-fn settle(link: &mut dyn CodecLink, node: NodeId, capabilities: WidgetCapabilities) -> Result<(), NoAnswer> {
+fn settle(
+    link: &mut dyn CodecLink,
+    node: NodeId,
+    capabilities: WidgetCapabilities,
+) -> Result<(), CommandError> {
     match capabilities.kind() {
         // Whoever had the codec before may have left it on.
         WidgetKind::Pin => link.ask(node, verbs::set_pin_control(0)).map(|_| ()),
@@ -120,7 +128,7 @@ fn settle(link: &mut dyn CodecLink, node: NodeId, capabilities: WidgetCapabiliti
 }
 
 /// Asks for D0 and gives the node a moment to get there (7.3.3.10: actual state in bits 7:4).
-pub(super) fn power_up(link: &mut dyn CodecLink, node: NodeId) -> Result<(), NoAnswer> {
+pub(super) fn power_up(link: &mut dyn CodecLink, node: NodeId) -> Result<(), CommandError> {
     link.ask(node, verbs::SET_POWER_STATE_D0)?;
     for _ in 0..POWER_POLLS {
         if (link.ask(node, verbs::GET_POWER_STATE)? >> 4) & 0xf == 0 {
@@ -138,7 +146,7 @@ fn read_connections(
     link: &mut dyn CodecLink,
     node: NodeId,
     connections: &mut Vec<NodeId, WIDGET_CONNECTIONS_MAX>,
-) -> Result<(), NoAnswer> {
+) -> Result<(), CommandError> {
     let length = get(link, node, parameter::CONNECTION_LIST_LENGTH)?;
     let is_long = length & 0x80 != 0;
     let entries = (length & 0x7f) as u8;

@@ -3,7 +3,7 @@
 
 use super::CodecLink;
 use super::route::Route;
-use crate::command::NoAnswer;
+use crate::command::CommandError;
 use crate::spec::verbs::{self, display};
 
 /// A slot that carries nothing.
@@ -25,7 +25,7 @@ const AUDIO: u8 = 0x84;
 const FRAME_BYTES: usize = 14;
 
 /// Tells the display how many channels there are, and which speaker each is for.
-pub(super) fn tell(link: &mut dyn CodecLink, route: &Route, channels: u8) -> Result<(), NoAnswer> {
+pub(super) fn tell(link: &mut dyn CodecLink, route: &Route, channels: u8) -> Result<(), CommandError> {
     let layout = LAYOUTS.iter().find(|(of, ..)| channels <= *of);
     let (channels, allocation, slots) = *layout.unwrap_or(&LAYOUTS[3]);
     link.ask(route.converter, verbs::set_converter_channels(channels))?;

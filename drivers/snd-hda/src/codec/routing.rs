@@ -8,7 +8,7 @@ use super::graph::{Graph, Widget};
 use super::pin::{Location, PinDevice, PinName, Unserved};
 use super::route::{Hop, HopKind, Hops, Jack, Pair, Route};
 use super::ways::{Path, Ways};
-use crate::command::NoAnswer;
+use crate::command::CommandError;
 use crate::dma::Direction;
 use crate::sort::insertion_sort;
 use crate::spec::format::PcmCapabilities;
@@ -60,7 +60,7 @@ pub(super) struct Finder<'a> {
 impl Finder<'_> {
     /// Finds a route for every pin that something is connected to: as many as possible with nothing in common, the most
     /// wanted first; the rest take turns with others.
-    pub(super) fn find(&mut self, findings: &mut Findings) -> Result<(), NoAnswer> {
+    pub(super) fn find(&mut self, findings: &mut Findings) -> Result<(), CommandError> {
         let before = findings.routes.len();
         let mut wanted: Vec<Wanted<'_>, MAX_ROUTES> = Vec::new();
         let graph = self.graph;
@@ -118,7 +118,7 @@ impl Finder<'_> {
 
     /// Finds, for every microphone jack, ways to the converters of built-in microphones: a recording can follow a plug only if
     /// its converter stays the same.
-    fn find_detours(&mut self, before: usize, findings: &mut Findings) -> Result<(), NoAnswer> {
+    fn find_detours(&mut self, before: usize, findings: &mut Findings) -> Result<(), CommandError> {
         let Findings { routes, detours, .. } = findings;
         let microphones = || routes.iter().skip(before).filter(|route| route.device == PinDevice::Microphone);
         for built_in in microphones().filter(|route| route.is_built_in) {
@@ -139,7 +139,7 @@ impl Finder<'_> {
         Ok(())
     }
 
-    fn assemble(&mut self, wanted: &Wanted<'_>, path: &Path) -> Result<Route, NoAnswer> {
+    fn assemble(&mut self, wanted: &Wanted<'_>, path: &Path) -> Result<Route, CommandError> {
         let Wanted { pin, device, is_alone } = *wanted;
         let mut hops = Hops::new();
         for step in path {
@@ -227,7 +227,7 @@ impl Finder<'_> {
         widget: &Widget,
         parameter: u8,
         inherited: u32,
-    ) -> Result<AmplifierCapabilities, NoAnswer> {
+    ) -> Result<AmplifierCapabilities, CommandError> {
         let overrides = widget.capabilities.overrides_amplifiers();
         let own = if overrides { get(self.link, widget.node, parameter)? } else { 0 };
         Ok(AmplifierCapabilities(if own != 0 { own } else { inherited }))
@@ -238,7 +238,7 @@ impl Finder<'_> {
         &mut self,
         converter: NodeId,
         capabilities: WidgetCapabilities,
-    ) -> Result<PcmCapabilities, NoAnswer> {
+    ) -> Result<PcmCapabilities, CommandError> {
         let (mut pcm, mut formats) = (self.inherited.pcm, self.inherited.formats);
         if capabilities.overrides_formats() {
             let own_pcm = get(self.link, converter, parameter::PCM)?;

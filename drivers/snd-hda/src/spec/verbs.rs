@@ -5,9 +5,6 @@
 pub struct CodecAddress(u8);
 
 impl CodecAddress {
-    /// The lowest.
-    pub(crate) const FIRST: Self = Self(0);
-
     /// `None` above 14.
     pub const fn new(address: u8) -> Option<Self> {
         if address < 15 { Some(Self(address)) } else { None }

@@ -179,6 +179,18 @@ fn a_codec_that_does_not_come_back_is_named_and_the_others_are_restored() {
 }
 
 #[test]
+fn of_many_failed_commands_the_first_is_reported() {
+    let model = two_codecs();
+    let mut controller = bring_up(&model).expect("up");
+    model.power_cycle();
+    model.edit_faults(|faults| faults.silent_codecs = 0b101);
+    let Err(BringUpError::NoAnswer(error)) = controller.restore() else { panic!("an error") };
+    // Codec 0's function group is asked for D0 first.
+    assert_eq!((error.codec.get(), error.node.get(), error.verb.bits()), (0, 1, 0x70500));
+    assert!(error.to_string().starts_with("codec 0 node 0x1 did not answer verb 0x70500"), "{error}");
+}
+
+#[test]
 fn without_a_controller_or_codecs_there_is_an_error() {
     let model = two_codecs();
     let mut controller = bring_up(&model).expect("up");
