@@ -4,6 +4,9 @@ use crate::dma::Direction;
 use crate::registers::Registers;
 use crate::spec::registers as reg;
 
+/// Stream descriptors: GCAP can't name more than 15 + 15 + 31, INTCTL has 30 bits.
+pub(crate) const DESCRIPTORS_MAX: usize = 30;
+
 /// What GCAP says (3.3.2), and the link's limits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Capabilities {

@@ -7,7 +7,7 @@ use embedded_hal::delay::DelayNs;
 use heapless::Deque;
 
 use crate::deadline::{Deadline, Patience, wait_for};
-use crate::dma::DmaRegion;
+use crate::dma::{DmaRegion, high, low};
 use crate::registers::{ReadWrite, Register, Registers};
 use crate::spec::registers as reg;
 use crate::spec::verbs::{CodecAddress, NodeId, Verb};
@@ -60,7 +60,19 @@ impl fmt::Display for CommandError {
 
 impl core::error::Error for CommandError {}
 
-/// The way to the codecs.
+/// Commands to any codec, and what codecs say of their own accord.
+pub(crate) trait CommandLink {
+    /// Sends a verb and waits for the response.
+    fn send(&mut self, codec: CodecAddress, node: NodeId, verb: Verb) -> Result<u32, CommandError>;
+    /// Gives a codec time.
+    fn sleep_us(&mut self, us: u32);
+    /// The oldest unsolicited response that nobody has taken.
+    fn take_unsolicited(&mut self) -> Option<Unsolicited>;
+    /// Unsolicited responses that were lost because nobody took them.
+    fn unsolicited_lost(&self) -> u32;
+}
+
+/// A [`CommandLink`] by the controller's rings or immediate registers.
 pub(crate) struct CommandPort<R: Registers, D: DelayNs, G: DmaRegion> {
     registers: R,
     delay: Metered<D>,
@@ -194,22 +206,6 @@ impl<R: Registers, D: DelayNs, G: DmaRegion> CommandPort<R, D, G> {
         wait_for(r, &mut self.delay, reg::CORBCTL, run, run, HANDSHAKE)
     }
 
-    /// Sends a verb and waits for its response.
-    pub(crate) fn send(
-        &mut self,
-        codec: CodecAddress,
-        node: NodeId,
-        verb: Verb,
-    ) -> Result<u32, CommandError> {
-        if self.patience_ends() {
-            return Err(CommandError { codec, node, verb, deadline: self.no_answer() });
-        }
-        let command = verb.command(codec, node);
-        let answer =
-            if self.rings.is_some() { self.through_rings(codec, command) } else { self.immediately(command) };
-        answer.map_err(|deadline| CommandError { codec, node, verb, deadline })
-    }
-
     fn through_rings(&mut self, codec: CodecAddress, command: u32) -> Result<u32, Deadline> {
         // What came before isn't an answer to this.
         self.drain(None);
@@ -316,14 +312,30 @@ impl<R: Registers, D: DelayNs, G: DmaRegion> CommandPort<R, D, G> {
         }
         answered.map(|()| reg::ICII.read(r))
     }
+}
 
-    /// The oldest unsolicited response that nobody has taken.
-    pub(crate) fn take_unsolicited(&mut self) -> Option<Unsolicited> {
+impl<R: Registers, D: DelayNs, G: DmaRegion> CommandLink for CommandPort<R, D, G> {
+    fn send(&mut self, codec: CodecAddress, node: NodeId, verb: Verb) -> Result<u32, CommandError> {
+        let command = verb.command(codec, node);
+        let response = if self.patience_ends() {
+            Err(self.no_answer())
+        } else if self.rings.is_some() {
+            self.through_rings(codec, command)
+        } else {
+            self.immediately(command)
+        };
+        response.map_err(|deadline| CommandError { codec, node, verb, deadline })
+    }
+
+    fn sleep_us(&mut self, us: u32) {
+        self.delay.delay_us(us);
+    }
+
+    fn take_unsolicited(&mut self) -> Option<Unsolicited> {
         self.unsolicited.pop_front()
     }
 
-    /// Unsolicited responses that were lost because nobody took them.
-    pub(crate) fn unsolicited_lost(&self) -> u32 {
+    fn unsolicited_lost(&self) -> u32 {
         self.unsolicited_lost
     }
 }
@@ -369,14 +381,4 @@ fn choose_size<R: Registers>(registers: &mut R, register: Register<u8, ReadWrite
     };
     register.write(registers, (offered & 0xf0) | code);
     entries
-}
-
-/// The low half of an address.
-pub(crate) const fn low(address: u64) -> u32 {
-    address as u32
-}
-
-/// The high half of an address.
-pub(crate) const fn high(address: u64) -> u32 {
-    (address >> 32) as u32
 }

@@ -46,3 +46,19 @@ pub trait DmaBuffer {
     /// 4096 times one less (the last page may be used in part).
     fn size_bytes(&self) -> u32;
 }
+
+/// Whether DMA of so many address bits can't reach all of what lies at `address`.
+pub(crate) fn is_beyond(address_bits: u8, address: u64, size_bytes: u64) -> bool {
+    let last = address.checked_add(size_bytes.saturating_sub(1));
+    last.is_none_or(|last| last.checked_shr(address_bits.into()).unwrap_or(0) != 0)
+}
+
+/// The low half of an address.
+pub(crate) const fn low(address: u64) -> u32 {
+    address as u32
+}
+
+/// The high half of an address.
+pub(crate) const fn high(address: u64) -> u32 {
+    (address >> 32) as u32
+}

@@ -88,3 +88,9 @@ impl fmt::Display for ConnectError {
 }
 
 impl core::error::Error for ConnectError {}
+
+impl From<CommandError> for ConnectError {
+    fn from(error: CommandError) -> Self {
+        Self::Command(error)
+    }
+}

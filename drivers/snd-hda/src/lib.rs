@@ -97,42 +97,32 @@ extern crate std;
 mod capabilities;
 pub mod codec;
 mod command;
-mod connection;
 mod controller;
 mod deadline;
 pub mod dma;
 mod error;
-mod jacks;
+mod patchbay;
 pub mod position;
 pub mod registers;
 mod reset;
-mod restore;
 mod sort;
 pub mod spec;
 pub mod stream;
 mod traits;
-mod volume;
 
-pub use codec::{Codec, Route, VolumeRange};
+pub use codec::{Codec, GainRange, MAX_ROUTES, Route};
 pub use command::{CommandError, Unsolicited};
-pub use controller::{Controller, InterruptReport, RouteIndex};
+pub use controller::{Controller, InterruptReport};
 pub use deadline::Deadline;
 pub use dma::{Direction, DmaBuffer, DmaMemory, DmaRegion};
 pub use error::{BringUpError, ConnectError};
-pub use jacks::JackPolicy;
+pub use patchbay::{JackPolicy, RouteIndex};
 pub use position::{LinkClock, LinkCount, Position};
 pub use registers::Registers;
 pub use spec::format::{Format, FormatError, PcmCapabilities, Rate, SampleBits};
 pub use spec::verbs::{CodecAddress, NodeId, Verb};
 pub use stream::Stream;
 pub use traits::{ControllerTraits, SyncRegister};
-
-/// Routes of all codecs together.
-pub const MAX_ROUTES: usize = 32;
-
-/// Ways by which recordings follow a plug, and pins without a route that are remembered.
-pub(crate) const MAX_DETOURS: usize = 4;
-pub(crate) const MAX_UNSERVED: usize = 16;
 
 /// Pages in the largest buffer: one descriptor each, of which a list has 256 at most (specification 1.0a, 3.3.39).
 pub const MAX_BUFFER_PAGES: usize = stream::LIST_ENTRIES_MAX;

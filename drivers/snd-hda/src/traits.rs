@@ -1,6 +1,16 @@
 //! What is known of a kind of controller beyond what its registers say.
 
-use crate::stream::PositionChoice;
+/// Where positions are to be read from.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum PositionChoice {
+    /// Outputs: the link. Inputs: memory, or the link where the controller never writes the DMA position buffer.
+    #[default]
+    Auto,
+    /// SDnLPIB.
+    Link,
+    /// The DMA position buffer. A controller that never writes it leaves the position at 0.
+    Memory,
+}
 
 /// Where SSYNC is looked for. It counts as there only if it keeps what is written to it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -32,10 +42,4 @@ impl Default for ControllerTraits {
     fn default() -> Self {
         Self { address_bits: 64, positions: PositionChoice::Auto, sync_register: SyncRegister::Anywhere }
     }
-}
-
-/// Whether DMA of so many address bits can't reach all of what lies at `address`.
-pub(crate) fn is_beyond(address_bits: u8, address: u64, size_bytes: u64) -> bool {
-    let last = address.checked_add(size_bytes.saturating_sub(1));
-    last.is_none_or(|last| last.checked_shr(address_bits.into()).unwrap_or(0) != 0)
 }

@@ -1,7 +1,7 @@
 //! HDMI and DisplayPort: what a display is told about a stream. The verbs came with a change to the specification (HDA034-A2,
 //! 2007); layouts and info frames are those of CEA-861-D, 6.6.
 
-use super::CodecLink;
+use super::link::CodecLink;
 use super::route::Route;
 use crate::command::CommandError;
 use crate::spec::verbs::{self, display};
@@ -25,7 +25,7 @@ const AUDIO: u8 = 0x84;
 const FRAME_BYTES: usize = 14;
 
 /// Tells the display how many channels there are, and which speaker each is for.
-pub(super) fn tell(link: &mut dyn CodecLink, route: &Route, channels: u8) -> Result<(), CommandError> {
+pub(super) fn tell(link: &mut CodecLink<'_>, route: &Route, channels: u8) -> Result<(), CommandError> {
     let layout = LAYOUTS.iter().find(|(of, ..)| channels <= *of);
     let (channels, allocation, slots) = *layout.unwrap_or(&LAYOUTS[3]);
     link.ask(route.converter, verbs::set_converter_channels(channels))?;

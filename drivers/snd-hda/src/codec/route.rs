@@ -4,13 +4,12 @@ use core::fmt;
 
 use heapless::Vec;
 
-use super::amplifier::{AMPLIFIER_INPUTS_MAX, Levels};
 use super::graph::PATH_MAX;
 use super::pin::{PinDevice, PinName};
 use crate::dma::Direction;
 use crate::spec::format::{Format, PcmCapabilities};
 use crate::spec::parameters::AmplifierCapabilities;
-use crate::spec::verbs::{CodecAddress, NodeId};
+use crate::spec::verbs::{CodecAddress, NodeId, amplifier};
 
 /// What kind of widget a route leads through.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -62,6 +61,16 @@ pub(crate) struct Jack {
     pub(crate) needs_trigger: bool,
     pub(crate) is_plugged: bool,
 }
+
+/// Volume and mute of one channel.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Level {
+    pub(crate) mdb: i32,
+    pub(crate) is_muted: bool,
+}
+
+/// Left and right.
+pub(crate) type Levels = [Level; 2];
 
 /// What a route is connected to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -187,7 +196,7 @@ impl Route {
     pub(crate) fn leaks(&self) -> bool {
         // An amplifier can tell so many inputs apart, and no more.
         let is_open = |hop: &Hop| {
-            hop.inputs > AMPLIFIER_INPUTS_MAX || (hop.inputs > 1 && !hop.input_amplifier.can_mute())
+            hop.inputs > amplifier::INPUTS_MAX || (hop.inputs > 1 && !hop.input_amplifier.can_mute())
         };
         self.hops.iter().any(|hop| hop.kind == HopKind::Mixer && is_open(hop))
     }

@@ -259,7 +259,7 @@ fn set(of: &mut [u8; WIDGETS_MAX], at: usize, value: u8) {
 mod tests {
     use super::super::graph::WIDGET_CONNECTIONS_MAX;
     use super::*;
-    use crate::spec::parameters::{ConfigurationDefault, PinCapabilities, WidgetCapabilities};
+    use crate::spec::parameters::WidgetCapabilities;
 
     /// Stereo: capabilities of 0 are nobody's.
     const OUTPUT: u32 = 1;
@@ -279,13 +279,7 @@ mod tests {
             for input in *inputs {
                 list.push(node(*input)).unwrap();
             }
-            graph.push(
-                node(*n),
-                WidgetCapabilities(*capabilities),
-                PinCapabilities::default(),
-                ConfigurationDefault::default(),
-                &list,
-            );
+            graph.push(Widget::new(node(*n), WidgetCapabilities(*capabilities)), &list);
         }
         graph
     }

@@ -149,6 +149,13 @@ pub(crate) mod amplifier {
     pub(crate) const LEFT_AND_RIGHT: u16 = LEFT | RIGHT;
     /// Silent.
     pub(crate) const MUTE: u16 = 1 << 7;
+    /// Inputs that an index of 4 bits tells apart.
+    pub(crate) const INPUTS_MAX: u8 = 16;
+
+    /// An input amplifier's index.
+    pub(crate) const fn index_bits(index: u8) -> u16 {
+        ((index & 0xf) as u16) << 8
+    }
 }
 
 /// Pin control (7.3.3.13).

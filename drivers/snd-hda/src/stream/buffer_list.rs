@@ -2,9 +2,7 @@
 
 use core::fmt;
 
-use crate::command::{high, low};
-use crate::dma::{DmaBuffer, DmaRegion};
-use crate::traits::is_beyond;
+use crate::dma::{DmaBuffer, DmaRegion, high, is_beyond, low};
 
 /// Most entries of a list (3.3.39: LVI has 8 bits).
 pub(crate) const LIST_ENTRIES_MAX: usize = 256;

@@ -4,13 +4,12 @@
 use embedded_hal::delay::DelayNs;
 
 use super::buffer_list;
-use super::progress::PositionChoice;
-use crate::command::{high, low};
 use crate::deadline::{Deadline, Patience, wait_for};
-use crate::dma::{Direction, DmaBuffer, DmaRegion};
+use crate::dma::{Direction, DmaBuffer, DmaRegion, high, low};
 use crate::registers::{ReadWrite, Register, Registers};
 use crate::spec::format::Format;
 use crate::spec::registers::{self as reg, StreamRegisters};
+use crate::traits::PositionChoice;
 
 /// RUN takes effect at a link frame's end; DMA that is under way may take longer.
 const STOP: Patience = Patience::new(20_000, 10);

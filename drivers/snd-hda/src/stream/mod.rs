@@ -25,12 +25,13 @@ mod loaded;
 mod progress;
 mod state;
 
+pub use crate::traits::PositionChoice;
 pub use buffer_list::BufferError;
 pub(crate) use buffer_list::LIST_ENTRIES_MAX;
 pub(crate) use descriptor::{Descriptor, stop as stop_descriptor};
 pub use error::{ConfigureError, Refused, Rejected, StillRunning};
 pub use linked::{LinkTime, LinkedStart, StartMethod, let_go, start_together};
-pub use progress::{PositionChoice, PositionSource, StreamStatus};
+pub use progress::{PositionSource, StreamStatus};
 pub use state::{Configured, Paused, Reset, Running, Stream};
 
 /// Octets of a descriptor list: 256 entries of 16.

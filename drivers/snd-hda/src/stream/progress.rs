@@ -9,6 +9,7 @@ use crate::deadline::Deadline;
 use crate::dma::{Direction, DmaBuffer, DmaRegion};
 use crate::position::{Bracket, Cadence, LinkCount, LinkTracker, Position, Reading, Tracker};
 use crate::registers::Registers;
+use crate::traits::PositionChoice;
 
 /// From what a position is read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -19,18 +20,6 @@ pub enum PositionSource {
     Memory,
     /// Input, as long as neither has moved.
     Undecided,
-}
-
-/// Where positions are to be read from.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum PositionChoice {
-    /// Outputs: the link. Inputs: memory, or the link where the controller never writes the DMA position buffer.
-    #[default]
-    Auto,
-    /// SDnLPIB.
-    Link,
-    /// The DMA position buffer. A controller that never writes it leaves the position at 0.
-    Memory,
 }
 
 /// How a stream is doing.
