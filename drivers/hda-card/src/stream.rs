@@ -6,7 +6,9 @@ use audioback::card::{CardError, LinkedStart, PositionLock, PositionSource, Stre
 use embedded_hal::delay::DelayNs;
 use heapless::Vec;
 use hyper::{Clock, MappedBuffer};
-use snd_hda::stream::{Configured, LinkTime, Paused, Reset, Running, StartMethod, StreamStatus, let_go};
+use snd_hda::stream::{
+    Configured, LinkTime, Paused, Reset, Running, StartMethod, StreamStatus, release_together,
+};
 use snd_hda::{Deadline, Direction, DmaRegion, Format, Registers, RouteIndex, Stream};
 
 use crate::Pages;
@@ -221,7 +223,7 @@ where
         let status = match &mut self.state {
             Some(State::Configured(_)) | None => None,
             Some(State::Running(stream)) if self.is_link_wanted => Some(stream.poll()),
-            Some(State::Running(stream)) => Some(stream.poll_octets()),
+            Some(State::Running(stream)) => Some(stream.poll_bytes()),
             Some(State::Paused(stream)) => Some(stream.status()),
         };
         Ok(self.stated(status, before_ns, timing))
@@ -322,7 +324,7 @@ where
             let _ = armed.push(stream);
         }
     }
-    let start = let_go(&mut armed, Some(time)).ok_or(CardError::WrongState)?;
+    let start = release_together(&mut armed, Some(time)).ok_or(CardError::WrongState)?;
     drop(armed);
     for stream in streams.iter_mut() {
         stream.start(time)?;

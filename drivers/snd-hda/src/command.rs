@@ -8,6 +8,7 @@ use heapless::Deque;
 
 use crate::deadline::{Deadline, Patience, wait_for};
 use crate::dma::{DmaRegion, high, low};
+use crate::kind::ErrorKind;
 use crate::registers::{ReadWrite, Register, Registers};
 use crate::spec::registers as reg;
 use crate::spec::verbs::{CodecAddress, NodeId, Verb};
@@ -23,10 +24,11 @@ const HANDSHAKE: Patience = Patience::new(2_000, 10);
 /// RIRB: bit 4 of a response's second word marks an unsolicited one (4.4.2.1).
 const RESPONSE_UNSOLICITED: u32 = 1 << 4;
 
-/// What a codec said of its own accord (specification 1.0a, 7.3.3.14): a jack was plugged, say.
+/// An unsolicited response (specification 1.0a, 7.3.3.14): a jack was plugged, for example.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct Unsolicited {
-    /// Who said it.
+    /// The codec that sent it.
     pub codec: CodecAddress,
     /// The response: the tag that was given to the node is in bits 31:26.
     pub response: u32,
@@ -34,15 +36,23 @@ pub struct Unsolicited {
 
 /// Why a command has no response.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct CommandError {
-    /// Who was asked.
+    /// The codec that was asked.
     pub codec: CodecAddress,
-    /// Which node.
+    /// The node that was asked.
     pub node: NodeId,
     /// The verb and its payload.
     pub verb: Verb,
     /// The register in which the response should have shown: RIRBWP or ICIS.
     pub deadline: Deadline,
+}
+
+impl CommandError {
+    /// The kind of failure.
+    pub const fn kind(&self) -> ErrorKind {
+        ErrorKind::Timeout
+    }
 }
 
 impl fmt::Display for CommandError {
@@ -60,15 +70,15 @@ impl fmt::Display for CommandError {
 
 impl core::error::Error for CommandError {}
 
-/// Commands to any codec, and what codecs say of their own accord.
+/// Commands to any codec, and unsolicited responses.
 pub(crate) trait CommandLink {
     /// Sends a verb and waits for the response.
     fn send(&mut self, codec: CodecAddress, node: NodeId, verb: Verb) -> Result<u32, CommandError>;
     /// Gives a codec time.
     fn sleep_us(&mut self, us: u32);
-    /// The oldest unsolicited response that nobody has taken.
+    /// The oldest unsolicited response that hasn't been taken.
     fn take_unsolicited(&mut self) -> Option<Unsolicited>;
-    /// Unsolicited responses that were lost because nobody took them.
+    /// Unsolicited responses that were lost because they weren't taken in time.
     fn unsolicited_lost(&self) -> u32;
 }
 
@@ -76,7 +86,7 @@ pub(crate) trait CommandLink {
 pub(crate) struct CommandPort<R: Registers, D: DelayNs, G: DmaRegion> {
     registers: R,
     delay: Metered<D>,
-    /// What all commands together may sleep; `None`: no limit but each wait's own.
+    /// The limit of sleep for all commands together; `None`: no limit but each wait's own.
     sleep_limit_us: Option<u64>,
     rings: Option<Rings<G>>,
     unsolicited: Deque<Unsolicited, UNSOLICITED_MAX>,
@@ -94,9 +104,9 @@ pub(crate) struct Rings<G> {
 }
 
 impl<G: DmaRegion> Rings<G> {
-    /// Octets of the largest CORB: 256 commands.
+    /// Bytes of the largest CORB: 256 commands.
     pub(crate) const CORB_BYTES: usize = 1024;
-    /// Octets of the largest RIRB: 256 responses.
+    /// Bytes of the largest RIRB: 256 responses.
     pub(crate) const RIRB_BYTES: usize = 2048;
 
     pub(crate) fn new(corb: G, rirb: G) -> Self {
@@ -207,7 +217,7 @@ impl<R: Registers, D: DelayNs, G: DmaRegion> CommandPort<R, D, G> {
     }
 
     fn through_rings(&mut self, codec: CodecAddress, command: u32) -> Result<u32, Deadline> {
-        // What came before isn't an answer to this.
+        // A response that came before isn't an answer to this command.
         self.drain(None);
         if let Some(rings) = &mut self.rings {
             // Entries are powers of two, 2 to 256.

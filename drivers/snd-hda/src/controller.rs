@@ -17,14 +17,15 @@ use crate::spec::verbs::{CodecAddress, NodeId, Verb};
 use crate::stream::{Configured, Descriptor, LIST_BYTES, Reset, Stream};
 use crate::traits::{ControllerTraits, PositionChoice};
 
-/// What may be spent asleep on asking all codecs what they have, in microseconds. A response takes two link frames
+/// Limit of sleep while all codecs are read, in microseconds. A response takes two link frames
 /// (3.4): 42 us. So the largest codec, with thousands of verbs, takes a fraction of a second.
 const DISCOVERY_LIMIT_US: u32 = 3_000_000;
 /// Rounds in which interrupts are looked for before giving up.
 const INTERRUPT_ROUNDS: u32 = 16;
 
-/// What an interrupt was about.
+/// The causes of an interrupt.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct InterruptReport {
     /// Streams with an error, a bit each by [`Stream::index`]: poll them. Their interrupt is shut until then.
     pub streams: u32,
@@ -71,10 +72,10 @@ where
     D: DelayNs + Clone,
     G: DmaRegion,
 {
-    /// Resets the controller and the link, sets up commands, and asks every codec what it has.
+    /// Resets the controller and the link, sets up commands, and reads all codecs.
     ///
-    /// All memory that the driver will ever need is allocated here. What the function's PCI side needs (power state
-    /// D0, memory decoding, bus mastering) has been done.
+    /// All memory that the driver will ever need is allocated here. The caller has set up the function's PCI
+    /// side: power state D0, memory decoding, bus mastering.
     ///
     /// # Errors
     /// [`BringUpError`] says what is missing; every wait is bounded. Codecs that don't answer are skipped, if
@@ -185,9 +186,8 @@ where
     }
 
     /// Makes controller and codecs what they were before the power was gone: link, commands, interrupts, and every connected
-    /// route with its format, tag, volume and mute. What has been plugged meanwhile is followed. Nothing is asked anew but
-    /// which widgets there are to be silenced, and nothing is allocated. What the function's PCI side needs has been done
-    /// again.
+    /// route with its format, tag, volume and mute. Plugs that changed meanwhile are followed. Only the
+    /// list of widgets is read again, and nothing is allocated. The caller has set up the function's PCI side again.
     ///
     /// Streams come back by themselves. One that was [running](crate::stream::Running) tells by a descriptor error at each
     /// look that it doesn't run any more, and its position stands: [pause](crate::Stream::pause) and
@@ -258,7 +258,7 @@ where
         self.position_choice = choice;
     }
 
-    /// A stream descriptor that nobody uses, and a tag; `None` when all are taken. Give it back with
+    /// A free stream descriptor, and a tag; `None` when all are taken. Give it back with
     /// [`give_back`](Self::give_back); one that is dropped stays taken.
     pub fn take_stream(&mut self, direction: Direction) -> Option<Stream<Reset<R, D, G>>> {
         let used = self.slots.iter().filter_map(|slot| slot.tag).filter(|(of, _)| *of == direction);
@@ -324,8 +324,8 @@ where
         self.patchbay.connect(&mut self.commands, route, direction, format, tag)
     }
 
-    /// Whether a route can't be connected now, because it or a part of it is in use. A stream that has followed a plug there
-    /// is in nobody's way: it goes back when somebody asks for the jack itself.
+    /// Whether a route can't be connected now, because it or a part of it is in use. A stream that has followed a plug
+    /// there doesn't count: it goes back when the jack itself is connected.
     pub fn is_taken(&self, route: RouteIndex) -> bool {
         self.patchbay.is_taken(route)
     }
@@ -338,7 +338,7 @@ where
         self.patchbay.disconnect(&mut self.commands, route)
     }
 
-    /// What the amplifiers on a route can do, 0 dB being full level; `None`: there is none, or no such route.
+    /// The gains of the amplifiers on a route, 0 dB being full level; `None` without an amplifier or a route.
     pub fn volume_range(&self, route: RouteIndex) -> Option<GainRange> {
         self.patchbay.volume_range(route)
     }
@@ -371,12 +371,12 @@ where
         self.patchbay.set_level(&mut self.commands, route, channel, &|level| level.is_muted = is_muted)
     }
 
-    /// Says what plugs do from now on; streams that are connected follow at once.
+    /// Sets the effect of plugs from now on; streams that are connected follow at once.
     pub fn set_jack_policy(&mut self, policy: JackPolicy) {
         self.patchbay.set_jack_policy(&mut self.commands, policy);
     }
 
-    /// Takes what codecs have said of their own accord, and does what follows from plugs. To be called after
+    /// Reads unsolicited responses and moves streams after plugs. To be called after
     /// [`handle_interrupt`](Self::handle_interrupt), or in every turn of a loop: without news it costs nothing.
     /// Returns whether a plug has changed.
     pub fn attend_jacks(&mut self) -> bool {
@@ -391,12 +391,12 @@ where
         self.commands.send(codec, node, verb)
     }
 
-    /// The oldest unsolicited response that nobody has taken. 16 are kept.
+    /// The oldest unsolicited response that hasn't been taken. 16 are kept.
     pub fn take_unsolicited(&mut self) -> Option<Unsolicited> {
         self.commands.take_unsolicited()
     }
 
-    /// Unsolicited responses that were lost because nobody took them in time.
+    /// Unsolicited responses that were lost because they weren't taken in time.
     pub fn unsolicited_lost(&self) -> u32 {
         self.commands.unsolicited_lost()
     }
@@ -451,7 +451,7 @@ fn allocate<M: DmaMemory>(
     what: &'static str,
     bytes: usize,
 ) -> Result<M::Region, BringUpError> {
-    // Lists, rings and the position buffer are all aligned to 128 octets (3.3.18, 3.3.32, 3.3.42).
+    // Lists, rings and the position buffer are all aligned to 128 bytes (3.3.18, 3.3.32, 3.3.42).
     let region = memory.allocate(bytes, 128).ok_or(BringUpError::NoMemory(what))?;
     let address = region.device_address();
     if is_beyond(address_bits, address, bytes as u64) {

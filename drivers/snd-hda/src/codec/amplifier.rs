@@ -6,8 +6,9 @@ use crate::command::CommandError;
 use crate::spec::parameters::AmplifierCapabilities;
 use crate::spec::verbs::{self, amplifier};
 
-/// What a route's volume can be, in thousandths of a decibel.
+/// The gains that a route's amplifiers can be set to, in thousandths of a decibel.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct GainRange {
     /// The softest.
     pub min_mdb: i32,
@@ -58,7 +59,7 @@ impl Controls {
     }
 }
 
-/// What can be set on a route; `None`: nothing.
+/// The gains of a route; `None` if nothing can be set.
 pub(crate) fn range(hops: &Hops) -> Option<GainRange> {
     let Controls { volume, mute } = Controls::of(hops);
     let can_mute = mute.is_some();
@@ -81,7 +82,7 @@ fn nearest_step(a: AmplifierCapabilities, mdb: i32) -> u8 {
     steps.clamp(0, a.last_step().into()) as u8
 }
 
-/// What comes of asking for a volume.
+/// The volume that a request is rounded to.
 pub(crate) fn nearest_mdb(hops: &Hops, mdb: i32) -> Option<i32> {
     let (_, a) = Controls::of(hops).volume?;
     let step = i32::from(nearest_step(a, mdb)).saturating_sub(a.offset().into());

@@ -9,7 +9,7 @@ use crate::command::CommandError;
 use crate::dma::Direction;
 use crate::spec::verbs::{self, amplifier};
 
-/// Shuts a route that nobody has connected, whatever state the codec was left in.
+/// Shuts a route that isn't connected, in whatever state the codec was left.
 pub(crate) fn shut(link: &mut CodecLink<'_>, route: &Route) -> Result<(), CommandError> {
     shut_pin(link, route)?;
     mute_mixers(link, &route.hops)
@@ -90,8 +90,8 @@ pub(crate) fn listen(
     Ok(())
 }
 
-/// Takes the converter off its stream and shuts the mixers' inputs again: with one left open, whoever gets the converter
-/// or the mixer next, by another route, would be heard at this one's end too. Other amplifiers and the pin stay as they
+/// Takes the converter off its stream and shuts the mixers' inputs again: with one left open, the next
+/// stream on the converter or the mixer would be heard at this route's end too. Other amplifiers and the pin stay as they
 /// are, for switching them would click, until [`open`] gives one of the widgets to another pin.
 pub(crate) fn disconnect(link: &mut CodecLink<'_>, route: &Route) -> Result<(), CommandError> {
     link.ask(route.converter, verbs::set_stream(0, 0))?;

@@ -1,11 +1,13 @@
-//! Asking a codec what it has (specification 1.0a, 4.3 and 7.3.4).
+//! Reading a codec (specification 1.0a, 4.3 and 7.3.4).
 
 use heapless::Vec;
 
 use super::graph::{Graph, WIDGET_CONNECTIONS_MAX, WIDGETS_MAX, Widget};
 use super::link::CodecLink;
+use super::pin::PinDevice;
 use super::routing::{self, Findings};
 use crate::command::CommandError;
+use crate::dma::Direction;
 use crate::spec::format::PcmCapabilities;
 use crate::spec::parameters::{
     self as parameter, AmplifierCapabilities, ConfigurationDefault, PinCapabilities, WidgetCapabilities,
@@ -29,7 +31,7 @@ pub struct Codec {
     pub(crate) groups: [Option<NodeId>; FUNCTION_GROUPS_MAX],
 }
 
-/// What widgets without parameters of their own inherit.
+/// Parameters for widgets that have none of their own.
 struct FunctionGroup {
     pcm: u32,
     formats: u32,
@@ -37,7 +39,7 @@ struct FunctionGroup {
     output_amplifier: u32,
 }
 
-/// Asks the codec at `address` for all that it has, silences its converters (tag 0) and its pins, and adds its routes.
+/// Reads the codec at `address`, silences its converters (tag 0) and its pins, and adds its routes.
 ///
 /// The number of verbs is bounded, whatever it answers; the first verb without an answer ends it.
 pub(crate) fn discover(
@@ -90,26 +92,21 @@ fn explore(link: &mut CodecLink<'_>, group: NodeId, graph: &mut Graph) -> Result
             widget.configuration = ConfigurationDefault(link.ask(node, verbs::GET_CONFIGURATION_DEFAULT)?);
         }
         settle(link, node, capabilities)?;
-        let is_converter = matches!(kind, WidgetKind::AudioOutput | WidgetKind::AudioInput);
-        if is_converter {
+        if matches!(kind, WidgetKind::AudioOutput | WidgetKind::AudioInput) {
             widget.pcm = read_pcm(link, node, capabilities, &inherited)?;
         }
-        if is_converter || matches!(kind, WidgetKind::Pin | WidgetKind::Mixer | WidgetKind::Selector) {
-            let mut amplifier = |has_one: bool, parameter, inherited| {
-                if !has_one {
-                    return Ok(AmplifierCapabilities::NONE);
-                }
-                let overrides = capabilities.overrides_amplifiers();
-                let own = if overrides { link.parameter(node, parameter)? } else { 0 };
-                Ok(AmplifierCapabilities(if own != 0 { own } else { inherited }))
-            };
-            let (has_input, has_output) =
-                (capabilities.has_input_amplifier(), capabilities.has_output_amplifier());
-            widget.input_amplifier =
-                amplifier(has_input, parameter::INPUT_AMPLIFIER, inherited.input_amplifier)?;
-            widget.output_amplifier =
-                amplifier(has_output, parameter::OUTPUT_AMPLIFIER, inherited.output_amplifier)?;
-        }
+        let (hears, speaks) = amplifier_sides(&widget);
+        let mut amplifier = |has_one: bool, parameter, inherited| {
+            let overrides = has_one && capabilities.overrides_amplifiers();
+            let own = if overrides { link.parameter(node, parameter)? } else { 0 };
+            let all = if own != 0 { own } else { inherited };
+            Ok(if has_one { AmplifierCapabilities(all) } else { AmplifierCapabilities::NONE })
+        };
+        let (has_input, has_output) =
+            (hears && capabilities.has_input_amplifier(), speaks && capabilities.has_output_amplifier());
+        widget.input_amplifier = amplifier(has_input, parameter::INPUT_AMPLIFIER, inherited.input_amplifier)?;
+        widget.output_amplifier =
+            amplifier(has_output, parameter::OUTPUT_AMPLIFIER, inherited.output_amplifier)?;
         let mut connections = Vec::new();
         if capabilities.has_connection_list() {
             read_connections(link, node, &mut connections)?;
@@ -117,6 +114,24 @@ fn explore(link: &mut CodecLink<'_>, group: NodeId, graph: &mut Graph) -> Result
         graph.push(widget, &connections);
     }
     Ok(())
+}
+
+/// Which amplifiers of a widget a route can lead through: at its inputs, at its output.
+fn amplifier_sides(widget: &Widget) -> (bool, bool) {
+    match widget.capabilities.kind() {
+        WidgetKind::Mixer | WidgetKind::Selector => (true, true),
+        // An output's converter hears the link only, and an input's speaks to it.
+        WidgetKind::AudioOutput => (false, true),
+        WidgetKind::AudioInput => (true, false),
+        // A pin's input amplifier is for what comes from outside, its output amplifier for what goes there. A pin that can't
+        // play has its output amplifier on the way in.
+        WidgetKind::Pin => match PinDevice::of(widget).map(PinDevice::direction) {
+            Ok(Direction::Output) => (false, true),
+            Ok(Direction::Input) => (true, !widget.pin.is_output()),
+            Err(_) => (false, false),
+        },
+        WidgetKind::Power | WidgetKind::Other => (false, false),
+    }
 }
 
 /// Reads what a converter can do, by its own parameters or by the function group's (7.3.4.7, 7.3.4.8).
@@ -159,19 +174,19 @@ fn settle(
     capabilities: WidgetCapabilities,
 ) -> Result<(), CommandError> {
     match capabilities.kind() {
-        // Whoever had the codec before may have left it on.
+        // The codec's last owner may have left it on.
         WidgetKind::Pin => link.ask(node, verbs::set_pin_control(0)).map(|_| ()),
-        // A converter keeps its tag through a reset of the link. On tag 0 it listens to nobody.
+        // A converter keeps its tag through a reset of the link. On tag 0 it listens to no stream.
         WidgetKind::AudioOutput | WidgetKind::AudioInput => {
             link.ask(node, verbs::set_stream(0, 0)).map(|_| ())
         }
-        // What hangs on it may be on any route.
+        // Any route may lead through widgets that it powers.
         WidgetKind::Power if capabilities.has_power_control() => link.power_up(node),
         WidgetKind::Mixer | WidgetKind::Selector | WidgetKind::Power | WidgetKind::Other => Ok(()),
     }
 }
 
-/// Reads a connection list (7.1.2, "connection lists"): short entries are octets, long ones 16 bits; the top bit of
+/// Reads a connection list (7.1.2, "connection lists"): short entries are bytes, long ones 16 bits; the top bit of
 /// an entry makes it the end of a range that starts after the entry before.
 fn read_connections(
     link: &mut CodecLink<'_>,
@@ -191,7 +206,7 @@ fn read_connections(
             let entry = response & (top_bit | top_bit.wrapping_sub(1));
             response = response.wrapping_shr(bits);
             let value = entry & !top_bit;
-            // A node that can't exist keeps its place, for the places are the inputs' numbers; node 0 is nobody.
+            // A node that can't exist keeps its place, for the places are the inputs' numbers; node 0 is no widget.
             let last = u8::try_from(value).ok().filter(|n| *n < 128).unwrap_or(0);
             let start = match previous {
                 Some(before) if entry & top_bit != 0 && before < last => before.saturating_add(1),

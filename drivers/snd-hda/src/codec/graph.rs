@@ -20,7 +20,7 @@ pub(crate) const WIDGET_CONNECTIONS_MAX: usize = 64;
 /// Widgets on a path, both ends included.
 pub(crate) const PATH_MAX: usize = 7;
 
-/// What a widget says of itself.
+/// A widget's parameters.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Widget {
     pub(crate) node: NodeId,
@@ -30,7 +30,7 @@ pub(crate) struct Widget {
     /// Its amplifiers: its own capabilities, or the function group's.
     pub(crate) input_amplifier: AmplifierCapabilities,
     pub(crate) output_amplifier: AmplifierCapabilities,
-    /// What a converter can do, by its own parameters or by the function group's.
+    /// A converter's formats: its own, or the function group's.
     pub(crate) pcm: PcmCapabilities,
     first_connection: u16,
     connections: u16,
@@ -107,7 +107,7 @@ impl Graph {
         self.widgets.get(index)
     }
 
-    /// Whom a widget hears, by the numbers of its inputs.
+    /// The sources of a widget, by the numbers of its inputs.
     pub(crate) fn inputs(&self, widget: &Widget) -> &[NodeId] {
         let first = usize::from(widget.first_connection);
         self.connections.get(first..first.saturating_add(usize::from(widget.connections))).unwrap_or(&[])

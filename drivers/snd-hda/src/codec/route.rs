@@ -11,7 +11,7 @@ use crate::spec::format::{Format, PcmCapabilities};
 use crate::spec::parameters::AmplifierCapabilities;
 use crate::spec::verbs::{CodecAddress, NodeId, amplifier};
 
-/// What kind of widget a route leads through.
+/// Kinds of widgets that a route leads through.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum HopKind {
     Converter,
@@ -72,7 +72,7 @@ pub(crate) struct Level {
 /// Left and right.
 pub(crate) type Levels = [Level; 2];
 
-/// What a route is connected to.
+/// A route's connection to a stream.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Connection {
     pub(crate) format: Format,
@@ -129,12 +129,12 @@ impl Route {
         self.device.direction()
     }
 
-    /// What is at the pin.
+    /// The device at the pin.
     pub fn device(&self) -> PinDevice {
         self.device
     }
 
-    /// What people call what is at the pin. No other route of the controller has this name.
+    /// The name, for people, of the device at the pin. No other route of the controller has it.
     pub fn name(&self) -> PinName {
         self.name
     }
@@ -149,7 +149,7 @@ impl Route {
         self.pin
     }
 
-    /// What the converter can do. The first route of a surround group has the channels of all of them together. See
+    /// The converter's formats. The first route of a surround group has the channels of all of them together. See
     /// [`Controller::supports`](crate::Controller::supports) for what the link adds.
     pub fn pcm(&self) -> PcmCapabilities {
         self.pcm

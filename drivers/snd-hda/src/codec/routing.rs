@@ -8,7 +8,7 @@ use super::route::{Hop, HopKind, Hops, Jack, Pair, Route};
 use super::ways::{Path, Ways};
 use crate::dma::Direction;
 use crate::sort::insertion_sort;
-use crate::spec::parameters::{AmplifierCapabilities, Connectivity, WidgetKind};
+use crate::spec::parameters::{Connectivity, WidgetKind};
 use crate::spec::verbs::{CodecAddress, NodeId, pin_control};
 
 /// Routes of all codecs together.
@@ -21,7 +21,7 @@ pub(crate) const MAX_UNSERVED: usize = 16;
 /// Stereo pairs in a surround group (7.3.3.31: the sequence of an association).
 const PAIRS_MAX: usize = 4;
 
-/// What the search has found, of all codecs.
+/// Results of the search, of all codecs.
 #[derive(Default)]
 pub(crate) struct Findings {
     pub(crate) routes: Vec<Route, MAX_ROUTES>,
@@ -93,8 +93,8 @@ impl Finder<'_> {
                     way_of_one(graph, direction, wanted.pin.node, &is_converter)
                 };
                 let Some(path) = path else {
-                    let hears_nobody = direction == Direction::Output && wanted.pin.inputs() == 0;
-                    let reason = if hears_nobody { Unserved::NoConnections } else { Unserved::NoPath };
+                    let has_no_input = direction == Direction::Output && wanted.pin.inputs() == 0;
+                    let reason = if has_no_input { Unserved::NoConnections } else { Unserved::NoPath };
                     self.leave_out(wanted.pin, reason(wanted.device), findings);
                     continue;
                 };
@@ -153,18 +153,6 @@ impl Finder<'_> {
                 WidgetKind::Selector => HopKind::Selector,
                 _ => HopKind::Converter,
             };
-            // An output's converter hears the link only; a pin's input amplifier is for what comes from outside, its output
-            // amplifier for what goes there.
-            let is_input = device.direction() == Direction::Input;
-            let hears = if kind == HopKind::Pin { is_input } else { step.input.is_some() };
-            let input_amplifier = if hears { widget.input_amplifier } else { AmplifierCapabilities::NONE };
-            let speaks = match kind {
-                // One that can't play has its output amplifier on the way in.
-                HopKind::Pin => !(is_input && pin.pin.is_output()),
-                HopKind::Converter => !is_input,
-                HopKind::Mixer | HopKind::Selector => true,
-            };
-            let output_amplifier = if speaks { widget.output_amplifier } else { AmplifierCapabilities::NONE };
             // A path is no longer than there are places.
             let _ = hops.push(Hop {
                 node: step.node,
@@ -172,8 +160,8 @@ impl Finder<'_> {
                 input: step.input,
                 inputs: widget.inputs(),
                 has_power_control: capabilities.has_power_control(),
-                input_amplifier,
-                output_amplifier,
+                input_amplifier: widget.input_amplifier,
+                output_amplifier: widget.output_amplifier,
             });
         }
         let end = match device.direction() {
@@ -310,5 +298,34 @@ fn pin_control_bits(pin: &Widget, device: PinDevice) -> u8 {
         PinDevice::Microphone if pin.pin.has_vref_50() => pin_control::IN | pin_control::VREF_50,
         _ if device.direction() == Direction::Output => pin_control::OUT,
         _ => pin_control::IN,
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "tests may panic")]
+mod tests {
+    use super::*;
+    use crate::spec::parameters::{ConfigurationDefault, PinCapabilities, WidgetCapabilities};
+
+    #[test]
+    fn routes_are_computed_from_a_graph_alone() {
+        let node = |n| NodeId::new(n).unwrap();
+        let mut graph = Graph::default();
+        graph.push(Widget::new(node(2), WidgetCapabilities(1)), &[]);
+        // Jacks for line out at the rear: the first has a way, the second none.
+        for (n, inputs) in [(3, &[node(2)][..]), (4, &[])] {
+            let mut pin = Widget::new(node(n), WidgetCapabilities(4 << 20));
+            pin.pin = PinCapabilities(1 << 4);
+            pin.configuration = ConfigurationDefault(0x0101_4010);
+            graph.push(pin, inputs);
+        }
+        let codec = CodecAddress::new(1).unwrap();
+        let mut findings = Findings::default();
+        routes(codec, &graph, &mut findings);
+        let [route] = &findings.routes[..] else { panic!("one route") };
+        assert_eq!((route.codec, route.converter, route.pin), (codec, node(2), node(3)));
+        assert_eq!((route.device, route.is_alone), (PinDevice::LineOut, true));
+        let reason = Unserved::NoConnections(PinDevice::LineOut);
+        assert_eq!(findings.unserved[..], [UnservedPin { codec, pin: node(4), reason }]);
     }
 }

@@ -13,7 +13,7 @@ use crate::spec::verbs;
 const ROUNDS: u32 = 2;
 
 impl Patchbay {
-    /// Says what plugs do from now on; streams that are connected follow at once.
+    /// Sets the effect of plugs from now on; streams that are connected follow at once.
     pub(crate) fn set_jack_policy(&mut self, link: &mut dyn CommandLink, policy: JackPolicy) {
         self.jack_policy = policy;
         for index in self.indices() {
@@ -23,7 +23,7 @@ impl Patchbay {
         self.follow_all(link);
     }
 
-    /// Takes what codecs have said of their own accord, and does what follows from plugs. Returns whether a plug has
+    /// Reads unsolicited responses and moves streams after plugs. Returns whether a plug has
     /// changed.
     pub(crate) fn attend_jacks(&mut self, link: &mut dyn CommandLink) -> bool {
         let mut has_changed = false;
@@ -149,7 +149,8 @@ impl Patchbay {
             )
     }
 
-    /// Whether a jack is to take over from a route now: something is plugged, nobody else has it, and it can do the format.
+    /// Whether a jack is to take over from a route now: something is plugged, no other stream has it, and it can do
+    /// the format.
     fn can_move(&self, index: RouteIndex, jack: RouteIndex) -> bool {
         let (Some(connection), Some(route)) = (self.own_connection(index), self.route(jack)) else {
             return false;

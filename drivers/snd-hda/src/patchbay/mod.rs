@@ -23,7 +23,7 @@ const CODECS_MAX: u8 = 15;
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct RouteIndex(pub u8);
 
-/// What a plug does to a stream on a built-in device.
+/// The effect of a plug on a stream of a built-in device.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub enum JackPolicy {

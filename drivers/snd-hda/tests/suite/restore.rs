@@ -99,8 +99,8 @@ fn a_stream_goes_on_about_where_it_was() {
         let status = stream.poll();
         assert_eq!((status.descriptor_errors, status.fifo_errors, status.anomalies), (0, 0, 0));
         let went_on = status.position.bytes - at_pause;
-        assert!((1_600..2_100).contains(&went_on), "{went_on} octets in 10 ms");
-        // Less than 128 octets are heard once more.
+        assert!((1_600..2_100).contains(&went_on), "{went_on} bytes in 10 ms");
+        // Less than 128 bytes are heard once more.
         let frame = first_frame(&model, 0, 16_384);
         let place = at_pause / 4 % 16_384;
         assert!(frame <= place && frame + 32 > place, "{frame} {place}");
