@@ -108,7 +108,9 @@ fn explore(link: &mut CodecLink<'_>, group: NodeId, graph: &mut Graph) -> Result
         widget.output_amplifier =
             amplifier(has_output, parameter::OUTPUT_AMPLIFIER, inherited.output_amplifier)?;
         let mut connections = Vec::new();
-        if capabilities.has_connection_list() {
+        // A pin that no route can end at leads nowhere, so its list isn't read.
+        let is_unused = kind == WidgetKind::Pin && PinDevice::of(&widget).is_err();
+        if capabilities.has_connection_list() && !is_unused {
             read_connections(link, node, &mut connections)?;
         }
         graph.push(widget, &connections);
