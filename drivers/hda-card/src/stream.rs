@@ -213,7 +213,7 @@ where
         let status = match &mut self.state {
             Some(State::Configured(_)) | None => None,
             Some(State::Running(stream)) if self.is_link_wanted => Some(stream.poll()),
-            Some(State::Running(stream)) => Some(stream.poll_octets()),
+            Some(State::Running(stream)) => Some(stream.poll_bytes()),
             Some(State::Paused(stream)) => Some(stream.status()),
         };
         Ok(self.translate(status, before_ns, timing))

@@ -1,10 +1,13 @@
-//! What the controller has, and what the link can carry.
+//! The controller's descriptors, and the bandwidth of the link.
 
 use crate::dma::Direction;
 use crate::registers::Registers;
 use crate::spec::registers as reg;
 
-/// What GCAP says (3.3.2), and the link's limits.
+/// Stream descriptors: GCAP can't name more than 15 + 15 + 31, INTCTL has 30 bits.
+pub(crate) const DESCRIPTORS_MAX: usize = 30;
+
+/// GCAP (3.3.2), and the link's limits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Capabilities {
     pub(crate) inputs: u8,
@@ -17,7 +20,7 @@ pub(crate) struct Capabilities {
     stream_words: (u32, u32),
 }
 
-/// What a stream descriptor can be used for.
+/// Uses of a stream descriptor.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum DescriptorKind {
     Input,

@@ -7,7 +7,8 @@ use embedded_hal::delay::DelayNs;
 use heapless::Deque;
 
 use crate::deadline::{Deadline, Patience, wait_for};
-use crate::dma::DmaRegion;
+use crate::dma::{DmaRegion, high, low};
+use crate::kind::ErrorKind;
 use crate::registers::{ReadWrite, Register, Registers};
 use crate::spec::registers as reg;
 use crate::spec::verbs::{CodecAddress, NodeId, Verb};
@@ -23,10 +24,11 @@ const HANDSHAKE: Patience = Patience::new(2_000, 10);
 /// RIRB: bit 4 of a response's second word marks an unsolicited one (4.4.2.1).
 const RESPONSE_UNSOLICITED: u32 = 1 << 4;
 
-/// What a codec said of its own accord (specification 1.0a, 7.3.3.14): a jack was plugged, say.
+/// An unsolicited response (specification 1.0a, 7.3.3.14): a jack was plugged, for example.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct Unsolicited {
-    /// Who said it.
+    /// The codec that sent it.
     pub codec: CodecAddress,
     /// The response: the tag that was given to the node is in bits 31:26.
     pub response: u32,
@@ -34,10 +36,11 @@ pub struct Unsolicited {
 
 /// Why a command has no response.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct CommandError {
-    /// Who was asked.
+    /// The codec that was asked.
     pub codec: CodecAddress,
-    /// Which node.
+    /// The node that was asked.
     pub node: NodeId,
     /// The verb and its payload.
     pub verb: Verb,
@@ -46,13 +49,10 @@ pub struct CommandError {
 }
 
 impl CommandError {
-    /// For where none has been yet.
-    const NEVER: Self = Self {
-        codec: CodecAddress::FIRST,
-        node: NodeId::ROOT,
-        verb: Verb::with_u8(0, 0),
-        deadline: Deadline::NEVER,
-    };
+    /// The kind of failure.
+    pub const fn kind(&self) -> ErrorKind {
+        ErrorKind::Timeout
+    }
 }
 
 impl fmt::Display for CommandError {
@@ -70,22 +70,27 @@ impl fmt::Display for CommandError {
 
 impl core::error::Error for CommandError {}
 
-/// A command has no response. The log has said so, and [`CommandPort::explain`] tells more: what is handed through by all
-/// that sends verbs is small.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct NoAnswer;
+/// Commands to any codec, and unsolicited responses.
+pub(crate) trait CommandLink {
+    /// Sends a verb and waits for the response.
+    fn send(&mut self, codec: CodecAddress, node: NodeId, verb: Verb) -> Result<u32, CommandError>;
+    /// Gives a codec time.
+    fn sleep_us(&mut self, us: u32);
+    /// The oldest unsolicited response that hasn't been taken.
+    fn take_unsolicited(&mut self) -> Option<Unsolicited>;
+    /// Unsolicited responses that were lost because they weren't taken in time.
+    fn unsolicited_lost(&self) -> u32;
+}
 
-/// The way to the codecs.
+/// A [`CommandLink`] by the controller's rings or immediate registers.
 pub(crate) struct CommandPort<R: Registers, D: DelayNs, G: DmaRegion> {
     registers: R,
     delay: Metered<D>,
-    /// What all commands together may sleep; `None`: no limit but each wait's own.
+    /// The limit of sleep for all commands together; `None`: no limit but each wait's own.
     sleep_limit_us: Option<u64>,
     rings: Option<Rings<G>>,
     unsolicited: Deque<Unsolicited, UNSOLICITED_MAX>,
     unsolicited_lost: u32,
-    /// Of the last command that was asked without an answer.
-    failure: CommandError,
 }
 
 /// Both rings, and where the driver is in them.
@@ -99,9 +104,9 @@ pub(crate) struct Rings<G> {
 }
 
 impl<G: DmaRegion> Rings<G> {
-    /// Octets of the largest CORB: 256 commands.
+    /// Bytes of the largest CORB: 256 commands.
     pub(crate) const CORB_BYTES: usize = 1024;
-    /// Octets of the largest RIRB: 256 responses.
+    /// Bytes of the largest RIRB: 256 responses.
     pub(crate) const RIRB_BYTES: usize = 2048;
 
     pub(crate) fn new(corb: G, rirb: G) -> Self {
@@ -132,7 +137,6 @@ impl<R: Registers, D: DelayNs, G: DmaRegion> CommandPort<R, D, G> {
             rings: None,
             unsolicited: Deque::new(),
             unsolicited_lost: 0,
-            failure: CommandError::NEVER,
         };
         port.adopt(rings);
         port
@@ -212,38 +216,8 @@ impl<R: Registers, D: DelayNs, G: DmaRegion> CommandPort<R, D, G> {
         wait_for(r, &mut self.delay, reg::CORBCTL, run, run, HANDSHAKE)
     }
 
-    /// Sends a verb and waits for its response.
-    pub(crate) fn send(
-        &mut self,
-        codec: CodecAddress,
-        node: NodeId,
-        verb: Verb,
-    ) -> Result<u32, CommandError> {
-        if self.patience_ends() {
-            return Err(CommandError { codec, node, verb, deadline: self.no_answer() });
-        }
-        let command = verb.command(codec, node);
-        let answer =
-            if self.rings.is_some() { self.through_rings(codec, command) } else { self.immediately(command) };
-        answer.map_err(|deadline| CommandError { codec, node, verb, deadline })
-    }
-
-    /// The same, for those who only want to know whether there is one.
-    pub(crate) fn ask(&mut self, codec: CodecAddress, node: NodeId, verb: Verb) -> Result<u32, NoAnswer> {
-        self.send(codec, node, verb).map_err(|error| {
-            log::warn!("{error}");
-            self.failure = error;
-            NoAnswer
-        })
-    }
-
-    /// Why the last command that was [asked](Self::ask) without an answer has none.
-    pub(crate) fn explain(&self, _: NoAnswer) -> CommandError {
-        self.failure
-    }
-
     fn through_rings(&mut self, codec: CodecAddress, command: u32) -> Result<u32, Deadline> {
-        // What came before isn't an answer to this.
+        // A response that came before isn't an answer to this command.
         self.drain(None);
         if let Some(rings) = &mut self.rings {
             // Entries are powers of two, 2 to 256.
@@ -348,14 +322,30 @@ impl<R: Registers, D: DelayNs, G: DmaRegion> CommandPort<R, D, G> {
         }
         answered.map(|()| reg::ICII.read(r))
     }
+}
 
-    /// The oldest unsolicited response that nobody has taken.
-    pub(crate) fn take_unsolicited(&mut self) -> Option<Unsolicited> {
+impl<R: Registers, D: DelayNs, G: DmaRegion> CommandLink for CommandPort<R, D, G> {
+    fn send(&mut self, codec: CodecAddress, node: NodeId, verb: Verb) -> Result<u32, CommandError> {
+        let command = verb.command(codec, node);
+        let response = if self.patience_ends() {
+            Err(self.no_answer())
+        } else if self.rings.is_some() {
+            self.through_rings(codec, command)
+        } else {
+            self.immediately(command)
+        };
+        response.map_err(|deadline| CommandError { codec, node, verb, deadline })
+    }
+
+    fn sleep_us(&mut self, us: u32) {
+        self.delay.delay_us(us);
+    }
+
+    fn take_unsolicited(&mut self) -> Option<Unsolicited> {
         self.unsolicited.pop_front()
     }
 
-    /// Unsolicited responses that were lost because nobody took them.
-    pub(crate) fn unsolicited_lost(&self) -> u32 {
+    fn unsolicited_lost(&self) -> u32 {
         self.unsolicited_lost
     }
 }
@@ -401,14 +391,4 @@ fn choose_size<R: Registers>(registers: &mut R, register: Register<u8, ReadWrite
     };
     register.write(registers, (offered & 0xf0) | code);
     entries
-}
-
-/// The low half of an address.
-pub(crate) const fn low(address: u64) -> u32 {
-    address as u32
-}
-
-/// The high half of an address.
-pub(crate) const fn high(address: u64) -> u32 {
-    (address >> 32) as u32
 }

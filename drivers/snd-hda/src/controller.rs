@@ -1,39 +1,31 @@
-//! The controller: bringing it up, its interrupts, and who may use which stream descriptor and converter.
+//! The controller: its registers, rings, stream descriptors and interrupts. Routes are the patchbay's.
 
 use embedded_hal::delay::DelayNs;
 use heapless::Vec;
 
-use crate::capabilities::{Capabilities, DescriptorKind};
-use crate::codec::{self, Codec, CodecPort, Findings, PinDevice, Route, UnservedPin};
-use crate::command::{CommandError, CommandPort, Rings, Unsolicited, high, low};
-use crate::dma::{Direction, DmaMemory, DmaRegion};
-use crate::error::BringUpError;
-use crate::jacks::JackPolicy;
+use crate::capabilities::{Capabilities, DESCRIPTORS_MAX, DescriptorKind};
+use crate::codec::{Codec, GainRange, Route, UnservedPin};
+use crate::command::{CommandError, CommandLink, CommandPort, Rings, Unsolicited};
+use crate::dma::{Direction, DmaBuffer, DmaMemory, DmaRegion, high, is_beyond, low};
+use crate::error::{BringUpError, ConnectError};
+use crate::patchbay::{JackPolicy, Patchbay, RouteIndex};
 use crate::registers::{ReadWrite, Register, Registers};
 use crate::reset::{find_ssync, wake};
-use crate::sort::insertion_sort;
+use crate::spec::format::Format;
 use crate::spec::registers as reg;
 use crate::spec::verbs::{CodecAddress, NodeId, Verb};
-use crate::stream::{Descriptor, LIST_BYTES, PositionChoice, Reset, Stream};
-use crate::traits::{ControllerTraits, is_beyond};
-use crate::{MAX_DETOURS, MAX_ROUTES, MAX_UNSERVED};
+use crate::stream::{Configured, Descriptor, LIST_BYTES, Reset, Stream};
+use crate::traits::{ControllerTraits, PositionChoice};
 
-/// Stream descriptors: GCAP can't name more than 15 + 15 + 31, INTCTL has 30 bits.
-pub(crate) const DESCRIPTORS_MAX: usize = 30;
-/// Codecs on a link: STATESTS has 15 bits.
-const CODECS_MAX: usize = 15;
-/// What may be spent asleep on asking all codecs what they have, in microseconds. A response takes two link frames
+/// Limit of sleep while all codecs are read, in microseconds. A response takes two link frames
 /// (3.4): 42 us. So the largest codec, with thousands of verbs, takes a fraction of a second.
-pub(crate) const DISCOVERY_LIMIT_US: u32 = 3_000_000;
+const DISCOVERY_LIMIT_US: u32 = 3_000_000;
 /// Rounds in which interrupts are looked for before giving up.
 const INTERRUPT_ROUNDS: u32 = 16;
 
-/// A route, by its place in [`Controller::routes`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct RouteIndex(pub u8);
-
-/// What an interrupt was about.
+/// The causes of an interrupt.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct InterruptReport {
     /// Streams with an error, a bit each by [`Stream::index`]: poll them. Their interrupt is shut until then.
     pub streams: u32,
@@ -56,10 +48,10 @@ struct Slot<G> {
 ///
 /// See the [crate's guide](crate) for the way from here to a stream.
 pub struct Controller<R: Registers, D: DelayNs, G: DmaRegion> {
-    pub(crate) registers: R,
-    pub(crate) delay: D,
+    registers: R,
+    delay: D,
     version: (u8, u8),
-    pub(crate) capabilities: Capabilities,
+    capabilities: Capabilities,
     ssync: Option<Register<u32, ReadWrite>>,
     wall_clock_moves: bool,
     /// Learned by a stream that was given back: see [`Stream::resume`].
@@ -67,18 +59,11 @@ pub struct Controller<R: Registers, D: DelayNs, G: DmaRegion> {
     positions: G,
     traits: ControllerTraits,
     position_choice: PositionChoice,
-    pub(crate) commands: CommandPort<R, D, G>,
+    commands: CommandPort<R, D, G>,
     slots: Vec<Slot<G>, DESCRIPTORS_MAX>,
-    pub(crate) codecs: Vec<Codec, CODECS_MAX>,
-    pub(crate) routes: Vec<Route, MAX_ROUTES>,
-    /// Ways for recordings that follow a plug.
-    pub(crate) detours: Vec<Route, MAX_DETOURS>,
-    unserved: Vec<UnservedPin, MAX_UNSERVED>,
-    pub(crate) jack_policy: JackPolicy,
-    /// How many unsolicited responses had been lost when jacks were looked at last.
-    pub(crate) unsolicited_lost: u32,
+    patchbay: Patchbay,
     /// That the controller is gone was logged.
-    pub(crate) gone_logged: bool,
+    gone_logged: bool,
 }
 
 impl<R, D, G> Controller<R, D, G>
@@ -87,10 +72,10 @@ where
     D: DelayNs + Clone,
     G: DmaRegion,
 {
-    /// Resets the controller and the link, sets up commands, and asks every codec what it has.
+    /// Resets the controller and the link, sets up commands, and reads all codecs.
     ///
-    /// All memory that the driver will ever need is allocated here. What the function's PCI side needs (power state
-    /// D0, memory decoding, bus mastering) has been done.
+    /// All memory that the driver will ever need is allocated here. The caller has set up the function's PCI
+    /// side: power state D0, memory decoding, bus mastering.
     ///
     /// # Errors
     /// [`BringUpError`] says what is missing; every wait is bounded. Codecs that don't answer are skipped, if
@@ -161,12 +146,7 @@ where
             position_choice: PositionChoice::Auto,
             positions,
             slots,
-            codecs: Vec::new(),
-            routes: Vec::new(),
-            detours: Vec::new(),
-            unserved: Vec::new(),
-            jack_policy: JackPolicy::default(),
-            unsolicited_lost: 0,
+            patchbay: Patchbay::new(capabilities),
             gone_logged: false,
         };
         controller.discover(codecs_present)?;
@@ -180,7 +160,7 @@ where
     }
 
     /// Has positions written to memory, and interrupts raised. Streams add their own bits when they start.
-    pub(crate) fn open_for_streams(&mut self) {
+    fn open_for_streams(&mut self) {
         let (at, r) = (self.positions.device_address(), &mut self.registers);
         reg::DPUBASE.write(r, high(at));
         reg::DPLBASE.write(r, low(at) | reg::DPLBASE_ENABLE);
@@ -189,70 +169,50 @@ where
 
     fn discover(&mut self, present: u16) -> Result<(), BringUpError> {
         self.commands.limit_sleep(Some(DISCOVERY_LIMIT_US));
-        let mut findings = Findings::default();
-        let mut failure = self.ask_codecs(present, &mut findings);
-        if self.codecs.is_empty() && self.commands.uses_rings() {
+        let mut failure = self.patchbay.discover(&mut self.commands, present);
+        if self.patchbay.codecs().is_empty() && self.commands.uses_rings() {
             log::warn!("no codec answers through the rings; immediate commands instead");
             self.commands.use_immediate();
-            // If that is no better, the rings' error is the one to tell.
-            let again = self.ask_codecs(present, &mut findings);
+            // If that is no better, the rings' error is the one to report.
+            let again = self.patchbay.discover(&mut self.commands, present);
             failure = failure.filter(|_| again.is_some());
         }
         self.commands.limit_sleep(None);
-        Findings { routes: self.routes, detours: self.detours, unserved: self.unserved } = findings;
-        if self.routes.is_empty() {
+        if self.patchbay.routes().is_empty() {
             return Err(failure.map_or(BringUpError::NoRoute, BringUpError::NoAnswer));
         }
-        // Outputs first, displays last of them; the order among each is the codecs' and their routes'.
-        insertion_sort(&mut self.routes, |route| {
-            let is_display = route.device() == PinDevice::Display;
-            (route.direction() == Direction::Input, is_display, route.codec, route.order)
-        });
-        for at in 0..self.routes.len() {
-            let (before, rest) = self.routes.split_at_mut(at);
-            let Some(route) = rest.first_mut() else { break };
-            let same = before.iter().filter(|other| other.name.is_like(&route.name)).count();
-            // At most `MAX_ROUTES`.
-            route.name.number = (same as u8).saturating_add(1);
-            log::info!("{route}");
-            let mut link = CodecPort { port: &mut self.commands, delay: &mut self.delay, codec: route.codec };
-            // Who doesn't answer is in the log.
-            let _ = codec::connect::shut(&mut link, route);
-        }
-        self.watch_jacks();
+        self.patchbay.set_up(&mut self.commands);
         Ok(())
     }
 
-    /// Asks every codec; returns the first failure.
-    fn ask_codecs(&mut self, present: u16, findings: &mut Findings) -> Option<CommandError> {
-        let mut failure = None;
-        for address in (0..CODECS_MAX as u8).filter(|n| present & 1_u16.wrapping_shl(u32::from(*n)) != 0) {
-            let Some(address) = CodecAddress::new(address) else { continue };
-            let mut link = CodecPort { port: &mut self.commands, delay: &mut self.delay, codec: address };
-            let before = (findings.routes.len(), findings.detours.len(), findings.unserved.len());
-            match codec::discover(&mut link, address, findings) {
-                Ok(codec) => {
-                    log::info!(
-                        "codec {}: {:08x}, {} widgets, {} routes",
-                        address.get(),
-                        codec.vendor_id,
-                        codec.widgets,
-                        findings.routes.len().saturating_sub(before.0)
-                    );
-                    // As many as there are addresses.
-                    let _ = self.codecs.push(codec);
-                }
-                Err(no_answer) => {
-                    findings.routes.truncate(before.0);
-                    findings.detours.truncate(before.1);
-                    findings.unserved.truncate(before.2);
-                    failure = failure.or_else(|| Some(self.commands.explain(no_answer)));
-                }
-            }
+    /// Makes controller and codecs what they were before the power was gone: link, commands, interrupts, and every connected
+    /// route with its format, tag, volume and mute. Plugs that changed meanwhile are followed. Only the
+    /// list of widgets is read again, and nothing is allocated. The caller has set up the function's PCI side again.
+    ///
+    /// Streams come back by themselves. One that was [running](crate::stream::Running) tells by a descriptor error at each
+    /// look that it doesn't run any more, and its position stands: [pause](crate::Stream::pause) and
+    /// [resume](crate::Stream::resume) make it go on about where it was when it was looked at last; [stop](crate::Stream::stop)
+    /// and [start](crate::Stream::start) from the buffer's start. One that was paused, configured or armed goes on as if
+    /// nothing had been. The wall clock begins at 0 again.
+    ///
+    /// Streams that do run are stopped by this, as by a loss of power: what has got stuck can be tried again with it.
+    ///
+    /// # Errors
+    /// [`BringUpError`], as in bring-up; every wait is bounded. With [`BringUpError::NoAnswer`], of a codec that doesn't come
+    /// back, everything else has been restored.
+    pub fn restore(&mut self) -> Result<(), BringUpError> {
+        let present = wake(&mut self.registers, &mut self.delay)?;
+        self.gone_logged = false;
+        if present == 0 {
+            return Err(BringUpError::NoCodec);
         }
-        failure
+        self.commands.restart();
+        self.commands.limit_sleep(Some(DISCOVERY_LIMIT_US));
+        let restored = self.patchbay.restore(&mut self.commands);
+        self.commands.limit_sleep(None);
+        self.open_for_streams();
+        restored.map_err(BringUpError::NoAnswer)
     }
-
     /// Version of the specification: major, minor.
     pub fn version(&self) -> (u8, u8) {
         self.version
@@ -260,17 +220,17 @@ where
 
     /// Codecs that answered.
     pub fn codecs(&self) -> &[Codec] {
-        &self.codecs
+        self.patchbay.codecs()
     }
 
     /// All ways between a converter and a pin, outputs first.
     pub fn routes(&self) -> &[Route] {
-        &self.routes
+        self.patchbay.routes()
     }
 
     /// Pins that something is connected to and that have no route, and why: 16 of them at most.
     pub fn unserved(&self) -> &[UnservedPin] {
-        &self.unserved
+        self.patchbay.unserved()
     }
 
     /// Whether several streams can start in the same link frame.
@@ -298,7 +258,7 @@ where
         self.position_choice = choice;
     }
 
-    /// A stream descriptor that nobody uses, and a tag; `None` when all are taken. Give it back with
+    /// A free stream descriptor, and a tag; `None` when all are taken. Give it back with
     /// [`give_back`](Self::give_back); one that is dropped stays taken.
     pub fn take_stream(&mut self, direction: Direction) -> Option<Stream<Reset<R, D, G>>> {
         let used = self.slots.iter().filter_map(|slot| slot.tag).filter(|(of, _)| *of == direction);
@@ -344,6 +304,85 @@ where
         }
     }
 
+    /// Whether a converter can do `format`, and whether the link could carry it if it were the only stream.
+    pub fn supports(&self, route: RouteIndex, format: Format) -> bool {
+        self.patchbay.supports(route, format)
+    }
+
+    /// Opens a route and makes its converter listen to (or speak on) `stream`, in the stream's format, at 0 dB. Before START:
+    /// a converter's format isn't to be changed while its stream runs. With more channels than its converter has, the other
+    /// routes of its surround group are opened too: front, surround, centre and subwoofer, side, two channels each.
+    ///
+    /// # Errors
+    /// [`ConnectError`]. No converter is on the stream then.
+    pub fn connect<B: DmaBuffer>(
+        &mut self,
+        route: RouteIndex,
+        stream: &Stream<Configured<B, R, D, G>>,
+    ) -> Result<(), ConnectError> {
+        let (direction, format, tag) = (stream.direction(), stream.format(), stream.tag());
+        self.patchbay.connect(&mut self.commands, route, direction, format, tag)
+    }
+
+    /// Whether a route can't be connected now, because it or a part of it is in use. A stream that has followed a plug
+    /// there doesn't count: it goes back when the jack itself is connected.
+    pub fn is_taken(&self, route: RouteIndex) -> bool {
+        self.patchbay.is_taken(route)
+    }
+
+    /// Takes a route's converter off its stream, and those of its surround group. After the stream has stopped.
+    ///
+    /// # Errors
+    /// [`ConnectError::Command`] if the codec doesn't answer; the route counts as free all the same.
+    pub fn disconnect(&mut self, route: RouteIndex) -> Result<(), ConnectError> {
+        self.patchbay.disconnect(&mut self.commands, route)
+    }
+
+    /// The gains of the amplifiers on a route, 0 dB being full level; `None` without an amplifier or a route.
+    pub fn volume_range(&self, route: RouteIndex) -> Option<GainRange> {
+        self.patchbay.volume_range(route)
+    }
+
+    /// Sets the volume of one channel of a connected stream, in thousandths of a decibel: to the nearest step that there is.
+    /// Each connection starts at 0 dB, or the nearest to it.
+    ///
+    /// # Errors
+    /// [`ConnectError::Unsupported`] where no amplifier on the route has steps, or where it has no such channel.
+    pub fn set_volume(&mut self, route: RouteIndex, channel: u8, mdb: i32) -> Result<(), ConnectError> {
+        if self.volume_range(route).is_none_or(|range| range.step_mdb == 0) {
+            return Err(ConnectError::Unsupported);
+        }
+        self.patchbay.set_level(&mut self.commands, route, channel, &|level| level.mdb = mdb)
+    }
+
+    /// The volume of one channel of a connected stream, in thousandths of a decibel: that of the step which is set.
+    pub fn volume(&self, route: RouteIndex, channel: u8) -> Option<i32> {
+        self.patchbay.volume(route, channel)
+    }
+
+    /// Mutes one channel of a connected stream, or ends that.
+    ///
+    /// # Errors
+    /// [`ConnectError::Unsupported`] where no amplifier on the route can mute, or where it has no such channel.
+    pub fn set_mute(&mut self, route: RouteIndex, channel: u8, is_muted: bool) -> Result<(), ConnectError> {
+        if self.volume_range(route).is_none_or(|range| !range.can_mute) {
+            return Err(ConnectError::Unsupported);
+        }
+        self.patchbay.set_level(&mut self.commands, route, channel, &|level| level.is_muted = is_muted)
+    }
+
+    /// Sets the effect of plugs from now on; streams that are connected follow at once.
+    pub fn set_jack_policy(&mut self, policy: JackPolicy) {
+        self.patchbay.set_jack_policy(&mut self.commands, policy);
+    }
+
+    /// Reads unsolicited responses and moves streams after plugs. To be called after
+    /// [`handle_interrupt`](Self::handle_interrupt), or in every turn of a loop: without news it costs nothing.
+    /// Returns whether a plug has changed.
+    pub fn attend_jacks(&mut self) -> bool {
+        self.patchbay.attend_jacks(&mut self.commands)
+    }
+
     /// Sends any verb to a codec and returns the response.
     ///
     /// # Errors
@@ -352,12 +391,12 @@ where
         self.commands.send(codec, node, verb)
     }
 
-    /// The oldest unsolicited response that nobody has taken. 16 are kept.
+    /// The oldest unsolicited response that hasn't been taken. 16 are kept.
     pub fn take_unsolicited(&mut self) -> Option<Unsolicited> {
         self.commands.take_unsolicited()
     }
 
-    /// Unsolicited responses that were lost because nobody took them in time.
+    /// Unsolicited responses that were lost because they weren't taken in time.
     pub fn unsolicited_lost(&self) -> u32 {
         self.commands.unsolicited_lost()
     }
@@ -412,7 +451,7 @@ fn allocate<M: DmaMemory>(
     what: &'static str,
     bytes: usize,
 ) -> Result<M::Region, BringUpError> {
-    // Lists, rings and the position buffer are all aligned to 128 octets (3.3.18, 3.3.32, 3.3.42).
+    // Lists, rings and the position buffer are all aligned to 128 bytes (3.3.18, 3.3.32, 3.3.42).
     let region = memory.allocate(bytes, 128).ok_or(BringUpError::NoMemory(what))?;
     let address = region.device_address();
     if is_beyond(address_bits, address, bytes as u64) {

@@ -4,18 +4,20 @@ use core::fmt;
 
 use embedded_hal::delay::DelayNs;
 
+use crate::kind::ErrorKind;
 use crate::registers::{Readable, Register, Registers, Width};
 
 /// A register did not read as it must within the time that the driver gives it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct Deadline {
     /// The specification's name of the register.
     pub register: &'static str,
-    /// Its offset in BAR 0, in octets: tells which stream's register it is.
+    /// Its offset in BAR 0, in bytes: tells which stream's register it is.
     pub offset_bytes: u16,
     /// The bits that were waited for.
     pub mask: u32,
-    /// What these bits should have read.
+    /// The value that these bits should have had.
     pub expected: u32,
     /// The whole register as last read.
     pub last_read: u32,
@@ -24,6 +26,11 @@ pub struct Deadline {
 }
 
 impl Deadline {
+    /// The kind of failure.
+    pub const fn kind(&self) -> ErrorKind {
+        ErrorKind::Timeout
+    }
+
     /// For what can't fail but has to say how.
     pub(crate) const NEVER: Self =
         Self { register: "none", offset_bytes: 0, mask: 0, expected: 0, last_read: 0, waited_us: 0 };

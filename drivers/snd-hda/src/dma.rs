@@ -2,6 +2,7 @@
 
 /// Which way a stream's samples go.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub enum Direction {
     /// From memory to the link: playback.
     Output,
@@ -24,12 +25,20 @@ pub trait DmaMemory {
     fn allocate(&mut self, size_bytes: usize, align_bytes: usize) -> Option<Self::Region>;
 }
 
+impl<T: DmaMemory + ?Sized> DmaMemory for &mut T {
+    type Region = T::Region;
+
+    fn allocate(&mut self, size_bytes: usize, align_bytes: usize) -> Option<Self::Region> {
+        (**self).allocate(size_bytes, align_bytes)
+    }
+}
+
 /// A piece of memory shared by driver and controller. Accesses are volatile or atomic, never cached or merged.
 /// `Clone` gives a second handle to the same memory.
 pub trait DmaRegion: Clone {
     /// The address to be written into the controller's registers, as the controller sees it (behind an IOMMU).
     fn device_address(&self) -> u64;
-    /// Length in octets.
+    /// Length in bytes.
     fn size_bytes(&self) -> usize;
     /// Reads the 32-bit little-endian word at `offset_bytes` (a multiple of 4 inside the region).
     fn read_u32(&self, offset_bytes: usize) -> u32;
@@ -39,10 +48,28 @@ pub trait DmaRegion: Clone {
 
 /// The pages of a stream's buffer: owned by the stream while the controller may touch them, given back when RUN has
 /// read back 0. The driver can't look inside: it learns addresses and lengths, nothing else.
+///
+/// References are no buffers on purpose: one that is leaked, because RUN sticks, must keep its pages for ever.
 pub trait DmaBuffer {
-    /// Device addresses of the buffer's pages of 4096 octets, in playing order; they need not be contiguous.
+    /// Device addresses of the buffer's pages of 4096 bytes, in playing order; they need not be contiguous.
     fn page_addresses(&self) -> &[u64];
-    /// Octets in use, from the start of the first page: at most 4096 times the number of pages, and more than
+    /// Bytes in use, from the start of the first page: at most 4096 times the number of pages, and more than
     /// 4096 times one less (the last page may be used in part).
     fn size_bytes(&self) -> u32;
+}
+
+/// Whether DMA of so many address bits can't reach all of what lies at `address`.
+pub(crate) fn is_beyond(address_bits: u8, address: u64, size_bytes: u64) -> bool {
+    let last = address.checked_add(size_bytes.saturating_sub(1));
+    last.is_none_or(|last| last.checked_shr(address_bits.into()).unwrap_or(0) != 0)
+}
+
+/// The low half of an address.
+pub(crate) const fn low(address: u64) -> u32 {
+    address as u32
+}
+
+/// The high half of an address.
+pub(crate) const fn high(address: u64) -> u32 {
+    (address >> 32) as u32
 }

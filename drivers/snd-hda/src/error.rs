@@ -4,12 +4,14 @@ use core::fmt;
 
 use crate::command::CommandError;
 use crate::deadline::Deadline;
+use crate::kind::ErrorKind;
 
 /// Why a controller couldn't be brought up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub enum BringUpError {
-    /// Every register reads as ones: there is nobody there, or it sleeps.
+    /// Every register reads as ones: the controller is absent or asleep.
     NoController,
     /// The link's reset didn't end.
     Reset(Deadline),
@@ -28,6 +30,17 @@ pub enum BringUpError {
     NoAnswer(CommandError),
     /// Codecs answered, but there is no way from a converter to a pin.
     NoRoute,
+}
+
+impl BringUpError {
+    /// The kind of failure.
+    pub const fn kind(&self) -> ErrorKind {
+        match self {
+            Self::NoController | Self::NoCodec | Self::NoStream | Self::NoRoute => ErrorKind::Missing,
+            Self::Reset(_) | Self::NoAnswer(_) => ErrorKind::Timeout,
+            Self::NoMemory(_) | Self::MemoryTooHigh { .. } => ErrorKind::Memory,
+        }
+    }
 }
 
 impl fmt::Display for BringUpError {
@@ -52,6 +65,7 @@ impl core::error::Error for BringUpError {}
 /// Why a converter couldn't be connected to a stream.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub enum ConnectError {
     /// There is no such route.
     NoSuchRoute,
@@ -72,6 +86,18 @@ pub enum ConnectError {
     Command(CommandError),
 }
 
+impl ConnectError {
+    /// The kind of failure.
+    pub const fn kind(&self) -> ErrorKind {
+        match self {
+            Self::NoSuchRoute | Self::WrongDirection => ErrorKind::Invalid,
+            Self::Unsupported => ErrorKind::Unsupported,
+            Self::Taken | Self::NoBandwidth { .. } => ErrorKind::Busy,
+            Self::Command(_) => ErrorKind::Timeout,
+        }
+    }
+}
+
 impl fmt::Display for ConnectError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -88,3 +114,9 @@ impl fmt::Display for ConnectError {
 }
 
 impl core::error::Error for ConnectError {}
+
+impl From<CommandError> for ConnectError {
+    fn from(error: CommandError) -> Self {
+        Self::Command(error)
+    }
+}

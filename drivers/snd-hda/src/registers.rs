@@ -17,19 +17,19 @@ use core::marker::PhantomData;
 
 /// Access to the controller's memory-mapped registers (BAR 0), in the controller's own byte order (little-endian).
 ///
-/// Offsets are octets from the start of BAR 0 and are naturally aligned for their width; the driver never asks for
+/// Offsets are bytes from the start of BAR 0 and are naturally aligned for their width; the driver never asks for
 /// one at or past `0x4000`. Reads take `&mut self`, because reads may have side effects.
 ///
 /// An implementation must not split, widen, merge or reorder accesses: a controller answers only at a register's
 /// architected offset and width.
 pub trait Registers {
-    /// Reads the octet at `offset_bytes`.
+    /// Reads the byte at `offset_bytes`.
     fn read_u8(&mut self, offset_bytes: u16) -> u8;
     /// Reads the 16-bit word at `offset_bytes`.
     fn read_u16(&mut self, offset_bytes: u16) -> u16;
     /// Reads the 32-bit word at `offset_bytes`.
     fn read_u32(&mut self, offset_bytes: u16) -> u32;
-    /// Writes the octet at `offset_bytes`.
+    /// Writes the byte at `offset_bytes`.
     fn write_u8(&mut self, offset_bytes: u16, value: u8);
     /// Writes the 16-bit word at `offset_bytes`.
     fn write_u16(&mut self, offset_bytes: u16, value: u16);
@@ -143,7 +143,7 @@ impl<W: Width, A> Register<W, A> {
         self.name
     }
 
-    /// Octets from the start of BAR 0.
+    /// Bytes from the start of BAR 0.
     pub const fn offset_bytes(self) -> u16 {
         self.offset_bytes
     }

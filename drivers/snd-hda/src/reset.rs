@@ -2,8 +2,8 @@
 
 use embedded_hal::delay::DelayNs;
 
+use crate::capabilities::DESCRIPTORS_MAX;
 use crate::command;
-use crate::controller::DESCRIPTORS_MAX;
 use crate::deadline::{Deadline, Patience, wait_for};
 use crate::error::BringUpError;
 use crate::registers::{ReadWrite, Register, Registers};

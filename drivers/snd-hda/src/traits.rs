@@ -1,9 +1,21 @@
-//! What is known of a kind of controller beyond what its registers say.
+//! Facts about a kind of controller that its registers don't tell.
 
-use crate::stream::PositionChoice;
+/// Where positions are to be read from.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub enum PositionChoice {
+    /// Outputs: the link. Inputs: memory, or the link where the controller never writes the DMA position buffer.
+    #[default]
+    Auto,
+    /// SDnLPIB.
+    Link,
+    /// The DMA position buffer. A controller that never writes it leaves the position at 0.
+    Memory,
+}
 
 /// Where SSYNC is looked for. It counts as there only if it keeps what is written to it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub enum SyncRegister {
     /// At 0x38, where the specification has it (1.0a, 3.3.17), then at 0x34.
     #[default]
@@ -14,15 +26,15 @@ pub enum SyncRegister {
     Old,
 }
 
-/// What is known of a kind of controller beyond what its registers say. The platform knows which kind it is, by PCI's vendor
+/// Facts about a kind of controller that its registers don't tell. The platform knows which kind it is, by PCI's vendor
 /// and device; [`ControllerTraits::default`] is for a controller of which nothing is known.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct ControllerTraits {
     /// Bits of an address that DMA gets right, 32 to 64, where GCAP.64OK promises all of them. 32: the promise isn't
     /// believed.
     pub address_bits: u8,
-    /// What [`PositionChoice::Auto`] comes to. On a controller one of whose position sources is known to be wrong: the
-    /// other one.
+    /// The meaning of [`PositionChoice::Auto`]. On a controller with one wrong position source: the other one.
     pub positions: PositionChoice,
     /// Where SSYNC is.
     pub sync_register: SyncRegister,
@@ -32,10 +44,4 @@ impl Default for ControllerTraits {
     fn default() -> Self {
         Self { address_bits: 64, positions: PositionChoice::Auto, sync_register: SyncRegister::Anywhere }
     }
-}
-
-/// Whether DMA of so many address bits can't reach all of what lies at `address`.
-pub(crate) fn is_beyond(address_bits: u8, address: u64, size_bytes: u64) -> bool {
-    let last = address.checked_add(size_bytes.saturating_sub(1));
-    last.is_none_or(|last| last.checked_shr(address_bits.into()).unwrap_or(0) != 0)
 }

@@ -1,17 +1,15 @@
 //! Amplifiers on a route: 0 dB and open unless a stream's volume says otherwise.
 
-use super::CodecLink;
-use super::route::{Hop, HopKind, Hops};
-use crate::command::NoAnswer;
+use super::link::CodecLink;
+use super::route::{Hop, HopKind, Hops, Level, Levels};
+use crate::command::CommandError;
 use crate::spec::parameters::AmplifierCapabilities;
 use crate::spec::verbs::{self, amplifier};
 
-/// An amplifier's index has 4 bits (7.3.3.7).
-pub(super) const AMPLIFIER_INPUTS_MAX: u8 = 16;
-
-/// What a route's volume can be, in thousandths of a decibel.
+/// The gains that a route's amplifiers can be set to, in thousandths of a decibel.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct VolumeRange {
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub struct GainRange {
     /// The softest.
     pub min_mdb: i32,
     /// The loudest.
@@ -21,16 +19,6 @@ pub struct VolumeRange {
     /// Channels can be muted.
     pub can_mute: bool,
 }
-
-/// Volume and mute of one channel.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Level {
-    pub(crate) mdb: i32,
-    pub(crate) is_muted: bool,
-}
-
-/// Left and right.
-pub(crate) type Levels = [Level; 2];
 
 /// Which of a widget's amplifiers.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -49,28 +37,39 @@ fn all(hops: &Hops) -> impl Iterator<Item = (Place, AmplifierCapabilities)> {
     hops.iter().enumerate().flat_map(of_hop).filter(|(_, a)| *a != AmplifierCapabilities::NONE)
 }
 
-/// The one that volume is set with: the one with the most to choose from.
-fn of_volume(hops: &Hops) -> Option<(Place, AmplifierCapabilities)> {
-    let span = |a: AmplifierCapabilities| i32::from(a.last_step()).saturating_mul(a.step_mdb());
-    all(hops).filter(|(_, a)| a.last_step() > 0).max_by_key(|(_, a)| span(*a))
+/// The amplifiers that a route's volume and mute are set with.
+struct Controls {
+    /// The one with the most to choose from.
+    volume: Option<(Place, AmplifierCapabilities)>,
+    /// Volume's, if it can mute; else the first that can.
+    mute: Option<Place>,
 }
 
-/// The one that mutes: volume's, if it can.
-fn of_mute(hops: &Hops) -> Option<Place> {
-    let volume = of_volume(hops).filter(|(_, a)| a.can_mute());
-    volume.or_else(|| all(hops).find(|(_, a)| a.can_mute())).map(|(place, _)| place)
+impl Controls {
+    fn of(hops: &Hops) -> Self {
+        let span = |a: AmplifierCapabilities| i32::from(a.last_step()).saturating_mul(a.step_mdb());
+        let volume = all(hops).filter(|(_, a)| a.last_step() > 0).max_by_key(|(_, a)| span(*a));
+        let mute = volume.filter(|(_, a)| a.can_mute());
+        let mute = mute.or_else(|| all(hops).find(|(_, a)| a.can_mute()));
+        Self { volume, mute: mute.map(|(place, _)| place) }
+    }
+
+    fn is_volume(&self, place: Place) -> bool {
+        self.volume.is_some_and(|(of, _)| of == place)
+    }
 }
 
-/// What can be set on a route; `None`: nothing.
-pub(crate) fn range(hops: &Hops) -> Option<VolumeRange> {
-    let can_mute = of_mute(hops).is_some();
-    match of_volume(hops) {
+/// The gains of a route; `None` if nothing can be set.
+pub(crate) fn range(hops: &Hops) -> Option<GainRange> {
+    let Controls { volume, mute } = Controls::of(hops);
+    let can_mute = mute.is_some();
+    match volume {
         Some((_, a)) => {
             let (step_mdb, offset) = (a.step_mdb(), i32::from(a.offset()));
             let at = |step: i32| step.saturating_sub(offset).saturating_mul(step_mdb);
-            Some(VolumeRange { min_mdb: at(0), max_mdb: at(a.last_step().into()), step_mdb, can_mute })
+            Some(GainRange { min_mdb: at(0), max_mdb: at(a.last_step().into()), step_mdb, can_mute })
         }
-        None if can_mute => Some(VolumeRange { min_mdb: 0, max_mdb: 0, step_mdb: 0, can_mute }),
+        None if can_mute => Some(GainRange { min_mdb: 0, max_mdb: 0, step_mdb: 0, can_mute }),
         None => None,
     }
 }
@@ -83,38 +82,37 @@ fn nearest_step(a: AmplifierCapabilities, mdb: i32) -> u8 {
     steps.clamp(0, a.last_step().into()) as u8
 }
 
-/// What comes of asking for a volume.
+/// The volume that a request is rounded to.
 pub(crate) fn nearest_mdb(hops: &Hops, mdb: i32) -> Option<i32> {
-    let (_, a) = of_volume(hops)?;
+    let (_, a) = Controls::of(hops).volume?;
     let step = i32::from(nearest_step(a, mdb)).saturating_sub(a.offset().into());
     Some(step.saturating_mul(a.step_mdb()))
 }
 
 /// Opens all amplifiers of a route, at 0 dB or the nearest to it, but for what `levels` ask for.
-pub(crate) fn set_all(link: &mut dyn CodecLink, hops: &Hops, levels: &Levels) -> Result<(), NoAnswer> {
-    all(hops).try_for_each(|(place, a)| set(link, hops, place, a, levels))
+pub(crate) fn set_all(link: &mut CodecLink<'_>, hops: &Hops, levels: &Levels) -> Result<(), CommandError> {
+    let controls = Controls::of(hops);
+    all(hops).try_for_each(|(place, a)| set(link, hops, &controls, (place, a), levels))
 }
 
-/// Sets those that volume and mute are set with.
-pub(crate) fn set_levels(link: &mut dyn CodecLink, hops: &Hops, levels: &Levels) -> Result<(), NoAnswer> {
-    let (volume, mute) = (of_volume(hops).map(|(place, _)| place), of_mute(hops));
-    let is_meant = |place: &Place| Some(*place) == volume || Some(*place) == mute;
+/// Sets the amplifiers of volume and mute.
+pub(crate) fn set_levels(link: &mut CodecLink<'_>, hops: &Hops, levels: &Levels) -> Result<(), CommandError> {
+    let controls = Controls::of(hops);
     all(hops)
-        .filter(|(place, _)| is_meant(place))
-        .try_for_each(|(place, a)| set(link, hops, place, a, levels))
+        .filter(|(place, _)| controls.is_volume(*place) || controls.mute == Some(*place))
+        .try_for_each(|amplifier| set(link, hops, &controls, amplifier, levels))
 }
 
 fn set(
-    link: &mut dyn CodecLink,
+    link: &mut CodecLink<'_>,
     hops: &Hops,
-    place: Place,
-    a: AmplifierCapabilities,
+    controls: &Controls,
+    (place, a): (Place, AmplifierCapabilities),
     levels: &Levels,
-) -> Result<(), NoAnswer> {
+) -> Result<(), CommandError> {
     let Some(hop) = hops.get(place.0) else { return Ok(()) };
-    let is_volume = of_volume(hops).is_some_and(|(of, _)| of == place);
-    let is_mute = of_mute(hops) == Some(place);
-    let word = |level: &super::amplifier::Level| {
+    let (is_volume, is_mute) = (controls.is_volume(place), controls.mute == Some(place));
+    let word = |level: &Level| {
         let step = if is_volume { nearest_step(a, level.mdb) } else { a.unity_step() };
         let mute = if is_mute && level.is_muted { amplifier::MUTE } else { 0 };
         u16::from(step) | mute
@@ -128,7 +126,7 @@ fn set(
     }
 }
 
-fn send(link: &mut dyn CodecLink, hop: &Hop, side: Side, payload: u16) -> Result<(), NoAnswer> {
+fn send(link: &mut CodecLink<'_>, hop: &Hop, side: Side, payload: u16) -> Result<(), CommandError> {
     if side == Side::Output {
         return link.ask(hop.node, verbs::set_amplifier(amplifier::OUTPUT | payload)).map(|_| ());
     }
@@ -136,16 +134,11 @@ fn send(link: &mut dyn CodecLink, hop: &Hop, side: Side, payload: u16) -> Result
     // A pin has one input amplifier, index 0. Converters differ: some have one, some one for each input.
     let index = if hop.kind == HopKind::Pin { 0 } else { input };
     let mut send = |index: u8| {
-        let payload = amplifier::INPUT | index_bits(index) | payload;
+        let payload = amplifier::INPUT | amplifier::index_bits(index) | payload;
         link.ask(hop.node, verbs::set_amplifier(payload)).map(|_| ())
     };
     if hop.kind == HopKind::Converter && index != 0 {
         send(0)?;
     }
-    if index < AMPLIFIER_INPUTS_MAX { send(index) } else { Ok(()) }
-}
-
-/// An input's number, where an amplifier is set.
-pub(super) fn index_bits(index: u8) -> u16 {
-    u16::from(index & 0xf) << 8
+    if index < amplifier::INPUTS_MAX { send(index) } else { Ok(()) }
 }

@@ -1,22 +1,22 @@
 //! Telling a codec to let samples through a route.
 
-use super::amplifier::{self as amplifiers, AMPLIFIER_INPUTS_MAX, index_bits};
-use super::discovery::power_up;
+use super::amplifier as amplifiers;
+use super::display;
+use super::link::CodecLink;
 use super::pin::PinDevice;
 use super::route::{Connection, HopKind, Hops, Route};
-use super::{CodecLink, display};
-use crate::command::NoAnswer;
+use crate::command::CommandError;
 use crate::dma::Direction;
 use crate::spec::verbs::{self, amplifier};
 
-/// Shuts a route that nobody has connected, whatever state the codec was left in.
-pub(crate) fn shut(link: &mut dyn CodecLink, route: &Route) -> Result<(), NoAnswer> {
+/// Shuts a route that isn't connected, in whatever state the codec was left.
+pub(crate) fn shut(link: &mut CodecLink<'_>, route: &Route) -> Result<(), CommandError> {
     shut_pin(link, route)?;
     mute_mixers(link, &route.hops)
 }
 
 /// Takes an output's pin off, so that nothing is heard there.
-pub(crate) fn shut_pin(link: &mut dyn CodecLink, route: &Route) -> Result<(), NoAnswer> {
+pub(crate) fn shut_pin(link: &mut CodecLink<'_>, route: &Route) -> Result<(), CommandError> {
     if route.direction() == Direction::Output {
         link.ask(route.pin, verbs::set_pin_control(0))?;
     }
@@ -24,10 +24,11 @@ pub(crate) fn shut_pin(link: &mut dyn CodecLink, route: &Route) -> Result<(), No
 }
 
 /// Mutes every input of the mixers on a route: a mixer sums all that it hears, so what isn't wanted must be shut.
-pub(crate) fn mute_mixers(link: &mut dyn CodecLink, hops: &Hops) -> Result<(), NoAnswer> {
+pub(crate) fn mute_mixers(link: &mut CodecLink<'_>, hops: &Hops) -> Result<(), CommandError> {
     for hop in hops.iter().filter(|hop| hop.kind == HopKind::Mixer && hop.input_amplifier.can_mute()) {
-        for input in 0..hop.inputs.min(AMPLIFIER_INPUTS_MAX) {
-            let payload = amplifier::INPUT | amplifier::LEFT_AND_RIGHT | amplifier::MUTE | index_bits(input);
+        for input in 0..hop.inputs.min(amplifier::INPUTS_MAX) {
+            let payload =
+                amplifier::INPUT | amplifier::LEFT_AND_RIGHT | amplifier::MUTE | amplifier::index_bits(input);
             link.ask(hop.node, verbs::set_amplifier(payload))?;
         }
     }
@@ -38,7 +39,7 @@ pub(crate) fn mute_mixers(link: &mut dyn CodecLink, hops: &Hops) -> Result<(), N
 ///
 /// Of `routes`, all that there are, those that lead through one of its widgets to other pins, or through a mixer that hears
 /// whatever there is, are shut first: they were left open when their streams ended.
-pub(crate) fn open(link: &mut dyn CodecLink, routes: &[Route], route: &Route) -> Result<(), NoAnswer> {
+pub(crate) fn open(link: &mut CodecLink<'_>, routes: &[Route], route: &Route) -> Result<(), CommandError> {
     let left_open = |other: &&Route| {
         let may_hear_it = other.shares_widget_with(route) || (other.codec == route.codec && other.leaks());
         !other.is_connected() && other.pin != route.pin && may_hear_it
@@ -48,7 +49,7 @@ pub(crate) fn open(link: &mut dyn CodecLink, routes: &[Route], route: &Route) ->
     }
     for hop in &route.hops {
         if hop.has_power_control {
-            power_up(link, hop.node)?;
+            link.power_up(hop.node)?;
         }
         if let Some(input) = hop.input {
             // A mixer hears all of its inputs; a single input needs no choice.
@@ -67,17 +68,17 @@ pub(crate) fn open(link: &mut dyn CodecLink, routes: &[Route], route: &Route) ->
 }
 
 /// Switches the pin of an open way on.
-pub(crate) fn open_pin(link: &mut dyn CodecLink, route: &Route) -> Result<(), NoAnswer> {
+pub(crate) fn open_pin(link: &mut CodecLink<'_>, route: &Route) -> Result<(), CommandError> {
     link.ask(route.pin, verbs::set_pin_control(route.pin_control)).map(|_| ())
 }
 
 /// Makes the converter of a route listen, or speak: format first, then tag, for some converters stand still when the format
 /// comes while they listen.
 pub(crate) fn listen(
-    link: &mut dyn CodecLink,
+    link: &mut CodecLink<'_>,
     route: &Route,
     connection: &Connection,
-) -> Result<(), NoAnswer> {
+) -> Result<(), CommandError> {
     if route.is_digital {
         link.ask(route.converter, verbs::set_digital_control(verbs::DIGITAL_ENABLE))?;
     }
@@ -89,10 +90,10 @@ pub(crate) fn listen(
     Ok(())
 }
 
-/// Takes the converter off its stream and shuts the mixers' inputs again: with one left open, whoever gets the converter
-/// or the mixer next, by another route, would be heard at this one's end too. Other amplifiers and the pin stay as they
+/// Takes the converter off its stream and shuts the mixers' inputs again: with one left open, the next
+/// stream on the converter or the mixer would be heard at this route's end too. Other amplifiers and the pin stay as they
 /// are, for switching them would click, until [`open`] gives one of the widgets to another pin.
-pub(crate) fn disconnect(link: &mut dyn CodecLink, route: &Route) -> Result<(), NoAnswer> {
+pub(crate) fn disconnect(link: &mut CodecLink<'_>, route: &Route) -> Result<(), CommandError> {
     link.ask(route.converter, verbs::set_stream(0, 0))?;
     mute_mixers(link, &route.hops)
 }

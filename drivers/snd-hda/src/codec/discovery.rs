@@ -1,45 +1,57 @@
-//! Asking a codec what it has (specification 1.0a, 4.3 and 7.3.4).
+//! Reading a codec (specification 1.0a, 4.3 and 7.3.4).
 
 use heapless::Vec;
 
-use super::graph::{Graph, WIDGET_CONNECTIONS_MAX, WIDGETS_MAX};
-use super::routing::{Finder, Findings};
-use super::{Codec, CodecLink};
-use crate::command::NoAnswer;
+use super::graph::{Graph, WIDGET_CONNECTIONS_MAX, WIDGETS_MAX, Widget};
+use super::link::CodecLink;
+use super::pin::PinDevice;
+use super::routing::{self, Findings};
+use crate::command::CommandError;
+use crate::dma::Direction;
+use crate::spec::format::PcmCapabilities;
 use crate::spec::parameters::{
-    self as parameter, ConfigurationDefault, PinCapabilities, WidgetCapabilities, WidgetKind,
+    self as parameter, AmplifierCapabilities, ConfigurationDefault, PinCapabilities, WidgetCapabilities,
+    WidgetKind,
 };
 use crate::spec::verbs::{self, CodecAddress, NodeId};
 
 /// Audio function groups that are looked at; codecs have one.
-pub(super) const FUNCTION_GROUPS_MAX: usize = 4;
-/// A function group or widget that wakes up gets so many polls.
-const POWER_POLLS: u32 = 10;
-/// And so long between two.
-const POWER_POLL_US: u32 = 1_000;
-
-/// What widgets without parameters of their own inherit.
-#[derive(Default)]
-pub(super) struct FunctionGroup {
-    pub(super) pcm: u32,
-    pub(super) formats: u32,
-    pub(super) input_amplifier: u32,
-    pub(super) output_amplifier: u32,
+const FUNCTION_GROUPS_MAX: usize = 4;
+/// A codec that answered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub struct Codec {
+    /// Where it is on the link.
+    pub address: CodecAddress,
+    /// Vendor in bits 31:16, device in 15:0.
+    pub vendor_id: u32,
+    /// Widgets in its audio function groups.
+    pub widgets: u16,
+    /// Its audio function groups.
+    pub(crate) groups: [Option<NodeId>; FUNCTION_GROUPS_MAX],
 }
 
-/// Asks the codec at `address` for all that it has, silences its converters (tag 0) and its pins, and adds its routes.
+/// Parameters for widgets that have none of their own.
+struct FunctionGroup {
+    pcm: u32,
+    formats: u32,
+    input_amplifier: u32,
+    output_amplifier: u32,
+}
+
+/// Reads the codec at `address`, silences its converters (tag 0) and its pins, and adds its routes.
 ///
 /// The number of verbs is bounded, whatever it answers; the first verb without an answer ends it.
 pub(crate) fn discover(
-    link: &mut dyn CodecLink,
+    link: &mut CodecLink<'_>,
     address: CodecAddress,
     findings: &mut Findings,
-) -> Result<Codec, NoAnswer> {
-    let vendor_id = get(link, NodeId::ROOT, parameter::VENDOR_ID)?;
+) -> Result<Codec, CommandError> {
+    let vendor_id = link.parameter(NodeId::ROOT, parameter::VENDOR_ID)?;
     let mut codec = Codec { address, vendor_id, widgets: 0, groups: [None; FUNCTION_GROUPS_MAX] };
-    let groups = get(link, NodeId::ROOT, parameter::SUBORDINATE_NODES)?;
+    let groups = link.parameter(NodeId::ROOT, parameter::SUBORDINATE_NODES)?;
     for group in nodes(groups) {
-        let kind = get(link, group, parameter::FUNCTION_GROUP_TYPE)? & 0xff;
+        let kind = link.parameter(group, parameter::FUNCTION_GROUP_TYPE)? & 0xff;
         if kind != u32::from(parameter::AUDIO_FUNCTION_GROUP) {
             log::debug!("codec {} node {:#x}: function group type {kind}", address.get(), group.get());
             continue;
@@ -47,15 +59,11 @@ pub(crate) fn discover(
         let Some(place) = codec.groups.iter_mut().find(|place| place.is_none()) else { break };
         *place = Some(group);
         let mut graph = Graph::default();
-        let inherited = explore(link, group, &mut graph)?;
+        explore(link, group, &mut graph)?;
         codec.widgets = codec.widgets.saturating_add(graph.len() as u16);
-        Finder { link, codec: address, graph: &graph, inherited: &inherited }.find(findings)?;
+        routing::routes(address, &graph, findings);
     }
     Ok(codec)
-}
-
-pub(super) fn get(link: &mut dyn CodecLink, node: NodeId, parameter: u8) -> Result<u32, NoAnswer> {
-    link.ask(node, verbs::get_parameter(parameter))
 }
 
 /// The nodes that a "subordinate node count" names, as far as they can exist.
@@ -66,80 +74,128 @@ fn nodes(response: u32) -> impl Iterator<Item = NodeId> {
 }
 
 /// Powers a function group up and reads all of its widgets.
-fn explore(link: &mut dyn CodecLink, group: NodeId, graph: &mut Graph) -> Result<FunctionGroup, NoAnswer> {
-    power_up(link, group)?;
+fn explore(link: &mut CodecLink<'_>, group: NodeId, graph: &mut Graph) -> Result<(), CommandError> {
+    link.power_up(group)?;
     let inherited = FunctionGroup {
-        pcm: get(link, group, parameter::PCM)?,
-        formats: get(link, group, parameter::STREAM_FORMATS)?,
-        input_amplifier: get(link, group, parameter::INPUT_AMPLIFIER)?,
-        output_amplifier: get(link, group, parameter::OUTPUT_AMPLIFIER)?,
+        pcm: link.parameter(group, parameter::PCM)?,
+        formats: link.parameter(group, parameter::STREAM_FORMATS)?,
+        input_amplifier: link.parameter(group, parameter::INPUT_AMPLIFIER)?,
+        output_amplifier: link.parameter(group, parameter::OUTPUT_AMPLIFIER)?,
     };
-    let widgets = get(link, group, parameter::SUBORDINATE_NODES)?;
+    let widgets = link.parameter(group, parameter::SUBORDINATE_NODES)?;
     for node in nodes(widgets).take(WIDGETS_MAX) {
-        let capabilities = WidgetCapabilities(get(link, node, parameter::WIDGET_CAPABILITIES)?);
-        let mut pin = PinCapabilities::default();
-        let mut configuration = ConfigurationDefault::default();
-        if capabilities.kind() == WidgetKind::Pin {
-            pin = PinCapabilities(get(link, node, parameter::PIN_CAPABILITIES)?);
-            configuration = ConfigurationDefault(link.ask(node, verbs::GET_CONFIGURATION_DEFAULT)?);
+        let capabilities = WidgetCapabilities(link.parameter(node, parameter::WIDGET_CAPABILITIES)?);
+        let kind = capabilities.kind();
+        let mut widget = Widget::new(node, capabilities);
+        if kind == WidgetKind::Pin {
+            widget.pin = PinCapabilities(link.parameter(node, parameter::PIN_CAPABILITIES)?);
+            widget.configuration = ConfigurationDefault(link.ask(node, verbs::GET_CONFIGURATION_DEFAULT)?);
         }
         settle(link, node, capabilities)?;
+        if matches!(kind, WidgetKind::AudioOutput | WidgetKind::AudioInput) {
+            widget.pcm = read_pcm(link, node, capabilities, &inherited)?;
+        }
+        let (hears, speaks) = amplifier_sides(&widget);
+        let mut amplifier = |has_one: bool, parameter, inherited| {
+            let overrides = has_one && capabilities.overrides_amplifiers();
+            let own = if overrides { link.parameter(node, parameter)? } else { 0 };
+            let all = if own != 0 { own } else { inherited };
+            Ok(if has_one { AmplifierCapabilities(all) } else { AmplifierCapabilities::NONE })
+        };
+        let (has_input, has_output) =
+            (hears && capabilities.has_input_amplifier(), speaks && capabilities.has_output_amplifier());
+        widget.input_amplifier = amplifier(has_input, parameter::INPUT_AMPLIFIER, inherited.input_amplifier)?;
+        widget.output_amplifier =
+            amplifier(has_output, parameter::OUTPUT_AMPLIFIER, inherited.output_amplifier)?;
         let mut connections = Vec::new();
-        if capabilities.has_connection_list() {
+        // A pin that no route can end at leads nowhere, so its list isn't read.
+        let is_unused = kind == WidgetKind::Pin && PinDevice::of(&widget).is_err();
+        if capabilities.has_connection_list() && !is_unused {
             read_connections(link, node, &mut connections)?;
         }
-        graph.push(node, capabilities, pin, configuration, &connections);
+        graph.push(widget, &connections);
     }
-    Ok(inherited)
+    Ok(())
+}
+
+/// Which amplifiers of a widget a route can lead through: at its inputs, at its output.
+fn amplifier_sides(widget: &Widget) -> (bool, bool) {
+    match widget.capabilities.kind() {
+        WidgetKind::Mixer | WidgetKind::Selector => (true, true),
+        // An output's converter hears the link only, and an input's speaks to it.
+        WidgetKind::AudioOutput => (false, true),
+        WidgetKind::AudioInput => (true, false),
+        // A pin's input amplifier is for what comes from outside, its output amplifier for what goes there. A pin that can't
+        // play has its output amplifier on the way in.
+        WidgetKind::Pin => match PinDevice::of(widget).map(PinDevice::direction) {
+            Ok(Direction::Output) => (false, true),
+            Ok(Direction::Input) => (true, !widget.pin.is_output()),
+            Err(_) => (false, false),
+        },
+        WidgetKind::Power | WidgetKind::Other => (false, false),
+    }
+}
+
+/// Reads what a converter can do, by its own parameters or by the function group's (7.3.4.7, 7.3.4.8).
+fn read_pcm(
+    link: &mut CodecLink<'_>,
+    converter: NodeId,
+    capabilities: WidgetCapabilities,
+    inherited: &FunctionGroup,
+) -> Result<PcmCapabilities, CommandError> {
+    let (mut pcm, mut formats) = (inherited.pcm, inherited.formats);
+    if capabilities.overrides_formats() {
+        let own_pcm = link.parameter(converter, parameter::PCM)?;
+        let own_formats = link.parameter(converter, parameter::STREAM_FORMATS)?;
+        if own_pcm != 0 {
+            pcm = own_pcm;
+        }
+        if own_formats != 0 {
+            formats = own_formats;
+        }
+    }
+    let parameter = if formats & parameter::FORMAT_PCM != 0 { pcm } else { 0 };
+    Ok(PcmCapabilities::new(parameter, capabilities.channels()))
 }
 
 /// Powers a function group up and settles its widgets once more, after the codec has lost all state.
-pub(crate) fn wake(link: &mut dyn CodecLink, group: NodeId) -> Result<(), NoAnswer> {
-    power_up(link, group)?;
-    let widgets = get(link, group, parameter::SUBORDINATE_NODES)?;
+pub(crate) fn wake(link: &mut CodecLink<'_>, group: NodeId) -> Result<(), CommandError> {
+    link.power_up(group)?;
+    let widgets = link.parameter(group, parameter::SUBORDINATE_NODES)?;
     for node in nodes(widgets).take(WIDGETS_MAX) {
-        let capabilities = WidgetCapabilities(get(link, node, parameter::WIDGET_CAPABILITIES)?);
+        let capabilities = WidgetCapabilities(link.parameter(node, parameter::WIDGET_CAPABILITIES)?);
         settle(link, node, capabilities)?;
     }
     Ok(())
 }
 
 /// Makes a widget as no route has to set it: nothing is heard of it, and nothing that it powers is off.
-fn settle(link: &mut dyn CodecLink, node: NodeId, capabilities: WidgetCapabilities) -> Result<(), NoAnswer> {
+fn settle(
+    link: &mut CodecLink<'_>,
+    node: NodeId,
+    capabilities: WidgetCapabilities,
+) -> Result<(), CommandError> {
     match capabilities.kind() {
-        // Whoever had the codec before may have left it on.
+        // The codec's last owner may have left it on.
         WidgetKind::Pin => link.ask(node, verbs::set_pin_control(0)).map(|_| ()),
-        // A converter keeps its tag through a reset of the link. On tag 0 it listens to nobody.
+        // A converter keeps its tag through a reset of the link. On tag 0 it listens to no stream.
         WidgetKind::AudioOutput | WidgetKind::AudioInput => {
             link.ask(node, verbs::set_stream(0, 0)).map(|_| ())
         }
-        // What hangs on it may be on any route.
-        WidgetKind::Power if capabilities.has_power_control() => power_up(link, node),
+        // Any route may lead through widgets that it powers.
+        WidgetKind::Power if capabilities.has_power_control() => link.power_up(node),
         WidgetKind::Mixer | WidgetKind::Selector | WidgetKind::Power | WidgetKind::Other => Ok(()),
     }
 }
 
-/// Asks for D0 and gives the node a moment to get there (7.3.3.10: actual state in bits 7:4).
-pub(super) fn power_up(link: &mut dyn CodecLink, node: NodeId) -> Result<(), NoAnswer> {
-    link.ask(node, verbs::SET_POWER_STATE_D0)?;
-    for _ in 0..POWER_POLLS {
-        if (link.ask(node, verbs::GET_POWER_STATE)? >> 4) & 0xf == 0 {
-            return Ok(());
-        }
-        link.sleep_us(POWER_POLL_US);
-    }
-    log::warn!("node {:#x} does not say that it is in D0", node.get());
-    Ok(())
-}
-
-/// Reads a connection list (7.1.2, "connection lists"): short entries are octets, long ones 16 bits; the top bit of
+/// Reads a connection list (7.1.2, "connection lists"): short entries are bytes, long ones 16 bits; the top bit of
 /// an entry makes it the end of a range that starts after the entry before.
 fn read_connections(
-    link: &mut dyn CodecLink,
+    link: &mut CodecLink<'_>,
     node: NodeId,
     connections: &mut Vec<NodeId, WIDGET_CONNECTIONS_MAX>,
-) -> Result<(), NoAnswer> {
-    let length = get(link, node, parameter::CONNECTION_LIST_LENGTH)?;
+) -> Result<(), CommandError> {
+    let length = link.parameter(node, parameter::CONNECTION_LIST_LENGTH)?;
     let is_long = length & 0x80 != 0;
     let entries = (length & 0x7f) as u8;
     let (bits, per_response) = if is_long { (16_u32, 2_usize) } else { (8, 4) };
@@ -152,7 +208,7 @@ fn read_connections(
             let entry = response & (top_bit | top_bit.wrapping_sub(1));
             response = response.wrapping_shr(bits);
             let value = entry & !top_bit;
-            // A node that can't exist keeps its place, for the places are the inputs' numbers; node 0 is nobody.
+            // A node that can't exist keeps its place, for the places are the inputs' numbers; node 0 is no widget.
             let last = u8::try_from(value).ok().filter(|n| *n < 128).unwrap_or(0);
             let start = match previous {
                 Some(before) if entry & top_bit != 0 && before < last => before.saturating_add(1),

@@ -1,9 +1,9 @@
 //! HDMI and DisplayPort: what a display is told about a stream. The verbs came with a change to the specification (HDA034-A2,
 //! 2007); layouts and info frames are those of CEA-861-D, 6.6.
 
-use super::CodecLink;
+use super::link::CodecLink;
 use super::route::Route;
-use crate::command::NoAnswer;
+use crate::command::CommandError;
 use crate::spec::verbs::{self, display};
 
 /// A slot that carries nothing.
@@ -21,11 +21,11 @@ const LAYOUTS: [(u8, u8, [u8; 8]); 4] = [
 /// Type of an audio info frame (CEA-861-D, table 17).
 const AUDIO: u8 = 0x84;
 
-/// Octets of a frame that mean something: HDMI's four of header and checksum, and ten.
+/// Bytes of a frame that mean something: HDMI's four of header and checksum, and ten.
 const FRAME_BYTES: usize = 14;
 
 /// Tells the display how many channels there are, and which speaker each is for.
-pub(super) fn tell(link: &mut dyn CodecLink, route: &Route, channels: u8) -> Result<(), NoAnswer> {
+pub(super) fn tell(link: &mut CodecLink<'_>, route: &Route, channels: u8) -> Result<(), CommandError> {
     let layout = LAYOUTS.iter().find(|(of, ..)| channels <= *of);
     let (channels, allocation, slots) = *layout.unwrap_or(&LAYOUTS[3]);
     link.ask(route.converter, verbs::set_converter_channels(channels))?;
@@ -44,15 +44,15 @@ pub(super) fn tell(link: &mut dyn CodecLink, route: &Route, channels: u8) -> Res
         // Length 27, version 0x11 in the upper six bits (DisplayPort 1.1a, 2.2.5).
         [AUDIO, 27, 0x11 << 2, count, 0, 0, allocation, 0]
     } else {
-        // Version 1, length 10, and all octets together are 0.
+        // Version 1, length 10, and all bytes together are 0.
         let sum = [AUDIO, 1, 10, count, allocation].into_iter().fold(0_u8, u8::wrapping_add);
         [AUDIO, 1, 10, sum.wrapping_neg(), count, 0, 0, allocation]
     };
     link.ask(route.pin, display::transmit(false))?;
     link.ask(route.pin, display::SET_INFO_INDEX_0)?;
-    for octet in head.into_iter().chain([0; FRAME_BYTES - 8]) {
+    for byte in head.into_iter().chain([0; FRAME_BYTES - 8]) {
         // The index goes on by itself.
-        link.ask(route.pin, display::set_info_octet(octet))?;
+        link.ask(route.pin, display::set_info_byte(byte))?;
     }
     link.ask(route.pin, display::transmit(true)).map(|_| ())
 }

@@ -5,7 +5,10 @@
 
 use heapless::Vec;
 
-use crate::spec::parameters::{ConfigurationDefault, PinCapabilities, WidgetCapabilities};
+use crate::spec::format::PcmCapabilities;
+use crate::spec::parameters::{
+    AmplifierCapabilities, ConfigurationDefault, PinCapabilities, WidgetCapabilities,
+};
 use crate::spec::verbs::NodeId;
 
 /// Widgets of a function group: as many as there are node numbers.
@@ -17,17 +20,38 @@ pub(crate) const WIDGET_CONNECTIONS_MAX: usize = 64;
 /// Widgets on a path, both ends included.
 pub(crate) const PATH_MAX: usize = 7;
 
+/// A widget's parameters.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Widget {
     pub(crate) node: NodeId,
     pub(crate) capabilities: WidgetCapabilities,
     pub(crate) pin: PinCapabilities,
     pub(crate) configuration: ConfigurationDefault,
+    /// Its amplifiers: its own capabilities, or the function group's.
+    pub(crate) input_amplifier: AmplifierCapabilities,
+    pub(crate) output_amplifier: AmplifierCapabilities,
+    /// A converter's formats: its own, or the function group's.
+    pub(crate) pcm: PcmCapabilities,
     first_connection: u16,
     connections: u16,
 }
 
 impl Widget {
+    /// One of which nothing but its capabilities is known.
+    pub(crate) fn new(node: NodeId, capabilities: WidgetCapabilities) -> Self {
+        Self {
+            node,
+            capabilities,
+            pin: PinCapabilities::default(),
+            configuration: ConfigurationDefault::default(),
+            input_amplifier: AmplifierCapabilities::NONE,
+            output_amplifier: AmplifierCapabilities::NONE,
+            pcm: PcmCapabilities::new(0, 0),
+            first_connection: 0,
+            connections: 0,
+        }
+    }
+
     /// How many inputs it has to choose from or to sum.
     pub(crate) fn inputs(&self) -> u8 {
         // At most `WIDGET_CONNECTIONS_MAX`.
@@ -52,26 +76,18 @@ impl Graph {
     }
 
     /// Adds the next node's widget. Connections beyond what fits are dropped: the graph stays usable without them.
-    pub(crate) fn push(
-        &mut self,
-        node: NodeId,
-        capabilities: WidgetCapabilities,
-        pin: PinCapabilities,
-        configuration: ConfigurationDefault,
-        connections: &[NodeId],
-    ) {
+    pub(crate) fn push(&mut self, mut widget: Widget, connections: &[NodeId]) {
         // At most `CONNECTIONS_MAX`, which fits.
-        let first_connection = self.connections.len() as u16;
+        widget.first_connection = self.connections.len() as u16;
         for connection in connections.iter().take(WIDGET_CONNECTIONS_MAX) {
             if self.connections.push(*connection).is_err() {
                 log::debug!("more than {CONNECTIONS_MAX} connections: the rest is left out");
                 break;
             }
         }
-        let connections = (self.connections.len() as u16).saturating_sub(first_connection);
-        let widget = Widget { node, capabilities, pin, configuration, first_connection, connections };
+        widget.connections = (self.connections.len() as u16).saturating_sub(widget.first_connection);
         if self.widgets.push(widget).is_err() {
-            log::debug!("more than {WIDGETS_MAX} widgets: node {:#x} is left out", node.get());
+            log::debug!("more than {WIDGETS_MAX} widgets: node {:#x} is left out", widget.node.get());
         }
     }
 
@@ -91,7 +107,7 @@ impl Graph {
         self.widgets.get(index)
     }
 
-    /// Whom a widget hears, by the numbers of its inputs.
+    /// The sources of a widget, by the numbers of its inputs.
     pub(crate) fn inputs(&self, widget: &Widget) -> &[NodeId] {
         let first = usize::from(widget.first_connection);
         self.connections.get(first..first.saturating_add(usize::from(widget.connections))).unwrap_or(&[])

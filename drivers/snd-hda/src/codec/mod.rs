@@ -5,60 +5,18 @@ pub(crate) mod connect;
 mod discovery;
 mod display;
 mod graph;
+mod link;
 mod pin;
 mod route;
 mod routing;
 mod ways;
 
-pub(crate) use amplifier::Level;
-pub use amplifier::VolumeRange;
+pub use amplifier::GainRange;
+pub use discovery::Codec;
 pub(crate) use discovery::{discover, wake};
+pub(crate) use link::CodecLink;
 pub use pin::{Location, PinDevice, PinName, Unserved};
-pub(crate) use route::Connection;
+pub(crate) use route::{Connection, Level};
 pub use route::{Hop, Route};
-pub(crate) use routing::Findings;
-pub use routing::UnservedPin;
-
-use crate::command::{CommandPort, NoAnswer};
-use crate::dma::DmaRegion;
-use crate::registers::Registers;
-use crate::spec::verbs::{CodecAddress, NodeId, Verb};
-use embedded_hal::delay::DelayNs;
-
-/// A codec that answered.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Codec {
-    /// Where it is on the link.
-    pub address: CodecAddress,
-    /// Vendor in bits 31:16, device in 15:0.
-    pub vendor_id: u32,
-    /// Widgets in its audio function groups.
-    pub widgets: u16,
-    /// Its audio function groups.
-    pub(crate) groups: [Option<NodeId>; discovery::FUNCTION_GROUPS_MAX],
-}
-
-/// One codec to talk to.
-pub(crate) trait CodecLink {
-    /// Sends a verb and waits for the answer.
-    fn ask(&mut self, node: NodeId, verb: Verb) -> Result<u32, NoAnswer>;
-    /// Gives the codec time.
-    fn sleep_us(&mut self, us: u32);
-}
-
-/// A [`CodecLink`] over the controller's commands.
-pub(crate) struct CodecPort<'a, R: Registers, D: DelayNs, G: DmaRegion> {
-    pub(crate) port: &'a mut CommandPort<R, D, G>,
-    pub(crate) delay: &'a mut D,
-    pub(crate) codec: CodecAddress,
-}
-
-impl<R: Registers, D: DelayNs, G: DmaRegion> CodecLink for CodecPort<'_, R, D, G> {
-    fn ask(&mut self, node: NodeId, verb: Verb) -> Result<u32, NoAnswer> {
-        self.port.ask(self.codec, node, verb)
-    }
-
-    fn sleep_us(&mut self, us: u32) {
-        self.delay.delay_us(us);
-    }
-}
+pub(crate) use routing::{Findings, MAX_DETOURS, MAX_UNSERVED};
+pub use routing::{MAX_ROUTES, UnservedPin};

@@ -6,8 +6,9 @@ use super::graph::Widget;
 use crate::dma::Direction;
 use crate::spec::parameters::{ConfigurationDefault, Connectivity};
 
-/// What is at a pin.
+/// The device at a pin.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub enum PinDevice {
     /// Line out.
     LineOut,
@@ -79,7 +80,7 @@ impl PinDevice {
         }
     }
 
-    /// What people call it.
+    /// A name for people.
     pub const fn name(self) -> &'static str {
         match self {
             Self::LineOut => "Line Out",
@@ -97,7 +98,7 @@ impl PinDevice {
         }
     }
 
-    /// What programs call it: a word that stays the same.
+    /// A name for programs: a word that stays the same.
     pub const fn kind(self) -> &'static str {
         match self {
             Self::LineOut => "line_out",
@@ -118,6 +119,7 @@ impl PinDevice {
 
 /// Why a pin has no route.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub enum Unserved {
     /// Its defaults say that nothing is connected to it.
     NotConnected,
@@ -149,6 +151,7 @@ impl fmt::Display for Unserved {
 
 /// Where a pin's jack is, as far as names tell (7.3.3.31, "location" and "port connectivity").
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub enum Location {
     /// Built in.
     Internal,
@@ -196,6 +199,7 @@ const PAIRS: [&str; 4] = [" Front", " Surround", " CLFE", " Side"];
 /// Where it is, what it is, its pair in a surround group, and a number from the second one of that name on:
 /// `Rear Line Out`, `Internal Microphone`, `Line Out Surround`, `HDMI/DP 2`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct PinName {
     pub(crate) location: Location,
     pub(crate) device: PinDevice,

@@ -4,15 +4,14 @@ use core::fmt;
 
 use heapless::Vec;
 
-use super::amplifier::{AMPLIFIER_INPUTS_MAX, Levels};
 use super::graph::PATH_MAX;
 use super::pin::{PinDevice, PinName};
 use crate::dma::Direction;
 use crate::spec::format::{Format, PcmCapabilities};
 use crate::spec::parameters::AmplifierCapabilities;
-use crate::spec::verbs::{CodecAddress, NodeId};
+use crate::spec::verbs::{CodecAddress, NodeId, amplifier};
 
-/// What kind of widget a route leads through.
+/// Kinds of widgets that a route leads through.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum HopKind {
     Converter,
@@ -63,7 +62,17 @@ pub(crate) struct Jack {
     pub(crate) is_plugged: bool,
 }
 
-/// What a route is connected to.
+/// Volume and mute of one channel.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Level {
+    pub(crate) mdb: i32,
+    pub(crate) is_muted: bool,
+}
+
+/// Left and right.
+pub(crate) type Levels = [Level; 2];
+
+/// A route's connection to a stream.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Connection {
     pub(crate) format: Format,
@@ -120,12 +129,12 @@ impl Route {
         self.device.direction()
     }
 
-    /// What is at the pin.
+    /// The device at the pin.
     pub fn device(&self) -> PinDevice {
         self.device
     }
 
-    /// What people call what is at the pin. No other route of the controller has this name.
+    /// The name, for people, of the device at the pin. No other route of the controller has it.
     pub fn name(&self) -> PinName {
         self.name
     }
@@ -140,7 +149,7 @@ impl Route {
         self.pin
     }
 
-    /// What the converter can do. The first route of a surround group has the channels of all of them together. See
+    /// The converter's formats. The first route of a surround group has the channels of all of them together. See
     /// [`Controller::supports`](crate::Controller::supports) for what the link adds.
     pub fn pcm(&self) -> PcmCapabilities {
         self.pcm
@@ -187,7 +196,7 @@ impl Route {
     pub(crate) fn leaks(&self) -> bool {
         // An amplifier can tell so many inputs apart, and no more.
         let is_open = |hop: &Hop| {
-            hop.inputs > AMPLIFIER_INPUTS_MAX || (hop.inputs > 1 && !hop.input_amplifier.can_mute())
+            hop.inputs > amplifier::INPUTS_MAX || (hop.inputs > 1 && !hop.input_amplifier.can_mute())
         };
         self.hops.iter().any(|hop| hop.kind == HopKind::Mixer && is_open(hop))
     }

@@ -2,26 +2,26 @@
 
 use heapless::Vec;
 
-use super::CodecLink;
-use super::discovery::{FunctionGroup, get};
 use super::graph::{Graph, Widget};
 use super::pin::{Location, PinDevice, PinName, Unserved};
 use super::route::{Hop, HopKind, Hops, Jack, Pair, Route};
 use super::ways::{Path, Ways};
-use crate::command::NoAnswer;
 use crate::dma::Direction;
 use crate::sort::insertion_sort;
-use crate::spec::format::PcmCapabilities;
-use crate::spec::parameters::{
-    self as parameter, AmplifierCapabilities, Connectivity, WidgetCapabilities, WidgetKind,
-};
+use crate::spec::parameters::{Connectivity, WidgetKind};
 use crate::spec::verbs::{CodecAddress, NodeId, pin_control};
-use crate::{MAX_DETOURS, MAX_ROUTES, MAX_UNSERVED};
+
+/// Routes of all codecs together.
+pub const MAX_ROUTES: usize = 32;
+/// Ways by which recordings follow a plug.
+pub(crate) const MAX_DETOURS: usize = 4;
+/// Pins without a route that are remembered.
+pub(crate) const MAX_UNSERVED: usize = 16;
 
 /// Stereo pairs in a surround group (7.3.3.31: the sequence of an association).
 const PAIRS_MAX: usize = 4;
 
-/// What the search has found, of all codecs.
+/// Results of the search, of all codecs.
 #[derive(Default)]
 pub(crate) struct Findings {
     pub(crate) routes: Vec<Route, MAX_ROUTES>,
@@ -32,6 +32,7 @@ pub(crate) struct Findings {
 
 /// A pin that something is connected to, and that has no route.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct UnservedPin {
     /// Its codec.
     pub codec: CodecAddress,
@@ -49,18 +50,20 @@ struct Wanted<'g> {
     is_alone: bool,
 }
 
-/// Finds routes in a function group.
-pub(super) struct Finder<'a> {
-    pub(super) link: &'a mut dyn CodecLink,
-    pub(super) codec: CodecAddress,
-    pub(super) graph: &'a Graph,
-    pub(super) inherited: &'a FunctionGroup,
+/// Adds the routes of a function group of `codec` to the findings: pure computation on what discovery has found.
+pub(super) fn routes(codec: CodecAddress, graph: &Graph, findings: &mut Findings) {
+    Finder { codec, graph }.find(findings);
+}
+
+struct Finder<'a> {
+    codec: CodecAddress,
+    graph: &'a Graph,
 }
 
 impl Finder<'_> {
     /// Finds a route for every pin that something is connected to: as many as possible with nothing in common, the most
     /// wanted first; the rest take turns with others.
-    pub(super) fn find(&mut self, findings: &mut Findings) -> Result<(), NoAnswer> {
+    fn find(&self, findings: &mut Findings) {
         let before = findings.routes.len();
         let mut wanted: Vec<Wanted<'_>, MAX_ROUTES> = Vec::new();
         let graph = self.graph;
@@ -90,12 +93,12 @@ impl Finder<'_> {
                     way_of_one(graph, direction, wanted.pin.node, &is_converter)
                 };
                 let Some(path) = path else {
-                    let hears_nobody = direction == Direction::Output && wanted.pin.inputs() == 0;
-                    let reason = if hears_nobody { Unserved::NoConnections } else { Unserved::NoPath };
+                    let has_no_input = direction == Direction::Output && wanted.pin.inputs() == 0;
+                    let reason = if has_no_input { Unserved::NoConnections } else { Unserved::NoPath };
                     self.leave_out(wanted.pin, reason(wanted.device), findings);
                     continue;
                 };
-                let mut route = self.assemble(wanted, &path)?;
+                let mut route = self.assemble(wanted, &path);
                 // Below `MAX_ROUTES`.
                 route.order = findings.routes.len() as u8;
                 if findings.routes.push(route).is_err() {
@@ -107,7 +110,7 @@ impl Finder<'_> {
             name(found);
             group(found, graph);
         }
-        self.find_detours(before, findings)
+        self.find_detours(before, findings);
     }
 
     fn leave_out(&self, pin: &Widget, reason: Unserved, findings: &mut Findings) {
@@ -118,7 +121,7 @@ impl Finder<'_> {
 
     /// Finds, for every microphone jack, ways to the converters of built-in microphones: a recording can follow a plug only if
     /// its converter stays the same.
-    fn find_detours(&mut self, before: usize, findings: &mut Findings) -> Result<(), NoAnswer> {
+    fn find_detours(&self, before: usize, findings: &mut Findings) {
         let Findings { routes, detours, .. } = findings;
         let microphones = || routes.iter().skip(before).filter(|route| route.device == PinDevice::Microphone);
         for built_in in microphones().filter(|route| route.is_built_in) {
@@ -130,16 +133,15 @@ impl Finder<'_> {
                 let path = way_of_one(self.graph, Direction::Input, jack.pin, &is_meant);
                 let (Some(path), Some(pin)) = (path, self.graph.widget(jack.pin)) else { continue };
                 let wanted = Wanted { pin, device: jack.device, is_alone: false };
-                let detour = self.assemble(&wanted, &path)?;
+                let detour = self.assemble(&wanted, &path);
                 if detours.push(detour).is_err() {
-                    return Ok(());
+                    return;
                 }
             }
         }
-        Ok(())
     }
 
-    fn assemble(&mut self, wanted: &Wanted<'_>, path: &Path) -> Result<Route, NoAnswer> {
+    fn assemble(&self, wanted: &Wanted<'_>, path: &Path) -> Route {
         let Wanted { pin, device, is_alone } = *wanted;
         let mut hops = Hops::new();
         for step in path {
@@ -151,26 +153,6 @@ impl Finder<'_> {
                 WidgetKind::Selector => HopKind::Selector,
                 _ => HopKind::Converter,
             };
-            // An output's converter hears the link only; a pin's input amplifier is for what comes from outside, its output
-            // amplifier for what goes there.
-            let is_input = device.direction() == Direction::Input;
-            let hears = if kind == HopKind::Pin { is_input } else { step.input.is_some() };
-            let input_amplifier = if capabilities.has_input_amplifier() && hears {
-                self.amplifier(widget, parameter::INPUT_AMPLIFIER, self.inherited.input_amplifier)?
-            } else {
-                AmplifierCapabilities::NONE
-            };
-            let speaks = match kind {
-                // One that can't play has its output amplifier on the way in.
-                HopKind::Pin => !(is_input && pin.pin.is_output()),
-                HopKind::Converter => !is_input,
-                HopKind::Mixer | HopKind::Selector => true,
-            };
-            let output_amplifier = if capabilities.has_output_amplifier() && speaks {
-                self.amplifier(widget, parameter::OUTPUT_AMPLIFIER, self.inherited.output_amplifier)?
-            } else {
-                AmplifierCapabilities::NONE
-            };
             // A path is no longer than there are places.
             let _ = hops.push(Hop {
                 node: step.node,
@@ -178,8 +160,8 @@ impl Finder<'_> {
                 input: step.input,
                 inputs: widget.inputs(),
                 has_power_control: capabilities.has_power_control(),
-                input_amplifier,
-                output_amplifier,
+                input_amplifier: widget.input_amplifier,
+                output_amplifier: widget.output_amplifier,
             });
         }
         let end = match device.direction() {
@@ -188,12 +170,12 @@ impl Finder<'_> {
         };
         // A path has two ends.
         let converter = end.map_or(pin.node, |step| step.node);
-        let capabilities = self.graph.widget(converter).map(|widget| widget.capabilities).unwrap_or_default();
-        let pcm = self.pcm(converter, capabilities)?;
+        let widget = self.graph.widget(converter).unwrap_or(pin);
+        let (capabilities, pcm) = (widget.capabilities, widget.pcm);
         let can_tell = pin.pin.detects_presence()
             && !pin.configuration.overrides_detection()
             && pin.configuration.connectivity() == Connectivity::Jack;
-        Ok(Route {
+        Route {
             codec: self.codec,
             device,
             name: PinName::new(Location::of(pin.configuration), device),
@@ -218,40 +200,7 @@ impl Finder<'_> {
             }),
             levels: Default::default(),
             connection: None,
-        })
-    }
-
-    /// An amplifier's own capabilities, or the function group's.
-    fn amplifier(
-        &mut self,
-        widget: &Widget,
-        parameter: u8,
-        inherited: u32,
-    ) -> Result<AmplifierCapabilities, NoAnswer> {
-        let overrides = widget.capabilities.overrides_amplifiers();
-        let own = if overrides { get(self.link, widget.node, parameter)? } else { 0 };
-        Ok(AmplifierCapabilities(if own != 0 { own } else { inherited }))
-    }
-
-    /// What a converter can do, by its own parameters or by the function group's (7.3.4.7, 7.3.4.8).
-    fn pcm(
-        &mut self,
-        converter: NodeId,
-        capabilities: WidgetCapabilities,
-    ) -> Result<PcmCapabilities, NoAnswer> {
-        let (mut pcm, mut formats) = (self.inherited.pcm, self.inherited.formats);
-        if capabilities.overrides_formats() {
-            let own_pcm = get(self.link, converter, parameter::PCM)?;
-            let own_formats = get(self.link, converter, parameter::STREAM_FORMATS)?;
-            if own_pcm != 0 {
-                pcm = own_pcm;
-            }
-            if own_formats != 0 {
-                formats = own_formats;
-            }
         }
-        let parameter = if formats & parameter::FORMAT_PCM != 0 { pcm } else { 0 };
-        Ok(PcmCapabilities::new(parameter, capabilities.channels()))
     }
 }
 
@@ -349,5 +298,34 @@ fn pin_control_bits(pin: &Widget, device: PinDevice) -> u8 {
         PinDevice::Microphone if pin.pin.has_vref_50() => pin_control::IN | pin_control::VREF_50,
         _ if device.direction() == Direction::Output => pin_control::OUT,
         _ => pin_control::IN,
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "tests may panic")]
+mod tests {
+    use super::*;
+    use crate::spec::parameters::{ConfigurationDefault, PinCapabilities, WidgetCapabilities};
+
+    #[test]
+    fn routes_are_computed_from_a_graph_alone() {
+        let node = |n| NodeId::new(n).unwrap();
+        let mut graph = Graph::default();
+        graph.push(Widget::new(node(2), WidgetCapabilities(1)), &[]);
+        // Jacks for line out at the rear: the first has a way, the second none.
+        for (n, inputs) in [(3, &[node(2)][..]), (4, &[])] {
+            let mut pin = Widget::new(node(n), WidgetCapabilities(4 << 20));
+            pin.pin = PinCapabilities(1 << 4);
+            pin.configuration = ConfigurationDefault(0x0101_4010);
+            graph.push(pin, inputs);
+        }
+        let codec = CodecAddress::new(1).unwrap();
+        let mut findings = Findings::default();
+        routes(codec, &graph, &mut findings);
+        let [route] = &findings.routes[..] else { panic!("one route") };
+        assert_eq!((route.codec, route.converter, route.pin), (codec, node(2), node(3)));
+        assert_eq!((route.device, route.is_alone), (PinDevice::LineOut, true));
+        let reason = Unserved::NoConnections(PinDevice::LineOut);
+        assert_eq!(findings.unserved[..], [UnservedPin { codec, pin: node(4), reason }]);
     }
 }

@@ -27,7 +27,7 @@ const ROUNDS_MAX: u32 = 32;
 /// No widget.
 const NONE: u8 = u8::MAX;
 
-/// What it costs to get to one side of a widget, and from where.
+/// The cost of getting to one side of a widget, and the widget before it.
 #[derive(Clone, Copy)]
 struct Label {
     cost: i32,
@@ -143,7 +143,7 @@ impl<'a> Ways<'a> {
                     }
                     continue;
                 }
-                // Whoever goes on to this one now could go elsewhere; and then nobody has to pass here.
+                // The way that goes on to this widget could go elsewhere; then no way passes here.
                 if enter < FAR {
                     let cost = enter.saturating_sub(STEP);
                     has_changed |= labels.leave.get_mut(usize::from(before))?.improve(cost, at);
@@ -230,7 +230,7 @@ fn is_passage(widget: &Widget) -> bool {
     matches!(widget.capabilities.kind(), WidgetKind::Mixer | WidgetKind::Selector)
 }
 
-/// What passing a widget costs, beyond the step to it.
+/// The cost of passing a widget, beyond the step to it.
 fn passing_cost(graph: &Graph, widget: &Widget) -> i32 {
     if widget.capabilities.kind() != WidgetKind::Mixer || widget.inputs() < 2 {
         return 0;
@@ -238,7 +238,7 @@ fn passing_cost(graph: &Graph, widget: &Widget) -> i32 {
     let is_pin =
         |node: &NodeId| graph.widget(*node).is_some_and(|w| w.capabilities.kind() == WidgetKind::Pin);
     let hears_pins = graph.inputs(widget).iter().any(is_pin);
-    // What can't be muted is heard.
+    // An input that can't be muted is heard.
     let is_shut = widget.capabilities.has_input_amplifier();
     let loop_back = if hears_pins { LOOP_BACK } else { 0 };
     if is_shut { loop_back } else { loop_back.saturating_add(STEP) }
@@ -259,9 +259,9 @@ fn set(of: &mut [u8; WIDGETS_MAX], at: usize, value: u8) {
 mod tests {
     use super::super::graph::WIDGET_CONNECTIONS_MAX;
     use super::*;
-    use crate::spec::parameters::{ConfigurationDefault, PinCapabilities, WidgetCapabilities};
+    use crate::spec::parameters::WidgetCapabilities;
 
-    /// Stereo: capabilities of 0 are nobody's.
+    /// Stereo: capabilities of 0 mean no widget.
     const OUTPUT: u32 = 1;
     const INPUT: u32 = 1 << 20;
     const MIXER: u32 = 2 << 20 | 2;
@@ -279,13 +279,7 @@ mod tests {
             for input in *inputs {
                 list.push(node(*input)).unwrap();
             }
-            graph.push(
-                node(*n),
-                WidgetCapabilities(*capabilities),
-                PinCapabilities::default(),
-                ConfigurationDefault::default(),
-                &list,
-            );
+            graph.push(Widget::new(node(*n), WidgetCapabilities(*capabilities)), &list);
         }
         graph
     }

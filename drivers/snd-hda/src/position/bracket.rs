@@ -2,7 +2,7 @@
 
 use super::TICKS_PER_LINK_FRAME;
 
-/// What is to be left of a link frame when a write is begun that must fall into it: 8 us.
+/// Time that must be left of a link frame when a write begins that has to fall into it: 8 us.
 const SPARE_TICKS: u64 = 200;
 /// How long a write is under way to the controller at the most, when the processor has gone on already: 2 us. A write of PCI Express is
 /// posted, and takes a fraction of that.
@@ -10,6 +10,7 @@ const POSTED_TICKS: u64 = 48;
 
 /// Two readings of the wall clock, extended to 64 bits, between which something happened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct Bracket {
     /// The wall clock before.
     pub before: u64,

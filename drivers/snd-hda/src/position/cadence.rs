@@ -13,6 +13,7 @@ use crate::spec::format::Rate;
 /// Within a link frame its frames are taken to travel one after the other. Against a straight line of the stream's rate from its
 /// start the count is ahead, by 0 at the least and by [`ripple`](Self::ripple_parts) at the most.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct Cadence {
     /// Frames in a block: 1 to 4.
     multiple: u64,

@@ -26,6 +26,7 @@ const BLIND_NS: u64 = 86_400_000_000_000;
 
 /// A span of the system's time, in which something happened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct ClockSpan {
     /// Not before this.
     pub earliest_ns: u64,
@@ -258,7 +259,7 @@ fn times(tick_parts: u64, tick_q32: u64) -> u64 {
     u64::try_from(ns).unwrap_or(u64::MAX)
 }
 
-/// What the ratio of the clocks may have changed by in a time.
+/// The most by which the ratio of the clocks may have changed in a time.
 fn wander_ppb(ns: u64) -> u64 {
     (ns.div_ceil(1_000_000_000 / WANDER_PPB_PER_S)).min(WANDER_PPB_MAX)
 }

@@ -12,8 +12,9 @@ use crate::spec::registers::WALL_CLOCK_HZ;
 /// A position never goes back. It is never more than 64 ms ahead of what the wall clock allows since RUN was set; a
 /// counter that says otherwise, or points outside the buffer, isn't believed, and the position goes on by the clock.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct Position {
-    /// Octets since START: whole frames, monotone, not wrapped at the buffer's end. Output: gone through the link as
+    /// Bytes since START: whole frames, monotone, not wrapped at the buffer's end. Output: gone through the link as
     /// far as the controller tells. Input: arrived in memory.
     pub bytes: u64,
     /// The wall clock when this was read: 24 MHz, modulo 2^32.
@@ -23,14 +24,14 @@ pub struct Position {
 /// How far a counter may be ahead of what the wall clock allows before it isn't believed, in milliseconds.
 ///
 /// On hardware both run from the same clock and differ by a frame or two. QEMU fills its own buffers first and so
-/// leads by 31 ms, and by up to 43 ms (8192 octets) when its host is busy.
+/// leads by 31 ms, and by up to 43 ms (8192 bytes) when its host is busy.
 pub(crate) const SLACK_MS: u32 = 64;
 
-/// What came of a reading.
+/// The result of a reading.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Reading {
-    /// Octets since START.
-    Octets(u64),
+    /// Bytes since START.
+    Bytes(u64),
     /// It can't be, or the counter went back.
     Unlikely,
 }
@@ -83,11 +84,11 @@ impl Tracker {
         tracker
     }
 
-    /// Octets that go through the link in `ticks`, in whole frames.
+    /// Bytes that go through the link in `ticks`, in whole frames.
     fn bytes_in(&self, ticks: u64) -> u64 {
         const HZ: u64 = WALL_CLOCK_HZ as u64;
         let rate = u64::from(self.rate_hz);
-        // Whole seconds first: neither product can overflow before 2^64 octets have passed.
+        // Whole seconds first: neither product can overflow before 2^64 bytes have passed.
         let seconds = (ticks / HZ).saturating_mul(rate);
         let rest = (ticks % HZ).saturating_mul(rate) / HZ;
         seconds.saturating_add(rest).saturating_mul(u64::from(self.frame_bytes))
@@ -109,7 +110,7 @@ impl Tracker {
         self.anchor_ticks = self.anchor_ticks.saturating_add(elapsed);
     }
 
-    /// Takes a reading: `counter` is octets from the start of the descriptor list.
+    /// Takes a reading: `counter` is bytes from the start of the descriptor list.
     pub(crate) fn update(&mut self, counter: u32, wall_clock: u32) -> Reading {
         self.pass_time(wall_clock);
         let (expected, limit) = match self.wall_clock {
@@ -129,7 +130,7 @@ impl Tracker {
                 self.anchor = position;
                 self.anchor_ticks = 0;
                 self.reported = self.reported.max(position);
-                Reading::Octets(position)
+                Reading::Bytes(position)
             }
             // It stands still; the clock goes on from the last position that was believed.
             Nearest::Behind => Reading::Unlikely,
@@ -144,8 +145,8 @@ impl Tracker {
         Reading::Unlikely
     }
 
-    /// The last reading that was believed, octets since START. Less than what was reported where a list that started over
-    /// plays some octets again.
+    /// The last reading that was believed, bytes since START. Less than what was reported where a list that started over
+    /// plays some bytes again.
     pub(crate) fn counted(&self) -> u64 {
         self.anchor
     }

@@ -7,7 +7,7 @@ use super::cadence::Cadence;
 /// How far a counter may stay behind the clock and still be one that moves: it may go in steps of 10 ms, and QEMU's for capture
 /// is 17 ms late.
 const LAG_TICKS_MAX: u64 = 64 * TICKS_PER_MS;
-/// What is said of a counter that is ahead of the clock: it is believed to be no further ahead than this.
+/// The most that a counter is taken to be ahead of the clock.
 const LEAD_TICKS_MAX: u64 = 66 * TICKS_PER_MS;
 /// Until the next look, at most.
 const HORIZON_TICKS: u64 = 100 * TICKS_PER_MS;
@@ -23,8 +23,9 @@ const TICK_PARTS: u64 = 256;
 /// Frame 0, in the counts in here: there are frames before it where frames at the start were lost.
 const FRAME_0: u64 = 1 << 40;
 
-/// What a position at the link was held to.
+/// The source of a position at the link.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub enum LinkSource {
     /// A counter of the controller's: it agrees with the clock.
     Counter,
@@ -34,6 +35,7 @@ pub enum LinkSource {
 
 /// A place at the link, and when.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct LinkCount {
     /// Frames through the link since START, never less than before.
     pub frames: u64,
@@ -42,7 +44,7 @@ pub struct LinkCount {
     /// The truth is at most so many ticks away, then and until the next look within 100 ms: frames lost since the last look
     /// apart.
     pub error_ticks: u64,
-    /// What part of the error is the link's cadence: half of its ripple.
+    /// The part of the error that is the link's cadence: half of its ripple.
     pub ripple_ticks: u64,
     /// To what it was held.
     pub source: LinkSource,
@@ -72,6 +74,7 @@ pub struct LinkCount {
 /// stays within 64 ms of the line. One that gets further ahead isn't believed; one that falls further behind has lost frames, and
 /// the count breaks.
 #[derive(Clone, Debug)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct LinkTracker {
     cadence: Cadence,
     /// The beginning of the first link frame since the last RUN: at least, and at most if that is known.
@@ -200,7 +203,7 @@ impl LinkTracker {
         self.looks_exact = 0;
         self.is_believed = false;
         if !self.is_start_known {
-            // What it said of the start isn't worth more.
+            // Its bound on the start is no better.
             self.start.1 = None;
         }
     }

@@ -1,7 +1,7 @@
 //! Where a stream is: in the buffer by the controller's counters, and at the link by its clock.
 //!
 //! ```text
-//! LPIB or DMA position buffer --> counter.rs: octets since START, never wrapped
+//! LPIB or DMA position buffer --> counter.rs: bytes since START, never wrapped
 //!                                     |
 //! 24 MHz wall clock --------------> link.rs: frames at the link, at a tick of the wall clock, within so many ticks
 //!                                     |      (cadence.rs: which link frame carries which frames)

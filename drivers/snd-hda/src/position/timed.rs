@@ -13,6 +13,7 @@ const FOLLOWED_NS: u64 = 1_000_000_000 / 2 / 48_000;
 
 /// A frame at the link, and when, in nanoseconds of the system's clock.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct TimedCount {
     /// See [`LinkCount::frames`].
     pub frames: u64,
@@ -23,7 +24,7 @@ pub struct TimedCount {
     /// Half width of the window around `time_ns` in which it was so; holds for what is predicted from it until the next look
     /// within 100 ms, too.
     pub error_ns: u64,
-    /// Ticks from the beginning of a period of the stream's cadence to `time_ns`, if that is known within half a link frame. Whoever follows
+    /// Ticks from the beginning of a period of the stream's cadence to `time_ns`, if that is known within half a link frame. A reader that follows
     /// the cadence from there stays within `error_ns` as well, and is off by what the clocks are, and not by the cadence.
     pub cadence_ticks: Option<u64>,
     /// The counter keeps to the clock, and the error is at most a frame; at rates whose cadence alone is more than that, at most

@@ -3,19 +3,22 @@
 
 use core::fmt;
 
+use crate::kind::ErrorKind;
+
 /// Bits in a sample. 8 and 16 fill their container; 20, 24 and 32 sit left-justified in 32 bits of memory
 /// (3.7.1, 4.5.1).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub enum SampleBits {
-    /// 8 bits in an octet.
+    /// 8 bits in a byte.
     Bits8,
-    /// 16 bits in two octets.
+    /// 16 bits in two bytes.
     Bits16,
-    /// 20 bits in four octets.
+    /// 20 bits in four bytes.
     Bits20,
-    /// 24 bits in four octets.
+    /// 24 bits in four bytes.
     Bits24,
-    /// 32 bits in four octets.
+    /// 32 bits in four bytes.
     Bits32,
 }
 
@@ -23,7 +26,7 @@ impl SampleBits {
     /// All of them, in the order of the codes in formats and capabilities.
     pub const ALL: [Self; 5] = [Self::Bits8, Self::Bits16, Self::Bits20, Self::Bits24, Self::Bits32];
 
-    /// Octets that a sample takes in memory.
+    /// Bytes that a sample takes in memory.
     pub const fn container_bytes(self) -> u32 {
         match self {
             Self::Bits8 => 1,
@@ -51,6 +54,7 @@ impl SampleBits {
 /// A frame rate of the specification (7.3.4.7, table "rates"). 384 kHz, the twelfth, has no code in the format word,
 /// whose multiples end at 4: no stream can have it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct Rate(u8);
 
 /// Hz, and base, multiple and divisor in the format word: by bit in the PCM parameter.
@@ -107,6 +111,7 @@ impl Rate {
 
 /// A stream's format. Whatever exists can be encoded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct Format {
     rate: Rate,
     sample_bits: SampleBits,
@@ -115,6 +120,7 @@ pub struct Format {
 
 /// Why there is no such format.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub enum FormatError {
     /// Not a rate of the specification.
     Rate {
@@ -126,6 +132,13 @@ pub enum FormatError {
         /// As asked for.
         channels: u8,
     },
+}
+
+impl FormatError {
+    /// The kind of failure.
+    pub const fn kind(&self) -> ErrorKind {
+        ErrorKind::Invalid
+    }
 }
 
 impl fmt::Display for FormatError {
@@ -178,7 +191,7 @@ impl Format {
         self.channels
     }
 
-    /// Octets that a frame takes in memory: 1 to 64.
+    /// Bytes that a frame takes in memory: 1 to 64.
     pub fn frame_bytes(self) -> u32 {
         u32::from(self.channels).saturating_mul(self.sample_bits.container_bytes())
     }
@@ -195,8 +208,9 @@ impl Format {
     }
 }
 
-/// What a converter can do (7.3.4.7), narrowed to PCM.
+/// A converter's formats (7.3.4.7), narrowed to PCM.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct PcmCapabilities {
     parameter: u32,
     channels_max: u8,
@@ -223,7 +237,7 @@ impl PcmCapabilities {
         SampleBits::ALL.into_iter().filter(move |bits| self.has_bits(*bits))
     }
 
-    /// The most bits in containers of `container_bytes` octets.
+    /// The most bits in containers of `container_bytes` bytes.
     pub fn widest_in(self, container_bytes: u32) -> Option<SampleBits> {
         self.sample_bits().filter(|bits| bits.container_bytes() == container_bytes).last()
     }

@@ -26,7 +26,7 @@ pub(crate) const AUDIO_FUNCTION_GROUP: u8 = 0x01;
 /// Stream formats: PCM.
 pub(crate) const FORMAT_PCM: u32 = 1 << 0;
 
-/// What kind a widget is (7.3.4.6, table 138).
+/// Kinds of widgets (7.3.4.6, table 138).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum WidgetKind {
     AudioOutput,
@@ -166,7 +166,7 @@ impl AmplifierCapabilities {
     pub(crate) const fn last_step(self) -> u8 {
         ((self.0 >> 8) & 0x7f) as u8
     }
-    /// What a step makes, in thousandths of a decibel: 250 to 32,000.
+    /// The size of a step, in thousandths of a decibel: 250 to 32,000.
     pub(crate) const fn step_mdb(self) -> i32 {
         // At most 128 quarters of a decibel.
         ((self.0 >> 16) & 0x7f).wrapping_add(1).wrapping_mul(250) as i32
@@ -176,7 +176,7 @@ impl AmplifierCapabilities {
     }
 }
 
-/// What is connected to a pin (7.3.3.31, "port connectivity").
+/// The connection at a pin (7.3.3.31, "port connectivity").
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Connectivity {
     Jack,

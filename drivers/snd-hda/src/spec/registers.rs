@@ -87,7 +87,7 @@ pub(crate) const ICIS_BUSY: u16 = 1 << 0;
 /// ICIS: there is a response; write one to clear.
 pub(crate) const ICIS_VALID: u16 = 1 << 1;
 
-/// Registers of one stream descriptor (3.3.35 to 3.3.43), 32 octets from 0x80 on.
+/// Registers of one stream descriptor (3.3.35 to 3.3.43), 32 bytes from 0x80 on.
 #[derive(Clone, Copy)]
 pub(crate) struct StreamRegisters {
     base: u16,
@@ -104,7 +104,7 @@ impl StreamRegisters {
         Register::new(name, self.base.wrapping_add(offset))
     }
 
-    /// SDnCTL, bits 7:0: reset, run, interrupts. An octet, for the status octet shares the 32-bit word.
+    /// SDnCTL, bits 7:0: reset, run, interrupts. A byte, for the status byte shares the 32-bit word.
     pub(crate) const fn control(self) -> Register<u8, ReadWrite> {
         self.at("SDnCTL", 0x00)
     }
@@ -120,11 +120,11 @@ impl StreamRegisters {
     pub(crate) const fn status(self) -> Register<u8, ReadWrite> {
         self.at("SDnSTS", 0x03)
     }
-    /// SDnLPIB: octets through the link, from the start of the cyclic buffer.
+    /// SDnLPIB: bytes through the link, from the start of the cyclic buffer.
     pub(crate) const fn link_position(self) -> Register<u32, ReadOnly> {
         self.at("SDnLPIB", 0x04)
     }
-    /// SDnCBL: octets in the cyclic buffer.
+    /// SDnCBL: bytes in the cyclic buffer.
     pub(crate) const fn buffer_length(self) -> Register<u32, ReadWrite> {
         self.at("SDnCBL", 0x08)
     }

@@ -2,12 +2,10 @@
 
 /// A codec's address on the link, 0 to 14 (specification 1.0a, 5.3.1; 15 is broadcast).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct CodecAddress(u8);
 
 impl CodecAddress {
-    /// The lowest.
-    pub(crate) const FIRST: Self = Self(0);
-
     /// `None` above 14.
     pub const fn new(address: u8) -> Option<Self> {
         if address < 15 { Some(Self(address)) } else { None }
@@ -22,6 +20,7 @@ impl CodecAddress {
 /// A node inside a codec, 0 (the root) to 127 (7.1.2; bit 7 of the field means indirect addressing, which no codec
 /// uses).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct NodeId(u8);
 
 impl NodeId {
@@ -41,6 +40,7 @@ impl NodeId {
 
 /// A verb with its payload, 20 bits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct Verb(u32);
 
 impl Verb {
@@ -152,6 +152,13 @@ pub(crate) mod amplifier {
     pub(crate) const LEFT_AND_RIGHT: u16 = LEFT | RIGHT;
     /// Silent.
     pub(crate) const MUTE: u16 = 1 << 7;
+    /// Inputs that an index of 4 bits tells apart.
+    pub(crate) const INPUTS_MAX: u8 = 16;
+
+    /// An input amplifier's index.
+    pub(crate) const fn index_bits(index: u8) -> u16 {
+        ((index & 0xf) as u16) << 8
+    }
 }
 
 /// Pin control (7.3.3.13).
@@ -177,20 +184,20 @@ pub(crate) const DIGITAL_ENABLE: u8 = 1 << 0;
 pub(crate) mod display {
     use super::Verb;
 
-    /// Answer to [`get_eld`]: there is such an octet.
+    /// Answer to [`get_eld`]: there is such a byte.
     pub(crate) const ELD_VALID: u32 = 1 << 31;
 
-    /// An octet of the display's description of itself.
+    /// A byte of the display's description of itself.
     pub(crate) const fn get_eld(index: u8) -> Verb {
         Verb::with_u8(0xf2f, index)
     }
 
-    /// The info frame's first octet comes next: packet 0, octet 0.
+    /// The info frame's first byte comes next: packet 0, byte 0.
     pub(crate) const SET_INFO_INDEX_0: Verb = Verb::with_u8(0x730, 0);
 
-    /// The info frame's next octet.
-    pub(crate) const fn set_info_octet(octet: u8) -> Verb {
-        Verb::with_u8(0x731, octet)
+    /// The info frame's next byte.
+    pub(crate) const fn set_info_byte(byte: u8) -> Verb {
+        Verb::with_u8(0x731, byte)
     }
 
     /// Sends the info frame, with best effort; or doesn't.

@@ -1,30 +1,30 @@
-//! The buffer descriptor list (specification 1.0a, 3.6.2 and 3.6.3): which octets the controller plays, in order.
+//! The buffer descriptor list (specification 1.0a, 3.6.2 and 3.6.3): which bytes the controller plays, in order.
 
 use core::fmt;
 
-use crate::command::{high, low};
-use crate::dma::{DmaBuffer, DmaRegion};
-use crate::traits::is_beyond;
+use crate::dma::{DmaBuffer, DmaRegion, high, is_beyond, low};
+use crate::kind::ErrorKind;
 
 /// Most entries of a list (3.3.39: LVI has 8 bits).
 pub(crate) const LIST_ENTRIES_MAX: usize = 256;
 
-/// Octets in a page.
+/// Bytes in a page.
 const PAGE_BYTES: u32 = 4096;
-/// What an entry's address must be a multiple of (3.6.3).
+/// An entry's address is a multiple of this (3.6.3).
 const ADDRESS_ALIGN: u32 = 128;
 /// A list has two entries at least (3.3.39): so a single page is cut in two, and must be long enough for that.
 const BUFFER_BYTES_MIN: u32 = 256;
-/// Octets in an entry.
+/// Bytes in an entry.
 const ENTRY_BYTES: usize = 16;
 
 /// Why a buffer can't be described to the controller.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub enum BufferError {
-    /// Shorter than 256 octets, which two descriptors need.
+    /// Shorter than 256 bytes, which two descriptors need.
     TooShort {
-        /// Its length in octets.
+        /// Its length in bytes.
         size_bytes: u32,
     },
     /// More pages than a descriptor list has entries.
@@ -34,21 +34,21 @@ pub enum BufferError {
     },
     /// The length doesn't end in the last page.
     LengthMismatch {
-        /// Its length in octets.
+        /// Its length in bytes.
         size_bytes: u32,
         /// How many pages.
         pages: usize,
     },
     /// The length is odd: a descriptor's is at least a word (3.6.3).
     OddLength {
-        /// Its length in octets.
+        /// Its length in bytes.
         size_bytes: u32,
     },
     /// The length isn't a whole number of frames (3.3.38).
     NotWholeFrames {
-        /// Its length in octets.
+        /// Its length in bytes.
         size_bytes: u32,
-        /// Octets in a frame.
+        /// Bytes in a frame.
         frame_bytes: u32,
     },
     /// A page's address isn't a multiple of 128 (3.6.3).
@@ -63,19 +63,29 @@ pub enum BufferError {
     },
 }
 
+impl BufferError {
+    /// The kind of failure.
+    pub const fn kind(&self) -> ErrorKind {
+        match self {
+            Self::AddressTooHigh { .. } => ErrorKind::Memory,
+            _ => ErrorKind::Invalid,
+        }
+    }
+}
+
 impl fmt::Display for BufferError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::TooShort { size_bytes } => write!(f, "{size_bytes} octets are too short a buffer"),
+            Self::TooShort { size_bytes } => write!(f, "{size_bytes} bytes are too short a buffer"),
             Self::TooManyPages { pages } => write!(f, "{pages} pages are more than 256 descriptors"),
             Self::LengthMismatch { size_bytes, pages } => {
-                write!(f, "{size_bytes} octets don't end in the last of {pages} pages")
+                write!(f, "{size_bytes} bytes don't end in the last of {pages} pages")
             }
-            Self::OddLength { size_bytes } => write!(f, "{size_bytes} octets are no whole words"),
+            Self::OddLength { size_bytes } => write!(f, "{size_bytes} bytes are no whole words"),
             Self::NotWholeFrames { size_bytes, frame_bytes } => {
-                write!(f, "{size_bytes} octets are no whole frames of {frame_bytes}")
+                write!(f, "{size_bytes} bytes are no whole frames of {frame_bytes}")
             }
-            Self::Misaligned { address } => write!(f, "page at {address:#x} isn't aligned to 128 octets"),
+            Self::Misaligned { address } => write!(f, "page at {address:#x} isn't aligned to 128 bytes"),
             Self::AddressTooHigh { address } => {
                 write!(f, "page at {address:#x} is beyond the controller's reach")
             }
@@ -120,7 +130,7 @@ pub(crate) fn judge<B: DmaBuffer>(buffer: &B, frame_bytes: u32, address_bits: u8
 /// is a multiple of 128. Cutting a page in two takes one entry more than there are pages.
 pub(crate) fn origin_before(place: u32, pages: usize, frame_bytes: u32) -> u32 {
     let align = if pages < LIST_ENTRIES_MAX { ADDRESS_ALIGN } else { PAGE_BYTES };
-    // Frames have 64 octets at most, so the product is small. Where it isn't reached, the buffer's start will do.
+    // Frames have 64 bytes at most, so the product is small. Where it isn't reached, the buffer's start will do.
     let align =
         align.saturating_mul(frame_bytes.checked_div(common_divisor(align, frame_bytes)).unwrap_or(1));
     place.saturating_sub(place.checked_rem(align).unwrap_or(0))
@@ -179,7 +189,7 @@ impl<G: DmaRegion> Entries<'_, G> {
         if length == 0 || usize::from(self.count) >= LIST_ENTRIES_MAX {
             return;
         }
-        // Below 256 entries of 16 octets.
+        // Below 256 entries of 16 bytes.
         let at = usize::from(self.count).wrapping_mul(ENTRY_BYTES);
         // Address, length, and no interrupt on completion: the driver's clock knows when a period ends.
         for (offset, word) in [low(address), high(address), length, 0].into_iter().enumerate() {

@@ -4,13 +4,12 @@
 use embedded_hal::delay::DelayNs;
 
 use super::buffer_list;
-use super::progress::PositionChoice;
-use crate::command::{high, low};
 use crate::deadline::{Deadline, Patience, wait_for};
-use crate::dma::{Direction, DmaBuffer, DmaRegion};
+use crate::dma::{Direction, DmaBuffer, DmaRegion, high, low};
 use crate::registers::{ReadWrite, Register, Registers};
 use crate::spec::format::Format;
 use crate::spec::registers::{self as reg, StreamRegisters};
+use crate::traits::PositionChoice;
 
 /// RUN takes effect at a link frame's end; DMA that is under way may take longer.
 const STOP: Patience = Patience::new(20_000, 10);
@@ -19,7 +18,7 @@ const RESET: Patience = Patience::new(2_000, 5);
 /// Filling an output's FIFO.
 const FIFO_READY: Patience = Patience::new(2_000, 5);
 
-/// What has gone wrong since it was last asked.
+/// Errors since they were last read.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct StreamErrors {
     /// The controller is gone: the status reads as ones, of which two bits are always 0.
@@ -218,17 +217,17 @@ impl<R: Registers, D: DelayNs, G: DmaRegion> Descriptor<R, D, G> {
         self.at().link_position().read(&mut self.registers)
     }
 
-    /// What the controller last wrote into the DMA position buffer for this stream.
+    /// The stream's entry in the DMA position buffer.
     pub(crate) fn memory_position(&self) -> Option<u32> {
         Some(self.positions.as_ref()?.read_u32(self.position_slot()))
     }
 
     fn position_slot(&self) -> usize {
-        // 8 octets a stream (3.6.1), below 30 * 8.
+        // 8 bytes a stream (3.6.1), below 30 * 8.
         usize::from(self.index).wrapping_mul(8)
     }
 
-    /// Octets that the FIFO holds. Valid while a format is set. 3.3.40 gives the size less one on the chips whose
+    /// Bytes that the FIFO holds. Valid while a format is set. 3.3.40 gives the size less one on the chips whose
     /// datasheets say so; one too many does no harm to those who want a bound.
     pub(crate) fn fifo_bytes(&mut self) -> u32 {
         match self.at().fifo_size().read(&mut self.registers) {

@@ -1,9 +1,10 @@
-//! What a step that fails gives back: always the stream, and the buffer if it isn't in there.
+//! Failed steps: each gives the stream back, and the buffer if it isn't in there.
 
 use core::fmt;
 
 use super::buffer_list::BufferError;
 use crate::deadline::Deadline;
+use crate::kind::ErrorKind;
 
 /// RUN reads 1 although it has been cleared: the controller may still touch the buffer, so this keeps it. Try again
 /// with the stream inside.
@@ -56,11 +57,22 @@ impl<S, B> fmt::Debug for Rejected<S, B> {
 /// Why a stream can't be configured.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub enum ConfigureError {
     /// The buffer can't be described to the controller.
     Buffer(BufferError),
     /// The stream's reset didn't end.
     Reset(Deadline),
+}
+
+impl ConfigureError {
+    /// The kind of failure.
+    pub const fn kind(&self) -> ErrorKind {
+        match self {
+            Self::Buffer(error) => error.kind(),
+            Self::Reset(_) => ErrorKind::Timeout,
+        }
+    }
 }
 
 impl fmt::Display for ConfigureError {

@@ -96,7 +96,7 @@ impl<B: DmaBuffer, R: Registers, D: DelayNs, G: DmaRegion> Loaded<B, R, D, G> {
             // RUN read 0, so DMA is over. The next user's reset will find out whether the stream is usable.
             log::warn!("{deadline}");
         }
-        // Who parts them consumes the stream, so there is always a buffer to take.
+        // `release` consumes the stream, so there is always a buffer to take.
         self.buffer.take().ok_or(Deadline::NEVER)
     }
 }

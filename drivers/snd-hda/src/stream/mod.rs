@@ -23,15 +23,18 @@ mod error;
 mod linked;
 mod loaded;
 mod progress;
+mod start;
 mod state;
 
+pub use crate::traits::PositionChoice;
 pub use buffer_list::BufferError;
 pub(crate) use buffer_list::LIST_ENTRIES_MAX;
 pub(crate) use descriptor::{Descriptor, stop as stop_descriptor};
 pub use error::{ConfigureError, Refused, Rejected, StillRunning};
-pub use linked::{LinkTime, LinkedStart, StartMethod, release_together, start_together};
-pub use progress::{PositionChoice, PositionSource, StreamStatus};
+pub use linked::{release_together, start_together};
+pub use progress::{PositionSource, StreamStatus};
+pub use start::{LinkTime, LinkedStart, StartMethod};
 pub use state::{Configured, Paused, Reset, Running, Stream};
 
-/// Octets of a descriptor list: 256 entries of 16.
+/// Bytes of a descriptor list: 256 entries of 16.
 pub(crate) const LIST_BYTES: usize = 4096;

@@ -3,38 +3,29 @@
 use embedded_hal::delay::DelayNs;
 
 use super::descriptor::StreamErrors;
-use super::linked::{LinkTime, LinkedStart, at_link_frame};
 use super::loaded::Loaded;
+use super::start::{LinkTime, LinkedStart, at_link_frame};
 use crate::deadline::Deadline;
 use crate::dma::{Direction, DmaBuffer, DmaRegion};
 use crate::position::{Bracket, Cadence, LinkCount, LinkTracker, Position, Reading, Tracker};
 use crate::registers::Registers;
+use crate::traits::PositionChoice;
 
 /// From what a position is read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub enum PositionSource {
-    /// SDnLPIB: octets through the link.
+    /// SDnLPIB: bytes through the link.
     Link,
-    /// The DMA position buffer: octets to or from memory.
+    /// The DMA position buffer: bytes to or from memory.
     Memory,
     /// Input, as long as neither has moved.
     Undecided,
 }
 
-/// Where positions are to be read from.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum PositionChoice {
-    /// Outputs: the link. Inputs: memory, or the link where the controller never writes the DMA position buffer.
-    #[default]
-    Auto,
-    /// SDnLPIB.
-    Link,
-    /// The DMA position buffer. A controller that never writes it leaves the position at 0.
-    Memory,
-}
-
 /// How a stream is doing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct StreamStatus {
     /// Where it is.
     pub position: Position,
@@ -47,11 +38,11 @@ pub struct StreamStatus {
     /// controller that is gone (all registers read as ones) counts as one at each look, and so does a descriptor that has lost
     /// its state to a power cycle: see [`Controller::restore`](crate::Controller::restore).
     pub descriptor_errors: u32,
-    /// What is at the link; `None` if the wall clock doesn't move, or the controller is gone.
+    /// The frame at the link; `None` if the wall clock doesn't move, or the controller is gone.
     pub link: Option<LinkCount>,
     /// The wall clock at this look, extended to 64 bits from what it read at START.
     pub wall_ticks: u64,
-    /// What the FIFO holds (SDnFIFOS), in whole frames: how far DMA can be ahead of an output's link, or the link ahead of
+    /// The FIFO's size (SDnFIFOS), in whole frames: how far DMA can be ahead of an output's link, or the link ahead of
     /// an input's memory.
     pub fifo_bytes: u32,
     /// Readings of the position that weren't believed, since START.
@@ -65,7 +56,7 @@ const WATCH_READINGS: u32 = 256;
 /// Readings of LPIB at the start that can't be, until the DMA position buffer is tried.
 const UNLIKELY_MAX: u8 = 4;
 
-/// What is counted since START.
+/// Counts since START.
 pub(super) struct Progress {
     pub(super) tracker: Tracker,
     /// The place at the link; `None` where the wall clock can't be relied on, or nothing can.
@@ -77,9 +68,9 @@ pub(super) struct Progress {
     unlikely: u8,
     fifo_errors: u32,
     descriptor_errors: u32,
-    /// RUN has gone, and nobody has cleared it: counter and clock start anew.
+    /// RUN reads 0 without having been cleared: counter and clock start anew.
     is_lost: bool,
-    /// What the FIFO holds, in whole frames: what DMA can be ahead of the link, or the link ahead of memory.
+    /// The FIFO's size, in whole frames: how far DMA can be ahead of the link, or the link ahead of memory.
     fifo_bytes: u32,
     direction: Direction,
 }
@@ -189,7 +180,7 @@ impl Progress {
                 link.lose(bracket.after);
             }
             match reading {
-                Reading::Octets(bytes) => {
+                Reading::Bytes(bytes) => {
                     let frames = bytes.checked_div(frame_bytes).unwrap_or(0);
                     let lead = u64::from(lead_bytes).checked_div(frame_bytes).unwrap_or(0);
                     link.observe(frames, lead, bracket);
@@ -248,7 +239,7 @@ impl Progress {
         let descriptor = &mut loaded.descriptor;
         let (ssync, bits) = (descriptor.ssync, descriptor.bit());
         let held = ssync.map_or(0, |ssync| ssync.read(&mut descriptor.registers));
-        // What is held stops at the next link frame; without SSYNC it stops before RUN reads back 0.
+        // A stream that is held stops at the next link frame; without SSYNC it stops before RUN reads back 0.
         let (registers, delay) = (&mut descriptor.registers, &mut descriptor.delay);
         let mut bracket = at_link_frame(registers, delay, Some(self.wall_ticks), time, &mut |registers| {
             if let Some(ssync) = ssync {
@@ -262,7 +253,7 @@ impl Progress {
             bracket.after = wall.extend(descriptor.wall_clock());
         }
         if stopped.is_err() {
-            // Nobody knows what it does now.
+            // Its state is unknown now.
             self.link = None;
         }
         stopped?;
@@ -270,10 +261,10 @@ impl Progress {
             let (reading, wall_clock) = self.read(loaded);
             let frame_bytes = u64::from(loaded.format().frame_bytes()).max(1);
             let frames = match reading {
-                Reading::Octets(bytes) => bytes.checked_div(frame_bytes),
+                Reading::Bytes(bytes) => bytes.checked_div(frame_bytes),
                 Reading::Unlikely => None,
             };
-            // What was fetched says nothing of the link.
+            // A fetch tells nothing about the link.
             let is_fetched = self.direction == Direction::Output && self.source == PositionSource::Memory;
             if let Some(link) = &mut self.link {
                 link.pause(bracket, frames.filter(|_| !is_fetched));
@@ -321,7 +312,7 @@ impl Progress {
     fn status(&mut self, wall_clock: u32) -> StreamStatus {
         let mut bytes = self.tracker.reported();
         if self.source == PositionSource::Link && self.direction == Direction::Input {
-            // The last octets may still be in the FIFO.
+            // The last bytes may still be in the FIFO.
             bytes = bytes.saturating_sub(u64::from(self.fifo_bytes));
         }
         let wall_ticks = self.wall_ticks;
@@ -337,7 +328,7 @@ impl Progress {
         }
     }
 
-    /// Octets from the start of the descriptor list, from the source in use.
+    /// Bytes from the start of the descriptor list, from the source in use.
     ///
     /// For an input the DMA position buffer is the right answer to "how much memory is valid"; but there are
     /// controllers that never write it. So an input waits until one of both has moved: the position buffer at once

@@ -13,9 +13,9 @@ use embedded_hal::delay::DelayNs;
 use super::buffer_list;
 use super::descriptor::Descriptor;
 use super::error::{ConfigureError, Refused, Rejected, StillRunning};
-use super::linked::{LinkTime, LinkedStart, Start};
 use super::loaded::Loaded;
 use super::progress::{Progress, StreamStatus};
+use super::start::{LinkTime, LinkedStart, Start};
 use crate::deadline::Deadline;
 use crate::dma::{Direction, DmaBuffer, DmaRegion};
 use crate::registers::Registers;
@@ -23,7 +23,7 @@ use crate::spec::format::Format;
 
 /// A stream in state `S`: [`Reset`], [`Configured`], [`Running`] or [`Paused`].
 ///
-/// What a state doesn't allow doesn't compile. A stream that wasn't configured can't start:
+/// A step that a state doesn't allow doesn't compile. A stream that wasn't configured can't start:
 ///
 /// ```compile_fail
 /// # use snd_hda::{DmaRegion, Registers, Stream, stream::Reset};
@@ -178,6 +178,36 @@ where
         self.state.loaded.buffer()
     }
 
+    /// Does all of a start that takes time, so that [`release_together`](super::release_together) can start several at once.
+    ///
+    /// # Errors
+    /// [`Deadline`] when the stream has run before and its reset doesn't end.
+    pub fn arm(&mut self) -> Result<(), Deadline> {
+        let Configured { loaded, start } = &mut self.state;
+        if matches!(start, Start::Armed { .. }) && !loaded.is_kept() {
+            *start = Start::Idle;
+        }
+        if matches!(start, Start::Idle) {
+            loaded.refresh()?;
+            *start = Start::Armed { fifo_ready: loaded.run_held() };
+        }
+        Ok(())
+    }
+
+    /// Goes back to before [`arm`](Self::arm).
+    ///
+    /// # Errors
+    /// [`Deadline`] if RUN doesn't read back 0.
+    pub fn disarm(&mut self) -> Result<(), Deadline> {
+        let Configured { loaded, start } = &mut self.state;
+        if !matches!(start, Start::Idle) {
+            loaded.descriptor.stop()?;
+            loaded.descriptor.hold(false);
+            *start = Start::Idle;
+        }
+        Ok(())
+    }
+
     /// Starts DMA at the buffer's start, or is what is left of a start that
     /// [`release_together`](super::release_together) has done; the position counts from 0. A converter should have been
     /// [connected](crate::Controller::connect).
@@ -202,7 +232,7 @@ where
         let start = match self.state.start {
             // With others, by `release_together`.
             Start::Gone(start) => start,
-            Start::Armed { fifo_ready } => self.state.loaded.let_go(fifo_ready, time),
+            Start::Armed { fifo_ready } => self.state.loaded.release_held(fifo_ready, time),
             // It has just been armed.
             Start::Idle => return Err(Refused { stream: self, deadline: Deadline::NEVER }),
         };
@@ -258,14 +288,14 @@ where
         self.state.progress.look(&mut self.state.loaded)
     }
 
-    /// As [`poll`](Self::poll), for a stream of which nobody wants to know what is at the link: that is no longer followed, and
+    /// As [`poll`](Self::poll), for a stream whose place at the link isn't needed: it is no longer followed, and
     /// [`StreamStatus::link`] is `None` until the next START. It takes half the work.
-    pub fn poll_octets(&mut self) -> StreamStatus {
+    pub fn poll_bytes(&mut self) -> StreamStatus {
         self.state.progress.leave_link();
         self.poll()
     }
 
-    /// Octets between memory and link (SDnFIFOS): how far DMA may be ahead of an output's position.
+    /// Bytes between memory and link (SDnFIFOS): how far DMA may be ahead of an output's position.
     pub fn fifo_bytes(&mut self) -> u32 {
         self.state.loaded.descriptor.fifo_bytes()
     }
@@ -332,9 +362,9 @@ where
     /// The specification lets RUN go on where it was. There are controllers (QEMU's) that start the descriptor list
     /// and LPIB over: this is seen by LPIB, read back right after RUN was set. There the stream is stopped again and
     /// gets a list that starts at the place where it was, or a little before it, because a descriptor's address is a
-    /// multiple of 128 and the list has to start with a whole frame: less than 128 octets before it for frames of 1,
-    /// 2, 4... octets, less than the least common multiple of 128 and the frame for others; in a buffer of 256 pages,
-    /// where no page can be cut in two, the same with 4096 for 128. These octets are played or recorded once more,
+    /// multiple of 128 and the list has to start with a whole frame: less than 128 bytes before it for frames of 1,
+    /// 2, 4... bytes, less than the least common multiple of 128 and the frame for others; in a buffer of 256 pages,
+    /// where no page can be cut in two, the same with 4096 for 128. These bytes are played or recorded once more,
     /// while the position stands still.
     ///
     /// # Errors
@@ -358,11 +388,11 @@ where
             let fifo_ready = loaded.run_held();
             // Before it moves on, where it can be held back.
             let is_held = loaded.descriptor.ssync.is_some();
-            let start = if is_held { None } else { Some(loaded.let_go(fifo_ready, time)) };
+            let start = if is_held { None } else { Some(loaded.release_held(fifo_ready, time)) };
             let after = loaded.descriptor.link_position();
             let elapsed = loaded.descriptor.wall_clock().wrapping_sub(wall_clock);
             if !went_back(before, after, elapsed, loaded.size_bytes(), loaded.format()) {
-                let start = start.unwrap_or_else(|| loaded.let_go(fifo_ready, time));
+                let start = start.unwrap_or_else(|| loaded.release_held(fifo_ready, time));
                 progress.resume(&start);
                 let Paused { loaded, progress } = self.state;
                 return Ok(Stream { state: Running { loaded, progress } });
@@ -377,7 +407,7 @@ where
             return Err(Refused { stream: self, deadline });
         }
         let fifo_ready = loaded.run_held();
-        let start = loaded.let_go(fifo_ready, time);
+        let start = loaded.release_held(fifo_ready, time);
         progress.resume_from(origin, frame_bytes, &start);
         let Paused { loaded, progress } = self.state;
         Ok(Stream { state: Running { loaded, progress } })

@@ -360,5 +360,5 @@ fn a_codec_that_falls_silent_is_an_error_and_heard_again_later() {
 fn a_controller_fits_on_a_small_stack() {
     // It is returned by value, and an image's stack has 64 KiB.
     let size = size_of::<TestController>();
-    assert!(size <= 8 * 1024, "{size} octets");
+    assert!(size <= 8 * 1024, "{size} bytes");
 }

@@ -111,8 +111,8 @@ fn a_buffer_too_short_for_two_descriptors_is_refused() {
 #[test]
 fn an_odd_length_is_refused() {
     let model = model();
-    let octets = Format::new(48_000, SampleBits::Bits8, 1).expect("a format");
-    let error = refused(&model, pages(&model, 1), 1001, octets);
+    let bytes = Format::new(48_000, SampleBits::Bits8, 1).expect("a format");
+    let error = refused(&model, pages(&model, 1), 1001, bytes);
     assert_eq!(error, BufferError::OddLength { size_bytes: 1001 });
 }
 

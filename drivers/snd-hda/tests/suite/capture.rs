@@ -166,6 +166,6 @@ fn playback_and_capture_run_at_once() {
     let (_, buffer) = input.release().expect("released");
     // What was played comes back 48 link frames later.
     assert!((14_300..14_500).contains(&heard), "{heard}");
-    assert!(buffer.read()[..48 * 4].iter().all(|octet| *octet == 0));
+    assert!(buffer.read()[..48 * 4].iter().all(|byte| *byte == 0));
     assert_eq!(buffer.read()[48 * 4..heard * 4], signal(format, 0..heard as u64 - 48));
 }

@@ -34,8 +34,8 @@ fn told(codec: Codec, channels: u8) -> (Vec<u8>, Vec<u8>) {
     };
     assert_eq!(ask(0xf32, 0), 0xc0, "it is sent");
     let mut frame = Vec::new();
-    for octet in 0..14 {
-        ask(0x730, octet);
+    for byte in 0..14 {
+        ask(0x730, byte);
         frame.push(ask(0xf31, 0));
     }
     let slots = (0..8).map(|slot| ask(0xf34, slot) >> 4).collect();
@@ -54,7 +54,7 @@ fn hdmi_is_told_channels_and_speakers() {
         let (frame, told_slots) = told(graphics(0x80), channels);
         assert_eq!(frame[..3], [0x84, 1, 10]);
         assert_eq!(frame[4..8], [channels - 1, 0, 0, allocation]);
-        assert_eq!(frame.iter().fold(0_u8, |sum, octet| sum.wrapping_add(*octet)), 0, "the checksum");
+        assert_eq!(frame.iter().fold(0_u8, |sum, byte| sum.wrapping_add(*byte)), 0, "the checksum");
         assert_eq!(told_slots, slots);
     }
 }

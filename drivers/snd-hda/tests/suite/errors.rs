@@ -1,7 +1,10 @@
 //! Stream errors: read, acknowledged, counted, and told by an interrupt.
 
+use std::cell::Cell;
+use std::rc::Rc;
+
 use crate::common::*;
-use snd_hda::Direction;
+use snd_hda::{ConnectError, Direction, SampleBits};
 use snd_hda_model::{Bench, Codec, Model, Profile};
 
 fn playing() -> (Model, TestController, RunningStream, usize) {
@@ -96,4 +99,32 @@ fn a_controller_that_is_gone_is_told_and_the_position_stands() {
     let verb = snd_hda::Verb::with_u8(0xf00, 0);
     controller.command(codec, snd_hda::NodeId::ROOT, verb).expect_err("nobody answers");
     assert!(model.now_ns() - asked_at < 100 * MILLISECOND);
+}
+
+#[test]
+fn a_failed_connection_reports_the_first_command_and_not_those_of_the_clean_up() {
+    let is_silent = Rc::new(Cell::new(false));
+    let silent = is_silent.clone();
+    let codec = Codec::duplex().tampered(move |verb, answer| {
+        // The converter's format, and taking it off its stream.
+        let fails = verb & 0xf_0000 == 0x2_0000 || verb & 0xf_ffff == 0x7_0600;
+        answer.filter(|_| !(silent.get() && fails))
+    });
+    let model = Bench::new(Profile::hardware()).codec(0, codec).build();
+    let mut controller = bring_up(&model).expect("up");
+    let index = route(&controller, Direction::Output);
+    let converter = controller.routes()[usize::from(index.0)].converter();
+    let buffer = TestBuffer::new(&model, 16_384, Direction::Output);
+    let stream = controller.take_stream(Direction::Output).expect("a stream");
+    let format = snd_hda::Format::new(48_000, SampleBits::Bits16, 2).expect("a format");
+    let stream = stream.configure(format, buffer).expect("configured");
+    is_silent.set(true);
+    let error = controller.connect(index, &stream).expect_err("no answer");
+    let text = error.to_string();
+    let ConnectError::Command(error) = error else { panic!("{error}") };
+    assert_eq!((error.codec.get(), error.node), (0, converter));
+    assert_eq!(error.verb.bits() & 0xf_0000, 0x2_0000, "{text}");
+    assert!(text.starts_with("codec 0 node 0x2 did not answer verb 0x2"), "{text}");
+    is_silent.set(false);
+    controller.connect(index, &stream).expect("the route is free again");
 }

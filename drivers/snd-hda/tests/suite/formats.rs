@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use snd_hda::{Format, FormatError, Rate, SampleBits};
 
-/// Rates and the upper octet of their word, worked out by hand from the specification's base, multiple and divisor.
+/// Rates and the upper byte of their word, worked out by hand from the specification's base, multiple and divisor.
 const RATES: [(u32, u16); 11] = [
     (8_000, 0x05),   // 48 kHz / 6
     (11_025, 0x43),  // 44.1 kHz / 4

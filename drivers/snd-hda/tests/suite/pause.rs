@@ -95,7 +95,7 @@ fn restarting() -> Profile {
 }
 
 #[test]
-fn goes_on_within_128_octets_where_the_list_starts_over() {
+fn goes_on_within_128_bytes_where_the_list_starts_over() {
     goes_on_over_a_restart(restarting(), cd_like(), 65_536, 128 / 4);
     goes_on_over_a_restart(restarting(), cd_like(), 4096, 128 / 4);
     let three = Format::new(48_000, SampleBits::Bits16, 3).expect("a format");

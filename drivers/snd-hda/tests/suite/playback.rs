@@ -1,4 +1,4 @@
-//! Playback: every octet of the buffer goes over the link once, in order, from START on.
+//! Playback: every byte of the buffer goes over the link once, in order, from START on.
 
 use crate::common::*;
 use snd_hda::{Direction, Format, SampleBits};
@@ -55,7 +55,7 @@ fn is_exact_at_every_rate_depth_and_width() {
         for bits in [SampleBits::Bits16, SampleBits::Bits20, SampleBits::Bits24, SampleBits::Bits32] {
             for channels in 1..=8 {
                 let format = Format::new(rate_hz, bits, channels).expect("a format");
-                // Three pages, the last in part: frames of 6, 12, 20... octets straddle pages.
+                // Three pages, the last in part: frames of 6, 12, 20... bytes straddle pages.
                 let size_bytes = 10_000 / format.frame_bytes() * format.frame_bytes();
                 play(Profile::hardware(), Codec::any_format(8), format, size_bytes, 3);
             }

@@ -222,9 +222,9 @@ proptest! {
             state ^= state << 13;
             state ^= state >> 7;
             state ^= state << 17;
-            let octet = 0xff_u32 << (8 * (state >> 40 & 3));
+            let byte = 0xff_u32 << (8 * (state >> 40 & 3));
             let noise = (state >> 8) as u32;
-            answer.map(|answer| if state % 256 < damaged { answer & !octet | noise & octet } else { answer })
+            answer.map(|answer| if state % 256 < damaged { answer & !byte | noise & byte } else { answer })
         });
         let profile = Profile { strict: false, ..Profile::hardware() };
         let model = Bench::new(profile).codec(0, codec).codec(1, Codec::output()).without_recording().build();

@@ -99,8 +99,8 @@ fn a_stream_goes_on_about_where_it_was() {
         let status = stream.poll();
         assert_eq!((status.descriptor_errors, status.fifo_errors, status.anomalies), (0, 0, 0));
         let went_on = status.position.bytes - at_pause;
-        assert!((1_600..2_100).contains(&went_on), "{went_on} octets in 10 ms");
-        // Less than 128 octets are heard once more.
+        assert!((1_600..2_100).contains(&went_on), "{went_on} bytes in 10 ms");
+        // Less than 128 bytes are heard once more.
         let frame = first_frame(&model, 0, 16_384);
         let place = at_pause / 4 % 16_384;
         assert!(frame <= place && frame + 32 > place, "{frame} {place}");
@@ -176,6 +176,18 @@ fn a_codec_that_does_not_come_back_is_named_and_the_others_are_restored() {
     model.edit_faults(|faults| *faults = Faults::default());
     controller.restore().expect("restored");
     assert_eq!((model.audible(0).len(), model.audible(2)), (1, heard));
+}
+
+#[test]
+fn of_many_failed_commands_the_first_is_reported() {
+    let model = two_codecs();
+    let mut controller = bring_up(&model).expect("up");
+    model.power_cycle();
+    model.edit_faults(|faults| faults.silent_codecs = 0b101);
+    let Err(BringUpError::NoAnswer(error)) = controller.restore() else { panic!("an error") };
+    // Codec 0's function group is asked for D0 first.
+    assert_eq!((error.codec.get(), error.node.get(), error.verb.bits()), (0, 1, 0x70500));
+    assert!(error.to_string().starts_with("codec 0 node 0x1 did not answer verb 0x70500"), "{error}");
 }
 
 #[test]

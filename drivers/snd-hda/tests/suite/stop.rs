@@ -126,10 +126,10 @@ fn descriptors_are_gone_after_release() {
     let (stream, index, _) = running(&model, &mut controller, Direction::Output);
     let sd = 0x80 + index as u16 * 0x20;
     let list = u64::from(model.registers().read_u32(sd + 0x18));
-    assert!(model.memory().peek(list, 4096).iter().any(|octet| *octet != 0));
+    assert!(model.memory().peek(list, 4096).iter().any(|byte| *byte != 0));
     let (_, buffer) = stream.stop().expect("stopped").0.release().expect("released");
     assert!(!buffer.is_dropped.get());
-    assert!(model.memory().peek(list, 4096).iter().all(|octet| *octet == 0));
+    assert!(model.memory().peek(list, 4096).iter().all(|byte| *byte == 0));
     for offset in [0x08, 0x18, 0x1c] {
         assert_eq!(model.registers().read_u32(sd + offset), 0);
     }

@@ -1,7 +1,7 @@
 //! Volume and mute, by the amplifiers on a route.
 
 use crate::common::*;
-use snd_hda::{ConnectError, Direction, RouteIndex, VolumeRange};
+use snd_hda::{ConnectError, Direction, GainRange, RouteIndex};
 use snd_hda_model::codec::{Amplifier, Widget};
 use snd_hda_model::{Bench, Codec, Model, Profile};
 
@@ -32,7 +32,7 @@ fn the_amplifier_with_the_widest_range_is_the_volume_and_goes_by_nearest_steps()
             .build(),
     );
     let route = RouteIndex(0);
-    let range = VolumeRange { min_mdb: -45_000, max_mdb: 1_500, step_mdb: 1_500, can_mute: true };
+    let range = GainRange { min_mdb: -45_000, max_mdb: 1_500, step_mdb: 1_500, can_mute: true };
     assert_eq!(controller.volume_range(route), Some(range));
     assert_eq!((controller.volume(route, 0), sides(&model)), (Some(0), (Some(0), Some(0))));
     for (asked, set) in [
@@ -97,7 +97,7 @@ fn one_that_only_mutes_has_no_volume() {
             .widget(3, Widget::line_out(&[2]).amp_out(Amplifier::MUTE_ONLY).muted_at_reset())
             .build(),
     );
-    let range = VolumeRange { min_mdb: 0, max_mdb: 0, step_mdb: 0, can_mute: true };
+    let range = GainRange { min_mdb: 0, max_mdb: 0, step_mdb: 0, can_mute: true };
     assert_eq!(controller.volume_range(RouteIndex(0)), Some(range));
     assert_eq!(controller.set_volume(RouteIndex(0), 0, -6_000), Err(ConnectError::Unsupported));
     controller.set_mute(RouteIndex(0), 0, true).expect("muted");

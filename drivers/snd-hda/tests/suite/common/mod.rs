@@ -47,9 +47,9 @@ impl TestBuffer {
         Self { pages, size_bytes, memory: model.memory(), is_dropped: Rc::default() }
     }
 
-    /// Writes octets at a place in the buffer, page by page.
-    pub fn write(&self, place: u32, octets: &[u8]) {
-        write_pages(&self.memory, &self.pages, place, octets);
+    /// Writes bytes at a place in the buffer, page by page.
+    pub fn write(&self, place: u32, bytes: &[u8]) {
+        write_pages(&self.memory, &self.pages, place, bytes);
     }
 
     pub fn read(&self) -> Vec<u8> {
@@ -57,23 +57,23 @@ impl TestBuffer {
     }
 }
 
-pub fn write_pages(memory: &ModelMemory, pages: &[u64], place: u32, octets: &[u8]) {
+pub fn write_pages(memory: &ModelMemory, pages: &[u64], place: u32, bytes: &[u8]) {
     let mut at = place as usize;
-    let mut octets = octets;
-    while !octets.is_empty() {
-        let length = octets.len().min(4096 - at % 4096);
-        memory.poke(pages[at / 4096] + (at % 4096) as u64, &octets[..length]);
-        octets = &octets[length..];
+    let mut bytes = bytes;
+    while !bytes.is_empty() {
+        let length = bytes.len().min(4096 - at % 4096);
+        memory.poke(pages[at / 4096] + (at % 4096) as u64, &bytes[..length]);
+        bytes = &bytes[length..];
         at += length;
     }
 }
 
 pub fn read_pages(memory: &ModelMemory, pages: &[u64], size_bytes: u32) -> Vec<u8> {
-    let mut octets = Vec::new();
+    let mut bytes = Vec::new();
     for (n, page) in pages.iter().enumerate() {
-        octets.extend(memory.peek(*page, (size_bytes as usize - n * 4096).min(4096)));
+        bytes.extend(memory.peek(*page, (size_bytes as usize - n * 4096).min(4096)));
     }
-    octets
+    bytes
 }
 
 impl DmaBuffer for TestBuffer {
@@ -102,7 +102,7 @@ pub fn sample(bits: SampleBits, frame: u64, channel: u64) -> i32 {
 }
 
 /// A sample as memory has it: in its container, left-justified, little-endian.
-pub fn to_octets(bits: SampleBits, sample: i32) -> Vec<u8> {
+pub fn to_bytes(bits: SampleBits, sample: i32) -> Vec<u8> {
     match bits.container_bytes() {
         1 => vec![sample as u8],
         2 => (sample as i16).to_le_bytes().to_vec(),
@@ -112,13 +112,13 @@ pub fn to_octets(bits: SampleBits, sample: i32) -> Vec<u8> {
 
 /// Frames `frames` of the test signal, as memory has them.
 pub fn signal(format: Format, frames: core::ops::Range<u64>) -> Vec<u8> {
-    let mut octets = Vec::new();
+    let mut bytes = Vec::new();
     for frame in frames {
         for channel in 0..u64::from(format.channels()) {
-            octets.extend(to_octets(format.sample_bits(), sample(format.sample_bits(), frame, channel)));
+            bytes.extend(to_bytes(format.sample_bits(), sample(format.sample_bits(), frame, channel)));
         }
     }
-    octets
+    bytes
 }
 
 /// The first route that leads this way.

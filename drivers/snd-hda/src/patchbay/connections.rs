@@ -1,0 +1,151 @@
+//! Which stream has which route.
+
+use heapless::Vec;
+
+use super::{Patchbay, RouteIndex};
+use crate::codec::{CodecLink, Connection, Route, connect};
+use crate::command::{CommandError, CommandLink};
+use crate::dma::Direction;
+use crate::error::ConnectError;
+use crate::spec::format::Format;
+
+/// Routes that a stream has at once: the pairs of a surround group.
+type Members = Vec<RouteIndex, 4>;
+
+impl Patchbay {
+    pub(crate) fn supports(&self, index: RouteIndex, format: Format) -> bool {
+        self.route(index).is_some_and(|route| {
+            route.pcm().supports(format)
+                && format.words_per_link_frame() <= self.capabilities.stream_words(route.direction())
+        })
+    }
+
+    pub(crate) fn connect(
+        &mut self,
+        link: &mut dyn CommandLink,
+        index: RouteIndex,
+        direction: Direction,
+        format: Format,
+        tag: u8,
+    ) -> Result<(), ConnectError> {
+        let route = self.route(index).ok_or(ConnectError::NoSuchRoute)?;
+        if route.direction() != direction {
+            return Err(ConnectError::WrongDirection);
+        }
+        if !self.supports(index, format) {
+            return Err(ConnectError::Unsupported);
+        }
+        let members = self.members(index, route, format.channels());
+        if members.iter().any(|member| self.is_taken(*member)) {
+            return Err(ConnectError::Taken);
+        }
+        let in_use = self.routes.iter().filter(|other| other.direction() == direction);
+        let in_use = in_use.filter_map(|other| other.connection).map(|connection| connection.words);
+        let words = format.words_per_link_frame();
+        let needed_words = in_use.fold(0, u32::saturating_add).saturating_add(words);
+        let available_words = self.capabilities.words(direction);
+        if needed_words > available_words {
+            return Err(ConnectError::NoBandwidth { available_words, needed_words });
+        }
+        for member in &members {
+            self.clear_jacks(link, *member);
+        }
+        for (place, member) in (0_u8..).zip(&members) {
+            let words = if place == 0 { words } else { 0 };
+            let channel = place.saturating_mul(2);
+            let connection =
+                Connection { format, tag, channel, words, owner: index.0, is_jack: false, moved_to: None };
+            if let Err(error) = self.bind(link, *member, connection) {
+                for member in &members {
+                    // The converter may have received the tag. The first error counts; this one is in the log.
+                    let _ = self.unbind(link, *member);
+                }
+                return Err(ConnectError::Command(error));
+            }
+        }
+        self.follow(link, index);
+        Ok(())
+    }
+
+    /// The routes that a stream of so many channels needs.
+    fn members(&self, index: RouteIndex, leader: &Route, channels: u8) -> Members {
+        let mut members = Members::new();
+        // There is room for four.
+        let _ = members.push(index);
+        let Some(pair) = leader.pair.filter(|pair| pair.place == 0 && channels > leader.converter_channels)
+        else {
+            return members;
+        };
+        for place in 1..channels.div_ceil(2) {
+            let is_next = |route: &Route| {
+                route.codec == leader.codec
+                    && route.device == leader.device
+                    && route.pair.is_some_and(|other| other.group == pair.group && other.place == place)
+            };
+            // A group has four pairs at most, and one of each place.
+            if let Some(at) = self.routes.iter().position(is_next) {
+                let _ = members.push(RouteIndex(at as u8));
+            }
+        }
+        members
+    }
+
+    pub(crate) fn is_taken(&self, index: RouteIndex) -> bool {
+        self.route(index).is_some_and(|route| self.is_in_use(route, None))
+    }
+
+    /// Whether a part of the route, which may be a detour, is in use by others than `but_for`.
+    pub(super) fn is_in_use(&self, route: &Route, but_for: Option<u8>) -> bool {
+        self.routes.iter().any(|other| {
+            let is_own = |connection: Connection| !connection.is_jack && Some(connection.owner) != but_for;
+            other.connection.is_some_and(is_own) && other.conflicts_with(route)
+        })
+    }
+
+    pub(crate) fn disconnect(
+        &mut self,
+        link: &mut dyn CommandLink,
+        index: RouteIndex,
+    ) -> Result<(), ConnectError> {
+        self.route(index).ok_or(ConnectError::NoSuchRoute)?;
+        let mut result = self.leave_jack(link, index, false);
+        for at in self.indices() {
+            let connection = self.route(at).and_then(|route| route.connection);
+            if connection.is_some_and(|connection| connection.owner == index.0) {
+                result = result.and(self.unbind(link, at));
+            }
+        }
+        self.follow_all(link);
+        result.map_err(ConnectError::Command)
+    }
+
+    /// Opens one route at 0 dB and puts its converter on a stream.
+    fn bind(
+        &mut self,
+        link: &mut dyn CommandLink,
+        index: RouteIndex,
+        connection: Connection,
+    ) -> Result<(), CommandError> {
+        if let Some(route) = self.route_mut(index) {
+            route.connection = Some(connection);
+            route.levels = Default::default();
+        }
+        self.open(link, index)
+    }
+
+    /// Opens a route with its levels and puts its converter on its stream, if it has one.
+    pub(super) fn open(&self, link: &mut dyn CommandLink, index: RouteIndex) -> Result<(), CommandError> {
+        let Some(route) = self.route(index) else { return Ok(()) };
+        let Some(connection) = route.connection else { return Ok(()) };
+        let mut link = CodecLink::new(link, route.codec);
+        connect::open(&mut link, &self.routes, route)?;
+        connect::listen(&mut link, route, &connection)
+    }
+
+    /// Takes one route's converter off its stream.
+    fn unbind(&mut self, link: &mut dyn CommandLink, index: RouteIndex) -> Result<(), CommandError> {
+        let Some(route) = self.route_mut(index) else { return Ok(()) };
+        route.connection = None;
+        connect::disconnect(&mut CodecLink::new(link, route.codec), route)
+    }
+}

@@ -1,0 +1,48 @@
+//! Volume and mute of what is connected, by the amplifiers on its route: no sample is touched.
+
+use super::{Patchbay, RouteIndex};
+use crate::codec::{CodecLink, Connection, GainRange, Level, amplifier};
+use crate::command::CommandLink;
+use crate::error::ConnectError;
+
+impl Patchbay {
+    pub(crate) fn volume_range(&self, index: RouteIndex) -> Option<GainRange> {
+        self.route(index).and_then(|route| amplifier::range(&route.hops))
+    }
+
+    pub(crate) fn volume(&self, index: RouteIndex, channel: u8) -> Option<i32> {
+        let (at, side) = self.place(index, channel)?;
+        let route = self.route(at)?;
+        amplifier::nearest_mdb(&route.hops, route.levels.get(side)?.mdb)
+    }
+
+    pub(crate) fn set_level(
+        &mut self,
+        link: &mut dyn CommandLink,
+        index: RouteIndex,
+        channel: u8,
+        change: &dyn Fn(&mut Level),
+    ) -> Result<(), ConnectError> {
+        let (at, side) = self.place(index, channel).ok_or(ConnectError::Unsupported)?;
+        let route = self.route_mut(at).ok_or(ConnectError::NoSuchRoute)?;
+        change(route.levels.get_mut(side).ok_or(ConnectError::Unsupported)?);
+        let mut link = CodecLink::new(link, route.codec);
+        amplifier::set_levels(&mut link, &route.hops, &route.levels)?;
+        if let Some(way) = self.way_of_jack(at) {
+            amplifier::set_levels(&mut link, &way.hops, &way.levels)?;
+        }
+        Ok(())
+    }
+
+    /// The route in the surround group, and left or right, that a channel of a stream goes by. An amplifier has two
+    /// sides: a converter with more channels has no volume for each.
+    fn place(&self, index: RouteIndex, channel: u8) -> Option<(RouteIndex, usize)> {
+        let channels = self.route(index)?.connection?.format.channels();
+        let is_member = |connection: Connection| {
+            connection.owner == index.0 && !connection.is_jack && connection.channel == channel & !1
+        };
+        let at = self.routes.iter().position(|route| route.connection.is_some_and(is_member))?;
+        // Below `MAX_ROUTES`.
+        (channel < channels).then_some((RouteIndex(at as u8), usize::from(channel & 1)))
+    }
+}

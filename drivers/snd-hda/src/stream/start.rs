@@ -1,0 +1,166 @@
+//! Starting at a known time: the link frame in which streams begin or end.
+
+use embedded_hal::delay::DelayNs;
+
+use super::loaded::Loaded;
+use crate::dma::{DmaBuffer, DmaRegion};
+use crate::position::Bracket;
+use crate::registers::{ReadWrite, Register, Registers};
+use crate::spec::registers as reg;
+
+/// How streams were started together.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub enum StartMethod {
+    /// Held back by SSYNC and let go by one write: all in the same link frame.
+    Synchronized {
+        /// Where SSYNC was found: 0x38, or 0x34 on ICH6 to ICH10.
+        ssync_offset_bytes: u16,
+    },
+    /// The controller has no SSYNC: RUN was set one after the other.
+    BackToBack,
+}
+
+/// The wall clock by another clock, which is read in no time: registers may be slow.
+pub trait LinkTime {
+    /// The wall clock now, extended to 64 bits from the controller's reset on, at least and at most, as a
+    /// [`LinkClock`](crate::LinkClock) tells it. With it the link frame is known in which a stream starts: they begin at multiples of
+    /// 500, but how often 32 bits have wrapped can't be read. `None` if it isn't known.
+    fn wall_ticks(&self) -> Option<Bracket>;
+}
+
+impl<T: LinkTime + ?Sized> LinkTime for &T {
+    fn wall_ticks(&self) -> Option<Bracket> {
+        (**self).wall_ticks()
+    }
+}
+
+/// The result of a linked start.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub struct LinkedStart {
+    /// How.
+    pub method: StartMethod,
+    /// Wall clock before and after the write (the first and the last of them, back to back) that let the streams go: extended to 64 bits
+    /// from the controller's reset on where that is known, else from its low half. Synchronized streams start at a multiple of 500 ticks,
+    /// the first one after the write.
+    pub wall_clock: Bracket,
+    pub(super) is_extended: bool,
+    /// Every output had its FIFO filled. If not, it may have started with an underrun.
+    pub fifos_ready: bool,
+}
+
+impl LinkedStart {
+    /// Whether all of it is known to have begun with the next link frame.
+    pub fn is_synchronized(&self) -> bool {
+        self.fifos_ready && matches!(self.method, StartMethod::Synchronized { .. })
+    }
+
+    /// Whether it is known how often the wall clock had wrapped.
+    pub fn is_extended(&self) -> bool {
+        self.is_extended
+    }
+
+    /// As it read before.
+    pub(super) fn wall_clock_low(&self) -> u32 {
+        // Cut off on purpose: the low half.
+        self.wall_clock.before as u32
+    }
+
+    /// The readings, near to `near` if it isn't known how often the wall clock had wrapped.
+    pub(super) fn bracket(&self, near: Option<u64>) -> Bracket {
+        let Bracket { before, after } = self.wall_clock;
+        let Some(near) = near.filter(|_| !self.is_extended) else { return self.wall_clock };
+        // Cut off on purpose: that is all there is of it.
+        let extended = extended(near, before as u32);
+        Bracket { before: extended, after: extended.saturating_add(after.saturating_sub(before)) }
+    }
+}
+
+/// How far a start has got.
+#[derive(Clone, Copy, Default)]
+pub(super) enum Start {
+    /// Nothing is done.
+    #[default]
+    Idle,
+    /// All that takes time is done. Where the controller has SSYNC, RUN is set, an output's FIFO is filled (or hasn't
+    /// become so in time), and SSYNC holds the stream back. Elsewhere RUN is yet to be set.
+    Armed { fifo_ready: bool },
+    /// It has been let go.
+    Gone(LinkedStart),
+}
+
+/// Clears bits of SSYNC, or else sets RUN by `run`, at a time that is known.
+pub(super) fn release_held<R: Registers, D: DelayNs>(
+    ssync: Option<Register<u32, ReadWrite>>,
+    (registers, delay): (&mut R, &mut D),
+    bits: u32,
+    fifos_ready: bool,
+    time: Option<&dyn LinkTime>,
+    run: &mut dyn FnMut(),
+) -> LinkedStart {
+    let near = time.and_then(LinkTime::wall_ticks).map(|now| now.before);
+    // Everything that takes time comes before this or after what follows it.
+    let held = ssync.map_or(0, |ssync| ssync.read(registers));
+    let wall_clock = at_link_frame(registers, delay, near, time, &mut |registers| match ssync {
+        Some(ssync) => ssync.write(registers, held & !bits),
+        None => run(),
+    });
+    let method = match ssync {
+        Some(ssync) => StartMethod::Synchronized { ssync_offset_bytes: ssync.offset_bytes() },
+        None => StartMethod::BackToBack,
+    };
+    LinkedStart { method, wall_clock, is_extended: near.is_some(), fifos_ready }
+}
+
+/// Waits until `time` says that it is early in a link frame, at most: the first may end while the host does something else.
+const WAITS: u32 = 4;
+
+/// Does `write`, which takes effect at the end of the link frame that it falls into, where it is sure which that is: early in one,
+/// by `time`. Returns between what the wall clock was; `near` is a recent reading of it, extended.
+///
+/// Reading the wall clock may take several link frames. So `time` tells more than the readings, if it was held to many of them.
+pub(super) fn at_link_frame<R: Registers, D: DelayNs>(
+    registers: &mut R,
+    delay: &mut D,
+    near: Option<u64>,
+    time: Option<&dyn LinkTime>,
+    write: &mut dyn FnMut(&mut R),
+) -> Bracket {
+    let tell = || time.and_then(LinkTime::wall_ticks);
+    let read = reg::WALCLK.read(registers);
+    let before = near.map_or(read.into(), |near| extended(near, read));
+    for _ in 0..WAITS {
+        let ticks = tell().map_or(0, Bracket::ticks_until_early);
+        if ticks == 0 {
+            break;
+        }
+        // 24 ticks in 1000 ns; less than a link frame.
+        delay.delay_ns((ticks.saturating_mul(125) / 3) as u32);
+    }
+    let earliest = tell();
+    write(registers);
+    let latest = tell();
+    let passed = reg::WALCLK.read(registers).wrapping_sub(read);
+    let bracket = Bracket { before, after: before.saturating_add(passed.into()) };
+    match (earliest, latest) {
+        (Some(earliest), Some(latest)) => bracket.around_write(earliest, latest),
+        _ => bracket,
+    }
+}
+
+/// The reading with 64 bits that is nearest to `near`.
+fn extended(near: u64, wall_clock: u32) -> u64 {
+    // Cut off on purpose: the low half.
+    let ahead = wall_clock.wrapping_sub(near as u32).cast_signed();
+    near.saturating_add_signed(ahead.into())
+}
+
+impl<B: DmaBuffer, R: Registers + Clone, D: DelayNs + Clone, G: DmaRegion> Loaded<B, R, D, G> {
+    /// Releases this one, which [`run_held`](Self::run_held) has held.
+    pub(super) fn release_held(&mut self, fifo_ready: bool, time: Option<&dyn LinkTime>) -> LinkedStart {
+        let (registers, delay) = (&mut self.descriptor.registers.clone(), &mut self.descriptor.delay.clone());
+        let (ssync, bits) = (self.descriptor.ssync, self.descriptor.bit());
+        release_held(ssync, (registers, delay), bits, fifo_ready, time, &mut || self.run())
+    }
+}
