@@ -1,6 +1,6 @@
-//! Why the front end couldn't do what it was asked: an enum for each kind of call.
+//! The errors of the front end, one enum for each kind of call, and the way to drop a result.
 
-use crate::stream::StreamState;
+use crate::state::StreamState;
 
 /// Why a stream couldn't be connected.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -45,4 +45,9 @@ pub enum OpenError {
     BadBufferSize,
     /// Not enough pages or grants for the buffer and its page directory.
     NoPages,
+}
+
+/// Drops a result on purpose. `why` says why nothing is lost by that.
+pub fn ignored<T>(result: T, _why: &'static str) {
+    drop(result);
 }

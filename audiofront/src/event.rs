@@ -21,10 +21,10 @@ pub enum FrontEvent {
         /// A linked start that went well: how the streams were started.
         started: Option<StartedTogether>,
     },
-    /// The stream is at this position: octets since OPEN, played or captured. Not told while STOP is under way, for the
+    /// The stream is at this position: bytes since OPEN, played or captured. Not told while STOP is under way, for the
     /// back end rounds up then.
     Position {
-        /// Octets since OPEN.
+        /// Bytes since OPEN.
         bytes: u64,
     },
     /// The back end did what it must not do.

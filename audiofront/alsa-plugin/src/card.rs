@@ -47,9 +47,9 @@ pub struct Limits {
     pub rate_hz: Interval,
     /// Samples in a frame.
     pub channels: Interval,
-    /// Octets in the buffer.
+    /// Bytes in the buffer.
     pub buffer_bytes: Interval,
-    /// Octets in a period.
+    /// Bytes in a period.
     pub period_bytes: Interval,
 }
 
@@ -58,7 +58,7 @@ pub struct Limits {
 pub struct Setup {
     /// Format of a sample.
     pub format: SampleFormat,
-    /// Octets in a frame, at least 1.
+    /// Bytes in a frame, at least 1.
     pub frame_bytes: u32,
     /// Samples in a frame.
     pub channels: u8,
@@ -71,7 +71,7 @@ pub struct Setup {
 }
 
 impl Setup {
-    /// Octets in the buffer.
+    /// Bytes in the buffer.
     pub fn buffer_bytes(&self) -> usize {
         self.buffer_frames as usize * self.frame_bytes as usize
     }

@@ -12,10 +12,12 @@
 #![deny(unsafe_code)]
 
 pub mod card;
+mod connection;
 #[expect(unsafe_code, reason = "the seam to C")]
 mod ffi;
 pub mod guest;
 pub mod limits;
+mod look;
 pub mod pcm;
 pub mod settings;
 

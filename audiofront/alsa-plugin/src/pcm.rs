@@ -9,6 +9,7 @@
 //!   taken      |-- to be read --|-- DMA's lead --| at the converter
 //! ```
 
+use audiofront::ignored;
 use rustix::io::Errno;
 
 use crate::card::{Direction, DmaFile, Failure, Look, Setup, Stream, Trigger};
@@ -101,7 +102,7 @@ impl Pcm {
         self.direction
     }
 
-    /// The buffer's memory and its length in octets, while the stream is open.
+    /// The buffer's memory and its length in bytes, while the stream is open.
     pub fn memory(&self) -> Option<(DmaFile<'_>, usize)> {
         let open = self.open.as_ref()?;
         Some((self.stream.memory()?, open.area.length_bytes()))
@@ -216,8 +217,10 @@ impl Pcm {
             open.silence(application.appl_frames, free);
         }
         if !draining && open.avail(playback, application.appl_frames) >= open.stop_threshold_frames {
-            // It is late whether or not stopping succeeds; if it doesn't, `prepare` says so.
-            let _ = self.stop();
+            ignored(
+                self.stop(),
+                "the application is late either way, and `prepare` reports a stream that doesn't stop",
+            );
             return Err(Ended::Xrun);
         }
         Ok(open.hw_frames)
@@ -320,8 +323,7 @@ impl Pcm {
 
 impl Drop for Pcm {
     fn drop(&mut self) {
-        // There is nobody to tell.
-        let _ = self.close();
+        ignored(self.close(), "a drop has no caller to report to");
     }
 }
 

@@ -50,7 +50,7 @@ pub struct StreamInfo {
     pub channels_min: Option<u32>,
     /// Most channels, where it is said.
     pub channels_max: Option<u32>,
-    /// Octets in the largest buffer, where it is said.
+    /// Bytes in the largest buffer, where it is said.
     pub buffer_bytes_max: Option<u32>,
 }
 

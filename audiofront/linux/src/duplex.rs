@@ -119,9 +119,9 @@ impl Duplex {
     /// When samples were lost in either stream, when the streams stand still, when the back end leaves, and
     /// [`ErrorKind::Interrupted`] when `keep_on` says `false`.
     pub fn run(&mut self, play: &[Frame], mut keep_on: impl FnMut() -> bool) -> Result<Take> {
-        let octets: Vec<u8> = play.iter().flatten().flat_map(|sample| sample.to_le_bytes()).collect();
+        let bytes: Vec<u8> = play.iter().flatten().flat_map(|sample| sample.to_le_bytes()).collect();
         let lost_before = self.lost_bytes();
-        let mut next = self.card.front(self.playback).fill(&octets);
+        let mut next = self.card.front(self.playback).fill(&bytes);
         let _ = self.card.front(self.playback).hint();
         let started_together = if self.card.offers_linked_start() {
             Some(self.card.start_together(&[self.playback, self.capture])?)
@@ -130,7 +130,7 @@ impl Duplex {
             self.card.start(self.playback)?;
             None
         };
-        let done = self.stream(&octets, &mut next, play.len(), &mut keep_on);
+        let done = self.stream(&bytes, &mut next, play.len(), &mut keep_on);
         // Both are stopped in any case, so that they can be started again.
         let slots = [self.playback, self.capture].map(|stream| self.slot(stream));
         let lost = self.lost_bytes() - lost_before;
@@ -151,7 +151,7 @@ impl Duplex {
 
     fn stream(
         &mut self,
-        octets: &[u8],
+        bytes: &[u8],
         next: &mut usize,
         play_frames: usize,
         keep_on: &mut impl FnMut() -> bool,
@@ -166,9 +166,9 @@ impl Duplex {
                 return Err(Error::new(ErrorKind::Interrupted, "interrupted"));
             }
             let front = self.card.front(self.playback);
-            let filled = front.fill(&octets[*next..]);
+            let filled = front.fill(&bytes[*next..]);
             *next += filled;
-            if *next == octets.len() {
+            if *next == bytes.len() {
                 // Silence behind it is no underrun.
                 front.playback().into_iter().for_each(|playback| playback.end());
             }
@@ -198,7 +198,7 @@ impl Duplex {
                 )
                 .advice("see the driver domain's console"));
             }
-            if *next == octets.len() && is_drained && captured.len() >= play_frames {
+            if *next == bytes.len() && is_drained && captured.len() >= play_frames {
                 return Ok((captured, offsets));
             }
         }
@@ -216,7 +216,7 @@ impl Duplex {
         self.card.position(stream)?.slot().ok()
     }
 
-    /// Octets that were played without having been written, or overwritten without having been read, since OPEN.
+    /// Bytes that were played without having been written, or overwritten without having been read, since OPEN.
     fn lost_bytes(&mut self) -> u64 {
         let late = self.card.front(self.playback).playback().map_or(0, |playback| playback.underrun_bytes());
         late + self.card.front(self.capture).capture().map_or(0, |capture| capture.overrun_bytes())

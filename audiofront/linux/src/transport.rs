@@ -61,31 +61,31 @@ pub struct DmaArea {
 }
 
 impl DmaArea {
-    /// Octets in the buffer.
+    /// Bytes in the buffer.
     pub fn len(&self) -> usize {
         self.length_bytes
     }
 
-    /// Whether it has no octets: never.
+    /// Whether it has no bytes: never.
     pub fn is_empty(&self) -> bool {
         self.length_bytes == 0
     }
 
     /// Copies samples to where they are played from; what would lie behind the end is left out.
-    pub fn write(&self, offset: usize, octets: &[u8]) {
+    pub fn write(&self, offset: usize, bytes: &[u8]) {
         let room = self.length_bytes.saturating_sub(offset);
-        self.region.write(offset, &octets[..octets.len().min(room)]);
+        self.region.write(offset, &bytes[..bytes.len().min(room)]);
     }
 
     /// Copies captured samples; those behind the end stay as they are.
-    pub fn read(&self, offset: usize, octets: &mut [u8]) {
+    pub fn read(&self, offset: usize, bytes: &mut [u8]) {
         let room = self.length_bytes.min(self.region.length_bytes()).saturating_sub(offset);
-        let length = octets.len().min(room);
-        self.region.read(offset, &mut octets[..length]);
+        let length = bytes.len().min(room);
+        self.region.read(offset, &mut bytes[..length]);
     }
 
-    /// The address of the first octet, page aligned, for those who need one (such as ALSA's mmap areas). [`len`](Self::len)
-    /// octets are readable and writable there as long as `self` or a clone of it lives. Whoever uses it must not make a
+    /// The address of the first byte, page aligned, for those who need one (such as ALSA's mmap areas). [`len`](Self::len)
+    /// bytes are readable and writable there as long as `self` or a clone of it lives. Whoever uses it must not make a
     /// Rust reference of it: the controller, or the back end, changes what is there at any time.
     pub fn address(&self) -> *mut u8 {
         self.region.address()

@@ -162,7 +162,7 @@ fn list() -> anyhow::Result<ExitCode> {
             };
             let formats: Vec<&str> = stream.formats.iter().map(|format| format.name()).collect();
             println!(
-                "  stream {number}: {direction}, unique-id {:?}, rates {:?}, formats {formats:?}, buffer up to {:?} octets",
+                "  stream {number}: {direction}, unique-id {:?}, rates {:?}, formats {formats:?}, buffer up to {:?} bytes",
                 stream.unique_id, stream.rates_hz, stream.buffer_bytes_max
             );
         }

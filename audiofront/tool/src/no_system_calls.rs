@@ -6,7 +6,7 @@ use std::thread;
 
 use anyhow::{Context, Result, bail, ensure};
 
-/// Octet at which `struct seccomp_data` has the system call's number (linux/seccomp.h).
+/// Byte at which `struct seccomp_data` has the system call's number (linux/seccomp.h).
 const NUMBER_OFFSET: u32 = 0;
 
 /// Does `work` in a thread of its own in which every system call but the last, the thread's exit, ends the process with

@@ -80,18 +80,18 @@ impl Record {
 
         let bar = progress(frames, shape.rate_hz);
         let mut watchdog = Watchdog::new();
-        let mut octets = vec![0; config.buffer_bytes as usize];
+        let mut bytes = vec![0; config.buffer_bytes as usize];
         let mut taken_frames = 0;
         let mut ended = Ok(());
         while taken_frames < frames && ended.is_ok() {
             watchdog.wait(&mut card, stream)?;
             let front = card.front(stream);
             let wanted = usize::try_from((frames - taken_frames) * frame_bytes).unwrap_or(usize::MAX);
-            let room = wanted.min(octets.len());
-            let taken = front.take(&mut octets[..room]);
+            let room = wanted.min(bytes.len());
+            let taken = front.take(&mut bytes[..room]);
             taken_frames += taken as u64 / frame_bytes;
             let _ = front.hint();
-            write(&mut writer, format, &octets[..taken]).with_context(|| self.file.display().to_string())?;
+            write(&mut writer, format, &bytes[..taken]).with_context(|| self.file.display().to_string())?;
             show(&bar, taken_frames, frames, shape.rate_hz);
             ended = signals.check();
         }
@@ -116,14 +116,14 @@ impl Record {
 
 type Writer = hound::WavWriter<std::io::BufWriter<std::fs::File>>;
 
-fn write(writer: &mut Writer, format: SampleFormat, octets: &[u8]) -> hound::Result<()> {
+fn write(writer: &mut Writer, format: SampleFormat, bytes: &[u8]) -> hound::Result<()> {
     match format {
-        SampleFormat::S32Le => octets
+        SampleFormat::S32Le => bytes
             .as_chunks()
             .0
             .iter()
             .try_for_each(|sample| writer.write_sample(i32::from_le_bytes(*sample))),
-        _ => octets
+        _ => bytes
             .as_chunks()
             .0
             .iter()

@@ -92,7 +92,7 @@ impl Watchdog {
             *self = Self { position_bytes, since: Instant::now() };
         } else if self.since.elapsed() > STALLED {
             bail!(
-                "the stream stands still at octet {position_bytes} for {} s\n  \
+                "the stream stands still at byte {position_bytes} for {} s\n  \
                  what to do: see the driver domain's console and its state in xenstore",
                 STALLED.as_secs()
             );

@@ -6,6 +6,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::ptr;
 use std::sync::{Mutex, PoisonError};
 
+use audiofront::ignored;
 use rustix::io::Errno;
 
 use super::abi::{self, Ioplug};
@@ -70,8 +71,7 @@ pub(super) unsafe fn close(io: *mut Ioplug) {
         // SAFETY: it came from `Box::into_raw`, and is ours again.
         drop(unsafe { Box::from_raw(plugin) });
     };
-    // What can panic in it has been said by the panic itself.
-    let _ = catch_unwind(AssertUnwindSafe(drop_it));
+    ignored(catch_unwind(AssertUnwindSafe(drop_it)), "a panic has printed its own message");
 }
 
 /// Opens a PCM: what alsa-lib calls by way of [`plugin_entry`](crate::plugin_entry). Returns 0 or a negative error number.
