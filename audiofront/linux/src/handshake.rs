@@ -3,6 +3,7 @@
 use std::fs::File;
 use std::time::Duration;
 
+use audiofront::ignored;
 use rustix::fs::{FlockOperation, flock};
 use rustix::io::Errno;
 use sndif::nodes;
@@ -171,8 +172,7 @@ fn is_left(state: Option<XenbusState>) -> bool {
 
 impl Drop for Handshake {
     fn drop(&mut self) {
-        // Whoever wants to know how it goes calls it before.
-        let _ = self.close();
+        ignored(self.close(), "callers that want the error call `close` first");
     }
 }
 

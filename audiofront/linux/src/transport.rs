@@ -4,7 +4,7 @@ use std::fmt;
 use std::os::fd::BorrowedFd;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
-use audiofront::{EventPort, GrantAccess, GrantedPage, PublishFailed, StillMapped, Transport};
+use audiofront::{EventPort, GrantAccess, GrantedPage, PublishFailed, StillMapped, Transport, ignored};
 use hyper::{GrantRef, SharedPage};
 use sndif::nodes::{self, TransportNodes};
 
@@ -205,13 +205,11 @@ impl Transport for LinuxTransport {
     }
 
     fn close_channel(&mut self, port: EventPort) {
-        // It goes with the file at the latest.
-        let _ = self.devices.channels.close(port);
+        ignored(self.devices.channels.close(port), "the kernel closes it with the file at the latest");
     }
 
     fn notify(&mut self, port: EventPort) {
-        // It fails on a port that isn't ours alone, and this one is until it's closed.
-        let _ = self.devices.channels.notify(port);
+        ignored(self.devices.channels.notify(port), "it fails only on a port that this process doesn't own");
     }
 
     fn publish(&mut self, nodes: &TransportNodes) -> Result<(), PublishFailed> {

@@ -5,6 +5,7 @@ use std::sync::OnceLock;
 use std::thread;
 
 use anyhow::{Context, Result, bail, ensure};
+use audiofront::ignored;
 
 /// Byte at which `struct seccomp_data` has the system call's number (linux/seccomp.h).
 const NUMBER_OFFSET: u32 = 0;
@@ -16,7 +17,7 @@ pub(crate) fn run<T: Copy + Send + Sync + 'static>(work: impl FnOnce() -> T + Se
     let place: &'static OnceLock<Result<T>> = Box::leak(Box::default());
     thread::Builder::new()
         .spawn(move || {
-            let _ = place.set(allow_only_exit().map(|()| work()));
+            ignored(place.set(allow_only_exit().map(|()| work())), "this thread alone sets it, and once");
             // Not by returning: that gives the stack back, by system calls.
             // SAFETY: `exit` ends this thread alone; it holds no lock, and nothing on its stack needs to be dropped.
             unsafe { libc::syscall(libc::SYS_exit, 0) };

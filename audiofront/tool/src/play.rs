@@ -7,14 +7,14 @@ use anyhow::{Context, Result, bail};
 use sndif::Direction;
 use sndif::format::SampleFormat;
 
+use crate::choice::{Choice, Loudness};
 use crate::signals::Signals;
-use crate::streams::{Shape, Watchdog, progress, show};
-use crate::{Choice, Loudness};
+use crate::streams::{Shape, Watchdog, hint, progress, show};
 
 /// Play a WAV file
 #[derive(clap::Args)]
 pub(crate) struct Play {
-    /// The file: 16, 24 or 32 bit samples at a rate that the card can do; a mono file is played on all channels
+    /// The file: samples of 8, 16, 24 or 32 bit at a rate that the card supports. A mono file plays on both channels
     #[arg(value_name = "FILE.wav")]
     file: PathBuf,
 
@@ -24,11 +24,11 @@ pub(crate) struct Play {
     #[command(flatten)]
     loudness: Loudness,
 
-    /// Frames in the DMA buffer, at most
+    /// Largest DMA buffer, in frames (64 or more)
     #[arg(long, value_name = "FRAMES", default_value_t = 16_384, value_parser = clap::value_parser!(u32).range(64..))]
     buffer_frames: u32,
 
-    /// Write nonsense over the control page meanwhile: a test of the back end
+    /// Overwrite the control page with nonsense while playing: a test of the back end
     #[arg(long, hide = true)]
     scribble: bool,
 }
@@ -94,8 +94,7 @@ impl Play {
         let frames = samples.bytes.len() as u64 / frame_bytes;
 
         let mut next = card.front(stream).fill(&samples.bytes);
-        // If there is no room for the hint now, the next one says it, too.
-        let _ = card.front(stream).hint();
+        hint(card.front(stream));
         card.start(stream)?;
         let bar = progress(frames, shape.rate_hz);
         let mut watchdog = Watchdog::new();
@@ -113,7 +112,7 @@ impl Play {
             let filled = front.fill(&samples.bytes[next..]);
             next += filled;
             if filled > 0 {
-                let _ = front.hint();
+                hint(front);
             }
             show(&bar, front.position_bytes() / frame_bytes, frames, shape.rate_hz);
             let Some(playback) = front.playback() else { bail!("the stream is closed") };

@@ -134,8 +134,9 @@ impl DuplexRun for AlsaDuplex {
         }
         let take = self.stream(play).with_context(|| self.device.clone());
         for pcm in [&self.playback, &self.capture] {
-            // What went wrong before counts for more.
-            let _ = pcm.drop();
+            if let (Err(error), Ok(_)) = (pcm.drop(), &take) {
+                eprintln!("echo-check: {}: can't be stopped: {error}", self.device);
+            }
         }
         take
     }

@@ -164,8 +164,7 @@ fn response(signal: &[i16], recording: &[i16]) -> Vec<f64> {
         let mut padded = vec![0.0; length];
         padded.iter_mut().zip(samples).for_each(|(to, from)| *to = f64::from(*from));
         let mut spectrum = forward.make_output_vec();
-        // It fails for buffers of other lengths only, and these are its own.
-        let _ = forward.process(&mut padded, &mut spectrum);
+        forward.process(&mut padded, &mut spectrum).expect("the buffers have the plan's own lengths");
         spectrum
     };
     let (played, recorded) = (spectrum(signal), spectrum(recording));
@@ -178,7 +177,9 @@ fn response(signal: &[i16], recording: &[i16]) -> Vec<f64> {
         last.im = 0.0;
     }
     let mut response = backward.make_output_vec();
-    let _ = backward.process(&mut quotient, &mut response);
+    backward
+        .process(&mut quotient, &mut response)
+        .expect("the ends are real, and the lengths the plan's own");
     response.iter_mut().for_each(|value| *value /= length as f64);
     response
 }

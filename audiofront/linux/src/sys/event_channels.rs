@@ -5,7 +5,7 @@ use std::fs::{File, OpenOptions};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::fs::OpenOptionsExt;
 
-use audiofront::EventPort;
+use audiofront::{EventPort, ignored};
 use rustix::fs::OFlags;
 use rustix::io;
 use rustix::ioctl::Opcode;
@@ -62,7 +62,7 @@ impl EventChannels {
             let ports = &bytes[..read];
             // Written back one at a time: a port that was closed meanwhile makes the kernel refuse a whole list.
             for port in ports.chunks_exact(4) {
-                let _ = io::write(&self.0, port);
+                ignored(io::write(&self.0, port), "a closed port needs no unmask");
             }
             taken += read / 4;
             if read < bytes.len() {

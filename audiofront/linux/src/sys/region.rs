@@ -6,7 +6,7 @@ use std::ptr::{self, NonNull};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, AtomicU32, Ordering, fence};
 
-use audiofront::GrantAccess;
+use audiofront::{GrantAccess, ignored};
 use hyper::{GrantRef, PAGE_SIZE_BYTES, PAGE_WORDS};
 use rustix::io;
 use rustix::mm::{MapFlags, ProtFlags, mmap, munmap};
@@ -48,7 +48,7 @@ impl Region {
                 Ok(Self { first, references: allocation.references, keeper: Some((device.clone(), index)) })
             }
             Err(error) => {
-                let _ = device.deallocate(index, pages);
+                ignored(device.deallocate(index, pages), "the kernel frees them with the file at the latest");
                 Err(error)
             }
         }
@@ -162,9 +162,11 @@ impl Region {
 impl Drop for Region {
     fn drop(&mut self) {
         // SAFETY: mapped by this value at this length, and nothing that borrows from it is left.
-        let _ = unsafe { munmap(self.first.as_ptr().cast(), self.length_bytes()) };
+        let unmapped = unsafe { munmap(self.first.as_ptr().cast(), self.length_bytes()) };
+        ignored(unmapped, "it fails only for a range that isn't page aligned");
         if let Some((device, index)) = &self.keeper {
-            let _ = device.deallocate(*index, self.references.len() as u32);
+            let freed = device.deallocate(*index, self.references.len() as u32);
+            ignored(freed, "the kernel frees them with the file at the latest");
         }
     }
 }
