@@ -10,11 +10,11 @@ use crate::buffer::{Buffer, whole_frames};
 pub struct Capture<P> {
     buffer: Buffer<P>,
     frame_bytes: u32,
-    /// Arrived in memory, as far as the back end has told.
+    /// Arrived in memory, by the last position.
     position_bytes: u64,
     /// Taken up to here.
     read_bytes: u64,
-    /// The back end has been told of reading up to here.
+    /// The last READ hint ends here.
     hinted_bytes: u64,
     overrun_bytes: u64,
     /// From here on the buffer is lent: see `StreamFront::set_volume`.
@@ -103,7 +103,7 @@ impl<P: SharedPage> Capture<P> {
         self.lent_bytes = None;
     }
 
-    /// The next contiguous piece that the back end hasn't been told of.
+    /// The next contiguous piece for a hint.
     pub(crate) fn next_hint(&self) -> Option<Range> {
         self.buffer.piece(self.hinted_bytes, self.read_bytes)
     }

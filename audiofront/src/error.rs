@@ -2,7 +2,7 @@
 
 use crate::state::StreamState;
 
-/// Why a stream couldn't be connected.
+/// A stream that isn't connected.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ConnectError {
     /// No page or no grant for a ring.
@@ -13,7 +13,7 @@ pub enum ConnectError {
     NotPublished,
 }
 
-/// Why a request wasn't sent.
+/// A request that isn't sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RequestError {
     /// 32 requests are under way: poll first.
@@ -22,7 +22,7 @@ pub enum RequestError {
     WrongState(StreamState),
 }
 
-/// Why a volume request wasn't sent.
+/// A volume request that isn't sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum VolumeError {
     /// It couldn't be sent.
@@ -34,7 +34,7 @@ pub enum VolumeError {
     UnderWay,
 }
 
-/// Why OPEN wasn't sent.
+/// An OPEN that isn't sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum OpenError {
     /// It couldn't be sent.

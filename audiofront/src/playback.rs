@@ -19,13 +19,13 @@ pub struct Playback<P> {
     buffer: Buffer<P>,
     frame_bytes: u32,
     silence: [u8; 8],
-    /// Gone out on the link, as far as the back end has told.
+    /// Gone out on the link, by the last position.
     position_bytes: u64,
     /// Samples lie in the buffer up to here.
     written_bytes: u64,
     /// From `written_bytes` to here lies silence.
     silent_until_bytes: u64,
-    /// The back end has been told of samples up to here.
+    /// The last WRITE hint ends here.
     hinted_bytes: u64,
     underrun_bytes: u64,
     /// Where the last sample ends, once there will be no more.
@@ -155,7 +155,7 @@ impl<P: SharedPage> Playback<P> {
         self.pad();
     }
 
-    /// The next contiguous piece that the back end hasn't been told of.
+    /// The next contiguous piece for a hint.
     pub(crate) fn next_hint(&self) -> Option<Range> {
         self.buffer.piece(self.hinted_bytes, self.written_bytes)
     }

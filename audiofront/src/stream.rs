@@ -126,7 +126,7 @@ impl<T: Transport> StreamFront<T> {
         self.requests.pending_count()
     }
 
-    /// The last position told, in bytes since OPEN.
+    /// The last position, in bytes since OPEN.
     pub fn position_bytes(&self) -> u64 {
         self.position_bytes
     }
@@ -136,8 +136,8 @@ impl<T: Transport> StreamFront<T> {
         self.run_start_bytes
     }
 
-    /// Takes a position that was come by otherwise than by an event, such as from the control page: bytes since OPEN. It
-    /// never goes back: an older one is left out. Returns whether it was taken.
+    /// Takes a position from another source than events, such as the control page: bytes since OPEN. An older position
+    /// than the last one is left out. Returns whether it was taken.
     pub fn advance_to(&mut self, bytes: u64) -> bool {
         bytes >= self.position_bytes
             && matches!(self.judge_position(bytes), Some(FrontEvent::Position { .. }))

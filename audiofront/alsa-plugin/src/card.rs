@@ -1,4 +1,4 @@
-//! What the plug-in needs of a sound card.
+//! The seam to a sound card.
 
 use std::fmt;
 use std::os::fd::BorrowedFd;
@@ -8,12 +8,12 @@ pub use sndif::Direction;
 use sndif::format::{FormatSet, SampleFormat};
 use sndif::hw_params::Interval;
 
-/// Why something can't be had: a number for the program, and words for its user.
+/// An error: a number for the program, and words for its user.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Failure {
     /// What ALSA's call returns.
     pub errno: Errno,
-    /// What, where, and what to do about it.
+    /// The fault, its place, and the remedy.
     pub message: String,
 }
 
@@ -53,7 +53,7 @@ pub struct Limits {
     pub period_bytes: Interval,
 }
 
-/// What a stream is opened with.
+/// The configuration that a stream is opened with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Setup {
     /// Format of a sample.
@@ -86,7 +86,7 @@ pub struct DmaFile<'a> {
     pub offset_bytes: u64,
 }
 
-/// What a stream is told to do.
+/// A command to an open stream.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Trigger {
     /// Start at the start of the buffer.
@@ -99,7 +99,7 @@ pub enum Trigger {
     Resume,
 }
 
-/// Where a running stream is, now.
+/// The position of a running stream, now.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Look {
     /// Frames through the link since START, as near as they are known.

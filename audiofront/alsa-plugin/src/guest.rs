@@ -26,8 +26,8 @@ const RATES_HZ: [u32; 13] = [
     8_000, 11_025, 16_000, 22_050, 32_000, 44_100, 48_000, 64_000, 88_200, 96_000, 176_400, 192_000, 384_000,
 ];
 
-/// How often the connection is looked after while a stream runs: whether the back end is still there, and how its clock
-/// goes. All other looks cost no system call.
+/// Interval of the checks that the back end is still there, and of the echoes that map its clock, while a stream runs.
+/// All other position reads cost no system call.
 const LOOK_AFTER_NS: u64 = 500_000_000;
 
 /// Connects to the card, if this process isn't yet, and finds the stream.
@@ -75,7 +75,7 @@ pub fn connect(settings: &Settings, direction: Direction) -> Result<Box<dyn Stre
     }))
 }
 
-/// What becomes readable with the timer, and with what comes from the back end.
+/// A file that is readable when the timer is over or the back end has sent something.
 fn events(card: &Card, timer: &OwnedFd) -> Result<OwnedFd, Failure> {
     let events = epoll::create(epoll::CreateFlags::CLOEXEC)?;
     let [channels, xenstore] = card.files();
@@ -85,7 +85,7 @@ fn events(card: &Card, timer: &OwnedFd) -> Result<OwnedFd, Failure> {
     Ok(events)
 }
 
-/// Asks the back end what it can do.
+/// Asks the back end for the stream's limits.
 fn limits(card: &mut Card, number: usize) -> Result<Limits, Failure> {
     let can = card.query(number, &HwParams::ANY)?.ok_or_else(|| {
         let message = format!(
@@ -124,7 +124,7 @@ struct GuestStream {
 struct Open {
     setup: Setup,
     memory: DmaArea,
-    /// When the connection was last looked after, by this guest's clock.
+    /// Time of the last check of the connection, by this guest's clock.
     looked_after_ns: u64,
     /// The page's number of the last run.
     last_run: u32,

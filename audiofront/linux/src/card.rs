@@ -168,7 +168,7 @@ impl Card {
         &self.info
     }
 
-    /// Whether the back end keeps a control page: without it positions come by events only.
+    /// Whether the back end keeps a control page: without it positions come from events alone.
     pub fn has_control_page(&self) -> bool {
         self.control.is_some()
     }
@@ -209,7 +209,7 @@ impl Card {
     /// Opens a stream. Its buffer is what the controller's DMA works on, and is zeroed.
     ///
     /// With a period of 0 bytes there are no events, and the stream's positions come from the control page, at each
-    /// [`poll`](Self::poll): whoever wants to be woken sets a timer.
+    /// [`poll`](Self::poll). A program that wants to wake up sets a timer.
     ///
     /// # Errors
     /// When the back end refuses, or there are no pages.
@@ -398,7 +398,7 @@ impl Card {
     /// Closes the card: the back end stops all streams and lets go of all pages before this returns.
     ///
     /// # Errors
-    /// When the back end doesn't do that in time. The pages stay the kernel's, then, and nobody else's.
+    /// When the back end doesn't do that in time. The kernel then keeps the pages, and no other process gets them.
     pub fn close(mut self) -> Result<()> {
         self.handshake.close()
     }

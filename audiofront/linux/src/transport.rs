@@ -53,7 +53,7 @@ impl SharedPage for Page {
 
 /// The DMA buffer of an open stream in this process's memory, in one piece: what the controller's DMA reads or writes.
 ///
-/// It stays mapped as long as this value or a clone of it lives, CLOSE or not; after CLOSE nobody listens any more.
+/// It stays mapped as long as this value or a clone of it lives, CLOSE or not. After CLOSE the controller doesn't read it any more.
 #[derive(Clone, Debug)]
 pub struct DmaArea {
     region: Arc<Region>,
@@ -85,7 +85,7 @@ impl DmaArea {
     }
 
     /// The address of the first byte, page aligned, for those who need one (such as ALSA's mmap areas). [`len`](Self::len)
-    /// bytes are readable and writable there as long as `self` or a clone of it lives. Whoever uses it must not make a
+    /// bytes are readable and writable there as long as `self` or a clone of it lives. A user must not make a
     /// Rust reference of it: the controller, or the back end, changes what is there at any time.
     pub fn address(&self) -> *mut u8 {
         self.region.address()

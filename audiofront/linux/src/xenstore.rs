@@ -99,7 +99,7 @@ impl<F: Read + Write + AsFd> Store<F> {
             written?;
             match ended {
                 Ok(_) => return Ok(()),
-                // Somebody else's change came between.
+                // Another domain's change came between.
                 Err(Refusal::Named(name)) if name == "EAGAIN" => {}
                 Err(refusal) => return Err(refusal.at("write", "the card's nodes")),
             }
@@ -117,7 +117,7 @@ impl<F: Read + Write + AsFd> Store<F> {
     pub(crate) fn wait(&mut self, deadline: Deadline) -> Result<bool> {
         while self.fired.is_empty() {
             if self.take_message()?.is_some() {
-                // An answer that nobody waits for any more.
+                // The request has timed out, and its answer is stale.
                 continue;
             }
             if !self.fired.is_empty() {

@@ -19,7 +19,7 @@ impl<T: Transport> StreamFront<T> {
     /// request of a stream, or [`volume`](Self::volume), [`mute`](Self::mute) or [`unmute`](Self::unmute), can be under way.
     ///
     /// Until its answer has come a few bytes right behind the position aren't the samples' own: [`fill`](Self::fill) and
-    /// [`take`](Self::take) leave them out. Whoever writes or reads in place has to.
+    /// [`take`](Self::take) leave them out. A program that writes or reads in place must leave them out itself.
     ///
     /// # Errors
     /// When it isn't sent. Where the path has no amplifiers the answer says [`EOPNOTSUPP`](Status::EOPNOTSUPP).

@@ -29,7 +29,7 @@ use crate::streams::start_silent;
 #[derive(clap::Args)]
 #[command(verbatim_doc_comment)]
 pub(crate) struct Positions {
-    /// The card's number, as `audiofront list` has it
+    /// The card's number in `audiofront list`
     #[arg(long, value_name = "N", default_value_t = 0)]
     card: u32,
 

@@ -9,12 +9,12 @@ use serde_json::json;
 use crate::streams::start_silent;
 use crate::{guard, no_system_calls};
 
-/// Measure what it costs to read a position, and prove that it takes no system call
+/// Measure the cost of reading a position, and prove that it takes no system call
 ///
-/// Streams run in silence meanwhile. The reads are done in a thread in which any system call ends the program with SIGSYS.
+/// A silent stream runs meanwhile. The reading thread has no system calls: any would end the program with SIGSYS.
 #[derive(clap::Args)]
 pub(crate) struct ReadCost {
-    /// The card's number, as `audiofront list` has it
+    /// The card's number in `audiofront list`
     #[arg(long, value_name = "N", default_value_t = 0)]
     card: u32,
 

@@ -120,7 +120,7 @@ fn set_up(pcm: &PCM) -> alsa::Result<()> {
     hardware.set_buffer_size_near(BUFFER_FRAMES)?;
     pcm.hw_params(&hardware)?;
     let software = pcm.sw_params_current()?;
-    // It starts when it's told to.
+    // It starts by an explicit call only.
     software.set_start_threshold(software.get_boundary()?)?;
     software.set_tstamp_mode(true)?;
     software.set_tstamp_type(TstampType::Monotonic)?;

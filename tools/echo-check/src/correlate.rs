@@ -5,7 +5,7 @@
 //!
 //! **First arrival, not strongest peak.** A canceller models the whole response, which has to lie behind the offset that
 //! it is given; and in a room a reflection may well be stronger than the direct way. The first arrival is the earliest
-//! peak at most [`ARRIVAL_WINDOW_FRAMES`] before the strongest that reaches half of it. The strongest is told, too.
+//! peak at most [`ARRIVAL_WINDOW_FRAMES`] before the strongest that reaches half of it. The strongest is reported, too.
 //!
 //! **Fractions of a frame** come from a parabola through a peak and its two neighbours. For a delay of whole frames the
 //! result is exact to the noise; for one in between, the parabola errs by up to 0.2 frames (a test says so).
@@ -42,7 +42,7 @@ const CLIPPED_PART: f64 = 0.001;
 /// The floor under the signal's power spectrum, as a part of its mean.
 const SPECTRUM_FLOOR: f64 = 0.01;
 
-/// The shortest signal that is looked for: 10 ms.
+/// The shortest signal: 10 ms.
 const SHORTEST_FRAMES: usize = RATE_HZ as usize / 100;
 
 /// Where a signal was found.

@@ -159,7 +159,7 @@ impl DmaArea {
 
 impl Drop for DmaArea {
     fn drop(&mut self) {
-        // SAFETY: the mapping is this value's own, and nobody has an address of it: an application's view of it ends with
+        // SAFETY: the mapping is this value's own, and no address of it is left: an application's view of it ends with
         // hw_free, before this.
         let unmapped = unsafe { munmap(self.start.as_ptr().cast::<c_void>(), self.length_bytes) };
         debug_assert_eq!(unmapped, Ok(()));

@@ -60,7 +60,7 @@ pub(super) unsafe fn with<R>(
     }
 }
 
-/// Ends a PCM: after this nobody has it.
+/// Ends a PCM. No pointer to it is valid afterwards.
 ///
 /// # Safety
 /// `io` belongs to a [`Plugin`], and this is the last callback.
@@ -155,7 +155,7 @@ unsafe fn create(
     }));
     // SAFETY: just made.
     let io = unsafe { &raw mut (*plugin).io };
-    // SAFETY: just made, and nobody else has it yet.
+    // SAFETY: just made, and no other thread has it yet.
     unsafe { (*io).private_data = plugin.cast() };
     let alsa_direction = if direction.is_playback() { abi::STREAM_PLAYBACK } else { abi::STREAM_CAPTURE };
     // SAFETY: filled in as pcm_ioplug.h asks; `name` is alsa-lib's own.
