@@ -176,7 +176,7 @@ impl GuestStream {
             }
             None => 0,
         };
-        let now = now.map(|now| (now.frames, now.error_ns));
+        let now = now.map(|now| (now.at.frames, now.at.error_ns));
         Ok(look_at(&slot, now, self.direction, lead_max_frames))
     }
 
