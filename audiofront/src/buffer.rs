@@ -1,16 +1,17 @@
-//! The shared buffer: octets in a ring of granted pages.
+//! The shared buffer: bytes in a ring of granted pages.
 
 use alloc::vec::Vec;
 
 use hyper::{GrantRef, PAGE_SIZE_BYTES, SharedPage};
 use sndif::page_directory::pages_for;
+use sndif::request::Range;
 
 use crate::transport::{GrantAccess, GrantedPage, Transport};
 
 /// Pages in the largest buffer: what an HDA controller's buffer descriptor list can name, a page an entry.
 pub const MAX_BUFFER_PAGES: usize = 256;
 
-/// Octets in the largest buffer.
+/// Bytes in the largest buffer.
 pub const MAX_BUFFER_BYTES: u32 = 1 << 20;
 const _: () = assert!(MAX_BUFFER_BYTES as usize == MAX_BUFFER_PAGES * PAGE_SIZE_BYTES);
 
@@ -75,7 +76,7 @@ impl<P: SharedPage> Buffer<P> {
         self.size_bytes
     }
 
-    /// Where the octet at this position lies: its offset.
+    /// Where the byte at this position lies: its offset.
     pub(crate) fn offset_of(&self, position_bytes: u64) -> u32 {
         position_bytes
             .checked_rem(u64::from(self.size_bytes))
@@ -88,26 +89,35 @@ impl<P: SharedPage> Buffer<P> {
         position_bytes.checked_next_multiple_of(u64::from(self.size_bytes)).unwrap_or(position_bytes)
     }
 
-    /// Writes octets from `position_bytes` on, going round at the buffer's end.
-    pub(crate) fn write(&self, position_bytes: u64, octets: &[u8]) {
-        let mut rest = octets;
-        self.for_each_piece(position_bytes, octets.len(), &mut |page, word, first, count| {
+    /// The contiguous piece from `from_bytes` up to `to_bytes` or the end of the buffer; `None` if it is empty.
+    pub(crate) fn piece(&self, from_bytes: u64, to_bytes: u64) -> Option<Range> {
+        let offset_bytes = self.offset_of(from_bytes);
+        let until_end = self.size_bytes.saturating_sub(offset_bytes);
+        let length_bytes =
+            u32::try_from(to_bytes.saturating_sub(from_bytes)).unwrap_or(u32::MAX).min(until_end);
+        (length_bytes > 0).then_some(Range { offset_bytes, length_bytes })
+    }
+
+    /// Writes bytes from `position_bytes` on, going round at the buffer's end.
+    pub(crate) fn write(&self, position_bytes: u64, bytes: &[u8]) {
+        let mut rest = bytes;
+        self.for_each_piece(position_bytes, bytes.len(), &mut |page, word, first, count| {
             let Some((head, tail)) = rest.split_at_checked(count) else { return };
             rest = tail;
             if let (whole, []) = head.as_chunks() {
                 page.store_run(word, whole.iter().map(|word| u32::from_le_bytes(*word)));
             } else {
                 let mut lanes = page.load(word).to_le_bytes();
-                lanes.iter_mut().skip(first).zip(head).for_each(|(lane, octet)| *lane = *octet);
+                lanes.iter_mut().skip(first).zip(head).for_each(|(lane, byte)| *lane = *byte);
                 page.store(word, u32::from_le_bytes(lanes));
             }
         });
     }
 
-    /// Reads octets from `position_bytes` on, going round at the buffer's end.
-    pub(crate) fn read(&self, position_bytes: u64, octets: &mut [u8]) {
-        let length = octets.len();
-        let mut places = octets.iter_mut();
+    /// Reads bytes from `position_bytes` on, going round at the buffer's end.
+    pub(crate) fn read(&self, position_bytes: u64, bytes: &mut [u8]) {
+        let length = bytes.len();
+        let mut places = bytes.iter_mut();
         self.for_each_piece(position_bytes, length, &mut |page, word, first, count| {
             for word in (word..).take(count.div_ceil(4)) {
                 let lanes = page.load(word).to_le_bytes();
@@ -118,7 +128,7 @@ impl<P: SharedPage> Buffer<P> {
         });
     }
 
-    /// Repeats eight octets over `length_bytes` from `position_bytes` on; the pattern is in phase with the start of the
+    /// Repeats eight bytes over `length_bytes` from `position_bytes` on; the pattern is in phase with the start of the
     /// buffer.
     pub(crate) fn repeat(&self, position_bytes: u64, length_bytes: u64, pattern: [u8; 8]) {
         let [a, b, c, d, e, f, g, h] = pattern;
@@ -132,14 +142,14 @@ impl<P: SharedPage> Buffer<P> {
             } else {
                 let mut lanes = page.load(word).to_le_bytes();
                 let part = lanes.iter_mut().zip(wanted(word)).skip(first).take(count);
-                part.for_each(|(lane, octet)| *lane = octet);
+                part.for_each(|(lane, byte)| *lane = byte);
                 page.store(word, u32::from_le_bytes(lanes));
             }
         });
     }
 
-    /// Calls `touch(page, word, first, count)` for the pieces of pages that `length` octets from `position_bytes` on lie
-    /// in, in order: `count` octets from octet `first` of word `word` on. A piece is a part of one word (`count` is 1 to 3)
+    /// Calls `touch(page, word, first, count)` for the pieces of pages that `length` bytes from `position_bytes` on lie
+    /// in, in order: `count` bytes from byte `first` of word `word` on. A piece is a part of one word (`count` is 1 to 3)
     /// or as many whole words as there are in a row (`first` is 0, `count` a multiple of 4). The counts add up to `length`,
     /// for the buffer isn't empty.
     fn for_each_piece(
@@ -173,4 +183,9 @@ impl<P: SharedPage> Buffer<P> {
             left = left.saturating_sub(run);
         }
     }
+}
+
+/// The largest multiple of a frame that isn't more than `length`.
+pub(crate) fn whole_frames(length: usize, frame_bytes: u32) -> usize {
+    length.saturating_sub(length.checked_rem(frame_bytes as usize).unwrap_or(length))
 }

@@ -3,19 +3,18 @@
 use hyper::SharedPage;
 use sndif::request::Range;
 
-use crate::buffer::Buffer;
-use crate::playback::{next_hint, whole_frames};
+use crate::buffer::{Buffer, whole_frames};
 
 /// The samples of a capture stream, as they come from the link.
 #[derive(Debug)]
 pub struct Capture<P> {
     buffer: Buffer<P>,
     frame_bytes: u32,
-    /// Arrived in memory, as far as the back end has told.
+    /// Arrived in memory, by the last position.
     position_bytes: u64,
     /// Taken up to here.
     read_bytes: u64,
-    /// The back end has been told of reading up to here.
+    /// The last READ hint ends here.
     hinted_bytes: u64,
     overrun_bytes: u64,
     /// From here on the buffer is lent: see `StreamFront::set_volume`.
@@ -36,18 +35,18 @@ impl<P: SharedPage> Capture<P> {
         }
     }
 
-    /// Takes as many whole frames as have come and as `octets` holds. Returns how many octets it put there.
-    pub fn take(&mut self, octets: &mut [u8]) -> usize {
+    /// Takes as many whole frames as have come and as `bytes` holds. Returns how many bytes it put there.
+    pub fn take(&mut self, bytes: &mut [u8]) -> usize {
         let come = usize::try_from(self.available_bytes()).unwrap_or(usize::MAX);
-        let whole_frames = whole_frames(octets.len().min(come), self.frame_bytes);
-        let Some(octets) = octets.get_mut(..whole_frames) else { return 0 };
-        self.buffer.read(self.read_bytes, octets);
-        self.read_bytes = self.read_bytes.saturating_add(octets.len() as u64);
-        octets.len()
+        let whole_frames = whole_frames(bytes.len().min(come), self.frame_bytes);
+        let Some(bytes) = bytes.get_mut(..whole_frames) else { return 0 };
+        self.buffer.read(self.read_bytes, bytes);
+        self.read_bytes = self.read_bytes.saturating_add(bytes.len() as u64);
+        bytes.len()
     }
 
     /// Says that the next `length_bytes` have been read in place, from [`read_bytes`](Self::read_bytes) on. Takes no more
-    /// whole frames than have come; returns how many octets it took.
+    /// whole frames than have come; returns how many bytes it took.
     pub fn commit(&mut self, length_bytes: u64) -> u64 {
         let come = usize::try_from(self.come_bytes().min(length_bytes)).unwrap_or(usize::MAX);
         let taken_bytes = whole_frames(come, self.frame_bytes) as u64;
@@ -55,7 +54,7 @@ impl<P: SharedPage> Capture<P> {
         taken_bytes
     }
 
-    /// Octets that [`take`](Self::take) could take now: those that have come and weren't taken, at most the size of the buffer.
+    /// Bytes that [`take`](Self::take) could take now: those that have come and weren't taken, at most the size of the buffer.
     pub fn available_bytes(&self) -> u64 {
         let until_lent = self.lent_bytes.unwrap_or(u64::MAX).saturating_sub(self.read_bytes);
         self.come_bytes().min(until_lent)
@@ -65,12 +64,12 @@ impl<P: SharedPage> Capture<P> {
         self.position_bytes.saturating_sub(self.read_bytes)
     }
 
-    /// Octets taken or lost since OPEN.
+    /// Bytes taken or lost since OPEN.
     pub fn read_bytes(&self) -> u64 {
         self.read_bytes
     }
 
-    /// Octets that newer ones have overwritten, since OPEN, before they were taken.
+    /// Bytes that newer ones have overwritten, since OPEN, before they were taken.
     pub fn overrun_bytes(&self) -> u64 {
         self.overrun_bytes
     }
@@ -90,7 +89,7 @@ impl<P: SharedPage> Capture<P> {
         }
     }
 
-    /// The place that octet `start_bytes` will have is lent from there on, with the samples that lie there; or none is.
+    /// The place that byte `start_bytes` will have is lent from there on, with the samples that lie there; or none is.
     pub(crate) fn lend(&mut self, start_bytes: Option<u64>) {
         // Where there has been no lap yet, nothing lies there.
         self.lent_bytes = start_bytes.and_then(|start| start.checked_sub(self.buffer.size_bytes().into()));
@@ -104,9 +103,9 @@ impl<P: SharedPage> Capture<P> {
         self.lent_bytes = None;
     }
 
-    /// The next contiguous piece that the back end hasn't been told of.
+    /// The next contiguous piece for a hint.
     pub(crate) fn next_hint(&self) -> Option<Range> {
-        next_hint(&self.buffer, self.hinted_bytes, self.read_bytes)
+        self.buffer.piece(self.hinted_bytes, self.read_bytes)
     }
 
     pub(crate) fn hinted(&mut self, range: Range) {

@@ -3,7 +3,7 @@
 use hyper::{GrantRef, SharedPage};
 use sndif::control_page::{ControlReader, Header, HeaderError, ReadError, Slot};
 
-use crate::error::ConnectError;
+use crate::error::{ConnectError, ignored};
 use crate::transport::{GrantAccess, GrantedPage, StillMapped, Transport};
 
 /// A card's control page: one for all of its streams, which are counted in the order of xenstore.
@@ -25,8 +25,7 @@ impl<P: SharedPage> ControlPage<P> {
     pub fn connect<T: Transport<Page = P>>(transport: &mut T) -> Result<Self, ConnectError> {
         let granted = transport.grant_page(GrantAccess::ReadWrite).ok_or(ConnectError::NoPage)?;
         if transport.publish_control_page(granted.grant).is_err() {
-            // Nobody has heard of it, so nobody has it mapped.
-            let _ = transport.revoke_page(granted);
+            ignored(transport.revoke_page(granted), "an unpublished page can't be mapped");
             return Err(ConnectError::NotPublished);
         }
         Ok(Self { reader: ControlReader::init(granted.page), grant: granted.grant })

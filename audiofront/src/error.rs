@@ -1,8 +1,8 @@
-//! Why the front end couldn't do what it was asked: an enum for each kind of call.
+//! The errors of the front end, one enum for each kind of call, and the way to drop a result.
 
-use crate::stream::StreamState;
+use crate::state::StreamState;
 
-/// Why a stream couldn't be connected.
+/// A stream that isn't connected.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ConnectError {
     /// No page or no grant for a ring.
@@ -13,7 +13,7 @@ pub enum ConnectError {
     NotPublished,
 }
 
-/// Why a request wasn't sent.
+/// A request that isn't sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RequestError {
     /// 32 requests are under way: poll first.
@@ -22,7 +22,7 @@ pub enum RequestError {
     WrongState(StreamState),
 }
 
-/// Why a volume request wasn't sent.
+/// A volume request that isn't sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum VolumeError {
     /// It couldn't be sent.
@@ -34,7 +34,7 @@ pub enum VolumeError {
     UnderWay,
 }
 
-/// Why OPEN wasn't sent.
+/// An OPEN that isn't sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum OpenError {
     /// It couldn't be sent.
@@ -45,4 +45,9 @@ pub enum OpenError {
     BadBufferSize,
     /// Not enough pages or grants for the buffer and its page directory.
     NoPages,
+}
+
+/// Drops a result on purpose. `why` says why nothing is lost by that.
+pub fn ignored<T>(result: T, _why: &'static str) {
+    drop(result);
 }

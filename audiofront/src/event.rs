@@ -1,10 +1,10 @@
-//! What a stream tells its owner.
+//! Events of a stream.
 
 use sndif::hw_params::HwParams;
 use sndif::op::{LinkedStart, Operation};
 use sndif::response::Status;
 
-/// What happened on a stream.
+/// An event of a stream.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum FrontEvent {
     /// The back end has answered a request.
@@ -21,10 +21,10 @@ pub enum FrontEvent {
         /// A linked start that went well: how the streams were started.
         started: Option<LinkedStart>,
     },
-    /// The stream is at this position: octets since OPEN, played or captured. Not told while STOP is under way, for the
+    /// The stream is at this position: bytes since OPEN, played or captured. Not reported while STOP is under way, because the
     /// back end rounds up then.
     Position {
-        /// Octets since OPEN.
+        /// Bytes since OPEN.
         bytes: u64,
     },
     /// The back end did what it must not do.

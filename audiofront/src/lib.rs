@@ -31,7 +31,7 @@
 //! # Ok(())
 //! # }
 //!
-//! /// Whenever an event came: plays `recording` from octet `next` on.
+//! /// Whenever an event came: plays `recording` from byte `next` on.
 //! fn on_event<T: Transport>(front: &mut StreamFront<T>, recording: &[u8], next: &mut usize) -> Result<(), RequestError> {
 //!     while let Some(event) = front.poll() {
 //!         match event {
@@ -56,8 +56,8 @@
 //!
 //! # Positions
 //!
-//! The back end counts octets from OPEN on and never goes back. STOP rounds the count up to a whole buffer, and the
-//! next START begins there: so the octet at position `p` always lies at offset `p` modulo the buffer's size.
+//! The back end counts bytes from OPEN on and never goes back. STOP rounds the count up to a whole buffer, and the
+//! next START begins there: so the byte at position `p` always lies at offset `p` modulo the buffer's size.
 //!
 //! # Positions with a time
 //!
@@ -87,19 +87,23 @@ extern crate alloc;
 mod buffer;
 mod capture;
 mod clock_map;
+mod config;
 mod control_page;
 mod error;
 mod event;
 mod playback;
+mod state;
 mod stream;
 mod transport;
 
 pub use buffer::{MAX_BUFFER_BYTES, MAX_BUFFER_PAGES};
 pub use capture::Capture;
 pub use clock_map::{BadEcho, Bounded, ClockMap, DRIFT_MAX_PPB, WANDER_PPB};
+pub use config::StreamConfig;
 pub use control_page::ControlPage;
-pub use error::{ConnectError, OpenError, RequestError, VolumeError};
+pub use error::{ConnectError, OpenError, RequestError, VolumeError, ignored};
 pub use event::{Fault, FrontEvent};
 pub use playback::Playback;
-pub use stream::{MAX_VOLUME_CHANNELS, StreamConfig, StreamFront, StreamState};
+pub use state::StreamState;
+pub use stream::{MAX_VOLUME_CHANNELS, StreamFront};
 pub use transport::{EventPort, GrantAccess, GrantedPage, PublishFailed, StillMapped, Transport};

@@ -3,7 +3,7 @@
 use hyper::SharedPage;
 use sndif::request::Range;
 
-use crate::buffer::Buffer;
+use crate::buffer::{Buffer, whole_frames};
 
 /// The samples of a playback stream, on their way to the link.
 ///
@@ -19,13 +19,13 @@ pub struct Playback<P> {
     buffer: Buffer<P>,
     frame_bytes: u32,
     silence: [u8; 8],
-    /// Gone out on the link, as far as the back end has told.
+    /// Gone out on the link, by the last position.
     position_bytes: u64,
     /// Samples lie in the buffer up to here.
     written_bytes: u64,
     /// From `written_bytes` to here lies silence.
     silent_until_bytes: u64,
-    /// The back end has been told of samples up to here.
+    /// The last WRITE hint ends here.
     hinted_bytes: u64,
     underrun_bytes: u64,
     /// Where the last sample ends, once there will be no more.
@@ -56,18 +56,18 @@ impl<P: SharedPage> Playback<P> {
         playback
     }
 
-    /// Writes as many whole frames as there is room for, behind those already written. Returns how many octets it took.
-    pub fn fill(&mut self, octets: &[u8]) -> usize {
+    /// Writes as many whole frames as there is room for, behind those already written. Returns how many bytes it took.
+    pub fn fill(&mut self, bytes: &[u8]) -> usize {
         let room = usize::try_from(self.free_bytes()).unwrap_or(usize::MAX);
-        let whole_frames = whole_frames(octets.len().min(room), self.frame_bytes);
-        let Some(octets) = octets.get(..whole_frames) else { return 0 };
-        if octets.is_empty() {
+        let whole_frames = whole_frames(bytes.len().min(room), self.frame_bytes);
+        let Some(bytes) = bytes.get(..whole_frames) else { return 0 };
+        if bytes.is_empty() {
             return 0;
         }
-        self.buffer.write(self.written_bytes, octets);
-        self.written_bytes = self.written_bytes.saturating_add(octets.len() as u64);
+        self.buffer.write(self.written_bytes, bytes);
+        self.written_bytes = self.written_bytes.saturating_add(bytes.len() as u64);
         self.end_bytes = None;
-        octets.len()
+        bytes.len()
     }
 
     /// Leaves the buffer's content to the application, which writes samples where they are to be played, and says so by
@@ -78,7 +78,7 @@ impl<P: SharedPage> Playback<P> {
     }
 
     /// Says that the next `length_bytes` from [`written_bytes`](Self::written_bytes) on have been written in place. Takes no more
-    /// whole frames than there is room for; returns how many octets it took.
+    /// whole frames than there is room for; returns how many bytes it took.
     pub fn commit(&mut self, length_bytes: u64) -> u64 {
         let room = usize::try_from(self.room_bytes().min(length_bytes)).unwrap_or(usize::MAX);
         let taken_bytes = whole_frames(room, self.frame_bytes) as u64;
@@ -89,7 +89,7 @@ impl<P: SharedPage> Playback<P> {
         taken_bytes
     }
 
-    /// Octets that [`fill`](Self::fill) would take now.
+    /// Bytes that [`fill`](Self::fill) would take now.
     pub fn free_bytes(&self) -> u64 {
         let until_lent = self.lent_bytes.unwrap_or(u64::MAX).saturating_sub(self.written_bytes);
         self.room_bytes().min(until_lent)
@@ -99,17 +99,17 @@ impl<P: SharedPage> Playback<P> {
         u64::from(self.buffer.size_bytes()).saturating_sub(self.queued_bytes())
     }
 
-    /// Octets written and not yet played.
+    /// Bytes written and not yet played.
     pub fn queued_bytes(&self) -> u64 {
         self.written_bytes.saturating_sub(self.position_bytes)
     }
 
-    /// Octets written since OPEN; grows by what [`fill`](Self::fill) took, and jumps over what an underrun lost.
+    /// Bytes written since OPEN; grows by what [`fill`](Self::fill) took, and jumps over what an underrun lost.
     pub fn written_bytes(&self) -> u64 {
         self.written_bytes
     }
 
-    /// Octets that the link played, since OPEN, before they were written: it played silence instead.
+    /// Bytes that the link played, since OPEN, before they were written: it played silence instead.
     pub fn underrun_bytes(&self) -> u64 {
         self.underrun_bytes
     }
@@ -155,9 +155,9 @@ impl<P: SharedPage> Playback<P> {
         self.pad();
     }
 
-    /// The next contiguous piece that the back end hasn't been told of.
+    /// The next contiguous piece for a hint.
     pub(crate) fn next_hint(&self) -> Option<Range> {
-        next_hint(&self.buffer, self.hinted_bytes, self.written_bytes)
+        self.buffer.piece(self.hinted_bytes, self.written_bytes)
     }
 
     pub(crate) fn hinted(&mut self, range: Range) {
@@ -184,17 +184,4 @@ impl<P: SharedPage> Playback<P> {
         self.buffer.repeat(from, until.saturating_sub(from), self.silence);
         self.silent_until_bytes = until;
     }
-}
-
-/// The largest multiple of a frame that isn't more than `length`.
-pub(crate) fn whole_frames(length: usize, frame_bytes: u32) -> usize {
-    length.saturating_sub(length.checked_rem(frame_bytes as usize).unwrap_or(length))
-}
-
-/// The piece from `from` up to `to` or the end of the buffer.
-pub(crate) fn next_hint<P: SharedPage>(buffer: &Buffer<P>, from: u64, to: u64) -> Option<Range> {
-    let offset_bytes = buffer.offset_of(from);
-    let until_end = buffer.size_bytes().saturating_sub(offset_bytes);
-    let length_bytes = u32::try_from(to.saturating_sub(from)).unwrap_or(u32::MAX).min(until_end);
-    (length_bytes > 0).then_some(Range { offset_bytes, length_bytes })
 }

@@ -55,8 +55,7 @@ pub trait Transport {
     fn publish(&mut self, nodes: &TransportNodes) -> Result<(), PublishFailed>;
     /// Publishes the reference of the card's control page, in the node
     /// [`CONTROL_PAGE_REF`](sndif::nodes::CONTROL_PAGE_REF) of the card's directory. A transport need not be able to.
-    fn publish_control_page(&mut self, grant: GrantRef) -> Result<(), PublishFailed> {
-        let _ = grant;
+    fn publish_control_page(&mut self, _grant: GrantRef) -> Result<(), PublishFailed> {
         Err(PublishFailed)
     }
 }

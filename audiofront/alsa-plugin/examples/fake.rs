@@ -9,7 +9,7 @@
 //! - `SNDDOM_FAKE_MAPS`: file for what is mapped, as the kernel says it, once the stream runs;
 //! - `SNDDOM_FAKE_STALL`: after so many frames the program sleeps for two seconds, once.
 //!
-//! What is captured is a ramp: frame `n` has the number `n` in the octets of each sample, wrapping.
+//! What is captured is a ramp: frame `n` has the number `n` in the bytes of each sample, wrapping.
 
 use std::collections::VecDeque;
 use std::io::Write;

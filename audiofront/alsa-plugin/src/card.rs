@@ -1,4 +1,4 @@
-//! What the plug-in needs of a sound card.
+//! The seam to a sound card.
 
 use std::fmt;
 use std::os::fd::BorrowedFd;
@@ -8,12 +8,12 @@ pub use sndif::Direction;
 use sndif::format::{FormatSet, SampleFormat};
 use sndif::hw_params::Interval;
 
-/// Why something can't be had: a number for the program, and words for its user.
+/// An error: a number for the program, and words for its user.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Failure {
     /// What ALSA's call returns.
     pub errno: Errno,
-    /// What, where, and what to do about it.
+    /// The fault, its place, and the remedy.
     pub message: String,
 }
 
@@ -47,18 +47,18 @@ pub struct Limits {
     pub rate_hz: Interval,
     /// Samples in a frame.
     pub channels: Interval,
-    /// Octets in the buffer.
+    /// Bytes in the buffer.
     pub buffer_bytes: Interval,
-    /// Octets in a period.
+    /// Bytes in a period.
     pub period_bytes: Interval,
 }
 
-/// What a stream is opened with.
+/// The configuration that a stream is opened with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Setup {
     /// Format of a sample.
     pub format: SampleFormat,
-    /// Octets in a frame, at least 1.
+    /// Bytes in a frame, at least 1.
     pub frame_bytes: u32,
     /// Samples in a frame.
     pub channels: u8,
@@ -71,7 +71,7 @@ pub struct Setup {
 }
 
 impl Setup {
-    /// Octets in the buffer.
+    /// Bytes in the buffer.
     pub fn buffer_bytes(&self) -> usize {
         self.buffer_frames as usize * self.frame_bytes as usize
     }
@@ -86,7 +86,7 @@ pub struct DmaFile<'a> {
     pub offset_bytes: u64,
 }
 
-/// What a stream is told to do.
+/// A command to an open stream.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Trigger {
     /// Start at the start of the buffer.
@@ -99,7 +99,7 @@ pub enum Trigger {
     Resume,
 }
 
-/// Where a running stream is, now.
+/// The position of a running stream, now.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Look {
     /// Frames through the link since START, as near as they are known.

@@ -1,28 +1,24 @@
-//! A stream of the guest's own card, by the user-space front end.
+//! A stream of the guest's own card, driven by the user-space front end.
 //!
-//! All streams of a card that a process opens share one connection: a card has one front end, and a program that plays and
-//! records opens two PCMs. The last one to close ends it.
-//!
-//! With a control page nothing comes from the back end while a stream runs: the position is read from the page, the alarm
-//! is a timer. Without one (another back end than this project's) it sends an event each period, as it does to Linux's own
-//! driver.
+//! With a control page the back end sends nothing while a stream runs: the position is read from the page, and the alarm is a
+//! timer. Other back ends have no control page. They send an event each period, as they do to Linux's own driver.
 
-use std::collections::BTreeMap;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::process::{ChildStdin, Command, Stdio};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::sync::MutexGuard;
 
-use audiofront::{MAX_BUFFER_BYTES, StreamConfig};
-use audiofront_linux::{Card, DmaArea, Error, PositionReader};
+use audiofront::{MAX_BUFFER_BYTES, StreamConfig, ignored};
+use audiofront_linux::{Card, DmaArea, PositionReader};
 use rustix::event::epoll;
 use rustix::io::Errno;
 use rustix::time::{Itimerspec, TimerfdClockId, TimerfdFlags, TimerfdTimerFlags, Timespec};
 use rustix::time::{timerfd_create, timerfd_settime};
-use sndif::control_page::{PositionLock, Slot, SlotState};
-use sndif::format::FormatSet;
+use sndif::control_page::SlotState;
 use sndif::hw_params::{HwParams, Interval};
 
 use crate::card::{Direction, DmaFile, Failure, Limits, Look, Setup, Stream, Trigger};
+use crate::connection::SharedCard;
+use crate::limits::in_bytes;
+use crate::look::look_at;
 use crate::settings::{Settings, Which};
 
 /// Rates that sound hardware has. The query's answer is a range, not a list.
@@ -30,49 +26,9 @@ const RATES_HZ: [u32; 13] = [
     8_000, 11_025, 16_000, 22_050, 32_000, 44_100, 48_000, 64_000, 88_200, 96_000, 176_400, 192_000, 384_000,
 ];
 
-/// How often the connection is looked after while a stream runs: whether the back end is still there, and how its clock
-/// goes. All other looks cost no system call.
+/// Interval of the checks that the back end is still there, and of the echoes that map its clock, while a stream runs.
+/// All other position reads cost no system call.
 const LOOK_AFTER_NS: u64 = 500_000_000;
-
-/// The cards that this process is connected to.
-static CARDS: Mutex<BTreeMap<u32, Weak<Connection>>> = Mutex::new(BTreeMap::new());
-
-/// A card that this process is connected to.
-struct Connection {
-    card: Mutex<Card>,
-    /// A process that closes the card when this one ends without having done so: else the back end would play the buffer round
-    /// and round. It waits for the end of this pipe. `None`: the tool isn't installed.
-    _guard: Option<ChildStdin>,
-}
-
-impl Connection {
-    fn new(index: u32) -> Result<Self, Failure> {
-        let card = Mutex::new(Card::connect(index)?);
-        let guard = Command::new("audiofront")
-            .args(["guard", "--detach", &index.to_string()])
-            .stdin(Stdio::piped())
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .spawn();
-        let guard = guard.ok().and_then(|mut guard| {
-            let pipe = guard.stdin.take();
-            // It ends at once. A program that has its children waited for by the kernel leaves nothing to wait for.
-            let _ = guard.wait();
-            pipe
-        });
-        Ok(Self { card, _guard: guard })
-    }
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-impl From<Error> for Failure {
-    fn from(error: Error) -> Self {
-        Self::new(Errno::from_raw_os_error(error.kind().errno()), error.to_string())
-    }
-}
 
 /// Connects to the card, if this process isn't yet, and finds the stream.
 ///
@@ -83,16 +39,8 @@ pub fn connect(settings: &Settings, direction: Direction) -> Result<Box<dyn Stre
         Direction::Playback => &settings.playback_stream,
         Direction::Capture => &settings.capture_stream,
     };
-    let mut cards = lock(&CARDS);
-    let shared = match cards.get(&settings.card).and_then(Weak::upgrade) {
-        Some(shared) => shared,
-        None => {
-            let shared = Arc::new(Connection::new(settings.card)?);
-            cards.insert(settings.card, Arc::downgrade(&shared));
-            shared
-        }
-    };
-    let mut card = lock(&shared.card);
+    let shared = SharedCard::connect(settings.card)?;
+    let mut card = shared.card()?;
     let number = match which {
         Which::UniqueId(unique_id) => card.find(direction, Some(unique_id))?,
         Which::Index(index) => {
@@ -115,7 +63,7 @@ pub fn connect(settings: &Settings, direction: Direction) -> Result<Box<dyn Stre
     let events = if reader.is_some() { None } else { Some(events(&card, &timer)?) };
     drop(card);
     Ok(Box::new(GuestStream {
-        shared: Some(shared),
+        shared,
         number,
         direction,
         limits,
@@ -127,7 +75,7 @@ pub fn connect(settings: &Settings, direction: Direction) -> Result<Box<dyn Stre
     }))
 }
 
-/// What becomes readable with the timer, and with what comes from the back end.
+/// A file that is readable when the timer is over or the back end has sent something.
 fn events(card: &Card, timer: &OwnedFd) -> Result<OwnedFd, Failure> {
     let events = epoll::create(epoll::CreateFlags::CLOEXEC)?;
     let [channels, xenstore] = card.files();
@@ -137,7 +85,7 @@ fn events(card: &Card, timer: &OwnedFd) -> Result<OwnedFd, Failure> {
     Ok(events)
 }
 
-/// Asks the back end what it can do.
+/// Asks the back end for the stream's limits.
 fn limits(card: &mut Card, number: usize) -> Result<Limits, Failure> {
     let can = card.query(number, &HwParams::ANY)?.ok_or_else(|| {
         let message = format!(
@@ -154,33 +102,12 @@ fn limits(card: &mut Card, number: usize) -> Result<Limits, Failure> {
         }
     }
     let buffer_bytes_max = info.and_then(|info| info.buffer_bytes_max).unwrap_or(MAX_BUFFER_BYTES);
-    Ok(in_octets(&can, rates_hz, buffer_bytes_max.min(MAX_BUFFER_BYTES)))
-}
-
-/// The query's answer, which counts frames, as ALSA's constraints, which count octets: the frames' size is still open.
-fn in_octets(can: &HwParams, rates_hz: Vec<u32>, buffer_bytes_max: u32) -> Limits {
-    let (mut sample_min, mut sample_max) = (u32::MAX, 1);
-    for bytes in can.formats.iter().filter_map(|format| format.bytes_per_sample()) {
-        sample_min = sample_min.min(bytes);
-        sample_max = sample_max.max(bytes);
-    }
-    let frame_min = sample_min.saturating_mul(can.channels.min.max(1));
-    let frame_max = sample_max.saturating_mul(can.channels.max);
-    let buffer_max = can.buffer_frames.max.saturating_mul(frame_min).min(buffer_bytes_max);
-    Limits {
-        formats: FormatSet(can.formats.0),
-        rates_hz,
-        rate_hz: can.rates,
-        channels: can.channels,
-        buffer_bytes: Interval { min: can.buffer_frames.min.saturating_mul(frame_max), max: buffer_max },
-        period_bytes: Interval { min: can.period_frames.min.saturating_mul(frame_min), max: buffer_max / 2 },
-    }
+    Ok(in_bytes(&can, rates_hz, buffer_bytes_max.min(MAX_BUFFER_BYTES)))
 }
 
 /// One stream of the card.
 struct GuestStream {
-    /// Only gone while it is dropped.
-    shared: Option<Arc<Connection>>,
+    shared: SharedCard,
     number: usize,
     direction: Direction,
     limits: Limits,
@@ -197,7 +124,7 @@ struct GuestStream {
 struct Open {
     setup: Setup,
     memory: DmaArea,
-    /// When the connection was last looked after, by this guest's clock.
+    /// Time of the last check of the connection, by this guest's clock.
     looked_after_ns: u64,
     /// The page's number of the last run.
     last_run: u32,
@@ -209,8 +136,7 @@ struct Open {
 
 impl GuestStream {
     fn card(&self) -> Result<MutexGuard<'_, Card>, Failure> {
-        let shared = self.shared.as_ref().ok_or(Errno::NODEV)?;
-        Ok(lock(&shared.card))
+        self.shared.card()
     }
 
     fn open_stream(&mut self) -> Result<&mut Open, Failure> {
@@ -250,7 +176,7 @@ impl GuestStream {
             }
             None => 0,
         };
-        let now = now.map(|now| (now.frames, now.error_ns));
+        let now = now.map(|now| (now.at.frames, now.at.error_ns));
         Ok(look_at(&slot, now, self.direction, lead_max_frames))
     }
 
@@ -264,38 +190,6 @@ impl GuestStream {
         let frames = run_bytes / u64::from(open.setup.frame_bytes);
         Ok(Look { link_frames: frames, certain_frames: frames, ..Look::default() })
     }
-}
-
-/// What a slot says of now. `now`: its position carried on by the clock, and how far off that may be, in nanoseconds.
-fn look_at(slot: &Slot, now: Option<(u64, u64)>, direction: Direction, lead_max_frames: u64) -> Look {
-    if slot.lock.is_none() {
-        return Look::default();
-    }
-    let capture = direction == Direction::Capture;
-    let lead = |frames: u64| if capture { frames } else { 0 };
-    // What a counter of the hardware's has shown to have passed, or to be in memory.
-    let counted = slot.link_frames.saturating_sub(lead(slot.dma_lead_frames.into()));
-    let (link_frames, error_ns) = now.unwrap_or((slot.link_frames, slot.error_ns.into()));
-    // Only a counter that keeps to the link's clock moves on in between as that does.
-    let certain_frames = if slot.lock == Some(PositionLock::Locked) {
-        let published = counted.saturating_sub(frames_in(slot.error_ns.into(), slot));
-        let elapsed = link_frames.saturating_sub(frames_in(error_ns, slot));
-        published.max(elapsed.saturating_sub(lead(lead_max_frames)))
-    } else {
-        counted
-    };
-    Look {
-        link_frames,
-        certain_frames,
-        codec_delay_frames: slot.codec_delay_frames,
-        ns_per_frame_q32: slot.ns_per_frame_q32,
-    }
-}
-
-/// Frames that a span takes up, the one that it ends in included.
-fn frames_in(span_ns: u64, slot: &Slot) -> u64 {
-    let frames = (u128::from(span_ns) << 32).checked_div(slot.ns_per_frame_q32.into()).unwrap_or(0);
-    u64::try_from(frames.saturating_add(1)).unwrap_or(u64::MAX)
 }
 
 impl Stream for GuestStream {
@@ -397,110 +291,6 @@ impl Stream for GuestStream {
 
 impl Drop for GuestStream {
     fn drop(&mut self) {
-        // There is nobody to tell.
-        let _ = self.close();
-        // Whoever connects meanwhile waits until the last one has let go: the card is taken as long as it closes.
-        let _cards = lock(&CARDS);
-        self.shared = None;
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use sndif::format::{FormatSet, SampleFormat};
-    use sndif::hw_params::{HwParams, Interval};
-
-    use sndif::control_page::{PositionLock, Slot, SlotState};
-
-    use super::{in_octets, look_at};
-    use crate::card::{Direction, Look};
-    use crate::limits::Constraints;
-
-    fn slot(lock: PositionLock) -> Slot {
-        Slot {
-            state: SlotState::Running,
-            link_frames: 4_800,
-            ns_per_frame_q32: (1_000_000_000 << 32) / 48_000,
-            error_ns: 20_000,
-            dma_lead_frames: 16,
-            codec_delay_frames: 7,
-            lock: Some(lock),
-            ..Slot::default()
-        }
-    }
-
-    #[test]
-    fn by_the_links_clock_a_position_moves_on_between_looks() {
-        // 5 ms later, within 50 us.
-        let now = Some((5_040, 50_000));
-        let look = look_at(&slot(PositionLock::Locked), now, Direction::Playback, 16);
-        assert_eq!((look.link_frames, look.certain_frames, look.codec_delay_frames), (5_040, 5_040 - 3, 7));
-        // Of what comes in, the most that wasn't in memory once may not be again.
-        let look = look_at(&slot(PositionLock::Locked), now, Direction::Capture, 40);
-        assert_eq!((look.link_frames, look.certain_frames), (5_040, 5_040 - 3 - 40));
-    }
-
-    #[test]
-    fn a_counter_that_moves_in_steps_is_certain_of_what_it_has_shown() {
-        let now = Some((5_040, 100_000_000));
-        let look = look_at(&slot(PositionLock::Coarse), now, Direction::Playback, 16);
-        assert_eq!((look.link_frames, look.certain_frames), (5_040, 4_800));
-        let look = look_at(&slot(PositionLock::Coarse), now, Direction::Capture, 40);
-        assert_eq!(look.certain_frames, 4_800 - 16);
-    }
-
-    #[test]
-    fn what_was_published_is_enough_while_the_clock_is_not_known() {
-        let look = look_at(&slot(PositionLock::Locked), None, Direction::Playback, 16);
-        assert_eq!((look.link_frames, look.certain_frames), (4_800, 4_800 - 1));
-        let none = Slot { lock: None, ..slot(PositionLock::Locked) };
-        assert_eq!(look_at(&none, None, Direction::Playback, 16), Look::default());
-    }
-
-    fn can() -> HwParams {
-        // What a stereo to 7.1 port with 16 and 32 bit answers, for 64 KiB.
-        HwParams {
-            formats: FormatSet::of(&[SampleFormat::S16Le, SampleFormat::S32Le]),
-            rates: Interval { min: 44_100, max: 192_000 },
-            channels: Interval { min: 2, max: 8 },
-            buffer_frames: Interval { min: 4, max: 16_384 },
-            period_frames: Interval { min: 64, max: 16_384 },
-        }
-    }
-
-    #[test]
-    fn frames_are_told_in_octets_that_fit_every_frame() {
-        let limits = in_octets(&can(), vec![48_000], 1 << 20);
-        assert_eq!(limits.buffer_bytes, Interval { min: 4 * 32, max: 65_536 });
-        assert_eq!(limits.period_bytes, Interval { min: 64 * 4, max: 32_768 });
-        assert!(Constraints::of(&limits).is_some());
-    }
-
-    #[test]
-    fn the_domains_file_may_say_less_than_the_port_can() {
-        let limits = in_octets(&can(), vec![48_000], 8_192);
-        assert_eq!(limits.buffer_bytes.max, 8_192);
-        assert_eq!(limits.period_bytes.max, 4_096);
-    }
-
-    #[test]
-    fn what_a_back_end_may_answer_does_no_harm() {
-        for odd in [u32::MAX, 0] {
-            let any = Interval { min: odd, max: u32::MAX };
-            let limits = in_octets(
-                &HwParams {
-                    formats: FormatSet(u64::MAX),
-                    rates: any,
-                    channels: any,
-                    buffer_frames: any,
-                    period_frames: any,
-                },
-                Vec::new(),
-                1 << 20,
-            );
-            assert!(limits.buffer_bytes.max <= 1 << 20);
-        }
-        let nothing = HwParams { formats: FormatSet::EMPTY, ..can() };
-        assert_eq!(Constraints::of(&in_octets(&nothing, Vec::new(), 1 << 20)), None);
+        ignored(self.close(), "a drop has no caller to report to, and the connection closes the card anyway");
     }
 }

@@ -6,16 +6,18 @@
 //! - [`card`] is the seam to the sound card: what the plug-in needs of it, as a trait.
 //! - [`pcm`] has the pointers: what may be written, when to wake the program, when it was too late.
 //! - [`guest`] is that card: the guest's own, by the user-space front end.
-//! - [`settings`] and [`limits`] are what `asound.conf` says and what ALSA is told.
+//! - [`settings`] and [`limits`] read `asound.conf` and give ALSA its constraints.
 //! - `ffi` is the seam to ALSA's C, and has all of the `unsafe`.
 
 #![deny(unsafe_code)]
 
 pub mod card;
+mod connection;
 #[expect(unsafe_code, reason = "the seam to C")]
 mod ffi;
 pub mod guest;
 pub mod limits;
+mod look;
 pub mod pcm;
 pub mod settings;
 

@@ -1,9 +1,29 @@
-//! A stream's limits as ALSA's constraints.
+//! A stream's limits: from the back end's answer, and as ALSA's constraints.
 
-use sndif::format::SampleFormat;
-use sndif::hw_params::Interval;
+use sndif::format::{FormatSet, SampleFormat};
+use sndif::hw_params::{HwParams, Interval};
 
 use crate::card::Limits;
+
+/// The limits in bytes for a query's answer, which counts frames. The size of a frame isn't chosen yet.
+pub fn in_bytes(can: &HwParams, rates_hz: Vec<u32>, buffer_bytes_max: u32) -> Limits {
+    let (mut sample_min, mut sample_max) = (u32::MAX, 1);
+    for bytes in can.formats.iter().filter_map(|format| format.bytes_per_sample()) {
+        sample_min = sample_min.min(bytes);
+        sample_max = sample_max.max(bytes);
+    }
+    let frame_min = sample_min.saturating_mul(can.channels.min.max(1));
+    let frame_max = sample_max.saturating_mul(can.channels.max);
+    let buffer_max = can.buffer_frames.max.saturating_mul(frame_min).min(buffer_bytes_max);
+    Limits {
+        formats: FormatSet(can.formats.0),
+        rates_hz,
+        rate_hz: can.rates,
+        channels: can.channels,
+        buffer_bytes: Interval { min: can.buffer_frames.min.saturating_mul(frame_max), max: buffer_max },
+        period_bytes: Interval { min: can.period_frames.min.saturating_mul(frame_min), max: buffer_max / 2 },
+    }
+}
 
 /// The values that one parameter may have.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -23,9 +43,9 @@ pub struct Constraints {
     pub channels: Constraint,
     /// Frames a second.
     pub rates: Constraint,
-    /// Octets in a period.
+    /// Bytes in a period.
     pub period_bytes: Constraint,
-    /// Octets in the buffer.
+    /// Bytes in the buffer.
     pub buffer_bytes: Constraint,
     /// Whole periods in the buffer.
     pub periods: Constraint,
@@ -77,9 +97,9 @@ fn range(interval: Interval, least: u32) -> Option<Constraint> {
 #[cfg(test)]
 mod tests {
     use sndif::format::{FormatSet, SampleFormat};
-    use sndif::hw_params::Interval;
+    use sndif::hw_params::{HwParams, Interval};
 
-    use super::{Constraint, Constraints, format_of};
+    use super::{Constraint, Constraints, format_of, in_bytes};
     use crate::card::Limits;
 
     fn limits() -> Limits {
@@ -142,5 +162,52 @@ mod tests {
         for alsa in [-1, 31, 32, 258] {
             assert_eq!(format_of(alsa), None);
         }
+    }
+
+    fn can() -> HwParams {
+        // What a stereo to 7.1 port with 16 and 32 bit answers, for 64 KiB.
+        HwParams {
+            formats: FormatSet::of(&[SampleFormat::S16Le, SampleFormat::S32Le]),
+            rates: Interval { min: 44_100, max: 192_000 },
+            channels: Interval { min: 2, max: 8 },
+            buffer_frames: Interval { min: 4, max: 16_384 },
+            period_frames: Interval { min: 64, max: 16_384 },
+        }
+    }
+
+    #[test]
+    fn frames_are_told_in_bytes_that_fit_every_frame() {
+        let limits = in_bytes(&can(), vec![48_000], 1 << 20);
+        assert_eq!(limits.buffer_bytes, Interval { min: 4 * 32, max: 65_536 });
+        assert_eq!(limits.period_bytes, Interval { min: 64 * 4, max: 32_768 });
+        assert!(Constraints::of(&limits).is_some());
+    }
+
+    #[test]
+    fn the_domains_file_may_say_less_than_the_port_can() {
+        let limits = in_bytes(&can(), vec![48_000], 8_192);
+        assert_eq!(limits.buffer_bytes.max, 8_192);
+        assert_eq!(limits.period_bytes.max, 4_096);
+    }
+
+    #[test]
+    fn what_a_back_end_may_answer_does_no_harm() {
+        for odd in [u32::MAX, 0] {
+            let any = Interval { min: odd, max: u32::MAX };
+            let limits = in_bytes(
+                &HwParams {
+                    formats: FormatSet(u64::MAX),
+                    rates: any,
+                    channels: any,
+                    buffer_frames: any,
+                    period_frames: any,
+                },
+                Vec::new(),
+                1 << 20,
+            );
+            assert!(limits.buffer_bytes.max <= 1 << 20);
+        }
+        let nothing = HwParams { formats: FormatSet::EMPTY, ..can() };
+        assert_eq!(Constraints::of(&in_bytes(&nothing, Vec::new(), 1 << 20)), None);
     }
 }

@@ -1,4 +1,4 @@
-//! A PCM's pointers: what has been played, what may be written, when to wake, when too late.
+//! A PCM's pointers: frames played, room to write, time to wake, xruns.
 //!
 //! Frames are counted since `prepare`, as ALSA counts them; frame `n` lies at offset `n` modulo the buffer.
 //!
@@ -9,12 +9,13 @@
 //!   taken      |-- to be read --|-- DMA's lead --| at the converter
 //! ```
 
+use audiofront::ignored;
 use rustix::io::Errno;
 
 use crate::card::{Direction, DmaFile, Failure, Look, Setup, Stream, Trigger};
 use crate::ffi::memory::{AppFrames, DmaArea};
 
-/// What ALSA says of a PCM when it asks: see `snd_pcm_state_t`.
+/// The state of a PCM in ALSA: see `snd_pcm_state_t`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum PcmState {
     /// Nothing set up, or stopped.
@@ -33,7 +34,7 @@ pub enum PcmState {
     Gone,
 }
 
-/// Where ALSA and the application are.
+/// ALSA's view of the PCM.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Application {
     /// ALSA's state of the PCM.
@@ -42,7 +43,7 @@ pub struct Application {
     pub appl_frames: u64,
 }
 
-/// What asking for the pointer can end in.
+/// Why there is no pointer any more.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Ended {
     /// The application was late. The stream has been stopped.
@@ -51,7 +52,7 @@ pub enum Ended {
     Gone(Failure),
 }
 
-/// What `poll` is answered with.
+/// The answer to `poll`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Readiness {
     /// Not yet; the alarm is set.
@@ -78,9 +79,9 @@ struct Open {
     area: DmaArea,
     /// Whether the stream has been started and not stopped.
     started: bool,
-    /// The last pointer told. It never goes back.
+    /// The last pointer that ALSA got. It never goes back.
     hw_frames: u64,
-    /// The last position looked at.
+    /// The last position read.
     look: Look,
     /// The frame at whose pointer the alarm goes off.
     alarm_frame: Option<u64>,
@@ -101,7 +102,7 @@ impl Pcm {
         self.direction
     }
 
-    /// The buffer's memory and its length in octets, while the stream is open.
+    /// The buffer's memory and its length in bytes, while the stream is open.
     pub fn memory(&self) -> Option<(DmaFile<'_>, usize)> {
         let open = self.open.as_ref()?;
         Some((self.stream.memory()?, open.area.length_bytes()))
@@ -135,7 +136,7 @@ impl Pcm {
 
     /// Closes the stream, if it is open.
     pub fn close(&mut self) -> Result<(), Failure> {
-        // The mapping first: the stream ends the grants, and can't while somebody has the pages.
+        // The mapping first: the stream ends the grants, and can't while the pages are mapped.
         if self.open.take().is_some() {
             self.stream.close()?;
         }
@@ -195,8 +196,8 @@ impl Pcm {
     /// ALSA's hardware pointer, frames since `prepare`.
     ///
     /// Playback: what is before it has gone through the link, and may be written again; while the PCM drains, it has left the
-    /// converter, so that nothing is cut off. What DMA has fetched beyond the link doesn't count: nobody can tell how much that
-    /// is at any time. Capture: what is before it is in memory.
+    /// converter, so that nothing is cut off. What DMA has fetched beyond the link doesn't count: its amount is unknown
+    /// at any time. Capture: what is before it is in memory.
     pub fn pointer(&mut self, application: Application) -> Result<u64, Ended> {
         let playback = self.direction.is_playback();
         let Some(open) = &mut self.open else { return Ok(0) };
@@ -216,14 +217,16 @@ impl Pcm {
             open.silence(application.appl_frames, free);
         }
         if !draining && open.avail(playback, application.appl_frames) >= open.stop_threshold_frames {
-            // It is late whether or not stopping succeeds; if it doesn't, `prepare` says so.
-            let _ = self.stop();
+            ignored(
+                self.stop(),
+                "the application is late either way, and `prepare` reports a stream that doesn't stop",
+            );
             return Err(Ended::Xrun);
         }
         Ok(open.hw_frames)
     }
 
-    /// Frames that can be written or read, if the pointer is where it was last told to be.
+    /// Frames that can be written or read, by the last pointer that ALSA got.
     pub fn avail_frames(&self, appl_frames: u64) -> u64 {
         let playback = self.direction.is_playback();
         self.open.as_ref().map_or(0, |open| open.avail(playback, appl_frames))
@@ -320,8 +323,7 @@ impl Pcm {
 
 impl Drop for Pcm {
     fn drop(&mut self) {
-        // There is nobody to tell.
-        let _ = self.close();
+        ignored(self.close(), "a drop has no caller to report to");
     }
 }
 

@@ -120,11 +120,11 @@ impl Bench {
         self.seen.lock().unwrap().alarm_ns
     }
 
-    fn octets(&mut self) -> Vec<u8> {
+    fn bytes(&mut self) -> Vec<u8> {
         let (memory, length) = self.pcm.memory().unwrap();
-        let mut octets = vec![0; length];
-        DmaArea::map(memory, length).unwrap().get(0, AppFrames::of(&mut octets));
-        octets
+        let mut bytes = vec![0; length];
+        DmaArea::map(memory, length).unwrap().get(0, AppFrames::of(&mut bytes));
+        bytes
     }
 }
 
@@ -236,9 +236,9 @@ fn draining_ends_when_the_last_frame_has_left_the_converter() {
     let draining = Application { state: PcmState::Draining, appl_frames: 1_000 };
     assert_eq!(bench.pcm.pointer(draining), Ok(898));
     // From the last frame to what is still to be fetched is silence: 1,000 to 898 of the next round.
-    let octets = bench.octets();
-    assert!(octets[898 * 4..4_000].iter().all(|octet| *octet == 1));
-    assert!(octets[4_000..].iter().chain(&octets[..898 * 4]).all(|octet| *octet == 0));
+    let bytes = bench.bytes();
+    assert!(bytes[898 * 4..4_000].iter().all(|byte| *byte == 1));
+    assert!(bytes[4_000..].iter().chain(&bytes[..898 * 4]).all(|byte| *byte == 0));
     bench.at(1_000);
     assert_eq!(bench.pcm.readiness(draining), Ok(Readiness::NotYet));
     assert_eq!(bench.alarm_ns(), Some(10 * 1_000_000_000 / 48_000));
@@ -255,7 +255,7 @@ fn a_new_run_begins_with_silence_at_the_start() {
     assert!(bench.pcm.pointer(running(1_920)).is_ok());
     bench.pcm.prepare().unwrap();
     assert_eq!(bench.seen.lock().unwrap().triggers, [Trigger::Start, Trigger::Stop]);
-    assert!(bench.octets().iter().all(|octet| *octet == 0));
+    assert!(bench.bytes().iter().all(|byte| *byte == 0));
     let prepared = Application { state: PcmState::Prepared, appl_frames: 0 };
     assert_eq!(bench.pcm.pointer(prepared), Ok(0));
 }

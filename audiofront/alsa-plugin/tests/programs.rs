@@ -86,11 +86,11 @@ fn recording() -> Vec<u8> {
 /// The link had exactly these samples, and then silence.
 #[track_caller]
 fn assert_played(link: &[u8], samples: &[u8]) {
-    assert!(link.len() >= samples.len(), "{} of {} octets", link.len(), samples.len());
+    assert!(link.len() >= samples.len(), "{} of {} bytes", link.len(), samples.len());
     let (played, rest) = link.split_at(samples.len());
     let different = played.iter().zip(samples).position(|(played, sample)| played != sample);
-    assert_eq!(different, None, "first octet that is another");
-    assert!(rest.iter().all(|octet| *octet == 0), "old samples after the last");
+    assert_eq!(different, None, "first byte that is another");
+    assert!(rest.iter().all(|byte| *byte == 0), "old samples after the last");
 }
 
 #[track_caller]
@@ -174,7 +174,7 @@ fn speaker_test_goes_round_the_channels() {
     let rig = Rig::new("speaker-test");
     let said = rig.succeeds("speaker-test -D snddom -c 2 -l 1 -t sine -f 440");
     assert!(said.contains("Front Right"), "{said}");
-    assert!(rig.link().iter().any(|octet| *octet != 0));
+    assert!(rig.link().iter().any(|byte| *byte != 0));
 }
 
 #[test]

@@ -48,7 +48,7 @@ impl Transport for Alone {
 #[inline(never)]
 fn measured_now(reader: &PositionReader<&'static PageWords>, reads: u64) -> u64 {
     (0..reads).fold(0, |last, _| match black_box(reader).now() {
-        Ok(Some(position)) => position.frames,
+        Ok(Some(position)) => position.at.frames,
         _ => last,
     })
 }

@@ -1,21 +1,23 @@
-//! A card that this process is connected to: its streams, their control page, its end.
+//! A card that this process is connected to.
+
+mod refusal;
+mod stream;
+mod timekeeper;
 
 use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use audiofront::{
-    ClockMap, ConnectError, ControlPage, FrontEvent, OpenError, RequestError, StreamConfig, StreamFront,
-    StreamState, VolumeError,
+    ControlPage, FrontEvent, RequestError, StreamConfig, StreamFront, StreamState, VolumeError, ignored,
 };
 use sndif::Direction;
-use sndif::control_page::SlotState;
+use sndif::control_page::Slot;
 use sndif::hw_params::HwParams;
 use sndif::nodes;
 use sndif::op::LinkedStart;
 use sndif::response::Status;
 
-use crate::clock::Clock;
 use crate::deadline::{Deadline, Woken, wait};
 use crate::directory::{self, CardInfo};
 use crate::error::{Error, ErrorKind, Result};
@@ -25,19 +27,21 @@ use crate::sys::{EventChannels, Grants};
 use crate::transport::{Devices, DmaArea, LinuxTransport, Page};
 use crate::xenstore::Store;
 
-/// How long the back end may take for an answer.
+use refusal::{not_adjusted, not_connected, not_opened, not_sent};
+use stream::CardStream;
+use timekeeper::Timekeeper;
+
+/// Longest wait for an answer of the back end.
 const ANSWER_WITHIN: Duration = Duration::from_secs(5);
 
-/// HW_PARAM_QUERY, for people.
+/// HW_PARAM_QUERY in messages.
 const QUERY: &str = "the query of parameters";
 
-/// Echoes that are asked for when a card is connected.
+/// Echoes at the time of connection. The best of them makes Xen's time known.
 const FIRST_ECHOES: usize = 4;
 
-/// How long after them the next echo is asked for; the time from one to the next doubles, as the drift is known better, up to
-/// the second number.
-const ECHO_SOON_NS: u64 = 10_000_000;
-const ECHO_EVERY_NS: u64 = 1_000_000_000;
+/// The stream whose ring carries the echoes.
+const ECHO_STREAM: usize = 0;
 
 /// A connection to a card. Dropping it closes the card, as [`close`](Self::close) does.
 ///
@@ -46,19 +50,13 @@ const ECHO_EVERY_NS: u64 = 1_000_000_000;
 #[derive(Debug)]
 pub struct Card {
     info: CardInfo,
-    fronts: Vec<StreamFront<LinuxTransport>>,
+    streams: Vec<CardStream>,
     handshake: Handshake,
     devices: Arc<Devices>,
     control: Option<Arc<ControlPage<Page>>>,
     control_area: Option<DmaArea>,
     offers_linked_start: bool,
-    clock: Arc<Clock>,
-    map: ClockMap,
-    echo: Echo,
-    /// Streams without events, whose positions are taken from the control page while they run: octets in a frame.
-    followed: Vec<Option<u64>>,
-    /// The same for open streams, running or not.
-    frame_bytes_without_events: Vec<Option<u64>>,
+    time: Timekeeper,
     /// The request whose answer is waited for, and that answer.
     awaited: Option<Awaited>,
 }
@@ -75,17 +73,6 @@ struct Answer {
     status: Status,
     hw_params: Option<HwParams>,
     started: Option<LinkedStart>,
-}
-
-/// The echo that maps the clocks: a request on the first stream's ring, sent at a time, that the back end hasn't been seen to
-/// have taken.
-#[derive(Debug)]
-struct Echo {
-    under_way: Option<(u16, u64)>,
-    /// When the last one was sent, by this guest's clock.
-    sent_ns: u64,
-    /// From that one to the next.
-    interval_ns: u64,
 }
 
 impl Card {
@@ -139,26 +126,19 @@ impl Card {
         });
         let mut card = Self {
             info,
-            fronts: Vec::new(),
+            streams: Vec::new(),
             handshake,
             devices,
             control: None,
             control_area: None,
             offers_linked_start: false,
-            clock: Arc::new(Clock::new()),
-            map: ClockMap::new(),
-            echo: Echo { under_way: None, sent_ns: 0, interval_ns: ECHO_SOON_NS },
-            followed: Vec::new(),
-            frame_bytes_without_events: Vec::new(),
+            time: Timekeeper::new(),
             awaited: None,
         };
         card.publish()?;
-        card.followed = vec![None; card.fronts.len()];
-        card.frame_bytes_without_events = card.followed.clone();
-        // Some at once, for the best of them: from now on system time is known.
         for _ in 0..FIRST_ECHOES {
             if let Some(id) = card.send_echo() {
-                card.wait_for_answer(0, id, QUERY)?;
+                card.wait_for_answer(ECHO_STREAM, id, QUERY)?;
             }
         }
         Ok(card)
@@ -167,17 +147,9 @@ impl Card {
     fn publish(&mut self) -> Result<()> {
         for stream in &self.info.streams {
             let transport = LinuxTransport::new(self.devices.clone(), stream.directory());
-            let front = StreamFront::connect(transport, stream.direction).map_err(|error| {
-                let what = match error {
-                    ConnectError::NoPage => {
-                        "pages can't be granted: the limit of the module xen-gntalloc is reached"
-                    }
-                    ConnectError::NoChannel => "no event channel can be had",
-                    ConnectError::NotPublished => "the transport's nodes can't be written",
-                };
-                Error::new(ErrorKind::Other, format!("stream {}: {what}", stream.unique_id))
-            })?;
-            self.fronts.push(front);
+            let front = StreamFront::connect(transport, stream.direction)
+                .map_err(|error| not_connected(&stream.unique_id, error))?;
+            self.streams.push(CardStream::new(front));
         }
         self.offers_linked_start = self.handshake.offers(nodes::FEATURE_LINKED_START)?;
         if self.handshake.offers(nodes::FEATURE_CONTROL_PAGE)? {
@@ -196,7 +168,7 @@ impl Card {
         &self.info
     }
 
-    /// Whether the back end keeps a control page: without it positions come by events only.
+    /// Whether the back end keeps a control page: without it positions come from events alone.
     pub fn has_control_page(&self) -> bool {
         self.control.is_some()
     }
@@ -217,7 +189,7 @@ impl Card {
     /// # Panics
     /// When the card has no stream of this number.
     pub fn front(&mut self, stream: usize) -> &mut StreamFront<LinuxTransport> {
-        &mut self.fronts[stream]
+        &mut self.streams[stream].front
     }
 
     /// Which of these configurations the back end can do; `None`: none of them.
@@ -236,41 +208,17 @@ impl Card {
 
     /// Opens a stream. Its buffer is what the controller's DMA works on, and is zeroed.
     ///
-    /// With a period of 0 octets there are no events, and the stream's positions come from the control page, at each
-    /// [`poll`](Self::poll): whoever wants to be woken sets a timer.
+    /// With a period of 0 bytes there are no events, and the stream's positions come from the control page, at each
+    /// [`poll`](Self::poll). A program that wants to wake up sets a timer.
     ///
     /// # Errors
     /// When the back end refuses, or there are no pages.
     pub fn open(&mut self, stream: usize, config: &StreamConfig) -> Result<DmaArea> {
         let front = self.front(stream);
-        let id = front.open(config).map_err(|error| match error {
-            OpenError::Request(error) => not_sent("OPEN", error),
-            OpenError::BadFrame => Error::new(
-                ErrorKind::Unsupported,
-                format!("{:?}, {} channels: no frames", config.format, config.channels),
-            ),
-            OpenError::BadBufferSize => Error::new(
-                ErrorKind::Unsupported,
-                format!(
-                    "a buffer of {} octets: it has to be whole frames, {} octets at most",
-                    config.buffer_bytes,
-                    audiofront::MAX_BUFFER_BYTES
-                ),
-            ),
-            OpenError::NoPages => {
-                let why = front.transport().trouble().map_or(String::new(), |errno| format!(": {errno}"));
-                Error::new(
-                    ErrorKind::Other,
-                    format!("no pages for a buffer of {} octets{why}", config.buffer_bytes),
-                )
-                .advice("raise the limit of pages: echo N > /sys/module/xen_gntalloc/parameters/limit")
-            }
-        })?;
-        self.answer(stream, id, "OPEN")?;
-        self.frame_bytes_without_events[stream] = match config.period_bytes {
-            0 => config.format.bytes_per_sample().map(|bytes| u64::from(bytes) * u64::from(config.channels)),
-            _ => None,
-        };
+        let sent = front.open(config);
+        let id = sent.map_err(|error| not_opened(config, front.transport().trouble(), error))?;
+        accepted(self.wait_for_answer(stream, id, "OPEN")?, "OPEN")?;
+        self.streams[stream].opened(config);
         let area = self.front(stream).transport().area(config.buffer_bytes as usize);
         area.ok_or_else(|| Error::new(ErrorKind::Other, "OPEN: the buffer is gone"))
     }
@@ -280,9 +228,8 @@ impl Card {
     /// # Errors
     /// When the back end refuses.
     pub fn start(&mut self, stream: usize) -> Result<()> {
-        let id = self.front(stream).start().map_err(|error| not_sent("START", error))?;
-        self.answer(stream, id, "START")?;
-        self.runs(stream, true);
+        self.request(stream, "START", StreamFront::start)?;
+        self.streams[stream].set_running(true);
         Ok(())
     }
 
@@ -299,18 +246,14 @@ impl Card {
         };
         let mask =
             streams.iter().fold(0, |mask, stream| mask | 1u32.checked_shl(*stream as u32).unwrap_or(0));
-        let id = self.front(first).linked_start(mask).map_err(|error| not_sent("the linked start", error))?;
+        let sent = self.front(first).linked_start(mask);
+        let id = sent.map_err(|error| not_sent("the linked start", error))?;
         for stream in streams.iter().skip(1) {
             self.front(*stream).joins_start();
         }
-        let answer = self.answer(first, id, "the linked start")?;
-        streams.iter().for_each(|stream| self.runs(*stream, true));
+        let answer = accepted(self.wait_for_answer(first, id, "the linked start")?, "the linked start")?;
+        streams.iter().for_each(|stream| self.streams[*stream].set_running(true));
         Ok(answer.started.unwrap_or(LinkedStart::BackToBack))
-    }
-
-    /// From when a run's START is answered to when its STOP is sent, the control page speaks of this run.
-    fn runs(&mut self, stream: usize, runs: bool) {
-        self.followed[stream] = self.frame_bytes_without_events[stream].filter(|_| runs);
     }
 
     /// Halts a stream where it is.
@@ -318,8 +261,7 @@ impl Card {
     /// # Errors
     /// When the back end refuses.
     pub fn pause(&mut self, stream: usize) -> Result<()> {
-        let id = self.front(stream).pause().map_err(|error| not_sent("PAUSE", error))?;
-        self.answer(stream, id, "PAUSE").map(drop)
+        self.request(stream, "PAUSE", StreamFront::pause).map(drop)
     }
 
     /// Lets a stream go on.
@@ -327,8 +269,7 @@ impl Card {
     /// # Errors
     /// When the back end refuses.
     pub fn resume(&mut self, stream: usize) -> Result<()> {
-        let id = self.front(stream).resume().map_err(|error| not_sent("RESUME", error))?;
-        self.answer(stream, id, "RESUME").map(drop)
+        self.request(stream, "RESUME", StreamFront::resume).map(drop)
     }
 
     /// Stops a stream; the next START begins at the buffer's start.
@@ -336,9 +277,8 @@ impl Card {
     /// # Errors
     /// When the back end refuses.
     pub fn stop(&mut self, stream: usize) -> Result<()> {
-        self.runs(stream, false);
-        let id = self.front(stream).stop().map_err(|error| not_sent("STOP", error))?;
-        self.answer(stream, id, "STOP").map(drop)
+        self.streams[stream].set_running(false);
+        self.request(stream, "STOP", StreamFront::stop).map(drop)
     }
 
     /// Closes a stream, in whatever state it is. One that is closed already stays so.
@@ -349,9 +289,8 @@ impl Card {
         if self.front(stream).state() == StreamState::Closed {
             return Ok(());
         }
-        self.runs(stream, false);
-        let id = self.front(stream).close().map_err(|error| not_sent("CLOSE", error))?;
-        self.answer(stream, id, "CLOSE").map(drop)
+        self.streams[stream].set_running(false);
+        self.request(stream, "CLOSE", StreamFront::close).map(drop)
     }
 
     /// Sets the volume of an open stream, all channels alike, in steps of 0.001 dB: 0 is 0 dB. The path's own amplifiers do it,
@@ -360,10 +299,7 @@ impl Card {
     /// # Errors
     /// [`ErrorKind::Unsupported`] when the path has no amplifiers with steps.
     pub fn set_volume(&mut self, stream: usize, mdb: i32) -> Result<()> {
-        let front = self.front(stream);
-        let volumes = vec![mdb; front.channels().into()];
-        let id = front.set_volume(&volumes).map_err(|error| not_adjusted("SET_VOLUME", error))?;
-        self.adjusted(stream, id, "SET_VOLUME")
+        self.adjust(stream, "SET_VOLUME", |front| front.set_volume(&vec![mdb; front.channels().into()]))
     }
 
     /// The volume of each channel of an open stream, in steps of 0.001 dB. The back end can tell it of a playback stream if that
@@ -372,8 +308,7 @@ impl Card {
     /// # Errors
     /// As [`set_volume`](Self::set_volume).
     pub fn volume(&mut self, stream: usize) -> Result<Vec<i32>> {
-        let id = self.front(stream).volume().map_err(|error| not_adjusted("GET_VOLUME", error))?;
-        self.adjusted(stream, id, "GET_VOLUME")?;
+        self.adjust(stream, "GET_VOLUME", StreamFront::volume)?;
         Ok(self.front(stream).volumes().to_vec())
     }
 
@@ -382,18 +317,18 @@ impl Card {
     /// # Errors
     /// [`ErrorKind::Unsupported`] when the path has no amplifiers that can be muted.
     pub fn set_mute(&mut self, stream: usize, is_muted: bool) -> Result<()> {
-        let (front, what) = (self.front(stream), if is_muted { "MUTE" } else { "UNMUTE" });
-        let channels = vec![true; front.channels().into()];
-        let sent = if is_muted { front.mute(&channels) } else { front.unmute(&channels) };
-        let id = sent.map_err(|error| not_adjusted(what, error))?;
-        self.adjusted(stream, id, what)
+        let what = if is_muted { "MUTE" } else { "UNMUTE" };
+        self.adjust(stream, what, |front| {
+            let channels = vec![true; front.channels().into()];
+            if is_muted { front.mute(&channels) } else { front.unmute(&channels) }
+        })
     }
 
     /// A reader of a stream's position; `None` if the back end keeps no control page. It is good for as long as the card is
     /// connected, may go to another thread, and its reads cost no system call.
     pub fn position(&self, stream: usize) -> Option<PositionReader> {
         let control = self.control.clone()?;
-        Some(PositionReader::new(control, stream, self.clock.clone()))
+        Some(PositionReader::new(control, stream, self.time.clock()))
     }
 
     /// Takes what has come from the back end, for all streams, without waiting.
@@ -405,7 +340,7 @@ impl Card {
             .channels
             .take()
             .map_err(|error| Error::new(ErrorKind::Other, format!("{}: {error}", EventChannels::PATH)))?;
-        for (stream, front) in self.fronts.iter_mut().enumerate() {
+        for (stream, CardStream { front, .. }) in self.streams.iter_mut().enumerate() {
             while let Some(event) = front.poll() {
                 let FrontEvent::Answered { id, status, hw_params, started, .. } = event else { continue };
                 if let Some(awaited) = &mut self.awaited
@@ -418,11 +353,15 @@ impl Card {
                 return Err(Error::new(ErrorKind::Gone, "the back end has broken a ring: connect anew"));
             }
         }
-        self.follow();
-        self.hear_echo();
-        if self.clock.now_ns().saturating_sub(self.echo.sent_ns) > self.echo.interval_ns {
-            self.echo.interval_ns = (self.echo.interval_ns * 2).min(ECHO_EVERY_NS);
-            self.send_echo();
+        if let Some(control) = self.control.clone() {
+            let slot = |stream: usize| -> Option<Slot> { control.slot(stream).ok() };
+            for (number, stream) in self.streams.iter_mut().enumerate() {
+                stream.follow(|| slot(number));
+            }
+            self.time.hear(|| slot(ECHO_STREAM));
+            if self.time.is_due() {
+                self.send_echo();
+            }
         }
         if !self.handshake.is_connected()? {
             return Err(Error::new(ErrorKind::Gone, "the back end has closed the card")
@@ -459,59 +398,38 @@ impl Card {
     /// Closes the card: the back end stops all streams and lets go of all pages before this returns.
     ///
     /// # Errors
-    /// When the back end doesn't do that in time. The pages stay the kernel's, then, and nobody else's.
+    /// When the back end doesn't do that in time. The kernel then keeps the pages, and no other process gets them.
     pub fn close(mut self) -> Result<()> {
         self.handshake.close()
     }
 
-    /// Takes the positions of streams that have no events from the control page.
-    fn follow(&mut self) {
-        let Some(control) = &self.control else { return };
-        for (stream, (front, frame_bytes)) in self.fronts.iter_mut().zip(&self.followed).enumerate() {
-            let (Some(frame_bytes), Ok(slot)) = (frame_bytes, control.slot(stream)) else { continue };
-            if slot.lock.is_none() || slot.state != SlotState::Running {
-                continue;
-            }
-            // What has gone out may be written again; of what came in, what is in memory may be read.
-            let frames = match front.direction() {
-                Direction::Playback => slot.link_frames,
-                Direction::Capture => slot.link_frames.saturating_sub(slot.dma_lead_frames.into()),
-            };
-            front.advance_to(front.run_start_bytes().saturating_add(frames.saturating_mul(*frame_bytes)));
-        }
-    }
-
-    /// Sends a request that changes nothing, for the time at which it is taken.
+    /// Sends a request that changes nothing, and whose arrival the control page dates. `None`: the ring is full, or there is no
+    /// control page.
     fn send_echo(&mut self) -> Option<u16> {
         self.control.as_ref()?;
-        let sent_ns = self.clock.now_ns();
-        self.echo.sent_ns = sent_ns;
-        // With a full ring there is another time.
-        let id = self.fronts.first_mut()?.query(&HwParams::ANY).ok()?;
-        self.echo.under_way = Some((id, sent_ns));
-        Some(id)
+        let stream = self.streams.get_mut(ECHO_STREAM)?;
+        self.time.send(|| stream.front.query(&HwParams::ANY).ok())
     }
 
-    /// Looks whether the back end has taken that request, and when.
-    fn hear_echo(&mut self) {
-        let (Some((id, sent_ns)), Some(control)) = (self.echo.under_way, &self.control) else { return };
-        let Some(echo) = control.slot(0).ok().and_then(|slot| slot.echo()) else { return };
-        let heard_ns = self.clock.now_ns();
-        if echo.id == id {
-            self.echo.under_way = None;
-            // One that contradicts those before makes the map begin anew: either way it says what it knows.
-            let _ = self.map.add(sent_ns, heard_ns, echo.time_ns);
-            self.clock.publish(&self.map, heard_ns);
-        }
-    }
-
-    /// Waits for the answer to a request, which has to be a good one.
-    fn answer(&mut self, stream: usize, id: u16, what: &str) -> Result<Answer> {
+    /// Sends a request and waits for its answer, which must accept it.
+    fn request(
+        &mut self,
+        stream: usize,
+        what: &str,
+        send: impl FnOnce(&mut StreamFront<LinuxTransport>) -> std::result::Result<u16, RequestError>,
+    ) -> Result<Answer> {
+        let id = send(self.front(stream)).map_err(|error| not_sent(what, error))?;
         accepted(self.wait_for_answer(stream, id, what)?, what)
     }
 
     /// The same for a volume request.
-    fn adjusted(&mut self, stream: usize, id: u16, what: &str) -> Result<()> {
+    fn adjust(
+        &mut self,
+        stream: usize,
+        what: &str,
+        send: impl FnOnce(&mut StreamFront<LinuxTransport>) -> std::result::Result<u16, VolumeError>,
+    ) -> Result<()> {
+        let id = send(self.front(stream)).map_err(|error| not_adjusted(what, error))?;
         let answer = self.wait_for_answer(stream, id, what)?;
         accepted(answer, what).map(drop).map_err(|error| match answer.status {
             Status::EOPNOTSUPP => error.advice(
@@ -534,7 +452,7 @@ impl Card {
                     format!("{what}: the back end did not answer within {} s", ANSWER_WITHIN.as_secs());
                 return Err(Error::new(ErrorKind::TimedOut, what).advice("see the driver domain's console"));
             }
-            // Whoever was interrupted asks again; the answer is waited for in any case.
+            // A signal doesn't end this wait: the request is sent, and its answer matters.
             wait(&self.files(), deadline.left()).map_err(|error| {
                 Error::new(ErrorKind::Other, format!("waiting for the back end: {error}"))
             })?;
@@ -546,10 +464,10 @@ impl Card {
 
 impl Drop for Card {
     fn drop(&mut self) {
-        let _ = self.handshake.close();
-        // Now the back end has let go of all.
-        for front in self.fronts.drain(..) {
-            front.disconnect();
+        ignored(self.handshake.close(), "`close` reports this error; a drop has no caller to report to");
+        // The back end has no page mapped any more.
+        for stream in self.streams.drain(..) {
+            stream.front.disconnect();
         }
     }
 }
@@ -560,24 +478,4 @@ fn accepted(answer: Answer, what: &str) -> Result<Answer> {
 
 fn open_store() -> Result<Store> {
     Store::open().map_err(|error| Error::of_device(Store::PATH, "xenfs", &error))
-}
-
-fn not_sent(what: &str, error: RequestError) -> Error {
-    match error {
-        RequestError::RingFull => Error::new(ErrorKind::Busy, format!("{what}: 32 requests are under way")),
-        RequestError::WrongState(state) => {
-            Error::new(ErrorKind::Unsupported, format!("{what}: the stream is {state:?}"))
-        }
-    }
-}
-
-fn not_adjusted(what: &str, error: VolumeError) -> Error {
-    match error {
-        VolumeError::Request(error) => not_sent(what, error),
-        VolumeError::Channels => Error::new(
-            ErrorKind::Unsupported,
-            format!("{what}: it can't be set for so many channels, or with so small a buffer"),
-        ),
-        VolumeError::UnderWay => Error::new(ErrorKind::Busy, format!("{what}: another request is under way")),
-    }
 }

@@ -78,8 +78,8 @@ impl Clock {
         self.system.read().map(|anchor| anchor.drift_ppb())
     }
 
-    /// Lets readers have what the map says at a time of this guest's. To be called by one thread only: whoever reads while two
-    /// write may see a mixture.
+    /// Publishes the map to readers, as of a time of this guest's. Only one thread may call it: two writers at once would mix
+    /// their values.
     pub fn publish(&self, map: &ClockMap, guest_ns: u64) {
         if let Some(system) = map.to_system(guest_ns) {
             self.system.write(Anchor::new(guest_ns, system, map.drift_ppb()));

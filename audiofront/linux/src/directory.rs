@@ -7,9 +7,9 @@ use sndif::nodes;
 use crate::error::{Error, ErrorKind, Result};
 use crate::xenstore::Store;
 
-/// Cards that are looked for.
+/// Most cards in the list.
 const MAX_CARDS: usize = 64;
-/// PCM devices in a card, and streams in a device, that are looked for: more than a back end serves.
+/// Most PCM devices in a card, and most streams in a device: more than a back end serves.
 const MAX_CHILDREN: usize = 32;
 
 /// A card.
@@ -50,7 +50,7 @@ pub struct StreamInfo {
     pub channels_min: Option<u32>,
     /// Most channels, where it is said.
     pub channels_max: Option<u32>,
-    /// Octets in the largest buffer, where it is said.
+    /// Bytes in the largest buffer, where it is said.
     pub buffer_bytes_max: Option<u32>,
 }
 

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use audiofront::StreamConfig;
+use audiofront::{StreamConfig, StreamFront, ignored};
 use sndif::Direction;
 use sndif::control_page::Slot;
 use sndif::format::SampleFormat;
@@ -10,6 +10,7 @@ use sndif::op::LinkedStart;
 
 use crate::card::Card;
 use crate::error::{Error, ErrorKind, Result};
+use crate::transport::LinuxTransport;
 
 /// The rate of both streams, in Hz.
 const RATE_HZ: u32 = 48_000;
@@ -77,6 +78,10 @@ fn offset_frames(playback: &Slot, capture: &Slot) -> Option<i64> {
     Some(capture.start_distance_frames(playback, RATE_HZ))
 }
 
+fn hint(front: &mut StreamFront<LinuxTransport>) {
+    ignored(front.hint(), "the next hint covers what a full ring refuses now");
+}
+
 impl Duplex {
     /// Opens both streams of a card: those with these `unique-id`s, or the first ones.
     ///
@@ -119,10 +124,10 @@ impl Duplex {
     /// When samples were lost in either stream, when the streams stand still, when the back end leaves, and
     /// [`ErrorKind::Interrupted`] when `keep_on` says `false`.
     pub fn run(&mut self, play: &[Frame], mut keep_on: impl FnMut() -> bool) -> Result<Take> {
-        let octets: Vec<u8> = play.iter().flatten().flat_map(|sample| sample.to_le_bytes()).collect();
+        let bytes: Vec<u8> = play.iter().flatten().flat_map(|sample| sample.to_le_bytes()).collect();
         let lost_before = self.lost_bytes();
-        let mut next = self.card.front(self.playback).fill(&octets);
-        let _ = self.card.front(self.playback).hint();
+        let mut next = self.card.front(self.playback).fill(&bytes);
+        hint(self.card.front(self.playback));
         let started_together = if self.card.offers_linked_start() {
             Some(self.card.start_together(&[self.playback, self.capture])?)
         } else {
@@ -130,7 +135,7 @@ impl Duplex {
             self.card.start(self.playback)?;
             None
         };
-        let done = self.stream(&octets, &mut next, play.len(), &mut keep_on);
+        let done = self.stream(&bytes, &mut next, play.len(), &mut keep_on);
         // Both are stopped in any case, so that they can be started again.
         let slots = [self.playback, self.capture].map(|stream| self.slot(stream));
         let lost = self.lost_bytes() - lost_before;
@@ -151,7 +156,7 @@ impl Duplex {
 
     fn stream(
         &mut self,
-        octets: &[u8],
+        bytes: &[u8],
         next: &mut usize,
         play_frames: usize,
         keep_on: &mut impl FnMut() -> bool,
@@ -166,18 +171,18 @@ impl Duplex {
                 return Err(Error::new(ErrorKind::Interrupted, "interrupted"));
             }
             let front = self.card.front(self.playback);
-            let filled = front.fill(&octets[*next..]);
+            let filled = front.fill(&bytes[*next..]);
             *next += filled;
-            if *next == octets.len() {
+            if *next == bytes.len() {
                 // Silence behind it is no underrun.
                 front.playback().into_iter().for_each(|playback| playback.end());
             }
-            let _ = front.hint();
+            hint(front);
             let is_drained = front.playback().is_some_and(|playback| playback.is_drained());
 
             let front = self.card.front(self.capture);
             let taken = front.take(&mut piece);
-            let _ = front.hint();
+            hint(front);
             let frames = piece[..taken].as_chunks::<FRAME_BYTES>().0.iter();
             captured.extend(
                 frames.map(|[a, b, c, d]| [i16::from_le_bytes([*a, *b]), i16::from_le_bytes([*c, *d])]),
@@ -198,7 +203,7 @@ impl Duplex {
                 )
                 .advice("see the driver domain's console"));
             }
-            if *next == octets.len() && is_drained && captured.len() >= play_frames {
+            if *next == bytes.len() && is_drained && captured.len() >= play_frames {
                 return Ok((captured, offsets));
             }
         }
@@ -216,7 +221,7 @@ impl Duplex {
         self.card.position(stream)?.slot().ok()
     }
 
-    /// Octets that were played without having been written, or overwritten without having been read, since OPEN.
+    /// Bytes that were played without having been written, or overwritten without having been read, since OPEN.
     fn lost_bytes(&mut self) -> u64 {
         let late = self.card.front(self.playback).playback().map_or(0, |playback| playback.underrun_bytes());
         late + self.card.front(self.capture).capture().map_or(0, |capture| capture.overrun_bytes())

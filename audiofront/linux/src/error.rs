@@ -9,7 +9,7 @@ use std::io;
 pub enum ErrorKind {
     /// There is no such thing: no Xen, no module, no card, no stream.
     NotFound,
-    /// Somebody else has it.
+    /// Another program or driver uses it.
     Busy,
     /// This process, or this guest, has no right to it.
     Denied,

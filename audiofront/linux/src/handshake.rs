@@ -3,6 +3,7 @@
 use std::fs::File;
 use std::time::Duration;
 
+use audiofront::ignored;
 use rustix::fs::{FlockOperation, flock};
 use rustix::io::Errno;
 use sndif::nodes;
@@ -13,10 +14,10 @@ use crate::directory::CardInfo;
 use crate::error::{Error, ErrorKind, Result};
 use crate::xenstore::Store;
 
-/// How long the back end may take for its next state.
+/// Longest wait for the back end's next state.
 const STATE_WITHIN: Duration = Duration::from_secs(10);
 
-/// How long another process may have the card before that is an error, and how often this is looked at.
+/// Longest wait for another process to release the card, and the interval of the tries.
 const FREE_WITHIN: Duration = Duration::from_secs(1);
 const LOOK_EVERY: Duration = Duration::from_millis(10);
 
@@ -171,8 +172,7 @@ fn is_left(state: Option<XenbusState>) -> bool {
 
 impl Drop for Handshake {
     fn drop(&mut self) {
-        // Whoever wants to know how it goes calls it before.
-        let _ = self.close();
+        ignored(self.close(), "callers that want the error call `close` first");
     }
 }
 
@@ -197,7 +197,7 @@ fn device(index: u32) -> Result<String> {
     Ok(path)
 }
 
-/// The lock on a card's device; `None`: somebody else has it.
+/// The lock on a card's device; `None`: another process has it.
 fn try_lock(path: &str) -> Result<Option<File>> {
     let directory = File::open(path)
         .map_err(|error| Error::new(ErrorKind::NotFound, format!("the kernel's device {path}: {error}")))?;
@@ -208,7 +208,7 @@ fn try_lock(path: &str) -> Result<Option<File>> {
     }
 }
 
-/// Takes the card's device for this process. Whoever closes what was left has it for a moment only.
+/// Takes the card's device for this process. A guard that closes a left card holds it for a moment only.
 fn take(index: u32) -> Result<File> {
     let path = device(index)?;
     let deadline = Deadline::after(FREE_WITHIN);

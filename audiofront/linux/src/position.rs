@@ -19,33 +19,28 @@ pub struct PositionReader<P = Page> {
     clock: Arc<Clock>,
 }
 
-/// Where a stream is now.
-#[derive(Clone, Copy, Debug)]
-pub struct Position {
-    /// Frames through the link since START, now: computed from the last published pair and the time since.
-    pub frames: u64,
-    /// By how much that may be wrong to either side, as a time: what the back end says of its pair, and what is not known of
-    /// Xen's time in this guest.
-    pub error_ns: u64,
-    /// This guest's time ([`Clock::now_ns`]) at which it is true.
-    pub guest_ns: u64,
-    /// Age of the published pair.
-    pub age_ns: u64,
-    /// What was published.
-    pub slot: Slot,
-}
-
-/// How far a stream is now, and no more.
+/// The position of a stream now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Frames {
-    /// As [`Position::frames`].
+    /// Frames through the link since START: the last published pair, carried on by the time since.
     pub frames: u64,
-    /// As [`Position::error_ns`].
+    /// Bound of the error to either side, as a time: the pair's own, and that of Xen's time in this guest.
     pub error_ns: u64,
-    /// As [`Position::guest_ns`].
+    /// This guest's time ([`Clock::now_ns`]) of this position.
     pub guest_ns: u64,
-    /// As [`Slot::generation`]: frames of two generations have nothing to do with each other.
+    /// As [`Slot::generation`]: frames of two generations can't be compared.
     pub generation: u32,
+}
+
+/// The position of a stream now, with the published slot that it is computed from.
+#[derive(Clone, Copy, Debug)]
+pub struct Position {
+    /// The position.
+    pub at: Frames,
+    /// Age of the published pair.
+    pub age_ns: u64,
+    /// The published slot.
+    pub slot: Slot,
 }
 
 impl<P> Clone for PositionReader<P> {
@@ -60,51 +55,51 @@ impl<P: SharedPage> PositionReader<P> {
         Self { control, stream, clock }
     }
 
-    /// What the back end has published last.
+    /// The slot as the back end has published it last.
     ///
     /// # Errors
-    /// When it was writing each time, or what stands there makes no sense.
+    /// When the back end was writing at each try, or the slot makes no sense.
     #[inline]
     pub fn slot(&self) -> Result<Slot, ReadError> {
         self.control.slot(self.stream)
     }
 
-    /// The position now. `None`: the back end has published none yet, or Xen's time isn't known yet in this guest.
+    /// The position with its slot. `None`: the back end has published no position yet, or this guest doesn't know Xen's time yet.
     ///
     /// # Errors
     /// As [`slot`](Self::slot).
     #[inline]
     pub fn now(&self) -> Result<Option<Position>, ReadError> {
         let slot = self.slot()?;
-        let guest_ns = self.clock.now_ns();
-        Ok(self.clock.to_system(guest_ns).and_then(|system| {
-            let frames = slot.frames_at(system.time_ns)?;
-            Some(Position {
-                frames,
-                error_ns: u64::from(slot.error_ns).saturating_add(system.error_ns),
-                guest_ns,
-                age_ns: system.time_ns.saturating_sub(slot.time_ns),
-                slot,
-            })
+        Ok(self.carried_on(&slot).map(|(at, system_ns)| Position {
+            at,
+            age_ns: system_ns.saturating_sub(slot.time_ns),
+            slot,
         }))
     }
 
-    /// How far the stream is now: what [`now`](Self::now) says of it, for those who ask often.
+    /// The position alone, for frequent reads: it reads fewer words of the page than [`now`](Self::now).
     ///
     /// # Errors
     /// As [`slot`](Self::slot).
     #[inline]
     pub fn frames(&self) -> Result<Option<Frames>, ReadError> {
         let slot = self.control.position(self.stream)?;
+        Ok(self.carried_on(&slot).map(|(at, _)| at))
+    }
+
+    /// A slot's position carried on to now, and Xen's time now.
+    #[inline]
+    fn carried_on(&self, slot: &Slot) -> Option<(Frames, u64)> {
         let guest_ns = self.clock.now_ns();
-        Ok(self.clock.to_system(guest_ns).and_then(|system| {
-            Some(Frames {
-                frames: slot.frames_at(system.time_ns)?,
-                error_ns: u64::from(slot.error_ns).saturating_add(system.error_ns),
-                guest_ns,
-                generation: slot.generation,
-            })
-        }))
+        let system = self.clock.to_system(guest_ns)?;
+        let at = Frames {
+            frames: slot.frames_at(system.time_ns)?,
+            error_ns: u64::from(slot.error_ns).saturating_add(system.error_ns),
+            guest_ns,
+            generation: slot.generation,
+        };
+        Some((at, system.time_ns))
     }
 
     /// The header of the control page.

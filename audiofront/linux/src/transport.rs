@@ -4,7 +4,7 @@ use std::fmt;
 use std::os::fd::BorrowedFd;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
-use audiofront::{EventPort, GrantAccess, GrantedPage, PublishFailed, StillMapped, Transport};
+use audiofront::{EventPort, GrantAccess, GrantedPage, PublishFailed, StillMapped, Transport, ignored};
 use hyper::{GrantRef, SharedPage};
 use sndif::nodes::{self, TransportNodes};
 
@@ -53,7 +53,7 @@ impl SharedPage for Page {
 
 /// The DMA buffer of an open stream in this process's memory, in one piece: what the controller's DMA reads or writes.
 ///
-/// It stays mapped as long as this value or a clone of it lives, CLOSE or not; after CLOSE nobody listens any more.
+/// It stays mapped as long as this value or a clone of it lives, CLOSE or not. After CLOSE the controller doesn't read it any more.
 #[derive(Clone, Debug)]
 pub struct DmaArea {
     region: Arc<Region>,
@@ -61,31 +61,31 @@ pub struct DmaArea {
 }
 
 impl DmaArea {
-    /// Octets in the buffer.
+    /// Bytes in the buffer.
     pub fn len(&self) -> usize {
         self.length_bytes
     }
 
-    /// Whether it has no octets: never.
+    /// Whether it has no bytes: never.
     pub fn is_empty(&self) -> bool {
         self.length_bytes == 0
     }
 
     /// Copies samples to where they are played from; what would lie behind the end is left out.
-    pub fn write(&self, offset: usize, octets: &[u8]) {
+    pub fn write(&self, offset: usize, bytes: &[u8]) {
         let room = self.length_bytes.saturating_sub(offset);
-        self.region.write(offset, &octets[..octets.len().min(room)]);
+        self.region.write(offset, &bytes[..bytes.len().min(room)]);
     }
 
     /// Copies captured samples; those behind the end stay as they are.
-    pub fn read(&self, offset: usize, octets: &mut [u8]) {
+    pub fn read(&self, offset: usize, bytes: &mut [u8]) {
         let room = self.length_bytes.min(self.region.length_bytes()).saturating_sub(offset);
-        let length = octets.len().min(room);
-        self.region.read(offset, &mut octets[..length]);
+        let length = bytes.len().min(room);
+        self.region.read(offset, &mut bytes[..length]);
     }
 
-    /// The address of the first octet, page aligned, for those who need one (such as ALSA's mmap areas). [`len`](Self::len)
-    /// octets are readable and writable there as long as `self` or a clone of it lives. Whoever uses it must not make a
+    /// The address of the first byte, page aligned, for those who need one (such as ALSA's mmap areas). [`len`](Self::len)
+    /// bytes are readable and writable there as long as `self` or a clone of it lives. A user must not make a
     /// Rust reference of it: the controller, or the back end, changes what is there at any time.
     pub fn address(&self) -> *mut u8 {
         self.region.address()
@@ -205,13 +205,11 @@ impl Transport for LinuxTransport {
     }
 
     fn close_channel(&mut self, port: EventPort) {
-        // It goes with the file at the latest.
-        let _ = self.devices.channels.close(port);
+        ignored(self.devices.channels.close(port), "the kernel closes it with the file at the latest");
     }
 
     fn notify(&mut self, port: EventPort) {
-        // It fails on a port that isn't ours alone, and this one is until it's closed.
-        let _ = self.devices.channels.notify(port);
+        ignored(self.devices.channels.notify(port), "it fails only on a port that this process doesn't own");
     }
 
     fn publish(&mut self, nodes: &TransportNodes) -> Result<(), PublishFailed> {

@@ -63,7 +63,7 @@ impl<F: Read + Write + AsFd> Store<F> {
             Err(Refusal::Named(name)) if name == "ENOENT" || name == "EACCES" => return Ok(Vec::new()),
             other => other.map_err(|refusal| refusal.at("list", path))?,
         };
-        let names = payload.split(|octet| *octet == 0).filter(|name| !name.is_empty());
+        let names = payload.split(|byte| *byte == 0).filter(|name| !name.is_empty());
         Ok(names.filter_map(|name| String::from_utf8(name.to_vec()).ok()).collect())
     }
 
@@ -99,7 +99,7 @@ impl<F: Read + Write + AsFd> Store<F> {
             written?;
             match ended {
                 Ok(_) => return Ok(()),
-                // Somebody else's change came between.
+                // Another domain's change came between.
                 Err(Refusal::Named(name)) if name == "EAGAIN" => {}
                 Err(refusal) => return Err(refusal.at("write", "the card's nodes")),
             }
@@ -117,7 +117,7 @@ impl<F: Read + Write + AsFd> Store<F> {
     pub(crate) fn wait(&mut self, deadline: Deadline) -> Result<bool> {
         while self.fired.is_empty() {
             if self.take_message()?.is_some() {
-                // An answer that nobody waits for any more.
+                // The request has timed out, and its answer is stale.
                 continue;
             }
             if !self.fired.is_empty() {
@@ -195,7 +195,7 @@ impl<F: Read + Write + AsFd> Store<F> {
                 let (header, payload) = message.split_at(HEADER_BYTES);
                 let (kind, id) = (field(header, 0), field(header, 1));
                 if kind == xs_wire::WATCH_EVENT {
-                    let token = payload.split(|octet| *octet == 0).nth(1).unwrap_or_default();
+                    let token = payload.split(|byte| *byte == 0).nth(1).unwrap_or_default();
                     if self.fired.len() < EVENTS_KEPT {
                         self.fired.push_back(String::from_utf8_lossy(token).into_owned());
                     }
@@ -289,8 +289,8 @@ mod tests {
                 let mut payload = vec![0; field(&header, 3) as usize];
                 theirs.read_exact(&mut payload).unwrap();
                 // In two pieces, as it may come.
-                let octets = answer(field(&header, 1));
-                let (first, second) = octets.split_at(octets.len() / 2);
+                let bytes = answer(field(&header, 1));
+                let (first, second) = bytes.split_at(bytes.len() / 2);
                 theirs.write_all(first).unwrap();
                 theirs.write_all(second).unwrap();
                 (field(&header, 0), payload)

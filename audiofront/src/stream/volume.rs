@@ -4,38 +4,22 @@
 //! as the request is under way, and what lay there comes back with the answer. It is the piece right behind the position, which
 //! the controller comes to last.
 
-use heapless::Vec;
 use hyper::SharedPage;
 use sndif::request::{Range, RequestBody};
 use sndif::response::Status;
 
-use super::{Samples, Shared, StreamFront};
+use super::StreamFront;
+use super::shared::{Lent, MAX_VOLUME_CHANNELS, VolumeBytes};
 use crate::buffer::Buffer;
-use crate::error::{RequestError, VolumeError};
+use crate::error::{RequestError, VolumeError, ignored};
 use crate::transport::Transport;
-
-/// Channels of a stream whose volume can be set: more than HD Audio has.
-pub const MAX_VOLUME_CHANNELS: usize = 16;
-
-/// Octets of the values for so many channels.
-type Octets = Vec<u8, { MAX_VOLUME_CHANNELS * 4 }>;
-
-/// A piece of the buffer that a volume request has.
-#[derive(Debug)]
-pub(super) struct Lent {
-    id: u16,
-    /// Where it begins: octets since OPEN.
-    start_bytes: u64,
-    /// What lay there.
-    saved: Octets,
-}
 
 impl<T: Transport> StreamFront<T> {
     /// Asks for a volume for each channel, in steps of 0.001 dB, 0 being 0 dB: the back end takes what comes nearest. One such
     /// request of a stream, or [`volume`](Self::volume), [`mute`](Self::mute) or [`unmute`](Self::unmute), can be under way.
     ///
-    /// Until its answer has come a few octets right behind the position aren't the samples' own: [`fill`](Self::fill) and
-    /// [`take`](Self::take) leave them out. Whoever writes or reads in place has to.
+    /// Until its answer has come a few bytes right behind the position aren't the samples' own: [`fill`](Self::fill) and
+    /// [`take`](Self::take) leave them out. A program that writes or reads in place must leave them out itself.
     ///
     /// # Errors
     /// When it isn't sent. Where the path has no amplifiers the answer says [`EOPNOTSUPP`](Status::EOPNOTSUPP).
@@ -89,29 +73,30 @@ impl<T: Transport> StreamFront<T> {
         body: fn(Range) -> RequestBody,
     ) -> Result<u16, VolumeError> {
         // STOP's answer silences the buffer, whatever lies there.
-        if self.lent.is_some() || self.stopping {
+        if self.stopping {
             return Err(VolumeError::UnderWay);
         }
-        let state = self.state;
-        let shared = self.shared.as_ref().ok_or(VolumeError::Request(RequestError::WrongState(state)))?;
-        if values.len() != usize::from(shared.channels) || values.len() > MAX_VOLUME_CHANNELS {
+        let not_open = VolumeError::Request(RequestError::WrongState(self.state));
+        let shared = self.shared.as_ref().ok_or(not_open)?;
+        if shared.is_lent() {
+            return Err(VolumeError::UnderWay);
+        }
+        if values.len() != usize::from(shared.channels()) || values.len() > MAX_VOLUME_CHANNELS {
             return Err(VolumeError::Channels);
         }
-        let mut octets = Octets::new();
-        // There is room for so many.
-        values.for_each(|value| drop(octets.extend_from_slice(&value)));
+        let mut bytes = VolumeBytes::new();
+        for value in values {
+            ignored(bytes.extend_from_slice(&value), "there is room for MAX_VOLUME_CHANNELS values");
+        }
         let (start_bytes, range) =
-            behind(shared.buffer(), self.position_bytes, octets.len()).ok_or(VolumeError::Channels)?;
-        let mut saved = octets.clone();
+            behind(shared.buffer(), self.position_bytes, bytes.len()).ok_or(VolumeError::Channels)?;
+        let mut saved = bytes.clone();
         shared.buffer().read(start_bytes, &mut saved);
-        shared.buffer().write(start_bytes, &octets);
+        shared.buffer().write(start_bytes, &bytes);
         let sent = self.send_open(body(range));
         if let Some(shared) = &mut self.shared {
             match sent {
-                Ok(id) => {
-                    shared.lend(Some(start_bytes));
-                    self.lent = Some(Lent { id, start_bytes, saved });
-                }
+                Ok(id) => shared.lend(Lent { id, start_bytes, saved }),
                 Err(_) => shared.buffer().write(start_bytes, &saved),
             }
         }
@@ -120,17 +105,14 @@ impl<T: Transport> StreamFront<T> {
 
     /// A volume request was answered: its piece of the buffer is the samples' again.
     pub(super) fn adjusted(&mut self, id: u16, body: &RequestBody, status: Status) {
-        let (Some(lent), Some(shared)) = (self.lent.take_if(|lent| lent.id == id), &mut self.shared) else {
-            return;
-        };
-        shared.lend(None);
-        let Lent { start_bytes, saved, .. } = lent;
-        // Else it has been gone over, and what lies there is newer.
+        let Some(shared) = &mut self.shared else { return };
+        let Some(Lent { start_bytes, saved, .. }) = shared.take_back(id) else { return };
+        // Else the position has passed the piece, and what lies there is newer.
         let is_ahead = self.position_bytes <= start_bytes;
         if matches!(body, RequestBody::GetVolume(_)) && status.is_ok() && is_ahead {
-            let mut octets = saved.clone();
-            shared.buffer().read(start_bytes, &mut octets);
-            self.volumes = octets.as_chunks().0.iter().map(|mdb| i32::from_le_bytes(*mdb)).collect();
+            let mut bytes = saved.clone();
+            shared.buffer().read(start_bytes, &mut bytes);
+            self.volumes = bytes.as_chunks().0.iter().map(|mdb| i32::from_le_bytes(*mdb)).collect();
         }
         if is_ahead {
             shared.buffer().write(start_bytes, &saved);
@@ -138,17 +120,7 @@ impl<T: Transport> StreamFront<T> {
     }
 }
 
-impl<P: SharedPage> Shared<P> {
-    /// The buffer is lent from here on, or nowhere.
-    fn lend(&mut self, start_bytes: Option<u64>) {
-        match &mut self.samples {
-            Samples::Playback(playback) => playback.lend(start_bytes),
-            Samples::Capture(capture) => capture.lend(start_bytes),
-        }
-    }
-}
-
-/// The last piece of `length` octets behind a position that begins at a word and doesn't go round the buffer's end: where the
+/// The last piece of `length` bytes behind a position that begins at a word and doesn't go round the buffer's end: where the
 /// controller comes to it, and its range. `None`: the buffer is too small for it.
 fn behind<P: SharedPage>(buffer: &Buffer<P>, position_bytes: u64, length: usize) -> Option<(u64, Range)> {
     let length_bytes = u32::try_from(length).ok()?;

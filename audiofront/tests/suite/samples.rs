@@ -40,7 +40,7 @@ fn any_config() -> impl Strategy<Value = StreamConfig> {
     })
 }
 
-/// Octets that tell their place in the recording.
+/// Bytes that tell their place in the recording.
 fn recording(from: u64, length: usize) -> Vec<u8> {
     (from..).take(length).map(|number| (number * 31 + number / 251 + 1) as u8).collect()
 }
@@ -82,22 +82,22 @@ proptest! {
         for step in steps {
             match step {
                 Step::Fill(length) => {
-                    let octets = recording(recorded, length);
+                    let bytes = recording(recorded, length);
                     let room = front.playback().unwrap().free_bytes();
                     let at = front.playback().unwrap().written_bytes();
-                    let taken = front.fill(&octets);
+                    let taken = front.fill(&bytes);
                     prop_assert_eq!(taken % frame_bytes as usize, 0);
                     prop_assert!(taken as u64 <= room);
                     prop_assert!(taken as u64 + u64::from(frame_bytes) > room.min(length as u64));
                     prop_assert_eq!(front.playback().unwrap().written_bytes(), at + taken as u64);
-                    written.extend((at..).zip(octets[..taken].iter().copied()));
+                    written.extend((at..).zip(bytes[..taken].iter().copied()));
                     recorded += taken as u64;
                     ended &= taken == 0;
                 }
-                Step::Play(octets) => {
-                    // Whole frames, and no more than a buffer at once: later octets are what was there before.
-                    let octets = octets.min(size) / u64::from(frame_bytes) * u64::from(frame_bytes);
-                    for position in position..position + octets {
+                Step::Play(bytes) => {
+                    // Whole frames, and no more than a buffer at once: later bytes are what was there before.
+                    let bytes = bytes.min(size) / u64::from(frame_bytes) * u64::from(frame_bytes);
+                    for position in position..position + bytes {
                         let offset = position % size;
                         let expected = written.get(&position).copied().unwrap_or(silence[(offset % 8) as usize]);
                         prop_assert_eq!(back.dma_read(position), expected, "at {}", position);
@@ -105,7 +105,7 @@ proptest! {
                             late += 1;
                         }
                     }
-                    position += octets;
+                    position += bytes;
                     back.post(position);
                     prop_assert_eq!(drain(&mut front), [FrontEvent::Position { bytes: position }]);
                 }
@@ -133,8 +133,8 @@ proptest! {
         let mut position = 0u64;
         for (come, take) in steps {
             let come = come / frame_bytes * frame_bytes;
-            for (position, octet) in (position..).zip(recording(position, come as usize)) {
-                back.dma_write(position, octet);
+            for (position, byte) in (position..).zip(recording(position, come as usize)) {
+                back.dma_write(position, byte);
             }
             position += come;
             back.post(position);
@@ -142,10 +142,10 @@ proptest! {
             let capture = front.capture().unwrap();
             prop_assert!(capture.available_bytes() <= size);
             let from = capture.read_bytes();
-            let mut octets = vec![0; take];
-            let taken = capture.take(&mut octets);
+            let mut bytes = vec![0; take];
+            let taken = capture.take(&mut bytes);
             prop_assert_eq!(taken as u64 % frame_bytes, 0);
-            prop_assert_eq!(&octets[..taken], &recording(from, taken)[..]);
+            prop_assert_eq!(&bytes[..taken], &recording(from, taken)[..]);
             prop_assert_eq!(capture.read_bytes() + capture.available_bytes(), position);
         }
     }

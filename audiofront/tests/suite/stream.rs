@@ -383,16 +383,16 @@ fn what_was_captured_before_stop_can_be_taken_after_it() {
     back.post(4_096);
     back.serve();
     drain(&mut front);
-    let mut octets = [0; 4_096];
-    assert_eq!(front.take(&mut octets), 1_000, "and not the back end's rounding");
-    assert_eq!(octets[..1_000], [7; 1_000]);
+    let mut bytes = [0; 4_096];
+    assert_eq!(front.take(&mut bytes), 1_000, "and not the back end's rounding");
+    assert_eq!(bytes[..1_000], [7; 1_000]);
 
     (0..16).for_each(|position| back.dma_write(position, 9));
     front.start().unwrap();
     back.serve();
     back.post(4_096 + 16);
     drain(&mut front);
-    assert_eq!((front.take(&mut octets), octets[0]), (16, 9));
+    assert_eq!((front.take(&mut bytes), bytes[0]), (16, 9));
     assert_eq!(front.capture().unwrap().overrun_bytes(), 0);
 }
 
@@ -572,7 +572,7 @@ proptest! {
                 Step::Pause => drop(front.pause()),
                 Step::Stop => drop(front.stop()),
                 Step::Close => drop(front.close()),
-                Step::Fill(octets) => prop_assert!(front.fill(&vec![1; octets]) <= octets),
+                Step::Fill(bytes) => prop_assert!(front.fill(&vec![1; bytes]) <= bytes),
                 Step::Hint => drop(front.hint()),
                 Step::Poll(times) => (0..times).for_each(|_| {
                     let _ = front.poll();

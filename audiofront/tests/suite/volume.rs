@@ -29,8 +29,8 @@ fn range(body: &RequestBody) -> Range {
 }
 
 /// What lies in a range of a playback stream's buffer.
-fn octets(back: &Back<'_>, range: Range) -> Vec<u8> {
-    (0..range.length_bytes).map(|octet| back.dma_read(u64::from(range.offset_bytes + octet))).collect()
+fn bytes(back: &Back<'_>, range: Range) -> Vec<u8> {
+    (0..range.length_bytes).map(|byte| back.dma_read(u64::from(range.offset_bytes + byte))).collect()
 }
 
 #[test]
@@ -51,7 +51,7 @@ fn values_lie_right_behind_the_position_and_go_with_the_answer() {
         let request = back.take().unwrap();
         assert_eq!(request.body, RequestBody::SetVolume(Range { offset_bytes: offset, length_bytes: 8 }));
         let values = [(-1_000i32).to_le_bytes(), i32::MIN.to_le_bytes()].concat();
-        assert_eq!(octets(&back, range(&request.body)), values);
+        assert_eq!(bytes(&back, range(&request.body)), values);
         assert_eq!(front.mute(&[true, false]), Err(VolumeError::UnderWay));
         back.answer(&request.answer(Status::OK));
         let answered = FrontEvent::Answered {
@@ -62,23 +62,23 @@ fn values_lie_right_behind_the_position_and_go_with_the_answer() {
             started: None,
         };
         assert_eq!(drain(&mut front), [answered]);
-        assert_eq!(octets(&back, range(&request.body)), [0x77; 8], "the samples are back");
+        assert_eq!(bytes(&back, range(&request.body)), [0x77; 8], "the samples are back");
     }
 }
 
 #[test]
-fn a_channel_has_an_octet_to_be_muted_by() {
+fn a_channel_has_an_byte_to_be_muted_by() {
     let home = home();
     let (mut front, mut back) = open(&home, Direction::Playback);
     for (muted, lanes) in [([true, false], [1, 0]), ([false, true], [0, 1])] {
         front.mute(&muted).unwrap();
         let request = back.take().unwrap();
         assert_eq!(request.body, RequestBody::Mute(Range { offset_bytes: 16_380, length_bytes: 2 }));
-        assert_eq!(octets(&back, range(&request.body)), lanes);
-        // Refused or not, the octets come back.
+        assert_eq!(bytes(&back, range(&request.body)), lanes);
+        // Refused or not, the bytes come back.
         back.answer(&request.answer(Status::EOPNOTSUPP));
         drain(&mut front);
-        assert_eq!(octets(&back, range(&request.body)), [0, 0]);
+        assert_eq!(bytes(&back, range(&request.body)), [0, 0]);
         front.unmute(&muted).unwrap();
         let request = back.take().unwrap();
         assert_eq!(request.body, RequestBody::Unmute(Range { offset_bytes: 16_380, length_bytes: 2 }));
@@ -92,14 +92,14 @@ fn the_volumes_are_what_a_good_answer_has_put_there() {
     let home = home();
     let (mut front, mut back) = open(&home, Direction::Capture);
     let offset = u64::from(SIZE) - 8;
-    (0..8).for_each(|octet| back.dma_write(offset + octet, 9));
+    (0..8).for_each(|byte| back.dma_write(offset + byte, 9));
     assert_eq!(front.volumes(), []);
     for (status, volumes) in [(Status::EFAULT, &[][..]), (Status::OK, &[-500, 0x0102_0304])] {
         front.volume().unwrap();
         let request = back.take().unwrap();
         assert_eq!(range(&request.body), Range { offset_bytes: 16_376, length_bytes: 8 });
         let values = [(-500i32).to_le_bytes(), 0x0102_0304i32.to_le_bytes()].concat();
-        values.iter().zip(offset..).for_each(|(octet, at)| back.dma_write(at, *octet));
+        values.iter().zip(offset..).for_each(|(byte, at)| back.dma_write(at, *byte));
         back.answer(&request.answer(status));
         drain(&mut front);
         assert_eq!(front.volumes(), volumes);
@@ -119,14 +119,14 @@ fn what_is_lent_is_neither_filled_nor_taken_until_the_answer() {
     front.set_volume(&[0, 0]).unwrap();
     assert_eq!(front.fill(&[0x55; 20_000]), 16_376);
     let request = back.take().unwrap();
-    assert_eq!(octets(&back, range(&request.body)), [0; 8]);
+    assert_eq!(bytes(&back, range(&request.body)), [0; 8]);
     back.answer(&request.answer(Status::OK));
     drain(&mut front);
     assert_eq!(front.fill(&[0x55; 20_000]), 8);
 
     let home = crate::common::home();
     let (mut front, mut back) = open(&home, Direction::Capture);
-    (0..1_000).for_each(|octet| back.dma_write(octet, 3));
+    (0..1_000).for_each(|byte| back.dma_write(byte, 3));
     back.post(1_000);
     drain(&mut front);
     front.set_volume(&[0, 0]).unwrap();
@@ -150,7 +150,7 @@ fn what_the_position_has_gone_over_meanwhile_does_not_come_back() {
     drain(&mut front);
     back.answer(&request.answer(Status::OK));
     drain(&mut front);
-    assert_eq!(octets(&back, range(&request.body)), [0; 8]);
+    assert_eq!(bytes(&back, range(&request.body)), [0; 8]);
 }
 
 #[test]
@@ -190,7 +190,7 @@ fn what_can_not_be_asked_is_refused_and_changes_nothing() {
     assert_eq!(front.set_volume(&[5, 5]), Err(VolumeError::Request(RequestError::RingFull)));
     back.serve();
     drain(&mut front);
-    assert!((0..u64::from(SIZE)).all(|octet| back.dma_read(octet) == 0x11));
+    assert!((0..u64::from(SIZE)).all(|byte| back.dma_read(byte) == 0x11));
     front.start().unwrap();
     front.stop().unwrap();
     assert_eq!(front.set_volume(&[5, 5]), Err(VolumeError::UnderWay), "STOP silences the buffer");
@@ -211,7 +211,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
 
     /// Wherever the position is, and however many channels there are: the values are aligned, in one piece, inside the buffer
-    /// and behind the position; and not an octet of the samples is another one afterwards.
+    /// and behind the position; and not a byte of the samples is another one afterwards.
     #[test]
     fn no_sample_is_lost_by_it(
         channels in 1u8..=16,
@@ -228,7 +228,7 @@ proptest! {
         back.post(position);
         drain(&mut front);
         front.fill(&vec![0x5a; buffer_bytes as usize]);
-        let before: Vec<u8> = (0..buffer_bytes).map(|octet| back.dma_read(octet.into())).collect();
+        let before: Vec<u8> = (0..buffer_bytes).map(|byte| back.dma_read(byte.into())).collect();
         let sent = match is_mute {
             true => front.mute(&vec![true; channels.into()]),
             false => front.set_volume(&vec![-1; channels.into()]),
@@ -239,16 +239,16 @@ proptest! {
                 let range = range(&request.body);
                 prop_assert!(range.offset_bytes.is_multiple_of(4) && range.offset_bytes + range.length_bytes <= buffer_bytes);
                 let expected = if is_mute { 1 } else { 0xff };
-                prop_assert!(octets(&back, range).iter().all(|octet| *octet == expected));
+                prop_assert!(bytes(&back, range).iter().all(|byte| *byte == expected));
                 back.answer(&request.answer(Status::OK));
                 drain(&mut front);
             }
             Err(error) => {
                 prop_assert_eq!(error, VolumeError::Channels);
-                prop_assert!(buffer_bytes < 2 * 64 + 4, "{} octets are enough", buffer_bytes);
+                prop_assert!(buffer_bytes < 2 * 64 + 4, "{} bytes are enough", buffer_bytes);
             }
         }
-        let after: Vec<u8> = (0..buffer_bytes).map(|octet| back.dma_read(octet.into())).collect();
+        let after: Vec<u8> = (0..buffer_bytes).map(|byte| back.dma_read(byte.into())).collect();
         prop_assert_eq!(before, after);
     }
 }

@@ -12,10 +12,10 @@ use crate::signals::Signals;
 
 /// Play a known signal, record it at the same time, and judge whether the published offset is good enough to cancel its echo
 ///
-/// Exit status: 0 when all bounds hold, 1 when one doesn't, 2 when the test can't be carried out.
+/// Exit status: 0 all bounds hold; 1 a bound is exceeded; 2 the test can't be carried out.
 #[derive(clap::Args)]
 pub(crate) struct Echo {
-    /// The card's number, as `audiofront list` has it
+    /// The card's number in `audiofront list`
     #[arg(long, value_name = "N", default_value_t = 0)]
     card: u32,
 
@@ -27,7 +27,7 @@ pub(crate) struct Echo {
     #[arg(long, value_name = "NAME")]
     capture: Option<String>,
 
-    /// Go by the kernel's driver and ALSA's pointers, on this device: to compare. Needs a build with the feature alsa
+    /// For comparison: use ALSA's pointers on this device of the kernel's driver. Needs a build with the feature alsa
     #[arg(long, value_name = "DEVICE", conflicts_with_all = ["card", "playback", "capture"])]
     alsa: Option<String>,
 

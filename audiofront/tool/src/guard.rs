@@ -1,5 +1,6 @@
-//! A second process, which closes the card when the first one was killed: else the back end would play the buffer
-//! round and round, since nobody has told it to stop.
+//! The guard: a second process that closes the card if the first one is killed.
+//!
+//! Without it the back end gets no STOP, and plays the buffer again and again.
 
 use std::io::Read;
 use std::os::unix::process::CommandExt;
@@ -10,14 +11,14 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 use audiofront_linux::Card;
 
-/// Times that the card is looked at, and how long in between, until the program's lock on it has gone with the program.
+/// Tries to close the card, and the time between them. The program's lock on the card goes with the program.
 const LOOKS: u32 = 20;
 const BETWEEN: Duration = Duration::from_millis(10);
 
-/// Wait for the end of standard input, then close what was left of a card
+/// Wait for the end of standard input, then close a card that was left open
 #[derive(clap::Args)]
 pub(crate) struct Guard {
-    /// Leave that to a process of its own, and end at once: for libraries, whose program waits for its own children
+    /// Start a separate guard and exit at once: for libraries, whose program waits for its own children
     #[arg(long)]
     detach: bool,
 

@@ -1,22 +1,23 @@
-//! Work of which the kernel makes sure that it does no system call.
+//! Work without a system call, as the kernel enforces.
 #![allow(unsafe_code, reason = "leaf: seccomp has no safe name")]
 
 use std::sync::OnceLock;
 use std::thread;
 
 use anyhow::{Context, Result, bail, ensure};
+use audiofront::ignored;
 
-/// Octet at which `struct seccomp_data` has the system call's number (linux/seccomp.h).
+/// Byte at which `struct seccomp_data` has the system call's number (linux/seccomp.h).
 const NUMBER_OFFSET: u32 = 0;
 
 /// Does `work` in a thread of its own in which every system call but the last, the thread's exit, ends the process with
 /// SIGSYS. What `work` returns must not need to be dropped.
 pub(crate) fn run<T: Copy + Send + Sync + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T> {
-    // The result goes by a place that is looked at: to wake somebody takes a system call.
+    // The caller polls a place for the result, because waking a thread takes a system call.
     let place: &'static OnceLock<Result<T>> = Box::leak(Box::default());
     thread::Builder::new()
         .spawn(move || {
-            let _ = place.set(allow_only_exit().map(|()| work()));
+            ignored(place.set(allow_only_exit().map(|()| work())), "this thread alone sets it, and once");
             // Not by returning: that gives the stack back, by system calls.
             // SAFETY: `exit` ends this thread alone; it holds no lock, and nothing on its stack needs to be dropped.
             unsafe { libc::syscall(libc::SYS_exit, 0) };

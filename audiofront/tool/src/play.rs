@@ -7,14 +7,14 @@ use anyhow::{Context, Result, bail};
 use sndif::Direction;
 use sndif::format::SampleFormat;
 
+use crate::choice::{Choice, Loudness};
 use crate::signals::Signals;
-use crate::streams::{Shape, Watchdog, progress, show};
-use crate::{Choice, Loudness};
+use crate::streams::{Shape, Watchdog, hint, progress, show};
 
 /// Play a WAV file
 #[derive(clap::Args)]
 pub(crate) struct Play {
-    /// The file: 16, 24 or 32 bit samples at a rate that the card can do; a mono file is played on all channels
+    /// The file: samples of 8, 16, 24 or 32 bit at a rate that the card supports. A mono file plays on both channels
     #[arg(value_name = "FILE.wav")]
     file: PathBuf,
 
@@ -24,11 +24,11 @@ pub(crate) struct Play {
     #[command(flatten)]
     loudness: Loudness,
 
-    /// Frames in the DMA buffer, at most
+    /// Largest DMA buffer, in frames (64 or more)
     #[arg(long, value_name = "FRAMES", default_value_t = 16_384, value_parser = clap::value_parser!(u32).range(64..))]
     buffer_frames: u32,
 
-    /// Write nonsense over the control page meanwhile: a test of the back end
+    /// Overwrite the control page with nonsense while playing: a test of the back end
     #[arg(long, hide = true)]
     scribble: bool,
 }
@@ -36,7 +36,7 @@ pub(crate) struct Play {
 /// A file's samples in a shape that goes to a stream as it is.
 struct Samples {
     shape: Shape,
-    octets: Vec<u8>,
+    bytes: Vec<u8>,
 }
 
 impl Samples {
@@ -51,7 +51,7 @@ impl Samples {
         }
         let channels = u8::try_from(spec.channels).context("too many channels")?;
         let bits = spec.bits_per_sample;
-        let (format, octets) = match bits {
+        let (format, bytes) = match bits {
             8 | 16 => {
                 let shift = 16 - bits;
                 let samples = reader.samples::<i16>().map(|sample| Ok((sample? << shift).to_le_bytes()));
@@ -64,18 +64,18 @@ impl Samples {
             }
             other => bail!("{}: samples of {other} bit can't be played", path.display()),
         };
-        if octets.is_empty() {
+        if bytes.is_empty() {
             bail!("{}: there is nothing in it", path.display());
         }
-        Ok(Self { shape: Shape { rate_hz: spec.sample_rate, format, channels }, octets })
+        Ok(Self { shape: Shape { rate_hz: spec.sample_rate, format, channels }, bytes })
     }
 
     /// The same on `channels` channels, each of which has what the only one had.
     fn spread(self, channels: u8) -> Self {
         let sample_bytes = self.shape.frame_bytes() as usize;
-        let octets =
-            self.octets.chunks(sample_bytes).flat_map(|sample| sample.repeat(channels.into())).collect();
-        Self { shape: Shape { channels, ..self.shape }, octets }
+        let bytes =
+            self.bytes.chunks(sample_bytes).flat_map(|sample| sample.repeat(channels.into())).collect();
+        Self { shape: Shape { channels, ..self.shape }, bytes }
     }
 }
 
@@ -91,11 +91,10 @@ impl Play {
         let config = shape.config(&mut card, stream, self.buffer_frames)?;
         self.loudness.open(&mut card, stream, &config)?;
         let frame_bytes = u64::from(shape.frame_bytes());
-        let frames = samples.octets.len() as u64 / frame_bytes;
+        let frames = samples.bytes.len() as u64 / frame_bytes;
 
-        let mut next = card.front(stream).fill(&samples.octets);
-        // If there is no room for the hint now, the next one says it, too.
-        let _ = card.front(stream).hint();
+        let mut next = card.front(stream).fill(&samples.bytes);
+        hint(card.front(stream));
         card.start(stream)?;
         let bar = progress(frames, shape.rate_hz);
         let mut watchdog = Watchdog::new();
@@ -110,14 +109,14 @@ impl Play {
             }
             watchdog.wait(&mut card, stream)?;
             let front = card.front(stream);
-            let filled = front.fill(&samples.octets[next..]);
+            let filled = front.fill(&samples.bytes[next..]);
             next += filled;
             if filled > 0 {
-                let _ = front.hint();
+                hint(front);
             }
             show(&bar, front.position_bytes() / frame_bytes, frames, shape.rate_hz);
             let Some(playback) = front.playback() else { bail!("the stream is closed") };
-            if next == samples.octets.len() {
+            if next == samples.bytes.len() {
                 playback.end();
                 if playback.is_drained() {
                     break;

@@ -5,28 +5,35 @@ use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 use anyhow::{Result, bail};
-use audiofront_linux::{Card, Position, PositionReader};
+use audiofront_linux::{Frames, Position, PositionReader};
 use serde_json::json;
 use sndif::Direction;
 use sndif::control_page::{PositionLock, PositionSource, Slot};
-use sndif::format::SampleFormat;
 
 use crate::guard;
 use crate::signals::Signals;
-use crate::streams::Shape;
+use crate::streams::start_silent;
 
-/// Run a card's streams in silence and show what the control page says of them
+/// Run a card's first streams in silence and show their positions from the control page
 ///
-/// Columns: frames at the link now; age of the pair that this is computed from; its error bound, the guest's clock's included;
-/// frames that DMA is ahead of the link (playback) or behind it (capture), and the converter's own delay; measured rate of
-/// the link's clock against Xen's, and of Xen's against this guest's; how the position is come by.
+/// Columns:
+///   frames          frames at the link now
+///   age us          age of the published pair of frames and time, microseconds
+///   error us        bound of the position's error, microseconds
+///   lead            frames that DMA is ahead of the link (playback) or behind it (capture)
+///   codec           the converter's own delay, frames
+///   link ppm        rate of the link's clock against Xen's, parts per million
+///   guest ppm       rate of Xen's clock against this guest's, parts per million
+///   state           how the position is measured
+///   start distance  frames between this stream's start and the first stream's
 #[derive(clap::Args)]
+#[command(verbatim_doc_comment)]
 pub(crate) struct Positions {
-    /// The card's number, as `audiofront list` has it
+    /// The card's number in `audiofront list`
     #[arg(long, value_name = "N", default_value_t = 0)]
     card: u32,
 
-    /// Rows to show [default: until Ctrl-C]
+    /// Number of rows [default: until Ctrl-C]
     #[arg(long, value_name = "N")]
     count: Option<u64>,
 
@@ -34,15 +41,15 @@ pub(crate) struct Positions {
     #[arg(long, value_name = "MS", default_value_t = 200, value_parser = clap::value_parser!(u64).range(1..=60_000))]
     interval_ms: u64,
 
-    /// Frames a second
+    /// Frame rate in Hz
     #[arg(long, value_name = "HZ", default_value_t = 48_000)]
     rate: u32,
 
-    /// Show a line of JSON for each stream and row
+    /// Print one line of JSON for each stream and row
     #[arg(long)]
     json: bool,
 
-    /// Don't record, as where the guest isn't allowed to
+    /// Don't record, for a guest that must not
     #[arg(long)]
     playback_only: bool,
 }
@@ -54,37 +61,11 @@ struct Running {
     reader: PositionReader,
 }
 
-/// Opens and starts the card's first playback and capture stream, without events.
-pub(crate) fn start(card: &mut Card, rate_hz: u32, playback_only: bool) -> Result<Vec<usize>> {
-    if !card.has_control_page() {
-        bail!("the back end keeps no control page\n  what to do: use a newer image in the driver domain");
-    }
-    let mut streams = vec![card.find(Direction::Playback, None)?];
-    if !playback_only && let Ok(capture) = card.find(Direction::Capture, None) {
-        streams.push(capture);
-    }
-    let shape = Shape { rate_hz, format: SampleFormat::S16Le, channels: 2 };
-    for stream in &streams {
-        let config = shape.config(card, *stream, 4_096)?;
-        card.open(*stream, &audiofront::StreamConfig { period_bytes: 0, ..config })?;
-        if let Some(playback) = card.front(*stream).playback() {
-            // Silence is all there ever is.
-            playback.write_in_place();
-        }
-    }
-    if streams.len() > 1 && card.offers_linked_start() {
-        card.start_together(&streams)?;
-    } else {
-        streams.iter().try_for_each(|stream| card.start(*stream))?;
-    }
-    Ok(streams)
-}
-
 impl Positions {
     pub(crate) fn execute(self) -> Result<ExitCode> {
         let signals = Signals::watch()?;
         let mut card = guard::connect(self.card)?;
-        let streams = start(&mut card, self.rate, self.playback_only)?;
+        let streams = start_silent(&mut card, self.rate, self.playback_only)?;
         let running: Vec<Running> = streams
             .into_iter()
             .filter_map(|number| {
@@ -128,10 +109,7 @@ impl Positions {
         let Ok(position) = running.reader.now() else {
             bail!("the control page can't be read: {:?}", running.reader.slot());
         };
-        let name = match running.direction {
-            Direction::Playback => "playback",
-            Direction::Capture => "capture",
-        };
+        let name = running.direction.to_string();
         let Some(position) = position else {
             return Ok(if self.json {
                 json!({ "stream": running.number, "direction": name, "position": null }).to_string()
@@ -139,7 +117,7 @@ impl Positions {
                 format!("{name:<9}   no position yet")
             });
         };
-        let Position { frames, error_ns, age_ns, guest_ns, slot } = position;
+        let Position { at: Frames { frames, error_ns, guest_ns, .. }, age_ns, slot } = position;
         let link_ppm = link_ppm(&slot, self.rate);
         let guest_ppm =
             running.reader.clock().drift_ppb().map(|(low, high)| (f64::from(low) + f64::from(high)) / 2e3);

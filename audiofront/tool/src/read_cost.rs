@@ -6,14 +6,15 @@ use anyhow::{Result, bail};
 use audiofront_linux::PositionReader;
 use serde_json::json;
 
-use crate::{guard, no_system_calls, position};
+use crate::streams::start_silent;
+use crate::{guard, no_system_calls};
 
-/// Measure what it costs to read a position, and prove that it takes no system call
+/// Measure the cost of reading a position, and prove that it takes no system call
 ///
-/// Streams run in silence meanwhile. The reads are done in a thread in which any system call ends the program with SIGSYS.
+/// A silent stream runs meanwhile. The reading thread has no system calls: any would end the program with SIGSYS.
 #[derive(clap::Args)]
 pub(crate) struct ReadCost {
-    /// The card's number, as `audiofront list` has it
+    /// The card's number in `audiofront list`
     #[arg(long, value_name = "N", default_value_t = 0)]
     card: u32,
 
@@ -61,7 +62,7 @@ fn read(reader: &PositionReader, reads: u64) -> Cost {
 impl ReadCost {
     pub(crate) fn execute(self) -> Result<ExitCode> {
         let mut card = guard::connect(self.card)?;
-        let streams = position::start(&mut card, 48_000, true)?;
+        let streams = start_silent(&mut card, 48_000, true)?;
         let Some(reader) = streams.first().and_then(|stream| card.position(*stream)) else {
             bail!("the back end keeps no control page");
         };

@@ -7,30 +7,30 @@ use anyhow::{Context, Result, bail};
 use sndif::Direction;
 use sndif::format::SampleFormat;
 
+use crate::choice::{Choice, Loudness};
 use crate::signals::{Interrupted, Signals};
-use crate::streams::{Shape, Watchdog, progress, show};
-use crate::{Choice, Loudness};
+use crate::streams::{Shape, Watchdog, hint, progress, show};
 
 /// Record into a WAV file
 #[derive(clap::Args)]
 pub(crate) struct Record {
-    /// The file; one that is there is written over
+    /// The file to write; an existing file is replaced
     #[arg(value_name = "FILE.wav")]
     file: PathBuf,
 
-    /// How long; Ctrl-C ends it earlier, with a whole file
+    /// Length of the recording in seconds, at most a day; Ctrl-C ends it earlier and leaves a complete file
     #[arg(long, value_name = "SECONDS", value_parser = seconds)]
     seconds: f64,
 
-    /// Frames a second
+    /// Frame rate in Hz
     #[arg(long, value_name = "HZ", default_value_t = 48_000)]
     rate: u32,
 
-    /// Samples in a frame
+    /// Number of channels
     #[arg(long, value_name = "N", default_value_t = 2, value_parser = clap::value_parser!(u8).range(1..))]
     channels: u8,
 
-    /// Bits of a sample
+    /// Bits of each sample: 16 or 32
     #[arg(long, value_name = "BITS", default_value = "16", value_parser = ["16", "32"])]
     bits: String,
 
@@ -40,17 +40,17 @@ pub(crate) struct Record {
     #[command(flatten)]
     loudness: Loudness,
 
-    /// Frames in the DMA buffer, at most
+    /// Largest DMA buffer, in frames (64 or more)
     #[arg(long, value_name = "FRAMES", default_value_t = 16_384, value_parser = clap::value_parser!(u32).range(64..))]
     buffer_frames: u32,
 }
 
 fn seconds(text: &str) -> Result<f64, String> {
-    let seconds: f64 = text.parse().map_err(|_| "it is no number".to_owned())?;
+    let seconds: f64 = text.parse().map_err(|_| "it is not a number".to_owned())?;
     if seconds > 0.0 && seconds <= 86_400.0 {
         Ok(seconds)
     } else {
-        Err("it has to be above 0 and a day at most".to_owned())
+        Err("it must be above 0 and at most 86400".to_owned())
     }
 }
 
@@ -80,18 +80,18 @@ impl Record {
 
         let bar = progress(frames, shape.rate_hz);
         let mut watchdog = Watchdog::new();
-        let mut octets = vec![0; config.buffer_bytes as usize];
+        let mut bytes = vec![0; config.buffer_bytes as usize];
         let mut taken_frames = 0;
         let mut ended = Ok(());
         while taken_frames < frames && ended.is_ok() {
             watchdog.wait(&mut card, stream)?;
             let front = card.front(stream);
             let wanted = usize::try_from((frames - taken_frames) * frame_bytes).unwrap_or(usize::MAX);
-            let room = wanted.min(octets.len());
-            let taken = front.take(&mut octets[..room]);
+            let room = wanted.min(bytes.len());
+            let taken = front.take(&mut bytes[..room]);
             taken_frames += taken as u64 / frame_bytes;
-            let _ = front.hint();
-            write(&mut writer, format, &octets[..taken]).with_context(|| self.file.display().to_string())?;
+            hint(front);
+            write(&mut writer, format, &bytes[..taken]).with_context(|| self.file.display().to_string())?;
             show(&bar, taken_frames, frames, shape.rate_hz);
             ended = signals.check();
         }
@@ -116,17 +116,13 @@ impl Record {
 
 type Writer = hound::WavWriter<std::io::BufWriter<std::fs::File>>;
 
-fn write(writer: &mut Writer, format: SampleFormat, octets: &[u8]) -> hound::Result<()> {
+fn write(writer: &mut Writer, format: SampleFormat, bytes: &[u8]) -> hound::Result<()> {
     match format {
-        SampleFormat::S32Le => octets
-            .as_chunks()
-            .0
-            .iter()
-            .try_for_each(|sample| writer.write_sample(i32::from_le_bytes(*sample))),
-        _ => octets
-            .as_chunks()
-            .0
-            .iter()
-            .try_for_each(|sample| writer.write_sample(i16::from_le_bytes(*sample))),
+        SampleFormat::S32Le => {
+            bytes.as_chunks().0.iter().try_for_each(|sample| writer.write_sample(i32::from_le_bytes(*sample)))
+        }
+        _ => {
+            bytes.as_chunks().0.iter().try_for_each(|sample| writer.write_sample(i16::from_le_bytes(*sample)))
+        }
     }
 }

@@ -1,4 +1,4 @@
-//! SIGINT and SIGTERM: asked for, never waited for.
+//! SIGINT and SIGTERM, checked between two steps of a command.
 
 use std::fmt;
 use std::sync::Arc;
@@ -20,7 +20,7 @@ impl fmt::Display for Interrupted {
 
 impl std::error::Error for Interrupted {}
 
-/// What signals have come since it was made.
+/// The signals since `watch`.
 pub(crate) struct Signals(Arc<AtomicUsize>);
 
 impl Signals {

@@ -1,21 +1,22 @@
-//! What the commands have in common: how a stream is opened, how long to wait, how far it is.
+//! Streams as the commands use them: configuration, start, progress, stall.
 
 use std::time::{Duration, Instant};
 
 use anyhow::{Result, bail};
-use audiofront::StreamConfig;
-use audiofront_linux::Card;
+use audiofront::{StreamConfig, StreamFront, ignored};
+use audiofront_linux::{Card, LinuxTransport};
 use indicatif::{ProgressBar, ProgressStyle};
+use sndif::Direction;
 use sndif::format::{FormatSet, SampleFormat};
 use sndif::hw_params::{HwParams, Interval};
 
-/// A stream whose position stands still for so long has something wrong.
+/// A position that stands still for this long is an error.
 const STALLED: Duration = Duration::from_secs(3);
 
-/// How often a signal is looked for, at least.
+/// Longest time between two checks for a signal.
 const LOOK: Duration = Duration::from_millis(100);
 
-/// The shape of a stream's samples, which it is asked for.
+/// The shape of a stream's samples.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Shape {
     pub(crate) rate_hz: u32,
@@ -37,7 +38,7 @@ impl Shape {
         }
     }
 
-    /// Whether the stream can do it.
+    /// Whether the stream supports it.
     pub(crate) fn is_possible(self, card: &mut Card, stream: usize) -> audiofront_linux::Result<bool> {
         Ok(card.query(stream, &self.params())?.is_some())
     }
@@ -49,8 +50,8 @@ impl Shape {
             let all = card.query(stream, &HwParams::ANY)?.unwrap_or(HwParams::ANY);
             let formats: Vec<&str> = all.formats.iter().map(|format| format.name()).collect();
             bail!(
-                "the stream can't do {} with {} channels at {} Hz; it can do {} with {} to {} channels at {} to {} Hz\n  \
-                 what to do: convert the samples before (sox, ffmpeg), or choose other parameters",
+                "the stream doesn't support {} with {} channels at {} Hz; it supports {} with {} to {} channels at {} to {} Hz\n  \
+                 what to do: convert the samples first (sox, ffmpeg), or choose other parameters",
                 self.format.name(),
                 self.channels,
                 self.rate_hz,
@@ -73,7 +74,38 @@ impl Shape {
     }
 }
 
-/// Sees to it that a stream moves.
+/// Opens and starts the card's first playback and capture stream, without events and in silence.
+pub(crate) fn start_silent(card: &mut Card, rate_hz: u32, playback_only: bool) -> Result<Vec<usize>> {
+    if !card.has_control_page() {
+        bail!("the back end keeps no control page\n  what to do: use a newer image in the driver domain");
+    }
+    let mut streams = vec![card.find(Direction::Playback, None)?];
+    if !playback_only && let Ok(capture) = card.find(Direction::Capture, None) {
+        streams.push(capture);
+    }
+    let shape = Shape { rate_hz, format: SampleFormat::S16Le, channels: 2 };
+    for stream in &streams {
+        let config = shape.config(card, *stream, 4_096)?;
+        card.open(*stream, &StreamConfig { period_bytes: 0, ..config })?;
+        if let Some(playback) = card.front(*stream).playback() {
+            // The zeroed buffer is silence, and nothing has to be written over it.
+            playback.write_in_place();
+        }
+    }
+    if streams.len() > 1 && card.offers_linked_start() {
+        card.start_together(&streams)?;
+    } else {
+        streams.iter().try_for_each(|stream| card.start(*stream))?;
+    }
+    Ok(streams)
+}
+
+/// Tells the back end how far samples are written or taken.
+pub(crate) fn hint(front: &mut StreamFront<LinuxTransport>) {
+    ignored(front.hint(), "the next hint covers what a full ring refuses now");
+}
+
+/// Watches that a stream moves.
 pub(crate) struct Watchdog {
     position_bytes: u64,
     since: Instant,
@@ -84,7 +116,7 @@ impl Watchdog {
         Self { position_bytes: 0, since: Instant::now() }
     }
 
-    /// Sleeps for a while, or until something comes.
+    /// Sleeps for a while, or until the back end sends something.
     pub(crate) fn wait(&mut self, card: &mut Card, stream: usize) -> Result<()> {
         card.wait(LOOK)?;
         let position_bytes = card.front(stream).position_bytes();
@@ -92,7 +124,7 @@ impl Watchdog {
             *self = Self { position_bytes, since: Instant::now() };
         } else if self.since.elapsed() > STALLED {
             bail!(
-                "the stream stands still at octet {position_bytes} for {} s\n  \
+                "the stream stands still at byte {position_bytes} for {} s\n  \
                  what to do: see the driver domain's console and its state in xenstore",
                 STALLED.as_secs()
             );

@@ -120,7 +120,7 @@ fn set_up(pcm: &PCM) -> alsa::Result<()> {
     hardware.set_buffer_size_near(BUFFER_FRAMES)?;
     pcm.hw_params(&hardware)?;
     let software = pcm.sw_params_current()?;
-    // It starts when it's told to.
+    // It starts by an explicit call only.
     software.set_start_threshold(software.get_boundary()?)?;
     software.set_tstamp_mode(true)?;
     software.set_tstamp_type(TstampType::Monotonic)?;
@@ -134,8 +134,9 @@ impl DuplexRun for AlsaDuplex {
         }
         let take = self.stream(play).with_context(|| self.device.clone());
         for pcm in [&self.playback, &self.capture] {
-            // What went wrong before counts for more.
-            let _ = pcm.drop();
+            if let (Err(error), Ok(_)) = (pcm.drop(), &take) {
+                eprintln!("echo-check: {}: can't be stopped: {error}", self.device);
+            }
         }
         take
     }

@@ -55,7 +55,7 @@ impl Check {
         }
     }
 
-    /// Runs it. `progress` is told how many of how many restarts are done.
+    /// Runs it. `progress` gets the number of finished restarts and of all.
     ///
     /// # Errors
     /// When it can't be carried out: bad input, streams that can't be run, or a signal that doesn't come back. What is
@@ -105,7 +105,7 @@ impl Check {
         }
     }
 
-    /// The canceller, by what was told, its mean, what was found, and its own search.
+    /// The canceller with the published offset, its mean, the correlated one, and its own search.
     ///
     /// The way through the air belongs to the room: it's learned once, from the first take, and stays. What changes from
     /// restart to restart is what the system has to tell.
@@ -115,7 +115,7 @@ impl Check {
         let takes = takes.get(..MOST_ERLE_TAKES).unwrap_or(takes);
         let all: Vec<&Take> = takes.iter().collect();
         let published = |take: &Take, frame: u64| take.offset_at(frame) + acoustic;
-        // The same takes, each as if the system had told what was found.
+        // The same takes, each as if the system had published the correlated offset.
         let correct: Vec<Take> = takes
             .iter()
             .zip(restarts)
@@ -206,7 +206,7 @@ mod tests {
             report.findings().iter().any(|finding| finding.name == "offset" && !finding.holds),
             "{report}"
         );
-        // Nobody can tell it from the way through the air, where that isn't known.
+        // In an unknown room it looks like the way through the air.
         assert!(check().run(&mut room, &mut nothing).expect("runs").passes());
     }
 

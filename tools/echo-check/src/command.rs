@@ -1,4 +1,4 @@
-//! The command line of `echo-check`, for whatever tool has it as a subcommand.
+//! The command line of `echo-check`, for tools that have it as a subcommand.
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -15,14 +15,14 @@ const VOICES: [&str; 4] = ["Front_Center.wav", "Front_Left.wav", "Rear_Center.wa
 
 /// Play a known signal, record it, and judge whether the published offset is good enough to cancel its echo.
 ///
-/// Ends with 0 when all bounds hold, 1 when one doesn't, and 2 when the test can't be carried out.
+/// Exit status: 0 all bounds hold; 1 a bound is exceeded; 2 the test can't be carried out.
 #[derive(Clone, Debug, clap::Args)]
 pub struct EchoCheck {
-    /// How often the streams are restarted
+    /// Number of restarts of the streams
     #[arg(long, value_name = "N", default_value_t = 10)]
     pub restarts: u32,
 
-    /// What is played each time
+    /// The signal that is played each time
     #[arg(long, value_enum, default_value = "mls")]
     pub signal: signal::Kind,
 
@@ -30,23 +30,23 @@ pub struct EchoCheck {
     #[arg(long, value_name = "N", default_value_t = signal::MLS_ORDER)]
     pub mls_order: u32,
 
-    /// A recording of speech, PCM at 48 kHz; several are played one after the other [default: those of alsa-utils]
+    /// A recording of speech, PCM at 48 kHz; several play one after the other [default: those of alsa-utils]
     #[arg(long, value_name = "FILE.wav")]
     pub speech: Vec<PathBuf>,
 
-    /// The room's delay in milliseconds, where it's known: then a constant error of the published offset shows, too
+    /// The room's delay in milliseconds, if it is known: then a constant error of the offset shows, too
     #[arg(long, value_name = "MS", allow_negative_numbers = true)]
     pub room_delay_ms: Option<f64>,
 
-    /// How far correlated and published offset may differ from restart to restart, in frames
+    /// Largest spread of correlated less published offset over all restarts, in frames
     #[arg(long, value_name = "FRAMES", allow_negative_numbers = true, default_value_t = Bounds::default().spread_frames)]
     pub max_spread: f64,
 
-    /// How far they may differ from the room's delay on the mean, in frames
+    /// Largest distance of their mean difference from the room's delay, in frames
     #[arg(long, value_name = "FRAMES", allow_negative_numbers = true, default_value_t = Bounds::default().offset_frames)]
     pub max_offset: f64,
 
-    /// What the canceller has to reach with the published offset, in dB
+    /// Least echo return loss enhancement with the published offset, in dB
     #[arg(long, value_name = "DB", default_value_t = Bounds::default().erle_db, allow_negative_numbers = true)]
     pub min_erle: f64,
 
@@ -54,7 +54,7 @@ pub struct EchoCheck {
     #[arg(long)]
     pub json: bool,
 
-    /// Draw offsets over restarts and ERLE over time
+    /// Draw offsets over restarts, and ERLE over time, into this file
     #[arg(long, value_name = "FILE.svg")]
     pub plot: Option<PathBuf>,
 }

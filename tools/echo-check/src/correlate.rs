@@ -5,7 +5,7 @@
 //!
 //! **First arrival, not strongest peak.** A canceller models the whole response, which has to lie behind the offset that
 //! it is given; and in a room a reflection may well be stronger than the direct way. The first arrival is the earliest
-//! peak at most [`ARRIVAL_WINDOW_FRAMES`] before the strongest that reaches half of it. The strongest is told, too.
+//! peak at most [`ARRIVAL_WINDOW_FRAMES`] before the strongest that reaches half of it. The strongest is reported, too.
 //!
 //! **Fractions of a frame** come from a parabola through a peak and its two neighbours. For a delay of whole frames the
 //! result is exact to the noise; for one in between, the parabola errs by up to 0.2 frames (a test says so).
@@ -42,7 +42,7 @@ const CLIPPED_PART: f64 = 0.001;
 /// The floor under the signal's power spectrum, as a part of its mean.
 const SPECTRUM_FLOOR: f64 = 0.01;
 
-/// The shortest signal that is looked for: 10 ms.
+/// The shortest signal: 10 ms.
 const SHORTEST_FRAMES: usize = RATE_HZ as usize / 100;
 
 /// Where a signal was found.
@@ -164,8 +164,7 @@ fn response(signal: &[i16], recording: &[i16]) -> Vec<f64> {
         let mut padded = vec![0.0; length];
         padded.iter_mut().zip(samples).for_each(|(to, from)| *to = f64::from(*from));
         let mut spectrum = forward.make_output_vec();
-        // It fails for buffers of other lengths only, and these are its own.
-        let _ = forward.process(&mut padded, &mut spectrum);
+        forward.process(&mut padded, &mut spectrum).expect("the buffers have the plan's own lengths");
         spectrum
     };
     let (played, recorded) = (spectrum(signal), spectrum(recording));
@@ -178,7 +177,9 @@ fn response(signal: &[i16], recording: &[i16]) -> Vec<f64> {
         last.im = 0.0;
     }
     let mut response = backward.make_output_vec();
-    let _ = backward.process(&mut quotient, &mut response);
+    backward
+        .process(&mut quotient, &mut response)
+        .expect("the ends are real, and the lengths the plan's own");
     response.iter_mut().for_each(|value| *value /= length as f64);
     response
 }

@@ -1,10 +1,10 @@
-//! What carries the test out: two streams of one card.
+//! The seam to the streams under test.
 
 use anyhow::Result;
 
 use crate::{Frame, Spread};
 
-/// Two streams, one that plays and one that records, of which somebody says how they lie to each other.
+/// A playback and a capture stream whose offset to each other the system publishes.
 pub trait DuplexRun {
     /// Starts both streams, plays all of `play`, and records for at least as long. Stops both.
     ///
@@ -30,7 +30,7 @@ pub struct Take {
     /// Half the width of the window in which the system says that the offset lies, in frames. Infinite when it doesn't
     /// say.
     pub offset_error_frames: f64,
-    /// The offset as it was told while the streams ran, in the order of `at_frame`; empty when it was told once, for all
+    /// The offset as it was published while the streams ran, in the order of `at_frame`; empty when it was published once, for all
     /// of the take.
     pub track: Vec<OffsetReading>,
     /// Whether both streams were started by one request.
@@ -47,14 +47,14 @@ pub struct OffsetReading {
 }
 
 impl Take {
-    /// The mean of what was told while the streams ran.
+    /// The mean of the readings while the streams ran.
     #[must_use]
     pub fn mean_offset(&self) -> f64 {
         let told = Spread::of(self.track.iter().map(|reading| reading.offset_frames));
         told.map_or(self.published_offset_frames, |spread| spread.mean)
     }
 
-    /// The offset that a program knows when it has recorded `frame`: the last one told until then.
+    /// The offset that a program knows when it has recorded `frame`: the last reading until then.
     #[must_use]
     pub fn offset_at(&self, frame: u64) -> f64 {
         let told = self.track.partition_point(|reading| reading.at_frame <= frame);

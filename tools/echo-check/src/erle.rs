@@ -1,21 +1,21 @@
 //! Echo return loss enhancement (ITU-T G.168): how much of the echo a canceller removes, in dB, over time.
 //!
 //! The takes go through one canceller one after the other, as in a program that keeps its filter when its streams
-//! restart. The far end is what was played, shifted by the offset that the system told until then, so that an offset
+//! restart. The far end is what was played, shifted by the offset that the system had published until then, so that an offset
 //! that is wrong, or jumps, costs what it costs a program: the filter has to learn the response anew, or finds the echo
 //! outside of what it models.
 //!
 //! Two numbers: the linear filter's ERLE tells how well far end and echo fit together. Behind it, AEC3 mutes what the
-//! filter left over; with nobody speaking at the near end that number looks good even where the filter found nothing,
+//! filter left over; with silence at the near end that number looks good even where the filter found nothing,
 //! and a call would be half duplex. So verdicts go by the linear one.
 
 use crate::canceller::{Alignment, BLOCK_FRAMES, Canceller, Energy};
 use crate::{RATE_HZ, Take};
 
-/// How often the ERLE is told: each 100 ms of echo.
+/// Interval of the ERLE points: 100 ms of echo.
 const WINDOW_BLOCKS: usize = 10;
 
-/// How much earlier than told the far end is given to the canceller: 2 ms, so that an offset that is off by a little
+/// How much earlier than published the far end is given to the canceller: 2 ms, so that an offset that is off by a little
 /// doesn't cut off the response's beginning.
 const LEAD_FRAMES: f64 = 96.0;
 

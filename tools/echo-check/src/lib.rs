@@ -9,7 +9,7 @@
 //! - **What is that worth?** [`erle`] runs the takes through a real canceller (the port of WebRTC's AEC3) that believes
 //!   the published offset, and measures how much of the echo it removes, and how fast.
 //!
-//! The crate knows no hardware and no hypervisor: whoever has two streams implements [`DuplexRun`].
+//! The crate knows no hardware and no hypervisor: an owner of two streams implements [`DuplexRun`].
 //!
 //! ```
 //! use echo_check::{Bounds, Check, DuplexRun, SyntheticRoom, signal};

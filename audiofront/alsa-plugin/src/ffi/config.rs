@@ -10,7 +10,7 @@ use crate::settings::Value;
 /// Shows an error in the program's way: on standard error, unless it has set another.
 pub(super) fn report(message: &str) {
     // It has none inside; if it had, it would end there.
-    let text: Vec<u8> = message.bytes().take_while(|octet| *octet != 0).collect();
+    let text: Vec<u8> = message.bytes().take_while(|byte| *byte != 0).collect();
     let text = CString::new(text).unwrap_or_default();
     // SAFETY: alsa-lib's variable, which always holds a handler.
     let handler = unsafe { abi::snd_lib_error.0.get().read_volatile() };

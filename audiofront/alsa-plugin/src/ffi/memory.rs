@@ -20,11 +20,11 @@ pub struct AppFrames<'a> {
 
 impl<'a> AppFrames<'a> {
     /// Frames in a slice.
-    pub fn of(octets: &'a mut [u8]) -> Self {
-        Self { length_bytes: octets.len(), first: NonNull::from(octets).cast(), _of: PhantomData }
+    pub fn of(bytes: &'a mut [u8]) -> Self {
+        Self { length_bytes: bytes.len(), first: NonNull::from(bytes).cast(), _of: PhantomData }
     }
 
-    /// `length_bytes` octets of frames that begin at `first`.
+    /// `length_bytes` bytes of frames that begin at `first`.
     ///
     /// # Safety
     /// They stay readable, and for capture writable, as long as this value is in use.
@@ -93,7 +93,7 @@ impl DmaArea {
         Ok(Self { start, length_bytes })
     }
 
-    /// Octets in the buffer.
+    /// Bytes in the buffer.
     pub fn length_bytes(&self) -> usize {
         self.length_bytes
     }
@@ -106,7 +106,7 @@ impl DmaArea {
             let source = unsafe { frames.first.add(done) };
             // SAFETY: `from_start + count` is at most the buffer's length, see `pieces`.
             let place = unsafe { self.start.add(from_start) };
-            // SAFETY: both are good for `count` octets; a mapping of our own doesn't overlap what the application has, or it
+            // SAFETY: both are good for `count` bytes; a mapping of our own doesn't overlap what the application has, or it
             // is the very same memory, and then nothing is copied here.
             unsafe { source.copy_to_nonoverlapping(place, count) };
         });
@@ -124,28 +124,28 @@ impl DmaArea {
         });
     }
 
-    /// Repeats eight octets over a part of the buffer; the pattern is in phase with the buffer's start.
+    /// Repeats eight bytes over a part of the buffer; the pattern is in phase with the buffer's start.
     pub fn repeat(&self, offset_bytes: usize, length_bytes: usize, pattern: [u8; 8]) {
         self.pieces(offset_bytes, length_bytes, |from_start, _, count| {
             // SAFETY: `from_start` is less than the buffer's length.
             let place = unsafe { self.start.add(from_start) };
-            if let [octet, rest @ ..] = pattern
-                && rest.iter().all(|other| *other == octet)
+            if let [byte, rest @ ..] = pattern
+                && rest.iter().all(|other| *other == byte)
             {
-                // SAFETY: good for `count` octets, see `pieces`.
-                unsafe { place.write_bytes(octet, count) };
+                // SAFETY: good for `count` bytes, see `pieces`.
+                unsafe { place.write_bytes(byte, count) };
                 return;
             }
-            for (index, octet) in pattern.into_iter().cycle().skip(from_start % 8).take(count).enumerate() {
+            for (index, byte) in pattern.into_iter().cycle().skip(from_start % 8).take(count).enumerate() {
                 // SAFETY: `index` is less than `count`.
                 let place = unsafe { place.add(index) };
-                // SAFETY: an octet of the mapping.
-                unsafe { place.write(octet) };
+                // SAFETY: a byte of the mapping.
+                unsafe { place.write(byte) };
             }
         });
     }
 
-    /// Calls `touch(from_start, done, count)` for the one or two pieces that `length` octets from `offset` on lie in.
+    /// Calls `touch(from_start, done, count)` for the one or two pieces that `length` bytes from `offset` on lie in.
     fn pieces(&self, offset: usize, length: usize, mut touch: impl FnMut(usize, usize, usize)) {
         let length = length.min(self.length_bytes);
         let offset = offset % self.length_bytes;
@@ -159,7 +159,7 @@ impl DmaArea {
 
 impl Drop for DmaArea {
     fn drop(&mut self) {
-        // SAFETY: the mapping is this value's own, and nobody has an address of it: an application's view of it ends with
+        // SAFETY: the mapping is this value's own, and no address of it is left: an application's view of it ends with
         // hw_free, before this.
         let unmapped = unsafe { munmap(self.start.as_ptr().cast::<c_void>(), self.length_bytes) };
         debug_assert_eq!(unmapped, Ok(()));

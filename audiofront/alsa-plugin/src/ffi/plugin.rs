@@ -6,6 +6,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::ptr;
 use std::sync::{Mutex, PoisonError};
 
+use audiofront::ignored;
 use rustix::io::Errno;
 
 use super::abi::{self, Ioplug};
@@ -59,7 +60,7 @@ pub(super) unsafe fn with<R>(
     }
 }
 
-/// Ends a PCM: after this nobody has it.
+/// Ends a PCM. No pointer to it is valid afterwards.
 ///
 /// # Safety
 /// `io` belongs to a [`Plugin`], and this is the last callback.
@@ -70,8 +71,7 @@ pub(super) unsafe fn close(io: *mut Ioplug) {
         // SAFETY: it came from `Box::into_raw`, and is ours again.
         drop(unsafe { Box::from_raw(plugin) });
     };
-    // What can panic in it has been said by the panic itself.
-    let _ = catch_unwind(AssertUnwindSafe(drop_it));
+    ignored(catch_unwind(AssertUnwindSafe(drop_it)), "a panic has printed its own message");
 }
 
 /// Opens a PCM: what alsa-lib calls by way of [`plugin_entry`](crate::plugin_entry). Returns 0 or a negative error number.
@@ -155,7 +155,7 @@ unsafe fn create(
     }));
     // SAFETY: just made.
     let io = unsafe { &raw mut (*plugin).io };
-    // SAFETY: just made, and nobody else has it yet.
+    // SAFETY: just made, and no other thread has it yet.
     unsafe { (*io).private_data = plugin.cast() };
     let alsa_direction = if direction.is_playback() { abi::STREAM_PLAYBACK } else { abi::STREAM_CAPTURE };
     // SAFETY: filled in as pcm_ioplug.h asks; `name` is alsa-lib's own.

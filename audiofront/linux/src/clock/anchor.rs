@@ -54,9 +54,9 @@ impl Anchor {
     }
 }
 
-/// An anchor that one thread writes and any reads. Nobody waits for anybody in the kernel.
+/// An anchor that one thread writes and any reads. No thread waits in the kernel.
 ///
-/// Each store is a release and each load an acquire, so that whoever has seen one word of a newer writing also sees the odd
+/// Each store is a release and each load an acquire, so that a reader of one word of a newer writing also sees the odd
 /// number before it, as on the control page.
 #[derive(Debug, Default)]
 pub(super) struct Shared {

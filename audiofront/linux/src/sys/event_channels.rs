@@ -5,7 +5,7 @@ use std::fs::{File, OpenOptions};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::fs::OpenOptionsExt;
 
-use audiofront::EventPort;
+use audiofront::{EventPort, ignored};
 use rustix::fs::OFlags;
 use rustix::io;
 use rustix::ioctl::Opcode;
@@ -51,21 +51,21 @@ impl EventChannels {
     ///
     /// A port that comes is masked until it is written back, so this ends: each port comes once.
     pub(crate) fn take(&self) -> io::Result<usize> {
-        let mut octets = [0u8; 4 * PORTS_A_READ];
+        let mut bytes = [0u8; 4 * PORTS_A_READ];
         let mut taken = 0;
         loop {
-            let read = match io::read(&self.0, &mut octets) {
+            let read = match io::read(&self.0, &mut bytes) {
                 Ok(read) => read,
                 Err(io::Errno::AGAIN | io::Errno::INTR) => break,
                 Err(error) => return Err(error),
             };
-            let ports = &octets[..read];
+            let ports = &bytes[..read];
             // Written back one at a time: a port that was closed meanwhile makes the kernel refuse a whole list.
             for port in ports.chunks_exact(4) {
-                let _ = io::write(&self.0, port);
+                ignored(io::write(&self.0, port), "a closed port needs no unmask");
             }
             taken += read / 4;
-            if read < octets.len() {
+            if read < bytes.len() {
                 break;
             }
         }

@@ -1,6 +1,6 @@
 //! `/dev/xen/gntalloc` (Linux, include/uapi/xen/gntalloc.h): pages of the kernel's, granted to another domain and
 //! mapped into this process. A grant ends when it was given back, isn't mapped here any more, and the other domain has
-//! unmapped it: until then the kernel keeps the page, so that nobody else's memory is ever behind it.
+//! unmapped it: until then the kernel keeps the page, so that it never becomes another owner's memory.
 #![allow(unsafe_code, reason = "leaf: ioctl")]
 
 use std::fs::{File, OpenOptions};

@@ -6,7 +6,7 @@ use std::ptr::{self, NonNull};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, AtomicU32, Ordering, fence};
 
-use audiofront::GrantAccess;
+use audiofront::{GrantAccess, ignored};
 use hyper::{GrantRef, PAGE_SIZE_BYTES, PAGE_WORDS};
 use rustix::io;
 use rustix::mm::{MapFlags, ProtFlags, mmap, munmap};
@@ -48,7 +48,7 @@ impl Region {
                 Ok(Self { first, references: allocation.references, keeper: Some((device.clone(), index)) })
             }
             Err(error) => {
-                let _ = device.deallocate(index, pages);
+                ignored(device.deallocate(index, pages), "the kernel frees them with the file at the latest");
                 Err(error)
             }
         }
@@ -93,12 +93,12 @@ impl Region {
         Some(unsafe { &*place })
     }
 
-    fn octet(&self, offset: usize) -> Option<&AtomicU8> {
+    fn byte(&self, offset: usize) -> Option<&AtomicU8> {
         if offset >= self.length_bytes() {
             return None;
         }
         let place = self.first.as_ptr().cast::<AtomicU8>().wrapping_add(offset);
-        // SAFETY: as for `word`. Words and octets at one place at one time are the application's to keep apart.
+        // SAFETY: as for `word`. Words and bytes at one place at one time are the application's to keep apart.
         Some(unsafe { &*place })
     }
 
@@ -119,41 +119,41 @@ impl Region {
         fence(Ordering::SeqCst);
     }
 
-    /// Copies octets in; what lies behind the end is left out.
-    pub(crate) fn write(&self, offset: usize, octets: &[u8]) {
-        let (head, words) = octets.split_at(octets.len().min(offset.wrapping_neg() % 4));
+    /// Copies bytes in; what lies behind the end is left out.
+    pub(crate) fn write(&self, offset: usize, bytes: &[u8]) {
+        let (head, words) = bytes.split_at(bytes.len().min(offset.wrapping_neg() % 4));
         let (words, tail) = words.as_chunks::<4>();
-        let one = |offset: usize, octets: &[u8]| {
-            for (offset, octet) in (offset..).zip(octets) {
-                if let Some(place) = self.octet(offset) {
-                    place.store(*octet, Ordering::Release);
+        let one = |offset: usize, bytes: &[u8]| {
+            for (offset, byte) in (offset..).zip(bytes) {
+                if let Some(place) = self.byte(offset) {
+                    place.store(*byte, Ordering::Release);
                 }
             }
         };
         one(offset, head);
         let first_word = (offset + head.len()) / 4;
-        for (word, octets) in (first_word..).zip(words) {
-            self.store(word, u32::from_le_bytes(*octets));
+        for (word, bytes) in (first_word..).zip(words) {
+            self.store(word, u32::from_le_bytes(*bytes));
         }
         one((first_word + words.len()) * 4, tail);
     }
 
-    /// Copies octets out; those behind the end stay as they are.
-    pub(crate) fn read(&self, offset: usize, octets: &mut [u8]) {
-        let head = octets.len().min(offset.wrapping_neg() % 4);
-        let (head, words) = octets.split_at_mut(head);
-        let one = |offset: usize, octets: &mut [u8]| {
-            for (offset, octet) in (offset..).zip(octets) {
-                if let Some(place) = self.octet(offset) {
-                    *octet = place.load(Ordering::Acquire);
+    /// Copies bytes out; those behind the end stay as they are.
+    pub(crate) fn read(&self, offset: usize, bytes: &mut [u8]) {
+        let head = bytes.len().min(offset.wrapping_neg() % 4);
+        let (head, words) = bytes.split_at_mut(head);
+        let one = |offset: usize, bytes: &mut [u8]| {
+            for (offset, byte) in (offset..).zip(bytes) {
+                if let Some(place) = self.byte(offset) {
+                    *byte = place.load(Ordering::Acquire);
                 }
             }
         };
         let first_word = (offset + head.len()) / 4;
         one(offset, head);
         let (words, tail) = words.as_chunks_mut::<4>();
-        for (word, octets) in (first_word..).zip(words.iter_mut()) {
-            *octets = self.load(word).to_le_bytes();
+        for (word, bytes) in (first_word..).zip(words.iter_mut()) {
+            *bytes = self.load(word).to_le_bytes();
         }
         one((first_word + words.len()) * 4, tail);
     }
@@ -162,9 +162,11 @@ impl Region {
 impl Drop for Region {
     fn drop(&mut self) {
         // SAFETY: mapped by this value at this length, and nothing that borrows from it is left.
-        let _ = unsafe { munmap(self.first.as_ptr().cast(), self.length_bytes()) };
+        let unmapped = unsafe { munmap(self.first.as_ptr().cast(), self.length_bytes()) };
+        ignored(unmapped, "it fails only for a range that isn't page aligned");
         if let Some((device, index)) = &self.keeper {
-            let _ = device.deallocate(*index, self.references.len() as u32);
+            let freed = device.deallocate(*index, self.references.len() as u32);
+            ignored(freed, "the kernel frees them with the file at the latest");
         }
     }
 }
@@ -182,16 +184,16 @@ mod tests {
     use super::Region;
 
     #[test]
-    fn octets_come_back_wherever_they_lie() {
+    fn bytes_come_back_wherever_they_lie() {
         let region = Region::private(2).unwrap();
         for offset in [0, 1, 2, 3, 4, 4090, 4095, 8180] {
             for length in 0..16 {
-                let octets: Vec<u8> = (1..=length).collect();
-                region.write(offset, &octets);
-                let mut back = vec![0; octets.len()];
+                let bytes: Vec<u8> = (1..=length).collect();
+                region.write(offset, &bytes);
+                let mut back = vec![0; bytes.len()];
                 region.read(offset, &mut back);
-                let there = octets.len().min(region.length_bytes() - offset);
-                assert_eq!(back[..there], octets[..there], "{offset} {length}");
+                let there = bytes.len().min(region.length_bytes() - offset);
+                assert_eq!(back[..there], bytes[..there], "{offset} {length}");
             }
         }
         assert_eq!(region.load(1 << 40), 0);

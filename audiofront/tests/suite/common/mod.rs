@@ -138,12 +138,12 @@ impl Back<'_> {
     }
 
     /// The controller writes at this position.
-    pub(crate) fn dma_write(&self, position: u64, octet: u8) {
+    pub(crate) fn dma_write(&self, position: u64, byte: u8) {
         let (address, word, lane) = self.place(position);
         let page =
             self.home.with_memory(|memory| memory.dma(address, DmaAccess::Write)).expect("DMA is allowed");
         let mut lanes = page.load(word).to_le_bytes();
-        lanes[lane] = octet;
+        lanes[lane] = byte;
         page.store(word, u32::from_le_bytes(lanes));
     }
 

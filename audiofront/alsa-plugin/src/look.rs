@@ -1,0 +1,91 @@
+//! A position as the plug-in needs it, from a slot of the control page.
+
+use sndif::control_page::{PositionLock, Slot};
+
+use crate::card::{Direction, Look};
+
+/// The position that a slot implies. `now`: its position carried on by the clock, with its error bound in nanoseconds.
+pub(crate) fn look_at(
+    slot: &Slot,
+    now: Option<(u64, u64)>,
+    direction: Direction,
+    lead_max_frames: u64,
+) -> Look {
+    if slot.lock.is_none() {
+        return Look::default();
+    }
+    let capture = direction == Direction::Capture;
+    let lead = |frames: u64| if capture { frames } else { 0 };
+    // A counter of the hardware has shown these frames to have passed, or to be in memory.
+    let counted = slot.link_frames.saturating_sub(lead(slot.dma_lead_frames.into()));
+    let (link_frames, error_ns) = now.unwrap_or((slot.link_frames, slot.error_ns.into()));
+    // Between two readings only a counter that follows the link's clock advances with it.
+    let certain_frames = if slot.lock == Some(PositionLock::Locked) {
+        let published = counted.saturating_sub(frames_in(slot.error_ns.into(), slot));
+        let elapsed = link_frames.saturating_sub(frames_in(error_ns, slot));
+        published.max(elapsed.saturating_sub(lead(lead_max_frames)))
+    } else {
+        counted
+    };
+    Look {
+        link_frames,
+        certain_frames,
+        codec_delay_frames: slot.codec_delay_frames,
+        ns_per_frame_q32: slot.ns_per_frame_q32,
+    }
+}
+
+/// Frames that a span takes up, the one that it ends in included.
+fn frames_in(span_ns: u64, slot: &Slot) -> u64 {
+    let frames = (u128::from(span_ns) << 32).checked_div(slot.ns_per_frame_q32.into()).unwrap_or(0);
+    u64::try_from(frames.saturating_add(1)).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use sndif::control_page::{PositionLock, Slot, SlotState};
+
+    use super::look_at;
+    use crate::card::{Direction, Look};
+
+    fn slot(lock: PositionLock) -> Slot {
+        Slot {
+            state: SlotState::Running,
+            link_frames: 4_800,
+            ns_per_frame_q32: (1_000_000_000 << 32) / 48_000,
+            error_ns: 20_000,
+            dma_lead_frames: 16,
+            codec_delay_frames: 7,
+            lock: Some(lock),
+            ..Slot::default()
+        }
+    }
+
+    #[test]
+    fn by_the_links_clock_a_position_moves_on_between_looks() {
+        // 5 ms later, within 50 us.
+        let now = Some((5_040, 50_000));
+        let look = look_at(&slot(PositionLock::Locked), now, Direction::Playback, 16);
+        assert_eq!((look.link_frames, look.certain_frames, look.codec_delay_frames), (5_040, 5_040 - 3, 7));
+        // Of what comes in, the most that wasn't in memory once may not be again.
+        let look = look_at(&slot(PositionLock::Locked), now, Direction::Capture, 40);
+        assert_eq!((look.link_frames, look.certain_frames), (5_040, 5_040 - 3 - 40));
+    }
+
+    #[test]
+    fn a_counter_that_moves_in_steps_is_certain_of_what_it_has_shown() {
+        let now = Some((5_040, 100_000_000));
+        let look = look_at(&slot(PositionLock::Coarse), now, Direction::Playback, 16);
+        assert_eq!((look.link_frames, look.certain_frames), (5_040, 4_800));
+        let look = look_at(&slot(PositionLock::Coarse), now, Direction::Capture, 40);
+        assert_eq!(look.certain_frames, 4_800 - 16);
+    }
+
+    #[test]
+    fn what_was_published_is_enough_while_the_clock_is_not_known() {
+        let look = look_at(&slot(PositionLock::Locked), None, Direction::Playback, 16);
+        assert_eq!((look.link_frames, look.certain_frames), (4_800, 4_800 - 1));
+        let none = Slot { lock: None, ..slot(PositionLock::Locked) };
+        assert_eq!(look_at(&none, None, Direction::Playback, 16), Look::default());
+    }
+}
