@@ -5,12 +5,9 @@ use std::process::ExitCode;
 use anyhow::Result;
 use xshell::{Shell, cmd};
 
+use crate::check::house_rules;
 use crate::image::{PACKAGE, TARGET};
-use crate::{house_rules, provision, workspace};
-
-/// Check formatting, lints, licences, documentation, shell scripts and the rules of the house; nothing may warn.
-#[derive(clap::Args)]
-pub(crate) struct Check {}
+use crate::{provision, workspace};
 
 /// A step: its name, and what it does.
 type Step = (&'static str, fn(&Shell) -> Result<()>);
@@ -26,25 +23,23 @@ const STEPS: &[Step] = &[
     ("shellcheck", shellcheck),
 ];
 
-impl Check {
-    /// Runs the command: all steps, also behind one that failed.
-    pub(crate) fn execute(self) -> Result<ExitCode> {
-        let shell = workspace::shell()?;
-        let mut failed = Vec::new();
-        for (name, step) in STEPS {
-            eprintln!("\n== {name}");
-            if let Err(error) = step(&shell) {
-                eprintln!("{name}: {error:#}");
-                failed.push(*name);
-            }
+/// Runs the command.
+pub fn execute() -> Result<ExitCode> {
+    let shell = workspace::shell()?;
+    let mut failed = Vec::new();
+    for (name, step) in STEPS {
+        eprintln!("\n== {name}");
+        if let Err(error) = step(&shell) {
+            eprintln!("{name}: {error:#}");
+            failed.push(*name);
         }
-        if failed.is_empty() {
-            println!("check: all {} steps are clean", STEPS.len());
-            return Ok(ExitCode::SUCCESS);
-        }
-        println!("check: failed: {}", failed.join("; "));
-        Ok(ExitCode::FAILURE)
     }
+    if failed.is_empty() {
+        println!("check: all {} steps are clean", STEPS.len());
+        return Ok(ExitCode::SUCCESS);
+    }
+    println!("check: failed: {}", failed.join("; "));
+    Ok(ExitCode::FAILURE)
 }
 
 fn fmt(shell: &Shell) -> Result<()> {
@@ -107,4 +102,17 @@ fn rules(_: &Shell) -> Result<()> {
     }
     anyhow::ensure!(violations.is_empty(), "{} lines break a rule of the house", violations.len());
     Ok(())
+}
+
+/// Draws the dependency picture.
+pub fn picture() -> Result<ExitCode> {
+    let written = crate::check::layers::draw()?;
+    println!("written: {written}");
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Prints the lines of each room.
+pub fn rooms() -> Result<ExitCode> {
+    print!("{}", crate::check::rooms::table(&workspace::root())?);
+    Ok(ExitCode::SUCCESS)
 }

@@ -42,7 +42,7 @@ const UNSAFE_ALLOWED: &[&str] = &[
 ///
 /// # Errors
 /// When a file can't be read.
-pub(crate) fn violations(root: &Path) -> Result<Vec<String>> {
+pub fn violations(root: &Path) -> Result<Vec<String>> {
     let mut violations = Vec::new();
     let target = workspace::target_dir();
     let mut directories = vec![root.to_path_buf()];
