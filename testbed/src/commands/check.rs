@@ -5,8 +5,8 @@ use std::process::ExitCode;
 use anyhow::Result;
 use xshell::{Shell, cmd};
 
-use crate::check::house_rules;
-use crate::image::{PACKAGE, TARGET};
+use crate::check::{house_rules, layers, rooms};
+use crate::image::{Bin, PACKAGE, TARGET};
 use crate::{provision, workspace};
 
 /// A step: its name, and what it does.
@@ -20,6 +20,10 @@ const STEPS: &[Step] = &[
     ("docs, the image", docs_image),
     ("deny", deny),
     ("rules", rules),
+    ("layers", |_| layers::check()),
+    ("file lengths", file_lengths),
+    ("packages", packages),
+    ("oldest compiler", oldest_compiler),
     ("shellcheck", shellcheck),
 ];
 
@@ -61,7 +65,15 @@ fn clippy_image(shell: &Shell) -> Result<()> {
     let _environment = core.environment(shell);
     let core = core.arguments();
     let cargo = workspace::cargo();
-    Ok(cmd!(shell, "{cargo} clippy --package {PACKAGE} --target {TARGET} {core...} -- -D warnings").run()?)
+    for bin in [Bin::Snddom, Bin::Bare] {
+        let features = bin.features();
+        cmd!(
+            shell,
+            "{cargo} clippy --package {PACKAGE} {features...} --target {TARGET} {core...} -- -D warnings"
+        )
+        .run()?;
+    }
+    Ok(())
 }
 
 fn docs(shell: &Shell) -> Result<()> {
@@ -78,7 +90,12 @@ fn docs_image(shell: &Shell) -> Result<()> {
     let cargo = workspace::cargo();
     let _strict = shell.push_env("RUSTDOCFLAGS", "-D warnings");
     eprintln!("RUSTDOCFLAGS='-D warnings'");
-    Ok(cmd!(shell, "{cargo} doc --package {PACKAGE} --no-deps --target {TARGET} {core...}").run()?)
+    for bin in [Bin::Snddom, Bin::Bare] {
+        let features = bin.features();
+        cmd!(shell, "{cargo} doc --package {PACKAGE} {features...} --no-deps --target {TARGET} {core...}")
+            .run()?;
+    }
+    Ok(())
 }
 
 /// Not the advisories: their database isn't reachable from everywhere.
@@ -93,6 +110,51 @@ fn shellcheck(shell: &Shell) -> Result<()> {
     provision::shellcheck()?;
     cmd!(shell, "shellcheck --shell=sh dist/snddom").run()?;
     Ok(cmd!(shell, "shellcheck .ci/run").run()?)
+}
+
+fn file_lengths(_: &Shell) -> Result<()> {
+    let found = rooms::too_long(&workspace::root())?;
+    for file in &found {
+        eprintln!("{file}");
+    }
+    anyhow::ensure!(found.is_empty(), "{} files are over 500 lines and don't say why", found.len());
+    Ok(())
+}
+
+/// The crates that others may use: what would be published builds by itself.
+fn packages(shell: &Shell) -> Result<()> {
+    let cargo = workspace::cargo();
+    let names = publishable(shell)?;
+    anyhow::ensure!(!names.is_empty(), "no crate may be published");
+    let names = names.iter().flat_map(|name| ["--package", name]);
+    Ok(cmd!(shell, "{cargo} package --allow-dirty --quiet {names...}").run()?)
+}
+
+/// Packages whose manifest doesn't forbid it.
+fn publishable(shell: &Shell) -> Result<Vec<String>> {
+    let cargo = workspace::cargo();
+    let metadata = cmd!(shell, "{cargo} metadata --no-deps --format-version 1").quiet().read()?;
+    let metadata: serde_json::Value = serde_json::from_str(&metadata)?;
+    let packages = metadata["packages"].as_array().into_iter().flatten();
+    let open = packages.filter(|package| package["publish"].is_null());
+    Ok(open.filter_map(|package| Some(package["name"].as_str()?.to_owned())).collect())
+}
+
+/// The compiler that `rust-version` names. Where it's the one in use, every step is this check.
+fn oldest_compiler(shell: &Shell) -> Result<()> {
+    let oldest = env!("CARGO_PKG_RUST_VERSION");
+    let rustc = std::env::var_os("RUSTC").unwrap_or_else(|| "rustc".into());
+    let used = cmd!(shell, "{rustc} --version").quiet().read()?;
+    if used.starts_with(&format!("rustc {oldest}.")) {
+        eprintln!("{used} is the oldest that the manifests allow");
+        return Ok(());
+    }
+    anyhow::ensure!(
+        provision::on_path("rustup"),
+        "{used} isn't Rust {oldest}, the oldest that the manifests allow, and there is no rustup to add that"
+    );
+    cmd!(shell, "rustup toolchain install {oldest} --profile minimal").run()?;
+    Ok(cmd!(shell, "rustup run {oldest} cargo check --workspace").run()?)
 }
 
 fn rules(_: &Shell) -> Result<()> {
