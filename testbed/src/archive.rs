@@ -9,13 +9,13 @@ use tar::{EntryType, Header};
 
 /// One file of an archive.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Entry {
+pub struct Entry {
     /// Where it lies in the archive's directory, parts separated by `/`.
-    pub(crate) name: String,
+    pub name: String,
     /// May be run: mode 0755, else 0644.
-    pub(crate) executable: bool,
+    pub executable: bool,
     /// What is in it.
-    pub(crate) content: Vec<u8>,
+    pub content: Vec<u8>,
 }
 
 /// Packs files as gzip-compressed tar (POSIX.1-1988 ustar), all of them in one directory, together with `SHA256SUMS`,
@@ -26,7 +26,7 @@ pub(crate) struct Entry {
 ///
 /// # Errors
 /// When two entries have one name, or a name doesn't fit into a header.
-pub(crate) fn pack(directory: &str, entries: &[Entry], modified_s: u64) -> Result<Vec<u8>> {
+pub fn pack(directory: &str, entries: &[Entry], modified_s: u64) -> Result<Vec<u8>> {
     let mut entries = entries.to_vec();
     entries.sort_by(|a, b| a.name.cmp(&b.name));
     let sums = entries.iter().map(|entry| sum_line(&entry.content, &entry.name)).collect::<String>();
@@ -76,7 +76,7 @@ fn append(
 }
 
 /// A line of the format that `sha256sum --check` reads.
-pub(crate) fn sum_line(content: &[u8], name: &str) -> String {
+pub fn sum_line(content: &[u8], name: &str) -> String {
     let sum: String = Sha256::digest(content).iter().map(|octet| format!("{octet:02x}")).collect();
     format!("{sum}  {name}\n")
 }

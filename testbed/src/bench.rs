@@ -17,23 +17,23 @@ mod table;
 
 use anyhow::Result;
 
-pub(crate) use compare::changes;
-pub(crate) use json::{read, write};
-pub(crate) use row::Row;
-pub(crate) use table::table;
+pub use compare::changes;
+pub use json::{read, write};
+pub use row::Row;
+pub use table::table;
 
 /// One thing that is run.
-pub(crate) struct Stage {
+pub struct Stage {
     /// Its name, on the command line too.
-    pub(crate) name: &'static str,
+    pub name: &'static str,
     /// What it measures, for the progress line.
-    pub(crate) what: &'static str,
+    pub what: &'static str,
     /// Runs it.
-    pub(crate) run: fn() -> Result<Vec<Row>>,
+    pub run: fn() -> Result<Vec<Row>>,
 }
 
 /// All stages, the quick ones first.
-pub(crate) const STAGES: &[Stage] = &[
+pub const STAGES: &[Stage] = &[
     Stage { name: "image", what: "the image's size", run: image_size::run },
     Stage { name: "model", what: "what is exact on the model of the hardware", run: model::run },
     Stage { name: "read", what: "a read of a position, natively", run: reader::run },

@@ -10,7 +10,7 @@ use wait_timeout::ChildExt;
 
 /// Where a line came from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Stream {
+pub enum Stream {
     /// Standard output.
     Output,
     /// Standard error.
@@ -19,16 +19,16 @@ pub(crate) enum Stream {
 
 /// How long a child may take, by the clock on the wall.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Limits {
+pub struct Limits {
     /// From line to line.
-    pub(crate) silence: Duration,
+    pub silence: Duration,
     /// In all.
-    pub(crate) total: Duration,
+    pub total: Duration,
 }
 
 /// How a child ended.
 #[derive(Debug)]
-pub(crate) enum Ending {
+pub enum Ending {
     /// By itself.
     Exited(ExitStatus),
     /// It was killed, for it said nothing for too long.
@@ -38,7 +38,7 @@ pub(crate) enum Ending {
 }
 
 /// A running child. Dropping it kills it.
-pub(crate) struct Child {
+pub struct Child {
     process: Process,
     lines: Receiver<(Stream, Vec<u8>)>,
     started: Instant,
@@ -49,7 +49,7 @@ impl Child {
     ///
     /// # Errors
     /// When it can't be started.
-    pub(crate) fn start(command: &mut Command) -> Result<Child> {
+    pub fn start(command: &mut Command) -> Result<Child> {
         eprintln!("$ {}", command_line(command));
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let program = command.get_program().to_string_lossy().into_owned();
@@ -80,7 +80,7 @@ impl Child {
     ///
     /// # Errors
     /// When the child can't be waited for.
-    pub(crate) fn follow(mut self, limits: Limits, mut on_line: impl FnMut(Stream, &[u8])) -> Result<Ending> {
+    pub fn follow(mut self, limits: Limits, mut on_line: impl FnMut(Stream, &[u8])) -> Result<Ending> {
         loop {
             let left = limits.total.saturating_sub(self.started.elapsed());
             if left.is_zero() {
@@ -103,7 +103,7 @@ impl Child {
     }
 
     /// What a child that failed at its start says on its standard error within a second; then it's gone.
-    pub(crate) fn last_words(self) -> String {
+    pub fn last_words(self) -> String {
         let limits = Limits { silence: Duration::from_secs(1), total: Duration::from_secs(2) };
         let mut words = String::new();
         // Whatever ends it, these are its words.

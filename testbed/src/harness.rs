@@ -3,37 +3,49 @@
 //! The emulator asks the harness for what its microphone hears, and tells it what its line plays, over D-Bus sockets that
 //! nobody else sees. It asks synchronously, so under virtual time a run is the same every time. The machine starts
 //! stopped; the harness registers, and only then lets it run.
+//!
+//! Without the feature `harness` only the descriptions are here: a session that needs the D-Bus side is refused.
 
-mod cable;
-mod listeners;
-mod monitor;
 mod room;
 mod source;
+
+#[cfg(feature = "harness")]
+mod cable;
+#[cfg(feature = "harness")]
+mod heard;
+#[cfg(feature = "harness")]
+mod listeners;
+#[cfg(feature = "harness")]
+mod monitor;
+#[cfg(feature = "harness")]
+mod serve;
+#[cfg(feature = "harness")]
 mod wire;
 
-use std::os::unix::net::UnixStream;
-use std::sync::{Arc, Mutex, PoisonError};
-use std::thread::JoinHandle;
-use std::time::Duration;
+#[cfg(not(feature = "harness"))]
+mod absent;
 
-use anyhow::{Context, Result, bail};
-use zbus::blocking::connection::Builder;
-use zbus::blocking::{Connection, MessageIterator};
-use zbus::message::{Message, Type};
-use zbus::zvariant::OwnedFd;
+#[cfg(not(feature = "harness"))]
+pub use absent::{Harness, MonitorSocket};
+#[cfg(feature = "harness")]
+pub use monitor::MonitorSocket;
+pub use room::Room;
+#[cfg(feature = "harness")]
+pub use serve::Harness;
+pub use source::Source;
 
-pub(crate) use monitor::MonitorSocket;
-pub(crate) use room::Room;
-pub(crate) use source::Source;
+/// The period of the emulator's audio timer where the harness is a room, in microseconds of virtual time.
+const TICK_US: u32 = 1_000;
 
-use listeners::Listeners;
+/// The same where it is none: the emulator's own choice.
+const PLAIN_TICK_US: u32 = 10_000;
 
-/// How long the emulator may take to answer the harness. It's idle then.
-const ANSWER: Duration = Duration::from_secs(30);
+/// What a Write brings.
+const WRITE_FRAMES: usize = 1024;
 
 /// What the input of the harness's codec hears.
 #[derive(Clone, Debug)]
-pub(crate) enum Microphone {
+pub enum Microphone {
     /// A signal.
     Hears(Source),
     /// What the output of the same codec plays, some 100 ms later, in one piece.
@@ -46,93 +58,21 @@ pub(crate) enum Microphone {
 
 impl Microphone {
     /// The period of the emulator's audio timer that goes with it, in microseconds of virtual time.
-    pub(crate) fn tick_us(&self) -> u32 {
+    pub fn tick_us(&self) -> u32 {
         match self {
-            Microphone::Hears(_) | Microphone::HearsTheOutput => room::PLAIN_TICK_US,
-            Microphone::Room(_) | Microphone::Rooms(_) => room::TICK_US,
+            Microphone::Hears(_) | Microphone::HearsTheOutput => PLAIN_TICK_US,
+            Microphone::Room(_) | Microphone::Rooms(_) => TICK_US,
         }
     }
 }
 
 /// What went through the harness.
 #[derive(Debug, Default)]
-pub(crate) struct Traffic {
+pub struct Traffic {
     /// Frames that were fed into the input.
-    pub(crate) fed_frames: u64,
+    pub fed_frames: u64,
     /// Octets that the output played.
-    pub(crate) played: Vec<u8>,
+    pub played: Vec<u8>,
     /// What is wrong with how the emulator uses the harness; the first thing.
-    pub(crate) complaint: Option<String>,
-}
-
-/// A harness that serves a running machine. Lives as long as the machine.
-pub(crate) struct Harness {
-    traffic: Arc<Mutex<Traffic>>,
-    serving: JoinHandle<()>,
-    _display: Connection,
-}
-
-impl Harness {
-    /// Serves the machine that connects to `socket`, and starts it.
-    ///
-    /// # Errors
-    /// When the emulator doesn't come, or refuses one of the steps.
-    pub(crate) fn serve(socket: MonitorSocket, microphone: Microphone, rate_hz: u32) -> Result<Harness> {
-        let mut monitor = socket.accept(ANSWER).context("the emulator's monitor")?;
-        let (ours, theirs) = UnixStream::pair().context("no socket pair")?;
-        monitor.add_dbus_client(&theirs).context("the emulator takes no D-Bus client")?;
-        let display =
-            Builder::async_io_unix_stream(ours).p2p().build().context("the emulator's D-Bus display")?;
-
-        let traffic = Arc::new(Mutex::new(Traffic::default()));
-        let (output, their_output) = UnixStream::pair().context("no socket pair")?;
-        let (input, their_input) = UnixStream::pair().context("no socket pair")?;
-        let listeners = Listeners::new(output, input, microphone, rate_hz, Arc::clone(&traffic))?;
-        // The emulator asks a listener for its properties before it looks at the next call.
-        let serving = std::thread::spawn(move || listeners.serve());
-        register(&display, "RegisterInListener", their_input)?;
-        register(&display, "RegisterOutListener", their_output)?;
-        monitor.cont().context("the emulator does not start the machine")?;
-        Ok(Harness { traffic, serving, _display: display })
-    }
-
-    /// What went through, once the machine has ended.
-    pub(crate) fn finish(self) -> Traffic {
-        // It ends when the emulator's ends of the sockets are closed. Should it have panicked, that was said.
-        let _ = self.serving.join();
-        std::mem::take(&mut self.traffic.lock().unwrap_or_else(PoisonError::into_inner))
-    }
-}
-
-/// Registers a listener: a connection of its own, one end of which is handed to the emulator.
-fn register(display: &Connection, method: &'static str, end: UnixStream) -> Result<()> {
-    call(display, method, OwnedFd::from(std::os::fd::OwnedFd::from(end)))
-        .with_context(|| format!("the emulator refuses {method}"))
-}
-
-/// Calls a method of the emulator's audio object and waits for the answer.
-///
-/// Between two peers no bus fills in who sent a message, but the emulator of Debian 12 keeps its listeners by that name,
-/// and dies of a call without one. So it's given here, which the connection's own calls can't do.
-fn call(display: &Connection, method: &'static str, listener: OwnedFd) -> Result<()> {
-    let message = Message::method_call("/org/qemu/Display1/Audio", method)?
-        .interface("org.qemu.Display1.Audio")?
-        .sender(":1.0")?
-        .build(&(listener,))?;
-    let serial = message.primary_header().serial_num();
-    let messages = MessageIterator::from(display);
-    let (sender, answer) = std::sync::mpsc::channel();
-    std::thread::spawn(move || {
-        let answer = messages.into_iter().find(|message| match message {
-            Ok(message) => message.header().reply_serial() == Some(serial),
-            Err(_) => true,
-        });
-        sender.send(answer)
-    });
-    display.send(&message)?;
-    let answer = answer.recv_timeout(ANSWER).context("no answer")?.context("hung up")??;
-    match answer.message_type() {
-        Type::MethodReturn => Ok(()),
-        _ => bail!("{answer}"),
-    }
+    pub complaint: Option<String>,
 }

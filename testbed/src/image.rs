@@ -9,17 +9,17 @@ use xshell::{Shell, cmd};
 use crate::{elf, provision, workspace};
 
 /// The image's target: freestanding, no vector registers.
-pub(crate) const TARGET: &str = "x86_64-unknown-none";
+pub const TARGET: &str = "x86_64-unknown-none";
 
 /// The images' package.
-pub(crate) const PACKAGE: &str = "snddom-kernel";
+pub const PACKAGE: &str = "snddom-kernel";
 
 /// Largest file of the shipped image: 512 KiB.
-pub(crate) const LIMIT_BYTES: u64 = 512 * 1024;
+pub const LIMIT_BYTES: u64 = 512 * 1024;
 
 /// The images.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Bin {
+pub enum Bin {
     /// The driver domain under Xen: the one that is shipped.
     Snddom,
     /// The test image for QEMU without Xen.
@@ -28,7 +28,7 @@ pub(crate) enum Bin {
 
 impl Bin {
     /// The executable's name.
-    pub(crate) fn name(self) -> &'static str {
+    pub fn name(self) -> &'static str {
         match self {
             Self::Snddom => "snddom",
             Self::Bare => "snddom-bare",
@@ -36,7 +36,7 @@ impl Bin {
     }
 
     /// Cargo's arguments for the image's feature alone.
-    pub(crate) fn features(self) -> [&'static str; 3] {
+    pub fn features(self) -> [&'static str; 3] {
         let feature = match self {
             Self::Snddom => "xen",
             Self::Bare => "bare",
@@ -46,17 +46,17 @@ impl Bin {
 }
 
 /// A built image.
-pub(crate) struct Image {
+pub struct Image {
     /// The ELF file.
-    pub(crate) path: PathBuf,
+    pub path: PathBuf,
     /// The linker's map, which names the functions at the addresses of an epitaph.
-    pub(crate) map: PathBuf,
+    pub map: PathBuf,
     /// The file's size: headers, and all loaded bytes.
-    pub(crate) file_bytes: u64,
+    pub file_bytes: u64,
     /// Bytes that are read from the file into memory: all loadable segments.
-    pub(crate) loaded_bytes: u64,
+    pub loaded_bytes: u64,
     /// Size of the loadable segments in memory, zeroed data included.
-    pub(crate) memory_bytes: u64,
+    pub memory_bytes: u64,
 }
 
 impl Image {
@@ -64,7 +64,7 @@ impl Image {
     ///
     /// # Errors
     /// It doesn't build, or isn't an ELF64 executable.
-    pub(crate) fn build(bin: Bin) -> Result<Image> {
+    pub fn build(bin: Bin) -> Result<Image> {
         let shell = workspace::shell()?;
         let cargo = workspace::cargo();
         let core = provision::rust_target()?;
@@ -95,7 +95,7 @@ impl Image {
     }
 
     /// Fails if the file is larger than [`LIMIT_BYTES`].
-    pub(crate) fn check_size(&self) -> Result<()> {
+    pub fn check_size(&self) -> Result<()> {
         if self.file_bytes > LIMIT_BYTES {
             bail!("the image has {} bytes, {LIMIT_BYTES} is the limit", self.file_bytes);
         }
@@ -118,7 +118,7 @@ fn build_folder(messages: &str) -> Result<PathBuf> {
 }
 
 /// The executable that cargo's messages name last.
-pub(crate) fn executable(messages: &str, package: &str) -> Result<PathBuf> {
+pub fn executable(messages: &str, package: &str) -> Result<PathBuf> {
     messages
         .lines()
         .filter_map(|line| serde_json::from_str::<serde_json::Value>(line).ok())

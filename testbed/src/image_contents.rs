@@ -26,7 +26,7 @@ const OWN_PACKAGES: [&str; 5] = ["linked_list_allocator", "spin", "heapless", "x
 ///
 /// # Errors
 /// One of them names a part that belongs to the other image, or lacks one that it must have.
-pub(crate) fn check(shipped: &Image) -> Result<String> {
+pub fn check(shipped: &Image) -> Result<String> {
     let map = std::fs::read_to_string(&shipped.map).with_context(|| shipped.map.display().to_string())?;
     let symbols = check_symbols(&map)?;
     let packages = check_packages(&dependencies()?)?;

@@ -1,33 +1,33 @@
 //! The test lanes, and the table of what they came to.
 
-pub(crate) mod host;
-pub(crate) mod qemu;
-pub(crate) mod xen;
+pub mod host;
+pub mod qemu;
+pub mod xen;
 
 use std::time::Duration;
 
-use crate::verdict::{Finding, Verdict};
+use crate::judge::verdict::{Finding, Verdict};
 
 /// What a test, or a suite of tests that reports as one, came to.
 #[derive(Debug)]
-pub(crate) struct Row {
+pub struct Row {
     /// The lane and the test.
-    pub(crate) name: String,
+    pub name: String,
     /// What it came to.
-    pub(crate) verdict: Verdict,
+    pub verdict: Verdict,
     /// What was seen, or why it's bad.
-    pub(crate) detail: String,
+    pub detail: String,
     /// How long it took, on the wall.
-    pub(crate) took: Duration,
+    pub took: Duration,
     /// Tests that passed.
-    pub(crate) passed: u64,
+    pub passed: u64,
     /// Tests that failed.
-    pub(crate) failed: u64,
+    pub failed: u64,
 }
 
 impl Row {
     /// The row of a single test.
-    pub(crate) fn of_test(name: String, result: Result<String, Finding>, took: Duration) -> Row {
+    pub fn of_test(name: String, result: Result<String, Finding>, took: Duration) -> Row {
         let (verdict, detail) = match result {
             Ok(detail) => (Verdict::Success, detail),
             Err(finding) => (finding.verdict, finding.detail),
@@ -39,7 +39,7 @@ impl Row {
 }
 
 /// The table, and the closing line that counts all tests of all lanes.
-pub(crate) fn table(rows: &[Row]) -> String {
+pub fn table(rows: &[Row]) -> String {
     let width = rows.iter().map(|row| row.name.chars().count()).max().unwrap_or(0);
     let mut table = String::new();
     for Row { name, verdict, detail, took, .. } in rows {

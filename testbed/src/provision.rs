@@ -13,10 +13,10 @@ use crate::image::TARGET;
 use crate::workspace;
 
 /// The emulator.
-pub(crate) const QEMU: &str = "qemu-system-x86_64";
+pub const QEMU: &str = "qemu-system-x86_64";
 
 /// A real recording, from alsa-utils: "front centre", a voice, 48 kHz, 16 bit, mono.
-pub(crate) const RECORDING: &str = "/usr/share/sounds/alsa/Front_Center.wav";
+pub const RECORDING: &str = "/usr/share/sounds/alsa/Front_Center.wav";
 
 /// Something that a package brings.
 struct Need {
@@ -29,7 +29,7 @@ struct Need {
 }
 
 /// Looks for the emulator.
-pub(crate) fn qemu() -> Result<()> {
+pub fn qemu() -> Result<()> {
     let need = Need {
         what: QEMU,
         debian: "qemu-system-x86",
@@ -39,7 +39,7 @@ pub(crate) fn qemu() -> Result<()> {
 }
 
 /// Looks for the default recording and returns its path.
-pub(crate) fn recording() -> Result<PathBuf> {
+pub fn recording() -> Result<PathBuf> {
     let need = Need {
         what: RECORDING,
         debian: "alsa-utils",
@@ -51,7 +51,7 @@ pub(crate) fn recording() -> Result<PathBuf> {
 
 /// Looks for ALSA's library with its headers: tests hold the plug-in's ABI against them, and the comparison by
 /// `audiofront echo-check --alsa` is linked with it.
-pub(crate) fn alsa_library() -> Result<()> {
+pub fn alsa_library() -> Result<()> {
     const HEADER: &str = "/usr/include/alsa/pcm_external.h";
     let need = Need {
         what: HEADER,
@@ -64,14 +64,14 @@ pub(crate) fn alsa_library() -> Result<()> {
 }
 
 /// Looks for the linter of shell scripts.
-pub(crate) fn shellcheck() -> Result<()> {
+pub fn shellcheck() -> Result<()> {
     let need =
         Need { what: "shellcheck", debian: "shellcheck", elsewhere: "shellcheck, ShellCheck (Fedora)" };
     provide(&need, || on_path("shellcheck"))
 }
 
 /// Looks for the emulator's module that talks to a sound server of the host.
-pub(crate) fn qemu_sound(driver: &'static str) -> Result<()> {
+pub fn qemu_sound(driver: &'static str) -> Result<()> {
     let need = Need {
         what: "the emulator's module for the host's sound",
         debian: "qemu-system-gui",
@@ -81,14 +81,14 @@ pub(crate) fn qemu_sound(driver: &'static str) -> Result<()> {
 }
 
 /// The names of the emulator's audio drivers that are installed.
-pub(crate) fn audio_drivers() -> Result<Vec<String>> {
+pub fn audio_drivers() -> Result<Vec<String>> {
     let output = Command::new(QEMU).args(["-audiodev", "help"]).output().context(QEMU)?;
     Ok(String::from_utf8_lossy(&output.stdout).lines().skip(1).map(|line| line.trim().to_owned()).collect())
 }
 
 /// Where the core library for the image's target comes from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum CoreLibrary {
+pub enum CoreLibrary {
     /// It's installed, as rustup does.
     Installed,
     /// It's compiled from its source, as Debian's toolchain (rustc-web, rust-web-src) must.
@@ -97,7 +97,7 @@ pub(crate) enum CoreLibrary {
 
 impl CoreLibrary {
     /// What cargo is told beyond the target.
-    pub(crate) fn arguments(self) -> &'static [&'static str] {
+    pub fn arguments(self) -> &'static [&'static str] {
         match self {
             CoreLibrary::Installed => &[],
             CoreLibrary::Source => &["-Zbuild-std=core,alloc"],
@@ -105,13 +105,13 @@ impl CoreLibrary {
     }
 
     /// What must be set for the arguments to be taken by a stable cargo, while the guard lives.
-    pub(crate) fn environment(self, shell: &Shell) -> Option<PushEnv<'_>> {
+    pub fn environment(self, shell: &Shell) -> Option<PushEnv<'_>> {
         (self == CoreLibrary::Source).then(|| shell.push_env("RUSTC_BOOTSTRAP", "1"))
     }
 }
 
 /// Looks for the compiler's core library for the image's target.
-pub(crate) fn rust_target() -> Result<CoreLibrary> {
+pub fn rust_target() -> Result<CoreLibrary> {
     let shell = workspace::shell()?;
     let rustc = std::env::var_os("RUSTC").unwrap_or_else(|| "rustc".into());
     let print = |what: &[&str]| {
@@ -144,7 +144,7 @@ pub(crate) fn rust_target() -> Result<CoreLibrary> {
 }
 
 /// Looks for a component of the toolchain, as cargo subcommand.
-pub(crate) fn component(subcommand: &str, component: &str) -> Result<()> {
+pub fn component(subcommand: &str, component: &str) -> Result<()> {
     let shell = workspace::shell()?;
     let cargo = workspace::cargo();
     let there = || {
@@ -166,7 +166,7 @@ pub(crate) fn component(subcommand: &str, component: &str) -> Result<()> {
 }
 
 /// Looks for cargo-deny, which judges licences and sources.
-pub(crate) fn cargo_deny() -> Result<()> {
+pub fn cargo_deny() -> Result<()> {
     let shell = workspace::shell()?;
     let cargo = workspace::cargo();
     if cmd!(shell, "{cargo} deny --version").quiet().ignore_stdout().ignore_stderr().run().is_ok() {
@@ -184,15 +184,12 @@ fn provide(need: &Need, there: impl Fn() -> bool) -> Result<()> {
     if !is_debian() {
         bail!("{what} is missing. Install it with your system's package manager: {elsewhere}");
     }
-    if !rustix::process::geteuid().is_root() {
+    if !is_root() {
         bail!("{what} is missing. Install it: sudo apt-get install {debian}");
     }
     eprintln!("{what} is missing: installing the package {debian}");
-    let shell = workspace::shell()?;
-    let _noninteractive = shell.push_env("DEBIAN_FRONTEND", "noninteractive");
-    cmd!(shell, "apt-get update --quiet").run().context("apt-get can't fetch the lists of packages")?;
-    cmd!(shell, "apt-get install --quiet --yes --no-install-recommends {debian}")
-        .run()
+    apt_get(&["update"]).context("apt-get can't fetch the lists of packages")?;
+    apt_get(&["install", "--yes", "--no-install-recommends", debian])
         .with_context(|| format!("apt-get can't install {debian}"))?;
     if !there() {
         bail!("{debian} is installed, and yet {what} is missing");
@@ -200,12 +197,44 @@ fn provide(need: &Need, there: impl Fn() -> bool) -> Result<()> {
     Ok(())
 }
 
+/// Whether this process is root's: a process's folder belongs to its effective user.
+fn is_root() -> bool {
+    use std::os::unix::fs::MetadataExt;
+    std::fs::metadata("/proc/self").is_ok_and(|process| process.uid() == 0)
+}
+
+/// Runs apt-get without a word. Its output goes to a file; the end of that is shown when it fails.
+fn apt_get(arguments: &[&str]) -> Result<()> {
+    const SHOWN_LINES: usize = 20;
+    let path = workspace::target_dir().join("apt-get.log");
+    std::fs::create_dir_all(workspace::target_dir())?;
+    let log = std::fs::File::create(&path).with_context(|| path.display().to_string())?;
+    let status = Command::new("apt-get")
+        .args(["-qq", "-o=Dpkg::Use-Pty=0"])
+        .args(arguments)
+        .env("DEBIAN_FRONTEND", "noninteractive")
+        .stdin(std::process::Stdio::null())
+        .stdout(log.try_clone()?)
+        .stderr(log)
+        .status()
+        .context("apt-get")?;
+    if status.success() {
+        return Ok(());
+    }
+    let said = std::fs::read_to_string(&path).unwrap_or_default();
+    let lines: Vec<&str> = said.lines().collect();
+    for line in lines.iter().skip(lines.len().saturating_sub(SHOWN_LINES)) {
+        eprintln!("{line}");
+    }
+    bail!("apt-get {} ended with {status}; all of it: {}", arguments.join(" "), path.display())
+}
+
 fn is_debian() -> bool {
     Path::new("/etc/debian_version").exists() && on_path("apt-get")
 }
 
 /// Whether a program of this name is on the path.
-pub(crate) fn on_path(program: &str) -> bool {
+pub fn on_path(program: &str) -> bool {
     std::env::var_os("PATH")
         .is_some_and(|path| std::env::split_paths(&path).any(|dir| dir.join(program).is_file()))
 }

@@ -1,5 +1,8 @@
 //! The emulated machine: its command line, and what the image in it says until it ends.
 
+pub mod machine_line;
+pub mod session;
+
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -8,19 +11,19 @@ use std::time::Duration;
 use anyhow::Result;
 
 use crate::child::{Child, Ending, Limits, Stream};
-use crate::machine_line::{self, MachineLine, Said};
+use crate::judge::verdict::Finding;
 use crate::provision::QEMU;
-use crate::verdict::Finding;
+use machine_line::{MachineLine, Said};
 
 /// The memory that the image itself needs.
-pub(crate) const IMAGE_MEMORY: u64 = 16 << 20;
+pub const IMAGE_MEMORY: u64 = 16 << 20;
 
 /// How much of it a module may take before the machine gets more.
 const MODULE_ROOM: u64 = 8 << 20;
 
 /// Which controller the machine has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Controller {
+pub enum Controller {
     /// ICH9's, 8086:293e.
     Ich9,
     /// ICH6's, 8086:2668.
@@ -41,16 +44,16 @@ impl Controller {
 
 /// A codec on the link and the sound system behind it.
 #[derive(Clone, Debug)]
-pub(crate) struct Codec {
+pub struct Codec {
     /// The emulator's name for it: `hda-output`, `hda-duplex` or `hda-micro`.
-    pub(crate) model: &'static str,
+    pub model: &'static str,
     /// What it plays to and records from.
-    pub(crate) sound: Sound,
+    pub sound: Sound,
 }
 
 /// A sound system of the emulator.
 #[derive(Clone, Debug)]
-pub(crate) enum Sound {
+pub enum Sound {
     /// A WAV file that gets what the codec plays, at this rate.
     Wav {
         /// The file.
@@ -73,7 +76,7 @@ pub(crate) enum Sound {
 
 /// How virtual time passes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Pace {
+pub enum Pace {
     /// By executed instructions: the same in every run, and faster than the clock on the wall.
     Virtual,
     /// As on the wall.
@@ -82,39 +85,39 @@ pub(crate) enum Pace {
 
 /// A machine to be started.
 #[derive(Clone, Debug)]
-pub(crate) struct Machine {
+pub struct Machine {
     /// The image.
-    pub(crate) image: PathBuf,
+    pub image: PathBuf,
     /// Its command line.
-    pub(crate) words: Vec<String>,
+    pub words: Vec<String>,
     /// The boot module.
-    pub(crate) module: Option<PathBuf>,
+    pub module: Option<PathBuf>,
     /// The module's length.
-    pub(crate) module_bytes: u64,
+    pub module_bytes: u64,
     /// The controller.
-    pub(crate) controller: Controller,
+    pub controller: Controller,
     /// The codecs, by their address on the link.
-    pub(crate) codecs: Vec<Codec>,
+    pub codecs: Vec<Codec>,
     /// The pace of its clock.
-    pub(crate) pace: Pace,
+    pub pace: Pace,
     /// Where the image writes what it records.
-    pub(crate) recorded: PathBuf,
+    pub recorded: PathBuf,
     /// Where its serial line goes.
-    pub(crate) serial: PathBuf,
+    pub serial: PathBuf,
     /// A socket that the emulator's monitor connects to; then nothing runs until the monitor says so.
-    pub(crate) monitor: Option<PathBuf>,
+    pub monitor: Option<PathBuf>,
 }
 
 impl Machine {
     /// Memory in MiB: what the image needs, and the module on top where it's large.
-    pub(crate) fn memory_mib(&self) -> u64 {
+    pub fn memory_mib(&self) -> u64 {
         let extra =
             if self.module_bytes > MODULE_ROOM { self.module_bytes.next_multiple_of(1 << 20) } else { 0 };
         (IMAGE_MEMORY + extra) >> 20
     }
 
     /// The emulator's command line.
-    pub(crate) fn command(&self) -> Command {
+    pub fn command(&self) -> Command {
         let mut options = Options(Command::new(QEMU));
         options.add("-M", "q35");
         options.add("-accel", "tcg");
@@ -153,7 +156,7 @@ impl Machine {
 }
 
 /// The display: none, or the one by which the harness gets at its codec's sound.
-pub(crate) fn display(codecs: &[Codec]) -> String {
+pub fn display(codecs: &[Codec]) -> String {
     let harness = |codec: &Codec| matches!(codec.sound, Sound::Harness { .. });
     match codecs.iter().position(harness) {
         Some(address) => format!("dbus,p2p=on,audiodev=sound{address}"),
@@ -179,16 +182,16 @@ impl Sound {
 }
 
 /// A command line of the emulator that is being written.
-pub(crate) struct Options(pub(crate) Command);
+pub struct Options(pub Command);
 
 impl Options {
     /// Adds an option with its value.
-    pub(crate) fn add(&mut self, name: &str, value: impl Into<OsString>) {
+    pub fn add(&mut self, name: &str, value: impl Into<OsString>) {
         self.0.arg(name).arg(value.into());
     }
 
     /// Adds codecs with their sound to the controller `hda`, by their address on the link.
-    pub(crate) fn add_codecs(&mut self, codecs: &[Codec]) {
+    pub fn add_codecs(&mut self, codecs: &[Codec]) {
         for (address, codec) in codecs.iter().enumerate() {
             let id = format!("sound{address}");
             self.add("-audiodev", codec.sound.audiodev(&id));
@@ -198,7 +201,7 @@ impl Options {
 }
 
 /// An option that ends in a path. The emulator wants commas in it doubled.
-pub(crate) fn with_path(option: &str, path: &Path) -> OsString {
+pub fn with_path(option: &str, path: &Path) -> OsString {
     use std::os::unix::ffi::{OsStrExt, OsStringExt};
     let mut value = option.as_bytes().to_vec();
     for octet in path.as_os_str().as_bytes() {
@@ -212,15 +215,15 @@ pub(crate) fn with_path(option: &str, path: &Path) -> OsString {
 
 /// What a machine said until it ended.
 #[derive(Debug, Default)]
-pub(crate) struct Log {
+pub struct Log {
     /// The console, octet by octet.
-    pub(crate) console: Vec<u8>,
+    pub console: Vec<u8>,
     /// The machine lines among it, in their order.
-    pub(crate) lines: Vec<MachineLine>,
+    pub lines: Vec<MachineLine>,
     /// Machine lines that could not be read.
-    pub(crate) malformed: Vec<String>,
+    pub malformed: Vec<String>,
     /// What the emulator itself said on its standard error.
-    pub(crate) emulator: String,
+    pub emulator: String,
 }
 
 /// The longest console that is kept. Far above what any run says, and a bound for an image that never stops talking.
@@ -246,7 +249,7 @@ impl Log {
     }
 
     /// The last lines of the console, for people.
-    pub(crate) fn tail(&self, lines: usize) -> String {
+    pub fn tail(&self, lines: usize) -> String {
         let text = String::from_utf8_lossy(&self.console);
         let all: Vec<&str> = text.lines().filter(|line| !line.starts_with("@position")).collect();
         all[all.len().saturating_sub(lines)..].join("\n")
@@ -264,7 +267,7 @@ impl Log {
 ///
 /// # Errors
 /// When the process can't be followed.
-pub(crate) fn follow(
+pub fn follow(
     child: Child,
     limits: Limits,
     mut on_line: impl FnMut(&[u8], Option<&MachineLine>),
@@ -281,7 +284,7 @@ pub(crate) fn follow(
 }
 
 /// Time limits for a run that plays or records so much sound.
-pub(crate) fn limits(sound: Duration) -> Limits {
+pub fn limits(sound: Duration) -> Limits {
     // A second of sound takes a third of one when the host is idle; a host may be busy, and nothing waits for these.
     Limits { silence: Duration::from_secs(30), total: Duration::from_secs(60) + sound * 8 }
 }
@@ -298,7 +301,7 @@ const CRASH: i32 = status_of(0x12);
 ///
 /// Killed is a crash; no verdict is a crash, also with status 0, which is what a triple fault looks like; a verdict that
 /// the status contradicts is a crash too, for one of the two isn't the image's doing.
-pub(crate) fn judge(ending: &Ending, log: &Log) -> Result<(), Finding> {
+pub fn judge(ending: &Ending, log: &Log) -> Result<(), Finding> {
     let status = match ending {
         Ending::Silent(limit) => {
             return Err(Finding::crash(format!("said nothing for {} s and was killed", limit.as_secs())));
@@ -334,7 +337,7 @@ mod tests {
     use std::process::ExitStatus;
 
     use super::*;
-    use crate::verdict::Verdict;
+    use crate::judge::verdict::Verdict;
 
     fn log(lines: &[&str]) -> Log {
         let mut log = Log::default();

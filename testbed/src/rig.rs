@@ -7,7 +7,6 @@
 
 mod cpio;
 mod dom0;
-mod elf;
 mod guest;
 mod hand_out;
 mod line;
@@ -19,9 +18,9 @@ mod root;
 mod run;
 mod troubles;
 
-pub(crate) use guest::Files;
-pub(crate) use line::Figures;
-pub(crate) use machine::Iommu;
-pub(crate) use outcome::Outcome;
-pub(crate) use plan::Plan;
-pub(crate) use run::{Progress, keep, run};
+pub use guest::Files;
+pub use line::Figures;
+pub use outcome::Outcome;
+pub use plan::Plan;
+pub use run::{Progress, keep, run};
+pub use xtask::Iommu;

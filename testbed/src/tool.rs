@@ -14,7 +14,7 @@ const ALSA_PLUGIN: &str = "audiofront-alsa";
 ///
 /// # Errors
 /// When one doesn't build.
-pub(crate) fn build() -> Result<Vec<PathBuf>> {
+pub fn build() -> Result<Vec<PathBuf>> {
     let shell = workspace::shell()?;
     let cargo = workspace::cargo();
     // It does without where that isn't there; only the comparison is missing then.

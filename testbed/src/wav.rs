@@ -1,7 +1,7 @@
 //! WAV files: what is accepted, and what becomes of it on the way to the card.
 
-pub(crate) mod convert;
-pub(crate) mod judge;
+pub mod convert;
+pub mod judge;
 
 use std::path::Path;
 
@@ -11,15 +11,15 @@ use crate::BadInput;
 
 /// How the samples of a recording are stored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Format {
+pub struct Format {
     /// Frames a second.
-    pub(crate) rate_hz: u32,
+    pub rate_hz: u32,
     /// Samples a frame.
-    pub(crate) channels: u16,
+    pub channels: u16,
     /// Bits a sample: 8, 16, 24 or 32.
-    pub(crate) bits: u16,
+    pub bits: u16,
     /// Whether samples are floating point, of 32 bits.
-    pub(crate) float: bool,
+    pub float: bool,
 }
 
 impl std::fmt::Display for Format {
@@ -35,25 +35,25 @@ impl std::fmt::Display for Format {
 }
 
 /// A frame that the card plays: two samples of 16 bits.
-pub(crate) const FRAME_BYTES: usize = 4;
+pub const FRAME_BYTES: usize = 4;
 
 /// PCM as the card takes it: stereo, signed, 16 bits, little endian.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Pcm {
+pub struct Pcm {
     /// Frames a second, one of [`convert::CARD_RATES_HZ`].
-    pub(crate) rate_hz: u32,
+    pub rate_hz: u32,
     /// Whole frames.
-    pub(crate) octets: Vec<u8>,
+    pub octets: Vec<u8>,
 }
 
 impl Pcm {
     /// How many frames it has.
-    pub(crate) fn frames(&self) -> u64 {
+    pub fn frames(&self) -> u64 {
         (self.octets.len() / FRAME_BYTES) as u64
     }
 
     /// How long it plays.
-    pub(crate) fn duration(&self) -> std::time::Duration {
+    pub fn duration(&self) -> std::time::Duration {
         std::time::Duration::from_nanos(self.frames() * 1_000_000_000 / u64::from(self.rate_hz))
     }
 
@@ -61,7 +61,7 @@ impl Pcm {
     ///
     /// # Errors
     /// When the file can't be written.
-    pub(crate) fn write(&self, path: &Path) -> Result<()> {
+    pub fn write(&self, path: &Path) -> Result<()> {
         self.to_wav()
             .and_then(|file| Ok(std::fs::write(path, file)?))
             .with_context(|| format!("can't write {}", path.display()))
@@ -71,7 +71,7 @@ impl Pcm {
     ///
     /// # Errors
     /// When it's too long for one.
-    pub(crate) fn to_wav(&self) -> Result<Vec<u8>> {
+    pub fn to_wav(&self) -> Result<Vec<u8>> {
         let spec = hound::WavSpec {
             channels: 2,
             sample_rate: self.rate_hz,
@@ -89,20 +89,20 @@ impl Pcm {
 }
 
 /// A recording that was read and made fit for the card.
-pub(crate) struct Recording {
+pub struct Recording {
     /// What the file holds.
-    pub(crate) format: Format,
+    pub format: Format,
     /// What the card will play.
-    pub(crate) pcm: Pcm,
+    pub pcm: Pcm,
     /// How one became the other; nothing when the card plays the file as it is.
-    pub(crate) conversion: Option<String>,
+    pub conversion: Option<String>,
 }
 
 /// Reads a WAV file and converts it to what the card offers.
 ///
 /// # Errors
 /// [`BadInput`], one line, when the file can't be played.
-pub(crate) fn load(path: &Path) -> Result<Recording> {
+pub fn load(path: &Path) -> Result<Recording> {
     let refuse = |why: String| BadInput(format!("{}: {why}", path.display()));
     let file = judge::read(path).map_err(refuse)?;
     let samples = judge::judge(&file).map_err(refuse)?;
@@ -117,7 +117,7 @@ pub(crate) fn load(path: &Path) -> Result<Recording> {
 ///
 /// # Errors
 /// When the file isn't there or is no stereo file of 16 bits.
-pub(crate) fn read_emulated(path: &Path) -> Result<Pcm> {
+pub fn read_emulated(path: &Path) -> Result<Pcm> {
     const HEADER_BYTES: usize = 44;
     let mut file = std::fs::read(path).with_context(|| format!("can't read {}", path.display()))?;
     let header = file.get(..HEADER_BYTES).with_context(|| format!("{} has no header", path.display()))?;

@@ -7,7 +7,7 @@ use anyhow::{Context, Result};
 use xshell::Shell;
 
 /// The root of the workspace.
-pub(crate) fn root() -> PathBuf {
+pub fn root() -> PathBuf {
     // cargo sets the variable when it runs us; a binary that is called by its path knows where it was built.
     let manifest_dir = std::env::var_os("CARGO_MANIFEST_DIR")
         .map_or_else(|| PathBuf::from(env!("CARGO_MANIFEST_DIR")), PathBuf::from);
@@ -15,19 +15,19 @@ pub(crate) fn root() -> PathBuf {
 }
 
 /// The cargo that runs us, or the one on the path.
-pub(crate) fn cargo() -> OsString {
+pub fn cargo() -> OsString {
     std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into())
 }
 
 /// A shell for short commands, at the root of the workspace. It prints each command before it runs it.
-pub(crate) fn shell() -> Result<Shell> {
+pub fn shell() -> Result<Shell> {
     let shell = Shell::new().context("no current directory")?;
     shell.change_dir(root());
     Ok(shell)
 }
 
 /// The target directory, absolute.
-pub(crate) fn target_dir() -> PathBuf {
+pub fn target_dir() -> PathBuf {
     let given = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| PathBuf::from("target"), PathBuf::from);
     root().join(given)
 }
@@ -36,7 +36,7 @@ pub(crate) fn target_dir() -> PathBuf {
 ///
 /// # Errors
 /// When one can't be read or written.
-pub(crate) fn copy_folder(from: &Path, into: &Path) -> Result<()> {
+pub fn copy_folder(from: &Path, into: &Path) -> Result<()> {
     std::fs::create_dir_all(into).with_context(|| into.display().to_string())?;
     for entry in std::fs::read_dir(from).with_context(|| from.display().to_string())? {
         let entry = entry?;
@@ -51,7 +51,7 @@ pub(crate) fn copy_folder(from: &Path, into: &Path) -> Result<()> {
 }
 
 /// A directory of its own for the files of one run of the emulator; gone when dropped, unless kept.
-pub(crate) struct Scratch {
+pub struct Scratch {
     path: PathBuf,
     keep: bool,
 }
@@ -61,7 +61,7 @@ impl Scratch {
     ///
     /// # Errors
     /// When it can't be made.
-    pub(crate) fn new(keep: bool) -> Result<Scratch> {
+    pub fn new(keep: bool) -> Result<Scratch> {
         use std::sync::atomic::{AtomicU32, Ordering};
         static NEXT: AtomicU32 = AtomicU32::new(0);
         let name = format!("{}-{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
@@ -73,12 +73,12 @@ impl Scratch {
     }
 
     /// The path of a file in it.
-    pub(crate) fn file(&self, name: &str) -> PathBuf {
+    pub fn file(&self, name: &str) -> PathBuf {
         self.path.join(name)
     }
 
     /// The directory itself.
-    pub(crate) fn path(&self) -> &Path {
+    pub fn path(&self) -> &Path {
         &self.path
     }
 }

@@ -2,6 +2,7 @@
 #![cfg_attr(target_os = "none", no_std, no_main)]
 
 #[cfg(target_os = "none")]
+#[allow(unsafe_code, reason = "leaf: the name by which the entry code finds it")]
 mod image {
     pvh::xen_elfnote_phys32_entry!(snddom_kernel::boot::entry::pvh_start32);
 

@@ -5,7 +5,7 @@ use super::table::figure;
 
 /// A line for each figure that differs, that is new or gone; of the earlier rows only those count whose group was measured
 /// again. Empty: nothing has changed.
-pub(crate) fn changes(before: &[Row], now: &[Row]) -> Vec<String> {
+pub fn changes(before: &[Row], now: &[Row]) -> Vec<String> {
     let mut lines = Vec::new();
     for row in now {
         let key = row.key();

@@ -15,7 +15,7 @@ const FORMAT: &str = "snddom-bench-1";
 ///
 /// # Errors
 /// When it can't be written.
-pub(crate) fn write(path: &Path, rows: &[Row]) -> Result<()> {
+pub fn write(path: &Path, rows: &[Row]) -> Result<()> {
     if let Some(folder) = path.parent() {
         std::fs::create_dir_all(folder).with_context(|| folder.display().to_string())?;
     }
@@ -26,7 +26,7 @@ pub(crate) fn write(path: &Path, rows: &[Row]) -> Result<()> {
 ///
 /// # Errors
 /// When it can't be read, or isn't one of ours: the user has named it.
-pub(crate) fn read(path: &Path) -> Result<Vec<Row>> {
+pub fn read(path: &Path) -> Result<Vec<Row>> {
     let bad = |why: String| BadInput(format!("{}: {why}", path.display()));
     let text = std::fs::read_to_string(path).map_err(|error| bad(error.to_string()))?;
     let value = serde_json::from_str(&text).map_err(|error| bad(format!("no JSON: {error}")))?;

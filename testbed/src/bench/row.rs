@@ -2,24 +2,24 @@
 
 /// One figure.
 #[derive(Clone, Debug, PartialEq)]
-pub(crate) struct Row {
+pub struct Row {
     /// What it belongs to: a heading of the table.
-    pub(crate) group: String,
+    pub group: String,
     /// What was measured: a column of the table.
-    pub(crate) name: String,
+    pub name: String,
     /// Under which circumstances: names and values.
-    pub(crate) parameters: Vec<(String, String)>,
+    pub parameters: Vec<(String, String)>,
     /// The figure, rounded to `decimals`.
-    pub(crate) value: f64,
+    pub value: f64,
     /// Its unit; empty for a plain count.
-    pub(crate) unit: String,
+    pub unit: String,
     /// How it was measured.
-    pub(crate) how: String,
+    pub how: String,
 }
 
 impl Row {
     /// A row; the value is rounded to so many decimals.
-    pub(crate) fn new(group: &str, name: &str, value: f64, decimals: i32, unit: &str, how: &str) -> Row {
+    pub fn new(group: &str, name: &str, value: f64, decimals: i32, unit: &str, how: &str) -> Row {
         let scale = 10_f64.powi(decimals);
         Row {
             group: group.to_owned(),
@@ -32,14 +32,14 @@ impl Row {
     }
 
     /// The same row, under these circumstances.
-    pub(crate) fn with(mut self, parameters: &[(&str, String)]) -> Row {
+    pub fn with(mut self, parameters: &[(&str, String)]) -> Row {
         self.parameters =
             parameters.iter().map(|(name, value)| ((*name).to_owned(), value.clone())).collect();
         self
     }
 
     /// What tells it from all other rows, in whatever order its circumstances stand.
-    pub(crate) fn key(&self) -> String {
+    pub fn key(&self) -> String {
         let mut parameters: Vec<String> =
             self.parameters.iter().map(|(name, value)| format!(", {name} {value}")).collect();
         parameters.sort();

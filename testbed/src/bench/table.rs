@@ -4,7 +4,7 @@
 use super::Row;
 
 /// All rows, in their order.
-pub(crate) fn table(rows: &[Row]) -> String {
+pub fn table(rows: &[Row]) -> String {
     let mut groups: Vec<&str> = Vec::new();
     for row in rows {
         if !groups.contains(&row.group.as_str()) {
@@ -40,7 +40,7 @@ fn ways<'a>(rows: &[&'a Row]) -> Vec<(Vec<&'a str>, &'a str)> {
 }
 
 /// A figure as it is told: without zeros that say nothing.
-pub(crate) fn figure(value: f64) -> String {
+pub fn figure(value: f64) -> String {
     format!("{value}")
 }
 

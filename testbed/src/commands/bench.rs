@@ -1,6 +1,5 @@
 //! `cargo xtask bench`.
 
-use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Instant;
 
@@ -9,39 +8,23 @@ use anyhow::{Result, ensure};
 use crate::bench::{self, STAGES, Stage};
 use crate::{BadInput, workspace};
 
-/// Measure what snddom costs and how true its positions are; a table comes at the end.
-///
-/// Everything that runs in an emulated machine is measured in its virtual time, in which an instruction takes a nanosecond:
-/// the figures are the same on every host, to the digit. A bench judges nothing.
-#[derive(clap::Args)]
-#[command(after_help = EXAMPLES)]
-pub(crate) struct Bench {
-    /// Only this stage; may be given several times [default: all of them]
-    #[arg(long, value_name = "STAGE")]
-    only: Vec<String>,
-
-    /// Where the figures go as JSON [default: bench.json below the target directory]
-    #[arg(long, value_name = "FILE")]
-    json: Option<PathBuf>,
-
-    /// An earlier JSON file: what has changed since is told
-    #[arg(long, value_name = "OLD.json")]
-    compare: Option<PathBuf>,
+/// The command.
+pub struct Bench {
+    given: xtask::Bench,
 }
 
-const EXAMPLES: &str = "Examples:
-  cargo xtask bench
-  cargo xtask bench --only image --only model
-  cargo xtask bench --json new.json --compare old.json
-
-docs/bench.md says what each figure means. Exits with 0 when all was measured.";
+impl From<xtask::Bench> for Bench {
+    fn from(given: xtask::Bench) -> Bench {
+        Bench { given }
+    }
+}
 
 impl Bench {
     /// Runs the command.
-    pub(crate) fn execute(self) -> Result<ExitCode> {
-        let stages = chosen(&self.only)?;
+    pub fn execute(self) -> Result<ExitCode> {
+        let stages = chosen(&self.given.only)?;
         // Before anything is run that takes long.
-        let before = self.compare.as_deref().map(bench::read).transpose()?;
+        let before = self.given.compare.as_deref().map(bench::read).transpose()?;
         let mut rows = Vec::new();
         let mut failures = Vec::new();
         for (index, stage) in stages.iter().enumerate() {
@@ -58,10 +41,10 @@ impl Bench {
             eprintln!("== {} took {:.0} s", stage.name, started.elapsed().as_secs_f64());
         }
         print!("\n{}", bench::table(&rows));
-        let path = self.json.unwrap_or_else(|| workspace::target_dir().join("bench.json"));
+        let path = self.given.json.unwrap_or_else(|| workspace::target_dir().join("bench.json"));
         bench::write(&path, &rows)?;
         println!("written: {}", path.display());
-        if let (Some(before), Some(path)) = (before, self.compare) {
+        if let (Some(before), Some(path)) = (before, self.given.compare) {
             let changes = bench::changes(&before, &rows);
             println!("{} figures differ from {}", changes.len(), path.display());
             for change in changes {

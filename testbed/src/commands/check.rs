@@ -5,12 +5,9 @@ use std::process::ExitCode;
 use anyhow::Result;
 use xshell::{Shell, cmd};
 
-use crate::image::{PACKAGE, TARGET};
-use crate::{house_rules, provision, workspace};
-
-/// Check formatting, lints, licences, documentation, shell scripts and the rules of the house; nothing may warn.
-#[derive(clap::Args)]
-pub(crate) struct Check {}
+use crate::check::{house_rules, layers, rooms};
+use crate::image::{Bin, PACKAGE, TARGET};
+use crate::{provision, workspace};
 
 /// A step: its name, and what it does.
 type Step = (&'static str, fn(&Shell) -> Result<()>);
@@ -23,28 +20,30 @@ const STEPS: &[Step] = &[
     ("docs, the image", docs_image),
     ("deny", deny),
     ("rules", rules),
+    ("layers", |_| layers::check()),
+    ("file lengths", file_lengths),
+    ("packages", packages),
+    ("oldest compiler", oldest_compiler),
     ("shellcheck", shellcheck),
 ];
 
-impl Check {
-    /// Runs the command: all steps, also behind one that failed.
-    pub(crate) fn execute(self) -> Result<ExitCode> {
-        let shell = workspace::shell()?;
-        let mut failed = Vec::new();
-        for (name, step) in STEPS {
-            eprintln!("\n== {name}");
-            if let Err(error) = step(&shell) {
-                eprintln!("{name}: {error:#}");
-                failed.push(*name);
-            }
+/// Runs the command.
+pub fn execute() -> Result<ExitCode> {
+    let shell = workspace::shell()?;
+    let mut failed = Vec::new();
+    for (name, step) in STEPS {
+        eprintln!("\n== {name}");
+        if let Err(error) = step(&shell) {
+            eprintln!("{name}: {error:#}");
+            failed.push(*name);
         }
-        if failed.is_empty() {
-            println!("check: all {} steps are clean", STEPS.len());
-            return Ok(ExitCode::SUCCESS);
-        }
-        println!("check: failed: {}", failed.join("; "));
-        Ok(ExitCode::FAILURE)
     }
+    if failed.is_empty() {
+        println!("check: all {} steps are clean", STEPS.len());
+        return Ok(ExitCode::SUCCESS);
+    }
+    println!("check: failed: {}", failed.join("; "));
+    Ok(ExitCode::FAILURE)
 }
 
 fn fmt(shell: &Shell) -> Result<()> {
@@ -66,7 +65,15 @@ fn clippy_image(shell: &Shell) -> Result<()> {
     let _environment = core.environment(shell);
     let core = core.arguments();
     let cargo = workspace::cargo();
-    Ok(cmd!(shell, "{cargo} clippy --package {PACKAGE} --target {TARGET} {core...} -- -D warnings").run()?)
+    for bin in [Bin::Snddom, Bin::Bare] {
+        let features = bin.features();
+        cmd!(
+            shell,
+            "{cargo} clippy --package {PACKAGE} {features...} --target {TARGET} {core...} -- -D warnings"
+        )
+        .run()?;
+    }
+    Ok(())
 }
 
 fn docs(shell: &Shell) -> Result<()> {
@@ -83,7 +90,12 @@ fn docs_image(shell: &Shell) -> Result<()> {
     let cargo = workspace::cargo();
     let _strict = shell.push_env("RUSTDOCFLAGS", "-D warnings");
     eprintln!("RUSTDOCFLAGS='-D warnings'");
-    Ok(cmd!(shell, "{cargo} doc --package {PACKAGE} --no-deps --target {TARGET} {core...}").run()?)
+    for bin in [Bin::Snddom, Bin::Bare] {
+        let features = bin.features();
+        cmd!(shell, "{cargo} doc --package {PACKAGE} {features...} --no-deps --target {TARGET} {core...}")
+            .run()?;
+    }
+    Ok(())
 }
 
 /// Not the advisories: their database isn't reachable from everywhere.
@@ -100,6 +112,51 @@ fn shellcheck(shell: &Shell) -> Result<()> {
     Ok(cmd!(shell, "shellcheck .ci/run").run()?)
 }
 
+fn file_lengths(_: &Shell) -> Result<()> {
+    let found = rooms::too_long(&workspace::root())?;
+    for file in &found {
+        eprintln!("{file}");
+    }
+    anyhow::ensure!(found.is_empty(), "{} files are over 500 lines and don't say why", found.len());
+    Ok(())
+}
+
+/// The crates that others may use: what would be published builds by itself.
+fn packages(shell: &Shell) -> Result<()> {
+    let cargo = workspace::cargo();
+    let names = publishable(shell)?;
+    anyhow::ensure!(!names.is_empty(), "no crate may be published");
+    let names = names.iter().flat_map(|name| ["--package", name]);
+    Ok(cmd!(shell, "{cargo} package --allow-dirty --quiet {names...}").run()?)
+}
+
+/// Packages whose manifest doesn't forbid it.
+fn publishable(shell: &Shell) -> Result<Vec<String>> {
+    let cargo = workspace::cargo();
+    let metadata = cmd!(shell, "{cargo} metadata --no-deps --format-version 1").quiet().read()?;
+    let metadata: serde_json::Value = serde_json::from_str(&metadata)?;
+    let packages = metadata["packages"].as_array().into_iter().flatten();
+    let open = packages.filter(|package| package["publish"].is_null());
+    Ok(open.filter_map(|package| Some(package["name"].as_str()?.to_owned())).collect())
+}
+
+/// The compiler that `rust-version` names. Where it's the one in use, every step is this check.
+fn oldest_compiler(shell: &Shell) -> Result<()> {
+    let oldest = env!("CARGO_PKG_RUST_VERSION");
+    let rustc = std::env::var_os("RUSTC").unwrap_or_else(|| "rustc".into());
+    let used = cmd!(shell, "{rustc} --version").quiet().read()?;
+    if used.starts_with(&format!("rustc {oldest}.")) {
+        eprintln!("{used} is the oldest that the manifests allow");
+        return Ok(());
+    }
+    anyhow::ensure!(
+        provision::on_path("rustup"),
+        "{used} isn't Rust {oldest}, the oldest that the manifests allow, and there is no rustup to add that"
+    );
+    cmd!(shell, "rustup toolchain install {oldest} --profile minimal").run()?;
+    Ok(cmd!(shell, "rustup run {oldest} cargo check --workspace").run()?)
+}
+
 fn rules(_: &Shell) -> Result<()> {
     let violations = house_rules::violations(&workspace::root())?;
     for violation in &violations {
@@ -107,4 +164,17 @@ fn rules(_: &Shell) -> Result<()> {
     }
     anyhow::ensure!(violations.is_empty(), "{} lines break a rule of the house", violations.len());
     Ok(())
+}
+
+/// Draws the dependency picture.
+pub fn picture() -> Result<ExitCode> {
+    let written = crate::check::layers::draw()?;
+    println!("written: {written}");
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Prints the lines of each room.
+pub fn rooms() -> Result<ExitCode> {
+    print!("{}", crate::check::rooms::table(&workspace::root())?);
+    Ok(ExitCode::SUCCESS)
 }

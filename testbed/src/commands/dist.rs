@@ -12,22 +12,16 @@ use crate::image::{Bin, Image};
 use crate::image_contents;
 use crate::workspace::{self, Scratch};
 
-/// Pack the image, the files for xl, the helper script and the documentation for a machine that runs Xen.
-///
-/// Writes target/dist/snddom-VERSION-x86_64.tar.gz and its SHA-256 beside it. The same commit and the same compiler give
-/// the same octets, on every machine: times are those of the last commit, or what SOURCE_DATE_EPOCH says.
-#[derive(clap::Args)]
-#[command(after_help = EXAMPLES)]
-pub(crate) struct Dist {
-    /// Build it once more, from a clean clone elsewhere, and compare every octet
-    #[arg(long)]
-    verify: bool,
+/// The command.
+pub struct Dist {
+    given: xtask::Dist,
 }
 
-const EXAMPLES: &str = "Examples:
-  cargo xtask dist
-  cargo xtask dist --verify                      two builds from two places: the same octets?
-  SOURCE_DATE_EPOCH=1700000000 cargo xtask dist  with a given time, where there is no git";
+impl From<xtask::Dist> for Dist {
+    fn from(given: xtask::Dist) -> Dist {
+        Dist { given }
+    }
+}
 
 /// What is packed as it lies in the repository: its place there, its name in the archive, whether it may be run.
 const FILES: &[(&str, &str, bool)] = &[
@@ -50,12 +44,12 @@ const IMAGE_NAME: &str = "snddom.elf";
 
 impl Dist {
     /// Runs the command.
-    pub(crate) fn execute(self) -> Result<ExitCode> {
+    pub fn execute(self) -> Result<ExitCode> {
         let (path, archive) = pack()?;
         println!("archive     {}", path.display());
         println!("size        {} octets", archive.len());
         print!("sha256      {}", archive::sum_line(&archive, &file_name(&path)));
-        if !self.verify {
+        if !self.given.verify {
             return Ok(ExitCode::SUCCESS);
         }
         let again = pack_in_a_clone(&file_name(&path))?;

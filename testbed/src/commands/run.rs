@@ -8,80 +8,40 @@ use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::harness::{Room, Source};
 use crate::image::{Bin, Image};
-use crate::machine_line::{Direction, MachineLine};
-use crate::plot::{self, Plot};
+#[cfg(feature = "plot")]
+use crate::judge::plot;
+use crate::judge::summary;
+use crate::judge::verdict::Finding;
+use crate::qemu::machine_line::{Direction, MachineLine};
+use crate::qemu::session::{CAPTURE_RATE_HZ, Capture, Outcome, STREAMS, Session};
 use crate::qemu::{self, Pace};
-use crate::session::{CAPTURE_RATE_HZ, Capture, Outcome, STREAMS, Session};
-use crate::verdict::Finding;
 use crate::wav::{self, FRAME_BYTES, Pcm, Recording};
 use crate::workspace::{self, Scratch};
-use crate::{BadInput, provision, summary};
+use crate::{BadInput, provision};
 
-/// Play recordings through the image in an emulated machine, or record, and compare what came out.
-///
-/// Without --realtime the machine runs in virtual time: the same in every run, faster than it plays, and what comes out
-/// of the codec is compared to what went in, frame by frame. What is missing on this machine is installed where that is
-/// possible, and named where it is not.
-#[derive(clap::Args)]
-#[command(after_help = EXAMPLES)]
-pub(crate) struct Run {
-    /// A recording to play, PCM of 8 to 32 bits or float, mono to 8 channels, 8 to 192 kHz; up to 4 times, each on a
-    /// stream and a codec of its own [default: a voice, from Debian's alsa-utils]
-    #[arg(long, value_name = "FILE")]
-    wav: Vec<PathBuf>,
-
-    /// Where to write what came out: one for each --wav, then one for --record; a single one with --record is the
-    /// recording's [default: below the target directory]
-    #[arg(long, value_name = "FILE")]
-    out: Vec<PathBuf>,
-
-    /// Record so many seconds. Unless --wav is given too, nothing is played. In virtual time the microphone hears a
-    /// recording that is repeated; with --realtime the host's sound input, where it has one
-    #[arg(long, value_name = "SECONDS")]
-    record: Option<f64>,
-
-    /// What is recorded is what the first --wav plays, in a room with this delay and, unless a file says what it does to
-    /// an impulse, a few reflections
-    #[arg(long, value_name = "DELAY_MS[:IMPULSE.wav]", requires_all = ["wav", "record"], conflicts_with = "realtime")]
-    room: Option<String>,
-
-    /// Run in real time and use the host's sound where there is one (PipeWire, PulseAudio, ALSA)
-    #[arg(long)]
-    realtime: bool,
-
-    /// Draw what went in, what came out and the error of the published position
-    #[arg(long, value_name = "FILE.svg")]
-    plot: Option<PathBuf>,
-
-    /// Print the image's log from this level on
-    #[arg(long, value_name = "LEVEL", value_parser = ["error", "warn", "info", "debug", "trace"])]
-    log: Option<String>,
-
-    /// Keep the files of the run: module, console, what the emulator wrote
-    #[arg(long)]
-    keep: bool,
+/// The command.
+pub struct Run {
+    given: xtask::Run,
 }
 
-const EXAMPLES: &str = "Examples:
-  cargo xtask run
-  cargo xtask run --wav song.wav --out heard.wav --plot song.svg
-  cargo xtask run --wav a.wav --wav b.wav --out a-heard.wav --out b-heard.wav
-  cargo xtask run --record 5 --out recorded.wav
-  cargo xtask run --wav song.wav --record 3 --room 50 --out in-a-room.wav
-  cargo xtask run --wav song.wav --realtime";
+impl From<xtask::Run> for Run {
+    fn from(given: xtask::Run) -> Run {
+        Run { given }
+    }
+}
 
 impl Run {
     /// Runs the command.
-    pub(crate) fn execute(self) -> Result<ExitCode> {
+    pub fn execute(self) -> Result<ExitCode> {
         // Input is judged first: nothing is installed or built for a file that can't be played.
-        let mut recordings = self.wav.iter().map(|path| wav::load(path)).collect::<Result<Vec<_>>>()?;
+        let mut recordings = self.given.wav.iter().map(|path| wav::load(path)).collect::<Result<Vec<_>>>()?;
         let capture_frames = self.capture_frames()?;
         self.judge_usage(&recordings)?;
         let room = self.room(&recordings)?;
 
         provision::qemu()?;
-        let mut names = self.wav.clone();
-        if self.wav.is_empty() && self.record.is_none() {
+        let mut names = self.given.wav.clone();
+        if self.given.wav.is_empty() && self.given.record.is_none() {
             let path = provision::recording()?;
             recordings.push(wav::load(&path)?);
             names.push(path);
@@ -95,17 +55,17 @@ impl Run {
         let mut session = Session::new(&image.path);
         session.playback = recordings.into_iter().map(|recording| recording.pcm).collect();
         session.room = room;
-        if self.realtime {
+        if self.given.realtime {
             session.pace = Pace::Real;
-            session.host_sound = host_sound(self.record.is_some())?;
+            session.host_sound = host_sound(self.given.record.is_some())?;
         }
         if let Some(frames) = capture_frames {
             session.capture =
                 Some(Capture { frames, source: self.microphone(session.host_sound.as_deref())? });
         }
-        session.words.extend(self.log.iter().map(|level| format!("log={level}")));
+        session.words.extend(self.given.log.iter().map(|level| format!("log={level}")));
 
-        let scratch = Scratch::new(self.keep)?;
+        let scratch = Scratch::new(self.given.keep)?;
         let machine = session.machine(&scratch)?;
         if machine.memory_mib() > qemu::IMAGE_MEMORY >> 20 {
             println!(
@@ -113,7 +73,7 @@ impl Run {
                 machine.memory_mib()
             );
         }
-        if self.keep {
+        if self.given.keep {
             println!("files of this run: {}", scratch.path().display());
         }
         let outcome = self.follow(&session, &scratch)?;
@@ -126,7 +86,7 @@ impl Run {
 
     fn capture_frames(&self) -> Result<Option<u64>, BadInput> {
         const LONGEST_SECONDS: f64 = 3600.0;
-        let Some(seconds) = self.record else { return Ok(None) };
+        let Some(seconds) = self.given.record else { return Ok(None) };
         // Not a number is in no range.
         let frames = (seconds * f64::from(CAPTURE_RATE_HZ)).round();
         if !(1.0..=LONGEST_SECONDS * f64::from(CAPTURE_RATE_HZ)).contains(&frames) {
@@ -138,7 +98,7 @@ impl Run {
     }
 
     fn room(&self, recordings: &[Recording]) -> Result<Option<Room>> {
-        let Some(text) = &self.room else { return Ok(None) };
+        let Some(text) = &self.given.room else { return Ok(None) };
         if let Some(recording) = recordings.first().filter(|first| first.pcm.rate_hz != CAPTURE_RATE_HZ) {
             return Err(BadInput(format!(
                 "--room {text}: it's a room at {CAPTURE_RATE_HZ} Hz, and the first --wav is played at {} Hz",
@@ -156,12 +116,13 @@ impl Run {
                 recordings.len()
             )));
         }
-        let plays = if self.record.is_some() { self.wav.len() } else { self.wav.len().max(1) };
-        let most = plays + usize::from(self.record.is_some());
-        if self.out.len() > most {
-            return Err(BadInput(format!("--out is given {} times, for {most} files", self.out.len())));
+        let plays =
+            if self.given.record.is_some() { self.given.wav.len() } else { self.given.wav.len().max(1) };
+        let most = plays + usize::from(self.given.record.is_some());
+        if self.given.out.len() > most {
+            return Err(BadInput(format!("--out is given {} times, for {most} files", self.given.out.len())));
         }
-        for path in self.out.iter().chain(&self.plot) {
+        for path in self.given.out.iter().chain(&self.given.plot) {
             let directory = match path.parent() {
                 Some(parent) if !parent.as_os_str().is_empty() => parent,
                 _ => Path::new("."),
@@ -182,11 +143,12 @@ impl Run {
                 _ => in_target(format!("heard-{}.wav", output + 1)),
             })
             .collect();
-        if self.record.is_some() {
+        if self.given.record.is_some() {
             outputs.push(in_target("recorded.wav".to_owned()));
         }
-        let first = if self.record.is_some() && self.out.len() == 1 { outputs.len() - 1 } else { 0 };
-        for (output, given) in outputs.iter_mut().skip(first).zip(&self.out) {
+        let first =
+            if self.given.record.is_some() && self.given.out.len() == 1 { outputs.len() - 1 } else { 0 };
+        for (output, given) in outputs.iter_mut().skip(first).zip(&self.given.out) {
             output.clone_from(given);
         }
         outputs
@@ -237,7 +199,7 @@ impl Run {
         if line.starts_with('@') {
             return false;
         }
-        self.log.is_some()
+        self.given.log.is_some()
             || line.split_ascii_whitespace().take(4).any(|word| word == "WARN" || word == "ERROR")
     }
 
@@ -265,7 +227,7 @@ impl Run {
     }
 
     fn draw(&self, session: &Session, outcome: &Outcome) -> Result<()> {
-        let Some(path) = &self.plot else { return Ok(()) };
+        let Some(path) = &self.given.plot else { return Ok(()) };
         let (direction, input, output) = match (session.playback.first(), &session.capture) {
             (Some(played), _) => {
                 let heard = outcome.heard.first().cloned().flatten();
@@ -287,9 +249,22 @@ impl Run {
                 (at, position.frames.wrapping_sub(position.expected) as i64)
             })
             .collect();
-        plot::draw(&Plot { input: &input, output: output.as_ref(), position_error }, path)?;
+        drawing(&input, output.as_ref(), position_error, path)
+    }
+}
+
+/// Draws into a file, where this test bed can.
+fn drawing(input: &Pcm, output: Option<&Pcm>, position_error: Vec<(f64, i64)>, path: &Path) -> Result<()> {
+    #[cfg(feature = "plot")]
+    {
+        plot::draw(&plot::Plot { input, output, position_error }, path)?;
         println!("drawn: {}", path.display());
         Ok(())
+    }
+    #[cfg(not(feature = "plot"))]
+    {
+        let _ = (input, output, position_error, path);
+        anyhow::bail!("this test bed was built without drawings: the feature is called plot")
     }
 }
 
@@ -330,7 +305,7 @@ fn verdict(session: &Session, outcome: &Outcome) -> ExitCode {
     for finding in &findings {
         eprintln!("{finding}");
     }
-    if worst.verdict == crate::verdict::Verdict::Crash || outcome.judge().is_err() {
+    if worst.verdict == crate::judge::verdict::Verdict::Crash || outcome.judge().is_err() {
         eprintln!("the image's last words:\n{}", outcome.log.tail(25));
         if !outcome.log.emulator.trim().is_empty() {
             eprintln!("the emulator's:\n{}", outcome.log.emulator.trim());
@@ -379,7 +354,7 @@ mod tests {
     use super::*;
 
     fn run(wavs: usize, outs: &[&str], record: Option<f64>) -> Run {
-        Run {
+        Run::from(xtask::Run {
             wav: vec![PathBuf::from("song.wav"); wavs],
             out: outs.iter().map(PathBuf::from).collect(),
             record,
@@ -388,7 +363,7 @@ mod tests {
             plot: None,
             log: None,
             keep: false,
-        }
+        })
     }
 
     #[test]
@@ -427,7 +402,7 @@ mod tests {
         assert!(!quiet.wants(b"[    0.012345] INFO hda: ERROR is not a level here\n"));
         assert!(!quiet.wants(b"@verdict fail WARN\n"));
         let mut chatty = run(1, &[], None);
-        chatty.log = Some("debug".to_owned());
+        chatty.given.log = Some("debug".to_owned());
         assert!(chatty.wants(b"[    0.012345] DEBUG hda: fine\n"));
         assert!(!chatty.wants(b"@boot\n"));
     }

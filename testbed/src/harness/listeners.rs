@@ -12,7 +12,7 @@ use rustix::event::{PollFd, PollFlags, poll};
 use zbus::zvariant::LE;
 use zbus::zvariant::serialized::{Context as Encoding, Data};
 
-use super::room::Heard;
+use super::heard::Heard;
 use super::wire::{Answer, Call, Wire};
 use super::{Microphone, Traffic};
 use crate::wav::FRAME_BYTES;

@@ -13,7 +13,7 @@ use rustix::net::{SendAncillaryBuffer, SendAncillaryMessage, SendFlags, sendmsg}
 use serde_json::{Value, json};
 
 /// A socket that waits for the monitor, made before the emulator starts, so that nobody has to try again.
-pub(crate) struct MonitorSocket {
+pub struct MonitorSocket {
     listener: UnixListener,
     path: PathBuf,
 }
@@ -23,7 +23,7 @@ impl MonitorSocket {
     ///
     /// # Errors
     /// When it can't be made.
-    pub(crate) fn new() -> Result<MonitorSocket> {
+    pub fn new() -> Result<MonitorSocket> {
         use std::sync::atomic::{AtomicU32, Ordering};
         static NEXT: AtomicU32 = AtomicU32::new(0);
         let name = format!("snddom-{}-{}.monitor", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
@@ -35,7 +35,7 @@ impl MonitorSocket {
     }
 
     /// The path that the emulator connects to.
-    pub(crate) fn path(&self) -> &Path {
+    pub fn path(&self) -> &Path {
         &self.path
     }
 

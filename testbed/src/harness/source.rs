@@ -4,7 +4,7 @@ use crate::wav::{FRAME_BYTES, Pcm};
 
 /// A signal, given as what each of its frames is.
 #[derive(Clone, Debug)]
-pub(crate) enum Source {
+pub enum Source {
     /// A count: the frame's number, from 1 on, in 32 bits, the low half left. No two frames are alike for a day.
     Ramp,
     /// Nothing at all.
@@ -15,7 +15,7 @@ pub(crate) enum Source {
 
 impl Source {
     /// A frame of the signal.
-    pub(crate) fn frame(&self, index: u64) -> [u8; FRAME_BYTES] {
+    pub fn frame(&self, index: u64) -> [u8; FRAME_BYTES] {
         match self {
             // Wraps after 2^32 frames.
             Source::Ramp => (index as u32).wrapping_add(1).to_le_bytes(),

@@ -8,14 +8,14 @@ use anyhow::{Context, Result};
 
 use super::Row;
 use crate::child::{Child, Ending, Limits, Stream};
-use crate::verdict::{Finding, Verdict};
+use crate::judge::verdict::{Finding, Verdict};
 use crate::{bench, provision, workspace};
 
 /// Compiling is silent, on a slow machine for long.
 const LIMITS: Limits = Limits { silence: Duration::from_secs(900), total: Duration::from_secs(3600) };
 
 /// Runs the lane: a row for cargo's tests, one for the bench, and one for each package with tests under loom.
-pub(crate) fn run() -> Vec<Row> {
+pub fn run() -> Vec<Row> {
     // ALSA's plug-in is tried with ALSA's programs. What is missing then fails there, with its name.
     if let Err(error) = provision::recording().and_then(|_| provision::alsa_library()) {
         eprintln!("{error:#}");

@@ -14,9 +14,9 @@ use anyhow::Result;
 
 use super::Row;
 use crate::image::{Bin, Image};
+use crate::judge::verdict::Finding;
 use crate::provision;
-use crate::session::{Outcome, Session};
-use crate::verdict::Finding;
+use crate::qemu::session::{Outcome, Session};
 use crate::wav::{self, Pcm};
 use crate::workspace::Scratch;
 
@@ -100,7 +100,7 @@ pub(super) fn noise(rate_hz: u32, frames: usize, seed: u64) -> Pcm {
 }
 
 /// Runs the cases whose name contains `only`, or all.
-pub(crate) fn run(only: Option<&str>, keep: bool) -> Vec<Row> {
+pub fn run(only: Option<&str>, keep: bool) -> Vec<Row> {
     let wanted = |name: &str| only.is_none_or(|only| name.contains(only));
     let cases = CASES.iter().flat_map(|(group, cases)| {
         cases.iter().map(move |(name, case)| (format!("qemu::{group}::{name}"), *case))

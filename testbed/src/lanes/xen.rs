@@ -19,9 +19,9 @@ use super::Row;
 use crate::child::Limits;
 use crate::harness::Microphone;
 use crate::image::{Bin, Image};
+use crate::judge::verdict::{Finding, Verdict};
 use crate::qemu::Pace;
 use crate::rig::{self, Files, Iommu, Outcome, Plan, Progress};
-use crate::verdict::{Finding, Verdict};
 use crate::{provision, tool};
 
 /// A question about what is left of a run. Returns what was seen, in a line.
@@ -155,7 +155,7 @@ fn show(outcome: &Outcome) {
 }
 
 /// Runs the scenarios of which a row's name contains `only`, or all.
-pub(crate) fn run(only: Option<&str>) -> Vec<Row> {
+pub fn run(only: Option<&str>) -> Vec<Row> {
     let wanted = |scenario: &&Scenario| {
         only.is_none_or(|only| {
             scenario.checks().into_iter().chain([""]).any(|name| scenario.row_name(name).contains(only))

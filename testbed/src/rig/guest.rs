@@ -41,13 +41,13 @@ const RECORDING: &str = "usr/share/sounds/alsa/Front_Center.wav";
 
 /// Files of one run.
 #[derive(Default)]
-pub(crate) struct Files {
+pub struct Files {
     /// What the guest has under /rig: names and contents.
-    pub(crate) ours: Vec<(String, Vec<u8>)>,
+    pub ours: Vec<(String, Vec<u8>)>,
     /// Programs of the host's that the guest has beside its system's; and ALSA's plug-ins, by the ending `.so`.
-    pub(crate) programs: Vec<PathBuf>,
+    pub programs: Vec<PathBuf>,
     /// A folder of the host that the guest has under /files.
-    pub(crate) theirs: Option<PathBuf>,
+    pub theirs: Option<PathBuf>,
 }
 
 /// The guests' initramfs.

@@ -7,11 +7,11 @@
 //! @rig verdict pass
 //! ```
 
-use crate::machine_line::Said;
+use crate::qemu::machine_line::Said;
 
 /// One line.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum RigLine {
+pub enum RigLine {
     /// A stage is reached.
     Stage {
         /// Seconds on dom0's clock, as it prints them.
@@ -29,33 +29,33 @@ pub(crate) enum RigLine {
 
 /// What a scenario has measured.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Figures {
+pub struct Figures {
     /// What was measured: a word.
-    pub(crate) name: String,
+    pub name: String,
     /// Pairs `name=value`, by spaces.
-    pub(crate) text: String,
+    pub text: String,
 }
 
 impl Figures {
     /// A value, by its name; the last one where there are several.
-    pub(crate) fn value(&self, name: &str) -> Option<&str> {
+    pub fn value(&self, name: &str) -> Option<&str> {
         self.text.split_whitespace().rev().find_map(|pair| pair.strip_prefix(name)?.strip_prefix('='))
     }
 }
 
 /// What a check of a scenario came to.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Check {
+pub struct Check {
     /// Its name.
-    pub(crate) name: String,
+    pub name: String,
     /// Whether what was asked holds.
-    pub(crate) holds: bool,
+    pub holds: bool,
     /// What was seen.
-    pub(crate) detail: String,
+    pub detail: String,
 }
 
 /// Reads a line; `None` when it's for people, an error when it's meant for us and can't be read.
-pub(crate) fn parse(line: &str) -> Option<Result<RigLine, String>> {
+pub fn parse(line: &str) -> Option<Result<RigLine, String>> {
     let rest = line.trim_end().strip_prefix("@rig")?;
     Some(parse_words(rest.trim_start()).ok_or_else(|| line.trim_end().to_owned()))
 }

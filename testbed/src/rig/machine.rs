@@ -4,16 +4,9 @@ use std::path::PathBuf;
 use std::process::Command;
 
 use crate::provision::QEMU;
-use crate::qemu::{self, Codec, Options, Pace};
+use xtask::Iommu;
 
-/// Which IOMMU is emulated.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
-pub(crate) enum Iommu {
-    /// AMD-Vi
-    Amd,
-    /// VT-d
-    Intel,
-}
+use crate::qemu::{self, Codec, Options, Pace};
 
 /// Where the controller is, as the driver domain's file says it too.
 pub(super) const CONTROLLER: &str = "00:1b.0";

@@ -6,40 +6,40 @@ use std::path::PathBuf;
 use super::line::{Check, Figures};
 use super::troubles;
 use crate::child::Ending;
-use crate::machine_line::Said;
-use crate::verdict::Finding;
+use crate::judge::verdict::Finding;
+use crate::qemu::machine_line::Said;
 use crate::wav::Pcm;
 
 /// All that is known of a run once it's over.
-pub(crate) struct Outcome {
+pub struct Outcome {
     /// Where all its files are.
-    pub(crate) folder: PathBuf,
+    pub folder: PathBuf,
     /// How the emulator ended.
     pub(super) ending: Ending,
     /// What the checks came to, in their order.
-    pub(crate) checks: Vec<Check>,
+    pub checks: Vec<Check>,
     /// What the scenario has measured, in its order.
-    pub(crate) figures: Vec<Figures>,
+    pub figures: Vec<Figures>,
     /// The scenario's own verdict.
     pub(super) said: Option<Said>,
     /// Lines that could not be read.
     pub(super) malformed: Vec<String>,
     /// Xen's console.
-    pub(crate) console: String,
+    pub console: String,
     /// What the emulator itself said.
-    pub(crate) emulator: String,
+    pub emulator: String,
     /// What is wrong with how the emulator uses the harness.
     pub(super) complaint: Option<String>,
     /// What each codec played.
-    pub(crate) heard: Vec<Option<Pcm>>,
+    pub heard: Vec<Option<Pcm>>,
     /// What each guest handed out was put here, or why it could not be.
-    pub(crate) handed_out: BTreeMap<String, Result<PathBuf, String>>,
+    pub handed_out: BTreeMap<String, Result<PathBuf, String>>,
 }
 
 impl Outcome {
     /// Whether the scenario ran to its end, and nothing went wrong on the way that it does not know of. What its checks
     /// came to is another question.
-    pub(crate) fn judge(&self) -> Result<(), Finding> {
+    pub fn judge(&self) -> Result<(), Finding> {
         // Whatever else happened, this is why.
         if let Some(trouble) = troubles::first(&self.console) {
             return Err(Finding::crash(trouble));
@@ -79,12 +79,12 @@ impl Outcome {
     }
 
     /// What a codec played; nothing when it played nothing.
-    pub(crate) fn heard(&self, codec: usize) -> &[u8] {
+    pub fn heard(&self, codec: usize) -> &[u8] {
         self.heard.get(codec).and_then(Option::as_ref).map_or(&[], |pcm| &pcm.octets)
     }
 
     /// What the driver domain said, for people: on its console, and by way of Xen before it had one.
-    pub(crate) fn driver_domain(&self) -> String {
+    pub fn driver_domain(&self) -> String {
         let by_xen = self.console.lines().filter(|line| line.starts_with("(d"));
         let mut said: String = by_xen.map(|line| format!("{}\n", line.trim_end())).collect();
         // Not there when dom0 did not get that far.
@@ -101,7 +101,7 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::verdict::Verdict;
+    use crate::judge::verdict::Verdict;
 
     fn outcome(ending: Ending, said: Option<Said>, console: &str) -> Outcome {
         Outcome {

@@ -3,37 +3,38 @@
 use std::path::PathBuf;
 
 use super::guest::Files;
-use super::machine::Iommu;
+use xtask::Iommu;
+
 use crate::child::Limits;
 use crate::harness::Microphone;
 use crate::qemu::Pace;
 
 /// A run of the rig.
-pub(crate) struct Plan {
+pub struct Plan {
     /// Its name, and that of its folder below target/rig.
-    pub(crate) name: String,
+    pub name: String,
     /// What dom0 does once it's up: a shell script, written with what `testbed/rig/lib.sh` has.
-    pub(crate) scenario: String,
+    pub scenario: String,
     /// Shell variables for the scenario.
-    pub(crate) variables: Vec<(&'static str, String)>,
+    pub variables: Vec<(&'static str, String)>,
     /// The image.
-    pub(crate) image: PathBuf,
+    pub image: PathBuf,
     /// The image's level of logging.
-    pub(crate) log_level: String,
+    pub log_level: String,
     /// The IOMMU.
-    pub(crate) iommu: Iommu,
+    pub iommu: Iommu,
     /// The pace of virtual time.
-    pub(crate) pace: Pace,
+    pub pace: Pace,
     /// The rate of what listens behind each codec. The first codec is the harness's, the only one that hears something.
-    pub(crate) codec_rates_hz: Vec<u32>,
+    pub codec_rates_hz: Vec<u32>,
     /// What the first codec's line input hears.
-    pub(crate) microphone: Microphone,
+    pub microphone: Microphone,
     /// What the guests have, besides their system.
-    pub(crate) files: Files,
+    pub files: Files,
     /// What dom0 has under /rig besides: names and contents.
-    pub(crate) dom0_files: Vec<(String, Vec<u8>)>,
+    pub dom0_files: Vec<(String, Vec<u8>)>,
     /// Whether dom0's own driver takes the controller, and dom0 has aplay: for comparison.
-    pub(crate) dom0_plays: bool,
+    pub dom0_plays: bool,
     /// How long it may take, on the wall.
-    pub(crate) limits: Limits,
+    pub limits: Limits,
 }

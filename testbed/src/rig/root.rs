@@ -7,8 +7,8 @@ use std::process::Command;
 use anyhow::{Context, Result, ensure};
 
 use super::cpio::Archive;
-use super::elf::Elf;
 use super::packages::Tree;
+use crate::elf;
 
 /// Where all libraries go: one of the places in which the C library's loader looks by itself.
 const LIBRARIES: &str = "usr/lib";
@@ -141,7 +141,7 @@ impl<'a> Root<'a> {
                 continue;
             }
             let content = std::fs::read(&from).with_context(|| format!("can't read {}", from.display()))?;
-            for name in Elf::new(&content).map(|elf| elf.needed()).unwrap_or_default() {
+            for name in elf::needed_libraries(&content) {
                 let library =
                     self.tree.library(&name).with_context(|| format!("wanted by {}", from.display()))?;
                 files.push((library, format!("{LIBRARIES}/{name}")));
@@ -196,8 +196,9 @@ impl<'a> Root<'a> {
         let from = files.get(name).with_context(|| format!("the kernel has no module {name}"))?;
         let from = self.tree.file(from)?;
         let content = std::fs::read(&from).with_context(|| format!("can't read {}", from.display()))?;
-        let elf = Elf::new(&content).with_context(|| format!("{} is compressed", from.display()))?;
-        for dependency in elf.module_dependencies() {
+        let dependencies = elf::module_dependencies(&content)
+            .with_context(|| format!("{} is compressed", from.display()))?;
+        for dependency in dependencies {
             self.module(files, &dependency.replace('-', "_"), seen)?;
         }
         let path = format!("usr/lib/modules/{name}.ko");

@@ -23,7 +23,7 @@ use crate::workspace;
 const CODEC: &str = "hda-duplex";
 
 /// What is told on the way, for people.
-pub(crate) enum Progress<'a> {
+pub enum Progress<'a> {
     /// A stage is reached: seconds on dom0's clock, the same on the wall since the start, and what was reached.
     Stage(&'a str, Duration, &'a str),
     /// A check came to something.
@@ -84,7 +84,7 @@ fn heard_file(folder: &Path, codec: usize) -> PathBuf {
 ///
 /// # Errors
 /// When it can't be run. What it came to is in the outcome.
-pub(crate) fn run(plan: &Plan, mut on_progress: impl FnMut(Progress<'_>)) -> Result<Outcome> {
+pub fn run(plan: &Plan, mut on_progress: impl FnMut(Progress<'_>)) -> Result<Outcome> {
     let Run { folder, machine, socket } = Run::new(plan, false)?;
     let rate_hz = plan.codec_rates_hz.first().copied().context("a machine has at least one codec")?;
     let child = Child::start(&mut machine.command())?;
@@ -193,7 +193,7 @@ fn guest_consoles(folder: &Path) -> Vec<(String, String)> {
 ///
 /// # Errors
 /// When it can't be run.
-pub(crate) fn keep(plan: &Plan) -> Result<()> {
+pub fn keep(plan: &Plan) -> Result<()> {
     let Run { folder, machine, socket } = Run::new(plan, true)?;
     let rate_hz = plan.codec_rates_hz.first().copied().context("a machine has at least one codec")?;
     let mut command: Command = machine.command();

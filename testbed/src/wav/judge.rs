@@ -16,16 +16,16 @@ const CHANNELS: std::ops::RangeInclusive<u16> = 1..=8;
 
 /// The samples of a WAV file.
 #[derive(Clone, Debug, PartialEq)]
-pub(crate) struct Samples {
+pub struct Samples {
     /// How they were stored.
-    pub(crate) format: Format,
+    pub format: Format,
     /// All samples, frame by frame.
-    pub(crate) values: Values,
+    pub values: Values,
 }
 
 /// Samples by their kind.
 #[derive(Clone, Debug, PartialEq)]
-pub(crate) enum Values {
+pub enum Values {
     /// Signed, of the format's width.
     Integer(Vec<i32>),
     /// Full scale is 1.

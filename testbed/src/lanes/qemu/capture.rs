@@ -3,13 +3,13 @@
 use echo_check::signal;
 
 use super::{Bench, Case, recording};
-use crate::compare::Alignment;
 use crate::harness::{Room, Source};
-use crate::machine_line::Direction;
+use crate::judge::compare::Alignment;
+use crate::judge::verdict::{Finding, ensure};
+use crate::judge::{room, summary};
 use crate::qemu::Controller;
-use crate::session::{CAPTURE_RATE_HZ, Capture, Outcome, Session};
-use crate::summary;
-use crate::verdict::{Finding, ensure};
+use crate::qemu::machine_line::Direction;
+use crate::qemu::session::{CAPTURE_RATE_HZ, Capture, Outcome, Session};
 use crate::wav::Pcm;
 
 pub(super) const CASES: &[(&str, Case)] = &[
@@ -93,7 +93,7 @@ fn room(bench: &Bench, delays_ms: &[usize]) -> Result<String, Finding> {
             ..bench.session()
         };
         let outcome = bench.pass(&session)?;
-        let arrival = summary::came_back(&session, &outcome)?;
+        let arrival = room::came_back(&session, &outcome)?;
         let off = arrival.first_frames - (Room::OWN_DELAY_FRAMES + delay) as f64;
         let is_there = off.abs() < 0.5;
         ensure!(is_there, "at {delay_ms} ms it is {off:.2} frames off");

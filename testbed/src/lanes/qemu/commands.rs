@@ -8,8 +8,8 @@ use anyhow::Context;
 
 use super::{Bench, Case, noise};
 use crate::child::{Child, Ending, Limits, Stream};
+use crate::judge::verdict::{Finding, ensure};
 use crate::provision;
-use crate::verdict::{Finding, ensure};
 use crate::wav;
 use crate::workspace::Scratch;
 

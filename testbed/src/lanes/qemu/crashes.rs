@@ -1,9 +1,9 @@
 //! Every deliberate fault ends in an epitaph that is bounded, and never in silence.
 
 use super::{Bench, Case, recording, show};
-use crate::machine_line::{MachineLine, Said};
-use crate::session::{Outcome, Session};
-use crate::verdict::{Finding, Verdict, ensure};
+use crate::judge::verdict::{Finding, Verdict, ensure};
+use crate::qemu::machine_line::{MachineLine, Said};
+use crate::qemu::session::{Outcome, Session};
 
 pub(super) const CASES: &[(&str, Case)] = &[
     ("page_fault", |bench| crash(bench, "page-fault", "page fault")),

@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use super::{Bench, Case, last_stamp, noise, show};
+use crate::judge::verdict::{Finding, Verdict, ensure};
+use crate::qemu::session::{Outcome, Session, run_machine};
 use crate::qemu::{Codec, Controller, Machine, Sound};
-use crate::session::{Outcome, Session, run_machine};
-use crate::verdict::{Finding, Verdict, ensure};
 
 pub(super) const CASES: &[(&str, Case)] = &[
     ("shipped_image_without_xen", shipped_image_without_xen),

@@ -3,11 +3,11 @@
 use super::{Bench, Case, recording};
 use crate::image::LIMIT_BYTES;
 use crate::image_contents;
-use crate::machine_line::{Direction, Position};
+use crate::judge::summary::Distance;
+use crate::judge::verdict::{Finding, ensure};
 use crate::qemu::IMAGE_MEMORY;
-use crate::session::Session;
-use crate::summary::Distance;
-use crate::verdict::{Finding, ensure};
+use crate::qemu::machine_line::{Direction, Position};
+use crate::qemu::session::Session;
 
 pub(super) const CASES: &[(&str, Case)] = &[
     ("image_within_512_kib", image_within_512_kib),

@@ -1,11 +1,11 @@
 //! What is played comes out of the codec as it went in.
 
 use super::{Bench, Case, noise, recording};
-use crate::machine_line::Direction;
+use crate::judge::summary;
+use crate::judge::verdict::{Finding, ensure};
 use crate::qemu::Controller;
-use crate::session::{Outcome, Session};
-use crate::summary;
-use crate::verdict::{Finding, ensure};
+use crate::qemu::machine_line::Direction;
+use crate::qemu::session::{Outcome, Session};
 use crate::wav::{FRAME_BYTES, Pcm};
 use crate::workspace::Scratch;
 

@@ -3,9 +3,9 @@
 use super::sessions::{heard, with_silence};
 use super::{GuestFiles, HostCheck, Scenario};
 use crate::harness::{Microphone, Source};
+use crate::judge::verdict::Finding;
 use crate::lanes::qemu::noise;
 use crate::rig::Iommu;
-use crate::verdict::Finding;
 use crate::wav::Pcm;
 
 pub(super) const AMD: Scenario = Scenario {

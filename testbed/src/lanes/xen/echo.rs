@@ -4,8 +4,8 @@ use serde_json::Value;
 
 use super::{HostCheck, Scenario};
 use crate::harness::{Microphone, Room};
+use crate::judge::verdict::{Finding, ensure};
 use crate::rig::{Iommu, Outcome};
-use crate::verdict::{Finding, ensure};
 
 pub(super) const AMD: Scenario = Scenario {
     name: "echo",

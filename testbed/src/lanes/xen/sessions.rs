@@ -1,11 +1,11 @@
 //! Guests play and record, alone and together, each exactly; with either IOMMU.
 
 use super::{GuestFiles, HostCheck, Scenario};
-use crate::compare;
 use crate::harness::{Microphone, Source};
+use crate::judge::compare;
+use crate::judge::verdict::{Finding, ensure};
 use crate::lanes::qemu::{noise, recording};
 use crate::rig::{Iommu, Outcome};
-use crate::verdict::{Finding, ensure};
 use crate::wav::{self, FRAME_BYTES, Pcm};
 
 pub(super) const AMD: Scenario = Scenario {

@@ -6,9 +6,9 @@ use serde_json::Value;
 use super::sessions::{heard, ramp, voice, with_silence};
 use super::{GuestFiles, HostCheck, Scenario};
 use crate::harness::{Microphone, Source};
+use crate::judge::verdict::{Finding, ensure};
 use crate::lanes::qemu::noise;
 use crate::rig::{Iommu, Outcome};
-use crate::verdict::{Finding, ensure};
 use crate::wav::Pcm;
 
 pub(super) const AMD: Scenario = Scenario {

@@ -97,7 +97,7 @@ mod tests {
 
     #[test]
     fn a_folder_stands_for_its_texts() {
-        let folder = crate::workspace::Scratch::new(false).expect("a folder");
+        let folder = crate::scratch::Scratch::new();
         for name in ["b.txt", "a.txt", "c.md"] {
             std::fs::write(folder.file(name), name).expect("written");
         }

@@ -7,8 +7,19 @@ use std::process::ExitCode;
 use anyhow::{Context, Result};
 use indicatif::{ProgressBar, ProgressStyle};
 
-use crate::BadInput;
-use crate::codec::{self, Report};
+use crate::{Report, Summary as Overview, dot, dump_files, graph, json_line, picture, table};
+
+/// The user's input can't be used. The message fits on one line; the exit code is 2.
+#[derive(Debug)]
+pub struct BadInput(String);
+
+impl std::fmt::Display for BadInput {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for BadInput {}
 
 /// From so many files on, progress is shown.
 const MANY_FILES: usize = 20;
@@ -19,7 +30,7 @@ const MANY_FILES: usize = 20;
 /// hardware is needed, nor touched.
 #[derive(clap::Args)]
 #[command(after_help = EXAMPLES)]
-pub(crate) struct Codec {
+pub struct Codec {
     #[command(subcommand)]
     what: What,
 }
@@ -77,7 +88,10 @@ struct Summary {
 
 impl Codec {
     /// Runs the command.
-    pub(crate) fn execute(self) -> Result<ExitCode> {
+    ///
+    /// # Errors
+    /// The usage is wrong, or a file can't be written.
+    pub fn execute(self) -> Result<ExitCode> {
         let mut out = BufWriter::new(io::stdout().lock());
         let result = match self.what {
             What::Routes(routes) => routes.write(&mut out),
@@ -101,9 +115,9 @@ impl Routes {
     fn write(&self, out: &mut dyn Write) -> Result<ExitCode> {
         for_each(&self.files, |report| {
             if self.json {
-                writeln!(out, "{}", codec::json_line(report)?)?;
+                writeln!(out, "{}", json_line(report)?)?;
             } else {
-                writeln!(out, "{}", codec::table(report))?;
+                writeln!(out, "{}", table(report))?;
             }
             Ok(())
         })
@@ -112,7 +126,7 @@ impl Routes {
 
 impl Show {
     fn write(&self, out: &mut dyn Write) -> Result<ExitCode> {
-        if self.svg.is_some() && codec::dump_files(&self.files).len() != 1 {
+        if self.svg.is_some() && dump_files(&self.files).len() != 1 {
             return Err(BadInput("--svg draws one file: give one".to_owned()).into());
         }
         for_each(&self.files, |report| {
@@ -120,15 +134,15 @@ impl Show {
                 Ok(specimen) if self.dot || self.svg.is_some() => specimen,
                 // What is wrong with a file must not get among graphs.
                 Err(_) if self.dot || self.svg.is_some() => {
-                    eprint!("{}", codec::graph(report));
+                    eprint!("{}", graph(report));
                     return Ok(());
                 }
-                _ => return Ok(writeln!(out, "{}", codec::graph(report))?),
+                _ => return Ok(writeln!(out, "{}", graph(report))?),
             };
             let Some(path) = &self.svg else {
-                return Ok(write!(out, "{}", codec::dot(&report.file, specimen))?);
+                return Ok(write!(out, "{}", dot(&report.file, specimen))?);
             };
-            let svg = codec::picture(&report.file, specimen);
+            let svg = picture(&report.file, specimen);
             if path.as_os_str() == "-" {
                 return Ok(write!(out, "{svg}")?);
             }
@@ -140,7 +154,7 @@ impl Show {
 
 impl Summary {
     fn write(&self, out: &mut dyn Write) -> Result<ExitCode> {
-        let mut summary = codec::Summary::default();
+        let mut summary = Overview::default();
         let code = for_each(&self.files, |report| {
             summary.add(report);
             Ok(())
@@ -152,7 +166,7 @@ impl Summary {
 
 /// Shows each file to `see`, and counts those that are no dumps; the exit code says whether there were any.
 fn for_each(paths: &[PathBuf], mut see: impl FnMut(&Report) -> Result<()>) -> Result<ExitCode> {
-    let files = codec::dump_files(paths);
+    let files = dump_files(paths);
     let is_shown = files.len() >= MANY_FILES && io::stderr().is_terminal();
     let bar = if is_shown { ProgressBar::new(files.len() as u64) } else { ProgressBar::hidden() };
     if let Ok(style) = ProgressStyle::with_template("file {pos} of {len} {wide_bar}") {
@@ -174,10 +188,10 @@ fn for_each(paths: &[PathBuf], mut see: impl FnMut(&Report) -> Result<()>) -> Re
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::workspace::Scratch;
+    use crate::scratch::Scratch;
 
     const GOOD: &str =
-        concat!(env!("CARGO_MANIFEST_DIR"), "/../../shared/codecs/alc269-acer-timeline-3810t.0.txt");
+        concat!(env!("CARGO_MANIFEST_DIR"), "/../../../shared/codecs/alc269-acer-timeline-3810t.0.txt");
 
     /// What is printed, and whether all was well.
     fn run(files: &[&str], json: bool) -> (String, bool) {
@@ -189,7 +203,7 @@ mod tests {
 
     #[test]
     fn a_bad_file_among_good_ones_is_told_and_so_are_they() {
-        let scratch = Scratch::new(false).expect("a folder");
+        let scratch = Scratch::new();
         let bad = scratch.file("bad.txt");
         std::fs::write(&bad, [0xff; 100]).expect("written");
         let bad = bad.display().to_string();
@@ -208,7 +222,7 @@ mod tests {
 
     #[test]
     fn a_picture_goes_where_it_is_wanted() {
-        let scratch = Scratch::new(false).expect("a folder");
+        let scratch = Scratch::new();
         let show = |files: &[&str], svg: PathBuf| {
             let files = files.iter().map(PathBuf::from).collect();
             let mut out = Vec::new();

@@ -14,13 +14,13 @@ const OUT: RGBColor = RGBColor(44, 130, 60);
 const ERROR: RGBColor = RGBColor(200, 60, 40);
 
 /// What is drawn.
-pub(crate) struct Plot<'a> {
+pub struct Plot<'a> {
     /// What went in.
-    pub(crate) input: &'a Pcm,
+    pub input: &'a Pcm,
     /// What came out, when it's known.
-    pub(crate) output: Option<&'a Pcm>,
+    pub output: Option<&'a Pcm>,
     /// Published positions: seconds since the first, published minus expected in frames.
-    pub(crate) position_error: Vec<(f64, i64)>,
+    pub position_error: Vec<(f64, i64)>,
 }
 
 type Area<'a> = DrawingArea<SVGBackend<'a>, Shift>;
@@ -29,7 +29,7 @@ type Area<'a> = DrawingArea<SVGBackend<'a>, Shift>;
 ///
 /// # Errors
 /// When the file can't be written.
-pub(crate) fn draw(plot: &Plot<'_>, path: &Path) -> Result<()> {
+pub fn draw(plot: &Plot<'_>, path: &Path) -> Result<()> {
     let mut svg = String::new();
     render(plot, &mut svg).map_err(|error| anyhow!("can't draw: {error}"))?;
     std::fs::write(path, svg).map_err(|error| anyhow!("can't write {}: {error}", path.display()))

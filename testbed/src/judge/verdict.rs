@@ -6,7 +6,7 @@ use std::fmt;
 ///
 /// The words and their order are those of the Xen Test Framework.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub(crate) enum Verdict {
+pub enum Verdict {
     /// All that was asked holds.
     Success,
     /// Not run, on purpose.
@@ -21,12 +21,12 @@ pub(crate) enum Verdict {
 
 impl Verdict {
     /// The worst of all; success when there is none.
-    pub(crate) fn worst(verdicts: impl IntoIterator<Item = Verdict>) -> Verdict {
+    pub fn worst(verdicts: impl IntoIterator<Item = Verdict>) -> Verdict {
         verdicts.into_iter().max().unwrap_or(Verdict::Success)
     }
 
     /// Whether it counts among the failed.
-    pub(crate) fn is_bad(self) -> bool {
+    pub fn is_bad(self) -> bool {
         self > Verdict::Skip
     }
 }
@@ -45,26 +45,26 @@ impl fmt::Display for Verdict {
 
 /// A verdict with the reason for it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Finding {
+pub struct Finding {
     /// What it came to.
-    pub(crate) verdict: Verdict,
+    pub verdict: Verdict,
     /// One line that says why.
-    pub(crate) detail: String,
+    pub detail: String,
 }
 
 impl Finding {
     /// Something that was asked doesn't hold.
-    pub(crate) fn failure(detail: impl Into<String>) -> Finding {
+    pub fn failure(detail: impl Into<String>) -> Finding {
         Finding { verdict: Verdict::Failure, detail: detail.into() }
     }
 
     /// The image crashed.
-    pub(crate) fn crash(detail: impl Into<String>) -> Finding {
+    pub fn crash(detail: impl Into<String>) -> Finding {
         Finding { verdict: Verdict::Crash, detail: detail.into() }
     }
 
     /// The test could not be carried out.
-    pub(crate) fn error(detail: impl Into<String>) -> Finding {
+    pub fn error(detail: impl Into<String>) -> Finding {
         Finding { verdict: Verdict::Error, detail: detail.into() }
     }
 }
@@ -83,13 +83,15 @@ impl From<anyhow::Error> for Finding {
 }
 
 /// Returns a failure from a test case when a condition doesn't hold.
+#[cfg(feature = "test")]
 macro_rules! ensure {
     ($condition:expr, $($reason:tt)+) => {
         if !$condition {
-            return Err($crate::verdict::Finding::failure(format!($($reason)+)));
+            return Err($crate::judge::verdict::Finding::failure(format!($($reason)+)));
         }
     };
 }
+#[cfg(feature = "test")]
 pub(crate) use ensure;
 
 #[cfg(test)]

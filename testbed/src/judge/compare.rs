@@ -4,7 +4,7 @@ use std::fmt;
 
 /// How two streams of PCM compare, from frame 0 on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Comparison {
+pub enum Comparison {
     /// Every octet of every frame is there.
     BitExact {
         /// How many frames were compared: all that were played.
@@ -26,7 +26,7 @@ pub(crate) enum Comparison {
 
 impl Comparison {
     /// Whether nothing is missing and nothing differs.
-    pub(crate) fn is_exact(self) -> bool {
+    pub fn is_exact(self) -> bool {
         matches!(self, Comparison::BitExact { .. })
     }
 }
@@ -44,7 +44,7 @@ impl fmt::Display for Comparison {
 }
 
 /// Compares `heard`, from its first octet on, to all of `played`. What is heard after that doesn't count.
-pub(crate) fn compare(played: &[u8], heard: &[u8], frame_bytes: usize) -> Comparison {
+pub fn compare(played: &[u8], heard: &[u8], frame_bytes: usize) -> Comparison {
     let frame = |offset: usize| (offset / frame_bytes) as u64;
     let first_difference = played.iter().zip(heard).position(|(played, heard)| played != heard);
     match first_difference {
@@ -57,7 +57,7 @@ pub(crate) fn compare(played: &[u8], heard: &[u8], frame_bytes: usize) -> Compar
 }
 
 /// The first frame of `heard` from which on it holds all of `played`, octet by octet.
-pub(crate) fn find(played: &[u8], heard: &[u8], frame_bytes: usize) -> Option<u64> {
+pub fn find(played: &[u8], heard: &[u8], frame_bytes: usize) -> Option<u64> {
     let starts = (0..=heard.len().checked_sub(played.len())?).step_by(frame_bytes);
     starts
         .into_iter()
@@ -67,13 +67,13 @@ pub(crate) fn find(played: &[u8], heard: &[u8], frame_bytes: usize) -> Option<u6
 
 /// Where frames that were fed begin in what was recorded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Alignment {
+pub struct Alignment {
     /// Frames of silence before the first fed frame.
-    pub(crate) silent_frames: u64,
+    pub silent_frames: u64,
     /// Frames of the feed that were taken before the recording began.
-    pub(crate) missed_frames: u64,
+    pub missed_frames: u64,
     /// How the rest compares.
-    pub(crate) comparison: Comparison,
+    pub comparison: Comparison,
 }
 
 /// Compares a recording to what was fed into the emulated input.
@@ -81,7 +81,7 @@ pub(crate) struct Alignment {
 /// A recording may start with silence, when the stream runs before the emulator asks for the first octets, and it may
 /// start late in the feed, when the emulator asked before the stream ran. From there on nothing may be missing.
 /// `feed(frame)` returns the octets of a frame of the feed.
-pub(crate) fn align<const N: usize>(
+pub fn align<const N: usize>(
     recorded: &[u8],
     longest_miss: u64,
     feed: impl Fn(u64) -> [u8; N],

@@ -1,5 +1,7 @@
-//! Real codecs, by the text that Linux prints of them: what the driver makes of one, told to programs and to people.
+//! Routes that the driver finds in a real codec, from the text that Linux prints of it.
+#![forbid(unsafe_code)]
 
+mod command;
 mod dot;
 mod dump_file;
 mod graph;
@@ -13,6 +15,8 @@ mod table;
 mod vendor;
 mod words;
 
+pub use command::{BadInput, Codec};
+
 pub(crate) use dot::dot;
 pub(crate) use dump_file::{DumpFile, dump_files};
 pub(crate) use graph::graph;
@@ -20,7 +24,7 @@ pub(crate) use json::line as json_line;
 pub(crate) use picture::picture;
 pub(crate) use specimen::Specimen;
 pub(crate) use summary::Summary;
-pub(crate) use table::table;
+use table::table;
 
 /// A file, and the codec that it describes, or why it describes none.
 pub(crate) struct Report {
@@ -38,13 +42,47 @@ impl Report {
     }
 }
 
+/// A folder for the files of one test; removed when dropped.
+#[cfg(test)]
+mod scratch {
+    use std::path::{Path, PathBuf};
+    use std::sync::atomic::{AtomicU32, Ordering};
+
+    pub(crate) struct Scratch(PathBuf);
+
+    impl Scratch {
+        pub(crate) fn new() -> Scratch {
+            static NEXT: AtomicU32 = AtomicU32::new(0);
+            let name = format!("hda-codec-{}-{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
+            let path = std::env::temp_dir().join(name);
+            std::fs::create_dir_all(&path).expect("a folder");
+            Scratch(path)
+        }
+
+        pub(crate) fn file(&self, name: &str) -> PathBuf {
+            self.0.join(name)
+        }
+
+        pub(crate) fn path(&self) -> &Path {
+            &self.0
+        }
+    }
+
+    impl Drop for Scratch {
+        fn drop(&mut self) {
+            // A leftover in the folder for temporary files harms nothing.
+            let _ = std::fs::remove_dir_all(&self.0);
+        }
+    }
+}
+
 /// The collection of real dumps beside the project.
 #[cfg(test)]
 mod samples {
     use std::path::PathBuf;
 
     pub(crate) fn folder() -> PathBuf {
-        let folder = PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../../shared/codecs"));
+        let folder = PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../../../shared/codecs"));
         assert!(folder.is_dir(), "the codec dumps belong to {}", folder.display());
         folder
     }

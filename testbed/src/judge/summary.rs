@@ -2,32 +2,30 @@
 
 use std::fmt::Write;
 
-use echo_check::correlate::{self, Arrival};
-
-use crate::compare::{self, Comparison};
 use crate::harness::Source;
 use crate::image::Image;
-use crate::machine_line::Direction;
-use crate::session::{CAPTURE_RATE_HZ, Outcome, Session};
-use crate::verdict::Finding;
+use crate::judge::compare::{self, Comparison};
+use crate::judge::verdict::Finding;
+use crate::qemu::machine_line::Direction;
+use crate::qemu::session::{CAPTURE_RATE_HZ, Outcome, Session};
 use crate::wav::{FRAME_BYTES, Pcm};
 
 /// How far published positions lie from expected ones.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Distance {
+pub struct Distance {
     /// The smallest of published minus expected, in frames.
-    pub(crate) min: i64,
+    pub min: i64,
     /// The median.
-    pub(crate) median: i64,
+    pub median: i64,
     /// The largest.
-    pub(crate) max: i64,
+    pub max: i64,
     /// How many positions were published.
-    pub(crate) count: usize,
+    pub count: usize,
 }
 
 impl Distance {
     /// Over a list of published and expected frames; `None` when it's empty.
-    pub(crate) fn of(positions: impl IntoIterator<Item = (u64, u64)>) -> Option<Distance> {
+    pub fn of(positions: impl IntoIterator<Item = (u64, u64)>) -> Option<Distance> {
         // Frames of any recording are far below 2^63.
         let mut distances: Vec<i64> = positions
             .into_iter()
@@ -45,12 +43,12 @@ impl Distance {
 }
 
 /// Judges what a codec played: all of the recording, exactly, and nothing but silence behind it.
-pub(crate) fn judge_playback(played: &Pcm, outcome: &Outcome, output: usize) -> Result<Comparison, Finding> {
+pub fn judge_playback(played: &Pcm, outcome: &Outcome, output: usize) -> Result<Comparison, Finding> {
     judge_heard(played, outcome.heard(output), output)
 }
 
 /// Judges what was heard of a codec: all of the recording, exactly, and nothing but silence behind it.
-pub(crate) fn judge_heard(played: &Pcm, heard: &[u8], output: usize) -> Result<Comparison, Finding> {
+pub fn judge_heard(played: &Pcm, heard: &[u8], output: usize) -> Result<Comparison, Finding> {
     let comparison = compare::compare(&played.octets, heard, FRAME_BYTES);
     if !comparison.is_exact() {
         return Err(Finding::failure(format!("output {output}: {comparison}")));
@@ -64,11 +62,7 @@ pub(crate) fn judge_heard(played: &Pcm, heard: &[u8], output: usize) -> Result<C
 }
 
 /// Judges what was recorded: as many frames as were asked for, all that was fed, without a break.
-pub(crate) fn judge_capture(
-    source: &Source,
-    frames: u64,
-    outcome: &Outcome,
-) -> Result<compare::Alignment, Finding> {
+pub fn judge_capture(source: &Source, frames: u64, outcome: &Outcome) -> Result<compare::Alignment, Finding> {
     if outcome.recorded_frames() != frames {
         return Err(Finding::failure(format!(
             "{} frames were recorded, not {frames}",
@@ -85,31 +79,19 @@ pub(crate) fn judge_capture(
     Ok(aligned)
 }
 
-/// Where in what was recorded in a room is what was played.
-pub(crate) fn came_back(session: &Session, outcome: &Outcome) -> Result<Arrival, Finding> {
-    let left = |octets: &[u8]| -> Vec<i16> {
-        let frames = octets.as_chunks::<FRAME_BYTES>().0;
-        frames.iter().map(|[low, high, ..]| i16::from_le_bytes([*low, *high])).collect()
-    };
-    let played = session.playback.first().map(|pcm| left(&pcm.octets)).unwrap_or_default();
-    correlate::find(&played, &left(&outcome.recorded), CAPTURE_RATE_HZ as usize)
-        .map_err(|error| Finding::failure(error.to_string()))
-}
-
 /// Judges what was recorded in a room: what was played has to be in it.
-pub(crate) fn judge_room(session: &Session, outcome: &Outcome) -> Result<String, Finding> {
-    let arrival = came_back(session, outcome)?;
-    let second = f64::from(CAPTURE_RATE_HZ);
-    Ok(format!(
-        "what was played came back {:.2} frames ({:.2} ms) into what was recorded, {:.0} times above the floor",
-        arrival.first_frames,
-        arrival.first_frames * 1000.0 / second,
-        arrival.peak_to_floor
-    ))
+pub fn judge_room(session: &Session, outcome: &Outcome) -> Result<String, Finding> {
+    #[cfg(feature = "room")]
+    return super::room::judge(session, outcome);
+    #[cfg(not(feature = "room"))]
+    {
+        let _ = (session, outcome);
+        Err(Finding::error("this test bed was built without its rooms: the feature is called room"))
+    }
 }
 
 /// The summary of a session, one fact a line.
-pub(crate) fn summary(session: &Session, image: &Image, outcome: &Outcome) -> String {
+pub fn summary(session: &Session, image: &Image, outcome: &Outcome) -> String {
     let mut text = String::new();
     let mut line = |name: &str, value: String| {
         // Writing to a string can't fail.

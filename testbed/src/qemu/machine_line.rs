@@ -14,7 +14,7 @@ use std::fmt;
 
 /// The direction of a stream, as seen from the guest.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(crate) enum Direction {
+pub enum Direction {
     /// From the guest's pages to the link.
     Playback,
     /// From the link to the guest's pages.
@@ -23,7 +23,7 @@ pub(crate) enum Direction {
 
 /// One machine line.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum MachineLine {
+pub enum MachineLine {
     /// The image is up.
     Boot {
         /// Octets that it says it has in memory, from its first to its last.
@@ -48,37 +48,37 @@ pub(crate) enum MachineLine {
 
 /// A position as it was published to the front end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Position {
+pub struct Position {
     /// Which way the stream goes.
-    pub(crate) direction: Direction,
+    pub direction: Direction,
     /// Its number among those of its direction, from 0.
-    pub(crate) stream: u32,
+    pub stream: u32,
     /// When it was true, on the image's clock.
-    pub(crate) t_ns: u64,
+    pub t_ns: u64,
     /// What was published.
-    pub(crate) frames: u64,
+    pub frames: u64,
     /// What elapsed time says.
-    pub(crate) expected: u64,
+    pub expected: u64,
 }
 
 /// The end of a stream.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Done {
+pub struct Done {
     /// Which way the stream went.
-    pub(crate) direction: Direction,
+    pub direction: Direction,
     /// Its number among those of its direction, from 0.
-    pub(crate) stream: u32,
+    pub stream: u32,
     /// How many frames it moved.
-    pub(crate) frames: u64,
+    pub frames: u64,
     /// How often the controller's FIFO ran empty or over.
-    pub(crate) fifo_errors: u64,
+    pub fifo_errors: u64,
     /// How often the front end was late.
-    pub(crate) underruns: u64,
+    pub underruns: u64,
 }
 
 /// What the image says of itself.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Said {
+pub enum Said {
     /// All went well.
     Pass,
     /// It could not do what it was told; why.
@@ -89,7 +89,7 @@ pub(crate) enum Said {
 
 /// Why a line that starts with `@` isn't a machine line.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Malformed(String);
+pub struct Malformed(String);
 
 impl fmt::Display for Malformed {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -98,7 +98,7 @@ impl fmt::Display for Malformed {
 }
 
 /// Reads a line of the console; `None` when it's a line for people.
-pub(crate) fn parse(line: &str) -> Option<Result<MachineLine, Malformed>> {
+pub fn parse(line: &str) -> Option<Result<MachineLine, Malformed>> {
     let line = line.trim_end().strip_prefix('@')?;
     let (word, rest) = line.split_once(' ').unwrap_or((line, ""));
     Some(parse_word(word, rest).map_err(|why| Malformed(format!("@{line}: {why}"))))

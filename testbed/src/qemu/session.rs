@@ -7,51 +7,51 @@ use anyhow::Result;
 
 use crate::child::{Child, Ending};
 use crate::harness::{Harness, Microphone, MonitorSocket, Room, Source, Traffic};
-use crate::machine_line::{Direction, Done, MachineLine, Position};
+use crate::judge::verdict::Finding;
+use crate::qemu::machine_line::{Direction, Done, MachineLine, Position};
 use crate::qemu::{self, Codec, Controller, Log, Machine, Pace, Sound};
-use crate::verdict::Finding;
 use crate::wav::{self, FRAME_BYTES, Pcm};
 use crate::workspace::Scratch;
 
 /// How many streams the emulated controllers have in each direction.
-pub(crate) const STREAMS: usize = 4;
+pub const STREAMS: usize = 4;
 
 /// The rate at which the emulated machine records.
-pub(crate) const CAPTURE_RATE_HZ: u32 = 48_000;
+pub const CAPTURE_RATE_HZ: u32 = 48_000;
 
 /// What is recorded, and what the microphone hears meanwhile.
 #[derive(Clone, Debug)]
-pub(crate) struct Capture {
+pub struct Capture {
     /// How many frames.
-    pub(crate) frames: u64,
+    pub frames: u64,
     /// What the harness feeds, unless the session has a room.
-    pub(crate) source: Source,
+    pub source: Source,
 }
 
 /// A session to be run.
 #[derive(Clone, Debug)]
-pub(crate) struct Session {
+pub struct Session {
     /// The image.
-    pub(crate) image: PathBuf,
+    pub image: PathBuf,
     /// The controller.
-    pub(crate) controller: Controller,
+    pub controller: Controller,
     /// What is played, each on a stream and a codec of its own.
-    pub(crate) playback: Vec<Pcm>,
+    pub playback: Vec<Pcm>,
     /// What is recorded, on a codec behind those.
-    pub(crate) capture: Option<Capture>,
+    pub capture: Option<Capture>,
     /// The room in which the first stream is played and recorded, on one codec.
-    pub(crate) room: Option<Room>,
+    pub room: Option<Room>,
     /// The pace of virtual time.
-    pub(crate) pace: Pace,
+    pub pace: Pace,
     /// The emulator's driver for the host's sound; `None`: files and the harness.
-    pub(crate) host_sound: Option<String>,
+    pub host_sound: Option<String>,
     /// More words on the image's command line.
-    pub(crate) words: Vec<String>,
+    pub words: Vec<String>,
 }
 
 impl Session {
     /// A session that plays and records nothing yet, with an ICH9 controller, in virtual time.
-    pub(crate) fn new(image: &Path) -> Session {
+    pub fn new(image: &Path) -> Session {
         Session {
             image: image.to_path_buf(),
             controller: Controller::Ich9,
@@ -65,7 +65,7 @@ impl Session {
     }
 
     /// The longest that anything plays or is recorded.
-    pub(crate) fn duration(&self) -> Duration {
+    pub fn duration(&self) -> Duration {
         let capture = self.capture.iter().map(|capture| {
             Duration::from_nanos(capture.frames.saturating_mul(1_000_000_000) / u64::from(CAPTURE_RATE_HZ))
         });
@@ -76,7 +76,7 @@ impl Session {
     ///
     /// # Errors
     /// When the module can't be written.
-    pub(crate) fn machine(&self, scratch: &Scratch) -> Result<Machine> {
+    pub fn machine(&self, scratch: &Scratch) -> Result<Machine> {
         let mut words = Vec::new();
         let mut module = Vec::new();
         let mut codecs = Vec::new();
@@ -136,7 +136,7 @@ impl Session {
     ///
     /// # Errors
     /// When it can't be run. What the image makes of it is in the outcome.
-    pub(crate) fn run(
+    pub fn run(
         &self,
         scratch: &Scratch,
         on_line: impl FnMut(&[u8], Option<&MachineLine>),
@@ -158,7 +158,7 @@ impl Session {
     }
 
     /// What the harness's codec hears.
-    pub(crate) fn microphone(&self) -> Microphone {
+    pub fn microphone(&self) -> Microphone {
         match (&self.room, &self.capture) {
             (Some(room), _) => Microphone::Room(room.clone()),
             (None, Some(capture)) => Microphone::Hears(capture.source.clone()),
@@ -175,7 +175,7 @@ fn heard_file(scratch: &Scratch, output: usize) -> PathBuf {
 ///
 /// # Errors
 /// When the emulator can't be started, or the harness can't serve it.
-pub(crate) fn run_machine(
+pub fn run_machine(
     mut machine: Machine,
     microphone: Microphone,
     duration: Duration,
@@ -213,22 +213,22 @@ pub(crate) fn run_machine(
 
 /// What came out of a session.
 #[derive(Debug)]
-pub(crate) struct Outcome {
+pub struct Outcome {
     /// How the emulator ended.
-    pub(crate) ending: Ending,
+    pub ending: Ending,
     /// What the image said.
-    pub(crate) log: Log,
+    pub log: Log,
     /// What each playback codec played, with the tail that pushes its last frames out of the emulator.
-    pub(crate) heard: Vec<Option<Pcm>>,
+    pub heard: Vec<Option<Pcm>>,
     /// What the image recorded.
-    pub(crate) recorded: Vec<u8>,
+    pub recorded: Vec<u8>,
     /// What went through the harness.
-    pub(crate) traffic: Traffic,
+    pub traffic: Traffic,
 }
 
 impl Outcome {
     /// Whether the image says, and the emulator's status confirms, that all went well.
-    pub(crate) fn judge(&self) -> Result<(), Finding> {
+    pub fn judge(&self) -> Result<(), Finding> {
         qemu::judge(&self.ending, &self.log)?;
         match &self.traffic.complaint {
             Some(complaint) => Err(Finding::error(complaint.clone())),
@@ -237,17 +237,17 @@ impl Outcome {
     }
 
     /// What a codec played; nothing when there is no file.
-    pub(crate) fn heard(&self, output: usize) -> &[u8] {
+    pub fn heard(&self, output: usize) -> &[u8] {
         self.heard.get(output).and_then(Option::as_ref).map_or(&[], |pcm| &pcm.octets)
     }
 
     /// Whole frames that were recorded.
-    pub(crate) fn recorded_frames(&self) -> u64 {
+    pub fn recorded_frames(&self) -> u64 {
         (self.recorded.len() / FRAME_BYTES) as u64
     }
 
     /// The published positions of a stream.
-    pub(crate) fn positions(&self, direction: Direction, stream: u32) -> impl Iterator<Item = &Position> {
+    pub fn positions(&self, direction: Direction, stream: u32) -> impl Iterator<Item = &Position> {
         self.log.lines.iter().filter_map(move |line| match line {
             MachineLine::Position(position)
                 if (position.direction, position.stream) == (direction, stream) =>
@@ -259,7 +259,7 @@ impl Outcome {
     }
 
     /// The ends of all streams.
-    pub(crate) fn done(&self) -> impl Iterator<Item = &Done> {
+    pub fn done(&self) -> impl Iterator<Item = &Done> {
         self.log.lines.iter().filter_map(|line| match line {
             MachineLine::Done(done) => Some(done),
             _ => None,
@@ -267,7 +267,7 @@ impl Outcome {
     }
 
     /// From entry to the answer to the first START: RUN is set by then.
-    pub(crate) fn first_sample_ns(&self) -> Option<u64> {
+    pub fn first_sample_ns(&self) -> Option<u64> {
         self.log.lines.iter().find_map(|line| match line {
             MachineLine::FirstSample { since_entry_ns } => Some(*since_entry_ns),
             _ => None,
@@ -275,7 +275,7 @@ impl Outcome {
     }
 
     /// What the image says at boot: its size and the machine's memory, in octets.
-    pub(crate) fn boot(&self) -> Option<(u64, u64)> {
+    pub fn boot(&self) -> Option<(u64, u64)> {
         self.log.lines.iter().find_map(|line| match line {
             MachineLine::Boot { image_bytes, memory_bytes } => Some((*image_bytes, *memory_bytes)),
             _ => None,

@@ -1,0 +1,5 @@
+//! Checks of the workspace that no lint has.
+
+pub mod house_rules;
+pub mod layers;
+pub mod rooms;

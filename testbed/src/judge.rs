@@ -1,0 +1,9 @@
+//! Judges what came out: comparison, findings, a summary for people, a drawing.
+
+pub mod compare;
+#[cfg(feature = "plot")]
+pub mod plot;
+#[cfg(feature = "room")]
+pub mod room;
+pub mod summary;
+pub mod verdict;
