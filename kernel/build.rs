@@ -1,7 +1,10 @@
-//! Gives the linker the image's layout. Here, not in rustflags: a RUSTFLAGS variable silently replaces those.
+//! Gives the linker the images' layout. Here, not in rustflags: a RUSTFLAGS variable silently replaces those.
 
 use std::env;
 use std::path::Path;
+
+/// The images, each with its feature.
+const IMAGES: [(&str, &str); 2] = [("snddom", "CARGO_FEATURE_XEN"), ("snddom-bare", "CARGO_FEATURE_BARE")];
 
 fn main() {
     println!("cargo::rerun-if-changed=build.rs");
@@ -10,12 +13,19 @@ fn main() {
         return;
     }
     let manifest_dir = env::var("CARGO_MANIFEST_DIR").expect("cargo sets CARGO_MANIFEST_DIR");
+    let out_dir = env::var("OUT_DIR").expect("cargo sets OUT_DIR");
     let script = Path::new(&manifest_dir).join("../linker.ld");
-    println!("cargo::rustc-link-arg-bins=-T{}", script.display());
-    println!("cargo::rustc-link-arg-bins=--no-pie");
-    println!("cargo::rustc-link-arg-bins=--build-id=none");
-    println!("cargo::rustc-link-arg-bins=--nmagic");
-    // The file has no symbols; this says which address is what.
-    let map = Path::new(&env::var("OUT_DIR").expect("cargo sets OUT_DIR")).join("image.map");
-    println!("cargo::rustc-link-arg-bins=-Map={}", map.display());
+    for (image, _) in IMAGES.into_iter().filter(|(_, feature)| env::var_os(feature).is_some()) {
+        // The file has no symbols; the map says which address is what.
+        let map = Path::new(&out_dir).join(format!("{image}.map"));
+        for argument in [
+            format!("-T{}", script.display()),
+            "--no-pie".to_owned(),
+            "--build-id=none".to_owned(),
+            "--nmagic".to_owned(),
+            format!("-Map={}", map.display()),
+        ] {
+            println!("cargo::rustc-link-arg-bin={image}={argument}");
+        }
+    }
 }

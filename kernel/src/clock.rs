@@ -9,7 +9,7 @@ pub mod frequency;
 mod tsc;
 
 #[cfg(target_os = "none")]
-pub use tsc::{ClockError, TscClock, TscDelay, calibrate};
+pub use tsc::{TscClock, TscDelay};
 
 /// Nanoseconds a tick, in units of 2^-32.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,39 +1,39 @@
-//! What the image says: log lines and machine lines, to the console that Xen gives the domain; where there is none, and
-//! until there is one, to the serial port and to port 0xe9.
+//! Log lines and machine lines. They go to the serial port and to port 0xe9, or to the console that Xen gives a domain.
 
 use core::fmt::{self, Write};
 
-use hyper::EventChannel;
 use log::{LevelFilter, Log, Metadata, Record};
-use spin::{Mutex, MutexGuard, Once};
-use xen_sys::console::ConsoleRing;
+use spin::Once;
 
 use crate::arch::port::DEBUG_CONSOLE;
-use crate::arch::{self, Exit, serial, xen};
+use crate::arch::{self, Exit, serial};
 use crate::clock::TscClock;
 
 static CLOCK: Once<TscClock> = Once::new();
 
-/// The console that Xen gives the domain, and the channel to its daemon. A `Once` that is empty is all zeros: it takes no
-/// room in the image's file.
-static XEN_CONSOLE: Once<Mutex<XenConsole>> = Once::new();
+static SINK: Once<&'static dyn LineSink> = Once::new();
 
-type XenConsole = (xen_guest::console::Console<'static>, EventChannel);
+/// A console that takes whole lines.
+pub trait LineSink: Sync {
+    /// Writes a line. False if the sink is busy with another line: this one goes the raw way then.
+    fn write_line(&self, text: fmt::Arguments<'_>) -> bool;
+    /// Writes lines that a fault has left no way to repeat. Does what it can.
+    fn write_last_words(&self, words: &dyn fmt::Display);
+    /// Waits a bounded time until all lines are read.
+    fn drain(&self);
+}
 
-/// How long the end of the image waits for the console's daemon to take what is left, in steps of a millisecond.
-const DRAIN_TRIES: u32 = 100;
-
-/// Writes as is. Has no state and takes no lock, so that an epitaph can be written from anywhere.
+/// Writes to the serial port and to port 0xe9. It has no state and takes no lock: an epitaph can be written from anywhere.
 #[derive(Clone, Copy, Debug)]
 pub struct RawWriter;
 
 impl Write for RawWriter {
     fn write_str(&mut self, text: &str) -> fmt::Result {
-        for octet in text.bytes() {
-            if octet == b'\n' {
+        for byte in text.bytes() {
+            if byte == b'\n' {
                 serial::send(b'\r');
             }
-            serial::send(octet);
+            serial::send(byte);
         }
         DEBUG_CONSOLE.write_all(text.as_bytes());
         Ok(())
@@ -48,93 +48,30 @@ impl RawWriter {
     }
 }
 
-/// From now on lines go to Xen's console. There is one: a second call does nothing.
-pub fn attach(ring: &'static ConsoleRing, channel: EventChannel) {
-    XEN_CONSOLE.call_once(|| Mutex::new((xen_guest::console::Console::attach(ring), channel)));
+/// From now on lines go to `sink`. A second call does nothing.
+pub fn attach(sink: &'static dyn LineSink) {
+    SINK.call_once(|| sink);
 }
 
-/// The console, if there is one that nobody is writing to.
-fn try_xen_console() -> Option<MutexGuard<'static, XenConsole>> {
-    XEN_CONSOLE.get()?.try_lock()
-}
-
-/// The console's daemon has made room, perhaps: hands it what is left.
-pub fn flush() {
-    let Some(console) = XEN_CONSOLE.get() else { return };
-    let (console, channel) = &mut *console.lock();
-    if console.flush()
-        && let Some(hypervisor) = xen::handle()
-    {
-        hypervisor.notify(*channel);
-    }
-}
-
-/// Writes a line. One that is written while another is being written goes the raw way.
 fn line(text: fmt::Arguments<'_>) {
-    if let Some(mut guard) = try_xen_console() {
-        let (console, channel) = &mut *guard;
-        if console.line(text)
-            && let Some(hypervisor) = xen::handle()
-        {
-            hypervisor.notify(*channel);
-        }
+    if SINK.get().is_some_and(|sink| sink.write_line(text)) {
         return;
     }
-    // The writer never fails; a Display that does spoils its own line only.
+    // The writer never fails. A `Display` that does spoils its own line only.
     let _ = writeln!(RawWriter, "{text}");
 }
 
-/// Says on Xen's console, too, what was said the raw way because nothing could be relied on. Does what it can.
+/// Repeats an epitaph on the attached console; it was written the raw way already.
 pub fn last_words(words: &dyn fmt::Display) {
-    // Room for them, where somebody has filled it up.
-    drain();
-    // Whoever held it will never go on.
-    let Some(mut guard) = try_xen_console() else { return };
-    let (console, _) = &mut *guard;
-    // The writer never fails.
-    let _ = write!(LineWriter { console, line: heapless::String::new() }, "{words}");
-    drop(guard);
-    drain();
-}
-
-/// Cuts what is written into lines for Xen's console.
-struct LineWriter<'a> {
-    console: &'a mut xen_guest::console::Console<'static>,
-    line: heapless::String<{ xen_guest::console::MAX_LINE_BYTES }>,
-}
-
-impl Write for LineWriter<'_> {
-    fn write_str(&mut self, text: &str) -> fmt::Result {
-        for character in text.chars() {
-            if character == '\n' {
-                self.console.line(format_args!("{}", self.line));
-                self.line.clear();
-            } else {
-                // What doesn't fit is cut off.
-                let _ = self.line.push(character);
-            }
-        }
-        Ok(())
+    if let Some(sink) = SINK.get() {
+        sink.write_last_words(words);
     }
 }
 
-/// Waits a little for the console's daemon to take what is left.
+/// Waits a bounded time until the attached console has passed all lines on.
 pub fn drain() {
-    let (Some(hypervisor), Some(clock)) = (xen::handle(), CLOCK.get()) else { return };
-    for _ in 0..DRAIN_TRIES {
-        let Some(mut guard) = try_xen_console() else { return };
-        let (console, channel) = &mut *guard;
-        console.flush();
-        hypervisor.notify(*channel);
-        if console.is_drained() {
-            return;
-        }
-        drop(guard);
-        // Others run meanwhile: the daemon, where there is one processor for all.
-        let until = clock.now_ns().saturating_add(1_000_000);
-        while clock.now_ns() < until {
-            hypervisor.yield_now();
-        }
+    if let Some(sink) = SINK.get() {
+        sink.drain();
     }
 }
 
@@ -162,10 +99,10 @@ impl Log for Console {
     fn flush(&self) {}
 }
 
-/// Turns the console on, at level info and with all times 0 until there is a clock.
+/// Turns the console on, at level info. All times are 0 until there is a clock.
 pub fn init() {
     serial::init();
-    // Fails only if there is a logger already: this one.
+    // Fails only on a second call, when this logger is set already.
     let _ = log::set_logger(&Console);
     log::set_max_level(LevelFilter::Info);
 }
@@ -175,23 +112,28 @@ pub fn set_clock(clock: TscClock) {
     CLOCK.call_once(|| clock);
 }
 
+/// The clock, once it runs.
+pub fn clock() -> Option<&'static TscClock> {
+    CLOCK.get()
+}
+
 /// Writes a machine line; use [`report!`](crate::report).
 pub fn report(args: fmt::Arguments<'_>) {
     line(format_args!("@{args}"));
 }
 
-/// Writes a line for machines: `@`, then what is formatted, with no time before it.
+/// Writes a line for machines: `@` and the formatted text, without a time.
 #[macro_export]
 macro_rules! report {
     ($($arg:tt)*) => { $crate::console::report(format_args!($($arg)*)) };
 }
 
-/// How it all ended.
+/// How the image has ended.
 #[derive(Clone, Copy, Debug)]
 pub enum Verdict<'a> {
-    /// As it should.
+    /// All went well.
     Pass,
-    /// Not so, and why.
+    /// It failed, and why.
     Fail(fmt::Arguments<'a>),
 }
 
@@ -203,7 +145,7 @@ pub fn exit(verdict: Verdict<'_>) -> ! {
             Exit::Pass
         }
         Verdict::Fail(why) => {
-            // With the time, which tells how long it took to come to that.
+            // The log line carries the time, which tells how long the image took to fail.
             log::error!("{why}");
             report!("verdict fail {why}");
             Exit::Fail

@@ -1,25 +1,26 @@
-//! The driver domain's image, as a library: boot, memory, PCI, clock, event loop, console.
+//! The library of both images: boot, memory, PCI, clock and console, and below them a folder for each image.
 //!
-//! `main.rs` wires the parts. What is pure logic (planning page tables, placing BARs, parsing the command line,
-//! scaling time, wording an epitaph) compiles and is tested on the host; what touches the machine is there on the
-//! target only. `unsafe` is confined to the leaf modules that say so.
+//! [`xen`] is the driver domain; [`bare`] runs in QEMU without Xen and is its own guest. Neither knows the other, and
+//! all else serves both. Pure logic compiles and is tested on the host: planning page tables, placing BARs, scaling time,
+//! wording an epitaph. Code that touches the machine exists on the target only. `unsafe` stays in the leaf modules that
+//! say so.
 #![no_std]
 #![deny(unsafe_code)]
 
 extern crate alloc;
 
+#[cfg(target_os = "none")]
 pub mod arch;
+#[cfg(feature = "bare")]
+pub mod bare;
 pub mod boot;
 pub mod clock;
 #[cfg(target_os = "none")]
 pub mod console;
 pub mod epitaph;
 #[cfg(target_os = "none")]
-pub mod event_loop;
-#[cfg(target_os = "none")]
-pub mod fault;
+pub mod machine;
 pub mod memory;
 pub mod pci;
-#[cfg(target_os = "none")]
-pub mod platform;
-pub mod runtime;
+#[cfg(feature = "xen")]
+pub mod xen;

@@ -2,7 +2,8 @@
 
 use log::LevelFilter;
 use proptest::prelude::*;
-use snddom_kernel::boot::command_line::{CommandLine, Fault, Play, Problem, Record, parse};
+use snddom_kernel::bare::command_line::{CommandLine, Fault, Play, Problem, Record, parse};
+use snddom_kernel::boot::command_line::{self, Problem as Common};
 use sndif::format::SampleFormat;
 
 fn problem(line: &str) -> (String, Problem) {
@@ -52,12 +53,12 @@ fn every_word_is_understood() {
 
 #[test]
 fn an_error_names_the_word_and_the_reason() {
-    assert_eq!(problem("log=info foo=1"), ("foo=1".into(), Problem::Unknown));
-    assert_eq!(problem("play"), ("play".into(), Problem::Unknown));
-    assert_eq!(problem("log=loud"), ("log=loud".into(), Problem::Value));
-    assert_eq!(problem("pci=firmware"), ("pci=firmware".into(), Problem::Value));
-    assert_eq!(problem("fault=none"), ("fault=none".into(), Problem::Value));
-    assert_eq!(problem("period_frames=1 period_frames=1").1, Problem::GivenTwice);
+    assert_eq!(problem("log=info foo=1"), ("foo=1".into(), Problem::Common(Common::Unknown)));
+    assert_eq!(problem("play"), ("play".into(), Problem::Common(Common::Unknown)));
+    assert_eq!(problem("log=loud"), ("log=loud".into(), Problem::Common(Common::Value)));
+    assert_eq!(problem("pci=firmware"), ("pci=firmware".into(), Problem::Common(Common::Value)));
+    assert_eq!(problem("fault=none"), ("fault=none".into(), Problem::Common(Common::Value)));
+    assert_eq!(problem("period_frames=1 period_frames=1").1, Problem::Common(Common::GivenTwice));
     assert_eq!(problem("play=0,48000,s16_le,2,0").1, Problem::FieldCount(6));
     assert_eq!(problem("play=0,48000,s16_le,2,0,1,1").1, Problem::FieldCount(6));
     assert_eq!(problem("record=0,48000,s16_le,2").1, Problem::FieldCount(5));
@@ -74,6 +75,16 @@ fn an_error_names_the_word_and_the_reason() {
 }
 
 #[test]
+fn the_image_under_xen_knows_the_log_level_alone() {
+    let parse = |line: &'static str| command_line::parse(line.as_bytes(), |_, _| Err(Common::Unknown));
+    assert_eq!(parse(""), Ok(LevelFilter::Info));
+    assert_eq!(parse("log=debug"), Ok(LevelFilter::Debug));
+    assert_eq!(parse("log=debug log=info").expect_err("twice").problem, Common::GivenTwice);
+    let text = parse("play=0,48000,s16_le,2,0,1").expect_err("a word of the other image").to_string();
+    assert_eq!(text, "command line, word \"play=0,48000,s16_le,2,0,1\": no such word");
+}
+
+#[test]
 fn a_ninth_stream_is_refused() {
     let eight = "play=0,48000,s16_le,2,0,4 ".repeat(8);
     assert_eq!(parse(eight.as_bytes()).expect("eight fit").play.len(), 8);
@@ -83,16 +94,16 @@ fn a_ninth_stream_is_refused() {
 
 #[test]
 fn what_is_no_text_is_refused() {
-    assert_eq!(parse(b"log=\xff").expect_err("not UTF-8").problem, Problem::NotText);
-    assert_eq!(problem("log=\u{1b}[2J").1, Problem::NotText);
+    assert_eq!(parse(b"log=\xff").expect_err("not UTF-8").problem, Problem::Common(Common::NotText));
+    assert_eq!(problem("log=\u{1b}[2J").1, Problem::Common(Common::NotText));
     let text = parse(b"log=\x1b[2J").expect_err("a control character").to_string();
     assert_eq!(text, "command line, word \"log=?[2J\": not printable text");
 }
 
 proptest! {
     #[test]
-    fn no_octets_make_it_panic(octets in proptest::collection::vec(any::<u8>(), 0..1024)) {
-        let _ = parse(&octets).map_err(|error| error.to_string());
+    fn no_bytes_make_it_panic(bytes in proptest::collection::vec(any::<u8>(), 0..1024)) {
+        let _ = parse(&bytes).map_err(|error| error.to_string());
     }
 
     #[test]

@@ -6,10 +6,10 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use hyper::PAGE_WORDS;
 use proptest::prelude::*;
 use snd_hda::dma::{DmaMemory, DmaRegion};
+use snddom_kernel::bare::guest_pages::{GuestPages, scattered};
 use snddom_kernel::memory::PAGE_BYTES;
 use snddom_kernel::memory::dma::DmaArena;
 use snddom_kernel::memory::frames::FrameAllocator;
-use snddom_kernel::memory::guest_pages::{GuestPages, scattered};
 use snddom_kernel::memory::page_table::{ADDRESS_LIMIT, Access, MapError, PageTable, TableMemory};
 use snddom_kernel::memory::range::PhysRange;
 

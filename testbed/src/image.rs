@@ -1,4 +1,4 @@
-//! The image: how it's built and how large it is.
+//! The images: how they are built, and their sizes.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -6,63 +6,115 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, anyhow, bail};
 use xshell::{Shell, cmd};
 
-use crate::{provision, workspace};
+use crate::{elf, provision, workspace};
 
 /// The image's target: freestanding, no vector registers.
 pub(crate) const TARGET: &str = "x86_64-unknown-none";
 
-/// The package that is the image.
+/// The images' package.
 pub(crate) const PACKAGE: &str = "snddom-kernel";
 
-/// An image may load this much: 512 KiB.
+/// Largest file of the shipped image: 512 KiB.
 pub(crate) const LIMIT_BYTES: u64 = 512 * 1024;
+
+/// The images.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Bin {
+    /// The driver domain under Xen: the one that is shipped.
+    Snddom,
+    /// The test image for QEMU without Xen.
+    Bare,
+}
+
+impl Bin {
+    /// The executable's name.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Snddom => "snddom",
+            Self::Bare => "snddom-bare",
+        }
+    }
+
+    /// Cargo's arguments for the image's feature alone.
+    pub(crate) fn features(self) -> [&'static str; 3] {
+        let feature = match self {
+            Self::Snddom => "xen",
+            Self::Bare => "bare",
+        };
+        ["--no-default-features", "--features", feature]
+    }
+}
 
 /// A built image.
 pub(crate) struct Image {
     /// The ELF file.
     pub(crate) path: PathBuf,
-    /// The file's size: headers, and what is loaded.
+    /// The linker's map, which names the functions at the addresses of an epitaph.
+    pub(crate) map: PathBuf,
+    /// The file's size: headers, and all loaded bytes.
     pub(crate) file_bytes: u64,
-    /// What is read from the file into memory: all loadable segments.
+    /// Bytes that are read from the file into memory: all loadable segments.
     pub(crate) loaded_bytes: u64,
-    /// What the loadable segments take in memory, zeroed data included.
+    /// Size of the loadable segments in memory, zeroed data included.
     pub(crate) memory_bytes: u64,
 }
 
 impl Image {
-    /// Fails when the image's file is larger than [`LIMIT_BYTES`], and so what it loads.
+    /// Builds an image in the release profile.
+    ///
+    /// # Errors
+    /// It doesn't build, or isn't an ELF64 executable.
+    pub(crate) fn build(bin: Bin) -> Result<Image> {
+        let shell = workspace::shell()?;
+        let cargo = workspace::cargo();
+        let core = provision::rust_target()?;
+        let _environment = core.environment(&shell);
+        let core = core.arguments();
+        // In place of all other flags, of the environment and of configuration files: the image is the same everywhere.
+        let _flags = shell.push_env("CARGO_ENCODED_RUSTFLAGS", flags(&shell)?);
+        let (name, features) = (bin.name(), bin.features());
+        // The messages say where the executable lies, wherever cargo was told to put its files.
+        let build = cmd!(
+            shell,
+            "{cargo} build --release --package {PACKAGE} --bin {name} {features...} --target {TARGET} --message-format=json-render-diagnostics {core...}"
+        );
+        eprintln!("$ {build}");
+        let messages = build.quiet().read().with_context(|| format!("{name} doesn't build"))?;
+        let path = executable(&messages, PACKAGE)?;
+        let map = build_folder(&messages)?.join(format!("{name}.map"));
+        let file = std::fs::read(&path).with_context(|| format!("can't read {}", path.display()))?;
+        let loaded = elf::loaded_size(&file)
+            .with_context(|| format!("{} is no ELF64 file with segments to load", path.display()))?;
+        Ok(Image {
+            path,
+            map,
+            file_bytes: file.len() as u64,
+            loaded_bytes: loaded.file_bytes,
+            memory_bytes: loaded.memory_bytes,
+        })
+    }
+
+    /// Fails if the file is larger than [`LIMIT_BYTES`].
     pub(crate) fn check_size(&self) -> Result<()> {
         if self.file_bytes > LIMIT_BYTES {
-            bail!("the image has {} octets, {LIMIT_BYTES} is the limit", self.file_bytes);
+            bail!("the image has {} bytes, {LIMIT_BYTES} is the limit", self.file_bytes);
         }
         Ok(())
     }
 }
 
-/// Builds the image in the release profile.
-///
-/// # Errors
-/// When it doesn't build, or what comes out is no ELF64 executable.
-pub(crate) fn build() -> Result<Image> {
-    let shell = workspace::shell()?;
-    let cargo = workspace::cargo();
-    let core = provision::rust_target()?;
-    let _environment = core.environment(&shell);
-    let core = core.arguments();
-    // In place of all other flags, of the environment and of configuration files: the image is the same everywhere.
-    let _flags = shell.push_env("CARGO_ENCODED_RUSTFLAGS", flags(&shell)?);
-    // The messages say where the executable lies, wherever cargo was told to put its files.
-    let build = cmd!(
-        shell,
-        "{cargo} build --release --package {PACKAGE} --target {TARGET} --message-format=json-render-diagnostics {core...}"
-    );
-    eprintln!("$ {build}");
-    let messages = build.quiet().read().context("the image doesn't build")?;
-    let path = executable(&messages, PACKAGE)?;
-    let file = std::fs::read(&path).with_context(|| format!("can't read {}", path.display()))?;
-    let (loaded_bytes, memory_bytes) = loadable(&file)
-        .ok_or_else(|| anyhow!("{} is no ELF64 file with segments to load", path.display()))?;
-    Ok(Image { path, file_bytes: file.len() as u64, loaded_bytes, memory_bytes })
+/// The folder of the image's build script, by cargo's messages.
+fn build_folder(messages: &str) -> Result<PathBuf> {
+    messages
+        .lines()
+        .filter_map(|line| serde_json::from_str::<serde_json::Value>(line).ok())
+        .filter(|message| {
+            message["reason"] == "build-script-executed"
+                && message["package_id"].as_str().is_some_and(|package| package.contains(PACKAGE))
+        })
+        .filter_map(|message| message["out_dir"].as_str().map(PathBuf::from))
+        .next_back()
+        .ok_or_else(|| anyhow!("cargo names no build script of {PACKAGE}"))
 }
 
 /// The executable that cargo's messages name last.
@@ -107,64 +159,4 @@ fn flags(shell: &Shell) -> Result<String> {
     let paths = remapped.iter().map(|(from, to)| format!("--remap-path-prefix={}={to}", from.display()));
     let flags = CODE_FLAGS.into_iter().map(str::to_owned).chain(paths);
     Ok(flags.collect::<Vec<_>>().join("\u{1f}"))
-}
-
-/// Sums up the loadable segments of an ELF64 file: octets in the file, octets in memory.
-fn loadable(elf: &[u8]) -> Option<(u64, u64)> {
-    // ELF-64 object file format: header fields by their offsets, program headers of 56 octets.
-    const CLASS_64_LITTLE: &[u8] = b"\x7fELF\x02\x01";
-    const E_PHOFF: usize = 0x20;
-    const E_PHENTSIZE: usize = 0x36;
-    const E_PHNUM: usize = 0x38;
-    const PT_LOAD: u32 = 1;
-    const P_FILESZ: usize = 0x20;
-    const P_MEMSZ: usize = 0x28;
-
-    let u16_at = |at: usize| Some(u16::from_le_bytes(*elf.get(at..)?.first_chunk()?));
-    let u32_at = |at: usize| Some(u32::from_le_bytes(*elf.get(at..)?.first_chunk()?));
-    let u64_at = |at: usize| Some(u64::from_le_bytes(*elf.get(at..)?.first_chunk()?));
-
-    if !elf.starts_with(CLASS_64_LITTLE) {
-        return None;
-    }
-    let table = usize::try_from(u64_at(E_PHOFF)?).ok()?;
-    let entry_size = usize::from(u16_at(E_PHENTSIZE)?);
-    let mut sums = (0_u64, 0_u64);
-    for index in 0..usize::from(u16_at(E_PHNUM)?) {
-        let entry = table.checked_add(index * entry_size)?;
-        if u32_at(entry)? == PT_LOAD {
-            sums.0 = sums.0.checked_add(u64_at(entry.checked_add(P_FILESZ)?)?)?;
-            sums.1 = sums.1.checked_add(u64_at(entry.checked_add(P_MEMSZ)?)?)?;
-        }
-    }
-    (sums.1 > 0).then_some(sums)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn only_loadable_segments_count() {
-        let mut elf = vec![0; 64 + 2 * 56];
-        elf[..6].copy_from_slice(b"\x7fELF\x02\x01");
-        elf[0x20] = 64;
-        elf[0x36] = 56;
-        elf[0x38] = 2;
-        elf[64] = 1; // PT_LOAD
-        elf[64 + 0x20] = 100;
-        elf[64 + 0x28] = 120;
-        elf[64 + 56] = 4; // PT_NOTE
-        elf[64 + 56 + 0x20] = 20;
-        assert_eq!(loadable(&elf), Some((100, 120)));
-        elf[64] = 4;
-        assert_eq!(loadable(&elf), None);
-    }
-
-    #[test]
-    fn what_is_no_elf_has_no_size() {
-        assert_eq!(loadable(b""), None);
-        assert_eq!(loadable(&[0x7f; 200]), None);
-        assert_eq!(loadable(b"\x7fELF\x02\x01 cut short"), None);
-    }
 }

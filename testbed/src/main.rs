@@ -8,9 +8,11 @@ mod commands;
 mod compare;
 #[cfg(test)]
 mod dom0_script;
+mod elf;
 mod harness;
 mod house_rules;
 mod image;
+mod image_contents;
 mod lanes;
 mod machine_line;
 mod plot;

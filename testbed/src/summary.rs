@@ -6,7 +6,7 @@ use echo_check::correlate::{self, Arrival};
 
 use crate::compare::{self, Comparison};
 use crate::harness::Source;
-use crate::image::{self, Image};
+use crate::image::Image;
 use crate::machine_line::Direction;
 use crate::session::{CAPTURE_RATE_HZ, Outcome, Session};
 use crate::verdict::Finding;
@@ -157,7 +157,7 @@ pub(crate) fn summary(session: &Session, image: &Image, outcome: &Outcome) -> St
     let underruns: u64 = outcome.done().map(|done| done.underruns).sum();
     let fifo_errors: u64 = outcome.done().map(|done| done.fifo_errors).sum();
     line("underruns", format!("{underruns}, FIFO errors {fifo_errors}"));
-    line("image", format!("{} octets of at most {}", image.file_bytes, image::LIMIT_BYTES));
+    line("image", format!("{} bytes", image.file_bytes));
     if let Some((_, memory_bytes)) = outcome.boot() {
         line("memory", format!("{:.1} MiB found", memory_bytes as f64 / f64::from(1 << 20)));
     }

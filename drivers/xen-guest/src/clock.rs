@@ -25,6 +25,20 @@ pub struct TimeScale {
 }
 
 impl TimeScale {
+    /// A consistent copy of the page. `None`: it changed each time that it was read.
+    pub fn of(info: &VcpuTimeInfo) -> Option<Self> {
+        read_consistently(info, || 0).map(|(scale, _)| scale)
+    }
+
+    /// Frequency of the time stamp counter. `None` if the scale makes no sense.
+    pub fn tsc_hz(&self) -> Option<u64> {
+        // Nanoseconds a tick are mul * 2^shift / 2^32. 10^9 fits into 30 bits: moved by 95 at most, it fits into 125.
+        let exponent =
+            32_u32.checked_sub_signed(self.shift.into()).filter(|_| (-63..=31).contains(&self.shift))?;
+        let hz = (1_000_000_000_u128 << exponent).checked_div(self.mul.into())?;
+        u64::try_from(hz).ok().filter(|&hz| hz > 0)
+    }
+
     /// System time when the counter reads `tsc`; a counter before the moment counts as the moment. At most `u64::MAX`.
     /// `None` if the shift is out of range.
     ///
@@ -68,6 +82,12 @@ impl fmt::Display for TimeError {
 /// # Errors
 /// See [`TimeError`].
 pub fn read(info: &VcpuTimeInfo, tsc: impl Fn() -> u64) -> Result<Nanos, TimeError> {
+    let (scale, tsc) = read_consistently(info, tsc).ok_or(TimeError::Torn)?;
+    scale.ns_at(tsc).map(Nanos).ok_or(TimeError::BadShift(scale.shift))
+}
+
+/// Copies the page and reads the counter while the page keeps one version. `None`: it changed each time.
+fn read_consistently(info: &VcpuTimeInfo, tsc: impl Fn() -> u64) -> Option<(TimeScale, u64)> {
     for _ in 0..TRIES {
         // An odd version is being changed.
         let version = info.version.load(Ordering::Acquire);
@@ -85,13 +105,13 @@ pub fn read(info: &VcpuTimeInfo, tsc: impl Fn() -> u64) -> Result<Nanos, TimeErr
         // All of the above is read before the version is read again.
         fence(Ordering::Acquire);
         if info.version.load(Ordering::Relaxed) == version {
-            return scale.ns_at(tsc).map(Nanos).ok_or(TimeError::BadShift(scale.shift));
+            return Some((scale, tsc));
         }
     }
-    Err(TimeError::Torn)
+    None
 }
 
-/// Xen's system time as audioback's `Clock`: the same nanoseconds by which the virtual processor's timer is set.
+/// Xen's system time as a [`Clock`]: the same nanoseconds by which the virtual processor's timer is set.
 #[derive(Debug)]
 pub struct XenClock<'a, T> {
     info: &'a VcpuTimeInfo,

@@ -1,5 +1,5 @@
-//! The one way out when something went wrong, and the way out in general.
-#![allow(unsafe_code, reason = "leaf: reads the stack of code that went wrong")]
+//! How the image ends: as it should, or with an epitaph.
+#![allow(unsafe_code, reason = "leaf: reads the stack of code that failed")]
 
 use core::arch::asm;
 use core::fmt::Write;
@@ -7,29 +7,37 @@ use core::panic::PanicInfo;
 use core::ptr;
 use core::sync::atomic::{AtomicU32, Ordering};
 
-use xen_guest::hypercalls::ShutdownReason;
+use spin::Once;
 
+use super::cpu;
 use super::port::DEBUG_EXIT;
-use super::{cpu, xen};
 use crate::console;
 use crate::epitaph::{Cause, Epitaph, MAX_STACK_WORDS, SectionMap};
 use crate::memory::range::PhysRange;
 use crate::memory::{PAGE_BYTES, layout};
 use crate::pci;
 
-/// Epitaphs begun: whatever goes wrong while one is written must not begin another.
+/// Epitaphs begun. A fault while one is written must not begin another.
 static BEGUN: AtomicU32 = AtomicU32::new(0);
+
+/// The hypervisor's way to end the image, if it has one.
+static WAY_OUT: Once<fn(Exit)> = Once::new();
+
+/// From now on the image ends by `way_out`; isa-debug-exit serves without one. A second call does nothing.
+pub fn set_way_out(way_out: fn(Exit)) {
+    WAY_OUT.call_once(|| way_out);
+}
 
 /// How the image ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Exit {
     /// All went well.
     Pass,
-    /// It didn't, and somebody has said why.
+    /// The image can't work here; the log says why.
     Fail,
-    /// Something went wrong that must not.
+    /// A fault or a panic; the epitaph says which.
     Crash,
-    /// As it should, and it is to be started again.
+    /// All went well, and the image shall start again.
     Reboot,
 }
 
@@ -40,15 +48,6 @@ impl Exit {
             Self::Pass | Self::Reboot => 0x10,
             Self::Fail => 0x11,
             Self::Crash => 0x12,
-        }
-    }
-
-    /// What Xen is told. A failure is a crash, too: `on_crash` says what becomes of a domain that doesn't work.
-    const fn reason(self) -> ShutdownReason {
-        match self {
-            Self::Pass => ShutdownReason::PowerOff,
-            Self::Reboot => ShutdownReason::Reboot,
-            Self::Fail | Self::Crash => ShutdownReason::Crash,
         }
     }
 }
@@ -85,12 +84,11 @@ fn write_epitaph(cause: Cause<'_>, stack_pointer: u64) {
     console::last_words(&epitaph);
 }
 
-/// Ends all DMA, then the image: by isa-debug-exit, by Xen, or, where there is neither, by stopping.
+/// Ends all DMA, then the image: by the hypervisor's way, else by isa-debug-exit. Stops the processor where neither works.
 pub fn exit(how: Exit) -> ! {
     pci::stop_bus_masters();
-    match xen::handle() {
-        // It returns only if Xen refuses.
-        Some(hypervisor) => drop(hypervisor.shutdown(how.reason())),
+    match WAY_OUT.get() {
+        Some(way_out) => way_out(how),
         None => DEBUG_EXIT.write_u8(how.debug_exit()),
     }
     cpu::halt_forever()

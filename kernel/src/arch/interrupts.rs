@@ -1,9 +1,8 @@
-//! The interrupt descriptor table. Exceptions end in an epitaph; interrupts are counted and acknowledged, no more:
-//! their work is to wake the event loop.
+//! The interrupt descriptor table. Exceptions end in an epitaph; each image brings the handlers of its interrupts, which
+//! only wake its main loop.
 #![allow(unsafe_code, reason = "leaf: interrupt entry code and the descriptor table")]
 
-use core::arch::{asm, naked_asm};
-use core::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use core::arch::naked_asm;
 
 use spin::Once;
 use x86_64::VirtAddr;
@@ -16,56 +15,29 @@ use super::crash;
 use super::port::{PIC_1_MASK, PIC_2_MASK};
 use crate::epitaph::{Cause, ExceptionFrame};
 
-/// The local APIC's timer.
-pub const TIMER_VECTOR: u8 = 0x40;
-/// The first controller's MSI; those of others follow.
-pub const FIRST_CONTROLLER_VECTOR: u8 = 0x50;
-/// Xen's upcall: an event is pending.
-pub const UPCALL_VECTOR: u8 = 0x60;
-/// Controllers that have a vector.
-pub const CONTROLLER_VECTORS: u8 = 8;
-/// The local APIC's spurious interrupt, which must not be acknowledged (Intel SDM volume 3, 11.9).
-pub const SPURIOUS_VECTOR: u8 = 0xff;
+/// Entry code: runs with interrupts kept out, saves what it changes and ends with IRETQ.
+pub type Entry = unsafe extern "C" fn();
 
-/// How often each kind of interrupt has come.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct InterruptCounts {
-    /// The timer's.
-    pub timer: u32,
-    /// The controllers', all together.
-    pub controller: u32,
-    /// On a vector that nobody was given.
-    pub unexpected: u32,
-    /// Spurious.
-    pub spurious: u32,
+/// An image's own handler of an interrupt.
+#[derive(Clone, Copy, Debug)]
+pub struct InterruptHandler {
+    vector: u8,
+    entry: Entry,
 }
 
-static TIMER: AtomicU32 = AtomicU32::new(0);
-static CONTROLLER: AtomicU32 = AtomicU32::new(0);
-static UNEXPECTED: AtomicU32 = AtomicU32::new(0);
-static SPURIOUS: AtomicU32 = AtomicU32::new(0);
+impl InterruptHandler {
+    /// Vectors below this are the processor's exceptions.
+    pub const FIRST_VECTOR: u8 = 32;
 
-/// Where handlers write 0 to acknowledge: the local APIC's EOI register, or, before there is one, a word of no meaning.
-static ACKNOWLEDGE_AT: AtomicU64 = AtomicU64::new(0);
-static NOWHERE: AtomicU32 = AtomicU32::new(0);
-
-/// How often interrupts have come until now.
-pub fn counts() -> InterruptCounts {
-    InterruptCounts {
-        timer: TIMER.load(Ordering::Relaxed),
-        controller: CONTROLLER.load(Ordering::Relaxed),
-        unexpected: UNEXPECTED.load(Ordering::Relaxed),
-        spurious: SPURIOUS.load(Ordering::Relaxed),
+    /// A handler for `vector`, from [`FIRST_VECTOR`](Self::FIRST_VECTOR) on.
+    ///
+    /// # Safety
+    ///
+    /// `entry` is entry code of an interrupt without an error code, as [`Entry`] says, at any point of the image.
+    pub const unsafe fn new(vector: u8, entry: Entry) -> Self {
+        assert!(vector >= Self::FIRST_VECTOR);
+        Self { vector, entry }
     }
-}
-
-/// Tells handlers where the local APIC's EOI register lies.
-///
-/// # Safety
-///
-/// `address` is that register, mapped until the machine stops.
-pub(super) unsafe fn acknowledge_at(address: u64) {
-    ACKNOWLEDGE_AT.store(address, Ordering::Relaxed);
 }
 
 /// A gate of the table: handler, code segment, stack, "interrupt gate" (Intel SDM volume 3, 6.14.1).
@@ -89,9 +61,7 @@ impl Gate {
 
 static GATES: Once<[Gate; 256]> = Once::new();
 
-type Entry = unsafe extern "C" fn();
-
-/// Exceptions whose stack may be bad, and the entry of the interrupt stack table that they switch to.
+/// The entry of the interrupt stack table for exceptions whose stack may be bad; 0 keeps the stack.
 const fn fault_stack(vector: u8) -> u8 {
     match vector {
         8 => 1,
@@ -102,23 +72,19 @@ const fn fault_stack(vector: u8) -> u8 {
     }
 }
 
-/// Loads the table and masks the 8259s, whose interrupts nobody wants.
-pub(super) fn load() {
+/// Loads the table and masks the 8259s, whose interrupts serve no purpose here.
+pub(super) fn load(handlers: &[InterruptHandler]) {
     PIC_1_MASK.write_u8(0xff);
     PIC_2_MASK.write_u8(0xff);
-    ACKNOWLEDGE_AT.store((&raw const NOWHERE).expose_provenance() as u64, Ordering::Relaxed);
     let code = CS::get_reg().0;
     let gates = GATES.call_once(|| {
         let mut gates = [Gate::new(unexpected as *const () as u64, code, 0); 256];
         for (vector, (gate, entry)) in (0u8..).zip(gates.iter_mut().zip(EXCEPTIONS)) {
             *gate = Gate::new(entry as *const () as u64, code, fault_stack(vector));
         }
-        gates[usize::from(TIMER_VECTOR)] = Gate::new(timer as *const () as u64, code, 0);
-        for vector in FIRST_CONTROLLER_VECTOR..FIRST_CONTROLLER_VECTOR + CONTROLLER_VECTORS {
-            gates[usize::from(vector)] = Gate::new(controller as *const () as u64, code, 0);
+        for handler in handlers {
+            gates[usize::from(handler.vector)] = Gate::new(handler.entry as *const () as u64, code, 0);
         }
-        gates[usize::from(UPCALL_VECTOR)] = Gate::new(upcall as *const () as u64, code, 0);
-        gates[usize::from(SPURIOUS_VECTOR)] = Gate::new(spurious as *const () as u64, code, 0);
         gates
     });
     let pointer = DescriptorTablePointer {
@@ -129,44 +95,14 @@ pub(super) fn load() {
     unsafe { lidt(&pointer) };
 }
 
-/// An interrupt that is counted, acknowledged and forgotten.
-macro_rules! counting_entry {
-    ($name:ident, $count:ident) => {
-        #[unsafe(naked)]
-        unsafe extern "C" fn $name() {
-            naked_asm!(
-                "push rax",
-                "inc dword ptr [rip + {count}]",
-                "mov rax, [rip + {acknowledge_at}]",
-                "mov dword ptr [rax], 0",
-                "pop rax",
-                "iretq",
-                count = sym $count,
-                acknowledge_at = sym ACKNOWLEDGE_AT,
-            )
-        }
-    };
-}
-
-counting_entry!(timer, TIMER);
-counting_entry!(controller, CONTROLLER);
-counting_entry!(unexpected, UNEXPECTED);
-
+/// An interrupt that no handler expects. Without an acknowledgement its priority stays blocked, which harms nothing: no
+/// source was ever told that vector.
 #[unsafe(naked)]
-unsafe extern "C" fn spurious() {
-    naked_asm!("inc dword ptr [rip + {count}]", "iretq", count = sym SPURIOUS)
+unsafe extern "C" fn unexpected() {
+    naked_asm!("iretq")
 }
 
-/// Xen's upcall, which wakes and does no more. Xen makes it again and again until the pending flag is cleared, which whoever
-/// was woken does; so interrupts are out from here on: IF, bit 9 of the flags that IRETQ restores, is cleared. Nothing is to
-/// be acknowledged.
-#[unsafe(naked)]
-unsafe extern "C" fn upcall() {
-    naked_asm!("and dword ptr [rsp + 16], {without_if}", "iretq", without_if = const !(1_i32 << 9))
-}
-
-/// Entry code of an exception: on top of what the processor pushed comes an error code, where it pushed none, and
-/// the vector.
+/// Entry code of an exception: pushes an error code unless the processor has, then the vector.
 macro_rules! exception_entry {
     ($name:ident, $vector:literal) => {
         #[unsafe(naked)]
@@ -253,10 +189,4 @@ unsafe extern "C" fn exception_common() {
 
 extern "C" fn exception(frame: &ExceptionFrame) -> ! {
     crash::die(Cause::Exception { frame, fault_address: Cr2::read_raw() })
-}
-
-/// Raises the exception of a vector that nothing in the image raises by itself.
-pub fn raise_invalid_opcode() -> ! {
-    // SAFETY: the exception never returns.
-    unsafe { asm!("ud2", options(noreturn)) }
 }

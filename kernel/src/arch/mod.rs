@@ -1,31 +1,17 @@
-//! The processor and the parts of a PC that are as old as it: ports, tables, interrupts, timers.
-
-#[cfg(target_os = "none")]
-pub mod apic;
-#[cfg(target_os = "none")]
+//! The processor and the old parts of a PC: ports, descriptor tables, exceptions, the serial port.
 pub mod cpu;
-#[cfg(target_os = "none")]
 mod crash;
-#[cfg(target_os = "none")]
 pub mod interrupts;
-#[cfg(target_os = "none")]
-pub mod pit;
-#[cfg(target_os = "none")]
 pub mod port;
-#[cfg(target_os = "none")]
 mod segments;
-#[cfg(target_os = "none")]
 pub mod serial;
-pub mod timer;
-#[cfg(target_os = "none")]
-pub mod xen;
 
-#[cfg(target_os = "none")]
-pub use crash::{Exit, die, exit};
+pub use crash::{Exit, die, exit, set_way_out};
 
-/// Own descriptor tables and handlers: from here on, whatever goes wrong leaves an epitaph.
-#[cfg(target_os = "none")]
-pub fn init() {
+use interrupts::InterruptHandler;
+
+/// Loads the image's own descriptor tables, with `handlers` for its interrupts. From here on every fault leaves an epitaph.
+pub fn init(handlers: &[InterruptHandler]) {
     segments::load();
-    interrupts::load();
+    interrupts::load(handlers);
 }

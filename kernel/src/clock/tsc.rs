@@ -1,53 +1,12 @@
-//! The clock and the delay that the rest of the image uses.
+//! The clock and the delay of the images.
 
-use core::fmt;
 use core::hint::spin_loop;
 
 use embedded_hal::delay::DelayNs;
 use hyper::{Clock, Nanos};
 
 use super::TickScale;
-use super::frequency::{self, CountSample, TscFrequency};
 use crate::arch::cpu;
-use crate::arch::pit::{self, PitSilent};
-
-/// Samples at the start, and at the end.
-const SAMPLES: usize = 24;
-/// Tries to get samples that agree.
-const ATTEMPTS: u32 = 3;
-
-/// Why it isn't known how fast the TSC counts.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ClockError {
-    /// The reference stands still.
-    PitSilent(PitSilent),
-    /// The TSC and the reference don't agree on any speed.
-    Unsteady,
-}
-
-impl fmt::Display for ClockError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::PitSilent(error) => write!(f, "TSC frequency: no CPUID leaf states it, and {error}"),
-            Self::Unsteady => f.write_str("TSC frequency: no speed fits the interval timer's counts"),
-        }
-    }
-}
-
-/// Learns how fast the TSC counts: from CPUID, else within 10 ms (30 ms if it must try again) from the interval timer.
-pub fn calibrate() -> Result<TscFrequency, ClockError> {
-    if let Some(stated) = frequency::from_cpuid(cpu::cpuid) {
-        return Ok(stated);
-    }
-    for _ in 0..ATTEMPTS {
-        let (mut first, mut last) = ([CountSample::default(); SAMPLES], [CountSample::default(); SAMPLES]);
-        pit::sample(&mut first, &mut last).map_err(ClockError::PitSilent)?;
-        if let Some(measured) = frequency::from_counts(&first, &last) {
-            return Ok(measured);
-        }
-    }
-    Err(ClockError::Unsteady)
-}
 
 /// Nanoseconds since entry, by the TSC of the one processor there is.
 #[derive(Clone, Copy, Debug)]

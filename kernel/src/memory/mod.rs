@@ -4,7 +4,6 @@
 pub mod address_space;
 pub mod dma;
 pub mod frames;
-pub mod guest_pages;
 #[cfg(target_os = "none")]
 pub mod heap;
 #[cfg(target_os = "none")]

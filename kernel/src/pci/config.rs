@@ -72,6 +72,12 @@ pub(super) fn start_bus_master(address: PciAddress) -> bool {
     true
 }
 
+/// Turns a function's memory decoding off: its registers stop answering.
+#[cfg(feature = "bare")]
+pub(crate) fn stop_decoding(address: PciAddress) {
+    PciHeader::new(address).update_command(ConfigSpace, |command| command & !CommandRegister::MEMORY_ENABLE);
+}
+
 /// Ends all DMA, whatever state the image is in: clears Bus Master Enable of every function that was given it.
 pub fn stop_bus_masters() {
     for slot in &BUS_MASTERS {

@@ -10,7 +10,7 @@ use super::bar::{self, BarError, BarKind};
 use super::capability;
 use super::config::{ConfigSpace, start_bus_master};
 use super::known::{self, Known};
-use super::message::{Interrupt, Messages};
+use super::message::{Messages, MsiCapability};
 use super::registers::HdaRegisters;
 use super::scan::{self, MAX_FUNCTIONS};
 use crate::boot::start_info::MemoryEntry;
@@ -37,7 +37,7 @@ const D3_TO_D0_NS: u32 = 10_000_000;
 
 /// A controller, powered, placed, mapped and allowed to use DMA.
 #[derive(Debug)]
-pub struct HdaController {
+pub struct HdaController<I> {
     /// Where it is on the bus.
     pub address: PciAddress,
     /// Vendor and device.
@@ -48,8 +48,8 @@ pub struct HdaController {
     pub registers: HdaRegisters,
     /// Where these lie.
     pub bar: PhysRange,
-    /// Its interrupt. `None`: it has no MSI, or none that arrives, and nothing of it wakes the event loop.
-    pub interrupt: Option<Interrupt>,
+    /// How its interrupt arrives. `None`: it has no MSI that arrives, and the main loop wakes by deadlines alone.
+    pub interrupt: Option<I>,
 }
 
 /// Why a controller couldn't be brought up.
@@ -90,7 +90,7 @@ impl From<BarError> for BringUpError {
 
 /// What bringing up needs of the rest of the image.
 #[derive(Debug)]
-pub struct Surroundings<'a> {
+pub struct Surroundings<'a, M> {
     /// To map registers.
     pub space: &'a mut AddressSpace,
     /// The loader's memory map.
@@ -98,77 +98,94 @@ pub struct Surroundings<'a> {
     /// To wait for a change of power state.
     pub delay: TscDelay,
     /// Where MSIs go.
-    pub messages: Messages<'a>,
+    pub messages: M,
     /// Place BARs even if they have a place.
     pub assign: bool,
 }
 
-/// What was found on the bus.
-#[derive(Debug)]
-pub struct Found {
-    /// Controllers that are ready.
-    pub controllers: Vec<HdaController, MAX_CONTROLLERS>,
-    /// The first one that isn't, and why.
-    pub failed: Option<(PciAddress, BringUpError)>,
+/// Why there is no controller to work with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FindError {
+    /// The bus has none.
+    NoController,
+    /// None of them can be used; this is the first one.
+    Unusable(PciAddress, BringUpError),
 }
 
-/// Brings up all controllers on the bus.
-pub fn bring_up_all(mut surroundings: Surroundings<'_>) -> Found {
+impl fmt::Display for FindError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NoController => f.write_str("no HD Audio controller found on the PCI bus (class 0403)"),
+            Self::Unusable(address, error) => {
+                write!(f, "HD Audio controller {address} can't be used: {error}")
+            }
+        }
+    }
+}
+
+/// The controllers of an image whose interrupts are `I`.
+pub type Controllers<I> = Vec<HdaController<I>, MAX_CONTROLLERS>;
+
+/// Brings up all controllers on the bus: one at least.
+pub fn bring_up_all<M: Messages>(
+    mut surroundings: Surroundings<'_, M>,
+) -> Result<Controllers<M::Interrupt>, FindError> {
     let functions = scan::functions();
     log::debug!(target: "pci", "{} functions", functions.len());
-    let mut found = Found { controllers: Vec::new(), failed: None };
+    let mut controllers = Vec::new();
+    let mut first_failure = None;
     for &address in &functions {
         let header = PciHeader::new(address);
         let (_, class, subclass, _) = header.revision_and_class(ConfigSpace);
         if (class, subclass) != CLASS_HDA {
             continue;
         }
-        let index = found.controllers.len() as u8;
-        let result = if found.controllers.is_full() {
+        let index = controllers.len() as u8;
+        let result = if controllers.is_full() {
             Err(BringUpError::TooMany)
         } else {
             bring_up(address, index, &functions, &mut surroundings)
         };
         match result {
             Ok(controller) => {
-                log::info!(
-                    target: "pci",
-                    "{address}: HD Audio controller {:04x}:{:04x} ({}), registers at {:#x}, {}",
-                    controller.id.0,
-                    controller.id.1,
-                    controller.known,
-                    controller.bar.start,
-                    InterruptName(controller.interrupt),
-                );
+                log_controller(&controller);
                 // Checked above that there is room.
-                let _ = found.controllers.push(controller);
+                let _ = controllers.push(controller);
             }
             Err(error) => {
                 log::error!(target: "pci", "{address}: HD Audio controller can't be used: {error}");
-                found.failed = found.failed.or(Some((address, error)));
+                first_failure = first_failure.or(Some(FindError::Unusable(address, error)));
             }
         }
     }
-    found
-}
-
-struct InterruptName(Option<Interrupt>);
-
-impl fmt::Display for InterruptName {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.0 {
-            Some(interrupt) => interrupt.fmt(f),
-            None => f.write_str("no interrupt"),
-        }
+    if controllers.is_empty() {
+        return Err(first_failure.unwrap_or(FindError::NoController));
     }
+    Ok(controllers)
 }
 
-fn bring_up(
+fn log_controller<I: fmt::Display>(controller: &HdaController<I>) {
+    let interrupt: &dyn fmt::Display = match &controller.interrupt {
+        Some(interrupt) => interrupt,
+        None => &"no interrupt",
+    };
+    log::info!(
+        target: "pci",
+        "{}: HD Audio controller {:04x}:{:04x} ({}), registers at {:#x}, {interrupt}",
+        controller.address,
+        controller.id.0,
+        controller.id.1,
+        controller.known,
+        controller.bar.start,
+    );
+}
+
+fn bring_up<M: Messages>(
     address: PciAddress,
     index: u8,
     functions: &Vec<PciAddress, MAX_FUNCTIONS>,
-    surroundings: &mut Surroundings<'_>,
-) -> Result<HdaController, BringUpError> {
+    surroundings: &mut Surroundings<'_, M>,
+) -> Result<HdaController<M::Interrupt>, BringUpError> {
     let header = PciHeader::new(address);
     let id = header.id(ConfigSpace);
     let mut endpoint = EndpointHeader::from_header(header, ConfigSpace).ok_or(BringUpError::NotAnEndpoint)?;
@@ -211,7 +228,7 @@ fn bring_up(
 
     let interrupt = capability(capability::MSI)
         .filter(|_| known.has_msi)
-        .and_then(|offset| surroundings.messages.enable(address, offset, index));
+        .and_then(|offset| surroundings.messages.enable(MsiCapability { function: address, offset }, index));
     if !start_bus_master(address) {
         return Err(BringUpError::TooMany);
     }
@@ -288,7 +305,7 @@ fn size_bar(address: PciAddress, offset: u8) -> Result<SizedBar, BarError> {
 fn settle_bar(
     address: PciAddress,
     functions: &Vec<PciAddress, MAX_FUNCTIONS>,
-    surroundings: &Surroundings<'_>,
+    surroundings: &Surroundings<'_, impl Messages>,
 ) -> Result<PhysRange, BringUpError> {
     let sized = size_bar(address, BAR_0)?;
     if sized.size_bytes < REGISTERS_BYTES / 2 {
@@ -355,10 +372,4 @@ fn decoded_bars(address: PciAddress) -> Vec<PhysRange, 6> {
         }
     }
     ranges
-}
-
-/// Turns a controller's memory decoding off: it stops answering. For the test of what comes then.
-pub fn hang(controller: &HdaController) {
-    PciHeader::new(controller.address)
-        .update_command(ConfigSpace, |command| command & !CommandRegister::MEMORY_ENABLE);
 }

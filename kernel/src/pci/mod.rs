@@ -16,3 +16,5 @@ mod scan;
 
 #[cfg(target_os = "none")]
 pub use config::stop_bus_masters;
+#[cfg(all(target_os = "none", feature = "bare"))]
+pub(crate) use config::stop_decoding;

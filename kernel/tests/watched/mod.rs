@@ -8,7 +8,7 @@ use hyper::{
     RemotePort, SharedPage,
 };
 
-/// What was touched, in octets: read and written alike.
+/// What was touched, in bytes: read and written alike.
 #[derive(Clone, Debug, Default)]
 pub struct Touched {
     buffers: BTreeSet<(u16, u32)>,
@@ -28,7 +28,7 @@ impl Touched {
     }
 
     fn sum(&self, which: impl Fn(&(u16, u32)) -> bool) -> u64 {
-        self.pages.iter().filter(|(page, _)| which(page)).map(|(_, octets)| octets).sum()
+        self.pages.iter().filter(|(page, _)| which(page)).map(|(_, bytes)| bytes).sum()
     }
 }
 
@@ -44,8 +44,9 @@ pub fn take() -> Touched {
 /// A hypervisor whose user is watched.
 pub struct Watched<H>(H);
 
-impl<H> From<H> for Watched<H> {
-    fn from(hypervisor: H) -> Self {
+impl<H> Watched<H> {
+    /// Watches the user of `hypervisor`.
+    pub fn new(hypervisor: H) -> Self {
         Self(hypervisor)
     }
 }
@@ -60,7 +61,7 @@ impl<P> WatchedPage<P> {
     fn count(&self, words: u64) {
         TOUCHED.with_borrow_mut(|touched| {
             match touched.pages.iter_mut().find(|(page, _)| *page == self.of) {
-                Some((_, octets)) => *octets += 4 * words,
+                Some((_, bytes)) => *bytes += 4 * words,
                 None => touched.pages.push((self.of, 4 * words)),
             }
         });
@@ -115,17 +116,17 @@ impl<H: Hypervisor> Hypervisor for Watched<H> {
         self.0.unmap_buffer(buffer);
     }
 
-    fn with_buffer_page(
+    fn with_buffer_page<R>(
         &mut self,
         buffer: &Self::Buffer,
         page: usize,
         access: PageAccess,
-        act: &mut dyn FnMut(&dyn SharedPage),
-    ) -> Result<(), MapError> {
+        act: impl FnOnce(&dyn SharedPage) -> R,
+    ) -> Result<R, MapError> {
         // Whose it is can't be asked here; that it is part of a buffer is sure.
         let of = (u16::MAX, page as u32);
         TOUCHED.with_borrow_mut(|touched| touched.buffers.insert(of));
-        self.0.with_buffer_page(buffer, page, access, &mut |page| act(&WatchedPage { page, of }))
+        self.0.with_buffer_page(buffer, page, access, |page| act(&WatchedPage { page, of }))
     }
 
     fn bind(&mut self, guest: DomainId, port: RemotePort) -> Result<EventChannel, BindError> {

@@ -3,11 +3,11 @@
 use anyhow::Result;
 
 use super::Row;
-use crate::image;
+use crate::image::{Bin, Image};
 
 /// Builds the image and measures it.
 pub(super) fn run() -> Result<Vec<Row>> {
-    let image = image::build()?;
+    let image = Image::build(Bin::Snddom)?;
     let row = |name, octets: u64, how| Row::new("image", name, octets as f64, 0, "octets", how);
     Ok(vec![
         row("file", image.file_bytes, "the ELF file that xl loads"),

@@ -31,7 +31,7 @@ pub(super) fn run() -> Result<Vec<Row>> {
     for line in example("snd-hda", "write_to_link", &[])? {
         rows.extend(latency(&line)?);
     }
-    for line in example("snddom-kernel", "octets_touched", &[])? {
+    for line in example("snddom-kernel", "bytes_touched", &[])? {
         rows.extend(touched(&line)?);
     }
     Ok(rows)
@@ -101,7 +101,7 @@ fn touched(line: &Value) -> Result<[Row; 2]> {
         let octets = number(line, figure)? / number(line, "frames")?;
         Ok(Row::new(TOUCHED, name, octets, 2, "octets/frame", how).with(&parameters))
     };
-    Ok([row("samples", "sample_octets")?, row("all else", "other_octets")?])
+    Ok([row("samples", "sample_bytes")?, row("all else", "other_bytes")?])
 }
 
 /// Runs an example: each line is a JSON object.
@@ -149,7 +149,7 @@ mod tests {
 
     #[test]
     fn what_is_touched_is_told_by_the_frame() {
-        let line = json!({ "channels": 2, "frames": 1000, "sample_octets": 0, "other_octets": 500 });
+        let line = json!({ "channels": 2, "frames": 1000, "sample_bytes": 0, "other_bytes": 500 });
         let values = touched(&line).expect("well said").map(|row| row.value);
         assert_eq!(values, [0.0, 0.5]);
         assert!(touched(&json!({ "channels": 2, "frames": 1000 })).is_err());

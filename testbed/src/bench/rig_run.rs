@@ -8,9 +8,10 @@ use anyhow::{Context, Result, anyhow};
 use super::probe;
 use crate::child::Limits;
 use crate::harness::{Microphone, Source};
+use crate::image::{Bin, Image};
+use crate::provision;
 use crate::qemu::Pace;
 use crate::rig::{self, Figures, Files, Iommu, Outcome, Plan, Progress};
-use crate::{image, provision};
 
 /// A busy guest takes long, on the wall.
 const LIMITS: Limits = Limits { silence: Duration::from_secs(900), total: Duration::from_secs(3600) };
@@ -47,7 +48,7 @@ pub(super) fn run(boot: Boot) -> Result<Outcome> {
         name: boot.name.to_owned(),
         scenario: boot.script.to_owned(),
         variables: boot.variables,
-        image: image::build()?.path,
+        image: Image::build(Bin::Snddom)?.path,
         // As on a real box.
         log_level: "info".to_owned(),
         iommu: Iommu::Amd,

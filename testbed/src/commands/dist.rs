@@ -6,9 +6,11 @@ use std::process::{Command, ExitCode};
 use anyhow::{Context, Result, bail, ensure};
 use xshell::cmd;
 
+use crate::BadInput;
 use crate::archive::{self, Entry};
+use crate::image::{Bin, Image};
+use crate::image_contents;
 use crate::workspace::{self, Scratch};
-use crate::{BadInput, image};
 
 /// Pack the image, the files for xl, the helper script and the documentation for a machine that runs Xen.
 ///
@@ -72,8 +74,9 @@ impl Dist {
 fn pack() -> Result<(PathBuf, Vec<u8>)> {
     let root = workspace::root();
     let modified_s = modified_s()?;
-    let image = image::build()?;
+    let image = Image::build(Bin::Snddom)?;
     image.check_size()?;
+    image_contents::check(&image)?;
     let content = std::fs::read(&image.path).with_context(|| image.path.display().to_string())?;
     if let Some(path) = path_of_the_builder(&content) {
         bail!("the image holds a path of this machine: {path}");
@@ -186,7 +189,9 @@ mod tests {
     #[test]
     fn a_path_of_the_builder_is_found() {
         let root = workspace::root().display().to_string();
-        assert!(path_of_the_builder(format!("panicked at {root}/kernel/src/main.rs").as_bytes()).is_some());
-        assert_eq!(path_of_the_builder(b"panicked at kernel/src/main.rs"), None);
+        assert!(
+            path_of_the_builder(format!("panicked at {root}/kernel/src/bin/snddom.rs").as_bytes()).is_some()
+        );
+        assert_eq!(path_of_the_builder(b"panicked at kernel/src/bin/snddom.rs"), None);
     }
 }

@@ -7,6 +7,7 @@ use anyhow::{Context, Result};
 use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::harness::{Room, Source};
+use crate::image::{Bin, Image};
 use crate::machine_line::{Direction, MachineLine};
 use crate::plot::{self, Plot};
 use crate::qemu::{self, Pace};
@@ -14,7 +15,7 @@ use crate::session::{CAPTURE_RATE_HZ, Capture, Outcome, STREAMS, Session};
 use crate::verdict::Finding;
 use crate::wav::{self, FRAME_BYTES, Pcm, Recording};
 use crate::workspace::{self, Scratch};
-use crate::{BadInput, image, provision, summary};
+use crate::{BadInput, provision, summary};
 
 /// Play recordings through the image in an emulated machine, or record, and compare what came out.
 ///
@@ -90,7 +91,7 @@ impl Run {
         }
         let outputs = self.outputs(recordings.len());
 
-        let image = image::build()?;
+        let image = Image::build(Bin::Bare)?;
         let mut session = Session::new(&image.path);
         session.playback = recordings.into_iter().map(|recording| recording.pcm).collect();
         session.room = room;

@@ -8,12 +8,13 @@ use anyhow::{Context, Result};
 
 use crate::child::Limits;
 use crate::harness::{Microphone, Room, Source};
+use crate::image::{Bin, Image};
 use crate::qemu::Pace;
 use crate::rig::{self, Files, Iommu, Outcome, Plan, Progress};
 use crate::session::STREAMS;
 use crate::verdict::Finding;
 use crate::wav::{self, FRAME_BYTES, Pcm};
-use crate::{BadInput, image, provision, summary, tool, workspace};
+use crate::{BadInput, provision, summary, tool, workspace};
 
 /// Boot Xen in an emulated machine, with the image as driver domain, and let Linux guests use its sound card.
 ///
@@ -122,7 +123,7 @@ impl Xen {
             (Some(_), _) | (_, Some(_)) => None,
             (None, None) => Some(wav::load(&provision::recording()?)?.pcm),
         };
-        let image = image::build()?;
+        let image = Image::build(Bin::Snddom)?;
         let plan = self.plan(image.path, recording.as_ref())?;
         if self.keep {
             rig::keep(&plan)?;

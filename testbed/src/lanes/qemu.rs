@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 use anyhow::Result;
 
 use super::Row;
-use crate::image::{self, Image};
+use crate::image::{Bin, Image};
 use crate::provision;
 use crate::session::{Outcome, Session};
 use crate::verdict::Finding;
@@ -35,7 +35,10 @@ const CASES: &[(&str, &[(&str, Case)])] = &[
 
 /// What the cases work with.
 struct Bench {
+    /// The image without Xen, which plays here.
     image: Image,
+    /// The image for Xen, which is shipped.
+    shipped: Image,
     keep: bool,
 }
 
@@ -43,7 +46,7 @@ impl Bench {
     fn new(keep: bool) -> Result<Bench> {
         provision::qemu()?;
         provision::recording()?;
-        Ok(Bench { image: image::build()?, keep })
+        Ok(Bench { image: Image::build(Bin::Bare)?, shipped: Image::build(Bin::Snddom)?, keep })
     }
 
     fn scratch(&self) -> Result<Scratch, Finding> {

@@ -18,7 +18,7 @@ use std::time::{Duration, Instant};
 use super::Row;
 use crate::child::Limits;
 use crate::harness::Microphone;
-use crate::image::{self, Image};
+use crate::image::{Bin, Image};
 use crate::qemu::Pace;
 use crate::rig::{self, Files, Iommu, Outcome, Plan, Progress};
 use crate::verdict::{Finding, Verdict};
@@ -165,7 +165,8 @@ pub(crate) fn run(only: Option<&str>) -> Vec<Row> {
     if scenarios.is_empty() {
         return Vec::new();
     }
-    let image = provision::qemu().and_then(|()| provision::recording()).and_then(|_| image::build());
+    let image =
+        provision::qemu().and_then(|()| provision::recording()).and_then(|_| Image::build(Bin::Snddom));
     scenarios
         .into_iter()
         .flat_map(|scenario| {

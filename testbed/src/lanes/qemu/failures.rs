@@ -8,6 +8,7 @@ use crate::session::{Outcome, Session, run_machine};
 use crate::verdict::{Finding, Verdict, ensure};
 
 pub(super) const CASES: &[(&str, Case)] = &[
+    ("shipped_image_without_xen", shipped_image_without_xen),
     ("no_controller", no_controller),
     ("no_codec", no_codec),
     ("no_such_output", no_such_output),
@@ -70,6 +71,11 @@ fn judge(outcome: &Outcome, says: &[&str]) -> Result<String, Finding> {
 
 fn playing(bench: &Bench) -> Session {
     Session { playback: vec![noise(48_000, 4_800, 1)], ..bench.session() }
+}
+
+fn shipped_image_without_xen(bench: &Bench) -> Result<String, Finding> {
+    let session = Session { playback: playing(bench).playback, ..Session::new(&bench.shipped.path) };
+    fails(bench, &session, |_| (), &["needs Xen"])
 }
 
 fn no_controller(bench: &Bench) -> Result<String, Finding> {

@@ -1,11 +1,12 @@
-//! The interval timer's channel 2, as a reference for the TSC (Intel 8254 datasheet, "Mode 0: interrupt on terminal
+//! Measures the TSC against the interval timer's channel 2 (Intel 8254 datasheet, "Mode 0: interrupt on terminal
 //! count" and "Counter latch command").
 
 use core::fmt;
 
-use super::cpu;
-use super::port::{PIT_CHANNEL_2, PIT_COMMAND, SYSTEM_CONTROL_B};
-use crate::clock::frequency::CountSample;
+use super::calibration::{CountSample, from_counts};
+use crate::arch::cpu;
+use crate::arch::port::{PIT_CHANNEL_2, PIT_COMMAND, SYSTEM_CONTROL_B};
+use crate::clock::frequency::{self, TscFrequency};
 
 /// Channel 2 (10), low then high octet (11), mode 0 (000), binary (0).
 const COUNT_DOWN: u8 = 0b1011_0000;
@@ -18,19 +19,49 @@ const GAP_COUNTS: u16 = 8_950;
 /// How often the count is read in the gap: at 3 us or so a reading on a PC, 20 times as long as it takes.
 const MAX_POLLS: u32 = 50_000;
 
-/// The timer's count stands still.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct PitSilent;
+/// Samples at the start, and at the end.
+const SAMPLES: usize = 24;
+/// Tries to get samples that agree.
+const ATTEMPTS: u32 = 3;
 
-impl fmt::Display for PitSilent {
+/// Why the TSC's frequency stays unknown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CalibrationError {
+    /// The interval timer stands still.
+    PitSilent,
+    /// No frequency fits the interval timer's counts.
+    Unsteady,
+}
+
+impl fmt::Display for CalibrationError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("the interval timer's count (port 0x42) stands still")
+        f.write_str(match self {
+            Self::PitSilent => {
+                "TSC frequency: no CPUID leaf states it, and the interval timer's count (port 0x42) stands still"
+            }
+            Self::Unsteady => "TSC frequency: no speed fits the interval timer's counts",
+        })
     }
+}
+
+/// Learns how fast the TSC counts: from CPUID, else within 10 ms (30 ms if it must try again) from the interval timer.
+pub fn calibrate() -> Result<TscFrequency, CalibrationError> {
+    if let Some(stated) = frequency::from_cpuid(cpu::cpuid) {
+        return Ok(stated);
+    }
+    for _ in 0..ATTEMPTS {
+        let (mut first, mut last) = ([CountSample::default(); SAMPLES], [CountSample::default(); SAMPLES]);
+        sample(&mut first, &mut last)?;
+        if let Some(measured) = from_counts(&first, &last) {
+            return Ok(measured);
+        }
+    }
+    Err(CalibrationError::Unsteady)
 }
 
 /// Lets the channel count down, and samples it and the TSC: as many times as `first` has room for, then, 7.5 ms
 /// later, as `last` has.
-pub fn sample(first: &mut [CountSample], last: &mut [CountSample]) -> Result<(), PitSilent> {
+fn sample(first: &mut [CountSample], last: &mut [CountSample]) -> Result<(), CalibrationError> {
     let before = SYSTEM_CONTROL_B.read_u8() & (GATE_2 | SPEAKER);
     SYSTEM_CONTROL_B.write_u8(GATE_2);
     PIT_COMMAND.write_u8(COUNT_DOWN);
@@ -47,10 +78,10 @@ pub fn sample(first: &mut [CountSample], last: &mut [CountSample]) -> Result<(),
     result
 }
 
-fn wait_for_count(count: u16) -> Result<(), PitSilent> {
+fn wait_for_count(count: u16) -> Result<(), CalibrationError> {
     // In the quarter of the range that lies below: a count that hasn't been loaded is none, nor one that was lapped.
     let reached = |sample: CountSample| count.wrapping_sub(sample.count) < 0x4000;
-    (0..MAX_POLLS).any(|_| reached(read())).then_some(()).ok_or(PitSilent)
+    (0..MAX_POLLS).any(|_| reached(read())).then_some(()).ok_or(CalibrationError::PitSilent)
 }
 
 fn read() -> CountSample {

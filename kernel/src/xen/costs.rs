@@ -1,8 +1,8 @@
-//! What the image costs, as it counts for itself: turns of its loop, and what woke it. Told only when asked.
+//! The image's own costs: turns of its main loop and the causes of its wake-ups. Published on request only.
 
 use core::fmt;
 
-/// What was pending when a turn began. Several things may be, or nothing, when the turn before had more to do.
+/// The events pending at the start of a turn. None are if the turn before left work.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Causes {
     /// The timer's event: a deadline has come.

@@ -1,45 +1,46 @@
-//! The loop-back home: a guest with its front ends and the back end, over a hypervisor in memory, in one loop.
+//! A guest with its front ends and the back end, over a hypervisor in memory, in one loop.
 //!
-//! Everything is as it is on Xen, except that the pages are granted by a table in memory: the front end writes rings and
-//! a page directory, the back end maps them, the controller reads the samples from the guest's own pages. It is generic
-//! over memory and card, so the same loop runs in the image and, against the model, on the host.
+//! All is as on Xen, but for the grants, which a table in memory holds. The front end writes rings and a page directory,
+//! the back end maps them, the controller reads the samples from the guest's own pages. The loop is generic over memory
+//! and card: it runs in the image and, against the model, on the host.
 
 use alloc::boxed::Box;
 use alloc::vec::Vec as List;
 use core::fmt;
 
-use audioback::card::{Card, Direction, Port, PortIndex};
+use audioback::card::{Card, CardPoll, Direction, Port, PortIndex};
 use audioback::device::{ConnectError, Device, SetUpError};
 use audioback::policy::{Policy, PortSet};
 use audioback::stream::{StreamConfig as BackConfig, StreamStats};
 use audiofront::{ConnectError as FrontConnectError, StreamConfig, StreamFront};
 use heapless::Vec;
 use hyper::{Clock, DomainId, Hypervisor, Nanos};
-use hypervisor_model::{BackEnd, FrontEnd, Limits, Loopback, PageMemory};
+use hypervisor_model::guest::{GuestStream, Observer, Order, StreamError, Task};
+use hypervisor_model::{FrontEnd, Limits, Loopback, PageMemory};
 use sndif::format::SampleFormat;
 use sndif::state::XenbusState;
 
-use crate::boot::command_line::{CommandLine, MAX_STREAMS};
-use hypervisor_model::guest::{GuestStream, Observer, Order, StreamError, Task};
+use super::command_line::{CommandLine, MAX_STREAMS};
 
 /// Streams of both directions that a command line can ask for.
 pub const MAX_GUEST_STREAMS: usize = MAX_STREAMS * 2;
 
-const DRIVER: DomainId = DomainId(0);
+/// The back end's domain.
+pub const DRIVER: DomainId = DomainId(0);
 const GUEST: DomainId = DomainId(1);
 
-/// Rounds of front end and back end in one poll, before the loop looks at the clock again.
+/// Rounds of front end and back end in one poll.
 const ROUNDS_PER_POLL: usize = 64;
 
-/// Longest sleep while something is going on: nothing here should need it, but a loop that sleeps for good can't say so.
+/// Longest sleep while a stream is open: a loop that sleeps for good can't report a stall.
 const SLEEP_NS_MAX: u64 = 100_000_000;
 
-/// How long a stream may go without any progress before the home gives up.
+/// Without progress of any stream for this long, the loop gives up.
 const STALL_NS: u64 = 3_000_000_000;
 
-/// Why the home can't do what it was told.
+/// Why the command line's streams failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum HomeError {
+pub enum LoopBackError {
     /// The command line names nothing to play or record.
     NothingToDo,
     /// The card has fewer outputs or inputs than the command line names.
@@ -51,17 +52,17 @@ pub enum HomeError {
         /// How many there are.
         there_are: usize,
     },
-    /// `play=` names octets past the end of the boot module.
+    /// `play=` names bytes past the end of the boot module.
     PastModule {
-        /// Octets that the module has.
+        /// Size of the module.
         module_bytes: usize,
     },
-    /// `play=` names octets that end inside a frame.
+    /// `play=` names bytes that end inside a frame.
     PartOfFrame {
-        /// Octets in a frame of that stream.
+        /// Size of a frame of that stream.
         frame_bytes: u32,
     },
-    /// More than one `record=`: recorded octets have one way out.
+    /// More than one `record=`: there is one sink for recordings.
     OneRecordingAtATime,
     /// A stream could not be connected.
     Front(usize, FrontConnectError),
@@ -75,7 +76,7 @@ pub enum HomeError {
     Stalled,
     /// The device did not close: a stream's RUN sticks.
     NotClosed,
-    /// Somebody touched or kept a page that wasn't theirs.
+    /// A page was touched or kept by a side that doesn't own it.
     Ownership {
         /// Rules broken.
         violations: u32,
@@ -86,7 +87,7 @@ pub enum HomeError {
     },
 }
 
-impl fmt::Display for HomeError {
+impl fmt::Display for LoopBackError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::NothingToDo => f.write_str("nothing to do: the command line has no play= and no record="),
@@ -98,10 +99,10 @@ impl fmt::Display for HomeError {
                 write!(f, "{name} {wanted} is asked for, but the card has {there_are} {name}s with a route")
             }
             Self::PastModule { module_bytes } => {
-                write!(f, "play= names octets past the end of the boot module ({module_bytes} octets)")
+                write!(f, "play= names bytes past the end of the boot module ({module_bytes} bytes)")
             }
             Self::PartOfFrame { frame_bytes } => {
-                write!(f, "play= names octets that end inside a frame of {frame_bytes} octets")
+                write!(f, "play= names bytes that end inside a frame of {frame_bytes} bytes")
             }
             Self::OneRecordingAtATime => f.write_str("more than one record= word"),
             Self::Front(stream, error) => write!(f, "stream {stream}: could not be connected: {error:?}"),
@@ -118,7 +119,7 @@ impl fmt::Display for HomeError {
     }
 }
 
-/// Whether the home wants to be polled again.
+/// When to poll again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Progress {
     /// At this time at the latest.
@@ -127,17 +128,17 @@ pub enum Progress {
     Finished,
 }
 
-/// What it takes to hold the streams of `command_line`.
+/// The model's limits for the streams of `command_line`.
 pub fn limits(command_line: &CommandLine) -> Limits {
     Limits::for_streams(command_line.play.len() + command_line.record.len())
 }
 
-/// Guest, back end and card. `H` is what the back end takes its side of the world for: [`BackEnd`], or what holds one.
+/// Guest, back end and card. `H` is the back end's side of `world`: `world.back_end(DRIVER)`, or a decorator of it.
 pub struct LoopBack<'a, M: PageMemory, H: Hypervisor, C: Card<H::Buffer>> {
     world: &'a Loopback<M>,
     back: H,
     card: C,
-    // Large, as all that is of fixed size: on the heap, where they are put before anything runs.
+    // Large, since all in it is of fixed size.
     device: Box<Device<H, C>>,
     streams: List<GuestStream<FrontEnd<'a, M>>>,
     frames_seen: u64,
@@ -147,19 +148,19 @@ pub struct LoopBack<'a, M: PageMemory, H: Hypervisor, C: Card<H::Buffer>> {
 impl<'a, M, H, C> LoopBack<'a, M, H, C>
 where
     M: PageMemory,
-    H: Hypervisor + From<BackEnd<'a, M>>,
+    H: Hypervisor,
     C: Card<H::Buffer>,
 {
-    /// Connects front ends and back end for what `command_line` asks, with samples from `module`.
+    /// Connects front ends and back end for the streams of `command_line`, with samples from `module`.
     pub fn new(
         world: &'a Loopback<M>,
+        mut back: H,
         card: C,
         command_line: &CommandLine,
         module: &'static [u8],
         now: Nanos,
-    ) -> Result<Self, HomeError> {
+    ) -> Result<Self, LoopBackError> {
         let orders = orders(command_line, card.ports(), module)?;
-        let mut back = H::from(world.back_end(DRIVER));
         let mut streams = List::with_capacity(orders.len());
         let mut configs = Vec::<BackConfig, MAX_GUEST_STREAMS>::new();
         let mut nodes = Vec::<_, MAX_GUEST_STREAMS>::new();
@@ -167,36 +168,40 @@ where
             // Numbers up to MAX_GUEST_STREAMS, as are the lists' places.
             let transport = world.front_end(GUEST, DRIVER, index as u32);
             let front = StreamFront::connect(transport, *direction)
-                .map_err(|error| HomeError::Front(index, error))?;
+                .map_err(|error| LoopBackError::Front(index, error))?;
             let _ = nodes.push(*front.nodes());
             // `find_port` found it.
             if let Some(abilities) = card.ports().get(usize::from(port.0)) {
                 let abilities = Port { buffer_bytes_max: command_line.buffer_bytes, ..*abilities };
                 let _ = configs.push(BackConfig { port: *port, abilities });
             }
-            let stream =
-                GuestStream::new(index, front, *order).map_err(|error| HomeError::Stream(index, error))?;
+            let stream = GuestStream::new(index, front, *order)
+                .map_err(|error| LoopBackError::Stream(index, error))?;
             streams.push(stream);
         }
-        // Whoever wrote `record=` has allowed it.
+        // The word `record=` is the permission.
         let policy = Policy {
             may_play: PortSet::ALL,
             may_record: if command_line.record.is_empty() { PortSet::NONE } else { PortSet::ALL },
         };
         let mut device =
-            Box::new(Device::new(GUEST, policy, card.ports(), &configs).map_err(HomeError::SetUp)?);
-        device.connect(&mut back, &nodes, None, now).map_err(HomeError::Connect)?;
+            Box::new(Device::new(GUEST, policy, card.ports(), &configs).map_err(LoopBackError::SetUp)?);
+        device.connect(&mut back, &nodes, None, now).map_err(LoopBackError::Connect)?;
         Ok(Self { world, back, card, device, streams, frames_seen: 0, progress_at: now })
     }
 
-    /// Runs front ends and back end until neither has anything to say.
-    pub fn poll(&mut self, clock: &impl Clock, observer: &mut impl Observer) -> Result<Progress, HomeError> {
+    /// Runs front ends and back end until neither sends an event.
+    pub fn poll(
+        &mut self,
+        clock: &impl Clock,
+        observer: &mut impl Observer,
+    ) -> Result<Progress, LoopBackError> {
         let mut next = None;
         let mut now = clock.now();
         for _ in 0..ROUNDS_PER_POLL {
             now = clock.now();
             for (index, stream) in self.streams.iter_mut().enumerate() {
-                stream.poll(now, observer).map_err(|error| HomeError::Stream(index, error))?;
+                stream.poll(now, observer).map_err(|error| LoopBackError::Stream(index, error))?;
             }
             next = self.device.poll(&mut self.back, &mut self.card, clock);
             // One device: whichever channel an event came by, the device was polled for it.
@@ -216,27 +221,27 @@ where
             self.frames_seen = frames;
             self.progress_at = now;
         } else if now.0 - self.progress_at.0 > STALL_NS {
-            return Err(HomeError::Stalled);
+            return Err(LoopBackError::Stalled);
         }
         let latest = Nanos(now.0 + SLEEP_NS_MAX);
         Ok(Progress::Until(next.map_or(latest, |next| next.min(latest))))
     }
 
-    /// The card, for what the back end doesn't ask of it.
-    pub fn card(&mut self) -> &mut C {
-        &mut self.card
+    /// Lets the card handle its interrupt and its codecs' messages; see [`Card::poll`].
+    pub fn poll_card(&mut self, now: Nanos, is_interrupted: bool) -> CardPoll {
+        self.card.poll(now, is_interrupted)
     }
 
-    /// What the back end counted for a stream.
+    /// The back end's counts for a stream.
     pub fn stats(&self, stream: usize) -> StreamStats {
         self.device.stats(stream).unwrap_or_default()
     }
 
-    /// Takes both ends down and looks whether all pages are back where they belong.
-    pub fn finish(mut self) -> Result<C, HomeError> {
+    /// Takes both ends down and checks that no page is still mapped or granted.
+    pub fn finish(mut self) -> Result<C, LoopBackError> {
         self.device.close(&mut self.back, &mut self.card);
         if self.device.state() != XenbusState::Closed {
-            return Err(HomeError::NotClosed);
+            return Err(LoopBackError::NotClosed);
         }
         for stream in self.streams {
             stream.into_front().disconnect();
@@ -245,7 +250,7 @@ where
         let ownership = (world.violation_count(), world.mapped_pages(), world.granted_pages());
         if ownership != (0, 0, 0) {
             let (violations, mapped_pages, granted_pages) = ownership;
-            return Err(HomeError::Ownership { violations, mapped_pages, granted_pages });
+            return Err(LoopBackError::Ownership { violations, mapped_pages, granted_pages });
         }
         Ok(self.card)
     }
@@ -253,13 +258,17 @@ where
 
 type Orders = Vec<(PortIndex, Direction, Order), MAX_GUEST_STREAMS>;
 
-/// What each stream is to do, with the card's port for it.
-fn orders(command_line: &CommandLine, ports: &[Port], module: &'static [u8]) -> Result<Orders, HomeError> {
+/// Each stream's order, with the card's port for it.
+fn orders(
+    command_line: &CommandLine,
+    ports: &[Port],
+    module: &'static [u8],
+) -> Result<Orders, LoopBackError> {
     if command_line.play.is_empty() && command_line.record.is_empty() {
-        return Err(HomeError::NothingToDo);
+        return Err(LoopBackError::NothingToDo);
     }
     if command_line.record.len() > 1 {
-        return Err(HomeError::OneRecordingAtATime);
+        return Err(LoopBackError::OneRecordingAtATime);
     }
     let mut orders = Orders::new();
     // At least 1; the command line takes formats with a size, and 1 to 16 channels.
@@ -279,14 +288,14 @@ fn orders(command_line: &CommandLine, ports: &[Port], module: &'static [u8]) -> 
     };
     for play in &command_line.play {
         let end = play.module_offset.checked_add(play.bytes);
-        let octets = end.and_then(|end| module.get(play.module_offset..end));
-        let octets = octets.ok_or(HomeError::PastModule { module_bytes: module.len() })?;
+        let bytes = end.and_then(|end| module.get(play.module_offset..end));
+        let bytes = bytes.ok_or(LoopBackError::PastModule { module_bytes: module.len() })?;
         let frame_bytes = frame_bytes(play.format, play.channels);
-        if !octets.len().is_multiple_of(frame_bytes as usize) {
-            return Err(HomeError::PartOfFrame { frame_bytes });
+        if !bytes.len().is_multiple_of(frame_bytes as usize) {
+            return Err(LoopBackError::PartOfFrame { frame_bytes });
         }
         let order =
-            Order { config: config(play.rate_hz, play.format, play.channels), task: Task::Play(octets) };
+            Order { config: config(play.rate_hz, play.format, play.channels), task: Task::Play(bytes) };
         let port = find_port(ports, Direction::Playback, play.output)?;
         let _ = orders.push((port, Direction::Playback, order));
     }
@@ -300,9 +309,9 @@ fn orders(command_line: &CommandLine, ports: &[Port], module: &'static [u8]) -> 
 }
 
 /// The card's `wanted`-th port in this direction.
-fn find_port(ports: &[Port], direction: Direction, wanted: u8) -> Result<PortIndex, HomeError> {
+fn find_port(ports: &[Port], direction: Direction, wanted: u8) -> Result<PortIndex, LoopBackError> {
     let mut of_direction = ports.iter().enumerate().filter(|(_, port)| port.direction == direction);
     let there_are = of_direction.clone().count();
     let found = of_direction.nth(wanted.into()).and_then(|(index, _)| u8::try_from(index).ok());
-    found.map(PortIndex).ok_or(HomeError::NoSuchPort { direction, wanted, there_are })
+    found.map(PortIndex).ok_or(LoopBackError::NoSuchPort { direction, wanted, there_are })
 }

@@ -5,12 +5,12 @@ mod watched;
 
 use hda_card::HdaCard;
 use hyper::{Clock, Hypervisor, Nanos};
+use hypervisor_model::Loopback;
 use hypervisor_model::guest::{Done, Observer, StreamError};
-use hypervisor_model::{BackEnd, Loopback};
 use snd_hda::Controller;
 use snd_hda_model::{Bench, Codec, Model, ModelDelay, ModelRegion, ModelRegisters, ModelTime, Profile};
-use snddom_kernel::boot::command_line::{CommandLine, Play, Record};
-use snddom_kernel::runtime::loop_back::{HomeError, LoopBack, Progress, limits};
+use snddom_kernel::bare::command_line::{CommandLine, Play, Record};
+use snddom_kernel::bare::loop_back::{DRIVER, LoopBack, LoopBackError, Progress, limits};
 use sndif::format::SampleFormat;
 
 use hypervisor_model::hda_pages::Pages;
@@ -34,8 +34,8 @@ impl Observer for Log {
         self.positions.push((stream, frames, expected));
     }
 
-    fn recorded(&mut self, _: usize, octets: &[u8]) {
-        self.recorded.extend(octets);
+    fn recorded(&mut self, _: usize, bytes: &[u8]) {
+        self.recorded.extend(bytes);
     }
 
     fn done(&mut self, stream: usize, done: Done) {
@@ -60,37 +60,37 @@ fn card(model: &Model) -> Card {
 }
 
 /// Runs the home to its end, sleeping as the image does: until the deadline that it asked for.
-fn live(model: &Model, command_line: &CommandLine, module: Vec<u8>) -> Result<Log, HomeError> {
+fn live(model: &Model, command_line: &CommandLine, module: Vec<u8>) -> Result<Log, LoopBackError> {
     let world = Loopback::new(Pages(model.memory()), limits(command_line));
     let module = Box::leak(module.into_boxed_slice());
     let now = Nanos(model.now_ns());
-    live_in(LoopBack::<_, BackEnd<'_, _>, _>::new(&world, card(model), command_line, module, now)?, model)
+    live_in(LoopBack::new(&world, world.back_end(DRIVER), card(model), command_line, module, now)?, model)
 }
 
 /// The same, in this home.
-fn live_in<'a, H>(mut house: LoopBack<'a, Pages, H, Card>, model: &Model) -> Result<Log, HomeError>
+fn live_in<'a, H>(mut loop_back: LoopBack<'a, Pages, H, Card>, model: &Model) -> Result<Log, LoopBackError>
 where
-    H: Hypervisor + From<BackEnd<'a, Pages>>,
+    H: Hypervisor,
 {
     let mut log = Log::default();
-    while let Progress::Until(deadline) = house.poll(&ModelClock(model.time()), &mut log)? {
+    while let Progress::Until(deadline) = loop_back.poll(&ModelClock(model.time()), &mut log)? {
         model.advance_ns(deadline.0.saturating_sub(model.now_ns()).max(1));
         model.refill_access_budget(100_000);
     }
-    house.finish()?;
+    loop_back.finish()?;
     Ok(log)
 }
 
-/// Octets in which every sample differs from its neighbours and none is 0.
+/// Bytes in which every sample differs from its neighbours and none is 0.
 fn noise(bytes: usize, seed: u32) -> Vec<u8> {
     let mut state = seed | 1;
-    let mut octet = || {
+    let mut byte = || {
         state ^= state << 13;
         state ^= state >> 17;
         state ^= state << 5;
         (state >> 8) as u8 | 1
     };
-    (0..bytes).map(|_| octet()).collect()
+    (0..bytes).map(|_| byte()).collect()
 }
 
 fn play(
@@ -104,18 +104,18 @@ fn play(
 }
 
 /// What the link must have carried: samples of 32 bits as the converter takes them, 16-bit ones as they are.
-fn samples(octets: &[u8], format: SampleFormat) -> Vec<i32> {
+fn samples(bytes: &[u8], format: SampleFormat) -> Vec<i32> {
     match format {
         SampleFormat::S16Le => {
-            octets.chunks(2).map(|sample| i16::from_le_bytes([sample[0], sample[1]]).into()).collect()
+            bytes.chunks(2).map(|sample| i16::from_le_bytes([sample[0], sample[1]]).into()).collect()
         }
-        _ => octets.chunks(4).map(|s| i32::from_le_bytes([s[0], s[1], s[2], s[3]])).collect(),
+        _ => bytes.chunks(4).map(|s| i32::from_le_bytes([s[0], s[1], s[2], s[3]])).collect(),
     }
 }
 
-fn assert_heard(model: &Model, codec: usize, octets: &[u8], format: SampleFormat) {
+fn assert_heard(model: &Model, codec: usize, bytes: &[u8], format: SampleFormat) {
     let heard = model.played(codec, 2);
-    let (heard, sent) = (heard.samples(), samples(octets, format));
+    let (heard, sent) = (heard.samples(), samples(bytes, format));
     assert!(heard.len() > sent.len(), "codec {codec}: {} of {} samples came out", heard.len(), sent.len());
     let differs = heard.iter().zip(&sent).position(|(heard, sent)| heard != sent);
     assert_eq!(differs, None, "codec {codec}: the first sample that differs");
@@ -238,9 +238,9 @@ fn the_back_end_looks_at_no_sample() {
     let world = Loopback::new(Pages(model.memory()), limits(&command_line));
     let module = Box::leak(module.into_boxed_slice());
     let now = Nanos(model.now_ns());
-    let house =
-        LoopBack::<_, Watched<BackEnd<'_, _>>, _>::new(&world, card(&model), &command_line, module, now);
-    live_in(house.expect("a house"), &model).expect("both at once");
+    let loop_back =
+        LoopBack::new(&world, Watched::new(world.back_end(DRIVER)), card(&model), &command_line, module, now);
+    live_in(loop_back.expect("a house"), &model).expect("both at once");
     let touched = watched::take();
     assert_eq!(touched.samples(), 0);
     // It can be seen when it looks: rings, events and lists of pages.
@@ -289,7 +289,10 @@ fn a_stream_on_a_taken_output_is_refused_as_busy() {
     };
     let error = live(&model, &command_line, module).err();
     assert!(
-        matches!(error, Some(HomeError::Stream(1, StreamError::Refused(_, sndif::response::Status::EBUSY)))),
+        matches!(
+            error,
+            Some(LoopBackError::Stream(1, StreamError::Refused(_, sndif::response::Status::EBUSY)))
+        ),
         "{error:?}"
     );
 }
@@ -311,14 +314,14 @@ fn what_can_not_be_had_is_said() {
                 play: [play(0, 48_000, SampleFormat::S16Le, 2, 0..9_999)].into_iter().collect(),
                 ..CommandLine::default()
             },
-            "past the end of the boot module (400 octets)",
+            "past the end of the boot module (400 bytes)",
         ),
         (
             CommandLine {
                 play: [play(0, 48_000, SampleFormat::S16Le, 2, 0..399)].into_iter().collect(),
                 ..CommandLine::default()
             },
-            "end inside a frame of 4 octets",
+            "end inside a frame of 4 bytes",
         ),
         (
             CommandLine {

@@ -2,8 +2,9 @@
 
 use hyper::Nanos;
 
-use crate::arch::apic::LocalApic;
-use crate::arch::{cpu, interrupts};
+use super::apic::LocalApic;
+use super::vectors;
+use crate::arch::cpu;
 use crate::clock::TscClock;
 
 /// Why [`EventLoop::sleep_until`] returned.
@@ -41,7 +42,7 @@ pub struct EventLoop {
 impl EventLoop {
     /// An event loop that sleeps by `apic`'s timer.
     pub fn new(clock: TscClock, apic: Option<LocalApic>) -> Self {
-        let controller_interrupts_seen = interrupts::counts().controller;
+        let controller_interrupts_seen = vectors::controller_interrupts();
         let start_ns = clock.now_ns();
         Self { clock, apic, controller_interrupts_seen, start_ns, asleep_ns: 0, sleeps: 0 }
     }
@@ -50,7 +51,7 @@ impl EventLoop {
     /// returned. Returns at once if the deadline has passed.
     pub fn sleep_until(&mut self, deadline: Nanos) -> Wake {
         loop {
-            let seen = interrupts::counts().controller;
+            let seen = vectors::controller_interrupts();
             if seen != self.controller_interrupts_seen {
                 self.controller_interrupts_seen = seen;
                 return Wake::Controller;

@@ -6,9 +6,9 @@ use core::ptr;
 
 use x86_64::registers::model_specific::{ApicBase, ApicBaseFlags};
 
-use super::cpu;
-use super::interrupts::{SPURIOUS_VECTOR, TIMER_VECTOR, acknowledge_at};
 use super::timer;
+use super::vectors::{SPURIOUS_VECTOR, TIMER_VECTOR, acknowledge_at};
+use crate::arch::cpu;
 use crate::clock::TscClock;
 use crate::memory::address_space::AddressSpace;
 use crate::memory::page_table::MapError;

@@ -1,5 +1,5 @@
-//! How many octets of its guests' pages the back end touches while it plays, for each number of channels a line of JSON: of samples, and
-//! of all else. The whole house on the model of the hardware, as in `tests/house.rs`; every page that the back end can look into
+//! How many bytes of its guests' pages the back end touches while it plays, for each number of channels a line of JSON: of samples, and
+//! of all else. The whole house on the model of the hardware, as in `tests/loop_back.rs`; every page that the back end can look into
 //! counts.
 
 #[path = "../tests/watched/mod.rs"]
@@ -7,12 +7,12 @@ mod watched;
 
 use hda_card::HdaCard;
 use hyper::{Clock, Nanos};
+use hypervisor_model::Loopback;
 use hypervisor_model::guest::{Done, Observer};
-use hypervisor_model::{BackEnd, Loopback};
 use snd_hda::Controller;
 use snd_hda_model::{Bench, Codec, Model, ModelTime, Profile};
-use snddom_kernel::boot::command_line::{CommandLine, Play};
-use snddom_kernel::runtime::loop_back::{HomeError, LoopBack, Progress, limits};
+use snddom_kernel::bare::command_line::{CommandLine, Play};
+use snddom_kernel::bare::loop_back::{DRIVER, LoopBack, LoopBackError, Progress, limits};
 use sndif::format::SampleFormat;
 
 use hypervisor_model::hda_pages::Pages;
@@ -43,7 +43,7 @@ fn main() {
         let model = Bench::new(Profile::hardware()).codec(0, Codec::any_format(channels)).build();
         match touched(&model, channels) {
             Ok(touched) => println!(
-                "{{\"channels\":{channels},\"frames\":{FRAMES},\"sample_octets\":{},\"other_octets\":{}}}",
+                "{{\"channels\":{channels},\"frames\":{FRAMES},\"sample_bytes\":{},\"other_bytes\":{}}}",
                 touched.samples(),
                 touched.others()
             ),
@@ -56,7 +56,7 @@ fn main() {
 }
 
 /// Plays, sleeping as the image does, and says what was touched.
-fn touched(model: &Model, channels: u8) -> Result<Touched, HomeError> {
+fn touched(model: &Model, channels: u8) -> Result<Touched, LoopBackError> {
     let bytes = FRAMES * 2 * usize::from(channels);
     let module: &'static [u8] = Box::leak((0..bytes).map(|n| n as u8 | 1).collect());
     let play =
@@ -66,11 +66,12 @@ fn touched(model: &Model, channels: u8) -> Result<Touched, HomeError> {
     let card = HdaCard::new(controller.expect("a controller"), ModelClock(model.time()));
     let world = Loopback::new(Pages(model.memory()), limits(&command_line));
     let now = Nanos(model.now_ns());
-    let mut house = LoopBack::<_, Watched<BackEnd<'_, _>>, _>::new(&world, card, &command_line, module, now)?;
-    while let Progress::Until(deadline) = house.poll(&ModelClock(model.time()), &mut Nobody)? {
+    let mut loop_back =
+        LoopBack::new(&world, Watched::new(world.back_end(DRIVER)), card, &command_line, module, now)?;
+    while let Progress::Until(deadline) = loop_back.poll(&ModelClock(model.time()), &mut Nobody)? {
         model.advance_ns(deadline.0.saturating_sub(model.now_ns()).max(1));
         model.refill_access_budget(100_000);
     }
-    house.finish()?;
+    loop_back.finish()?;
     Ok(watched::take())
 }

@@ -1,9 +1,10 @@
 //! Scaling, calibration and timer counts.
 
 use proptest::prelude::*;
-use snddom_kernel::arch::timer;
+use snddom_kernel::bare::calibration::{CountSample, from_counts};
+use snddom_kernel::bare::timer;
 use snddom_kernel::clock::TickScale;
-use snddom_kernel::clock::frequency::{CountSample, CpuidRegisters, Source, from_counts, from_cpuid};
+use snddom_kernel::clock::frequency::{CpuidRegisters, Source, from_cpuid};
 
 fn regs(eax: u32, ebx: u32, ecx: u32) -> CpuidRegisters {
     CpuidRegisters { eax, ebx, ecx, edx: 0 }

@@ -1,11 +1,11 @@
-//! Xen, where this processor is one of its guests': the way in, and the pages that it shares from the start.
+//! The first steps as a guest of Xen: hypercalls, and the pages that Xen shares from the start.
 #![allow(unsafe_code, reason = "leaf: promises the hypercall layer what it can't see, and maps shared pages")]
 
 use core::fmt;
 
 use hyper::EventChannel;
 use spin::Once;
-use xen_guest::hypercalls::Hypercalls;
+use xen_guest::hypercalls::{Hypercalls, ShutdownReason};
 use xen_guest::hypervisor::Errno;
 use xen_guest::presence::{Presence, Registers};
 use xen_guest::shared_page::{self, Window};
@@ -16,8 +16,8 @@ use xen_sys::hypercall::Gate;
 use xen_sys::shared_info::SharedInfo;
 use xen_sys::xs_wire::StoreRing;
 
-use super::cpu;
 use super::interrupts::UPCALL_VECTOR;
+use crate::arch::{self, Exit, cpu};
 use crate::boot::start_info::{MAX_MEMORY_ENTRIES, MemoryEntry};
 use crate::memory::PAGE_BYTES;
 use crate::memory::address_space::AddressSpace;
@@ -25,7 +25,7 @@ use crate::memory::page_table::MapError;
 use crate::memory::range::PhysRange;
 use crate::pci::bar;
 
-/// Where addresses without memory are looked for: above what a driver domain has of RAM, below devices and what Xen's tools
+/// The search for addresses without memory: above a driver domain's RAM, below devices and the pages that Xen's tools
 /// put under 4 GiB.
 const ROOM: PhysRange = PhysRange { start: 0x4000_0000, end: 0xe000_0000 };
 
@@ -33,10 +33,10 @@ const ROOM: PhysRange = PhysRange { start: 0x4000_0000, end: 0xe000_0000 };
 /// and a ring and an event page for each of 120 channels need 7800 pages.
 const WINDOW_BYTES: u64 = 32 << 20;
 
-/// For the log and for the way out, which are reached from everywhere. It has no window: it maps nothing.
+/// For the console and for the way out, which every part of the image reaches. It has no window and maps nothing.
 static XEN: Once<Hypercalls> = Once::new();
 
-/// What Xen gives a domain.
+/// The shared pages and hypercalls of a domain.
 #[derive(Debug)]
 pub struct Xen {
     /// Hypercalls, with a window for the guests' pages.
@@ -58,7 +58,7 @@ pub struct SharedRing<T: 'static> {
     pub channel: EventChannel,
 }
 
-/// Why there is no way to work with Xen.
+/// Why the domain can't work with Xen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum AttachError {
     /// No addresses are free for pages of other domains.
@@ -82,19 +82,33 @@ impl fmt::Display for AttachError {
     }
 }
 
-/// Looks for Xen. Where it is there, [`handle`] is a way to it from then on.
-pub fn detect() -> Option<Presence> {
+/// Looks for Xen. If it is there, the image ends by it from now on.
+pub fn detect() -> Option<(Presence, &'static Hypercalls)> {
     let presence = Presence::detect(|leaf| {
         let registers = cpu::cpuid(leaf);
         Registers { eax: registers.eax, ebx: registers.ebx, ecx: registers.ecx, edx: registers.edx }
     })?;
-    XEN.call_once(|| {
+    let hypercalls = XEN.call_once(|| {
         // SAFETY: a window without slots has nothing to promise.
         let none = unsafe { Window::new(0, 0) };
         // SAFETY: Xen is there; this is ring 0, long mode, one to one; the gate is the vendor's.
         unsafe { Hypercalls::new(gate(), none) }
     });
-    Some(presence)
+    arch::set_way_out(shut_down);
+    Some((presence, hypercalls))
+}
+
+/// Ends the domain. A failure is a crash too: the domain's `on_crash` decides about one that doesn't work.
+fn shut_down(how: Exit) {
+    let reason = match how {
+        Exit::Pass => ShutdownReason::PowerOff,
+        Exit::Reboot => ShutdownReason::Reboot,
+        Exit::Fail | Exit::Crash => ShutdownReason::Crash,
+    };
+    if let Some(hypercalls) = XEN.get() {
+        // It returns only if Xen refuses. The caller stops the processor then.
+        let _ = hypercalls.shutdown(reason);
+    }
 }
 
 fn gate() -> Gate {
@@ -102,13 +116,8 @@ fn gate() -> Gate {
     Gate::for_vendor(vendor.ebx, vendor.edx, vendor.ecx)
 }
 
-/// The hypervisor, once [`detect`] has found it.
-pub fn handle() -> Option<&'static Hypercalls> {
-    XEN.get()
-}
-
 impl Xen {
-    /// Makes hypercalls possible and maps what Xen shares. To be called where [`detect`] has found Xen, once.
+    /// Makes hypercalls possible and maps the shared pages. To be called once, after [`detect`] has found Xen.
     pub fn attach(space: &mut AddressSpace, memory: &[MemoryEntry]) -> Result<Self, AttachError> {
         let mut occupied = heapless::Vec::<PhysRange, MAX_MEMORY_ENTRIES>::new();
         occupied.extend(memory.iter().map(|entry| entry.range));
@@ -126,8 +135,7 @@ impl Xen {
         let shared_info = unsafe { hypercalls.map_shared_info(start as usize) };
         let shared_info = shared_info.map_err(|errno| AttachError::Refused("the shared info page", errno))?;
 
-        // It ends sleeps. And Xen's tools take a domain that has set one for one that knows about Xen: others are not asked to
-        // shut down, they are destroyed.
+        // Upcalls end sleeps. And Xen's tools ask only a domain that has set a vector to shut down; others they destroy.
         // SAFETY: `interrupts` has a handler for this vector, which does nothing but keep further interrupts out.
         let upcall = unsafe { hypercalls.set_callback_vector(UPCALL_VECTOR) };
         upcall.map_err(|errno| AttachError::Refused("a vector for upcalls", errno))?;

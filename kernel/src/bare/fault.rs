@@ -7,16 +7,16 @@ use core::fmt;
 use core::hint::black_box;
 use core::ptr;
 
-use crate::arch::interrupts;
-use crate::boot::command_line::Fault;
+use super::command_line::Fault;
+use super::platform::Controller;
 use crate::memory::{heap, layout};
-use crate::pci::hda::{self, HdaController};
+use crate::pci;
 
 /// An address that is canonical, and mapped nowhere.
 const NOWHERE: usize = 0x7f00_dead_b000;
 
 /// Commits `fault`. Returns for [`Fault::HangController`] only, or if the fault went unnoticed.
-pub fn commit(fault: Fault, controllers: &[HdaController]) {
+pub fn commit(fault: Fault, controllers: &[Controller]) {
     log::warn!(target: "fault", "going wrong on purpose");
     match fault {
         Fault::PageFault => {
@@ -30,7 +30,8 @@ pub fn commit(fault: Fault, controllers: &[HdaController]) {
         }
         // SAFETY: a divide error is what is wanted, and it doesn't return.
         Fault::Divide => unsafe { asm!("div ecx", in("ecx") 0, inout("eax") 1 => _, inout("edx") 0 => _) },
-        Fault::InvalidOpcode => interrupts::raise_invalid_opcode(),
+        // SAFETY: the exception never returns.
+        Fault::InvalidOpcode => unsafe { asm!("ud2", options(noreturn)) },
         Fault::WriteText => {
             let text = ptr::with_exposed_provenance_mut::<u8>(layout::text().start as usize);
             // SAFETY: a page fault is what is wanted, and it doesn't return.
@@ -48,7 +49,9 @@ pub fn commit(fault: Fault, controllers: &[HdaController]) {
             drop(black_box(Box::new(0u8)));
         }
         Fault::Nested => panic!("{}", Faulty),
-        Fault::HangController => controllers.iter().for_each(hda::hang),
+        Fault::HangController => {
+            controllers.iter().for_each(|controller| pci::stop_decoding(controller.address));
+        }
     }
 }
 

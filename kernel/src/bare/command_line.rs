@@ -1,0 +1,254 @@
+//! The words of the image without Xen: what to play, what to record, which fault to commit.
+
+use core::fmt;
+
+use audiofront::MAX_BUFFER_BYTES;
+use heapless::Vec;
+use log::LevelFilter;
+use sndif::format::SampleFormat;
+
+use crate::boot::command_line::{self, CommandLineError, set_once};
+
+/// `play=` words, and `record=` words, that a command line may have.
+pub const MAX_STREAMS: usize = 8;
+/// Most channels of a stream (HDA specification 1.0a, 3.3.41 "SDnFMT", CHAN).
+pub const MAX_CHANNELS: u8 = 16;
+
+/// Everything the command line can say.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CommandLine {
+    /// Streams to be played at once.
+    pub play: Vec<Play, MAX_STREAMS>,
+    /// Streams to be recorded at once.
+    pub record: Vec<Record, MAX_STREAMS>,
+    /// Frames between two period edges, 1 or more. Default 480: 10 ms at 48 kHz.
+    pub period_frames: u32,
+    /// Bytes in each stream's buffer, 1 to [`MAX_BUFFER_BYTES`]. Default 65536.
+    pub buffer_bytes: u32,
+    /// How much is logged. Default info.
+    pub log_level: LevelFilter,
+    /// `pci=assign`: size and place the controllers' BARs, even though firmware has done so.
+    pub pci_assign: bool,
+    /// Break something on purpose, to test what comes after.
+    pub fault: Option<Fault>,
+}
+
+impl Default for CommandLine {
+    fn default() -> Self {
+        Self {
+            play: Vec::new(),
+            record: Vec::new(),
+            period_frames: 480,
+            buffer_bytes: 65536,
+            log_level: LevelFilter::Info,
+            pci_assign: false,
+            fault: None,
+        }
+    }
+}
+
+/// `play=<output>,<rate_hz>,<format>,<channels>,<module_offset>,<bytes>`
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Play {
+    /// Which of the card's outputs, from 0.
+    pub output: u8,
+    /// Frames a second.
+    pub rate_hz: u32,
+    /// Format of a sample.
+    pub format: SampleFormat,
+    /// Samples in a frame.
+    pub channels: u8,
+    /// Where in the boot module the samples start, in bytes.
+    pub module_offset: usize,
+    /// How many bytes to play.
+    pub bytes: usize,
+}
+
+/// `record=<input>,<rate_hz>,<format>,<channels>,<frames>`
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Record {
+    /// Which of the card's inputs, from 0.
+    pub input: u8,
+    /// Frames a second.
+    pub rate_hz: u32,
+    /// Format of a sample.
+    pub format: SampleFormat,
+    /// Samples in a frame.
+    pub channels: u8,
+    /// How many frames to record.
+    pub frames: u64,
+}
+
+/// A fault to be made on purpose.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fault {
+    /// Read an address that isn't mapped.
+    PageFault,
+    /// Write through a null pointer.
+    Null,
+    /// Recurse until the guard page.
+    StackOverflow,
+    /// Divide by zero, by the processor's own instruction.
+    Divide,
+    /// Execute an undefined instruction.
+    InvalidOpcode,
+    /// Write to the image's code.
+    WriteText,
+    /// Execute the image's data.
+    ExecData,
+    /// A Rust panic.
+    Panic,
+    /// Allocate after the heap has been sealed.
+    Alloc,
+    /// A panic whose message can't be written without a page fault.
+    Nested,
+    /// Turn the controller's memory decoding off, so that it stops answering.
+    HangController,
+}
+
+impl Fault {
+    fn from_name(name: &str) -> Option<Self> {
+        Some(match name {
+            "page-fault" => Self::PageFault,
+            "null" => Self::Null,
+            "stack-overflow" => Self::StackOverflow,
+            "divide" => Self::Divide,
+            "invalid-opcode" => Self::InvalidOpcode,
+            "write-text" => Self::WriteText,
+            "exec-data" => Self::ExecData,
+            "panic" => Self::Panic,
+            "alloc" => Self::Alloc,
+            "nested" => Self::Nested,
+            "hang-controller" => Self::HangController,
+            _ => return None,
+        })
+    }
+}
+
+/// What is wrong with a word.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Problem {
+    /// A problem that any image's words can have.
+    Common(command_line::Problem),
+    /// More than [`MAX_STREAMS`] of them.
+    TooMany,
+    /// Not as many fields, separated by commas, as named here.
+    FieldCount(u8),
+    /// The named field isn't a decimal number in these bounds.
+    Number {
+        /// The field's name.
+        field: &'static str,
+        /// Least value.
+        min: u64,
+        /// Greatest value.
+        max: u64,
+    },
+    /// The format is neither `s16_le` nor `s32_le`.
+    Format,
+}
+
+impl From<command_line::Problem> for Problem {
+    fn from(problem: command_line::Problem) -> Self {
+        Self::Common(problem)
+    }
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Common(problem) => problem.fmt(f),
+            Self::TooMany => write!(f, "more than {MAX_STREAMS} of them"),
+            Self::FieldCount(count) => write!(f, "needs {count} fields separated by commas"),
+            Self::Number { field, min, max } => write!(f, "{field} must be a number from {min} to {max}"),
+            Self::Format => f.write_str("format must be s16_le or s32_le"),
+        }
+    }
+}
+
+/// Parses a command line.
+pub fn parse(bytes: &[u8]) -> Result<CommandLine, CommandLineError<'_, Problem>> {
+    let mut line = CommandLine::default();
+    let (mut period_frames, mut buffer_bytes, mut pci_assign) = (None, None, None);
+    line.log_level = command_line::parse(bytes, |key, value| {
+        match key {
+            "play" => line.play.push(parse_play(value)?).map_err(|_| Problem::TooMany)?,
+            "record" => line.record.push(parse_record(value)?).map_err(|_| Problem::TooMany)?,
+            "period_frames" => set_once(&mut period_frames, buffer_size(value, "period_frames")?)?,
+            "buffer_bytes" => set_once(&mut buffer_bytes, buffer_size(value, "buffer_bytes")?)?,
+            "pci" if value == "assign" => set_once(&mut pci_assign, true)?,
+            "pci" => return Err(command_line::Problem::Value.into()),
+            "fault" => {
+                let fault = Fault::from_name(value).ok_or(command_line::Problem::Value)?;
+                set_once(&mut line.fault, fault)?;
+            }
+            _ => return Err(command_line::Problem::Unknown.into()),
+        }
+        Ok(())
+    })?;
+    line.period_frames = period_frames.unwrap_or(line.period_frames);
+    line.buffer_bytes = buffer_bytes.unwrap_or(line.buffer_bytes);
+    line.pci_assign = pci_assign.unwrap_or(line.pci_assign);
+    Ok(line)
+}
+
+/// A size from 1 to that of the largest buffer.
+fn buffer_size(value: &str, field: &'static str) -> Result<u32, Problem> {
+    Ok(number(value, field, 1, u64::from(MAX_BUFFER_BYTES))? as u32)
+}
+
+/// Splits into exactly `N` fields.
+fn fields<const N: usize>(value: &str) -> Result<[&str; N], Problem> {
+    let problem = Problem::FieldCount(N as u8);
+    let mut rest = value.split(',');
+    let mut fields = [""; N];
+    for field in &mut fields {
+        *field = rest.next().ok_or(problem)?;
+    }
+    if rest.next().is_some() { Err(problem) } else { Ok(fields) }
+}
+
+/// A decimal number without a sign.
+fn number(text: &str, field: &'static str, min: u64, max: u64) -> Result<u64, Problem> {
+    let digits_only = text.bytes().all(|byte| byte.is_ascii_digit());
+    let value = if digits_only { text.parse::<u64>().ok() } else { None };
+    value.filter(|value| (min..=max).contains(value)).ok_or(Problem::Number { field, min, max })
+}
+
+fn format(text: &str) -> Result<SampleFormat, Problem> {
+    match text {
+        "s16_le" => Ok(SampleFormat::S16Le),
+        "s32_le" => Ok(SampleFormat::S32Le),
+        _ => Err(Problem::Format),
+    }
+}
+
+fn rate(text: &str) -> Result<u32, Problem> {
+    Ok(number(text, "rate_hz", 1, 1_000_000)? as u32)
+}
+
+fn channels(text: &str) -> Result<u8, Problem> {
+    Ok(number(text, "channels", 1, u64::from(MAX_CHANNELS))? as u8)
+}
+
+fn parse_play(value: &str) -> Result<Play, Problem> {
+    let [output, rate_hz, sample_format, channel_count, module_offset, bytes] = fields(value)?;
+    Ok(Play {
+        output: number(output, "output", 0, 255)? as u8,
+        rate_hz: rate(rate_hz)?,
+        format: format(sample_format)?,
+        channels: channels(channel_count)?,
+        module_offset: number(module_offset, "module_offset", 0, u64::from(u32::MAX))? as usize,
+        bytes: number(bytes, "bytes", 1, u64::from(u32::MAX))? as usize,
+    })
+}
+
+fn parse_record(value: &str) -> Result<Record, Problem> {
+    let [input, rate_hz, sample_format, channel_count, frames] = fields(value)?;
+    Ok(Record {
+        input: number(input, "input", 0, 255)? as u8,
+        rate_hz: rate(rate_hz)?,
+        format: format(sample_format)?,
+        channels: channels(channel_count)?,
+        frames: number(frames, "frames", 1, u64::from(u32::MAX))?,
+    })
+}

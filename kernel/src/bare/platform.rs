@@ -1,0 +1,164 @@
+//! Bare QEMU's machine: local APIC, controllers, a guest's pages, a place for recordings.
+
+use core::fmt;
+
+use super::apic::LocalApic;
+use super::command_line::CommandLine;
+use super::event_loop::EventLoop;
+use super::guest_pages::GuestPages;
+use super::pit::{self, CalibrationError};
+use super::vectors::{CONTROLLER_VECTORS, FIRST_CONTROLLER_VECTOR};
+use crate::arch::port;
+use crate::boot::start_info::BootInfo;
+use crate::clock::{TscClock, TscDelay};
+use crate::machine::{Machine, MachineError};
+use crate::memory::dma::DmaArena;
+use crate::pci::hda::{self, Controllers, FindError, HdaController, Surroundings};
+use crate::pci::message::{Messages, MsiCapability};
+
+/// At most this many pages are the guest's. Eight streams of 1 MiB would need more than the machine has.
+const MAX_GUEST_PAGES: u64 = 1024;
+
+/// A controller whose interrupt arrives on a vector.
+pub type Controller = HdaController<Vector>;
+
+/// All that the main loop works with.
+#[derive(Debug)]
+pub struct Platform {
+    /// Time since entry.
+    pub clock: TscClock,
+    /// Memory for the driver.
+    pub dma: DmaArena,
+    /// The guest's memory.
+    pub guest_pages: GuestPages,
+    /// The boot module's bytes; empty without a module.
+    pub module: &'static [u8],
+    /// The HD Audio controllers, at least one.
+    pub controllers: Controllers<Vector>,
+    /// The place to sleep.
+    pub event_loop: EventLoop,
+    /// Takes recordings. `None` without an `isa-debugcon` at port 0x500.
+    pub record_sink: Option<RecordSink>,
+}
+
+/// Why the machine can't be used.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PlatformError {
+    /// Not by any image.
+    Machine(MachineError),
+    /// The TSC's frequency stays unknown.
+    Clock(CalibrationError),
+    /// It has no usable controller.
+    Controllers(FindError),
+}
+
+impl fmt::Display for PlatformError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Machine(error) => error.fmt(f),
+            Self::Clock(error) => error.fmt(f),
+            Self::Controllers(error) => error.fmt(f),
+        }
+    }
+}
+
+impl From<MachineError> for PlatformError {
+    fn from(error: MachineError) -> Self {
+        Self::Machine(error)
+    }
+}
+
+/// A vector of the local APIC.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Vector(u8);
+
+impl fmt::Display for Vector {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "MSI on vector {:#x}", self.0)
+    }
+}
+
+/// Messages to the local APIC at this address. `None`: it doesn't work, and waits end by their deadlines alone.
+struct ApicMessages(Option<u64>);
+
+impl Messages for ApicMessages {
+    type Interrupt = Vector;
+
+    fn enable(&mut self, capability: MsiCapability, index: u8) -> Option<Vector> {
+        let address = self.0.filter(|_| index < CONTROLLER_VECTORS)?;
+        let vector = FIRST_CONTROLLER_VECTOR.checked_add(index)?;
+        // One message, to one processor, fixed delivery, edge (Intel SDM volume 3, 11.11).
+        capability.send_to(address, u16::from(vector)).then_some(Vector(vector))
+    }
+}
+
+/// Passes bytes to the emulator's user, one after the other.
+#[derive(Debug)]
+pub struct RecordSink(());
+
+impl RecordSink {
+    /// QEMU's `isa-debugcon` reads as this.
+    const READBACK: u8 = 0xe9;
+
+    fn detect() -> Option<Self> {
+        (port::RECORD.read_u8() == Self::READBACK).then_some(Self(()))
+    }
+
+    /// Writes bytes.
+    pub fn write(&mut self, bytes: &[u8]) {
+        port::RECORD.write_all(bytes);
+    }
+}
+
+impl Platform {
+    /// Brings the machine up.
+    pub fn bring_up(
+        boot: &BootInfo,
+        command_line: &CommandLine,
+        entry_tsc: u64,
+    ) -> Result<Self, PlatformError> {
+        let mut machine = Machine::bring_up(boot)?;
+        let frequency = pit::calibrate().map_err(PlatformError::Clock)?;
+        let clock = machine.start_clock(entry_tsc, frequency)?;
+        let space = &mut machine.space;
+
+        let apic = match LocalApic::enable(space, &clock) {
+            Ok(apic) => {
+                log::debug!(target: "apic", "timer {} Hz", apic.timer_hz());
+                Some(apic)
+            }
+            Err(error) => {
+                log::warn!(target: "apic", "waits will be spent awake: {error}");
+                None
+            }
+        };
+        let controllers = hda::bring_up_all(Surroundings {
+            messages: ApicMessages(apic.as_ref().map(LocalApic::message_address)),
+            space,
+            memory: &boot.memory,
+            delay: TscDelay::new(clock),
+            assign: command_line.pci_assign,
+        });
+
+        let guest = space.take_longest(MAX_GUEST_PAGES);
+        let guest = guest.ok_or(MachineError::OutOfMemory("the guest's pages"))?;
+        let guest_pages = GuestPages::new(guest.words, guest.address);
+        let module = space.module();
+        log::debug!(
+            target: "memory",
+            "module {} bytes, guest {} pages, free {} bytes",
+            module.len(),
+            guest_pages.len(),
+            space.free_bytes()
+        );
+        Ok(Self {
+            clock,
+            dma: machine.dma,
+            guest_pages,
+            module,
+            controllers: controllers.map_err(PlatformError::Controllers)?,
+            event_loop: EventLoop::new(clock, apic),
+            record_sink: RecordSink::detect(),
+        })
+    }
+}

@@ -1,0 +1,222 @@
+//! From entry to the verdict: plays and records on the first controller, and reports.
+
+use core::fmt;
+
+use audioback::card::{Card, Direction};
+use hda_card::HdaCard;
+use hyper::{Clock, DmaAccess, Nanos, PageWords};
+use hypervisor_model::guest::{Done, Observer};
+use hypervisor_model::{Loopback, MappedPages, PageMemory};
+use pci_types::PciAddress;
+use xen_sys::cpuid;
+
+use super::command_line::{self, CommandLine, Fault};
+use super::event_loop::Wake;
+use super::fault;
+use super::guest_pages::GuestPages;
+use super::loop_back::{self, LoopBack, LoopBackError, Progress};
+use super::platform::{Platform, PlatformError, RecordSink};
+use super::vectors;
+use crate::arch::{self, cpu};
+use crate::boot::start_info::BootInfo;
+use crate::clock::TscDelay;
+use crate::console::{self, Verdict, exit};
+use crate::memory::heap;
+use crate::report;
+
+/// The image's main function; the entry code passes both arguments.
+pub fn main(start_info_paddr: u32, entry_tsc: u64) -> ! {
+    arch::init(&vectors::HANDLERS);
+    console::init();
+    if is_on_xen() {
+        exit(Verdict::Fail(format_args!(
+            "this is Xen, and this image runs without it: start the image snddom"
+        )));
+    }
+    match run(start_info_paddr, entry_tsc) {
+        Ok(()) => exit(Verdict::Pass),
+        Err(error) => exit(Verdict::Fail(format_args!("{error}"))),
+    }
+}
+
+/// Xen's signature is among the hypervisor leaves of CPUID.
+fn is_on_xen() -> bool {
+    (cpuid::FIRST_LEAF..cpuid::LEAF_END).step_by(cpuid::LEAF_STEP as usize).any(|leaf| {
+        let leaf = cpu::cpuid(leaf);
+        [leaf.ebx, leaf.ecx, leaf.edx] == cpuid::SIGNATURE
+    })
+}
+
+/// Runs until all is played and recorded.
+fn run(start_info_paddr: u32, entry_tsc: u64) -> Result<(), RunError> {
+    let boot = BootInfo::read(start_info_paddr).map_err(|error| PlatformError::Machine(error.into()))?;
+    let command_line = match command_line::parse(&boot.command_line) {
+        Ok(command_line) => command_line,
+        Err(error) => exit(Verdict::Fail(format_args!("{error}"))),
+    };
+    log::set_max_level(command_line.log_level);
+    let platform = Platform::bring_up(&boot, &command_line, entry_tsc)?;
+    let Platform { clock, mut dma, guest_pages, module, controllers, mut event_loop, mut record_sink } =
+        platform;
+    match command_line.fault {
+        // It is committed after the heap is sealed.
+        None | Some(Fault::Alloc) => {}
+        Some(fault) => fault::commit(fault, &controllers),
+    }
+    let Some(first) = controllers.first() else { return Err(RunError::NoController) };
+    let (traits, registers) = (first.known.traits, first.registers.clone());
+    let controller = snd_hda::Controller::bring_up_with(traits, registers, &mut dma, TscDelay::new(clock));
+    let controller = controller.map_err(|error| RunError::Controller(first.address, error))?;
+    let card = HdaCard::new(controller, clock);
+    let world = Loopback::new(GuestMemory(guest_pages), loop_back::limits(&command_line));
+    let back = world.back_end(loop_back::DRIVER);
+    report_card(&card);
+    let mut loop_back = LoopBack::new(&world, back, card, &command_line, module, clock.now())?;
+    // Set-up is over: from here on an allocation ends the image.
+    heap::seal();
+    if command_line.fault == Some(Fault::Alloc) {
+        fault::commit(Fault::Alloc, &[]);
+    }
+
+    let mut reporter = Reporter::new(&command_line, record_sink.as_mut());
+    while let Progress::Until(deadline) = loop_back.poll(&clock, &mut reporter)? {
+        let is_interrupted = event_loop.sleep_until(deadline) == Wake::Controller;
+        loop_back.poll_card(clock.now(), is_interrupted);
+    }
+    for (stream, done) in reporter.done.iter().enumerate() {
+        let (dir, index) = reporter.name(stream);
+        let stats = loop_back.stats(stream);
+        report!(
+            "done dir={dir} stream={index} frames={} fifo_errors={} underruns={}",
+            done.frames,
+            stats.fifo_errors,
+            done.xrun_frames
+        );
+    }
+    let idle = event_loop.idleness();
+    report!("idle asleep_ns={} total_ns={} sleeps={}", idle.asleep_ns, idle.total_ns, idle.sleeps);
+    loop_back.finish()?;
+    Ok(())
+}
+
+/// Why not all was played and recorded.
+enum RunError {
+    Platform(PlatformError),
+    NoController,
+    Controller(PciAddress, snd_hda::BringUpError),
+    LoopBack(LoopBackError),
+}
+
+impl From<LoopBackError> for RunError {
+    fn from(error: LoopBackError) -> Self {
+        Self::LoopBack(error)
+    }
+}
+
+impl From<PlatformError> for RunError {
+    fn from(error: PlatformError) -> Self {
+        Self::Platform(error)
+    }
+}
+
+impl fmt::Display for RunError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Platform(error) => error.fmt(f),
+            Self::NoController => f.write_str("no HD Audio controller"),
+            Self::Controller(address, error) => write!(f, "controller {address}: {error}"),
+            Self::LoopBack(error) => error.fmt(f),
+        }
+    }
+}
+
+/// The guest's pages, for the hypervisor in memory. There is no IOMMU to allow anything.
+struct GuestMemory(GuestPages);
+
+impl PageMemory for GuestMemory {
+    fn allocate(&mut self) -> Option<(u64, &'static PageWords)> {
+        self.0.take().map(|page| (page.address, page.words))
+    }
+
+    fn allow_dma(&mut self, _: u64, _: DmaAccess) {}
+
+    fn forbid_dma(&mut self, _: u64) {}
+}
+
+/// Reports the card's ports, a line each.
+fn report_card(card: &impl Card<MappedPages>) {
+    for (index, port) in card.ports().iter().enumerate() {
+        let rates = || port.rates_hz.into_iter().filter(|&rate| rate != 0);
+        report!(
+            "card port={index} dir={} formats={:#x} rates_hz={}..{} channels={}..{}",
+            name(port.direction),
+            port.formats.0,
+            rates().min().unwrap_or(0),
+            rates().max().unwrap_or(0),
+            port.channels_min,
+            port.channels_max
+        );
+    }
+}
+
+fn name(direction: Direction) -> &'static str {
+    match direction {
+        Direction::Playback => "playback",
+        Direction::Capture => "capture",
+    }
+}
+
+/// Reports to the emulator's user what the streams do.
+struct Reporter<'a> {
+    plays: usize,
+    has_started: bool,
+    sink: Option<&'a mut RecordSink>,
+    done: heapless::Vec<Done, { loop_back::MAX_GUEST_STREAMS }>,
+}
+
+impl<'a> Reporter<'a> {
+    fn new(command_line: &CommandLine, sink: Option<&'a mut RecordSink>) -> Self {
+        let mut done = heapless::Vec::new();
+        for _ in 0..command_line.play.len() + command_line.record.len() {
+            let _ = done.push(Done::default());
+        }
+        Self { plays: command_line.play.len(), has_started: false, sink, done }
+    }
+
+    /// Direction and number within it: the command line's `play=` words come first.
+    fn name(&self, stream: usize) -> (&'static str, usize) {
+        match stream.checked_sub(self.plays) {
+            None => ("playback", stream),
+            Some(index) => ("capture", index),
+        }
+    }
+}
+
+impl Observer for Reporter<'_> {
+    fn started(&mut self, stream: usize, now: Nanos) {
+        let (dir, index) = self.name(stream);
+        log::debug!("{dir} {index} runs");
+        if !self.has_started {
+            self.has_started = true;
+            // The clock counts from entry.
+            report!("first_sample since_entry_ns={}", now.0);
+        }
+    }
+
+    fn position(&mut self, stream: usize, now: Nanos, frames: u64, expected: u64) {
+        let (dir, index) = self.name(stream);
+        report!("position dir={dir} stream={index} t_ns={} frames={frames} expected={expected}", now.0);
+    }
+
+    fn recorded(&mut self, _: usize, bytes: &[u8]) {
+        if let Some(sink) = &mut self.sink {
+            sink.write(bytes);
+        }
+    }
+
+    fn done(&mut self, stream: usize, done: Done) {
+        if let Some(place) = self.done.get_mut(stream) {
+            *place = done;
+        }
+    }
+}

@@ -1,0 +1,111 @@
+//! The machine as both images need it: protections, page tables, heap, the driver's memory, and the clock.
+
+use core::fmt;
+
+use heapless::Vec;
+
+use crate::arch::cpu::{self, NoExecuteDisable};
+use crate::boot::start_info::{BootInfo, MAX_MEMORY_ENTRIES, StartInfoError};
+use crate::clock::TscClock;
+use crate::clock::frequency::TscFrequency;
+use crate::console;
+use crate::memory::address_space::{ActivateError, AddressSpace};
+use crate::memory::dma::DmaArena;
+use crate::memory::range::PhysRange;
+use crate::memory::{PAGE_BYTES, layout};
+use crate::report;
+
+const HEAP_BYTES: u64 = 2 << 20;
+/// CORB, RIRB, position buffer and descriptor lists of four controllers.
+const DMA_BYTES: u64 = 256 << 10;
+/// Memory that may be used: above firmware and option ROMs, below the end of the boot tables.
+const USABLE: PhysRange = PhysRange { start: 1 << 20, end: 1 << 32 };
+
+/// Why no image can work on this machine.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum MachineError {
+    /// The loader's start info is of no use.
+    StartInfo(StartInfoError),
+    /// The processor can't keep data from being executed.
+    NoExecuteDisable(NoExecuteDisable),
+    /// The page tables could not be set up.
+    Memory(ActivateError),
+    /// No memory is left for this.
+    OutOfMemory(&'static str),
+    /// The TSC's stated frequency in Hz is out of bounds.
+    TscFrequency(u64),
+}
+
+impl fmt::Display for MachineError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::StartInfo(error) => error.fmt(f),
+            Self::NoExecuteDisable(error) => error.fmt(f),
+            Self::Memory(error) => error.fmt(f),
+            Self::OutOfMemory(purpose) => write!(f, "no memory is left for {purpose}"),
+            Self::TscFrequency(hz) => write!(f, "TSC frequency: {hz} Hz is out of bounds"),
+        }
+    }
+}
+
+impl From<StartInfoError> for MachineError {
+    fn from(error: StartInfoError) -> Self {
+        Self::StartInfo(error)
+    }
+}
+
+/// Memory that is mapped and shared out.
+#[derive(Debug)]
+pub struct Machine {
+    /// The final page tables.
+    pub space: AddressSpace,
+    /// Memory for the driver's rings and lists.
+    pub dma: DmaArena,
+    memory_bytes: u64,
+}
+
+impl Machine {
+    /// Turns the processor's protections on, switches to the final page tables and gives the heap its memory.
+    pub fn bring_up(boot: &BootInfo) -> Result<Self, MachineError> {
+        let protections = cpu::enable_protections().map_err(MachineError::NoExecuteDisable)?;
+        log::debug!(
+            target: "cpu",
+            "SMEP {}, SMAP {}, UMIP {}",
+            protections.smep,
+            protections.smap,
+            protections.umip
+        );
+        let usable =
+            boot.memory.iter().filter(|entry| entry.is_ram).map(|entry| entry.range.intersection(USABLE));
+        let ram: Vec<PhysRange, MAX_MEMORY_ENTRIES> = usable.filter(|range| !range.is_empty()).collect();
+        let memory_bytes = ram.iter().map(|range| range.size_bytes()).sum();
+        let mut space = AddressSpace::activate(&ram, boot.module).map_err(MachineError::Memory)?;
+        space.take_heap(HEAP_BYTES).ok_or(MachineError::OutOfMemory("the heap"))?;
+        let rings = space.take_pages(DMA_BYTES / PAGE_BYTES);
+        let rings = rings.ok_or(MachineError::OutOfMemory("the controller's rings"))?;
+        let dma = DmaArena::new(rings.words, rings.address);
+        Ok(Self { space, dma, memory_bytes })
+    }
+
+    /// A clock that was 0 when the TSC read `entry_tsc`. From now on log lines carry its time.
+    pub fn start_clock(&self, entry_tsc: u64, frequency: TscFrequency) -> Result<TscClock, MachineError> {
+        let clock = TscClock::new(entry_tsc, frequency.hz);
+        let clock = clock.ok_or(MachineError::TscFrequency(frequency.hz))?;
+        console::set_clock(clock);
+        log::info!(
+            target: "clock",
+            "TSC {} Hz by {}, off by {} ppb at most, {}",
+            frequency.hz,
+            frequency.source,
+            frequency.error_ppb,
+            if cpu::has_invariant_tsc() { "invariant" } else { "not stated to be invariant" },
+        );
+        report!(
+            "boot image_bytes={} memory_bytes={} tsc_hz={} heap_bytes={HEAP_BYTES}",
+            layout::loaded().size_bytes(),
+            self.memory_bytes,
+            frequency.hz,
+        );
+        Ok(clock)
+    }
+}

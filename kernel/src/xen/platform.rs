@@ -1,0 +1,117 @@
+//! A driver domain's machine: Xen's pages, the clock, the controllers.
+
+use core::fmt;
+
+use hyper::DomainId;
+use xen_guest::clock::TimeScale;
+use xen_guest::hypercalls::Hypercalls;
+use xen_guest::presence::Presence;
+
+use super::attach::{AttachError, Xen};
+use super::console;
+use super::interrupts::{PirqInterrupt, Pirqs};
+use crate::arch::cpu;
+use crate::boot::start_info::BootInfo;
+use crate::clock::frequency::{self, Source, TscFrequency};
+use crate::clock::{TickScale, TscDelay};
+use crate::machine::{Machine, MachineError};
+use crate::memory::dma::DmaArena;
+use crate::pci::hda::{self, Controllers, FindError, HdaController, Surroundings};
+
+/// A controller whose interrupt arrives as an event.
+pub type Controller = HdaController<PirqInterrupt>;
+
+/// All that the main loop works with.
+#[derive(Debug)]
+pub struct Platform {
+    /// Xen's shared pages and hypercalls.
+    pub xen: Xen,
+    /// This domain.
+    pub domain: DomainId,
+    /// Waits of microseconds.
+    pub delay: TscDelay,
+    /// Memory for the driver.
+    pub dma: DmaArena,
+    /// The HD Audio controllers, at least one.
+    pub controllers: Controllers<PirqInterrupt>,
+}
+
+/// Why the domain can't be used.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PlatformError {
+    /// Its machine is of no use to any image.
+    Machine(MachineError),
+    /// Xen withholds something.
+    Xen(AttachError),
+    /// It has no usable controller.
+    Controllers(FindError),
+}
+
+impl fmt::Display for PlatformError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Machine(error) => error.fmt(f),
+            Self::Xen(error) => error.fmt(f),
+            Self::Controllers(error) => error.fmt(f),
+        }
+    }
+}
+
+impl From<MachineError> for PlatformError {
+    fn from(error: MachineError) -> Self {
+        Self::Machine(error)
+    }
+}
+
+impl From<AttachError> for PlatformError {
+    fn from(error: AttachError) -> Self {
+        Self::Xen(error)
+    }
+}
+
+impl Platform {
+    /// Brings the domain up.
+    pub fn bring_up(
+        boot: &BootInfo,
+        entry_tsc: u64,
+        presence: Presence,
+        hypercalls: &'static Hypercalls,
+    ) -> Result<Self, PlatformError> {
+        let mut machine = Machine::bring_up(boot)?;
+        let xen = Xen::attach(&mut machine.space, &boot.memory)?;
+        if let Some(shared) = &xen.console {
+            console::attach(shared.ring, shared.channel, hypercalls);
+        }
+        let frequency = tsc_frequency(&presence, &xen).ok_or(AttachError::Missing("a TSC frequency"))?;
+        let clock = machine.start_clock(entry_tsc, frequency)?;
+
+        let (major, minor) = presence.version;
+        // CPUID states it since Xen 4.11.
+        let domain = presence.domain.ok_or(AttachError::Missing("its number in CPUID"))?;
+        log::info!(target: "xen", "Xen {major}.{minor}, this is domain {domain}");
+        if !presence.iommu_mappings {
+            log::warn!(target: "xen", "Xen doesn't say that devices may reach other domains' pages: streams may be silent");
+        }
+
+        let controllers = hda::bring_up_all(Surroundings {
+            messages: Pirqs(hypercalls),
+            space: &mut machine.space,
+            memory: &boot.memory,
+            delay: TscDelay::new(clock),
+            // A BAR reads as the host has placed it, which means nothing here.
+            assign: true,
+        })
+        .map_err(PlatformError::Controllers)?;
+        log::debug!(target: "memory", "free {} bytes", machine.space.free_bytes());
+        Ok(Self { xen, domain: DomainId(domain), delay: TscDelay::new(clock), dma: machine.dma, controllers })
+    }
+}
+
+/// The TSC's frequency: by Xen's leaf of CPUID, by the processor's, or by Xen's time page.
+fn tsc_frequency(presence: &Presence, xen: &Xen) -> Option<TscFrequency> {
+    let stated = |hz: u64, source| TickScale::from_hz(hz).map(|_| TscFrequency { hz, error_ppb: 0, source });
+    let by_leaf = || stated(u64::from(presence.tsc_khz?) * 1000, Source::Xen);
+    let by_page =
+        || stated(TimeScale::of(&xen.shared_info.vcpu_info[0].time)?.tsc_hz()?, Source::XenTimeInfo);
+    by_leaf().or_else(|| frequency::from_cpuid(cpu::cpuid)).or_else(by_page)
+}

@@ -1,0 +1,231 @@
+//! From entry to the end of the domain: brings the card up and serves guests.
+
+use alloc::format;
+use alloc::string::String;
+use alloc::vec::Vec;
+use core::convert::Infallible;
+use core::fmt;
+
+use audioback::card::Card;
+use hda_card::{HdaCard, card_info};
+use hyper::{Clock, Hypervisor};
+use pci_types::PciAddress;
+use vsnd::{Change, ShutdownReason, Vsnd};
+use xen_guest::alarm::Alarm;
+use xen_guest::clock::{TimeError, XenClock};
+use xen_guest::driver_domain::{DriverDomain, GuestBuffer};
+use xen_guest::event_channels::EventChannels;
+use xen_guest::hypercalls::{self, Hypercalls, RunState};
+use xen_guest::hypervisor::Errno;
+use xen_guest::presence::Presence;
+use xen_guest::xenstore::Store;
+
+use super::attach;
+use super::console as xen_console;
+use super::costs::{Causes, Costs};
+use super::interrupts::HANDLERS;
+use super::platform::{Controller, Platform, PlatformError};
+use crate::arch::{self, Exit, cpu};
+use crate::boot::command_line::{self, Problem};
+use crate::boot::start_info::BootInfo;
+use crate::clock::TscDelay;
+use crate::console::{self, Verdict, exit};
+use crate::memory::dma::DmaArena;
+use crate::memory::heap;
+use crate::pci::registers::HdaRegisters;
+
+/// Buffers that can be open at a time: a controller has 30 stream descriptors at most (HDA specification 1.0a, 3.3.2 "GCAP").
+const MAX_BUFFERS: usize = 30;
+
+/// The image's main function; the entry code passes both arguments.
+pub fn main(start_info_paddr: u32, entry_tsc: u64) -> ! {
+    arch::init(&HANDLERS);
+    console::init();
+    let Some((presence, hypercalls)) = attach::detect() else {
+        exit(Verdict::Fail(format_args!(
+            "this image needs Xen, and CPUID shows none: in QEMU start snddom-bare"
+        )));
+    };
+    let Err(error) = run(start_info_paddr, entry_tsc, presence, hypercalls);
+    exit(Verdict::Fail(format_args!("{error}")))
+}
+
+/// Why the image can't serve guests, or no more.
+enum RunError {
+    Platform(PlatformError),
+    NoController,
+    Controller(PciAddress, snd_hda::BringUpError),
+    TimerChannel(Errno),
+    SetTimer(Errno),
+    Time(TimeError),
+}
+
+impl From<PlatformError> for RunError {
+    fn from(error: PlatformError) -> Self {
+        Self::Platform(error)
+    }
+}
+
+impl fmt::Display for RunError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Platform(error) => error.fmt(f),
+            Self::NoController => f.write_str("no HD Audio controller"),
+            Self::Controller(address, error) => write!(f, "controller {address}: {error}"),
+            Self::TimerChannel(error) => write!(f, "Xen refuses a channel for the timer: {error:?}"),
+            Self::SetTimer(error) => write!(f, "Xen refuses to set the timer: {error:?}"),
+            Self::Time(error) => error.fmt(f),
+        }
+    }
+}
+
+/// Runs until Xen's tools end the domain.
+fn run(
+    start_info_paddr: u32,
+    entry_tsc: u64,
+    presence: Presence,
+    hypercalls: &'static Hypercalls,
+) -> Result<Infallible, RunError> {
+    let mut boot = BootInfo::read(start_info_paddr).map_err(|error| PlatformError::Machine(error.into()))?;
+    // libxl passes an HVM domain's BIOS as a module. It is not used.
+    boot.module = None;
+    match command_line::parse(&boot.command_line, |_, _| Err(Problem::Unknown)) {
+        Ok(level) => log::set_max_level(level),
+        Err(error) => exit(Verdict::Fail(format_args!("{error}"))),
+    }
+    let platform = Platform::bring_up(&boot, entry_tsc, presence, hypercalls)?;
+    let Platform { xen, domain, delay, mut dma, controllers } = platform;
+    let controller = controllers.first().ok_or(RunError::NoController)?;
+    if controllers.len() > 1 {
+        log::warn!("{} more controllers are left alone", controllers.len() - 1);
+    }
+    let events = EventChannels::new(xen.shared_info);
+    let mut alarm = Alarm::default();
+    let timer = hypercalls.bind_timer().map_err(RunError::TimerChannel)?;
+    let clock = XenClock::new(&xen.shared_info.vcpu_info[0].time, cpu::read_tsc).map_err(RunError::Time)?;
+    let (traits, registers) = (controller.known.traits, controller.registers.clone());
+    let driver = snd_hda::Controller::bring_up_with(traits, registers, &mut dma, delay);
+    let driver = driver.map_err(|error| RunError::Controller(controller.address, error))?;
+    let mut card = HdaCard::new(driver, &clock);
+    let card_info = card_info(controller, &mut card);
+    let card_info: Vec<(&str, &str)> =
+        card_info.iter().map(|(node, value)| (node.as_str(), value.as_str())).collect();
+
+    let store = Store::attach(xen.store.ring);
+    let hypervisor = DriverDomain::new(xen.hypercalls, MAX_BUFFERS);
+    let mut vsnd = Vsnd::new(store, domain, hypervisor, card, &card_info);
+    drop(card_info);
+    // Set-up is over: from here on an allocation ends the image.
+    heap::seal();
+
+    let interrupt = controller.interrupt;
+    let mut costs = Costs::default();
+    let (used, all) = heap::usage_bytes();
+    log::info!(target: "xen", "ready; {used} of {all} bytes of heap are taken");
+    loop {
+        events.unmask(xen.store.channel);
+        let mut causes = Causes::default();
+        events.take_all(|channel| {
+            let cause = if channel == timer {
+                &mut causes.timer
+            } else if channel == xen.store.channel {
+                &mut causes.store
+            } else if interrupt.is_some_and(|interrupt| interrupt.channel == channel) {
+                &mut causes.controller
+            } else {
+                &mut causes.ring
+            };
+            *cause = true;
+        });
+        let interrupted = causes.controller;
+        costs.turn(causes);
+        // The console's daemon may have made room.
+        xen_console::flush();
+        // Without an interrupt the card is asked in every turn.
+        let is_interrupted = interrupted || interrupt.is_none();
+        let polled = Card::<GuestBuffer>::poll(vsnd.card_mut(), clock.now(), is_interrupted);
+        if polled.plugs_changed {
+            vsnd.jacks_changed();
+        }
+        if let Some(pirq) = interrupt.filter(|_| interrupted).and_then(|own| own.acknowledged_pirq)
+            && let Err(error) = hypercalls.end_pirq(pirq)
+        {
+            log::warn!(target: "xen", "the interrupt could not be ended: {error:?}");
+        }
+
+        let due = vsnd.poll(&clock);
+        if due.notify_store {
+            hypercalls.notify(xen.store.channel);
+        }
+        while let Some(change) = vsnd.take_change() {
+            match change {
+                Change::LogLevel(level) => log::set_max_level(level),
+                Change::Report(number) => report(number, &mut vsnd, &clock, &costs, hypercalls),
+            }
+        }
+        if let Some(reason) = vsnd.ended() {
+            end(reason, vsnd.all_closed());
+        }
+
+        let now = clock.now();
+        let next = due.next.into_iter().chain(polled.next_due).min();
+        if next.is_some_and(|next| next <= now) {
+            continue;
+        }
+        if let Some(at) = alarm.set(next, now) {
+            hypercalls.set_timer(at).map_err(RunError::SetTimer)?;
+        }
+        if due.store_may_wait {
+            events.mask(xen.store.channel);
+        }
+        // An event that comes after this look ends the sleep at once.
+        if !events.any_pending() {
+            costs.sleep();
+            cpu::sleep_until_interrupt();
+        }
+    }
+}
+
+/// Publishes the image's costs until now. The number is the request's.
+fn report<H: Hypervisor, C: Card<H::Buffer>>(
+    number: u32,
+    vsnd: &mut Vsnd<'_, H, C>,
+    clock: &impl Clock,
+    costs: &Costs,
+    hypercalls: &Hypercalls,
+) {
+    let RunState { running_ns, runnable_ns, blocked_ns } = hypercalls.run_state().unwrap_or_default();
+    let (now, made) = (clock.now().0, hypercalls::made());
+    vsnd.report(format_args!(
+        "number={number} time_ns={now} {costs} hypercalls={made} running_ns={running_ns} runnable_ns={runnable_ns} \
+         blocked_ns={blocked_ns}"
+    ));
+}
+
+/// Ends the domain as Xen's tools have asked.
+fn end(reason: ShutdownReason, all_closed: bool) -> ! {
+    if all_closed {
+        log::info!("all devices are closed: {reason:?}");
+    } else {
+        log::warn!("time is up, and not all devices are closed: {reason:?}");
+    }
+    console::drain();
+    arch::exit(match reason {
+        ShutdownReason::Reboot => Exit::Reboot,
+        ShutdownReason::PowerOff | ShutdownReason::Halt => Exit::Pass,
+    })
+}
+
+/// Facts for people about the card, by the names of the nodes below `snddom/state`.
+fn card_info<C: Clock>(
+    controller: &Controller,
+    card: &mut HdaCard<HdaRegisters, TscDelay, <DmaArena as snd_hda::dma::DmaMemory>::Region, C>,
+) -> Vec<(String, String)> {
+    let (vendor, device) = controller.id;
+    let mut info = Vec::from([
+        (String::from("version"), String::from(env!("CARGO_PKG_VERSION"))),
+        (String::from("controller"), format!("{vendor:04x}:{device:04x} at {}", controller.address)),
+    ]);
+    info.append(&mut card_info::of_card(card.controller()));
+    info
+}
