@@ -111,20 +111,20 @@ pub trait Hypervisor {
     /// Ends a mapping made by [`map_buffer`](Self::map_buffer). The caller has made sure that no DMA is under way.
     fn unmap_buffer(&mut self, buffer: Self::Buffer);
 
-    /// Shows page `page` of a buffer, counted from 0, to `act`.
+    /// Shows page `page` of a buffer, counted from 0, to `act`, and returns its result.
     ///
     /// The page is mapped once more for the duration, at another address. The device doesn't learn that address, and its
     /// own access stays as [`map_buffer`](Self::map_buffer) set it.
     ///
     /// # Errors
     /// See [`MapError`]; a page past the buffer's end is [`NoRoom`](MapError::NoRoom). `act` isn't called then.
-    fn with_buffer_page(
+    fn with_buffer_page<R>(
         &mut self,
         buffer: &Self::Buffer,
         page: usize,
         access: PageAccess,
-        act: &mut dyn FnMut(&dyn SharedPage),
-    ) -> Result<(), MapError>;
+        act: impl FnOnce(&dyn SharedPage) -> R,
+    ) -> Result<R, MapError>;
 
     /// Binds an event channel that the guest opened for this domain (event_channel.h, `EVTCHNOP_bind_interdomain`).
     ///
@@ -139,4 +139,57 @@ pub trait Hypervisor {
     fn is_abandoned(&mut self, channel: EventChannel) -> bool;
     /// Sends an event (`EVTCHNOP_send`). An event to a channel that is gone is lost.
     fn notify(&mut self, channel: EventChannel);
+}
+
+impl<H: Hypervisor + ?Sized> Hypervisor for &mut H {
+    type Page = H::Page;
+    type Buffer = H::Buffer;
+
+    fn map_page(&mut self, guest: DomainId, grant: GrantRef) -> Result<Self::Page, MapError> {
+        (**self).map_page(guest, grant)
+    }
+
+    fn unmap_page(&mut self, page: Self::Page) {
+        (**self).unmap_page(page);
+    }
+
+    fn map_buffer(
+        &mut self,
+        guest: DomainId,
+        grants: &GrantList,
+        size_bytes: u32,
+        access: DmaAccess,
+    ) -> Result<Self::Buffer, MapError> {
+        (**self).map_buffer(guest, grants, size_bytes, access)
+    }
+
+    fn unmap_buffer(&mut self, buffer: Self::Buffer) {
+        (**self).unmap_buffer(buffer);
+    }
+
+    fn with_buffer_page<R>(
+        &mut self,
+        buffer: &Self::Buffer,
+        page: usize,
+        access: PageAccess,
+        act: impl FnOnce(&dyn SharedPage) -> R,
+    ) -> Result<R, MapError> {
+        (**self).with_buffer_page(buffer, page, access, act)
+    }
+
+    fn bind(&mut self, guest: DomainId, port: RemotePort) -> Result<EventChannel, BindError> {
+        (**self).bind(guest, port)
+    }
+
+    fn unbind(&mut self, channel: EventChannel) {
+        (**self).unbind(channel);
+    }
+
+    fn is_abandoned(&mut self, channel: EventChannel) -> bool {
+        (**self).is_abandoned(channel)
+    }
+
+    fn notify(&mut self, channel: EventChannel) {
+        (**self).notify(channel);
+    }
 }

@@ -141,23 +141,23 @@ impl<P: SharedPage> SharedPage for SharedArc<P> {
 }
 
 #[test]
-fn no_request_is_slept_over() {
+fn no_request_is_missed_by_a_sleeping_back_end() {
     request_while_going_to_sleep::<true>();
 }
 
 #[test]
-fn no_answer_is_slept_over() {
+fn no_answer_is_missed_by_a_sleeping_front_end() {
     answer_while_going_to_sleep::<true>();
 }
 
 #[test]
 #[should_panic(expected = "lost wake-up")]
-fn without_the_fence_a_request_is_slept_over() {
+fn without_the_fence_a_request_is_missed() {
     request_while_going_to_sleep::<false>();
 }
 
 #[test]
 #[should_panic(expected = "lost wake-up")]
-fn without_the_fence_an_answer_is_slept_over() {
+fn without_the_fence_an_answer_is_missed() {
     answer_while_going_to_sleep::<false>();
 }

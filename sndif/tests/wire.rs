@@ -149,7 +149,7 @@ fn a_failed_query_carries_no_params() {
 }
 
 #[test]
-fn what_an_old_response_left_in_the_slot_is_ignored() {
+fn bytes_of_an_old_response_in_the_slot_are_ignored() {
     // Linux's front end writes its request over the last response without clearing it.
     let mut wire = [0xa5; ENTRY_BYTES];
     wire[..3].copy_from_slice(&[5, 0, 1]);
@@ -157,7 +157,7 @@ fn what_an_old_response_left_in_the_slot_is_ignored() {
 }
 
 #[test]
-fn a_bad_request_keeps_what_the_answer_echoes() {
+fn a_bad_request_keeps_the_fields_of_its_answer() {
     let unknown = Request::parse(&entry(&[(0, &[1, 2, 10])])).unwrap_err();
     assert_eq!(unknown, BadRequest { id: 0x201, operation: 10, why: BadRequestReason::UnknownOperation });
     assert_eq!(
@@ -264,7 +264,7 @@ proptest! {
     }
 
     #[test]
-    fn any_bytes_are_a_request_or_refused_with_what_to_echo(entry in any_entry()) {
+    fn any_bytes_are_a_request_or_refused_with_the_fields_of_the_answer(entry in any_entry()) {
         let id = u16::from_le_bytes([entry[0], entry[1]]);
         match Request::parse(&entry) {
             Ok(request) => {

@@ -104,7 +104,7 @@ fn exchange<H: Hypervisor, C: Card<H::Buffer>>(
     let (first, last) = (range.offset_bytes as usize, end.saturating_sub(1) as usize);
     // At most two.
     for page in first / PAGE_SIZE_BYTES..=last / PAGE_SIZE_BYTES {
-        let mut act = |shared: &dyn SharedPage| {
+        let act = |shared: &dyn SharedPage| {
             for (at, value) in (first..).step_by(value_bytes as usize).zip(&mut *values) {
                 if at / PAGE_SIZE_BYTES != page {
                     continue;
@@ -120,7 +120,7 @@ fn exchange<H: Hypervisor, C: Card<H::Buffer>>(
                 }
             }
         };
-        hypervisor.with_buffer_page(buffer, page, access, &mut act).map_err(VolumeError::Map)?;
+        hypervisor.with_buffer_page(buffer, page, access, act).map_err(VolumeError::Map)?;
     }
     Ok(())
 }

@@ -317,13 +317,13 @@ impl<X: Xen> Hypervisor for DriverDomain<X> {
         self.page_lists.push(list);
     }
 
-    fn with_buffer_page(
+    fn with_buffer_page<R>(
         &mut self,
         buffer: &Self::Buffer,
         page: usize,
         access: PageAccess,
-        act: &mut dyn FnMut(&dyn SharedPage),
-    ) -> Result<(), MapError> {
+        act: impl FnOnce(&dyn SharedPage) -> R,
+    ) -> Result<R, MapError> {
         let access = match access {
             PageAccess::ReadOnly => Access::ReadOnly,
             PageAccess::ReadWrite => Access::ReadWrite,
@@ -332,10 +332,10 @@ impl<X: Xen> Hypervisor for DriverDomain<X> {
         let (guest, grant) = mapped.ok_or(MapError::NoRoom)?;
         let slot = self.map_one(guest, access, grant, Slots::take_again)?;
         let view = self.xen.view(slot);
-        act(&view);
+        let result = act(&view);
         drop(view);
         self.unmap_slots(&[slot]);
-        Ok(())
+        Ok(result)
     }
 
     fn bind(&mut self, guest: DomainId, port: RemotePort) -> Result<EventChannel, BindError> {

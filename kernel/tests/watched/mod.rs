@@ -116,17 +116,17 @@ impl<H: Hypervisor> Hypervisor for Watched<H> {
         self.0.unmap_buffer(buffer);
     }
 
-    fn with_buffer_page(
+    fn with_buffer_page<R>(
         &mut self,
         buffer: &Self::Buffer,
         page: usize,
         access: PageAccess,
-        act: &mut dyn FnMut(&dyn SharedPage),
-    ) -> Result<(), MapError> {
+        act: impl FnOnce(&dyn SharedPage) -> R,
+    ) -> Result<R, MapError> {
         // Whose it is can't be asked here; that it is part of a buffer is sure.
         let of = (u16::MAX, page as u32);
         TOUCHED.with_borrow_mut(|touched| touched.buffers.insert(of));
-        self.0.with_buffer_page(buffer, page, access, &mut |page| act(&WatchedPage { page, of }))
+        self.0.with_buffer_page(buffer, page, access, |page| act(&WatchedPage { page, of }))
     }
 
     fn bind(&mut self, guest: DomainId, port: RemotePort) -> Result<EventChannel, BindError> {

@@ -1,29 +1,29 @@
-//! Faults that a test can switch on, before or while the driver runs.
+//! Faults that a test switches on, before or while the driver runs.
 
-/// What is broken. All off by default.
+/// The faults of a controller. All are off by default.
 #[derive(Clone, Debug, Default)]
 pub struct Faults {
-    /// The controller has fallen off its bus: every read is all ones, writes are lost, DMA and time on the link stand.
+    /// The controller is off its bus: reads are all ones, writes are lost, DMA and the link stand still.
     pub off_the_bus: bool,
     /// GCTL.CRST never reads back 0.
     pub reset_never_entered: bool,
     /// GCTL.CRST never reads back 1.
     pub reset_never_left: bool,
-    /// CORB's DMA never fetches: CORBRP stands.
+    /// CORB's DMA never fetches, and CORBRP stands still.
     pub corb_dead: bool,
-    /// RIRB's DMA never writes: responses are lost, RIRBWP stands.
+    /// RIRB's DMA never writes: responses are lost, and RIRBWP stands still.
     pub rirb_dead: bool,
     /// CORBRP's reset bit never reads back 1, as on some controllers.
     pub corb_pointer_reset_reads_zero: bool,
-    /// Codecs (a bit each, by address) that have fallen silent.
+    /// Codecs (a bit each, by address) that don't answer.
     pub silent_codecs: u16,
-    /// Link frames by which every answer is late: it takes one of itself.
+    /// Link frames by which every answer is late, on top of the usual one.
     pub answer_late_frames: u64,
     /// The next response finds no room: RIRBSTS reports an overrun and the response is lost. Clears itself.
     pub rirb_overrun_once: bool,
     /// Streams (a bit each, by descriptor index) whose RUN bit never reads back 0, and whose DMA goes on.
     pub stuck_run: u32,
-    /// Link frames that RUN takes to read back 0 after the boundary at which it would have.
+    /// Extra link frames before RUN reads back 0.
     pub run_clear_delay_link_frames: u64,
     /// Streams (a bit each) whose SRST bit never reads back 1.
     pub stream_reset_never_entered: u32,
@@ -31,17 +31,17 @@ pub struct Faults {
     pub stream_reset_never_left: u32,
     /// Streams (a bit each) whose FIFORDY bit never becomes 1.
     pub fifo_never_ready: u32,
-    /// What LPIB reads as.
+    /// The fault of LPIB.
     pub link_position: LinkPositionFault,
     /// The DMA position buffer is never written.
     pub position_buffer_dead: bool,
     /// Bytes by which the DMA position buffer is ahead of the truth.
     pub position_buffer_ahead_bytes: u32,
-    /// WALCLK doesn't move.
+    /// WALCLK stands still.
     pub wall_clock_stopped: bool,
 }
 
-/// What is wrong with LPIB.
+/// A fault of LPIB.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum LinkPositionFault {
@@ -50,18 +50,18 @@ pub enum LinkPositionFault {
     None,
     /// Always 0.
     Zero,
-    /// A different number at each reading, from the seed.
+    /// Another number at each reading, from the seed.
     Garbage {
-        /// Two runs with the same seed see the same numbers.
+        /// The same seed gives the same numbers.
         seed: u64,
     },
-    /// Stands where it was when this was switched on.
+    /// Stands still from the moment this is switched on.
     Frozen,
     /// Moves byte by byte inside a link frame, so a reading may fall inside a frame.
     Torn,
-    /// Moves in steps: it shows the position that was true at the last multiple of so many link frames.
+    /// Moves in steps: it shows the position at the last multiple of a number of link frames.
     Coarse {
-        /// 48 is a millisecond, 480 are ten.
+        /// The step: 48 is a millisecond, 480 are ten.
         link_frames: u64,
     },
 }

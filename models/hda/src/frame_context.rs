@@ -1,4 +1,4 @@
-//! What the parts of the controller reach while a link frame passes.
+//! The parts of the machine that engines and command rings use in a link frame.
 
 use crate::faults::Faults;
 use crate::link::Link;
@@ -6,7 +6,7 @@ use crate::memory::PageTable;
 use crate::profile::Profile;
 use crate::violations::Violations;
 
-/// What an engine or a command ring needs of the rest of the machine while a link frame passes.
+/// The parts of the machine that engines and command rings use in a link frame.
 pub(crate) struct FrameContext<'a> {
     pub(crate) frame: u64,
     pub(crate) now_ns: u64,

@@ -1,9 +1,9 @@
-//! What people hear at a codec's pins and what it records: the truth that a driver's routes are held to.
+//! Sound at a codec's pins and converters: the truth about a driver's routes.
 
 use crate::codec::{Codec, Graph, Way, WidgetKind};
 use crate::model::Model;
 
-/// A converter that plays a stream and is heard at a pin.
+/// A converter that plays a stream and is audible at a pin.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Heard {
     /// The output pin.
@@ -43,12 +43,12 @@ pub struct Recorded {
     pub vref: u8,
 }
 
-/// Sound that takes a short cut inside a codec: an input pin or a beep at an output pin, a converter's output recorded.
+/// Sound that takes a short cut inside a codec, from an input to an output or from an output to an input.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct LoopedBack {
-    /// Where it arrives: an output pin, or an input converter with a stream.
+    /// The destination: an output pin, or an input converter with a stream.
     pub to: u8,
-    /// Where it comes from: an input pin, a beep generator, or an output converter with a stream.
+    /// The origin: an input pin, a beep generator, or an output converter with a stream.
     pub from: u8,
     /// Gain of all amplifiers on the way, in quarters of a decibel, of the quieter of the sides that get through.
     pub gain_quarter_db: i32,
@@ -68,9 +68,10 @@ impl Arrived {
 }
 
 impl Model {
-    /// Every converter with a stream that is heard at some pin of a codec, with everything that the driver has set: power,
-    /// selectors, amplifiers, pin control, EAPD, digital enables. Ordered by pin. One that reaches a pin on ways with
-    /// different gains is there once for each. A converter that only one side of is heard is there too.
+    /// The converters with a stream that are audible at a codec's pins, ordered by pin.
+    ///
+    /// All of the driver's settings count: power, selectors, amplifiers, pin control, EAPD, digital enables. A converter with
+    /// several ways to a pin appears once for each gain. A converter with one audible side appears too.
     #[must_use]
     pub fn audible(&self, codec: usize) -> Vec<Heard> {
         self.with_graph(codec, |graph| {
@@ -90,7 +91,7 @@ impl Model {
         })
     }
 
-    /// Every input pin that an input converter with a stream records, in the same sense. Ordered by converter.
+    /// The input pins that converters with a stream record, in the same sense, ordered by converter.
     #[must_use]
     pub fn recorded(&self, codec: usize) -> Vec<Recorded> {
         self.with_graph(codec, |graph| {
@@ -112,8 +113,7 @@ impl Model {
         })
     }
 
-    /// What goes from inputs to outputs and from outputs to inputs inside a codec. A driver that plays and records wants
-    /// none of it.
+    /// Sound that goes from inputs to outputs, or back, inside a codec. A driver that plays and records wants none.
     #[must_use]
     pub fn looped_back(&self, codec: usize) -> Vec<LoopedBack> {
         self.with_graph(codec, |graph| {

@@ -1,31 +1,36 @@
 //! A behavioural model of an Intel High Definition Audio controller, its link and its codecs, to test drivers against.
 //!
-//! It is written from the specification (Intel High Definition Audio Specification, revision 1.0a) and from what was
-//! measured on emulators, and shares nothing with the driver but the traits through which the driver reaches a
-//! controller: not one register offset, bit or verb. Register numbers are written out here a second time, on purpose.
+//! It follows the specification (Intel High Definition Audio Specification, revision 1.0a) and measurements on emulators.
+//! It shares the driver's traits for registers and DMA memory and nothing else: no register offset, bit or verb. Register
+//! numbers are written out here a second time, on purpose.
 //!
-//! - **Time is virtual.** It moves with each register access (a settable number of nanoseconds), with each delay that the
-//!   driver asks for, and with [`Model::advance_ns`]. The link clock runs off it with a settable drift, in integer
-//!   arithmetic that never accumulates a rounding error.
-//! - **An endless poll is a failure**: the accesses a test may make are counted ([`Bench::access_budget`]), and the one
-//!   too many panics.
-//! - **Memory is checked.** The controller touches a page only while the page is allowed to it, for reading and for
-//!   writing separately, as behind an IOMMU. A touch outside that is a [`Violation`].
-//! - **Rules are checked**, in a strict [`Profile`]: access widths, waits of the reset sequence, registers that must
-//!   not change while a stream runs, descriptor-list alignment and so on. Each breach is a [`Violation`] too.
-//! - **A violation fails the test**: [`Model::assert_clean`], or else the drop of the model, panics with all of them.
+//! - **Time is virtual.** It moves with each register access (a settable number of nanoseconds), with each delay of the
+//!   driver, and with [`Model::advance_ns`]. The link clock follows with a settable drift, in integer arithmetic that
+//!   never accumulates a rounding error.
+//! - **An endless poll is a failure.** A test has a budget of accesses ([`Bench::access_budget`]); the first access
+//!   beyond it panics.
+//! - **Memory is checked.** The controller may touch a page only while a test allows it, for reading and for writing
+//!   separately, as behind an IOMMU. Any other touch is a [`Violation`].
+//! - **Rules are checked** in a strict [`Profile`]: access widths, waits of the reset sequence, registers that must not
+//!   change while a stream runs, alignment of descriptor lists and so on. Each breach is a [`Violation`] too.
+//! - **A violation fails the test**: [`Model::assert_clean`] panics with all of them, and so does the drop of the model.
 //!
-//! Two kinds of controller are ready-made: [`Profile::hardware`], as the specification has it, and [`Profile::qemu`], with
-//! the traps of QEMU's emulation; each trait can be changed by itself. [`Faults`] break things while the driver runs.
-//! [`Model::played`] is what a converter was sent, frame by frame with the link frame; [`Model::set_source`] what one
-//! records; [`Model::true_link_frames`] the position that the driver should find out; [`Model::audible`] which converters are
-//! heard at which pins of a codec, [`Model::recorded`] which pins are recorded, through amplifiers, selectors and power states,
-//! and [`Model::looped_back`] what goes from inputs to outputs. Codecs are put together by hand ([`Codec::builder`]) or made
-//! from what Linux prints about real ones ([`Dump`]).
+//! Two kinds of controller are ready-made: [`Profile::hardware`], as in the specification, and [`Profile::qemu`], with the
+//! deviations of QEMU's emulation. Each trait can be changed by itself. [`Faults`] break things while the driver runs.
 //!
-//! What is simpler than in silicon: samples on the link aren't packed into bits; a verb leaves in each link frame and its
-//! answer arrives in the next, never later; writes by DMA are visible at once; CORBRP's reset completes at once;
-//! striping, traffic priority and the flush control do nothing.
+//! The truth for a test to compare with:
+//! - [`Model::played`]: the frames that a converter received, each with its link frame.
+//! - [`Model::set_source`]: the samples that a converter records.
+//! - [`Model::true_link_frames`]: the position that the driver should find.
+//! - [`Model::audible`] and [`Model::recorded`]: the converters that are heard at each pin and the pins that are recorded,
+//!   through amplifiers, selectors and power states.
+//! - [`Model::looped_back`]: sound that goes from inputs to outputs.
+//!
+//! Codecs are built by hand ([`Codec::builder`]) or from the text that Linux prints about real ones ([`Dump`]).
+//!
+//! The model is simpler than silicon. Samples on the link aren't packed into bits. A verb leaves in each link frame, and
+//! its answer arrives in the next. Writes by DMA are visible at once. CORBRP's reset completes at once. Striping, traffic
+//! priority and the flush control do nothing.
 //!
 //! ```
 //! use snd_hda::registers::Registers;

@@ -1,4 +1,4 @@
-//! The link: which codec is where, and what travels between stream engines and converters.
+//! The link: codecs by address, and samples between stream engines and converters.
 
 use crate::codec::{Codec, Converter, Source, SourceFrame};
 use crate::format::StreamFormat;

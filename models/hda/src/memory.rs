@@ -59,7 +59,7 @@ impl PageTable {
 
     fn add(&mut self, address: u64, length: usize) -> &'static PageWords {
         assert!(address.is_multiple_of(PAGE_BYTES), "page address {address:#x} isn't a multiple of 4096");
-        // Leaked: a test bench's pages outlive whoever holds their address.
+        // Leaked: a test bench's pages outlive every holder of their address.
         let words: &'static PageWords = Box::leak(Box::new([const { AtomicU32::new(0) }; PAGE_WORDS]));
         let page = Page { words, readable: false, writable: false, length };
         let old = self.pages.insert(address / PAGE_BYTES, page);
@@ -171,7 +171,7 @@ fn write_words(words: &PageWords, offset: usize, bytes: &[u8]) {
     }
 }
 
-/// The memory that driver, front end and controller share. A cheap handle; clones see the same pages.
+/// The memory that driver, front end and controller share. Clones are cheap and see the same pages.
 #[derive(Clone)]
 pub struct ModelMemory {
     table: Rc<RefCell<PageTable>>,
@@ -186,7 +186,7 @@ impl ModelMemory {
         Rc::clone(&self.table)
     }
 
-    /// A zeroed page at an address of the bench's choice (never next to the one before), with no DMA allowed yet.
+    /// A zeroed page, closed to DMA, at an address that is never next to the previous one.
     #[must_use]
     pub fn allocate_page(&self) -> (u64, &'static PageWords) {
         let mut table = self.table.borrow_mut();
@@ -195,35 +195,34 @@ impl ModelMemory {
         (address, table.add(address, PAGE_BYTES as usize))
     }
 
-    /// A zeroed page at `address`, a multiple of 4096 where there is none yet, with no DMA allowed yet.
+    /// A zeroed page at `address`, closed to DMA. The address is a free multiple of 4096.
     pub fn allocate_page_at(&self, address: u64) -> &'static PageWords {
         self.table.borrow_mut().add(address, PAGE_BYTES as usize)
     }
 
-    /// From now on the controller may touch the page at `address` in this way and no other.
+    /// Allows the controller this access to the page at `address`, and no other.
     pub fn allow_dma(&self, address: u64, access: DmaAccess) {
         let readable = access != DmaAccess::Write;
         let writable = access != DmaAccess::Read;
         self.table.borrow_mut().permit(address, readable, writable);
     }
 
-    /// From now on a touch of the page at `address` by the controller is a violation.
+    /// Makes every access of the controller to the page at `address` a violation.
     pub fn forbid_dma(&self, address: u64) {
         self.table.borrow_mut().permit(address, false, false);
     }
 
-    /// The next region that the driver allocates begins at `address` (a multiple of 4096), and the following ones
-    /// behind it: above 4 GiB, for instance.
+    /// Places the driver's next regions from `address` on, a multiple of 4096: above 4 GiB, for instance.
     pub fn place_regions_at(&self, address: u64) {
         self.table.borrow_mut().next_region = address;
     }
 
-    /// After `regions` more allocations the driver gets `None`.
+    /// Lets the driver allocate `regions` more regions; then it gets `None`.
     pub fn limit_regions(&self, regions: usize) {
         self.table.borrow_mut().regions_left = regions;
     }
 
-    /// Copies bytes out of memory, as a program on the other side would, whatever DMA may do.
+    /// Copies bytes out of memory, as a program on the other side does, regardless of DMA rights.
     #[must_use]
     pub fn peek(&self, address: u64, bytes: usize) -> Vec<u8> {
         let table = self.table.borrow();
@@ -240,7 +239,7 @@ impl ModelMemory {
         copy
     }
 
-    /// Puts bytes into memory, as a program on the other side would, whatever DMA may do.
+    /// Puts bytes into memory, as a program on the other side does, regardless of DMA rights.
     pub fn poke(&self, address: u64, bytes: &[u8]) {
         let table = self.table.borrow();
         let mut at = address;
@@ -263,7 +262,7 @@ impl DmaMemory for ModelMemory {
         assert!(align_bytes.is_power_of_two() && align_bytes <= 4096, "alignment of {align_bytes} bytes");
         let mut table = self.table.borrow_mut();
         table.regions_left = table.regions_left.checked_sub(1)?;
-        // Each region starts a page of its own, and ends it: what lies behind its last byte isn't anybody's.
+        // Each region starts on a page and owns nothing behind its last byte.
         let address = table.next_region;
         let mut words = Vec::new();
         let mut left = size_bytes;
@@ -297,7 +296,7 @@ impl Drop for RegionPages {
     }
 }
 
-/// Memory of the driver's own: DMA may read and write it until the last handle is dropped.
+/// Memory of the driver: DMA may read and write it until the last handle drops.
 #[derive(Clone)]
 pub struct ModelRegion {
     inner: Rc<RegionPages>,

@@ -15,7 +15,7 @@ use crate::played::Played;
 use crate::profile::Profile;
 use crate::violations::Violation;
 
-/// Accesses that a test may make unless it says otherwise.
+/// Default of [`Bench::access_budget`].
 const ACCESS_BUDGET: u64 = 5_000_000;
 
 /// Puts a model together.
@@ -30,7 +30,7 @@ pub struct Bench {
 }
 
 impl Bench {
-    /// A controller of this kind, with no codec.
+    /// A controller of this kind without codecs.
     #[must_use]
     pub fn new(profile: Profile) -> Self {
         Self {
@@ -51,35 +51,35 @@ impl Bench {
         self
     }
 
-    /// Faults that are there from the start.
+    /// Faults from the start on.
     #[must_use]
     pub fn faults(mut self, faults: Faults) -> Self {
         self.faults = faults;
         self
     }
 
-    /// How fast the link clock is against system time, in parts per million.
+    /// Drift of the link clock against system time, in parts per million.
     #[must_use]
     pub fn drift_ppm(mut self, drift_ppm: i32) -> Self {
         self.drift_ppm = drift_ppm;
         self
     }
 
-    /// Register accesses before the test is taken to hang.
+    /// The most register accesses of a test; one more panics.
     #[must_use]
     pub fn access_budget(mut self, accesses: u64) -> Self {
         self.access_budget = accesses;
         self
     }
 
-    /// Converters don't keep what they are sent: for tests that let hours pass.
+    /// Converters don't record the frames that they receive: for tests of many hours.
     #[must_use]
     pub fn without_recording(mut self) -> Self {
         self.recording = false;
         self
     }
 
-    /// The memory, to be set up before the model runs.
+    /// The memory, for preparations before the model runs.
     #[must_use]
     pub fn memory(&self) -> ModelMemory {
         self.memory.clone()
@@ -101,10 +101,10 @@ impl Bench {
     }
 }
 
-/// A controller with its codecs, seen from outside: its time, its truth, its faults. The driver gets
-/// [`Model::registers`], [`Model::delay`] and [`Model::memory`].
+/// A controller with its codecs, seen from outside: its time, its truth, its faults.
 ///
-/// Dropping it panics if rules were broken and nobody looked, unless the test panics already.
+/// The driver gets [`Model::registers`], [`Model::delay`] and [`Model::memory`]. The drop panics if a violation is left,
+/// unless the test panics already.
 pub struct Model {
     pub(crate) machine: Rc<RefCell<Machine>>,
     memory: ModelMemory,
@@ -117,13 +117,13 @@ impl Model {
         ModelRegisters { machine: Rc::clone(&self.machine) }
     }
 
-    /// The delay, which lets virtual time pass.
+    /// The delay for the driver. It advances virtual time.
     #[must_use]
     pub fn delay(&self) -> ModelDelay {
         ModelDelay { machine: Rc::clone(&self.machine) }
     }
 
-    /// Virtual system time, for whoever wants a handle of their own. Reading it takes no time.
+    /// A handle to virtual system time. A reading takes no time.
     #[must_use]
     pub fn time(&self) -> ModelTime {
         ModelTime { machine: Rc::clone(&self.machine) }
@@ -141,18 +141,18 @@ impl Model {
         self.machine.borrow().now_ns
     }
 
-    /// Lets virtual time pass.
+    /// Advances virtual time.
     pub fn advance_ns(&self, ns: u64) {
         self.machine.borrow_mut().advance(ns);
     }
 
-    /// The wall clock, extended over its wraps to 64 bits, now. It counts from the last controller reset.
+    /// The wall clock now, extended to 64 bits. It counts from the last controller reset.
     #[must_use]
     pub fn wall_clock(&self) -> u64 {
         self.machine.borrow().wall()
     }
 
-    /// Register accesses so far are forgiven: the budget starts anew.
+    /// Sets the budget of register accesses anew.
     pub fn refill_access_budget(&self, accesses: u64) {
         self.machine.borrow_mut().accesses_left = accesses;
     }
@@ -170,12 +170,12 @@ impl Model {
         machine.clock.set_drift(now_ns, drift_ppm);
     }
 
-    /// Changes what is broken, from now on.
+    /// Changes the faults from now on.
     pub fn edit_faults(&self, edit: impl FnOnce(&mut Faults)) {
         edit(&mut self.machine.borrow_mut().faults);
     }
 
-    /// DMA of a stream gets no bus for so many link frames: a FIFO error, if they are more than the FIFO holds.
+    /// Stops a stream's DMA for some link frames. More frames than the FIFO holds lead to a FIFO error.
     pub fn starve(&self, stream: usize, link_frames: u64) {
         let mut machine = self.machine.borrow_mut();
         let frame = machine.current_frame() + 1;
@@ -187,7 +187,7 @@ impl Model {
         self.machine.borrow_mut().engines[stream].status |= crate::engine::FIFO_ERROR;
     }
 
-    /// A stream's descriptor fetch fails: DESE, and the stream stands.
+    /// Makes a stream's descriptor fetch fail: DESE is set, and the stream stops.
     pub fn raise_descriptor_error(&self, stream: usize) {
         self.machine.borrow_mut().engines[stream].descriptor_error();
     }
@@ -198,8 +198,9 @@ impl Model {
         self.machine.borrow().interrupt_pending()
     }
 
-    /// The truth: whole frames of a stream that have travelled the link since its stream reset (or, where RUN restarts
-    /// the descriptor list, since RUN). A link frame's samples count when it has ended.
+    /// The true position: whole frames of a stream that crossed the link since its reset.
+    ///
+    /// It counts from RUN in a profile in which RUN restarts the descriptor list. A link frame counts when it ends.
     #[must_use]
     pub fn true_link_frames(&self, stream: usize) -> u64 {
         let machine = self.machine.borrow();
@@ -207,27 +208,28 @@ impl Model {
         engine.frame_bytes().map_or(0, |bytes| engine.linked_bytes / u64::from(bytes))
     }
 
-    /// The same in thousandths of a frame, with the current link frame's samples in proportion to the time of it that has
-    /// passed. A stream of 44.1 kHz and its kin still moves in the cadence of the link.
+    /// The same in thousandths of a frame, with a share of the current link frame's samples by its elapsed time.
+    ///
+    /// Streams of the 44.1 kHz family move in the cadence of the link.
     #[must_use]
     pub fn true_link_milliframes(&self, stream: usize) -> u64 {
         let machine = self.machine.borrow();
         machine.engines[stream].true_milliframes(machine.ticks_into_frame())
     }
 
-    /// The link frame in which a stream's first frame travelled, if it did.
+    /// The link frame of a stream's first frame, if it has crossed the link.
     #[must_use]
     pub fn start_link_frame(&self, stream: usize) -> Option<u64> {
         self.machine.borrow().engines[stream].start_link_frame
     }
 
-    /// When a link frame begins, in virtual system time.
+    /// The start of a link frame in virtual system time.
     #[must_use]
     pub fn ns_of_link_frame(&self, link_frame: u64) -> u64 {
         self.machine.borrow().ns_of_frame(link_frame)
     }
 
-    /// Bytes of its buffer that a stream's DMA has moved in this round.
+    /// Bytes that a stream's DMA has moved in this round through the buffer.
     #[must_use]
     pub fn dma_position(&self, stream: usize) -> u32 {
         self.machine.borrow().engines[stream].dma_position()
@@ -239,28 +241,29 @@ impl Model {
         self.machine.borrow().engines[stream].lost_frames
     }
 
-    /// Whether a stream's DMA engine runs, whatever RUN was written to.
+    /// Whether a stream's DMA engine runs, which RUN alone doesn't tell.
     #[must_use]
     pub fn dma_running(&self, stream: usize) -> bool {
         self.machine.borrow().engines[stream].is_active()
     }
 
-    /// What an output converter was sent so far. Panics where there is no converter.
+    /// The frames that an output converter has received. Panics without such a converter.
     #[must_use]
     pub fn played(&self, codec: usize, node: u8) -> Played {
         let mut machine = self.machine.borrow_mut();
         converter(&mut machine, codec, node).played.clone()
     }
 
-    /// The same, and the record starts anew.
+    /// The same; the record starts anew.
     #[must_use]
     pub fn take_played(&self, codec: usize, node: u8) -> Played {
         let mut machine = self.machine.borrow_mut();
         std::mem::take(&mut converter(&mut machine, codec, node).played)
     }
 
-    /// What an input converter records: the sample of a frame and a channel (of the converter, from 0). Values are cut to the stream's
-    /// depth, so a 16-bit stream wants 16-bit samples. The closure must not call the model.
+    /// Sets the source of an input converter: the sample for a frame and a channel of the converter, from 0.
+    ///
+    /// Values are cut to the stream's depth: give 16-bit samples to a 16-bit stream. The closure must not call the model.
     pub fn set_source(
         &self,
         codec: usize,
@@ -271,8 +274,7 @@ impl Model {
         converter(&mut machine, codec, node).source = Source::Samples(Box::new(source));
     }
 
-    /// An input converter records what an output converter played so many link frames before. Both should run at one
-    /// rate.
+    /// Makes an input converter record an output converter's frames, some link frames later. Both should have one rate.
     pub fn loop_back(&self, output: (usize, u8), input: (usize, u8), delay_link_frames: u64) {
         let mut machine = self.machine.borrow_mut();
         let source = Source::Loop { codec: output.0, node: output.1, delay_link_frames };
@@ -287,7 +289,7 @@ impl Model {
         (converter.tag, converter.channel, converter.format)
     }
 
-    /// What is heard at an output pin, or reaches an input converter: powered, selected, enabled, unmuted all the way.
+    /// The sources that arrive at an output pin or input converter: powered, selected, enabled and unmuted all the way.
     #[must_use]
     pub fn arrivals(&self, codec: usize, node: u8) -> Vec<Arrival> {
         let mut machine = self.machine.borrow_mut();
@@ -295,8 +297,10 @@ impl Model {
         codec.map_or_else(Vec::new, |graph| graph.arrivals(node))
     }
 
-    /// A plug is put into a jack or pulled out. An unsolicited response follows with the tag that the driver gave the pin,
-    /// if it asked the pin for them; from HDMI it says as well whether something is there.
+    /// Puts a plug into a jack or pulls it out.
+    ///
+    /// An unsolicited response follows if the driver enabled it, with the driver's tag. That of an HDMI pin also tells the
+    /// presence.
     pub fn plug(&self, codec: usize, node: u8, present: bool) {
         let mut machine = self.machine.borrow_mut();
         let widget = machine.link.codec(codec).and_then(Codec::graph).and_then(|graph| graph.widget(node));
@@ -309,24 +313,25 @@ impl Model {
         }
     }
 
-    /// Power goes and comes back, as in suspend to RAM: controller and codecs are as when they were switched on, whatever they
-    /// were doing. Memory stays, and what is allowed in it; so do jacks, faults, sources and records of what was played.
+    /// Switches power off and on, as suspend to RAM does. Controller and codecs start from their power-on state.
+    ///
+    /// Memory and its DMA rights stay, and so do jacks, faults, sources and the records of played frames.
     pub fn power_cycle(&self) {
         self.machine.borrow_mut().power_cycle();
     }
 
-    /// A codec sends an unsolicited response. It is lost unless GCTL.UNSOL is set and RIRB runs.
+    /// Sends an unsolicited response of a codec. It is lost unless GCTL.UNSOL is set and RIRB runs.
     pub fn unsolicited_response(&self, codec: usize, response: u32) {
         self.machine.borrow_mut().unsolicited(codec, response);
     }
 
-    /// The rules broken so far. The list is empty afterwards, and the model content.
+    /// The violations so far. The list is empty afterwards.
     #[must_use]
     pub fn take_violations(&self) -> Vec<Violation> {
         self.machine.borrow_mut().violations.take()
     }
 
-    /// Panics, with all of them, if rules were broken.
+    /// Panics with all violations, if there are any.
     pub fn assert_clean(&self) {
         let report = self.machine.borrow().violations.report();
         if let Some(report) = report {

@@ -1,6 +1,6 @@
-//! What a converter was sent.
+//! The frames that a converter received.
 
-/// What a converter was sent, frame by frame, with the link frame in which each travelled.
+/// The frames that a converter received, each with its link frame.
 #[derive(Clone, Debug, Default)]
 pub struct Played {
     frames: Vec<PlayedFrame>,

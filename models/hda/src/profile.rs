@@ -1,26 +1,25 @@
-//! What kind of controller it is.
+//! The kind of a controller.
 
-/// How stream engines move samples.
+/// The way in which stream engines move samples.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum StreamEngine {
-    /// As the specification has it: a FIFO that runs ahead of the link (playback) or holds back what came off it
-    /// (capture); LPIB counts bytes through the link, link frame by link frame.
+    /// As in the specification: a FIFO that is ahead of the link in playback and behind it in capture. LPIB counts bytes
+    /// through the link, link frame by link frame.
     Fifo,
-    /// As QEMU does it: DMA in steps of a millisecond, LPIB counts bytes moved by DMA, some 31 ms ahead of the link for
-    /// playback and 17 ms behind it for capture; no FIFO, no SSYNC.
+    /// As in QEMU: DMA in steps of a millisecond, without FIFO and SSYNC. LPIB counts bytes moved by DMA, some 31 ms ahead
+    /// of the link in playback and 17 ms behind it in capture.
     MillisecondSteps,
 }
 
 /// The traits of a controller. Start from [`Profile::hardware`] or [`Profile::qemu`] and change what the test needs.
 #[derive(Clone, Debug)]
 pub struct Profile {
-    /// Whether breaches of the specification's rules are violations. DMA outside what is allowed always is.
+    /// Whether breaches of the specification's rules are violations. DMA to forbidden memory always is one.
     pub strict: bool,
-    /// Virtual time that a register access takes.
+    /// Virtual time of a register access.
     pub access_ns: u64,
-    /// Virtual time that a read takes more at most, at random, before the register is read and after it: somebody is in its way, or takes
-    /// the processor away.
+    /// Most extra time of a read, at random, before and after the register is read: a busy bus, or a lost processor.
     pub slow_read_ns: u64,
     /// Input stream descriptors, GCAP.ISS.
     pub input_streams: usize,
@@ -34,52 +33,52 @@ pub struct Profile {
     pub output_payload_words: u16,
     /// INPAY: the same for input streams.
     pub input_payload_words: u16,
-    /// Where SSYNC is: `Some(0x38)`, `Some(0x34)` on old chips, or nowhere.
+    /// Offset of SSYNC: `Some(0x38)`, `Some(0x34)` on old chips, or `None` without it.
     pub stream_sync_offset: Option<u16>,
-    /// How samples move.
+    /// The way in which samples move.
     pub engine: StreamEngine,
-    /// Bytes that the FIFO holds, at least: formats with more bytes a link frame get more.
+    /// Least size of the FIFO in bytes. Formats with more bytes per link frame get more.
     pub fifo_bytes: u32,
-    /// How often DMA moves in [`StreamEngine::MillisecondSteps`]: every millisecond, more rarely on a busy host.
+    /// Interval of DMA in [`StreamEngine::MillisecondSteps`]: 1 ms, more on a busy host.
     pub step_ms: u64,
-    /// Bytes that DMA moves at once.
+    /// Bytes of a DMA burst.
     pub dma_burst_bytes: u32,
-    /// RUN 0 to 1 starts over at the descriptor list's beginning and LPIB 0; hardware goes on where it was.
+    /// RUN restarts the descriptor list and LPIB, where hardware goes on from its position.
     pub run_restarts_list: bool,
     /// Nanoseconds until CRST reads back 0.
     pub reset_enter_ns: u64,
     /// Nanoseconds until CRST reads back 1.
     pub reset_leave_ns: u64,
-    /// Nanoseconds until SRST reads back what was written. 0: as in QEMU, where SRST never reads back 1.
+    /// Nanoseconds until SRST reads back as written. 0 is QEMU's way: SRST never reads back 1.
     pub stream_reset_ns: u64,
     /// Nanoseconds from CRST to the codecs' appearance in STATESTS.
     pub codec_wake_ns: u64,
-    /// Codecs report to STATESTS when CRST is cleared, so that clearing STATESTS in reset loses them.
+    /// Codecs report to STATESTS when CRST is cleared, so a clear of STATESTS in reset loses them.
     pub codecs_report_in_reset: bool,
     /// Converters keep format, tag and gain over a reset of the link.
     pub codec_state_survives_reset: bool,
-    /// Verbs are executed when CORBWP is written, rather than one each link frame.
+    /// Verbs run when CORBWP is written, not one per link frame.
     pub commands_at_once: bool,
-    /// CORB stands still once RINTCNT responses wait for RIRBSTS to be acknowledged.
+    /// CORB stops after RINTCNT responses until RIRBSTS is acknowledged.
     pub corb_waits_for_acknowledge: bool,
     /// Bits 7:4 of CORBSIZE and RIRBSIZE: 1 is 2 entries, 2 is 16, 4 is 256; any sum of them.
     pub ring_size_capability: u8,
-    /// There is an immediate command interface.
+    /// The controller has an immediate command interface.
     pub immediate_commands: bool,
-    /// There are CORB and RIRB.
+    /// The controller has CORB and RIRB.
     pub rings: bool,
     /// INTSTS shows a stream's status bits only if their enable bits in SDnCTL are set.
     pub status_gated_by_enables: bool,
     /// WALCLK runs in reset and isn't cleared by it.
     pub wall_clock_survives_reset: bool,
-    /// WALCLK's value when it starts, to see it wrap soon.
+    /// First value of WALCLK, for an early wrap.
     pub wall_clock_start: u32,
     /// Every register is mirrored at 0x2000, not only WALCLK and LPIB.
     pub aliases_everything: bool,
 }
 
 impl Profile {
-    /// A controller as the specification has it: 4 input, 4 output, 1 bidirectional stream, SSYNC at 0x38, 64-bit
+    /// A controller as in the specification: 4 input, 4 output, 1 bidirectional stream, SSYNC at 0x38, 64-bit
     /// addresses, 192 bytes of FIFO, both command interfaces; strict.
     #[must_use]
     pub fn hardware() -> Self {
@@ -117,7 +116,7 @@ impl Profile {
         }
     }
 
-    /// A controller as QEMU's `intel-hda` emulates it, with all its traps. Not strict: QEMU forgives.
+    /// A controller as QEMU's `intel-hda` emulates it, with all its deviations. It isn't strict, as QEMU isn't.
     #[must_use]
     pub fn qemu() -> Self {
         Self {

@@ -1,34 +1,33 @@
-//! A stream's link and clocks alone, without controller, codec or memory: the exact truth, a million times in a minute.
+//! A stream's link and clocks alone, without controller, codec or memory, for a million exact readings in a minute.
 //!
-//! For tests and benchmarks of what a driver makes of its readings: the model has registers and DMA, this has only WALCLK,
-//! LPIB, a system clock and time that passes while they are read.
+//! It tests and measures a driver's position arithmetic. It has WALCLK, LPIB, a system clock, and accesses that take time.
 
 use crate::cadence::Cadence;
 use crate::clock::{LinkClock, TICKS_PER_LINK_FRAME};
 use crate::format::StreamFormat;
 
-/// What is simulated.
+/// The parameters of a simulation.
 #[derive(Clone, Copy, Debug)]
 pub struct Simulation {
     /// SDnFMT: only the rate matters.
     pub format_word: u16,
-    /// How fast the link clock is against the system's, in parts per million.
+    /// Drift of the link clock against the system clock, in parts per million.
     pub drift_ppm: i32,
     /// WALCLK at time 0.
     pub wall_clock_start: u32,
-    /// LPIB shows what was true at the last multiple of so many link frames.
+    /// Step of LPIB in link frames: it shows the position at the last multiple.
     pub step_link_frames: u64,
-    /// LPIB counts modulo so many frames.
+    /// Frames of the buffer, at which LPIB wraps.
     pub buffer_frames: u64,
-    /// Time that a register access takes at least.
+    /// Least time of a register access.
     pub access_ns: u64,
-    /// Time that a reading takes more at most, at random, before and after the register is read.
+    /// Most extra time of a reading, at random, before and after the register is read.
     pub jitter_ns: u64,
     /// The same for a write.
     pub write_jitter_ns: u64,
-    /// A write arrives so late at most, at random, while whoever wrote goes on: before the next access, though.
+    /// Most delay of a posted write, at random. It arrives before the next access.
     pub posted_ns: u64,
-    /// For what is random.
+    /// Seed of the random numbers.
     pub seed: u64,
 }
 
@@ -67,7 +66,7 @@ pub struct LinkSimulation {
 }
 
 impl LinkSimulation {
-    /// At time 0, with a stream that doesn't run. Panics at a format word that makes no sense.
+    /// At time 0, with a stopped stream. Panics at an invalid format word.
     #[must_use]
     pub fn new(simulation: Simulation) -> Self {
         Self {
@@ -83,7 +82,7 @@ impl LinkSimulation {
         }
     }
 
-    /// The same with other settings: what was computed for the format is kept if it stays.
+    /// Starts anew with other parameters. Tables are kept if the format stays.
     pub fn renew(&mut self, simulation: Simulation) {
         if simulation.format_word != self.simulation.format_word {
             self.table = cadence_table(simulation.format_word);
@@ -107,13 +106,13 @@ impl LinkSimulation {
         (z ^ z >> 31) % below.max(1)
     }
 
-    /// System time. Reading it takes no time.
+    /// System time. A reading takes no time.
     #[must_use]
     pub fn now_ns(&self) -> u64 {
         self.now_ns
     }
 
-    /// Lets time pass.
+    /// Advances time.
     pub fn sleep(&mut self, ns: u64) {
         self.now_ns += ns;
     }
@@ -168,7 +167,7 @@ impl LinkSimulation {
         })
     }
 
-    /// Lets the stream go, by a register access: it begins with the next link frame, or so many later.
+    /// Starts the stream by a register access, with the next link frame or some link frames later.
     pub fn start(&mut self, later_link_frames: u64) {
         let next = self.write();
         let base_frames = self.run.map_or(0, |run| self.frames_after(run.end_link_frame));
@@ -177,7 +176,7 @@ impl LinkSimulation {
         self.run = Some(Run { first_link_frame, base_frames, end_link_frame: u64::MAX });
     }
 
-    /// Holds the stream, by a register access: it stops with this link frame.
+    /// Stops the stream by a register access, at the end of this link frame.
     pub fn stop(&mut self) {
         let next = self.write();
         if let Some(run) = &mut self.run {
@@ -185,7 +184,7 @@ impl LinkSimulation {
         }
     }
 
-    /// So many link frames from now on carry nothing. Not again before they are over.
+    /// Makes the next `link_frames` link frames carry nothing. Call it again only after they are over.
     pub fn starve(&mut self, link_frames: u64) {
         let next = self.wall(self.now_ns) / TICKS_PER_LINK_FRAME + 1;
         self.losses.push((next, next + link_frames));
@@ -200,7 +199,7 @@ impl LinkSimulation {
         lost.sum()
     }
 
-    /// Whether frames were lost since this was last asked, by a register access: FIFOE.
+    /// Reads FIFOE by a register access: whether frames were lost since the last call.
     pub fn take_fifo_error(&mut self) -> bool {
         self.access(self.simulation.jitter_ns);
         let told = self.told_link_frame;
@@ -223,7 +222,7 @@ impl LinkSimulation {
         run.base_frames + travelled - self.lost_frames(&run, link_frame)
     }
 
-    /// The truth in thousandths of a frame at a system time: with the link frame's samples in proportion to what has passed of it.
+    /// The true position at a system time, in thousandths of a frame, with a share of the current link frame's samples.
     #[must_use]
     pub fn true_milliframes(&self, at_ns: u64) -> u64 {
         let wall = self.wall(at_ns);
@@ -233,7 +232,7 @@ impl LinkSimulation {
         whole * 1000 + block * 1000 * (wall % TICKS_PER_LINK_FRAME) / TICKS_PER_LINK_FRAME
     }
 
-    /// When the first frame of this run travels, in ticks of the wall clock.
+    /// The link time of this run's first frame, in ticks of the wall clock.
     #[must_use]
     pub fn start_ticks(&self) -> Option<u64> {
         self.run.map(|run| run.first_link_frame * TICKS_PER_LINK_FRAME)

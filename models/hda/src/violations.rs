@@ -1,8 +1,8 @@
-//! Breaches of the specification's rules, and touches of memory that wasn't allowed.
+//! Violations: breaches of the specification's rules, and DMA to forbidden memory.
 
 use std::fmt;
 
-/// The rule that was broken.
+/// A rule of the hardware.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Rule {
@@ -44,24 +44,24 @@ pub enum Rule {
     PositionBufferRunning,
     /// An address above 4 GiB, and GCAP says the controller has 32 bits.
     AddressTooWide,
-    /// A converter was set to a format that it can't do.
+    /// A converter was set to an unsupported format.
     ConverterFormat,
     /// A pin was enabled in a direction, or given a bias voltage, that it doesn't have.
     PinControl,
-    /// An amplifier was set to a step that it doesn't have, or one that doesn't exist was set.
+    /// A missing amplifier was set, or an amplifier was set to a missing step.
     Amplifier,
-    /// DMA touched memory that wasn't allowed to it at that moment.
+    /// DMA touched memory that was forbidden at that moment.
     Dma,
 }
 
-/// A breach, when it happened and what exactly.
+/// A breach of a rule, with its time and details.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Violation {
     /// Virtual system time.
     pub at_ns: u64,
-    /// What was broken.
+    /// The broken rule.
     pub rule: Rule,
-    /// By which access or engine, with the values.
+    /// The access or engine behind it, with the values.
     pub detail: String,
 }
 
@@ -71,10 +71,10 @@ impl fmt::Display for Violation {
     }
 }
 
-/// How many are kept; the rest are only counted.
+/// Violations that are kept; further ones are only counted.
 const KEPT: usize = 64;
 
-/// The list that a test looks at.
+/// The violations so far.
 #[derive(Default)]
 pub(crate) struct Violations {
     kept: Vec<Violation>,
@@ -94,7 +94,7 @@ impl Violations {
         }
     }
 
-    /// Records a touch of memory that wasn't allowed. Every profile is strict about that.
+    /// Records DMA to forbidden memory. Every profile is strict about that.
     pub(crate) fn dma(&mut self, at_ns: u64, detail: String) {
         self.record(at_ns, Rule::Dma, detail);
     }
@@ -115,7 +115,7 @@ impl Violations {
         std::mem::take(&mut self.kept)
     }
 
-    /// `None` when there are none, else a list for people.
+    /// A list for people; `None` without violations.
     pub(crate) fn report(&self) -> Option<String> {
         if self.kept.is_empty() {
             return None;

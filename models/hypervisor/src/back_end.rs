@@ -179,16 +179,15 @@ impl<'a, M: PageMemory> Hypervisor for BackEnd<'a, M> {
         self.hypervisor.page_lists.borrow_mut().push(list);
     }
 
-    fn with_buffer_page(
+    fn with_buffer_page<R>(
         &mut self,
         buffer: &Self::Buffer,
         page: usize,
         access: PageAccess,
-        act: &mut dyn FnMut(&dyn SharedPage),
-    ) -> Result<(), MapError> {
+        act: impl FnOnce(&dyn SharedPage) -> R,
+    ) -> Result<R, MapError> {
         let (guest, lease) = buffer.list.guest.zip(buffer.list.leases.get(page)).ok_or(MapError::NoRoom)?;
-        act(&self.map_again(guest, lease.grant, access)?);
-        Ok(())
+        Ok(act(&self.map_again(guest, lease.grant, access)?))
     }
 
     fn bind(&mut self, guest: DomainId, port: RemotePort) -> Result<EventChannel, BindError> {

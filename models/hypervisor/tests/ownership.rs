@@ -490,24 +490,21 @@ fn a_buffers_page_is_seen_for_as_long_as_the_call_lasts_and_as_it_was_asked_for(
     pages[0].page.store(3, 33);
     pages[1].page.store(3, 44);
     for (page, access, expected) in [(0, read, 33), (0, written, 33), (1, read, 44)] {
-        let mut seen = None;
-        back.with_buffer_page(&buffer, page, access, &mut |page| seen = Some(page.load(3))).unwrap();
-        assert_eq!(seen, Some(expected));
+        assert_eq!(back.with_buffer_page(&buffer, page, access, |page| page.load(3)), Ok(expected));
     }
-    back.with_buffer_page(&buffer, 0, written, &mut |page| page.store(3, 55)).unwrap();
+    back.with_buffer_page(&buffer, 0, written, |page| page.store(3, 55)).unwrap();
     assert_eq!(pages[0].page.load(3), 55);
     let address = buffer.page_addresses()[0];
     assert_eq!(home.with_memory(|memory| memory.dma_allowed(address)), Some(DmaAccess::Read));
     assert_eq!(home.violation_count(), 0);
 
-    let mut never = |_: &dyn SharedPage| panic!("there is nothing to see");
-    assert_eq!(back.with_buffer_page(&buffer, 2, read, &mut never), Err(MapError::NoRoom));
-    assert_eq!(
-        back.with_buffer_page(&buffer, 1, written, &mut never),
-        Err(MapError::NotGranted(pages[1].grant))
-    );
+    fn never(_: &dyn SharedPage) {
+        panic!("there is nothing to see");
+    }
+    assert_eq!(back.with_buffer_page(&buffer, 2, read, never), Err(MapError::NoRoom));
+    assert_eq!(back.with_buffer_page(&buffer, 1, written, never), Err(MapError::NotGranted(pages[1].grant)));
     assert_violation(&home, DRIVER, Rule::MappedUngranted, pages[1].grant);
-    back.with_buffer_page(&buffer, 0, read, &mut |page| page.store(3, 66)).unwrap();
+    back.with_buffer_page(&buffer, 0, read, |page| page.store(3, 66)).unwrap();
     assert_eq!(pages[0].page.load(3), 55, "what is mapped for reading isn't written");
     assert_eq!(home.violations().last().map(|violation| violation.rule), Some(Rule::WroteReadOnly));
     back.unmap_buffer(buffer);

@@ -119,7 +119,7 @@ fn states_locks_and_sources_have_their_numbers() {
 }
 
 #[test]
-fn a_reader_sees_what_was_written_and_the_device_come_and_go() {
+fn a_reader_sees_the_slot_and_the_device_state() {
     let page = page();
     let reader = ControlReader::init(&*page);
     assert_eq!(reader.header(), Err(HeaderError::NotAttached));
@@ -149,7 +149,7 @@ fn more_streams_than_slots_have_none() {
 }
 
 #[test]
-fn the_writer_reads_nothing_and_counts_on_whatever_stands_there() {
+fn the_writer_reads_nothing_and_counts_on() {
     let page = WatchedPage::new();
     let mut writer = ControlWriter::attach(&page, 4, 1);
     writer.write(2, &slot());
@@ -167,7 +167,7 @@ fn the_writer_reads_nothing_and_counts_on_whatever_stands_there() {
 }
 
 #[test]
-fn a_writer_that_stopped_half_way_is_given_up_on() {
+fn a_read_gives_up_on_a_writer_that_stopped_half_way() {
     let page = page();
     let mut writer = ControlWriter::attach(&*page, 1, 1);
     writer.write(0, &slot());
@@ -207,7 +207,7 @@ impl SharedPage for Restless {
 }
 
 #[test]
-fn a_slot_that_changes_meanwhile_is_read_again() {
+fn a_slot_that_changes_during_a_read_is_read_again() {
     let restless = Restless { words: page(), left: 0.into() };
     ControlWriter::attach(&restless, 1, 1).write(0, &slot());
     let reader = ControlReader::new(&restless);
@@ -220,7 +220,7 @@ fn a_slot_that_changes_meanwhile_is_read_again() {
 }
 
 #[test]
-fn a_header_that_is_none_is_refused_by_what_is_wrong() {
+fn an_invalid_header_is_refused_with_its_defect() {
     let page = page();
     let reader = ControlReader::new(&*page);
     let with = |word: usize, value: u32| {
@@ -262,7 +262,7 @@ fn running() -> Slot {
 }
 
 #[test]
-fn frames_go_on_from_the_pair_at_the_measured_rate() {
+fn frames_advance_at_the_measured_rate() {
     let slot = running();
     let at = |now| slot.frames_at(now).unwrap();
     assert_eq!(at(20_000_000_000), 480_000);
@@ -281,7 +281,7 @@ fn frames_go_on_from_the_pair_at_the_measured_rate() {
 }
 
 #[test]
-fn frames_stand_still_where_the_stream_does() {
+fn frames_of_a_stopped_stream_stand_still() {
     for state in [SlotState::Open, SlotState::Paused, SlotState::Failed] {
         assert_eq!(Slot { state, ..running() }.frames_at(30_000_000_000), Some(480_000));
     }
@@ -294,7 +294,7 @@ fn frames_stand_still_where_the_stream_does() {
 const NS_PER_3_LINK_FRAMES: u64 = 62_500;
 
 #[test]
-fn who_follows_the_cadence_is_where_the_link_is() {
+fn the_cadence_follows_the_link_exactly() {
     // The specification's pattern for 44.1 kHz: so many link frames that carry a block, then one that doesn't.
     let pattern = [12, 11, 11, 12, 11, 11, 12, 11, 11, 12, 11, 11, 11];
     let carries: Vec<bool> =
@@ -339,7 +339,7 @@ fn who_follows_the_cadence_is_where_the_link_is() {
 }
 
 #[test]
-fn without_a_cadence_it_is_the_line() {
+fn without_a_cadence_the_position_is_a_straight_line() {
     let slot = running();
     assert_eq!(slot.carried_q16_at(20_000_010_416), Some(480_000 << 16 | 32_765));
     assert_eq!(slot.carried_q16_at(19_999_989_584), Some(479_999 << 16 | 32_770));
@@ -354,7 +354,7 @@ fn without_a_cadence_it_is_the_line() {
 }
 
 #[test]
-fn a_cadence_that_makes_no_sense_is_none() {
+fn an_invalid_cadence_is_none() {
     let page = page();
     let mut writer = ControlWriter::attach(&*page, 1, 1);
     let good = Cadence { ticks: 79_999, block_frames: 2, period_blocks: 147, period_link_frames: 160 };
@@ -404,7 +404,7 @@ fn the_distance_of_two_starts_is_exact() {
 }
 
 #[test]
-fn an_echo_is_there_once_a_request_was_taken() {
+fn an_echo_follows_the_first_request_taken() {
     assert_eq!(Slot::default().echo(), None);
     let slot = Slot { echo_id: 7, echo_time_ns: 1_000, ..Slot::default() };
     assert_eq!(slot.echo(), Some(Echo { id: 7, time_ns: 1_000 }));
@@ -535,7 +535,7 @@ proptest! {
 
     /// Whatever is written is read, from any slot.
     #[test]
-    fn what_is_written_is_read(index in 0usize..31, number: u32, fields: [u64; 4]) {
+    fn a_written_slot_is_read_back(index in 0usize..31, number: u32, fields: [u64; 4]) {
         let page = page();
         let mut writer = ControlWriter::attach(&*page, 31, fields[0]);
         let [link_frames, time_ns, start_wall_ticks, appl_frames] = fields;

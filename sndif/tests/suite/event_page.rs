@@ -144,7 +144,7 @@ fn the_reader_follows_over_the_wrap() {
 }
 
 #[test]
-fn an_absurd_in_cons_only_silences() {
+fn an_impossible_in_cons_only_stops_the_events() {
     let page = page();
     let mut writer = EventWriter::attach(&*page);
     assert!(writer.post(1).is_ok());
@@ -170,7 +170,7 @@ fn the_writer_reads_in_cons_once_an_event_and_in_prod_never_again() {
 }
 
 #[test]
-fn a_reader_lives_with_lies_and_counts_them() {
+fn a_reader_counts_faults_and_goes_on() {
     let page = page();
     let mut reader = EventReader::init(&*page);
     // An index too far ahead: everything up to there is skipped.
@@ -193,7 +193,7 @@ fn a_reader_lives_with_lies_and_counts_them() {
 }
 
 #[test]
-fn a_reader_skips_a_page_of_nonsense_in_one_call() {
+fn a_reader_skips_a_page_of_invalid_events_in_one_call() {
     let page = page();
     let mut reader = EventReader::init(&*page);
     (0..63).for_each(|counter| page.store(slot(counter), 0x00ff_0000 | counter));

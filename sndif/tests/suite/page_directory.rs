@@ -59,7 +59,7 @@ fn a_directory_is_laid_out_as_in_the_header() {
 }
 
 #[test]
-fn what_is_written_is_read() {
+fn a_written_directory_is_read_back() {
     for refs in [1, 2, 255, 256, 1_022, 1_023, 1_024, 2_046, 2_047] {
         let bytes = refs * 4_096;
         let pages = directory(directory_pages_for(bytes), refs);
@@ -96,7 +96,7 @@ fn a_hole_in_the_list_is_refused() {
 }
 
 #[test]
-fn a_chain_that_bites_its_tail_ends() {
+fn a_circular_chain_ends() {
     let pages = directory(1, 1_023);
     pages[&100].store(0, 100);
     let (grants, looked_at) = walk(&pages, 100, 3_000 * 4_096, 4_096);

@@ -189,7 +189,7 @@ fn each_request_is_answered_once() {
 }
 
 #[test]
-fn a_back_end_that_answers_what_wasnt_asked_is_refused() {
+fn a_back_end_that_answers_without_a_request_is_refused() {
     let page = page();
     let mut front = FrontRing::init(&*page);
     front.push(&entry(0)).unwrap();

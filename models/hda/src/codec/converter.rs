@@ -1,11 +1,11 @@
-//! A converter: what it is set to, and what it plays or records.
+//! A converter: its settings, and the samples that it plays or records.
 
 use crate::played::Played;
 
 /// The frame that a capture source is asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SourceFrame {
-    /// Frames that were sent to the stream before it since its stream reset, those that a FIFO error lost included.
+    /// Frames before it since the stream's reset, with those that a FIFO error lost.
     pub index: u64,
     /// The link frame in which it travels: WALCLK, extended over its wraps, divided by 500.
     pub link_frame: u64,

@@ -14,7 +14,7 @@ pub struct Codec {
 /// Answers a verb: the 32 bits that the driver sent, address and node included. `None`: no answer.
 pub type VerbHook = Box<dyn FnMut(u32) -> Option<u32>>;
 
-/// Changes an answer: given the verb and what the codec would have said.
+/// Changes an answer, given the verb and the codec's own answer.
 pub type TamperHook = Box<dyn FnMut(u32, Option<u32>) -> Option<u32>>;
 
 enum Kind {
@@ -23,28 +23,29 @@ enum Kind {
 }
 
 impl Codec {
-    /// A codec that is on the link, reports itself in STATESTS and never answers a verb.
+    /// A codec that reports itself in STATESTS and never answers a verb.
     #[must_use]
     pub fn silent() -> Self {
         Self::answering(|_| None)
     }
 
-    /// A codec whose every answer comes from `hook`, which is given the whole 32-bit verb. It has no converters.
+    /// A codec without converters whose answers come from `hook`, which gets the 32-bit verb.
     ///
     /// The hook must not call the [`Model`](crate::Model): it runs in the middle of one of its accesses.
     pub fn answering(hook: impl FnMut(u32) -> Option<u32> + 'static) -> Self {
         Self { kind: Kind::Hook(Box::new(hook)), tamper: None }
     }
 
-    /// The codec, with `tamper` between it and the link: it sees each verb and the honest answer, and says what the
-    /// driver gets. So a codec that works can lie about one thing.
+    /// The codec with `tamper` between it and the link, for a working codec that lies about one thing.
+    ///
+    /// `tamper` gets each verb and the honest answer, and returns the driver's answer.
     #[must_use]
     pub fn tampered(mut self, tamper: impl FnMut(u32, Option<u32>) -> Option<u32> + 'static) -> Self {
         self.tamper = Some(Box::new(tamper));
         self
     }
 
-    /// The codec, with all its connection lists in one form. What the lists say stays the same.
+    /// The codec with all its connection lists in one form. The connections stay the same.
     #[must_use]
     pub fn with_connection_form(mut self, form: ConnectionForm) -> Self {
         if let Kind::Widgets(graph) = &mut self.kind {
@@ -71,14 +72,14 @@ impl Codec {
         answer
     }
 
-    /// A reset of the link: everything but the board's configuration goes to its default.
+    /// A reset of the link: all but the board's configuration goes to its default.
     pub(crate) fn reset(&mut self) {
         if let Kind::Widgets(graph) = &mut self.kind {
             graph.reset();
         }
     }
 
-    /// Power comes back: the board's configuration too is as it was at first.
+    /// Power returns: the board's configuration goes to its default too.
     pub(crate) fn power_on(&mut self) {
         if let Kind::Widgets(graph) = &mut self.kind {
             graph.power_on();

@@ -5,12 +5,12 @@ use std::collections::BTreeMap;
 use super::group::{Group, OtherGroup};
 use super::widget::Widget;
 
-/// An audio function group with its widgets, and what else the codec has.
+/// A codec's audio function group with its widgets, and its other function groups.
 pub(crate) struct Graph {
     pub(crate) vendor_id: u32,
     pub(crate) revision_id: u32,
     pub(crate) subsystem_id: u32,
-    /// `None` of a codec without audio.
+    /// `None` for a codec without audio.
     pub(crate) group_node: Option<u8>,
     pub(crate) group: Group,
     /// Function groups beside it, by node: modems.
@@ -18,9 +18,9 @@ pub(crate) struct Graph {
     pub(crate) widgets: BTreeMap<u8, Widget>,
 }
 
-/// What a verb led to.
+/// The effect of a verb.
 pub(crate) struct Answer {
-    /// `None`: the codec said nothing.
+    /// `None` if the codec didn't answer.
     pub(crate) response: Option<u32>,
     /// A converter's format was set; QEMU stops its stream then.
     pub(crate) format_set_on: Option<(u8, bool)>,

@@ -1,8 +1,8 @@
-//! Codecs: what is at the other end of the link and answers verbs.
+//! Codecs: the other end of the link, which answers verbs.
 //!
 //! [`Codec::duplex`] and its relatives are ready-made; [`Codec::builder`] puts one together widget by widget;
-//! [`Codec::answering`] gives every verb to a closure, for codecs that lie. [`Dump::codec`](crate::Dump::codec) is one that
-//! really exists.
+//! [`Codec::answering`] gives every verb to a closure, for codecs that lie. [`Dump::codec`](crate::Dump::codec) copies a
+//! real one.
 
 mod amplifier;
 mod builder;

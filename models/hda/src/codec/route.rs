@@ -1,4 +1,4 @@
-//! Whose sound reaches a pin, or a capture converter, through a codec.
+//! Routes of sound through a codec, to a pin or a capture converter.
 
 use std::collections::{BTreeSet, HashSet};
 

@@ -1,4 +1,4 @@
-//! A link frame at an engine: what travelled has travelled, RUN takes effect, samples move.
+//! A link frame at an engine: the last one ends, RUN takes effect, samples move.
 
 use super::position::wrapped;
 use super::state::{Engine, FIFO_ERROR, FIFO_READY};
@@ -32,7 +32,7 @@ impl Engine {
         self.report_position(cx);
     }
 
-    /// What travelled in the link frame that ends here has travelled.
+    /// Ends the last link frame: its samples have crossed the link.
     fn finish_link_frame(&mut self, cx: &mut FrameContext<'_>) {
         let arriving = std::mem::take(&mut self.arriving);
         if !arriving.is_empty() {

@@ -1,4 +1,4 @@
-//! The state of a stream engine, and what a reset makes of it.
+//! The state of a stream engine, and its reset.
 //!
 //! Its registers are in [`crate::stream_registers`].
 
