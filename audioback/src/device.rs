@@ -15,8 +15,8 @@ use sndif::state::XenbusState;
 
 use crate::card::{Card, Port, PortIndex};
 use crate::control_page::{ControlPage, Taken, next_refresh};
-use crate::line::Line;
-use crate::policy::Policy;
+use crate::rights::Policy;
+use crate::ring_pair::Line;
 use crate::stream::{Stream, StreamConfig, StreamStats};
 use requests::BrokenRing;
 

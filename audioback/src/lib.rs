@@ -22,10 +22,10 @@
 pub mod card;
 mod control_page;
 pub mod device;
-pub mod events;
 pub mod hw_params;
-mod line;
-pub mod policy;
+pub mod period_edges;
+pub mod rights;
+mod ring_pair;
 mod status;
 pub mod stream;
 

@@ -17,9 +17,9 @@ use crate::card::{
     Card, CardError, Direction, OpenFailure, Port, PortIndex, StillRunning, StreamParams, StreamPosition,
     VolumeRange,
 };
-use crate::events::EventPacer;
 use crate::hw_params::Limits;
-use crate::policy::Policy;
+use crate::period_edges::EventPacer;
+use crate::rights::Policy;
 
 pub use error::{HintError, OpenError, TriggerError, VolumeError};
 use run::OpenStream;

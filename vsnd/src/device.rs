@@ -12,7 +12,7 @@ mod state_write;
 
 use audioback::card::{Card, Direction};
 use audioback::device::{Device as SoundDevice, MAX_STREAMS};
-use audioback::policy::Policy;
+use audioback::rights::Policy;
 use audioback::stream::StreamConfig;
 use heapless::Vec;
 use hyper::{Clock, Hypervisor, Nanos};

@@ -1,9 +1,9 @@
 //! The rights of one guest: the ports it may play to and record from.
 //!
-//! This file reads rights; `audioback::policy` enforces them when a stream is opened.
+//! This file reads rights; `audioback::rights` enforces them when a stream is opened.
 
 use audioback::card::Direction;
-use audioback::policy::{Policy, PortSet};
+use audioback::rights::{Policy, PortSet};
 use hyper::DomainId;
 
 use crate::paths::{OWN, PathText};

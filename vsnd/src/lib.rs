@@ -21,7 +21,7 @@
 //!   handshake are those of [`xen_guest::xenbus::BackEnd`]; streams and rings belong to
 //!   [`audioback::device`].
 //! - *A right*: `settings.rs` reads the default for all guests, `guest_rights.rs` a guest's own;
-//!   `ports.rs` parses both. `Device::apply_rights` puts them in force. [`audioback::policy`] checks
+//!   `ports.rs` parses both. `Device::apply_rights` puts them in force. [`audioback::rights`] checks
 //!   them when a stream is opened.
 //! - *A stream's port*: `card_config.rs` reads the guest's wish, `ports.rs` resolves it.
 #![no_std]

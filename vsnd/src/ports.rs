@@ -7,7 +7,7 @@ use alloc::vec::Vec as List;
 use core::fmt;
 
 use audioback::card::{Card, Direction, Port, PortIndex, PortLabel};
-use audioback::policy::PortSet;
+use audioback::rights::PortSet;
 use heapless::Vec;
 use sndif::nodes;
 

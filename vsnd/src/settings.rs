@@ -4,7 +4,7 @@
 //! An invalid value is logged and changes nothing; without its node a setting has its default.
 
 use audioback::card::{CardSettings, Direction, JackPolicy, PositionChoice};
-use audioback::policy::{Policy, PortSet};
+use audioback::rights::{Policy, PortSet};
 use hyper::{DomainId, Nanos};
 use log::LevelFilter;
 use sndif::nodes;

@@ -11,8 +11,8 @@ use sndif::ring::NothingToAnswer;
 use super::{Device, MAX_STREAMS, Slot, publish};
 use crate::card::Card;
 use crate::control_page::Taken;
-use crate::policy::Policy;
 use crate::push_within;
+use crate::rights::Policy;
 use crate::status::{card_status, hint_status, open_status, trigger_status, volume_status};
 use crate::stream::{Stream, VolumeError};
 

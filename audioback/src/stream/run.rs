@@ -7,8 +7,8 @@ use super::StreamStats;
 use super::error::HintError;
 use crate::card::{Direction, StreamPosition};
 use crate::control_page;
-use crate::events::EventPacer;
 use crate::hw_params::OpenPlan;
+use crate::period_edges::EventPacer;
 
 /// An open stream. `S` is the card's.
 pub(super) struct OpenStream<S> {

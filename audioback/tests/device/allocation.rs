@@ -4,7 +4,7 @@ use std::hint::black_box;
 
 use crate::support::{Rig, open_config};
 use allocation_counter::measure;
-use audioback::policy::Policy;
+use audioback::rights::Policy;
 use audiofront::FrontEvent;
 use hyper::Nanos;
 

@@ -4,7 +4,7 @@ use crate::support::raw::RawRig;
 use crate::support::{DRIVER, GUEST, Page, Rig, configs, home, only_answer, open_config};
 use audioback::card::{Card, LinkPosition, PositionLock, PositionSource, StreamPosition};
 use audioback::device::{ConnectError, Device};
-use audioback::policy::{Policy, PortSet};
+use audioback::rights::{Policy, PortSet};
 use audiofront::{FrontEvent, GrantAccess, StreamConfig, StreamFront, Transport};
 use hyper::{Clock, GrantRef, Hypervisor, MapError, Nanos, PAGE_WORDS, SharedPage};
 use proptest::prelude::*;

@@ -2,7 +2,7 @@
 
 use crate::support::{DRIVER, GUEST, Rig, only_answer, open_config};
 use audioback::card::{CardError, Direction, Port, PortIndex, StreamPosition};
-use audioback::policy::{Policy, PortSet};
+use audioback::rights::{Policy, PortSet};
 use audioback::stream::Activity;
 use audiofront::{EventPort, FrontEvent, Transport};
 use hyper::{DmaAccess, Nanos};

@@ -2,7 +2,7 @@
 
 use crate::support::Rig;
 use crate::support::raw::RawRig;
-use audioback::policy::Policy;
+use audioback::rights::Policy;
 use hyper::{GrantRef, Nanos, SharedPage};
 use proptest::prelude::*;
 use sndif::op::Trigger;

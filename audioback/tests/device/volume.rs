@@ -4,7 +4,7 @@ use crate::support::card::{FakeCard, VOLUME};
 use crate::support::raw::RawRig;
 use crate::support::{Rig, only_answer, open_config};
 use audioback::card::VolumeRange;
-use audioback::policy::{Policy, PortSet};
+use audioback::rights::{Policy, PortSet};
 use hyper::{DmaAccess, Nanos, SharedPage};
 use proptest::prelude::*;
 use sndif::op::Operation;

@@ -10,7 +10,7 @@ use core::fmt;
 
 use audioback::card::{Card, CardPoll, Direction, Port, PortIndex};
 use audioback::device::{ConnectError, Device, SetUpError};
-use audioback::policy::{Policy, PortSet};
+use audioback::rights::{Policy, PortSet};
 use audioback::stream::{StreamConfig as BackConfig, StreamStats};
 use audiofront::{ConnectError as FrontConnectError, StreamConfig, StreamFront};
 use heapless::Vec;

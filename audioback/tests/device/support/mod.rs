@@ -5,7 +5,7 @@ pub mod raw;
 
 use audioback::card::{Card, PortIndex};
 use audioback::device::Device;
-use audioback::policy::Policy;
+use audioback::rights::Policy;
 use audioback::stream::StreamConfig;
 use audiofront::{FrontEvent, GrantAccess, StreamConfig as OpenConfig, StreamFront, Transport};
 use hyper::{DomainId, GrantRef, Hypervisor, Nanos};

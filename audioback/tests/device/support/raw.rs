@@ -2,7 +2,7 @@
 
 use audioback::card::Card;
 use audioback::device::Device;
-use audioback::policy::Policy;
+use audioback::rights::Policy;
 use audiofront::{GrantAccess, GrantedPage, Transport};
 use hyper::{GrantRef, Hypervisor, Nanos, SharedPage};
 use hypervisor_model::{FrontEnd, HeapMemory};

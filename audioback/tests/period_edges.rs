@@ -1,6 +1,6 @@
 //! The rules of CUR_POS, held against the way Linux's front end counts periods.
 
-use audioback::events::{EventPacer, LOOK_INTERVAL_NS_MAX, LOOK_INTERVAL_NS_MIN};
+use audioback::period_edges::{EventPacer, LOOK_INTERVAL_NS_MAX, LOOK_INTERVAL_NS_MIN};
 use proptest::prelude::*;
 
 const RATE_HZ: u32 = 48_000;

@@ -6,7 +6,7 @@ use sndif::nodes::TransportNodes;
 use sndif::ring::BackRing;
 
 use crate::device::ConnectError;
-use crate::events::EventPacer;
+use crate::period_edges::EventPacer;
 
 /// The connection of a stream to its front end.
 pub(crate) struct Line<P> {
