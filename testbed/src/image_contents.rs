@@ -20,7 +20,7 @@ const OWN_NAME: &str = "snddom_kernel::xen";
 const FOREIGN_PACKAGES: [&str; 2] = ["hypervisor-model", "audiofront"];
 
 /// Packages that the shipped image stands on.
-const OWN_PACKAGES: [&str; 5] = ["linked_list_allocator", "spin", "heapless", "xen-sys", "snd-hda"];
+const OWN_PACKAGES: [&str; 5] = ["linked_list_allocator", "spin", "heapless", "snddom-xen-sys", "snd-hda"];
 
 /// Checks the linker's map and the packages of the shipped image. Returns a line about both.
 ///
