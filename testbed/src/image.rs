@@ -127,9 +127,8 @@ pub fn executable(messages: &str, package: &str) -> Result<PathBuf> {
         .ok_or_else(|| anyhow!("cargo names no executable for {package}"))
 }
 
-/// How code is made for an image that is linked to run at one address: none of it has to look up where something lies,
-/// and in such code a table of jumps takes twice the room of the comparisons in its place.
-const CODE_FLAGS: [&str; 2] = ["-Crelocation-model=static", "-Cjump-tables=no"];
+/// The image is linked to run at one address, so its code needs no indirection to find data.
+const CODE_FLAGS: [&str; 1] = ["-Crelocation-model=static"];
 
 /// The compiler's flags in the form of `CARGO_ENCODED_RUSTFLAGS`: [`CODE_FLAGS`], and such that keep this machine's paths
 /// out of the image, where panics say in which file they are.
