@@ -43,7 +43,7 @@ pub struct Profile {
     pub step_ms: u64,
     /// Bytes of a DMA burst.
     pub dma_burst_bytes: u32,
-    /// RUN restarts the descriptor list and LPIB, where hardware goes on from its position.
+    /// RUN restarts the descriptor list and LPIB. Hardware resumes at its position.
     pub run_restarts_list: bool,
     /// Nanoseconds until CRST reads back 0.
     pub reset_enter_ns: u64,

@@ -56,12 +56,12 @@ pub struct LinkSimulation {
     /// When the last write arrives.
     arrives_ns: u64,
     random: u64,
-    /// Frames after so many link frames of the cadence's period.
+    /// Frames after each number of link frames in the cadence's period.
     table: Vec<u32>,
     run: Option<Run>,
-    /// Link frames of the run that carry nothing though they should.
+    /// Link frames of the run that wrongly carry nothing.
     losses: Vec<(u64, u64)>,
-    /// The link frame up to which FIFO errors were told.
+    /// The link frame up to which FIFO errors were reported.
     told_link_frame: u64,
 }
 
