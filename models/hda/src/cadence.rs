@@ -51,7 +51,8 @@ mod tests {
 
     #[test]
     fn each_rate_carries_its_frames_in_a_second() {
-        // 48 kHz base: 8, 16, 24, 32, 48, 96, 192 kHz; 44.1 kHz base: 11.025, 22.05, 44.1, 88.2, 176.4 kHz.
+        // 48 kHz base: 8, 16, 24, 32, 48, 96, 192 kHz; 44.1 kHz base: 11.025, 22.05, 44.1, 88.2,
+        // 176.4 kHz.
         for (word, rate_hz) in [
             (0x0511, 8_000),
             (0x0211, 16_000),

@@ -212,7 +212,8 @@ impl ModelMemory {
         self.table.borrow_mut().permit(address, false, false);
     }
 
-    /// Places the driver's next regions from `address` on, a multiple of 4096: above 4 GiB, for instance.
+    /// Places the driver's next regions from `address` on, a multiple of 4096: above 4 GiB, for
+    /// instance.
     pub fn place_regions_at(&self, address: u64) {
         self.table.borrow_mut().next_region = address;
     }

@@ -27,7 +27,8 @@ impl Played {
         self.frames.is_empty()
     }
 
-    /// All samples, interleaved, sign-extended at their depth: a 24-bit sample is its container shifted right by 8.
+    /// All samples, interleaved, sign-extended at their depth: a 24-bit sample is its container
+    /// shifted right by 8.
     #[must_use]
     pub fn samples(&self) -> &[i32] {
         &self.samples

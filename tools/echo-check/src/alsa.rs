@@ -36,7 +36,7 @@ impl AlsaDuplex {
         let open = |direction, what| {
             let pcm = PCM::new(device, direction, false).with_context(|| {
                 format!(
-                    "{device}: its {what} stream can't be opened; aplay -l and arecord -l list what is there"
+                    "{device}: its {what} stream can't be opened; aplay -l and arecord -l list the devices"
                 )
             })?;
             set_up(&pcm)
@@ -63,14 +63,14 @@ impl AlsaDuplex {
         let mut track = Vec::new();
         let mut period = [0_i16; 2 * PERIOD_FRAMES as usize];
         while captured.len() < play.len() + MORE_FRAMES {
-            let frames = input.readi(&mut period).context("what is recorded is lost")?;
+            let frames = input.readi(&mut period).context("the capture stream failed")?;
             captured.extend(period.as_chunks::<2>().0.iter().take(frames));
             self.write(&output, &mut left, &mut written)?;
             let offset_frames = self.offset(captured.len(), written)?;
             track.push(OffsetReading { at_frame: captured.len() as u64, offset_frames });
         }
         let told = Spread::of(track.iter().map(|reading| reading.offset_frames));
-        let told = told.context("ALSA said nothing")?;
+        let told = told.context("ALSA published no offset")?;
         Ok(Take {
             captured,
             published_offset_frames: told.mean,

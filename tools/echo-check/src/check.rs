@@ -64,7 +64,7 @@ impl Check {
     pub fn run(&self, streams: &mut dyn DuplexRun, progress: &mut dyn FnMut(u32, u32)) -> Result<Report> {
         ensure!(
             (1..=MOST_RESTARTS).contains(&self.restarts),
-            "{} restarts: 1 to {MOST_RESTARTS} make sense",
+            "{} restarts: 1 to {MOST_RESTARTS} are possible",
             self.restarts
         );
         let samples = self.samples()?;

@@ -13,7 +13,8 @@ const RECORDINGS: &str = "/usr/share/sounds/alsa";
 /// The voices in that folder.
 const VOICES: [&str; 4] = ["Front_Center.wav", "Front_Left.wav", "Rear_Center.wav", "Side_Left.wav"];
 
-/// Play a known signal, record it, and judge whether the published offset is good enough to cancel its echo.
+/// Play a known signal, record it, and judge whether the published offset is good enough to cancel
+/// its echo.
 ///
 /// Exit status: 0 all bounds hold; 1 a bound is exceeded; 2 the test can't be carried out.
 #[derive(Clone, Debug, clap::Args)]
@@ -30,11 +31,13 @@ pub struct EchoCheck {
     #[arg(long, value_name = "N", default_value_t = signal::MLS_ORDER)]
     pub mls_order: u32,
 
-    /// A recording of speech, PCM at 48 kHz; several play one after the other [default: those of alsa-utils]
+    /// A recording of speech, PCM at 48 kHz; several play one after the other [default: those of
+    /// alsa-utils]
     #[arg(long, value_name = "FILE.wav")]
     pub speech: Vec<PathBuf>,
 
-    /// The room's delay in milliseconds, if it is known: then a constant error of the offset shows, too
+    /// The room's delay in milliseconds, if it is known: then a constant error of the offset
+    /// shows, too
     #[arg(long, value_name = "MS", allow_negative_numbers = true)]
     pub room_delay_ms: Option<f64>,
 

@@ -67,7 +67,7 @@ pub struct Arrival {
 /// The reason for not finding a signal.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum NotFound {
-    /// The signal or the recording is silent: its name, and its highest sample.
+    /// The signal or the recording is silent: its name, and its root mean square.
     Silent(&'static str, f64),
     /// The recording is clipped: the part of its samples at the ends of the scale.
     Clipped(f64),

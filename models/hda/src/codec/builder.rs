@@ -220,7 +220,7 @@ impl CodecBuilder {
             converter.node = node;
         }
         let old = self.graph.widgets.insert(node, widget);
-        assert!(old.is_none(), "node {node} is there twice");
+        assert!(old.is_none(), "node {node} occurs twice");
         self
     }
 

@@ -74,7 +74,7 @@ impl Parser<'_> {
             None if is_detail => self.header.detail(&mut self.dump, scan),
             _ if scan.try_take("Node ") => self.node(scan),
             None => self.header.line(&mut self.dump, scan, &mut self.lines),
-            Some(_) => Err(format!("{text:?} can't stand among the nodes")),
+            Some(_) => Err(format!("{text:?} isn't a line of the nodes")),
         }
     }
 

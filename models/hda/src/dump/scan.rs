@@ -29,7 +29,7 @@ impl<'a> Scan<'a> {
 
     /// Takes `word`; an error if it doesn't come next.
     pub(super) fn take(&mut self, word: &str) -> Result<(), Reason> {
-        if self.try_take(word) { Ok(()) } else { Err(format!("{word:?} should stand before {:?}", self.0)) }
+        if self.try_take(word) { Ok(()) } else { Err(format!("{word:?} is missing before {:?}", self.0)) }
     }
 
     /// Takes the longest run of digits of a base.
@@ -37,7 +37,7 @@ impl<'a> Scan<'a> {
         let end = self.0.find(|c: char| !c.is_digit(base)).unwrap_or(self.0.len());
         let (digits, rest) = self.0.split_at(end);
         let value = u32::from_str_radix(digits, base);
-        let value = value.map_err(|_| format!("a number of 32 bits should stand before {:?}", self.0))?;
+        let value = value.map_err(|_| format!("a 32-bit number is missing before {:?}", self.0))?;
         self.0 = rest;
         Ok(value)
     }
@@ -87,7 +87,7 @@ impl<'a> Scan<'a> {
 
     /// Refuses any rest but spaces.
     pub(super) fn end(self) -> Result<(), Reason> {
-        if self.0.trim().is_empty() { Ok(()) } else { Err(format!("{:?} is too much", self.0)) }
+        if self.0.trim().is_empty() { Ok(()) } else { Err(format!("unexpected {:?}", self.0)) }
     }
 }
 

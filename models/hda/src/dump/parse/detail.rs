@@ -64,7 +64,7 @@ pub(super) fn detail(
     if let Some(capability) = capability_for(line)
         && node.wcaps & capability == 0
     {
-        return Err(format!("node {:#04x} has {key:?} and not the capability for it", node.id));
+        return Err(format!("node {:#04x} has {key:?} without the capability", node.id));
     }
     scan.skip_spaces();
     known(node, line, scan, lines)
@@ -316,6 +316,6 @@ fn list(count: usize, lines: &mut Lines<'_>) -> Result<(Vec<u8>, Option<usize>),
     if nodes.len() == count {
         Ok((nodes, selected))
     } else {
-        Err(format!("{count} connections are said to be there, and {} are", nodes.len()))
+        Err(format!("{count} connections are announced, but {} listed", nodes.len()))
     }
 }

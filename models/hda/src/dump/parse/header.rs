@@ -66,7 +66,7 @@ impl Header {
             return Err("a codec's dump begins with \"Codec:\"".into());
         }
         if !self.seen.insert(key) {
-            return Err(format!("{key:?} is there twice"));
+            return Err(format!("{key:?} occurs twice"));
         }
         self.section = Section::None;
         scan.skip_spaces();
@@ -136,7 +136,7 @@ impl Header {
                 Ok(())
             }
             Section::Gpio if scan.try_take("IO[") => gpio_line(scan),
-            _ => Err(format!("{:?} belongs to nothing", scan.rest())),
+            _ => Err(format!("{:?} belongs to no section", scan.rest())),
         }
     }
 
@@ -154,7 +154,7 @@ impl Header {
         let of_audio = if only_modem { &[] } else { &of_audio[..] };
         for key in always.iter().chain(of_audio) {
             if !self.seen.contains(key) {
-                return Err(format!("the text ends and there was no {key:?}"));
+                return Err(format!("the text ends without {key:?}"));
             }
         }
         if self.seen.contains("State of AFG node") && dump.power.is_none() {

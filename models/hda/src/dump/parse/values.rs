@@ -82,7 +82,7 @@ pub(super) fn power(mut scan: Scan<'_>) -> Result<Power, Reason> {
     if rest.is_empty() || rest.starts_with(", ") {
         Ok(Power { setting, actual })
     } else {
-        Err(format!("{rest:?} is too much"))
+        Err(format!("unexpected {rest:?}"))
     }
 }
 
