@@ -1,5 +1,7 @@
-//! Frames of a stream in each link frame (specification 5.4.3, "Stream sample packets", with its
-//! tables of multiples, divisors and the 44.1 kHz cadence).
+//! Frames of a stream in each link frame.
+//!
+//! The rules are in specification 5.4.3, "Stream sample packets", with its tables of multiples,
+//! divisors and the 44.1 kHz cadence.
 
 use crate::format::StreamFormat;
 

@@ -5,16 +5,16 @@
 //! measurements on emulators. It shares only the driver's traits for registers and DMA memory. It
 //! deliberately defines all register offsets, bits and verbs anew.
 //!
-//! - **Time is virtual.** It advances with each register access (by a settable number of
-//!   nanoseconds), with each delay of the driver, and with [`Model::advance_ns`]. The link clock
-//!   follows with a settable drift, in integer arithmetic without rounding errors.
+//! - **Time is virtual.** It advances with each register access, by a settable number of
+//!   nanoseconds. It also advances with each delay of the driver, and with [`Model::advance_ns`].
+//!   The link clock follows with a settable drift, in integer arithmetic without rounding errors.
 //! - **An endless poll is a failure.** A test has a budget of accesses ([`Bench::access_budget`]).
 //!   The first access beyond it panics.
-//! - **Memory is checked.** The controller may touch a page only while a test allows it, for
-//!   reading and for writing separately, as behind an IOMMU. Any other touch is a [`Violation`].
-//! - **Rules are checked** in a strict [`Profile`]. Examples are access widths, waits in the reset
-//!   sequence, registers that must not change while a stream runs, and alignment of descriptor
-//!   lists. Each breach is a [`Violation`].
+//! - **Memory is checked.** The controller may touch a page only while a test allows it. As behind
+//!   an IOMMU, reading and writing have separate rights. Any other touch is a [`Violation`].
+//! - **Rules are checked** in a strict [`Profile`], such as access widths and waits in the reset
+//!   sequence. Others are registers that must not change while a stream runs, and the alignment of
+//!   descriptor lists. Each breach is a [`Violation`].
 //! - **A violation fails the test**: [`Model::assert_clean`] panics with all of them, and so does
 //!   the drop of the model.
 //!

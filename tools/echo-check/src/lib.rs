@@ -8,9 +8,9 @@
 //! - **Does the system publish the same offset?** Each [`Take`] has the published offset between
 //!   the two streams. Its difference from the correlated one is the way through the air. If the
 //!   system is right, it is the same at each restart of the streams.
-//! - **How well does a canceller work with it?** [`erle`] runs the takes through a real canceller
-//!   (the port of WebRTC's AEC3) that trusts the published offset. It measures how much echo the
-//!   canceller removes, and how fast.
+//! - **How well does a canceller work with it?** [`erle`] runs the takes through the port of
+//!   WebRTC's AEC3, which trusts the published offset. It measures how much echo the canceller
+//!   removes, and how fast.
 //!
 //! The crate knows no hardware and no hypervisor: the owner of two streams implements
 //! [`DuplexRun`].

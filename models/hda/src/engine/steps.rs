@@ -32,8 +32,8 @@ impl Engine {
     }
 
     pub(super) fn play_in_steps(&mut self, cx: &mut FrameContext<'_>, format: StreamFormat) {
-        // The stream stands still if no converter uses the tag, if CBL isn't the sum of the
-        // lengths, or after a format verb while running.
+        // The stream stands still if no converter uses its tag, or CBL isn't the sum of the
+        // lengths. A format verb while running stops it too.
         let listeners = cx.link.listeners(self.tag(), true);
         if self.frozen_by_format || listeners == 0 || !self.list_adds_up {
             return;
