@@ -71,7 +71,7 @@ impl Machine {
         machine
     }
 
-    /// Switches power off and on. Only state outside the controller stays.
+    /// Switches power off and on. Only state outside controller and codecs stays.
     pub(crate) fn power_cycle(&mut self) {
         self.controller = Controller::new();
         self.command = Command::new(self.profile.ring_size_capability);
@@ -106,7 +106,7 @@ impl Machine {
             .fold(0, |bits, (address, codec)| bits | u16::from(codec.is_some()) << address)
     }
 
-    /// The wall clock, extended past WALCLK's wraps. Link frames begin at multiples of 500.
+    /// The wall clock in 64 bits; WALCLK shows its low half. Link frames begin at multiples of 500.
     pub(crate) fn wall(&self) -> u64 {
         u64::from(self.profile.wall_clock_start) + (self.clock.ticks(self.now_ns) - self.wall_origin_tick)
     }

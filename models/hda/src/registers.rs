@@ -232,7 +232,7 @@ impl Machine {
         (1_u32 << self.engines.len()) - 1
     }
 
-    /// INTSTS. The top bit is set if INTCTL enables any pending interrupt.
+    /// INTSTS: pending interrupts. The top bit is set if INTCTL enables any of them.
     fn interrupt_status(&self) -> u32 {
         let controller =
             self.command.interrupts() || self.controller.state_status & self.controller.wake_enable != 0;

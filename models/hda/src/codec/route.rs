@@ -52,7 +52,7 @@ impl Graph {
         arrivals
     }
 
-    /// The same, with routes muted on one side. Routes with the same origin and gains count once.
+    /// The same, plus routes muted on one side. Routes with the same origin and gains count once.
     pub(crate) fn ways(&self, node: u8) -> Vec<Way> {
         let mut search = Search {
             graph: self,
@@ -67,7 +67,7 @@ impl Graph {
         search.ways.into_iter().collect()
     }
 
-    /// Nodes without power: their own power, or their power widget's.
+    /// Nodes without power: they or their power widget are off.
     fn dark(&self) -> HashSet<u8> {
         let off = || self.widgets.iter().filter(|(_, widget)| widget.power != 0);
         let fed = off().filter(|(_, widget)| widget.kind == WidgetKind::Power);
