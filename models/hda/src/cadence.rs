@@ -1,12 +1,15 @@
-//! How many frames of a stream travel in each link frame: specification 5.4.3, "Stream sample packets" and the tables
-//! of multiples, divisors and the 44.1 kHz cadence.
+//! Frames of a stream in each link frame.
+//!
+//! The rules are in specification 5.4.3, "Stream sample packets", with its tables of multiples,
+//! divisors and the 44.1 kHz cadence.
 
 use crate::format::StreamFormat;
 
-/// Link frames that carry a block at 44.1 kHz between two that carry none: 147 blocks in 160 link frames.
+/// Runs of link frames with a block at 44.1 kHz; one without follows each. 147 blocks in 160 link
+/// frames.
 const RUNS_44K1: [u32; 13] = [12, 11, 11, 12, 11, 11, 12, 11, 11, 12, 11, 11, 11];
 
-/// Where a stream is in its cadence. It begins with the stream's first link frame.
+/// A stream's place in its cadence, which begins with the stream's first link frame.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Cadence {
     run: usize,
@@ -15,7 +18,7 @@ pub(crate) struct Cadence {
 }
 
 impl Cadence {
-    /// Frames of the stream that travel in this link frame; moves on to the next one.
+    /// Returns the stream's frames in this link frame, and moves on to the next one.
     pub(crate) fn next(&mut self, format: StreamFormat) -> u32 {
         if format.base_44k1 && self.skips() {
             return 0;
@@ -50,7 +53,8 @@ mod tests {
 
     #[test]
     fn each_rate_carries_its_frames_in_a_second() {
-        // 48 kHz base: 8, 16, 24, 32, 48, 96, 192 kHz; 44.1 kHz base: 11.025, 22.05, 44.1, 88.2, 176.4 kHz.
+        // 48 kHz base: 8, 16, 24, 32, 48, 96, 192 kHz; 44.1 kHz base: 11.025, 22.05, 44.1, 88.2,
+        // 176.4 kHz.
         for (word, rate_hz) in [
             (0x0511, 8_000),
             (0x0211, 16_000),

@@ -3,12 +3,12 @@
 /// Ticks of the wall clock in a link frame: 24 MHz / 48 kHz.
 pub(crate) const TICKS_PER_LINK_FRAME: u64 = 500;
 
-/// Parts of a tick in which the phase is kept, so that `ns * 24 * (10^6 + ppm)` is a whole number of them.
+/// Parts of a tick in the phase. They make `ns * 24 * (10^6 + ppm)` a whole number.
 const PARTS_PER_TICK: u128 = 1_000_000_000;
 
 /// Counts 24 MHz ticks since power-on.
 ///
-/// The phase at any time is computed from the last change of drift, not added up, so nothing accumulates.
+/// The phase is computed from the last change of drift, not summed, so no error accumulates.
 #[derive(Clone, Debug)]
 pub(crate) struct LinkClock {
     drift_ppm: i32,
@@ -36,7 +36,7 @@ impl LinkClock {
         (self.phase(now_ns) / PARTS_PER_TICK) as u64
     }
 
-    /// The first nanosecond at which `tick` has been reached.
+    /// The first nanosecond of `tick`.
     pub(crate) fn ns_of_tick(&self, tick: u64) -> u64 {
         let phase = u128::from(tick) * PARTS_PER_TICK;
         let ahead = phase.saturating_sub(self.phase_at_since);

@@ -19,7 +19,7 @@ pub(crate) const OVERRUN_INTERRUPT: u8 = 1 << 2;
 /// RIRB entry: the response is unsolicited.
 const UNSOLICITED: u32 = 1 << 4;
 
-/// A response on its way.
+/// A response in transit.
 struct Response {
     due_frame: u64,
     codec: u8,
@@ -34,7 +34,7 @@ pub(crate) struct Command {
     pub(crate) corb_address: u64,
     pub(crate) corb_write: u16,
     pub(crate) corb_read: u16,
-    /// CORBRP bit 15 as it reads.
+    /// CORBRP bit 15 as the driver reads it.
     pub(crate) corb_pointer_reset: bool,
     pub(crate) corb_control: u8,
     pub(crate) corb_status: u8,
@@ -56,7 +56,7 @@ pub(crate) struct Command {
     counted: u16,
 }
 
-/// Entries of a ring, by the low two bits of its size register.
+/// Entries of a ring, from the low two bits of its size register.
 fn ring_entries(size: u8) -> u16 {
     match size & 3 {
         0 => 2,
@@ -67,7 +67,7 @@ fn ring_entries(size: u8) -> u16 {
 
 impl Command {
     pub(crate) fn new(ring_size_capability: u8) -> Self {
-        // A ring of one possible size is set to it and can't be changed.
+        // A controller with one possible ring size has it fixed.
         let size = match ring_size_capability {
             1 => 0,
             2 => 1,
@@ -84,7 +84,7 @@ impl Command {
         self.rirb_control & RING_RUN != 0
     }
 
-    /// Whether a link frame can change anything.
+    /// Whether the rings can change anything in a link frame.
     pub(crate) fn is_active(&self) -> bool {
         (self.corb_running() && self.corb_read != self.corb_write)
             || !self.responses.is_empty()
@@ -100,7 +100,7 @@ impl Command {
             || (self.corb_status & MEMORY_ERROR != 0 && self.corb_control & RING_INTERRUPT != 0)
     }
 
-    /// A codec speaks up by itself.
+    /// Sends an unsolicited response of a codec.
     pub(crate) fn unsolicited(&mut self, codec: u8, value: u32, frame: u64) {
         self.responses.push_back(Response {
             due_frame: frame + 1,
@@ -111,25 +111,25 @@ impl Command {
         });
     }
 
-    /// ICB was set.
+    /// Software set ICB.
     pub(crate) fn start_immediate(&mut self) {
         self.immediate_busy = true;
         self.immediate_waiting = true;
     }
 
-    /// ICB was cleared: software gave up.
+    /// Software cleared ICB: it gave up.
     pub(crate) fn abandon_immediate(&mut self) {
         self.immediate_busy = false;
         self.immediate_waiting = false;
         self.responses.retain(|response| !response.immediate);
     }
 
-    /// RIRBSTS was acknowledged.
+    /// Software acknowledged RIRBSTS.
     pub(crate) fn acknowledged(&mut self) {
         self.counted = 0;
     }
 
-    /// A link frame: responses of the last one arrive, the next verb leaves.
+    /// Runs a link frame: the last one's responses arrive, and the next verb leaves.
     pub(crate) fn link_frame(&mut self, cx: &mut FrameContext<'_>, codecs_ready: bool) -> Option<(u8, bool)> {
         let mut quiet = true;
         while self.responses.front().is_some_and(|response| response.due_frame <= cx.frame) {
@@ -148,7 +148,8 @@ impl Command {
         self.send(cx, verb, codecs_ready)
     }
 
-    /// Verbs at once, as QEMU does it, until the ring is empty or RINTCNT responses wait to be acknowledged.
+    /// Runs verbs at once, as QEMU does, until the ring is empty or RINTCNT responses await
+    /// acknowledgement.
     pub(crate) fn run_at_once(&mut self, cx: &mut FrameContext<'_>) -> Option<(u8, bool)> {
         let mut format_set_on = None;
         loop {

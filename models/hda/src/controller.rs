@@ -1,6 +1,6 @@
 //! The controller's global registers: reset, codec status, interrupts, SSYNC, position buffer.
 
-/// A bit that reads back what was written only after a while.
+/// A bit that reads back its written value only after a delay.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct SlowBit {
     pub(crate) requested: bool,
@@ -12,9 +12,9 @@ pub(crate) struct SlowBit {
 pub(crate) struct Controller {
     /// GCTL.CRST.
     pub(crate) reset_released: SlowBit,
-    /// When CRST was last cleared; `None` since power-on, which was long ago.
+    /// Time of the last clear of CRST; `None` since power-on, long ago.
     pub(crate) reset_since_ns: Option<u64>,
-    /// When codecs have reported to STATESTS and answer verbs.
+    /// Time at which codecs report to STATESTS and begin to answer verbs.
     pub(crate) codecs_ready_ns: u64,
     pub(crate) codecs_reported: bool,
     /// GCTL.UNSOL.
@@ -48,7 +48,7 @@ impl Controller {
         }
     }
 
-    /// What a controller reset clears; CRST's own state, WAKEEN and STATESTS stay.
+    /// Resets the controller. CRST's own state, WAKEEN and STATESTS stay.
     pub(crate) fn reset(&mut self) {
         *self = Self {
             reset_released: self.reset_released,
@@ -61,7 +61,7 @@ impl Controller {
         };
     }
 
-    /// Out of reset, as far as the driver can see.
+    /// Whether CRST reads as out of reset.
     pub(crate) fn is_up(&self) -> bool {
         self.reset_released.requested && self.reset_released.reads
     }

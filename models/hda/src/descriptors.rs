@@ -1,4 +1,4 @@
-//! The buffer descriptor list and the engine's way through it: specification 3.6.2 and 3.6.3.
+//! The buffer descriptor list, and an engine's place in it (specification 3.6.2 and 3.6.3).
 
 use crate::memory::{DmaFault, PageTable};
 
@@ -27,7 +27,7 @@ impl Descriptor {
         Ok(Self::from_words(words))
     }
 
-    /// Reads an entry for checking, whatever is allowed; `None` where there is no memory.
+    /// Reads an entry for checking, regardless of DMA rights; `None` outside memory.
     pub(crate) fn peek(memory: &PageTable, address: u64) -> Option<Self> {
         let mut words = [0; 4];
         for (index, word) in (0_u64..).zip(&mut words) {
@@ -41,15 +41,15 @@ impl Descriptor {
     }
 }
 
-/// Why a descriptor can't be used.
+/// The reason for not using a descriptor.
 pub(crate) enum DescriptorError {
-    /// It wasn't the controller's to read.
+    /// The controller had no right to read it.
     Dma(DmaFault),
     /// It has no bytes.
     Empty { index: u16 },
 }
 
-/// Where the engine is in the list.
+/// The engine's place in the list.
 #[derive(Default)]
 pub(crate) struct DescriptorWalk {
     index: u16,
@@ -60,12 +60,12 @@ pub(crate) struct DescriptorWalk {
 }
 
 impl DescriptorWalk {
-    /// Bytes that DMA has moved in this round through the buffer.
+    /// Bytes moved by DMA in this round through the buffer.
     pub(crate) fn position(&self) -> u32 {
         self.position
     }
 
-    /// The entry's next bytes: address, how many are left, in a list at `base`.
+    /// Address and number of the entry's remaining bytes, in a list at `base`.
     pub(crate) fn next(&mut self, memory: &PageTable, base: u64) -> Result<(u64, u32), DescriptorError> {
         let descriptor = match self.current {
             Some(descriptor) => descriptor,
@@ -81,8 +81,9 @@ impl DescriptorWalk {
         Ok((descriptor.address.wrapping_add(self.offset.into()), descriptor.length - self.offset))
     }
 
-    /// Moves on by `bytes`, no more than [`Self::next`] said are left. True when that completes an entry that asks for
-    /// an interrupt.
+    /// Advances by `bytes`, at most the remainder from [`Self::next`].
+    ///
+    /// Returns true if that completes an entry that requests an interrupt.
     pub(crate) fn advance(&mut self, bytes: u32, last_index: u16) -> bool {
         let Some(descriptor) = self.current else { return false };
         self.offset += bytes;
@@ -101,7 +102,7 @@ impl DescriptorWalk {
     }
 }
 
-/// The sum of the lengths in a list, for checking; `None` where part of it isn't in memory.
+/// The sum of the lengths in a list, for checking; `None` if part of it is outside memory.
 pub(crate) fn list_bytes(memory: &PageTable, base: u64, last_index: u16) -> Option<u64> {
     (0..=u64::from(last_index))
         .map(|index| {

@@ -3,7 +3,8 @@
 /// The faults of a controller. All are off by default.
 #[derive(Clone, Debug, Default)]
 pub struct Faults {
-    /// The controller is off its bus: reads are all ones, writes are lost, DMA and the link stand still.
+    /// The controller is off its bus: reads are all ones, writes are lost, DMA and the link stand
+    /// still.
     pub off_the_bus: bool,
     /// GCTL.CRST never reads back 0.
     pub reset_never_entered: bool,
@@ -19,9 +20,11 @@ pub struct Faults {
     pub silent_codecs: u16,
     /// Link frames by which every answer is late, on top of the usual one.
     pub answer_late_frames: u64,
-    /// The next response finds no room: RIRBSTS reports an overrun and the response is lost. Clears itself.
+    /// The next response finds no room: RIRBSTS reports an overrun and the response is lost.
+    /// Clears itself.
     pub rirb_overrun_once: bool,
-    /// Streams (a bit each, by descriptor index) whose RUN bit never reads back 0, and whose DMA goes on.
+    /// Streams (a bit each, by descriptor index) whose RUN bit never reads back 0, and whose DMA
+    /// goes on.
     pub stuck_run: u32,
     /// Extra link frames before RUN reads back 0.
     pub run_clear_delay_link_frames: u64,

@@ -9,7 +9,7 @@ pub(crate) struct Fifo {
 }
 
 impl Fifo {
-    /// Takes memory for so many bytes.
+    /// Reserves memory for `bytes` bytes.
     pub(crate) fn reserve(&mut self, bytes: usize) {
         self.bytes.reserve(bytes);
     }
@@ -38,7 +38,7 @@ impl Fifo {
         self.bytes.extend(bytes);
     }
 
-    /// Moves the oldest `count` bytes to `out`, whose old contents go. They must be there.
+    /// Moves the oldest `count` bytes, which must exist, to `out`. This replaces its contents.
     pub(crate) fn pop_into(&mut self, count: usize, out: &mut Vec<u8>) {
         out.clear();
         out.extend(self.bytes.drain(..count));

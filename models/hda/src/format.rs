@@ -1,6 +1,6 @@
 //! SDnFMT and the converter format: specification 3.7.1, "Stream Format Structure".
 
-/// A stream format as the 16-bit word says it.
+/// A stream format, decoded from its 16-bit word.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct StreamFormat {
     /// 44.1 kHz base rather than 48 kHz.
@@ -42,7 +42,7 @@ impl StreamFormat {
         })
     }
 
-    /// Bytes that one sample takes in memory: 20 and 24 bits travel left-justified in 32.
+    /// Bytes of one sample in memory. Samples of 20 and 24 bits are left-justified in 32.
     pub(crate) fn container_bytes(self) -> u32 {
         match self.bits {
             8 => 1,
@@ -56,7 +56,8 @@ impl StreamFormat {
         self.container_bytes() * self.channels
     }
 
-    /// The sample in a container, sign-extended: what travels on the link. Bits below the depth don't travel.
+    /// The sign-extended sample of a container, as the link carries it.
+    /// Bits below the depth are lost.
     pub(crate) fn sample(self, container: &[u8]) -> i32 {
         match *container {
             [a] => i32::from(a as i8),
@@ -75,7 +76,7 @@ impl StreamFormat {
         }
     }
 
-    /// The bits of the PCM parameter (7.3.4.7) that stand for its rate and its depth; `None` for a rate that isn't there.
+    /// The rate and depth bits in the PCM parameter (7.3.4.7); `None` for a rate that it lacks.
     pub(crate) fn pcm_bits(self) -> Option<u32> {
         let base_hz = if self.base_44k1 { 44_100 } else { 48_000 };
         let rates = [8_000, 11_025, 16_000, 22_050, 32_000, 44_100, 48_000, 88_200, 96_000, 176_400, 192_000];
@@ -85,7 +86,8 @@ impl StreamFormat {
         Some(1 << rate | 1 << (16 + depth))
     }
 
-    /// Bits on the link in the fullest link frame, with the 8 bits of the stream tag; samples travel packed.
+    /// Bits on the link in the fullest link frame, including 8 bits of stream tag. Samples are
+    /// packed.
     pub(crate) fn link_bits_per_frame(self) -> u32 {
         8 + self.bits * self.channels * self.multiple
     }

@@ -15,7 +15,7 @@ pub(crate) struct FrameContext<'a> {
     pub(crate) memory: &'a PageTable,
     pub(crate) violations: &'a mut Violations,
     pub(crate) link: &'a mut Link,
-    /// DMA position buffer, where it is enabled.
+    /// DMA position buffer, if enabled.
     pub(crate) position_buffer: Option<u64>,
     /// The stream's SSYNC bit is set.
     pub(crate) held: bool,

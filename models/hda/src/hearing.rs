@@ -14,11 +14,12 @@ pub struct Heard {
     pub tag: u8,
     /// The stream's channel that is the converter's first, 0 to 15.
     pub channel: u8,
-    /// Gain of all amplifiers on the way, in quarters of a decibel, of the quieter of the sides that are heard.
+    /// Total gain of the amplifiers on the way, in quarters of a decibel, for the quieter audible
+    /// channel.
     pub gain_quarter_db: i32,
-    /// The same of the converter's left channel; `None` if it is muted.
+    /// The same for the converter's left channel; `None` if muted.
     pub left_quarter_db: Option<i32>,
-    /// The same of its right channel.
+    /// The same for its right channel.
     pub right_quarter_db: Option<i32>,
 }
 
@@ -33,28 +34,31 @@ pub struct Recorded {
     pub tag: u8,
     /// The stream's channel that is the converter's first, 0 to 15.
     pub channel: u8,
-    /// Gain of all amplifiers on the way, in quarters of a decibel, of the quieter of the sides that are recorded.
+    /// Total gain of the amplifiers on the way, in quarters of a decibel, for the quieter recorded
+    /// channel.
     pub gain_quarter_db: i32,
-    /// The same of the pin's left channel; `None` if it is muted.
+    /// The same for the pin's left channel; `None` if muted.
     pub left_quarter_db: Option<i32>,
-    /// The same of its right channel.
+    /// The same for its right channel.
     pub right_quarter_db: Option<i32>,
-    /// The pin's bias voltage as pin control has it (7.3.3.13): 0 high impedance, 1 50 %, 2 ground, 4 80 %, 5 100 %.
+    /// The pin's bias voltage, as in pin control (7.3.3.13).
+    /// 0 is high impedance, 1 is 50 %, 2 is ground, 4 is 80 %, 5 is 100 %.
     pub vref: u8,
 }
 
-/// Sound that takes a short cut inside a codec, from an input to an output or from an output to an input.
+/// Sound that bypasses the streams in a codec, from an input to an output or back.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct LoopedBack {
     /// The destination: an output pin, or an input converter with a stream.
     pub to: u8,
     /// The origin: an input pin, a beep generator, or an output converter with a stream.
     pub from: u8,
-    /// Gain of all amplifiers on the way, in quarters of a decibel, of the quieter of the sides that get through.
+    /// Total gain of the amplifiers on the way, in quarters of a decibel, for the quieter channel
+    /// that passes.
     pub gain_quarter_db: i32,
 }
 
-/// A way and where it ends.
+/// A route and its end.
 struct Arrived {
     to: u8,
     way: Way,
@@ -70,8 +74,9 @@ impl Arrived {
 impl Model {
     /// The converters with a stream that are audible at a codec's pins, ordered by pin.
     ///
-    /// All of the driver's settings count: power, selectors, amplifiers, pin control, EAPD, digital enables. A converter with
-    /// several ways to a pin appears once for each gain. A converter with one audible side appears too.
+    /// Every driver setting counts: power, selectors, amplifiers, pin control, EAPD, digital
+    /// enables. A converter with several routes to a pin appears once for each gain. A converter
+    /// with one audible side appears too.
     #[must_use]
     pub fn audible(&self, codec: usize) -> Vec<Heard> {
         self.with_graph(codec, |graph| {
@@ -91,7 +96,8 @@ impl Model {
         })
     }
 
-    /// The input pins that converters with a stream record, in the same sense, ordered by converter.
+    /// The input pins that converters with a stream record, ordered by converter. The same
+    /// settings count.
     #[must_use]
     pub fn recorded(&self, codec: usize) -> Vec<Recorded> {
         self.with_graph(codec, |graph| {
@@ -113,7 +119,8 @@ impl Model {
         })
     }
 
-    /// Sound that goes from inputs to outputs, or back, inside a codec. A driver that plays and records wants none.
+    /// Sound that passes from inputs to outputs, or back, inside a codec.
+    /// A driver that plays and records should cause none.
     #[must_use]
     pub fn looped_back(&self, codec: usize) -> Vec<LoopedBack> {
         self.with_graph(codec, |graph| {

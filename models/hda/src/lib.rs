@@ -1,36 +1,42 @@
-//! A behavioural model of an Intel High Definition Audio controller, its link and its codecs, to test drivers against.
+//! A behavioural model of an Intel High Definition Audio controller, its link and its codecs, for
+//! driver tests.
 //!
-//! It follows the specification (Intel High Definition Audio Specification, revision 1.0a) and measurements on emulators.
-//! It shares the driver's traits for registers and DMA memory and nothing else: no register offset, bit or verb. Register
-//! numbers are written out here a second time, on purpose.
+//! It follows the specification (Intel High Definition Audio Specification, revision 1.0a) and
+//! measurements on emulators. It shares only the driver's traits for registers and DMA memory. It
+//! deliberately defines all register offsets, bits and verbs anew.
 //!
-//! - **Time is virtual.** It moves with each register access (a settable number of nanoseconds), with each delay of the
-//!   driver, and with [`Model::advance_ns`]. The link clock follows with a settable drift, in integer arithmetic that
-//!   never accumulates a rounding error.
-//! - **An endless poll is a failure.** A test has a budget of accesses ([`Bench::access_budget`]); the first access
-//!   beyond it panics.
-//! - **Memory is checked.** The controller may touch a page only while a test allows it, for reading and for writing
-//!   separately, as behind an IOMMU. Any other touch is a [`Violation`].
-//! - **Rules are checked** in a strict [`Profile`]: access widths, waits of the reset sequence, registers that must not
-//!   change while a stream runs, alignment of descriptor lists and so on. Each breach is a [`Violation`] too.
-//! - **A violation fails the test**: [`Model::assert_clean`] panics with all of them, and so does the drop of the model.
+//! - **Time is virtual.** It advances with each register access, by a settable number of
+//!   nanoseconds. It also advances with each delay of the driver, and with [`Model::advance_ns`].
+//!   The link clock follows with a settable drift, in integer arithmetic without rounding errors.
+//! - **An endless poll is a failure.** A test has a budget of accesses ([`Bench::access_budget`]).
+//!   The first access beyond it panics.
+//! - **Memory is checked.** The controller may touch a page only while a test allows it. As behind
+//!   an IOMMU, reading and writing have separate rights. Any other touch is a [`Violation`].
+//! - **Rules are checked** in a strict [`Profile`], such as access widths and waits in the reset
+//!   sequence. Others are registers that must not change while a stream runs, and the alignment of
+//!   descriptor lists. Each breach is a [`Violation`].
+//! - **A violation fails the test**: [`Model::assert_clean`] panics with all of them, and so does
+//!   the drop of the model.
 //!
-//! Two kinds of controller are ready-made: [`Profile::hardware`], as in the specification, and [`Profile::qemu`], with the
-//! deviations of QEMU's emulation. Each trait can be changed by itself. [`Faults`] break things while the driver runs.
+//! Two kinds of controller are ready-made. [`Profile::hardware`] follows the specification;
+//! [`Profile::qemu`] has the deviations of QEMU's emulation. A test can change each trait by
+//! itself. [`Faults`] break things while the driver runs.
 //!
-//! The truth for a test to compare with:
+//! Tests compare the driver's results with the truth:
+//!
 //! - [`Model::played`]: the frames that a converter received, each with its link frame.
 //! - [`Model::set_source`]: the samples that a converter records.
 //! - [`Model::true_link_frames`]: the position that the driver should find.
-//! - [`Model::audible`] and [`Model::recorded`]: the converters that are heard at each pin and the pins that are recorded,
-//!   through amplifiers, selectors and power states.
-//! - [`Model::looped_back`]: sound that goes from inputs to outputs.
+//! - [`Model::audible`] and [`Model::recorded`]: the converters audible at each pin, and the
+//!   recorded pins. They include amplifiers, selectors and power states.
+//! - [`Model::looped_back`]: sound that passes from inputs to outputs.
 //!
-//! Codecs are built by hand ([`Codec::builder`]) or from the text that Linux prints about real ones ([`Dump`]).
+//! [`Codec::builder`] builds a codec by hand. [`Dump`] builds one from the text that Linux prints
+//! about a real codec.
 //!
-//! The model is simpler than silicon. Samples on the link aren't packed into bits. A verb leaves in each link frame, and
-//! its answer arrives in the next. Writes by DMA are visible at once. CORBRP's reset completes at once. Striping, traffic
-//! priority and the flush control do nothing.
+//! The model is simpler than silicon. Samples on the link aren't packed into bits. One verb leaves
+//! in each link frame, and its answer arrives in the next. Writes by DMA are visible at once.
+//! CORBRP's reset completes at once. Striping, traffic priority and the flush control do nothing.
 //!
 //! ```
 //! use snd_hda::registers::Registers;

@@ -15,11 +15,11 @@ pub(crate) struct Link {
     pub(crate) codecs: [Option<Codec>; CODEC_ADDRESSES],
     /// As in QEMU, where every converter on a tag pulls samples of its own.
     pub(crate) listeners_take_turns: bool,
-    /// Whether converters keep what they are sent.
+    /// Whether converters record their received frames.
     pub(crate) recording: bool,
 }
 
-/// What is said about the samples of a stream in a link frame.
+/// A stream's samples in a link frame: their properties.
 pub(crate) struct Packet {
     pub(crate) tag: u8,
     pub(crate) link_frame: u64,
@@ -71,8 +71,10 @@ impl Link {
         }
     }
 
-    /// Collects `frames` frames from the converters that drive the packet's tag; false when none does. `first_index` were
-    /// sent to the stream before.
+    /// Collects `frames` frames from the converters that drive the packet's tag.
+    ///
+    /// `first_index` is the number of frames sent to the stream before. Returns false if no
+    /// converter drives the tag.
     pub(crate) fn capture(
         &mut self,
         packet: &Packet,
@@ -87,7 +89,7 @@ impl Link {
         let mut block = [0_i32; MOST_SAMPLES];
         let mut driven = [false; MOST_CHANNELS];
         let mut any = false;
-        // A loop-back source looks at another converter, so it is taken out while it is asked.
+        // A loop-back source reads another converter, so the link gives it up during the call.
         for address in 0..CODEC_ADDRESSES {
             let Some(codec) = self.codecs[address].as_mut() else { continue };
             let nodes: Vec<u8> =

@@ -1,4 +1,4 @@
-//! The machine: everything behind the handles, and how time passes through it.
+//! The machine behind the handles, and the passage of time through it.
 
 use std::cell::RefCell;
 use std::rc::Rc;
@@ -26,12 +26,12 @@ pub(crate) struct Machine {
     pub(crate) link: Link,
     pub(crate) memory: Rc<RefCell<PageTable>>,
     pub(crate) violations: Violations,
-    /// The link clock's tick at which WALCLK was at its start.
+    /// The link clock's tick at WALCLK's start.
     wall_origin_tick: u64,
     wall_stopped_at: Option<u64>,
-    /// The next link frame whose beginning hasn't been processed.
+    /// The next link frame to process.
     next_frame: u64,
-    /// Reads that were slow: what is random is computed from it.
+    /// Number of slow reads, the seed of their random delays.
     slow_reads: u64,
 }
 
@@ -71,7 +71,7 @@ impl Machine {
         machine
     }
 
-    /// Power goes and comes back: only what is outside stays.
+    /// Switches power off and on. Only state outside controller and codecs stays.
     pub(crate) fn power_cycle(&mut self) {
         self.controller = Controller::new();
         self.command = Command::new(self.profile.ring_size_capability);
@@ -86,7 +86,7 @@ impl Machine {
         self.power_on();
     }
 
-    /// What isn't 0 in a controller that has just been switched on.
+    /// Sets the state after power-on where it isn't 0.
     fn power_on(&mut self) {
         if self.profile.codecs_report_in_reset {
             self.controller.state_status = self.codecs_present();
@@ -99,19 +99,19 @@ impl Machine {
         }
     }
 
-    /// A bit for each codec on the link.
+    /// One bit for each codec on the link.
     pub(crate) fn codecs_present(&self) -> u16 {
         (0..)
             .zip(&self.link.codecs)
             .fold(0, |bits, (address, codec)| bits | u16::from(codec.is_some()) << address)
     }
 
-    /// The wall clock, extended over its wraps: what WALCLK shows the low half of. Link frames begin at multiples of 500.
+    /// The wall clock in 64 bits; WALCLK shows its low half. Link frames begin at multiples of 500.
     pub(crate) fn wall(&self) -> u64 {
         u64::from(self.profile.wall_clock_start) + (self.clock.ticks(self.now_ns) - self.wall_origin_tick)
     }
 
-    /// WALCLK as it reads.
+    /// WALCLK as the driver reads it.
     pub(crate) fn read_wall_clock(&mut self) -> u32 {
         if self.faults.wall_clock_stopped {
             let wall = self.wall();
@@ -127,25 +127,25 @@ impl Machine {
         self.wall() % TICKS_PER_LINK_FRAME
     }
 
-    /// When a link frame begins, in virtual system time.
+    /// The start of a link frame in virtual system time.
     pub(crate) fn ns_of_frame(&self, frame: u64) -> u64 {
         let wall = frame * TICKS_PER_LINK_FRAME;
         let tick = wall.saturating_sub(self.profile.wall_clock_start.into()) + self.wall_origin_tick;
         self.clock.ns_of_tick(tick)
     }
 
-    /// The link frame that runs now.
+    /// The current link frame.
     pub(crate) fn current_frame(&self) -> u64 {
         self.next_frame.saturating_sub(1)
     }
 
-    /// The wall clock starts over, and with it the count of link frames.
+    /// Restarts the wall clock, and with it the count of link frames.
     pub(crate) fn restart_wall_clock(&mut self) {
         self.wall_origin_tick = self.clock.ticks(self.now_ns);
         self.next_frame = self.wall() / TICKS_PER_LINK_FRAME + 1;
     }
 
-    /// Lets virtual time pass: everything that happens meanwhile happens.
+    /// Advances virtual time, and processes all events on the way.
     pub(crate) fn advance(&mut self, ns: u64) {
         self.now_ns = self.now_ns.checked_add(ns).expect("584 years of virtual time");
         self.settle();
@@ -161,7 +161,7 @@ impl Machine {
         }
     }
 
-    /// Lets the time pass by which a read is slow: none, every other time.
+    /// Advances time by a slow read's random delay; about half of the reads have none.
     pub(crate) fn be_slow(&mut self) {
         if self.profile.slow_read_ns == 0 {
             return;
@@ -174,7 +174,7 @@ impl Machine {
         }
     }
 
-    /// Whether a link frame can change anything that somebody could see.
+    /// Whether a link frame can have any visible effect.
     fn is_active(&self) -> bool {
         !self.faults.off_the_bus && (self.command.is_active() || self.engines.iter().any(Engine::is_active))
     }
@@ -185,7 +185,7 @@ impl Machine {
         let format_set_on =
             self.with_context(frame, at_ns, |machine, cx| machine.command.link_frame(cx, codecs_ready));
         self.format_was_set(format_set_on);
-        // Outputs first, so that a loop-back in a codec hears what is played in this very link frame.
+        // Outputs first: a loop-back in a codec then gets the samples of this link frame.
         for output in [true, false] {
             for index in 0..self.engines.len() {
                 if self.engines[index].is_output() == output && self.engines[index].is_active() {
@@ -199,7 +199,7 @@ impl Machine {
         }
     }
 
-    /// As in QEMU, a format verb for a running stream stops it.
+    /// As in QEMU, a format verb stops a running stream.
     pub(crate) fn format_was_set(&mut self, on: Option<(u8, bool)>) {
         let Some((tag, output)) = on else { return };
         if self.profile.engine != StreamEngine::MillisecondSteps || tag == 0 {
@@ -217,7 +217,7 @@ impl Machine {
         self.violations.rule(self.now_ns, rule, detail);
     }
 
-    /// An address register pair with one half replaced; upper halves are there only if GCAP.64OK is.
+    /// Replaces half of an address register pair. The upper half exists only with GCAP.64OK.
     pub(crate) fn with_half(&mut self, address: u64, upper: bool, value: u32, low_zero_bits: u32) -> u64 {
         if !upper {
             return address & !0xffff_ffff | u64::from(value & !low_zero_bits);
@@ -231,7 +231,7 @@ impl Machine {
         address
     }
 
-    /// A codec speaks up, if GCTL.UNSOL lets it.
+    /// Sends an unsolicited response, if GCTL.UNSOL allows it.
     pub(crate) fn unsolicited(&mut self, codec: usize, value: u32) {
         if self.controller.is_up() && self.controller.unsolicited {
             let frame = self.current_frame();
@@ -239,7 +239,7 @@ impl Machine {
         }
     }
 
-    /// Runs `f` with what engines and rings need of the machine, and with the machine's engines and rings.
+    /// Runs `f` with the machine's context for engines and rings, and with the engines and rings.
     pub(crate) fn with_context<R>(
         &mut self,
         frame: u64,
@@ -263,7 +263,7 @@ impl Machine {
         f(&mut Moving { command: &mut self.command, engines: &mut self.engines }, &mut cx)
     }
 
-    /// Bits that read back later than they were written, and codecs that wake up.
+    /// Updates bits that read back late, and wakes codecs.
     fn settle(&mut self) {
         let now_ns = self.now_ns;
         let bit = &mut self.controller.reset_released;

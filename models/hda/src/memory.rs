@@ -1,4 +1,4 @@
-//! Checked memory: pages that the controller may touch only while they are allowed to it.
+//! Checked memory: the controller may touch pages only while a test allows it.
 
 use std::cell::RefCell;
 use std::collections::HashMap;
@@ -7,24 +7,24 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use snd_hda::dma::{DmaMemory, DmaRegion};
 
-/// The words of a page, little-endian, shared between the controller and whoever else looks at them.
+/// The words of a page, little-endian. The controller and all other holders share them.
 pub type PageWords = [AtomicU32; PAGE_WORDS];
 
 const PAGE_BYTES: u64 = 4096;
 const PAGE_WORDS: usize = 1024;
 
-/// What the controller may do to a page.
+/// The controller's rights to a page.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum DmaAccess {
-    /// Read it: the driver's descriptors and commands, a playback stream's samples.
+    /// Read: the driver's descriptors and commands, samples of a playback stream.
     Read,
-    /// Write it: responses, positions, a capture stream's samples.
+    /// Write: responses, positions, samples of a capture stream.
     Write,
     /// Both.
     ReadWrite,
 }
 
-/// A touch that wasn't allowed.
+/// A touch without permission.
 pub(crate) struct DmaFault {
     pub(crate) address: u64,
     pub(crate) reason: &'static str,
@@ -34,11 +34,11 @@ struct Page {
     words: &'static PageWords,
     readable: bool,
     writable: bool,
-    /// Bytes from its start that belong to somebody.
+    /// Allocated bytes from the start of the page.
     length: usize,
 }
 
-/// The pages by number, and what is allowed.
+/// Pages by number, with the controller's rights.
 pub(crate) struct PageTable {
     pages: HashMap<u64, Page>,
     next_page: u64,
@@ -48,7 +48,7 @@ pub(crate) struct PageTable {
 
 impl PageTable {
     fn new() -> Self {
-        // Two ranges far apart; tests that want other addresses say so.
+        // Two ranges far apart, unless a test sets other addresses.
         Self {
             pages: HashMap::new(),
             next_page: 0x0100_0000,
@@ -74,7 +74,7 @@ impl PageTable {
         page.writable = writable;
     }
 
-    /// The words of a page that must be there.
+    /// The words of a page that must exist.
     fn words(&self, address: u64) -> &'static PageWords {
         let page = self.pages.get(&(address / PAGE_BYTES));
         page.unwrap_or_else(|| panic!("no page at {address:#x}")).words
@@ -134,14 +134,14 @@ impl PageTable {
         Ok(u32::from_le_bytes(bytes))
     }
 
-    /// Reads whatever is there, without asking whether it is allowed: for checks that the hardware doesn't make.
+    /// Reads memory regardless of DMA rights, for checks that the hardware doesn't make.
     pub(crate) fn peek_u32(&self, address: u64) -> Option<u32> {
         let page = self.pages.get(&(address / PAGE_BYTES))?;
         Some(u32::from_le(page.words[(address % PAGE_BYTES) as usize / 4].load(Ordering::Acquire)))
     }
 }
 
-/// Copies bytes out of a page, from `offset` on; they don't reach past its end.
+/// Copies bytes out of a page, from `offset` on, within the page.
 fn read_words(words: &PageWords, offset: usize, bytes: &mut [u8]) {
     let mut at = offset;
     let mut rest = bytes;
@@ -155,7 +155,7 @@ fn read_words(words: &PageWords, offset: usize, bytes: &mut [u8]) {
     }
 }
 
-/// Copies bytes into a page, from `offset` on; they don't reach past its end.
+/// Copies bytes into a page, from `offset` on, within the page.
 fn write_words(words: &PageWords, offset: usize, bytes: &[u8]) {
     let mut at = offset;
     let mut rest = bytes;
@@ -212,7 +212,8 @@ impl ModelMemory {
         self.table.borrow_mut().permit(address, false, false);
     }
 
-    /// Places the driver's next regions from `address` on, a multiple of 4096: above 4 GiB, for instance.
+    /// Places the driver's next regions from `address` on, a multiple of 4096: above 4 GiB, for
+    /// instance.
     pub fn place_regions_at(&self, address: u64) {
         self.table.borrow_mut().next_region = address;
     }
@@ -262,7 +263,7 @@ impl DmaMemory for ModelMemory {
         assert!(align_bytes.is_power_of_two() && align_bytes <= 4096, "alignment of {align_bytes} bytes");
         let mut table = self.table.borrow_mut();
         table.regions_left = table.regions_left.checked_sub(1)?;
-        // Each region starts on a page and owns nothing behind its last byte.
+        // Each region starts on a page. Memory after its last byte is off limits.
         let address = table.next_region;
         let mut words = Vec::new();
         let mut left = size_bytes;

@@ -85,7 +85,7 @@ impl Bench {
         self.memory.clone()
     }
 
-    /// The model, powered on and held in reset.
+    /// Builds the model, powered on and held in reset.
     #[must_use]
     pub fn build(self) -> Model {
         let link = Link { codecs: self.codecs, listeners_take_turns: false, recording: self.recording };
@@ -103,8 +103,8 @@ impl Bench {
 
 /// A controller with its codecs, seen from outside: its time, its truth, its faults.
 ///
-/// The driver gets [`Model::registers`], [`Model::delay`] and [`Model::memory`]. The drop panics if a violation is left,
-/// unless the test panics already.
+/// The driver gets [`Model::registers`], [`Model::delay`] and [`Model::memory`]. The drop panics
+/// if violations remain, unless the test panics already.
 pub struct Model {
     pub(crate) machine: Rc<RefCell<Machine>>,
     memory: ModelMemory,
@@ -152,7 +152,7 @@ impl Model {
         self.machine.borrow().wall()
     }
 
-    /// Sets the budget of register accesses anew.
+    /// Sets a new budget of register accesses.
     pub fn refill_access_budget(&self, accesses: u64) {
         self.machine.borrow_mut().accesses_left = accesses;
     }
@@ -175,7 +175,8 @@ impl Model {
         edit(&mut self.machine.borrow_mut().faults);
     }
 
-    /// Stops a stream's DMA for some link frames. More frames than the FIFO holds lead to a FIFO error.
+    /// Stops a stream's DMA for some link frames. More frames than the FIFO holds lead to a FIFO
+    /// error.
     pub fn starve(&self, stream: usize, link_frames: u64) {
         let mut machine = self.machine.borrow_mut();
         let frame = machine.current_frame() + 1;
@@ -200,7 +201,8 @@ impl Model {
 
     /// The true position: whole frames of a stream that crossed the link since its reset.
     ///
-    /// It counts from RUN in a profile in which RUN restarts the descriptor list. A link frame counts when it ends.
+    /// It counts from RUN in a profile in which RUN restarts the descriptor list. A link frame
+    /// counts when it ends.
     #[must_use]
     pub fn true_link_frames(&self, stream: usize) -> u64 {
         let machine = self.machine.borrow();
@@ -208,7 +210,8 @@ impl Model {
         engine.frame_bytes().map_or(0, |bytes| engine.linked_bytes / u64::from(bytes))
     }
 
-    /// The same in thousandths of a frame, with a share of the current link frame's samples by its elapsed time.
+    /// The same in thousandths of a frame, with a share of the current link frame's samples by its
+    /// elapsed time.
     ///
     /// Streams of the 44.1 kHz family move in the cadence of the link.
     #[must_use]
@@ -229,7 +232,7 @@ impl Model {
         self.machine.borrow().ns_of_frame(link_frame)
     }
 
-    /// Bytes that a stream's DMA has moved in this round through the buffer.
+    /// Bytes moved by a stream's DMA in this round through the buffer.
     #[must_use]
     pub fn dma_position(&self, stream: usize) -> u32 {
         self.machine.borrow().engines[stream].dma_position()
@@ -254,16 +257,19 @@ impl Model {
         converter(&mut machine, codec, node).played.clone()
     }
 
-    /// The same; the record starts anew.
+    /// Takes the frames of an output converter; its record restarts. Panics without such a
+    /// converter.
     #[must_use]
     pub fn take_played(&self, codec: usize, node: u8) -> Played {
         let mut machine = self.machine.borrow_mut();
         std::mem::take(&mut converter(&mut machine, codec, node).played)
     }
 
-    /// Sets the source of an input converter: the sample for a frame and a channel of the converter, from 0.
+    /// Sets the source of an input converter: the sample for a frame and a channel of the
+    /// converter, from 0.
     ///
-    /// Values are cut to the stream's depth: give 16-bit samples to a 16-bit stream. The closure must not call the model.
+    /// Values are cut to the stream's depth: give 16-bit samples to a 16-bit stream. The closure
+    /// must not call the model.
     pub fn set_source(
         &self,
         codec: usize,
@@ -274,7 +280,8 @@ impl Model {
         converter(&mut machine, codec, node).source = Source::Samples(Box::new(source));
     }
 
-    /// Makes an input converter record an output converter's frames, some link frames later. Both should have one rate.
+    /// Makes an input converter record an output converter's frames, some link frames later. Both
+    /// should have one rate.
     pub fn loop_back(&self, output: (usize, u8), input: (usize, u8), delay_link_frames: u64) {
         let mut machine = self.machine.borrow_mut();
         let source = Source::Loop { codec: output.0, node: output.1, delay_link_frames };
@@ -289,7 +296,9 @@ impl Model {
         (converter.tag, converter.channel, converter.format)
     }
 
-    /// The sources that arrive at an output pin or input converter: powered, selected, enabled and unmuted all the way.
+    /// The sources that arrive at an output pin or input converter.
+    ///
+    /// They are powered, selected, enabled and unmuted all the way.
     #[must_use]
     pub fn arrivals(&self, codec: usize, node: u8) -> Vec<Arrival> {
         let mut machine = self.machine.borrow_mut();
@@ -297,10 +306,10 @@ impl Model {
         codec.map_or_else(Vec::new, |graph| graph.arrivals(node))
     }
 
-    /// Puts a plug into a jack or pulls it out.
+    /// Puts a plug into a jack, or pulls it out.
     ///
-    /// An unsolicited response follows if the driver enabled it, with the driver's tag. That of an HDMI pin also tells the
-    /// presence.
+    /// An unsolicited response with the driver's tag follows if the driver enabled it. For an HDMI
+    /// pin it also carries the presence.
     pub fn plug(&self, codec: usize, node: u8, present: bool) {
         let mut machine = self.machine.borrow_mut();
         let widget = machine.link.codec(codec).and_then(Codec::graph).and_then(|graph| graph.widget(node));
@@ -313,9 +322,11 @@ impl Model {
         }
     }
 
-    /// Switches power off and on, as suspend to RAM does. Controller and codecs start from their power-on state.
+    /// Switches power off and on, as suspend to RAM does. Controller and codecs start from their
+    /// power-on state.
     ///
-    /// Memory and its DMA rights stay, and so do jacks, faults, sources and the records of played frames.
+    /// Memory and its DMA rights stay, and so do jacks, faults, sources and the records of played
+    /// frames.
     pub fn power_cycle(&self) {
         self.machine.borrow_mut().power_cycle();
     }
@@ -331,7 +342,7 @@ impl Model {
         self.machine.borrow_mut().violations.take()
     }
 
-    /// Panics with all violations, if there are any.
+    /// Panics with all violations, if any.
     pub fn assert_clean(&self) {
         let report = self.machine.borrow().violations.report();
         if let Some(report) = report {

@@ -27,20 +27,21 @@ impl Played {
         self.frames.is_empty()
     }
 
-    /// All samples, interleaved, sign-extended at their depth: a 24-bit sample is its container shifted right by 8.
+    /// All samples, interleaved, sign-extended at their depth: a 24-bit sample is its container
+    /// shifted right by 8.
     #[must_use]
     pub fn samples(&self) -> &[i32] {
         &self.samples
     }
 
-    /// The samples of frame `index`, one a channel that the converter takes.
+    /// The samples of frame `index`, one for each channel of the converter.
     #[must_use]
     pub fn frame(&self, index: usize) -> &[i32] {
         let frame = self.frames[index];
         &self.samples[frame.first_sample..frame.first_sample + frame.channels]
     }
 
-    /// The link frame in which frame `index` travelled: WALCLK, extended over its wraps, divided by 500.
+    /// The link frame that carried frame `index`: WALCLK, extended past its wraps, divided by 500.
     #[must_use]
     pub fn link_frame(&self, index: usize) -> u64 {
         self.frames[index].link_frame
@@ -53,9 +54,9 @@ impl Played {
         self.frames.push(PlayedFrame { link_frame, first_sample, channels });
     }
 
-    /// The `nth` frame that travelled in a link frame.
+    /// The `nth` frame in a link frame.
     pub(crate) fn at_link_frame(&self, link_frame: u64, nth: usize) -> Option<&[i32]> {
-        // From the end: a loop-back asks for what has just been played.
+        // Searches from the end, because a loop-back needs the latest frames.
         let end = self.frames.iter().rposition(|frame| frame.link_frame == link_frame)?;
         let start = self.frames[..=end].iter().rposition(|frame| frame.link_frame != link_frame);
         let index = start.map_or(0, |before| before + 1) + nth;

@@ -4,22 +4,25 @@
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum StreamEngine {
-    /// As in the specification: a FIFO that is ahead of the link in playback and behind it in capture. LPIB counts bytes
-    /// through the link, link frame by link frame.
+    /// As in the specification: a FIFO ahead of the link in playback and behind it in capture.
+    /// LPIB counts bytes on the link, link frame by link frame.
     Fifo,
-    /// As in QEMU: DMA in steps of a millisecond, without FIFO and SSYNC. LPIB counts bytes moved by DMA, some 31 ms ahead
-    /// of the link in playback and 17 ms behind it in capture.
+    /// As in QEMU: DMA in steps of a millisecond, without FIFO and SSYNC. LPIB counts bytes moved
+    /// by DMA, some 31 ms ahead of the link in playback and 17 ms behind it in capture.
     MillisecondSteps,
 }
 
-/// The traits of a controller. Start from [`Profile::hardware`] or [`Profile::qemu`] and change what the test needs.
+/// The traits of a controller. Start from [`Profile::hardware`] or [`Profile::qemu`] and change
+/// what the test needs.
 #[derive(Clone, Debug)]
 pub struct Profile {
-    /// Whether breaches of the specification's rules are violations. DMA to forbidden memory always is one.
+    /// Whether breaches of the specification's rules are violations. DMA to forbidden memory
+    /// always is one.
     pub strict: bool,
     /// Virtual time of a register access.
     pub access_ns: u64,
-    /// Most extra time of a read, at random, before and after the register is read: a busy bus, or a lost processor.
+    /// Most extra time of a read, at random, before and after the register is read: a busy bus, or
+    /// a lost processor.
     pub slow_read_ns: u64,
     /// Input stream descriptors, GCAP.ISS.
     pub input_streams: usize,
@@ -35,7 +38,7 @@ pub struct Profile {
     pub input_payload_words: u16,
     /// Offset of SSYNC: `Some(0x38)`, `Some(0x34)` on old chips, or `None` without it.
     pub stream_sync_offset: Option<u16>,
-    /// The way in which samples move.
+    /// The way of moving samples.
     pub engine: StreamEngine,
     /// Least size of the FIFO in bytes. Formats with more bytes per link frame get more.
     pub fifo_bytes: u32,
@@ -43,7 +46,7 @@ pub struct Profile {
     pub step_ms: u64,
     /// Bytes of a DMA burst.
     pub dma_burst_bytes: u32,
-    /// RUN restarts the descriptor list and LPIB, where hardware goes on from its position.
+    /// RUN restarts the descriptor list and LPIB. Hardware resumes at its position.
     pub run_restarts_list: bool,
     /// Nanoseconds until CRST reads back 0.
     pub reset_enter_ns: u64,
@@ -55,7 +58,7 @@ pub struct Profile {
     pub codec_wake_ns: u64,
     /// Codecs report to STATESTS when CRST is cleared, so a clear of STATESTS in reset loses them.
     pub codecs_report_in_reset: bool,
-    /// Converters keep format, tag and gain over a reset of the link.
+    /// Converters keep format, tag and gain across a reset of the link.
     pub codec_state_survives_reset: bool,
     /// Verbs run when CORBWP is written, not one per link frame.
     pub commands_at_once: bool,
@@ -73,13 +76,13 @@ pub struct Profile {
     pub wall_clock_survives_reset: bool,
     /// First value of WALCLK, for an early wrap.
     pub wall_clock_start: u32,
-    /// Every register is mirrored at 0x2000, not only WALCLK and LPIB.
+    /// The page at 0x2000 mirrors every register, not only WALCLK and LPIB.
     pub aliases_everything: bool,
 }
 
 impl Profile {
-    /// A controller as in the specification: 4 input, 4 output, 1 bidirectional stream, SSYNC at 0x38, 64-bit
-    /// addresses, 192 bytes of FIFO, both command interfaces; strict.
+    /// A controller as in the specification: 4 input, 4 output, 1 bidirectional stream, SSYNC at
+    /// 0x38, 64-bit addresses, 192 bytes of FIFO, both command interfaces; strict.
     #[must_use]
     pub fn hardware() -> Self {
         Self {
@@ -116,7 +119,7 @@ impl Profile {
         }
     }
 
-    /// A controller as QEMU's `intel-hda` emulates it, with all its deviations. It isn't strict, as QEMU isn't.
+    /// A controller as QEMU's `intel-hda` emulates it, with all its deviations. It isn't strict.
     #[must_use]
     pub fn qemu() -> Self {
         Self {

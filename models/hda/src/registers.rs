@@ -1,4 +1,4 @@
-//! The register file: which register is where, and what reading and writing it does (specification 3.3).
+//! The register file: addresses, and the effects of reads and writes (specification 3.3).
 
 use crate::command::{
     MEMORY_ERROR, OVERRUN_INTERRUPT, RESPONSE_INTERRUPT, RESPONSE_OVERRUN, RING_INTERRUPT, RING_RUN,
@@ -7,17 +7,17 @@ use crate::machine::Machine;
 use crate::stream_registers::StreamRegister;
 use crate::violations::Rule;
 
-/// CRST must stay 0 for so long (4.2.2).
+/// Least time for which CRST must stay 0 (4.2.2).
 const RESET_HOLD_NS: u64 = 100_000;
 
-/// Where the stream descriptors begin, and how far apart they are.
+/// Offset of the first stream descriptor, and the distance between descriptors.
 const STREAMS: u16 = 0x80;
 const STREAM_STRIDE: u16 = 0x20;
 
-/// Where the page of aliases begins.
+/// Offset of the page of aliases.
 const ALIASES: u16 = 0x2000;
 
-/// A register that begins at an offset with a width.
+/// A register, decoded from an offset and an access width.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Register {
     Capabilities,
@@ -58,7 +58,7 @@ enum Register {
 }
 
 impl Machine {
-    /// The register at an offset, if one of this width begins there.
+    /// The register of this width at an offset, if any.
     fn decode(&self, offset: u16, bytes: u8) -> Option<Register> {
         use Register as R;
         if offset >= ALIASES {
@@ -83,7 +83,7 @@ impl Machine {
             (0x0c, 2) => R::WakeEnable,
             (0x0e, 2) => R::StateStatus,
             (0x10, 2) => R::Status,
-            // GCAP2, LLCH and the payload a stream may have: of later revisions, 0 where they aren't.
+            // GCAP2, LLCH and stream payload limits come from later revisions. They read 0 here.
             (0x12 | 0x14 | 0x18 | 0x1a, 2) => R::Reserved,
             (0x20, 4) => R::InterruptControl,
             (0x24, 4) => R::InterruptStatus,
@@ -113,7 +113,7 @@ impl Machine {
         })
     }
 
-    /// A read of `bytes` bytes, after its time has passed.
+    /// Reads `bytes` bytes, once the access time has passed.
     pub(crate) fn read(&mut self, offset: u16, bytes: u8) -> u32 {
         use Register as R;
         if self.faults.off_the_bus {
@@ -174,7 +174,7 @@ impl Machine {
         }
     }
 
-    /// A write of `bytes` bytes, after its time has passed.
+    /// Writes `bytes` bytes, once the access time has passed.
     pub(crate) fn write(&mut self, offset: u16, bytes: u8, value: u32) {
         use Register as R;
         if self.faults.off_the_bus {
@@ -227,12 +227,12 @@ impl Machine {
             | u32::from(profile.addresses_64bit)
     }
 
-    /// A bit for each stream descriptor.
+    /// One bit for each stream descriptor.
     fn stream_bits(&self) -> u32 {
         (1_u32 << self.engines.len()) - 1
     }
 
-    /// INTSTS: what has happened, and in the top bit whether anything has that INTCTL lets through.
+    /// INTSTS: pending interrupts. The top bit is set if INTCTL enables any of them.
     fn interrupt_status(&self) -> u32 {
         let controller =
             self.command.interrupts() || self.controller.state_status & self.controller.wake_enable != 0;
@@ -258,7 +258,8 @@ impl Machine {
                 self.leave_reset();
             } else if self.controller.is_up() {
                 self.controller.unsolicited = value & 1 << 8 != 0;
-                // FCNTRL: this model's writes are in memory at once, so a flush is done when it is asked for.
+                // FCNTRL: writes reach memory at once in this model, so a flush completes
+                // immediately.
                 self.controller.flush_status |= value & 2 != 0;
             }
             return;
@@ -308,7 +309,7 @@ impl Machine {
         bit.settles_ns = up_ns;
         self.controller.codecs_ready_ns = up_ns + self.profile.codec_wake_ns;
         if self.profile.codecs_report_in_reset {
-            // They reported when reset was entered, and don't again.
+            // The codecs reported on entry to reset, and don't report again.
             self.controller.codecs_reported = true;
         }
         if !self.profile.wall_clock_survives_reset {
@@ -417,7 +418,7 @@ impl Machine {
         self.command.corb_pointer_reset = reset && !self.faults.corb_pointer_reset_reads_zero;
     }
 
-    /// The size that a write selects, where the controller has a choice.
+    /// The size that a write selects, if the controller offers a choice.
     fn ring_size(&mut self, value: u8) -> Option<u8> {
         let capability = self.profile.ring_size_capability;
         let size = value & 3;

@@ -1,6 +1,8 @@
-//! A stream's link and clocks alone, without controller, codec or memory, for a million exact readings in a minute.
+//! A stream's link and clocks alone, without controller, codec or memory, for a million exact
+//! readings in a minute.
 //!
-//! It tests and measures a driver's position arithmetic. It has WALCLK, LPIB, a system clock, and accesses that take time.
+//! It tests and measures a driver's position arithmetic. It has WALCLK, LPIB, a system clock, and
+//! accesses that take time.
 
 use crate::cadence::Cadence;
 use crate::clock::{LinkClock, TICKS_PER_LINK_FRAME};
@@ -56,12 +58,12 @@ pub struct LinkSimulation {
     /// When the last write arrives.
     arrives_ns: u64,
     random: u64,
-    /// Frames after so many link frames of the cadence's period.
+    /// Frames after each number of link frames in the cadence's period.
     table: Vec<u32>,
     run: Option<Run>,
-    /// Link frames of the run that carry nothing though they should.
+    /// Link frames of the run that wrongly carry nothing.
     losses: Vec<(u64, u64)>,
-    /// The link frame up to which FIFO errors were told.
+    /// The link frame up to which FIFO errors were reported.
     told_link_frame: u64,
 }
 
@@ -184,7 +186,8 @@ impl LinkSimulation {
         }
     }
 
-    /// Makes the next `link_frames` link frames carry nothing. Call it again only after they are over.
+    /// Makes the next `link_frames` link frames carry nothing. Call it again only after they are
+    /// over.
     pub fn starve(&mut self, link_frames: u64) {
         let next = self.wall(self.now_ns) / TICKS_PER_LINK_FRAME + 1;
         self.losses.push((next, next + link_frames));
@@ -222,7 +225,8 @@ impl LinkSimulation {
         run.base_frames + travelled - self.lost_frames(&run, link_frame)
     }
 
-    /// The true position at a system time, in thousandths of a frame, with a share of the current link frame's samples.
+    /// The true position at a system time, in thousandths of a frame, with a share of the current
+    /// link frame's samples.
     #[must_use]
     pub fn true_milliframes(&self, at_ns: u64) -> u64 {
         let wall = self.wall(at_ns);

@@ -12,12 +12,12 @@ const RUN: u8 = 1 << 1;
 /// IOCE, FEIE, DEIE.
 const ENABLES: u8 = 0x1c;
 
-/// A register of a descriptor, by where an access begins and how wide it is.
+/// A register of a descriptor, decoded from an offset and an access width.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum StreamRegister {
     /// SDnCTL is 24 bits wide: bytes 0, 1 and 2.
     ControlByte(u8),
-    /// SDnCTL and SDnSTS at once: readable, not to be written.
+    /// SDnCTL and SDnSTS in one access: for reading only.
     ControlAndStatus,
     Status,
     LinkPosition,
@@ -30,7 +30,7 @@ pub(crate) enum StreamRegister {
 }
 
 impl StreamRegister {
-    /// The register at an offset from the descriptor's start, if one of this width begins there.
+    /// The register of this width at an offset from the descriptor's start, if any.
     pub(crate) fn decode(offset: u16, bytes: u8) -> Option<Self> {
         Some(match (offset, bytes) {
             (0..=2, 1) => Self::ControlByte(offset as u8),
@@ -185,11 +185,11 @@ impl Machine {
         let stuck = self.faults.stuck_run >> index & 1 != 0;
         let engine = &mut self.engines[index];
         if stuck && engine.is_active() {
-            // Nothing but a controller reset ends it.
+            // Only a controller reset ends this state.
             return;
         }
         if self.profile.stream_reset_ns == 0 {
-            // As in QEMU: the control register is cleared, SRST with it, and nothing else is.
+            // As QEMU does: this clears the control register with SRST, and nothing else.
             engine.stop_at_once();
             engine.control = 0;
             engine.status = FIFO_READY;
@@ -205,7 +205,7 @@ impl Machine {
     fn write_tag_byte(&mut self, index: usize, value: u32) {
         let engine = &mut self.engines[index];
         let bits = value << 16 & 0x00ff_0000;
-        // DIR is there to be written on bidirectional descriptors only.
+        // DIR is writable only on bidirectional descriptors.
         let writable = if engine.kind == Kind::Bidirectional { 0x00ff_0000 } else { 0x00f7_0000 };
         let changed = (engine.control ^ bits) & writable;
         if changed != 0 && engine.is_active() {
@@ -217,7 +217,7 @@ impl Machine {
         engine.control = engine.control & !writable | bits & writable;
     }
 
-    /// A 32-bit write: the status byte is written too, as if it were plain.
+    /// A 32-bit write. It also writes the status byte, like a plain register.
     fn write_control_and_status(&mut self, index: usize, value: u32) {
         self.breach(Rule::AccessWidth, || format!("stream {index}: SDnCTL and SDnSTS written at once"));
         let [byte0, _, byte2, status] = value.to_le_bytes();
@@ -248,7 +248,7 @@ impl Machine {
         }
     }
 
-    /// What must be right before RUN is set.
+    /// Checks the set-up before RUN is set.
     fn check_set_up(&mut self, index: usize) {
         let engine = &self.engines[index];
         let (tag, last, word) = (engine.tag(), engine.last_index, engine.format_word);
@@ -298,7 +298,7 @@ impl Machine {
         problems
     }
 
-    /// What all running streams of a direction must have in common.
+    /// Checks the rules that all running streams of a direction share.
     fn check_sharing(&mut self, index: usize) {
         let output = self.engines[index].is_output();
         let tag = self.engines[index].tag();

@@ -28,9 +28,11 @@ pub enum Rule {
     StreamRunning,
     /// CBL was changed after RUN and without a stream reset between (3.3.38).
     BufferLengthNeedsReset,
-    /// The stream was started with a wrong set-up: tag 0, fewer than two descriptors, no or a reserved format.
+    /// The stream was started with a wrong set-up: tag 0, fewer than two descriptors, no or a
+    /// reserved format.
     StreamSetUp,
-    /// A descriptor list, or one of its entries, breaks alignment, length or reserved bits, or doesn't add up to CBL.
+    /// A descriptor list, or one of its entries, breaks alignment, length or reserved bits, or
+    /// doesn't add up to CBL.
     DescriptorList,
     /// Two running streams of a direction carry the same tag.
     TagShared,

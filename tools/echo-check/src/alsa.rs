@@ -1,8 +1,8 @@
-//! The same streams as any ALSA program has them, with offsets by ALSA's own pointers: for comparison.
+//! The same streams through ALSA, with offsets from ALSA's pointers, for comparison.
 //!
-//! What a program gets to know is `snd_pcm_status`: how far each stream is, by `delay`, and the time for which that is
-//! so, by `htstamp`. The offset is the difference of both positions, carried to one time. It's as good as the driver's
-//! pointer: where that moves in steps, so does the offset.
+//! A program learns from `snd_pcm_status` how far each stream is (`delay`), and when (`htstamp`).
+//! The offset is the difference of the two positions, projected to one time. Its accuracy is that
+//! of the driver's pointer: if that moves in steps, so does the offset.
 
 use alsa::pcm::{Access, Format, HwParams, PCM, TstampType};
 use alsa::{Direction, ValueOr};
@@ -10,13 +10,13 @@ use anyhow::{Context, Result, ensure};
 
 use crate::{DuplexRun, Frame, OffsetReading, RATE_HZ, Spread, Take};
 
-/// The period that is asked for: 10 ms, which is what calls are made with.
+/// The requested period: 10 ms, as calls use.
 const PERIOD_FRAMES: i64 = RATE_HZ as i64 / 100;
 
-/// The buffer that is asked for: the most that is of use here.
+/// The requested buffer. The test needs no larger one.
 const BUFFER_FRAMES: i64 = 16_384;
 
-/// What is recorded behind what is played: 100 ms, for streams that start apart.
+/// Extra recording beyond the played frames: 100 ms, for streams that start apart.
 const MORE_FRAMES: usize = RATE_HZ as usize / 10;
 
 /// Playback and capture of an ALSA device.
@@ -31,12 +31,12 @@ impl AlsaDuplex {
     /// Opens both streams of a device: 16 bit stereo at 48 kHz.
     ///
     /// # Errors
-    /// When one of them isn't there, is busy, or can't do that.
+    /// A stream is missing, is busy, or doesn't support the format.
     pub fn open(device: &str) -> Result<AlsaDuplex> {
         let open = |direction, what| {
             let pcm = PCM::new(device, direction, false).with_context(|| {
                 format!(
-                    "{device}: its {what} stream can't be opened; aplay -l and arecord -l list what is there"
+                    "{device}: its {what} stream can't be opened; aplay -l and arecord -l list the devices"
                 )
             })?;
             set_up(&pcm)
@@ -56,21 +56,21 @@ impl AlsaDuplex {
         let mut left = play;
         let mut written = 0;
         self.write(&output, &mut left, &mut written)?;
-        // Playback first: while it starts, nothing of it is missed.
+        // Playback first: its start is silence, so capture misses nothing.
         self.playback.start().context("playback does not start")?;
         self.capture.start().context("capture does not start")?;
         let mut captured: Vec<Frame> = Vec::with_capacity(play.len() + MORE_FRAMES);
         let mut track = Vec::new();
         let mut period = [0_i16; 2 * PERIOD_FRAMES as usize];
         while captured.len() < play.len() + MORE_FRAMES {
-            let frames = input.readi(&mut period).context("what is recorded is lost")?;
+            let frames = input.readi(&mut period).context("the capture stream failed")?;
             captured.extend(period.as_chunks::<2>().0.iter().take(frames));
             self.write(&output, &mut left, &mut written)?;
             let offset_frames = self.offset(captured.len(), written)?;
             track.push(OffsetReading { at_frame: captured.len() as u64, offset_frames });
         }
         let told = Spread::of(track.iter().map(|reading| reading.offset_frames));
-        let told = told.context("ALSA said nothing")?;
+        let told = told.context("ALSA published no offset")?;
         Ok(Take {
             captured,
             published_offset_frames: told.mean,
@@ -80,7 +80,7 @@ impl AlsaDuplex {
         })
     }
 
-    /// Writes as much as fits, and silence when there is no more.
+    /// Writes as many frames as fit, with silence after the end.
     fn write(&self, output: &alsa::pcm::IO<'_, i16>, left: &mut &[Frame], written: &mut usize) -> Result<()> {
         let fits = usize::try_from(self.playback.avail_update().context("playback underran")?)?;
         let (now, later) = left.split_at(fits.min(left.len()));
@@ -95,7 +95,7 @@ impl AlsaDuplex {
         Ok(())
     }
 
-    /// The offset by what both streams say of themselves now.
+    /// The offset by the current status of both streams.
     fn offset(&self, captured: usize, written: usize) -> Result<f64> {
         let (playback, capture) = (self.playback.status()?, self.capture.status()?);
         let playing = written as f64 - playback.get_delay() as f64;
@@ -120,7 +120,7 @@ fn set_up(pcm: &PCM) -> alsa::Result<()> {
     hardware.set_buffer_size_near(BUFFER_FRAMES)?;
     pcm.hw_params(&hardware)?;
     let software = pcm.sw_params_current()?;
-    // It starts by an explicit call only.
+    // Only an explicit call starts the stream.
     software.set_start_threshold(software.get_boundary()?)?;
     software.set_tstamp_mode(true)?;
     software.set_tstamp_type(TstampType::Monotonic)?;

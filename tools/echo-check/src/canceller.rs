@@ -1,4 +1,4 @@
-//! The canceller: WebRTC's AEC3, in its Rust port.
+//! The echo canceller: the Rust port of WebRTC's AEC3.
 
 use aec3::api::config::EchoCanceller3Config;
 use aec3::api::control::EchoControl;
@@ -7,33 +7,33 @@ use aec3::audio_processing::audio_buffer::AudioBuffer;
 
 use crate::RATE_HZ;
 
-/// What the canceller takes at once: 10 ms.
+/// Frames that the canceller processes at once: 10 ms.
 pub(crate) const BLOCK_FRAMES: usize = RATE_HZ as usize / 100;
 
-/// The rate of the canceller's own linear filter, which works on the lowest of three bands: 0 to 8 kHz.
+/// Rate of the canceller's linear filter. It works on the lowest of three bands, 0 to 8 kHz.
 const BAND_RATE_HZ: usize = 16_000;
 
-/// How the canceller learns where the echo is.
+/// The canceller's way of finding the echo.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Alignment {
-    /// It believes that the far end is given to it as it's at the link, and models 50 ms from there on.
+    /// It trusts the alignment of the far end with the link, and models 50 ms from there on.
     Told,
-    /// It looks for itself, as it does where a system's word is worth nothing.
+    /// It searches for the echo, as it does on systems whose offset is useless.
     Estimated,
 }
 
-/// Energy before and behind the canceller, over one block.
+/// Energy before and after the canceller, over one block.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Energy {
-    /// What was recorded, in the band of the linear filter.
+    /// The recording, in the band of the linear filter.
     pub(crate) near: f64,
-    /// What the linear filter leaves of it: what it can't explain by what was played.
+    /// The residue of the linear filter: the part that the played signal doesn't explain.
     pub(crate) linear: f64,
-    /// What the whole canceller leaves of it, in that band: behind the suppressor, which mutes what the filter left.
+    /// The output of the whole canceller in that band. Its suppressor mutes the filter's residue.
     pub(crate) output: f64,
 }
 
-/// A canceller between two mono streams.
+/// A canceller for two mono streams.
 pub(crate) struct Canceller {
     aec3: EchoCanceller3,
     far: AudioBuffer,
@@ -56,7 +56,7 @@ impl Canceller {
         Canceller { aec3, far: buffer(), near: buffer(), linear }
     }
 
-    /// Takes 10 ms of both ends, in steps of 16 bits.
+    /// Processes 10 ms of both ends, in steps of 16 bits.
     pub(crate) fn process(&mut self, far: &[f32; BLOCK_FRAMES], near: &[f32; BLOCK_FRAMES]) -> Energy {
         self.far.channel_mut(0).copy_from_slice(far);
         self.near.channel_mut(0).copy_from_slice(near);

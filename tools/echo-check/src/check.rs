@@ -1,4 +1,4 @@
-//! The test itself: restart, play, record, correlate; then the canceller.
+//! The test: restart, play, record and correlate, then run the canceller.
 
 use std::path::PathBuf;
 
@@ -8,41 +8,42 @@ use crate::canceller::Alignment;
 use crate::report::{Bounds, Erle, Report, Restart};
 use crate::{DuplexRun, RATE_HZ, Take, correlate, erle, signal};
 
-/// Silence before the signal, so that all that is still under way from before has passed, and all clocks have settled:
-/// 250 ms.
+/// Silence before the signal: 250 ms.
+/// Earlier sound dies away in it, and clocks settle.
 const LEAD_FRAMES: usize = RATE_HZ as usize / 4;
 
-/// Silence behind it, in which the room's answer is heard and what buffers hold is pushed out: 500 ms.
+/// Silence after the signal: 500 ms.
+/// It lets the room's answer arrive, and flushes buffers.
 const TAIL_FRAMES: usize = RATE_HZ as usize / 2;
 
-/// Of so many takes the canceller's work is measured: enough for it to converge. It's the slow part of the test.
+/// Most takes for the canceller, the slow part of the test. It converges within this many.
 const MOST_ERLE_TAKES: usize = 12;
 
-/// The longest that recording may start after playing: 200 ms.
+/// The longest delay from the start of playing to the start of recording: 200 ms.
 const LATEST_START_FRAMES: usize = RATE_HZ as usize / 5;
 
-/// How many restarts there may be.
+/// Most restarts in a check.
 const MOST_RESTARTS: u32 = 10_000;
 
-/// What is to be tested.
+/// The parameters of a check.
 #[derive(Clone, Debug)]
 pub struct Check {
-    /// How often the streams are restarted, at least once.
+    /// Number of restarts of the streams, at least one.
     pub restarts: u32,
-    /// What is played each time.
+    /// The signal that is played each time.
     pub signal: signal::Kind,
     /// The order of the maximum-length sequence.
     pub mls_order: u32,
-    /// The recordings that are played for speech, one after the other.
+    /// Recordings that play as speech, one after the other.
     pub speech: Vec<PathBuf>,
-    /// The room's delay in frames, where it's known. Else the first take's is taken for it.
+    /// The room's delay in frames, if known. The default is the first take's difference.
     pub room_delay_frames: Option<f64>,
-    /// What is good enough.
+    /// The limits for a pass.
     pub bounds: Bounds,
 }
 
 impl Check {
-    /// A check of ten restarts with the usual bounds, in a room that isn't known.
+    /// A check of ten restarts with the usual bounds, in an unknown room.
     #[must_use]
     pub fn new(signal: signal::Kind) -> Check {
         Check {
@@ -55,15 +56,15 @@ impl Check {
         }
     }
 
-    /// Runs it. `progress` gets the number of finished restarts and of all.
+    /// Runs the check. `progress` gets the numbers of finished restarts and of all restarts.
     ///
     /// # Errors
-    /// When it can't be carried out: bad input, streams that can't be run, or a signal that doesn't come back. What is
-    /// measured and not good enough is no error: the report says so.
+    /// Bad input, streams that don't run, or a signal that doesn't come back. A measurement beyond
+    /// its bound is no error: the report states it.
     pub fn run(&self, streams: &mut dyn DuplexRun, progress: &mut dyn FnMut(u32, u32)) -> Result<Report> {
         ensure!(
             (1..=MOST_RESTARTS).contains(&self.restarts),
-            "{} restarts: 1 to {MOST_RESTARTS} make sense",
+            "{} restarts: 1 to {MOST_RESTARTS} are possible",
             self.restarts
         );
         let samples = self.samples()?;
@@ -105,17 +106,18 @@ impl Check {
         }
     }
 
-    /// The canceller with the published offset, its mean, the correlated one, and its own search.
+    /// Runs the canceller with the published offset, its mean, the correlated one, and its own
+    /// search.
     ///
-    /// The way through the air belongs to the room: it's learned once, from the first take, and stays. What changes from
-    /// restart to restart is what the system has to tell.
+    /// The way through the air belongs to the room: the first take sets it for all takes. The
+    /// system has to publish everything that changes between restarts.
     fn erle(&self, play: &[i16], restarts: &[Restart], takes: &[Take]) -> Erle {
         let of_first = restarts.first().map_or(0.0, Restart::difference_frames);
         let acoustic = self.room_delay_frames.unwrap_or(of_first);
         let takes = takes.get(..MOST_ERLE_TAKES).unwrap_or(takes);
         let all: Vec<&Take> = takes.iter().collect();
         let published = |take: &Take, frame: u64| take.offset_at(frame) + acoustic;
-        // The same takes, each as if the system had published the correlated offset.
+        // The same takes, as if the system had published the correlated offset.
         let correct: Vec<Take> = takes
             .iter()
             .zip(restarts)
@@ -143,7 +145,7 @@ impl Check {
     }
 }
 
-/// Where the signal came back in a take, and what was published.
+/// Finds the signal in a take, and compares its place with the published offset.
 fn judge(samples: &[i16], take: &Take) -> Result<Restart> {
     ensure!(
         take.published_offset_frames.is_finite() && take.published_offset_frames.abs() < 1e9,
@@ -206,7 +208,7 @@ mod tests {
             report.findings().iter().any(|finding| finding.name == "offset" && !finding.holds),
             "{report}"
         );
-        // In an unknown room it looks like the way through the air.
+        // In an unknown room the error looks like the way through the air.
         assert!(check().run(&mut room, &mut nothing).expect("runs").passes());
     }
 

@@ -1,4 +1,4 @@
-//! The command line of `echo-check`, for tools that have it as a subcommand.
+//! The command line of `echo-check`, for tools that offer it as a subcommand.
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -7,13 +7,14 @@ use anyhow::{Context, Result, ensure};
 
 use crate::{Bounds, Check, DuplexRun, RATE_HZ, Report, plot, signal};
 
-/// Where Debian's package alsa-utils has its recordings.
+/// Folder of recordings in Debian's package alsa-utils.
 const RECORDINGS: &str = "/usr/share/sounds/alsa";
 
-/// Its voices.
+/// The voices in that folder.
 const VOICES: [&str; 4] = ["Front_Center.wav", "Front_Left.wav", "Rear_Center.wav", "Side_Left.wav"];
 
-/// Play a known signal, record it, and judge whether the published offset is good enough to cancel its echo.
+/// Play a known signal, record it, and judge whether the published offset is good enough to cancel
+/// its echo.
 ///
 /// Exit status: 0 all bounds hold; 1 a bound is exceeded; 2 the test can't be carried out.
 #[derive(Clone, Debug, clap::Args)]
@@ -30,11 +31,13 @@ pub struct EchoCheck {
     #[arg(long, value_name = "N", default_value_t = signal::MLS_ORDER)]
     pub mls_order: u32,
 
-    /// A recording of speech, PCM at 48 kHz; several play one after the other [default: those of alsa-utils]
+    /// A recording of speech, PCM at 48 kHz; several play one after the other [default: those of
+    /// alsa-utils]
     #[arg(long, value_name = "FILE.wav")]
     pub speech: Vec<PathBuf>,
 
-    /// The room's delay in milliseconds, if it is known: then a constant error of the offset shows, too
+    /// The room's delay in milliseconds, if it is known: then a constant error of the offset
+    /// shows, too
     #[arg(long, value_name = "MS", allow_negative_numbers = true)]
     pub room_delay_ms: Option<f64>,
 
@@ -63,7 +66,7 @@ impl EchoCheck {
     /// Runs the check on these streams and prints the report.
     ///
     /// # Errors
-    /// When it can't be carried out; the tool prints why and ends with 2.
+    /// The check can't run. The tool prints the reason and exits with 2.
     pub fn execute(&self, streams: &mut dyn DuplexRun) -> Result<ExitCode> {
         let report = self.report(streams)?;
         if self.json {
@@ -85,10 +88,10 @@ impl EchoCheck {
         })
     }
 
-    /// What is asked for.
+    /// The requested check.
     ///
     /// # Errors
-    /// When it makes no sense.
+    /// The arguments make no sense.
     pub fn check(&self) -> Result<Check> {
         let not_negative = [("--max-spread", self.max_spread), ("--max-offset", self.max_offset)];
         for (option, value) in not_negative {

@@ -1,17 +1,21 @@
-//! Where a signal comes back: the impulse response from what was played to what was recorded, and its first arrival.
+//! Finds a signal in a recording: the impulse response between them, and its first arrival.
 //!
-//! The response is the quotient of the two spectra, with a floor under the divisor where the signal has no energy (a
-//! Wiener deconvolution). Unlike a plain cross-correlation it has narrow peaks for speech, too.
+//! The response is the quotient of the two spectra (a Wiener deconvolution). A floor under the
+//! divisor covers frequencies without energy in the signal. Unlike a plain cross-correlation it
+//! has narrow peaks even for speech.
 //!
-//! **First arrival, not strongest peak.** A canceller models the whole response, which has to lie behind the offset that
-//! it is given; and in a room a reflection may well be stronger than the direct way. The first arrival is the earliest
-//! peak at most [`ARRIVAL_WINDOW_FRAMES`] before the strongest that reaches half of it. The strongest is reported, too.
+//! **First arrival, not strongest peak.** A canceller models the whole response, which must lie
+//! after the given offset. In a room a reflection may be stronger than the direct way. The first
+//! arrival is the earliest peak of at least half the strongest peak's height, at most
+//! [`ARRIVAL_WINDOW_FRAMES`] before it. The result includes the strongest peak too.
 //!
-//! **Fractions of a frame** come from a parabola through a peak and its two neighbours. For a delay of whole frames the
-//! result is exact to the noise; for one in between, the parabola errs by up to 0.2 frames (a test says so).
+//! **Fractions of a frame** come from a parabola through a peak and its two neighbours. For whole
+//! frames the result is exact to the noise. Between whole frames the parabola errs by up to 0.2
+//! frames, as a test shows.
 //!
-//! **No number without an echo.** Over the many lags of a search even noise has a highest peak: 5 times the floor's
-//! root mean square, in 2^17 lags. A peak below [`CLEAR_PEAK`] times the floor is no answer but an error.
+//! **No number without an echo.** Even noise has a highest peak among many lags: 5 times the
+//! floor's root mean square, in 2^17 lags. A peak below [`CLEAR_PEAK`] times the floor is an
+//! error.
 
 use std::fmt;
 
@@ -20,23 +24,25 @@ use realfft::num_complex::Complex;
 
 use crate::RATE_HZ;
 
-/// How long before the strongest peak the first arrival may lie: 30 ms.
+/// Longest time from first arrival to strongest peak: 30 ms.
 pub const ARRIVAL_WINDOW_FRAMES: usize = RATE_HZ as usize * 30 / 1000;
 
-/// How far the strongest peak of the response has to stand out of the floor. Gaussian noise gets there once in 10^9 searches.
+/// Least ratio of the strongest peak to the floor. Gaussian noise reaches it once in 10^9
+/// searches.
 pub const CLEAR_PEAK: f64 = 8.0;
 
-/// The first arrival is at least this part of the strongest peak.
+/// Least height of the first arrival, as a part of the strongest peak.
 const ARRIVAL_PART: f64 = 0.5;
 
-/// What belongs to the response, and not to the floor: around the first arrival, and the room's tail behind it.
+/// The response, as opposed to the floor: some frames before the first arrival, and the room's
+/// tail.
 const RESPONSE_LEAD_FRAMES: usize = 48;
 const RESPONSE_TAIL_FRAMES: usize = RATE_HZ as usize / 4;
 
-/// Below this level there is nothing in a recording: -72 dB of full scale, 8 steps of 16 bits.
+/// A recording below this level is silent: -72 dB of full scale, 8 steps of 16 bits.
 const SILENCE: f64 = 8.0;
 
-/// Of a recording in which so many samples are at either end of the scale the peaks are cut off.
+/// A recording is clipped if this part of its samples is at either end of the scale.
 const CLIPPED_PART: f64 = 0.001;
 
 /// The floor under the signal's power spectrum, as a part of its mean.
@@ -45,29 +51,29 @@ const SPECTRUM_FLOOR: f64 = 0.01;
 /// The shortest signal: 10 ms.
 const SHORTEST_FRAMES: usize = RATE_HZ as usize / 100;
 
-/// Where a signal was found.
+/// The place of a signal in a recording.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Arrival {
-    /// The lag of the first arrival: the frame of the recording in which frame 0 of the signal is, with its fraction.
+    /// Lag of the first arrival: the recorded frame of the signal's frame 0, with its fraction.
     pub first_frames: f64,
-    /// The lag of the strongest peak: the same, unless a reflection is stronger than the direct way.
+    /// Lag of the strongest peak. It differs if a reflection is stronger than the direct way.
     pub strongest_frames: f64,
-    /// The strongest peak over the floor's root mean square: at least [`CLEAR_PEAK`].
+    /// Ratio of the strongest peak to the floor's root mean square, at least [`CLEAR_PEAK`].
     pub peak_to_floor: f64,
-    /// The first arrival's gain: what a sample of the signal is multiplied by on its way.
+    /// Gain of the first arrival.
     pub gain: f64,
 }
 
-/// Why a signal was not found.
+/// The reason for not finding a signal.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum NotFound {
-    /// There is nothing in the signal or the recording; which one, and the highest sample in it.
+    /// The signal or the recording is silent: its name, and its root mean square.
     Silent(&'static str, f64),
-    /// The recording is clipped: the part of its samples that are at the end of the scale.
+    /// The recording is clipped: the part of its samples at the ends of the scale.
     Clipped(f64),
-    /// Signal or recording are too short: frames of both.
+    /// The signal or the recording is too short: frames of both.
     TooShort(usize, usize),
-    /// The recording has something in it, but not the signal: the highest peak over the floor.
+    /// The recording has sound, but not the signal: the highest peak over the floor.
     NoPeak(f64),
 }
 
@@ -102,7 +108,7 @@ impl fmt::Display for NotFound {
 /// Finds `signal` in `recording`, at lags from `-earliest_frames` on.
 ///
 /// # Errors
-/// When the signal isn't clearly there.
+/// The recording doesn't clearly contain the signal.
 pub fn find(signal: &[i16], recording: &[i16], earliest_frames: usize) -> Result<Arrival, NotFound> {
     if signal.len() < SHORTEST_FRAMES || recording.len() < signal.len() {
         return Err(NotFound::TooShort(signal.len(), recording.len()));
@@ -120,7 +126,7 @@ pub fn find(signal: &[i16], recording: &[i16], earliest_frames: usize) -> Result
     }
 
     let response = response(signal, recording);
-    // Lags below zero are at the end of the circle. Its length leaves room for both.
+    // Negative lags are at the end of the circle, which is long enough for both.
     let lags = recording.len() + earliest_frames.min(signal.len());
     let earliest = lags - recording.len();
     let at = |index: usize| response[(index + response.len() - earliest) % response.len()].abs();
@@ -171,7 +177,7 @@ fn response(signal: &[i16], recording: &[i16]) -> Vec<f64> {
     let floor = SPECTRUM_FLOOR * played.iter().map(Complex::norm_sqr).sum::<f64>() / played.len() as f64;
     let mut quotient: Vec<Complex<f64>> =
         played.iter().zip(&recorded).map(|(x, y)| y * x.conj() / (x.norm_sqr() + floor)).collect();
-    // The constant part and the half rate are real, but for rounding.
+    // Rounding gives the constant part and the half rate an imaginary part. They are real.
     if let [first, .., last] = quotient.as_mut_slice() {
         first.im = 0.0;
         last.im = 0.0;
@@ -184,7 +190,7 @@ fn response(signal: &[i16], recording: &[i16]) -> Vec<f64> {
     response
 }
 
-/// Where the vertex of the parabola through three values lies, from the middle one: at most half a step away.
+/// The vertex of the parabola through three values, from the middle one: at most half a step away.
 fn vertex([before, at, after]: [f64; 3]) -> f64 {
     let bend = before - 2.0 * at + after;
     if bend >= 0.0 { 0.0 } else { (0.5 * (before - after) / bend).clamp(-0.5, 0.5) }
@@ -202,7 +208,7 @@ mod tests {
     use crate::synthetic::{Noise, voice_like};
     use proptest::prelude::*;
 
-    /// What a room makes of a signal: taps of its response (lag and gain), and noise.
+    /// A room's answer to a signal: the taps of its response (lag and gain), and noise.
     fn recorded(signal: &[i16], taps: &[(usize, f64)], length: usize, noise: i16) -> Vec<i16> {
         let mut heard: Vec<f64> = Noise::new(7).take(length).map(|value| value * f64::from(noise)).collect();
         for (lag, gain) in taps {
@@ -246,9 +252,9 @@ mod tests {
 
     #[test]
     fn a_fraction_of_a_frame_is_found_to_a_fifth() {
-        // Sampled four times as often, a whole delay there is a quarter of one here.
+        // At four times the rate, a whole frame of delay is a quarter frame here.
         let fine: Vec<f64> = mls(16).expect("known").iter().map(|sample| f64::from(*sample)).collect();
-        // Below the half rate: a mean over 8 of the fine samples.
+        // Stays below the half rate: a mean over 8 of the fine samples.
         let smooth: Vec<f64> = fine.windows(8).map(|window| window.iter().sum::<f64>() / 8.0).collect();
         let sampled = |shift: usize| -> Vec<i16> {
             smooth.iter().skip(16 - shift).step_by(4).map(|value| *value as i16).collect()
@@ -287,7 +293,7 @@ mod tests {
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(48))]
 
-        /// Any delay up to 200 ms, any gain, with reflections behind it and noise 10 dB below.
+        /// Any delay up to 200 ms, any gain, with later reflections and noise 10 dB below.
         #[test]
         fn any_delay_is_found_to_the_frame(
             delay in 0_usize..=9_600,
@@ -296,7 +302,7 @@ mod tests {
             seed in 0_u64..1000,
         ) {
             let signal = mls(13).expect("known");
-            // Later ones are weaker than half of the direct way, so that this stays the first and the strongest.
+            // Reflections are weaker than half the direct way, so it stays first and strongest.
             let taps: Vec<(usize, f64)> = std::iter::once((delay, gain))
                 .chain(reflections.iter().map(|(after, part)| (delay + after, gain * part)))
                 .collect();
@@ -309,7 +315,7 @@ mod tests {
             prop_assert!((arrival.first_frames - delay as f64).abs() < 0.3, "{:?}", arrival);
         }
 
-        /// Noise has no echo in it, whatever it is.
+        /// No noise contains an echo.
         #[test]
         fn noise_is_never_an_echo(seed in 0_u64..100_000, level in 100.0_f64..8_000.0) {
             let signal = mls(12).expect("known");

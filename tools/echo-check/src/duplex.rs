@@ -1,46 +1,50 @@
-//! The seam to the streams under test.
+//! The interface to the streams under test.
 
 use anyhow::Result;
 
 use crate::{Frame, Spread};
 
-/// A playback and a capture stream whose offset to each other the system publishes.
+/// A playback and a capture stream. The system publishes their offset.
 pub trait DuplexRun {
-    /// Starts both streams, plays all of `play`, and records for at least as long. Stops both.
+    /// Starts both streams, plays all of `play`, records for at least as long, and stops both.
     ///
     /// Each call is a restart of the streams.
     ///
     /// # Errors
-    /// When it can't be carried out, for a reason that people can do something about. A break in either stream (an
-    /// underrun, an overrun) is one.
+    /// The run fails for a reason that people can fix. A break in either stream (underrun or
+    /// overrun) is one.
     fn run(&mut self, play: &[Frame]) -> Result<Take>;
 
-    /// Where the published offsets come from, in a word or two: `control page`, `ALSA pointers`.
+    /// The source of the published offsets, in a word or two: `control page`, `ALSA pointers`.
     fn source(&self) -> &str;
 }
 
-/// What one restart of the streams gave.
+/// The result of one restart of the streams.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Take {
-    /// What was recorded.
+    /// The recording.
     pub captured: Vec<Frame>,
-    /// The frame of `captured` that was on the link at the same time as frame 0 of what was played, as the system says:
-    /// below 0 when recording started later than playing.
+    /// The frame of `captured` that was on the link with frame 0 of the played signal, as
+    /// published.
+    ///
+    /// It is negative if recording started later than playing.
     pub published_offset_frames: f64,
-    /// Half the width of the window in which the system says that the offset lies, in frames. Infinite when it doesn't
-    /// say.
+    /// The published error of the offset in frames: half the width of its window.
+    ///
+    /// It is infinite if the system doesn't publish it.
     pub offset_error_frames: f64,
-    /// The offset as it was published while the streams ran, in the order of `at_frame`; empty when it was published once, for all
-    /// of the take.
+    /// Offsets published while the streams ran, in order of `at_frame`.
+    ///
+    /// The track is empty if the system published one offset for the whole take.
     pub track: Vec<OffsetReading>,
-    /// Whether both streams were started by one request.
+    /// Whether one request started both streams.
     pub linked_start: bool,
 }
 
-/// What the system said about the offset at some time of a take.
+/// An offset that the system published during a take.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct OffsetReading {
-    /// The recorded frame at which it said so.
+    /// The recorded frame at the time of publication.
     pub at_frame: u64,
     /// The offset, as in [`Take::published_offset_frames`].
     pub offset_frames: f64,
@@ -54,7 +58,7 @@ impl Take {
         told.map_or(self.published_offset_frames, |spread| spread.mean)
     }
 
-    /// The offset that a program knows when it has recorded `frame`: the last reading until then.
+    /// The offset known to a program that has recorded `frame`: the last reading until then.
     #[must_use]
     pub fn offset_at(&self, frame: u64) -> f64 {
         let told = self.track.partition_point(|reading| reading.at_frame <= frame);

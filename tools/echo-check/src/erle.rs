@@ -1,13 +1,13 @@
-//! Echo return loss enhancement (ITU-T G.168): how much of the echo a canceller removes, in dB, over time.
+//! Echo return loss enhancement (ITU-T G.168): a canceller's removal of echo in dB, over time.
 //!
-//! The takes go through one canceller one after the other, as in a program that keeps its filter when its streams
-//! restart. The far end is what was played, shifted by the offset that the system had published until then, so that an offset
-//! that is wrong, or jumps, costs what it costs a program: the filter has to learn the response anew, or finds the echo
-//! outside of what it models.
+//! All takes go through one canceller, as in a program that keeps its filter when streams restart.
+//! The far end is the played signal, shifted by the latest published offset. A wrong or jumping
+//! offset costs the same as in a program: the filter learns the response anew, or the echo lies
+//! outside its model.
 //!
-//! Two numbers: the linear filter's ERLE tells how well far end and echo fit together. Behind it, AEC3 mutes what the
-//! filter left over; with silence at the near end that number looks good even where the filter found nothing,
-//! and a call would be half duplex. So verdicts go by the linear one.
+//! There are two numbers. The linear filter's ERLE shows how well far end and echo align. After
+//! it, AEC3 mutes the filter's residue. If the near end is silent, that number looks good even if
+//! the filter found nothing, and a call would be half duplex. So verdicts use the linear number.
 
 use crate::canceller::{Alignment, BLOCK_FRAMES, Canceller, Energy};
 use crate::{RATE_HZ, Take};
@@ -15,27 +15,27 @@ use crate::{RATE_HZ, Take};
 /// Interval of the ERLE points: 100 ms of echo.
 const WINDOW_BLOCKS: usize = 10;
 
-/// How much earlier than published the far end is given to the canceller: 2 ms, so that an offset that is off by a little
-/// doesn't cut off the response's beginning.
+/// Lead of the far end over the published offset: 2 ms.
+/// A slightly wrong offset then doesn't cut off the start of the response.
 const LEAD_FRAMES: f64 = 96.0;
 
-/// A block in which less than this comes back has no echo to remove: -60 dB of full scale, over the samples of a band.
+/// Least energy of a block with echo: -60 dB of full scale, over the samples of a band.
 const ECHO_ENERGY: f64 = 32.0 * 32.0 * 160.0;
 
-/// What counts as converged: the level that calls are held with.
+/// The linear ERLE of a converged canceller, good enough for calls.
 pub const GOOD_DB: f64 = 20.0;
 
 /// A canceller's ERLE over time.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Trace {
-    /// What was measured, each 100 ms of echo.
+    /// One point for each 100 ms of echo.
     pub points: Vec<Point>,
 }
 
 /// The ERLE over 100 ms of echo.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Point {
-    /// Seconds of echo until its end; the silence around the signal doesn't count.
+    /// End of the point in seconds of echo. Silence around the signal doesn't count.
     pub at_s: f64,
     /// The linear filter's ERLE, in dB.
     pub linear_db: f64,
@@ -44,26 +44,26 @@ pub struct Point {
 }
 
 impl Trace {
-    /// The linear ERLE that is reached in the end: the median of the last third, in dB. `None` without echo.
+    /// The final linear ERLE: the median of the last third, in dB. `None` without echo.
     #[must_use]
     pub fn converged_db(&self) -> Option<f64> {
         self.median_of_last_third(|point| point.linear_db)
     }
 
-    /// The whole canceller's, in dB.
+    /// The final ERLE of the whole canceller, in dB.
     #[must_use]
     pub fn converged_total_db(&self) -> Option<f64> {
         self.median_of_last_third(|point| point.total_db)
     }
 
-    /// The lowest linear ERLE in the last two thirds, in dB: what a restart of the streams costs at its worst.
+    /// The lowest linear ERLE in the last two thirds, in dB: the worst cost of a restart.
     #[must_use]
     pub fn worst_after_convergence_db(&self) -> Option<f64> {
         let later = self.points.get(self.points.len() / 3..)?;
         later.iter().map(|point| point.linear_db).min_by(f64::total_cmp)
     }
 
-    /// How long it took until the linear ERLE was at least `db` for 300 ms, in seconds of echo.
+    /// Seconds of echo until the linear ERLE was at least `db` for 300 ms.
     #[must_use]
     pub fn seconds_to(&self, db: f64) -> Option<f64> {
         let reached = |window: &[Point]| window.iter().all(|point| point.linear_db >= db);
@@ -82,11 +82,12 @@ impl Trace {
     }
 }
 
-/// The offset that a canceller is given, frame by frame of a take.
+/// The offset for a canceller, frame by frame of a take.
 pub(crate) type OffsetAt<'a> = &'a dyn Fn(&Take, u64) -> f64;
 
-/// Runs takes of the signal `play` through one canceller. The far end is given as it is at the link `offset` frames into
-/// the recording.
+/// Runs takes of the signal `play` through one canceller.
+///
+/// The far end is shifted to its time at the link, `offset` frames into the recording.
 pub(crate) fn trace(play: &[i16], takes: &[&Take], alignment: Alignment, offset: OffsetAt<'_>) -> Trace {
     let mut canceller = Canceller::new(alignment);
     let mut trace = Trace::default();
@@ -122,7 +123,7 @@ pub(crate) fn trace(play: &[i16], takes: &[&Take], alignment: Alignment, offset:
     trace
 }
 
-/// At most 90 dB, which is more than 16 bits hold: a perfect zero has no logarithm.
+/// At most 90 dB, more than 16 bits hold. A perfect zero has no logarithm.
 fn decibels(before: f64, after: f64) -> f64 {
     (10.0 * (before / after.max(f64::MIN_POSITIVE)).log10()).min(90.0)
 }
@@ -135,7 +136,7 @@ mod tests {
 
     const ACOUSTIC_FRAMES: f64 = 480.0;
 
-    /// Plays 0.7 s of a sequence, six times, in a room with reflections; what the canceller makes of it.
+    /// The canceller's trace for a 0.7 s sequence, played six times in a room with reflections.
     fn traced(room: &mut SyntheticRoom, alignment: Alignment) -> Trace {
         let play = frames(&mls(15).expect("known"), 4_800, 12_000);
         let mono: Vec<i16> = play.iter().map(|[left, _]| *left).collect();
@@ -174,7 +175,7 @@ mod tests {
 
     #[test]
     fn an_offset_outside_of_what_is_modelled_cancels_nothing() {
-        // Too late: the echo is there before the far end.
+        // Too late: the echo precedes the far end.
         let late = traced(&mut SyntheticRoom { lies_frames: vec![960.0], ..room() }, Alignment::Told);
         assert!(late.converged_db().expect("echo") < 6.0);
         // Too early by more than the filter's 52 ms.

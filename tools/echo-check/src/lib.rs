@@ -1,15 +1,19 @@
-//! The echo test: is what the system says about its streams good enough for an echo canceller, without a call?
+//! A test whether the published stream offsets are good enough for an echo canceller.
 //!
-//! It plays a known signal, records at the same time, and asks three things:
+//! The test needs no call. It plays a known signal, records at the same time, and answers three
+//! questions:
 //!
-//! - **Where does the signal come back?** [`correlate`] finds it in what was recorded, to a fraction of a frame.
-//! - **Does the system say the same?** Each [`Take`] comes with the offset between the two streams as the system
-//!   published it. What lies between that and the correlated one is the way through the air: the same at each restart
-//!   of the streams, if the system is right.
-//! - **What is that worth?** [`erle`] runs the takes through a real canceller (the port of WebRTC's AEC3) that believes
-//!   the published offset, and measures how much of the echo it removes, and how fast.
+//! - **Where does the signal come back?** [`correlate`] finds it in the recording, to a fraction
+//!   of a frame.
+//! - **Does the system publish the same offset?** Each [`Take`] has the published offset between
+//!   the two streams. Its difference from the correlated one is the way through the air. If the
+//!   system is right, it is the same at each restart of the streams.
+//! - **How well does a canceller work with it?** [`erle`] runs the takes through the port of
+//!   WebRTC's AEC3, which trusts the published offset. It measures how much echo the canceller
+//!   removes, and how fast.
 //!
-//! The crate knows no hardware and no hypervisor: an owner of two streams implements [`DuplexRun`].
+//! The crate knows no hardware and no hypervisor: the owner of two streams implements
+//! [`DuplexRun`].
 //!
 //! ```
 //! use echo_check::{Bounds, Check, DuplexRun, SyntheticRoom, signal};
@@ -45,7 +49,7 @@ pub use report::{Bounds, Report, Restart};
 pub use statistics::Spread;
 pub use synthetic::SyntheticRoom;
 
-/// The rate of everything here, in Hz: the one at which the link counts its own frames, and which the canceller knows.
+/// The rate of all streams in Hz, as the link counts frames. The canceller supports it.
 pub const RATE_HZ: u32 = 48_000;
 
 /// One frame: left and right, 16 bits each.

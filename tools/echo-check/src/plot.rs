@@ -14,10 +14,10 @@ const COLOURS: [RGBColor; 3] = [RGBColor(31, 119, 180), RGBColor(200, 60, 40), R
 type Area<'a> = DrawingArea<SVGBackend<'a>, Shift>;
 type Line = (String, Vec<(f64, f64)>);
 
-/// Writes a drawing of these reports, side by side in each panel, as an SVG file.
+/// Draws reports side by side in each panel, into an SVG file.
 ///
 /// # Errors
-/// When the file can't be written.
+/// The file can't be written.
 pub fn draw(reports: &[Report], path: &Path) -> Result<()> {
     let mut svg = String::new();
     render(reports, &mut svg).map_err(|error| anyhow!("can't draw: {error}"))?;

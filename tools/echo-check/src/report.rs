@@ -1,4 +1,4 @@
-//! What came out: numbers for programs, a table for people, and a verdict.
+//! The result: numbers for programs, a table for people, and a verdict.
 
 use std::fmt;
 
@@ -6,15 +6,17 @@ use serde_json::{Value, json};
 
 use crate::{Spread, erle};
 
-/// What is good enough.
+/// The limits for a pass.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Bounds {
-    /// How far the differences of correlated and published offset may lie apart over all restarts, in frames.
+    /// Largest spread of correlated less published offset over all restarts, in frames.
     pub spread_frames: f64,
-    /// How far the mean difference may lie from the room's delay, where that is known, in frames.
+    /// Largest distance of the mean difference from the room's delay, if known, in frames.
     pub offset_frames: f64,
-    /// What the linear filter has to reach with the published offset, in dB. Where the signal is too short for the
-    /// canceller to get there even with the correlated offset, that number less 3 dB is enough.
+    /// Least linear ERLE with the published offset, in dB.
+    ///
+    /// If the signal is too short to reach it even with the correlated offset, that result less 3
+    /// dB suffices.
     pub erle_db: f64,
 }
 
@@ -24,30 +26,30 @@ impl Default for Bounds {
     }
 }
 
-/// How much the published offset may cost against the correlated one, in dB.
+/// Largest loss of the published offset against the correlated one, in dB.
 const ERLE_LOSS_DB: f64 = 3.0;
 
-/// What whole frames and the interpolation of a peak may be off by.
+/// Error from whole frames and from the interpolation of a peak.
 const ROUNDING_FRAMES: f64 = 1.0;
 
 /// One restart of the streams.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Restart {
-    /// The offset as published, see [`crate::Take`].
+    /// The published offset, see [`crate::Take`].
     pub published_offset_frames: f64,
-    /// Its error, as published.
+    /// The published error of the offset.
     pub offset_error_frames: f64,
-    /// How far it moved while the streams ran.
+    /// Movement of the published offset while the streams ran.
     pub published_jitter_frames: f64,
-    /// The offset at which the signal came back first.
+    /// The offset of the signal's first arrival.
     pub correlated_offset_frames: f64,
-    /// The offset at which it came back strongest.
+    /// The offset of the strongest peak.
     pub strongest_offset_frames: f64,
-    /// How clearly it did: the peak of the response over its floor.
+    /// Clarity of the result: the response's peak over its floor.
     pub peak_to_floor: f64,
     /// The gain of the first arrival.
     pub gain: f64,
-    /// Whether both streams were started at once.
+    /// Whether one request started both streams.
     pub linked_start: bool,
 }
 
@@ -59,58 +61,59 @@ impl Restart {
     }
 }
 
-/// What the canceller reached, by how it was aligned.
+/// The canceller's results, by alignment.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Erle {
-    /// By the offset that was published, and the room's delay.
+    /// With the published offset and the room's delay.
     pub published: erle::Trace,
-    /// By the offset that was found: what could be reached at best.
+    /// With the correlated offset: the best possible result.
     pub correlated: erle::Trace,
-    /// The same by the mean of each take's readings, which no program knows before the take has ended: where what is told
-    /// moves while streams run, this shows what that costs.
+    /// With the mean of each take's readings, which no program knows before the take ends.
+    ///
+    /// It shows the cost of readings that move while streams run.
     pub averaged: erle::Trace,
-    /// By the published offset, and the canceller's own search for the echo from there on.
+    /// With the published offset, and the canceller's own search from there on.
     pub estimated: erle::Trace,
 }
 
 /// The report of a check.
 #[derive(Clone, Debug)]
 pub struct Report {
-    /// Where the published offsets came from.
+    /// The source of the published offsets.
     pub source: String,
-    /// What was played.
+    /// The name of the played signal.
     pub signal: String,
-    /// How long it is, each time.
+    /// Its length in seconds.
     pub signal_seconds: f64,
-    /// The room's delay, where it is known.
+    /// The room's delay, if known.
     pub room_delay_frames: Option<f64>,
     /// The restarts; at least one.
     pub restarts: Vec<Restart>,
-    /// What the canceller reached.
+    /// The canceller's results.
     pub erle: Erle,
-    /// What is good enough.
+    /// The limits for a pass.
     pub bounds: Bounds,
 }
 
-/// One thing that was judged.
+/// One judged property.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Finding {
-    /// Its name: `spread`, `offset`, `promise` or `erle`.
+    /// Name: `spread`, `offset`, `promise` or `erle`.
     pub name: &'static str,
-    /// Whether it's good enough.
+    /// Whether it is within its bound.
     pub holds: bool,
-    /// The value and its bound, for people.
+    /// The value and its bound, in words.
     pub detail: String,
 }
 
 impl Report {
-    /// The differences of correlated and published offset over all restarts.
+    /// Correlated less published offset over all restarts.
     #[must_use]
     pub fn differences(&self) -> Option<Spread> {
         Spread::of(self.restarts.iter().map(Restart::difference_frames))
     }
 
-    /// What is judged.
+    /// All judged properties.
     #[must_use]
     pub fn findings(&self) -> Vec<Finding> {
         let mut findings = Vec::new();
@@ -136,7 +139,7 @@ impl Report {
                          allowed"
                     ),
                 });
-                // Where the system states no bound there is none to be broken.
+                // A system that states no bound can't break it.
                 let beyond = |restart: &Restart| {
                     (restart.difference_frames() - room).abs() - restart.offset_error_frames
                 };
@@ -169,13 +172,13 @@ impl Report {
         findings
     }
 
-    /// Whether all of it is good enough.
+    /// Whether all findings hold.
     #[must_use]
     pub fn passes(&self) -> bool {
         self.findings().iter().all(|finding| finding.holds)
     }
 
-    /// All of it, for programs. Frames at 48 kHz, seconds and dB; `null` for what is not known.
+    /// The report as JSON. Frames at 48 kHz, seconds and dB; `null` for unknown values.
     #[must_use]
     pub fn to_json(&self) -> Value {
         let restart = |restart: &Restart| {

@@ -1,4 +1,4 @@
-//! The signals that are played.
+//! The test signals.
 
 use std::path::Path;
 
@@ -6,12 +6,12 @@ use anyhow::{Context, Result, bail, ensure};
 
 use crate::{Frame, RATE_HZ};
 
-/// What is played.
+/// The signal to play.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 pub enum Kind {
-    /// A maximum-length sequence: all frequencies alike, so that it's found to the frame
+    /// A maximum-length sequence: all frequencies alike, so that its place is exact to the frame
     Mls,
-    /// Speech, from a recording: what a canceller is made for
+    /// Speech, from a recording: the signal that a canceller is made for
     Speech,
 }
 
@@ -26,17 +26,18 @@ impl Kind {
     }
 }
 
-/// The orders of which [`mls`] knows a primitive polynomial.
+/// Orders with a known primitive polynomial, for [`mls`].
 pub const MLS_ORDERS: std::ops::RangeInclusive<u32> = 2..=20;
 
-/// The order that is played unless another is asked for: 32,767 frames, 0.68 s.
+/// The default order: 32,767 frames, 0.68 s.
 pub const MLS_ORDER: u32 = 15;
 
-/// A quarter of full scale: what comes back doesn't clip, and the canceller's speech detectors take it for loud speech.
+/// A quarter of full scale: the echo doesn't clip, and the canceller's detectors take it for loud
+/// speech.
 const MLS_AMPLITUDE: i16 = 8_192;
 
-/// The feedback taps of a shift register of each order whose period is the longest there is, from order 2 on: the
-/// exponents of a primitive polynomial over GF(2).
+/// Feedback taps of a shift register with the longest period, for each order from 2 on.
+/// They are the exponents of a primitive polynomial over GF(2).
 const TAPS: [&[u32]; 19] = [
     &[2, 1],
     &[3, 2],
@@ -59,12 +60,13 @@ const TAPS: [&[u32]; 19] = [
     &[20, 17],
 ];
 
-/// One period of a maximum-length sequence, 2^order - 1 samples, each plus or minus a quarter of full scale.
+/// One period of a maximum-length sequence: 2^order - 1 samples of plus or minus a quarter of full
+/// scale.
 ///
 /// Its circular autocorrelation is one peak on a flat floor, 2^order - 1 times lower.
 ///
 /// # Errors
-/// For an order that is none of [`MLS_ORDERS`].
+/// The order isn't in [`MLS_ORDERS`].
 pub fn mls(order: u32) -> Result<Vec<i16>> {
     let taps = order.checked_sub(2).and_then(|index| TAPS.get(index as usize));
     let Some(taps) = taps else {
@@ -83,7 +85,7 @@ pub fn mls(order: u32) -> Result<Vec<i16>> {
 /// The first channel of a WAV file at 48 kHz, as 16 bits.
 ///
 /// # Errors
-/// When it can't be read, has another rate, or is empty.
+/// The file can't be read, has another rate, or is empty.
 pub fn speech(path: &Path) -> Result<Vec<i16>> {
     let name = path.display();
     let reader = hound::WavReader::open(path).with_context(|| format!("{name}: can't be read as WAV"))?;
@@ -111,7 +113,7 @@ pub fn speech(path: &Path) -> Result<Vec<i16>> {
     Ok(samples)
 }
 
-/// The signal on both channels, with silence before and behind it.
+/// The signal on both channels, with silence before and after it.
 #[must_use]
 pub fn frames(signal: &[i16], lead_frames: usize, tail_frames: usize) -> Vec<Frame> {
     let silence = |frames| std::iter::repeat_n([0, 0], frames);
@@ -127,10 +129,10 @@ mod tests {
         for order in MLS_ORDERS {
             let sequence = mls(order).expect("known");
             assert_eq!(sequence.len(), (1 << order) - 1);
-            // In one whole period of the register each state but zero occurs once, so ones are one more than zeros.
+            // A period visits every nonzero state once, so it has one more one than zeros.
             let sum: i64 = sequence.iter().map(|sample| i64::from(sample.signum())).sum();
             assert_eq!(sum, 1, "order {order}");
-            // All windows of `order` bits are states: no two are alike.
+            // Windows of `order` bits are states, so all differ.
             let mut seen = vec![false; 1 << order];
             let bits: Vec<u32> = sequence.iter().map(|sample| u32::from(*sample > 0)).collect();
             let mut window = 0;

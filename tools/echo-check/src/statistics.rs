@@ -1,6 +1,6 @@
-//! Numbers over restarts.
+//! Statistics over restarts.
 
-/// How far values lie apart.
+/// The range and mean of values.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Spread {
     /// The lowest.
@@ -12,7 +12,7 @@ pub struct Spread {
 }
 
 impl Spread {
-    /// Of these values; `None` when there are none.
+    /// The spread of values; `None` without any.
     #[must_use]
     pub fn of(values: impl IntoIterator<Item = f64>) -> Option<Spread> {
         let mut values = values.into_iter();

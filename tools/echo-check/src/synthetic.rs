@@ -1,28 +1,29 @@
-//! A room that is made up: the truth is known there, so the test itself can be tested, and shown.
+//! A synthetic room with known truth, for tests and examples of the check.
 
 use anyhow::Result;
 
 use crate::{DuplexRun, Frame, OffsetReading, Take};
 
-/// A room with a response and noise, and a system that says where its streams are, rightly or wrongly.
+/// A room with a response and noise, and a system that publishes true or false offsets.
 #[derive(Clone, Debug)]
 pub struct SyntheticRoom {
     /// The response: lag in frames, and gain.
     pub taps: Vec<(usize, f64)>,
-    /// How many frames recording starts before playing; one number a restart, the last one again and again.
+    /// Frames by which recording starts before playing, one number a restart. The last one
+    /// repeats.
     pub starts_frames: Vec<usize>,
-    /// What is added to the published offset; one number a restart, the last one again and again.
+    /// Frames added to the published offset, one number a restart. The last one repeats.
     pub lies_frames: Vec<f64>,
-    /// What is added to the offset that is told in the middle of each take.
+    /// Frames added to the offset that is published in the middle of each take.
     pub jump_frames: f64,
     /// The level of the noise, in steps of 16 bits.
     pub noise: f64,
-    /// How many restarts there were.
+    /// Number of restarts so far.
     pub restarts: usize,
 }
 
 impl SyntheticRoom {
-    /// A room with one way through it, and a system that says what is so.
+    /// A room with one way through it, and a truthful system.
     #[must_use]
     pub fn with_echo(delay_frames: usize, gain: f64) -> SyntheticRoom {
         SyntheticRoom {
@@ -71,7 +72,7 @@ impl DuplexRun for SyntheticRoom {
     }
 }
 
-/// White noise, evenly spread over -1 to 1, the same for the same seed.
+/// White noise, uniform over -1 to 1, deterministic by seed.
 #[derive(Clone, Debug)]
 pub(crate) struct Noise(u64);
 
@@ -84,7 +85,7 @@ impl Noise {
 impl Iterator for Noise {
     type Item = f64;
 
-    /// Marsaglia's xorshift with a multiplication behind it (xorshift64*).
+    /// Marsaglia's xorshift followed by a multiplication (xorshift64*).
     fn next(&mut self) -> Option<f64> {
         self.0 ^= self.0 >> 12;
         self.0 ^= self.0 << 25;
@@ -94,7 +95,7 @@ impl Iterator for Noise {
     }
 }
 
-/// Something with a voice's ways: low-passed noise that comes and goes, four syllables a second.
+/// A stand-in for a voice: low-passed noise, four syllables a second.
 #[cfg(test)]
 pub(crate) fn voice_like(frames: usize) -> Vec<i16> {
     let mut low = [0.0_f64; 2];

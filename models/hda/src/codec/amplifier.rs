@@ -1,22 +1,22 @@
 //! Amplifiers.
 
-/// An amplifier's capabilities (7.3.4.10): gain in steps, of which one is 0 dB.
+/// The capabilities of an amplifier (7.3.4.10): gain steps, one of them 0 dB.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Amplifier {
-    /// Steps beyond the first one: gain runs from 0 to this, at most 127.
+    /// The highest step, at most 127. Gain runs from step 0.
     pub steps: u8,
-    /// The step that is 0 dB.
+    /// The 0 dB step.
     pub zero_db_step: u8,
-    /// A step in quarters of a decibel, 1 to 128.
+    /// Step size in quarters of a decibel, 1 to 128.
     pub step_quarter_db: u8,
-    /// It can be muted.
+    /// The amplifier can mute.
     pub mute: bool,
 }
 
 impl Amplifier {
-    /// 0 to 74 in steps of 1 dB, 74 is 0 dB, can be muted.
+    /// Steps 0 to 74 of 1 dB each; step 74 is 0 dB; can mute.
     pub const TYPICAL: Self = Self { steps: 0x4a, zero_db_step: 0x4a, step_quarter_db: 4, mute: true };
-    /// Mutes, nothing else.
+    /// Can mute, and has no gain steps.
     pub const MUTE_ONLY: Self = Self { steps: 0, zero_db_step: 0, step_quarter_db: 1, mute: true };
 
     pub(crate) fn word(self) -> u32 {
@@ -27,29 +27,30 @@ impl Amplifier {
     }
 }
 
-/// A left and a right gain, with mute in bit 7 as the verbs have it.
+/// Left and right gain, with mute in bit 7 as in the verbs.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Gain {
     pub(crate) left: u8,
     pub(crate) right: u8,
 }
 
-/// Inputs that an input amplifier can tell apart.
+/// Number of inputs that an input amplifier distinguishes.
 pub(crate) const AMPLIFIER_INPUTS: usize = 16;
 
-/// Where an amplifier stands after a reset.
+/// The setting of an amplifier after a reset.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum GainAtReset {
     /// At 0 dB.
     ZeroDb,
     /// At its lowest step.
     Lowest,
-    /// At the step farthest from 0 dB, and muted if it can: whoever doesn't set it is found out.
+    /// At the step farthest from 0 dB, and muted if possible. This exposes drivers that don't set
+    /// it.
     Farthest,
 }
 
 impl GainAtReset {
-    /// The setting of an amplifier with capabilities `amplifier`.
+    /// The setting after reset, for an amplifier with capabilities `amplifier`.
     pub(super) fn of(self, amplifier: u32, muted: bool) -> Gain {
         let (zero_db, steps) = ((amplifier & 0x7f) as u8, (amplifier >> 8 & 0x7f) as u8);
         let step = match self {

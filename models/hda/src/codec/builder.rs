@@ -1,4 +1,4 @@
-//! Putting codecs together.
+//! The builder of codecs.
 
 use std::collections::BTreeMap;
 
@@ -8,10 +8,10 @@ use super::graph::Graph;
 use super::group::Group;
 use super::widget::{Widget, WidgetKind};
 
-/// 16 kHz to 96 kHz at 16 bit: what QEMU's codecs state.
+/// 16 kHz to 96 kHz at 16 bit, as QEMU's codecs state.
 const QEMU_PCM: u32 = 0x1fc | 1 << 17;
 
-/// Their pins' default configurations: jack, connection unknown; green line out, red line in.
+/// Default configurations of QEMU's pins: jack, connection unknown; green line out, red line in.
 const LINE_OUT: u32 = 0x0000_4010;
 const LINE_IN: u32 = 0x0080_5020;
 
@@ -21,8 +21,9 @@ pub struct CodecBuilder {
 }
 
 impl Codec {
-    /// A codec with one audio function group at node 1 and no widgets yet. `vendor_id`: vendor in the upper half,
-    /// device in the lower.
+    /// A codec with one audio function group at node 1 and no widgets yet.
+    ///
+    /// `vendor_id`: vendor in the upper half, device in the lower half.
     #[must_use]
     pub fn builder(vendor_id: u32) -> CodecBuilder {
         CodecBuilder {
@@ -38,7 +39,7 @@ impl Codec {
         }
     }
 
-    /// Playback only: DAC 2 (its amplifier muted at reset) to line-out jack 3.
+    /// Playback only: DAC 2 (amplifier muted at reset) to line-out jack 3.
     #[must_use]
     pub fn output() -> Self {
         Self::builder(0x1234_0001)
@@ -56,7 +57,7 @@ impl Codec {
             .build()
     }
 
-    /// Both: DAC 2 to line-out jack 3, line-in jack 5 to ADC 4.
+    /// Playback and capture: DAC 2 to line-out jack 3, line-in jack 5 to ADC 4.
     #[must_use]
     pub fn duplex() -> Self {
         Self::builder(0x1234_0003)
@@ -67,8 +68,9 @@ impl Codec {
             .build()
     }
 
-    /// Playback and capture through one converter each that takes `channels` channels, all rates and sample sizes of
-    /// the specification but 384 kHz.
+    /// Playback and capture through one converter each, with `channels` channels.
+    ///
+    /// The converters support all rates and sample sizes of the specification but 384 kHz.
     #[must_use]
     pub fn any_format(channels: u8) -> Self {
         let everything = 0x7ff | 0x1f << 16;
@@ -80,8 +82,12 @@ impl Codec {
             .build()
     }
 
-    /// Playback and capture through what real codecs have in the way: DAC 0x10 to mixer 0x12 (muted), to speaker pin
-    /// 0x14 with EAPD; microphone 0x18 and line-in 0x19, by selector 0x1b, to ADC 0x11. Widgets have power states.
+    /// Playback and capture along routes as in real codecs.
+    ///
+    /// - Playback: DAC 0x10 to mixer 0x12 (muted), to speaker pin 0x14 with EAPD.
+    /// - Capture: microphone 0x18 and line-in 0x19, by selector 0x1b, to ADC 0x11.
+    ///
+    /// Widgets have power states.
     #[must_use]
     pub fn laptop() -> Self {
         Self::builder(0x1234_0005)
@@ -120,7 +126,7 @@ impl Codec {
     fn qemu(vendor_id: u32, output: u32, input: Option<u32>) -> Self {
         let dac = Widget::dac().pcm(QEMU_PCM).amp_out(Amplifier::TYPICAL);
         let mut adc = Widget::adc(5).pcm(QEMU_PCM).amp_in(Amplifier::TYPICAL);
-        // It reads 0 and passes full level until it is written.
+        // The amplifier reads 0 and passes full level until its first write.
         adc.gain_at_reset = GainAtReset::Lowest;
         let builder = Self::builder(vendor_id)
             .subsystem_id(vendor_id)
@@ -146,21 +152,21 @@ impl Codec {
 }
 
 impl CodecBuilder {
-    /// Subsystem ID (verb 0xf20).
+    /// Sets the subsystem ID (verb 0xf20).
     #[must_use]
     pub fn subsystem_id(mut self, id: u32) -> Self {
         self.graph.subsystem_id = id;
         self
     }
 
-    /// The node of the function group, 1 unless said here.
+    /// Sets the node of the function group. Default: 1.
     #[must_use]
     pub fn group_node(mut self, node: u8) -> Self {
         self.graph.group_node = Some(node);
         self
     }
 
-    /// Rates and sample sizes (parameter 0x0a) that converters without their own inherit.
+    /// Sets rates and sample sizes (parameter 0x0a) for converters without their own.
     #[must_use]
     pub fn pcm(mut self, rates_and_bits: u32) -> Self {
         self.graph.group.pcm = rates_and_bits;
@@ -168,21 +174,21 @@ impl CodecBuilder {
         self
     }
 
-    /// What widgets inherit as output amplifier.
+    /// Sets the output amplifier for widgets without their own.
     #[must_use]
     pub fn amp_out(mut self, amplifier: Amplifier) -> Self {
         self.graph.group.amp_out = amplifier.word();
         self
     }
 
-    /// What widgets inherit as input amplifier.
+    /// Sets the input amplifier for widgets without their own.
     #[must_use]
     pub fn amp_in(mut self, amplifier: Amplifier) -> Self {
         self.graph.group.amp_in = amplifier.word();
         self
     }
 
-    /// The function group has no power states, and is always on.
+    /// Makes the function group have no power states. It is always on.
     #[must_use]
     pub fn no_power_states(mut self) -> Self {
         self.graph.group.power_states = 0;
@@ -190,14 +196,16 @@ impl CodecBuilder {
         self
     }
 
-    /// Delays of the whole function group in samples (parameter 0x08): output in bits 3:0, input in bits 11:8.
+    /// Sets the delays of the whole function group in samples (parameter 0x08).
+    ///
+    /// Output is in bits 3:0, input in bits 11:8.
     #[must_use]
     pub fn delays(mut self, output_samples: u8, input_samples: u8) -> Self {
         self.graph.group.delays = u32::from(output_samples & 15) | u32::from(input_samples & 15) << 8;
         self
     }
 
-    /// General-purpose pins.
+    /// Sets the number of general-purpose pins.
     #[must_use]
     pub fn gpio(mut self, count: u8) -> Self {
         self.graph.group.gpio = count.into();
@@ -212,12 +220,13 @@ impl CodecBuilder {
             converter.node = node;
         }
         let old = self.graph.widgets.insert(node, widget);
-        assert!(old.is_none(), "node {node} is there twice");
+        assert!(old.is_none(), "node {node} occurs twice");
         self
     }
 
-    /// The codec, as it comes out of reset. Nodes are numbered without gaps: those between the widgets that weren't added
-    /// are vendor-defined widgets that can do nothing.
+    /// Builds the codec, in its state after a reset.
+    ///
+    /// Node numbers have no gaps: vendor-defined widgets without functions fill them.
     #[must_use]
     pub fn build(self) -> Codec {
         let mut graph = self.graph;

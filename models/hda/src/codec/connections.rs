@@ -1,28 +1,30 @@
-//! Connection lists and how they are coded (7.3.3.3, 7.3.4.11).
+//! Connection lists and their coding (7.3.3.3, 7.3.4.11).
 
-/// How a codec's connection lists are coded. Lists that name a node over 127 are in a long form whatever is asked for.
+/// The coding of a codec's connection lists.
+///
+/// A list with a node over 127 is always in a long form.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ConnectionForm {
-    /// 8 bits an entry, each a node.
+    /// 8 bits an entry, one node each.
     Short,
-    /// 16 bits an entry, each a node.
+    /// 16 bits an entry, one node each.
     Long,
-    /// 8 bits an entry, nodes that follow one another as a range.
+    /// 8 bits an entry, with ranges for consecutive nodes.
     ShortRanges,
-    /// 16 bits an entry, nodes that follow one another as a range.
+    /// 16 bits an entry, with ranges for consecutive nodes.
     LongRanges,
 }
 
-/// A list as it is coded.
+/// A coded list.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct ConnectionList {
-    /// A range's end has its top bit set: 0x80, or 0x8000 in long form.
+    /// The end of a range has its top bit set: 0x80, or 0x8000 in long form.
     pub(crate) entries: Vec<u16>,
     pub(crate) long: bool,
 }
 
 impl ConnectionList {
-    /// A list of nodes in short form, or in long form if it must be.
+    /// Codes nodes in short form, or in long form if necessary.
     pub(crate) fn of(nodes: &[u8]) -> Self {
         Self::coded(nodes, ConnectionForm::Short)
     }
@@ -50,7 +52,7 @@ impl ConnectionList {
         Self { entries, long }
     }
 
-    /// The nodes that the list names, ranges spelt out; no more than 255.
+    /// The nodes in the list with ranges expanded, at most 255.
     pub(crate) fn nodes(&self) -> Vec<u8> {
         let range_bit = if self.long { 0x8000 } else { 0x80 };
         let mut nodes: Vec<u8> = Vec::new();
@@ -65,14 +67,15 @@ impl ConnectionList {
         nodes
     }
 
-    /// The answer to verb 0xf02: entries from `first` on, four short or two long ones. Past the end: 0.
+    /// The answer to verb 0xf02: four short entries or two long ones, from `first` on.
+    /// 0 past the end.
     pub(super) fn answer(&self, first: usize) -> u32 {
         let (per_answer, bits) = if self.long { (2, 16) } else { (4, 8) };
         let entries = self.entries.iter().skip(first).take(per_answer);
         (0..).zip(entries).fold(0, |word, (place, &entry)| word | u32::from(entry) << (place * bits))
     }
 
-    /// Parameter 0x0e, of a codec that says that it has `stated` entries.
+    /// Parameter 0x0e; `stated` replaces the true number of entries.
     pub(super) fn length_word(&self, stated: Option<u8>) -> u32 {
         let entries = stated.unwrap_or(self.entries.len() as u8);
         u32::from(self.long) << 7 | u32::from(entries & 0x7f)

@@ -1,17 +1,17 @@
-//! A converter: its settings, and the samples that it plays or records.
+//! A converter: its settings, and its samples.
 
 use crate::played::Played;
 
-/// The frame that a capture source is asked for.
+/// The frame that the model requests from a capture source.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SourceFrame {
-    /// Frames before it since the stream's reset, with those that a FIFO error lost.
+    /// Frames before it since the stream's reset, including those lost to FIFO errors.
     pub index: u64,
-    /// The link frame in which it travels: WALCLK, extended over its wraps, divided by 500.
+    /// The link frame that carries it: WALCLK, extended past its wraps, divided by 500.
     pub link_frame: u64,
 }
 
-/// Where a capture converter's samples come from.
+/// The source of a capture converter's samples.
 pub(crate) enum Source {
     Silence,
     Samples(Box<dyn FnMut(SourceFrame, usize) -> i32>),

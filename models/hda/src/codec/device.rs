@@ -5,13 +5,13 @@ use super::converter::Converter;
 use super::graph::{Answer, Graph};
 use crate::violations::Violations;
 
-/// A codec, to be put at an address of the link with [`Bench::codec`](crate::Bench::codec).
+/// A codec for an address of the link: see [`Bench::codec`](crate::Bench::codec).
 pub struct Codec {
     kind: Kind,
     tamper: Option<TamperHook>,
 }
 
-/// Answers a verb: the 32 bits that the driver sent, address and node included. `None`: no answer.
+/// Answers a verb: the driver's 32 bits, with address and node. `None`: no answer.
 pub type VerbHook = Box<dyn FnMut(u32) -> Option<u32>>;
 
 /// Changes an answer, given the verb and the codec's own answer.
@@ -23,29 +23,30 @@ enum Kind {
 }
 
 impl Codec {
-    /// A codec that reports itself in STATESTS and never answers a verb.
+    /// A codec that reports itself in STATESTS but never answers a verb.
     #[must_use]
     pub fn silent() -> Self {
         Self::answering(|_| None)
     }
 
-    /// A codec without converters whose answers come from `hook`, which gets the 32-bit verb.
+    /// A codec without converters; `hook` answers each 32-bit verb.
     ///
-    /// The hook must not call the [`Model`](crate::Model): it runs in the middle of one of its accesses.
+    /// The hook runs during an access of the [`Model`](crate::Model), so it must not call the
+    /// model.
     pub fn answering(hook: impl FnMut(u32) -> Option<u32> + 'static) -> Self {
         Self { kind: Kind::Hook(Box::new(hook)), tamper: None }
     }
 
-    /// The codec with `tamper` between it and the link, for a working codec that lies about one thing.
+    /// Puts `tamper` between the codec and the link, to make a working codec lie about one thing.
     ///
-    /// `tamper` gets each verb and the honest answer, and returns the driver's answer.
+    /// `tamper` takes each verb and the honest answer, and returns the driver's answer.
     #[must_use]
     pub fn tampered(mut self, tamper: impl FnMut(u32, Option<u32>) -> Option<u32> + 'static) -> Self {
         self.tamper = Some(Box::new(tamper));
         self
     }
 
-    /// The codec with all its connection lists in one form. The connections stay the same.
+    /// Recodes all connection lists in one form. The connections stay the same.
     #[must_use]
     pub fn with_connection_form(mut self, form: ConnectionForm) -> Self {
         if let Kind::Widgets(graph) = &mut self.kind {
@@ -72,14 +73,14 @@ impl Codec {
         answer
     }
 
-    /// A reset of the link: all but the board's configuration goes to its default.
+    /// Resets the link: everything but the board's configuration returns to its default.
     pub(crate) fn reset(&mut self) {
         if let Kind::Widgets(graph) = &mut self.kind {
             graph.reset();
         }
     }
 
-    /// Power returns: the board's configuration goes to its default too.
+    /// Restores power: the board's configuration returns to its default too.
     pub(crate) fn power_on(&mut self) {
         if let Kind::Widgets(graph) = &mut self.kind {
             graph.power_on();
@@ -97,7 +98,7 @@ impl Codec {
         self.graph()?.widgets.get_mut(&node)?.converter.as_mut()
     }
 
-    /// Converters that listen to a tag (or drive it) and have power.
+    /// The powered converters that listen to a tag, or drive it.
     pub(crate) fn listening_converters(
         &mut self,
         tag: u8,

@@ -1,11 +1,11 @@
-//! The graph of widgets in a codec, with its function groups.
+//! The graph of widgets in a codec, and its function groups.
 
 use std::collections::BTreeMap;
 
 use super::group::{Group, OtherGroup};
 use super::widget::Widget;
 
-/// A codec's audio function group with its widgets, and its other function groups.
+/// The audio function group of a codec with its widgets, and its other function groups.
 pub(crate) struct Graph {
     pub(crate) vendor_id: u32,
     pub(crate) revision_id: u32,
@@ -13,16 +13,16 @@ pub(crate) struct Graph {
     /// `None` for a codec without audio.
     pub(crate) group_node: Option<u8>,
     pub(crate) group: Group,
-    /// Function groups beside it, by node: modems.
+    /// Other function groups by node: modems.
     pub(crate) other_groups: BTreeMap<u8, OtherGroup>,
     pub(crate) widgets: BTreeMap<u8, Widget>,
 }
 
 /// The effect of a verb.
 pub(crate) struct Answer {
-    /// `None` if the codec didn't answer.
+    /// `None` if the codec doesn't answer.
     pub(crate) response: Option<u32>,
-    /// A converter's format was set; QEMU stops its stream then.
+    /// The verb set a converter's format. QEMU stops the stream in that case.
     pub(crate) format_set_on: Option<(u8, bool)>,
 }
 

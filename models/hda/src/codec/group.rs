@@ -1,6 +1,6 @@
 //! Function groups.
 
-/// An audio function group's parameters and state.
+/// Parameters and state of an audio function group.
 pub(crate) struct Group {
     /// Parameter 0x05: type and unsolicited capability.
     pub(crate) function: u32,
@@ -20,7 +20,7 @@ pub(crate) struct Group {
 }
 
 impl Default for Group {
-    /// Audio, can send unsolicited responses, D0 to D3, in D3 after a reset.
+    /// Audio, with unsolicited responses and states D0 to D3, in D3 after a reset.
     fn default() -> Self {
         Self {
             function: 0x101,
@@ -39,20 +39,20 @@ impl Default for Group {
     }
 }
 
-/// A function group of another kind: it has a type and a power state and no widgets.
+/// A function group of another kind: a type, a power state, no widgets.
 pub(crate) struct OtherGroup {
     /// Parameter 0x05.
     pub(crate) function: u32,
     pub(crate) power: u8,
 }
 
-/// What widgets that don't say it themselves have from their function group.
+/// Values from the function group for widgets without their own.
 #[derive(Clone, Copy)]
 pub(crate) struct Inherited {
     pub(crate) amp_in: u32,
     pub(crate) amp_out: u32,
     pub(crate) pcm: u32,
-    /// The function group's power state, below which no widget's can be.
+    /// The function group's power state. No widget can be in a lower-numbered one.
     pub(crate) power: u8,
 }
 
@@ -67,7 +67,7 @@ impl Group {
         Inherited { amp_in: self.amp_in, amp_out: self.amp_out, pcm: self.pcm, power: self.power }
     }
 
-    /// A verb to the group itself but for what concerns the codec as a whole.
+    /// Answers a verb to the group itself, except for verbs about the whole codec.
     pub(super) fn verb(&mut self, verb: u32) -> u32 {
         let payload = (verb & 0xff) as u8;
         match verb >> 8 & 0xfff {
@@ -98,14 +98,14 @@ impl OtherGroup {
     }
 }
 
-/// The power state after a verb that asks for one: the states are those of parameter 0x0f, if it says any.
+/// The power state after a request. Parameter 0x0f limits it, unless that is 0.
 pub(super) fn next_power(now: u8, asked: u8, states: u32) -> u8 {
     let asked = asked & 7;
     let says_states = states & 0x1f != 0;
     if says_states && states >> asked & 1 == 0 { now } else { asked }
 }
 
-/// A word with one of its bytes replaced: `place` 0 is the lowest.
+/// Replaces one byte of a word; `place` 0 is the lowest.
 pub(super) fn with_byte(word: u32, place: u32, byte: u32) -> u32 {
     word & !(0xff << (8 * place)) | byte << (8 * place)
 }

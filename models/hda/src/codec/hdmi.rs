@@ -1,9 +1,11 @@
-//! HDMI and DisplayPort: what their converters and pins keep. Nothing here is needed for sound to be heard.
+//! HDMI and DisplayPort state of converters and pins. Sound doesn't depend on it.
 
-/// Bytes of an info frame that a pin keeps for transmission.
+/// Bytes that a pin stores of an info frame.
 const INFO_FRAME_BYTES: usize = 32;
 
-/// The state behind the verbs of a digital widget for HDMI, of additions to the specification: 0xf2d to 0xf35.
+/// The state behind the HDMI verbs of a digital widget: 0xf2d to 0xf35.
+///
+/// Additions to the specification define them.
 pub(crate) struct Hdmi {
     channel_count: u8,
     /// Packet index in bits 7:5, byte index in bits 4:0.
@@ -31,7 +33,7 @@ impl Default for Hdmi {
 }
 
 impl Hdmi {
-    /// The answer, if the verb is one of HDMI's. The ELD is empty: no display is there.
+    /// Answers HDMI verbs; `None` for others. The ELD is empty: no display is connected.
     pub(super) fn verb(&mut self, verb: u32, is_pin: bool) -> Option<u32> {
         let payload = (verb & 0xff) as u8;
         let byte = usize::from(self.info_index & 31);

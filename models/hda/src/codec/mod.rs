@@ -1,8 +1,9 @@
-//! Codecs: the other end of the link, which answers verbs.
+//! Codecs, which answer verbs at the other end of the link.
 //!
-//! [`Codec::duplex`] and its relatives are ready-made; [`Codec::builder`] puts one together widget by widget;
-//! [`Codec::answering`] gives every verb to a closure, for codecs that lie. [`Dump::codec`](crate::Dump::codec) copies a
-//! real one.
+//! - [`Codec::duplex`] and its relatives are ready-made.
+//! - [`Codec::builder`] builds a codec widget by widget.
+//! - [`Codec::answering`] passes every verb to a closure, for codecs that lie.
+//! - [`Dump::codec`](crate::Dump::codec) copies a real codec.
 
 mod amplifier;
 mod builder;

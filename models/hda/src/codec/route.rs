@@ -7,30 +7,30 @@ use super::graph::Graph;
 use super::group::Inherited;
 use super::widget::{Widget, WidgetKind, capability, pin_capability};
 
-/// Sound that arrives somewhere.
+/// Sound that arrives at a node.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Arrival {
-    /// The node that it comes from: an output converter or an input pin.
+    /// The origin: an output converter or an input pin.
     pub from: u8,
-    /// The gain of all amplifiers on the way, in quarters of a decibel.
+    /// Total gain of all amplifiers on the way, in quarters of a decibel.
     pub gain_quarter_db: i32,
 }
 
-/// The same, left and right told apart.
+/// The same, with left and right apart.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Way {
     pub(crate) from: u8,
     pub(crate) sides: Sides,
 }
 
-/// The gain of the origin's left and right side on its way, in quarters of a decibel; `None`: muted.
+/// Gain of the origin's left and right side, in quarters of a decibel; `None` if muted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct Sides {
     pub(crate) left: Option<i32>,
     pub(crate) right: Option<i32>,
 }
 
-/// Widgets in a row that sound goes through at most: real codecs have five or so.
+/// Most widgets on one route. Real codecs have about five.
 const LONGEST_ROUTE: usize = 10;
 
 /// Output enable and input enable of the pin control (7.3.3.13).
@@ -38,8 +38,10 @@ const PIN_OUT: u8 = 0x40;
 const PIN_IN: u8 = 0x20;
 
 impl Graph {
-    /// What is heard at `node` (an output pin) or recorded by it (an input converter): everything that is powered,
-    /// selected, enabled and unmuted all the way, on both sides, whatever the converters' tags are.
+    /// The sound that an output pin plays, or an input converter records.
+    ///
+    /// It includes every route that is powered, selected, enabled and unmuted on both sides. Tags
+    /// of converters don't matter.
     pub(crate) fn arrivals(&self, node: u8) -> Vec<Arrival> {
         let heard = self.ways(node).into_iter().filter_map(|way| {
             let (left, right) = way.sides.left.zip(way.sides.right)?;
@@ -50,7 +52,7 @@ impl Graph {
         arrivals
     }
 
-    /// The same, with what is muted on one side only. Ways from one origin whose gains are the same count once.
+    /// The same, plus routes muted on one side. Routes with the same origin and gains count once.
     pub(crate) fn ways(&self, node: u8) -> Vec<Way> {
         let mut search = Search {
             graph: self,
@@ -65,7 +67,7 @@ impl Graph {
         search.ways.into_iter().collect()
     }
 
-    /// Nodes without power: their own, or that of the power widget that they hang on.
+    /// Nodes without power: they or their power widget are off.
     fn dark(&self) -> HashSet<u8> {
         let off = || self.widgets.iter().filter(|(_, widget)| widget.power != 0);
         let fed = off().filter(|(_, widget)| widget.kind == WidgetKind::Power);
@@ -73,12 +75,12 @@ impl Graph {
     }
 }
 
-/// A walk against the way of the sound.
+/// A walk against the direction of sound.
 struct Search<'a> {
     graph: &'a Graph,
     inherited: Inherited,
     dark: HashSet<u8>,
-    /// Where it has been, with which gain and how many hops left: cycles and meshes end.
+    /// Visited nodes with gain and hops left. This ends cycles and meshes.
     been: HashSet<(u8, Sides, usize)>,
     ways: BTreeSet<Way>,
 }
@@ -88,7 +90,7 @@ impl<'a> Search<'a> {
         self.graph.widgets.get(&node).filter(|_| !self.dark.contains(&node))
     }
 
-    /// From an output pin or an input converter.
+    /// Walks from an output pin or an input converter.
     fn listen(&mut self, node: u8) {
         let Some(widget) = self.widget(node) else { return };
         let open = Sides { left: Some(0), right: Some(0) };
@@ -102,13 +104,13 @@ impl<'a> Search<'a> {
             WidgetKind::Input if is_enabled(widget) => {
                 self.enter_selected(widget, open, LONGEST_ROUTE);
             }
-            // Any other widget is asked for what it puts out.
+            // `follow` handles the outputs of other widgets.
             WidgetKind::Input => {}
             _ => self.follow(node, open, LONGEST_ROUTE),
         }
     }
 
-    /// What comes out of a node that something has in its connection list.
+    /// Walks on from a node in another node's connection list.
     fn follow(&mut self, node: u8, sides: Sides, hops: usize) {
         let Some(widget) = self.widget(node) else { return };
         let Some(hops) = hops.checked_sub(1) else { return };
@@ -135,18 +137,19 @@ impl<'a> Search<'a> {
                     self.follow(source, self.through_input(widget, sides, index), hops);
                 }
             }
-            // Converters' inputs put nothing out, and of vendors' own widgets nobody knows.
+            // Converters' inputs have no output. The insides of vendor-defined widgets are
+            // unknown.
             _ => {}
         }
     }
 
-    /// Into the codec by a pin: what its jack hears, and what it plays itself.
+    /// Enters the codec by a pin: the sound at its jack, and the pin's own playback.
     fn out_of_pin(&mut self, node: u8, pin: &'a Widget, sides: Sides, hops: usize) {
         if pin.pin_control & PIN_IN == 0 {
             return;
         }
         let mut sides = self.through_input(pin, sides, 0);
-        // A pin that can't play has its output amplifier on the way in.
+        // The output amplifier of a pin that can't play is on the way in.
         if pin.pin_capabilities & pin_capability::OUTPUT == 0 {
             sides = self.through_output(pin, sides);
         }
@@ -156,7 +159,7 @@ impl<'a> Search<'a> {
         }
     }
 
-    /// Out of the codec by a pin. Its input amplifier isn't on this way.
+    /// Leaves the codec by a pin. The pin's input amplifier isn't on this way.
     fn enter_pin(&mut self, pin: &'a Widget, sides: Sides, hops: usize) {
         let sides = self.through_output(pin, sides).swapped_by(pin);
         if let Some(&source) = pin.connections.nodes().get(usize::from(pin.selected)) {
@@ -164,7 +167,7 @@ impl<'a> Search<'a> {
         }
     }
 
-    /// Into a widget that takes one of its connections.
+    /// Enters a widget that uses one of its connections.
     fn enter_selected(&mut self, widget: &'a Widget, sides: Sides, hops: usize) {
         let selected = usize::from(widget.selected);
         if let Some(&source) = widget.connections.nodes().get(selected) {
@@ -202,7 +205,7 @@ impl Sides {
         self.left.is_none() && self.right.is_none()
     }
 
-    /// Through an amplifier. A widget with one channel has only the left one's setting.
+    /// Passes an amplifier. A mono widget has only the left setting.
     fn through(self, gain: Gain, amplifier: u32, widget: &Widget) -> Self {
         let right = if widget.has(capability::STEREO) { gain.right } else { gain.left };
         let with = |side: Option<i32>, setting| Some(side? + quarter_db(setting, amplifier)?);
@@ -215,12 +218,13 @@ impl Sides {
     }
 }
 
-/// Whether a converter is connected to the outside: a digital one must be enabled (7.3.3.9, DigEn).
+/// Whether a converter is connected to the outside. A digital one must be enabled (7.3.3.9,
+/// DigEn).
 fn is_enabled(converter: &Widget) -> bool {
     !converter.has(capability::DIGITAL) || converter.digital & 1 != 0
 }
 
-/// The gain of an amplifier's setting; `None` when it is muted.
+/// The gain of a setting in quarters of a decibel; `None` if muted.
 fn quarter_db(setting: u8, amplifier: u32) -> Option<i32> {
     if setting & 0x80 != 0 && amplifier >> 31 != 0 {
         return None;

@@ -8,7 +8,7 @@ impl Graph {
     pub(super) fn command(&mut self, now_ns: u64, verb: u32, violations: &mut Violations) -> Answer {
         let node = (verb >> 20 & 0x7f) as u8;
         let mut format_set_on = None;
-        // Indirect node addressing isn't anything that a codec here has.
+        // These codecs have no indirect node addressing.
         let response = if verb & 1 << 27 != 0 {
             0
         } else if node == 0 {

@@ -47,7 +47,7 @@ impl WidgetKind {
         }
     }
 
-    /// The kind with a code; `None` for codes that are reserved.
+    /// The kind with this code; `None` for reserved codes.
     pub(crate) fn from_code(code: u32) -> Option<Self> {
         let kinds = [
             Self::Output,
@@ -64,10 +64,12 @@ impl WidgetKind {
     }
 }
 
-/// A widget under construction, and then in the codec. Start from one of the constructors and add what it can do.
+/// A widget, under construction or in a codec.
+///
+/// Start from a constructor and add capabilities.
 pub struct Widget {
     pub(crate) kind: WidgetKind,
-    /// Audio widget capabilities, parameter 0x09, but for what follows from the rest.
+    /// Audio widget capabilities (parameter 0x09), without bits that follow from other fields.
     pub(crate) capabilities: u32,
     pub(crate) pcm: u32,
     pub(crate) stream_formats: u32,
@@ -78,13 +80,13 @@ pub struct Widget {
     pub(crate) stated_connections: Option<u8>,
     pub(crate) power_states: u32,
     pub(crate) configuration: u32,
-    /// The configuration default that it has when power comes.
+    /// The configuration default after power-on.
     pub(crate) strapped_configuration: u32,
     /// Parameters 0x10, 0x13 and 0x15.
     pub(crate) processing_capabilities: u32,
     pub(crate) volume_knob_capabilities: u32,
     pub(crate) device_list: u32,
-    /// Its input amplifier is one for all connections: the index in verbs doesn't matter.
+    /// One input amplifier serves all connections. Verbs' amplifier index has no effect.
     pub(crate) one_input_amplifier: bool,
     pub(super) muted_at_reset: bool,
     pub(super) enabled_at_reset: bool,
@@ -96,7 +98,7 @@ pub struct Widget {
     pub(crate) pin_control: u8,
     pub(crate) eapd: u8,
     pub(crate) unsolicited: u8,
-    /// Digital converter control, four bytes (7.3.3.9), two of them of later additions to the specification.
+    /// Digital converter control, four bytes (7.3.3.9). Later additions define two of them.
     pub(crate) digital: u32,
     pub(crate) processing: u8,
     pub(crate) coefficient_index: u16,
@@ -142,7 +144,7 @@ pub(crate) mod pin_capability {
 }
 
 impl Widget {
-    /// A widget of any kind that can do nothing.
+    /// A widget of any kind, without functions.
     #[must_use]
     pub fn new(kind: WidgetKind) -> Self {
         let converter = matches!(kind, WidgetKind::Output | WidgetKind::Input).then(|| Converter {
@@ -196,7 +198,7 @@ impl Widget {
         }
     }
 
-    /// Parameter 0x09 as it reads.
+    /// Parameter 0x09 as the driver reads it.
     pub(crate) fn capability_word(&self) -> u32 {
         self.kind.code() << 20 | self.capabilities
     }
@@ -205,7 +207,7 @@ impl Widget {
         self.capabilities & capability != 0
     }
 
-    /// The amplifiers' capabilities, input and output: its own, or those of the function group.
+    /// Input and output amplifier capabilities: its own, or the function group's.
     pub(crate) fn amplifiers(&self, inherited: &Inherited) -> (u32, u32) {
         if self.has(capability::AMP_OVERRIDE) {
             (self.amp_in, self.amp_out)
@@ -214,13 +216,13 @@ impl Widget {
         }
     }
 
-    /// The input amplifier that belongs to a connection; `None` past the 16th, which none can be set for.
+    /// The input amplifier of a connection. `None` past the 16th: verbs can't address it.
     pub(crate) fn input_amplifier(&self, connection: usize) -> Option<usize> {
         let index = if self.one_input_amplifier { 0 } else { connection };
         (index < AMPLIFIER_INPUTS).then_some(index)
     }
 
-    /// Pin or converter of HDMI or DisplayPort; of converters it is known only that they are digital.
+    /// True for HDMI and DisplayPort pins, and for every digital converter.
     pub(crate) fn is_hdmi(&self) -> bool {
         let pin = pin_capability::HDMI | pin_capability::DISPLAY_PORT;
         self.has(capability::DIGITAL) && (self.kind != WidgetKind::Pin || self.pin_capabilities & pin != 0)

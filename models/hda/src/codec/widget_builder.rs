@@ -1,10 +1,10 @@
-//! Putting widgets together.
+//! The builder of widgets.
 
 use super::amplifier::Amplifier;
 use super::connections::ConnectionList;
 use super::widget::{Widget, WidgetKind, capability, pin_capability};
 
-/// 44.1, 48, 96 and 192 kHz at 16, 20 and 24 bit, with 88.2 kHz: what a good analogue converter states.
+/// 44.1, 48, 88.2, 96 and 192 kHz at 16, 20 and 24 bit, as good analogue converters state.
 const COMMON_PCM: u32 = 1 << 5 | 1 << 6 | 1 << 7 | 1 << 8 | 1 << 10 | 1 << 17 | 1 << 18 | 1 << 19;
 
 impl Widget {
@@ -41,7 +41,7 @@ impl Widget {
             .connections(sources)
     }
 
-    /// A built-in speaker, with an amplifier of its own (EAPD).
+    /// A built-in speaker with its own amplifier (EAPD).
     #[must_use]
     pub fn speaker(sources: &[u8]) -> Self {
         // Fixed function, internal, speaker, analogue, association 2.
@@ -65,7 +65,7 @@ impl Widget {
         Self::new(WidgetKind::Pin).pin(pin_capability::INPUT | pin_capability::PRESENCE, 0x0181_3040)
     }
 
-    /// A microphone jack that wants a bias voltage.
+    /// A microphone jack that needs a bias voltage.
     #[must_use]
     pub fn microphone() -> Self {
         // Jack, front, microphone in, 3.5 mm, pink, association 5.
@@ -74,14 +74,14 @@ impl Widget {
         Self::new(WidgetKind::Pin).pin(capabilities, 0x02a1_9050)
     }
 
-    /// Nothing is connected to the pin, says its default configuration.
+    /// Makes the default configuration say that the pin has no connection.
     #[must_use]
     pub fn not_connected(self) -> Self {
         let configuration = self.configuration & !0xc000_0000 | 0x4000_0000;
         self.configuration(configuration)
     }
 
-    /// Pin capabilities (parameter 0x0c) and configuration default.
+    /// Sets pin capabilities (parameter 0x0c) and configuration default.
     #[must_use]
     pub fn pin(mut self, capabilities: u32, configuration: u32) -> Self {
         self.pin_capabilities = capabilities;
@@ -89,14 +89,14 @@ impl Widget {
         self
     }
 
-    /// The configuration default (verb 0xf1c).
+    /// Sets the configuration default (verb 0xf1c).
     #[must_use]
     pub fn configuration(mut self, configuration: u32) -> Self {
         self.configuration = configuration;
         self
     }
 
-    /// Rates and sample sizes (parameter 0x0a) of the converter's own.
+    /// Gives the converter its own rates and sample sizes (parameter 0x0a).
     #[must_use]
     pub fn pcm(mut self, rates_and_bits: u32) -> Self {
         self.capabilities |= capability::FORMAT_OVERRIDE;
@@ -105,14 +105,14 @@ impl Widget {
         self
     }
 
-    /// Stream formats (parameter 0x0b): bit 0 PCM, 1 float, 2 AC-3.
+    /// Sets stream formats (parameter 0x0b): bit 0 PCM, bit 1 float, bit 2 AC-3.
     #[must_use]
     pub fn stream_formats(mut self, formats: u32) -> Self {
         self.stream_formats = formats;
         self
     }
 
-    /// Rates and sample sizes are the function group's.
+    /// Takes rates and sample sizes from the function group.
     #[must_use]
     pub fn inherits_pcm(mut self) -> Self {
         self.capabilities &= !capability::FORMAT_OVERRIDE;
@@ -121,7 +121,7 @@ impl Widget {
         self
     }
 
-    /// Channels, 1 to 16.
+    /// Sets the number of channels, 1 to 16.
     #[must_use]
     pub fn channels(mut self, channels: u8) -> Self {
         assert!((1..=16).contains(&channels), "{channels} channels");
@@ -133,14 +133,14 @@ impl Widget {
         self
     }
 
-    /// The converter's delay in samples, 0 to 15.
+    /// Sets the converter's delay in samples, 0 to 15.
     #[must_use]
     pub fn delay(mut self, samples: u8) -> Self {
         self.capabilities |= u32::from(samples & 15) << 16;
         self
     }
 
-    /// An output amplifier of its own.
+    /// Adds an output amplifier of its own.
     #[must_use]
     pub fn amp_out(mut self, amplifier: Amplifier) -> Self {
         self.capabilities |= capability::AMP_OUT | capability::AMP_OVERRIDE;
@@ -148,7 +148,7 @@ impl Widget {
         self
     }
 
-    /// An input amplifier of its own (one setting for each connection).
+    /// Adds an input amplifier of its own, with one setting for each connection.
     #[must_use]
     pub fn amp_in(mut self, amplifier: Amplifier) -> Self {
         self.capabilities |= capability::AMP_IN | capability::AMP_OVERRIDE;
@@ -156,53 +156,55 @@ impl Widget {
         self
     }
 
-    /// An output amplifier with the capabilities that the function group states.
+    /// Adds an output amplifier with the function group's capabilities.
     #[must_use]
     pub fn inherits_amp_out(mut self) -> Self {
         self.capabilities = self.capabilities & !capability::AMP_OVERRIDE | capability::AMP_OUT;
         self
     }
 
-    /// An input amplifier with the capabilities that the function group states.
+    /// Adds an input amplifier with the function group's capabilities.
     #[must_use]
     pub fn inherits_amp_in(mut self) -> Self {
         self.capabilities = self.capabilities & !capability::AMP_OVERRIDE | capability::AMP_IN;
         self
     }
 
-    /// Its amplifiers are muted after a reset.
+    /// Mutes its amplifiers at reset.
     #[must_use]
     pub fn muted_at_reset(mut self) -> Self {
         self.muted_at_reset = true;
         self
     }
 
-    /// Its pin is enabled after a reset, as QEMU's are.
+    /// Enables its pin at reset, as QEMU does.
     #[must_use]
     pub fn enabled_at_reset(mut self) -> Self {
         self.enabled_at_reset = true;
         self
     }
 
-    /// The connection list, node by node.
+    /// Sets the connection list, node by node.
     #[must_use]
     pub fn connections(self, sources: &[u8]) -> Self {
         self.coded_connections(sources.iter().map(|&node| node.into()).collect(), false)
     }
 
-    /// The same in long form: 16 bits an entry.
+    /// Sets the connection list in long form: 16 bits an entry.
     #[must_use]
     pub fn connections_long(self, sources: &[u8]) -> Self {
         self.coded_connections(sources.iter().map(|&node| node.into()).collect(), true)
     }
 
-    /// The connection list as one range, first and last node: two entries.
+    /// Sets the connection list as one range of two entries: first and last node.
     #[must_use]
     pub fn connections_range(self, first: u8, last: u8) -> Self {
         self.coded_connections(vec![first.into(), 0x80 | u16::from(last)], false)
     }
 
-    /// The connection list as it is coded: 8 bits an entry (range bit 0x80), or 16 in long form (range bit 0x8000).
+    /// Sets the coded connection list.
+    ///
+    /// Entries have 8 bits (range bit 0x80), or 16 in long form (range bit 0x8000).
     #[must_use]
     pub fn coded_connections(mut self, entries: Vec<u16>, long: bool) -> Self {
         self.capabilities |= capability::CONNECTION_LIST;
@@ -210,21 +212,21 @@ impl Widget {
         self
     }
 
-    /// Lies about the length of its connection list.
+    /// Makes it lie about the length of its connection list.
     #[must_use]
     pub fn states_connections(mut self, entries: u8) -> Self {
         self.stated_connections = Some(entries);
         self
     }
 
-    /// It has one channel: its amplifiers have the left setting only.
+    /// Makes it mono: its amplifiers have only the left setting.
     #[must_use]
     pub fn mono(mut self) -> Self {
         self.capabilities &= !capability::STEREO;
         self
     }
 
-    /// It has power states of its own and is in D3 after a reset.
+    /// Gives it power states of its own. It is in D3 after a reset.
     #[must_use]
     pub fn power_control(mut self) -> Self {
         self.capabilities |= capability::POWER;
@@ -232,21 +234,21 @@ impl Widget {
         self
     }
 
-    /// It can send unsolicited responses.
+    /// Lets it send unsolicited responses.
     #[must_use]
     pub fn unsolicited(mut self) -> Self {
         self.capabilities |= capability::UNSOLICITED;
         self
     }
 
-    /// It is digital: S/PDIF or HDMI.
+    /// Makes it digital: S/PDIF or HDMI.
     #[must_use]
     pub fn digital(mut self) -> Self {
         self.capabilities |= capability::DIGITAL;
         self
     }
 
-    /// Any bits of the audio widget capabilities (parameter 0x09) on top.
+    /// Adds any bits of the audio widget capabilities (parameter 0x09).
     #[must_use]
     pub fn capability_bits(mut self, bits: u32) -> Self {
         self.capabilities |= bits;

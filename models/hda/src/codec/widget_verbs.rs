@@ -1,4 +1,4 @@
-//! Verbs to widgets: specification 7.3.3. One that a widget doesn't know is answered with 0.
+//! Verbs to widgets (specification 7.3.3). Unknown verbs return 0.
 
 use super::amplifier::{AMPLIFIER_INPUTS, Gain};
 use super::converter::Converter;
@@ -110,7 +110,7 @@ impl Widget {
         }
     }
 
-    /// The bits of verb 0x70c that the widget has: balanced output, EAPD, swap of left and right.
+    /// The bits of verb 0x70c that the widget has: balanced output, EAPD, left-right swap.
     fn eapd_bits(&self) -> u8 {
         let pin = |capability: u32, bit: u8| if self.pin_capabilities & capability != 0 { bit } else { 0 };
         let swap = if self.has(capability::SWAP) { 1 << 2 } else { 0 };
@@ -134,7 +134,7 @@ impl Widget {
         }
     }
 
-    /// Coefficient index and value (7.3.3.5, 7.3.3.6). The index doesn't move by itself.
+    /// Coefficient index and value (7.3.3.5, 7.3.3.6). The index has no auto-increment.
     fn coefficient(&mut self, code: u32, word: u16) -> u32 {
         let index = self.coefficient_index;
         match code {
@@ -189,7 +189,7 @@ impl Widget {
         }
     }
 
-    /// A converter can do only the rates and depths of its PCM parameter (7.3.4.7).
+    /// A converter supports only the rates and depths of its PCM parameter (7.3.4.7).
     fn check_format(
         &self,
         now_ns: u64,
@@ -211,7 +211,7 @@ impl Widget {
     }
 
     fn check_pin_control(&self, now_ns: u64, value: u8, node: u8, violations: &mut Violations) {
-        // Input enable, output enable, headphone amplifier, and the capabilities that they need.
+        // Input enable, output enable and headphone amplifier, with their required capabilities.
         for (enable, capability) in [(0x20, 1 << 5), (0x40, 1 << 4), (0x80, 1 << 3)] {
             if value & enable != 0 && self.pin_capabilities & capability == 0 {
                 violations.rule(now_ns, Rule::PinControl, || {
@@ -219,7 +219,7 @@ impl Widget {
                 });
             }
         }
-        // The bias voltage must be one that the pin has. 0 is high impedance, which needs nothing.
+        // The pin must support the bias voltage. 0 is high impedance, which every pin supports.
         let vref = value & 7;
         if vref != 0 && self.pin_capabilities >> 8 >> vref_capability(vref) & 1 == 0 {
             violations.rule(now_ns, Rule::PinControl, || {
@@ -238,8 +238,9 @@ impl Widget {
     }
 }
 
-/// The bit of the pin capabilities' byte for bias voltages that allows a setting of the pin control: 50 %, ground, 80 %,
-/// 100 %. Other settings are reserved, and none allows them.
+/// The pin capability bit that allows a bias voltage setting: 50 %, ground, 80 % or 100 %.
+///
+/// No bit allows other settings, which are reserved.
 fn vref_capability(vref: u8) -> u32 {
     match vref {
         1 => 1,

@@ -1,4 +1,4 @@
-//! From a dump to a codec for the model.
+//! Turns a dump into a codec for the model.
 
 use std::collections::BTreeMap;
 
@@ -8,20 +8,27 @@ use crate::codec::{
     Codec, ConnectionList, GainAtReset, Graph, Group, OtherGroup, Widget, WidgetKind, capability,
 };
 
-/// Power states of whoever has some and whose dump doesn't say which: D0 to D3.
+/// D0 to D3, for nodes with power states that the dump doesn't list.
 const USUAL_POWER_STATES: u32 = 0xf;
 
 /// Parameter 0x05 bit 8: unsolicited responses.
 const UNSOLICITED: u32 = 1 << 8;
 
 impl Dump {
-    /// A codec that answers verbs as this one did.
+    /// Builds a codec that answers verbs as the dumped one did.
     ///
-    /// It is as after a reset, not as the dump shows it, and strict, so that a driver that forgets to set something is
-    /// found out: pins and EAPD off, everything in D3 that can be, amplifiers muted that can be and at the step farthest
-    /// from 0 dB, no tags, first connections selected, nothing plugged into any jack. Connection lists are in short form
-    /// ([`Codec::with_connection_form`]). What a dump doesn't hold is 0: coefficients, delays of the function group, what an
-    /// HDMI pin's display says of itself.
+    /// Its state is that after a reset, not the state in the dump. The state exposes drivers that
+    /// skip a setting:
+    ///
+    /// - Pins and EAPD are off.
+    /// - Every node with power states is in D3.
+    /// - Amplifiers are muted if they can mute, and stand at the step farthest from 0 dB.
+    /// - Converters have no tags, and every node selects its first connection.
+    /// - All jacks are empty.
+    ///
+    /// Connection lists are in short form ([`Codec::with_connection_form`]). Values that a dump
+    /// lacks are 0: coefficients, delays of the function group, and data from an HDMI pin's
+    /// display.
     #[must_use]
     pub fn codec(&self) -> Codec {
         let function = |kind, unsolicited| {
@@ -95,7 +102,8 @@ fn widget(node: &Node) -> Widget {
     widget.volume_knob_capabilities =
         node.volume_knob.map_or(0, |knob| u32::from(knob.delta) << 7 | u32::from(knob.steps));
     widget.device_list = node.device_entries.unwrap_or(0).into();
-    // Linux asks converters once where it knows that they have one amplifier for all connections.
+    // Linux prints one value for a converter if it knows that one amplifier serves all
+    // connections.
     widget.one_input_amplifier = match node.kind {
         WidgetKind::Mixer | WidgetKind::Selector => false,
         WidgetKind::Input => node.connections.len() > 1 && node.amp_in_values.len() == 1,

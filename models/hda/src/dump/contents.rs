@@ -1,15 +1,15 @@
-//! What a dump says: the codec, its function groups, its nodes.
+//! The contents of a dump: the codec, its function groups, its nodes.
 
 use super::node::{AmpCaps, Node, Pcm, Power};
 
-/// What Linux printed about one codec.
+/// Everything Linux printed about one codec.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Dump {
-    /// The name that Linux gives it: "Realtek ALC262".
+    /// Linux's name for the codec: "Realtek ALC262".
     pub name: String,
-    /// Its address on the link, 0 to 14.
+    /// Address on the link, 0 to 14.
     pub address: u8,
-    /// Vendor in the upper half, device in the lower.
+    /// Vendor in the upper half, device in the lower half.
     pub vendor_id: u32,
     /// The board's vendor and number.
     pub subsystem_id: u32,
@@ -17,34 +17,34 @@ pub struct Dump {
     pub revision_id: u32,
     /// Function groups by node.
     pub groups: Vec<FunctionGroup>,
-    /// Rates, sample sizes and formats that converters without their own inherit.
+    /// Rates, sample sizes and formats for converters without their own.
     pub pcm: Option<Pcm>,
-    /// Input amplifier that widgets without their own inherit; `None` where Linux says N/A.
+    /// Input amplifier for widgets without their own; `None` if Linux prints N/A.
     pub amp_in: Option<AmpCaps>,
-    /// Output amplifier that widgets without their own inherit; `None` where Linux says N/A.
+    /// Output amplifier for widgets without their own; `None` if Linux prints N/A.
     pub amp_out: Option<AmpCaps>,
     /// General-purpose pins.
     pub gpio: Gpio,
-    /// The audio function group's power states (parameter 0x0f); `None` where Linux doesn't say them.
+    /// Power states of the audio function group (parameter 0x0f), if printed.
     pub power_states: Option<u32>,
-    /// The audio function group's power state.
+    /// Power state of the audio function group.
     pub power: Option<Power>,
-    /// The audio function group's widgets, by node number, which rises.
+    /// Widgets of the audio function group, in rising order of node number.
     pub nodes: Vec<Node>,
 }
 
 /// A function group.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct FunctionGroup {
-    /// Its node.
+    /// Node number.
     pub node: u8,
-    /// What it is for.
+    /// Type.
     pub kind: GroupKind,
-    /// It can send unsolicited responses; `false` also where Linux doesn't say.
+    /// The group can send unsolicited responses; `false` if Linux doesn't print it.
     pub unsolicited: bool,
 }
 
-/// What a function group is for (7.3.4.4).
+/// The type of a function group (7.3.4.4).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum GroupKind {
     /// Audio: type 1.
@@ -53,29 +53,29 @@ pub enum GroupKind {
     Modem,
 }
 
-/// General-purpose pins (7.3.4.14): how many of each kind.
+/// The number of general-purpose pins of each kind (7.3.4.14).
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Gpio {
-    /// In either direction.
+    /// Pins that work in either direction.
     pub both_ways: u8,
     /// Outputs only.
     pub outputs: u8,
     /// Inputs only.
     pub inputs: u8,
-    /// They can send unsolicited responses.
+    /// The pins can send unsolicited responses.
     pub unsolicited: bool,
-    /// They can wake the system.
+    /// The pins can wake the system.
     pub wake: bool,
 }
 
 impl Dump {
-    /// The node with a number, if there is one.
+    /// Returns the node with this number, if any.
     #[must_use]
     pub fn node(&self, id: u8) -> Option<&Node> {
         self.nodes.iter().find(|node| node.id == id)
     }
 
-    /// The audio function group, if there is one.
+    /// Returns the audio function group, if any.
     #[must_use]
     pub fn audio_group(&self) -> Option<FunctionGroup> {
         self.groups.iter().copied().find(|group| group.kind == GroupKind::Audio)

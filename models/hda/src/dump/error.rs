@@ -1,13 +1,13 @@
-//! Why a text isn't the dump of a codec.
+//! Errors of dump parsing.
 
 use std::fmt;
 
-/// A text that isn't a codec's dump, is cut short, or contradicts itself.
+/// The text isn't a codec's dump, is cut short, or contradicts itself.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DumpError {
-    /// The line at which it shows, from 1.
+    /// The line of the error, counted from 1.
     pub line: usize,
-    /// What is wrong, for people.
+    /// The cause, in words.
     pub reason: String,
 }
 

@@ -1,11 +1,11 @@
-//! A codec as Linux prints it in `/proc/asound/cardN/codec#M`: read, looked at, and brought to life.
+//! Codec dumps, as Linux prints them in `/proc/asound/cardN/codec#M`.
 //!
-//! [`Dump::parse`] reads such a text, in the style of today or in older ones; [`Dump::codec`] is a codec for the model
-//! that answers verbs as the one did from which the text was made.
+//! [`Dump::parse`] reads a dump, in the current style or an older one. [`Dump::codec`] builds a
+//! codec for the model. It answers verbs as the dumped codec did.
 //!
-//! A text that is cut short in a node, contradicts itself or holds something else is refused with line and reason. Lines that
-//! aren't known are let pass where later versions might add some: details of a node, with indentation, of the form
-//! `Words: ...`.
+//! The parser refuses a text that is cut short in a node, contradicts itself or isn't a dump. The
+//! error names the line and the reason. Unknown lines pass where later versions of Linux might add
+//! some: indented details of a node of the form `Words: ...`.
 
 mod build;
 mod contents;

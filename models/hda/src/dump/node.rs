@@ -2,32 +2,34 @@
 
 use crate::codec::WidgetKind;
 
-/// A widget as Linux printed it. What Linux didn't print is `None` or empty; numbers are raw, as the codec gave them.
+/// A widget as Linux printed it.
+///
+/// Fields that Linux didn't print are `None` or empty. Numbers are raw, as the codec gave them.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Node {
     /// Node number, 1 to 127.
     pub id: u8,
     /// Audio widget capabilities (parameter 0x09).
     pub wcaps: u32,
-    /// What it is, by its capabilities.
+    /// Widget type, from the capabilities.
     pub kind: WidgetKind,
-    /// Mixer controls that Linux made of it, with jacks' names.
+    /// Mixer controls that Linux made of it, and jacks with their names.
     pub controls: Vec<Control>,
     /// PCM devices that Linux bound to it.
     pub devices: Vec<Device>,
-    /// Its own input amplifier; `None` also where Linux says N/A. Whether it has one is in `wcaps`.
+    /// Its own input amplifier; `None` also if Linux prints N/A. `wcaps` says whether it has one.
     pub amp_in: Option<AmpCaps>,
-    /// The input amplifiers' settings: one, or one for each connection.
+    /// Settings of the input amplifiers: one, or one for each connection.
     pub amp_in_values: Vec<AmpValue>,
-    /// Its own output amplifier; `None` also where Linux says N/A. Whether it has one is in `wcaps`.
+    /// Its own output amplifier; `None` also if Linux prints N/A. `wcaps` says whether it has one.
     pub amp_out: Option<AmpCaps>,
-    /// The output amplifier's setting; some versions of Linux print more than one.
+    /// Setting of the output amplifier; some versions of Linux print more than one.
     pub amp_out_values: Vec<AmpValue>,
     /// Stream and channel of a converter.
     pub converter: Option<ConverterState>,
     /// Delay in samples.
     pub delay_samples: u8,
-    /// Rates, sample sizes and formats of its own.
+    /// Its own rates, sample sizes and formats.
     pub pcm: Option<Pcm>,
     /// Pin capabilities (parameter 0x0c).
     pub pincap: Option<u32>,
@@ -49,13 +51,13 @@ pub struct Node {
     pub volume_knob: Option<VolumeKnob>,
     /// Entries of a DisplayPort pin's device list.
     pub device_entries: Option<u8>,
-    /// The connection list as the codec gave it, ranges spelt out.
+    /// The connection list as the codec gave it, with ranges expanded.
     pub connections: Vec<u8>,
-    /// Linux couldn't read the list, and printed an error in its place. It is empty then.
+    /// Linux couldn't read the list and printed an error. The list is empty then.
     pub connections_unreadable: bool,
-    /// The selected connection, as an index into the list, where one is marked.
+    /// Index of the selected connection in the list, if one is marked.
     pub selected: Option<usize>,
-    /// The list with which Linux replaced the codec's, where it did.
+    /// Linux's replacement for the codec's list, if any.
     pub in_driver_connections: Option<Vec<u8>>,
 }
 
@@ -95,13 +97,13 @@ impl Node {
 /// A mixer control of Linux, or a jack: "Front Headphone Jack".
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Control {
-    /// Its name.
+    /// Name.
     pub name: String,
-    /// Which of those with this name.
+    /// Index among the controls with this name.
     pub index: u32,
-    /// The PCM device that it belongs to.
+    /// The PCM device of the control.
     pub device: u32,
-    /// The amplifier behind it, where Linux says one.
+    /// The amplifier behind the control, if Linux prints one.
     pub amp: Option<ControlAmp>,
 }
 
@@ -110,35 +112,35 @@ pub struct Control {
 pub struct ControlAmp {
     /// Channels: bit 0 left, bit 1 right.
     pub channels: u8,
-    /// The output amplifier, not an input amplifier.
+    /// True for the output amplifier, false for an input amplifier.
     pub output: bool,
-    /// Which input amplifier.
+    /// Index of the input amplifier.
     pub index: u8,
-    /// What Linux adds to the amplifier's step.
+    /// Linux adds this to the amplifier's step.
     pub offset: u32,
 }
 
 /// A PCM device of Linux.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Device {
-    /// Its name: "ALC262 Analog".
+    /// Name: "ALC262 Analog".
     pub name: String,
     /// "Audio", "SPDIF" or "HDMI".
     pub kind: String,
-    /// Its number on the card.
+    /// Device number on the card.
     pub device: u32,
 }
 
 /// An amplifier's capabilities (parameters 0x0d and 0x12).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct AmpCaps {
-    /// The step that is 0 dB, 0 to 127.
+    /// The 0 dB step, 0 to 127.
     pub offset: u8,
     /// The highest step, 0 to 127.
     pub steps: u8,
-    /// A step's size: quarters of a decibel less one, 0 to 127.
+    /// Step size in quarters of a decibel, less one: 0 to 127.
     pub step_size: u8,
-    /// It can mute.
+    /// The amplifier can mute.
     pub mute: bool,
 }
 
@@ -156,13 +158,13 @@ impl AmpCaps {
 /// An amplifier's setting: mute in bit 7, step in bits 6:0.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct AmpValue {
-    /// Left, or the only side.
+    /// Left, or the only channel.
     pub left: u8,
-    /// Right, where there are two.
+    /// Right, for stereo.
     pub right: Option<u8>,
 }
 
-/// What a converter does (verb 0xf06).
+/// The stream and channel of a converter (verb 0xf06).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ConverterState {
     /// Stream tag, 0 for none.
@@ -176,7 +178,7 @@ pub struct ConverterState {
 pub struct Pcm {
     /// Bits 11:0 of parameter 0x0a.
     pub rates: u16,
-    /// Its bits 20:16, from bit 0 on.
+    /// Bits 20:16 of parameter 0x0a, shifted to bit 0.
     pub bits: u16,
     /// Parameter 0x0b.
     pub formats: u32,
@@ -190,33 +192,33 @@ impl Pcm {
     }
 }
 
-/// A power state as set and as it is: 0 to 3 for D0 to D3, 4 for D3cold.
+/// A power state, requested and actual: 0 to 3 for D0 to D3, 4 for D3cold.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Power {
-    /// As set.
+    /// The requested state.
     pub setting: u8,
-    /// As it is.
+    /// The actual state.
     pub actual: u8,
 }
 
 /// Processing capabilities.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Processing {
-    /// It can be made linear and without effect on time.
+    /// Processing can be made linear and time-invariant.
     pub benign: bool,
-    /// Coefficients that can be loaded.
+    /// Number of loadable coefficients.
     pub coefficients: u8,
 }
 
 /// A volume knob.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct VolumeKnob {
-    /// It can be given a volume.
+    /// Software can set the volume.
     pub delta: bool,
     /// Steps, 0 to 127.
     pub steps: u8,
-    /// It acts on its amplifiers directly.
+    /// The knob drives its amplifiers directly.
     pub direct: bool,
-    /// Where it stands.
+    /// Current position.
     pub value: u8,
 }

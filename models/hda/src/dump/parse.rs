@@ -1,4 +1,4 @@
-//! From text to [`Dump`], line by line.
+//! Parses text into a [`Dump`], line by line.
 
 mod detail;
 mod header;
@@ -16,7 +16,7 @@ use crate::codec::WidgetKind;
 use header::Header;
 use lines::Lines;
 
-/// A text that is being read.
+/// The state of a parse.
 struct Parser<'a> {
     lines: Lines<'a>,
     dump: Dump,
@@ -25,11 +25,12 @@ struct Parser<'a> {
 }
 
 impl Dump {
-    /// Reads a dump.
+    /// Parses a dump.
     ///
     /// # Errors
     ///
-    /// Line and reason, if it isn't one, is cut short in a node, or contradicts itself.
+    /// The text isn't a dump, is cut short in a node, or contradicts itself. The error has line
+    /// and reason.
     pub fn parse(text: &str) -> Result<Self, DumpError> {
         let lines = Lines::of(text);
         let mut parser =
@@ -73,7 +74,7 @@ impl Parser<'_> {
             None if is_detail => self.header.detail(&mut self.dump, scan),
             _ if scan.try_take("Node ") => self.node(scan),
             None => self.header.line(&mut self.dump, scan, &mut self.lines),
-            Some(_) => Err(format!("{text:?} can't stand among the nodes")),
+            Some(_) => Err(format!("{text:?} isn't a line of the nodes")),
         }
     }
 
@@ -103,7 +104,7 @@ impl Parser<'_> {
     }
 }
 
-/// What Linux calls widgets.
+/// Linux's names for the widget types.
 fn kind_name(kind: WidgetKind) -> &'static str {
     match kind {
         WidgetKind::Output => "Audio Output",
@@ -118,7 +119,8 @@ fn kind_name(kind: WidgetKind) -> &'static str {
     }
 }
 
-/// The words after the capabilities must be borne out by them. Older versions of Linux don't have them all.
+/// Checks the words after the capabilities against them. Older versions of Linux print fewer
+/// words.
 fn words_agree(wcaps: u32, words: &str) -> Result<(), Reason> {
     let has = |bit: u32| wcaps >> bit & 1 != 0;
     let channels = (wcaps >> 13 & 7) << 1 | wcaps & 1;

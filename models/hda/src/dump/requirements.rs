@@ -1,14 +1,14 @@
-//! Which lines a node must have to be whole.
+//! The lines that a complete node must have.
 //!
-//! A dump has no end mark. But Linux prints the same lines for every node with the same capabilities, so one that has
-//! less than its capabilities call for was cut short.
+//! A dump has no end mark. But Linux prints the same lines for all nodes with the same
+//! capabilities. A node that lacks such a line was cut short.
 
 use std::collections::BTreeSet;
 
 use super::node::Node;
 use crate::codec::WidgetKind;
 
-/// A line of a node, by how it begins.
+/// A line of a node, named by its first word.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Line {
     AmpInCaps,
@@ -37,16 +37,16 @@ pub(super) enum Line {
     InDriverConnections,
 }
 
-/// How sure a line is to be there.
+/// The versions of Linux that print a line.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Need {
-    /// Every version of Linux prints it.
+    /// Every version.
     Always,
-    /// Linux prints it since it prints general-purpose pins, and some versions before.
+    /// Every version that prints general-purpose pins, and some earlier ones.
     Modern,
-    /// The same, and in older files some nodes have it that needn't.
+    /// The same, but in older files some nodes have the line without need.
     ModernOnly,
-    /// If any node of the file has it, all have that should.
+    /// All nodes that call for the line have it, if any node in the file has it.
     AsOthers,
 }
 
@@ -88,8 +88,9 @@ fn called_for(node: &Node) -> Vec<(Line, Need)> {
     .collect()
 }
 
-/// Looks through all nodes, given the lines that each has and the number of its last line. `modern`: the file
-/// has a line about general-purpose pins.
+/// Checks all nodes, given each node's lines and the number of its last line.
+///
+/// `modern`: the file has a line about general-purpose pins.
 pub(super) fn missing(nodes: &[(Node, BTreeSet<Line>, usize)], modern: bool) -> Option<(usize, String)> {
     let anywhere: BTreeSet<Line> = nodes.iter().flat_map(|(_, lines, _)| lines).copied().collect();
     nodes.iter().find_map(|(node, lines, last_line)| {

@@ -1,4 +1,4 @@
-//! Samples between memory and FIFO, along the descriptor list.
+//! Moves samples between memory and FIFO, along the descriptor list.
 
 use super::position::wrapped;
 use super::state::{BUFFER_COMPLETED, Engine};
@@ -33,7 +33,9 @@ impl Engine {
         }
     }
 
-    /// Moves up to `limit` bytes from the FIFO to memory, in bursts of at least `burst` unless an entry ends.
+    /// Moves up to `limit` bytes from the FIFO to memory.
+    ///
+    /// Bursts have at least `burst` bytes, unless an entry ends.
     pub(super) fn store(&mut self, cx: &mut FrameContext<'_>, limit: usize, burst: u32) {
         if cx.frame < self.starved_until {
             return;
@@ -83,7 +85,7 @@ impl Engine {
         cx.violations.dma(cx.now_ns, detail);
     }
 
-    /// The DMA position buffer (3.6.1): bytes that DMA has moved, 8 bytes a stream.
+    /// Writes the DMA position buffer (3.6.1): bytes moved by DMA, 8 bytes a stream.
     pub(super) fn report_position(&mut self, cx: &mut FrameContext<'_>) {
         let Some(base) = cx.position_buffer else { return };
         if cx.faults.position_buffer_dead {
@@ -98,7 +100,7 @@ impl Engine {
         }
     }
 
-    /// Bytes that DMA has moved in this round through the buffer.
+    /// Bytes moved by DMA in this round through the buffer.
     pub(crate) fn dma_position(&self) -> u32 {
         self.walk.position()
     }

@@ -1,4 +1,4 @@
-//! A link frame at an engine: the last one ends, RUN takes effect, samples move.
+//! One link frame of an engine: the last one ends, RUN takes effect, samples move.
 
 use super::position::wrapped;
 use super::state::{Engine, FIFO_ERROR, FIFO_READY};
@@ -10,7 +10,7 @@ use crate::frame_context::FrameContext;
 use crate::profile::StreamEngine;
 
 impl Engine {
-    /// The boundary at which link frame `cx.frame` begins.
+    /// Begins link frame `cx.frame`.
     pub(crate) fn link_frame(&mut self, cx: &mut FrameContext<'_>) {
         self.finish_link_frame(cx);
         self.follow_run(cx);
@@ -54,7 +54,7 @@ impl Engine {
         }
     }
 
-    /// Starts and stops at a frame boundary, as RUN says.
+    /// Starts or stops at a frame boundary, following RUN.
     fn follow_run(&mut self, cx: &mut FrameContext<'_>) {
         if self.run_requested {
             self.stopping_since = None;
@@ -79,7 +79,7 @@ impl Engine {
             return;
         }
         if !self.is_output() {
-            // What came off the link goes to memory before RUN reads back 0.
+            // Received samples reach memory before RUN reads back 0.
             self.store(cx, self.fifo.len(), 1);
             self.report_position(cx);
         }

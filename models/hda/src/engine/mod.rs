@@ -1,9 +1,9 @@
-//! A stream engine: what a stream descriptor does in each link frame.
+//! A stream engine: the work of a stream descriptor in each link frame.
 //!
-//! - `state`: what the engine keeps.
-//! - `frame`: the course of a link frame; RUN takes effect at its beginning.
-//! - `samples`: between FIFO and link, as the specification has it; `steps`: as QEMU does it.
-//! - `dma`: between memory and FIFO; `position`: what LPIB shows.
+//! - `state`: the engine's state.
+//! - `frame`: the steps of a link frame; RUN takes effect at its beginning.
+//! - `samples`: between FIFO and link, as the specification says; `steps`: as QEMU does it.
+//! - `dma`: between memory and FIFO; `position`: the value of LPIB.
 
 mod dma;
 mod frame;

@@ -1,12 +1,13 @@
-//! What LPIB reads as, truly or by a fault.
+//! The value of LPIB, true or by a fault.
 
 use super::state::Engine;
 use crate::clock::TICKS_PER_LINK_FRAME;
 use crate::faults::{Faults, LinkPositionFault};
 
 impl Engine {
-    /// The truth in thousandths of a frame, `ticks` into the current link frame: frames travelled since the stream reset,
-    /// with the current link frame's in proportion.
+    /// The true position in thousandths of a frame, `ticks` into the current link frame.
+    ///
+    /// It counts frames since the stream reset, with a share of the current link frame's.
     pub(crate) fn true_milliframes(&self, ticks: u64) -> u64 {
         let Some(frame_bytes) = self.frame_bytes() else { return 0 };
         let whole = u128::from(self.linked_bytes) * 1000;
@@ -14,7 +15,7 @@ impl Engine {
         ((whole + part) / u128::from(frame_bytes)) as u64
     }
 
-    /// What LPIB reads as, `ticks` into the current link frame.
+    /// The value of LPIB, `ticks` into the current link frame.
     pub(crate) fn read_link_position(&mut self, ticks: u64, faults: &Faults) -> u32 {
         if faults.link_position != LinkPositionFault::Frozen {
             self.frozen_position = None;
@@ -36,14 +37,14 @@ impl Engine {
     }
 }
 
-/// A position in the buffer, so many bytes on.
+/// Advances a position in the buffer by `bytes`, wrapping at its end.
 pub(super) fn wrapped(position: u32, bytes: u32, buffer_bytes: u32) -> u32 {
     let moved = u64::from(position) + u64::from(bytes);
-    // Less than `buffer_bytes`, which has 32 bits.
+    // The remainder is below `buffer_bytes`, which has 32 bits.
     moved.checked_rem(buffer_bytes.into()).unwrap_or(0) as u32
 }
 
-/// A number that looks random and isn't (the finaliser of SplitMix64).
+/// A deterministic number that looks random (the finaliser of SplitMix64).
 fn scramble(seed: u64) -> u64 {
     let mut z = seed.wrapping_add(0x9e37_79b9_7f4a_7c15);
     z = (z ^ z >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);

@@ -1,4 +1,4 @@
-//! Samples between FIFO and link, as the specification has it.
+//! Moves samples between FIFO and link, as the specification says.
 
 use super::state::{Engine, FIFO_ERROR, FIFO_READY};
 use crate::format::StreamFormat;
@@ -15,7 +15,7 @@ impl Engine {
         if full {
             self.become_ready(cx);
         }
-        // Filling takes the link frame in which the FIFO becomes ready.
+        // Samples flow from the next link frame on: filling the FIFO takes this one.
         if cx.held || self.ready_since.is_none_or(|since| since == cx.frame) {
             return;
         }
@@ -31,7 +31,7 @@ impl Engine {
         }
     }
 
-    /// Sends this link frame's samples, or reports that they aren't there.
+    /// Sends this link frame's samples, or reports that they are missing.
     fn transmit(&mut self, cx: &mut FrameContext<'_>, format: StreamFormat) {
         let frames = self.cadence.next(format);
         let bytes = frames * format.frame_bytes();

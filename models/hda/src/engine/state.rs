@@ -14,10 +14,10 @@ pub(crate) const FIFO_ERROR: u8 = 1 << 3;
 pub(crate) const DESCRIPTOR_ERROR: u8 = 1 << 4;
 pub(crate) const FIFO_READY: u8 = 1 << 5;
 
-/// Bytes for which FIFOs and packets have memory from the start.
+/// Bytes of memory that FIFOs and packets have from the start.
 const USUAL_BYTES: usize = 1024;
 
-/// What the descriptor was built for.
+/// The direction of a descriptor.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Kind {
     Input,
@@ -44,9 +44,9 @@ pub(crate) struct Engine {
     pub(crate) reset_requested: bool,
     pub(crate) reset_reads: bool,
     pub(crate) reset_settles_ns: u64,
-    /// CBL must not change any more before a stream reset.
+    /// CBL must not change again before a stream reset.
     pub(crate) has_run: bool,
-    // The way of the samples.
+    // The path of the samples.
     pub(super) walk: DescriptorWalk,
     pub(super) cadence: Cadence,
     pub(super) format: Option<StreamFormat>,
@@ -55,20 +55,20 @@ pub(crate) struct Engine {
     pub(super) starved_until: u64,
     pub(super) run_frame: u64,
     pub(super) scratch: Vec<u8>,
-    /// Capture: came off the link in this link frame, not in the FIFO yet.
+    /// Capture: samples that came off the link in this link frame, before they enter the FIFO.
     pub(super) arriving: Vec<u8>,
-    /// Bytes that travel in the current link frame.
+    /// Bytes on the link in the current link frame.
     pub(super) in_flight: u32,
     pub(super) link_position: u32,
-    /// What [`LinkPositionFault::Coarse`] shows.
+    /// The position that [`LinkPositionFault::Coarse`] shows.
     pub(super) coarse_position: u32,
     pub(super) frozen_position: Option<u32>,
     pub(super) garbage_reads: u64,
-    // The truth, for tests.
+    // The true count, for tests.
     pub(crate) linked_bytes: u64,
     pub(crate) start_link_frame: Option<u64>,
     pub(crate) lost_frames: u64,
-    /// Capture: frames that converters sent, lost ones included.
+    /// Capture: frames sent by converters, including lost ones.
     pub(super) sent_frames: u64,
     // Millisecond steps.
     pub(super) moved_since_run: u64,
@@ -121,7 +121,7 @@ impl Engine {
         }
     }
 
-    /// Takes memory enough for usual formats, so that none is taken while time passes.
+    /// Allocates memory for usual formats now, so that nothing allocates while time passes.
     pub(crate) fn with_memory(mut self) -> Self {
         self.fifo.reserve(USUAL_BYTES);
         self.scratch.reserve(USUAL_BYTES);
@@ -143,17 +143,17 @@ impl Engine {
         (self.control >> 20 & 15) as u8
     }
 
-    /// Whether a link frame can change anything.
+    /// Whether the engine can change anything in a link frame.
     pub(crate) fn is_active(&self) -> bool {
         self.running || self.run_requested
     }
 
-    /// Bytes of a frame, by SDnFMT.
+    /// Bytes of a frame in the format of SDnFMT.
     pub(crate) fn frame_bytes(&self) -> Option<u32> {
         StreamFormat::decode(self.format_word).map(StreamFormat::frame_bytes)
     }
 
-    /// The FIFO grows with the format.
+    /// Sizes the FIFO: it grows with the format.
     pub(crate) fn size_fifo(&mut self, profile: &Profile) {
         let per_link_frame =
             StreamFormat::decode(self.format_word).map_or(0, |format| format.frame_bytes() * format.multiple);
@@ -161,7 +161,7 @@ impl Engine {
         self.fifo.set_capacity(profile.fifo_bytes.max(needed) as usize);
     }
 
-    /// SDnFIFOS: valid only once SDnFMT was written.
+    /// SDnFIFOS, which is valid only after a write of SDnFMT.
     pub(crate) fn reported_fifo_bytes(&self, profile: &Profile) -> u32 {
         match profile.engine {
             StreamEngine::Fifo if self.format_written => self.fifo.capacity().min(0xffff) as u32,
@@ -170,9 +170,9 @@ impl Engine {
         }
     }
 
-    /// Stream reset: everything but SRST itself goes to its default.
+    /// Resets the stream: everything but SRST returns to its default.
     pub(crate) fn reset(&mut self) {
-        // Their memory stays: a test may count allocations while the driver waits.
+        // Keeps the buffers: a test may count allocations while the driver waits.
         let mut fifo = std::mem::take(&mut self.fifo);
         fifo.clear();
         fifo.set_capacity(0);
@@ -190,7 +190,8 @@ impl Engine {
         self.arriving.clear();
     }
 
-    /// Back to the start of list and buffer: RUN 0 to 1 where the hardware doesn't go on.
+    /// Returns to the start of list and buffer, for hardware that doesn't resume when RUN is set
+    /// again.
     pub(crate) fn restart_list(&mut self) {
         self.walk = DescriptorWalk::default();
         self.link_position = 0;
@@ -203,12 +204,12 @@ impl Engine {
         self.arriving.clear();
     }
 
-    /// DMA gets no bus for so many link frames from `frame` on.
+    /// Denies DMA the bus from `frame` on, for some link frames.
     pub(crate) fn starve(&mut self, frame: u64, link_frames: u64) {
         self.starved_until = frame + link_frames;
     }
 
-    /// A fatal error: RUN is cleared, the stream stands (3.3.36, DESE).
+    /// Stops the stream after a fatal error: RUN is cleared (3.3.36, DESE).
     pub(crate) fn descriptor_error(&mut self) {
         self.status |= DESCRIPTOR_ERROR;
         self.status &= !FIFO_READY;
@@ -217,7 +218,7 @@ impl Engine {
         self.in_flight = 0;
     }
 
-    /// RUN takes effect at once, where it doesn't wait for a link frame.
+    /// Stops at once, without waiting for a link frame.
     pub(crate) fn stop_at_once(&mut self) {
         self.running = false;
         self.run_requested = false;

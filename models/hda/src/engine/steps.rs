@@ -1,4 +1,4 @@
-//! Millisecond steps: how QEMU's codecs pull and push.
+//! Millisecond steps: the way QEMU's codecs pull and push samples.
 
 use super::state::Engine;
 use crate::format::StreamFormat;
@@ -7,11 +7,11 @@ use crate::frame_context::FrameContext;
 /// Link frames in a millisecond.
 const LINK_FRAMES_PER_MS: u64 = 48;
 
-/// Milliseconds in which the lead grows by one.
+/// The lead grows by one millisecond in this many.
 const LEAD_GROWS_EVERY_MS: u64 = 3;
 
-/// How far playback gets ahead of what the clock asks for, while the emulator's buffers fill up, and how far capture
-/// stays behind; measured.
+/// Lead of playback over the clock, while the emulator's buffers fill. Capture lags likewise.
+/// Both values are measured.
 const PLAYBACK_LEAD_MS: u64 = 31;
 const CAPTURE_LAG_MS: u64 = 16;
 
@@ -24,7 +24,7 @@ impl Engine {
         due.then_some(link_frames / LINK_FRAMES_PER_MS)
     }
 
-    /// Bytes of so many milliseconds; QEMU counts two bytes a sample whatever the container.
+    /// Bytes in `ms` milliseconds. QEMU counts two bytes a sample in any container.
     fn bytes_of_ms(format: StreamFormat, ms: u64) -> u64 {
         let base_hz: u64 = if format.base_44k1 { 44_100 } else { 48_000 };
         let rate_hz = base_hz * u64::from(format.multiple) / u64::from(format.divisor);
@@ -32,8 +32,8 @@ impl Engine {
     }
 
     pub(super) fn play_in_steps(&mut self, cx: &mut FrameContext<'_>, format: StreamFormat) {
-        // With nobody on the tag, with CBL that isn't the sum of the lengths, or after a format verb while running, the
-        // stream stands still.
+        // The stream stands still if no converter uses its tag, or CBL isn't the sum of the
+        // lengths. A format verb while running stops it too.
         let listeners = cx.link.listeners(self.tag(), true);
         if self.frozen_by_format || listeners == 0 || !self.list_adds_up {
             return;
@@ -48,7 +48,7 @@ impl Engine {
         self.link_credit += u64::from(self.cadence.next(format)) * 2 * u64::from(format.channels) * listeners;
         let whole = self.link_credit / u64::from(format.frame_bytes()) * u64::from(format.frame_bytes());
         self.link_credit -= whole;
-        // What isn't there when its time comes is silence.
+        // Missing samples become silence.
         let bytes = whole.min(self.fifo.len() as u64);
         self.lost_frames += (whole - bytes) / u64::from(format.frame_bytes());
         if bytes > 0 {
@@ -67,7 +67,7 @@ impl Engine {
         }
     }
 
-    /// Moves DMA on to `target` bytes since RUN.
+    /// Advances DMA to `target` bytes since RUN.
     fn step(&mut self, cx: &mut FrameContext<'_>, target: u64, output: bool) {
         let wanted = target.saturating_sub(self.moved_since_run) as usize;
         let before = self.fifo.len();

@@ -11,7 +11,7 @@ use super::lines::Lines;
 use super::values::{amp_caps, pcm, power, power_states};
 use crate::codec::WidgetKind;
 
-/// The keys of lines that may be there once. Where one begins with another, the longer stands first.
+/// Keys of lines that may occur once. A key precedes its own prefixes.
 const KEYS: [(&str, Line); 24] = [
     ("Amp-In caps:", Line::AmpInCaps),
     ("Amp-In vals:", Line::AmpInValues),
@@ -39,7 +39,7 @@ const KEYS: [(&str, Line); 24] = [
     ("In-driver Connection:", Line::InDriverConnections),
 ];
 
-/// Reads an indented line into `node`, and notes it in `seen`.
+/// Reads an indented line into `node`, and records it in `seen`.
 pub(super) fn detail(
     node: &mut Node,
     seen: &mut BTreeSet<Line>,
@@ -64,13 +64,13 @@ pub(super) fn detail(
     if let Some(capability) = capability_for(line)
         && node.wcaps & capability == 0
     {
-        return Err(format!("node {:#04x} has {key:?} and not the capability for it", node.id));
+        return Err(format!("node {:#04x} has {key:?} without the capability", node.id));
     }
     scan.skip_spaces();
     known(node, line, scan, lines)
 }
 
-/// The capability that a node needs for a line to make sense.
+/// The capability that a line requires of its node.
 fn capability_for(line: Line) -> Option<u32> {
     match line {
         Line::AmpInCaps | Line::AmpInValues => Some(1 << 1),
@@ -153,7 +153,7 @@ fn known(node: &mut Node, line: Line, mut scan: Scan<'_>, lines: &mut Lines<'_>)
             scan.until(", Color = ")?;
             return Ok(());
         }
-        // Words for bits.
+        // The line only spells out bits.
         Line::Digital => return Ok(()),
         Line::Unsolicited => {
             scan.take("tag=")?;
@@ -196,7 +196,7 @@ fn known(node: &mut Node, line: Line, mut scan: Scan<'_>, lines: &mut Lines<'_>)
     scan.end()
 }
 
-/// Only what later versions might add passes: `Words: ...`, or the entries of a device list.
+/// Accepts only lines that later versions might add: `Words: ...`, or entries of a device list.
 fn unknown(text: &str) -> Result<(), Reason> {
     let key = text.split(':').next().unwrap_or("");
     let first = key.strip_prefix('*').unwrap_or(key).chars().next();
@@ -245,7 +245,8 @@ fn device(node: &mut Node, mut scan: Scan<'_>) -> Result<(), Reason> {
     scan.end()
 }
 
-/// `[0x10 0x10] [0x80 0x80]`, for mono widgets `[0x10]`; from the oldest versions `0x10 0x10`, or nothing.
+/// `[0x10 0x10] [0x80 0x80]`; `[0x10]` for mono widgets. The oldest versions print `0x10 0x10`, or
+/// nothing.
 fn amp_values(mut scan: Scan<'_>, stereo: bool) -> Result<Vec<AmpValue>, Reason> {
     let value = |scan: &mut Scan<'_>| -> Result<AmpValue, Reason> {
         let left = narrow(scan.hex()?, "an amplifier's setting")?;
@@ -273,7 +274,7 @@ fn amp_values(mut scan: Scan<'_>, stereo: bool) -> Result<Vec<AmpValue>, Reason>
     Ok(values)
 }
 
-/// `Connection: 2`, and the list on the next line.
+/// `Connection: 2`, with the list on the next line.
 fn connections(node: &mut Node, mut scan: Scan<'_>, lines: &mut Lines<'_>) -> Result<(), Reason> {
     if scan.try_take("-") {
         scan.decimal()?;
@@ -283,7 +284,7 @@ fn connections(node: &mut Node, mut scan: Scan<'_>, lines: &mut Lines<'_>) -> Re
     let count = connection_count(&mut scan)?;
     scan.end()?;
     (node.connections, node.selected) = list(count, lines)?;
-    // A mixer has an amplifier for each connection, others that or one.
+    // A mixer has one amplifier for each connection. Other widgets have that, or a single one.
     let values = node.amp_in_values.len();
     if values > 1 && values != count {
         return Err(format!("{values} input amplifiers for {count} connections"));
@@ -296,7 +297,7 @@ fn connection_count(scan: &mut Scan<'_>) -> Result<usize, Reason> {
     if count <= 127 { Ok(count as usize) } else { Err(format!("{count} connections are more than 127")) }
 }
 
-/// `0x0c* 0x0d`: so many nodes, one of which may be marked.
+/// `0x0c* 0x0d`: `count` nodes, of which one may be marked.
 fn list(count: usize, lines: &mut Lines<'_>) -> Result<(Vec<u8>, Option<usize>), Reason> {
     let (mut nodes, mut selected) = (Vec::new(), None);
     if count == 0 {
@@ -315,6 +316,6 @@ fn list(count: usize, lines: &mut Lines<'_>) -> Result<(Vec<u8>, Option<usize>),
     if nodes.len() == count {
         Ok((nodes, selected))
     } else {
-        Err(format!("{count} connections are said to be there, and {} are", nodes.len()))
+        Err(format!("{count} connections are announced, but {} listed", nodes.len()))
     }
 }

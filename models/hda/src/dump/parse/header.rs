@@ -1,4 +1,4 @@
-//! What stands before the first node.
+//! The lines before the first node.
 
 use std::collections::BTreeSet;
 
@@ -7,10 +7,10 @@ use super::super::scan::{Reason, Scan, narrow};
 use super::lines::Lines;
 use super::values::{amp_caps, pcm, power, power_states};
 
-/// The audio function group's node where Linux doesn't print it.
+/// The audio function group's node, for dumps that don't print it.
 const USUAL_AUDIO_GROUP: u8 = 1;
 
-/// What was read of the header besides what the dump keeps.
+/// Header data that the parser needs beyond the dump itself.
 #[derive(Default)]
 pub(super) struct Header {
     seen: BTreeSet<&'static str>,
@@ -18,7 +18,7 @@ pub(super) struct Header {
     modem_node: Option<u8>,
     audio_unsolicited: bool,
     modem_unsolicited: bool,
-    /// What indented lines belong to.
+    /// The section of the next indented lines.
     section: Section,
 }
 
@@ -30,7 +30,7 @@ enum Section {
     Gpio,
 }
 
-/// How the header's lines begin. Where one begins with another, the longer stands first.
+/// The keys of header lines. A key precedes its own prefixes.
 const KEYS: [&str; 18] = [
     "Codec:",
     "Address:",
@@ -53,7 +53,7 @@ const KEYS: [&str; 18] = [
 ];
 
 impl Header {
-    /// A line that isn't indented.
+    /// Reads a line without indentation.
     pub(super) fn line(
         &mut self,
         dump: &mut Dump,
@@ -66,7 +66,7 @@ impl Header {
             return Err("a codec's dump begins with \"Codec:\"".into());
         }
         if !self.seen.insert(key) {
-            return Err(format!("{key:?} is there twice"));
+            return Err(format!("{key:?} occurs twice"));
         }
         self.section = Section::None;
         scan.skip_spaces();
@@ -84,7 +84,7 @@ impl Header {
             }
             "AFG Function Id:" => self.audio_unsolicited = function(&mut scan, 1)?,
             "MFG Function Id:" => self.modem_unsolicited = function(&mut scan, 2)?,
-            // Older versions keep only the last function group's.
+            // Older versions print only the last function group's.
             "Function Id:" => {
                 let function = scan.hex()?;
                 if !(1..=2).contains(&(function & 0x7f)) {
@@ -124,7 +124,7 @@ impl Header {
         scan.end()
     }
 
-    /// An indented line.
+    /// Reads an indented line.
     pub(super) fn detail(&self, dump: &mut Dump, mut scan: Scan<'_>) -> Result<(), Reason> {
         match self.section {
             Section::GroupState if scan.try_take("Power states:") => {
@@ -136,25 +136,25 @@ impl Header {
                 Ok(())
             }
             Section::Gpio if scan.try_take("IO[") => gpio_line(scan),
-            _ => Err(format!("{:?} belongs to nothing", scan.rest())),
+            _ => Err(format!("{:?} belongs to no section", scan.rest())),
         }
     }
 
-    /// Newer versions of Linux print general-purpose pins, and more of nodes.
+    /// Newer versions of Linux print general-purpose pins, and more about nodes.
     pub(super) fn is_modern(&self) -> bool {
         self.seen.contains("GPIO:")
     }
 
-    /// Called at the end: whether the header has all it must have.
+    /// Checks at the end that the header is complete.
     pub(super) fn is_whole(&self, dump: &Dump, no_nodes: bool) -> Result<(), Reason> {
         let always = ["Codec:", "Address:", "Vendor Id:", "Subsystem Id:", "Revision Id:"];
-        // A modem alone has no more than that.
+        // The header of a codec with only a modem ends here.
         let only_modem = self.modem_node.is_some() && !self.seen.contains("Default PCM:");
         let of_audio = ["Default PCM:", "Default Amp-In caps:", "Default Amp-Out caps:"];
         let of_audio = if only_modem { &[] } else { &of_audio[..] };
         for key in always.iter().chain(of_audio) {
             if !self.seen.contains(key) {
-                return Err(format!("the text ends and there was no {key:?}"));
+                return Err(format!("the text ends without {key:?}"));
             }
         }
         if self.seen.contains("State of AFG node") && dump.power.is_none() {
@@ -191,7 +191,7 @@ impl Header {
     }
 }
 
-/// `0x1 (unsol 1)`, of the type that is expected.
+/// `0x1 (unsol 1)`, of the expected type.
 fn function(scan: &mut Scan<'_>, expected: u32) -> Result<bool, Reason> {
     let function = scan.hex()?;
     if function & 0x7f != expected {
@@ -217,7 +217,7 @@ fn gpio(scan: &mut Scan<'_>) -> Result<Gpio, Reason> {
     Ok(Gpio { both_ways, outputs, inputs, unsolicited, wake })
 }
 
-/// `0]: enable=0, dir=0, wake=0, sticky=0, data=0, unsol=0`; the last isn't in older versions.
+/// `0]: enable=0, dir=0, wake=0, sticky=0, data=0, unsol=0`. Older versions omit `unsol`.
 fn gpio_line(mut scan: Scan<'_>) -> Result<(), Reason> {
     scan.decimal()?;
     scan.take("]: ")?;

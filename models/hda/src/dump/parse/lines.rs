@@ -2,7 +2,7 @@
 
 use super::super::scan::{Reason, Scan};
 
-/// The lines of a text with a place in it.
+/// The lines of a text, and the current place.
 pub(super) struct Lines<'a> {
     lines: Vec<&'a str>,
     number: usize,
@@ -13,7 +13,7 @@ impl<'a> Lines<'a> {
         Self { lines: text.lines().collect(), number: 0 }
     }
 
-    /// The number, from 1, of the line that was taken last; 0 before the first.
+    /// The number of the line taken last, counted from 1; 0 before the first.
     pub(super) fn number(&self) -> usize {
         self.number
     }
@@ -28,7 +28,7 @@ impl<'a> Lines<'a> {
         self.lines.get(self.number).copied()
     }
 
-    /// The next line, if it is indented.
+    /// Takes the next line if it is indented.
     pub(super) fn next_detail(&mut self) -> Result<Scan<'a>, Reason> {
         let detail = self.peek().filter(|line| line.starts_with(' '));
         let detail = detail.ok_or("the text is cut short after this line")?;

@@ -1,10 +1,12 @@
-//! Values that function groups and nodes have alike.
+//! Values common to function groups and nodes.
 
 use super::super::node::{AmpCaps, Pcm, Power};
 use super::super::scan::{Reason, Scan, narrow};
 use super::lines::Lines;
 
-/// The three lines after `PCM:`, or what older versions have in one: `rates 0x07f, bits 0x0e, types 0x1`. `None`: N/A.
+/// The three lines after `PCM:`; `None` for N/A.
+///
+/// Older versions print one line: `rates 0x07f, bits 0x0e, types 0x1`.
 pub(super) fn pcm(mut scan: Scan<'_>, lines: &mut Lines<'_>) -> Result<Option<Pcm>, Reason> {
     scan.skip_spaces();
     if scan.try_take("N/A") {
@@ -57,7 +59,7 @@ pub(super) fn power_states(words: &str) -> Result<u32, Reason> {
     })
 }
 
-/// `setting=D0, actual=D0, Clock-stop-OK`, or `0x0` from older versions.
+/// `setting=D0, actual=D0, Clock-stop-OK`; older versions print `0x0`.
 pub(super) fn power(mut scan: Scan<'_>) -> Result<Power, Reason> {
     if scan.rest().starts_with("0x") {
         let word = scan.hex()?;
@@ -80,11 +82,11 @@ pub(super) fn power(mut scan: Scan<'_>) -> Result<Power, Reason> {
     if rest.is_empty() || rest.starts_with(", ") {
         Ok(Power { setting, actual })
     } else {
-        Err(format!("{rest:?} is too much"))
+        Err(format!("unexpected {rest:?}"))
     }
 }
 
-/// `ofs=0x00, nsteps=0x03, stepsize=0x27, mute=0`; `None`: N/A.
+/// `ofs=0x00, nsteps=0x03, stepsize=0x27, mute=0`; `None` for N/A.
 pub(super) fn amp_caps(mut scan: Scan<'_>) -> Result<Option<AmpCaps>, Reason> {
     if scan.try_take("N/A") {
         scan.end()?;
