@@ -87,8 +87,8 @@ pub(super) enum Start {
     /// Not begun.
     #[default]
     Idle,
-    /// All that takes time is done. Where the controller has SSYNC, RUN is set, an output's FIFO is filled (or hasn't
-    /// become so in time), and SSYNC holds the stream back. Elsewhere RUN is yet to be set.
+    /// All slow steps are done. With SSYNC, RUN is set and SSYNC holds the stream. An output's FIFO is
+    /// full or has timed out. Without SSYNC, RUN is not yet set.
     Armed { fifo_ready: bool },
     /// The stream was released.
     Gone(LinkedStart),
