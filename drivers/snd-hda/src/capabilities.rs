@@ -4,7 +4,7 @@ use crate::dma::Direction;
 use crate::registers::Registers;
 use crate::spec::registers as reg;
 
-/// Stream descriptors: GCAP can't name more than 15 + 15 + 31, INTCTL has 30 bits.
+/// Stream descriptors. GCAP can name at most 15 + 15 + 31, but INTCTL has 30 bits.
 pub(crate) const DESCRIPTORS_MAX: usize = 30;
 
 /// GCAP (3.3.2), and the link's limits.
@@ -13,9 +13,9 @@ pub(crate) struct Capabilities {
     pub(crate) inputs: u8,
     pub(crate) outputs: u8,
     pub(crate) bidirectional: u8,
-    /// Bits of an address that DMA gets right: 32 without GCAP.64OK.
+    /// Address bits that DMA handles correctly: 32 without GCAP.64OK.
     pub(crate) address_bits: u8,
-    /// Words a link frame for all streams, and for one: (output, input).
+    /// Words in a link frame for all streams, and for one: (output, input).
     words: (u32, u32),
     stream_words: (u32, u32),
 }
@@ -29,7 +29,7 @@ pub(crate) enum DescriptorKind {
 }
 
 impl Capabilities {
-    /// `address_bits`: of this kind of controller, should GCAP promise 64.
+    /// `address_bits`: this controller's limit if GCAP promises 64.
     pub(crate) fn read<R: Registers>(r: &mut R, address_bits: u8) -> Self {
         let gcap = reg::GCAP.read(r);
         let words = (u32::from(reg::OUTPAY.read(r)), u32::from(reg::INPAY.read(r)));

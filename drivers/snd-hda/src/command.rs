@@ -1,5 +1,7 @@
-//! Commands to codecs and their responses: through the rings in memory (CORB and RIRB, specification 1.0a, 4.4.1 and
-//! 4.4.2) or, where these don't work, through the immediate command registers (3.4).
+//! Commands to codecs and their responses.
+//!
+//! They pass through rings in memory (CORB and RIRB, specification 1.0a, 4.4.1 and 4.4.2). If the
+//! rings don't work, the immediate command registers (3.4) replace them.
 
 use core::fmt;
 
@@ -13,10 +15,10 @@ use crate::registers::{ReadWrite, Register, Registers};
 use crate::spec::registers as reg;
 use crate::spec::verbs::{CodecAddress, NodeId, Verb};
 
-/// Unsolicited responses that are kept until somebody asks for them.
+/// Unsolicited responses kept until the caller takes them.
 const UNSOLICITED_MAX: usize = 16;
 
-/// A codec answers in the link frame after the next (21 us); a codec that wakes up takes longer.
+/// A codec answers two link frames later (21 us each); a waking codec takes longer.
 const RESPONSE: Patience = Patience::new(50_000, 10);
 /// The rings' handshakes take a few link frames.
 const HANDSHAKE: Patience = Patience::new(2_000, 10);
@@ -24,13 +26,13 @@ const HANDSHAKE: Patience = Patience::new(2_000, 10);
 /// RIRB: bit 4 of a response's second word marks an unsolicited one (4.4.2.1).
 const RESPONSE_UNSOLICITED: u32 = 1 << 4;
 
-/// An unsolicited response (specification 1.0a, 7.3.3.14): a jack was plugged, for example.
+/// An unsolicited response (specification 1.0a, 7.3.3.14), such as a jack event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct Unsolicited {
     /// The codec that sent it.
     pub codec: CodecAddress,
-    /// The response: the tag that was given to the node is in bits 31:26.
+    /// The response: bits 31:26 hold the node's tag.
     pub response: u32,
 }
 
@@ -38,13 +40,13 @@ pub struct Unsolicited {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct CommandError {
-    /// The codec that was asked.
+    /// The addressed codec.
     pub codec: CodecAddress,
-    /// The node that was asked.
+    /// The addressed node.
     pub node: NodeId,
     /// The verb and its payload.
     pub verb: Verb,
-    /// The register in which the response should have shown: RIRBWP or ICIS.
+    /// The register that should have shown the response: RIRBWP or ICIS.
     pub deadline: Deadline,
 }
 
@@ -76,24 +78,24 @@ pub(crate) trait CommandLink {
     fn send(&mut self, codec: CodecAddress, node: NodeId, verb: Verb) -> Result<u32, CommandError>;
     /// Gives a codec time.
     fn sleep_us(&mut self, us: u32);
-    /// The oldest unsolicited response that hasn't been taken.
+    /// The oldest unsolicited response not yet taken.
     fn take_unsolicited(&mut self) -> Option<Unsolicited>;
-    /// Unsolicited responses that were lost because they weren't taken in time.
+    /// Unsolicited responses lost because they weren't taken in time.
     fn unsolicited_lost(&self) -> u32;
 }
 
-/// A [`CommandLink`] by the controller's rings or immediate registers.
+/// A [`CommandLink`] that uses the controller's rings or immediate registers.
 pub(crate) struct CommandPort<R: Registers, D: DelayNs, G: DmaRegion> {
     registers: R,
     delay: Metered<D>,
-    /// The limit of sleep for all commands together; `None`: no limit but each wait's own.
+    /// Limit of total sleep for all commands. `None`: only each wait's own limit.
     sleep_limit_us: Option<u64>,
     rings: Option<Rings<G>>,
     unsolicited: Deque<Unsolicited, UNSOLICITED_MAX>,
     unsolicited_lost: u32,
 }
 
-/// Both rings, and where the driver is in them.
+/// Both rings, and the driver's place in them.
 pub(crate) struct Rings<G> {
     pub(crate) corb: G,
     pub(crate) rirb: G,
@@ -114,7 +116,7 @@ impl<G: DmaRegion> Rings<G> {
     }
 }
 
-/// A delay that counts.
+/// A delay that counts its sleep.
 struct Metered<D> {
     delay: D,
     slept_ns: u64,
@@ -128,7 +130,8 @@ impl<D: DelayNs> DelayNs for Metered<D> {
 }
 
 impl<R: Registers, D: DelayNs, G: DmaRegion> CommandPort<R, D, G> {
-    /// Sets up the rings, if there is memory for them and if they start; else the immediate registers serve.
+    /// Sets up the rings. Without memory for them, or if they don't start, the immediate registers
+    /// serve.
     pub(crate) fn new(registers: R, delay: D, rings: Option<Rings<G>>) -> Self {
         let mut port = Self {
             registers,
@@ -142,7 +145,7 @@ impl<R: Registers, D: DelayNs, G: DmaRegion> CommandPort<R, D, G> {
         port
     }
 
-    /// Starts all over, after the controller has lost all state.
+    /// Restarts after the controller has lost all state.
     pub(crate) fn restart(&mut self) {
         self.unsolicited.clear();
         let rings = self.rings.take();
@@ -164,7 +167,7 @@ impl<R: Registers, D: DelayNs, G: DmaRegion> CommandPort<R, D, G> {
         self.rings.is_some()
     }
 
-    /// Gives up the rings.
+    /// Stops using the rings.
     pub(crate) fn use_immediate(&mut self) {
         let rings = self.rings.take();
         self.give_up(rings);
@@ -172,7 +175,7 @@ impl<R: Registers, D: DelayNs, G: DmaRegion> CommandPort<R, D, G> {
 
     fn give_up(&mut self, rings: Option<Rings<G>>) {
         if !stop_rings(&mut self.registers, &mut self.delay) {
-            // Their DMA may still write: the memory is kept for ever.
+            // Their DMA may still write, so the memory is kept forever.
             core::mem::forget(rings);
         }
     }
@@ -186,8 +189,8 @@ impl<R: Registers, D: DelayNs, G: DmaRegion> CommandPort<R, D, G> {
         let corb = rings.corb.device_address();
         reg::CORBLBASE.write(r, low(corb));
         reg::CORBUBASE.write(r, high(corb));
-        // Reset of the read pointer: the bit must read 1, then 0 (4.4.1.3). Some controllers clear it by themselves
-        // and never show the 1: then the pointer reads 0, which is all that counts.
+        // Reset of the read pointer: the bit must read 1, then 0 (4.4.1.3). Some controllers clear
+        // it by themselves and never show the 1. A pointer of 0 is then enough.
         reg::CORBRP.write(r, reg::POINTER_RESET);
         let mask = u32::from(reg::POINTER_RESET);
         let shown = wait_for(r, &mut self.delay, reg::CORBRP, mask, mask, HANDSHAKE);
@@ -204,8 +207,8 @@ impl<R: Registers, D: DelayNs, G: DmaRegion> CommandPort<R, D, G> {
         reg::RIRBUBASE.write(r, high(rirb));
         reg::RIRBWP.write(r, reg::POINTER_RESET);
         rings.rirb_read = 0;
-        // One response an interrupt, and the interrupt on: with RINTCNT 0 or without the interrupt bit there are
-        // controllers (QEMU's) that stop taking commands.
+        // One response an interrupt, and the interrupt on. With RINTCNT 0 or without the interrupt
+        // bit, some controllers (QEMU's) stop taking commands.
         reg::RINTCNT.write(r, 1);
         reg::RIRBSTS.write(r, reg::RIRBSTS_RESPONSE | reg::RIRBSTS_OVERRUN);
         reg::RIRBCTL.write(r, reg::RIRBCTL_RUN | reg::RIRBCTL_INTERRUPT);
@@ -217,7 +220,7 @@ impl<R: Registers, D: DelayNs, G: DmaRegion> CommandPort<R, D, G> {
     }
 
     fn through_rings(&mut self, codec: CodecAddress, command: u32) -> Result<u32, Deadline> {
-        // A response that came before isn't an answer to this command.
+        // An earlier response doesn't answer this command.
         self.drain(None);
         if let Some(rings) = &mut self.rings {
             // Entries are powers of two, 2 to 256.
@@ -246,8 +249,9 @@ impl<R: Registers, D: DelayNs, G: DmaRegion> CommandPort<R, D, G> {
         })
     }
 
-    /// Limits what all commands together may sleep from now on, so that a codec that answers each verb just in time
-    /// can't hold bring-up for minutes. `None` ends the limit.
+    /// Limits the total sleep of all commands from now on. `None` ends the limit.
+    ///
+    /// Otherwise a codec that answers each verb just in time could hold bring-up for minutes.
     pub(crate) fn limit_sleep(&mut self, limit_us: Option<u32>) {
         self.delay.slept_ns = 0;
         self.sleep_limit_us = limit_us.map(u64::from);
@@ -258,7 +262,7 @@ impl<R: Registers, D: DelayNs, G: DmaRegion> CommandPort<R, D, G> {
         self.sleep_limit_us.is_some_and(|limit_us| self.delay.slept_ns / 1_000 >= limit_us)
     }
 
-    /// The error of a command that wasn't sent, because those before it took all the time there was.
+    /// The error of a command not sent because earlier ones used up the time.
     fn no_answer(&mut self) -> Deadline {
         Deadline {
             register: reg::RIRBWP.name(),
@@ -270,11 +274,11 @@ impl<R: Registers, D: DelayNs, G: DmaRegion> CommandPort<R, D, G> {
         }
     }
 
-    /// Takes what has come into the RIRB. Returns the last solicited response of codec `from`; keeps unsolicited
-    /// ones. Bounded by the ring.
+    /// Takes all entries in the RIRB. Returns the last solicited response of codec `from`; keeps
+    /// unsolicited ones. The ring bounds the work.
     pub(crate) fn drain(&mut self, from: Option<CodecAddress>) -> Option<u32> {
         let rings = self.rings.as_mut()?;
-        // Acknowledged first: a response that comes after this raises the flag again.
+        // Acknowledge first: a later response raises the flag again.
         let status = reg::RIRBSTS.read(&mut self.registers);
         if status & (reg::RIRBSTS_RESPONSE | reg::RIRBSTS_OVERRUN) != 0 {
             reg::RIRBSTS.write(&mut self.registers, reg::RIRBSTS_RESPONSE | reg::RIRBSTS_OVERRUN);
@@ -317,7 +321,7 @@ impl<R: Registers, D: DelayNs, G: DmaRegion> CommandPort<R, D, G> {
         let valid = u32::from(reg::ICIS_VALID);
         let answered = wait_for(r, &mut self.delay, reg::ICIS, busy | valid, valid, RESPONSE);
         if answered.is_err() {
-            // Takes the command back, so that the next one finds the interface free (3.4.3).
+            // Cancel the command so that the next one finds the interface free (3.4.3).
             reg::ICIS.write(r, 0);
         }
         answered.map(|()| reg::ICII.read(r))
@@ -356,7 +360,7 @@ where
     D: DelayNs,
     G: DmaRegion,
 {
-    /// The rings' memory goes with this: so their DMA must be over, or the memory is kept for ever.
+    /// Dropping this drops the rings' memory. If their DMA isn't over, the memory is kept forever.
     fn drop(&mut self) {
         if self.rings.is_some() {
             self.use_immediate();
@@ -364,7 +368,9 @@ where
     }
 }
 
-/// Stops both rings' DMA; whether both did. A ring that won't stop is stopped by the link reset that the caller is about to do.
+/// Stops both rings' DMA; returns whether both stopped.
+///
+/// The caller's link reset stops a ring that sticks.
 pub(crate) fn stop_rings<R: Registers>(registers: &mut R, delay: &mut dyn DelayNs) -> bool {
     let mut stopped = true;
     reg::CORBCTL.write(registers, 0);
@@ -378,8 +384,9 @@ pub(crate) fn stop_rings<R: Registers>(registers: &mut R, delay: &mut dyn DelayN
     stopped
 }
 
-/// Chooses the largest ring that the register offers (3.3.24, 3.3.31): bits 6:4 offer 256, 16, 2 entries, bits 1:0
-/// choose.
+/// Chooses the largest ring that the register offers (3.3.24, 3.3.31).
+///
+/// Bits 6:4 offer 256, 16, 2 entries; bits 1:0 choose.
 fn choose_size<R: Registers>(registers: &mut R, register: Register<u8, ReadWrite>) -> u16 {
     let offered = register.read(registers);
     let (code, entries) = if offered & 0x40 != 0 {

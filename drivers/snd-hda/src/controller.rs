@@ -1,4 +1,5 @@
-//! The controller: its registers, rings, stream descriptors and interrupts. Routes are the patchbay's.
+//! The controller: registers, rings, stream descriptors and interrupts. The patchbay manages
+//! routes.
 
 use embedded_hal::delay::DelayNs;
 use heapless::Vec;
@@ -17,34 +18,37 @@ use crate::spec::verbs::{CodecAddress, NodeId, Verb};
 use crate::stream::{Configured, Descriptor, LIST_BYTES, Reset, Stream};
 use crate::traits::{ControllerTraits, PositionChoice};
 
-/// Limit of sleep while all codecs are read, in microseconds. A response takes two link frames
-/// (3.4): 42 us. So the largest codec, with thousands of verbs, takes a fraction of a second.
+/// Limit of sleep while all codecs are read, in microseconds.
+///
+/// A response takes two link frames (3.4): 42 us. The largest codec needs thousands of verbs, a
+/// fraction of a second.
 const DISCOVERY_LIMIT_US: u32 = 3_000_000;
-/// Rounds in which interrupts are looked for before giving up.
+/// Rounds of interrupt checks before giving up.
 const INTERRUPT_ROUNDS: u32 = 16;
 
 /// The causes of an interrupt.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct InterruptReport {
-    /// Streams with an error, a bit each by [`Stream::index`]: poll them. Their interrupt is shut until then.
+    /// Streams with an error, a bit each by [`Stream::index`]. Their interrupt stays off until
+    /// they are polled.
     pub streams: u32,
-    /// Codecs that came or woke, a bit each.
+    /// Codecs that appeared or woke, a bit each.
     pub codecs: u16,
     /// Nothing is pending any more.
     pub is_clean: bool,
 }
 
-/// A stream descriptor that waits to be used, or is in use.
+/// A stream descriptor, free or in use.
 struct Slot<G> {
     list: G,
     kind: DescriptorKind,
     is_taken: bool,
-    /// The tag, while it is taken.
+    /// The tag, while the descriptor is taken.
     tag: Option<(Direction, u8)>,
 }
 
-/// An HDA controller that has been brought up, with its codecs.
+/// An initialized HDA controller with its codecs.
 ///
 /// See the [crate's guide](crate) for the way from here to a stream.
 pub struct Controller<R: Registers, D: DelayNs, G: DmaRegion> {
@@ -54,7 +58,7 @@ pub struct Controller<R: Registers, D: DelayNs, G: DmaRegion> {
     capabilities: Capabilities,
     ssync: Option<Register<u32, ReadWrite>>,
     wall_clock_moves: bool,
-    /// Learned by a stream that was given back: see [`Stream::resume`].
+    /// Learned from a returned stream: see [`Stream::resume`].
     restarts: bool,
     positions: G,
     traits: ControllerTraits,
@@ -62,7 +66,7 @@ pub struct Controller<R: Registers, D: DelayNs, G: DmaRegion> {
     commands: CommandPort<R, D, G>,
     slots: Vec<Slot<G>, DESCRIPTORS_MAX>,
     patchbay: Patchbay,
-    /// That the controller is gone was logged.
+    /// The log already says that the controller is gone.
     gone_logged: bool,
 }
 
@@ -74,12 +78,12 @@ where
 {
     /// Resets the controller and the link, sets up commands, and reads all codecs.
     ///
-    /// All memory that the driver will ever need is allocated here. The caller has set up the function's PCI
-    /// side: power state D0, memory decoding, bus mastering.
+    /// All memory that the driver ever needs is allocated here. The caller has set up the
+    /// function's PCI side: power state D0, memory decoding, bus mastering.
     ///
     /// # Errors
-    /// [`BringUpError`] says what is missing; every wait is bounded. Codecs that don't answer are skipped, if
-    /// another one has a route.
+    /// [`BringUpError`] says what is missing; every wait is bounded. Codecs that don't answer are
+    /// skipped if another codec has a route.
     pub fn bring_up<M>(registers: R, memory: &mut M, delay: D) -> Result<Self, BringUpError>
     where
         M: DmaMemory<Region = G>,
@@ -87,7 +91,7 @@ where
         Self::bring_up_with(ControllerTraits::default(), registers, memory, delay)
     }
 
-    /// The same for a controller of which something is known.
+    /// As [`bring_up`](Self::bring_up), for a controller with known traits.
     ///
     /// # Errors
     /// As [`bring_up`](Self::bring_up).
@@ -159,7 +163,8 @@ where
         Ok(controller)
     }
 
-    /// Has positions written to memory, and interrupts raised. Streams add their own bits when they start.
+    /// Enables position writes to memory, and interrupts. Streams add their own bits when they
+    /// start.
     fn open_for_streams(&mut self) {
         let (at, r) = (self.positions.device_address(), &mut self.registers);
         reg::DPUBASE.write(r, high(at));
@@ -173,7 +178,7 @@ where
         if self.patchbay.codecs().is_empty() && self.commands.uses_rings() {
             log::warn!("no codec answers through the rings; immediate commands instead");
             self.commands.use_immediate();
-            // If that is no better, the rings' error is the one to report.
+            // If immediate commands don't help, report the rings' error.
             let again = self.patchbay.discover(&mut self.commands, present);
             failure = failure.filter(|_| again.is_some());
         }
@@ -185,21 +190,24 @@ where
         Ok(())
     }
 
-    /// Makes controller and codecs what they were before the power was gone: link, commands, interrupts, and every connected
-    /// route with its format, tag, volume and mute. Plugs that changed meanwhile are followed. Only the
-    /// list of widgets is read again, and nothing is allocated. The caller has set up the function's PCI side again.
+    /// Restores controller and codecs after a loss of power.
     ///
-    /// Streams come back by themselves. One that was [running](crate::stream::Running) tells by a descriptor error at each
-    /// look that it doesn't run any more, and its position stands: [pause](crate::Stream::pause) and
-    /// [resume](crate::Stream::resume) make it go on about where it was when it was looked at last; [stop](crate::Stream::stop)
-    /// and [start](crate::Stream::start) from the buffer's start. One that was paused, configured or armed goes on as if
-    /// nothing had been. The wall clock begins at 0 again.
+    /// It restores link, commands, interrupts, and every connected route with its format, tag,
+    /// volume and mute. It follows plugs that changed meanwhile. It reads only the list of widgets
+    /// again, and allocates nothing. The caller has set up the function's PCI side again.
     ///
-    /// Streams that do run are stopped by this, as by a loss of power: what has got stuck can be tried again with it.
+    /// A [running](crate::stream::Running) stream reports a descriptor error at each poll, and its
+    /// position stands. [Pause](crate::Stream::pause) and [resume](crate::Stream::resume) continue
+    /// about where the last poll found it; [stop](crate::Stream::stop) and
+    /// [start](crate::Stream::start) begin at the buffer's start. A paused, configured or armed
+    /// stream continues unaffected. The wall clock begins at 0 again.
+    ///
+    /// Streams that still run are stopped, as by a loss of power. So this can also recover stuck
+    /// hardware.
     ///
     /// # Errors
-    /// [`BringUpError`], as in bring-up; every wait is bounded. With [`BringUpError::NoAnswer`], of a codec that doesn't come
-    /// back, everything else has been restored.
+    /// [`BringUpError`], as in bring-up; every wait is bounded. After [`BringUpError::NoAnswer`]
+    /// from a codec that doesn't come back, everything else is restored.
     pub fn restore(&mut self) -> Result<(), BringUpError> {
         let present = wake(&mut self.registers, &mut self.delay)?;
         self.gone_logged = false;
@@ -223,12 +231,12 @@ where
         self.patchbay.codecs()
     }
 
-    /// All ways between a converter and a pin, outputs first.
+    /// All routes, outputs first.
     pub fn routes(&self) -> &[Route] {
         self.patchbay.routes()
     }
 
-    /// Pins that something is connected to and that have no route, and why: 16 of them at most.
+    /// Connected pins without a route, and the reasons: 16 at most.
     pub fn unserved(&self) -> &[UnservedPin] {
         self.patchbay.unserved()
     }
@@ -238,12 +246,12 @@ where
         self.ssync.is_some()
     }
 
-    /// Bits of an address that its DMA gets right, 32 to 64: memory beyond is refused.
+    /// Address bits that DMA handles correctly, 32 to 64. The driver refuses memory beyond.
     pub fn address_bits(&self) -> u8 {
         self.capabilities.address_bits
     }
 
-    /// Whether commands go through the rings in memory, not through the immediate registers.
+    /// Whether commands use the rings in memory instead of the immediate registers.
     pub fn uses_command_rings(&self) -> bool {
         self.commands.uses_rings()
     }
@@ -253,17 +261,18 @@ where
         reg::WALCLK.read(&mut self.registers)
     }
 
-    /// Says where the positions of streams that are [taken](Self::take_stream) from now on come from.
+    /// Sets the position source of streams [taken](Self::take_stream) from now on.
     pub fn set_position_choice(&mut self, choice: PositionChoice) {
         self.position_choice = choice;
     }
 
-    /// A free stream descriptor, and a tag; `None` when all are taken. Give it back with
-    /// [`give_back`](Self::give_back); one that is dropped stays taken.
+    /// Takes a free stream descriptor and a tag; `None` if all are taken.
+    ///
+    /// Return it with [`give_back`](Self::give_back); a dropped one stays taken.
     pub fn take_stream(&mut self, direction: Direction) -> Option<Stream<Reset<R, D, G>>> {
         let used = self.slots.iter().filter_map(|slot| slot.tag).filter(|(of, _)| *of == direction);
         let used = used.fold(0_u16, |bits, (_, tag)| bits | 1_u16.wrapping_shl(u32::from(tag)));
-        // Tag 0 is every converter's default: never a stream's.
+        // Tag 0 is every converter's default, so no stream uses it.
         let tag = (1..=15_u8).find(|tag| used & 1_u16.wrapping_shl(u32::from(*tag)) == 0)?;
         let own = match direction {
             Direction::Input => DescriptorKind::Input,
@@ -304,14 +313,16 @@ where
         }
     }
 
-    /// Whether a converter can do `format`, and whether the link could carry it if it were the only stream.
+    /// Whether a converter supports `format`, and the link could carry it as the only stream.
     pub fn supports(&self, route: RouteIndex, format: Format) -> bool {
         self.patchbay.supports(route, format)
     }
 
-    /// Opens a route and makes its converter listen to (or speak on) `stream`, in the stream's format, at 0 dB. Before START:
-    /// a converter's format isn't to be changed while its stream runs. With more channels than its converter has, the other
-    /// routes of its surround group are opened too: front, surround, centre and subwoofer, side, two channels each.
+    /// Opens a route and connects its converter to `stream`, in the stream's format, at 0 dB.
+    ///
+    /// Call it before START: a converter's format must not change while its stream runs. With more
+    /// channels than the converter has, the rest of its surround group opens too. The order is
+    /// front, surround, centre and subwoofer, side, two channels each.
     ///
     /// # Errors
     /// [`ConnectError`]. No converter is on the stream then.
@@ -324,30 +335,37 @@ where
         self.patchbay.connect(&mut self.commands, route, direction, format, tag)
     }
 
-    /// Whether a route can't be connected now, because it or a part of it is in use. A stream that has followed a plug
-    /// there doesn't count: it goes back when the jack itself is connected.
+    /// Whether a route can't be connected now because it, or a part of it, is in use.
+    ///
+    /// A stream that followed a plug there doesn't count: it moves back when the jack itself is
+    /// connected.
     pub fn is_taken(&self, route: RouteIndex) -> bool {
         self.patchbay.is_taken(route)
     }
 
-    /// Takes a route's converter off its stream, and those of its surround group. After the stream has stopped.
+    /// Disconnects a route's converter, and those of its surround group. Call it after the stream
+    /// has stopped.
     ///
     /// # Errors
-    /// [`ConnectError::Command`] if the codec doesn't answer; the route counts as free all the same.
+    /// [`ConnectError::Command`] if the codec doesn't answer; the route is free all the same.
     pub fn disconnect(&mut self, route: RouteIndex) -> Result<(), ConnectError> {
         self.patchbay.disconnect(&mut self.commands, route)
     }
 
-    /// The gains of the amplifiers on a route, 0 dB being full level; `None` without an amplifier or a route.
+    /// The gains of the amplifiers on a route; 0 dB is full level. `None` without an amplifier or
+    /// a route.
     pub fn volume_range(&self, route: RouteIndex) -> Option<GainRange> {
         self.patchbay.volume_range(route)
     }
 
-    /// Sets the volume of one channel of a connected stream, in thousandths of a decibel: to the nearest step that there is.
-    /// Each connection starts at 0 dB, or the nearest to it.
+    /// Sets the volume of one channel of a connected stream, in thousandths of a decibel, to the
+    /// nearest step.
+    ///
+    /// Each connection starts at 0 dB, or the nearest step.
     ///
     /// # Errors
-    /// [`ConnectError::Unsupported`] where no amplifier on the route has steps, or where it has no such channel.
+    /// [`ConnectError::Unsupported`] if no amplifier on the route has steps, or the channel
+    /// doesn't exist.
     pub fn set_volume(&mut self, route: RouteIndex, channel: u8, mdb: i32) -> Result<(), ConnectError> {
         if self.volume_range(route).is_none_or(|range| range.step_mdb == 0) {
             return Err(ConnectError::Unsupported);
@@ -355,15 +373,17 @@ where
         self.patchbay.set_level(&mut self.commands, route, channel, &|level| level.mdb = mdb)
     }
 
-    /// The volume of one channel of a connected stream, in thousandths of a decibel: that of the step which is set.
+    /// The volume of one channel of a connected stream, in thousandths of a decibel: that of the
+    /// current step.
     pub fn volume(&self, route: RouteIndex, channel: u8) -> Option<i32> {
         self.patchbay.volume(route, channel)
     }
 
-    /// Mutes one channel of a connected stream, or ends that.
+    /// Mutes or unmutes one channel of a connected stream.
     ///
     /// # Errors
-    /// [`ConnectError::Unsupported`] where no amplifier on the route can mute, or where it has no such channel.
+    /// [`ConnectError::Unsupported`] if no amplifier on the route can mute, or the channel doesn't
+    /// exist.
     pub fn set_mute(&mut self, route: RouteIndex, channel: u8, is_muted: bool) -> Result<(), ConnectError> {
         if self.volume_range(route).is_none_or(|range| !range.can_mute) {
             return Err(ConnectError::Unsupported);
@@ -371,14 +391,16 @@ where
         self.patchbay.set_level(&mut self.commands, route, channel, &|level| level.is_muted = is_muted)
     }
 
-    /// Sets the effect of plugs from now on; streams that are connected follow at once.
+    /// Sets how streams follow plugs. Connected streams follow at once.
     pub fn set_jack_policy(&mut self, policy: JackPolicy) {
         self.patchbay.set_jack_policy(&mut self.commands, policy);
     }
 
-    /// Reads unsolicited responses and moves streams after plugs. To be called after
-    /// [`handle_interrupt`](Self::handle_interrupt), or in every turn of a loop: without news it costs nothing.
-    /// Returns whether a plug has changed.
+    /// Reads unsolicited responses and moves streams after plugs; returns whether a plug has
+    /// changed.
+    ///
+    /// Call it after [`handle_interrupt`](Self::handle_interrupt), or in every turn of a loop:
+    /// without news it costs nothing.
     pub fn attend_jacks(&mut self) -> bool {
         self.patchbay.attend_jacks(&mut self.commands)
     }
@@ -386,23 +408,25 @@ where
     /// Sends any verb to a codec and returns the response.
     ///
     /// # Errors
-    /// [`CommandError`] if there is none.
+    /// [`CommandError`] without a response.
     pub fn command(&mut self, codec: CodecAddress, node: NodeId, verb: Verb) -> Result<u32, CommandError> {
         self.commands.send(codec, node, verb)
     }
 
-    /// The oldest unsolicited response that hasn't been taken. 16 are kept.
+    /// The oldest unsolicited response not yet taken. The driver keeps 16.
     pub fn take_unsolicited(&mut self) -> Option<Unsolicited> {
         self.commands.take_unsolicited()
     }
 
-    /// Unsolicited responses that were lost because they weren't taken in time.
+    /// Unsolicited responses lost because they weren't taken in time.
     pub fn unsolicited_lost(&self) -> u32 {
         self.commands.unsolicited_lost()
     }
 
-    /// Finds out what an interrupt was about and acknowledges it, until nothing is pending: some controllers send
-    /// their message again with every write while something is. Bounded.
+    /// Reads and acknowledges the causes of an interrupt until nothing is pending.
+    ///
+    /// While a cause is pending, some controllers repeat their message with every write. The
+    /// number of rounds is bounded.
     pub fn handle_interrupt(&mut self) -> InterruptReport {
         let mut report = InterruptReport::default();
         for _ in 0..INTERRUPT_ROUNDS {
@@ -410,7 +434,7 @@ where
             let enabled = reg::INTCTL.read(r);
             let status = reg::INTSTS.read(r);
             if status == u32::MAX {
-                // Once: where there is no interrupt, the platform asks again and again.
+                // Log once: without an interrupt, the platform calls again and again.
                 if !core::mem::replace(&mut self.gone_logged, true) {
                     log::error!("controller is gone: INTSTS reads as ones");
                 }
@@ -423,7 +447,8 @@ where
             }
             let streams = pending & reg::INT_STREAMS;
             if streams != 0 {
-                // Errors are the stream's to read, count and acknowledge; until then its interrupt is shut.
+                // The stream reads, counts and acknowledges errors; until then its interrupt is
+                // off.
                 reg::INTCTL.write(r, enabled & !streams);
                 report.streams |= streams;
             }

@@ -1,4 +1,4 @@
-//! Waits on the hardware. Each has a deadline, and its error names the register.
+//! Waits for hardware. Each has a deadline, and its error names the register.
 
 use core::fmt;
 
@@ -7,21 +7,21 @@ use embedded_hal::delay::DelayNs;
 use crate::kind::ErrorKind;
 use crate::registers::{Readable, Register, Registers, Width};
 
-/// A register did not read as it must within the time that the driver gives it.
+/// A register didn't reach the expected value in time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct Deadline {
     /// The specification's name of the register.
     pub register: &'static str,
-    /// Its offset in BAR 0, in bytes: tells which stream's register it is.
+    /// Its offset in BAR 0, in bytes. It identifies the stream.
     pub offset_bytes: u16,
-    /// The bits that were waited for.
+    /// The bits that the driver waited for.
     pub mask: u32,
-    /// The value that these bits should have had.
+    /// The expected value of these bits.
     pub expected: u32,
-    /// The whole register as last read.
+    /// The whole register at the last read.
     pub last_read: u32,
-    /// How long was waited, in microseconds.
+    /// Length of the wait, in microseconds.
     pub waited_us: u32,
 }
 
@@ -31,7 +31,7 @@ impl Deadline {
         ErrorKind::Timeout
     }
 
-    /// For what can't fail but has to say how.
+    /// For infallible steps that share an error type.
     pub(crate) const NEVER: Self =
         Self { register: "none", offset_bytes: 0, mask: 0, expected: 0, last_read: 0, waited_us: 0 };
 }
@@ -48,7 +48,7 @@ impl fmt::Display for Deadline {
 
 impl core::error::Error for Deadline {}
 
-/// How long to wait, and how often to look.
+/// Time limit and poll interval.
 #[derive(Clone, Copy)]
 pub(crate) struct Patience {
     pub(crate) deadline_us: u32,
@@ -60,7 +60,7 @@ impl Patience {
         Self { deadline_us, poll_us }
     }
 
-    /// How many times to sleep `poll_us` between two looks.
+    /// Number of `poll_us` sleeps before time runs out.
     pub(crate) fn polls(self) -> u32 {
         self.deadline_us.checked_div(self.poll_us).unwrap_or(1)
     }

@@ -1,6 +1,6 @@
 //! Memory that the controller reaches by DMA.
 
-/// Which way a stream's samples go.
+/// Direction of a stream's samples.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub enum Direction {
@@ -10,16 +10,18 @@ pub enum Direction {
     Input,
 }
 
-/// Where the driver gets memory for its own rings and lists: CORB, RIRB, DMA position buffer, buffer descriptor lists.
+/// Source of memory for the driver's own rings and lists: CORB, RIRB, DMA position buffer, buffer
+/// descriptor lists.
 ///
-/// Audio samples never pass through here: a stream's pages belong to the caller, who states their addresses only
-/// (see [`DmaBuffer`]).
+/// Audio samples don't use it. A stream's pages belong to the caller, who gives only their
+/// addresses (see [`DmaBuffer`]).
 pub trait DmaMemory {
-    /// A piece of memory that both sides can reach until it is dropped or the controller is gone.
+    /// Memory that both sides can reach until it is dropped or the controller is gone.
     type Region: DmaRegion;
 
-    /// Hands out `size_bytes` of zeroed, physically contiguous memory whose device address is a multiple of
-    /// `align_bytes` (a power of two, at most 4096). `None` when there is no more.
+    /// Allocates `size_bytes` of zeroed, physically contiguous memory. Its device address is a
+    /// multiple of `align_bytes`, a power of two of at most 4096. Returns `None` if no memory is
+    /// left.
     ///
     /// Called at bring-up only, never while a stream runs.
     fn allocate(&mut self, size_bytes: usize, align_bytes: usize) -> Option<Self::Region>;
@@ -33,10 +35,12 @@ impl<T: DmaMemory + ?Sized> DmaMemory for &mut T {
     }
 }
 
-/// A piece of memory shared by driver and controller. Accesses are volatile or atomic, never cached or merged.
-/// `Clone` gives a second handle to the same memory.
+/// Memory shared by driver and controller.
+///
+/// Accesses are volatile or atomic, never cached or merged. `Clone` gives a second handle to the
+/// same memory.
 pub trait DmaRegion: Clone {
-    /// The address to be written into the controller's registers, as the controller sees it (behind an IOMMU).
+    /// The address for the controller's registers, as the controller sees it (behind an IOMMU).
     fn device_address(&self) -> u64;
     /// Length in bytes.
     fn size_bytes(&self) -> usize;
@@ -46,19 +50,23 @@ pub trait DmaRegion: Clone {
     fn write_u32(&mut self, offset_bytes: usize, value: u32);
 }
 
-/// The pages of a stream's buffer: owned by the stream while the controller may touch them, given back when RUN has
-/// read back 0. The driver can't look inside: it learns addresses and lengths, nothing else.
+/// The pages of a stream's buffer.
 ///
-/// References are no buffers on purpose: one that is leaked, because RUN sticks, must keep its pages for ever.
+/// The stream owns them while the controller may touch them, and returns them once RUN reads 0.
+/// The driver knows only their addresses and lengths.
+///
+/// References don't implement this trait: if RUN sticks, a leaked buffer must keep its pages
+/// forever.
 pub trait DmaBuffer {
-    /// Device addresses of the buffer's pages of 4096 bytes, in playing order; they need not be contiguous.
+    /// Device addresses of the buffer's 4096-byte pages, in playing order; they need not be
+    /// contiguous.
     fn page_addresses(&self) -> &[u64];
-    /// Bytes in use, from the start of the first page: at most 4096 times the number of pages, and more than
-    /// 4096 times one less (the last page may be used in part).
+    /// Bytes in use, from the start of the first page. At most 4096 bytes a page; only the last
+    /// page may be used in part.
     fn size_bytes(&self) -> u32;
 }
 
-/// Whether DMA of so many address bits can't reach all of what lies at `address`.
+/// Whether DMA with this many address bits can't reach the whole range at `address`.
 pub(crate) fn is_beyond(address_bits: u8, address: u64, size_bytes: u64) -> bool {
     let last = address.checked_add(size_bytes.saturating_sub(1));
     last.is_none_or(|last| last.checked_shr(address_bits.into()).unwrap_or(0) != 0)

@@ -1,4 +1,4 @@
-//! Why bring-up, or connecting a route, failed: one enum an operation.
+//! Errors of bring-up and of connecting a route: one enum for each operation.
 
 use core::fmt;
 
@@ -6,7 +6,7 @@ use crate::command::CommandError;
 use crate::deadline::Deadline;
 use crate::kind::ErrorKind;
 
-/// Why a controller couldn't be brought up.
+/// Why bring-up failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
@@ -15,20 +15,20 @@ pub enum BringUpError {
     NoController,
     /// The link's reset didn't end.
     Reset(Deadline),
-    /// No codec made itself known (STATESTS reads 0).
+    /// No codec reported its presence (STATESTS reads 0).
     NoCodec,
-    /// It has no stream descriptor.
+    /// The controller has no stream descriptor.
     NoStream,
-    /// No DMA memory for this.
+    /// No DMA memory for this structure.
     NoMemory(&'static str),
-    /// DMA memory beyond what the controller reaches: 4 GiB, or what its traits say.
+    /// DMA memory beyond the controller's reach: 4 GiB, or the limit in its traits.
     MemoryTooHigh {
         /// Its address.
         address: u64,
     },
     /// A codec didn't answer, and no other has a route.
     NoAnswer(CommandError),
-    /// Codecs answered, but there is no way from a converter to a pin.
+    /// Codecs answered, but no path joins a converter to a pin.
     NoRoute,
 }
 
@@ -62,24 +62,24 @@ impl fmt::Display for BringUpError {
 
 impl core::error::Error for BringUpError {}
 
-/// Why a converter couldn't be connected to a stream.
+/// Why a converter didn't connect to a stream.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub enum ConnectError {
-    /// There is no such route.
+    /// The route doesn't exist.
     NoSuchRoute,
-    /// The route leads the other way.
+    /// The route has the other direction.
     WrongDirection,
-    /// The converter can't do the format, or the link can't carry it.
+    /// The converter doesn't support the format, or the link can't carry it.
     Unsupported,
     /// The route, or a part of it, is in use.
     Taken,
-    /// All streams together would take more than a link frame has room for (OUTPAY, INPAY).
+    /// All streams together would exceed a link frame (OUTPAY, INPAY).
     NoBandwidth {
-        /// 16-bit words in a link frame that there are.
+        /// 16-bit words available in a link frame.
         available_words: u32,
-        /// That there would have to be.
+        /// 16-bit words needed.
         needed_words: u32,
     },
     /// The codec didn't answer.

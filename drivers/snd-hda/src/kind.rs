@@ -1,20 +1,21 @@
 //! Kinds of failures.
 
-/// The kind of an error, for code that treats all errors of a kind alike. Every error of this crate has a `kind()`.
+/// The kind of an error, for code that handles all errors of a kind alike. Every error has a
+/// `kind()`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub enum ErrorKind {
-    /// Hardware that is needed isn't there: controller, codec, stream descriptor or route.
+    /// Required hardware is missing: controller, codec, stream descriptor or route.
     Missing,
     /// Hardware did not respond in time.
     Timeout,
-    /// There is no memory, or none that the controller's DMA reaches.
+    /// No memory is left, or it is beyond the controller's DMA reach.
     Memory,
-    /// Something is in use.
+    /// The resource is in use.
     Busy,
-    /// The hardware can't do it.
+    /// The hardware doesn't support the request.
     Unsupported,
-    /// The caller asked for something that makes no sense.
+    /// The caller's request is invalid.
     Invalid,
 }

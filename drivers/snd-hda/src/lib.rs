@@ -44,5 +44,6 @@ pub use spec::verbs::{CodecAddress, NodeId, Verb};
 pub use stream::Stream;
 pub use traits::{ControllerTraits, SyncRegister};
 
-/// Pages in the largest buffer: one descriptor each, of which a list has 256 at most (specification 1.0a, 3.3.39).
+/// Pages in the largest buffer. Each takes one of a list's 256 descriptors (specification 1.0a,
+/// 3.3.39).
 pub const MAX_BUFFER_PAGES: usize = stream::LIST_ENTRIES_MAX;

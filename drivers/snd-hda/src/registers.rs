@@ -1,8 +1,8 @@
 //! How the driver reaches the controller's registers.
 //!
-//! [`Registers`] is what a platform supplies: six plain accesses. The driver itself never calls them with a bare
-//! number: every register is a [`Register`], which knows its offset, its width and what may be done with it, so that
-//! a 32-bit access to a 16-bit register, or a write to a read-only one, doesn't compile:
+//! A platform supplies [`Registers`]: six plain accesses. The driver never calls them with a bare
+//! number. Every [`Register`] knows its offset, width and access. A 32-bit access to a 16-bit
+//! register, or a write to a read-only one, doesn't compile:
 //!
 //! ```compile_fail
 //! use snd_hda::registers::{ReadOnly, Register, Registers};
@@ -17,8 +17,8 @@ use core::marker::PhantomData;
 
 /// Access to the controller's memory-mapped registers (BAR 0), in the controller's own byte order (little-endian).
 ///
-/// Offsets are bytes from the start of BAR 0 and are naturally aligned for their width; the driver never asks for
-/// one at or past `0x4000`. Reads take `&mut self`, because reads may have side effects.
+/// Offsets are bytes from the start of BAR 0, naturally aligned for their width and below
+/// `0x4000`. Reads take `&mut self` because they may have side effects.
 ///
 /// An implementation must not split, widen, merge or reorder accesses: a controller answers only at a register's
 /// architected offset and width.
@@ -58,8 +58,8 @@ impl<T: Registers + ?Sized> Registers for &mut T {
     }
 }
 
-/// A register: its name and offset, and in its type its width `W` ([`u8`], [`u16`] or [`u32`]) and its access `A`
-/// ([`ReadOnly`], [`WriteOnly`] or [`ReadWrite`]).
+/// A register: its name and offset. Its type holds the width `W` ([`u8`], [`u16`] or [`u32`]) and
+/// the access `A` ([`ReadOnly`], [`WriteOnly`] or [`ReadWrite`]).
 pub struct Register<W, A> {
     name: &'static str,
     offset_bytes: u16,
@@ -82,7 +82,7 @@ impl Readable for ReadWrite {}
 impl Writable for WriteOnly {}
 impl Writable for ReadWrite {}
 
-/// How wide a register is: [`u8`], [`u16`] or [`u32`].
+/// A register's width: [`u8`], [`u16`] or [`u32`].
 pub trait Width: Copy + Into<u32> + private::Sealed {
     /// Reads a register of this width.
     fn read_from<R: Registers>(registers: &mut R, offset_bytes: u16) -> Self;

@@ -1,4 +1,4 @@
-//! Resetting controller and link, whatever state they were left in.
+//! Resets controller and link from any state.
 
 use embedded_hal::delay::DelayNs;
 
@@ -10,13 +10,13 @@ use crate::registers::{ReadWrite, Register, Registers};
 use crate::spec::registers as reg;
 use crate::traits::SyncRegister;
 
-/// CRST reads back after at most a few link frames (4.2.2); 100 ms is what drivers grant.
+/// CRST reads back within a few link frames (4.2.2); drivers allow 100 ms.
 const LINK_RESET: Patience = Patience::new(100_000, 10);
-/// CRST is held at 0 for 100 us at least (4.2.2).
+/// CRST stays 0 for at least 100 us (4.2.2).
 const LINK_RESET_HOLD_US: u32 = 100;
-/// Codecs have 25 link frames (521 us) to make themselves known (4.3).
+/// Codecs report their presence within 25 link frames (521 us, 4.3).
 const CODECS_APPEAR_US: u32 = 600;
-/// Stops whatever an earlier owner left running, so that nothing is under way when the link is reset (4.2.2).
+/// Stops DMA left running by an earlier owner: none may be active at the link reset (4.2.2).
 fn quiesce<R: Registers, D: DelayNs>(r: &mut R, delay: &mut D, gcap: u16) {
     if reg::GCTL.read(r) & reg::GCTL_CRST == 0 {
         // In reset, and all other registers with it.
@@ -24,7 +24,7 @@ fn quiesce<R: Registers, D: DelayNs>(r: &mut R, delay: &mut D, gcap: u16) {
     }
     reg::INTCTL.write(r, 0);
     let descriptors = (gcap >> 12).wrapping_add((gcap >> 8) & 0xf).wrapping_add((gcap >> 3) & 0x1f);
-    // At most 61; 30 have registers that are known.
+    // GCAP counts up to 61; only 30 have known registers.
     for index in 0..descriptors.min(DESCRIPTORS_MAX as u16) as u8 {
         if let Err(deadline) = crate::stream::stop_descriptor(r, delay, index) {
             log::warn!("{deadline}");
@@ -34,7 +34,7 @@ fn quiesce<R: Registers, D: DelayNs>(r: &mut R, delay: &mut D, gcap: u16) {
     reg::DPLBASE.write(r, 0);
 }
 
-/// Resets controller and link (4.2.2), and gives codecs time to show (4.3).
+/// Resets controller and link (4.2.2), and gives codecs time to report their presence (4.3).
 fn reset_link<R: Registers, D: DelayNs>(r: &mut R, delay: &mut D) -> Result<(), Deadline> {
     reg::GCTL.write(r, 0);
     wait_for(r, delay, reg::GCTL, reg::GCTL_CRST, 0, LINK_RESET)?;
@@ -45,8 +45,9 @@ fn reset_link<R: Registers, D: DelayNs>(r: &mut R, delay: &mut D) -> Result<(), 
     Ok(())
 }
 
-/// Wakes controller and link from whatever state, and has unsolicited responses go to the RIRB. Returns a bit for each codec
-/// that has made itself known.
+/// Wakes controller and link from any state, and routes unsolicited responses to the RIRB.
+///
+/// Returns a bit for each codec that has reported its presence.
 pub(crate) fn wake<R: Registers, D: DelayNs>(r: &mut R, delay: &mut D) -> Result<u16, BringUpError> {
     let gcap = reg::GCAP.read(r);
     if gcap == u16::MAX {
@@ -61,8 +62,9 @@ pub(crate) fn wake<R: Registers, D: DelayNs>(r: &mut R, delay: &mut D) -> Result
     Ok(codecs)
 }
 
-/// Looks for SSYNC where this kind of controller can have it: it is there if what is written reads back. No stream runs
-/// yet.
+/// Probes for SSYNC where this kind of controller can have it.
+///
+/// The register exists if a written value reads back. No stream runs yet.
 pub(crate) fn find_ssync<R: Registers>(r: &mut R, place: SyncRegister) -> Option<Register<u32, ReadWrite>> {
     let places: &[_] = match place {
         SyncRegister::Anywhere => &[reg::SSYNC, reg::SSYNC_ICH],

@@ -1,7 +1,8 @@
-//! Sorting of a few.
+//! A small sort for short lists.
 
-/// Sorts by `key`; equal items stay in their order. For lists as short as a codec's pins: the library's sorts are made for
-/// long ones, and are thirty times the code.
+/// Sorts by `key`; equal items keep their order.
+///
+/// A codec has few pins. The library's sorts suit long lists and take thirty times the code.
 pub(crate) fn insertion_sort<T, K: Ord>(items: &mut [T], key: impl Fn(&T) -> K) {
     for end in 1..items.len() {
         for at in (1..=end).rev() {

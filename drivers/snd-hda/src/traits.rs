@@ -1,10 +1,11 @@
-//! Facts about a kind of controller that its registers don't tell.
+//! Properties of a kind of controller that its registers don't show.
 
-/// Where positions are to be read from.
+/// Source of stream positions.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub enum PositionChoice {
-    /// Outputs: the link. Inputs: memory, or the link where the controller never writes the DMA position buffer.
+    /// Outputs: the link. Inputs: memory, or the link if the controller never writes the DMA
+    /// position buffer.
     #[default]
     Auto,
     /// SDnLPIB.
@@ -13,30 +14,32 @@ pub enum PositionChoice {
     Memory,
 }
 
-/// Where SSYNC is looked for. It counts as there only if it keeps what is written to it.
+/// Where the driver probes for SSYNC. The register exists only if it keeps what is written.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub enum SyncRegister {
-    /// At 0x38, where the specification has it (1.0a, 3.3.17), then at 0x34.
+    /// At 0x38, where the specification puts it (1.0a, 3.3.17), then at 0x34.
     #[default]
     Anywhere,
-    /// At 0x38 only: what is at 0x34 isn't to be written to.
+    /// At 0x38 only: writes to 0x34 are unsafe.
     Specified,
     /// At 0x34 only, where ICH6 to ICH10 have it (their datasheets).
     Old,
 }
 
-/// Facts about a kind of controller that its registers don't tell. The platform knows which kind it is, by PCI's vendor
-/// and device; [`ControllerTraits::default`] is for a controller of which nothing is known.
+/// Properties of a kind of controller that its registers don't show.
+///
+/// The platform identifies the kind by PCI vendor and device. [`ControllerTraits::default`] is for
+/// an unknown controller.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct ControllerTraits {
-    /// Bits of an address that DMA gets right, 32 to 64, where GCAP.64OK promises all of them. 32: the promise isn't
-    /// believed.
+    /// Address bits that DMA handles correctly, 32 to 64, if GCAP.64OK promises all of them. 32
+    /// ignores the promise.
     pub address_bits: u8,
-    /// The meaning of [`PositionChoice::Auto`]. On a controller with one wrong position source: the other one.
+    /// The meaning of [`PositionChoice::Auto`]. If one position source is wrong, name the other.
     pub positions: PositionChoice,
-    /// Where SSYNC is.
+    /// Location of SSYNC.
     pub sync_register: SyncRegister,
 }
 

@@ -6,21 +6,21 @@ use crate::command::CommandError;
 use crate::spec::parameters::AmplifierCapabilities;
 use crate::spec::verbs::{self, amplifier};
 
-/// The gains that a route's amplifiers can be set to, in thousandths of a decibel.
+/// The gain range of a route's amplifiers, in thousandths of a decibel.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct GainRange {
-    /// The softest.
+    /// The lowest gain.
     pub min_mdb: i32,
-    /// The loudest.
+    /// The highest gain.
     pub max_mdb: i32,
-    /// A step, 250 to 32,000. 0: the volume can't be changed.
+    /// A step, 250 to 32,000. 0: the volume is fixed.
     pub step_mdb: i32,
     /// Channels can be muted.
     pub can_mute: bool,
 }
 
-/// Which of a widget's amplifiers.
+/// One of a widget's amplifiers.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Side {
     Input,
@@ -37,11 +37,11 @@ fn all(hops: &Hops) -> impl Iterator<Item = (Place, AmplifierCapabilities)> {
     hops.iter().enumerate().flat_map(of_hop).filter(|(_, a)| *a != AmplifierCapabilities::NONE)
 }
 
-/// The amplifiers that a route's volume and mute are set with.
+/// The amplifiers for a route's volume and mute.
 struct Controls {
-    /// The one with the most to choose from.
+    /// The amplifier with the most steps.
     volume: Option<(Place, AmplifierCapabilities)>,
-    /// Volume's, if it can mute; else the first that can.
+    /// The volume amplifier, if it can mute; else the first that can.
     mute: Option<Place>,
 }
 
@@ -74,7 +74,7 @@ pub(crate) fn range(hops: &Hops) -> Option<GainRange> {
     }
 }
 
-/// The step that is nearest to a volume.
+/// The step nearest to a volume.
 fn nearest_step(a: AmplifierCapabilities, mdb: i32) -> u8 {
     let half = a.step_mdb().wrapping_div(2);
     let steps = mdb.saturating_add(half).div_euclid(a.step_mdb()).saturating_add(a.offset().into());
@@ -82,20 +82,21 @@ fn nearest_step(a: AmplifierCapabilities, mdb: i32) -> u8 {
     steps.clamp(0, a.last_step().into()) as u8
 }
 
-/// The volume that a request is rounded to.
+/// The volume after rounding to a step.
 pub(crate) fn nearest_mdb(hops: &Hops, mdb: i32) -> Option<i32> {
     let (_, a) = Controls::of(hops).volume?;
     let step = i32::from(nearest_step(a, mdb)).saturating_sub(a.offset().into());
     Some(step.saturating_mul(a.step_mdb()))
 }
 
-/// Opens all amplifiers of a route, at 0 dB or the nearest to it, but for what `levels` ask for.
+/// Opens all amplifiers of a route at 0 dB or the nearest step, except for the settings in
+/// `levels`.
 pub(crate) fn set_all(link: &mut CodecLink<'_>, hops: &Hops, levels: &Levels) -> Result<(), CommandError> {
     let controls = Controls::of(hops);
     all(hops).try_for_each(|(place, a)| set(link, hops, &controls, (place, a), levels))
 }
 
-/// Sets the amplifiers of volume and mute.
+/// Sets the amplifiers for volume and mute.
 pub(crate) fn set_levels(link: &mut CodecLink<'_>, hops: &Hops, levels: &Levels) -> Result<(), CommandError> {
     let controls = Controls::of(hops);
     all(hops)

@@ -1,4 +1,4 @@
-//! Telling a codec to let samples through a route.
+//! Verbs that open and close a route.
 
 use super::amplifier as amplifiers;
 use super::display;
@@ -9,13 +9,13 @@ use crate::command::CommandError;
 use crate::dma::Direction;
 use crate::spec::verbs::{self, amplifier};
 
-/// Shuts a route that isn't connected, in whatever state the codec was left.
+/// Shuts an unconnected route, whatever state the codec was left in.
 pub(crate) fn shut(link: &mut CodecLink<'_>, route: &Route) -> Result<(), CommandError> {
     shut_pin(link, route)?;
     mute_mixers(link, &route.hops)
 }
 
-/// Takes an output's pin off, so that nothing is heard there.
+/// Switches an output's pin off, so that it is silent.
 pub(crate) fn shut_pin(link: &mut CodecLink<'_>, route: &Route) -> Result<(), CommandError> {
     if route.direction() == Direction::Output {
         link.ask(route.pin, verbs::set_pin_control(0))?;
@@ -23,7 +23,8 @@ pub(crate) fn shut_pin(link: &mut CodecLink<'_>, route: &Route) -> Result<(), Co
     Ok(())
 }
 
-/// Mutes every input of the mixers on a route: a mixer sums all that it hears, so what isn't wanted must be shut.
+/// Mutes every input of the mixers on a route: a mixer sums all inputs, so unwanted ones must be
+/// shut.
 pub(crate) fn mute_mixers(link: &mut CodecLink<'_>, hops: &Hops) -> Result<(), CommandError> {
     for hop in hops.iter().filter(|hop| hop.kind == HopKind::Mixer && hop.input_amplifier.can_mute()) {
         for input in 0..hop.inputs.min(amplifier::INPUTS_MAX) {
@@ -35,10 +36,11 @@ pub(crate) fn mute_mixers(link: &mut CodecLink<'_>, hops: &Hops) -> Result<(), C
     Ok(())
 }
 
-/// Opens the way: powers its widgets, selects its inputs, opens its amplifiers, switches its pin on.
+/// Opens the route: powers its widgets, selects its inputs, opens its amplifiers, switches its pin
+/// on.
 ///
-/// Of `routes`, all that there are, those that lead through one of its widgets to other pins, or through a mixer that hears
-/// whatever there is, are shut first: they were left open when their streams ended.
+/// `routes` are all routes. Conflicting ones stay open after their streams end, so this shuts them
+/// first. They share a widget but lead to other pins, or use a mixer with other inputs.
 pub(crate) fn open(link: &mut CodecLink<'_>, routes: &[Route], route: &Route) -> Result<(), CommandError> {
     let left_open = |other: &&Route| {
         let may_hear_it = other.shares_widget_with(route) || (other.codec == route.codec && other.leaks());
@@ -52,7 +54,7 @@ pub(crate) fn open(link: &mut CodecLink<'_>, routes: &[Route], route: &Route) ->
             link.power_up(hop.node)?;
         }
         if let Some(input) = hop.input {
-            // A mixer hears all of its inputs; a single input needs no choice.
+            // A mixer takes all of its inputs; a single input needs no choice.
             if hop.kind != HopKind::Mixer && hop.inputs > 1 {
                 link.ask(hop.node, verbs::set_connection_select(input))?;
             }
@@ -67,13 +69,14 @@ pub(crate) fn open(link: &mut CodecLink<'_>, routes: &[Route], route: &Route) ->
     Ok(())
 }
 
-/// Switches the pin of an open way on.
+/// Switches on the pin of an open route.
 pub(crate) fn open_pin(link: &mut CodecLink<'_>, route: &Route) -> Result<(), CommandError> {
     link.ask(route.pin, verbs::set_pin_control(route.pin_control)).map(|_| ())
 }
 
-/// Makes the converter of a route listen, or speak: format first, then tag, for some converters stand still when the format
-/// comes while they listen.
+/// Connects the converter of a route: format first, then tag.
+///
+/// Some converters stall if the format changes while they have a tag.
 pub(crate) fn listen(
     link: &mut CodecLink<'_>,
     route: &Route,
@@ -90,9 +93,11 @@ pub(crate) fn listen(
     Ok(())
 }
 
-/// Takes the converter off its stream and shuts the mixers' inputs again: with one left open, the next
-/// stream on the converter or the mixer would be heard at this route's end too. Other amplifiers and the pin stay as they
-/// are, for switching them would click, until [`open`] gives one of the widgets to another pin.
+/// Takes the converter off its stream and shuts the mixers' inputs again.
+///
+/// An open input would let the next stream on the converter or mixer sound at this route's end
+/// too. Other amplifiers and the pin stay unchanged, because switching them clicks. [`open`]
+/// changes them when it gives a widget to another pin.
 pub(crate) fn disconnect(link: &mut CodecLink<'_>, route: &Route) -> Result<(), CommandError> {
     link.ask(route.converter, verbs::set_stream(0, 0))?;
     mute_mixers(link, &route.hops)

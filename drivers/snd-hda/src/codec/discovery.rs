@@ -15,13 +15,13 @@ use crate::spec::parameters::{
 };
 use crate::spec::verbs::{self, CodecAddress, NodeId};
 
-/// Audio function groups that are looked at; codecs have one.
+/// Limit of audio function groups; codecs have one.
 const FUNCTION_GROUPS_MAX: usize = 4;
 /// A codec that answered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct Codec {
-    /// Where it is on the link.
+    /// Its address on the link.
     pub address: CodecAddress,
     /// Vendor in bits 31:16, device in 15:0.
     pub vendor_id: u32,
@@ -39,9 +39,10 @@ struct FunctionGroup {
     output_amplifier: u32,
 }
 
-/// Reads the codec at `address`, silences its converters (tag 0) and its pins, and adds its routes.
+/// Reads the codec at `address`, silences its converters (tag 0) and its pins, and adds its
+/// routes.
 ///
-/// The number of verbs is bounded, whatever it answers; the first verb without an answer ends it.
+/// The number of verbs is bounded for any answer. The first verb without an answer ends the read.
 pub(crate) fn discover(
     link: &mut CodecLink<'_>,
     address: CodecAddress,
@@ -66,14 +67,14 @@ pub(crate) fn discover(
     Ok(codec)
 }
 
-/// The nodes that a "subordinate node count" names, as far as they can exist.
+/// The valid nodes in a "subordinate node count".
 fn nodes(response: u32) -> impl Iterator<Item = NodeId> {
     let first = (response >> 16) as u8;
     let count = response as u8;
     (0..count).filter_map(move |n| first.checked_add(n).and_then(NodeId::new)).filter(|n| *n != NodeId::ROOT)
 }
 
-/// Powers a function group up and reads all of its widgets.
+/// Powers up a function group and reads all of its widgets.
 fn explore(link: &mut CodecLink<'_>, group: NodeId, graph: &mut Graph) -> Result<(), CommandError> {
     link.power_up(group)?;
     let inherited = FunctionGroup {
@@ -108,7 +109,7 @@ fn explore(link: &mut CodecLink<'_>, group: NodeId, graph: &mut Graph) -> Result
         widget.output_amplifier =
             amplifier(has_output, parameter::OUTPUT_AMPLIFIER, inherited.output_amplifier)?;
         let mut connections = Vec::new();
-        // A pin that no route can end at leads nowhere, so its list isn't read.
+        // No route ends at this pin, so its list isn't read.
         let is_unused = kind == WidgetKind::Pin && PinDevice::of(&widget).is_err();
         if capabilities.has_connection_list() && !is_unused {
             read_connections(link, node, &mut connections)?;
@@ -118,15 +119,15 @@ fn explore(link: &mut CodecLink<'_>, group: NodeId, graph: &mut Graph) -> Result
     Ok(())
 }
 
-/// Which amplifiers of a widget a route can lead through: at its inputs, at its output.
+/// The amplifiers of a widget that a route can use: input, output.
 fn amplifier_sides(widget: &Widget) -> (bool, bool) {
     match widget.capabilities.kind() {
         WidgetKind::Mixer | WidgetKind::Selector => (true, true),
-        // An output's converter hears the link only, and an input's speaks to it.
+        // An output's converter takes input only from the link; an input's sends only to it.
         WidgetKind::AudioOutput => (false, true),
         WidgetKind::AudioInput => (true, false),
-        // A pin's input amplifier is for what comes from outside, its output amplifier for what goes there. A pin that can't
-        // play has its output amplifier on the way in.
+        // A pin's input amplifier serves incoming signals, its output amplifier outgoing ones. On
+        // a pin without output, the output amplifier is on the way in.
         WidgetKind::Pin => match PinDevice::of(widget).map(PinDevice::direction) {
             Ok(Direction::Output) => (false, true),
             Ok(Direction::Input) => (true, !widget.pin.is_output()),
@@ -136,7 +137,8 @@ fn amplifier_sides(widget: &Widget) -> (bool, bool) {
     }
 }
 
-/// Reads what a converter can do, by its own parameters or by the function group's (7.3.4.7, 7.3.4.8).
+/// Reads a converter's abilities from its own parameters or the function group's (7.3.4.7,
+/// 7.3.4.8).
 fn read_pcm(
     link: &mut CodecLink<'_>,
     converter: NodeId,
@@ -158,7 +160,7 @@ fn read_pcm(
     Ok(PcmCapabilities::new(parameter, capabilities.channels()))
 }
 
-/// Powers a function group up and settles its widgets once more, after the codec has lost all state.
+/// Powers up a function group and resets its widgets after the codec has lost all state.
 pub(crate) fn wake(link: &mut CodecLink<'_>, group: NodeId) -> Result<(), CommandError> {
     link.power_up(group)?;
     let widgets = link.parameter(group, parameter::SUBORDINATE_NODES)?;
@@ -169,7 +171,7 @@ pub(crate) fn wake(link: &mut CodecLink<'_>, group: NodeId) -> Result<(), Comman
     Ok(())
 }
 
-/// Makes a widget as no route has to set it: nothing is heard of it, and nothing that it powers is off.
+/// Puts a widget in the state outside of routes: silent, and everything that it powers is on.
 fn settle(
     link: &mut CodecLink<'_>,
     node: NodeId,
@@ -178,18 +180,20 @@ fn settle(
     match capabilities.kind() {
         // The codec's last owner may have left it on.
         WidgetKind::Pin => link.ask(node, verbs::set_pin_control(0)).map(|_| ()),
-        // A converter keeps its tag through a reset of the link. On tag 0 it listens to no stream.
+        // A converter keeps its tag through a link reset. Tag 0 disconnects it from all streams.
         WidgetKind::AudioOutput | WidgetKind::AudioInput => {
             link.ask(node, verbs::set_stream(0, 0)).map(|_| ())
         }
-        // Any route may lead through widgets that it powers.
+        // Any route may use widgets that it powers.
         WidgetKind::Power if capabilities.has_power_control() => link.power_up(node),
         WidgetKind::Mixer | WidgetKind::Selector | WidgetKind::Power | WidgetKind::Other => Ok(()),
     }
 }
 
-/// Reads a connection list (7.1.2, "connection lists"): short entries are bytes, long ones 16 bits; the top bit of
-/// an entry makes it the end of a range that starts after the entry before.
+/// Reads a connection list (7.1.2, "connection lists").
+///
+/// Short entries are bytes, long ones 16 bits. An entry's top bit marks the end of a range that
+/// starts after the entry before.
 fn read_connections(
     link: &mut CodecLink<'_>,
     node: NodeId,
@@ -208,7 +212,8 @@ fn read_connections(
             let entry = response & (top_bit | top_bit.wrapping_sub(1));
             response = response.wrapping_shr(bits);
             let value = entry & !top_bit;
-            // A node that can't exist keeps its place, for the places are the inputs' numbers; node 0 is no widget.
+            // An impossible node keeps its place, because places are input numbers; node 0 is no
+            // widget.
             let last = u8::try_from(value).ok().filter(|n| *n < 128).unwrap_or(0);
             let start = match previous {
                 Some(before) if entry & top_bit != 0 && before < last => before.saturating_add(1),

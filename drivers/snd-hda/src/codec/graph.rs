@@ -1,7 +1,7 @@
-//! A function group's widgets, and which listens to which.
+//! A function group's widgets and their connections.
 //!
-//! All of this is what a codec says of itself: counts lie, lists name nodes that aren't there, and loops are legal.
-//! The graph is bounded, so is every search in it, and nothing recurses.
+//! All of this is the codec's own claim. Counts can be wrong, lists can name missing nodes, and
+//! loops are legal. The graph and every search in it are bounded, and nothing recurses.
 
 use heapless::Vec;
 
@@ -11,9 +11,9 @@ use crate::spec::parameters::{
 };
 use crate::spec::verbs::NodeId;
 
-/// Widgets of a function group: as many as there are node numbers.
+/// Widgets of a function group: one for each node number.
 pub(crate) const WIDGETS_MAX: usize = 128;
-/// Connections of all widgets together. The largest codec in the collection that this was sized by has 300.
+/// Connections of all widgets together. The largest codec in the reference collection has 300.
 const CONNECTIONS_MAX: usize = 1024;
 /// Connections of one widget.
 pub(crate) const WIDGET_CONNECTIONS_MAX: usize = 64;
@@ -37,7 +37,7 @@ pub(crate) struct Widget {
 }
 
 impl Widget {
-    /// One of which nothing but its capabilities is known.
+    /// A widget with known capabilities and nothing else.
     pub(crate) fn new(node: NodeId, capabilities: WidgetCapabilities) -> Self {
         Self {
             node,
@@ -52,14 +52,14 @@ impl Widget {
         }
     }
 
-    /// How many inputs it has to choose from or to sum.
+    /// Number of inputs to select or sum.
     pub(crate) fn inputs(&self) -> u8 {
         // At most `WIDGET_CONNECTIONS_MAX`.
         self.connections as u8
     }
 }
 
-/// Widgets in the order of their nodes, without gaps.
+/// Widgets in node order, without gaps.
 #[derive(Default)]
 pub(crate) struct Graph {
     widgets: Vec<Widget, WIDGETS_MAX>,
@@ -75,7 +75,8 @@ impl Graph {
         self.widgets.len()
     }
 
-    /// Adds the next node's widget. Connections beyond what fits are dropped: the graph stays usable without them.
+    /// Adds the next node's widget. Excess connections are dropped: the graph stays usable without
+    /// them.
     pub(crate) fn push(&mut self, mut widget: Widget, connections: &[NodeId]) {
         // At most `CONNECTIONS_MAX`, which fits.
         widget.first_connection = self.connections.len() as u16;
@@ -95,19 +96,19 @@ impl Graph {
         self.index(node).and_then(|index| self.widgets.get(index))
     }
 
-    /// The widget's place in [`widgets`](Self::widgets).
+    /// The widget's index in [`widgets`](Self::widgets).
     pub(crate) fn index(&self, node: NodeId) -> Option<usize> {
         let first = self.widgets.first()?.node.get();
         let index = usize::from(node.get().checked_sub(first)?);
         (index < self.widgets.len()).then_some(index)
     }
 
-    /// The widget at a place.
+    /// The widget at an index.
     pub(crate) fn at(&self, index: usize) -> Option<&Widget> {
         self.widgets.get(index)
     }
 
-    /// The sources of a widget, by the numbers of its inputs.
+    /// The sources of a widget, by input number.
     pub(crate) fn inputs(&self, widget: &Widget) -> &[NodeId] {
         let first = usize::from(widget.first_connection);
         self.connections.get(first..first.saturating_add(usize::from(widget.connections))).unwrap_or(&[])

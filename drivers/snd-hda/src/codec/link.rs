@@ -1,11 +1,11 @@
-//! The way to one codec.
+//! Access to one codec.
 
 use crate::command::{CommandError, CommandLink};
 use crate::spec::verbs::{self, CodecAddress, NodeId, Verb};
 
-/// Polls of a node that powers up.
+/// Limit of polls while a node powers up.
 const POWER_POLLS: u32 = 10;
-/// Time between two of them.
+/// Time between two polls.
 const POWER_POLL_US: u32 = 1_000;
 
 /// Commands to one codec.
@@ -19,7 +19,8 @@ impl<'a> CodecLink<'a> {
         Self { commands, codec }
     }
 
-    /// Sends a verb and waits for the response. The log has every failure, for some callers go on without a response.
+    /// Sends a verb and waits for the response. It logs every failure, because some callers ignore
+    /// it.
     pub(crate) fn ask(&mut self, node: NodeId, verb: Verb) -> Result<u32, CommandError> {
         self.commands.send(self.codec, node, verb).inspect_err(|error| log::warn!("{error}"))
     }
@@ -29,7 +30,7 @@ impl<'a> CodecLink<'a> {
         self.ask(node, verbs::get_parameter(parameter))
     }
 
-    /// Asks for D0 and waits a bounded time for it (7.3.3.10: actual state in bits 7:4).
+    /// Requests D0 and waits a bounded time for it (7.3.3.10: actual state in bits 7:4).
     pub(crate) fn power_up(&mut self, node: NodeId) -> Result<(), CommandError> {
         self.ask(node, verbs::SET_POWER_STATE_D0)?;
         for _ in 0..POWER_POLLS {

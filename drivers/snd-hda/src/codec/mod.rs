@@ -1,4 +1,4 @@
-//! Codecs: what is in them, how a sample gets through them, and how they are told.
+//! Codecs: their contents, routes through them, and their verbs.
 
 pub(crate) mod amplifier;
 pub(crate) mod connect;

@@ -1,4 +1,4 @@
-//! Pins: what the board's maker says is at them (specification 1.0a, 7.3.3.31), and what people call that.
+//! Pins: the board maker's defaults (specification 1.0a, 7.3.3.31), and names for users.
 
 use core::fmt;
 
@@ -12,7 +12,7 @@ use crate::spec::parameters::{ConfigurationDefault, Connectivity};
 pub enum PinDevice {
     /// Line out.
     LineOut,
-    /// Loudspeaker; a line out that is built in counts as one.
+    /// Loudspeaker; a built-in line out counts as one.
     Speaker,
     /// Headphones.
     Headphone,
@@ -70,7 +70,7 @@ impl PinDevice {
         if is_able { Ok(device) } else { Err(Unserved::WrongWay(device)) }
     }
 
-    /// Which way samples go.
+    /// Direction of the samples.
     pub const fn direction(self) -> Direction {
         match self {
             Self::LineOut | Self::Speaker | Self::Headphone | Self::SpdifOut | Self::Display => {
@@ -80,7 +80,7 @@ impl PinDevice {
         }
     }
 
-    /// A name for people.
+    /// A name for users.
     pub const fn name(self) -> &'static str {
         match self {
             Self::LineOut => "Line Out",
@@ -98,7 +98,7 @@ impl PinDevice {
         }
     }
 
-    /// A name for programs: a word that stays the same.
+    /// A name for programs: a fixed word.
     pub const fn kind(self) -> &'static str {
         match self {
             Self::LineOut => "line_out",
@@ -121,17 +121,18 @@ impl PinDevice {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub enum Unserved {
-    /// Its defaults say that nothing is connected to it.
+    /// Its defaults say that it isn't connected.
     NotConnected,
     /// Its default device is a modem's, reserved, or "other": the code (7.3.3.31, table 109).
     OtherDevice(u8),
-    /// Its defaults name a device, and its capabilities say that it can't serve one.
+    /// Its capabilities contradict the device in its defaults.
     WrongWay(PinDevice),
-    /// Its connection list is empty. The graphics' codecs of some processors say so of pins that are off.
+    /// Its connection list is empty. Some processors' graphics codecs report this for disabled
+    /// pins.
     NoConnections(PinDevice),
-    /// No converter can be reached: lists lead elsewhere or in circles.
+    /// No path to a converter: the lists lead elsewhere or in circles.
     NoPath(PinDevice),
-    /// There are more than fit.
+    /// More routes than fit.
     TooMany(PinDevice),
 }
 
@@ -149,13 +150,13 @@ impl fmt::Display for Unserved {
     }
 }
 
-/// Where a pin's jack is, as far as names tell (7.3.3.31, "location" and "port connectivity").
+/// Location of a pin's jack, as used in names (7.3.3.31, "location" and "port connectivity").
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub enum Location {
     /// Built in.
     Internal,
-    /// On a docking station: a chassis of its own.
+    /// On a docking station, which is a separate chassis.
     Dock,
     /// At the back.
     Rear,
@@ -191,29 +192,29 @@ impl Location {
     }
 }
 
-/// Places in a surround group: stereo pairs in the order in which a stream has them, front first.
+/// Positions in a surround group: stereo pairs in stream order, front first.
 const PAIRS: [&str; 4] = [" Front", " Surround", " CLFE", " Side"];
 
-/// A name that people know the jack, the speaker or the microphone by, and no other of the card has.
+/// A user's name for the jack, speaker or microphone, unique on the card.
 ///
-/// Where it is, what it is, its pair in a surround group, and a number from the second one of that name on:
-/// `Rear Line Out`, `Internal Microphone`, `Line Out Surround`, `HDMI/DP 2`.
+/// It has a location, a device, a pair in a surround group, and a number from the second of that
+/// name on: `Rear Line Out`, `Internal Microphone`, `Line Out Surround`, `HDMI/DP 2`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct PinName {
     pub(crate) location: Location,
     pub(crate) device: PinDevice,
-    /// In a surround group: which pair.
+    /// The pair in a surround group.
     pub(crate) pair: Option<u8>,
-    /// From 1 on.
+    /// From 1.
     pub(crate) number: u8,
 }
 
 impl PinName {
-    /// The name of a pin that is alone.
+    /// The name of a pin outside of surround groups.
     ///
-    /// The location is said where it tells something: that of what is built in is clear for a speaker, and the side that
-    /// a jack is on says little.
+    /// It includes a location only if that helps. A speaker is clearly built in, and a jack's side
+    /// says little.
     pub(crate) fn new(location: Location, device: PinDevice) -> Self {
         let is_said = match device {
             PinDevice::Microphone | PinDevice::LineOut => true,
@@ -224,7 +225,7 @@ impl PinName {
         Self { location: if is_said { location } else { Location::Elsewhere }, device, pair: None, number: 1 }
     }
 
-    /// Whether both differ in nothing but their number.
+    /// Whether both differ only in their number.
     pub(crate) fn is_like(&self, other: &Self) -> bool {
         Self { number: 1, ..*self } == Self { number: 1, ..*other }
     }

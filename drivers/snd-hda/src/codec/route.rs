@@ -1,4 +1,4 @@
-//! A route: the way between a converter and a pin.
+//! A route: the path between a converter and a pin.
 
 use core::fmt;
 
@@ -11,7 +11,7 @@ use crate::spec::format::{Format, PcmCapabilities};
 use crate::spec::parameters::AmplifierCapabilities;
 use crate::spec::verbs::{CodecAddress, NodeId, amplifier};
 
-/// Kinds of widgets that a route leads through.
+/// Kinds of widgets on a route.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum HopKind {
     Converter,
@@ -20,17 +20,17 @@ pub(crate) enum HopKind {
     Selector,
 }
 
-/// A widget on a route, and how it has to be set.
+/// A widget on a route, and its settings.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Hop {
     pub(crate) node: NodeId,
     pub(crate) kind: HopKind,
-    /// The input that the route comes through; none at the source.
+    /// The input that the route uses; none at the source.
     pub(crate) input: Option<u8>,
-    /// How many inputs there are.
+    /// Number of inputs.
     pub(crate) inputs: u8,
     pub(crate) has_power_control: bool,
-    /// Its amplifiers on the way; [`AmplifierCapabilities::NONE`] where there is none, or nothing of it can be set.
+    /// Its amplifiers on the route; [`AmplifierCapabilities::NONE`] if absent or fixed.
     pub(crate) input_amplifier: AmplifierCapabilities,
     pub(crate) output_amplifier: AmplifierCapabilities,
 }
@@ -42,19 +42,19 @@ impl Hop {
     }
 }
 
-/// From the listener back to the source: pin first for output, converter first for input.
+/// From sink to source: pin first for output, converter first for input.
 pub(crate) type Hops = Vec<Hop, PATH_MAX>;
 
-/// A route's part in a surround group: pins that the board's maker put into one association.
+/// A route's part in a surround group: pins in one association of the board's maker.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Pair {
-    /// Which group of the codec.
+    /// The group's number in the codec.
     pub(crate) group: u8,
-    /// Which two of the stream's channels, counted in pairs: 0 leads the group.
+    /// The pair of stream channels: 0 leads the group.
     pub(crate) place: u8,
 }
 
-/// A jack that says whether something is plugged.
+/// A jack that reports plugs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Jack {
     pub(crate) is_unsolicited: bool,
@@ -77,40 +77,40 @@ pub(crate) type Levels = [Level; 2];
 pub(crate) struct Connection {
     pub(crate) format: Format,
     pub(crate) tag: u8,
-    /// The first of the stream's channels that the converter takes.
+    /// The first stream channel of the converter.
     pub(crate) channel: u8,
-    /// The words that its stream takes in a link frame: none if the stream is another route's, which this one goes with.
+    /// Words of its stream in a link frame: none for a follower of another route's stream.
     pub(crate) words: u32,
-    /// The place of the route whose stream it is.
+    /// The index of the route that owns the stream.
     pub(crate) owner: u8,
-    /// It is the owner's because something was plugged into its jack.
+    /// The owner uses this route because of a plug in its jack.
     pub(crate) is_jack: bool,
-    /// The place of the route whose jack has taken over from this one.
+    /// The index of the route whose jack took over from this one.
     pub(crate) moved_to: Option<u8>,
 }
 
-/// A way between a converter and a pin: what a stream needs to be heard, or to hear.
+/// A path between a converter and a pin, for playback or capture.
 #[derive(Clone, Debug)]
 pub struct Route {
     pub(crate) codec: CodecAddress,
     pub(crate) device: PinDevice,
     pub(crate) name: PinName,
     pub(crate) pcm: PcmCapabilities,
-    /// Of the converter, not of its surround group.
+    /// The converter's own, not the surround group's.
     pub(crate) converter_channels: u8,
     pub(crate) delay_frames: u8,
     pub(crate) is_digital: bool,
     pub(crate) is_built_in: bool,
-    /// A display's pin that can do DisplayPort and no HDMI.
+    /// A display's pin with DisplayPort but no HDMI.
     pub(crate) is_display_port: bool,
     pub(crate) pin_control: u8,
     pub(crate) has_eapd: bool,
     pub(crate) hops: Hops,
     pub(crate) converter: NodeId,
     pub(crate) pin: NodeId,
-    /// Place among its codec's routes.
+    /// Index among its codec's routes.
     pub(crate) order: u8,
-    /// It has nothing in common with any other of this kind.
+    /// It shares nothing with another such route.
     pub(crate) is_alone: bool,
     pub(crate) pair: Option<Pair>,
     pub(crate) jack: Option<Jack>,
@@ -119,12 +119,12 @@ pub struct Route {
 }
 
 impl Route {
-    /// The codec that it is in.
+    /// Its codec.
     pub fn codec(&self) -> CodecAddress {
         self.codec
     }
 
-    /// Which way samples go.
+    /// Direction of the samples.
     pub fn direction(&self) -> Direction {
         self.device.direction()
     }
@@ -134,7 +134,7 @@ impl Route {
         self.device
     }
 
-    /// The name, for people, of the device at the pin. No other route of the controller has it.
+    /// The device's name for users, unique among the controller's routes.
     pub fn name(&self) -> PinName {
         self.name
     }
@@ -149,34 +149,38 @@ impl Route {
         self.pin
     }
 
-    /// The converter's formats. The first route of a surround group has the channels of all of them together. See
-    /// [`Controller::supports`](crate::Controller::supports) for what the link adds.
+    /// The converter's formats.
+    ///
+    /// The first route of a surround group has the channels of all its converters. For the link's
+    /// limits see [`Controller::supports`](crate::Controller::supports).
     pub fn pcm(&self) -> PcmCapabilities {
         self.pcm
     }
 
-    /// Frames that the converter holds between link and pin (7.3.4.6, "delay"); 0: it doesn't say.
+    /// Frames that the converter holds between link and pin (7.3.4.6, "delay"); 0 if unknown.
     pub fn delay_frames(&self) -> u8 {
         self.delay_frames
     }
 
-    /// All widgets on the way, from the one that listens back to the source.
+    /// All widgets on the path, from sink to source.
     pub fn hops(&self) -> &[Hop] {
         &self.hops
     }
 
-    /// Whether it can be in use together with every other route of its direction of which this is said.
+    /// Whether it can be in use together with all other such routes of its direction.
     pub fn is_alone(&self) -> bool {
         self.is_alone
     }
 
-    /// Whether something is plugged; `None`: the pin can't tell, or is built in.
+    /// Whether something is plugged; `None` if the pin is built in or can't detect plugs.
     pub fn is_plugged(&self) -> Option<bool> {
         self.jack.map(|jack| jack.is_plugged)
     }
 
-    /// Whether the pin says so by itself when something is plugged or unplugged. The others are looked at when a stream might move
-    /// there, and [`is_plugged`](Self::is_plugged) is as it was then.
+    /// Whether the pin reports plug changes by itself.
+    ///
+    /// The driver checks other pins only when a stream might move there;
+    /// [`is_plugged`](Self::is_plugged) then keeps that state.
     pub fn tells_plugs(&self) -> bool {
         self.jack.is_some_and(|jack| jack.is_unsolicited)
     }
@@ -186,24 +190,26 @@ impl Route {
         self.connection.is_some()
     }
 
-    /// Whether both lead through a widget.
+    /// Whether both use a widget.
     pub(crate) fn shares_widget_with(&self, other: &Self) -> bool {
         self.codec == other.codec
             && self.hops.iter().any(|mine| other.hops.iter().any(|theirs| mine.node == theirs.node))
     }
 
-    /// Whether more may be heard at its end than its own converter: a mixer on the way can't mute its other inputs.
+    /// Whether other sources may sound at its end: a mixer on the path can't mute its other
+    /// inputs.
     pub(crate) fn leaks(&self) -> bool {
-        // An amplifier can tell so many inputs apart, and no more.
+        // An amplifier can address no more inputs than this.
         let is_open = |hop: &Hop| {
             hop.inputs > amplifier::INPUTS_MAX || (hop.inputs > 1 && !hop.input_amplifier.can_mute())
         };
         self.hops.iter().any(|hop| hop.kind == HopKind::Mixer && is_open(hop))
     }
 
-    /// Whether only one of both can be connected at a time: they have a converter or a pin in common, or they come to
-    /// one widget by different inputs. A selector would have to choose twice; a mixer would let each be heard at the
-    /// other's end.
+    /// Whether only one of both can be connected at a time.
+    ///
+    /// They share a converter or a pin, or reach one widget by different inputs. A selector would
+    /// have to choose twice. A mixer would let each sound at the other's end.
     pub(crate) fn conflicts_with(&self, other: &Self) -> bool {
         self.codec == other.codec
             && self.hops.iter().any(|mine| {
@@ -217,7 +223,7 @@ impl Route {
 }
 
 impl fmt::Display for Route {
-    /// Name, place, the way as samples go, channels; and whether it has to take turns with another.
+    /// Name, place, path in sample order, channels; and whether it has to take turns with another.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}: codec {}, pin {:#x}, path", self.name, self.codec.get(), self.pin.get())?;
         for hop in self.hops.iter().rev() {

@@ -1,4 +1,4 @@
-//! Choosing routes: which converter serves which pin.
+//! Route selection: the converter for each pin.
 
 use heapless::Vec;
 
@@ -11,11 +11,11 @@ use crate::sort::insertion_sort;
 use crate::spec::parameters::{Connectivity, WidgetKind};
 use crate::spec::verbs::{CodecAddress, NodeId, pin_control};
 
-/// Routes of all codecs together.
+/// Limit of routes of all codecs together.
 pub const MAX_ROUTES: usize = 32;
-/// Ways by which recordings follow a plug.
+/// Limit of detours for recordings that follow a plug.
 pub(crate) const MAX_DETOURS: usize = 4;
-/// Pins without a route that are remembered.
+/// Limit of recorded pins without a route.
 pub(crate) const MAX_UNSERVED: usize = 16;
 
 /// Stereo pairs in a surround group (7.3.3.31: the sequence of an association).
@@ -25,12 +25,12 @@ const PAIRS_MAX: usize = 4;
 #[derive(Default)]
 pub(crate) struct Findings {
     pub(crate) routes: Vec<Route, MAX_ROUTES>,
-    /// Other ways from microphone jacks, to the converters that built-in microphones have.
+    /// Detours from microphone jacks to the converters of built-in microphones.
     pub(crate) detours: Vec<Route, MAX_DETOURS>,
     pub(crate) unserved: Vec<UnservedPin, MAX_UNSERVED>,
 }
 
-/// A pin that something is connected to, and that has no route.
+/// A connected pin without a route.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct UnservedPin {
@@ -38,11 +38,11 @@ pub struct UnservedPin {
     pub codec: CodecAddress,
     /// The pin.
     pub pin: NodeId,
-    /// Why.
+    /// The reason.
     pub reason: Unserved,
 }
 
-/// A pin that wants a route.
+/// A pin that needs a route.
 #[derive(Clone, Copy)]
 struct Wanted<'g> {
     pin: &'g Widget,
@@ -50,7 +50,7 @@ struct Wanted<'g> {
     is_alone: bool,
 }
 
-/// Adds the routes of a function group of `codec` to the findings: pure computation on what discovery has found.
+/// Adds the routes of a function group of `codec` to the findings. A pure computation.
 pub(super) fn routes(codec: CodecAddress, graph: &Graph, findings: &mut Findings) {
     Finder { codec, graph }.find(findings);
 }
@@ -61,8 +61,9 @@ struct Finder<'a> {
 }
 
 impl Finder<'_> {
-    /// Finds a route for every pin that something is connected to: as many as possible with nothing in common, the most
-    /// wanted first; the rest take turns with others.
+    /// Finds a route for every connected pin.
+    ///
+    /// As many as possible share nothing, by priority; the rest take turns with others.
     fn find(&self, findings: &mut Findings) {
         let before = findings.routes.len();
         let mut wanted: Vec<Wanted<'_>, MAX_ROUTES> = Vec::new();
@@ -115,12 +116,13 @@ impl Finder<'_> {
 
     fn leave_out(&self, pin: &Widget, reason: Unserved, findings: &mut Findings) {
         log::info!("codec {} pin {:#x}: {reason}", self.codec.get(), pin.node.get());
-        // Beyond these the log alone has them.
+        // Only the log has any more than these.
         let _ = findings.unserved.push(UnservedPin { codec: self.codec, pin: pin.node, reason });
     }
 
-    /// Finds, for every microphone jack, ways to the converters of built-in microphones: a recording can follow a plug only if
-    /// its converter stays the same.
+    /// Finds, for every microphone jack, paths to the converters of built-in microphones.
+    ///
+    /// A recording can follow a plug only if its converter stays the same.
     fn find_detours(&self, before: usize, findings: &mut Findings) {
         let Findings { routes, detours, .. } = findings;
         let microphones = || routes.iter().skip(before).filter(|route| route.device == PinDevice::Microphone);
@@ -204,7 +206,7 @@ impl Finder<'_> {
     }
 }
 
-/// A way for one pin, as if there were no others.
+/// A path for one pin, regardless of the others.
 fn way_of_one(
     graph: &Graph,
     direction: Direction,
@@ -222,15 +224,16 @@ const fn converter_kind(direction: Direction) -> WidgetKind {
     }
 }
 
-/// Which pins come first, by what is at them; among equals, what is built in, and then in the maker's order: association,
-/// then sequence (7.3.3.31), of which 0 is reserved.
+/// Priority of pins: by device; then built-in ones; then the maker's order.
+///
+/// That order is association, then sequence (7.3.3.31), of which 0 is reserved.
 fn rank(pin: &Widget, device: PinDevice) -> (PinDevice, bool, u8, u8) {
     let configuration = pin.configuration;
     let is_elsewhere = Location::of(configuration) != Location::Internal;
     (device, is_elsewhere, configuration.association().wrapping_sub(1), configuration.sequence())
 }
 
-/// Gives microphones their names: where only one place has jacks for them, it isn't said.
+/// Names microphones. The location is omitted if all their jacks share it.
 fn name(routes: &mut [Route]) {
     let external = |route: &&Route| route.device == PinDevice::Microphone && !route.is_built_in;
     let mut places = routes.iter().filter(external).map(|route| route.name.location);
@@ -243,7 +246,7 @@ fn name(routes: &mut [Route]) {
     }
 }
 
-/// Finds surround groups: stereo outputs of one kind and association, each with a converter of its own.
+/// Finds surround groups: stereo outputs of one kind and association, each with its own converter.
 fn group(routes: &mut [Route], graph: &Graph) {
     let configuration = |route: &Route| graph.widget(route.pin).map(|w| w.configuration).unwrap_or_default();
     for at in 0..routes.len() {
@@ -258,11 +261,11 @@ fn group(routes: &mut [Route], graph: &Graph) {
                 && route.pcm == first.pcm
                 && configuration(route).association() == association
         };
-        // 0 is reserved, and in 15 each is for itself.
+        // 0 is reserved, and pins in 15 are independent.
         if !is_one(first) || matches!(association, 0 | 15) {
             continue;
         }
-        // They are in the order of their sequence.
+        // They are in sequence order.
         let members: Vec<usize, PAIRS_MAX> = routes
             .iter()
             .enumerate()
@@ -273,7 +276,8 @@ fn group(routes: &mut [Route], graph: &Graph) {
         if members.len() < 2 {
             continue;
         }
-        // Sequences go front, centre and subwoofer, surround, side; streams front, surround, centre and subwoofer, side.
+        // Sequence order: front, centre and subwoofer, surround, side. Stream order: front,
+        // surround, centre and subwoofer, side.
         let places: [u8; PAIRS_MAX] = if members.len() == 2 { [0, 1, 2, 3] } else { [0, 2, 1, 3] };
         let channels = (members.len() as u8).saturating_mul(2);
         for (member, place) in members.iter().zip(places) {

@@ -1,11 +1,11 @@
-//! Ways between pins and converters that have no widget in common, as many as there can be.
+//! The largest set of paths between pins and converters that share no widget.
 //!
-//! A way is a flow of one unit through the graph, and a widget lets one unit through: so the most outputs that can play
-//! at once are a largest flow (Ford and Fulkerson 1956; of least cost, by Busacker and Gowen 1960). Pins are added one after
-//! another, the most wanted first; each takes the cheapest way that is left, and those before it are led elsewhere where
-//! that makes room. None of them loses its way again.
+//! A path is a flow of one unit through the graph, and a widget passes one unit. So the outputs
+//! that can play together are a maximum flow (Ford and Fulkerson 1956), of least cost (Busacker
+//! and Gowen 1960). Pins are added by priority. Each takes the cheapest remaining path, and
+//! earlier pins are rerouted to make room. No pin loses its path again.
 //!
-//! A codec may say anything about its connections: every loop here has a bound of its own.
+//! A codec may report any connections: every loop here has its own bound.
 
 use heapless::Vec;
 
@@ -16,22 +16,22 @@ use crate::spec::verbs::NodeId;
 
 /// A step from widget to widget: the fewest win.
 const STEP: i32 = 256;
-/// A mixer that hears pins is for listening to inputs: a way through it is a last resort.
+/// A mixer with pins as inputs is for monitoring: a path through it is a last resort.
 const LOOP_BACK: i32 = 16 * STEP;
 /// Converter and pin, one digital and the other not.
 const UNLIKE: i32 = 2 * STEP;
-/// Beyond every cost.
+/// More than any cost.
 const FAR: i32 = i32::MAX / 2;
-/// Rounds in which costs settle. As many as there are widgets on the longest detour; real codecs take six.
+/// Limit of rounds until costs settle: the widgets on the longest detour. Real codecs take six.
 const ROUNDS_MAX: u32 = 32;
 /// No widget.
 const NONE: u8 = u8::MAX;
 
-/// The cost of getting to one side of a widget, and the widget before it.
+/// The cost of one side of a widget, and the widget before it.
 #[derive(Clone, Copy)]
 struct Label {
     cost: i32,
-    /// The widget before; the same one, where the other side of it comes before.
+    /// The widget before; the same one if its other side comes before.
     from: u8,
 }
 
@@ -46,25 +46,25 @@ impl Label {
     }
 }
 
-/// Both sides of all widgets: where a way comes in from the pin's side, and where it goes on.
+/// Both sides of all widgets: a path's entry from the pin's side, and its exit.
 struct Labels {
     enter: [Label; WIDGETS_MAX],
     leave: [Label; WIDGETS_MAX],
 }
 
-/// A step of a way that is being made.
+/// A change to the paths.
 enum Change {
-    /// `.0` goes on to `.1` from now on.
+    /// `.0` leads to `.1` from now on.
     Join(usize, usize),
-    /// And no more.
+    /// It leads nowhere any more.
     Part(usize, usize),
 }
 
-/// Ways that were found in a graph, all in one direction.
+/// Paths found in a graph, all in one direction.
 pub(crate) struct Ways<'a> {
     graph: &'a Graph,
     direction: Direction,
-    /// By widget: the one after it on the way from pin to converter, and the one before it.
+    /// By widget: the next one on the path from pin to converter, and the previous one.
     next: [u8; WIDGETS_MAX],
     previous: [u8; WIDGETS_MAX],
 }
@@ -74,7 +74,7 @@ impl<'a> Ways<'a> {
         Self { graph, direction, next: [NONE; WIDGETS_MAX], previous: [NONE; WIDGETS_MAX] }
     }
 
-    /// Finds a way for a pin, to a converter that `is_wanted`. Returns whether there is one.
+    /// Finds a path for a pin to a converter that `is_wanted`. Returns whether one exists.
     pub(crate) fn add(&mut self, pin: NodeId, is_wanted: &dyn Fn(&Widget) -> bool) -> bool {
         let Some(start) = self.graph.index(pin) else { return false };
         let Some(labels) = self.settle(start, is_wanted) else { return false };
@@ -86,7 +86,7 @@ impl<'a> Ways<'a> {
                 continue;
             }
             let unlike = if widget.capabilities.is_digital() == is_digital { 0 } else { UNLIKE };
-            // Of those that are equally far, the first: it is the one that everybody uses.
+            // Among equal costs take the first: it is the usual one.
             let cost = label.cost.saturating_add(unlike).saturating_add(widget.node.get().into());
             if best.is_none_or(|(least, _)| cost < least) {
                 best = Some((cost, at));
@@ -111,7 +111,7 @@ impl<'a> Ways<'a> {
         true
     }
 
-    /// Costs from a pin to all widgets (by Bellman's and Ford's rule, for what is given up is paid back).
+    /// Costs from a pin to all widgets, by Bellman-Ford: freed steps have negative cost.
     fn settle(&self, start: usize, is_wanted: &dyn Fn(&Widget) -> bool) -> Option<Labels> {
         let far = Label { cost: FAR, from: NONE };
         let mut labels = Labels { enter: [far; WIDGETS_MAX], leave: [far; WIDGETS_MAX] };
@@ -143,7 +143,7 @@ impl<'a> Ways<'a> {
                     }
                     continue;
                 }
-                // The way that goes on to this widget could go elsewhere; then no way passes here.
+                // Reroute the path that leads to this widget; then no path passes here.
                 if enter < FAR {
                     let cost = enter.saturating_sub(STEP);
                     has_changed |= labels.leave.get_mut(usize::from(before))?.improve(cost, at);
@@ -160,7 +160,7 @@ impl<'a> Ways<'a> {
         Some(labels)
     }
 
-    /// The way of a pin that was added: from the listener back to the source, each with the input that hears the next.
+    /// The path of an added pin, from sink to source. Each widget has the input for the next.
     pub(crate) fn path(&self, pin: NodeId) -> Option<Path> {
         let mut path = Path::new();
         let mut at = self.graph.index(pin)?;
@@ -189,18 +189,19 @@ impl<'a> Ways<'a> {
 }
 
 impl Labels {
-    /// Goes back from `end` to `start` and shows each change on the way. Returns whether it got there.
+    /// Goes back from `end` to `start` and reports each change on the way. Returns whether it got
+    /// there.
     fn walk(&self, start: usize, end: usize, see: &mut dyn FnMut(Change)) -> bool {
         let mut at = end;
         for _ in 0..2 * WIDGETS_MAX {
-            // At the side where it is entered.
+            // At the entry side.
             let Some(enter) = self.enter.get(at) else { return false };
             let from = usize::from(enter.from);
             if from != at {
                 see(Change::Join(from, at));
                 at = from;
             }
-            // At the side where it is left.
+            // At the exit side.
             let Some(leave) = self.leave.get(at) else { return false };
             if at == start && leave.from == NONE {
                 return true;
@@ -215,22 +216,22 @@ impl Labels {
     }
 }
 
-/// From the listener back to the source.
+/// From sink to source.
 pub(crate) type Path = Vec<Step, PATH_MAX>;
 
-/// A widget on a path, and the input through which the next one is heard.
+/// A widget on a path, and the input that takes the next one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Step {
     pub(crate) node: NodeId,
     pub(crate) input: Option<u8>,
 }
 
-/// Whether sound goes in at one side of it and out at another.
+/// Whether sound enters at one side and leaves at another.
 fn is_passage(widget: &Widget) -> bool {
     matches!(widget.capabilities.kind(), WidgetKind::Mixer | WidgetKind::Selector)
 }
 
-/// The cost of passing a widget, beyond the step to it.
+/// The cost of passing a widget, besides the step to it.
 fn passing_cost(graph: &Graph, widget: &Widget) -> i32 {
     if widget.capabilities.kind() != WidgetKind::Mixer || widget.inputs() < 2 {
         return 0;
@@ -238,7 +239,7 @@ fn passing_cost(graph: &Graph, widget: &Widget) -> i32 {
     let is_pin =
         |node: &NodeId| graph.widget(*node).is_some_and(|w| w.capabilities.kind() == WidgetKind::Pin);
     let hears_pins = graph.inputs(widget).iter().any(is_pin);
-    // An input that can't be muted is heard.
+    // An unmutable input is audible.
     let is_shut = widget.capabilities.has_input_amplifier();
     let loop_back = if hears_pins { LOOP_BACK } else { 0 };
     if is_shut { loop_back } else { loop_back.saturating_add(STEP) }

@@ -1,4 +1,4 @@
-//! Which stream has which route.
+//! Assignment of streams to routes.
 
 use heapless::Vec;
 
@@ -9,7 +9,7 @@ use crate::dma::Direction;
 use crate::error::ConnectError;
 use crate::spec::format::Format;
 
-/// Routes that a stream has at once: the pairs of a surround group.
+/// Routes of one stream: the pairs of a surround group.
 type Members = Vec<RouteIndex, 4>;
 
 impl Patchbay {
@@ -57,7 +57,8 @@ impl Patchbay {
                 Connection { format, tag, channel, words, owner: index.0, is_jack: false, moved_to: None };
             if let Err(error) = self.bind(link, *member, connection) {
                 for member in &members {
-                    // The converter may have received the tag. The first error counts; this one is in the log.
+                    // The converter may have received the tag. The first error counts; the log has
+                    // this one.
                     let _ = self.unbind(link, *member);
                 }
                 return Err(ConnectError::Command(error));
@@ -67,7 +68,7 @@ impl Patchbay {
         Ok(())
     }
 
-    /// The routes that a stream of so many channels needs.
+    /// The routes for a stream of `channels` channels.
     fn members(&self, index: RouteIndex, leader: &Route, channels: u8) -> Members {
         let mut members = Members::new();
         // There is room for four.
@@ -82,7 +83,7 @@ impl Patchbay {
                     && route.device == leader.device
                     && route.pair.is_some_and(|other| other.group == pair.group && other.place == place)
             };
-            // A group has four pairs at most, and one of each place.
+            // A group has at most four pairs, one of each place.
             if let Some(at) = self.routes.iter().position(is_next) {
                 let _ = members.push(RouteIndex(at as u8));
             }
@@ -94,7 +95,7 @@ impl Patchbay {
         self.route(index).is_some_and(|route| self.is_in_use(route, None))
     }
 
-    /// Whether a part of the route, which may be a detour, is in use by others than `but_for`.
+    /// Whether a stream other than `but_for` uses part of the route, which may be a detour.
     pub(super) fn is_in_use(&self, route: &Route, but_for: Option<u8>) -> bool {
         self.routes.iter().any(|other| {
             let is_own = |connection: Connection| !connection.is_jack && Some(connection.owner) != but_for;
@@ -133,7 +134,7 @@ impl Patchbay {
         self.open(link, index)
     }
 
-    /// Opens a route with its levels and puts its converter on its stream, if it has one.
+    /// Opens a route with its levels and puts its converter on its stream, if any.
     pub(super) fn open(&self, link: &mut dyn CommandLink, index: RouteIndex) -> Result<(), CommandError> {
         let Some(route) = self.route(index) else { return Ok(()) };
         let Some(connection) = route.connection else { return Ok(()) };

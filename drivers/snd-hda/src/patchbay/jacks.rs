@@ -1,7 +1,8 @@
-//! Jacks: what is plugged, and what follows from it.
+//! Jacks: plug detection and its effect on streams.
 //!
-//! A stream on a built-in speaker moves to headphones when these are plugged, and back. One from a built-in microphone
-//! moves to a microphone that is plugged. Only the codec is told, so the stream goes on and its position doesn't notice.
+//! When headphones are plugged, a stream on a built-in speaker moves to them, and back afterwards.
+//! A stream from a built-in microphone moves to a plugged one. Only the codec changes: the stream
+//! goes on and its position is unaffected.
 
 use super::{JackPolicy, Patchbay, RouteIndex};
 use crate::codec::{CodecLink, Connection, PinDevice, Route, connect};
@@ -9,15 +10,15 @@ use crate::command::{CommandError, CommandLink};
 use crate::dma::Direction;
 use crate::spec::verbs;
 
-/// Rounds in which unsolicited responses are looked through at a time.
+/// Limit of rounds through unsolicited responses.
 const ROUNDS: u32 = 2;
 
 impl Patchbay {
-    /// Sets the effect of plugs from now on; streams that are connected follow at once.
+    /// Sets how streams follow plugs. Connected streams follow at once.
     pub(crate) fn set_jack_policy(&mut self, link: &mut dyn CommandLink, policy: JackPolicy) {
         self.jack_policy = policy;
         for index in self.indices() {
-            // A codec that doesn't answer is in the log; the stream is followed again at the next plug.
+            // The log has a codec that doesn't answer; its stream follows the next plug.
             let _ = self.leave_jack(link, index, true);
         }
         self.follow_all(link);
@@ -28,7 +29,7 @@ impl Patchbay {
     pub(crate) fn attend_jacks(&mut self, link: &mut dyn CommandLink) -> bool {
         let mut has_changed = false;
         for _ in 0..ROUNDS {
-            // A bit a route: a codec that says the same often is asked once.
+            // A bit for each route: a codec that repeats itself is queried once.
             let mut news = 0_u32;
             while let Some(unsolicited) = link.take_unsolicited() {
                 let tag = unsolicited.response >> 26;
@@ -54,41 +55,41 @@ impl Patchbay {
         has_changed
     }
 
-    /// Moves all streams to where the plugs say that they belong.
+    /// Moves all streams to the routes that the plugs select.
     pub(super) fn follow_all(&mut self, link: &mut dyn CommandLink) {
         for index in self.indices() {
             self.follow(link, index);
         }
     }
 
-    /// Sends streams home that have followed plugs by ways which a route needs: somebody has asked for it.
+    /// Returns streams from detours that a requested route needs.
     pub(super) fn clear_jacks(&mut self, link: &mut dyn CommandLink, index: RouteIndex) {
         for owner in self.indices() {
             let way = self.way_of_jack(owner);
             let route = self.route(index);
             if way.zip(route).is_some_and(|(way, route)| way.conflicts_with(route)) {
-                // A codec that doesn't answer is in the log; its route is taken away all the same.
+                // The log has a codec that doesn't answer; its route is taken away all the same.
                 let _ = self.leave_jack(link, owner, true);
             }
         }
     }
 
-    /// Asks all jacks to tell when something is plugged, and whether something is.
+    /// Enables plug detection of all jacks, and reads their present state.
     pub(super) fn watch_jacks(&mut self, link: &mut dyn CommandLink) {
         for index in self.indices() {
             let Some(route) = self.route(index) else { continue };
             let Some(jack) = route.jack else { continue };
-            // Tags are for 1 to 63, and there are fewer routes.
+            // Tags range from 1 to 63, and there are fewer routes.
             let verb = verbs::enable_unsolicited(index.0.saturating_add(1));
             if jack.is_unsolicited {
-                // A codec that doesn't answer is in the log; its jack stays silent.
+                // The log has a codec that doesn't answer; its jack sends no events.
                 let _ = CodecLink::new(link, route.codec).ask(route.pin, verb);
             }
             self.sense(link, index);
         }
     }
 
-    /// Looks whether something is plugged. Returns whether that has changed.
+    /// Reads the plug state. Returns whether it has changed.
     fn sense(&mut self, link: &mut dyn CommandLink, index: RouteIndex) -> bool {
         let Some(route) = self.route_mut(index) else { return false };
         let Some(jack) = &mut route.jack else { return false };
@@ -106,11 +107,11 @@ impl Patchbay {
         has_changed
     }
 
-    /// Moves the stream of a route to where the plugs say that it belongs.
+    /// Moves the stream of a route to the route that the plugs select.
     pub(super) fn follow(&mut self, link: &mut dyn CommandLink, index: RouteIndex) {
         let Some(now) = self.own_connection(index).map(|connection| connection.moved_to) else { return };
         for at in self.indices() {
-            // Those that don't tell by themselves.
+            // Poll the jacks that send no events.
             if self.is_candidate(index, at)
                 && let Some(route) = self.route(at)
                 && route.jack.is_some_and(|jack| !jack.is_unsolicited)
@@ -128,7 +129,7 @@ impl Patchbay {
             None => left,
         };
         if moved.is_err() {
-            // Undoes what was half done. The first failure is in the log, and so is this one.
+            // Undo a partial move. The log has the first failure, and this one.
             let _ = self.leave_jack(link, index, true);
         }
     }
@@ -149,8 +150,9 @@ impl Patchbay {
             )
     }
 
-    /// Whether a jack is to take over from a route now: something is plugged, no other stream has it, and it can do
-    /// the format.
+    /// Whether a jack takes over from a route now.
+    ///
+    /// It needs a plug, no other stream, and support for the format.
     fn can_move(&self, index: RouteIndex, jack: RouteIndex) -> bool {
         let (Some(connection), Some(route)) = (self.own_connection(index), self.route(jack)) else {
             return false;
@@ -163,7 +165,7 @@ impl Patchbay {
             && self.way(index, jack).is_some_and(|way| !self.is_in_use(way, Some(index.0)))
     }
 
-    /// The connection of a stream of its own, that isn't spread over a surround group.
+    /// The connection of a route's own stream, if no surround group shares it.
     fn own_connection(&self, index: RouteIndex) -> Option<Connection> {
         let route = self.route(index)?;
         let of_one = |connection: &Connection| {
@@ -174,7 +176,8 @@ impl Patchbay {
         route.connection.filter(of_one)
     }
 
-    /// The way by which a jack serves the stream of a route: its own; or, for a recording, one to the same converter.
+    /// The way by which a jack serves the stream of a route: its own, or for a recording one to
+    /// the same converter.
     fn way(&self, index: RouteIndex, jack: RouteIndex) -> Option<&Route> {
         let own = self.route(index)?;
         let other = self.route(jack)?;
@@ -186,7 +189,7 @@ impl Patchbay {
             .find(|way| way.codec == own.codec && way.converter == own.converter && way.pin == other.pin)
     }
 
-    /// The way that a jack has taken over by, with the stream's volume.
+    /// The way by which a jack took over, with the stream's volume.
     pub(super) fn way_of_jack(&self, index: RouteIndex) -> Option<Route> {
         let own = self.route(index)?;
         let jack = own.connection?.moved_to?;
@@ -228,7 +231,8 @@ impl Patchbay {
         Ok(())
     }
 
-    /// Takes the stream of a route away from the jack that it had moved to; back to its own pin, if it is to be heard there.
+    /// Takes a route's stream from the jack that it moved to. It returns to its own pin if that is
+    /// to sound.
     pub(super) fn leave_jack(
         &mut self,
         link: &mut dyn CommandLink,

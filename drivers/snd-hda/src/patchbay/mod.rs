@@ -1,4 +1,4 @@
-//! The patchbay: which routes there are, which stream has which, and the verbs that make it so.
+//! The patchbay: routes, their streams, and the verbs that connect them.
 
 mod connections;
 mod jacks;
@@ -30,13 +30,13 @@ pub enum JackPolicy {
     /// Headphones take over from a built-in speaker, a microphone from a built-in one.
     #[default]
     Move,
-    /// The same, but the speaker goes on.
+    /// As above, but the speaker also plays.
     Both,
-    /// Nothing: each stream stays where it was opened.
+    /// None: each stream stays on its own route.
     Stay,
 }
 
-/// Codecs, routes, and what is connected to what. It sends verbs by the [`CommandLink`] that each method takes.
+/// Codecs, routes and connections. It sends verbs by the [`CommandLink`] that each method takes.
 pub(crate) struct Patchbay {
     capabilities: Capabilities,
     codecs: Vec<Codec, { CODECS_MAX as usize }>,
@@ -45,12 +45,12 @@ pub(crate) struct Patchbay {
     detours: Vec<Route, MAX_DETOURS>,
     unserved: Vec<UnservedPin, MAX_UNSERVED>,
     jack_policy: JackPolicy,
-    /// Unsolicited responses that had been lost when jacks were looked at last.
+    /// Number of lost unsolicited responses at the last jack check.
     unsolicited_lost: u32,
 }
 
 impl Patchbay {
-    /// Empty. `capabilities` limit what the link can carry.
+    /// An empty patchbay. `capabilities` limit the link's load.
     pub(crate) fn new(capabilities: Capabilities) -> Self {
         Self {
             capabilities,
@@ -75,7 +75,7 @@ impl Patchbay {
         &self.unserved
     }
 
-    /// Asks every codec of `present`, a bit each, and finds routes. Returns the first failure.
+    /// Reads every codec of `present`, a bit each, and finds routes. Returns the first failure.
     pub(crate) fn discover(&mut self, link: &mut dyn CommandLink, present: u16) -> Option<CommandError> {
         let mut failure = None;
         let mut findings = Findings {
@@ -110,9 +110,10 @@ impl Patchbay {
         failure
     }
 
-    /// Orders and names the routes that were found, shuts them, and watches their jacks.
+    /// Orders and names the routes found, shuts them, and watches their jacks.
     pub(crate) fn set_up(&mut self, link: &mut dyn CommandLink) {
-        // Outputs first, displays last of them; the order among each is the codecs' and their routes'.
+        // Outputs first, displays last of them. Otherwise keep the order of codecs and their
+        // routes.
         insertion_sort(&mut self.routes, |route| {
             let is_display = route.device() == PinDevice::Display;
             (route.direction() == Direction::Input, is_display, route.codec, route.order)
@@ -124,13 +125,13 @@ impl Patchbay {
             // At most `MAX_ROUTES`.
             route.name.number = (same as u8).saturating_add(1);
             log::info!("{route}");
-            // A failure is in the log, and connecting the route will report it again.
+            // The log has a failure; connecting the route reports it again.
             let _ = codec::connect::shut(&mut CodecLink::new(link, route.codec), route);
         }
         self.watch_jacks(link);
     }
 
-    /// Makes codecs what they were before they lost all state. Returns the first failure, when all has been tried.
+    /// Restores codecs after a loss of all state. Tries everything and returns the first failure.
     pub(crate) fn restore(&mut self, link: &mut dyn CommandLink) -> Result<(), CommandError> {
         let mut result = Ok(());
         for codec in &self.codecs {
@@ -139,7 +140,7 @@ impl Patchbay {
             }
         }
         for route in &mut self.routes {
-            // Plugs are looked at anew.
+            // Read the plugs anew.
             route.connection = route.connection.filter(|connection| !connection.is_jack);
             if let Some(connection) = &mut route.connection {
                 connection.moved_to = None;

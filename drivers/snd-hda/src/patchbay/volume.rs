@@ -1,4 +1,4 @@
-//! Volume and mute of what is connected, by the amplifiers on its route: no sample is touched.
+//! Volume and mute of connected streams, by the amplifiers on their routes. Samples don't change.
 
 use super::{Patchbay, RouteIndex};
 use crate::codec::{CodecLink, Connection, GainRange, Level, amplifier};
@@ -34,8 +34,9 @@ impl Patchbay {
         Ok(())
     }
 
-    /// The route in the surround group, and left or right, that a channel of a stream goes by. An amplifier has two
-    /// sides: a converter with more channels has no volume for each.
+    /// The route in the surround group, and the side, of a stream's channel.
+    ///
+    /// An amplifier has two sides. A converter with more channels has no volume for each.
     fn place(&self, index: RouteIndex, channel: u8) -> Option<(RouteIndex, usize)> {
         let channels = self.route(index)?.connection?.format.channels();
         let is_member = |connection: Connection| {

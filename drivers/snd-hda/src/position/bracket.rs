@@ -1,14 +1,14 @@
-//! When something happened, by the wall clock.
+//! Bounds of an event's time by the wall clock.
 
 use super::TICKS_PER_LINK_FRAME;
 
-/// Time that must be left of a link frame when a write begins that has to fall into it: 8 us.
+/// Time that must remain in a link frame when a write must fall into it: 8 us.
 const SPARE_TICKS: u64 = 200;
-/// How long a write is under way to the controller at the most, when the processor has gone on already: 2 us. A write of PCI Express is
-/// posted, and takes a fraction of that.
+/// Longest time that a write travels to the controller after the processor has moved on: 2 us. PCI
+/// Express writes are posted, and take a fraction of that.
 const POSTED_TICKS: u64 = 48;
 
-/// Two readings of the wall clock, extended to 64 bits, between which something happened.
+/// Two readings of the wall clock, extended to 64 bits, around an event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct Bracket {
@@ -19,7 +19,8 @@ pub struct Bracket {
 }
 
 impl Bracket {
-    /// The link frame boundaries between which the first after it is: specification 1.0a, 3.3.17 and 4.5.3.
+    /// Bounds of the first link frame boundary after the event: specification 1.0a, 3.3.17 and
+    /// 4.5.3.
     pub(super) fn next_link_frames(self, is_on_grid: bool) -> (u64, u64) {
         if !is_on_grid {
             return (self.before, self.after.saturating_add(TICKS_PER_LINK_FRAME));
@@ -30,16 +31,20 @@ impl Bracket {
         (next(self.before), next(self.after))
     }
 
-    /// Ticks to wait, if this is what the wall clock reads now, until a write is sure to take effect with the very next link frame.
-    /// 0: it is now, as far as can be told.
+    /// Ticks to wait, at this wall clock reading, until a write surely takes effect with the next
+    /// link frame.
+    ///
+    /// 0: now, as far as is known.
     pub fn ticks_until_early(self) -> u64 {
         let into = self.before % TICKS_PER_LINK_FRAME;
         let latest = into.saturating_add(self.after.saturating_sub(self.before)).saturating_add(SPARE_TICKS);
         if latest < TICKS_PER_LINK_FRAME { 0 } else { TICKS_PER_LINK_FRAME.saturating_sub(into) }
     }
 
-    /// Cut down by what a clock told right before a write and right after it, with the time that the write is under way.
-    /// Stays as it is where they contradict each other.
+    /// Narrows the bounds by a clock's readings right before and after a write, with the write's
+    /// travel time.
+    ///
+    /// Contradictory readings change nothing.
     pub fn around_write(self, before: Self, after: Self) -> Self {
         let both = Self {
             before: self.before.max(before.before),

@@ -1,17 +1,17 @@
-//! Which link frames carry a stream's frames (specification 1.0a, 5.4.1 and 5.4.3).
+//! The distribution of a stream's frames over link frames (specification 1.0a, 5.4.1 and 5.4.3).
 
 use super::TICKS_PER_LINK_FRAME;
 use crate::spec::format::Rate;
 
-/// How many frames of a stream travel in which link frame, counted from the stream's first.
+/// The number of a stream's frames in each link frame, counted from the stream's first.
 ///
-/// A rate is a base (48 kHz, or 147 in 160 link frames of it for 44.1 kHz) times a multiple by a divisor. Blocks of `multiple`
-/// frames travel in some link frames, none in the others, and the first link frame always carries one. So after `n` link
-/// frames `multiple * ceil(n * blocks / spacing)` frames have travelled. The specification's pattern of 12, 11, 11, 12...
-/// for 44.1 kHz is just that.
+/// A rate is a base (48 kHz, or 147 in 160 link frames of it for 44.1 kHz) times a multiple by a
+/// divisor. Blocks of `multiple` frames travel in some link frames, none in the others. The first
+/// link frame always carries one. So after `n` link frames `multiple * ceil(n * blocks / spacing)`
+/// frames have travelled. For 44.1 kHz this is the specification's pattern of 12, 11, 11, 12...
 ///
-/// Within a link frame its frames are taken to travel one after the other. Against a straight line of the stream's rate from its
-/// start the count is ahead, by 0 at the least and by [`ripple`](Self::ripple_parts) at the most.
+/// Frames in a link frame are taken to travel one after the other. The count is ahead of a
+/// straight line of the stream's rate by 0 to [`ripple`](Self::ripple_parts).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct Cadence {
@@ -19,19 +19,19 @@ pub struct Cadence {
     multiple: u64,
     /// Blocks in `spacing` link frames: 147 or 1.
     blocks: u64,
-    /// 160 times the divisor, or the divisor: it has no divisor in common with `blocks`.
+    /// 160 times the divisor, or the divisor: coprime to `blocks`.
     spacing: u64,
 }
 
 impl Cadence {
-    /// Of a stream of this rate.
+    /// The cadence of a rate.
     pub fn of(rate: Rate) -> Self {
         let (is_44100, multiple, divisor) = rate.code();
         let (blocks, spacing) = if is_44100 { (147, 160) } else { (1, 1) };
         Self { multiple: multiple.into(), blocks, spacing: u64::from(divisor).saturating_mul(spacing) }
     }
 
-    /// Frames in a block: so many travel in a link frame that carries any.
+    /// Frames in a block: the number in each link frame that carries any.
     pub fn block_frames(self) -> u64 {
         self.multiple
     }
@@ -41,22 +41,24 @@ impl Cadence {
         self.blocks
     }
 
-    /// Link frames after which it repeats: 1 to 640.
+    /// Link frames after which the cadence repeats: 1 to 640.
     pub fn period_link_frames(self) -> u64 {
         self.spacing
     }
 
-    /// The same in ticks.
+    /// The same period in ticks.
     pub fn period_ticks(self) -> u64 {
         self.spacing.saturating_mul(TICKS_PER_LINK_FRAME)
     }
 
-    /// Frames that have travelled after so many whole link frames. Saturates after some thousand years.
+    /// Frames that have travelled after `link_frames` whole link frames. Saturates after some
+    /// thousand years.
     pub fn frames_after(self, link_frames: u64) -> u64 {
         link_frames.saturating_mul(self.blocks).div_ceil(self.spacing.max(1)).saturating_mul(self.multiple)
     }
 
-    /// Frames that have travelled `ticks` after the start: what a counter of whole frames can show at most.
+    /// Frames that have travelled `ticks` after the start: the most that a counter of whole frames
+    /// can show.
     pub fn frames_at(self, ticks: u64) -> u64 {
         let link_frames = ticks / TICKS_PER_LINK_FRAME;
         let whole = self.frames_after(link_frames);
@@ -64,7 +66,8 @@ impl Cadence {
         whole.saturating_add(block.saturating_mul(ticks % TICKS_PER_LINK_FRAME) / TICKS_PER_LINK_FRAME)
     }
 
-    /// Frames of the blocks that have travelled as a whole `ticks` after the start: what a counter that is exact shows at least.
+    /// Frames of whole blocks that have travelled `ticks` after the start: the least that an exact
+    /// counter shows.
     pub fn whole_blocks_at(self, ticks: u64) -> u64 {
         self.frames_after(ticks / TICKS_PER_LINK_FRAME)
     }
@@ -80,7 +83,7 @@ impl Cadence {
         }
     }
 
-    /// Ticks from the start to when `frames` have travelled.
+    /// Ticks from the start until `frames` have travelled.
     pub fn ticks_until(self, frames: u64) -> u64 {
         let Some(full) = self.link_frames_for(frames).checked_sub(1) else { return 0 };
         // 1 to `multiple` of the last block.
@@ -89,8 +92,10 @@ impl Cadence {
         full.saturating_mul(TICKS_PER_LINK_FRAME).saturating_add(part)
     }
 
-    /// Parts of a frame that the line moves on by in a tick; there are [`parts_per_frame`](Self::parts_per_frame).
-    /// Twice as many as the rate needs, so that half of the ripple is a whole number of them.
+    /// Parts of a frame that the line advances in a tick, in units of
+    /// [`parts_per_frame`](Self::parts_per_frame).
+    ///
+    /// The rate needs half as many. Doubling makes half of the ripple a whole number of parts.
     pub fn parts_per_tick(self) -> u64 {
         self.multiple.saturating_mul(self.blocks).saturating_mul(2)
     }
@@ -100,20 +105,21 @@ impl Cadence {
         self.spacing.saturating_mul(TICKS_PER_LINK_FRAME).saturating_mul(2)
     }
 
-    /// How far the count can be ahead of the line, in the line's parts: nothing at 48 kHz and its multiples, almost a frame at
-    /// 44.1 kHz, almost four at 176.4 kHz.
+    /// The most by which the count is ahead of the line, in the line's parts.
+    ///
+    /// Zero at 48 kHz and its multiples, almost a frame at 44.1 kHz, almost four at 176.4 kHz.
     pub fn ripple_parts(self) -> u64 {
-        // ceil(x) - x, where x goes in steps of 1 / spacing.
+        // ceil(x) - x, with x in steps of 1 / spacing.
         let ahead = self.spacing.saturating_sub(1).saturating_mul(self.multiple);
         ahead.saturating_mul(TICKS_PER_LINK_FRAME).saturating_mul(2)
     }
 
-    /// Ticks in which the line moves on by so many parts, rounded up.
+    /// Ticks in which the line advances by `parts`, rounded up.
     pub fn ticks_of_parts(self, parts: u64) -> u64 {
         parts.div_ceil(self.parts_per_tick().max(1))
     }
 
-    /// Ticks in which the line moves on by so many frames, rounded up.
+    /// Ticks in which the line advances by `frames`, rounded up.
     pub fn ticks_of_frames(self, frames: u64) -> u64 {
         self.ticks_of_parts(frames.saturating_mul(self.parts_per_frame()))
     }

@@ -3,34 +3,36 @@
 use super::bracket::Bracket;
 use crate::spec::registers::WALL_CLOCK_HZ;
 
-/// The length of a tick if both clocks were exact, in nanoseconds with 32 fractional bits.
+/// Nominal length of a tick, in nanoseconds with 32 fractional bits.
 const NOMINAL_Q32: u64 = (1_000_000_000 << 32) / WALL_CLOCK_HZ as u64;
-/// How far the two clocks' rates may be apart, in parts per 10^9: +-500 ppm, and some.
+/// Largest difference of the two clocks' rates, in parts per 10^9: +-500 ppm, and some margin.
 const DRIFT_PPB: u64 = 600_000;
-/// How fast their ratio may change, in parts per 10^9 a second. A quartz changes by 1 ppm a kelvin at the most.
+/// Largest change of their ratio, in parts per 10^9 a second. A quartz changes by at most 1 ppm a
+/// kelvin.
 const WANDER_PPB_PER_S: u64 = 100;
-/// How far it may have changed since it was measured, however long ago that was.
+/// Largest change since the measurement, at any age.
 const WANDER_PPB_MAX: u64 = 25_000;
-/// Below this the ratio isn't widened yet, so that nothing is lost by rounding.
+/// Smaller changes don't widen the ratio yet, to lose nothing by rounding.
 const WANDER_STEP_NS: u64 = 10_000_000;
-/// Baseline of the measured rate: between once and twice this long. Longer ones would see more of the wander.
+/// Baseline of the measured rate: between one and two of these. Longer ones would see more of the
+/// wander.
 const BASELINE_NS: u64 = 8_000_000_000;
-/// So long after the first reading a better one takes its place: where readings are slow, many are made at once.
+/// After this time a better reading replaces the first: slow readings are made in groups.
 const BURST_NS: u64 = 50_000_000;
-/// A tick, rounded up: a reading of the wall clock stands for all of it.
+/// A tick, rounded up: a wall clock reading holds for all of it.
 const TICK_NS: u64 = 42;
-/// Until the next look, at most.
+/// Longest time until the next poll.
 const HORIZON_NS: u64 = 100_000_000;
-/// A measured span in time that can't be told from one with another number of wraps of the wall clock.
+/// Longest measured span that fits another number of wall clock wraps.
 const BLIND_NS: u64 = 86_400_000_000_000;
 
-/// A span of the system's time, in which something happened.
+/// A span of the system's time that contains an event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct ClockSpan {
-    /// Not before this.
+    /// The earliest time.
     pub earliest_ns: u64,
-    /// Not after this.
+    /// The latest time.
     pub latest_ns: u64,
 }
 
@@ -55,35 +57,38 @@ struct Anchor {
 
 /// The controller's 24 MHz wall clock, extended to 64 bits, in the system's time.
 ///
-/// It is fed readings of the wall clock between two of the system's. Each says that a tick began within a span. What is known
-/// is kept as an interval of that, and an interval of the tick's length; each reading cuts both down. So what it states is
-/// true as long as the two clocks keep to 600 ppm of each other and their ratio changes by less than 0.1 ppm a second.
-/// Readings that contradict each other start it over: [`generation`](Self::generation) grows.
+/// It takes readings of the wall clock, each between two of the system's. Each says that a tick
+/// began within a span. The clock keeps an interval of that time, and one of the tick's length.
+/// Each reading narrows both. So its results hold while the two clocks stay within 600 ppm of each
+/// other and their ratio changes by less than 0.1 ppm a second. Contradictory readings restart it
+/// and increase [`generation`](Self::generation).
 #[derive(Clone, Debug, Default)]
 pub struct LinkClock {
-    /// The newest reading, cut down by all that came before.
+    /// The newest reading, narrowed by all earlier ones.
     anchor: Option<Anchor>,
-    /// Two older ones: the rate is measured from the first; the second takes its place in time.
+    /// Two older readings: the rate counts from the first, and the second replaces it in time.
     bases: Option<(Anchor, Anchor)>,
-    /// Length of a tick, at least and at most.
+    /// Length of a tick: minimum and maximum.
     tick_q32: (u64, u64),
-    /// Up to when the above allows for the wander.
+    /// The time up to which the bounds allow for the wander.
     widened_ns: u64,
     generation: u32,
 }
 
 impl LinkClock {
-    /// One that knows nothing yet.
+    /// A clock without readings.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Takes a reading of WALCLK that was made after the system's clock read `before_ns` and before it read `after_ns`.
-    /// Returns it extended to 64 bits. Due at least every 89 s; where the system's clock tells how often it wrapped,
-    /// once a day will do.
+    /// Takes a reading of WALCLK made between system times `before_ns` and `after_ns`; returns it
+    /// extended to 64 bits.
+    ///
+    /// Call it at least every 89 s. Once a day suffices if the system's clock shows how often
+    /// WALCLK wrapped.
     pub fn observe(&mut self, before_ns: u64, wall_clock: u32, after_ns: u64) -> u64 {
         let seen = ClockSpan {
-            // The tick that was read may have begun a tick's length before.
+            // The read tick may have begun a tick's length earlier.
             earliest_ns: before_ns.saturating_sub(TICK_NS),
             latest_ns: after_ns.max(before_ns),
         };
@@ -117,7 +122,7 @@ impl LinkClock {
         self.widened_ns = anchor.span.latest_ns;
     }
 
-    /// Allows for what the rate may have changed by.
+    /// Allows for the rate's possible change.
     fn widen(&mut self, now_ns: u64) {
         let passed_ns = now_ns.saturating_sub(self.widened_ns);
         if passed_ns < WANDER_STEP_NS {
@@ -131,12 +136,13 @@ impl LinkClock {
         );
     }
 
-    /// Cuts the rate down to what the baseline allows.
+    /// Narrows the rate to the range that the baseline allows.
     fn measure(&mut self, now: Anchor) {
         let Some((base, next)) = self.bases else { return };
         let baseline_ns = now.span.latest_ns.saturating_sub(base.span.earliest_ns);
         let ticks = now.ticks.saturating_sub(base.ticks);
-        // Half a day of nanoseconds has 2^46: 18 bits are left of 64 for a fraction. 24 where it is a matter of seconds.
+        // Half a day of nanoseconds has 2^46, which leaves 18 of 64 bits for a fraction. For
+        // seconds it is 24.
         let bits = if baseline_ns < 1 << 39 { 24_u32 } else { 16 };
         let shift = 32_u32.saturating_sub(bits);
         let divided = |ns: u64| ns.checked_shl(bits).and_then(|ns| ns.checked_div(ticks));
@@ -147,7 +153,7 @@ impl LinkClock {
             let ppb = wander_ppb(baseline_ns);
             let (low, high) = self.tick_q32;
             let cut = (low.max(scaled(least_q32, ppb, false)), high.min(scaled(most_q32, ppb, true)));
-            // Readings that agree on the time can disagree on the rate by rounding only.
+            // Readings that agree on the time can disagree on the rate only by rounding.
             if cut.0 <= cut.1 {
                 self.tick_q32 = cut;
             }
@@ -159,7 +165,7 @@ impl LinkClock {
         }
     }
 
-    /// When the wall clock read so many 256ths of a tick, by one reading and the rate.
+    /// The time of a wall clock value in 256ths of a tick, by one reading and the rate.
     fn span_from(&self, anchor: Anchor, tick_parts: u64) -> ClockSpan {
         let (low, high) = self.tick_q32;
         let at = anchor.ticks.saturating_mul(TICK_PARTS);
@@ -178,13 +184,15 @@ impl LinkClock {
         }
     }
 
-    /// When the extended wall clock read so many 256ths of a tick. Best near the last reading. `None` before the first.
+    /// The time of an extended wall clock value in 256ths of a tick. Best near the last reading.
+    /// `None` before the first.
     pub fn span_of(&self, tick_parts: u64) -> Option<ClockSpan> {
         self.anchor.map(|anchor| self.span_from(anchor, tick_parts))
     }
 
-    /// What the extended wall clock reads at a time that isn't before the last reading, at least and at most. `None` if it isn't known how
-    /// often it has wrapped, or the last reading is more than two seconds old.
+    /// Bounds of the extended wall clock at a time not before the last reading.
+    ///
+    /// `None` if the number of wraps is unknown, or the last reading is more than two seconds old.
     pub fn ticks_at(&self, now_ns: u64) -> Option<Bracket> {
         let anchor = self.anchor.filter(|_| self.generation == 0)?;
         let passed = |since_ns: u64, tick_q32: u64| {
@@ -198,26 +206,26 @@ impl LinkClock {
         })
     }
 
-    /// How far the last reading may be from when it is taken to have begun. `None` before the first.
+    /// Largest error of the last reading's assumed start. `None` before the first.
     pub fn error_ns(&self) -> Option<u64> {
         self.anchor.map(|anchor| anchor.span.half_width_ns())
     }
 
-    /// The 64-bit reading that is nearest to the last one and has these low 32 bits.
+    /// The 64-bit reading nearest to the last one with these low 32 bits.
     pub fn extended(&self, wall_clock: u32) -> u64 {
         let last = self.anchor.map_or(0, |anchor| anchor.ticks);
-        // Cut off on purpose: the low half.
+        // Truncation is intended: the low half.
         let ahead = wall_clock.wrapping_sub(last as u32).cast_signed();
         last.saturating_add_signed(ahead.into())
     }
 
-    /// Length of a tick in nanoseconds with 32 fractional bits: the middle of what it can be.
+    /// Length of a tick in nanoseconds with 32 fractional bits: the middle of its range.
     pub fn ns_per_tick_q32(&self) -> u64 {
         self.tick_q32.0.midpoint(self.tick_q32.1)
     }
 
-    /// By how much a prediction with [`ns_per_tick_q32`](Self::ns_per_tick_q32) can be wrong 100 ms later, the wander in that time
-    /// included.
+    /// Largest error of a prediction with [`ns_per_tick_q32`](Self::ns_per_tick_q32) after 100 ms,
+    /// including the wander in that time.
     pub fn error_ahead_ns(&self) -> u64 {
         let half_q32 = self.tick_q32.1.saturating_sub(self.tick_q32.0).div_ceil(2);
         // 100 ms have 2.4 * 10^6 ticks.
@@ -226,25 +234,27 @@ impl LinkClock {
         times(ticks, half_q32).saturating_add(wander_ns).saturating_add(2)
     }
 
-    /// How far the rate of the link's clock may be from what is stated, in parts per 10^9.
+    /// Largest error of the link clock's rate, in parts per 10^9.
     pub fn rate_error_ppb(&self) -> u64 {
         let half_q32 = self.tick_q32.1.saturating_sub(self.tick_q32.0).div_ceil(2);
         half_q32.saturating_mul(1_000_000) / (NOMINAL_Q32 / 1000)
     }
 
-    /// Times that readings contradicted each other.
+    /// Number of times that readings contradicted each other.
     pub fn generation(&self) -> u32 {
         self.generation
     }
 }
 
-/// Parts of a tick in which moments are stated.
+/// Fraction of a tick that is the unit of time.
 const TICK_PARTS: u64 = 256;
 
-/// Ticks that have passed since the extended reading `before`, when the wall clock reads `wall_clock` about `passed_ns`
-/// later: the number of wraps is what fits that best.
+/// Ticks between the extended reading `before` and the reading `wall_clock` about `passed_ns`
+/// later.
+///
+/// The number of wraps is the best fit.
 fn ticks_since(before: u64, wall_clock: u32, passed_ns: u64) -> u64 {
-    // Cut off on purpose: the low half.
+    // Truncation is intended: the low half.
     let low = u64::from(wall_clock.wrapping_sub(before as u32));
     // 24 ticks in 1000 ns.
     let about = (passed_ns / 1000).saturating_mul(24);
@@ -259,7 +269,7 @@ fn times(tick_parts: u64, tick_q32: u64) -> u64 {
     u64::try_from(ns).unwrap_or(u64::MAX)
 }
 
-/// The most by which the ratio of the clocks may have changed in a time.
+/// The largest change of the clocks' ratio in a time.
 fn wander_ppb(ns: u64) -> u64 {
     (ns.div_ceil(1_000_000_000 / WANDER_PPB_PER_S)).min(WANDER_PPB_MAX)
 }

@@ -1,30 +1,31 @@
-//! A counter that wraps at the buffer's end, made into one that never does.
+//! Unwraps a counter that wraps at the buffer's end.
 
 use crate::spec::registers::WALL_CLOCK_HZ;
 
-/// Where a stream is.
+/// A stream's position.
 ///
-/// The controller counts within the buffer. How many whole buffers have passed is told by the wall clock: of all positions
-/// at that place in the buffer, the one nearest to where the stream should be by now is taken. So a stream should be
-/// polled at least once a buffer; on hardware, where counter and clock never differ by more than a few frames, once in
-/// half the wall clock's period (89 s) would do.
+/// The controller counts within the buffer; the wall clock tells how many whole buffers have
+/// passed. Of all positions at that place in the buffer, the one nearest to the expected position
+/// counts. So poll a stream at least once a buffer. On hardware, counter and clock differ by at
+/// most a few frames. There, once in half the wall clock's period (89 s) would do.
 ///
-/// A position never goes back. It is never more than 64 ms ahead of what the wall clock allows since RUN was set; a
-/// counter that says otherwise, or points outside the buffer, isn't believed, and the position goes on by the clock.
+/// A position never goes back. It is at most 64 ms ahead of the wall clock's limit since RUN was
+/// set. A counter beyond that, or outside the buffer, is rejected, and the position follows the
+/// clock.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct Position {
-    /// Bytes since START: whole frames, monotone, not wrapped at the buffer's end. Output: gone through the link as
-    /// far as the controller tells. Input: arrived in memory.
+    /// Bytes since START: whole frames, monotone, not wrapped at the buffer's end. Output: through
+    /// the link, as far as the controller tells. Input: arrived in memory.
     pub bytes: u64,
-    /// The wall clock when this was read: 24 MHz, modulo 2^32.
+    /// The wall clock at this reading: 24 MHz, modulo 2^32.
     pub wall_clock: u32,
 }
 
-/// How far a counter may be ahead of what the wall clock allows before it isn't believed, in milliseconds.
+/// Largest accepted lead of a counter over the wall clock, in milliseconds.
 ///
-/// On hardware both run from the same clock and differ by a frame or two. QEMU fills its own buffers first and so
-/// leads by 31 ms, and by up to 43 ms (8192 bytes) when its host is busy.
+/// On hardware the same clock drives both, and they differ by a frame or two. QEMU fills its own
+/// buffers first: it leads by 31 ms, and by up to 43 ms (8192 bytes) on a busy host.
 pub(crate) const SLACK_MS: u32 = 64;
 
 /// The result of a reading.
@@ -32,17 +33,17 @@ pub(crate) const SLACK_MS: u32 = 64;
 pub(crate) enum Reading {
     /// Bytes since START.
     Bytes(u64),
-    /// It can't be, or the counter went back.
+    /// The reading is impossible, or the counter went back.
     Unlikely,
 }
 
-/// Unwraps a stream's position, as [`Position`] has it.
+/// Unwraps a stream's position; see [`Position`].
 ///
-/// "Where it should be" is the last position that was believed, plus the time since: a lead or lag that stays (QEMU's) does
-/// not add up. Counter and clock may jitter against each other by less than half a buffer. Where the counter says that
-/// the stream went back, the position stands still.
+/// The expected position is the last accepted one plus the time since. A constant lead or lag
+/// (QEMU's) does not add up. Counter and clock may jitter against each other by less than half a
+/// buffer. If the counter goes back, the position stands still.
 ///
-/// Without a wall clock every step of the counter is taken for one of less than a buffer, forwards.
+/// Without a wall clock, every step counts as less than a buffer, forwards.
 #[derive(Clone, Debug)]
 pub(crate) struct Tracker {
     buffer_bytes: u32,
@@ -51,12 +52,12 @@ pub(crate) struct Tracker {
     slack_bytes: u64,
     /// Place in the buffer at which the descriptor list starts.
     origin: u32,
-    /// Wall clock at the last look; `None` if it can't be relied on.
+    /// Wall clock at the last poll; `None` if it is unreliable.
     wall_clock: Option<u32>,
-    /// Position and ticks since RUN was last set: what the wall clock allows counts from there.
+    /// Position and ticks at the last RUN: the wall clock's limit counts from there.
     started_at: u64,
     started_ticks: u64,
-    /// The last position that was believed, and ticks since.
+    /// The last accepted position, and ticks since.
     anchor: u64,
     anchor_ticks: u64,
     reported: u64,
@@ -64,7 +65,7 @@ pub(crate) struct Tracker {
 }
 
 impl Tracker {
-    /// For a buffer of `buffer_bytes`, a multiple of `frame_bytes`, both above 0.
+    /// For a buffer of `buffer_bytes`, a multiple of `frame_bytes`; both are above 0.
     pub(crate) fn new(buffer_bytes: u32, frame_bytes: u32, rate_hz: u32, wall_clock: Option<u32>) -> Self {
         let mut tracker = Self {
             buffer_bytes: buffer_bytes.max(1),
@@ -120,7 +121,8 @@ impl Tracker {
                     .saturating_add(self.bytes_in(self.started_ticks))
                     .saturating_add(self.slack_bytes),
             ),
-            // Half a buffer on is nearest to whatever the counter says ahead of the anchor, less than a buffer.
+            // With half a buffer as the expectation, any counter gives the place less than a
+            // buffer past the anchor.
             None => (self.anchor.saturating_add(u64::from(self.buffer_bytes) / 2), u64::MAX),
         };
         match self.nearest(counter, expected) {
@@ -132,7 +134,7 @@ impl Tracker {
                 self.reported = self.reported.max(position);
                 Reading::Bytes(position)
             }
-            // It stands still; the clock goes on from the last position that was believed.
+            // It stands still; the clock counts from the last accepted position.
             Nearest::Behind => Reading::Unlikely,
         }
     }
@@ -145,8 +147,9 @@ impl Tracker {
         Reading::Unlikely
     }
 
-    /// The last reading that was believed, bytes since START. Less than what was reported where a list that started over
-    /// plays some bytes again.
+    /// The last accepted reading, in bytes since START.
+    ///
+    /// It is less than the reported position while a restarted list plays some bytes again.
     pub(crate) fn counted(&self) -> u64 {
         self.anchor
     }
@@ -177,7 +180,7 @@ impl Tracker {
         }
     }
 
-    /// RUN has been set again and the counter went on.
+    /// RUN was set again and the counter continued.
     pub(crate) fn resume(&mut self, wall_clock: u32) {
         self.wall_clock = self.wall_clock.map(|_| wall_clock);
         self.started_at = self.anchor;
@@ -185,8 +188,10 @@ impl Tracker {
         self.anchor_ticks = 0;
     }
 
-    /// RUN has been set again, the counter began at 0, and the descriptor list now starts at `origin` in the buffer,
-    /// at or before the place where it stopped.
+    /// RUN was set again and the counter restarted at 0.
+    ///
+    /// The descriptor list now starts at `origin` in the buffer, at or before the place where it
+    /// stopped.
     pub(crate) fn resume_from(&mut self, origin: u32, wall_clock: u32) {
         let back = self.place(self.anchor).saturating_sub(u64::from(origin));
         self.anchor = self.anchor.saturating_sub(back);
@@ -194,7 +199,7 @@ impl Tracker {
         self.resume(wall_clock);
     }
 
-    /// Where in the buffer the stream stopped.
+    /// The place in the buffer where the stream stopped.
     pub(crate) fn place_in_buffer(&self) -> u32 {
         // Below `buffer_bytes`.
         self.place(self.anchor) as u32

@@ -62,51 +62,56 @@ pub struct LinkCount {
 
 /// Holds a stream's place at the link: a pure function of what was read.
 ///
-/// Known for sure is that frames travel in their [`Cadence`] from a link frame's beginning on. Not known at first are which link
-/// frame that was, and, after a pause or a loss, with which frame it began. Both are kept as intervals. A start that SSYNC let go
-/// tells the link frame, for it is the next one. Else each reading of the counter says that the start was not
-/// later than the count allows, for a counter shows no frame that hasn't travelled; and a counter that has been seen to be
-/// exact says that it was not earlier either.
+/// Frames travel in their [`Cadence`] from a link frame's start on. That link frame is unknown at
+/// first. After a pause or a loss, so is the first frame. Both are kept as intervals. An SSYNC
+/// release determines the link frame: the next one. Otherwise each counter reading limits how late
+/// the start was, because a counter shows only frames that have travelled. A counter proven exact
+/// also limits how early it was.
 ///
-/// Without SSYNC, and with a counter that was not seen to go block by block, nothing shows that what it counts is the link: QEMU's
-/// counts what is fetched, and one that goes in steps may. It isn't followed then. The line from the link frame after RUN is what
-/// is stated, and doesn't move; the bound covers the counter, too, as long as that goes at the link's rate, which is to say that it
-/// stays within 64 ms of the line. One that gets further ahead isn't believed; one that falls further behind has lost frames, and
-/// the count breaks.
+/// Without SSYNC, only a counter that moves block by block is known to count the link. QEMU's
+/// counts fetched frames, and one that moves in steps may. Such a counter isn't followed. The
+/// result is the line from the link frame after RUN, and it doesn't move. The bound also covers
+/// the counter while it keeps the link's rate, within 64 ms of the line. A counter further ahead
+/// is rejected. One further behind has lost frames, and the count breaks.
 #[derive(Clone, Debug)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct LinkTracker {
     cadence: Cadence,
-    /// The beginning of the first link frame since the last RUN: at least, and at most if that is known.
+    /// The start of the first link frame since the last RUN: minimum, and maximum if known.
     start: (u64, Option<u64>),
-    /// The frame with which it began, from [`FRAME_0`] on.
+    /// The first frame there, from [`FRAME_0`] on.
     base: (u64, u64),
-    /// Link frames begin at multiples of their ticks. Not so once it isn't known how often the wall clock has wrapped, for
-    /// 2^32 is no multiple of 500.
+    /// Link frames start at multiples of their ticks.
+    ///
+    /// This no longer holds if the number of wall clock wraps is unknown: 2^32 is no multiple of
+    /// 500.
     is_on_grid: bool,
-    /// The count still goes back to frame 0.
+    /// The count still refers to frame 0.
     is_first_run: bool,
-    /// Ticks at the stop, while it is paused.
+    /// Ticks at the stop, while paused.
     stopped: Option<u64>,
-    /// By SSYNC, or by an edge: not only by what the counter hasn't shown too early.
+    /// Known by SSYNC or an edge, not only by the counter's limits.
     is_start_known: bool,
-    /// The counter was seen to go block by block: what it counts is the link.
+    /// The counter moved block by block, so it counts the link.
     counts_link: bool,
-    /// The furthest that the counter was seen ahead of what can be, in ticks, since they last agreed.
+    /// The counter's largest lead over the possible, in ticks, since they last agreed.
     ahead_ticks: u64,
     is_believed: bool,
     has_moved: bool,
     looks_agreed: u8,
     looks_exact: u8,
-    /// The last two looks: what was lost shows at the look after the one that it fell into, at the latest.
+    /// The last two polls: a loss shows at the latest one poll after it.
     last_looks: (u64, u64),
     last_frames: u64,
     breaks: u32,
 }
 
 impl LinkTracker {
-    /// For a stream that was started within `bracket`: by SSYNC's release if `is_synchronized`, else by RUN.
-    /// `is_on_grid` if the wall clock's extension counts from the controller's reset, so that link frames begin at multiples of 500.
+    /// For a stream started within `bracket`, by SSYNC's release if `is_synchronized`, else by
+    /// RUN.
+    ///
+    /// `is_on_grid` says that the extended wall clock counts from the controller's reset: link
+    /// frames start at multiples of 500.
     pub fn new(cadence: Cadence, bracket: Bracket, is_synchronized: bool, is_on_grid: bool) -> Self {
         let mut tracker = Self {
             cadence,
@@ -139,7 +144,7 @@ impl LinkTracker {
         self.is_start_known = is_synchronized;
     }
 
-    /// The start, if it is known to the tick.
+    /// The start, if known to the tick.
     fn pinned_start(&self) -> Option<u64> {
         self.start.1.filter(|latest| *latest == self.start.0)
     }
@@ -148,29 +153,31 @@ impl LinkTracker {
         self.base.0 == self.base.1
     }
 
-    /// Whether all is known that can be.
+    /// Whether everything knowable is known.
     pub fn is_exact(&self) -> bool {
         self.is_base_known() && self.pinned_start().is_some()
     }
 
-    /// Whether a look is to read the wall clock before the counter, too: something isn't known yet that this could tell.
+    /// Whether a poll should also read the wall clock before the counter, because it could teach
+    /// something.
     pub fn wants_bracket(&self) -> bool {
         let may_be_exact = self.looks_exact < LOOKS_TO_BE_EXACT && self.looks_agreed < LOOKS_TO_BECOME_EXACT;
         !self.is_exact() || may_be_exact
     }
 
-    /// Whether the counter has been seen to move.
+    /// Whether the counter has moved.
     pub fn has_moved(&self) -> bool {
         self.has_moved
     }
 
-    /// Whether what the counter says is taken for a position at all.
+    /// Whether the counter is accepted as a position.
     pub fn is_believed(&self) -> bool {
         self.is_believed
     }
 
-    /// Takes a reading that was made within `bracket`: `frames` since START, not wrapped. `lead_frames` is by how much it
-    /// can be ahead of the link (what DMA has fetched).
+    /// Takes a reading made within `bracket`: `frames` since START, not wrapped.
+    ///
+    /// `lead_frames` is its largest lead over the link (frames that DMA has fetched).
     pub fn observe(&mut self, frames: u64, lead_frames: u64, bracket: Bracket) {
         let frames = frames.saturating_sub(lead_frames).saturating_add(FRAME_0);
         let Bracket { before, after } = bracket;
@@ -197,13 +204,13 @@ impl LinkTracker {
         }
     }
 
-    /// A reading that can't be: the counter is broken, or was misread.
+    /// An impossible reading: the counter is broken, or was misread.
     pub fn disbelieve(&mut self) {
         self.looks_agreed = 0;
         self.looks_exact = 0;
         self.is_believed = false;
         if !self.is_start_known {
-            // Its bound on the start is no better.
+            // Its bound on the start is just as bad.
             self.start.1 = None;
         }
     }
@@ -216,20 +223,21 @@ impl LinkTracker {
         }
     }
 
-    /// The counter is ahead of what the clock allows.
+    /// The counter is ahead of the clock's limit.
     fn lead(&mut self, ahead_frames: u64) {
         if self.is_start_known || self.counts_link {
-            // It is the counter that is wrong.
+            // The counter is wrong.
             self.ahead_ticks = self.ahead_ticks.max(self.cadence.ticks_of_frames(ahead_frames));
             self.disbelieve();
         } else {
-            // It had begun at once.
+            // The stream began at once.
             self.start.1 = Some(self.start.0);
             self.agree();
         }
     }
 
-    /// The start wasn't later, or the base not less, than `frames` at `after` allow: they do allow something.
+    /// Limits the start from above, or the base from below, by `frames` at `after`, if that is
+    /// possible.
     fn not_later(&mut self, frames: u64, after: u64) {
         if let Some(start) = self.pinned_start() {
             let travelled = self.cadence.frames_at(after.saturating_sub(start));
@@ -240,7 +248,8 @@ impl LinkTracker {
         }
     }
 
-    /// The start wasn't earlier, or the base not more, than blocks allow that the counter doesn't show at `before`.
+    /// Limits the start from below, or the base from above, by blocks that the counter doesn't
+    /// show at `before`.
     fn not_earlier(&mut self, frames: u64, before: u64) {
         if let Some(start) = self.pinned_start() {
             let travelled = self.cadence.whole_blocks_at(before.saturating_sub(start));
@@ -258,7 +267,8 @@ impl LinkTracker {
         }
     }
 
-    /// Sees whether the counter shows every block as soon as it has travelled, and makes use of it once that is beyond doubt.
+    /// Tests whether the counter shows every block once it has travelled, and uses that once
+    /// proven.
     fn judge_exactness(&mut self, frames: u64, bracket: Bracket) {
         if self.looks_exact >= LOOKS_TO_BE_EXACT {
             self.not_earlier(frames, bracket.before);
@@ -267,7 +277,8 @@ impl LinkTracker {
         let (before, after) = (bracket.before.saturating_sub(start), bracket.after.saturating_sub(start));
         let shown = frames.saturating_sub(self.base.0);
         let travelled = self.cadence.whole_blocks_at(before);
-        // Only where a block has just travelled would a counter that is a link frame late show less.
+        // Test only right after a block: elsewhere a counter that is a link frame late shows the
+        // same.
         let is_fresh = self.cadence.whole_blocks_at(before.saturating_sub(TICKS_PER_LINK_FRAME)) < travelled;
         if shown < travelled {
             self.looks_exact = 0;
@@ -276,8 +287,10 @@ impl LinkTracker {
         }
     }
 
-    /// LPIB was seen to go on within `bracket`, by one block, to `frames` since START. It may show a block late, for it may go in
-    /// steps; but what it shows as it moves is how far the link has got.
+    /// LPIB advanced within `bracket`, by one block, to `frames` since START.
+    ///
+    /// It may move in steps and show a block late. A value that it shows as it moves is the link's
+    /// progress.
     pub fn edge(&mut self, frames: u64, bracket: Bracket) {
         let frames = frames.saturating_add(FRAME_0);
         let most =
@@ -293,7 +306,7 @@ impl LinkTracker {
         self.not_earlier(frames, bracket.before);
     }
 
-    /// The nearest beginning of a link frame, up or down, where starts are on them.
+    /// The nearest link frame start, up or down, if starts fall on them.
     fn on_boundary(&self, ticks: u64, up: bool) -> u64 {
         if !self.is_on_grid {
             return ticks;
@@ -303,8 +316,9 @@ impl LinkTracker {
         link_frames.saturating_mul(TICKS_PER_LINK_FRAME)
     }
 
-    /// The stream reported a FIFO error by the time `now`: frames were lost since the look before the last one, at most as many as
-    /// there was time for.
+    /// The stream reported a FIFO error by the time `now`.
+    ///
+    /// Frames were lost since the poll before the last, at most as many as fit in that time.
     pub fn lose(&mut self, now: u64) {
         self.breaks = self.breaks.wrapping_add(1);
         let room =
@@ -313,8 +327,9 @@ impl LinkTracker {
         self.base.0 = self.base.0.saturating_sub(lost);
     }
 
-    /// The stream was stopped within `bracket`: held by SSYNC, or RUN was cleared and read back 0. The counter shows
-    /// `frames` now, if it could be read.
+    /// The stream was stopped within `bracket`: SSYNC held it, or RUN was cleared and read 0.
+    ///
+    /// The counter shows `frames` now, if it could be read.
     pub fn pause(&mut self, bracket: Bracket, frames: Option<u64>) {
         let (first, last) = bracket.next_link_frames(self.is_on_grid);
         let travelled = |at: u64, start: u64| self.cadence.frames_at(at.saturating_sub(start));
@@ -337,19 +352,19 @@ impl LinkTracker {
         self.stopped = Some(last);
     }
 
-    /// It runs again, since `bracket`.
+    /// The stream runs again, since `bracket`.
     pub fn resume(&mut self, bracket: Bracket, is_synchronized: bool, is_on_grid: bool) {
         self.run(bracket, is_synchronized, is_on_grid);
     }
 
-    /// It runs again, and begins with frame `base` since START: with what a new descriptor list says.
+    /// The stream runs again from frame `base` since START, with a new descriptor list.
     pub fn resume_at(&mut self, base: u64, bracket: Bracket, is_synchronized: bool, is_on_grid: bool) {
         let base = base.saturating_add(FRAME_0);
         self.base = (base, base);
         self.run(bracket, is_synchronized, is_on_grid);
     }
 
-    /// The place at the link when the wall clock reads `now`.
+    /// The place at the link at wall clock `now`.
     pub fn count(&mut self, now: u64) -> LinkCount {
         let parts_per_frame = self.cadence.parts_per_frame();
         let parts_per_tick = self.cadence.parts_per_tick();
@@ -357,7 +372,7 @@ impl LinkTracker {
         let latest = self.start.1.unwrap_or_else(|| now.max(self.start.0));
         let mut start_error = latest.saturating_sub(self.start.0);
         let mut base_error = self.cadence.ticks_of_frames(spread_frames);
-        // The middles of what can be, or what follows from RUN. Twice the start, so that nothing is rounded.
+        // The middles of the ranges, or the result of RUN. Twice the start avoids rounding.
         let is_told = self.is_start_known || self.counts_link;
         let (base, twice_start, half) = if is_told {
             start_error = start_error.div_ceil(2);
@@ -370,7 +385,7 @@ impl LinkTracker {
             (self.base.1, self.start.0.saturating_mul(2), 0)
         };
         if self.start.1.is_none() {
-            // It may not have begun before the next look.
+            // The stream may not begin before the next poll.
             start_error = start_error.saturating_add(HORIZON_TICKS);
         }
         let is_kept = self.is_believed && is_told && self.start.1.is_some();
@@ -399,12 +414,12 @@ impl LinkTracker {
                 let ago = rest.saturating_mul(TICK_PARTS).checked_div(parts_per_tick).unwrap_or(0);
                 count.tick_parts = count.tick_parts.saturating_sub(ago);
                 if self.is_exact() {
-                    // The frame may be from before a start that was just now, by no more than a period.
+                    // The frame may precede a start just now, by at most a period.
                     let ticks = (count.tick_parts / TICK_PARTS).saturating_add(self.cadence.period_ticks());
                     count.cadence_ticks = ticks.checked_sub(self.start.0);
                 }
             } else {
-                // It has yet to begin.
+                // The stream has not begun.
                 count.tick_parts = twice_start.saturating_mul(TICK_PARTS / 2);
                 let early = fixed.saturating_mul(TICK_PARTS).checked_div(parts_per_tick).unwrap_or(0);
                 count.tick_parts = count.tick_parts.saturating_sub(early);

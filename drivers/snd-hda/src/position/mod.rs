@@ -1,4 +1,4 @@
-//! Where a stream is: in the buffer by the controller's counters, and at the link by its clock.
+//! Stream positions: in the buffer by the controller's counters, and at the link by its clock.
 //!
 //! ```text
 //! LPIB or DMA position buffer --> counter.rs: bytes since START, never wrapped
@@ -8,8 +8,8 @@
 //! the system's clock ------------> clock.rs: that tick in nanoseconds, and the length of a frame
 //! ```
 //!
-//! Everything here is arithmetic on what was read, and touches no hardware. A bound is never a guess: each reading says
-//! between which limits the truth lies, the limits are intersected, and what is stated is the middle of what is left.
+//! This module only computes; it touches no hardware. A bound is never a guess. Each reading
+//! limits the true value. The code intersects the limits and reports the middle of the rest.
 
 mod bracket;
 mod cadence;

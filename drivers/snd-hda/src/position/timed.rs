@@ -1,39 +1,46 @@
-//! A place at the link with a time of the system's clock: what is told to others.
+//! A place at the link with a time of the system's clock, for publication.
 
 use super::cadence::Cadence;
 use super::clock::LinkClock;
 use super::link::LinkCount;
 
-/// Parts of a tick in which moments are stated.
+/// Fraction of a tick that is the unit of time.
 const TICK_PARTS: u64 = 256;
 
-/// Half a link frame. Within it the count runs away from the straight line by half of the cadence's ripple at most, which is in the
-/// error already.
+/// Half a link frame. Within it the count leaves the straight line by at most half of the
+/// cadence's ripple, which the error already includes.
 const FOLLOWED_NS: u64 = 1_000_000_000 / 2 / 48_000;
 
-/// A frame at the link, and when, in nanoseconds of the system's clock.
+/// A frame at the link, and its time in nanoseconds of the system's clock.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct TimedCount {
     /// See [`LinkCount::frames`].
     pub frames: u64,
-    /// When it was so.
+    /// The frame's time.
     pub time_ns: u64,
     /// The length of a frame, with 32 fractional bits.
     pub ns_per_frame_q32: u64,
-    /// Half width of the window around `time_ns` in which it was so; holds for what is predicted from it until the next look
-    /// within 100 ms, too.
+    /// Half width of the window around `time_ns`. It also holds for predictions until the next
+    /// poll within 100 ms.
     pub error_ns: u64,
-    /// Ticks from the beginning of a period of the stream's cadence to `time_ns`, if that is known within half a link frame. A reader that follows
-    /// the cadence from there stays within `error_ns` as well, and is off by what the clocks are, and not by the cadence.
+    /// Ticks from the start of a period of the stream's cadence to `time_ns`, if known within half
+    /// a link frame.
+    ///
+    /// A reader that follows the cadence from there stays within `error_ns`. Its error is that of
+    /// the clocks, without the cadence's.
     pub cadence_ticks: Option<u64>,
-    /// The counter keeps to the clock, and the error is at most a frame; at rates whose cadence alone is more than that, at most
-    /// half of the ripple and a quarter of a frame.
+    /// The counter keeps to the clock, and the error is at most a frame.
+    ///
+    /// If the cadence alone exceeds that, the limit is half of the ripple and a quarter of a
+    /// frame.
     pub is_locked: bool,
 }
 
 impl TimedCount {
-    /// `count` in the time of `clock`, whose reading of the wall clock is `shift` ahead of the count's: a multiple of 2^32 ticks.
+    /// Converts `count` to the time of `clock`, whose wall clock is `shift` ahead of the count's:
+    /// a multiple of 2^32 ticks.
+    ///
     /// `None` if the clock has never been read.
     pub fn new(count: &LinkCount, cadence: Cadence, clock: &LinkClock, shift: u64) -> Option<Self> {
         let tick_parts = count.tick_parts.wrapping_add(shift.wrapping_mul(TICK_PARTS));
@@ -60,9 +67,9 @@ impl TimedCount {
     }
 }
 
-/// Nanoseconds in so many ticks, rounded up.
+/// Nanoseconds in `ticks`, rounded up.
 fn ns_of_ticks(ticks: u64, tick_q32: u64) -> u64 {
-    // 2^25 and 2^38: within 64 bits. That is more than a second; more of an error isn't told apart.
+    // 2^25 and 2^38: within 64 bits. That is more than a second, the limit of distinct errors.
     let ticks = ticks.min(1 << 25);
     (ticks.saturating_mul(tick_q32) >> 32).saturating_add(1)
 }

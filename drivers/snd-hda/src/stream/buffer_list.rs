@@ -1,4 +1,4 @@
-//! The buffer descriptor list (specification 1.0a, 3.6.2 and 3.6.3): which bytes the controller plays, in order.
+//! The buffer descriptor list (specification 1.0a, 3.6.2 and 3.6.3): the bytes to play, in order.
 
 use core::fmt;
 
@@ -12,41 +12,41 @@ pub(crate) const LIST_ENTRIES_MAX: usize = 256;
 const PAGE_BYTES: u32 = 4096;
 /// An entry's address is a multiple of this (3.6.3).
 const ADDRESS_ALIGN: u32 = 128;
-/// A list has two entries at least (3.3.39): so a single page is cut in two, and must be long enough for that.
+/// A list needs two entries (3.3.39), so a single page is split and must be long enough for that.
 const BUFFER_BYTES_MIN: u32 = 256;
 /// Bytes in an entry.
 const ENTRY_BYTES: usize = 16;
 
-/// Why a buffer can't be described to the controller.
+/// Why the controller can't use a buffer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub enum BufferError {
-    /// Shorter than 256 bytes, which two descriptors need.
+    /// Shorter than 256 bytes, the minimum for two descriptors.
     TooShort {
-        /// Its length in bytes.
+        /// Length in bytes.
         size_bytes: u32,
     },
     /// More pages than a descriptor list has entries.
     TooManyPages {
-        /// How many.
+        /// Number of pages.
         pages: usize,
     },
     /// The length doesn't end in the last page.
     LengthMismatch {
-        /// Its length in bytes.
+        /// Length in bytes.
         size_bytes: u32,
-        /// How many pages.
+        /// Number of pages.
         pages: usize,
     },
-    /// The length is odd: a descriptor's is at least a word (3.6.3).
+    /// The length is odd: a descriptor covers at least a word (3.6.3).
     OddLength {
-        /// Its length in bytes.
+        /// Length in bytes.
         size_bytes: u32,
     },
     /// The length isn't a whole number of frames (3.3.38).
     NotWholeFrames {
-        /// Its length in bytes.
+        /// Length in bytes.
         size_bytes: u32,
         /// Bytes in a frame.
         frame_bytes: u32,
@@ -56,7 +56,8 @@ pub enum BufferError {
         /// The address.
         address: u64,
     },
-    /// A page is beyond what the controller reaches: 4 GiB without GCAP.64OK (3.3.2), or what its traits say.
+    /// A page is beyond the controller's reach: 4 GiB without GCAP.64OK (3.3.2), or its traits'
+    /// limit.
     AddressTooHigh {
         /// The address.
         address: u64,
@@ -95,7 +96,7 @@ impl fmt::Display for BufferError {
 
 impl core::error::Error for BufferError {}
 
-/// Judges a buffer before the controller learns of it.
+/// Checks a buffer before the controller learns of it.
 pub(crate) fn judge<B: DmaBuffer>(buffer: &B, frame_bytes: u32, address_bits: u8) -> Result<(), BufferError> {
     let size_bytes = buffer.size_bytes();
     let addresses = buffer.page_addresses();
@@ -126,11 +127,14 @@ pub(crate) fn judge<B: DmaBuffer>(buffer: &B, frame_bytes: u32, address_bits: u8
     Ok(())
 }
 
-/// Where in the buffer a list may start so that it soon gets to `place`: at a whole frame, and where an entry's address
-/// is a multiple of 128. Cutting a page in two takes one entry more than there are pages.
+/// The place in the buffer at which a list may start to reach `place` soon.
+///
+/// It is a whole frame, at an entry address that is a multiple of 128. Splitting a page takes one
+/// entry more than there are pages.
 pub(crate) fn origin_before(place: u32, pages: usize, frame_bytes: u32) -> u32 {
     let align = if pages < LIST_ENTRIES_MAX { ADDRESS_ALIGN } else { PAGE_BYTES };
-    // Frames have 64 bytes at most, so the product is small. Where it isn't reached, the buffer's start will do.
+    // Frames have 64 bytes at most, so the product is small. If it isn't reached, use the buffer's
+    // start.
     let align =
         align.saturating_mul(frame_bytes.checked_div(common_divisor(align, frame_bytes)).unwrap_or(1));
     place.saturating_sub(place.checked_rem(align).unwrap_or(0))
@@ -145,8 +149,10 @@ fn common_divisor(mut a: u32, mut b: u32) -> u32 {
     a
 }
 
-/// Writes a list that starts at `origin` (from [`origin_before`]) in the buffer, goes to its end, and on from its
-/// start to `origin`. Returns the number of entries, at least 2. The stream must not run.
+/// Writes a list from `origin` (see [`origin_before`]) to the buffer's end, then from its start to
+/// `origin`.
+///
+/// Returns the number of entries, at least 2. The stream must not run.
 pub(crate) fn write<B: DmaBuffer, G: DmaRegion>(buffer: &B, origin: u32, list: &mut G) -> u16 {
     let size_bytes = buffer.size_bytes();
     let addresses = buffer.page_addresses();
@@ -155,7 +161,7 @@ pub(crate) fn write<B: DmaBuffer, G: DmaRegion>(buffer: &B, origin: u32, list: &
     let mut entries = Entries { list, count: 0 };
 
     let length = |page: usize| {
-        // Every page is full but the last. Fewer than 2^20 pages: no overflow.
+        // Every page but the last is full. Fewer than 2^20 pages: no overflow.
         size_bytes.saturating_sub((page as u32).saturating_mul(PAGE_BYTES)).min(PAGE_BYTES)
     };
     for (page, address) in addresses.iter().enumerate().skip(first_page) {
@@ -191,7 +197,8 @@ impl<G: DmaRegion> Entries<'_, G> {
         }
         // Below 256 entries of 16 bytes.
         let at = usize::from(self.count).wrapping_mul(ENTRY_BYTES);
-        // Address, length, and no interrupt on completion: the driver's clock knows when a period ends.
+        // Address, length, and no interrupt on completion: the driver's clock detects a period's
+        // end.
         for (offset, word) in [low(address), high(address), length, 0].into_iter().enumerate() {
             self.list.write_u32(at.wrapping_add(offset.wrapping_mul(4)), word);
         }

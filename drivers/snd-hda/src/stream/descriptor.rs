@@ -1,5 +1,5 @@
-//! A stream descriptor's registers, and the order in which they may be touched (specification 1.0a, 3.3.35 to 3.3.43
-//! and 4.5).
+//! A stream descriptor's registers, and their order of access (specification 1.0a, 3.3.35 to
+//! 3.3.43 and 4.5).
 
 use embedded_hal::delay::DelayNs;
 
@@ -11,17 +11,17 @@ use crate::spec::format::Format;
 use crate::spec::registers::{self as reg, StreamRegisters};
 use crate::traits::PositionChoice;
 
-/// RUN takes effect at a link frame's end; DMA that is under way may take longer.
+/// RUN takes effect at a link frame's end; active DMA may take longer.
 const STOP: Patience = Patience::new(20_000, 10);
 /// A stream reset takes a few link frames.
 const RESET: Patience = Patience::new(2_000, 5);
 /// Filling an output's FIFO.
 const FIFO_READY: Patience = Patience::new(2_000, 5);
 
-/// Errors since they were last read.
+/// Errors since the last read.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct StreamErrors {
-    /// The controller is gone: the status reads as ones, of which two bits are always 0.
+    /// The controller is gone: the status reads as ones, but two of its bits are always 0.
     pub(crate) is_gone: bool,
     /// RUN reads 1.
     pub(crate) runs: bool,
@@ -36,7 +36,7 @@ pub(crate) struct Descriptor<R, D, G> {
     pub(crate) is_bidirectional: bool,
     /// 1 to 15.
     pub(crate) tag: u8,
-    /// Bits of an address that DMA gets right.
+    /// Address bits that DMA handles correctly.
     pub(crate) address_bits: u8,
     pub(crate) registers: R,
     pub(crate) delay: D,
@@ -44,13 +44,13 @@ pub(crate) struct Descriptor<R, D, G> {
     pub(crate) list: G,
     /// The DMA position buffer, if there is one.
     pub(crate) positions: Option<G>,
-    /// From what the position is to be read.
+    /// The chosen position source.
     pub(crate) position_choice: PositionChoice,
-    /// SSYNC, where the controller has it.
+    /// SSYNC, if the controller has it.
     pub(crate) ssync: Option<Register<u32, ReadWrite>>,
-    /// The wall clock can be relied on: it moved during bring-up.
+    /// The wall clock moved during bring-up, so it is reliable.
     pub(crate) wall_clock_moves: bool,
-    /// Learned: RUN 0 to 1 starts the list over.
+    /// Learned: setting RUN restarts the list.
     pub(crate) restarts: bool,
 }
 
@@ -94,13 +94,13 @@ impl<R: Registers, D: DelayNs, G: DmaRegion> Descriptor<R, D, G> {
         stop(&mut self.registers, &mut self.delay, self.index)
     }
 
-    /// Stream reset: everything but the direction is back at its default afterwards. RUN must read 0.
+    /// Stream reset: everything but the direction returns to its default. RUN must read 0.
     pub(crate) fn reset(&mut self) -> Result<(), Deadline> {
         let control = self.at().control();
         control.write(&mut self.registers, reg::SDCTL_SRST);
         let srst = u32::from(reg::SDCTL_SRST);
-        // Reading 1 says that the stream is in reset. QEMU is done before it could be read: that is no error, for
-        // the 0 afterwards is what counts.
+        // Reading 1 says that the stream is in reset. QEMU finishes before the read. That is no
+        // error: only the 0 afterwards counts.
         if let Err(deadline) =
             wait_for(&mut self.registers, &mut self.delay, control, srst, srst, Patience::new(200, 5))
         {
@@ -110,7 +110,7 @@ impl<R: Registers, D: DelayNs, G: DmaRegion> Descriptor<R, D, G> {
         wait_for(&mut self.registers, &mut self.delay, control, srst, 0, RESET)
     }
 
-    /// Resets the stream and sets it up for `buffer` from `origin` on. The buffer has been judged; RUN reads 0.
+    /// Resets the stream and sets it up for a checked `buffer`, from `origin` on. RUN reads 0.
     pub(crate) fn load<B: DmaBuffer>(
         &mut self,
         format: Format,
@@ -119,7 +119,7 @@ impl<R: Registers, D: DelayNs, G: DmaRegion> Descriptor<R, D, G> {
     ) -> Result<(), Deadline> {
         self.reset()?;
         let at = self.at();
-        // The direction first: the rest may depend on it (3.3.35, DIR).
+        // Set the direction first: the rest may depend on it (3.3.35, DIR).
         let direction =
             if self.is_bidirectional && self.direction == Direction::Output { reg::SDCTL_TAG_DIR } else { 0 };
         at.control_tag().write(&mut self.registers, direction | (self.tag << 4));
@@ -162,7 +162,8 @@ impl<R: Registers, D: DelayNs, G: DmaRegion> Descriptor<R, D, G> {
         self.at().control().write(&mut self.registers, bits);
     }
 
-    /// Holds the stream back from the link, or lets it go, where the controller has SSYNC.
+    /// Holds the stream back from the link with SSYNC, or releases it, if the controller has
+    /// SSYNC.
     pub(crate) fn hold(&mut self, is_held: bool) {
         let bit = self.bit();
         if let Some(ssync) = self.ssync {
@@ -171,7 +172,7 @@ impl<R: Registers, D: DelayNs, G: DmaRegion> Descriptor<R, D, G> {
         }
     }
 
-    /// Waits until an output's FIFO is filled. An input has nothing to wait for.
+    /// Waits until an output's FIFO is full. An input doesn't wait.
     pub(crate) fn wait_fifo_ready(&mut self) -> Result<(), Deadline> {
         if self.direction == Direction::Input {
             return Ok(());
@@ -181,7 +182,7 @@ impl<R: Registers, D: DelayNs, G: DmaRegion> Descriptor<R, D, G> {
         wait_for(&mut self.registers, &mut self.delay, status, ready, ready, FIFO_READY)
     }
 
-    /// Reads and acknowledges what has gone wrong.
+    /// Reads and acknowledges errors.
     pub(crate) fn take_errors(&mut self) -> StreamErrors {
         let [control, _, _, read] = self.at().control_and_status().read(&mut self.registers).to_le_bytes();
         if read == u8::MAX {
@@ -190,12 +191,12 @@ impl<R: Registers, D: DelayNs, G: DmaRegion> Descriptor<R, D, G> {
         let runs = control & reg::SDCTL_RUN != 0;
         let seen = read & (reg::SDSTS_BCIS | reg::SDSTS_FIFOE | reg::SDSTS_DESE);
         if seen != 0 {
-            // Only what was seen: what comes now stays for the next look.
+            // Acknowledge only the bits read: later ones stay for the next look.
             self.at().status().write(&mut self.registers, seen);
         }
         let is_error = seen & (reg::SDSTS_FIFOE | reg::SDSTS_DESE) != 0;
         if is_error && runs {
-            // The controller's interrupt handler may have shut this stream's interrupt until somebody looked.
+            // The interrupt handler may have disabled this stream's interrupt until this poll.
             let enabled = reg::INTCTL.read(&mut self.registers) | self.bit();
             reg::INTCTL.write(&mut self.registers, enabled);
         }
@@ -207,7 +208,7 @@ impl<R: Registers, D: DelayNs, G: DmaRegion> Descriptor<R, D, G> {
         }
     }
 
-    /// Whether the registers still know a buffer of this length: they don't after a loss of power.
+    /// Whether the registers still hold this buffer's length: after a loss of power they don't.
     pub(crate) fn knows(&mut self, size_bytes: u32) -> bool {
         self.at().buffer_length().read(&mut self.registers) == size_bytes
     }
@@ -227,8 +228,10 @@ impl<R: Registers, D: DelayNs, G: DmaRegion> Descriptor<R, D, G> {
         usize::from(self.index).wrapping_mul(8)
     }
 
-    /// Bytes that the FIFO holds. Valid while a format is set. 3.3.40 gives the size less one on the chips whose
-    /// datasheets say so; one too many does no harm to those who want a bound.
+    /// Bytes that the FIFO holds; valid while a format is set.
+    ///
+    /// On the chips whose datasheets say so, 3.3.40 gives the size less one. As a bound, one too
+    /// many does no harm.
     pub(crate) fn fifo_bytes(&mut self) -> u32 {
         match self.at().fifo_size().read(&mut self.registers) {
             0 => 0,
@@ -237,7 +240,8 @@ impl<R: Registers, D: DelayNs, G: DmaRegion> Descriptor<R, D, G> {
     }
 }
 
-/// Clears RUN of stream descriptor `index` and waits until it reads back 0. Its error interrupt is shut first.
+/// Clears RUN of stream descriptor `index` and waits until it reads 0. Disables its error
+/// interrupt first.
 pub(crate) fn stop<R: Registers, D: DelayNs>(
     registers: &mut R,
     delay: &mut D,

@@ -1,4 +1,4 @@
-//! Failed steps: each gives the stream back, and the buffer if it isn't in there.
+//! Failed steps. Each returns the stream, and the buffer if the stream doesn't hold it.
 
 use core::fmt;
 
@@ -6,26 +6,27 @@ use super::buffer_list::BufferError;
 use crate::deadline::Deadline;
 use crate::kind::ErrorKind;
 
-/// RUN reads 1 although it has been cleared: the controller may still touch the buffer, so this keeps it. Try again
-/// with the stream inside.
+/// RUN still reads 1 after it was cleared.
+///
+/// The controller may still touch the buffer, so this keeps it. Retry with the stream inside.
 #[must_use = "dropping this leaks the buffer if RUN still reads 1"]
 pub struct StillRunning<S> {
     /// The stream, with its buffer.
     pub stream: S,
-    /// Which register.
+    /// The register that didn't respond.
     pub deadline: Deadline,
 }
 
-/// The hardware didn't do a step in time. The stream is in the state in which it was.
+/// The hardware didn't finish a step in time. The stream's state is unchanged.
 #[must_use = "dropping this drops the stream"]
 pub struct Refused<S> {
     /// The stream.
     pub stream: S,
-    /// Which register.
+    /// The register that didn't respond.
     pub deadline: Deadline,
 }
 
-/// A stream that couldn't be configured, and the buffer that it didn't get.
+/// A stream that couldn't be configured, and the buffer that it refused.
 #[must_use = "dropping this drops stream and buffer"]
 pub struct Rejected<S, B> {
     /// The stream.
@@ -59,7 +60,7 @@ impl<S, B> fmt::Debug for Rejected<S, B> {
 #[non_exhaustive]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub enum ConfigureError {
-    /// The buffer can't be described to the controller.
+    /// The controller can't use the buffer.
     Buffer(BufferError),
     /// The stream's reset didn't end.
     Reset(Deadline),

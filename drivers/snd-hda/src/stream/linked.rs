@@ -15,9 +15,11 @@ use crate::dma::{DmaBuffer, DmaRegion};
 use crate::position::Bracket;
 use crate::registers::Registers;
 
-/// Starts streams of *one* controller that have been [armed](Stream::arm): in the same link frame where it has SSYNC,
-/// elsewhere one right after the other. `time` tells the link frame. [`Stream::start`] then returns each as running.
-/// `None` if one isn't armed: then nothing is done.
+/// Releases [armed](Stream::arm) streams of *one* controller.
+///
+/// With SSYNC they start in the same link frame, otherwise one right after the other. `time`
+/// determines the link frame. [`Stream::start`] then returns each as running. Returns `None`,
+/// without any effect, if a stream isn't armed.
 pub fn release_together<B, R, D, G>(
     streams: &mut [&mut Stream<Configured<B, R, D, G>>],
     time: Option<&dyn LinkTime>,
@@ -51,7 +53,7 @@ where
 /// Streams of one controller, configured and running.
 type Started<B, R, D, G, const N: usize> = ([Stream<Running<B, R, D, G>>; N], LinkedStart);
 
-/// Starts streams of *one* controller together, in the same link frame where it has SSYNC.
+/// Starts streams of *one* controller together, with SSYNC in the same link frame.
 ///
 /// ```
 /// # use snd_hda_model::{Bench, Codec, DmaAccess, Profile};
@@ -83,7 +85,7 @@ type Started<B, R, D, G, const N: usize> = ([Stream<Running<B, R, D, G>>; N], Li
 /// ```
 ///
 /// # Errors
-/// [`Refused`], with all streams as they were, when one has run before and its reset doesn't end.
+/// [`Refused`], with all streams unchanged, if one has run before and its reset doesn't end.
 pub fn start_together<B, R, D, G, const N: usize>(
     mut streams: [Stream<Configured<B, R, D, G>>; N],
 ) -> Result<Started<B, R, D, G, N>, Refused<[Stream<Configured<B, R, D, G>>; N]>>
@@ -97,13 +99,13 @@ where
         let Some(stream) = streams.get_mut(at) else { break };
         if let Err(deadline) = stream.arm() {
             for stream in &mut streams {
-                // One that doesn't stop says so again when it is released.
+                // A stream that doesn't stop reports it again at its release.
                 let _ = stream.disarm();
             }
             return Err(Refused { stream: streams, deadline });
         }
     }
-    // All are armed; of none at all there is nothing to tell.
+    // All are armed. An empty list has no result.
     let start = release_together(&mut streams.each_mut(), None).unwrap_or(LinkedStart {
         method: StartMethod::BackToBack,
         wall_clock: Bracket { before: 0, after: 0 },

@@ -1,4 +1,4 @@
-//! A stream descriptor together with the buffer that it has been told of.
+//! A stream descriptor together with its buffer.
 
 use embedded_hal::delay::DelayNs;
 
@@ -8,18 +8,18 @@ use crate::dma::{DmaBuffer, DmaRegion};
 use crate::registers::Registers;
 use crate::spec::format::Format;
 
-/// A descriptor and the buffer that it has been told of. The only one who may part them is [`Stream::release`].
+/// A descriptor and its buffer. Only [`Stream::release`] separates them.
 pub(super) struct Loaded<B: DmaBuffer, R: Registers, D: DelayNs, G: DmaRegion> {
     pub(super) descriptor: Descriptor<R, D, G>,
     format: Format,
-    /// `None` only once it has been given back.
+    /// `None` only after the buffer was returned.
     buffer: Option<B>,
     /// The registers are as [`Descriptor::load`] leaves them: RUN hasn't been set since.
     is_fresh: bool,
 }
 
 impl<B: DmaBuffer, R: Registers, D: DelayNs, G: DmaRegion> Loaded<B, R, D, G> {
-    /// The descriptor has been [loaded](Descriptor::load) with this buffer.
+    /// The descriptor is already [loaded](Descriptor::load) with this buffer.
     pub(super) fn new(descriptor: Descriptor<R, D, G>, format: Format, buffer: B) -> Self {
         Self { descriptor, format, buffer: Some(buffer), is_fresh: true }
     }
@@ -32,7 +32,7 @@ impl<B: DmaBuffer, R: Registers, D: DelayNs, G: DmaRegion> Loaded<B, R, D, G> {
         self.buffer.as_ref()
     }
 
-    /// Whether the registers are as they were left: after a loss of power they aren't.
+    /// Whether the registers kept their values: a loss of power clears them.
     pub(super) fn is_kept(&mut self) -> bool {
         let size_bytes = self.size_bytes();
         self.descriptor.knows(size_bytes)
@@ -49,7 +49,7 @@ impl<B: DmaBuffer, R: Registers, D: DelayNs, G: DmaRegion> Loaded<B, R, D, G> {
         Ok(())
     }
 
-    /// Loads the registers anew, with a list that starts at `origin`.
+    /// Reloads the registers, with a list that starts at `origin`.
     pub(super) fn load(&mut self, origin: u32) -> Result<(), Deadline> {
         match &self.buffer {
             Some(buffer) => self.descriptor.load(self.format, buffer, origin),
@@ -62,8 +62,9 @@ impl<B: DmaBuffer, R: Registers, D: DelayNs, G: DmaRegion> Loaded<B, R, D, G> {
         self.descriptor.run();
     }
 
-    /// Sets RUN while SSYNC holds the stream back, and waits until an output's FIFO is filled: whether it is. Without
-    /// SSYNC nothing is done.
+    /// Sets RUN while SSYNC holds the stream, and waits for an output's FIFO.
+    ///
+    /// Returns whether the FIFO is full. Without SSYNC this does nothing.
     pub(super) fn run_held(&mut self) -> bool {
         if self.descriptor.ssync.is_none() {
             return true;
@@ -89,14 +90,14 @@ impl<B: DmaBuffer, R: Registers, D: DelayNs, G: DmaRegion> Loaded<B, R, D, G> {
 }
 
 impl<B: DmaBuffer, R: Registers, D: DelayNs, G: DmaRegion> Loaded<B, R, D, G> {
-    /// Makes the controller forget the buffer, and takes it out, once RUN reads 0.
+    /// Makes the controller forget the buffer, and returns it, once RUN reads 0.
     pub(super) fn part(&mut self) -> Result<B, Deadline> {
         self.descriptor.stop()?;
         if let Err(deadline) = self.descriptor.unload() {
-            // RUN read 0, so DMA is over. The next user's reset will find out whether the stream is usable.
+            // RUN read 0, so DMA is over. The next user's reset shows whether the stream works.
             log::warn!("{deadline}");
         }
-        // `release` consumes the stream, so there is always a buffer to take.
+        // `release` consumes the stream, so a buffer is always present.
         self.buffer.take().ok_or(Deadline::NEVER)
     }
 }

@@ -1,4 +1,4 @@
-//! Streams: a stream descriptor of the controller, a buffer, and what may be done with them when.
+//! Streams: a stream descriptor and a buffer, with their legal operations in each state.
 //!
 //! ```text
 //!           configure            start             pause
@@ -10,12 +10,14 @@
 //!                             +-------------------------------+
 //! ```
 //!
-//! The buffer goes in with [`configure`](Stream::configure) and comes out with [`release`](Stream::release), when RUN
-//! has read back 0: then the controller doesn't touch it any more (specification 1.0a, 3.3.35 and 4.5.4). Where RUN
-//! sticks, [`StillRunning`] keeps stream and buffer together until a further try succeeds.
+//! The buffer goes in with [`configure`](Stream::configure) and comes out with
+//! [`release`](Stream::release), once RUN reads 0. Then the controller no longer touches it
+//! (specification 1.0a, 3.3.35 and 4.5.4). If RUN sticks, [`StillRunning`] keeps stream and buffer
+//! together until a retry succeeds.
 //!
-//! Dropping a stream in any state stops its DMA. If RUN sticks even then, the buffer is leaked on purpose
-//! ([`core::mem::forget`]): a page that the controller still writes to must never serve anything else.
+//! Dropping a stream in any state stops its DMA. If RUN sticks even then, the buffer is leaked on
+//! purpose ([`core::mem::forget`]). A page that the controller still writes must not serve
+//! anything else.
 
 mod buffer_list;
 mod descriptor;

@@ -1,4 +1,4 @@
-//! How a stream is doing: position and errors since START.
+//! Stream status: position and errors since START.
 
 use embedded_hal::delay::DelayNs;
 
@@ -11,7 +11,7 @@ use crate::position::{Bracket, Cadence, LinkCount, LinkTracker, Position, Readin
 use crate::registers::Registers;
 use crate::traits::PositionChoice;
 
-/// From what a position is read.
+/// The source of a position.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub enum PositionSource {
@@ -19,64 +19,70 @@ pub enum PositionSource {
     Link,
     /// The DMA position buffer: bytes to or from memory.
     Memory,
-    /// Input, as long as neither has moved.
+    /// Input, before either source has moved.
     Undecided,
 }
 
-/// How a stream is doing.
+/// A stream's status.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct StreamStatus {
-    /// Where it is.
+    /// The position.
     pub position: Position,
-    /// From what that was read.
+    /// The position's source.
     pub source: PositionSource,
-    /// FIFO errors since START (SDnSTS.FIFOE): underruns of an output, overruns of an input. Several between two
-    /// looks count as one.
+    /// FIFO errors since START (SDnSTS.FIFOE): underruns of an output, overruns of an input.
+    /// Several between two polls count as one.
     pub fifo_errors: u32,
-    /// Descriptor errors since START (SDnSTS.DESE). The controller has stopped the stream if this isn't 0. A
-    /// controller that is gone (all registers read as ones) counts as one at each look, and so does a descriptor that has lost
-    /// its state to a power cycle: see [`Controller::restore`](crate::Controller::restore).
+    /// Descriptor errors since START (SDnSTS.DESE). If this isn't 0, the controller has stopped
+    /// the stream.
+    ///
+    /// A missing controller (all registers read as ones) counts as one at each poll. So does a
+    /// descriptor that lost its state to a power cycle: see
+    /// [`Controller::restore`](crate::Controller::restore).
     pub descriptor_errors: u32,
-    /// The frame at the link; `None` if the wall clock doesn't move, or the controller is gone.
+    /// The frame at the link; `None` if the wall clock stands still, or the controller is gone.
     pub link: Option<LinkCount>,
-    /// The wall clock at this look, extended to 64 bits from what it read at START.
+    /// The wall clock at this poll, extended to 64 bits from its reading at START.
     pub wall_ticks: u64,
-    /// The FIFO's size (SDnFIFOS), in whole frames: how far DMA can be ahead of an output's link, or the link ahead of
-    /// an input's memory.
+    /// The FIFO's size (SDnFIFOS), in whole frames.
+    ///
+    /// DMA can be this far ahead of an output's link, or the link ahead of an input's memory.
     pub fifo_bytes: u32,
-    /// Readings of the position that weren't believed, since START.
+    /// Rejected position readings since START.
     pub anomalies: u32,
 }
 
-/// How long LPIB is watched at START, in ticks: twelve link frames, in which each rate has a block.
+/// Observation time of LPIB at START, in ticks: twelve link frames, in which each rate has a
+/// block.
 const WATCH_TICKS: u64 = 6_000;
-/// Readings in which it is watched, should the wall clock stand still.
+/// Observation limit in readings, if the wall clock stands still.
 const WATCH_READINGS: u32 = 256;
-/// Readings of LPIB at the start that can't be, until the DMA position buffer is tried.
+/// Impossible LPIB readings at the start before the DMA position buffer replaces it.
 const UNLIKELY_MAX: u8 = 4;
 
 /// Counts since START.
 pub(super) struct Progress {
     pub(super) tracker: Tracker,
-    /// The place at the link; `None` where the wall clock can't be relied on, or nothing can.
+    /// The place at the link; `None` if the wall clock is unreliable or no place is known.
     link: Option<LinkTracker>,
-    /// The wall clock at the last look, extended to 64 bits from what it read at START.
+    /// The wall clock at the last poll, extended to 64 bits from its reading at START.
     wall_ticks: u64,
     source: PositionSource,
-    /// LPIB readings that can't be, before the first that can.
+    /// Impossible LPIB readings before the first plausible one.
     unlikely: u8,
     fifo_errors: u32,
     descriptor_errors: u32,
-    /// RUN reads 0 without having been cleared: counter and clock start anew.
+    /// RUN reads 0 although the driver didn't clear it: counter and clock restart.
     is_lost: bool,
-    /// The FIFO's size, in whole frames: how far DMA can be ahead of the link, or the link ahead of memory.
+    /// The FIFO's size, in whole frames: how far DMA can be ahead of the link, or the link ahead
+    /// of memory.
     fifo_bytes: u32,
     direction: Direction,
 }
 
 impl Progress {
-    /// RUN has been set, and the stream let go as `start` says.
+    /// RUN is set, and the stream released as `start` says.
     pub(super) fn new<B: DmaBuffer, R: Registers, D: DelayNs, G: DmaRegion>(
         loaded: &mut Loaded<B, R, D, G>,
         start: &LinkedStart,
@@ -113,8 +119,9 @@ impl Progress {
         progress
     }
 
-    /// Watches LPIB for some link frames: whether it moves block by block, and when. This is the first test of what it is worth;
-    /// where it moves otherwise, looks go on with that.
+    /// Watches LPIB for some link frames: whether it moves block by block, and when.
+    ///
+    /// This is its first test of precision. If it moves otherwise, later polls continue the test.
     fn watch<B: DmaBuffer, R: Registers, D: DelayNs, G: DmaRegion>(
         &mut self,
         loaded: &mut Loaded<B, R, D, G>,
@@ -132,7 +139,7 @@ impl Progress {
             let moved = position.wrapping_sub(earlier.1);
             if moved != 0 {
                 let after = wall.extend(descriptor.wall_clock());
-                // Nothing but the first round through the buffer comes here.
+                // Only the first round through the buffer gets here.
                 if moved <= block_bytes && position < self.tracker.buffer_bytes() {
                     let bracket = Bracket { before: earlier.0, after };
                     link.edge(position.checked_div(frame_bytes).unwrap_or(0).into(), bracket);
@@ -152,7 +159,7 @@ impl Progress {
         self.wall_ticks = wall.0;
     }
 
-    /// Follows what is at the link no longer.
+    /// Stops following the link position.
     pub(super) fn leave_link(&mut self) {
         self.link = None;
     }
@@ -164,7 +171,7 @@ impl Progress {
     ) -> StreamStatus {
         let Some(errors) = self.take_errors(loaded, true) else { return self.status(u32::MAX) };
         let mut wall = WallClock(self.wall_ticks);
-        // Where nothing is to be learned, the last look is before enough.
+        // If nothing remains to learn, the previous poll suffices.
         let wants_bracket = self.link.as_ref().is_some_and(LinkTracker::wants_bracket) || errors.fifo;
         let before = if wants_bracket { wall.extend(loaded.descriptor.wall_clock()) } else { wall.0 };
         let (reading, wall_clock) = self.read(loaded);
@@ -191,14 +198,15 @@ impl Progress {
         self.status(wall_clock)
     }
 
-    /// `None` if the controller is gone, or has lost its state: neither counter nor clock says anything any more.
+    /// `None` if the controller is gone or has lost its state: counter and clock are then
+    /// meaningless.
     fn take_errors<B: DmaBuffer, R: Registers, D: DelayNs, G: DmaRegion>(
         &mut self,
         loaded: &mut Loaded<B, R, D, G>,
         must_run: bool,
     ) -> Option<StreamErrors> {
         let mut errors = loaded.descriptor.take_errors();
-        // A descriptor error ends RUN, too.
+        // A descriptor error also clears RUN.
         if must_run && !errors.runs && !errors.descriptor && self.descriptor_errors == 0 {
             log::error!("stream {}: RUN is gone, as after a power cycle", loaded.descriptor.index);
             self.is_lost = true;
@@ -214,7 +222,7 @@ impl Progress {
         Some(errors)
     }
 
-    /// Reads the counter in use, then the wall clock.
+    /// Reads the current counter, then the wall clock.
     fn read<B: DmaBuffer, R: Registers, D: DelayNs, G: DmaRegion>(
         &mut self,
         loaded: &mut Loaded<B, R, D, G>,
@@ -229,7 +237,7 @@ impl Progress {
         (reading, wall_clock)
     }
 
-    /// Stops DMA, and keeps the place where it stopped.
+    /// Stops DMA and keeps its position.
     pub(super) fn pause<B: DmaBuffer, R: Registers, D: DelayNs, G: DmaRegion>(
         &mut self,
         loaded: &mut Loaded<B, R, D, G>,
@@ -239,7 +247,7 @@ impl Progress {
         let descriptor = &mut loaded.descriptor;
         let (ssync, bits) = (descriptor.ssync, descriptor.bit());
         let held = ssync.map_or(0, |ssync| ssync.read(&mut descriptor.registers));
-        // A stream that is held stops at the next link frame; without SSYNC it stops before RUN reads back 0.
+        // A held stream stops at the next link frame; without SSYNC it stops before RUN reads 0.
         let (registers, delay) = (&mut descriptor.registers, &mut descriptor.delay);
         let mut bracket = at_link_frame(registers, delay, Some(self.wall_ticks), time, &mut |registers| {
             if let Some(ssync) = ssync {
@@ -253,7 +261,7 @@ impl Progress {
             bracket.after = wall.extend(descriptor.wall_clock());
         }
         if stopped.is_err() {
-            // Its state is unknown now.
+            // Its state is now unknown.
             self.link = None;
         }
         stopped?;
@@ -264,7 +272,7 @@ impl Progress {
                 Reading::Bytes(bytes) => bytes.checked_div(frame_bytes),
                 Reading::Unlikely => None,
             };
-            // A fetch tells nothing about the link.
+            // A fetch says nothing about the link.
             let is_fetched = self.direction == Direction::Output && self.source == PositionSource::Memory;
             if let Some(link) = &mut self.link {
                 link.pause(bracket, frames.filter(|_| !is_fetched));
@@ -274,7 +282,7 @@ impl Progress {
         Ok(())
     }
 
-    /// It was let go again as `start` says.
+    /// The stream was released again as `start` says.
     pub(super) fn resume(&mut self, start: &LinkedStart) {
         let bracket = self.bracket(start);
         self.tracker.resume(start.wall_clock_low());
@@ -302,7 +310,7 @@ impl Progress {
         bracket
     }
 
-    /// The status of a stream that stands.
+    /// The status of a stopped stream.
     pub(super) fn status_at(&mut self, wall_clock: u32) -> StreamStatus {
         let mut wall = WallClock(self.wall_ticks);
         self.wall_ticks = wall.extend(wall_clock);
@@ -330,10 +338,10 @@ impl Progress {
 
     /// Bytes from the start of the descriptor list, from the source in use.
     ///
-    /// For an input the DMA position buffer is the right answer to "how much memory is valid"; but there are
-    /// controllers that never write it. So an input waits until one of both has moved: the position buffer at once
-    /// wins; LPIB has to be well ahead. An output's LPIB that stands still at the start, or makes no sense, while the position
-    /// buffer moves is left for that.
+    /// For an input, the DMA position buffer tells how much memory is valid, but some controllers
+    /// never write it. So an input waits until either source moves. The position buffer wins at
+    /// once; LPIB must be well ahead. An output leaves LPIB for the position buffer if only the
+    /// latter moves, or LPIB is impossible at the start.
     fn counter<B: DmaBuffer, R: Registers, D: DelayNs, G: DmaRegion>(
         &mut self,
         loaded: &mut Loaded<B, R, D, G>,
@@ -383,12 +391,12 @@ impl Progress {
     }
 }
 
-/// The wall clock, extended to 64 bits: each reading is less than 179 s after the one before.
+/// The wall clock, extended to 64 bits: each reading is less than 179 s after the last.
 struct WallClock(u64);
 
 impl WallClock {
     fn extend(&mut self, wall_clock: u32) -> u64 {
-        // Cut off on purpose: the low half.
+        // Truncation is intended: the low half.
         self.0 = self.0.saturating_add(wall_clock.wrapping_sub(self.0 as u32).into());
         self.0
     }

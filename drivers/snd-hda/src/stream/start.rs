@@ -1,4 +1,4 @@
-//! Starting at a known time: the link frame in which streams begin or end.
+//! Starts at a known time: the link frame in which streams begin or end.
 
 use embedded_hal::delay::DelayNs;
 
@@ -8,24 +8,26 @@ use crate::position::Bracket;
 use crate::registers::{ReadWrite, Register, Registers};
 use crate::spec::registers as reg;
 
-/// How streams were started together.
+/// Method of a linked start.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub enum StartMethod {
-    /// Held back by SSYNC and let go by one write: all in the same link frame.
+    /// SSYNC held the streams, and one write released them in the same link frame.
     Synchronized {
-        /// Where SSYNC was found: 0x38, or 0x34 on ICH6 to ICH10.
+        /// Offset of SSYNC: 0x38, or 0x34 on ICH6 to ICH10.
         ssync_offset_bytes: u16,
     },
-    /// The controller has no SSYNC: RUN was set one after the other.
+    /// Without SSYNC, RUN was set one after the other.
     BackToBack,
 }
 
-/// The wall clock by another clock, which is read in no time: registers may be slow.
+/// The wall clock derived from another clock that is fast to read; registers may be slow.
 pub trait LinkTime {
-    /// The wall clock now, extended to 64 bits from the controller's reset on, at least and at most, as a
-    /// [`LinkClock`](crate::LinkClock) tells it. With it the link frame is known in which a stream starts: they begin at multiples of
-    /// 500, but how often 32 bits have wrapped can't be read. `None` if it isn't known.
+    /// Bounds of the wall clock now, extended to 64 bits from the controller's reset on, as from a
+    /// [`LinkClock`](crate::LinkClock).
+    ///
+    /// They identify the link frame of a start: link frames begin at multiples of 500. The count
+    /// of 32-bit wraps can't be read. `None` if unknown.
     fn wall_ticks(&self) -> Option<Bracket>;
 }
 
@@ -39,58 +41,60 @@ impl<T: LinkTime + ?Sized> LinkTime for &T {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct LinkedStart {
-    /// How.
+    /// The method.
     pub method: StartMethod,
-    /// Wall clock before and after the write (the first and the last of them, back to back) that let the streams go: extended to 64 bits
-    /// from the controller's reset on where that is known, else from its low half. Synchronized streams start at a multiple of 500 ticks,
-    /// the first one after the write.
+    /// Wall clock before and after the write that released the streams, or the first and last of
+    /// several, back to back.
+    ///
+    /// It is extended to 64 bits from the controller's reset on if that is known, else from its
+    /// low half. Synchronized streams start at the first multiple of 500 ticks after the write.
     pub wall_clock: Bracket,
     pub(super) is_extended: bool,
-    /// Every output had its FIFO filled. If not, it may have started with an underrun.
+    /// Every output's FIFO was full. If not, an output may have started with an underrun.
     pub fifos_ready: bool,
 }
 
 impl LinkedStart {
-    /// Whether all of it is known to have begun with the next link frame.
+    /// Whether everything is known to have begun with the next link frame.
     pub fn is_synchronized(&self) -> bool {
         self.fifos_ready && matches!(self.method, StartMethod::Synchronized { .. })
     }
 
-    /// Whether it is known how often the wall clock had wrapped.
+    /// Whether the number of wall clock wraps is known.
     pub fn is_extended(&self) -> bool {
         self.is_extended
     }
 
-    /// As it read before.
+    /// The reading before the write.
     pub(super) fn wall_clock_low(&self) -> u32 {
-        // Cut off on purpose: the low half.
+        // Truncation is intended: the low half.
         self.wall_clock.before as u32
     }
 
-    /// The readings, near to `near` if it isn't known how often the wall clock had wrapped.
+    /// The readings, close to `near` if the number of wall clock wraps is unknown.
     pub(super) fn bracket(&self, near: Option<u64>) -> Bracket {
         let Bracket { before, after } = self.wall_clock;
         let Some(near) = near.filter(|_| !self.is_extended) else { return self.wall_clock };
-        // Cut off on purpose: that is all there is of it.
+        // Truncation is intended: only the low half is known.
         let extended = extended(near, before as u32);
         Bracket { before: extended, after: extended.saturating_add(after.saturating_sub(before)) }
     }
 }
 
-/// How far a start has got.
+/// Progress of a start.
 #[derive(Clone, Copy, Default)]
 pub(super) enum Start {
-    /// Nothing is done.
+    /// Not begun.
     #[default]
     Idle,
-    /// All that takes time is done. Where the controller has SSYNC, RUN is set, an output's FIFO is filled (or hasn't
-    /// become so in time), and SSYNC holds the stream back. Elsewhere RUN is yet to be set.
+    /// All slow steps are done. With SSYNC, RUN is set and SSYNC holds the stream. An output's FIFO is
+    /// full or has timed out. Without SSYNC, RUN is not yet set.
     Armed { fifo_ready: bool },
-    /// It has been let go.
+    /// The stream was released.
     Gone(LinkedStart),
 }
 
-/// Clears bits of SSYNC, or else sets RUN by `run`, at a time that is known.
+/// Clears bits of SSYNC, or else sets RUN by `run`, at a known time.
 pub(super) fn release_held<R: Registers, D: DelayNs>(
     ssync: Option<Register<u32, ReadWrite>>,
     (registers, delay): (&mut R, &mut D),
@@ -100,7 +104,7 @@ pub(super) fn release_held<R: Registers, D: DelayNs>(
     run: &mut dyn FnMut(),
 ) -> LinkedStart {
     let near = time.and_then(LinkTime::wall_ticks).map(|now| now.before);
-    // Everything that takes time comes before this or after what follows it.
+    // All slow work comes before this or after the next steps.
     let held = ssync.map_or(0, |ssync| ssync.read(registers));
     let wall_clock = at_link_frame(registers, delay, near, time, &mut |registers| match ssync {
         Some(ssync) => ssync.write(registers, held & !bits),
@@ -113,13 +117,16 @@ pub(super) fn release_held<R: Registers, D: DelayNs>(
     LinkedStart { method, wall_clock, is_extended: near.is_some(), fifos_ready }
 }
 
-/// Waits until `time` says that it is early in a link frame, at most: the first may end while the host does something else.
+/// Maximum number of waits for `time` to be early in a link frame: the host may delay the first.
 const WAITS: u32 = 4;
 
-/// Does `write`, which takes effect at the end of the link frame that it falls into, where it is sure which that is: early in one,
-/// by `time`. Returns between what the wall clock was; `near` is a recent reading of it, extended.
+/// Does `write`, which takes effect at the end of its link frame, early in a frame known from
+/// `time`.
 ///
-/// Reading the wall clock may take several link frames. So `time` tells more than the readings, if it was held to many of them.
+/// Returns bounds of the wall clock at the write; `near` is a recent extended reading.
+///
+/// Reading the wall clock may take several link frames. A `time` compared with many readings is
+/// more precise.
 pub(super) fn at_link_frame<R: Registers, D: DelayNs>(
     registers: &mut R,
     delay: &mut D,
@@ -149,15 +156,15 @@ pub(super) fn at_link_frame<R: Registers, D: DelayNs>(
     }
 }
 
-/// The reading with 64 bits that is nearest to `near`.
+/// The 64-bit reading nearest to `near`.
 fn extended(near: u64, wall_clock: u32) -> u64 {
-    // Cut off on purpose: the low half.
+    // Truncation is intended: the low half.
     let ahead = wall_clock.wrapping_sub(near as u32).cast_signed();
     near.saturating_add_signed(ahead.into())
 }
 
 impl<B: DmaBuffer, R: Registers + Clone, D: DelayNs + Clone, G: DmaRegion> Loaded<B, R, D, G> {
-    /// Releases this one, which [`run_held`](Self::run_held) has held.
+    /// Releases this stream, held by [`run_held`](Self::run_held).
     pub(super) fn release_held(&mut self, fifo_ready: bool, time: Option<&dyn LinkTime>) -> LinkedStart {
         let (registers, delay) = (&mut self.descriptor.registers.clone(), &mut self.descriptor.delay.clone());
         let (ssync, bits) = (self.descriptor.ssync, self.descriptor.bit());

@@ -1,4 +1,4 @@
-//! The states of a stream, and what leads from one to the next.
+//! The states of a stream and their transitions.
 
 #![allow(
     clippy::result_large_err,
@@ -23,7 +23,7 @@ use crate::spec::format::Format;
 
 /// A stream in state `S`: [`Reset`], [`Configured`], [`Running`] or [`Paused`].
 ///
-/// A step that a state doesn't allow doesn't compile. A stream that wasn't configured can't start:
+/// A step that a state forbids doesn't compile. An unconfigured stream can't start:
 ///
 /// ```compile_fail
 /// # use snd_hda::{DmaRegion, Registers, Stream, stream::Reset};
@@ -33,7 +33,7 @@ use crate::spec::format::Format;
 /// }
 /// ```
 ///
-/// The buffer doesn't come out of a stream that runs:
+/// A running stream doesn't return its buffer:
 ///
 /// ```compile_fail
 /// # use snd_hda::{DmaBuffer, DmaRegion, Registers, Stream, stream::Running};
@@ -45,7 +45,7 @@ use crate::spec::format::Format;
 /// }
 /// ```
 ///
-/// Nor is a stream started twice:
+/// A stream can't start twice:
 ///
 /// ```compile_fail
 /// # use snd_hda::{DmaBuffer, DmaRegion, Registers, Stream, stream::Configured};
@@ -73,7 +73,7 @@ pub struct Reset<R, D, G> {
     descriptor: Descriptor<R, D, G>,
 }
 
-/// Owns a buffer that the controller has been told of. It doesn't run.
+/// Owns a buffer known to the controller. DMA doesn't run.
 pub struct Configured<B: DmaBuffer, R: Registers, D: DelayNs, G: DmaRegion> {
     pub(super) loaded: Loaded<B, R, D, G>,
     pub(super) start: Start,
@@ -85,7 +85,7 @@ pub struct Running<B: DmaBuffer, R: Registers, D: DelayNs, G: DmaRegion> {
     progress: Progress,
 }
 
-/// DMA has stopped, and can go on where it was.
+/// DMA has stopped, and can continue from there.
 pub struct Paused<B: DmaBuffer, R: Registers, D: DelayNs, G: DmaRegion> {
     loaded: Loaded<B, R, D, G>,
     progress: Progress,
@@ -101,7 +101,7 @@ where
         Self { state: Reset { descriptor } }
     }
 
-    /// Whether it has been found that RUN starts the list over.
+    /// Whether setting RUN restarts the list.
     pub(crate) fn restarts(&self) -> bool {
         self.state.descriptor.restarts
     }
@@ -111,21 +111,21 @@ where
         self.state.descriptor.index
     }
 
-    /// The tag under which it is on the link, 1 to 15.
+    /// Its tag on the link, 1 to 15.
     pub fn tag(&self) -> u8 {
         self.state.descriptor.tag
     }
 
-    /// Which way samples go.
+    /// Direction of the samples.
     pub fn direction(&self) -> Direction {
         self.state.descriptor.direction
     }
 
-    /// Hands a buffer over and tells the controller of it. DMA doesn't start yet.
+    /// Hands a buffer over to the controller. DMA doesn't start yet.
     ///
     /// # Errors
-    /// [`Rejected`], with stream and buffer, when the buffer can't be described to the controller (then no register
-    /// was touched) or when the stream's reset doesn't end.
+    /// [`Rejected`], with stream and buffer, if the controller can't use the buffer (then no
+    /// register was touched) or the stream's reset doesn't end.
     pub fn configure<B: DmaBuffer>(
         mut self,
         format: Format,
@@ -158,30 +158,31 @@ where
         self.state.loaded.descriptor.index
     }
 
-    /// The tag under which it is on the link, 1 to 15.
+    /// Its tag on the link, 1 to 15.
     pub fn tag(&self) -> u8 {
         self.state.loaded.descriptor.tag
     }
 
-    /// Which way samples go.
+    /// Direction of the samples.
     pub fn direction(&self) -> Direction {
         self.state.loaded.descriptor.direction
     }
 
-    /// The format that it was configured with.
+    /// Its format.
     pub fn format(&self) -> Format {
         self.state.loaded.format()
     }
 
-    /// The buffer, which stays the stream's.
+    /// The buffer, still owned by the stream.
     pub fn buffer(&self) -> Option<&B> {
         self.state.loaded.buffer()
     }
 
-    /// Does all of a start that takes time, so that [`release_together`](super::release_together) can start several at once.
+    /// Does all slow steps of a start, so that [`release_together`](super::release_together) can
+    /// start several at once.
     ///
     /// # Errors
-    /// [`Deadline`] when the stream has run before and its reset doesn't end.
+    /// [`Deadline`] if the stream has run before and its reset doesn't end.
     pub fn arm(&mut self) -> Result<(), Deadline> {
         let Configured { loaded, start } = &mut self.state;
         if matches!(start, Start::Armed { .. }) && !loaded.is_kept() {
@@ -194,7 +195,7 @@ where
         Ok(())
     }
 
-    /// Goes back to before [`arm`](Self::arm).
+    /// Undoes [`arm`](Self::arm).
     ///
     /// # Errors
     /// [`Deadline`] if RUN doesn't read back 0.
@@ -208,17 +209,18 @@ where
         Ok(())
     }
 
-    /// Starts DMA at the buffer's start, or is what is left of a start that
-    /// [`release_together`](super::release_together) has done; the position counts from 0. A converter should have been
-    /// [connected](crate::Controller::connect).
+    /// Starts DMA at the buffer's start, or completes a start by
+    /// [`release_together`](super::release_together).
+    ///
+    /// The position counts from 0. [Connect](crate::Controller::connect) a converter first.
     ///
     /// # Errors
-    /// [`Refused`] when the stream has run before and its reset doesn't end.
+    /// [`Refused`] if the stream has run before and its reset doesn't end.
     pub fn start(self) -> Result<Stream<Running<B, R, D, G>>, Refused<Self>> {
         self.start_timed(None)
     }
 
-    /// As [`start`](Self::start); by `time` the link frame is known in which it starts.
+    /// As [`start`](Self::start); `time` determines the link frame of the start.
     ///
     /// # Errors
     /// As [`start`](Self::start).
@@ -230,7 +232,7 @@ where
             return Err(Refused { stream: self, deadline });
         }
         let start = match self.state.start {
-            // With others, by `release_together`.
+            // `release_together` released it with others.
             Start::Gone(start) => start,
             Start::Armed { fifo_ready } => self.state.loaded.release_held(fifo_ready, time),
             // It has just been armed.
@@ -239,13 +241,13 @@ where
         Ok(self.running(&start))
     }
 
-    /// It has been let go.
+    /// The stream was released.
     pub(super) fn running(mut self, start: &LinkedStart) -> Stream<Running<B, R, D, G>> {
         let progress = Progress::new(&mut self.state.loaded, start);
         Stream { state: Running { loaded: self.state.loaded, progress } }
     }
 
-    /// Makes the controller forget the buffer and gives it back.
+    /// Makes the controller forget the buffer and returns it.
     ///
     /// # Errors
     /// [`StillRunning`] if RUN doesn't read 0.
@@ -272,23 +274,26 @@ where
         self.state.loaded.descriptor.index
     }
 
-    /// Which way samples go.
+    /// Direction of the samples.
     pub fn direction(&self) -> Direction {
         self.state.loaded.descriptor.direction
     }
 
-    /// The buffer, which stays the stream's.
+    /// The buffer, still owned by the stream.
     pub fn buffer(&self) -> Option<&B> {
         self.state.loaded.buffer()
     }
 
-    /// Where the stream is and what has gone wrong. Acknowledges its errors. Due at least once a buffer: see
-    /// [`Position`](crate::Position) on how whole buffers are told apart.
+    /// The stream's position and errors; acknowledges the errors.
+    ///
+    /// Call it at least once a buffer: [`Position`](crate::Position) describes how whole buffers
+    /// are counted.
     pub fn poll(&mut self) -> StreamStatus {
         self.state.progress.look(&mut self.state.loaded)
     }
 
-    /// As [`poll`](Self::poll), for a stream whose place at the link isn't needed: it is no longer followed, and
+    /// As [`poll`](Self::poll), but without the link position.
+    ///
     /// [`StreamStatus::link`] is `None` until the next START. It takes half the work.
     pub fn poll_bytes(&mut self) -> StreamStatus {
         self.state.progress.leave_link();
@@ -300,7 +305,7 @@ where
         self.state.loaded.descriptor.fifo_bytes()
     }
 
-    /// Stops DMA where it is. The position stays.
+    /// Stops DMA and keeps the position.
     ///
     /// # Errors
     /// [`StillRunning`] if RUN doesn't read back 0.
@@ -308,7 +313,7 @@ where
         self.pause_timed(None)
     }
 
-    /// As [`pause`](Self::pause); by `time` the link frame is known at which it stops, where there is SSYNC.
+    /// As [`pause`](Self::pause); with SSYNC, `time` determines the link frame of the stop.
     ///
     /// # Errors
     /// As [`pause`](Self::pause).
@@ -324,7 +329,7 @@ where
         Ok(Stream { state: Paused { loaded, progress } })
     }
 
-    /// Stops DMA and forgets the position; the last one is returned.
+    /// Stops DMA and discards the position; returns the last one.
     ///
     /// # Errors
     /// [`StillRunning`] if RUN doesn't read back 0.
@@ -346,34 +351,37 @@ where
     D: DelayNs + Clone,
     G: DmaRegion,
 {
-    /// The buffer, which stays the stream's.
+    /// The buffer, still owned by the stream.
     pub fn buffer(&self) -> Option<&B> {
         self.state.loaded.buffer()
     }
 
-    /// Where the stream stopped.
+    /// The position of the stop.
     pub fn status(&mut self) -> StreamStatus {
         let wall_clock = self.state.loaded.descriptor.wall_clock();
         self.state.progress.status_at(wall_clock)
     }
 
-    /// Goes on where [`pause`](Stream::pause) stopped, and so does the position.
+    /// Continues stream and position from the [`pause`](Stream::pause).
     ///
-    /// The specification lets RUN go on where it was. There are controllers (QEMU's) that start the descriptor list
-    /// and LPIB over: this is seen by LPIB, read back right after RUN was set. There the stream is stopped again and
-    /// gets a list that starts at the place where it was, or a little before it, because a descriptor's address is a
-    /// multiple of 128 and the list has to start with a whole frame: less than 128 bytes before it for frames of 1,
-    /// 2, 4... bytes, less than the least common multiple of 128 and the frame for others; in a buffer of 256 pages,
-    /// where no page can be cut in two, the same with 4096 for 128. These bytes are played or recorded once more,
-    /// while the position stands still.
+    /// By the specification, RUN continues where it was. Some controllers (QEMU's) restart the
+    /// descriptor list and LPIB. LPIB, read back right after RUN was set, shows that.
+    ///
+    /// The driver then stops the stream again and writes a list that starts at or just before the
+    /// paused place. A descriptor's address is a multiple of 128, and the list starts with a whole
+    /// frame. So the list starts less than 128 bytes early for frames of 1, 2, 4... bytes. For
+    /// other frames the limit is the least common multiple of 128 and the frame. In a buffer of
+    /// 256 pages no page can be split, and 4096 replaces 128. These bytes are played or recorded
+    /// again while the position stands still.
     ///
     /// # Errors
-    /// [`Refused`] if the hardware doesn't stop, or doesn't end its reset, when the list has to be written anew.
+    /// [`Refused`] if the hardware doesn't stop, or doesn't end its reset, before the list is
+    /// rewritten.
     pub fn resume(self) -> Result<Stream<Running<B, R, D, G>>, Refused<Self>> {
         self.resume_timed(None)
     }
 
-    /// As [`resume`](Self::resume); by `time` the link frame is known in which it goes on.
+    /// As [`resume`](Self::resume); `time` determines the link frame in which it continues.
     ///
     /// # Errors
     /// As [`resume`](Self::resume).
@@ -386,7 +394,7 @@ where
             let before = loaded.descriptor.link_position();
             let wall_clock = loaded.descriptor.wall_clock();
             let fifo_ready = loaded.run_held();
-            // Before it moves on, where it can be held back.
+            // Check before it moves on, if SSYNC can hold it.
             let is_held = loaded.descriptor.ssync.is_some();
             let start = if is_held { None } else { Some(loaded.release_held(fifo_ready, time)) };
             let after = loaded.descriptor.link_position();
@@ -413,7 +421,7 @@ where
         Ok(Stream { state: Running { loaded, progress } })
     }
 
-    /// Forgets the position; the last one is returned.
+    /// Discards the position; returns the last one.
     ///
     /// # Errors
     /// [`StillRunning`] if RUN doesn't read 0.
@@ -426,15 +434,17 @@ where
     }
 }
 
-/// Whether LPIB went from `before` to `after` by starting over: going on could at most have led it as far as
-/// `elapsed_ticks` of the wall clock allow, and two link frames.
+/// Whether LPIB restarted between `before` and `after`.
+///
+/// Otherwise it moves at most as far as `elapsed_ticks` of the wall clock and two link frames
+/// allow.
 fn went_back(before: u32, after: u32, elapsed_ticks: u32, buffer_bytes: u32, format: Format) -> bool {
     let forward = if after >= before {
         after.saturating_sub(before)
     } else {
         buffer_bytes.saturating_sub(before).saturating_add(after)
     };
-    // A link frame is 500 ticks; three for the two and for what is left of one.
+    // A link frame is 500 ticks: two frames, and one for the remainder.
     let link_frames = u64::from(elapsed_ticks / 500).saturating_add(3);
     let frames_each = u64::from(format.rate().frames_per_link_frame());
     let allowed = link_frames.saturating_mul(frames_each).saturating_mul(u64::from(format.frame_bytes()));
