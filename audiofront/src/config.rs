@@ -1,4 +1,4 @@
-//! The configuration that a stream is opened with.
+//! The configuration of an open stream.
 
 use sndif::format::SampleFormat;
 
@@ -18,7 +18,7 @@ pub struct StreamConfig {
 }
 
 impl StreamConfig {
-    /// Bytes in a frame. `None`: the format has no sample size, or there is no channel.
+    /// Bytes in a frame. `None`: the format has no sample size, or there are no channels.
     pub fn frame_bytes(&self) -> Option<u32> {
         let frame_bytes = self.format.bytes_per_sample()?.checked_mul(self.channels.into())?;
         (frame_bytes > 0).then_some(frame_bytes)

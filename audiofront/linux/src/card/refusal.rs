@@ -1,4 +1,4 @@
-//! Requests that aren't sent, or are refused, as errors for people.
+//! Errors for people about requests that aren't sent or are refused.
 
 use audiofront::{ConnectError, MAX_BUFFER_BYTES, OpenError, RequestError, StreamConfig, VolumeError};
 
