@@ -63,7 +63,8 @@ impl<P: SharedPage> Buffer<P> {
         Ok(Self { pages, size_bytes })
     }
 
-    /// Ends the grants. Returns the empty list, and how many pages are still mapped and therefore lost.
+    /// Ends the grants. Returns the empty list, and how many pages are still mapped and therefore
+    /// lost.
     pub(crate) fn revoke<T: Transport<Page = P>>(mut self, transport: &mut T) -> (PageList<P>, u32) {
         let lost = self.pages.revoke(transport);
         (self.pages, lost)
@@ -91,7 +92,8 @@ impl<P: SharedPage> Buffer<P> {
         position_bytes.checked_next_multiple_of(u64::from(self.size_bytes)).unwrap_or(position_bytes)
     }
 
-    /// The contiguous piece from `from_bytes` up to `to_bytes` or the end of the buffer; `None` if it is empty.
+    /// The contiguous piece from `from_bytes` up to `to_bytes` or the end of the buffer; `None` if
+    /// it is empty.
     pub(crate) fn piece(&self, from_bytes: u64, to_bytes: u64) -> Option<Range> {
         let offset_bytes = self.offset_of(from_bytes);
         let until_end = self.size_bytes.saturating_sub(offset_bytes);

@@ -11,7 +11,8 @@ pub struct StreamConfig {
     pub format: SampleFormat,
     /// Samples in a frame, at least 1.
     pub channels: u8,
-    /// Size of the buffer: whole frames, at least one, at most [`MAX_BUFFER_BYTES`](crate::MAX_BUFFER_BYTES).
+    /// Size of the buffer: whole frames, at least one, at most
+    /// [`MAX_BUFFER_BYTES`](crate::MAX_BUFFER_BYTES).
     pub buffer_bytes: u32,
     /// Bytes between two position events; 0 turns these events off.
     pub period_bytes: u32,

@@ -123,7 +123,7 @@ impl<P: SharedPage> Playback<P> {
         self.end_bytes.get_or_insert(self.written_bytes);
     }
 
-    /// Whether the last sample before [`end`](Self::end) has been played.
+    /// Whether the last sample has been played, after [`end`](Self::end).
     pub fn is_drained(&self) -> bool {
         self.end_bytes.is_some_and(|end| self.position_bytes >= end)
     }

@@ -169,7 +169,8 @@ impl<T: Transport> StreamFront<T> {
         self.shared.as_mut()?.capture()
     }
 
-    /// Writes samples into the shared pages; see [`Playback::fill`]. Takes none while STOP is under way.
+    /// Writes samples into the shared pages; see [`Playback::fill`]. Takes none while STOP is under
+    /// way.
     pub fn fill(&mut self, bytes: &[u8]) -> usize {
         if self.stopping {
             return 0;
@@ -188,7 +189,8 @@ impl<T: Transport> StreamFront<T> {
         self.send(RequestBody::HwParamQuery(*params))
     }
 
-    /// Grants a buffer, lists it in a page directory, and asks the back end to open the stream with it.
+    /// Grants a buffer, lists it in a page directory, and asks the back end to open the stream with
+    /// it.
     pub fn open(&mut self, config: &StreamConfig) -> Result<u16, OpenError> {
         if self.state != StreamState::Closed {
             return Err(OpenError::Request(RequestError::WrongState(self.state)));

@@ -46,7 +46,8 @@ impl Cause<'_> {
     }
 }
 
-/// The registers as the entry code pushes them, then the processor's own frame (Intel SDM volume 3, 6.14.2).
+/// The registers as the entry code pushes them, then the processor's own frame (Intel SDM volume 3,
+/// 6.14.2).
 #[derive(Clone, Copy, Debug, Default)]
 #[repr(C)]
 #[allow(missing_docs, reason = "registers, by their names")]

@@ -80,7 +80,7 @@ pub fn format_of(alsa: i32) -> Option<SampleFormat> {
     u8::try_from(alsa).ok().and_then(SampleFormat::from_code)
 }
 
-/// Formats with a whole-byte sample size.
+/// Formats with a known sample size.
 fn playable(limits: &Limits) -> impl Iterator<Item = SampleFormat> {
     let all = SampleFormat::ALL.into_iter();
     all.filter(|format| limits.formats.contains(*format) && format.bytes_per_sample().is_some())
@@ -148,7 +148,8 @@ mod tests {
 
     #[test]
     fn formats_have_alsas_numbers() {
-        // pcm.h: SND_PCM_FORMAT_S8, _S16_LE, _S24_LE, _S32_LE, _FLOAT_LE, _MU_LAW; 31 is _SPECIAL, 32 _S24_3LE.
+        // pcm.h: SND_PCM_FORMAT_S8, _S16_LE, _S24_LE, _S32_LE, _FLOAT_LE, _MU_LAW; 31 is _SPECIAL,
+        // 32 _S24_3LE.
         let pairs = [
             (0, SampleFormat::S8),
             (2, SampleFormat::S16Le),

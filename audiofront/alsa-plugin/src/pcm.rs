@@ -1,6 +1,7 @@
 //! A PCM's pointers: frames played, room to write, time to wake, xruns.
 //!
-//! Frames are counted since `prepare`, as ALSA counts them; frame `n` lies at offset `n` modulo the buffer.
+//! Frames are counted since `prepare`, as ALSA counts them; frame `n` lies at offset `n` modulo the
+//! buffer.
 //!
 //! ```text
 //! playback:   hw, link                appl               hw + buffer

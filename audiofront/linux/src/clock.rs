@@ -10,9 +10,9 @@ use audiofront::{Bounded, ClockMap};
 
 /// CLOCK_MONOTONIC_RAW and Xen's system time, both read by the processor's time stamp counter.
 ///
-/// If the guest's clock source isn't `tsc`, which is common in Xen's guests, the kernel may disable
-/// its vDSO. Reading CLOCK_MONOTONIC_RAW then needs a system call. So this clock measures the
-/// counter against it once, and from then on only uses the counter.
+/// If the guest's clock source isn't `tsc`, the kernel may disable its vDSO, and often does in Xen's
+/// guests. Reading CLOCK_MONOTONIC_RAW then needs a system call. So this clock measures the counter
+/// against it once, and from then on only uses the counter.
 ///
 /// Its rate is assumed constant and the same on all processors. That holds on every processor whose
 /// TSC Xen calls reliable. The map to system time bounds the remaining difference.

@@ -79,7 +79,7 @@ impl Handshake {
         if self.back_state()? != Some(XenbusState::Connected) {
             return Err(Error::new(
                 ErrorKind::Gone,
-                format!("{} is not connected to: its state went to another than 4", self.back_path),
+                format!("{} did not connect: its state changed, but not to 4", self.back_path),
             )
             .advice("the driver domain's console says why"));
         }

@@ -89,7 +89,7 @@ impl<F: Read + Write + AsFd> Store<F> {
             let transaction = std::str::from_utf8(&number)
                 .ok()
                 .and_then(|number| number.trim_end_matches('\0').parse().ok())
-                .ok_or_else(|| Error::new(ErrorKind::Other, "xenstore numbers a transaction by no number"))?;
+                .ok_or_else(|| Error::new(ErrorKind::Other, "xenstore: invalid transaction number"))?;
             let written = nodes.iter().try_for_each(|(path, value)| {
                 let answer = self.ask(xs_wire::WRITE, transaction, &[path, "\0", value]);
                 answer.map(drop).map_err(|refusal| refusal.at("write", path))
@@ -104,7 +104,7 @@ impl<F: Read + Write + AsFd> Store<F> {
                 Err(refusal) => return Err(refusal.at("write", "the card's nodes")),
             }
         }
-        Err(Error::new(ErrorKind::Busy, "xenstore: others' changes came between each time"))
+        Err(Error::new(ErrorKind::Busy, "xenstore: concurrent changes made every attempt fail"))
     }
 
     /// Watches a node and everything below it. The watch fires once at once.
@@ -184,7 +184,7 @@ impl<F: Read + Write + AsFd> Store<F> {
                 Some(header) => {
                     let length = field(header, 3) as usize;
                     if length > PAYLOAD_MAX_BYTES {
-                        return Err(Error::new(ErrorKind::Other, "xenstore: a message that is too long"));
+                        return Err(Error::new(ErrorKind::Other, "xenstore: a message is too long"));
                     }
                     HEADER_BYTES + length
                 }

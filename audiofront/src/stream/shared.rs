@@ -83,7 +83,8 @@ impl<P: SharedPage> Shared<P> {
         Ok(Self { samples, directory, channels: layout.channels, lent: None })
     }
 
-    /// Ends all grants. Returns the empty list, and how many pages are still mapped and therefore lost.
+    /// Ends all grants. Returns the empty list, and how many pages are still mapped and therefore
+    /// lost.
     pub(super) fn revoke<T: Transport<Page = P>>(self, transport: &mut T) -> (PageList<P>, u32) {
         let buffer = match self.samples {
             Samples::Playback(playback) => playback.into_buffer(),

@@ -14,7 +14,8 @@ pub struct CountSample {
     pub count: u16,
 }
 
-/// The interval timer's clock is a twelfth of four times the NTSC colour subcarrier: 105/88 MHz, or 13125000/11 Hz.
+/// The interval timer's clock is a twelfth of four times the NTSC colour subcarrier: 105/88 MHz, or
+/// 13125000/11 Hz.
 const PIT_HZ_TIMES_11: u64 = 13_125_000;
 
 /// Computes the frequency from early and late samples of the interval timer's count. They lie less

@@ -17,12 +17,12 @@ const NOWHERE: usize = 0x7f00_dead_b000;
 
 /// Injects `fault`. Returns only for [`Fault::HangController`], or if the fault had no effect.
 pub fn commit(fault: Fault, controllers: &[Controller]) {
-    log::warn!(target: "fault", "going wrong on purpose");
+    log::warn!(target: "fault", "injecting a fault");
     match fault {
         Fault::PageFault => {
             read_nowhere();
         }
-        // By an instruction, since Rust may take a null pointer for a sign that this is never reached.
+        // An instruction, because Rust may treat a null pointer access as unreachable.
         // SAFETY: as above.
         Fault::Null => unsafe { asm!("mov byte ptr [{}], 0", in(reg) 0u64) },
         Fault::StackOverflow => {

@@ -128,7 +128,7 @@ impl Platform {
                 Some(apic)
             }
             Err(error) => {
-                log::warn!(target: "apic", "waits will be spent awake: {error}");
+                log::warn!(target: "apic", "the processor stays awake during waits: {error}");
                 None
             }
         };

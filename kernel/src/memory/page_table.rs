@@ -81,7 +81,7 @@ impl fmt::Display for MapError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::OutOfFrames => f.write_str("no memory is left for page tables"),
-            Self::AlreadyMapped(address) => write!(f, "the page at {address:#x} is mapped already"),
+            Self::AlreadyMapped(address) => write!(f, "the page at {address:#x} is already mapped"),
             Self::BadRange(range) => write!(f, "{:#x}..{:#x} can't be mapped", range.start, range.end),
         }
     }

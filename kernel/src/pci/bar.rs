@@ -43,10 +43,10 @@ impl fmt::Display for BarError {
             Self::ReservedType => f.write_str("BAR 0 has a reserved type"),
             Self::Unimplemented => f.write_str("BAR 0 isn't implemented"),
             Self::Malformed => f.write_str("BAR 0 reads back no size"),
-            Self::TooSmall(size) => write!(f, "BAR 0 has {size:#x} bytes only"),
+            Self::TooSmall(size) => write!(f, "BAR 0 has only {size:#x} bytes"),
             Self::NoPlace(size) => write!(f, "no address is free for BAR 0, {size:#x} bytes"),
             Self::NotAccepted(address) => write!(f, "BAR 0 doesn't take address {address:#x}"),
-            Self::BadAddress(address) => write!(f, "BAR 0 lies at {address:#x}, where it can't be"),
+            Self::BadAddress(address) => write!(f, "BAR 0 has the invalid address {address:#x}"),
             Self::BehindBridge => f.write_str("BAR 0 has no address, and a bridge is before it"),
         }
     }
@@ -89,7 +89,8 @@ pub const fn size_bytes(kind: BarKind, low: u32, high: u32) -> Result<u64, BarEr
     if mask == size.wrapping_neg() { Ok(size) } else { Err(BarError::Malformed) }
 }
 
-/// The highest place in `window` for `size_bytes` (a power of two), aligned to its size, that touches none of `occupied`.
+/// The highest place in `window` for `size_bytes` (a power of two), aligned to its size, that
+/// touches none of `occupied`.
 pub fn place(size_bytes: u64, window: PhysRange, occupied: &[PhysRange]) -> Option<u64> {
     if !size_bytes.is_power_of_two() {
         return None;

@@ -72,7 +72,8 @@ const TRAFFIC_CLASS_0: Setting = Setting { offset: 0x44, mask: 0x07, value: 0 };
 /// Bit 11 of DEVC at 0x78, "No Snoop Enable" (System Controller Hub US15W datasheet, "DEVC";
 /// Linux). It is PCI Express's Device Control, but some controllers don't list that capability.
 const NO_SNOOP_OFF: Setting = Setting { offset: 0x79, mask: 0x08, value: 0 };
-/// Misc Control 2: snooping for all DMA (AMD SB600 and SB700 register reference guides, "HD Audio", 0x42; Linux).
+/// Misc Control 2: snooping for all DMA (AMD SB600 and SB700 register reference guides, "HD Audio",
+/// 0x42; Linux).
 const ATI_SNOOP: Setting = Setting { offset: 0x42, mask: 0x07, value: 0x02 };
 /// Coherent DMA of outputs, inputs and everything else (Linux).
 const NVIDIA_COHERENT: [Setting; 3] = [

@@ -48,7 +48,7 @@ fn scan_device(bus: u8, device: u8, found: &mut Vec<PciAddress, MAX_FUNCTIONS>, 
             }
         }
         if found.push(address).is_err() {
-            log::warn!("PCI: more than {MAX_FUNCTIONS} functions, {address} isn't looked at");
+            log::warn!("PCI: more than {MAX_FUNCTIONS} functions, {address} isn't scanned");
         }
     }
 }

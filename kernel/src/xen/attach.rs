@@ -140,8 +140,9 @@ impl Xen {
         let shared_info = unsafe { hypercalls.map_shared_info(start as usize) };
         let shared_info = shared_info.map_err(|errno| AttachError::Refused("the shared info page", errno))?;
 
-        // Upcalls end sleeps. And Xen's tools ask only a domain that has set a vector to shut down; others they destroy.
-        // SAFETY: `interrupts` has a handler for this vector, which does nothing but keep further interrupts out.
+        // Upcalls end sleeps. Xen's tools also require a vector: they destroy a domain without one
+        // instead of asking it to shut down.
+        // SAFETY: `interrupts` handles this vector and only keeps further interrupts disabled.
         let upcall = unsafe { hypercalls.set_callback_vector(UPCALL_VECTOR) };
         upcall.map_err(|errno| AttachError::Refused("a vector for upcalls", errno))?;
 

@@ -52,7 +52,7 @@ impl Messages for Pirqs<'_> {
     fn enable(&mut self, capability: MsiCapability, _: u8) -> Option<PirqInterrupt> {
         self.try_enable(capability).unwrap_or_else(|error| {
             let function = capability.function;
-            log::warn!(target: "pci", "{function}: no interrupt by Xen: {error:?}; deadlines alone will do");
+            log::warn!(target: "pci", "{function}: no interrupt from Xen: {error:?}; using deadlines only");
             capability.disable();
             None
         })
@@ -67,7 +67,7 @@ impl Pirqs<'_> {
         if message.needs_64_bits() && !capability.is_64_bit() {
             log::warn!(
                 target: "pci",
-                "{}: pirq {pirq} doesn't fit into a 32-bit MSI capability: no interrupt; deadlines alone will do",
+                "{}: pirq {pirq} doesn't fit into a 32-bit MSI capability: no interrupt; using deadlines only",
                 capability.function
             );
             return Ok(None);

@@ -98,7 +98,7 @@ fn run(
     let Platform { xen, domain, delay, mut dma, controllers } = platform;
     let controller = controllers.first().ok_or(RunError::NoController)?;
     if controllers.len() > 1 {
-        log::warn!("{} more controllers are left alone", controllers.len() - 1);
+        log::warn!("{} more controllers stay unused", controllers.len() - 1);
     }
     let events = EventChannels::new(xen.shared_info);
     let mut alarm = Alarm::default();
@@ -122,7 +122,7 @@ fn run(
     let interrupt = controller.interrupt;
     let mut costs = Costs::default();
     let (used, all) = heap::usage_bytes();
-    log::info!(target: "xen", "ready; {used} of {all} bytes of heap are taken");
+    log::info!(target: "xen", "ready; {used} of {all} bytes of heap used");
     loop {
         events.unmask(xen.store.channel);
         let mut causes = Causes::default();
@@ -147,7 +147,7 @@ fn run(
         if let Some(pirq) = interrupt.filter(|_| interrupted).and_then(|own| own.acknowledged_pirq)
             && let Err(error) = hypercalls.end_pirq(pirq)
         {
-            log::warn!(target: "xen", "the interrupt could not be ended: {error:?}");
+            log::warn!(target: "xen", "can't acknowledge the interrupt: {error:?}");
         }
         if due.notify_store {
             hypercalls.notify(xen.store.channel);
@@ -201,7 +201,7 @@ fn end(reason: ShutdownReason, all_closed: bool) -> ! {
     if all_closed {
         log::info!("all devices are closed: {reason:?}");
     } else {
-        log::warn!("time is up, and not all devices are closed: {reason:?}");
+        log::warn!("timed out before all devices closed: {reason:?}");
     }
     console::drain();
     arch::exit(match reason {

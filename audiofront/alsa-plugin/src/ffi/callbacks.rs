@@ -104,7 +104,7 @@ unsafe extern "C" fn pointer(io: *mut Ioplug) -> c_long {
     match ended {
         Ended::Xrun => (-Errno::PIPE.raw_os_error()).into(),
         Ended::Gone(failure) => {
-            // A negative pointer would be an xrun to alsa-lib, and the program would try again for ever.
+            // alsa-lib treats a negative pointer as an xrun, and the program would retry forever.
             // SAFETY: alsa-lib's instance.
             unsafe { gone(io, &failure) };
             // SAFETY: alsa-lib's instance. Its own pointer moves nothing.

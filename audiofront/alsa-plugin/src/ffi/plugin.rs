@@ -200,5 +200,5 @@ const NAME: &CStr = c"snddom: a sound card behind Xen, by its own pages";
 
 fn refused(what: &str, error: c_int) -> Failure {
     let errno = Errno::from_raw_os_error(error.saturating_neg());
-    Failure::new(errno, format!("ALSA's library has refused {what}: is it older than 1.1?"))
+    Failure::new(errno, format!("ALSA's library refused {what}: is it older than 1.1?"))
 }

@@ -15,7 +15,8 @@ use rustix::ioctl::Opcode;
 
 use super::ioctl::{self, opcode};
 
-/// `IOCTL_GNTALLOC_ALLOC_GREF`: u16 domain, u16 flags, u32 count, u64 index (out), then a u32 for each page (out).
+/// `IOCTL_GNTALLOC_ALLOC_GREF`: u16 domain, u16 flags, u32 count, u64 index (out), then a u32 for
+/// each page (out).
 const ALLOC_GREF: Opcode = opcode(b'G', 5, 24);
 /// `IOCTL_GNTALLOC_DEALLOC_GREF`: u64 index, u32 count.
 const DEALLOC_GREF: Opcode = opcode(b'G', 6, 16);
