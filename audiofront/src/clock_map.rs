@@ -113,7 +113,8 @@ impl ClockMap {
 
     /// Adds an echo: sent and received by the guest's clock, taken by Xen's, all in nanoseconds.
     ///
-    /// # Errors See [`BadEcho`].
+    /// # Errors
+    /// See [`BadEcho`].
     pub fn add(&mut self, sent_ns: u64, heard_ns: u64, taken_ns: u64) -> Result<(), BadEcho> {
         let round_trip = heard_ns.checked_sub(sent_ns).ok_or(BadEcho::Backwards)?;
         if self.last.is_some_and(|last| heard_ns < last.guest_ns) {

@@ -20,8 +20,9 @@ pub struct ControlPage<P> {
 impl<P: SharedPage> ControlPage<P> {
     /// Grants a page and publishes its reference. A failure leaves nothing behind.
     ///
-    /// # Errors [`ConnectError::NoPage`], or [`ConnectError::NotPublished`] if the transport can't
-    /// publish it.
+    /// # Errors
+    /// [`ConnectError::NoPage`], or [`ConnectError::NotPublished`] if the transport can't publish
+    /// it.
     pub fn connect<T: Transport<Page = P>>(transport: &mut T) -> Result<Self, ConnectError> {
         let granted = transport.grant_page(GrantAccess::ReadWrite).ok_or(ConnectError::NoPage)?;
         if transport.publish_control_page(granted.grant).is_err() {
@@ -33,21 +34,24 @@ impl<P: SharedPage> ControlPage<P> {
 
     /// The back end's description of the device.
     ///
-    /// # Errors See [`HeaderError`].
+    /// # Errors
+    /// See [`HeaderError`].
     pub fn header(&self) -> Result<Header, HeaderError> {
         self.reader.header()
     }
 
     /// A consistent snapshot of stream `index` of the card. It needs no exit and no request.
     ///
-    /// # Errors See [`ReadError`].
+    /// # Errors
+    /// See [`ReadError`].
     pub fn slot(&self, index: usize) -> Result<Slot, ReadError> {
         self.reader.slot(index)
     }
 
     /// Only the values for computing a position, which is cheaper: see [`ControlReader::position`].
     ///
-    /// # Errors See [`ReadError`].
+    /// # Errors
+    /// See [`ReadError`].
     #[inline]
     pub fn position(&self, index: usize) -> Result<Slot, ReadError> {
         self.reader.position(index)
@@ -60,7 +64,8 @@ impl<P: SharedPage> ControlPage<P> {
 
     /// Ends the grant. The back end must have closed the device before.
     ///
-    /// # Errors [`StillMapped`]: the back end hasn't; the page stays granted.
+    /// # Errors
+    /// [`StillMapped`]: the back end hasn't; the page stays granted.
     pub fn disconnect<T: Transport<Page = P>>(self, transport: &mut T) -> Result<(), StillMapped<P>> {
         transport.revoke_page(GrantedPage { page: self.reader.into_page(), grant: self.grant })
     }

@@ -308,7 +308,8 @@ impl<T: Transport> StreamFront<T> {
     /// hint. Sends up to two requests, because the piece may wrap at the end of the buffer. Returns
     /// how many.
     ///
-    /// # Errors [`RequestError::RingFull`] loses nothing: the next hint covers the rest.
+    /// # Errors
+    /// [`RequestError::RingFull`] loses nothing: the next hint covers the rest.
     pub fn hint(&mut self) -> Result<u32, RequestError> {
         let mut sent = 0u32;
         for _ in 0..2 {

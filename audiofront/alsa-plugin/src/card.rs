@@ -128,7 +128,8 @@ pub trait Stream: Send {
     /// The stream's position, without a system call or a wait. All values are 0 before the first
     /// known position.
     ///
-    /// # Errors The stream ended by itself: the back end is gone, or the controller failed.
+    /// # Errors
+    /// The stream ended by itself: the back end is gone, or the controller failed.
     fn look(&mut self) -> Result<Look, Failure>;
     /// The file that becomes readable when the time of [`wake_after`](Self::wake_after) has passed.
     /// It stays the same for the stream's life.

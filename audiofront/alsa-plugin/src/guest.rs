@@ -33,7 +33,8 @@ const LOOK_AFTER_NS: u64 = 500_000_000;
 
 /// Finds the stream, and connects this process to the card if needed.
 ///
-/// # Errors The card or stream doesn't exist or is unavailable. The words name the remedy.
+/// # Errors
+/// The card or stream doesn't exist or is unavailable. The words name the remedy.
 pub fn connect(settings: &Settings, direction: Direction) -> Result<Box<dyn Stream>, Failure> {
     let which = match direction {
         Direction::Playback => &settings.playback_stream,

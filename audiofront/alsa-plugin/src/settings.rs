@@ -44,7 +44,8 @@ impl Default for Settings {
 impl Settings {
     /// Reads the definition's fields.
     ///
-    /// # Errors An unknown field or an invalid value.
+    /// # Errors
+    /// An unknown field or an invalid value.
     pub fn from_fields(fields: impl IntoIterator<Item = (String, Value)>) -> Result<Self, Failure> {
         let mut settings = Self::default();
         for (name, value) in fields {

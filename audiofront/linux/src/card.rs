@@ -78,7 +78,8 @@ struct Answer {
 impl Card {
     /// This guest's cards.
     ///
-    /// # Errors Xenstore isn't available.
+    /// # Errors
+    /// Xenstore isn't available.
     pub fn list() -> Result<Vec<CardInfo>> {
         directory::cards(&mut open_store()?)
     }
@@ -86,7 +87,8 @@ impl Card {
     /// Closes a card left open by a killed program, so that its streams stop playing. `false`: a
     /// running program uses the card. [`connect`](Self::connect) does this first, too.
     ///
-    /// # Errors The back end doesn't release the card in time.
+    /// # Errors
+    /// The back end doesn't release the card in time.
     pub fn close_what_was_left(index: u32) -> Result<bool> {
         let mut store = open_store()?;
         let Some(info) = directory::cards(&mut store)?.into_iter().find(|card| card.index == index) else {
@@ -97,8 +99,9 @@ impl Card {
 
     /// Connects to the card with this number.
     ///
-    /// # Errors The card doesn't exist or isn't free, or its back end doesn't connect. The error
-    /// names the remedy.
+    /// # Errors
+    /// The card doesn't exist or isn't free, or its back end doesn't connect. The error names the
+    /// remedy.
     pub fn connect(index: u32) -> Result<Self> {
         let mut store = open_store()?;
         let cards = directory::cards(&mut store)?;
@@ -184,14 +187,16 @@ impl Card {
 
     /// A stream: fills and takes samples, sends requests without waiting, and shows its state.
     ///
-    /// # Panics The card has no stream with this number.
+    /// # Panics
+    /// The card has no stream with this number.
     pub fn front(&mut self, stream: usize) -> &mut StreamFront<LinuxTransport> {
         &mut self.streams[stream].front
     }
 
     /// The subset of these configurations that the back end supports. `None`: none of them.
     ///
-    /// # Errors The back end doesn't answer or is gone.
+    /// # Errors
+    /// The back end doesn't answer or is gone.
     pub fn query(&mut self, stream: usize, params: &HwParams) -> Result<Option<HwParams>> {
         let id = self.front(stream).query(params).map_err(|error| not_sent("the query", error))?;
         let answer = self.wait_for_answer(stream, id, QUERY)?;
@@ -207,7 +212,8 @@ impl Card {
     /// A period of 0 bytes turns events off. Positions then come from the control page at each
     /// [`poll`](Self::poll), and the program wakes by its own timer.
     ///
-    /// # Errors The back end refuses, or no pages are free.
+    /// # Errors
+    /// The back end refuses, or no pages are free.
     pub fn open(&mut self, stream: usize, config: &StreamConfig) -> Result<DmaArea> {
         let front = self.front(stream);
         let sent = front.open(config);
@@ -220,7 +226,8 @@ impl Card {
 
     /// Starts a stream.
     ///
-    /// # Errors The back end refuses.
+    /// # Errors
+    /// The back end refuses.
     pub fn start(&mut self, stream: usize) -> Result<()> {
         self.request(stream, "START", StreamFront::start)?;
         self.streams[stream].set_running(true);
@@ -229,7 +236,8 @@ impl Card {
 
     /// Starts streams together: in the same link frame if the controller can. The answer tells.
     ///
-    /// # Errors The back end refuses or doesn't support linked start. Then no stream runs.
+    /// # Errors
+    /// The back end refuses or doesn't support linked start. Then no stream runs.
     pub fn start_together(&mut self, streams: &[usize]) -> Result<LinkedStart> {
         if !self.offers_linked_start {
             return Err(Error::new(ErrorKind::Unsupported, "the back end offers no linked start"));
@@ -251,21 +259,24 @@ impl Card {
 
     /// Pauses a stream.
     ///
-    /// # Errors The back end refuses.
+    /// # Errors
+    /// The back end refuses.
     pub fn pause(&mut self, stream: usize) -> Result<()> {
         self.request(stream, "PAUSE", StreamFront::pause).map(drop)
     }
 
     /// Resumes a stream.
     ///
-    /// # Errors The back end refuses.
+    /// # Errors
+    /// The back end refuses.
     pub fn resume(&mut self, stream: usize) -> Result<()> {
         self.request(stream, "RESUME", StreamFront::resume).map(drop)
     }
 
     /// Stops a stream. The next START begins at the buffer's start.
     ///
-    /// # Errors The back end refuses.
+    /// # Errors
+    /// The back end refuses.
     pub fn stop(&mut self, stream: usize) -> Result<()> {
         self.streams[stream].set_running(false);
         self.request(stream, "STOP", StreamFront::stop).map(drop)
@@ -273,7 +284,8 @@ impl Card {
 
     /// Closes a stream in any state. A closed stream stays closed.
     ///
-    /// # Errors The back end can't release the buffer.
+    /// # Errors
+    /// The back end can't release the buffer.
     pub fn close_stream(&mut self, stream: usize) -> Result<()> {
         if self.front(stream).state() == StreamState::Closed {
             return Ok(());
@@ -286,7 +298,8 @@ impl Card {
     /// dB. The path's amplifiers have coarser steps and take the nearest; [`volume`](Self::volume)
     /// returns it.
     ///
-    /// # Errors [`ErrorKind::Unsupported`]: the path has no amplifiers with steps.
+    /// # Errors
+    /// [`ErrorKind::Unsupported`]: the path has no amplifiers with steps.
     pub fn set_volume(&mut self, stream: usize, mdb: i32) -> Result<()> {
         self.adjust(stream, "SET_VOLUME", |front| front.set_volume(&vec![mdb; front.channels().into()]))
     }
@@ -294,7 +307,8 @@ impl Card {
     /// The volume of each channel of an open stream, in steps of 0.001 dB. A playback stream must
     /// have been opened after [`let_volume_be_told`](StreamFront::let_volume_be_told).
     ///
-    /// # Errors As [`set_volume`](Self::set_volume).
+    /// # Errors
+    /// As [`set_volume`](Self::set_volume).
     pub fn volume(&mut self, stream: usize) -> Result<Vec<i32>> {
         self.adjust(stream, "GET_VOLUME", StreamFront::volume)?;
         Ok(self.front(stream).volumes().to_vec())
@@ -302,7 +316,8 @@ impl Card {
 
     /// Mutes or unmutes all channels of an open stream.
     ///
-    /// # Errors [`ErrorKind::Unsupported`]: the path has no amplifiers with mute.
+    /// # Errors
+    /// [`ErrorKind::Unsupported`]: the path has no amplifiers with mute.
     pub fn set_mute(&mut self, stream: usize, is_muted: bool) -> Result<()> {
         let what = if is_muted { "MUTE" } else { "UNMUTE" };
         self.adjust(stream, what, |front| {
@@ -320,7 +335,8 @@ impl Card {
 
     /// Takes everything from the back end, for all streams, without waiting.
     ///
-    /// # Errors [`ErrorKind::Gone`]: the back end has left.
+    /// # Errors
+    /// [`ErrorKind::Gone`]: the back end has left.
     pub fn poll(&mut self) -> Result<()> {
         self.devices
             .channels
@@ -359,7 +375,8 @@ impl Card {
     /// Sleeps until the back end sends something, and takes it. Returns `false` if `timeout` passes
     /// first or a signal's handler runs.
     ///
-    /// # Errors As [`poll`](Self::poll).
+    /// # Errors
+    /// As [`poll`](Self::poll).
     pub fn wait(&mut self, timeout: Duration) -> Result<bool> {
         let woken = wait(&self.files(), timeout)
             .map_err(|error| Error::new(ErrorKind::Other, format!("waiting for the back end: {error}")))?;
@@ -375,15 +392,17 @@ impl Card {
 
     /// The first stream in this direction, or the one with this `unique-id`.
     ///
-    /// # Errors No such stream exists.
+    /// # Errors
+    /// No such stream exists.
     pub fn find(&self, direction: Direction, unique_id: Option<&str>) -> Result<usize> {
         self.info.find(direction, unique_id)
     }
 
     /// Closes the card: before this returns, the back end stops all streams and releases all pages.
     ///
-    /// # Errors The back end doesn't do that in time. The kernel then keeps the pages, and no other
-    /// process gets them.
+    /// # Errors
+    /// The back end doesn't do that in time. The kernel then keeps the pages, and no other process
+    /// gets them.
     pub fn close(mut self) -> Result<()> {
         self.handshake.close()
     }

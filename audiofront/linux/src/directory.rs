@@ -69,7 +69,8 @@ impl CardInfo {
 
     /// The number of the first stream in this direction, or of the one with this `unique-id`.
     ///
-    /// # Errors No such stream exists; the error lists the existing ones.
+    /// # Errors
+    /// No such stream exists; the error lists the existing ones.
     pub fn find(&self, direction: Direction, unique_id: Option<&str>) -> Result<usize> {
         let fits = |info: &&StreamInfo| {
             info.direction == direction && unique_id.is_none_or(|wanted| wanted == info.unique_id)

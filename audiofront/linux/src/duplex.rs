@@ -86,7 +86,8 @@ fn hint(front: &mut StreamFront<LinuxTransport>) {
 impl Duplex {
     /// Opens both streams of a card: those with these `unique-id`s, or the first ones.
     ///
-    /// # Errors A stream doesn't exist, or the back end refuses one.
+    /// # Errors
+    /// A stream doesn't exist, or the back end refuses one.
     pub fn open(mut card: Card, playback: Option<&str>, capture: Option<&str>) -> Result<Self> {
         let playback = card.find(Direction::Playback, playback)?;
         let capture = card.find(Direction::Capture, capture)?;
@@ -120,8 +121,9 @@ impl Duplex {
     /// Starts both streams, plays all of `play`, records for slightly longer, and stops both. Calls
     /// `keep_on` several times a second.
     ///
-    /// # Errors A stream lost samples or stood still, or the back end left.
-    /// [`ErrorKind::Interrupted`] if `keep_on` returns `false`.
+    /// # Errors
+    /// A stream lost samples or stood still, or the back end left. [`ErrorKind::Interrupted`] if
+    /// `keep_on` returns `false`.
     pub fn run(&mut self, play: &[Frame], mut keep_on: impl FnMut() -> bool) -> Result<Take> {
         let bytes: Vec<u8> = play.iter().flatten().flat_map(|sample| sample.to_le_bytes()).collect();
         let lost_before = self.lost_bytes();

@@ -2,7 +2,7 @@
 //! kernel, and no system call for positions.
 //!
 //! [`Card::connect`] finds the card that the toolstack gave this guest (`vsnd = ...`). It grants
-//! pages to the back end by `/dev/xen/gntalloc`, creates event channels by `/dev/xen/evtchn`, and
+//! pages to the back end by `/dev/xen/gntalloc` and creates event channels by `/dev/xen/evtchn`. It
 //! passes the states in xenstore by `/dev/xen/xenbus`. An open stream's buffer is contiguous in the
 //! program's own memory. The sound controller's DMA uses it directly ([`DmaArea`]).
 //!

@@ -57,7 +57,8 @@ impl<P: SharedPage> PositionReader<P> {
 
     /// The slot as last published by the back end.
     ///
-    /// # Errors The back end was writing at each attempt, or the slot is invalid.
+    /// # Errors
+    /// The back end was writing at each attempt, or the slot is invalid.
     #[inline]
     pub fn slot(&self) -> Result<Slot, ReadError> {
         self.control.slot(self.stream)
@@ -66,7 +67,8 @@ impl<P: SharedPage> PositionReader<P> {
     /// The position with its slot. `None`: the back end has published no position, or this guest
     /// doesn't know Xen's time yet.
     ///
-    /// # Errors As [`slot`](Self::slot).
+    /// # Errors
+    /// As [`slot`](Self::slot).
     #[inline]
     pub fn now(&self) -> Result<Option<Position>, ReadError> {
         let slot = self.slot()?;
@@ -80,7 +82,8 @@ impl<P: SharedPage> PositionReader<P> {
     /// The position alone, for frequent reads. It reads fewer words of the page than
     /// [`now`](Self::now).
     ///
-    /// # Errors As [`slot`](Self::slot).
+    /// # Errors
+    /// As [`slot`](Self::slot).
     #[inline]
     pub fn frames(&self) -> Result<Option<Frames>, ReadError> {
         let slot = self.control.position(self.stream)?;
@@ -103,7 +106,8 @@ impl<P: SharedPage> PositionReader<P> {
 
     /// The header of the control page.
     ///
-    /// # Errors The header is invalid.
+    /// # Errors
+    /// The header is invalid.
     pub fn header(&self) -> Result<Header, HeaderError> {
         self.control.header()
     }

@@ -23,7 +23,8 @@ impl<T: Transport> StreamFront<T> {
     /// [`fill`](Self::fill) and [`take`](Self::take) skip them. A program that writes or reads in
     /// place must skip them itself.
     ///
-    /// # Errors The request isn't sent. If the path has no amplifiers, the answer is
+    /// # Errors
+    /// The request isn't sent. If the path has no amplifiers, the answer is
     /// [`EOPNOTSUPP`](Status::EOPNOTSUPP).
     pub fn set_volume(&mut self, volumes_mdb: &[i32]) -> Result<u16, VolumeError> {
         let values = volumes_mdb.iter().map(|mdb| mdb.to_le_bytes());
@@ -37,7 +38,8 @@ impl<T: Transport> StreamFront<T> {
     /// reading only, and the answer is an error: see
     /// [`let_volume_be_told`](Self::let_volume_be_told).
     ///
-    /// # Errors The request isn't sent.
+    /// # Errors
+    /// The request isn't sent.
     pub fn volume(&mut self) -> Result<u16, VolumeError> {
         self.adjust((0..self.channels()).map(|_| [0; 4]), RequestBody::GetVolume)
     }
@@ -47,15 +49,16 @@ impl<T: Transport> StreamFront<T> {
         &self.volumes
     }
 
-    /// Grants a playback stream's pages for writing too, from the next [`open`](Self::open) on, so
-    /// that the back end can answer [`volume`](Self::volume).
+    /// Grants a playback stream's pages for writing too, from the next [`open`](Self::open) on. The
+    /// back end can then answer [`volume`](Self::volume).
     pub fn let_volume_be_told(&mut self) {
         self.volume_can_be_told = true;
     }
 
     /// Requests to mute these channels; the others stay unchanged.
     ///
-    /// # Errors The request isn't sent. If the path can't be muted, the answer is
+    /// # Errors
+    /// The request isn't sent. If the path can't be muted, the answer is
     /// [`EOPNOTSUPP`](Status::EOPNOTSUPP).
     pub fn mute(&mut self, channels: &[bool]) -> Result<u16, VolumeError> {
         self.adjust(channels.iter().map(|is_meant| [u8::from(*is_meant)]), RequestBody::Mute)
@@ -63,7 +66,8 @@ impl<T: Transport> StreamFront<T> {
 
     /// Requests to unmute these channels; the others stay unchanged.
     ///
-    /// # Errors As [`mute`](Self::mute).
+    /// # Errors
+    /// As [`mute`](Self::mute).
     pub fn unmute(&mut self, channels: &[bool]) -> Result<u16, VolumeError> {
         self.adjust(channels.iter().map(|is_meant| [u8::from(*is_meant)]), RequestBody::Unmute)
     }

@@ -10,8 +10,8 @@ unsafe extern "C" {
 
 /// The loader jumps here.
 ///
-/// Takes the entry time stamp first. Maps the first 4 GiB one to one in 2 MiB pages, because 1 GiB
-/// pages reset silently under some hypervisors. Then turns on long mode and calls `snddom_main` on
+/// Takes the entry time stamp first. Maps the first 4 GiB one to one in 2 MiB pages: some
+/// hypervisors reset silently on 1 GiB pages. Then turns on long mode and calls `snddom_main` on
 /// the image's own stack.
 ///
 /// # Safety

@@ -98,11 +98,11 @@ impl TableMemory for Tables<'_> {
 }
 
 impl AddressSpace {
-    /// Maps the image's parts with their rights, `module` read-only and the rest of `ram` as data,
-    /// then switches to the new tables.
+    /// Maps the image's parts with their rights, `module` read-only and the rest of `ram` as data.
+    /// Then switches to the new tables.
     ///
-    /// `ram` excludes memory below 1 MiB, which firmware and option ROMs use, and above 4 GiB,
-    /// where the boot tables end.
+    /// `ram` excludes memory below 1 MiB, which firmware and option ROMs use. It also excludes
+    /// memory above 4 GiB, where the boot tables end.
     pub fn activate(ram: &[PhysRange], module: Option<PhysRange>) -> Result<Self, ActivateError> {
         let in_ram = |part: PhysRange| ram.iter().any(|ram| ram.start <= part.start && part.end <= ram.end);
         if module.is_some_and(|module| !in_ram(module)) {

@@ -5,7 +5,7 @@
 //!
 //! Two kinds of facts are left out because the image doesn't use them:
 //! - Limits of MSI's address: the local APIC's addresses have 32 bits.
-//! - Wrong stream counts in the capabilities: only ULi M5461 has them, and no machine with an IOMMU has that.
+//! - Wrong stream counts in the capabilities: only ULi M5461 has them, never beside an IOMMU.
 
 use core::fmt;
 
@@ -66,7 +66,7 @@ pub fn find((vendor, device): (u16, u16)) -> &'static Known {
     ROWS.iter().find(is_it).unwrap_or(&UNKNOWN)
 }
 
-/// TCSEL: DMA in traffic class 0, which is served in time under any chipset setting (ICH6 to ICH10
+/// TCSEL: DMA in traffic class 0. Every chipset setting serves it in time (ICH6 to ICH10
 /// datasheets, "TCSEL - Traffic Class Select", bits 2:0; Linux).
 const TRAFFIC_CLASS_0: Setting = Setting { offset: 0x44, mask: 0x07, value: 0 };
 /// Bit 11 of DEVC at 0x78, "No Snoop Enable" (System Controller Hub US15W datasheet, "DEVC";

@@ -257,7 +257,8 @@ unsafe extern "C" fn prepare(io: *mut Ioplug) -> c_int {
 /// Replaces the memory that alsa-lib mapped for the application with the buffer's pages. The
 /// application then writes directly into the buffer, and `transfer` copies nothing.
 ///
-/// # Safety `io` is a live instance.
+/// # Safety
+/// `io` is a live instance.
 unsafe fn show_buffer(io: *mut Ioplug, inner: &Inner) -> Option<DmaArea> {
     let (memory, length_bytes) = inner.pcm.memory()?;
     // SAFETY: alsa-lib's instance.
@@ -268,9 +269,9 @@ unsafe fn show_buffer(io: *mut Ioplug, inner: &Inner) -> Option<DmaArea> {
     // SAFETY: alsa-lib's areas, one per channel.
     let area = unsafe { areas.read() };
     let place = NonNull::new(area.addr.cast::<u8>()).filter(|_| area.first == 0)?;
-    // SAFETY: an application that maps an "exported" plug-in buffer gets a segment of System V
-    // shared memory of the buffer's size in whole pages (snd_pcm_mmap). alsa-lib detaches it by
-    // address, ignores its absence, and only then calls `hw_free`, which drops this value.
+    // SAFETY: an application that maps an "exported" plug-in buffer gets System V shared memory
+    // (snd_pcm_mmap). It has the buffer's size in whole pages. alsa-lib detaches it by address,
+    // ignores its absence, and only then calls `hw_free`, which drops this value.
     match unsafe { DmaArea::map_over(memory, length_bytes, place) } {
         Ok(area) => Some(area),
         Err(errno) => {

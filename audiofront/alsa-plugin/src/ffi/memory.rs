@@ -26,7 +26,8 @@ impl<'a> AppFrames<'a> {
 
     /// `length_bytes` bytes of frames, starting at `first`.
     ///
-    /// # Safety They stay readable, and for capture writable, while this value is in use.
+    /// # Safety
+    /// They stay readable, and for capture writable, while this value is in use.
     pub(super) unsafe fn new(first: NonNull<u8>, length_bytes: usize) -> Self {
         Self { first, length_bytes, _of: PhantomData }
     }
@@ -45,7 +46,8 @@ unsafe impl Send for DmaArea {}
 impl DmaArea {
     /// Maps a buffer at an address that the kernel chooses.
     ///
-    /// # Errors mmap's error; `INVAL` for an empty buffer.
+    /// # Errors
+    /// mmap's error; `INVAL` for an empty buffer.
     pub fn map(file: DmaFile<'_>, length_bytes: usize) -> Result<Self, Errno> {
         // SAFETY: without a requested address the mapping replaces nothing.
         unsafe { Self::map_with(file, length_bytes, std::ptr::null_mut(), MapFlags::SHARED) }
@@ -53,11 +55,12 @@ impl DmaArea {
 
     /// Maps a buffer over the memory at `place`, which from then on *is* the buffer.
     ///
-    /// # Errors mmap's error, with the memory unchanged. `INVAL` if `place` isn't page aligned.
+    /// # Errors
+    /// mmap's error, with the memory unchanged. `INVAL` if `place` isn't page aligned.
     ///
-    /// # Safety The whole pages from `place` on that the buffer needs are shared memory, known to
-    /// its owner by address alone. The owner may detach it, but must not reuse it until this value
-    /// is dropped.
+    /// # Safety
+    /// The buffer's whole pages from `place` on are shared memory, which its owner knows by address
+    /// alone. The owner may detach it, but must not reuse it until this value is dropped.
     pub(super) unsafe fn map_over(
         file: DmaFile<'_>,
         length_bytes: usize,

@@ -19,7 +19,8 @@ macro_rules! plugin_entry {
     ($opener:path, $open:ident, $version:ident) => {
         /// Opens a PCM (`SND_PCM_PLUGIN_DEFINE_FUNC` of pcm_external.h).
         ///
-        /// # Safety For alsa-lib only, with the arguments that it documents.
+        /// # Safety
+        /// For alsa-lib only, with the arguments that it documents.
         #[unsafe(no_mangle)]
         pub unsafe extern "C" fn $open(
             pcm: *mut *mut ::std::ffi::c_void,

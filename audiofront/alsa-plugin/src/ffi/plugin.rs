@@ -38,7 +38,8 @@ pub(super) struct Plugin {
 
 /// Runs a callback's body. Bodies run one at a time, and no panic leaves them.
 ///
-/// # Safety `io` belongs to a [`Plugin`].
+/// # Safety
+/// `io` belongs to a [`Plugin`].
 pub(super) unsafe fn with<R>(
     io: *mut Ioplug,
     body: impl FnOnce(&mut Inner) -> Result<R, Failure>,
@@ -76,7 +77,8 @@ pub(super) unsafe fn close(io: *mut Ioplug) {
 /// Opens a PCM; alsa-lib calls it through [`plugin_entry`](crate::plugin_entry). Returns 0 or a
 /// negative error number.
 ///
-/// # Safety The arguments, except `_root`, are alsa-lib's.
+/// # Safety
+/// The arguments, except `_root`, are alsa-lib's.
 pub unsafe fn open(
     opener: Opener,
     pcm: *mut *mut c_void,

@@ -45,8 +45,9 @@ unsafe impl Ioctl for Call<'_> {
 
 /// Calls the device and returns its result.
 ///
-/// # Safety For this opcode the device behind `fd` accesses no more than `argument`. The size in
-/// the opcode doesn't ensure that: some structures end in arrays.
+/// # Safety
+/// For this opcode the device behind `fd` accesses no more than `argument`. The size in the opcode
+/// doesn't ensure that: some structures end in arrays.
 pub(super) unsafe fn call(fd: BorrowedFd<'_>, opcode: Opcode, argument: &mut [u64]) -> io::Result<u32> {
     debug_assert!(size_of_val(argument) >= argument_bytes(opcode));
     // SAFETY: as the caller promises.
