@@ -1,9 +1,12 @@
-//! Gives the linker the images' layout. Here, not in rustflags: a RUSTFLAGS variable silently replaces those.
+//! Passes the images' memory layout to the linker.
+//!
+//! A build script does this because a RUSTFLAGS variable silently replaces rustflags from Cargo's
+//! configuration.
 
 use std::env;
 use std::path::Path;
 
-/// The images, each with its feature.
+/// The images and the feature that each needs.
 const IMAGES: [(&str, &str); 2] = [("snddom", "CARGO_FEATURE_XEN"), ("snddom-bare", "CARGO_FEATURE_BARE")];
 
 fn main() {
@@ -16,7 +19,7 @@ fn main() {
     let out_dir = env::var("OUT_DIR").expect("cargo sets OUT_DIR");
     let script = Path::new(&manifest_dir).join("../linker.ld");
     for (image, _) in IMAGES.into_iter().filter(|(_, feature)| env::var_os(feature).is_some()) {
-        // The file has no symbols; the map says which address is what.
+        // The image file has no symbols. The map resolves addresses.
         let map = Path::new(&out_dir).join(format!("{image}.map"));
         for argument in [
             format!("-T{}", script.display()),

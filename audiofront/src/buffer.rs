@@ -8,14 +8,15 @@ use sndif::request::Range;
 
 use crate::transport::{GrantAccess, GrantedPage, Transport};
 
-/// Pages in the largest buffer: what an HDA controller's buffer descriptor list can name, a page an entry.
+/// Pages in the largest buffer: the entries of an HDA controller's buffer descriptor list, one page
+/// each.
 pub const MAX_BUFFER_PAGES: usize = 256;
 
 /// Bytes in the largest buffer.
 pub const MAX_BUFFER_BYTES: u32 = 1 << 20;
 const _: () = assert!(MAX_BUFFER_BYTES as usize == MAX_BUFFER_PAGES * PAGE_SIZE_BYTES);
 
-/// Room for the pages of the largest buffer, to be used for one buffer after the other.
+/// Room for the pages of the largest buffer, reused from buffer to buffer.
 #[derive(Debug)]
 pub(crate) struct PageList<P>(Vec<GrantedPage<P>>);
 
@@ -31,7 +32,7 @@ impl<P: SharedPage> PageList<P> {
     }
 }
 
-/// Pages, used in their order up to `size_bytes`, and then from the start again.
+/// Pages, used in order up to `size_bytes` and then from the start again.
 #[derive(Debug)]
 pub(crate) struct Buffer<P> {
     pages: PageList<P>,
@@ -39,7 +40,8 @@ pub(crate) struct Buffer<P> {
 }
 
 impl<P: SharedPage> Buffer<P> {
-    /// Grants the pages for a buffer of `size_bytes`, 1 to [`MAX_BUFFER_BYTES`]: all or, when they run out, none.
+    /// Grants the pages for a buffer of `size_bytes`, 1 to [`MAX_BUFFER_BYTES`]. If they run out,
+    /// grants none.
     pub(crate) fn grant<T: Transport<Page = P>>(
         transport: &mut T,
         mut pages: PageList<P>,
@@ -47,12 +49,12 @@ impl<P: SharedPage> Buffer<P> {
         access: GrantAccess,
     ) -> Result<Self, PageList<P>> {
         transport.reserve(pages_for(size_bytes), access);
-        // At most MAX_BUFFER_PAGES, for which the list has room.
+        // At most MAX_BUFFER_PAGES, which fit into the list.
         for _ in 0..pages_for(size_bytes) {
             match transport.grant_page(access) {
                 Some(page) => pages.0.push(page),
                 None => {
-                    // The back end has never heard of these pages, so none can be mapped.
+                    // The back end doesn't know these pages yet, so it maps none.
                     pages.revoke(transport);
                     return Err(pages);
                 }
@@ -61,7 +63,8 @@ impl<P: SharedPage> Buffer<P> {
         Ok(Self { pages, size_bytes })
     }
 
-    /// Ends the grants. Returns the empty list, and how many pages are still mapped and therefore lost.
+    /// Ends the grants. Returns the empty list, and how many pages are still mapped and therefore
+    /// lost.
     pub(crate) fn revoke<T: Transport<Page = P>>(mut self, transport: &mut T) -> (PageList<P>, u32) {
         let lost = self.pages.revoke(transport);
         (self.pages, lost)
@@ -76,7 +79,7 @@ impl<P: SharedPage> Buffer<P> {
         self.size_bytes
     }
 
-    /// Where the byte at this position lies: its offset.
+    /// The offset of the byte at this position.
     pub(crate) fn offset_of(&self, position_bytes: u64) -> u32 {
         position_bytes
             .checked_rem(u64::from(self.size_bytes))
@@ -89,7 +92,8 @@ impl<P: SharedPage> Buffer<P> {
         position_bytes.checked_next_multiple_of(u64::from(self.size_bytes)).unwrap_or(position_bytes)
     }
 
-    /// The contiguous piece from `from_bytes` up to `to_bytes` or the end of the buffer; `None` if it is empty.
+    /// The contiguous piece from `from_bytes` up to `to_bytes` or the end of the buffer; `None` if
+    /// it is empty.
     pub(crate) fn piece(&self, from_bytes: u64, to_bytes: u64) -> Option<Range> {
         let offset_bytes = self.offset_of(from_bytes);
         let until_end = self.size_bytes.saturating_sub(offset_bytes);
@@ -98,7 +102,7 @@ impl<P: SharedPage> Buffer<P> {
         (length_bytes > 0).then_some(Range { offset_bytes, length_bytes })
     }
 
-    /// Writes bytes from `position_bytes` on, going round at the buffer's end.
+    /// Writes bytes from `position_bytes` on, wrapping at the buffer's end.
     pub(crate) fn write(&self, position_bytes: u64, bytes: &[u8]) {
         let mut rest = bytes;
         self.for_each_piece(position_bytes, bytes.len(), &mut |page, word, first, count| {
@@ -114,7 +118,7 @@ impl<P: SharedPage> Buffer<P> {
         });
     }
 
-    /// Reads bytes from `position_bytes` on, going round at the buffer's end.
+    /// Reads bytes from `position_bytes` on, wrapping at the buffer's end.
     pub(crate) fn read(&self, position_bytes: u64, bytes: &mut [u8]) {
         let length = bytes.len();
         let mut places = bytes.iter_mut();
@@ -122,14 +126,15 @@ impl<P: SharedPage> Buffer<P> {
             for word in (word..).take(count.div_ceil(4)) {
                 let lanes = page.load(word).to_le_bytes();
                 let lanes = lanes.iter().skip(first).take(count);
-                // The lanes first: `zip` takes from its left side before it knows that the right side has ended.
+                // The lanes come first: `zip` takes from its left side before it sees that the
+                // right side has ended.
                 lanes.zip(&mut places).for_each(|(lane, place)| *place = *lane);
             }
         });
     }
 
-    /// Repeats eight bytes over `length_bytes` from `position_bytes` on; the pattern is in phase with the start of the
-    /// buffer.
+    /// Repeats eight bytes over `length_bytes` from `position_bytes` on. The pattern is in phase
+    /// with the buffer's start.
     pub(crate) fn repeat(&self, position_bytes: u64, length_bytes: u64, pattern: [u8; 8]) {
         let [a, b, c, d, e, f, g, h] = pattern;
         let (even, odd) = ([a, b, c, d], [e, f, g, h]);
@@ -148,10 +153,11 @@ impl<P: SharedPage> Buffer<P> {
         });
     }
 
-    /// Calls `touch(page, word, first, count)` for the pieces of pages that `length` bytes from `position_bytes` on lie
-    /// in, in order: `count` bytes from byte `first` of word `word` on. A piece is a part of one word (`count` is 1 to 3)
-    /// or as many whole words as there are in a row (`first` is 0, `count` a multiple of 4). The counts add up to `length`,
-    /// for the buffer isn't empty.
+    /// Calls `touch(page, word, first, count)` in order for each piece of `length` bytes from
+    /// `position_bytes` on: `count` bytes from byte `first` of word `word` on.
+    ///
+    /// A piece is a part of one word (`count` is 1 to 3), or a run of whole words (`first` is 0,
+    /// `count` a multiple of 4). For a buffer that isn't empty the counts add up to `length`.
     fn for_each_piece(
         &self,
         position_bytes: u64,

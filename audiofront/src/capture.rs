@@ -5,19 +5,19 @@ use sndif::request::Range;
 
 use crate::buffer::{Buffer, whole_frames};
 
-/// The samples of a capture stream, as they come from the link.
+/// The samples of a capture stream as they arrive from the link.
 #[derive(Debug)]
 pub struct Capture<P> {
     buffer: Buffer<P>,
     frame_bytes: u32,
-    /// Arrived in memory, by the last position.
+    /// Bytes in memory, by the last position.
     position_bytes: u64,
-    /// Taken up to here.
+    /// Bytes taken.
     read_bytes: u64,
-    /// The last READ hint ends here.
+    /// End of the last READ hint.
     hinted_bytes: u64,
     overrun_bytes: u64,
-    /// From here on the buffer is lent: see `StreamFront::set_volume`.
+    /// Start of the lent part of the buffer: see `StreamFront::set_volume`.
     lent_bytes: Option<u64>,
 }
 
@@ -35,7 +35,8 @@ impl<P: SharedPage> Capture<P> {
         }
     }
 
-    /// Takes as many whole frames as have come and as `bytes` holds. Returns how many bytes it put there.
+    /// Takes as many whole frames as have arrived and fit into `bytes`. Returns the number of bytes
+    /// taken.
     pub fn take(&mut self, bytes: &mut [u8]) -> usize {
         let come = usize::try_from(self.available_bytes()).unwrap_or(usize::MAX);
         let whole_frames = whole_frames(bytes.len().min(come), self.frame_bytes);
@@ -45,8 +46,8 @@ impl<P: SharedPage> Capture<P> {
         bytes.len()
     }
 
-    /// Says that the next `length_bytes` have been read in place, from [`read_bytes`](Self::read_bytes) on. Takes no more
-    /// whole frames than have come; returns how many bytes it took.
+    /// Marks the next `length_bytes` from [`read_bytes`](Self::read_bytes) on as read in place.
+    /// Counts whole frames, at most those that have arrived. Returns the number of bytes counted.
     pub fn commit(&mut self, length_bytes: u64) -> u64 {
         let come = usize::try_from(self.come_bytes().min(length_bytes)).unwrap_or(usize::MAX);
         let taken_bytes = whole_frames(come, self.frame_bytes) as u64;
@@ -54,7 +55,8 @@ impl<P: SharedPage> Capture<P> {
         taken_bytes
     }
 
-    /// Bytes that [`take`](Self::take) could take now: those that have come and weren't taken, at most the size of the buffer.
+    /// Bytes that [`take`](Self::take) could take now: arrived and not taken, at most the size of
+    /// the buffer.
     pub fn available_bytes(&self) -> u64 {
         let until_lent = self.lent_bytes.unwrap_or(u64::MAX).saturating_sub(self.read_bytes);
         self.come_bytes().min(until_lent)
@@ -69,17 +71,17 @@ impl<P: SharedPage> Capture<P> {
         self.read_bytes
     }
 
-    /// Bytes that newer ones have overwritten, since OPEN, before they were taken.
+    /// Bytes since OPEN that were overwritten before they were taken.
     pub fn overrun_bytes(&self) -> u64 {
         self.overrun_bytes
     }
 
-    /// The position went on to `bytes`; it never goes back.
+    /// Advances the position to `bytes`; it never goes back.
     pub(crate) fn advance(&mut self, bytes: u64) {
         self.position_bytes = bytes;
         let size = u64::from(self.buffer.size_bytes());
         if self.come_bytes() > size {
-            // The oldest half is about to be overwritten while we would read it: go on with the newer half.
+            // The oldest half may be overwritten during a read, so continue with the newer half.
             let newer = bytes.saturating_sub(size / 2);
             let next = newer.checked_next_multiple_of(u64::from(self.frame_bytes)).unwrap_or(newer);
             let next = next.min(bytes);
@@ -89,13 +91,15 @@ impl<P: SharedPage> Capture<P> {
         }
     }
 
-    /// The place that byte `start_bytes` will have is lent from there on, with the samples that lie there; or none is.
+    /// Lends the place of byte `start_bytes` and all after it, with the samples there. `None` ends
+    /// the loan.
     pub(crate) fn lend(&mut self, start_bytes: Option<u64>) {
-        // Where there has been no lap yet, nothing lies there.
+        // Before the first lap, no samples lie there.
         self.lent_bytes = start_bytes.and_then(|start| start.checked_sub(self.buffer.size_bytes().into()));
     }
 
-    /// A new run starts at the start of the buffer, `start_bytes`. What wasn't taken of the old one is given up.
+    /// Starts a new run at `start_bytes`, the start of the buffer. Drops samples of the old run
+    /// that weren't taken.
     pub(crate) fn restart(&mut self, start_bytes: u64) {
         self.position_bytes = start_bytes;
         self.read_bytes = start_bytes;

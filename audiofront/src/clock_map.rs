@@ -1,48 +1,52 @@
-//! The guest's clock and Xen's, mapped by echoes as NTP maps two computers'.
+//! Maps the guest's clock to Xen's by echoes, as NTP maps two computers' clocks.
 //!
-//! A request leaves at `sent` and its echo is found at `heard`, both by the guest's clock; in between, at `taken` by Xen's
-//! system time, the back end has taken it off the ring ([`Slot::echo`](sndif::control_page::Slot::echo)). So much is certain, however
-//! the delay is spread over both ways. Each such echo is an interval in which the difference of the clocks lies; intervals
-//! age as the clocks drift, and what is true lies in all of them.
+//! A request leaves at `sent` and its echo is found at `heard`, both by the guest's clock. In
+//! between, at `taken` by Xen's system time, the back end takes it off the ring
+//! ([`Slot::echo`](sndif::control_page::Slot::echo)). This order holds for any split of the delay
+//! between both ways.
 //!
-//! A guest that reads Xen's clock itself, as kernels do, needs none of this.
+//! Each echo therefore bounds the clocks' difference by an interval. Intervals widen as the clocks
+//! drift, and the true difference lies in all of them.
+//!
+//! A guest that reads Xen's clock itself, as kernels do, doesn't need this.
 
-/// How much faster or slower one clock may be than the other, until their echoes tell: parts in 10^9.
+/// Largest rate difference of the clocks before any measurement, in parts per 10^9.
 pub const DRIFT_MAX_PPB: u32 = 500_000;
 
-/// How much a drift that was measured may change while it is relied on: parts in 10^9.
+/// Largest later change of a measured drift, in parts per 10^9.
 pub const WANDER_PPB: u32 = 5_000;
 
-/// Distance of the echoes by which the drift is measured, at most; nanoseconds. Then a new measurement begins.
+/// Longest distance of the echoes that measure the drift, in nanoseconds. Then a new measurement
+/// begins.
 const BASELINE_NS: u64 = 100_000_000_000;
 
 const BILLION: i128 = 1_000_000_000;
 
-/// Nanoseconds of the faster clock in a second of the slower one, at most.
+/// Most nanoseconds of the faster clock in a second of the slower one.
 const FASTEST: i128 = BILLION + DRIFT_MAX_PPB as i128;
 
-/// Why an echo was left out.
+/// Why an echo was rejected.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum BadEcho {
-    /// Heard before it was sent.
+    /// Received before it was sent.
     Backwards,
-    /// Heard before an echo that was taken in already.
+    /// Received before an echo that was already added.
     OutOfOrder,
-    /// No drift within [`DRIFT_MAX_PPB`] makes it agree with those before: a clock was set, or the back end's word is
-    /// wrong. The map begins anew with this one.
+    /// No drift within [`DRIFT_MAX_PPB`] fits this echo and the earlier ones: a clock was set, or
+    /// the back end is wrong. The map restarts with this echo.
     Contradiction,
 }
 
-/// A time, and by how much it may be wrong to either side.
+/// A time with its error bound, either way.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Bounded {
     /// Nanoseconds.
     pub time_ns: u64,
-    /// Half width of the interval in which the true time lies, nanoseconds.
+    /// Half width in nanoseconds of the interval that contains the true time.
     pub error_ns: u64,
 }
 
-/// In what range something lies, ends included.
+/// A range, ends included.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Range {
     low: i128,
@@ -50,7 +54,7 @@ struct Range {
 }
 
 impl Range {
-    /// Where both are; `None`: nowhere.
+    /// The common part. `None`: the ranges don't overlap.
     fn intersect(self, other: Self) -> Option<Self> {
         let both = Self { low: self.low.max(other.low), high: self.high.min(other.high) };
         (both.low <= both.high).then_some(both)
@@ -65,7 +69,7 @@ impl Range {
     }
 }
 
-/// Where the clocks' difference, system time less guest's, is at a time of the guest's.
+/// The range of the clocks' difference, system time less guest's, at a guest's time.
 #[derive(Clone, Copy, Debug)]
 struct Fix {
     guest_ns: u64,
@@ -78,7 +82,7 @@ impl Fix {
         let span = i128::from(guest_ns).saturating_sub(self.guest_ns.into());
         let (least, most) =
             if span < 0 { (drift_ppb.high, drift_ppb.low) } else { (drift_ppb.low, drift_ppb.high) };
-        // To the outside: down for the lower bound, up for the upper one.
+        // Round outwards: the lower bound down, the upper bound up.
         let low = span.saturating_mul(least).checked_div_euclid(BILLION).unwrap_or(0);
         let high =
             span.saturating_mul(most).saturating_add(BILLION - 1).checked_div_euclid(BILLION).unwrap_or(0);
@@ -90,7 +94,7 @@ impl Fix {
 #[derive(Clone, Debug)]
 pub struct ClockMap {
     last: Option<Fix>,
-    /// Where the drift's measurement begins.
+    /// Start of the drift's measurement.
     base: Option<Fix>,
     drift_ppb: Range,
 }
@@ -102,12 +106,12 @@ impl Default for ClockMap {
 }
 
 impl ClockMap {
-    /// A map that knows nothing.
+    /// An empty map.
     pub const fn new() -> Self {
         Self { last: None, base: None, drift_ppb: Range::around_zero(DRIFT_MAX_PPB as i128) }
     }
 
-    /// Takes in an echo: sent and heard by the guest's clock, taken by Xen's; all in nanoseconds.
+    /// Adds an echo: sent and received by the guest's clock, taken by Xen's, all in nanoseconds.
     ///
     /// # Errors
     /// See [`BadEcho`].
@@ -116,7 +120,8 @@ impl ClockMap {
         if self.last.is_some_and(|last| heard_ns < last.guest_ns) {
             return Err(BadEcho::OutOfOrder);
         }
-        // When it was heard, the system's clock showed `taken` at least; and at most so much more as passed since it was sent.
+        // At reception the system's clock showed at least `taken`, and at most `taken` plus the
+        // time since sending.
         let passed = i128::from(round_trip).saturating_mul(FASTEST);
         let passed = passed.saturating_add(BILLION - 1).checked_div_euclid(BILLION).unwrap_or(0);
         let low = i128::from(taken_ns).saturating_sub(heard_ns.into());
@@ -139,10 +144,10 @@ impl ClockMap {
         *self = Self { last: Some(fix), base: Some(fix), ..Self::new() };
     }
 
-    /// Narrows the drift by what the difference has become since the measurement began.
+    /// Narrows the drift by the change of the difference since the measurement began.
     fn measure(&mut self, fix: Fix) {
         let Some(mut base) = self.base else { return };
-        // What is known now says something of then, too: the first echo may have been a slow one.
+        // The new fix also narrows the first one, whose echo may have been slow.
         if let Some(offset) = fix.aged(base.guest_ns, self.drift_ppb).intersect(base.offset) {
             base.offset = offset;
             self.base = Some(base);
@@ -157,7 +162,7 @@ impl ClockMap {
         let high = rate(fix.offset.high.saturating_sub(base.offset.low), up);
         if let (Some(low), Some(high)) = (low, high) {
             let measured = Range { low, high }.widened(WANDER_PPB.into());
-            // What was known before has aged no more than the clocks' wander since then allows.
+            // Earlier knowledge has aged only as far as the clocks' wander allows.
             if let Some(both) = self.drift_ppb.intersect(measured) {
                 self.drift_ppb = both;
             }
@@ -169,20 +174,20 @@ impl ClockMap {
         }
     }
 
-    /// Xen's system time at a time of the guest's, which may lie before the last echo as well as after it. `None` before the
-    /// first echo.
+    /// Xen's system time at a guest's time, before or after the last echo. `None` before the first
+    /// echo.
     pub fn to_system(&self, guest_ns: u64) -> Option<Bounded> {
         let offset = self.last?.aged(guest_ns, self.drift_ppb);
         let guest = i128::from(guest_ns);
         Some(bounded(guest.saturating_add(offset.low), guest.saturating_add(offset.high)))
     }
 
-    /// The guest's time at a time of Xen's: when a sample was at the link, by the clock that the guest's programs know.
+    /// The guest's time at a time of Xen's, such as for a sample at the link.
     pub fn to_guest(&self, system_ns: u64) -> Option<Bounded> {
         let last = self.last?;
         let system = i128::from(system_ns);
-        // Where it would be if the clocks didn't drift, and from there where it is. What is left is a drift's part of a drift's
-        // part of the way: below a part in 10^6 of that.
+        // First ignore the drift, then correct by it there. The remaining error is the drift's part
+        // of the drift's part of the way: below a part in 10^6 of that.
         let near = |offset: i128| u64::try_from(system.saturating_sub(offset)).unwrap_or(0);
         let guess = near(last.offset.low);
         let way = i128::from(guess.abs_diff(last.guest_ns));
@@ -194,14 +199,14 @@ impl ClockMap {
         Some(bounded(system.saturating_sub(offset.high), system.saturating_sub(offset.low)))
     }
 
-    /// How much faster Xen's clock is than the guest's, parts in 10^9: at least, and at most.
+    /// Least and greatest rate by which Xen's clock is faster than the guest's, in parts per 10^9.
     pub fn drift_ppb(&self) -> (i32, i32) {
         let part = |value| i32::try_from(value).unwrap_or(0);
         (part(self.drift_ppb.low), part(self.drift_ppb.high))
     }
 }
 
-/// The middle of what lies between, and its distance from the ends.
+/// The middle of both ends, and its distance from them.
 fn bounded(low: i128, high: i128) -> Bounded {
     let width = high.saturating_sub(low);
     let half = width.saturating_add(1).checked_div_euclid(2).unwrap_or(0);

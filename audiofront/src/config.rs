@@ -1,4 +1,4 @@
-//! The configuration that a stream is opened with.
+//! The configuration of an open stream.
 
 use sndif::format::SampleFormat;
 
@@ -11,14 +11,15 @@ pub struct StreamConfig {
     pub format: SampleFormat,
     /// Samples in a frame, at least 1.
     pub channels: u8,
-    /// Size of the buffer: whole frames, at least one, at most [`MAX_BUFFER_BYTES`](crate::MAX_BUFFER_BYTES).
+    /// Size of the buffer: whole frames, at least one, at most
+    /// [`MAX_BUFFER_BYTES`](crate::MAX_BUFFER_BYTES).
     pub buffer_bytes: u32,
     /// Bytes between two position events; 0 turns these events off.
     pub period_bytes: u32,
 }
 
 impl StreamConfig {
-    /// Bytes in a frame. `None`: the format has no sample size, or there is no channel.
+    /// Bytes in a frame. `None`: the format has no sample size, or there are no channels.
     pub fn frame_bytes(&self) -> Option<u32> {
         let frame_bytes = self.format.bytes_per_sample()?.checked_mul(self.channels.into())?;
         (frame_bytes > 0).then_some(frame_bytes)

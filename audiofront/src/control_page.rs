@@ -1,4 +1,4 @@
-//! The card's control page on the front end's side: granted, published, read.
+//! The front end's side of the card's control page: grants, publishes and reads it.
 
 use hyper::{GrantRef, SharedPage};
 use sndif::control_page::{ControlReader, Header, HeaderError, ReadError, Slot};
@@ -6,11 +6,11 @@ use sndif::control_page::{ControlReader, Header, HeaderError, ReadError, Slot};
 use crate::error::{ConnectError, ignored};
 use crate::transport::{GrantAccess, GrantedPage, StillMapped, Transport};
 
-/// A card's control page: one for all of its streams, which are counted in the order of xenstore.
+/// A card's control page, shared by all of its streams. Streams count in xenstore's order.
 ///
-/// A back end that keeps one says so by [`FEATURE_CONTROL_PAGE`](sndif::nodes::FEATURE_CONTROL_PAGE) in its directory. The page
-/// has to be published before the front end becomes Initialised; what a back end that doesn't know it leaves is a page that
-/// [is not attached to](HeaderError::NotAttached).
+/// A back end that keeps one announces [`FEATURE_CONTROL_PAGE`](sndif::nodes::FEATURE_CONTROL_PAGE)
+/// in its directory. Publish the page before the front end becomes Initialised. A back end that
+/// doesn't know it leaves it [unattached](HeaderError::NotAttached).
 #[derive(Debug)]
 pub struct ControlPage<P> {
     reader: ControlReader<P>,
@@ -21,7 +21,8 @@ impl<P: SharedPage> ControlPage<P> {
     /// Grants a page and publishes its reference. A failure leaves nothing behind.
     ///
     /// # Errors
-    /// [`ConnectError::NoPage`], or [`ConnectError::NotPublished`] by a transport that can't.
+    /// [`ConnectError::NoPage`], or [`ConnectError::NotPublished`] if the transport can't publish
+    /// it.
     pub fn connect<T: Transport<Page = P>>(transport: &mut T) -> Result<Self, ConnectError> {
         let granted = transport.grant_page(GrantAccess::ReadWrite).ok_or(ConnectError::NoPage)?;
         if transport.publish_control_page(granted.grant).is_err() {
@@ -31,7 +32,7 @@ impl<P: SharedPage> ControlPage<P> {
         Ok(Self { reader: ControlReader::init(granted.page), grant: granted.grant })
     }
 
-    /// What the back end says of the device.
+    /// The back end's description of the device.
     ///
     /// # Errors
     /// See [`HeaderError`].
@@ -39,7 +40,7 @@ impl<P: SharedPage> ControlPage<P> {
         self.reader.header()
     }
 
-    /// What the back end says of stream `index` of the card, as it was at one moment. It takes no exit and no request.
+    /// A consistent snapshot of stream `index` of the card. It needs no exit and no request.
     ///
     /// # Errors
     /// See [`ReadError`].
@@ -47,7 +48,7 @@ impl<P: SharedPage> ControlPage<P> {
         self.reader.slot(index)
     }
 
-    /// Of that what a position is computed from, cheaper: see [`ControlReader::position`].
+    /// Only the values for computing a position, which is cheaper: see [`ControlReader::position`].
     ///
     /// # Errors
     /// See [`ReadError`].
@@ -64,7 +65,7 @@ impl<P: SharedPage> ControlPage<P> {
     /// Ends the grant. The back end must have closed the device before.
     ///
     /// # Errors
-    /// [`StillMapped`]: it hasn't; the page stays granted.
+    /// [`StillMapped`]: the back end hasn't; the page stays granted.
     pub fn disconnect<T: Transport<Page = P>>(self, transport: &mut T) -> Result<(), StillMapped<P>> {
         transport.revoke_page(GrantedPage { page: self.reader.into_page(), grant: self.grant })
     }

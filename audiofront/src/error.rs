@@ -1,8 +1,8 @@
-//! The errors of the front end, one enum for each kind of call, and the way to drop a result.
+//! The front end's errors, one enum for each kind of call, and a helper to drop a result.
 
 use crate::state::StreamState;
 
-/// A stream that isn't connected.
+/// Why a stream couldn't be connected.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ConnectError {
     /// No page or no grant for a ring.
@@ -13,41 +13,41 @@ pub enum ConnectError {
     NotPublished,
 }
 
-/// A request that isn't sent.
+/// Why a request isn't sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RequestError {
     /// 32 requests are under way: poll first.
     RingFull,
-    /// Not in this state: the stream isn't open, or is already.
+    /// The stream's state forbids it: not open, or already open.
     WrongState(StreamState),
 }
 
-/// A volume request that isn't sent.
+/// Why a volume request isn't sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum VolumeError {
-    /// It couldn't be sent.
+    /// The request couldn't be sent.
     Request(RequestError),
-    /// Not one value for each channel of the stream, or more than
-    /// [`MAX_VOLUME_CHANNELS`](crate::MAX_VOLUME_CHANNELS), or the buffer is smaller than they are.
+    /// The values don't match the stream's channels, exceed
+    /// [`MAX_VOLUME_CHANNELS`](crate::MAX_VOLUME_CHANNELS), or don't fit into the buffer.
     Channels,
-    /// Another one is under way, or STOP is: poll first.
+    /// Another volume request, or STOP, is under way: poll first.
     UnderWay,
 }
 
-/// An OPEN that isn't sent.
+/// Why OPEN isn't sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum OpenError {
-    /// It couldn't be sent.
+    /// The request couldn't be sent.
     Request(RequestError),
-    /// The samples of this format have no size, or there is no channel.
+    /// The format has no sample size, or there are no channels.
     BadFrame,
-    /// The buffer isn't whole frames, is empty or too large.
+    /// The buffer isn't whole frames, is empty or is too large.
     BadBufferSize,
     /// Not enough pages or grants for the buffer and its page directory.
     NoPages,
 }
 
-/// Drops a result on purpose. `why` says why nothing is lost by that.
+/// Drops a result on purpose. `why` says why that loses nothing.
 pub fn ignored<T>(result: T, _why: &'static str) {
     drop(result);
 }

@@ -9,52 +9,54 @@ use sndif::response::Status;
 pub enum FrontEvent {
     /// The back end has answered a request.
     Answered {
-        /// What the request's method returned.
+        /// The number that the request's method returned.
         id: u16,
         /// The request's operation.
         operation: Operation,
-        /// How it went.
+        /// The request's result.
         status: Status,
-        /// HW_PARAM_QUERY that went well: what is left of the configurations asked for. An answer may only narrow: if it
-        /// has more, that is taken off, and counts as a fault.
+        /// The remaining configurations, after a successful HW_PARAM_QUERY. An answer may only
+        /// narrow the request. Anything beyond it is removed and counts as a fault.
         hw_params: Option<HwParams>,
-        /// A linked start that went well: how the streams were started.
+        /// How the streams were started, after a successful linked start.
         started: Option<LinkedStart>,
     },
-    /// The stream is at this position: bytes since OPEN, played or captured. Not reported while STOP is under way, because the
-    /// back end rounds up then.
+    /// The stream's position in bytes since OPEN, played or captured. Not reported while STOP is
+    /// under way, because the back end then rounds up.
     Position {
         /// Bytes since OPEN.
         bytes: u64,
     },
-    /// The back end did what it must not do.
+    /// The back end violated the protocol.
     Fault(Fault),
 }
 
-/// A back end's misdeed. Nothing of the stream's changes by it, except for [`RingBroken`](Self::RingBroken).
+/// A protocol violation by the back end. It changes nothing in the stream, except for
+/// [`RingBroken`](Self::RingBroken).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fault {
     /// An answer to a request that isn't under way.
     UnknownAnswer {
-        /// The number that it echoes.
+        /// The echoed number.
         id: u16,
     },
-    /// An answer that echoes another operation. The request counts as not answered.
+    /// An answer that echoes another operation. The request counts as unanswered.
     WrongOperation {
         /// The request's number.
         id: u16,
-        /// What was asked.
+        /// The request's operation.
         asked: Operation,
-        /// What the answer says.
+        /// The answer's operation.
         answered: u8,
     },
-    /// A position before the last one; it is left out.
+    /// A position before the last one; it is ignored.
     PositionWentBack {
         /// The last position.
         from_bytes: u64,
-        /// The one refused.
+        /// The rejected position.
         to_bytes: u64,
     },
-    /// The index of responses can't be; the stream is [`StreamState::Broken`](crate::StreamState::Broken).
+    /// The index of responses is impossible; the stream is
+    /// [`StreamState::Broken`](crate::StreamState::Broken).
     RingBroken,
 }

@@ -1,9 +1,10 @@
-//! The sound front end: what netfront is to the network.
+//! The sound front end: the counterpart of netfront for sound.
 //!
-//! [`StreamFront`] is one stream of a sound card behind Xen's sound protocol. It is a state machine that never waits:
-//! requests are sent and return at once, [`StreamFront::poll`] tells what came back. So it runs in an event loop beside
-//! other things, or under a caller that sleeps on the event channel between polls. How pages are granted, how the peer
-//! is notified and where the references are published is the [`Transport`]'s business, the only seam.
+//! [`StreamFront`] is one stream of a sound card behind Xen's sound protocol. It is a state machine
+//! that never waits: requests return at once, and [`StreamFront::poll`] returns the results. It
+//! runs in an event loop, or under a caller that sleeps on the event channel between polls. The
+//! only interface to its environment is [`Transport`], which grants pages, notifies the peer and
+//! publishes the references.
 //!
 //! ```text
 //! connect -> query* -> open -> fill, start -> (poll: positions; fill)* -> stop -> close -> disconnect
@@ -56,22 +57,26 @@
 //!
 //! # Positions
 //!
-//! The back end counts bytes from OPEN on and never goes back. STOP rounds the count up to a whole buffer, and the
-//! next START begins there: so the byte at position `p` always lies at offset `p` modulo the buffer's size.
+//! The back end counts bytes from OPEN on and never goes back. STOP rounds the count up to a whole
+//! buffer, and the next START begins there. So the byte at position `p` always lies at offset `p`
+//! modulo the buffer's size.
 //!
 //! # Positions with a time
 //!
-//! A back end that keeps a control page tells more: what is at the link, and when ([`ControlPage`]). Its times are Xen's; a
-//! guest that doesn't have that clock maps its own to it ([`ClockMap`]). [`StreamFront::linked_start`] starts streams together.
+//! With a control page ([`ControlPage`]) the back end also publishes the position at the link and
+//! its time. Times are Xen's; a guest without that clock maps its own to it ([`ClockMap`]).
+//! [`StreamFront::linked_start`] starts streams together.
 //!
 //! # Memory
 //!
-//! [`StreamFront::connect`] allocates the list of a buffer's pages, for the largest buffer; nothing is allocated later.
+//! [`StreamFront::connect`] allocates the list of pages for the largest buffer. Nothing is
+//! allocated later.
 //!
 //! # What a back end can't do
 //!
-//! Nothing that it writes into the rings makes this crate panic, loop or grow. Answers to no request, positions that go
-//! back, indices that can't be: each is a [`Fault`], reported by [`StreamFront::poll`] and counted.
+//! Nothing that it writes into the rings makes this crate panic, loop or grow. Answers to no
+//! request, positions that go back and impossible indices are [`Fault`]s, which
+//! [`StreamFront::poll`] reports and counts.
 #![no_std]
 #![forbid(unsafe_code)]
 #![deny(

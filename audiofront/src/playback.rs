@@ -5,33 +5,33 @@ use sndif::request::Range;
 
 use crate::buffer::{Buffer, whole_frames};
 
-/// The samples of a playback stream, on their way to the link.
+/// The samples of a playback stream on their way to the link.
 ///
 /// ```text
 ///        position          written            position + size
 /// -- played --|-- to be played --|-- silence --------|
 /// ```
 ///
-/// What has been played is overwritten with silence as soon as the position says so: if the writer is late, or has
-/// come to its end, the link plays silence and never old samples.
+/// As soon as the position passes samples, silence overwrites them. If the writer is late or has
+/// finished, the link plays silence and never old samples.
 #[derive(Debug)]
 pub struct Playback<P> {
     buffer: Buffer<P>,
     frame_bytes: u32,
     silence: [u8; 8],
-    /// Gone out on the link, by the last position.
+    /// Bytes sent on the link, by the last position.
     position_bytes: u64,
-    /// Samples lie in the buffer up to here.
+    /// End of the samples in the buffer.
     written_bytes: u64,
-    /// From `written_bytes` to here lies silence.
+    /// End of the silence that starts at `written_bytes`.
     silent_until_bytes: u64,
-    /// The last WRITE hint ends here.
+    /// End of the last WRITE hint.
     hinted_bytes: u64,
     underrun_bytes: u64,
-    /// Where the last sample ends, once there will be no more.
+    /// End of the last sample, once no more follow.
     end_bytes: Option<u64>,
     in_place: bool,
-    /// From here on the buffer is lent: see `StreamFront::set_volume`.
+    /// Start of the lent part of the buffer: see `StreamFront::set_volume`.
     lent_bytes: Option<u64>,
 }
 
@@ -56,7 +56,8 @@ impl<P: SharedPage> Playback<P> {
         playback
     }
 
-    /// Writes as many whole frames as there is room for, behind those already written. Returns how many bytes it took.
+    /// Writes as many whole frames as fit after those already written. Returns the number of bytes
+    /// taken.
     pub fn fill(&mut self, bytes: &[u8]) -> usize {
         let room = usize::try_from(self.free_bytes()).unwrap_or(usize::MAX);
         let whole_frames = whole_frames(bytes.len().min(room), self.frame_bytes);
@@ -70,15 +71,15 @@ impl<P: SharedPage> Playback<P> {
         bytes.len()
     }
 
-    /// Leaves the buffer's content to the application, which writes samples where they are to be played, and says so by
-    /// [`commit`](Self::commit): from now on nothing is silenced behind the position, so that what the application doesn't
-    /// overwrite in time is played again.
+    /// Leaves the buffer's content to the application. It writes samples in place and reports them
+    /// by [`commit`](Self::commit). From now on nothing is silenced behind the position: data not
+    /// overwritten in time plays again.
     pub fn write_in_place(&mut self) {
         self.in_place = true;
     }
 
-    /// Says that the next `length_bytes` from [`written_bytes`](Self::written_bytes) on have been written in place. Takes no more
-    /// whole frames than there is room for; returns how many bytes it took.
+    /// Marks the next `length_bytes` from [`written_bytes`](Self::written_bytes) on as written in
+    /// place. Counts whole frames, at most those that fit. Returns the number of bytes counted.
     pub fn commit(&mut self, length_bytes: u64) -> u64 {
         let room = usize::try_from(self.room_bytes().min(length_bytes)).unwrap_or(usize::MAX);
         let taken_bytes = whole_frames(room, self.frame_bytes) as u64;
@@ -99,33 +100,35 @@ impl<P: SharedPage> Playback<P> {
         u64::from(self.buffer.size_bytes()).saturating_sub(self.queued_bytes())
     }
 
-    /// Bytes written and not yet played.
+    /// Bytes written and not played yet.
     pub fn queued_bytes(&self) -> u64 {
         self.written_bytes.saturating_sub(self.position_bytes)
     }
 
-    /// Bytes written since OPEN; grows by what [`fill`](Self::fill) took, and jumps over what an underrun lost.
+    /// Bytes written since OPEN. Grows by the result of [`fill`](Self::fill), and skips the bytes
+    /// of an underrun.
     pub fn written_bytes(&self) -> u64 {
         self.written_bytes
     }
 
-    /// Bytes that the link played, since OPEN, before they were written: it played silence instead.
+    /// Bytes since OPEN whose time on the link came before they were written. The link played
+    /// silence instead.
     pub fn underrun_bytes(&self) -> u64 {
         self.underrun_bytes
     }
 
-    /// Says that nothing more will be written: silence after the last sample is then no underrun. Taken back by the next
-    /// [`fill`](Self::fill).
+    /// Announces that no more samples follow, so that silence after the last one is no underrun.
+    /// The next [`fill`](Self::fill) revokes it.
     pub fn end(&mut self) {
         self.end_bytes.get_or_insert(self.written_bytes);
     }
 
-    /// Whether, after [`end`](Self::end), the last sample has gone out.
+    /// Whether the last sample has been played, after [`end`](Self::end).
     pub fn is_drained(&self) -> bool {
         self.end_bytes.is_some_and(|end| self.position_bytes >= end)
     }
 
-    /// The position went on to `bytes`; it never goes back.
+    /// Advances the position to `bytes`; it never goes back.
     pub(crate) fn advance(&mut self, bytes: u64) {
         self.position_bytes = bytes;
         if bytes > self.written_bytes {
@@ -139,12 +142,13 @@ impl<P: SharedPage> Playback<P> {
         self.pad();
     }
 
-    /// From here on the buffer is lent, or nowhere.
+    /// Lends the buffer from here on. `None` ends the loan.
     pub(crate) fn lend(&mut self, start_bytes: Option<u64>) {
         self.lent_bytes = start_bytes;
     }
 
-    /// The stream was stopped: the next run starts at the start of the buffer, `start_bytes`, with nothing in it.
+    /// Resets after STOP: the next run starts at `start_bytes`, the start of the buffer, which is
+    /// empty.
     pub(crate) fn restart(&mut self, start_bytes: u64) {
         self.position_bytes = start_bytes;
         self.written_bytes = start_bytes;
@@ -172,14 +176,14 @@ impl<P: SharedPage> Playback<P> {
         self.buffer
     }
 
-    /// Silences what has been played and not been written again.
+    /// Silences samples that were played and not overwritten.
     fn pad(&mut self) {
         if self.in_place {
             return;
         }
         let until = self.position_bytes.saturating_add(u64::from(self.buffer.size_bytes()));
-        // Never before `written_bytes`, for no more than a buffer is ever queued; or, after an underrun of more than a
-        // buffer, before it by what is silent anyhow.
+        // This is never before `written_bytes`, because at most a buffer is queued. After an
+        // underrun of more than a buffer it may be, but only silence lies there.
         let from = self.silent_until_bytes;
         self.buffer.repeat(from, until.saturating_sub(from), self.silence);
         self.silent_until_bytes = until;

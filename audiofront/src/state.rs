@@ -1,6 +1,6 @@
 //! The states of a stream on the wire.
 
-/// The state of a stream, as the requests on its ring and their answers define it.
+/// The state of a stream, defined by the requests on its ring and their answers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum StreamState {
     /// Not open: it has no buffer.
@@ -11,6 +11,6 @@ pub enum StreamState {
     Open,
     /// CLOSE is sent. The buffer belongs to the back end until it answers.
     Closing,
-    /// The back end's ring indices are impossible. No request or answer passes any more: disconnect.
+    /// The back end's ring indices are impossible. No more requests or answers pass: disconnect.
     Broken,
 }

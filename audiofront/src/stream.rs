@@ -1,4 +1,4 @@
-//! One stream of a sound card, as its front end drives it.
+//! One stream of a sound card, driven by its front end.
 
 mod endpoints;
 mod requests;
@@ -37,29 +37,30 @@ pub struct StreamFront<T: Transport> {
     nodes: TransportNodes,
     requests: Requests<T::Page>,
     events: EventReader<T::Page>,
-    /// A response that waits until the positions posted before it are reported.
+    /// A response held back until earlier positions are reported.
     held: Option<Response>,
     state: StreamState,
     shared: Option<Shared<T::Page>>,
-    /// The list of pages, while no buffer uses it.
+    /// The list of pages while no buffer uses it.
     spare: Option<PageList<T::Page>>,
     position_bytes: u64,
-    /// The values of the last GET_VOLUME.
+    /// The result of the last GET_VOLUME.
     volumes: Vec<i32, MAX_VOLUME_CHANNELS>,
-    /// Playback pages are granted for writing, so that GET_VOLUME has room for its answer.
+    /// Whether playback pages are granted for writing, which GET_VOLUME's answer needs.
     volume_can_be_told: bool,
     /// Start of the present run.
     run_start_bytes: u64,
-    /// STOP is under way.
+    /// Whether STOP is under way.
     stopping: bool,
-    /// STOP is answered, and no START sent since.
+    /// Whether STOP is answered and no START is sent since.
     stopped: bool,
     fault_count: u32,
     still_mapped_pages: u32,
 }
 
 impl<T: Transport> StreamFront<T> {
-    /// Makes ring, event page and their channels, and publishes them. A failure leaves nothing behind.
+    /// Creates and publishes the ring, the event page and their channels. A failure leaves nothing
+    /// behind.
     pub fn connect(mut transport: T, direction: Direction) -> Result<Self, ConnectError> {
         let Endpoints { ring, event_page, nodes } = Endpoints::open(&mut transport)?;
         Ok(Self {
@@ -83,8 +84,8 @@ impl<T: Transport> StreamFront<T> {
         })
     }
 
-    /// Ends all grants and closes the channels. The back end must have closed the device before: what it still has
-    /// mapped stays granted for good.
+    /// Ends all grants and closes the channels. The back end must have closed the device before.
+    /// Pages that it still maps stay granted permanently.
     pub fn disconnect(mut self) -> T {
         self.release_buffer();
         let endpoints = Endpoints {
@@ -96,7 +97,7 @@ impl<T: Transport> StreamFront<T> {
         self.transport
     }
 
-    /// What was published.
+    /// The published nodes.
     pub fn nodes(&self) -> &TransportNodes {
         &self.nodes
     }
@@ -111,17 +112,17 @@ impl<T: Transport> StreamFront<T> {
         self.direction
     }
 
-    /// Where the stream is between CLOSE and OPEN.
+    /// The stream's state on the wire.
     pub fn state(&self) -> StreamState {
         self.state
     }
 
-    /// Samples in a frame, from [`open`](Self::open) until CLOSE is answered; else 0.
+    /// Samples in a frame from [`open`](Self::open) until CLOSE is answered, else 0.
     pub fn channels(&self) -> u8 {
         self.shared.as_ref().map_or(0, Shared::channels)
     }
 
-    /// Requests that have no answer yet.
+    /// Requests without an answer.
     pub fn pending_requests(&self) -> usize {
         self.requests.pending_count()
     }
@@ -131,13 +132,13 @@ impl<T: Transport> StreamFront<T> {
         self.position_bytes
     }
 
-    /// Where the present run started, or the last one: bytes since OPEN. The control page counts from here.
+    /// Start of the present or last run, in bytes since OPEN. The control page counts from here.
     pub fn run_start_bytes(&self) -> u64 {
         self.run_start_bytes
     }
 
-    /// Takes a position from another source than events, such as the control page: bytes since OPEN. An older position
-    /// than the last one is left out. Returns whether it was taken.
+    /// Takes a position in bytes since OPEN from a source other than events, such as the control
+    /// page. Ignores positions before the last one. Returns whether it was taken.
     pub fn advance_to(&mut self, bytes: u64) -> bool {
         bytes >= self.position_bytes
             && matches!(self.judge_position(bytes), Some(FrontEvent::Position { .. }))
@@ -148,27 +149,28 @@ impl<T: Transport> StreamFront<T> {
         self.fault_count
     }
 
-    /// What was wrong on the event page so far: counted only, for nothing hangs on it.
+    /// Faults on the event page so far. They are only counted, because they have no consequences.
     pub fn event_faults(&self) -> EventFaults {
         self.events.faults()
     }
 
-    /// Pages that the back end had still mapped after CLOSE; they are lost.
+    /// Pages lost because the back end still mapped them after CLOSE.
     pub fn still_mapped_pages(&self) -> u32 {
         self.still_mapped_pages
     }
 
-    /// The samples to be played: there from [`open`](Self::open) until CLOSE is answered, on a playback stream.
+    /// The samples of a playback stream, from [`open`](Self::open) until CLOSE is answered.
     pub fn playback(&mut self) -> Option<&mut Playback<T::Page>> {
         self.shared.as_mut()?.playback()
     }
 
-    /// The samples captured: there from [`open`](Self::open) until CLOSE is answered, on a capture stream.
+    /// The samples of a capture stream, from [`open`](Self::open) until CLOSE is answered.
     pub fn capture(&mut self) -> Option<&mut Capture<T::Page>> {
         self.shared.as_mut()?.capture()
     }
 
-    /// Writes samples into the shared pages; see [`Playback::fill`]. Takes none while STOP is under way.
+    /// Writes samples into the shared pages; see [`Playback::fill`]. Takes none while STOP is under
+    /// way.
     pub fn fill(&mut self, bytes: &[u8]) -> usize {
         if self.stopping {
             return 0;
@@ -181,13 +183,14 @@ impl<T: Transport> StreamFront<T> {
         self.capture().map_or(0, |capture| capture.take(bytes))
     }
 
-    /// Asks which of these configurations the back end can do. Returns the number that its answer will have, as all
-    /// requests do.
+    /// Asks which of these configurations the back end supports. As all requests do, it returns the
+    /// number of its answer.
     pub fn query(&mut self, params: &HwParams) -> Result<u16, RequestError> {
         self.send(RequestBody::HwParamQuery(*params))
     }
 
-    /// Grants a buffer, lists it in a page directory, and asks the back end to open the stream with it.
+    /// Grants a buffer, lists it in a page directory, and asks the back end to open the stream with
+    /// it.
     pub fn open(&mut self, config: &StreamConfig) -> Result<u16, OpenError> {
         if self.state != StreamState::Closed {
             return Err(OpenError::Request(RequestError::WrongState(self.state)));
@@ -245,18 +248,21 @@ impl<T: Transport> StreamFront<T> {
         Ok(id)
     }
 
-    /// Starts this stream and others of its card together: bit `k` of `streams` is the `k`-th in xenstore. All of them have to
-    /// be open and not to run; on an error none will. [`joins_start`](Self::joins_start) is to be called on each of the others.
+    /// Starts this stream and others of its card together: bit `k` of `streams` is the `k`-th
+    /// stream in xenstore. All must be open and stopped; on an error none starts. Call
+    /// [`joins_start`](Self::joins_start) on each of the others.
     ///
-    /// It is for back ends that have [`FEATURE_LINKED_START`](sndif::nodes::FEATURE_LINKED_START); others answer that they don't
-    /// support it. The answer says whether it was [the same link frame](sndif::op::LinkedStart).
+    /// Back ends without [`FEATURE_LINKED_START`](sndif::nodes::FEATURE_LINKED_START) answer that
+    /// they don't support it. The answer tells whether the streams share [the same link
+    /// frame](sndif::op::LinkedStart).
     pub fn linked_start(&mut self, streams: u32) -> Result<u16, RequestError> {
         let id = self.send_open(RequestBody::LinkedStart(streams))?;
         self.begins();
         Ok(id)
     }
 
-    /// Another stream's [`linked_start`](Self::linked_start) that was sent names this one.
+    /// Records that another stream's [`linked_start`](Self::linked_start), already sent, includes
+    /// this one.
     pub fn joins_start(&mut self) {
         self.begins();
     }
@@ -273,36 +279,37 @@ impl<T: Transport> StreamFront<T> {
         }
     }
 
-    /// Halts the stream where it is.
+    /// Pauses the stream.
     pub fn pause(&mut self) -> Result<u16, RequestError> {
         self.trigger(Trigger::Pause)
     }
 
-    /// Goes on after a pause.
+    /// Resumes after a pause.
     pub fn resume(&mut self) -> Result<u16, RequestError> {
         self.trigger(Trigger::Resume)
     }
 
-    /// Stops the stream. Samples not yet played are dropped when the answer comes; samples captured until now can be
-    /// taken until the next [`start`](Self::start).
+    /// Stops the stream. Its answer drops samples not played yet. Captured samples can be taken
+    /// until the next [`start`](Self::start).
     pub fn stop(&mut self) -> Result<u16, RequestError> {
         let id = self.trigger(Trigger::Stop)?;
         self.stopping = true;
         Ok(id)
     }
 
-    /// Closes the stream, in whatever state it is. The buffer goes when the answer comes.
+    /// Closes the stream in any state. Its answer frees the buffer.
     pub fn close(&mut self) -> Result<u16, RequestError> {
         let id = self.send_open(RequestBody::Close)?;
         self.state = StreamState::Closing;
         Ok(id)
     }
 
-    /// Tells the back end how far the samples have been written (WRITE) or taken (READ) since the last hint. Sends up to
-    /// two requests, for the piece may go round the end of the buffer; returns how many.
+    /// Tells the back end how far samples have been written (WRITE) or taken (READ) since the last
+    /// hint. Sends up to two requests, because the piece may wrap at the end of the buffer. Returns
+    /// how many.
     ///
     /// # Errors
-    /// [`RequestError::RingFull`] is no loss: the next hint covers what this one couldn't.
+    /// [`RequestError::RingFull`] loses nothing: the next hint covers the rest.
     pub fn hint(&mut self) -> Result<u32, RequestError> {
         let mut sent = 0u32;
         for _ in 0..2 {
@@ -316,10 +323,10 @@ impl<T: Transport> StreamFront<T> {
         Ok(sent)
     }
 
-    /// Tells what came of the back end, one thing at a time; `None` when there is no more, and then the back end is
-    /// asked to notify of the next thing: it is safe to sleep.
+    /// Returns the back end's next event. `None`: nothing is left, and the back end will notify of
+    /// the next one, so it is safe to sleep.
     ///
-    /// Each call does a bounded amount of work, whatever the back end writes.
+    /// Each call does a bounded amount of work, regardless of the back end.
     pub fn poll(&mut self) -> Option<FrontEvent> {
         if self.state == StreamState::Broken {
             return None;
@@ -335,8 +342,8 @@ impl<T: Transport> StreamFront<T> {
                     return Some(self.fault(Fault::RingBroken));
                 }
             }
-            // The back end posts positions before the answer that they belong to, and they may have come between
-            // our look at the event page and our look at the ring.
+            // The back end posts positions before the answer that they belong to. They may arrive
+            // between the check of the event page and that of the ring.
             if let Some(event) = self.poll_position() {
                 return Some(event);
             }
@@ -345,7 +352,7 @@ impl<T: Transport> StreamFront<T> {
         Some(self.settle(&response))
     }
 
-    /// Looks at no more events than the page holds.
+    /// Reads at most as many events as the page holds.
     fn poll_position(&mut self) -> Option<FrontEvent> {
         for _ in 0..EVENT_ENTRIES {
             let Event::CurPos { bytes, .. } = self.events.take()? else { continue };
@@ -356,7 +363,7 @@ impl<T: Transport> StreamFront<T> {
         None
     }
 
-    /// `None` if the position is of no interest: the stream isn't open, or between two runs.
+    /// `None` for an irrelevant position: the stream isn't open, or is between two runs.
     fn judge_position(&mut self, bytes: u64) -> Option<FrontEvent> {
         if self.stopped {
             return None;
@@ -374,7 +381,7 @@ impl<T: Transport> StreamFront<T> {
         Some(FrontEvent::Position { bytes })
     }
 
-    /// Finds the request that a response answers, and does what follows from it.
+    /// Finds the request for a response and applies its result.
     fn settle(&mut self, response: &Response) -> FrontEvent {
         let request = match self.requests.settle(response) {
             Ok(request) => request,
@@ -425,7 +432,7 @@ impl<T: Transport> StreamFront<T> {
             self.release_buffer();
             self.state = StreamState::Closed;
         } else {
-            // Its controller may still be at the pages.
+            // The back end's controller may still use the pages.
             self.state = StreamState::Open;
         }
     }
@@ -436,7 +443,7 @@ impl<T: Transport> StreamFront<T> {
             return;
         }
         self.stopped = true;
-        // An honest back end has answered a volume request that was sent before STOP.
+        // An honest back end has already answered a volume request sent before STOP.
         if let Some(shared) = &mut self.shared {
             shared.forget_lent();
         }
@@ -447,7 +454,7 @@ impl<T: Transport> StreamFront<T> {
         }
     }
 
-    /// Where the next run starts: the first multiple of the buffer's size from here on.
+    /// Start of the next run: the first multiple of the buffer's size from here on.
     fn next_run_bytes(&self) -> u64 {
         self.shared.as_ref().map_or(0, |shared| shared.buffer().round_up(self.position_bytes))
     }
@@ -456,8 +463,8 @@ impl<T: Transport> StreamFront<T> {
         self.send_open(RequestBody::Trigger(trigger))
     }
 
-    /// Sends what makes sense on an open stream alone. Requests are served in order, so the answer to OPEN needn't be
-    /// waited for.
+    /// Sends a request that needs an open stream. The back end serves requests in order, so it may
+    /// follow OPEN before the answer.
     fn send_open(&mut self, body: RequestBody) -> Result<u16, RequestError> {
         match self.state {
             StreamState::Opening | StreamState::Open => self.send(body),

@@ -1,4 +1,5 @@
-//! Log lines and machine lines. They go to the serial port and to port 0xe9, or to the console that Xen gives a domain.
+//! Log lines and machine lines. They go to the serial port and port 0xe9, or to the domain's Xen
+//! console.
 
 use core::fmt::{self, Write};
 
@@ -13,17 +14,19 @@ static CLOCK: Once<TscClock> = Once::new();
 
 static SINK: Once<&'static dyn LineSink> = Once::new();
 
-/// A console that takes whole lines.
+/// A console that accepts whole lines.
 pub trait LineSink: Sync {
-    /// Writes a line. False if the sink is busy with another line: this one goes the raw way then.
+    /// Writes a line. Returns false if the sink is busy with another line; that line then goes to
+    /// the raw writer.
     fn write_line(&self, text: fmt::Arguments<'_>) -> bool;
-    /// Writes lines that a fault has left no way to repeat. Does what it can.
+    /// Writes final lines as far as possible. A fault leaves no way to retry.
     fn write_last_words(&self, words: &dyn fmt::Display);
-    /// Waits a bounded time until all lines are read.
+    /// Waits a bounded time until the reader has taken all lines.
     fn drain(&self);
 }
 
-/// Writes to the serial port and to port 0xe9. It has no state and takes no lock: an epitaph can be written from anywhere.
+/// Writes to the serial port and port 0xe9. It has no state and takes no lock, so an epitaph can
+/// use it anywhere.
 #[derive(Clone, Copy, Debug)]
 pub struct RawWriter;
 
@@ -48,7 +51,7 @@ impl RawWriter {
     }
 }
 
-/// From now on lines go to `sink`. A second call does nothing.
+/// Sends all further lines to `sink`. A second call does nothing.
 pub fn attach(sink: &'static dyn LineSink) {
     SINK.call_once(|| sink);
 }
@@ -57,18 +60,18 @@ fn line(text: fmt::Arguments<'_>) {
     if SINK.get().is_some_and(|sink| sink.write_line(text)) {
         return;
     }
-    // The writer never fails. A `Display` that does spoils its own line only.
+    // The writer never fails. A `Display` that fails spoils only its own line.
     let _ = writeln!(RawWriter, "{text}");
 }
 
-/// Repeats an epitaph on the attached console; it was written the raw way already.
+/// Repeats an epitaph on the attached console, after the raw writer.
 pub fn last_words(words: &dyn fmt::Display) {
     if let Some(sink) = SINK.get() {
         sink.write_last_words(words);
     }
 }
 
-/// Waits a bounded time until the attached console has passed all lines on.
+/// Waits a bounded time until the attached console has delivered all lines.
 pub fn drain() {
     if let Some(sink) = SINK.get() {
         sink.drain();
@@ -99,20 +102,20 @@ impl Log for Console {
     fn flush(&self) {}
 }
 
-/// Turns the console on, at level info. All times are 0 until there is a clock.
+/// Enables the console at level info. All times are 0 until a clock is set.
 pub fn init() {
     serial::init();
-    // Fails only on a second call, when this logger is set already.
+    // Fails only on a second call, when this logger is already set.
     let _ = log::set_logger(&Console);
     log::set_max_level(LevelFilter::Info);
 }
 
-/// From now on lines carry the time since entry.
+/// Stamps all further lines with the time since entry.
 pub fn set_clock(clock: TscClock) {
     CLOCK.call_once(|| clock);
 }
 
-/// The clock, once it runs.
+/// The clock, once set.
 pub fn clock() -> Option<&'static TscClock> {
     CLOCK.get()
 }
@@ -128,12 +131,12 @@ macro_rules! report {
     ($($arg:tt)*) => { $crate::console::report(format_args!($($arg)*)) };
 }
 
-/// How the image has ended.
+/// The image's result.
 #[derive(Clone, Copy, Debug)]
 pub enum Verdict<'a> {
-    /// All went well.
+    /// The image succeeded.
     Pass,
-    /// It failed, and why.
+    /// The image failed for this reason.
     Fail(fmt::Arguments<'a>),
 }
 
@@ -145,7 +148,7 @@ pub fn exit(verdict: Verdict<'_>) -> ! {
             Exit::Pass
         }
         Verdict::Fail(why) => {
-            // The log line carries the time, which tells how long the image took to fail.
+            // The log line's time shows how long the image took to fail.
             log::error!("{why}");
             report!("verdict fail {why}");
             Exit::Fail

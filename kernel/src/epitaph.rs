@@ -1,15 +1,15 @@
-//! The image's last words after a fault: a bounded number of lines, whatever the fault.
+//! The image's final output after a fault: a bounded number of lines for any fault.
 
 use core::fmt::{self, Write};
 use core::panic::Location;
 
 use crate::memory::range::PhysRange;
 
-/// Words of the stack that are looked at.
+/// Stack words that are searched.
 pub const MAX_STACK_WORDS: usize = 256;
-/// Words of the stack that are shown.
+/// Stack words that are shown.
 const MAX_SHOWN_WORDS: usize = 16;
-/// Bytes of a panic's message that are shown.
+/// Bytes of a panic message that are shown.
 const MAX_MESSAGE_BYTES: usize = 256;
 
 /// The fault.
@@ -19,25 +19,25 @@ pub enum Cause<'a> {
     Exception {
         /// The registers, and the processor's own frame.
         frame: &'a ExceptionFrame,
-        /// CR2, of meaning after a page fault only.
+        /// CR2, valid only after a page fault.
         fault_address: u64,
     },
     /// Rust panicked.
     Panic {
-        /// Its message.
+        /// The panic message.
         message: &'a dyn fmt::Display,
-        /// Where.
+        /// The panic's source location.
         location: Option<&'a Location<'a>>,
     },
-    /// Something was allocated after the heap had been sealed.
+    /// An allocation after the heap was sealed.
     AllocationAfterStart {
-        /// How much.
+        /// Bytes requested.
         size_bytes: usize,
     },
 }
 
 impl Cause<'_> {
-    /// The stack pointer at the fault, if the cause holds it.
+    /// The stack pointer at the fault, if the cause contains it.
     pub fn stack_pointer(&self) -> Option<u64> {
         match self {
             Self::Exception { frame, .. } => Some(frame.rsp),
@@ -46,7 +46,8 @@ impl Cause<'_> {
     }
 }
 
-/// The registers as the entry code pushes them, then the processor's own frame (Intel SDM volume 3, 6.14.2).
+/// The registers as the entry code pushes them, then the processor's own frame (Intel SDM volume 3,
+/// 6.14.2).
 #[derive(Clone, Copy, Debug, Default)]
 #[repr(C)]
 #[allow(missing_docs, reason = "registers, by their names")]
@@ -75,7 +76,7 @@ pub struct ExceptionFrame {
     pub ss: u64,
 }
 
-/// The meaning of addresses.
+/// Address ranges by purpose.
 #[derive(Clone, Copy, Debug)]
 pub struct SectionMap {
     /// Code.
@@ -84,17 +85,17 @@ pub struct SectionMap {
     pub guards: [PhysRange; 5],
 }
 
-/// The contents of an epitaph. Its [`Display`](fmt::Display) has a fixed number of lines at most, and ends with the
-/// verdict.
+/// The contents of an epitaph. Its [`Display`](fmt::Display) writes a bounded number of lines and
+/// ends with the verdict.
 #[derive(Clone, Copy)]
 pub struct Epitaph<'a> {
     /// The fault.
     pub cause: Cause<'a>,
-    /// The meaning of addresses.
+    /// Address ranges by purpose.
     pub sections: SectionMap,
-    /// Where the stack was.
+    /// The stack pointer at the fault.
     pub stack_pointer: u64,
-    /// A copy of the stack from there on.
+    /// A copy of the stack from there.
     pub stack: &'a [u64],
 }
 
@@ -142,7 +143,7 @@ impl fmt::Display for What<'_, '_> {
                     write!(f, " at {}:{}", location.file(), location.line())?;
                 }
                 f.write_str(": ")?;
-                // Cut off where it gets too long: not an error of the writer's.
+                // An error here only means that the text was cut at its limit.
                 let _ = write!(OneLine { out: f, left_bytes: MAX_MESSAGE_BYTES }, "{message}");
                 Ok(())
             }
@@ -218,7 +219,7 @@ impl fmt::Display for PageFaultAccess {
     }
 }
 
-/// Passes a bounded number of bytes on, and turns control characters into blanks.
+/// Passes on a bounded number of bytes and replaces control characters with blanks.
 struct OneLine<'f, W: Write> {
     out: &'f mut W,
     left_bytes: usize,

@@ -1,9 +1,11 @@
-//! The library of both images: boot, memory, PCI, clock and console, and below them a folder for each image.
+//! The library of both images: boot, memory, PCI, clock and console, and a folder for each image.
 //!
-//! [`xen`] is the driver domain; [`bare`] runs in QEMU without Xen and is its own guest. Neither knows the other, and
-//! all else serves both. Pure logic compiles and is tested on the host: planning page tables, placing BARs, scaling time,
-//! wording an epitaph. Code that touches the machine exists on the target only. `unsafe` stays in the leaf modules that
-//! say so.
+//! [`xen`] is the driver domain. [`bare`] runs in QEMU without Xen and is its own guest. Neither
+//! depends on the other; both share all other modules.
+//!
+//! Pure logic compiles and is tested on the host: planning page tables, placing BARs, scaling time,
+//! wording an epitaph. Code that touches the machine exists on the target only. `unsafe` stays in
+//! leaf modules that declare it.
 #![no_std]
 #![deny(unsafe_code)]
 

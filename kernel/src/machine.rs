@@ -1,4 +1,4 @@
-//! The machine as both images need it: protections, page tables, heap, the driver's memory, and the clock.
+//! The machine as both images use it: protections, page tables, heap, DMA memory and clock.
 
 use core::fmt;
 
@@ -18,19 +18,19 @@ use crate::report;
 const HEAP_BYTES: u64 = 2 << 20;
 /// CORB, RIRB, position buffer and descriptor lists of four controllers.
 const DMA_BYTES: u64 = 256 << 10;
-/// Memory that may be used: above firmware and option ROMs, below the end of the boot tables.
+/// Usable memory: above firmware and option ROMs, below the end of the boot tables.
 const USABLE: PhysRange = PhysRange { start: 1 << 20, end: 1 << 32 };
 
 /// Why no image can work on this machine.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum MachineError {
-    /// The loader's start info is of no use.
+    /// The loader's start info is unusable.
     StartInfo(StartInfoError),
-    /// The processor can't keep data from being executed.
+    /// The processor lacks execute disable.
     NoExecuteDisable(NoExecuteDisable),
     /// The page tables could not be set up.
     Memory(ActivateError),
-    /// No memory is left for this.
+    /// Not enough memory for this.
     OutOfMemory(&'static str),
     /// The TSC's stated frequency in Hz is out of bounds.
     TscFrequency(u64),
@@ -54,7 +54,7 @@ impl From<StartInfoError> for MachineError {
     }
 }
 
-/// Memory that is mapped and shared out.
+/// Memory that is mapped and distributed.
 #[derive(Debug)]
 pub struct Machine {
     /// The final page tables.
@@ -65,7 +65,8 @@ pub struct Machine {
 }
 
 impl Machine {
-    /// Turns the processor's protections on, switches to the final page tables and gives the heap its memory.
+    /// Enables the processor's protections, switches to the final page tables and gives the heap
+    /// its memory.
     pub fn bring_up(boot: &BootInfo) -> Result<Self, MachineError> {
         let protections = cpu::enable_protections().map_err(MachineError::NoExecuteDisable)?;
         log::debug!(
@@ -87,7 +88,7 @@ impl Machine {
         Ok(Self { space, dma, memory_bytes })
     }
 
-    /// A clock that was 0 when the TSC read `entry_tsc`. From now on log lines carry its time.
+    /// Starts a clock that reads 0 at TSC value `entry_tsc`. All further log lines carry its time.
     pub fn start_clock(&self, entry_tsc: u64, frequency: TscFrequency) -> Result<TscClock, MachineError> {
         let clock = TscClock::new(entry_tsc, frequency.hz);
         let clock = clock.ok_or(MachineError::TscFrequency(frequency.hz))?;

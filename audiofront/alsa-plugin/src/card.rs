@@ -1,4 +1,4 @@
-//! The seam to a sound card.
+//! The interface to a sound card.
 
 use std::fmt;
 use std::os::fd::BorrowedFd;
@@ -8,17 +8,17 @@ pub use sndif::Direction;
 use sndif::format::{FormatSet, SampleFormat};
 use sndif::hw_params::Interval;
 
-/// An error: a number for the program, and words for its user.
+/// An error: a number for the program and words for its user.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Failure {
-    /// What ALSA's call returns.
+    /// The return value of ALSA's call.
     pub errno: Errno,
-    /// The fault, its place, and the remedy.
+    /// The fault, its place and the remedy.
     pub message: String,
 }
 
 impl Failure {
-    /// A failure of this number, with these words.
+    /// A failure with this number and these words.
     pub fn new(errno: Errno, message: impl Into<String>) -> Self {
         Self { errno, message: message.into() }
     }
@@ -36,14 +36,14 @@ impl From<Errno> for Failure {
     }
 }
 
-/// The configurations that a stream may be opened with.
+/// The configurations that a stream accepts.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Limits {
     /// Formats of a sample.
     pub formats: FormatSet,
-    /// Frames a second, if only certain rates are to be had; empty: all of `rate_hz`.
+    /// Rates in frames per second, if only certain rates are possible. Empty: all of `rate_hz`.
     pub rates_hz: Vec<u32>,
-    /// Frames a second.
+    /// Frames per second.
     pub rate_hz: Interval,
     /// Samples in a frame.
     pub channels: Interval,
@@ -53,7 +53,7 @@ pub struct Limits {
     pub period_bytes: Interval,
 }
 
-/// The configuration that a stream is opened with.
+/// The configuration of an open stream.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Setup {
     /// Format of a sample.
@@ -62,7 +62,7 @@ pub struct Setup {
     pub frame_bytes: u32,
     /// Samples in a frame.
     pub channels: u8,
-    /// Frames a second, at least 1.
+    /// Frames per second, at least 1.
     pub rate_hz: u32,
     /// Frames in a period, at least 1.
     pub period_frames: u32,
@@ -77,12 +77,12 @@ impl Setup {
     }
 }
 
-/// The memory that the controller reads or writes: a file that can be mapped, shared.
+/// The memory that the controller reads or writes: a mappable file, shared.
 #[derive(Clone, Copy, Debug)]
 pub struct DmaFile<'a> {
     /// The file.
     pub file: BorrowedFd<'a>,
-    /// Where in the file the buffer begins: a multiple of a page.
+    /// Start of the buffer in the file: a multiple of a page.
     pub offset_bytes: u64,
 }
 
@@ -91,47 +91,50 @@ pub struct DmaFile<'a> {
 pub enum Trigger {
     /// Start at the start of the buffer.
     Start,
-    /// Stop, and forget the position.
+    /// Stop and reset the position.
     Stop,
-    /// Stand still.
+    /// Pause.
     Pause,
-    /// Go on.
+    /// Continue after a pause.
     Resume,
 }
 
-/// The position of a running stream, now.
+/// The present position of a running stream.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Look {
-    /// Frames through the link since START, as near as they are known.
+    /// Best estimate of the frames through the link since START.
     pub link_frames: u64,
-    /// Playback: frames that have certainly gone through the link; their place may be written again. Capture: frames that are
-    /// certainly in memory.
+    /// Playback: frames that have certainly passed the link, so their place may be overwritten.
+    /// Capture: frames that are certainly in memory.
     pub certain_frames: u64,
     /// The converter's own delay, in frames.
     pub codec_delay_frames: u32,
-    /// Length of a frame, nanoseconds with 32 fractional bits; 0: not measured.
+    /// Length of a frame in nanoseconds with 32 fractional bits; 0: not measured.
     pub ns_per_frame_q32: u64,
 }
 
-/// One stream of a card. All of it may be called by any thread, one at a time.
+/// One stream of a card. Any thread may call it, one at a time.
 pub trait Stream: Send {
-    /// What it can be opened with.
+    /// The configurations that the stream accepts.
     fn limits(&self) -> &Limits;
-    /// Takes memory and opens the stream.
+    /// Allocates memory and opens the stream.
     fn open(&mut self, setup: &Setup) -> Result<(), Failure>;
     /// The buffer's memory, from [`open`](Self::open) to [`close`](Self::close).
     fn memory(&self) -> Option<DmaFile<'_>>;
-    /// Stops the stream if it runs, and gives its memory back. Closing a closed stream does nothing.
+    /// Stops the stream if it runs, and frees its memory. Closing a closed stream does nothing.
     fn close(&mut self) -> Result<(), Failure>;
-    /// Tells the open stream what to do, and waits until it is done or refused.
+    /// Sends a command to the open stream and waits until it is done or refused.
     fn trigger(&mut self, trigger: Trigger) -> Result<(), Failure>;
-    /// Where the stream is: no system call, no wait. Before the first position is known all is 0.
+    /// The stream's position, without a system call or a wait. All values are 0 before the first
+    /// known position.
     ///
     /// # Errors
-    /// When the stream has ended by itself: the back end is gone, or the controller has failed.
+    /// The stream ended by itself: the back end is gone, or the controller failed.
     fn look(&mut self) -> Result<Look, Failure>;
-    /// What becomes readable when the time of [`wake_after`](Self::wake_after) is over: the same for the life of the stream.
+    /// The file that becomes readable when the time of [`wake_after`](Self::wake_after) has passed.
+    /// It stays the same for the stream's life.
     fn wake_file(&self) -> BorrowedFd<'_>;
-    /// Sets the alarm: 0 is at once, `None` never. It stays readable until it is set again.
+    /// Sets the alarm: 0 for at once, `None` for never. The file stays readable until the next
+    /// call.
     fn wake_after(&mut self, after_ns: Option<u64>) -> Result<(), Failure>;
 }

@@ -1,7 +1,7 @@
-//! The connections of this process to the guest's cards.
+//! This process's connections to the guest's cards.
 //!
-//! All streams of a card that a process opens share one connection. A card has one front end, and a program that plays and
-//! records opens two PCMs. The last PCM to close ends the connection.
+//! All streams of a card in a process share one connection. A card has one front end, but a program
+//! that plays and records opens two PCMs. The last PCM to close ends the connection.
 
 use std::collections::BTreeMap;
 use std::process::{ChildStdin, Command, Stdio};
@@ -13,14 +13,15 @@ use rustix::io::Errno;
 
 use crate::card::Failure;
 
-/// The cards that this process is connected to.
+/// The cards with a connection.
 static CARDS: Mutex<BTreeMap<u32, Weak<Connection>>> = Mutex::new(BTreeMap::new());
 
-/// A card that this process is connected to.
+/// A connected card.
 struct Connection {
     card: Mutex<Card>,
-    /// Pipe to a process that closes the card if this one ends without doing so. Without it the back end would play the buffer
-    /// again and again. `None`: the program `audiofront` isn't installed.
+    /// Pipe to a process that closes the card if this process ends without doing so. Otherwise the
+    /// back end would play the buffer again and again. `None`: the program `audiofront` isn't
+    /// installed.
     _guard: Option<ChildStdin>,
 }
 
@@ -49,7 +50,7 @@ impl Connection {
 pub(crate) struct SharedCard(Option<Arc<Connection>>);
 
 impl SharedCard {
-    /// A share in this process's connection to card `index`, which is made if there is none.
+    /// Shares this process's connection to card `index`, and connects first if needed.
     pub(crate) fn connect(index: u32) -> Result<Self, Failure> {
         let mut cards = lock(&CARDS);
         if let Some(connection) = cards.get(&index).and_then(Weak::upgrade) {
@@ -60,7 +61,7 @@ impl SharedCard {
         Ok(Self(Some(connection)))
     }
 
-    /// The card, for one caller at a time.
+    /// Locks the card for one caller.
     pub(crate) fn card(&self) -> Result<MutexGuard<'_, Card>, Failure> {
         let connection = self.0.as_ref().ok_or(Errno::NODEV)?;
         Ok(lock(&connection.card))
@@ -69,13 +70,14 @@ impl SharedCard {
 
 impl Drop for SharedCard {
     fn drop(&mut self) {
-        // A thread that connects meanwhile waits here: the card stays taken until it is closed.
+        // A thread that connects meanwhile waits here, because the card is in use until it is
+        // closed.
         let _cards = lock(&CARDS);
         self.0 = None;
     }
 }
 
-/// Locks even after another thread's panic: the card's own state machine stays consistent.
+/// Locks even after another thread's panic: the card's state machine stays consistent.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -1,7 +1,8 @@
 //! A stream of the guest's own card, driven by the user-space front end.
 //!
-//! With a control page the back end sends nothing while a stream runs: the position is read from the page, and the alarm is a
-//! timer. Other back ends have no control page. They send an event each period, as they do to Linux's own driver.
+//! With a control page, the back end sends nothing while a stream runs: the plug-in reads positions
+//! from the page and uses a timer as alarm. Back ends without a control page send an event each
+//! period, as they do to Linux's own driver.
 
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::MutexGuard;
@@ -21,19 +22,19 @@ use crate::limits::in_bytes;
 use crate::look::look_at;
 use crate::settings::{Settings, Which};
 
-/// Rates that sound hardware has. The query's answer is a range, not a list.
+/// Rates of common sound hardware. The query's answer is a range, not a list.
 const RATES_HZ: [u32; 13] = [
     8_000, 11_025, 16_000, 22_050, 32_000, 44_100, 48_000, 64_000, 88_200, 96_000, 176_400, 192_000, 384_000,
 ];
 
-/// Interval of the checks that the back end is still there, and of the echoes that map its clock, while a stream runs.
-/// All other position reads cost no system call.
+/// Interval, while a stream runs, between checks that the back end is present and echoes that map
+/// its clock. All other position reads need no system call.
 const LOOK_AFTER_NS: u64 = 500_000_000;
 
-/// Connects to the card, if this process isn't yet, and finds the stream.
+/// Finds the stream, and connects this process to the card if needed.
 ///
 /// # Errors
-/// When there is no such card or stream, or it isn't to be had: the words say what to do.
+/// The card or stream doesn't exist or is unavailable. The words name the remedy.
 pub fn connect(settings: &Settings, direction: Direction) -> Result<Box<dyn Stream>, Failure> {
     let which = match direction {
         Direction::Playback => &settings.playback_stream,
@@ -75,7 +76,7 @@ pub fn connect(settings: &Settings, direction: Direction) -> Result<Box<dyn Stre
     }))
 }
 
-/// A file that is readable when the timer is over or the back end has sent something.
+/// A file that is readable when the timer expires or the back end sends something.
 fn events(card: &Card, timer: &OwnedFd) -> Result<OwnedFd, Failure> {
     let events = epoll::create(epoll::CreateFlags::CLOEXEC)?;
     let [channels, xenstore] = card.files();
@@ -85,7 +86,7 @@ fn events(card: &Card, timer: &OwnedFd) -> Result<OwnedFd, Failure> {
     Ok(events)
 }
 
-/// Asks the back end for the stream's limits.
+/// Queries the stream's limits from the back end.
 fn limits(card: &mut Card, number: usize) -> Result<Limits, Failure> {
     let can = card.query(number, &HwParams::ANY)?.ok_or_else(|| {
         let message = format!(
@@ -111,26 +112,27 @@ struct GuestStream {
     number: usize,
     direction: Direction,
     limits: Limits,
-    /// Reads the control page, if there is one.
+    /// Reads the control page, if the back end keeps one.
     reader: Option<PositionReader>,
     timer: OwnedFd,
-    /// Without a control page: the timer and what comes from the back end.
+    /// Without a control page: the timer and the back end's events.
     events: Option<OwnedFd>,
     open: Option<Open>,
-    /// The last position that was to be had.
+    /// The last known position.
     last: Look,
 }
 
 struct Open {
     setup: Setup,
     memory: DmaArea,
-    /// Time of the last check of the connection, by this guest's clock.
+    /// Guest's time of the last connection check.
     looked_after_ns: u64,
-    /// The page's number of the last run.
+    /// The control page's generation of the last run.
     last_run: u32,
-    /// The page has been seen to show the run that was started last.
+    /// Whether the page has shown the present run.
     shows_this_run: bool,
-    /// Capture: the most frames off the link that weren't in memory at a look of the back end's, in this run.
+    /// Capture: the largest number of frames off the link but not in memory, in this run's
+    /// published positions.
     lead_max_frames: u64,
 }
 
@@ -143,7 +145,7 @@ impl GuestStream {
         self.open.as_mut().ok_or_else(|| Failure::new(Errno::BADF, "the stream isn't open"))
     }
 
-    /// The position by the control page.
+    /// The position from the control page.
     fn by_page(&mut self, reader: &PositionReader) -> Result<Look, Failure> {
         let now_ns = reader.clock().now_ns();
         if let Some(open) = &mut self.open
@@ -152,7 +154,8 @@ impl GuestStream {
             open.looked_after_ns = now_ns;
             self.card()?.poll()?;
         }
-        // The back end writes a slot in less than a microsecond: a torn one is met once in a while, and never twice.
+        // The back end writes a slot in less than a microsecond. Torn slots are rare and never
+        // repeat.
         let (Ok(slot), Ok(now)) = (reader.slot(), reader.now()) else { return Ok(self.last) };
         if slot.state == SlotState::Failed {
             return Err(Failure::new(
@@ -161,9 +164,9 @@ impl GuestStream {
             ));
         }
         if let Some(open) = &mut self.open {
-            // What stands there may be the last run's still. That the number grows later, when the back end learns that the
-            // hardware counts otherwise than it seemed, makes no difference here: it counts from the start all the same, and
-            // the pointer doesn't go back.
+            // The page may still show the previous run. The generation may also grow later, when
+            // the back end corrects the hardware's counting. That is harmless: the count still
+            // starts at START, and the pointer never goes back.
             open.shows_this_run |= slot.generation != open.last_run;
             if !open.shows_this_run {
                 return Ok(Look::default());
@@ -180,7 +183,7 @@ impl GuestStream {
         Ok(look_at(&slot, now, self.direction, lead_max_frames))
     }
 
-    /// The position by the back end's events: what had passed at the last one.
+    /// The position from the back end's last event.
     fn by_events(&self) -> Result<Look, Failure> {
         let Some(open) = &self.open else { return Ok(Look::default()) };
         let mut card = self.card()?;
@@ -198,7 +201,7 @@ impl Stream for GuestStream {
     }
 
     fn open(&mut self, setup: &Setup) -> Result<(), Failure> {
-        // Events no more often than the back end gives them.
+        // The back end limits how often events come.
         let least = self.limits.period_bytes.min;
         let whole_frames = least.div_ceil(setup.frame_bytes).saturating_mul(setup.frame_bytes);
         let period_bytes = setup.period_frames.saturating_mul(setup.frame_bytes).max(whole_frames);
@@ -273,11 +276,11 @@ impl Stream for GuestStream {
 
     fn wake_after(&mut self, after_ns: Option<u64>) -> Result<(), Failure> {
         if self.events.is_some() {
-            // What lies there would wake for nothing.
+            // Stale events would wake the program needlessly.
             self.card()?.poll()?;
         }
         let zero = Timespec { tv_sec: 0, tv_nsec: 0 };
-        // All zero would disarm it.
+        // All zeros would disarm the timer.
         let after = after_ns.map_or(zero, |ns| {
             let ns = ns.max(1);
             let seconds = i64::try_from(ns / 1_000_000_000).unwrap_or(i64::MAX);

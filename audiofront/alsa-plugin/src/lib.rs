@@ -1,13 +1,15 @@
-//! ALSA's PCM plug-in `snddom`: every ALSA program in a guest plays and records by the sound card's own pages.
+//! ALSA's PCM plug-in `snddom`: ALSA programs in a guest play and record directly in the sound
+//! card's shared pages.
 //!
-//! `libasound_module_pcm_snddom.so` is what alsa-lib loads for a PCM of `type snddom` (see `docs/alsa.md`). It is an "I/O
-//! plug-in" (alsa-lib's `pcm_ioplug.h`): alsa-lib keeps the state, the parameters and the waiting, and asks by callbacks.
+//! alsa-lib loads `libasound_module_pcm_snddom.so` for a PCM of `type snddom` (see `docs/alsa.md`).
+//! It is an "I/O plug-in" (alsa-lib's `pcm_ioplug.h`): alsa-lib keeps state and parameters, waits,
+//! and calls the plug-in's callbacks.
 //!
-//! - [`card`] is the seam to the sound card: what the plug-in needs of it, as a trait.
-//! - [`pcm`] has the pointers: what may be written, when to wake the program, when it was too late.
-//! - [`guest`] is that card: the guest's own, by the user-space front end.
-//! - [`settings`] and [`limits`] read `asound.conf` and give ALSA its constraints.
-//! - `ffi` is the seam to ALSA's C, and has all of the `unsafe`.
+//! - [`card`] is the interface to a sound card, as a trait.
+//! - [`pcm`] computes the pointers: room to write, time to wake the program, xruns.
+//! - [`guest`] implements [`card`] for the guest's own card, by the user-space front end.
+//! - [`settings`] and [`limits`] read `asound.conf` and compute ALSA's constraints.
+//! - `ffi` is the interface to ALSA's C, with all of the `unsafe`.
 
 #![deny(unsafe_code)]
 

@@ -5,7 +5,7 @@ use sndif::hw_params::{HwParams, Interval};
 
 use crate::card::Limits;
 
-/// The limits in bytes for a query's answer, which counts frames. The size of a frame isn't chosen yet.
+/// Converts a query's answer, in frames, to limits in bytes. The frame size isn't chosen yet.
 pub fn in_bytes(can: &HwParams, rates_hz: Vec<u32>, buffer_bytes_max: u32) -> Limits {
     let (mut sample_min, mut sample_max) = (u32::MAX, 1);
     for bytes in can.formats.iter().filter_map(|format| format.bytes_per_sample()) {
@@ -28,13 +28,13 @@ pub fn in_bytes(can: &HwParams, rates_hz: Vec<u32>, buffer_bytes_max: u32) -> Li
 /// The values that one parameter may have.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Constraint {
-    /// One of these.
+    /// Only these values.
     List(Vec<u32>),
     /// All from the first to the last.
     Range(u32, u32),
 }
 
-/// Constraints of one stream, each on its own: what goes together the stream says when it's opened.
+/// Constraints of one stream, each on its own. The stream checks combinations when it is opened.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Constraints {
     /// `SND_PCM_FORMAT_*`
@@ -51,13 +51,13 @@ pub struct Constraints {
     pub periods: Constraint,
 }
 
-/// A buffer of one period would have the application write where DMA reads.
+/// With one period the application would write where DMA reads.
 const MIN_PERIODS: u32 = 2;
-/// As many as ALSA's own drivers for PCI cards have.
+/// The same limit as ALSA's own drivers for PCI cards.
 const MAX_PERIODS: u32 = 1024;
 
 impl Constraints {
-    /// The constraints of a stream; `None` if it can't be opened with anything.
+    /// The constraints of a stream. `None` if no configuration can open it.
     pub fn of(limits: &Limits) -> Option<Self> {
         let formats: Vec<u32> = playable(limits).map(|format| format.code().into()).collect();
         let rates: Vec<u32> =
@@ -74,12 +74,13 @@ impl Constraints {
     }
 }
 
-/// The format with ALSA's number: the protocol has ALSA's own, up to the last that it knows (`SND_PCM_FORMAT_*`).
+/// The format with ALSA's number (`SND_PCM_FORMAT_*`). The protocol uses ALSA's numbers, up to its
+/// last known format.
 pub fn format_of(alsa: i32) -> Option<SampleFormat> {
     u8::try_from(alsa).ok().and_then(SampleFormat::from_code)
 }
 
-/// Formats whose samples have a place of their own.
+/// Formats with a known sample size.
 fn playable(limits: &Limits) -> impl Iterator<Item = SampleFormat> {
     let all = SampleFormat::ALL.into_iter();
     all.filter(|format| limits.formats.contains(*format) && format.bytes_per_sample().is_some())
@@ -147,7 +148,8 @@ mod tests {
 
     #[test]
     fn formats_have_alsas_numbers() {
-        // pcm.h: SND_PCM_FORMAT_S8, _S16_LE, _S24_LE, _S32_LE, _FLOAT_LE, _MU_LAW; 31 is _SPECIAL, 32 _S24_3LE.
+        // pcm.h: SND_PCM_FORMAT_S8, _S16_LE, _S24_LE, _S32_LE, _FLOAT_LE, _MU_LAW; 31 is _SPECIAL,
+        // 32 _S24_3LE.
         let pairs = [
             (0, SampleFormat::S8),
             (2, SampleFormat::S16Le),
@@ -165,7 +167,7 @@ mod tests {
     }
 
     fn can() -> HwParams {
-        // What a stereo to 7.1 port with 16 and 32 bit answers, for 64 KiB.
+        // The answer of a stereo to 7.1 port with 16 and 32 bit, for 64 KiB.
         HwParams {
             formats: FormatSet::of(&[SampleFormat::S16Le, SampleFormat::S32Le]),
             rates: Interval { min: 44_100, max: 192_000 },

@@ -1,10 +1,11 @@
-//! A position as the plug-in needs it, from a slot of the control page.
+//! Computes the plug-in's position from a slot of the control page.
 
 use sndif::control_page::{PositionLock, Slot};
 
 use crate::card::{Direction, Look};
 
-/// The position that a slot implies. `now`: its position carried on by the clock, with its error bound in nanoseconds.
+/// The position that a slot implies. `now`: its position extrapolated by the clock, with its error
+/// bound in nanoseconds.
 pub(crate) fn look_at(
     slot: &Slot,
     now: Option<(u64, u64)>,
@@ -16,10 +17,10 @@ pub(crate) fn look_at(
     }
     let capture = direction == Direction::Capture;
     let lead = |frames: u64| if capture { frames } else { 0 };
-    // A counter of the hardware has shown these frames to have passed, or to be in memory.
+    // A hardware counter has shown that these frames passed, or are in memory.
     let counted = slot.link_frames.saturating_sub(lead(slot.dma_lead_frames.into()));
     let (link_frames, error_ns) = now.unwrap_or((slot.link_frames, slot.error_ns.into()));
-    // Between two readings only a counter that follows the link's clock advances with it.
+    // Between two readings only a counter locked to the link's clock advances with it.
     let certain_frames = if slot.lock == Some(PositionLock::Locked) {
         let published = counted.saturating_sub(frames_in(slot.error_ns.into(), slot));
         let elapsed = link_frames.saturating_sub(frames_in(error_ns, slot));
@@ -35,7 +36,7 @@ pub(crate) fn look_at(
     }
 }
 
-/// Frames that a span takes up, the one that it ends in included.
+/// Frames that a span covers, including the one in which it ends.
 fn frames_in(span_ns: u64, slot: &Slot) -> u64 {
     let frames = (u128::from(span_ns) << 32).checked_div(slot.ns_per_frame_q32.into()).unwrap_or(0);
     u64::try_from(frames.saturating_add(1)).unwrap_or(u64::MAX)
@@ -67,7 +68,8 @@ mod tests {
         let now = Some((5_040, 50_000));
         let look = look_at(&slot(PositionLock::Locked), now, Direction::Playback, 16);
         assert_eq!((look.link_frames, look.certain_frames, look.codec_delay_frames), (5_040, 5_040 - 3, 7));
-        // Of what comes in, the most that wasn't in memory once may not be again.
+        // For capture, subtract the largest lead seen: that many frames may again be missing in
+        // memory.
         let look = look_at(&slot(PositionLock::Locked), now, Direction::Capture, 40);
         assert_eq!((look.link_frames, look.certain_frames), (5_040, 5_040 - 3 - 40));
     }

@@ -1,6 +1,7 @@
 //! A PCM's pointers: frames played, room to write, time to wake, xruns.
 //!
-//! Frames are counted since `prepare`, as ALSA counts them; frame `n` lies at offset `n` modulo the buffer.
+//! Frames are counted since `prepare`, as ALSA counts them; frame `n` lies at offset `n` modulo the
+//! buffer.
 //!
 //! ```text
 //! playback:   hw, link                appl               hw + buffer
@@ -15,18 +16,18 @@ use rustix::io::Errno;
 use crate::card::{Direction, DmaFile, Failure, Look, Setup, Stream, Trigger};
 use crate::ffi::memory::{AppFrames, DmaArea};
 
-/// The state of a PCM in ALSA: see `snd_pcm_state_t`.
+/// The state of a PCM in ALSA (`snd_pcm_state_t`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum PcmState {
-    /// Nothing set up, or stopped.
+    /// Not set up, or stopped.
     Idle,
     /// Ready to start.
     Prepared,
     /// Running.
     Running,
-    /// Playing what is left, then stopping.
+    /// Playing the remaining samples, then stopping.
     Draining,
-    /// Standing still.
+    /// Paused.
     Paused,
     /// The application was late.
     Xrun,
@@ -43,10 +44,10 @@ pub struct Application {
     pub appl_frames: u64,
 }
 
-/// Why there is no pointer any more.
+/// Why the pointer has ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Ended {
-    /// The application was late. The stream has been stopped.
+    /// The application was late. The stream is stopped.
     Xrun,
     /// The stream has ended by itself.
     Gone(Failure),
@@ -55,15 +56,15 @@ pub enum Ended {
 /// The answer to `poll`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Readiness {
-    /// Not yet; the alarm is set.
+    /// Not ready; the alarm is set.
     NotYet,
     /// The application can write or read.
     Ready,
-    /// The state says what has happened.
+    /// The state reports the xrun.
     Xrun,
-    /// The state says what has happened.
+    /// The state reports that the card is gone.
     Gone,
-    /// Nothing can be waited for in this state.
+    /// This state has nothing to wait for.
     Stopped,
 }
 
@@ -77,27 +78,27 @@ pub struct Pcm {
 struct Open {
     setup: Setup,
     area: DmaArea,
-    /// Whether the stream has been started and not stopped.
+    /// Whether the stream is started and not stopped.
     started: bool,
-    /// The last pointer that ALSA got. It never goes back.
+    /// The last pointer returned to ALSA. It never goes back.
     hw_frames: u64,
     /// The last position read.
     look: Look,
-    /// The frame at whose pointer the alarm goes off.
+    /// The frame whose pointer triggers the alarm.
     alarm_frame: Option<u64>,
-    /// Behind the last sample lies silence.
+    /// Whether silence follows the last sample.
     silenced: bool,
     avail_min_frames: u64,
     stop_threshold_frames: u64,
 }
 
 impl Pcm {
-    /// A PCM over a stream that isn't open.
+    /// Creates a PCM over a closed stream.
     pub fn new(stream: Box<dyn Stream>, direction: Direction) -> Self {
         Self { stream, direction, open: None }
     }
 
-    /// Which way its samples go.
+    /// Playback or capture.
     pub fn direction(&self) -> Direction {
         self.direction
     }
@@ -108,7 +109,7 @@ impl Pcm {
         Some((self.stream.memory()?, open.area.length_bytes()))
     }
 
-    /// Opens the stream, and closes it before if it is open.
+    /// Opens the stream. Closes it first if it is open.
     pub fn open(&mut self, setup: Setup) -> Result<(), Failure> {
         self.close()?;
         self.stream.open(&setup)?;
@@ -134,16 +135,16 @@ impl Pcm {
         Ok(())
     }
 
-    /// Closes the stream, if it is open.
+    /// Closes the stream if it is open.
     pub fn close(&mut self) -> Result<(), Failure> {
-        // The mapping first: the stream ends the grants, and can't while the pages are mapped.
+        // Unmap first: the stream can't end the grants while the pages are mapped.
         if self.open.take().is_some() {
             self.stream.close()?;
         }
         Ok(())
     }
 
-    /// From how many frames on the application is to be woken, and from how many on it is late.
+    /// Sets the frames that wake the application, and the frames that count as an xrun.
     pub fn thresholds(&mut self, avail_min_frames: u64, stop_threshold_frames: u64) {
         if let Some(open) = &mut self.open {
             open.avail_min_frames = avail_min_frames.max(1);
@@ -152,7 +153,7 @@ impl Pcm {
         }
     }
 
-    /// Makes ready to start at the buffer's start, with silence in it.
+    /// Prepares to start at the buffer's start, with silence in it.
     pub fn prepare(&mut self) -> Result<(), Failure> {
         self.stop()?;
         if let Some(open) = &mut self.open {
@@ -176,7 +177,7 @@ impl Pcm {
         self.rearm(appl_frames)
     }
 
-    /// Stops the stream, if it was started.
+    /// Stops the stream if it is started.
     pub fn stop(&mut self) -> Result<(), Failure> {
         match &mut self.open {
             Some(open) if open.started => {
@@ -187,17 +188,19 @@ impl Pcm {
         }
     }
 
-    /// Halts the stream, or lets it go on.
+    /// Pauses or resumes the stream.
     pub fn pause(&mut self, pause: bool, appl_frames: u64) -> Result<(), Failure> {
         self.stream.trigger(if pause { Trigger::Pause } else { Trigger::Resume })?;
         if pause { Ok(()) } else { self.rearm(appl_frames) }
     }
 
-    /// ALSA's hardware pointer, frames since `prepare`.
+    /// ALSA's hardware pointer, in frames since `prepare`.
     ///
-    /// Playback: what is before it has gone through the link, and may be written again; while the PCM drains, it has left the
-    /// converter, so that nothing is cut off. What DMA has fetched beyond the link doesn't count: its amount is unknown
-    /// at any time. Capture: what is before it is in memory.
+    /// Playback: frames before it have passed the link and may be overwritten. While the PCM
+    /// drains, they have left the converter, so nothing is cut off. Frames that DMA has fetched
+    /// beyond the link don't count, because their number is unknown.
+    ///
+    /// Capture: frames before it are in memory.
     pub fn pointer(&mut self, application: Application) -> Result<u64, Ended> {
         let playback = self.direction.is_playback();
         let Some(open) = &mut self.open else { return Ok(0) };
@@ -226,14 +229,15 @@ impl Pcm {
         Ok(open.hw_frames)
     }
 
-    /// Frames that can be written or read, by the last pointer that ALSA got.
+    /// Frames that can be written or read, by ALSA's last pointer.
     pub fn avail_frames(&self, appl_frames: u64) -> u64 {
         let playback = self.direction.is_playback();
         self.open.as_ref().map_or(0, |open| open.avail(playback, appl_frames))
     }
 
-    /// ALSA's delay: frames until one that is written now is at the converter's output, or since one that is read now was
-    /// at its input. Negative if the link has passed the application.
+    /// ALSA's delay in frames. Playback: until a frame written now leaves the converter. Capture:
+    /// since a frame read now entered the converter. Negative if the link has passed the
+    /// application.
     pub fn delay(&mut self, application: Application) -> Result<i64, Ended> {
         let playback = self.direction.is_playback();
         self.pointer(application)?;
@@ -250,7 +254,8 @@ impl Pcm {
         Ok(ahead.saturating_add(codec))
     }
 
-    /// The application has written or is about to take `count` frames, from its pointer on: copies them.
+    /// Copies `count` frames from the application's pointer on, which it has written or is about to
+    /// take.
     pub fn transfer(&mut self, appl_frames: u64, frames: AppFrames<'_>) {
         let Some(open) = &self.open else { return };
         let offset = open.offset_bytes(appl_frames);
@@ -261,7 +266,7 @@ impl Pcm {
         }
     }
 
-    /// The application's pointer has moved: sets the alarm for when it can go on, if it has to wait for that.
+    /// Sets the alarm after the application's pointer moved, if the application has to wait.
     pub fn rearm(&mut self, appl_frames: u64) -> Result<(), Failure> {
         let playback = self.direction.is_playback();
         let Some(open) = &mut self.open else { return Ok(()) };
@@ -277,7 +282,7 @@ impl Pcm {
         self.stream.wake_after(Some(after_ns))
     }
 
-    /// What `poll` is to say; sets the alarm if it is to say nothing.
+    /// The answer to `poll`. Sets the alarm if it is `NotYet`.
     pub fn readiness(&mut self, application: Application) -> Result<Readiness, Failure> {
         let playback = self.direction.is_playback();
         match application.state {
@@ -331,25 +336,26 @@ impl Open {
     /// Frames that can be written or read.
     fn avail(&self, playback: bool, appl_frames: u64) -> u64 {
         if playback {
-            // The application may have gone on before a pointer that runs free, or have been passed by it.
+            // The application may be ahead of a free-running pointer, or the pointer ahead of it.
             self.hw_frames.saturating_add(self.setup.buffer_frames.into()).saturating_sub(appl_frames)
         } else {
             self.hw_frames.saturating_sub(appl_frames)
         }
     }
 
-    /// The hardware pointer at which `avail_min` is reached.
+    /// The hardware pointer that reaches `avail_min`.
     fn target_frame(&self, playback: bool, appl_frames: u64) -> u64 {
         let target = appl_frames.saturating_add(self.avail_min_frames);
         if playback { target.saturating_sub(self.setup.buffer_frames.into()) } else { target }
     }
 
-    /// Nanoseconds from the last look until the pointer is at this frame, at least.
+    /// Least time in nanoseconds from the last position until the pointer reaches this frame.
     fn ns_until(&self, target_frame: u64) -> u64 {
         self.ns_for(target_frame.saturating_sub(self.hw_frames))
     }
 
-    /// How long the link takes for so many frames and then some: an alarm that comes a frame too early comes for nothing.
+    /// Nanoseconds that the link needs for these frames, rounded up: an early alarm would be
+    /// useless.
     fn ns_for(&self, frames: u64) -> u64 {
         if frames == 0 {
             return 0;
@@ -363,11 +369,11 @@ impl Open {
     }
 
     fn offset_bytes(&self, frame: u64) -> usize {
-        // Less than the buffer's length.
+        // The remainder is less than the buffer's length.
         (frame % u64::from(self.setup.buffer_frames)) as usize * self.setup.frame_bytes as usize
     }
 
-    /// Silences frames from here on, a buffer at most.
+    /// Silences frames from `first_frame` on, at most a buffer.
     fn silence(&self, first_frame: u64, frames: u64) {
         let Some(pattern) = self.setup.format.silence() else { return };
         let frames = frames.min(self.setup.buffer_frames.into()) as usize;

@@ -1,4 +1,4 @@
-//! Tests of the pointers, against a stream whose position is set by hand.
+//! Tests of the pointers against a stream with a position set by hand.
 
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::{Arc, Mutex};
@@ -24,7 +24,7 @@ const SETUP: Setup = Setup {
 /// A frame at 48 kHz.
 const FRAME_Q32: u64 = (1_000_000_000 << 32) / 48_000;
 
-/// What the test sets and sees.
+/// Inputs and observations of the test.
 #[derive(Default)]
 struct Seen {
     look: Look,
@@ -207,7 +207,7 @@ fn who_wants_no_stop_gets_none() {
 #[test]
 fn the_alarm_is_set_for_the_frame_that_makes_a_period_free() {
     let mut bench = Bench::started(Direction::Playback, 1_920);
-    // 480 frames until then, and one for rounding.
+    // 480 frames, and one for rounding.
     assert_eq!(bench.alarm_ns(), Some(481 * 1_000_000_000 / 48_000));
     bench.at(82);
     assert_eq!(bench.pcm.readiness(running(1_920)), Ok(Readiness::NotYet));
@@ -235,7 +235,8 @@ fn draining_ends_when_the_last_frame_has_left_the_converter() {
     assert_eq!(bench.pcm.pointer(running(1_000)), Ok(898));
     let draining = Application { state: PcmState::Draining, appl_frames: 1_000 };
     assert_eq!(bench.pcm.pointer(draining), Ok(898));
-    // From the last frame to what is still to be fetched is silence: 1,000 to 898 of the next round.
+    // From the last frame to the frames still to be fetched lies silence: 1,000 to 898 of the next
+    // round.
     let bytes = bench.bytes();
     assert!(bytes[898 * 4..4_000].iter().all(|byte| *byte == 1));
     assert!(bytes[4_000..].iter().chain(&bytes[..898 * 4]).all(|byte| *byte == 0));
@@ -285,7 +286,8 @@ fn a_pcm_that_is_not_open_can_be_asked() {
 }
 
 proptest! {
-    /// Whatever the page says, nothing panics, the pointer never goes back, and an alarm comes when it should.
+    /// For any content of the page nothing panics, the pointer never goes back, and due alarms
+    /// come.
     #[test]
     fn nothing_that_a_page_can_say_does_harm(
         playback: bool,

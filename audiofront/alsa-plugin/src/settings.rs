@@ -1,24 +1,24 @@
-//! What a PCM definition in `asound.conf` says.
+//! The settings of a PCM definition in `asound.conf`.
 
 use rustix::io::Errno;
 
 use crate::card::Failure;
 
-/// A setting's value, as the file has it.
+/// A setting's value in the file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Value {
     /// A whole number.
     Integer(i64),
     /// Text.
     Text(String),
-    /// Something else, such as a compound.
+    /// Anything else, such as a compound.
     Other,
 }
 
-/// Which one of several: by number, in the order of xenstore, or by its `unique-id`.
+/// Selects a stream: by number, in xenstore's order, or by its `unique-id`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Which {
-    /// By number, from 0 on.
+    /// By number, from 0.
     Index(u32),
     /// By the `unique-id` of a stream.
     UniqueId(String),
@@ -27,11 +27,11 @@ pub enum Which {
 /// A PCM definition of `type snddom`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Settings {
-    /// `card`: which of the guest's sound cards.
+    /// `card`: number of the guest's sound card.
     pub card: u32,
-    /// `playback_stream`: which of the card's playback streams.
+    /// `playback_stream`: the card's playback stream.
     pub playback_stream: Which,
-    /// `capture_stream`: which of the card's capture streams.
+    /// `capture_stream`: the card's capture stream.
     pub capture_stream: Which,
 }
 
@@ -45,12 +45,12 @@ impl Settings {
     /// Reads the definition's fields.
     ///
     /// # Errors
-    /// An unknown field, or a value that can't be meant.
+    /// An unknown field or an invalid value.
     pub fn from_fields(fields: impl IntoIterator<Item = (String, Value)>) -> Result<Self, Failure> {
         let mut settings = Self::default();
         for (name, value) in fields {
             match name.as_str() {
-                // Every definition may have these.
+                // Every definition may have these fields.
                 "comment" | "type" | "hint" => {}
                 "card" => settings.card = number(&name, &value)?,
                 "playback_stream" => settings.playback_stream = which(&name, value)?,
@@ -80,7 +80,7 @@ fn number(name: &str, value: &Value) -> Result<u32, Failure> {
 
 fn which(name: &str, value: Value) -> Result<Which, Failure> {
     match value {
-        // `@args` hand numbers on as text.
+        // `@args` pass numbers as text.
         Value::Text(text) if !text.is_empty() => Ok(text.parse().map_or(Which::UniqueId(text), Which::Index)),
         Value::Integer(_) => Ok(Which::Index(number(name, &value)?)),
         Value::Text(_) | Value::Other => Err(bad(format!(

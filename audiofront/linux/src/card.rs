@@ -1,4 +1,4 @@
-//! A card that this process is connected to.
+//! A connected card.
 
 mod refusal;
 mod stream;
@@ -31,13 +31,13 @@ use refusal::{not_adjusted, not_connected, not_opened, not_sent};
 use stream::CardStream;
 use timekeeper::Timekeeper;
 
-/// Longest wait for an answer of the back end.
+/// Longest wait for the back end's answer.
 const ANSWER_WITHIN: Duration = Duration::from_secs(5);
 
 /// HW_PARAM_QUERY in messages.
 const QUERY: &str = "the query of parameters";
 
-/// Echoes at the time of connection. The best of them makes Xen's time known.
+/// Echoes at connection. The best of them determines Xen's time.
 const FIRST_ECHOES: usize = 4;
 
 /// The stream whose ring carries the echoes.
@@ -45,8 +45,8 @@ const ECHO_STREAM: usize = 0;
 
 /// A connection to a card. Dropping it closes the card, as [`close`](Self::close) does.
 ///
-/// Streams are known by their number, which counts [`CardInfo::streams`]. Methods that send a request wait for its answer,
-/// 5 s at most; [`front`](Self::front) gives those that don't.
+/// Stream numbers index [`CardInfo::streams`]. Methods that send a request wait for its answer, at
+/// most 5 s. [`front`](Self::front) provides methods that don't wait.
 #[derive(Debug)]
 pub struct Card {
     info: CardInfo,
@@ -57,7 +57,7 @@ pub struct Card {
     control_area: Option<DmaArea>,
     offers_linked_start: bool,
     time: Timekeeper,
-    /// The request whose answer is waited for, and that answer.
+    /// The request that waits for its answer, and that answer.
     awaited: Option<Awaited>,
 }
 
@@ -76,19 +76,19 @@ struct Answer {
 }
 
 impl Card {
-    /// The cards that this guest has.
+    /// This guest's cards.
     ///
     /// # Errors
-    /// When xenstore can't be asked.
+    /// Xenstore isn't available.
     pub fn list() -> Result<Vec<CardInfo>> {
         directory::cards(&mut open_store()?)
     }
 
-    /// Closes what a program that was killed has left of a card, so that its streams play on no longer. `false`: a program
-    /// has the card. [`connect`](Self::connect) does this first, too.
+    /// Closes a card left open by a killed program, so that its streams stop playing. `false`: a
+    /// running program uses the card. [`connect`](Self::connect) does this first, too.
     ///
     /// # Errors
-    /// When the back end doesn't let go in time.
+    /// The back end doesn't release the card in time.
     pub fn close_what_was_left(index: u32) -> Result<bool> {
         let mut store = open_store()?;
         let Some(info) = directory::cards(&mut store)?.into_iter().find(|card| card.index == index) else {
@@ -100,7 +100,8 @@ impl Card {
     /// Connects to the card with this number.
     ///
     /// # Errors
-    /// When it isn't there, isn't free, or its back end doesn't come up: the error says what to do.
+    /// The card doesn't exist or isn't free, or its back end doesn't connect. The error names the
+    /// remedy.
     pub fn connect(index: u32) -> Result<Self> {
         let mut store = open_store()?;
         let cards = directory::cards(&mut store)?;
@@ -163,56 +164,56 @@ impl Card {
         self.handshake.connect(nodes)
     }
 
-    /// What xenstore says of the card.
+    /// The card's description in xenstore.
     pub fn info(&self) -> &CardInfo {
         &self.info
     }
 
-    /// Whether the back end keeps a control page: without it positions come from events alone.
+    /// Whether the back end keeps a control page. Without one, positions come from events alone.
     pub fn has_control_page(&self) -> bool {
         self.control.is_some()
     }
 
-    /// The control page's memory, which is this guest's own: the back end reads nothing of it. For tests that write there what
-    /// doesn't belong there.
+    /// The control page's memory, which belongs to this guest. The back end never reads it. For
+    /// tests that write invalid content.
     pub fn control_area(&self) -> Option<DmaArea> {
         self.control_area.clone()
     }
 
-    /// Whether the back end starts streams together.
+    /// Whether the back end supports linked start.
     pub fn offers_linked_start(&self) -> bool {
         self.offers_linked_start
     }
 
-    /// A stream, to fill and take samples, to send requests without waiting, and to see how it stands.
+    /// A stream: fills and takes samples, sends requests without waiting, and shows its state.
     ///
     /// # Panics
-    /// When the card has no stream of this number.
+    /// The card has no stream with this number.
     pub fn front(&mut self, stream: usize) -> &mut StreamFront<LinuxTransport> {
         &mut self.streams[stream].front
     }
 
-    /// Which of these configurations the back end can do; `None`: none of them.
+    /// The subset of these configurations that the back end supports. `None`: none of them.
     ///
     /// # Errors
-    /// When the back end doesn't answer, or is gone.
+    /// The back end doesn't answer or is gone.
     pub fn query(&mut self, stream: usize, params: &HwParams) -> Result<Option<HwParams>> {
         let id = self.front(stream).query(params).map_err(|error| not_sent("the query", error))?;
         let answer = self.wait_for_answer(stream, id, QUERY)?;
-        // So it says that nothing is left.
+        // The back end reports an empty result this way.
         if answer.status == Status::EINVAL {
             return Ok(None);
         }
         Ok(accepted(answer, QUERY)?.hw_params.filter(|params| !params.is_empty()))
     }
 
-    /// Opens a stream. Its buffer is what the controller's DMA works on, and is zeroed.
+    /// Opens a stream. The controller's DMA uses its buffer directly. The buffer starts zeroed.
     ///
-    /// With a period of 0 bytes there are no events, and the stream's positions come from the control page, at each
-    /// [`poll`](Self::poll). A program that wants to wake up sets a timer.
+    /// A period of 0 bytes turns events off. Positions then come from the control page at each
+    /// [`poll`](Self::poll), and the program wakes by its own timer.
     ///
     /// # Errors
-    /// When the back end refuses, or there are no pages.
+    /// The back end refuses, or no pages are free.
     pub fn open(&mut self, stream: usize, config: &StreamConfig) -> Result<DmaArea> {
         let front = self.front(stream);
         let sent = front.open(config);
@@ -226,17 +227,17 @@ impl Card {
     /// Starts a stream.
     ///
     /// # Errors
-    /// When the back end refuses.
+    /// The back end refuses.
     pub fn start(&mut self, stream: usize) -> Result<()> {
         self.request(stream, "START", StreamFront::start)?;
         self.streams[stream].set_running(true);
         Ok(())
     }
 
-    /// Starts streams together: in the same link frame where the controller can do that, as the answer says.
+    /// Starts streams together: in the same link frame if the controller can. The answer tells.
     ///
     /// # Errors
-    /// When the back end refuses, or offers no linked start; then none runs.
+    /// The back end refuses or doesn't support linked start. Then no stream runs.
     pub fn start_together(&mut self, streams: &[usize]) -> Result<LinkedStart> {
         if !self.offers_linked_start {
             return Err(Error::new(ErrorKind::Unsupported, "the back end offers no linked start"));
@@ -256,35 +257,35 @@ impl Card {
         Ok(answer.started.unwrap_or(LinkedStart::BackToBack))
     }
 
-    /// Halts a stream where it is.
+    /// Pauses a stream.
     ///
     /// # Errors
-    /// When the back end refuses.
+    /// The back end refuses.
     pub fn pause(&mut self, stream: usize) -> Result<()> {
         self.request(stream, "PAUSE", StreamFront::pause).map(drop)
     }
 
-    /// Lets a stream go on.
+    /// Resumes a stream.
     ///
     /// # Errors
-    /// When the back end refuses.
+    /// The back end refuses.
     pub fn resume(&mut self, stream: usize) -> Result<()> {
         self.request(stream, "RESUME", StreamFront::resume).map(drop)
     }
 
-    /// Stops a stream; the next START begins at the buffer's start.
+    /// Stops a stream. The next START begins at the buffer's start.
     ///
     /// # Errors
-    /// When the back end refuses.
+    /// The back end refuses.
     pub fn stop(&mut self, stream: usize) -> Result<()> {
         self.streams[stream].set_running(false);
         self.request(stream, "STOP", StreamFront::stop).map(drop)
     }
 
-    /// Closes a stream, in whatever state it is. One that is closed already stays so.
+    /// Closes a stream in any state. A closed stream stays closed.
     ///
     /// # Errors
-    /// When the back end can't let go of the buffer.
+    /// The back end can't release the buffer.
     pub fn close_stream(&mut self, stream: usize) -> Result<()> {
         if self.front(stream).state() == StreamState::Closed {
             return Ok(());
@@ -293,17 +294,18 @@ impl Card {
         self.request(stream, "CLOSE", StreamFront::close).map(drop)
     }
 
-    /// Sets the volume of an open stream, all channels alike, in steps of 0.001 dB: 0 is 0 dB. The path's own amplifiers do it,
-    /// which have steps: the nearest is taken, as [`volume`](Self::volume) says.
+    /// Sets the volume of an open stream, the same for all channels, in steps of 0.001 dB: 0 is 0
+    /// dB. The path's amplifiers have coarser steps and take the nearest; [`volume`](Self::volume)
+    /// returns it.
     ///
     /// # Errors
-    /// [`ErrorKind::Unsupported`] when the path has no amplifiers with steps.
+    /// [`ErrorKind::Unsupported`]: the path has no amplifiers with steps.
     pub fn set_volume(&mut self, stream: usize, mdb: i32) -> Result<()> {
         self.adjust(stream, "SET_VOLUME", |front| front.set_volume(&vec![mdb; front.channels().into()]))
     }
 
-    /// The volume of each channel of an open stream, in steps of 0.001 dB. The back end can tell it of a playback stream if that
-    /// was opened after [`let_volume_be_told`](StreamFront::let_volume_be_told).
+    /// The volume of each channel of an open stream, in steps of 0.001 dB. A playback stream must
+    /// have been opened after [`let_volume_be_told`](StreamFront::let_volume_be_told).
     ///
     /// # Errors
     /// As [`set_volume`](Self::set_volume).
@@ -312,10 +314,10 @@ impl Card {
         Ok(self.front(stream).volumes().to_vec())
     }
 
-    /// Mutes an open stream, all channels, or ends that.
+    /// Mutes or unmutes all channels of an open stream.
     ///
     /// # Errors
-    /// [`ErrorKind::Unsupported`] when the path has no amplifiers that can be muted.
+    /// [`ErrorKind::Unsupported`]: the path has no amplifiers with mute.
     pub fn set_mute(&mut self, stream: usize, is_muted: bool) -> Result<()> {
         let what = if is_muted { "MUTE" } else { "UNMUTE" };
         self.adjust(stream, what, |front| {
@@ -324,17 +326,17 @@ impl Card {
         })
     }
 
-    /// A reader of a stream's position; `None` if the back end keeps no control page. It is good for as long as the card is
-    /// connected, may go to another thread, and its reads cost no system call.
+    /// A reader of a stream's position. `None` if the back end keeps no control page. It works
+    /// while the card is connected and may move to another thread. Its reads need no system call.
     pub fn position(&self, stream: usize) -> Option<PositionReader> {
         let control = self.control.clone()?;
         Some(PositionReader::new(control, stream, self.time.clock()))
     }
 
-    /// Takes what has come from the back end, for all streams, without waiting.
+    /// Takes everything from the back end, for all streams, without waiting.
     ///
     /// # Errors
-    /// [`ErrorKind::Gone`] when the back end has left.
+    /// [`ErrorKind::Gone`]: the back end has left.
     pub fn poll(&mut self) -> Result<()> {
         self.devices
             .channels
@@ -370,8 +372,8 @@ impl Card {
         Ok(())
     }
 
-    /// Sleeps until something has come from the back end, and takes it; `false` if nothing has until `timeout` has passed
-    /// or a signal's handler has run.
+    /// Sleeps until the back end sends something, and takes it. Returns `false` if `timeout` passes
+    /// first or a signal's handler runs.
     ///
     /// # Errors
     /// As [`poll`](Self::poll).
@@ -382,7 +384,8 @@ impl Card {
         Ok(woken == Woken::Readable)
     }
 
-    /// Files that are readable when there is something to [`poll`](Self::poll): the event channels', and xenstore's.
+    /// Files that become readable when [`poll`](Self::poll) has work: the event channels' file and
+    /// xenstore's.
     pub fn files(&self) -> [BorrowedFd<'_>; 2] {
         [self.devices.channels.as_fd(), self.handshake.store.as_fd()]
     }
@@ -390,28 +393,29 @@ impl Card {
     /// The first stream in this direction, or the one with this `unique-id`.
     ///
     /// # Errors
-    /// When there is none.
+    /// No such stream exists.
     pub fn find(&self, direction: Direction, unique_id: Option<&str>) -> Result<usize> {
         self.info.find(direction, unique_id)
     }
 
-    /// Closes the card: the back end stops all streams and lets go of all pages before this returns.
+    /// Closes the card: before this returns, the back end stops all streams and releases all pages.
     ///
     /// # Errors
-    /// When the back end doesn't do that in time. The kernel then keeps the pages, and no other process gets them.
+    /// The back end doesn't do that in time. The kernel then keeps the pages, and no other process
+    /// gets them.
     pub fn close(mut self) -> Result<()> {
         self.handshake.close()
     }
 
-    /// Sends a request that changes nothing, and whose arrival the control page dates. `None`: the ring is full, or there is no
-    /// control page.
+    /// Sends a request that changes nothing; the control page shows its arrival time. `None`: the
+    /// ring is full, or the back end keeps no control page.
     fn send_echo(&mut self) -> Option<u16> {
         self.control.as_ref()?;
         let stream = self.streams.get_mut(ECHO_STREAM)?;
         self.time.send(|| stream.front.query(&HwParams::ANY).ok())
     }
 
-    /// Sends a request and waits for its answer, which must accept it.
+    /// Sends a request and waits for its answer. An answer with an error is an error here.
     fn request(
         &mut self,
         stream: usize,
@@ -422,7 +426,7 @@ impl Card {
         accepted(self.wait_for_answer(stream, id, what)?, what)
     }
 
-    /// The same for a volume request.
+    /// Sends a volume request and waits for its answer.
     fn adjust(
         &mut self,
         stream: usize,
@@ -452,7 +456,7 @@ impl Card {
                     format!("{what}: the back end did not answer within {} s", ANSWER_WITHIN.as_secs());
                 return Err(Error::new(ErrorKind::TimedOut, what).advice("see the driver domain's console"));
             }
-            // A signal doesn't end this wait: the request is sent, and its answer matters.
+            // A signal doesn't end this wait: the request is sent, so its answer matters.
             wait(&self.files(), deadline.left()).map_err(|error| {
                 Error::new(ErrorKind::Other, format!("waiting for the back end: {error}"))
             })?;
@@ -465,7 +469,7 @@ impl Card {
 impl Drop for Card {
     fn drop(&mut self) {
         ignored(self.handshake.close(), "`close` reports this error; a drop has no caller to report to");
-        // The back end has no page mapped any more.
+        // The back end no longer maps any page.
         for stream in self.streams.drain(..) {
             stream.front.disconnect();
         }

@@ -1,4 +1,4 @@
-//! This guest's clock, read without a system call, and Xen's system time by it.
+//! This guest's clock, read without a system call, and Xen's system time derived from it.
 
 mod anchor;
 
@@ -10,10 +10,12 @@ use audiofront::{Bounded, ClockMap};
 
 /// CLOCK_MONOTONIC_RAW and Xen's system time, both read by the processor's time stamp counter.
 ///
-/// Where the guest's clock source isn't `tsc`, the kernel's own way to read CLOCK_MONOTONIC_RAW without a system call (the
-/// vDSO) may be closed, and often is in Xen's guests. So the counter is measured against it once, and from then on the clock
-/// is the counter. Its rate is taken as constant, and as the same on all processors: so it is on every processor that Xen
-/// calls its TSC reliable on. The map to system time bounds what is left of the difference.
+/// If the guest's clock source isn't `tsc`, the kernel may disable its vDSO, and often does in Xen's
+/// guests. Reading CLOCK_MONOTONIC_RAW then needs a system call. So this clock measures the counter
+/// against it once, and from then on only uses the counter.
+///
+/// Its rate is assumed constant and the same on all processors. That holds on every processor whose
+/// TSC Xen calls reliable. The map to system time bounds the remaining difference.
 #[derive(Debug)]
 pub struct Clock {
     anchor_ticks: u64,
@@ -22,10 +24,11 @@ pub struct Clock {
     system: Shared,
 }
 
-/// How long the counter is measured: the error of two readings, a microsecond or so, is then 50 ppm.
+/// Duration of the counter's measurement. Two readings err by about a microsecond, which is then 50
+/// ppm.
 const MEASURED: Duration = Duration::from_millis(20);
 
-/// A reading of both clocks is tried this often, for the closest.
+/// Attempts to read both clocks; the closest pair counts.
 const PAIRS: usize = 8;
 
 impl Default for Clock {
@@ -35,7 +38,7 @@ impl Default for Clock {
 }
 
 impl Clock {
-    /// Measures the counter, which takes 20 ms.
+    /// Measures the counter. This takes 20 ms.
     pub fn new() -> Self {
         let (first_ticks, first_ns) = pair();
         let measured_ns = MEASURED.as_nanos() as u64;
@@ -53,33 +56,36 @@ impl Clock {
         }
     }
 
-    /// This guest's time: nanoseconds of CLOCK_MONOTONIC_RAW, as the counter has counted them since the card was connected.
+    /// This guest's time: nanoseconds of CLOCK_MONOTONIC_RAW, counted by the counter since the card
+    /// was connected.
     #[inline]
     pub fn now_ns(&self) -> u64 {
-        // Two virtual processors' counters may differ by a little: never before the anchor by a wrap.
+        // The counters of two virtual processors may differ slightly. A reading before the anchor
+        // must not wrap.
         let since = ticks().wrapping_sub(self.anchor_ticks).cast_signed();
         let ns = (i128::from(since) * i128::from(self.ns_per_tick_q32)) >> 32;
         self.anchor_ns.wrapping_add(ns as u64)
     }
 
-    /// Xen's system time at a time of this guest's, with its bound; `None` until the back end has echoed a request.
+    /// Xen's system time at a guest's time, with its bound. `None` until the back end has echoed a
+    /// request.
     #[inline]
     pub fn to_system(&self, guest_ns: u64) -> Option<Bounded> {
         self.system.read().map(|anchor| anchor.to_system(guest_ns))
     }
 
-    /// This guest's time at a time of Xen's, such as the time at which a frame was at the link.
+    /// This guest's time at a time of Xen's, such as the time of a frame at the link.
     pub fn to_guest(&self, system_ns: u64) -> Option<Bounded> {
         self.system.read().map(|anchor| anchor.to_guest(system_ns))
     }
 
-    /// By how much Xen's clock is faster than this guest's, parts in 10^9: at least, and at most.
+    /// Least and greatest rate by which Xen's clock is faster than this guest's, in parts per 10^9.
     pub fn drift_ppb(&self) -> Option<(i32, i32)> {
         self.system.read().map(|anchor| anchor.drift_ppb())
     }
 
-    /// Publishes the map to readers, as of a time of this guest's. Only one thread may call it: two writers at once would mix
-    /// their values.
+    /// Publishes the map to readers, as of a guest's time. Only one thread may call it: two writers
+    /// would mix their values.
     pub fn publish(&self, map: &ClockMap, guest_ns: u64) {
         if let Some(system) = map.to_system(guest_ns) {
             self.system.write(Anchor::new(guest_ns, system, map.drift_ppb()));
@@ -87,7 +93,7 @@ impl Clock {
     }
 }
 
-/// Both clocks at one time.
+/// Reads both clocks at one time.
 fn pair() -> (u64, u64) {
     let pairs = (0..PAIRS).map(|_| {
         let before = ticks();
@@ -109,7 +115,7 @@ mod tests {
         let before = monotonic_raw_ns();
         let shown = clock.now_ns();
         let after = monotonic_raw_ns();
-        // The calibration's error, and no more: this holds however long the test was kept from running in between.
+        // Only the calibration's error counts, so a preempted test still passes.
         let slack = 10_000 + (after - clock.anchor_ns) / 1_000;
         assert!(shown + slack >= before && shown <= after + slack, "{shown} {before} {after}");
     }

@@ -1,4 +1,4 @@
-//! Waiting for files, with an end to it.
+//! Waits for files with a deadline.
 
 use std::os::fd::BorrowedFd;
 use std::time::{Duration, Instant};
@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::{Errno, Result};
 
-/// When to stop waiting.
+/// Time at which a wait ends.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Deadline(Instant);
 
@@ -27,15 +27,15 @@ impl Deadline {
 /// How a wait ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Woken {
-    /// One of the files has something to read.
+    /// A file is readable.
     Readable,
-    /// The time is over.
+    /// The deadline passed.
     TimedOut,
     /// A signal's handler ran.
     Interrupted,
 }
 
-/// Waits until one of the files has something to read.
+/// Waits until a file is readable.
 pub(crate) fn wait(files: &[BorrowedFd<'_>], timeout: Duration) -> Result<Woken> {
     let mut polled: Vec<PollFd<'_>> =
         files.iter().map(|file| PollFd::from_borrowed_fd(*file, PollFlags::IN)).collect();

@@ -1,4 +1,4 @@
-//! The cards that this guest has, as the toolstack has described them in xenstore.
+//! This guest's cards, as the toolstack describes them in xenstore.
 
 use sndif::Direction;
 use sndif::format::FormatSet;
@@ -9,7 +9,7 @@ use crate::xenstore::Store;
 
 /// Most cards in the list.
 const MAX_CARDS: usize = 64;
-/// Most PCM devices in a card, and most streams in a device: more than a back end serves.
+/// Most PCM devices in a card, and most streams in a device. No back end serves more.
 const MAX_CHILDREN: usize = 32;
 
 /// A card.
@@ -24,13 +24,13 @@ pub struct CardInfo {
     pub long_name: String,
     /// The back end's domain.
     pub back_end: u16,
-    /// Its streams, in the order of xenstore: what stream numbers of this crate count.
+    /// Its streams in xenstore's order. This crate's stream numbers index this list.
     pub streams: Vec<StreamInfo>,
     pub(crate) back_path: String,
 }
 
-/// A stream of a card. What isn't said in xenstore is the back end's to say: ask it by
-/// [`Card::query`](crate::Card::query).
+/// A stream of a card. [`Card::query`](crate::Card::query) asks the back end for values that
+/// xenstore leaves out.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct StreamInfo {
@@ -38,19 +38,19 @@ pub struct StreamInfo {
     pub pcm: u32,
     /// Its number in the PCM device.
     pub stream: u32,
-    /// Which way it goes.
+    /// Playback or capture.
     pub direction: Direction,
-    /// The name that tells it from all others of this guest; may be empty.
+    /// The name that is unique among this guest's streams; may be empty.
     pub unique_id: String,
-    /// Frame rates in Hz; empty: not said.
+    /// Frame rates in Hz; empty if xenstore names none.
     pub rates_hz: Vec<u32>,
-    /// Sample formats; empty: not said.
+    /// Sample formats; empty if xenstore names none.
     pub formats: FormatSet,
-    /// Fewest channels, where it is said.
+    /// Fewest channels, if xenstore names it.
     pub channels_min: Option<u32>,
-    /// Most channels, where it is said.
+    /// Most channels, if xenstore names it.
     pub channels_max: Option<u32>,
-    /// Bytes in the largest buffer, where it is said.
+    /// Bytes in the largest buffer, if xenstore names it.
     pub buffer_bytes_max: Option<u32>,
 }
 
@@ -70,7 +70,7 @@ impl CardInfo {
     /// The number of the first stream in this direction, or of the one with this `unique-id`.
     ///
     /// # Errors
-    /// When there is none; the error names those that there are.
+    /// No such stream exists; the error lists the existing ones.
     pub fn find(&self, direction: Direction, unique_id: Option<&str>) -> Result<usize> {
         let fits = |info: &&StreamInfo| {
             info.direction == direction && unique_id.is_none_or(|wanted| wanted == info.unique_id)
@@ -98,7 +98,7 @@ fn path(index: u32) -> String {
     format!("device/{}/{index}", nodes::DRIVER_NAME)
 }
 
-/// The numbers among a node's names, in order.
+/// The numeric names in a node, in order.
 fn numbers(store: &mut Store, path: &str, most: usize) -> Result<Vec<u32>> {
     let mut numbers: Vec<u32> = store.names(path)?.iter().filter_map(|name| nodes::decimal(name)).collect();
     numbers.sort_unstable();
@@ -107,7 +107,7 @@ fn numbers(store: &mut Store, path: &str, most: usize) -> Result<Vec<u32>> {
     Ok(numbers)
 }
 
-/// All cards of this guest, in order; those whose description makes no sense are left out.
+/// All cards of this guest, in order. Cards with an invalid description are skipped.
 pub(crate) fn cards(store: &mut Store) -> Result<Vec<CardInfo>> {
     let mut cards = Vec::new();
     for index in numbers(store, &format!("device/{}", nodes::DRIVER_NAME), MAX_CARDS)? {
@@ -136,12 +136,12 @@ fn card(store: &mut Store, index: u32) -> Result<Option<CardInfo>> {
 fn stream(store: &mut Store, root: &str, pcm: u32, stream: u32) -> Result<Option<StreamInfo>> {
     let own = format!("{root}/{pcm}/{stream}");
     let direction = store.read(&format!("{own}/{}", nodes::TYPE))?;
-    // libxl writes it in lower case; people may have written it by hand.
+    // libxl writes lower case, but people may write it by hand.
     let Some(direction) = direction.and_then(|kind| Direction::from_node(&kind.to_ascii_lowercase())) else {
         return Ok(None);
     };
     let unique_id = store.read(&format!("{own}/{}", nodes::UNIQUE_ID))?.unwrap_or_default();
-    // What a directory leaves out it has from the one above.
+    // A directory inherits missing settings from the one above.
     let mut setting = |node: &str| {
         for level in [own.clone(), format!("{root}/{pcm}"), root.to_owned()] {
             if let Some(value) = store.read(&format!("{level}/{node}"))? {

@@ -1,4 +1,4 @@
-//! Playing and recording at once, with what the back end says of how both lie to each other.
+//! Plays and records at once, and reports the offset between both streams.
 
 use std::time::{Duration, Instant};
 
@@ -18,15 +18,16 @@ const RATE_HZ: u32 = 48_000;
 const FRAME_BYTES: usize = 4;
 /// Frames in each buffer, at most.
 const BUFFER_FRAMES: u32 = 16_384;
-/// A sleep is this long at most, so that neither stream runs out of its buffer.
+/// Longest sleep, so that neither stream runs out of its buffer.
 const SLEEP: Duration = Duration::from_millis(20);
-/// For so long neither stream may stand still.
+/// Longest time that a stream may stand still.
 const STALLED: Duration = Duration::from_secs(3);
 
 /// A frame: left and right.
 pub type Frame = [i16; 2];
 
-/// A playback and a capture stream of one card, 16 bit stereo at 48 kHz, to be run together, again and again.
+/// A playback and a capture stream of one card, 16 bit stereo at 48 kHz. They can run together
+/// repeatedly.
 #[derive(Debug)]
 pub struct Duplex {
     card: Card,
@@ -34,38 +35,38 @@ pub struct Duplex {
     capture: usize,
 }
 
-/// What a run of both streams gave.
+/// The result of a run of both streams.
 #[derive(Clone, Debug)]
 pub struct Take {
-    /// What was recorded, from frame 0 of the capture stream on: at least as much as was played.
+    /// The recording, from frame 0 of the capture stream on, at least as long as the playback.
     pub captured: Vec<Frame>,
-    /// What the control page said of the playback stream at the end, while it still ran. `None`: there is no control page.
+    /// The playback stream's slot at the end, while the stream still ran. `None`: no control page.
     pub playback: Option<Slot>,
-    /// The same of the capture stream.
+    /// The capture stream's slot at the same time.
     pub capture: Option<Slot>,
-    /// How both were started by a linked start; `None`: one after the other, by two requests.
+    /// How a linked start started both. `None`: two separate requests started them.
     pub started_together: Option<LinkedStart>,
-    /// The offset as it was published while the streams ran, each time that it changed.
+    /// Each published change of the offset while the streams ran.
     pub offsets: Vec<OffsetReading>,
 }
 
-/// What was published of the offset at some time.
+/// A published offset.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct OffsetReading {
-    /// Frames that had been captured when it was first seen.
+    /// Frames captured when it was first seen.
     pub at_frame: u64,
     /// As [`Take::offset_frames`].
     pub offset_frames: i64,
 }
 
 impl Take {
-    /// The captured frame that was at the link at the same time as frame 0 of what was played, as the back end says: negative
-    /// if recording started later. `None`: it has published no positions.
+    /// The captured frame that was at the link together with playback frame 0, according to the
+    /// back end. Negative if recording started later. `None`: no positions were published.
     pub fn offset_frames(&self) -> Option<i64> {
         offset_frames(&self.playback?, &self.capture?)
     }
 
-    /// By how many frames that may be wrong to either side: both positions' bounds.
+    /// Error bound of the offset in frames, either way: the sum of both positions' bounds.
     pub fn offset_error_frames(&self) -> Option<f64> {
         let error_ns = f64::from(self.playback?.error_ns) + f64::from(self.capture?.error_ns);
         Some(error_ns * f64::from(RATE_HZ) / 1e9)
@@ -86,7 +87,7 @@ impl Duplex {
     /// Opens both streams of a card: those with these `unique-id`s, or the first ones.
     ///
     /// # Errors
-    /// When one isn't there, or the back end refuses one.
+    /// A stream doesn't exist, or the back end refuses one.
     pub fn open(mut card: Card, playback: Option<&str>, capture: Option<&str>) -> Result<Self> {
         let playback = card.find(Direction::Playback, playback)?;
         let capture = card.find(Direction::Capture, capture)?;
@@ -112,17 +113,17 @@ impl Duplex {
         &mut self.card
     }
 
-    /// Numbers of the playback and of the capture stream.
+    /// The playback stream's number, then the capture stream's.
     pub fn streams(&self) -> (usize, usize) {
         (self.playback, self.capture)
     }
 
-    /// Starts both streams, plays all of `play`, records for as long and a little longer, and stops both. `keep_on` is asked
-    /// some times a second.
+    /// Starts both streams, plays all of `play`, records for slightly longer, and stops both. Calls
+    /// `keep_on` several times a second.
     ///
     /// # Errors
-    /// When samples were lost in either stream, when the streams stand still, when the back end leaves, and
-    /// [`ErrorKind::Interrupted`] when `keep_on` says `false`.
+    /// A stream lost samples or stood still, or the back end left. [`ErrorKind::Interrupted`] if
+    /// `keep_on` returns `false`.
     pub fn run(&mut self, play: &[Frame], mut keep_on: impl FnMut() -> bool) -> Result<Take> {
         let bytes: Vec<u8> = play.iter().flatten().flat_map(|sample| sample.to_le_bytes()).collect();
         let lost_before = self.lost_bytes();
@@ -136,7 +137,7 @@ impl Duplex {
             None
         };
         let done = self.stream(&bytes, &mut next, play.len(), &mut keep_on);
-        // Both are stopped in any case, so that they can be started again.
+        // Stop both in any case, so that they can start again.
         let slots = [self.playback, self.capture].map(|stream| self.slot(stream));
         let lost = self.lost_bytes() - lost_before;
         let stopped = self.card.stop(self.playback).and(self.card.stop(self.capture));
@@ -174,7 +175,7 @@ impl Duplex {
             let filled = front.fill(&bytes[*next..]);
             *next += filled;
             if *next == bytes.len() {
-                // Silence behind it is no underrun.
+                // Silence after the end is no underrun.
                 front.playback().into_iter().for_each(|playback| playback.end());
             }
             hint(front);
@@ -221,7 +222,8 @@ impl Duplex {
         self.card.position(stream)?.slot().ok()
     }
 
-    /// Bytes that were played without having been written, or overwritten without having been read, since OPEN.
+    /// Bytes lost since OPEN: played before they were written, or overwritten before they were
+    /// read.
     fn lost_bytes(&mut self) -> u64 {
         let late = self.card.front(self.playback).playback().map_or(0, |playback| playback.underrun_bytes());
         late + self.card.front(self.capture).capture().map_or(0, |capture| capture.overrun_bytes())

@@ -1,32 +1,32 @@
-//! What went wrong, where, and what to do about it.
+//! Errors with their place and remedy.
 
 use std::fmt;
 use std::io;
 
-/// What kind of error it is, as far as a program treats it differently.
+/// The kind of an error, as far as programs distinguish it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ErrorKind {
-    /// There is no such thing: no Xen, no module, no card, no stream.
+    /// It doesn't exist: no Xen, no module, no card, no stream.
     NotFound,
     /// Another program or driver uses it.
     Busy,
-    /// This process, or this guest, has no right to it.
+    /// This process or guest lacks the permission.
     Denied,
-    /// The back end can't do this.
+    /// The back end doesn't support this.
     Unsupported,
     /// An answer didn't come in time.
     TimedOut,
-    /// The back end is gone or goes, or the toolstack takes the card away: connect anew.
+    /// The back end is gone or leaving, or the toolstack removes the card. Connect again.
     Gone,
-    /// A signal came while waiting, if the caller wants to know of it.
+    /// A signal arrived during a wait, if the caller asked to know.
     Interrupted,
     /// Anything else.
     Other,
 }
 
 impl ErrorKind {
-    /// The error's number as programs of ALSA know it (errno.h), positive.
+    /// The positive error number (errno.h), as ALSA programs know it.
     pub const fn errno(self) -> i32 {
         use rustix::io::Errno;
         match self {
@@ -43,7 +43,7 @@ impl ErrorKind {
     }
 }
 
-/// An error that can be shown to people: what, where, and, where there is something, what to do.
+/// An error for people: the fault, its place and, if known, the remedy.
 #[derive(Debug)]
 pub struct Error {
     kind: ErrorKind,
@@ -64,17 +64,17 @@ impl Error {
         self
     }
 
-    /// What kind it is.
+    /// The error's kind.
     pub fn kind(&self) -> ErrorKind {
         self.kind
     }
 
-    /// What to do about it.
+    /// The remedy.
     pub fn what_to_do(&self) -> Option<&str> {
         self.advice.as_deref()
     }
 
-    /// A device of Xen's that can't be opened.
+    /// The error for a Xen device that can't be opened.
     pub(crate) fn of_device(path: &str, module: &str, error: &io::Error) -> Self {
         let what = format!("{path} can't be opened: {error}");
         match error.kind() {
@@ -86,7 +86,7 @@ impl Error {
         }
     }
 
-    /// A request that the back end refused: `status` is negative, an errno.
+    /// The error for a refused request: `status` is a negative errno.
     pub(crate) fn refused(what: &str, status: i32) -> Self {
         let errno =
             rustix::io::Errno::from_raw_os_error(status.checked_neg().unwrap_or(i32::MAX).clamp(1, 4095));

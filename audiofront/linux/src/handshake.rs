@@ -1,4 +1,5 @@
-//! The states through which a card goes in xenstore, as its front end sees them (xenbus.h; sndif.h, "STATE DIAGRAMS").
+//! The states of a card in xenstore, as its front end sees them (xenbus.h; sndif.h, "STATE
+//! DIAGRAMS").
 
 use std::fs::File;
 use std::time::Duration;
@@ -17,24 +18,24 @@ use crate::xenstore::Store;
 /// Longest wait for the back end's next state.
 const STATE_WITHIN: Duration = Duration::from_secs(10);
 
-/// Longest wait for another process to release the card, and the interval of the tries.
+/// Longest wait for another process to release the card, and the interval between attempts.
 const FREE_WITHIN: Duration = Duration::from_secs(1);
 const LOOK_EVERY: Duration = Duration::from_millis(10);
 
-/// The card as this process holds it in xenstore. It is closed when this goes.
+/// This process's hold on a card in xenstore. Dropping it closes the card.
 #[derive(Debug)]
 pub(crate) struct Handshake {
     pub(crate) store: Store,
     front_path: String,
     back_path: String,
-    /// What the front end's node says is ours to say.
+    /// Whether the front end's node is this process's to write.
     is_open: bool,
     _lock: File,
 }
 
 impl Handshake {
-    /// Takes the card for this process, and brings it to where it can be connected: what another program has left, of
-    /// which nothing is alive, is closed first.
+    /// Takes the card for this process and prepares it to be connected. Closes the card first if a
+    /// program that no longer runs left it open.
     pub(crate) fn begin(store: Store, info: &CardInfo) -> Result<Self> {
         let mut this = Self::with(store, info, take(info.index)?)?;
         this.close_what_was_left()?;
@@ -44,7 +45,7 @@ impl Handshake {
         Ok(this)
     }
 
-    /// The card as it is, of which this process has the lock.
+    /// Wraps the card as it is. This process holds its lock.
     fn with(store: Store, info: &CardInfo, lock: File) -> Result<Self> {
         let mut this = Self {
             store,
@@ -62,12 +63,12 @@ impl Handshake {
         self.close()
     }
 
-    /// Whether the back end says `1` in this node of its directory.
+    /// Whether this node in the back end's directory is `1`.
     pub(crate) fn offers(&mut self, feature: &str) -> Result<bool> {
         Ok(self.store.read(&format!("{}/{feature}", self.back_path))?.as_deref() == Some("1"))
     }
 
-    /// Publishes nodes below the card's directory, and waits until the back end has connected to them.
+    /// Publishes nodes below the card's directory and waits until the back end has connected.
     pub(crate) fn connect(&mut self, nodes: Vec<(String, String)>) -> Result<()> {
         let front_path = &self.front_path;
         let mut nodes: Vec<(String, String)> =
@@ -78,33 +79,33 @@ impl Handshake {
         if self.back_state()? != Some(XenbusState::Connected) {
             return Err(Error::new(
                 ErrorKind::Gone,
-                format!("{} is not connected to: its state went to another than 4", self.back_path),
+                format!("{} did not connect: its state changed, but not to 4", self.back_path),
             )
             .advice("the driver domain's console says why"));
         }
         self.show(XenbusState::Connected)
     }
 
-    /// Whether the back end is still connected. Asks xenstore only if something has changed.
+    /// Whether the back end is still connected. Reads xenstore only after a change.
     pub(crate) fn is_connected(&mut self) -> Result<bool> {
         Ok(!self.store.has_fired()? || self.back_state()? == Some(XenbusState::Connected))
     }
 
-    /// Closes the card, and waits until the back end has let go of everything: with no back end that is at once. Called
-    /// again it does nothing.
+    /// Closes the card and waits until the back end has released everything. Without a back end
+    /// this returns at once. Further calls do nothing.
     pub(crate) fn close(&mut self) -> Result<()> {
         if !std::mem::take(&mut self.is_open) {
             return Ok(());
         }
         self.show(XenbusState::Closing)?;
         let closed = self.wait_for("closes", |state| {
-            // InitWait: it was there already, or has gone on to it.
+            // InitWait: the back end was already there, or has moved on to it.
             matches!(
                 state,
                 None | Some(XenbusState::InitWait | XenbusState::Closed | XenbusState::Initialising)
             )
         });
-        // The next front end may be one that knows nothing of it, and wouldn't write its own over it.
+        // The next front end may not know this node and would leave it as it is.
         let removed = self.store.remove(&format!("{}/{}", self.front_path, nodes::CONTROL_PAGE_REF));
         self.show(XenbusState::Closed)?;
         closed.and(removed)
@@ -153,9 +154,10 @@ impl Handshake {
     }
 }
 
-/// Closes the card if a program that is gone has left it open; `false`: a program has it.
+/// Closes the card if a program that no longer runs left it open. `false`: a running program uses
+/// it.
 pub(crate) fn close_what_was_left(mut store: Store, info: &CardInfo) -> Result<bool> {
-    // First without the lock, which others may want.
+    // Check first without the lock, which others may need.
     if !is_left(state(&mut store, &info.path())?) {
         return Ok(true);
     }
@@ -180,7 +182,7 @@ fn state(store: &mut Store, path: &str) -> Result<Option<XenbusState>> {
     Ok(store.read(&format!("{path}/{}", nodes::STATE))?.and_then(|value| XenbusState::from_node(&value)))
 }
 
-/// The kernel's directory of the card's device: the lock lies on it, so that it goes with the process, however that ends.
+/// The kernel's directory of the card's device. The lock on it ends with the process in every case.
 fn device(index: u32) -> Result<String> {
     let path = format!("/sys/bus/xen/devices/{}-{index}", nodes::DRIVER_NAME);
     if std::fs::exists(format!("{path}/driver")).unwrap_or(false) {
@@ -197,7 +199,7 @@ fn device(index: u32) -> Result<String> {
     Ok(path)
 }
 
-/// The lock on a card's device; `None`: another process has it.
+/// Tries to lock a card's device. `None`: another process holds the lock.
 fn try_lock(path: &str) -> Result<Option<File>> {
     let directory = File::open(path)
         .map_err(|error| Error::new(ErrorKind::NotFound, format!("the kernel's device {path}: {error}")))?;
@@ -208,7 +210,8 @@ fn try_lock(path: &str) -> Result<Option<File>> {
     }
 }
 
-/// Takes the card's device for this process. A guard that closes a left card holds it for a moment only.
+/// Locks the card's device for this process. A guard that closes a left card holds the lock only
+/// briefly.
 fn take(index: u32) -> Result<File> {
     let path = device(index)?;
     let deadline = Deadline::after(FREE_WITHIN);

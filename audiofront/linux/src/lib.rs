@@ -1,10 +1,10 @@
-//! The sound front end as a program in a Linux guest: no kernel driver, no copy in the kernel, and positions without a
-//! system call.
+//! The sound front end as a program in a Linux guest. It needs no kernel driver, no copy in the
+//! kernel, and no system call for positions.
 //!
-//! [`Card::connect`] finds the card that the toolstack gave this guest (`vsnd = ...`), grants pages to its back end by
-//! `/dev/xen/gntalloc`, makes event channels by `/dev/xen/evtchn`, and goes through the states in xenstore by
-//! `/dev/xen/xenbus`. The buffer of an open stream lies in the program's own memory in one piece, and is what the sound
-//! controller's DMA reads or writes ([`DmaArea`]).
+//! [`Card::connect`] finds the card that the toolstack gave this guest (`vsnd = ...`). It grants
+//! pages to the back end by `/dev/xen/gntalloc` and creates event channels by `/dev/xen/evtchn`. It
+//! passes the states in xenstore by `/dev/xen/xenbus`. An open stream's buffer is contiguous in the
+//! program's own memory. The sound controller's DMA uses it directly ([`DmaArea`]).
 //!
 //! ```no_run
 //! use std::time::Duration;
@@ -43,7 +43,8 @@
 //! # }
 //! ```
 //!
-//! The kernel's own front end, snd_xen_front, must not have the card: see [`ErrorKind::Busy`] and its advice.
+//! The kernel's own front end, snd_xen_front, must not use the card: see [`ErrorKind::Busy`] and
+//! its remedy.
 #![deny(unsafe_code)]
 
 mod card;

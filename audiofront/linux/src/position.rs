@@ -22,17 +22,17 @@ pub struct PositionReader<P = Page> {
 /// The position of a stream now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Frames {
-    /// Frames through the link since START: the last published pair, carried on by the time since.
+    /// Frames through the link since START: the last published pair, extrapolated to now.
     pub frames: u64,
-    /// Bound of the error to either side, as a time: the pair's own, and that of Xen's time in this guest.
+    /// Error bound in nanoseconds, either way: the pair's own and that of Xen's time in this guest.
     pub error_ns: u64,
     /// This guest's time ([`Clock::now_ns`]) of this position.
     pub guest_ns: u64,
-    /// As [`Slot::generation`]: frames of two generations can't be compared.
+    /// As [`Slot::generation`]: frames of different generations aren't comparable.
     pub generation: u32,
 }
 
-/// The position of a stream now, with the published slot that it is computed from.
+/// The present position of a stream, with the published slot behind it.
 #[derive(Clone, Copy, Debug)]
 pub struct Position {
     /// The position.
@@ -50,21 +50,22 @@ impl<P> Clone for PositionReader<P> {
 }
 
 impl<P: SharedPage> PositionReader<P> {
-    /// A reader of slot `stream` of a control page, whichever transport has it.
+    /// Creates a reader of slot `stream` of a control page, for any transport.
     pub fn new(control: Arc<ControlPage<P>>, stream: usize, clock: Arc<Clock>) -> Self {
         Self { control, stream, clock }
     }
 
-    /// The slot as the back end has published it last.
+    /// The slot as last published by the back end.
     ///
     /// # Errors
-    /// When the back end was writing at each try, or the slot makes no sense.
+    /// The back end was writing at each attempt, or the slot is invalid.
     #[inline]
     pub fn slot(&self) -> Result<Slot, ReadError> {
         self.control.slot(self.stream)
     }
 
-    /// The position with its slot. `None`: the back end has published no position yet, or this guest doesn't know Xen's time yet.
+    /// The position with its slot. `None`: the back end has published no position, or this guest
+    /// doesn't know Xen's time yet.
     ///
     /// # Errors
     /// As [`slot`](Self::slot).
@@ -78,7 +79,8 @@ impl<P: SharedPage> PositionReader<P> {
         }))
     }
 
-    /// The position alone, for frequent reads: it reads fewer words of the page than [`now`](Self::now).
+    /// The position alone, for frequent reads. It reads fewer words of the page than
+    /// [`now`](Self::now).
     ///
     /// # Errors
     /// As [`slot`](Self::slot).
@@ -88,7 +90,7 @@ impl<P: SharedPage> PositionReader<P> {
         Ok(self.carried_on(&slot).map(|(at, _)| at))
     }
 
-    /// A slot's position carried on to now, and Xen's time now.
+    /// A slot's position extrapolated to now, and Xen's time now.
     #[inline]
     fn carried_on(&self, slot: &Slot) -> Option<(Frames, u64)> {
         let guest_ns = self.clock.now_ns();
@@ -105,7 +107,7 @@ impl<P: SharedPage> PositionReader<P> {
     /// The header of the control page.
     ///
     /// # Errors
-    /// When it makes no sense.
+    /// The header is invalid.
     pub fn header(&self) -> Result<Header, HeaderError> {
         self.control.header()
     }

@@ -1,4 +1,4 @@
-//! The way to the back end of one stream: audiofront's `Transport`, by Xen's character devices.
+//! One stream's way to the back end: audiofront's `Transport` over Xen's character devices.
 
 use std::fmt;
 use std::os::fd::BorrowedFd;
@@ -10,17 +10,17 @@ use sndif::nodes::{self, TransportNodes};
 
 use crate::sys::{EventChannels, Grants, Region};
 
-/// What all streams of a card have in common.
+/// The shared parts of all streams of a card.
 #[derive(Debug)]
 pub(crate) struct Devices {
     pub(crate) grants: Arc<Grants>,
     pub(crate) channels: EventChannels,
     pub(crate) back_end: u16,
-    /// Nodes that wait to be written all at once, below the card's directory.
+    /// Nodes to be written at once, below the card's directory.
     pub(crate) nodes: Mutex<Vec<(String, String)>>,
 }
 
-/// A page that is granted to the back end.
+/// A page granted to the back end.
 #[derive(Debug)]
 pub struct Page {
     region: Arc<Region>,
@@ -51,9 +51,11 @@ impl SharedPage for Page {
     }
 }
 
-/// The DMA buffer of an open stream in this process's memory, in one piece: what the controller's DMA reads or writes.
+/// The DMA buffer of an open stream, contiguous in this process's memory. The controller's DMA
+/// reads or writes it.
 ///
-/// It stays mapped as long as this value or a clone of it lives, CLOSE or not. After CLOSE the controller doesn't read it any more.
+/// It stays mapped while this value or a clone lives, even after CLOSE. After CLOSE the controller
+/// no longer accesses it.
 #[derive(Clone, Debug)]
 pub struct DmaArea {
     region: Arc<Region>,
@@ -66,33 +68,34 @@ impl DmaArea {
         self.length_bytes
     }
 
-    /// Whether it has no bytes: never.
+    /// Always false.
     pub fn is_empty(&self) -> bool {
         self.length_bytes == 0
     }
 
-    /// Copies samples to where they are played from; what would lie behind the end is left out.
+    /// Copies samples in for playback. Samples past the end are dropped.
     pub fn write(&self, offset: usize, bytes: &[u8]) {
         let room = self.length_bytes.saturating_sub(offset);
         self.region.write(offset, &bytes[..bytes.len().min(room)]);
     }
 
-    /// Copies captured samples; those behind the end stay as they are.
+    /// Copies captured samples out. Samples past the end stay unchanged.
     pub fn read(&self, offset: usize, bytes: &mut [u8]) {
         let room = self.length_bytes.min(self.region.length_bytes()).saturating_sub(offset);
         let length = bytes.len().min(room);
         self.region.read(offset, &mut bytes[..length]);
     }
 
-    /// The address of the first byte, page aligned, for those who need one (such as ALSA's mmap areas). [`len`](Self::len)
-    /// bytes are readable and writable there as long as `self` or a clone of it lives. A user must not make a
-    /// Rust reference of it: the controller, or the back end, changes what is there at any time.
+    /// The page-aligned address of the first byte, such as for ALSA's mmap areas.
+    /// [`len`](Self::len) bytes are readable and writable there while `self` or a clone lives.
+    /// Never make a Rust reference of it: the controller or the back end changes the memory at any
+    /// time.
     pub fn address(&self) -> *mut u8 {
         self.region.address()
     }
 
-    /// The file that the buffer is mapped of, and where it begins there, for those who want it mapped at an address of their
-    /// own (shared, a whole number of pages). The pages go back when `self` and all other mappings are gone.
+    /// The mapped file and the buffer's offset in it, to map the buffer at a chosen address
+    /// (shared, whole pages). The pages are freed when `self` and all other mappings are gone.
     pub fn file(&self) -> Option<(BorrowedFd<'_>, u64)> {
         self.region.file()
     }
@@ -103,15 +106,16 @@ pub struct LinuxTransport {
     devices: Arc<Devices>,
     /// The stream's directory, below the card's: `0/1`.
     directory: String,
-    /// Pages that were granted for a buffer and not been asked for yet: the region and the next page.
+    /// Pages granted for a buffer and not used yet: the region and the next page.
     reserved: Option<(Arc<Region>, usize)>,
-    /// A buffer's pages couldn't be had in one piece, and it is to have none at all.
+    /// Whether contiguous pages for a buffer were unavailable. The buffer then gets no pages at
+    /// all.
     refused: bool,
-    /// The pages of the buffer, as long as it has some.
+    /// The pages of the present buffer.
     buffer: Weak<Region>,
-    /// The page that was granted last by itself.
+    /// The last page granted on its own.
     single: Weak<Region>,
-    /// Why pages or channels couldn't be had.
+    /// Why pages or channels were unavailable.
     trouble: Option<rustix::io::Errno>,
 }
 
@@ -134,14 +138,14 @@ impl LinuxTransport {
         }
     }
 
-    /// The first `length_bytes` of the buffer that was granted last, if it still is.
+    /// The first `length_bytes` of the last granted buffer, if it is still granted.
     pub(crate) fn area(&self, length_bytes: usize) -> Option<DmaArea> {
         let region = self.buffer.upgrade()?;
         let length_bytes = length_bytes.min(region.length_bytes());
         Some(DmaArea { region, length_bytes })
     }
 
-    /// The page that was granted last by itself, if it still is.
+    /// The last page granted on its own, if it is still granted.
     pub(crate) fn single(&self) -> Option<DmaArea> {
         let region = self.single.upgrade()?;
         Some(DmaArea { length_bytes: region.length_bytes(), region })
@@ -192,8 +196,8 @@ impl Transport for LinuxTransport {
         Some(GrantedPage { page: Page::new(region, page), grant })
     }
 
-    /// The kernel keeps a page that the back end has mapped, until it is unmapped: nothing can be still mapped in a way that
-    /// matters here.
+    /// The kernel keeps a page that the back end maps until it is unmapped, so this never reports
+    /// one.
     fn revoke_page(&mut self, page: GrantedPage<Page>) -> Result<(), StillMapped<Page>> {
         drop(page);
         Ok(())

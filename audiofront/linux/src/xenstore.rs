@@ -1,4 +1,4 @@
-//! Xenstore by `/dev/xen/xenbus`: requests with a deadline each, and watch events, which are kept until they are asked for.
+//! Xenstore by `/dev/xen/xenbus`: requests with a deadline, and queued watch events.
 
 use std::collections::VecDeque;
 use std::fs::{File, OpenOptions};
@@ -13,21 +13,21 @@ use xen_sys::xs_wire::{self, HEADER_BYTES, PAYLOAD_MAX_BYTES};
 use crate::deadline::{Deadline, Woken, wait};
 use crate::error::{Error, ErrorKind, Result};
 
-/// How long xenstored may take for an answer.
+/// Longest wait for xenstored's answer.
 const ANSWER_WITHIN: Duration = Duration::from_secs(5);
 
-/// Watch events that are kept. Who watches a node wants to know that it changed, not how often.
+/// Queued watch events. A watch reports that a node changed, not how often.
 const EVENTS_KEPT: usize = 64;
 
-/// Times that a transaction is tried.
+/// Attempts at a transaction.
 const TRANSACTION_TRIES: u32 = 16;
 
-/// A connection. What is watched, and what is under way, ends with it.
+/// A connection. Its watches and pending requests end with it.
 #[derive(Debug)]
 pub(crate) struct Store<F = File> {
     file: F,
     next_id: u32,
-    /// What has come of the next message.
+    /// The bytes received of the next message.
     inbox: Vec<u8>,
     /// Tokens of the watches that have fired.
     fired: VecDeque<String>,
@@ -43,12 +43,12 @@ impl Store {
 }
 
 impl<F: Read + Write + AsFd> Store<F> {
-    /// A connection by a file that doesn't block.
+    /// A connection over a non-blocking file.
     fn new(file: F) -> Self {
         Self { file, next_id: 1, inbox: Vec::new(), fired: VecDeque::new() }
     }
 
-    /// The node's value; `None`: there is no such node, or this guest can't read it.
+    /// The node's value. `None`: the node doesn't exist, or this guest can't read it.
     pub(crate) fn read(&mut self, path: &str) -> Result<Option<String>> {
         let payload = match self.ask(xs_wire::READ, 0, &[path, "\0"]) {
             Err(Refusal::Named(name)) if name == "ENOENT" || name == "EACCES" => return Ok(None),
@@ -57,7 +57,7 @@ impl<F: Read + Write + AsFd> Store<F> {
         Ok(String::from_utf8(payload).ok())
     }
 
-    /// The names in a node; none if there is no such node.
+    /// The names in a node; empty if the node doesn't exist.
     pub(crate) fn names(&mut self, path: &str) -> Result<Vec<String>> {
         let payload = match self.ask(xs_wire::DIRECTORY, 0, &[path, "\0"]) {
             Err(Refusal::Named(name)) if name == "ENOENT" || name == "EACCES" => return Ok(Vec::new()),
@@ -72,7 +72,7 @@ impl<F: Read + Write + AsFd> Store<F> {
         answer.map(drop).map_err(|refusal| refusal.at("write", path))
     }
 
-    /// Removes a node; one that isn't there is none.
+    /// Removes a node. A missing node is no error.
     pub(crate) fn remove(&mut self, path: &str) -> Result<()> {
         match self.ask(xs_wire::RM, 0, &[path, "\0"]) {
             Err(Refusal::Named(name)) if name == "ENOENT" => Ok(()),
@@ -89,7 +89,7 @@ impl<F: Read + Write + AsFd> Store<F> {
             let transaction = std::str::from_utf8(&number)
                 .ok()
                 .and_then(|number| number.trim_end_matches('\0').parse().ok())
-                .ok_or_else(|| Error::new(ErrorKind::Other, "xenstore numbers a transaction by no number"))?;
+                .ok_or_else(|| Error::new(ErrorKind::Other, "xenstore: invalid transaction number"))?;
             let written = nodes.iter().try_for_each(|(path, value)| {
                 let answer = self.ask(xs_wire::WRITE, transaction, &[path, "\0", value]);
                 answer.map(drop).map_err(|refusal| refusal.at("write", path))
@@ -99,25 +99,25 @@ impl<F: Read + Write + AsFd> Store<F> {
             written?;
             match ended {
                 Ok(_) => return Ok(()),
-                // Another domain's change came between.
+                // Another domain changed something meanwhile.
                 Err(Refusal::Named(name)) if name == "EAGAIN" => {}
                 Err(refusal) => return Err(refusal.at("write", "the card's nodes")),
             }
         }
-        Err(Error::new(ErrorKind::Busy, "xenstore: others' changes came between each time"))
+        Err(Error::new(ErrorKind::Busy, "xenstore: concurrent changes made every attempt fail"))
     }
 
-    /// Watches a node and what is below it. It fires once at once.
+    /// Watches a node and everything below it. The watch fires once at once.
     pub(crate) fn watch(&mut self, path: &str, token: &str) -> Result<()> {
         let answer = self.ask(xs_wire::WATCH, 0, &[path, "\0", token, "\0"]);
         answer.map(drop).map_err(|refusal| refusal.at("watch", path))
     }
 
-    /// Waits until a watch has fired, `false`: none has until the deadline, or a signal came.
+    /// Waits until a watch fires. `false`: the deadline passed or a signal came first.
     pub(crate) fn wait(&mut self, deadline: Deadline) -> Result<bool> {
         while self.fired.is_empty() {
             if self.take_message()?.is_some() {
-                // The request has timed out, and its answer is stale.
+                // The answer belongs to a request that timed out.
                 continue;
             }
             if !self.fired.is_empty() {
@@ -134,7 +134,7 @@ impl<F: Read + Write + AsFd> Store<F> {
 
     /// Whether a watch has fired, without waiting.
     pub(crate) fn has_fired(&mut self) -> Result<bool> {
-        // Bounded: xenstored may have no more for us than answers under way and a watch's events.
+        // Bounded: xenstored can send only answers under way and watch events.
         for _ in 0..EVENTS_KEPT {
             let had = self.fired.len();
             if self.take_message()?.is_none() && self.fired.len() == had {
@@ -176,7 +176,7 @@ impl<F: Read + Write + AsFd> Store<F> {
         }
     }
 
-    /// Takes the next answer, if it has come whole. Watch events on the way are noted.
+    /// Takes the next complete answer. Watch events before it are queued.
     fn take_message(&mut self) -> Result<Option<Answer>> {
         loop {
             let wanted = match self.inbox.first_chunk::<HEADER_BYTES>() {
@@ -184,7 +184,7 @@ impl<F: Read + Write + AsFd> Store<F> {
                 Some(header) => {
                     let length = field(header, 3) as usize;
                     if length > PAYLOAD_MAX_BYTES {
-                        return Err(Error::new(ErrorKind::Other, "xenstore: a message that is too long"));
+                        return Err(Error::new(ErrorKind::Other, "xenstore: a message is too long"));
                     }
                     HEADER_BYTES + length
                 }
@@ -229,7 +229,7 @@ struct Answer {
     payload: Vec<u8>,
 }
 
-/// Why a request wasn't done.
+/// Why a request failed.
 enum Refusal {
     Named(String),
     TimedOut,
@@ -275,10 +275,11 @@ mod tests {
         words.iter().flat_map(|word| word.to_le_bytes()).chain(payload.iter().copied()).collect()
     }
 
-    /// What a daemon was asked: kinds and payloads.
+    /// The requests that a daemon received: kinds and payloads.
     type Asked = Vec<(u32, Vec<u8>)>;
 
-    /// A store, and a daemon that takes one request for each of `answers`, and answers with what that makes of its number.
+    /// A store, and a daemon that serves one request for each of `answers`. Each answer is computed
+    /// from the request's number.
     fn store(answers: Vec<fn(u32) -> Vec<u8>>) -> (Store<UnixStream>, JoinHandle<Asked>) {
         let (ours, mut theirs) = UnixStream::pair().unwrap();
         ours.set_nonblocking(true).unwrap();
@@ -288,7 +289,7 @@ mod tests {
                 theirs.read_exact(&mut header).unwrap();
                 let mut payload = vec![0; field(&header, 3) as usize];
                 theirs.read_exact(&mut payload).unwrap();
-                // In two pieces, as it may come.
+                // In two pieces, as on a real connection.
                 let bytes = answer(field(&header, 1));
                 let (first, second) = bytes.split_at(bytes.len() / 2);
                 theirs.write_all(first).unwrap();

@@ -1,4 +1,4 @@
-//! What connects a stream to its back end: ring, event page and their channels.
+//! The endpoints of a stream: ring, event page and their channels.
 
 use hyper::SharedPage;
 use sndif::nodes::TransportNodes;
@@ -6,7 +6,7 @@ use sndif::nodes::TransportNodes;
 use crate::error::{ConnectError, ignored};
 use crate::transport::{EventPort, GrantAccess, GrantedPage, Transport};
 
-/// Granted pages and open channels that are published as `nodes`.
+/// Granted pages and open channels, published as `nodes`.
 #[derive(Debug)]
 pub(super) struct Endpoints<P> {
     pub(super) ring: P,

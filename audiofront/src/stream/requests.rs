@@ -1,4 +1,4 @@
-//! The requests of one stream: their ring, their numbers, and those without an answer.
+//! The requests of one stream: ring, numbers, and requests without an answer.
 
 use core::num::Wrapping;
 
@@ -11,14 +11,14 @@ use sndif::ring::{FrontRing, RING_ENTRIES, RingBroken, RingFull};
 use crate::error::RequestError;
 use crate::event::Fault;
 
-/// A request that has no answer yet.
+/// A request without an answer.
 #[derive(Clone, Copy, Debug)]
 struct Pending {
     id: u16,
     body: RequestBody,
 }
 
-/// The request ring of a stream, with the requests that have no answer yet.
+/// The request ring of a stream, with its unanswered requests.
 #[derive(Debug)]
 pub(super) struct Requests<P> {
     ring: FrontRing<P>,
@@ -36,17 +36,18 @@ impl<P: SharedPage> Requests<P> {
         self.ring.into_page()
     }
 
-    /// Requests that have no answer yet.
+    /// Requests without an answer.
     pub(super) fn pending_count(&self) -> usize {
         self.pending.len()
     }
 
-    /// Puts a request on the ring. Returns its number, and whether the back end wants an event for it.
+    /// Puts a request on the ring. Returns its number, and whether the back end wants an event for
+    /// it.
     pub(super) fn push(&mut self, body: RequestBody) -> Result<(u16, bool), RequestError> {
         if self.pending.is_full() {
             return Err(RequestError::RingFull);
         }
-        // A request may stay unanswered while the numbers wrap. At most 32 numbers are taken.
+        // A request may stay unanswered until the numbers wrap. At most 32 numbers are in use.
         while self.pending.iter().any(|pending| pending.id == self.next_id.0) {
             self.next_id += 1;
         }
@@ -57,9 +58,11 @@ impl<P: SharedPage> Requests<P> {
         Ok((id, self.ring.publish()))
     }
 
-    /// Takes the next response. `None`: there is none, and the back end is asked to notify of the next one.
+    /// Takes the next response. `None`: no response is left, and the back end will notify of the
+    /// next one.
     pub(super) fn take(&mut self) -> Result<Option<Response>, RingBroken> {
-        // An honest back end needs two rounds at most. One that moves its index to and fro loses its wake-up.
+        // An honest back end needs at most two rounds. One that moves its index back and forth
+        // loses its wake-up.
         for _ in 0..RING_ENTRIES {
             match self.ring.take()? {
                 Some(entry) => return Ok(Some(Response::parse(&entry))),
@@ -70,7 +73,7 @@ impl<P: SharedPage> Requests<P> {
         Ok(None)
     }
 
-    /// Finds the request that a response answers. It has its answer from now on.
+    /// Finds the request for a response and removes it from the unanswered ones.
     pub(super) fn settle(&mut self, response: &Response) -> Result<Request, Fault> {
         let id = response.id;
         let found = self.pending.iter().find(|pending| pending.id == id);

@@ -1,4 +1,5 @@
-//! The memory that an open stream shares with the back end: its buffer and the page directory that lists it.
+//! The memory that an open stream shares with the back end: its buffer and the page directory for
+//! it.
 
 use heapless::Vec;
 use hyper::{GrantRef, SharedPage};
@@ -21,18 +22,18 @@ pub const MAX_VOLUME_CHANNELS: usize = 16;
 /// The values of a volume request.
 pub(super) type VolumeBytes = Vec<u8, { MAX_VOLUME_CHANNELS * 4 }>;
 
-/// A piece of the buffer that is lent to a volume request.
+/// A piece of the buffer lent to a volume request.
 #[derive(Debug)]
 pub(super) struct Lent {
     /// The request's number.
     pub(super) id: u16,
     /// Start of the piece, in bytes since OPEN.
     pub(super) start_bytes: u64,
-    /// The samples that lay there.
+    /// The samples that the piece held.
     pub(super) saved: VolumeBytes,
 }
 
-/// Shape of a buffer that is to be granted.
+/// Shape of a buffer to be granted.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Layout {
     pub(super) buffer_bytes: u32,
@@ -47,7 +48,7 @@ enum Samples<P> {
     Capture(Capture<P>),
 }
 
-/// A stream's buffer and the directory that lists it.
+/// A stream's buffer and its page directory.
 #[derive(Debug)]
 pub(super) struct Shared<P> {
     samples: Samples<P>,
@@ -57,7 +58,7 @@ pub(super) struct Shared<P> {
 }
 
 impl<P: SharedPage> Shared<P> {
-    /// Grants buffer and directory. Gives the list of pages back when pages or grants run out.
+    /// Grants buffer and directory. If pages or grants run out, returns the list of pages.
     pub(super) fn grant<T: Transport<Page = P>>(
         transport: &mut T,
         pages: PageList<P>,
@@ -66,7 +67,7 @@ impl<P: SharedPage> Shared<P> {
         access: GrantAccess,
     ) -> Result<Self, PageList<P>> {
         let buffer = Buffer::grant(transport, pages, layout.buffer_bytes, access)?;
-        // Read and write, because back ends map all pages but those of samples that way.
+        // Read and write: back ends map all pages except samples that way.
         let Some(directory) = transport.grant_page(GrantAccess::ReadWrite) else {
             let (pages, _none_lost) = buffer.revoke(transport);
             return Err(pages);
@@ -82,7 +83,8 @@ impl<P: SharedPage> Shared<P> {
         Ok(Self { samples, directory, channels: layout.channels, lent: None })
     }
 
-    /// Ends all grants. Returns the empty list, and how many pages are still mapped and therefore lost.
+    /// Ends all grants. Returns the empty list, and how many pages are still mapped and therefore
+    /// lost.
     pub(super) fn revoke<T: Transport<Page = P>>(self, transport: &mut T) -> (PageList<P>, u32) {
         let buffer = match self.samples {
             Samples::Playback(playback) => playback.into_buffer(),
@@ -131,7 +133,7 @@ impl<P: SharedPage> Shared<P> {
         }
     }
 
-    /// The next contiguous piece that the back end hasn't heard of, with the request that names it.
+    /// The next contiguous piece not yet hinted to the back end, with its request.
     pub(super) fn next_hint(&self) -> Option<(Range, RequestBody)> {
         match &self.samples {
             Samples::Playback(playback) => {
@@ -141,7 +143,7 @@ impl<P: SharedPage> Shared<P> {
         }
     }
 
-    /// A hint of this piece is sent.
+    /// Records that a hint for this piece is sent.
     pub(super) fn hinted(&mut self, range: Range) {
         match &mut self.samples {
             Samples::Playback(playback) => playback.hinted(range),
@@ -149,7 +151,7 @@ impl<P: SharedPage> Shared<P> {
         }
     }
 
-    /// A volume request has a piece of the buffer.
+    /// Whether a volume request holds a piece of the buffer.
     pub(super) fn is_lent(&self) -> bool {
         self.lent.is_some()
     }
@@ -167,12 +169,12 @@ impl<P: SharedPage> Shared<P> {
         Some(lent)
     }
 
-    /// Forgets a loan whose samples no longer count.
+    /// Drops a loan whose samples no longer count.
     pub(super) fn forget_lent(&mut self) {
         self.lent = None;
     }
 
-    /// Keeps samples out of the buffer from here on, or nowhere.
+    /// Keeps samples out of the buffer from here on. `None` lifts the limit.
     fn fence(&mut self, start_bytes: Option<u64>) {
         match &mut self.samples {
             Samples::Playback(playback) => playback.lend(start_bytes),

@@ -1,8 +1,8 @@
-//! Volume and mute: their values go through the buffer, beside the samples.
+//! Volume and mute, whose values pass through the buffer beside the samples.
 //!
-//! The protocol has them in the stream's buffer, at a place that the request names. So a piece of the buffer is lent for as long
-//! as the request is under way, and what lay there comes back with the answer. It is the piece right behind the position, which
-//! the controller comes to last.
+//! The protocol places them in the stream's buffer, where the request says. So a piece of the
+//! buffer is lent while the request is under way, and the answer restores its content. It is the
+//! piece just behind the position, which the controller reaches last.
 
 use hyper::SharedPage;
 use sndif::request::{Range, RequestBody};
@@ -15,50 +15,56 @@ use crate::error::{RequestError, VolumeError, ignored};
 use crate::transport::Transport;
 
 impl<T: Transport> StreamFront<T> {
-    /// Asks for a volume for each channel, in steps of 0.001 dB, 0 being 0 dB: the back end takes what comes nearest. One such
-    /// request of a stream, or [`volume`](Self::volume), [`mute`](Self::mute) or [`unmute`](Self::unmute), can be under way.
+    /// Requests a volume for each channel, in steps of 0.001 dB; 0 is 0 dB. The back end takes the
+    /// nearest value. Only one of this, [`volume`](Self::volume), [`mute`](Self::mute) and
+    /// [`unmute`](Self::unmute) can be under way per stream.
     ///
-    /// Until its answer has come a few bytes right behind the position aren't the samples' own: [`fill`](Self::fill) and
-    /// [`take`](Self::take) leave them out. A program that writes or reads in place must leave them out itself.
+    /// Until the answer arrives, a few bytes just behind the position hold no samples.
+    /// [`fill`](Self::fill) and [`take`](Self::take) skip them. A program that writes or reads in
+    /// place must skip them itself.
     ///
     /// # Errors
-    /// When it isn't sent. Where the path has no amplifiers the answer says [`EOPNOTSUPP`](Status::EOPNOTSUPP).
+    /// The request isn't sent. If the path has no amplifiers, the answer is
+    /// [`EOPNOTSUPP`](Status::EOPNOTSUPP).
     pub fn set_volume(&mut self, volumes_mdb: &[i32]) -> Result<u16, VolumeError> {
         let values = volumes_mdb.iter().map(|mdb| mdb.to_le_bytes());
         self.adjust(values, RequestBody::SetVolume)
     }
 
-    /// Asks for the volume of each channel. [`volumes`](Self::volumes) has it when the answer has come, if that says OK.
+    /// Requests the volume of each channel. After a successful answer [`volumes`](Self::volumes)
+    /// returns it.
     ///
-    /// The values come in the buffer. That of a playback stream is granted for reading only, and then the answer is an error:
-    /// see [`let_volume_be_told`](Self::let_volume_be_told).
+    /// The values arrive in the buffer. By default a playback stream's buffer is granted for
+    /// reading only, and the answer is an error: see
+    /// [`let_volume_be_told`](Self::let_volume_be_told).
     ///
     /// # Errors
-    /// When it isn't sent.
+    /// The request isn't sent.
     pub fn volume(&mut self) -> Result<u16, VolumeError> {
         self.adjust((0..self.channels()).map(|_| [0; 4]), RequestBody::GetVolume)
     }
 
-    /// What the last [`volume`](Self::volume) that went well has found, for each channel; empty before.
+    /// The result of the last successful [`volume`](Self::volume), for each channel; empty before.
     pub fn volumes(&self) -> &[i32] {
         &self.volumes
     }
 
-    /// From the next [`open`](Self::open) on, grants the pages of a playback stream for writing, too, so that the back end can
-    /// answer [`volume`](Self::volume).
+    /// Grants a playback stream's pages for writing too, from the next [`open`](Self::open) on. The
+    /// back end can then answer [`volume`](Self::volume).
     pub fn let_volume_be_told(&mut self) {
         self.volume_can_be_told = true;
     }
 
-    /// Asks for these channels to be muted; the others stay as they are.
+    /// Requests to mute these channels; the others stay unchanged.
     ///
     /// # Errors
-    /// When it isn't sent. Where the path can't be muted the answer says [`EOPNOTSUPP`](Status::EOPNOTSUPP).
+    /// The request isn't sent. If the path can't be muted, the answer is
+    /// [`EOPNOTSUPP`](Status::EOPNOTSUPP).
     pub fn mute(&mut self, channels: &[bool]) -> Result<u16, VolumeError> {
         self.adjust(channels.iter().map(|is_meant| [u8::from(*is_meant)]), RequestBody::Mute)
     }
 
-    /// Asks for these channels not to be muted any more; the others stay as they are.
+    /// Requests to unmute these channels; the others stay unchanged.
     ///
     /// # Errors
     /// As [`mute`](Self::mute).
@@ -66,13 +72,13 @@ impl<T: Transport> StreamFront<T> {
         self.adjust(channels.iter().map(|is_meant| [u8::from(*is_meant)]), RequestBody::Unmute)
     }
 
-    /// Puts a value for each channel into the buffer and sends a request that names the place.
+    /// Puts a value for each channel into the buffer, and sends a request that names the place.
     fn adjust<const N: usize>(
         &mut self,
         values: impl ExactSizeIterator<Item = [u8; N]>,
         body: fn(Range) -> RequestBody,
     ) -> Result<u16, VolumeError> {
-        // STOP's answer silences the buffer, whatever lies there.
+        // STOP's answer silences the whole buffer.
         if self.stopping {
             return Err(VolumeError::UnderWay);
         }
@@ -103,11 +109,11 @@ impl<T: Transport> StreamFront<T> {
         sent.map_err(VolumeError::Request)
     }
 
-    /// A volume request was answered: its piece of the buffer is the samples' again.
+    /// Ends the loan after a volume request is answered.
     pub(super) fn adjusted(&mut self, id: u16, body: &RequestBody, status: Status) {
         let Some(shared) = &mut self.shared else { return };
         let Some(Lent { start_bytes, saved, .. }) = shared.take_back(id) else { return };
-        // Else the position has passed the piece, and what lies there is newer.
+        // Otherwise the position has passed the piece, and newer data lies there.
         let is_ahead = self.position_bytes <= start_bytes;
         if matches!(body, RequestBody::GetVolume(_)) && status.is_ok() && is_ahead {
             let mut bytes = saved.clone();
@@ -120,8 +126,8 @@ impl<T: Transport> StreamFront<T> {
     }
 }
 
-/// The last piece of `length` bytes behind a position that begins at a word and doesn't go round the buffer's end: where the
-/// controller comes to it, and its range. `None`: the buffer is too small for it.
+/// The last piece of `length` bytes behind a position that starts at a word and doesn't wrap: its
+/// next position, and its range. `None`: the buffer is too small.
 fn behind<P: SharedPage>(buffer: &Buffer<P>, position_bytes: u64, length: usize) -> Option<(u64, Range)> {
     let length_bytes = u32::try_from(length).ok()?;
     let at = buffer.offset_of(position_bytes);

@@ -16,7 +16,7 @@ pub fn cpuid(leaf: u32) -> CpuidRegisters {
     CpuidRegisters { eax: result.eax, ebx: result.ebx, ecx: result.ecx, edx: result.edx }
 }
 
-/// The processor can't keep data from being executed.
+/// The processor lacks execute disable: it can't stop data from being executed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct NoExecuteDisable;
 
@@ -26,7 +26,7 @@ impl fmt::Display for NoExecuteDisable {
     }
 }
 
-/// The protections in force, of those that not every processor has.
+/// The optional protections in force.
 #[derive(Clone, Copy, Debug)]
 pub struct Protections {
     /// Supervisor mode execution prevention.
@@ -37,7 +37,9 @@ pub struct Protections {
     pub umip: bool,
 }
 
-/// Turns on write protection, execute disable and all other protections. The final page tables come after it.
+/// Turns on write protection, execute disable and every supported optional protection.
+///
+/// Call it before switching to the final page tables.
 pub fn enable_protections() -> Result<Protections, NoExecuteDisable> {
     let extended = if cpuid(0x8000_0000).eax >= 0x8000_0001 { cpuid(0x8000_0001).edx } else { 0 };
     if extended & (1 << 20) == 0 {
@@ -54,12 +56,12 @@ pub fn enable_protections() -> Result<Protections, NoExecuteDisable> {
     cr4.set(Cr4Flags::SUPERVISOR_MODE_EXECUTION_PROTECTION, found.smep);
     cr4.set(Cr4Flags::SUPERVISOR_MODE_ACCESS_PREVENTION, found.smap);
     cr4.set(Cr4Flags::USER_MODE_INSTRUCTION_PREVENTION, found.umip);
-    // SAFETY: the bit is there, as CPUID says; the boot tables set it nowhere.
+    // SAFETY: CPUID reports the bit. The boot page tables never set it.
     unsafe { Efer::update(|flags| flags.insert(EferFlags::NO_EXECUTE_ENABLE)) };
     // SAFETY: nothing in the image writes to read-only pages.
     unsafe { Cr0::update(|flags| flags.insert(Cr0Flags::WRITE_PROTECT)) };
-    // SAFETY: each bit is supported, as CPUID says. Machine checks have a handler; the others restrict what concerns
-    // user mode, and there is none.
+    // SAFETY: CPUID reports each bit. Machine checks have a handler; the other bits only restrict
+    // user mode, which is unused.
     unsafe { Cr4::update(|flags| flags.insert(cr4)) };
     Ok(found)
 }
@@ -69,28 +71,28 @@ pub fn has_invariant_tsc() -> bool {
     cpuid(0x8000_0000).eax >= 0x8000_0007 && cpuid(0x8000_0007).edx & (1 << 8) != 0
 }
 
-/// The time stamp counter, read after everything before it is done.
+/// Reads the time stamp counter after all earlier instructions complete.
 #[inline]
 pub fn read_tsc() -> u64 {
-    // SAFETY: a fence that every x86-64 processor has.
+    // SAFETY: every x86-64 processor has this fence.
     unsafe { asm!("lfence", options(nostack, preserves_flags)) };
     // SAFETY: CR4.TSD is clear, so the instruction is allowed.
     unsafe { _rdtsc() }
 }
 
-/// Lets interrupts in, sleeps until one has been handled, keeps them out again.
+/// Enables interrupts, sleeps until one has been handled, and disables them again.
 ///
-/// STI takes effect after the instruction that follows, so that an interrupt that is pending already, or comes at
-/// this moment, ends the sleep: there is no gap in which one could be lost. Interrupts are kept out everywhere else.
+/// STI takes effect after the next instruction. A pending or new interrupt therefore always ends
+/// the sleep and none gets lost. Interrupts are disabled everywhere else.
 pub fn sleep_until_interrupt() {
-    // SAFETY: the handlers are in place and change nothing but their counters, and whether interrupts are let in.
+    // SAFETY: the handlers are installed. They change only their counters and the interrupt flag.
     unsafe { asm!("sti", "hlt", "cli", options(nostack)) };
 }
 
-/// Stops for good.
+/// Stops the processor permanently.
 pub fn halt_forever() -> ! {
     loop {
-        // SAFETY: with interrupts kept out nothing runs any more; an NMI ends in an epitaph.
+        // SAFETY: with interrupts disabled nothing runs any more. An NMI ends in an epitaph.
         unsafe { asm!("cli", "hlt", options(nomem, nostack)) };
     }
 }

@@ -1,4 +1,4 @@
-//! How the image ends: as it should, or with an epitaph.
+//! How the image ends: normally, or with an epitaph.
 #![allow(unsafe_code, reason = "leaf: reads the stack of code that failed")]
 
 use core::arch::asm;
@@ -17,13 +17,13 @@ use crate::memory::range::PhysRange;
 use crate::memory::{PAGE_BYTES, layout};
 use crate::pci;
 
-/// Epitaphs begun. A fault while one is written must not begin another.
+/// Epitaphs begun. A fault during an epitaph must not begin another.
 static BEGUN: AtomicU32 = AtomicU32::new(0);
 
-/// The hypervisor's way to end the image, if it has one.
+/// The hypervisor's exit function, if set.
 static WAY_OUT: Once<fn(Exit)> = Once::new();
 
-/// From now on the image ends by `way_out`; isa-debug-exit serves without one. A second call does nothing.
+/// Makes `way_out` end the image instead of isa-debug-exit. A second call does nothing.
 pub fn set_way_out(way_out: fn(Exit)) {
     WAY_OUT.call_once(|| way_out);
 }
@@ -31,13 +31,13 @@ pub fn set_way_out(way_out: fn(Exit)) {
 /// How the image ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Exit {
-    /// All went well.
+    /// The image succeeded.
     Pass,
-    /// The image can't work here; the log says why.
+    /// The image can't work here; the log gives the reason.
     Fail,
-    /// A fault or a panic; the epitaph says which.
+    /// A fault or a panic; the epitaph names it.
     Crash,
-    /// All went well, and the image shall start again.
+    /// The image succeeded and restarts.
     Reboot,
 }
 
@@ -55,16 +55,16 @@ impl Exit {
 /// Stops the controllers, writes the epitaph and ends the image.
 #[inline(never)]
 pub fn die(cause: Cause<'_>) -> ! {
-    // Taken here, before a function with a large frame is called.
+    // Taken before any call of a function with a large frame.
     let stack_pointer = cause.stack_pointer().unwrap_or_else(current_stack_pointer);
     match BEGUN.fetch_add(1, Ordering::Relaxed) {
         0 => {
             pci::stop_bus_masters();
             write_epitaph(cause, stack_pointer);
         }
-        // In the middle of a line, most likely.
+        // The first epitaph probably stopped in the middle of a line.
         1 => console::RawWriter.line("\n@verdict crash a fault while the epitaph was written"),
-        // Not even that could be said.
+        // The fault message itself faulted: stay silent.
         _ => {}
     }
     exit(Exit::Crash)
@@ -84,7 +84,8 @@ fn write_epitaph(cause: Cause<'_>, stack_pointer: u64) {
     console::last_words(&epitaph);
 }
 
-/// Ends all DMA, then the image: by the hypervisor's way, else by isa-debug-exit. Stops the processor where neither works.
+/// Ends all DMA, then the image: through the hypervisor, else through isa-debug-exit. If both fail,
+/// stops the processor.
 pub fn exit(how: Exit) -> ! {
     pci::stop_bus_masters();
     match WAY_OUT.get() {
@@ -101,7 +102,8 @@ fn current_stack_pointer() -> u64 {
     stack_pointer
 }
 
-/// Copies the words above `stack_pointer`, if that is in one of `stacks` or in the guard page below one.
+/// Copies the words above `stack_pointer` if it lies in one of `stacks` or in the guard page below
+/// one.
 fn copy_stack<'a>(
     stack_pointer: u64,
     stacks: &[PhysRange],
@@ -112,7 +114,8 @@ fn copy_stack<'a>(
     let start = stack_pointer.max(stack.start).next_multiple_of(8);
     let mut count = 0;
     for (word, address) in words.iter_mut().zip((start..stack.end).step_by(8)) {
-        // SAFETY: inside one of the image's stacks, which are mapped and end at a page; aligned.
+        // SAFETY: the address is aligned and inside one of the image's stacks, which are mapped and
+        // end at a page.
         *word = unsafe { ptr::with_exposed_provenance::<u64>(address as usize).read_volatile() };
         count += 1;
     }

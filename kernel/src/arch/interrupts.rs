@@ -1,5 +1,7 @@
-//! The interrupt descriptor table. Exceptions end in an epitaph; each image brings the handlers of its interrupts, which
-//! only wake its main loop.
+//! The interrupt descriptor table.
+//!
+//! Exceptions end in an epitaph. Each image supplies its interrupt handlers, which only wake its
+//! main loop.
 #![allow(unsafe_code, reason = "leaf: interrupt entry code and the descriptor table")]
 
 use core::arch::naked_asm;
@@ -15,10 +17,10 @@ use super::crash;
 use super::port::{PIC_1_MASK, PIC_2_MASK};
 use crate::epitaph::{Cause, ExceptionFrame};
 
-/// Entry code: runs with interrupts kept out, saves what it changes and ends with IRETQ.
+/// Entry code: runs with interrupts disabled, saves what it changes and ends with IRETQ.
 pub type Entry = unsafe extern "C" fn();
 
-/// An image's own handler of an interrupt.
+/// An image's own interrupt handler.
 #[derive(Clone, Copy, Debug)]
 pub struct InterruptHandler {
     vector: u8,
@@ -26,21 +28,23 @@ pub struct InterruptHandler {
 }
 
 impl InterruptHandler {
-    /// Vectors below this are the processor's exceptions.
+    /// Lower vectors are the processor's exceptions.
     pub const FIRST_VECTOR: u8 = 32;
 
-    /// A handler for `vector`, from [`FIRST_VECTOR`](Self::FIRST_VECTOR) on.
+    /// A handler for `vector`, at least [`FIRST_VECTOR`](Self::FIRST_VECTOR).
     ///
     /// # Safety
     ///
-    /// `entry` is entry code of an interrupt without an error code, as [`Entry`] says, at any point of the image.
+    /// `entry` is entry code as [`Entry`] describes, for an interrupt without an error code. It may
+    /// run at any point of the image.
     pub const unsafe fn new(vector: u8, entry: Entry) -> Self {
         assert!(vector >= Self::FIRST_VECTOR);
         Self { vector, entry }
     }
 }
 
-/// A gate of the table: handler, code segment, stack, "interrupt gate" (Intel SDM volume 3, 6.14.1).
+/// A gate of the table: handler, code segment, stack and type "interrupt gate" (Intel SDM volume 3,
+/// 6.14.1).
 #[derive(Clone, Copy)]
 #[repr(C, align(16))]
 struct Gate([u64; 2]);
@@ -61,7 +65,8 @@ impl Gate {
 
 static GATES: Once<[Gate; 256]> = Once::new();
 
-/// The entry of the interrupt stack table for exceptions whose stack may be bad; 0 keeps the stack.
+/// The interrupt stack table entry for exceptions that can come with a bad stack; 0 keeps the
+/// stack.
 const fn fault_stack(vector: u8) -> u8 {
     match vector {
         8 => 1,
@@ -72,7 +77,7 @@ const fn fault_stack(vector: u8) -> u8 {
     }
 }
 
-/// Loads the table and masks the 8259s, whose interrupts serve no purpose here.
+/// Loads the table and masks the 8259s, which the image doesn't use.
 pub(super) fn load(handlers: &[InterruptHandler]) {
     PIC_1_MASK.write_u8(0xff);
     PIC_2_MASK.write_u8(0xff);
@@ -95,14 +100,14 @@ pub(super) fn load(handlers: &[InterruptHandler]) {
     unsafe { lidt(&pointer) };
 }
 
-/// An interrupt that no handler expects. Without an acknowledgement its priority stays blocked, which harms nothing: no
-/// source was ever told that vector.
+/// Handler of unexpected interrupts. It sends no acknowledgement, so their priority stays blocked.
+/// That is harmless: no source uses these vectors.
 #[unsafe(naked)]
 unsafe extern "C" fn unexpected() {
     naked_asm!("iretq")
 }
 
-/// Entry code of an exception: pushes an error code unless the processor has, then the vector.
+/// Entry code of an exception: pushes an error code unless the processor did, then the vector.
 macro_rules! exception_entry {
     ($name:ident, $vector:literal) => {
         #[unsafe(naked)]
@@ -159,7 +164,7 @@ static EXCEPTIONS: [Entry; 32] = [
     exception_24, exception_25, exception_26, exception_27, exception_28, exception_29, exception_30, exception_31,
 ];
 
-/// Pushes the registers, so that the stack holds an [`ExceptionFrame`], and goes to Rust for good.
+/// Pushes the registers to complete an [`ExceptionFrame`], then calls Rust and never returns.
 #[unsafe(naked)]
 unsafe extern "C" fn exception_common() {
     naked_asm!(

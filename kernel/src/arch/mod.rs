@@ -1,4 +1,4 @@
-//! The processor and the old parts of a PC: ports, descriptor tables, exceptions, the serial port.
+//! The processor and the legacy parts of a PC: ports, descriptor tables, exceptions, serial port.
 pub mod cpu;
 mod crash;
 pub mod interrupts;
@@ -10,7 +10,8 @@ pub use crash::{Exit, die, exit, set_way_out};
 
 use interrupts::InterruptHandler;
 
-/// Loads the image's own descriptor tables, with `handlers` for its interrupts. From here on every fault leaves an epitaph.
+/// Loads the image's descriptor tables, with `handlers` for its interrupts. From here on every
+/// fault leaves an epitaph.
 pub fn init(handlers: &[InterruptHandler]) {
     segments::load();
     interrupts::load(handlers);

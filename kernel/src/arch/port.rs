@@ -1,15 +1,15 @@
-//! Port I/O. Every port that the image touches is named here.
+//! Port I/O. This file names every port that the image uses.
 #![allow(unsafe_code, reason = "leaf: IN and OUT instructions")]
 
 use core::arch::asm;
 
-/// A port that may be read and written at any time without harm to Rust's memory.
+/// A port. Reads and writes never harm Rust's memory.
 #[derive(Clone, Copy, Debug)]
 pub struct IoPort(u16);
 
 /// First register of the first serial port, a 16550; seven more follow.
 pub const SERIAL: IoPort = IoPort(0x3f8);
-/// Debug console: QEMU's `-debugcon`, Xen's debug port. Nothing decodes it elsewhere.
+/// Debug console: QEMU's `-debugcon` and Xen's debug port. No other platform decodes it.
 pub const DEBUG_CONSOLE: IoPort = IoPort(0xe9);
 /// A second `isa-debugcon`, for recordings.
 pub const RECORD: IoPort = IoPort(0x500);
@@ -31,7 +31,7 @@ pub const PCI_CONFIG_ADDRESS: IoPort = IoPort(0xcf8);
 pub const PCI_CONFIG_DATA: IoPort = IoPort(0xcfc);
 
 impl IoPort {
-    /// The port `offset` above this one, of the same device.
+    /// The port of the same device at `offset` above this one.
     pub(crate) const fn offset(self, offset: u16) -> Self {
         Self(self.0.wrapping_add(offset))
     }
@@ -39,7 +39,7 @@ impl IoPort {
     /// Reads a byte.
     pub fn read_u8(self) -> u8 {
         let value;
-        // SAFETY: the ports named above have no side effect on memory when read.
+        // SAFETY: reading the ports named above has no side effect on memory.
         unsafe {
             asm!("in al, dx", in("dx") self.0, out("al") value, options(nomem, nostack, preserves_flags));
         }
@@ -48,7 +48,8 @@ impl IoPort {
 
     /// Writes a byte.
     pub fn write_u8(self, value: u8) {
-        // SAFETY: the ports named above don't write memory; the exit port ends everything, which is no harm to it.
+        // SAFETY: the ports named above don't write memory. The exit port ends everything, which
+        // doesn't harm memory.
         unsafe {
             asm!("out dx, al", in("dx") self.0, in("al") value, options(nomem, nostack, preserves_flags));
         }
@@ -66,17 +67,17 @@ impl IoPort {
 
     /// Writes a 32-bit word.
     pub fn write_u32(self, value: u32) {
-        // SAFETY: of the ports named above only PCI's take words; what is written through these decides where
-        // devices answer and whether they may use DMA. `pci` keeps BARs away from RAM, and DMA goes only where the
-        // driver was told memory for it lies.
+        // SAFETY: of the ports named above only PCI's take words. They set where devices answer and
+        // whether they use DMA. `pci` keeps BARs away from RAM, and DMA reaches only memory handed
+        // to the driver.
         unsafe {
             asm!("out dx, eax", in("dx") self.0, in("eax") value, options(nomem, nostack, preserves_flags));
         }
     }
 
-    /// Writes bytes one after the other.
+    /// Writes bytes in order.
     pub fn write_all(self, bytes: &[u8]) {
-        // SAFETY: reads `bytes` and nothing else; for the port, as for `write_u8`.
+        // SAFETY: reads only `bytes`; for the port, as for `write_u8`.
         unsafe {
             asm!(
                 "rep outsb",

@@ -1,4 +1,4 @@
-//! Segments, and the stacks that faults switch to (Intel SDM volume 3, 8.7 "Task management in 64-bit mode").
+//! Segments, and the stacks for faults (Intel SDM volume 3, 8.7 "Task management in 64-bit mode").
 #![allow(unsafe_code, reason = "leaf: loads segment registers and the task register")]
 
 use spin::Once;
@@ -20,7 +20,7 @@ pub(super) fn load() {
         let [first, second, third, fourth] =
             layout::fault_stacks().map(|stack| VirtAddr::new_truncate(stack.end));
         let none = VirtAddr::zero();
-        // Numbered from 1 in gates, from 0 here.
+        // Gates count stacks from 1, this array from 0.
         tss.interrupt_stack_table = [first, second, third, fourth, none, none, none];
         tss
     });
@@ -33,10 +33,10 @@ pub(super) fn load() {
         selectors = Some((code, data, task));
         gdt
     });
-    // A second call finds everything loaded.
+    // A second call changes nothing.
     let Some((code, data, task)) = selectors else { return };
     gdt.load();
-    // SAFETY: a 64-bit code segment of the GDT that has just been loaded.
+    // SAFETY: a 64-bit code segment of the GDT just loaded.
     unsafe { CS::set_reg(code) };
     // SAFETY: a writable data segment of that GDT.
     unsafe { SS::set_reg(data) };
@@ -44,6 +44,6 @@ pub(super) fn load() {
     unsafe { DS::set_reg(data) };
     // SAFETY: as above.
     unsafe { ES::set_reg(data) };
-    // SAFETY: the task state's descriptor in that GDT; the state itself is static.
+    // SAFETY: the descriptor of the static task state in that GDT.
     unsafe { load_tss(task) };
 }

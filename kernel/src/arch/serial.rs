@@ -12,11 +12,11 @@ const LINE_STATUS: u16 = 5;
 /// LSR: the transmitter holding register is empty.
 const THRE: u8 = 1 << 5;
 
-/// How often the line status is read before the port counts as dead: at 115200 baud a byte takes 87 us, a read of
-/// the port about 1 us.
+/// Reads of the line status before the port counts as dead. At 115200 baud a byte takes 87 us; a
+/// read of the port takes about 1 us.
 const MAX_POLLS: u32 = 10_000;
 
-/// A device is there and takes bytes.
+/// A device is present and takes bytes.
 static ALIVE: AtomicBool = AtomicBool::new(false);
 
 /// 115200 baud, 8 data bits, no parity, FIFOs on, no interrupts.
@@ -28,11 +28,11 @@ pub fn init() {
     SERIAL.offset(LINE_CONTROL).write_u8(0x03);
     SERIAL.offset(FIFO_CONTROL).write_u8(0x07);
     SERIAL.offset(MODEM_CONTROL).write_u8(0x03); // DTR, RTS
-    // Reads float high without a device.
+    // Without a device reads float high.
     ALIVE.store(SERIAL.offset(LINE_STATUS).read_u8() != 0xff, Ordering::Relaxed);
 }
 
-/// Sends a byte. A port that doesn't take it in time is left alone from then on.
+/// Sends a byte. A port that times out is never used again.
 pub fn send(byte: u8) {
     if !ALIVE.load(Ordering::Relaxed) {
         return;

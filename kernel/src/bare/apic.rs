@@ -1,4 +1,4 @@
-//! The local APIC: one-shot timer, and where MSIs go (Intel SDM volume 3, chapter 11).
+//! The local APIC: one-shot timer and MSI target (Intel SDM volume 3, chapter 11).
 #![allow(unsafe_code, reason = "leaf: the local APIC's registers")]
 
 use core::fmt;
@@ -29,11 +29,11 @@ const APIC_ENABLE: u32 = 1 << 8;
 const LVT_MASKED: u32 = 1 << 16;
 const DIVIDE_BY_1: u32 = 0b1011;
 
-/// How long the timer is watched to learn its speed.
+/// Time over which the timer's speed is measured.
 const CALIBRATION_NS: u64 = 1_000_000;
-/// Time until the rehearsal's interrupt.
+/// Time until the test interrupt.
 const REHEARSAL_NS: u64 = 10_000;
-/// Longest wait for that, on a busy host that emulates the timer.
+/// Longest wait for the test interrupt, for a busy host that emulates the timer.
 const MAX_REHEARSAL_NS: u64 = 20_000_000;
 
 /// The processor's local APIC, in xAPIC mode.
@@ -43,18 +43,18 @@ pub struct LocalApic {
     timer_hz: u64,
 }
 
-/// Why there is no timer interrupt to be had.
+/// Why the local APIC's timer interrupt is unusable.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ApicError {
     /// CPUID 1 EDX bit 9 is clear.
     Missing,
-    /// It is in x2APIC mode, where its registers aren't in memory.
+    /// The APIC is in x2APIC mode, where its registers aren't in memory.
     X2Apic,
     /// Its registers couldn't be mapped.
     Map(MapError),
     /// The timer's current count stands still.
     TimerStands,
-    /// The timer ran out and requested no interrupt.
+    /// The timer expired without requesting an interrupt.
     NoRequest,
 }
 
@@ -71,7 +71,7 @@ impl fmt::Display for ApicError {
 }
 
 impl LocalApic {
-    /// Turns the local APIC on, with everything masked but its timer, and learns how fast the timer counts.
+    /// Enables the local APIC with everything masked but its timer, and measures the timer's speed.
     pub fn enable(space: &mut AddressSpace, clock: &TscClock) -> Result<Self, ApicError> {
         if cpu::cpuid(1).edx & (1 << 9) == 0 {
             return Err(ApicError::Missing);
@@ -82,9 +82,9 @@ impl LocalApic {
         }
         let base = frame.start_address().as_u64();
         space.map_device(PhysRange { start: base, end: base + 4096 }).map_err(ApicError::Map)?;
-        // SAFETY: writes back what was read, with the APIC enabled.
+        // SAFETY: writes back the value read, with the APIC enabled.
         unsafe { ApicBase::write(frame, flags | ApicBaseFlags::LAPIC_ENABLE) };
-        // SAFETY: the EOI register's page has just been mapped, for good.
+        // SAFETY: the EOI register's page is now mapped permanently.
         unsafe { acknowledge_at(base + EOI) };
 
         let mut apic = Self { base, timer_hz: 0 };
@@ -106,7 +106,7 @@ impl LocalApic {
         let (counts, ns) = (start.saturating_sub(end), end_ns.saturating_sub(start_ns));
         self.timer_hz = timer::rate_hz(counts, ns).ok_or(ApicError::TimerStands)?;
 
-        // A rehearsal with interrupts kept out: sleep relies on this request.
+        // Test the request with interrupts disabled: sleep relies on it.
         self.arm(REHEARSAL_NS);
         let deadline_ns = clock.now_ns().saturating_add(MAX_REHEARSAL_NS);
         while !self.timer_requested() {
@@ -117,24 +117,24 @@ impl LocalApic {
         Ok(())
     }
 
-    /// The timer's interrupt is requested and not yet delivered.
+    /// Whether the timer's interrupt is requested and not yet delivered.
     fn timer_requested(&self) -> bool {
         let requests = self.read(INTERRUPT_REQUEST + u64::from(TIMER_VECTOR / 32) * 16);
         requests & (1 << (TIMER_VECTOR % 32)) != 0
     }
 
-    /// Requests the timer's interrupt `ns` from now; a request that was armed before is forgotten.
+    /// Requests the timer's interrupt `ns` from now. This replaces an earlier request.
     pub fn arm(&mut self, ns: u64) {
         self.write(LVT_TIMER, u32::from(TIMER_VECTOR));
         self.write(INITIAL_COUNT, timer::count_for(ns, self.timer_hz));
     }
 
-    /// How fast the timer counts.
+    /// Counts of the timer per second.
     pub fn timer_hz(&self) -> u64 {
         self.timer_hz
     }
 
-    /// The address that an MSI to this processor is written to (Intel SDM volume 3, 11.11.1).
+    /// The target address of MSIs to this processor (Intel SDM volume 3, 11.11.1).
     pub fn message_address(&self) -> u64 {
         0xfee0_0000 | u64::from(self.read(ID) >> 24) << 12
     }

@@ -1,4 +1,4 @@
-//! The words of the image without Xen: what to play, what to record, which fault to commit.
+//! The command line of the image without Xen: playback, recording, and faults to inject.
 
 use core::fmt;
 
@@ -9,27 +9,27 @@ use sndif::format::SampleFormat;
 
 use crate::boot::command_line::{self, CommandLineError, set_once};
 
-/// `play=` words, and `record=` words, that a command line may have.
+/// Most `play=` words, and most `record=` words, on a command line.
 pub const MAX_STREAMS: usize = 8;
 /// Most channels of a stream (HDA specification 1.0a, 3.3.41 "SDnFMT", CHAN).
 pub const MAX_CHANNELS: u8 = 16;
 
-/// Everything the command line can say.
+/// A parsed command line.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CommandLine {
-    /// Streams to be played at once.
+    /// Streams to play at once.
     pub play: Vec<Play, MAX_STREAMS>,
-    /// Streams to be recorded at once.
+    /// Streams to record at once.
     pub record: Vec<Record, MAX_STREAMS>,
-    /// Frames between two period edges, 1 or more. Default 480: 10 ms at 48 kHz.
+    /// Frames between two period edges, at least 1. Default 480: 10 ms at 48 kHz.
     pub period_frames: u32,
     /// Bytes in each stream's buffer, 1 to [`MAX_BUFFER_BYTES`]. Default 65536.
     pub buffer_bytes: u32,
-    /// How much is logged. Default info.
+    /// Log level. Default info.
     pub log_level: LevelFilter,
-    /// `pci=assign`: size and place the controllers' BARs, even though firmware has done so.
+    /// `pci=assign`: size and place the controllers' BARs even if firmware has placed them.
     pub pci_assign: bool,
-    /// Break something on purpose, to test the epitaph.
+    /// Fault to inject, to test the epitaph.
     pub fault: Option<Fault>,
 }
 
@@ -50,7 +50,7 @@ impl Default for CommandLine {
 /// `play=<output>,<rate_hz>,<format>,<channels>,<module_offset>,<bytes>`
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Play {
-    /// Which of the card's outputs, from 0.
+    /// Number of the card's output, from 0.
     pub output: u8,
     /// Frames a second.
     pub rate_hz: u32,
@@ -58,16 +58,16 @@ pub struct Play {
     pub format: SampleFormat,
     /// Samples in a frame.
     pub channels: u8,
-    /// Where in the boot module the samples start, in bytes.
+    /// Start of the samples in the boot module, in bytes.
     pub module_offset: usize,
-    /// How many bytes to play.
+    /// Bytes to play.
     pub bytes: usize,
 }
 
 /// `record=<input>,<rate_hz>,<format>,<channels>,<frames>`
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Record {
-    /// Which of the card's inputs, from 0.
+    /// Number of the card's input, from 0.
     pub input: u8,
     /// Frames a second.
     pub rate_hz: u32,
@@ -75,20 +75,20 @@ pub struct Record {
     pub format: SampleFormat,
     /// Samples in a frame.
     pub channels: u8,
-    /// How many frames to record.
+    /// Frames to record.
     pub frames: u64,
 }
 
-/// A fault to be made on purpose.
+/// A fault to inject.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fault {
     /// Read an address that isn't mapped.
     PageFault,
     /// Write through a null pointer.
     Null,
-    /// Recurse until the guard page.
+    /// Recurse into the guard page.
     StackOverflow,
-    /// Divide by zero, by the processor's own instruction.
+    /// Divide by zero with the processor's own instruction.
     Divide,
     /// Execute an undefined instruction.
     InvalidOpcode,
@@ -98,11 +98,11 @@ pub enum Fault {
     ExecData,
     /// A Rust panic.
     Panic,
-    /// Allocate after the heap has been sealed.
+    /// Allocate after the heap is sealed.
     Alloc,
-    /// A panic whose message can't be written without a page fault.
+    /// A panic whose message causes a page fault when written.
     Nested,
-    /// Turn the controller's memory decoding off, so that it stops answering.
+    /// Turn off the controller's memory decoding, so that it stops answering.
     HangController,
 }
 
@@ -128,13 +128,13 @@ impl Fault {
 /// A problem with a word.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Problem {
-    /// A problem that any image's words can have.
+    /// A problem that words of any image can have.
     Common(command_line::Problem),
-    /// More than [`MAX_STREAMS`] of them.
+    /// More than [`MAX_STREAMS`] such words.
     TooMany,
-    /// Not as many fields, separated by commas, as named here.
+    /// The word doesn't have this number of comma-separated fields.
     FieldCount(u8),
-    /// The named field isn't a decimal number in these bounds.
+    /// The named field isn't a decimal number within these bounds.
     Number {
         /// The field's name.
         field: &'static str,
@@ -191,7 +191,7 @@ pub fn parse(bytes: &[u8]) -> Result<CommandLine, CommandLineError<'_, Problem>>
     Ok(line)
 }
 
-/// A size from 1 to that of the largest buffer.
+/// A buffer size, from 1 to the largest.
 fn buffer_size(value: &str, field: &'static str) -> Result<u32, Problem> {
     Ok(number(value, field, 1, u64::from(MAX_BUFFER_BYTES))? as u32)
 }

@@ -1,4 +1,4 @@
-//! Sleeping until something is due.
+//! Sleeps until a deadline or an interrupt.
 
 use hyper::Nanos;
 
@@ -10,28 +10,28 @@ use crate::clock::TscClock;
 /// Why [`EventLoop::sleep_until`] returned.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Wake {
-    /// The deadline has come.
+    /// The deadline passed.
     Deadline,
-    /// A controller sent an interrupt before that.
+    /// A controller sent an interrupt before the deadline.
     Controller,
 }
 
-/// How the time was spent.
+/// Time spent asleep and in total.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Idleness {
     /// Nanoseconds asleep.
     pub asleep_ns: u64,
-    /// Nanoseconds since the event loop was made.
+    /// Nanoseconds since the event loop was created.
     pub total_ns: u64,
-    /// How often it slept.
+    /// Number of sleeps.
     pub sleeps: u64,
 }
 
-/// The one place where the image sleeps. Interrupts are let in here and nowhere else.
+/// The only place where the image sleeps and enables interrupts.
 #[derive(Debug)]
 pub struct EventLoop {
     clock: TscClock,
-    /// `None`: there is no timer interrupt, and waits are spent awake.
+    /// `None`: no timer interrupt works, and the loop waits awake.
     apic: Option<LocalApic>,
     controller_interrupts_seen: u32,
     start_ns: u64,
@@ -40,15 +40,15 @@ pub struct EventLoop {
 }
 
 impl EventLoop {
-    /// An event loop that sleeps by `apic`'s timer.
+    /// Creates an event loop that sleeps by `apic`'s timer.
     pub fn new(clock: TscClock, apic: Option<LocalApic>) -> Self {
         let controller_interrupts_seen = vectors::controller_interrupts();
         let start_ns = clock.now_ns();
         Self { clock, apic, controller_interrupts_seen, start_ns, asleep_ns: 0, sleeps: 0 }
     }
 
-    /// Sleeps until `deadline`, or until a controller sends an interrupt: also one that has come since the last call
-    /// returned. Returns at once if the deadline has passed.
+    /// Sleeps until `deadline` or a controller's interrupt. An interrupt since the last return
+    /// counts too. Returns at once if the deadline has passed.
     pub fn sleep_until(&mut self, deadline: Nanos) -> Wake {
         loop {
             let seen = vectors::controller_interrupts();
@@ -61,11 +61,11 @@ impl EventLoop {
                 return Wake::Deadline;
             }
             let Some(apic) = &mut self.apic else {
-                // Without interrupts there is nothing to be woken by.
+                // No interrupt could end a sleep.
                 self.clock.spin_until(deadline.0);
                 continue;
             };
-            // After an early wake-up the loop reads the clock and arms the timer for the rest.
+            // After an early wake-up the loop arms the timer for the rest.
             apic.arm(deadline.0.saturating_sub(now_ns));
             cpu::sleep_until_interrupt();
             self.asleep_ns = self.asleep_ns.saturating_add(self.clock.now_ns().saturating_sub(now_ns));
@@ -73,7 +73,7 @@ impl EventLoop {
         }
     }
 
-    /// How the time was spent until now.
+    /// Time asleep and in total so far.
     pub fn idleness(&self) -> Idleness {
         let total_ns = self.clock.now_ns().saturating_sub(self.start_ns);
         Idleness { asleep_ns: self.asleep_ns, total_ns, sleeps: self.sleeps }

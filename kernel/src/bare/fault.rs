@@ -1,4 +1,4 @@
-//! Faults on command, to test epitaphs and error paths.
+//! Injected faults, to test epitaphs and error paths.
 #![allow(unsafe_code, reason = "leaf: does what must not be done")]
 
 use alloc::boxed::Box;
@@ -12,35 +12,35 @@ use super::platform::Controller;
 use crate::memory::{heap, layout};
 use crate::pci;
 
-/// An address that is canonical, and mapped nowhere.
+/// A canonical address that is never mapped.
 const NOWHERE: usize = 0x7f00_dead_b000;
 
-/// Commits `fault`. Returns for [`Fault::HangController`] only, or if the fault went unnoticed.
+/// Injects `fault`. Returns only for [`Fault::HangController`], or if the fault had no effect.
 pub fn commit(fault: Fault, controllers: &[Controller]) {
-    log::warn!(target: "fault", "going wrong on purpose");
+    log::warn!(target: "fault", "injecting a fault");
     match fault {
         Fault::PageFault => {
             read_nowhere();
         }
-        // By an instruction, since Rust may take a null pointer for a sign that this is never reached.
+        // An instruction, because Rust may treat a null pointer access as unreachable.
         // SAFETY: as above.
         Fault::Null => unsafe { asm!("mov byte ptr [{}], 0", in(reg) 0u64) },
         Fault::StackOverflow => {
             black_box(recurse(0));
         }
-        // SAFETY: a divide error is what is wanted, and it doesn't return.
+        // SAFETY: the intended divide error never returns.
         Fault::Divide => unsafe { asm!("div ecx", in("ecx") 0, inout("eax") 1 => _, inout("edx") 0 => _) },
         // SAFETY: the exception never returns.
         Fault::InvalidOpcode => unsafe { asm!("ud2", options(noreturn)) },
         Fault::WriteText => {
             let text = ptr::with_exposed_provenance_mut::<u8>(layout::text().start as usize);
-            // SAFETY: a page fault is what is wanted, and it doesn't return.
+            // SAFETY: the intended page fault never returns.
             unsafe { text.write_volatile(0xcc) };
         }
         Fault::ExecData => {
-            // A RET, so that nothing happens if it is executed after all.
+            // A RET: harmless if it executes after all.
             static DATA: core::sync::atomic::AtomicU8 = core::sync::atomic::AtomicU8::new(0xc3);
-            // SAFETY: a page fault is what is wanted; without one the called byte returns.
+            // SAFETY: the intended page fault never returns. Without one the called RET returns.
             unsafe { asm!("call {}", in(reg) DATA.as_ptr()) };
         }
         Fault::Panic => panic!("on purpose,\nwith a line break"),
@@ -56,7 +56,7 @@ pub fn commit(fault: Fault, controllers: &[Controller]) {
 }
 
 fn read_nowhere() -> u8 {
-    // SAFETY: not safe at all: a page fault is what is wanted, and it doesn't return.
+    // SAFETY: deliberately unsound. The intended page fault never returns.
     unsafe { ptr::with_exposed_provenance::<u8>(NOWHERE).read_volatile() }
 }
 

@@ -1,20 +1,20 @@
-//! Pages of the guest in this image, which a guest on Xen has as its own memory.
+//! The simulated guest's pages. On Xen they are the guest's own memory.
 
 use core::sync::atomic::{AtomicU32, Ordering};
 
 use hyper::{PAGE_SIZE_BYTES, PAGE_WORDS, PageWords};
 
-/// A page of the simulated guest's.
+/// A page of the simulated guest.
 #[derive(Clone, Copy, Debug)]
 pub struct GuestPage {
     /// Its words.
     pub words: &'static PageWords,
-    /// Its address, for the processor and for the controller.
+    /// Its address for the processor and the controller.
     pub address: u64,
 }
 
-/// Hands out pages in an order in which no two in a row are neighbours: a guest's buffer is scattered over its
-/// memory, and a descriptor list that is wrong about that must be heard.
+/// Hands out pages so that consecutive ones are never neighbours. A guest's buffer is scattered
+/// over its memory, and a wrong descriptor list must become audible.
 #[derive(Debug)]
 pub struct GuestPages {
     words: &'static [AtomicU32],
@@ -23,27 +23,27 @@ pub struct GuestPages {
 }
 
 impl GuestPages {
-    /// A pool over `words`, the memory at `address`, in whole pages.
+    /// Creates a pool over `words`, whole pages at `address`.
     pub fn new(words: &'static [AtomicU32], address: u64) -> Self {
         Self { words, address, taken: 0 }
     }
 
-    /// Pages in the pool, taken or not.
+    /// Pages in the pool, taken or free.
     pub fn len(&self) -> usize {
         self.words.len() / PAGE_WORDS
     }
 
-    /// The pool has no pages at all.
+    /// Whether the pool has no pages at all.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
-    /// Pages that can still be taken.
+    /// Free pages.
     pub fn remaining(&self) -> usize {
         self.len() - self.taken
     }
 
-    /// Takes a page, zeroed. Pages are not given back.
+    /// Takes a zeroed page. Pages are never given back.
     pub fn take(&mut self) -> Option<GuestPage> {
         let page = scattered(self.taken, self.len())?;
         let words = self.words.get(page * PAGE_WORDS..)?.first_chunk::<PAGE_WORDS>()?;
@@ -55,14 +55,14 @@ impl GuestPages {
     }
 }
 
-/// Place `index` of a permutation of `0..count` in which, from 5 places on, no two in a row are neighbours.
-/// `None` if `index` is past the end.
+/// Element `index` of a permutation of `0..count`. From a count of 5 on, consecutive elements are
+/// never neighbours. `None` if `index` is past the end.
 pub fn scattered(index: usize, count: usize) -> Option<usize> {
     if index >= count {
         return None;
     }
-    // A step that has no divisor in common with the count visits every place once. Close to the golden section, it
-    // stays far from its neighbours for a long time.
+    // A step coprime to the count visits every element once. A step near the golden section stays
+    // far from visited neighbours for long.
     let start = (count / 8 * 5).max(2);
     let step = (start..count).find(|&step| gcd(step, count) == 1 && step + 1 != count).unwrap_or(1);
     Some((index * step) % count)

@@ -1,8 +1,9 @@
-//! A guest with its front ends and the back end, over a hypervisor in memory, in one loop.
+//! A guest's front ends and the back end over an in-memory hypervisor, in one loop.
 //!
-//! All is as on Xen, but for the grants, which a table in memory holds. The front end writes rings and a page directory,
-//! the back end maps them, the controller reads the samples from the guest's own pages. The loop is generic over memory
-//! and card: it runs in the image and, against the model, on the host.
+//! Only the grants differ from Xen: a table in memory holds them. The front end writes rings and a
+//! page directory, and the back end maps them. The controller reads the samples from the guest's
+//! own pages. The loop is generic over memory and card. It runs in the image and, against the
+//! model, on the host.
 
 use alloc::boxed::Box;
 use alloc::vec::Vec as List;
@@ -22,7 +23,7 @@ use sndif::state::XenbusState;
 
 use super::command_line::{CommandLine, MAX_STREAMS};
 
-/// Streams of both directions that a command line can ask for.
+/// Most streams of both directions on a command line.
 pub const MAX_GUEST_STREAMS: usize = MAX_STREAMS * 2;
 
 /// The back end's domain.
@@ -32,10 +33,10 @@ const GUEST: DomainId = DomainId(1);
 /// Rounds of front end and back end in one poll.
 const ROUNDS_PER_POLL: usize = 64;
 
-/// Longest sleep while a stream is open: a loop that sleeps for good can't report a stall.
+/// Longest sleep while a stream is open. An endless sleep couldn't report a stall.
 const SLEEP_NS_MAX: u64 = 100_000_000;
 
-/// Without progress of any stream for this long, the loop gives up.
+/// The loop fails after this long without progress of any stream.
 const STALL_NS: u64 = 3_000_000_000;
 
 /// Why the command line's streams failed.
@@ -45,24 +46,24 @@ pub enum LoopBackError {
     NothingToDo,
     /// The card has fewer outputs or inputs than the command line names.
     NoSuchPort {
-        /// Which way.
+        /// Direction of the port.
         direction: Direction,
-        /// The one that was named, from 0.
+        /// Number of the requested port, from 0.
         wanted: u8,
-        /// How many there are.
+        /// Number of ports available.
         there_are: usize,
     },
     /// `play=` names bytes past the end of the boot module.
     PastModule {
-        /// Size of the module.
+        /// Size of the module in bytes.
         module_bytes: usize,
     },
     /// `play=` names bytes that end inside a frame.
     PartOfFrame {
-        /// Size of a frame of that stream.
+        /// Bytes in a frame of that stream.
         frame_bytes: u32,
     },
-    /// More than one `record=`: there is one sink for recordings.
+    /// More than one `record=`: only one recording sink exists.
     OneRecordingAtATime,
     /// A stream could not be connected.
     Front(usize, FrontConnectError),
@@ -70,13 +71,14 @@ pub enum LoopBackError {
     SetUp(SetUpError),
     /// The back end could not be connected.
     Connect(ConnectError),
-    /// A stream failed, numbered in the order of the command line's `play=` and then `record=` words.
+    /// A stream failed. Streams count through the command line's `play=` words, then its `record=`
+    /// words.
     Stream(usize, StreamError),
-    /// No stream got any further for three seconds.
+    /// No stream made progress for three seconds.
     Stalled,
-    /// The device did not close: a stream's RUN sticks.
+    /// The device did not close: a stream's RUN bit stays set.
     NotClosed,
-    /// A page was touched or kept by a side that doesn't own it.
+    /// A side accessed or kept a page that it doesn't own.
     Ownership {
         /// Rules broken.
         violations: u32,
@@ -119,26 +121,27 @@ impl fmt::Display for LoopBackError {
     }
 }
 
-/// When to poll again.
+/// Time of the next poll.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Progress {
-    /// At this time at the latest.
+    /// At the latest at this time.
     Until(Nanos),
     /// Every stream is closed.
     Finished,
 }
 
-/// The model's limits for the streams of `command_line`.
+/// The model's limits for `command_line`'s streams.
 pub fn limits(command_line: &CommandLine) -> Limits {
     Limits::for_streams(command_line.play.len() + command_line.record.len())
 }
 
-/// Guest, back end and card. `H` is the back end's side of `world`: `world.back_end(DRIVER)`, or a decorator of it.
+/// Guest, back end and card. `H` is the back end's side of `world`: `world.back_end(DRIVER)` or a
+/// decorator of it.
 pub struct LoopBack<'a, M: PageMemory, H: Hypervisor, C: Card<H::Buffer>> {
     world: &'a MemoryHypervisor<M>,
     back: H,
     card: C,
-    // Large, since all in it is of fixed size.
+    // Boxed because all of its parts have a fixed size, which makes it large.
     device: Box<Device<H, C>>,
     streams: List<GuestStream<FrontEnd<'a, M>>>,
     frames_seen: u64,
@@ -151,7 +154,7 @@ where
     H: Hypervisor,
     C: Card<H::Buffer>,
 {
-    /// Connects front ends and back end for the streams of `command_line`, with samples from `module`.
+    /// Connects front ends and back end for `command_line`'s streams, with samples from `module`.
     pub fn new(
         world: &'a MemoryHypervisor<M>,
         mut back: H,
@@ -165,7 +168,7 @@ where
         let mut configs = Vec::<BackConfig, MAX_GUEST_STREAMS>::new();
         let mut nodes = Vec::<_, MAX_GUEST_STREAMS>::new();
         for (index, (port, direction, order)) in orders.iter().enumerate() {
-            // Numbers up to MAX_GUEST_STREAMS, as are the lists' places.
+            // Indices stay below MAX_GUEST_STREAMS.
             let transport = world.front_end(GUEST, DRIVER, index as u32);
             let front = StreamFront::connect(transport, *direction)
                 .map_err(|error| LoopBackError::Front(index, error))?;
@@ -179,7 +182,7 @@ where
                 .map_err(|error| LoopBackError::Stream(index, error))?;
             streams.push(stream);
         }
-        // The word `record=` is the permission.
+        // A `record=` word permits recording.
         let policy = Policy {
             may_play: PortSet::ALL,
             may_record: if command_line.record.is_empty() { PortSet::NONE } else { PortSet::ALL },
@@ -204,7 +207,7 @@ where
                 stream.poll(now, observer).map_err(|error| LoopBackError::Stream(index, error))?;
             }
             next = self.device.poll(&mut self.back, &mut self.card, clock);
-            // One device: whichever channel an event came by, the device was polled for it.
+            // There is one device. It was polled for events of every channel.
             let heard = |domain| core::iter::from_fn(|| self.world.take_pending(domain)).count() > 0;
             let (driver, guest) = (heard(DRIVER), heard(GUEST));
             if !driver && !guest {
@@ -237,7 +240,7 @@ where
         self.device.stats(stream).unwrap_or_default()
     }
 
-    /// Takes both ends down and checks that no page is still mapped or granted.
+    /// Disconnects both ends and checks that no page is still mapped or granted.
     pub fn finish(mut self) -> Result<C, LoopBackError> {
         self.device.close(&mut self.back, &mut self.card);
         if self.device.state() != XenbusState::Closed {
@@ -258,7 +261,7 @@ where
 
 type Orders = Vec<(PortIndex, Direction, Order), MAX_GUEST_STREAMS>;
 
-/// Each stream's order, with the card's port for it.
+/// Pairs each requested stream with its port of the card.
 fn orders(
     command_line: &CommandLine,
     ports: &[Port],
@@ -271,7 +274,7 @@ fn orders(
         return Err(LoopBackError::OneRecordingAtATime);
     }
     let mut orders = Orders::new();
-    // At least 1; the command line takes formats with a size, and 1 to 16 channels.
+    // The result is at least 1: the command line accepts only sized formats and 1 to 16 channels.
     let frame_bytes = |format: SampleFormat, channels: u8| {
         (format.bytes_per_sample().unwrap_or(1) * u32::from(channels)).max(1)
     };
@@ -281,7 +284,7 @@ fn orders(
             rate_hz,
             format,
             channels,
-            // Whole frames, as the protocol wants it.
+            // The protocol requires whole frames.
             buffer_bytes: command_line.buffer_bytes - command_line.buffer_bytes % frame_bytes,
             period_bytes: command_line.period_frames.saturating_mul(frame_bytes),
         }

@@ -1,6 +1,6 @@
-//! The image for QEMU without Xen: a guest, a hypervisor in memory, and faults on command.
+//! The image for QEMU without Xen: a guest, an in-memory hypervisor and injected faults.
 //!
-//! [`loop_back`] plays and records as the command line says, through the same back end and driver as under Xen.
+//! [`loop_back`] plays and records through the same back end and driver as under Xen.
 
 #[cfg(target_os = "none")]
 mod apic;

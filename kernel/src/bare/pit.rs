@@ -1,5 +1,7 @@
-//! Measures the TSC against the interval timer's channel 2 (Intel 8254 datasheet, "Mode 0: interrupt on terminal
-//! count" and "Counter latch command").
+//! Measures the TSC against the interval timer's channel 2.
+//!
+//! Reference: Intel 8254 datasheet, "Mode 0: interrupt on terminal count" and "Counter latch
+//! command".
 
 use core::fmt;
 
@@ -14,17 +16,19 @@ const COUNT_DOWN: u8 = 0b1011_0000;
 const LATCH: u8 = 0b1000_0000;
 const GATE_2: u8 = 1 << 0;
 const SPEAKER: u8 = 1 << 1;
-/// Counts from the first sample to the last ones: 7.5 ms. With set-up and sampling it stays below 10 ms.
+/// Counts between the first and the last samples: 7.5 ms. With set-up and sampling the total stays
+/// below 10 ms.
 const GAP_COUNTS: u16 = 8_950;
-/// How often the count is read in the gap: at 3 us or so a reading on a PC, 20 times as long as it takes.
+/// Reads of the count during the gap. A read takes about 3 us on a PC, so the limit is 20 times the
+/// gap.
 const MAX_POLLS: u32 = 50_000;
 
-/// Samples at the start, and at the end.
+/// Samples at the start, and again at the end.
 const SAMPLES: usize = 24;
-/// Tries to get samples that agree.
+/// Attempts to get consistent samples.
 const ATTEMPTS: u32 = 3;
 
-/// Why the TSC's frequency stays unknown.
+/// Why measuring the TSC's frequency failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum CalibrationError {
     /// The interval timer stands still.
@@ -44,7 +48,8 @@ impl fmt::Display for CalibrationError {
     }
 }
 
-/// Learns how fast the TSC counts: from CPUID, else within 10 ms (30 ms if it must try again) from the interval timer.
+/// Determines the TSC's frequency: from CPUID, else from the interval timer. Measuring takes 10 ms,
+/// or 30 ms with retries.
 pub fn calibrate() -> Result<TscFrequency, CalibrationError> {
     if let Some(stated) = frequency::from_cpuid(cpu::cpuid) {
         return Ok(stated);
@@ -59,15 +64,14 @@ pub fn calibrate() -> Result<TscFrequency, CalibrationError> {
     Err(CalibrationError::Unsteady)
 }
 
-/// Lets the channel count down, and samples it and the TSC: as many times as `first` has room for, then, 7.5 ms
-/// later, as `last` has.
+/// Starts the channel and samples it with the TSC: fills `first`, waits 7.5 ms, then fills `last`.
 fn sample(first: &mut [CountSample], last: &mut [CountSample]) -> Result<(), CalibrationError> {
     let before = SYSTEM_CONTROL_B.read_u8() & (GATE_2 | SPEAKER);
     SYSTEM_CONTROL_B.write_u8(GATE_2);
     PIT_COMMAND.write_u8(COUNT_DOWN);
     PIT_CHANNEL_2.write_u8(0xff);
     PIT_CHANNEL_2.write_u8(0xff);
-    // The count is loaded with the next clock. Earlier readings mean nothing.
+    // The next clock loads the count. Earlier readings are invalid.
     let result = wait_for_count(0xff00).and_then(|()| {
         first.fill_with(read);
         wait_for_count(0xff00 - GAP_COUNTS)?;
@@ -79,7 +83,8 @@ fn sample(first: &mut [CountSample], last: &mut [CountSample]) -> Result<(), Cal
 }
 
 fn wait_for_count(count: u16) -> Result<(), CalibrationError> {
-    // In the quarter of the range that lies below: a count that hasn't been loaded is none, nor one that was lapped.
+    // Accepts the quarter of the range below. This rejects counts not yet loaded and counts that
+    // wrapped.
     let reached = |sample: CountSample| count.wrapping_sub(sample.count) < 0x4000;
     (0..MAX_POLLS).any(|_| reached(read())).then_some(()).ok_or(CalibrationError::PitSilent)
 }

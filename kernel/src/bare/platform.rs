@@ -1,4 +1,4 @@
-//! Bare QEMU's machine: local APIC, controllers, a guest's pages, a place for recordings.
+//! The bare QEMU machine: local APIC, controllers, the guest's pages, a recording sink.
 
 use core::fmt;
 
@@ -16,13 +16,13 @@ use crate::memory::dma::DmaArena;
 use crate::pci::hda::{self, Controllers, FindError, HdaController, Surroundings};
 use crate::pci::message::{Messages, MsiCapability};
 
-/// At most this many pages are the guest's. Eight streams of 1 MiB would need more than the machine has.
+/// Most pages of the guest. Eight streams of 1 MiB would need more than the machine has.
 const MAX_GUEST_PAGES: u64 = 1024;
 
 /// A controller whose interrupt arrives on a vector.
 pub type Controller = HdaController<Vector>;
 
-/// All that the main loop works with.
+/// The parts of the machine that the main loop uses.
 #[derive(Debug)]
 pub struct Platform {
     /// Time since entry.
@@ -35,16 +35,16 @@ pub struct Platform {
     pub module: &'static [u8],
     /// The HD Audio controllers, at least one.
     pub controllers: Controllers<Vector>,
-    /// The place to sleep.
+    /// The event loop.
     pub event_loop: EventLoop,
-    /// Takes recordings. `None` without an `isa-debugcon` at port 0x500.
+    /// The recording sink. `None` without an `isa-debugcon` at port 0x500.
     pub record_sink: Option<RecordSink>,
 }
 
-/// Why the machine can't be used.
+/// Why the machine is unusable.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum PlatformError {
-    /// Not by any image.
+    /// No image can use it.
     Machine(MachineError),
     /// The TSC's frequency stays unknown.
     Clock(CalibrationError),
@@ -78,7 +78,7 @@ impl fmt::Display for Vector {
     }
 }
 
-/// Messages to the local APIC at this address. `None`: it doesn't work, and waits end by their deadlines alone.
+/// Address of the local APIC for MSIs. `None`: the APIC doesn't work, and only deadlines end waits.
 struct ApicMessages(Option<u64>);
 
 impl Messages for ApicMessages {
@@ -87,17 +87,17 @@ impl Messages for ApicMessages {
     fn enable(&mut self, capability: MsiCapability, index: u8) -> Option<Vector> {
         let address = self.0.filter(|_| index < CONTROLLER_VECTORS)?;
         let vector = FIRST_CONTROLLER_VECTOR.checked_add(index)?;
-        // One message, to one processor, fixed delivery, edge (Intel SDM volume 3, 11.11).
+        // One message to one processor: fixed delivery, edge (Intel SDM volume 3, 11.11).
         capability.send_to(address, u16::from(vector)).then_some(Vector(vector))
     }
 }
 
-/// Passes bytes to the emulator's user, one after the other.
+/// Passes bytes to the emulator's user in order.
 #[derive(Debug)]
 pub struct RecordSink(());
 
 impl RecordSink {
-    /// QEMU's `isa-debugcon` reads as this.
+    /// QEMU's `isa-debugcon` returns this value when read.
     const READBACK: u8 = 0xe9;
 
     fn detect() -> Option<Self> {
@@ -111,7 +111,7 @@ impl RecordSink {
 }
 
 impl Platform {
-    /// Brings the machine up.
+    /// Initializes the machine.
     pub fn bring_up(
         boot: &BootInfo,
         command_line: &CommandLine,
@@ -128,7 +128,7 @@ impl Platform {
                 Some(apic)
             }
             Err(error) => {
-                log::warn!(target: "apic", "waits will be spent awake: {error}");
+                log::warn!(target: "apic", "the processor stays awake during waits: {error}");
                 None
             }
         };

@@ -1,4 +1,4 @@
-//! From entry to the verdict: plays and records on the first controller, and reports.
+//! From entry to the verdict: plays and records on the first controller and reports the result.
 
 use core::fmt;
 
@@ -39,7 +39,7 @@ pub fn main(start_info_paddr: u32, entry_tsc: u64) -> ! {
     }
 }
 
-/// Xen's signature is among the hypervisor leaves of CPUID.
+/// Whether CPUID's hypervisor leaves hold Xen's signature.
 fn is_on_xen() -> bool {
     (cpuid::FIRST_LEAF..cpuid::LEAF_END).step_by(cpuid::LEAF_STEP as usize).any(|leaf| {
         let leaf = cpu::cpuid(leaf);
@@ -47,7 +47,7 @@ fn is_on_xen() -> bool {
     })
 }
 
-/// Runs until all is played and recorded.
+/// Runs until all streams are played and recorded.
 fn run(start_info_paddr: u32, entry_tsc: u64) -> Result<(), RunError> {
     let boot = BootInfo::read(start_info_paddr).map_err(|error| PlatformError::Machine(error.into()))?;
     let command_line = match command_line::parse(&boot.command_line) {
@@ -59,7 +59,7 @@ fn run(start_info_paddr: u32, entry_tsc: u64) -> Result<(), RunError> {
     let Platform { clock, mut dma, guest_pages, module, controllers, mut event_loop, mut record_sink } =
         platform;
     match command_line.fault {
-        // It is committed after the heap is sealed.
+        // Injected after the heap is sealed.
         None | Some(Fault::Alloc) => {}
         Some(fault) => fault::commit(fault, &controllers),
     }
@@ -72,7 +72,7 @@ fn run(start_info_paddr: u32, entry_tsc: u64) -> Result<(), RunError> {
     let back = world.back_end(loop_back::DRIVER);
     report_card(&card);
     let mut loop_back = LoopBack::new(&world, back, card, &command_line, module, clock.now())?;
-    // Set-up is over: from here on an allocation ends the image.
+    // Set-up is over: from here on any allocation ends the image.
     heap::seal();
     if command_line.fault == Some(Fault::Alloc) {
         fault::commit(Fault::Alloc, &[]);
@@ -99,7 +99,7 @@ fn run(start_info_paddr: u32, entry_tsc: u64) -> Result<(), RunError> {
     Ok(())
 }
 
-/// Why not all was played and recorded.
+/// Why a stream was not played or recorded.
 enum RunError {
     Platform(PlatformError),
     NoController,
@@ -130,7 +130,7 @@ impl fmt::Display for RunError {
     }
 }
 
-/// The guest's pages, for the hypervisor in memory. There is no IOMMU to allow anything.
+/// The guest's pages, for the in-memory hypervisor. No IOMMU restricts them.
 struct GuestMemory(GuestPages);
 
 impl PageMemory for GuestMemory {
@@ -166,7 +166,7 @@ fn name(direction: Direction) -> &'static str {
     }
 }
 
-/// Reports to the emulator's user what the streams do.
+/// Reports the streams' progress to the emulator's user.
 struct Reporter<'a> {
     plays: usize,
     has_started: bool,
@@ -183,7 +183,7 @@ impl<'a> Reporter<'a> {
         Self { plays: command_line.play.len(), has_started: false, sink, done }
     }
 
-    /// Direction and number within it: the command line's `play=` words come first.
+    /// A stream's direction and its number within that direction. `play=` words come first.
     fn name(&self, stream: usize) -> (&'static str, usize) {
         match stream.checked_sub(self.plays) {
             None => ("playback", stream),

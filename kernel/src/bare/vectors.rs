@@ -1,4 +1,4 @@
-//! Interrupts of the local APIC: counted, acknowledged and forgotten. They only wake the event loop.
+//! Handlers of the local APIC's interrupts. They count and acknowledge, which wakes the event loop.
 #![allow(unsafe_code, reason = "leaf: interrupt entry code")]
 
 use core::arch::naked_asm;
@@ -8,29 +8,31 @@ use crate::arch::interrupts::{Entry, InterruptHandler};
 
 /// The local APIC's timer.
 pub const TIMER_VECTOR: u8 = 0x40;
-/// The first controller's MSI; the others' follow.
+/// The first controller's MSI. The other controllers' vectors follow.
 pub const FIRST_CONTROLLER_VECTOR: u8 = 0x50;
-/// Controllers that have a vector.
+/// Number of controllers with a vector.
 pub const CONTROLLER_VECTORS: u8 = 4;
-/// The local APIC's spurious interrupt. It has no handler here: it must not be acknowledged (Intel SDM volume 3, 11.9).
+/// The local APIC's spurious interrupt. It has no handler here and must not be acknowledged (Intel
+/// SDM volume 3, 11.9).
 pub const SPURIOUS_VECTOR: u8 = 0xff;
 
 static TIMER: AtomicU32 = AtomicU32::new(0);
 static CONTROLLER: AtomicU32 = AtomicU32::new(0);
 
-/// Handlers write 0 here to acknowledge: the local APIC's EOI register. 0 before that is known.
+/// Address of the local APIC's EOI register, where handlers write 0. 0 until it is known.
 static ACKNOWLEDGE_AT: AtomicU64 = AtomicU64::new(0);
 
-/// Interrupts of all controllers together, so far.
+/// Interrupts of all controllers so far.
 pub fn controller_interrupts() -> u32 {
     CONTROLLER.load(Ordering::Relaxed)
 }
 
-/// Tells handlers the address of the local APIC's EOI register.
+/// Sets the address of the local APIC's EOI register for the handlers.
 ///
 /// # Safety
 ///
-/// `address` is that register, mapped until the machine stops. Interrupts stay out until this was called.
+/// `address` is that register, mapped until the machine stops. Interrupts stay disabled until this
+/// call returns.
 pub(super) unsafe fn acknowledge_at(address: u64) {
     ACKNOWLEDGE_AT.store(address, Ordering::Relaxed);
 }
@@ -61,8 +63,8 @@ counting_entry!(timer, TIMER);
 counting_entry!(controller, CONTROLLER);
 
 const fn handler(vector: u8, entry: Entry) -> InterruptHandler {
-    // SAFETY: the entries of this module save the one register that they change, write where `acknowledge_at` allows it,
-    // and end with IRETQ. None of their interrupts has an error code.
+    // SAFETY: this module's entries save the one register they change, write only where
+    // `acknowledge_at` allows, and end with IRETQ. Their interrupts have no error code.
     unsafe { InterruptHandler::new(vector, entry) }
 }
 

@@ -1,4 +1,4 @@
-//! The test image for QEMU without Xen: it is its own guest and its own hypervisor.
+//! The test image for QEMU without Xen. It contains the guest and the hypervisor.
 #![cfg_attr(target_os = "none", no_std, no_main)]
 
 #[cfg(target_os = "none")]

@@ -1,4 +1,4 @@
-//! The driver domain under Xen: the image that is shipped.
+//! The driver domain under Xen: the released image.
 #![cfg_attr(target_os = "none", no_std, no_main)]
 
 #[cfg(target_os = "none")]

@@ -1,34 +1,34 @@
-//! The command line: words separated by blanks, each `key=value`.
+//! The command line: `key=value` words separated by blanks.
 //!
-//! Every image knows `log=<level>`. An unknown word is an error, as is a repeated one.
+//! Every image accepts `log=<level>`. Unknown and repeated words are errors.
 
 use core::fmt::{self, Write};
 use core::str;
 
 use log::LevelFilter;
 
-/// Longest command line that is read, in bytes.
+/// Longest accepted command line, in bytes.
 pub const MAX_COMMAND_LINE_BYTES: usize = 1024;
 
-/// A word that can't be used, and why. `P` adds the image's own problems.
+/// An unusable word and its problem. `P` adds the image's own problems.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct CommandLineError<'a, P = Problem> {
-    /// The word, as far as it can be shown.
+    /// The word, as far as it is printable.
     pub word: &'a str,
     /// Its problem.
     pub problem: P,
 }
 
-/// A problem with a word, in any image.
+/// A problem that a word of any image can have.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Problem {
-    /// Bytes that aren't UTF-8, or control characters.
+    /// Invalid UTF-8, or control characters.
     NotText,
-    /// There is no such word.
+    /// The word is unknown.
     Unknown,
-    /// It may be given once only.
+    /// The word was repeated.
     GivenTwice,
-    /// Not one of the values that this word can have.
+    /// The word doesn't accept this value.
     Value,
 }
 
@@ -53,7 +53,9 @@ impl<P: fmt::Display> fmt::Display for CommandLineError<'_, P> {
     }
 }
 
-/// Parses a command line whose other words `take` knows, by key and value. Returns how much is logged: info by default.
+/// Parses a command line. `take` accepts the image's own words by key and value.
+///
+/// Returns the log level; default info.
 pub fn parse<'a, P: From<Problem>>(
     bytes: &'a [u8],
     mut take: impl FnMut(&'a str, &'a str) -> Result<(), P>,
@@ -81,7 +83,7 @@ fn parse_word<'a, P: From<Problem>>(
     }
 }
 
-/// Keeps the value of a word that may be given once.
+/// Stores the value of a word that may appear once.
 pub fn set_once<T>(place: &mut Option<T>, value: T) -> Result<(), Problem> {
     match place.replace(value) {
         None => Ok(()),

@@ -4,14 +4,15 @@
 use core::arch::naked_asm;
 
 unsafe extern "C" {
-    /// The image's main function, in `main.rs`.
+    /// The image's main function, in the binary's source file.
     fn snddom_main(start_info_paddr: u32, entry_tsc: u64) -> !;
 }
 
-/// Where the loader jumps to.
+/// The loader jumps here.
 ///
-/// Takes the entry time stamp before anything else, maps the first 4 GiB one to one in 2 MiB pages (1 GiB pages
-/// reset silently under some hypervisors), turns long mode on and calls `snddom_main` on the image's own stack.
+/// Takes the entry time stamp first. Maps the first 4 GiB one to one in 2 MiB pages: some
+/// hypervisors reset silently on 1 GiB pages. Then turns on long mode and calls `snddom_main` on
+/// the image's own stack.
 ///
 /// # Safety
 ///
@@ -71,7 +72,8 @@ pub unsafe extern "C" fn pvh_start32() -> ! {
         "mov eax, offset .Llong_mode",
         "push eax",
         "retf",
-        // A first GDT: null, 64-bit code, data; accessed bits set, since it lies in read-only memory.
+        // A first GDT: null, 64-bit code, data. The accessed bits are set because it lies in
+        // read-only memory.
         ".balign 8",
         ".Lboot_gdt:",
         ".quad 0, 0x00af9b000000ffff, 0x00cf93000000ffff",

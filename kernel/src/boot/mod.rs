@@ -1,4 +1,4 @@
-//! From the loader's jump to Rust; the loader's information and command line.
+//! From the loader's jump to Rust, with the loader's information and command line.
 
 pub mod command_line;
 #[cfg(target_os = "none")]

@@ -1,4 +1,4 @@
-//! The loader's information, copied out of its memory before the final page tables hide it.
+//! The loader's information, copied before the final page tables hide it.
 #![allow(unsafe_code, reason = "leaf: reads the loader's structures at physical addresses")]
 
 use core::fmt;
@@ -10,39 +10,39 @@ use pvh::start_info::reader::StartInfoReader;
 use super::command_line::MAX_COMMAND_LINE_BYTES;
 use crate::memory::range::PhysRange;
 
-/// Entries of the memory map that are kept; real maps have a dozen.
+/// Most entries of the memory map; real maps have about a dozen.
 pub const MAX_MEMORY_ENTRIES: usize = 64;
 
 /// An entry of the loader's memory map.
 #[derive(Clone, Copy, Debug)]
 pub struct MemoryEntry {
-    /// The addresses it is about.
+    /// The addresses of the entry.
     pub range: PhysRange,
-    /// RAM that may be used; all else is kept away from.
+    /// Whether this is usable RAM. The image avoids everything else.
     pub is_ram: bool,
 }
 
 /// A private copy of the PVH start info.
 #[derive(Debug)]
 pub struct BootInfo {
-    /// The command line's bytes, not judged yet.
+    /// The command line's bytes, not validated yet.
     pub command_line: Vec<u8, MAX_COMMAND_LINE_BYTES>,
-    /// Where the first boot module lies.
+    /// Location of the first boot module.
     pub module: Option<PhysRange>,
     /// The memory map.
     pub memory: Vec<MemoryEntry, MAX_MEMORY_ENTRIES>,
 }
 
-/// Why the start info is of no use.
+/// Why the start info is unusable.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum StartInfoError {
-    /// EBX didn't point to a start info: the magic number is missing.
+    /// The magic number is missing: EBX didn't point to a start info.
     NoMagic,
     /// Version 0, or an empty map.
     NoMemoryMap,
-    /// More than [`MAX_MEMORY_ENTRIES`].
+    /// The map has more than [`MAX_MEMORY_ENTRIES`] entries.
     MemoryMapTooLong,
-    /// More than [`MAX_COMMAND_LINE_BYTES`].
+    /// The command line has more than [`MAX_COMMAND_LINE_BYTES`] bytes.
     CommandLineTooLong,
     /// The first module lies above 4 GiB or wraps.
     ModuleOutOfReach,
@@ -63,10 +63,11 @@ impl fmt::Display for StartInfoError {
 impl BootInfo {
     /// Copies the start info at `start_info_paddr`.
     ///
-    /// To be called while the first 4 GiB are mapped one to one, as the entry code leaves them.
+    /// Call it while the entry code's one to one map of the first 4 GiB is active.
     pub fn read(start_info_paddr: u32) -> Result<Self, StartInfoError> {
-        // SAFETY: the PVH boot ABI puts the start info's address in EBX, the entry code passes it on unchanged, and
-        // the boot page tables map it and all it points to one to one. The magic number is checked by the reader.
+        // SAFETY: the PVH boot ABI passes the start info's address in EBX, and the entry code
+        // passes it on unchanged. The boot page tables map it and everything it points to one to
+        // one. The reader checks the magic number.
         let reader = unsafe { StartInfoReader::from_paddr_identity(start_info_paddr) };
         let reader = reader.ok_or(StartInfoError::NoMagic)?;
 

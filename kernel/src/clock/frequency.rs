@@ -1,4 +1,4 @@
-//! The TSC's frequency as the processor or the hypervisor states it.
+//! The TSC's frequency as stated by the processor or the hypervisor.
 
 use core::fmt;
 
@@ -47,23 +47,25 @@ impl fmt::Display for Source {
 /// The TSC's frequency.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TscFrequency {
-    /// Ticks a second.
+    /// Ticks per second.
     pub hz: u64,
-    /// How far off that may be, in parts per 10^9; 0 if the source states none.
+    /// Error bound in parts per 10^9; 0 if the source states none.
     pub error_ppb: u32,
     /// Its source.
     pub source: Source,
 }
 
-/// The frequency by CPUID (Intel SDM volume 2, CPUID leaves 15H and 16H; the hypervisors' common leaf 0x40000010:
-/// EAX is the TSC's frequency in kHz). `None` if no leaf states a plausible one.
+/// The frequency from CPUID. `None` if no leaf states a plausible one.
+///
+/// References: Intel SDM volume 2, CPUID leaves 15H and 16H. In the hypervisors' common leaf
+/// 0x40000010 EAX is the TSC's frequency in kHz.
 pub fn from_cpuid(cpuid: impl Fn(u32) -> CpuidRegisters) -> Option<TscFrequency> {
     let stated = |hz: u64, source| TickScale::from_hz(hz).map(|_| TscFrequency { hz, error_ppb: 0, source });
     let highest = cpuid(0).eax;
     if highest >= 0x15 {
         let ratio = cpuid(0x15);
         if ratio.eax != 0 && ratio.ebx != 0 {
-            // 32 by 32 bits fit into 64.
+            // A product of two 32-bit factors fits into 64 bits.
             let hz = u64::from(ratio.ecx) * u64::from(ratio.ebx) / u64::from(ratio.eax);
             if let Some(frequency) = stated(hz, Source::Crystal) {
                 return Some(frequency);

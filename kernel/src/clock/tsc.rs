@@ -8,7 +8,7 @@ use hyper::{Clock, Nanos};
 use super::TickScale;
 use crate::arch::cpu;
 
-/// Nanoseconds since entry, by the TSC of the one processor there is.
+/// Nanoseconds since entry by the only processor's TSC.
 #[derive(Clone, Copy, Debug)]
 pub struct TscClock {
     entry_tsc: u64,
@@ -16,7 +16,8 @@ pub struct TscClock {
 }
 
 impl TscClock {
-    /// A clock that was 0 when the TSC read `entry_tsc`. `None` if `hz` is out of [`TickScale`]'s bounds.
+    /// A clock that reads 0 at TSC value `entry_tsc`. `None` if `hz` is outside [`TickScale`]'s
+    /// bounds.
     pub fn new(entry_tsc: u64, hz: u64) -> Option<Self> {
         TickScale::from_hz(hz).map(|scale| Self { entry_tsc, scale })
     }
@@ -26,7 +27,7 @@ impl TscClock {
         self.scale.ns(cpu::read_tsc().saturating_sub(self.entry_tsc))
     }
 
-    /// Waits, awake, until `deadline_ns` since entry.
+    /// Waits awake until `deadline_ns` since entry.
     pub fn spin_until(&self, deadline_ns: u64) {
         while self.now_ns() < deadline_ns {
             spin_loop();
@@ -40,7 +41,7 @@ impl Clock for TscClock {
     }
 }
 
-/// Waits by the clock, awake: for the driver's waits of microseconds.
+/// Waits awake by the clock, for the driver's waits of microseconds.
 #[derive(Clone, Copy, Debug)]
 pub struct TscDelay {
     clock: TscClock,
@@ -55,7 +56,7 @@ impl TscDelay {
 
 impl DelayNs for TscDelay {
     fn delay_ns(&mut self, ns: u32) {
-        // One more, for the clock rounds down: never less than was asked for.
+        // The clock rounds down, so wait one more: never less than requested.
         self.clock.spin_until(self.clock.now_ns().saturating_add(u64::from(ns) + 1));
     }
 }

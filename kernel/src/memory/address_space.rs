@@ -1,4 +1,4 @@
-//! The final page tables: W^X, guard pages, nothing mapped below 1 MiB.
+//! The final page tables: W^X, guard pages, no mapping below 1 MiB.
 #![allow(unsafe_code, reason = "leaf: writes page tables, loads CR3, hands mapped memory out")]
 
 use core::fmt;
@@ -15,7 +15,7 @@ use super::page_table::{Access, MapError, PageTable, TableMemory};
 use super::range::PhysRange;
 use super::{PAGE_BYTES, heap, layout};
 
-/// The tables in use, and the frames for more of them.
+/// The active tables, and free frames for more tables.
 #[derive(Debug)]
 pub struct AddressSpace {
     table: PageTable,
@@ -23,12 +23,12 @@ pub struct AddressSpace {
     module: Option<PhysRange>,
 }
 
-/// Why there are no final page tables.
+/// Why the final page tables can't be built.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ActivateError {
-    /// The free memory is in too many pieces.
+    /// The free memory has too many pieces.
     Frames(TooManyRanges),
-    /// Something couldn't be mapped.
+    /// A range couldn't be mapped.
     Map(MapError),
     /// The boot module isn't in usable RAM.
     ModuleNotInRam,
@@ -50,25 +50,27 @@ impl fmt::Display for ActivateError {
     }
 }
 
-/// Pages that were taken, as words: the controller, or the other end of a loop-back, may change them at any time.
+/// Allocated pages as words. The controller, or the other end of a loop-back, may change them at
+/// any time.
 #[derive(Clone, Copy, Debug)]
 pub struct MappedPages {
     /// Their words.
     pub words: &'static [AtomicU32],
-    /// Their address, for the processor and for devices.
+    /// Their address for the processor and devices.
     pub address: u64,
 }
 
-/// `range` is frames that were just handed out, never to be handed out again.
+/// `range` holds frames just allocated, which are never handed out again.
 fn words(range: PhysRange) -> MappedPages {
     let first = ptr::with_exposed_provenance::<AtomicU32>(range.start as usize);
-    // SAFETY: RAM that `activate` mapped as data, for good, aligned to pages, and ours alone. Any content is a valid
-    // AtomicU32, and since every access is atomic a device may change it meanwhile.
+    // SAFETY: page-aligned RAM that `activate` mapped permanently as data and that only this value
+    // owns. Any content is a valid AtomicU32. Every access is atomic, so a device may change it
+    // meanwhile.
     let words = unsafe { slice::from_raw_parts(first, range.size_bytes() as usize / 4) };
     MappedPages { words, address: range.start }
 }
 
-/// Tables in RAM that is mapped one to one, by the boot tables and by the final ones alike.
+/// Tables in RAM, mapped one to one by the boot tables and the final ones.
 struct Tables<'a>(&'a mut FrameAllocator);
 
 fn entry(table: u64, index: usize) -> *mut u64 {
@@ -78,27 +80,29 @@ fn entry(table: u64, index: usize) -> *mut u64 {
 impl TableMemory for Tables<'_> {
     fn allocate_table(&mut self) -> Option<u64> {
         let table = self.0.allocate(1)?;
-        // SAFETY: the frame is RAM below 4 GiB, mapped writable, and ours alone since the allocator handed it out.
+        // SAFETY: the frame is RAM below 4 GiB, mapped writable. The allocator handed it out to
+        // this code alone.
         unsafe { ptr::write_bytes(entry(table, 0), 0, 512) };
         Some(table)
     }
 
     fn read(&self, table: u64, index: usize) -> u64 {
-        // SAFETY: `PageTable` passes tables that `allocate_table` returned, and nothing else refers to these.
+        // SAFETY: `PageTable` passes tables from `allocate_table`. Nothing else refers to them.
         unsafe { entry(table, index).read_volatile() }
     }
 
     fn write(&mut self, table: u64, index: usize, value: u64) {
-        // SAFETY: as for `read`. Only entries that aren't present are changed, so there is nothing to flush.
+        // SAFETY: as for `read`. Only entries that aren't present change, so no flush is needed.
         unsafe { entry(table, index).write_volatile(value) };
     }
 }
 
 impl AddressSpace {
-    /// Maps the image's parts with their rights, `module` read-only and the rest of `ram` as data. Then switches over.
+    /// Maps the image's parts with their rights, `module` read-only and the rest of `ram` as data.
+    /// Then switches to the new tables.
     ///
-    /// `ram` has no memory below 1 MiB, where firmware and option ROMs live, and none above 4 GiB, where the boot
-    /// tables end.
+    /// `ram` excludes memory below 1 MiB, which firmware and option ROMs use. It also excludes
+    /// memory above 4 GiB, where the boot tables end.
     pub fn activate(ram: &[PhysRange], module: Option<PhysRange>) -> Result<Self, ActivateError> {
         let in_ram = |part: PhysRange| ram.iter().any(|ram| ram.start <= part.start && part.end <= ram.end);
         if module.is_some_and(|module| !in_ram(module)) {
@@ -115,7 +119,8 @@ impl AddressSpace {
         for stack in layout::fault_stacks() {
             table.map(&mut tables, stack, Access::ReadWrite)?;
         }
-        // The image and the module split the RAM around them; in ascending order they leave up to three pieces each.
+        // The image and the module split the RAM around them into up to three pieces each, in
+        // ascending order.
         let image = layout::image().grow_to_pages();
         let module_pages = module.map(PhysRange::grow_to_pages);
         if let Some(module) = module_pages {
@@ -137,30 +142,31 @@ impl AddressSpace {
             }
         }
         let root = PhysFrame::containing_address(PhysAddr::new_truncate(table.root()));
-        // SAFETY: the tables map the running code, its stack and its data at the addresses they have now.
+        // SAFETY: the tables map the running code, its stack and its data at their present
+        // addresses.
         unsafe { Cr3::write(root, Cr3Flags::empty()) };
         Ok(Self { table, frames, module })
     }
 
-    /// Maps registers at `range`, one to one, uncached, for good. All RAM is mapped already, so this never makes RAM
-    /// reachable a second time.
+    /// Maps registers at `range` permanently: one to one, uncached. All RAM is already mapped, so
+    /// this never maps RAM twice.
     pub fn map_device(&mut self, range: PhysRange) -> Result<(), MapError> {
         self.table.map(&mut Tables(&mut self.frames), range.grow_to_pages(), Access::Device)
     }
 
-    /// Maps pages at `range`, one to one, as data, for good: pages that Xen or another domain puts there. All RAM of this
-    /// domain is mapped already, so this never makes RAM reachable a second time.
+    /// Maps pages of Xen or another domain at `range` permanently: one to one, as data. All RAM of
+    /// this domain is already mapped, so this never maps RAM twice.
     pub fn map_shared(&mut self, range: PhysRange) -> Result<(), MapError> {
         self.table.map(&mut Tables(&mut self.frames), range.grow_to_pages(), Access::ReadWrite)
     }
 
-    /// Takes `count` pages in a row, with any content. `None` if no free range is that long.
+    /// Takes `count` contiguous pages with any content. `None` if no free range is that long.
     pub fn take_pages(&mut self, count: u64) -> Option<MappedPages> {
         let start = self.frames.allocate(count)?;
         Some(words(PhysRange { start, end: start + count * PAGE_BYTES }))
     }
 
-    /// Takes the longest row of pages there is, but `max_count` at most.
+    /// Takes the longest contiguous run of pages, at most `max_count`.
     pub fn take_longest(&mut self, max_count: u64) -> Option<MappedPages> {
         self.frames.allocate_longest(max_count).map(words)
     }
@@ -169,20 +175,20 @@ impl AddressSpace {
     pub fn take_heap(&mut self, size_bytes: u64) -> Option<()> {
         let count = size_bytes / PAGE_BYTES;
         let start = self.frames.allocate(count)?;
-        // SAFETY: frames that were just handed out, never to be handed out again, mapped as data by `activate`.
+        // SAFETY: frames just allocated, never handed out again, and mapped as data by `activate`.
         unsafe { heap::init(PhysRange { start, end: start + count * PAGE_BYTES }) }
     }
 
-    /// The boot module's bytes; none if there is no module.
+    /// The boot module's bytes; empty without a module.
     pub fn module(&self) -> &'static [u8] {
         let Some(range) = self.module else { return &[] };
         let first = ptr::with_exposed_provenance::<u8>(range.start as usize);
-        // SAFETY: `activate` mapped these pages read-only, for good, and refuses a module that isn't in RAM or is in
-        // the image; the frame allocator never had them. So nothing changes them.
+        // SAFETY: `activate` mapped these pages read-only permanently. It refuses a module outside
+        // RAM or inside the image. The frame allocator never owned them, so nothing changes them.
         unsafe { slice::from_raw_parts(first, range.size_bytes() as usize) }
     }
 
-    /// Bytes of memory that are still free.
+    /// Free memory in bytes.
     pub fn free_bytes(&self) -> u64 {
         self.frames.free_bytes()
     }

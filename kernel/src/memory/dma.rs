@@ -4,7 +4,7 @@ use core::sync::atomic::{AtomicU32, Ordering};
 
 use snd_hda::dma::{DmaMemory, DmaRegion};
 
-/// A stretch of contiguous memory that regions are cut from, never given back.
+/// Contiguous memory that is cut into regions. Regions are never given back.
 #[derive(Debug)]
 pub struct DmaArena {
     words: &'static [AtomicU32],
@@ -13,12 +13,13 @@ pub struct DmaArena {
 }
 
 impl DmaArena {
-    /// An arena over `words`, which the controller sees at `device_address`, a multiple of 4096.
+    /// Creates an arena over `words`, which the controller sees at `device_address`, a multiple of
+    /// 4096.
     pub fn new(words: &'static [AtomicU32], device_address: u64) -> Self {
         Self { words, device_address, used_bytes: 0 }
     }
 
-    /// Bytes not handed out yet.
+    /// Bytes not allocated yet.
     pub fn free_bytes(&self) -> usize {
         (self.words.len() * 4).saturating_sub(self.used_bytes)
     }
@@ -31,7 +32,7 @@ impl DmaMemory for DmaArena {
         if !align_bytes.is_power_of_two() || align_bytes > 4096 || size_bytes == 0 {
             return None;
         }
-        // Pieces start at words at least, so that no word is in two of them.
+        // Regions start at word boundaries, so no two share a word.
         let start = self.used_bytes.checked_next_multiple_of(align_bytes.max(4))?;
         let end = start.checked_add(size_bytes.checked_next_multiple_of(4)?)?;
         let words = self.words.get(start / 4..end / 4)?;
@@ -43,8 +44,8 @@ impl DmaMemory for DmaArena {
     }
 }
 
-/// A piece of a [`DmaArena`]. x86 keeps caches coherent with DMA that snoops, and No Snoop is off: so an atomic access is
-/// all it takes.
+/// A region of a [`DmaArena`]. Atomic access is enough: x86 keeps caches coherent with snooped DMA,
+/// and No Snoop is off.
 #[derive(Clone, Debug)]
 pub struct DmaPiece {
     words: &'static [AtomicU32],
@@ -61,12 +62,12 @@ impl DmaRegion for DmaPiece {
         self.size_bytes
     }
 
-    /// Outside the region: 0.
+    /// Returns 0 outside the region.
     fn read_u32(&self, offset_bytes: usize) -> u32 {
         self.words.get(offset_bytes / 4).map_or(0, |word| u32::from_le(word.load(Ordering::Acquire)))
     }
 
-    /// Outside the region: dropped.
+    /// Ignores writes outside the region.
     fn write_u32(&mut self, offset_bytes: usize, value: u32) {
         if let Some(word) = self.words.get(offset_bytes / 4) {
             word.store(value.to_le(), Ordering::Release);

@@ -1,4 +1,4 @@
-//! Which frames of physical memory are free.
+//! The free frames of physical memory.
 
 use core::fmt;
 
@@ -7,16 +7,16 @@ use heapless::Vec;
 use super::PAGE_BYTES;
 use super::range::PhysRange;
 
-/// Pieces of free memory that are kept track of.
+/// Most pieces of free memory.
 pub const MAX_FREE_RANGES: usize = 64;
 
-/// Hands out frames, which are used until the machine stops: nothing leaks and nothing fragments.
+/// Allocates frames until the machine stops. They are never freed, so memory never fragments.
 #[derive(Debug)]
 pub struct FrameAllocator {
     free: Vec<PhysRange, MAX_FREE_RANGES>,
 }
 
-/// The free memory is in more than [`MAX_FREE_RANGES`] pieces.
+/// The free memory has more than [`MAX_FREE_RANGES`] pieces.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TooManyRanges;
 
@@ -31,7 +31,7 @@ impl FrameAllocator {
     pub fn new(ram: impl Iterator<Item = PhysRange>, taken: &[PhysRange]) -> Result<Self, TooManyRanges> {
         let mut allocator = Self { free: Vec::new() };
         for range in ram {
-            // A map that names the same memory twice must not have it handed out twice.
+            // A map that lists memory twice must not cause a double allocation.
             allocator.remove(range.grow_to_pages())?;
             let range = range.shrink_to_pages();
             if !range.is_empty() {
@@ -63,7 +63,8 @@ impl FrameAllocator {
         Ok(())
     }
 
-    /// Hands out `count` frames in a row, and returns the first one's address. `None` if no free range is that long.
+    /// Allocates `count` contiguous frames and returns the first one's address. `None` if no free
+    /// range is that long.
     pub fn allocate(&mut self, count: u64) -> Option<u64> {
         let size_bytes = count.checked_mul(PAGE_BYTES).filter(|&size_bytes| size_bytes > 0)?;
         let range = self.free.iter_mut().find(|range| range.size_bytes() >= size_bytes)?;
@@ -72,7 +73,7 @@ impl FrameAllocator {
         Some(start)
     }
 
-    /// Hands out the longest row of frames, but `max_count` at most.
+    /// Allocates the longest contiguous run of frames, at most `max_count`.
     pub fn allocate_longest(&mut self, max_count: u64) -> Option<PhysRange> {
         let longest = self.free.iter().map(|range| range.size_bytes() / PAGE_BYTES).max()?;
         let count = longest.min(max_count);
@@ -80,7 +81,7 @@ impl FrameAllocator {
         Some(PhysRange { start, end: start + count * PAGE_BYTES })
     }
 
-    /// Bytes that are still free.
+    /// Free bytes.
     pub fn free_bytes(&self) -> u64 {
         self.free.iter().map(|range| range.size_bytes()).sum()
     }

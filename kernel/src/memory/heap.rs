@@ -1,4 +1,4 @@
-//! The heap: for set-up only. Once sealed, any allocation ends the image.
+//! The set-up heap. Once it is sealed, any allocation ends the image.
 #![allow(unsafe_code, reason = "leaf: the global allocator")]
 
 use core::alloc::{GlobalAlloc, Layout};
@@ -14,30 +14,30 @@ use crate::epitaph::Cause;
 #[global_allocator]
 static HEAP: SetUpHeap = SetUpHeap { heap: Mutex::new(Heap::empty()), is_sealed: AtomicBool::new(false) };
 
-/// The lock is never contended: there is one thread, and interrupt handlers don't allocate.
+/// The lock is never contended: the image has one thread, and interrupt handlers don't allocate.
 struct SetUpHeap {
     heap: Mutex<Heap>,
     is_sealed: AtomicBool,
 }
 
-/// Gives the heap its memory. `None` if it has some already.
+/// Gives the heap its memory. `None` if it already has memory.
 ///
 /// # Safety
 ///
-/// `range` is RAM, mapped one to one and writable until the machine stops, handed out to the caller by the frame
-/// allocator and used for nothing else.
+/// `range` is RAM, mapped one to one and writable until the machine stops. The frame allocator
+/// handed it to the caller, and nothing else uses it.
 pub(super) unsafe fn init(range: PhysRange) -> Option<()> {
     let mut heap = HEAP.heap.lock();
     if heap.size() != 0 {
         return None;
     }
     let start = ptr::with_exposed_provenance_mut(range.start as usize);
-    // SAFETY: the caller's promise; the heap has had no memory before.
+    // SAFETY: the caller's promise. The heap had no memory before.
     unsafe { heap.init(start, range.size_bytes() as usize) };
     Some(())
 }
 
-/// From now on, every allocation ends in an epitaph: set-up is over.
+/// Seals the heap: from now on every allocation ends in an epitaph.
 pub fn seal() {
     HEAP.is_sealed.store(true, Ordering::Relaxed);
 }
@@ -48,7 +48,7 @@ pub fn usage_bytes() -> (usize, usize) {
     (heap.used(), heap.size())
 }
 
-// SAFETY: the allocator's own promises, kept by `Heap`. A sealed heap never returns.
+// SAFETY: `Heap` keeps the allocator's contract. A sealed heap never returns.
 unsafe impl GlobalAlloc for SetUpHeap {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         if self.is_sealed.load(Ordering::Relaxed) {
@@ -59,7 +59,8 @@ unsafe impl GlobalAlloc for SetUpHeap {
 
     unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
         let Some(pointer) = NonNull::new(pointer) else { return };
-        // SAFETY: the caller's promise: allocated here, with this layout, and not freed before.
+        // SAFETY: the caller promises an allocation of this heap, with this layout, not freed
+        // before.
         unsafe { self.heap.lock().deallocate(pointer, layout) };
     }
 }

@@ -1,4 +1,4 @@
-//! Where the linker put the image's parts (`linker.ld`).
+//! The addresses of the image's parts, set by `linker.ld`.
 #![allow(unsafe_code, reason = "leaf: takes the addresses of the linker's symbols")]
 
 use super::range::PhysRange;
@@ -32,12 +32,12 @@ macro_rules! range {
     };
 }
 
-/// Everything from the first byte of code to the top of the last stack, guard pages included.
+/// The whole image: from the first byte of code to the top of the last stack, guard pages included.
 pub fn image() -> PhysRange {
     range!(__image_start..__image_end)
 }
 
-/// Bytes that the loader copied from the file: code, constants, initialised data.
+/// Bytes copied from the file by the loader: code, constants, initialised data.
 pub fn loaded() -> PhysRange {
     range!(__image_start..__loaded_end)
 }
@@ -57,12 +57,13 @@ pub fn data() -> PhysRange {
     range!(__data_start..__data_end)
 }
 
-/// The main stack. The page below it is never mapped.
+/// The main stack. The page below it stays unmapped.
 pub fn stack() -> PhysRange {
     range!(__stack_bottom..__stack_top)
 }
 
-/// The stacks for double fault, NMI, machine check and page fault, in this order. The page below each is never mapped.
+/// The stacks for double fault, NMI, machine check and page fault, in this order. The page below
+/// each stays unmapped.
 pub fn fault_stacks() -> [PhysRange; 4] {
     [
         range!(__fault_stack_1_bottom..__fault_stack_1_top),

@@ -1,4 +1,4 @@
-//! Physical memory, page tables, the set-up heap, and memory that the controller shares.
+//! Physical memory, page tables, the set-up heap, and memory shared with the controller.
 
 #[cfg(target_os = "none")]
 pub mod address_space;

@@ -1,6 +1,7 @@
-//! Planning page tables: four levels, 4 KiB and 2 MiB pages, one to one (Intel SDM volume 3, 4.5 "4-level paging").
+//! Plans page tables: four levels, 4 KiB and 2 MiB pages, one to one.
 //!
-//! Nothing here touches memory: the tables are reached through [`TableMemory`], so that plans are tested on the host.
+//! Reference: Intel SDM volume 3, 4.5 "4-level paging". All table access goes through
+//! [`TableMemory`], so that tests run on the host.
 
 use core::fmt;
 
@@ -9,7 +10,7 @@ use super::range::PhysRange;
 
 /// Bytes in a large page.
 pub const LARGE_PAGE_BYTES: u64 = 2 << 20;
-/// Addresses that are mapped lie below this: the lower half of the canonical addresses.
+/// Mapped addresses lie below this: the lower half of the canonical addresses.
 pub const ADDRESS_LIMIT: u64 = 1 << 47;
 
 const PRESENT: u64 = 1 << 0;
@@ -18,10 +19,10 @@ const WRITE_THROUGH: u64 = 1 << 3;
 const CACHE_DISABLE: u64 = 1 << 4;
 const LARGE: u64 = 1 << 7;
 const NO_EXECUTE: u64 = 1 << 63;
-/// Bits 51:12: where the next table or the page lies.
+/// Bits 51:12: the address of the next table or the page.
 const ADDRESS_MASK: u64 = 0x000f_ffff_ffff_f000;
 
-/// Rights to a page. No value means "write and execute".
+/// Access rights of a page. No value allows both write and execute.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Access {
     /// Code.
@@ -30,7 +31,8 @@ pub enum Access {
     Read,
     /// Data.
     ReadWrite,
-    /// Registers: uncached (PCD and PWT: entry 3 of the page attribute table, "UC" at reset), read and written.
+    /// Registers: uncached, read and written. PCD and PWT select entry 3 of the page attribute
+    /// table, "UC" at reset.
     Device,
 }
 
@@ -54,9 +56,9 @@ impl Access {
     }
 }
 
-/// Where tables live.
+/// Memory of page tables.
 pub trait TableMemory {
-    /// Takes a frame for a table, all entries 0, and returns its address.
+    /// Allocates a table with all entries 0 and returns its address.
     fn allocate_table(&mut self) -> Option<u64>;
     /// Reads entry `index` (0 to 511) of the table at `table`.
     fn read(&self, table: u64, index: usize) -> u64;
@@ -67,11 +69,11 @@ pub trait TableMemory {
 /// Why a range couldn't be mapped.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum MapError {
-    /// No frame is left for a table.
+    /// No frame is free for a table.
     OutOfFrames,
-    /// The page at this address is mapped already.
+    /// The page at this address is already mapped.
     AlreadyMapped(u64),
-    /// The range doesn't start and end at a page, or ends past [`ADDRESS_LIMIT`].
+    /// The range isn't page aligned, or ends past [`ADDRESS_LIMIT`].
     BadRange(PhysRange),
 }
 
@@ -79,20 +81,20 @@ impl fmt::Display for MapError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::OutOfFrames => f.write_str("no memory is left for page tables"),
-            Self::AlreadyMapped(address) => write!(f, "the page at {address:#x} is mapped already"),
+            Self::AlreadyMapped(address) => write!(f, "the page at {address:#x} is already mapped"),
             Self::BadRange(range) => write!(f, "{:#x}..{:#x} can't be mapped", range.start, range.end),
         }
     }
 }
 
-/// A tree of tables, by its root.
+/// A tree of tables, identified by its root.
 #[derive(Debug)]
 pub struct PageTable {
     root: u64,
 }
 
 impl PageTable {
-    /// An empty tree; `None` if there is no frame for the root.
+    /// An empty tree. `None` if no frame is free for the root.
     pub fn new(memory: &mut impl TableMemory) -> Option<Self> {
         memory.allocate_table().map(|root| Self { root })
     }
@@ -102,7 +104,8 @@ impl PageTable {
         self.root
     }
 
-    /// Maps `range` one to one, in large pages where these fit. On an error part of it may be mapped.
+    /// Maps `range` one to one, in large pages where they fit. An error may leave part of it
+    /// mapped.
     pub fn map(
         &mut self,
         memory: &mut impl TableMemory,
@@ -122,7 +125,7 @@ impl PageTable {
                 address += LARGE_PAGE_BYTES;
                 continue;
             }
-            // All small pages of one table in a row, not a walk for each.
+            // Fills all small pages of a table at once, to avoid a walk for each.
             let table = next_table(memory, directory, index(address, 1), address)?;
             let table_end = (address | (LARGE_PAGE_BYTES - 1)) + 1;
             for page in (address..range.end.min(table_end)).step_by(PAGE_BYTES as usize) {
@@ -141,7 +144,7 @@ impl PageTable {
         next_table(memory, pointers, index(address, 2), address)
     }
 
-    /// The rights at `address`; `None` if nothing is mapped there.
+    /// The rights at `address`. `None` if nothing is mapped there.
     pub fn access(&self, memory: &impl TableMemory, address: u64) -> Option<Access> {
         if address >= ADDRESS_LIMIT {
             return None;
@@ -161,12 +164,12 @@ impl PageTable {
     }
 }
 
-/// Which entry of a table of this level (0: page table, 3: root) an address takes.
+/// The entry for an address in a table of this level (0: page table, 3: root).
 const fn index(address: u64, level: u32) -> usize {
     (address >> (12 + 9 * level)) as usize & 511
 }
 
-/// The table that an entry points to, made if there is none. Rights are given by the leaf, not on the way.
+/// The table that an entry points to, created on demand. Only leaf entries restrict access.
 fn next_table(
     memory: &mut impl TableMemory,
     table: u64,

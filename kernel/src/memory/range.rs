@@ -2,7 +2,7 @@
 
 use super::PAGE_BYTES;
 
-/// The addresses from `start` up to, not including, `end`. Empty where `end <= start`.
+/// The addresses from `start` up to, not including, `end`. Empty if `end <= start`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct PhysRange {
     /// First address.
@@ -17,22 +17,22 @@ impl PhysRange {
         self.end.saturating_sub(self.start)
     }
 
-    /// Has no byte.
+    /// Whether the range has no byte.
     pub const fn is_empty(self) -> bool {
         self.end <= self.start
     }
 
-    /// `address` lies inside.
+    /// Whether `address` lies inside.
     pub const fn contains(self, address: u64) -> bool {
         self.start <= address && address < self.end
     }
 
-    /// Shares a byte with `other`.
+    /// Whether the ranges share a byte.
     pub const fn overlaps(self, other: Self) -> bool {
         !self.is_empty() && !other.is_empty() && self.start < other.end && other.start < self.end
     }
 
-    /// The part that is inside `other` too.
+    /// The part common to both ranges.
     pub fn intersection(self, other: Self) -> Self {
         Self { start: self.start.max(other.start), end: self.end.min(other.end) }
     }
@@ -46,7 +46,7 @@ impl PhysRange {
         }
     }
 
-    /// The pages touched. The last page of the address space is never one of them.
+    /// The pages touched, except the last page of the address space.
     pub const fn grow_to_pages(self) -> Self {
         let end = match self.end.checked_next_multiple_of(PAGE_BYTES) {
             Some(end) => end,

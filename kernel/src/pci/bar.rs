@@ -13,26 +13,26 @@ pub enum BarKind {
     Memory64,
 }
 
-/// Why a BAR is of no use.
+/// Why a BAR is unusable.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum BarError {
-    /// It asks for I/O ports.
+    /// The BAR asks for I/O ports.
     IoSpace,
-    /// Type 01 or 11 in bits 2:1: a thing of the past, or nothing that was ever specified.
+    /// Type 01 (obsolete) or 11 (never specified) in bits 2:1.
     ReservedType,
-    /// Sized, no address bit reads back.
+    /// No address bit reads back when sized.
     Unimplemented,
-    /// Sized, the address bits have gaps.
+    /// The address bits have gaps when sized.
     Malformed,
-    /// It is smaller than the registers that must be in it: the size.
+    /// Smaller than its required registers. Holds the size.
     TooSmall(u64),
-    /// There is no free place of this size for it: the size.
+    /// No free place of this size exists. Holds the size.
     NoPlace(u64),
-    /// It doesn't read back the address that was written: the address.
+    /// The BAR doesn't read back the address written. Holds the address.
     NotAccepted(u64),
-    /// It overlaps RAM or wraps: its address.
+    /// The BAR overlaps RAM or wraps. Holds its address.
     BadAddress(u64),
-    /// It has no place and is behind a bridge, whose windows would have to be opened too.
+    /// The BAR has no place and lies behind a bridge, whose windows aren't configured.
     BehindBridge,
 }
 
@@ -43,10 +43,10 @@ impl fmt::Display for BarError {
             Self::ReservedType => f.write_str("BAR 0 has a reserved type"),
             Self::Unimplemented => f.write_str("BAR 0 isn't implemented"),
             Self::Malformed => f.write_str("BAR 0 reads back no size"),
-            Self::TooSmall(size) => write!(f, "BAR 0 has {size:#x} bytes only"),
+            Self::TooSmall(size) => write!(f, "BAR 0 has only {size:#x} bytes"),
             Self::NoPlace(size) => write!(f, "no address is free for BAR 0, {size:#x} bytes"),
             Self::NotAccepted(address) => write!(f, "BAR 0 doesn't take address {address:#x}"),
-            Self::BadAddress(address) => write!(f, "BAR 0 lies at {address:#x}, where it can't be"),
+            Self::BadAddress(address) => write!(f, "BAR 0 has the invalid address {address:#x}"),
             Self::BehindBridge => f.write_str("BAR 0 has no address, and a bridge is before it"),
         }
     }
@@ -64,7 +64,7 @@ pub const fn kind(raw: u32) -> Result<BarKind, BarError> {
     }
 }
 
-/// The address in a BAR. `high` is the second register, of no meaning for [`BarKind::Memory32`].
+/// The address in a BAR. `high` is the second register, ignored for [`BarKind::Memory32`].
 pub const fn address(kind: BarKind, low: u32, high: u32) -> u64 {
     let low = (low & !0xf) as u64;
     match kind {
@@ -73,10 +73,10 @@ pub const fn address(kind: BarKind, low: u32, high: u32) -> u64 {
     }
 }
 
-/// The size, from the value that reads back after all bits were written 1.
+/// The size, from the value read back after writing all bits as 1.
 pub const fn size_bytes(kind: BarKind, low: u32, high: u32) -> Result<u64, BarError> {
     let high = match kind {
-        // As if the upper half were there, and accepted every bit.
+        // Treats the missing upper half as if it accepted every bit.
         BarKind::Memory32 => u32::MAX,
         BarKind::Memory64 => high,
     };
@@ -84,18 +84,20 @@ pub const fn size_bytes(kind: BarKind, low: u32, high: u32) -> Result<u64, BarEr
     if low & !0xf == 0 && matches!(kind, BarKind::Memory32) || mask == 0 {
         return Err(BarError::Unimplemented);
     }
-    // All bits from the size up must have been taken.
+    // All bits from the size up must read back as 1.
     let size = 1u64 << mask.trailing_zeros();
     if mask == size.wrapping_neg() { Ok(size) } else { Err(BarError::Malformed) }
 }
 
-/// The highest place in `window` for `size_bytes` (a power of two), aligned to its size, that touches none of `occupied`.
+/// The highest place in `window` for `size_bytes` (a power of two), aligned to its size, that
+/// touches none of `occupied`.
 pub fn place(size_bytes: u64, window: PhysRange, occupied: &[PhysRange]) -> Option<u64> {
     if !size_bytes.is_power_of_two() {
         return None;
     }
     let mut end = window.end;
-    // Each round goes below one of `occupied` that no later round can meet again: so there is one more than these.
+    // Each round moves below one of `occupied` that no later round meets again. One more round than
+    // these is enough.
     for _ in 0..=occupied.len() {
         let start = end.checked_sub(size_bytes)? & !(size_bytes - 1);
         if start < window.start {

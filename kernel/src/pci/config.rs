@@ -40,7 +40,7 @@ impl ConfigSpace {
         PCI_CONFIG_DATA.offset(u16::from(offset & 3)).read_u8()
     }
 
-    /// Writes the byte at `offset`, and none of its neighbours, of which some are cleared by writing.
+    /// Writes only the byte at `offset`. Writing its neighbours could clear some of their bits.
     pub(super) fn write_u8(self, address: PciAddress, offset: u8, value: u8) {
         PCI_CONFIG_ADDRESS.write_u32(select(address, u16::from(offset)));
         PCI_CONFIG_DATA.offset(u16::from(offset & 3)).write_u8(value);
@@ -57,11 +57,12 @@ impl ConfigRegionAccess for ConfigSpace {
     }
 }
 
-/// Functions that have been made bus masters, as bits 31:0 of their configuration address; 0 marks a free place.
+/// Functions enabled as bus masters, as bits 31:0 of their configuration address. 0 marks a free
+/// place.
 static BUS_MASTERS: [AtomicU32; 8] = [const { AtomicU32::new(0) }; 8];
 
-/// Lets a function use DMA, and remembers it for [`stop_bus_masters`]. False if there is no room to remember it: then
-/// it may not.
+/// Enables DMA for a function and records it for [`stop_bus_masters`]. Returns false, with DMA off,
+/// if no record is free.
 pub(super) fn start_bus_master(address: PciAddress) -> bool {
     let Some(slot) = BUS_MASTERS.iter().find(|slot| slot.load(Ordering::Relaxed) == 0) else {
         return false;
@@ -72,13 +73,13 @@ pub(super) fn start_bus_master(address: PciAddress) -> bool {
     true
 }
 
-/// Turns a function's memory decoding off: its registers stop answering.
+/// Turns off a function's memory decoding: its registers stop answering.
 #[cfg(feature = "bare")]
 pub(crate) fn stop_decoding(address: PciAddress) {
     PciHeader::new(address).update_command(ConfigSpace, |command| command & !CommandRegister::MEMORY_ENABLE);
 }
 
-/// Ends all DMA in any state of the image: clears Bus Master Enable of every function that was given it.
+/// Ends all DMA in any state of the image: clears Bus Master Enable of every recorded function.
 pub fn stop_bus_masters() {
     for slot in &BUS_MASTERS {
         let selected = slot.load(Ordering::Relaxed);

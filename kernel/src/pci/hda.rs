@@ -1,4 +1,4 @@
-//! HD Audio controllers: class 04 subclass 03, brought to where a driver can take over.
+//! HD Audio controllers (class 04 subclass 03), prepared for the driver.
 
 use core::fmt;
 
@@ -19,26 +19,27 @@ use crate::memory::address_space::AddressSpace;
 use crate::memory::page_table::MapError;
 use crate::memory::range::PhysRange;
 
-/// Controllers that are brought up.
+/// Most controllers that are brought up.
 pub const MAX_CONTROLLERS: usize = 4;
 
 /// Multimedia device, HD Audio (PCI Code and ID Assignment specification, 1.5).
 const CLASS_HDA: (u8, u8) = (0x04, 0x03);
 
-/// Bytes of registers that the specification defines, and alias, up to (HDA specification 1.0a, 3.3).
+/// Bytes of registers, aliases included, that the specification defines (HDA specification 1.0a,
+/// 3.3).
 const REGISTERS_BYTES: u64 = 0x4000;
 
-/// The window for BARs without a place: between RAM, which ends below 0xf0000000 on Xen's and QEMU's machines, and the
-/// APICs. hvmloader and SeaBIOS use it too.
+/// The window for unplaced BARs: above RAM, which ends below 0xf0000000 on Xen's and QEMU's
+/// machines, and below the APICs. hvmloader and SeaBIOS use it too.
 const WINDOW: PhysRange = PhysRange { start: 0xf000_0000, end: 0xfc00_0000 };
 
-/// After a change from D3hot to D0 a function may take this long (PCI Power Management specification 1.2, table 5-6).
+/// Longest change from D3hot to D0 (PCI Power Management specification 1.2, table 5-6).
 const D3_TO_D0_NS: u32 = 10_000_000;
 
-/// A controller, powered, placed, mapped and allowed to use DMA.
+/// A controller that is powered, placed, mapped and allowed to use DMA.
 #[derive(Debug)]
 pub struct HdaController<I> {
-    /// Where it is on the bus.
+    /// Its address on the bus.
     pub address: PciAddress,
     /// Vendor and device.
     pub id: (u16, u16),
@@ -46,26 +47,26 @@ pub struct HdaController<I> {
     pub known: &'static Known,
     /// Its registers.
     pub registers: HdaRegisters,
-    /// Where these lie.
+    /// The registers' address range.
     pub bar: PhysRange,
-    /// How its interrupt arrives. `None`: it has no MSI that arrives, and the main loop wakes by deadlines alone.
+    /// Its interrupt. `None`: no MSI arrives, and only deadlines wake the main loop.
     pub interrupt: Option<I>,
 }
 
 /// Why a controller couldn't be brought up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum BringUpError {
-    /// It has a bridge's header.
+    /// The function has a bridge's header.
     NotAnEndpoint,
-    /// BAR 0.
+    /// BAR 0 is unusable.
     Bar(BarError),
     /// Its registers couldn't be mapped.
     Map(MapError),
-    /// PMCSR still says that it isn't in D0.
+    /// PMCSR doesn't report D0.
     NotInD0,
-    /// The command register doesn't take Memory Space Enable.
+    /// The command register rejects Memory Space Enable.
     NoDecode,
-    /// There are more of them than the image has room for.
+    /// The machine has more controllers than the image supports.
     TooMany,
 }
 
@@ -88,27 +89,27 @@ impl From<BarError> for BringUpError {
     }
 }
 
-/// The parts of the image that bringing up needs.
+/// The parts of the image needed to bring controllers up.
 #[derive(Debug)]
 pub struct Surroundings<'a, M> {
-    /// To map registers.
+    /// Maps registers.
     pub space: &'a mut AddressSpace,
     /// The loader's memory map.
     pub memory: &'a [MemoryEntry],
-    /// To wait for a change of power state.
+    /// Waits for a change of power state.
     pub delay: TscDelay,
-    /// Where MSIs go.
+    /// Receives MSIs.
     pub messages: M,
-    /// Place BARs even if they have a place.
+    /// Whether to place BARs that already have a place.
     pub assign: bool,
 }
 
-/// Why there is no controller to work with.
+/// Why no controller is usable.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum FindError {
-    /// The bus has none.
+    /// The bus has no controller.
     NoController,
-    /// None of them can be used; this is the first one.
+    /// No controller is usable; this is the first one's error.
     Unusable(PciAddress, BringUpError),
 }
 
@@ -126,7 +127,7 @@ impl fmt::Display for FindError {
 /// The controllers of an image whose interrupts are `I`.
 pub type Controllers<I> = Vec<HdaController<I>, MAX_CONTROLLERS>;
 
-/// Brings up all controllers on the bus: one at least.
+/// Brings up all controllers on the bus, at least one.
 pub fn bring_up_all<M: Messages>(
     mut surroundings: Surroundings<'_, M>,
 ) -> Result<Controllers<M::Interrupt>, FindError> {
@@ -149,7 +150,7 @@ pub fn bring_up_all<M: Messages>(
         match result {
             Ok(controller) => {
                 log_controller(&controller);
-                // Checked above that there is room.
+                // The loop checked above that there is room.
                 let _ = controllers.push(controller);
             }
             Err(error) => {
@@ -190,14 +191,14 @@ fn bring_up<M: Messages>(
     let id = header.id(ConfigSpace);
     let mut endpoint = EndpointHeader::from_header(header, ConfigSpace).ok_or(BringUpError::NotAnEndpoint)?;
 
-    // No DMA and no legacy interrupts until it is set up. An earlier user may have left it running.
+    // An earlier user may have left it running. DMA and legacy interrupts stay off until set-up.
     endpoint.update_command(ConfigSpace, |command| {
         (command & !CommandRegister::BUS_MASTER_ENABLE) | CommandRegister::INTERRUPT_DISABLE
     });
     let capabilities = endpoint.capability_pointer(ConfigSpace) as u8;
     let capability = |id| capability::find(id, capabilities, |offset| ConfigSpace.read_u32(address, offset));
 
-    // First of all, for a function that leaves D3 may forget its BARs.
+    // This comes first: a function that leaves D3 may lose its BARs.
     if let Some(offset) = capability(capability::POWER_MANAGEMENT) {
         force_d0(address, offset, &mut surroundings.delay)?;
     }
@@ -243,7 +244,7 @@ fn force_d0(address: PciAddress, offset: u8, delay: &mut TscDelay) -> Result<(),
     if before & 0b11 == 0 {
         return Ok(());
     }
-    // PME_Status, bit 15, is cleared by writing 1: not ours to clear.
+    // PME_Status, bit 15, is cleared by writing 1. Write 0 to keep it.
     ConfigSpace.write_u32(address, control, before & !(0b11 | 1 << 15));
     delay.delay_ns(D3_TO_D0_NS);
     let after = ConfigSpace.read_u32(address, control);
@@ -251,8 +252,8 @@ fn force_d0(address: PciAddress, offset: u8, delay: &mut TscDelay) -> Result<(),
     if after & 0b11 == 0 { Ok(()) } else { Err(BringUpError::NotInD0) }
 }
 
-/// Makes all DMA of the function look into the processors' caches: neither the image nor a guest flushes what it writes,
-/// and some controllers fetch samples past the caches when they may.
+/// Makes all DMA of the function snoop the processors' caches. The image and guests never flush
+/// their writes, and some controllers otherwise fetch samples past the caches.
 fn forbid_no_snoop(address: PciAddress, offset: u8) {
     // Device Control is 8 bytes into the capability, which starts at 0xfc at most.
     let Some(register) = offset.checked_add(8) else { return };
@@ -262,20 +263,20 @@ fn forbid_no_snoop(address: PciAddress, offset: u8) {
 
 const BAR_0: u8 = 0x10;
 
-/// A BAR as sized: its kind, and the addresses it answers at, empty at 0 if it has no place.
+/// A sized BAR: its kind and its addresses, empty at 0 if it has no place.
 struct SizedBar {
     kind: BarKind,
     size_bytes: u64,
     address: u64,
 }
 
-/// Sizes the memory BAR at `offset`, with decoding off, and leaves all as it was.
+/// Sizes the memory BAR at `offset` with decoding off, and restores everything.
 fn size_bar(address: PciAddress, offset: u8) -> Result<SizedBar, BarError> {
     let low = ConfigSpace.read_u32(address, offset);
     let kind = bar::kind(low)?;
     let high_offset = match kind {
         BarKind::Memory32 => None,
-        // The last BAR has no register after it for the upper half.
+        // The last BAR has no register for an upper half.
         BarKind::Memory64 if offset >= 0x24 => return Err(BarError::ReservedType),
         BarKind::Memory64 => Some(offset + 4),
     };
@@ -301,7 +302,7 @@ fn size_bar(address: PciAddress, offset: u8) -> Result<SizedBar, BarError> {
     Ok(SizedBar { kind, size_bytes, address: bar::address(kind, low, high) })
 }
 
-/// Makes sure that BAR 0 has a place, and returns it.
+/// Ensures that BAR 0 has a place, and returns it.
 fn settle_bar(
     address: PciAddress,
     functions: &Vec<PciAddress, MAX_FUNCTIONS>,
@@ -346,7 +347,7 @@ fn settle_bar(
     Ok(PhysRange { start: place, end: place + sized.size_bytes })
 }
 
-/// The memory that a function answers at: nothing if its decoding is off.
+/// The memory that a function decodes; empty if its decoding is off.
 fn decoded_bars(address: PciAddress) -> Vec<PhysRange, 6> {
     let mut ranges = Vec::new();
     let header = PciHeader::new(address);
@@ -367,7 +368,7 @@ fn decoded_bars(address: PciAddress) -> Vec<PhysRange, 6> {
                 index += 1;
             }
             let end = sized.address.saturating_add(sized.size_bytes);
-            // Six at most: there is room.
+            // At most six BARs: there is room.
             let _ = ranges.push(PhysRange { start: sized.address, end });
         }
     }

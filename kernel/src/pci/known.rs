@@ -1,29 +1,31 @@
 //! Settings and limits of known controllers, by vendor and device.
 //!
-//! Each row says where it's from. "Linux" is its driver for these controllers (sound/pci/hda/hda_intel.c), by what it
-//! does; the registers themselves are in the makers' datasheets where those are named. Not here, for the image has no use
-//! for it: limits of MSI's address (those of the local APIC have 32 bits), and which controllers' capabilities count
-//! streams wrong (ULi M5461, which no machine with an IOMMU has).
+//! Each row names its source. "Linux" means the behaviour of its driver for these controllers
+//! (sound/pci/hda/hda_intel.c). The makers' datasheets, where named, describe the registers.
+//!
+//! Two kinds of facts are left out because the image doesn't use them:
+//! - Limits of MSI's address: the local APIC's addresses have 32 bits.
+//! - Wrong stream counts in the capabilities: only ULi M5461 has them, never beside an IOMMU.
 
 use core::fmt;
 
 use snd_hda::stream::PositionChoice;
 use snd_hda::{ControllerTraits, SyncRegister};
 
-/// Bits of a byte in configuration space that must have a value.
+/// Required values of bits in a byte of configuration space.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Setting {
-    /// Which byte.
+    /// Offset of the byte.
     pub offset: u8,
     /// The bits.
     pub mask: u8,
-    /// Their value.
+    /// Their required value.
     pub value: u8,
 }
 
 impl Setting {
-    /// Reads, writes if that would change something, and reads back. False if it doesn't take: a hypervisor may keep such
-    /// registers to itself.
+    /// Reads the byte, writes it if needed, and reads it back. Returns false if the write has no
+    /// effect: a hypervisor may protect such registers.
     pub fn apply(self, read: impl Fn(u8) -> u8, write: impl FnOnce(u8, u8)) -> bool {
         let before = read(self.offset);
         let after = before & !self.mask | self.value;
@@ -35,15 +37,15 @@ impl Setting {
     }
 }
 
-/// A known kind of controllers.
+/// A known kind of controller.
 #[derive(Debug)]
 pub struct Known {
     vendor: u16,
-    /// Empty: all of the vendor's that no row before names.
+    /// Device numbers. Empty matches all devices of the vendor not matched by an earlier row.
     devices: &'static [u16],
-    /// Their usual name.
+    /// Its usual name.
     pub name: &'static str,
-    /// Settings to apply before DMA is allowed.
+    /// Settings to apply before enabling DMA.
     pub settings: &'static [Setting],
     /// Limits for the driver.
     pub traits: ControllerTraits,
@@ -64,15 +66,16 @@ pub fn find((vendor, device): (u16, u16)) -> &'static Known {
     ROWS.iter().find(is_it).unwrap_or(&UNKNOWN)
 }
 
-/// TCSEL: DMA in traffic class 0, the one that is served in time whatever the chipset has been set up for (ICH6 to ICH10
+/// TCSEL: DMA in traffic class 0. Every chipset setting serves it in time (ICH6 to ICH10
 /// datasheets, "TCSEL - Traffic Class Select", bits 2:0; Linux).
 const TRAFFIC_CLASS_0: Setting = Setting { offset: 0x44, mask: 0x07, value: 0 };
-/// Bit 11 of DEVC at 0x78, "No Snoop Enable" (System Controller Hub US15W datasheet, "DEVC"; Linux). It is PCI Express's
-/// Device Control, but not everywhere is that capability in the list.
+/// Bit 11 of DEVC at 0x78, "No Snoop Enable" (System Controller Hub US15W datasheet, "DEVC";
+/// Linux). It is PCI Express's Device Control, but some controllers don't list that capability.
 const NO_SNOOP_OFF: Setting = Setting { offset: 0x79, mask: 0x08, value: 0 };
-/// Misc Control 2: snooping for all DMA (AMD SB600 and SB700 register reference guides, "HD Audio", 0x42; Linux).
+/// Misc Control 2: snooping for all DMA (AMD SB600 and SB700 register reference guides, "HD Audio",
+/// 0x42; Linux).
 const ATI_SNOOP: Setting = Setting { offset: 0x42, mask: 0x07, value: 0x02 };
-/// Coherent DMA: of outputs, of inputs, and of everything else (Linux).
+/// Coherent DMA of outputs, inputs and everything else (Linux).
 const NVIDIA_COHERENT: [Setting; 3] = [
     Setting { offset: 0x4e, mask: 0x0f, value: 0x0f },
     Setting { offset: 0x4d, mask: 0x01, value: 0x01 },
@@ -85,16 +88,17 @@ const PLAIN: ControllerTraits = ControllerTraits {
     positions: PositionChoice::Auto,
     sync_register: SyncRegister::Anywhere,
 };
-/// The DMA position buffer can't be relied on: LPIB it is.
+/// The DMA position buffer is unreliable: use LPIB.
 const BY_LINK: ControllerTraits = ControllerTraits { positions: PositionChoice::Link, ..PLAIN };
 
 /// The row for unknown controllers.
 static UNKNOWN: Known =
     Known { vendor: 0xffff, devices: &[], name: "unknown", settings: &[], traits: PLAIN, has_msi: true };
 
-/// The first that fits holds.
+/// The first match applies.
 static ROWS: [Known; 13] = [
-    // SSYNC is at 0x34 (ICH6 to ICH10 datasheets; Linux). QEMU's two controllers have these numbers, and no SSYNC.
+    // SSYNC is at 0x34 (ICH6 to ICH10 datasheets; Linux). QEMU's two controllers have these numbers
+    // but no SSYNC.
     Known {
         vendor: 0x8086,
         devices: &[0x2668, 0x27d8, 0x269a, 0x284b, 0x293e, 0x293f, 0x3a3e, 0x3a6e],
@@ -103,7 +107,7 @@ static ROWS: [Known; 13] = [
         traits: ControllerTraits { sync_register: SyncRegister::Old, ..PLAIN },
         has_msi: true,
     },
-    // The display's controller in Broadwell writes its position buffer too late (Linux).
+    // The display controller in Broadwell updates its position buffer too late (Linux).
     Known {
         vendor: 0x8086,
         devices: &[0x160c],
@@ -112,7 +116,7 @@ static ROWS: [Known; 13] = [
         traits: ControllerTraits { sync_register: SyncRegister::Specified, ..BY_LINK },
         has_msi: true,
     },
-    // SCH and everything from 5 Series on (datasheets of US15W, and of the 5 to 800 Series PCHs; Linux).
+    // SCH, and 5 Series and later (datasheets of US15W, and of the 5 to 800 Series PCHs; Linux).
     Known {
         vendor: 0x8086,
         devices: &[],
@@ -121,8 +125,8 @@ static ROWS: [Known; 13] = [
         traits: ControllerTraits { sync_register: SyncRegister::Specified, ..PLAIN },
         has_msi: true,
     },
-    // SB450, SB600 and, with SB600's number, SB700 to SB900. SB600 gets addresses beyond 4 GiB wrong; only another
-    // function's revision tells it from the others, which so are held to 4 GiB too (Linux).
+    // SB450, SB600 and, with SB600's number, SB700 to SB900. SB600 mishandles addresses above 4
+    // GiB. Only another function's revision distinguishes it, so the limit applies to all (Linux).
     Known {
         vendor: 0x1002,
         devices: &[0x437b, 0x4383],
@@ -131,7 +135,7 @@ static ROWS: [Known; 13] = [
         traits: ControllerTraits { address_bits: 32, ..BY_LINK },
         has_msi: true,
     },
-    // Of displays. 40 bits (Linux).
+    // Display controllers: 40-bit addresses (Linux).
     Known {
         vendor: 0x1002,
         devices: &[],
@@ -140,7 +144,8 @@ static ROWS: [Known; 13] = [
         traits: ControllerTraits { address_bits: 40, ..BY_LINK },
         has_msi: true,
     },
-    // Hudson, Stoney, Raven, and those beside X370 and X570. 40 bits, or 48: the safe one (Linux).
+    // Hudson, Stoney, Raven, and those with X370 and X570. They support 40 or 48 bits; this row
+    // uses the safe value (Linux).
     Known {
         vendor: 0x1022,
         devices: &[0x780d, 0x1457, 0x1487, 0x157a, 0x15e3],
@@ -149,7 +154,7 @@ static ROWS: [Known; 13] = [
         traits: ControllerTraits { address_bits: 40, ..BY_LINK },
         has_msi: true,
     },
-    // The same without the register for snooping, of which nothing is known there (Linux).
+    // As above, but without a known snooping register (Linux).
     Known {
         vendor: 0x1022,
         devices: &[],
@@ -158,7 +163,7 @@ static ROWS: [Known; 13] = [
         traits: ControllerTraits { address_bits: 40, ..BY_LINK },
         has_msi: true,
     },
-    // Chipsets and displays. 40 bits; MSI makes trouble (Linux).
+    // Chipsets and displays: 40-bit addresses, unreliable MSI (Linux).
     Known {
         vendor: 0x10de,
         devices: &[],
@@ -167,7 +172,7 @@ static ROWS: [Known; 13] = [
         traits: ControllerTraits { address_bits: 40, ..PLAIN },
         has_msi: false,
     },
-    // VT8251, VT8237A and later ones: for inputs the position buffer counts anew in every period (Linux).
+    // VT8251, VT8237A and later: for inputs the position buffer restarts in every period (Linux).
     Known {
         vendor: 0x1106,
         devices: &[0x3288],
@@ -176,7 +181,7 @@ static ROWS: [Known; 13] = [
         traits: BY_LINK,
         has_msi: true,
     },
-    // CA0132: no addresses beyond 4 GiB, whatever GCAP says, and no MSI (Linux).
+    // CA0132: no addresses above 4 GiB, regardless of GCAP, and no MSI (Linux).
     Known {
         vendor: 0x1102,
         devices: &[0x0010, 0x0012],
@@ -194,7 +199,7 @@ static ROWS: [Known; 13] = [
         traits: ControllerTraits { address_bits: 32, ..BY_LINK },
         has_msi: true,
     },
-    // No addresses beyond 4 GiB, whatever GCAP says (Linux).
+    // No addresses above 4 GiB, regardless of GCAP (Linux).
     Known {
         vendor: 0x6549,
         devices: &[],

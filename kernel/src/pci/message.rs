@@ -6,12 +6,13 @@ use pci_types::PciAddress;
 
 use super::config::ConfigSpace;
 
-/// Where the image receives controllers' messages.
+/// Receives controllers' messages for the image.
 pub trait Messages {
-    /// How an interrupt arrives.
+    /// A way for an interrupt to arrive.
     type Interrupt: fmt::Debug + fmt::Display;
 
-    /// Makes controller number `index` send its interrupts by `capability`. `None`: they can't arrive.
+    /// Makes controller `index` send its interrupts through `capability`. `None`: they can't
+    /// arrive.
     fn enable(&mut self, capability: MsiCapability, index: u8) -> Option<Self::Interrupt>;
 }
 
@@ -20,7 +21,7 @@ pub trait Messages {
 pub struct MsiCapability {
     /// The function.
     pub function: PciAddress,
-    /// Where the capability starts in its configuration space.
+    /// Offset of the capability in configuration space.
     pub offset: u8,
 }
 
@@ -29,12 +30,13 @@ const MULTIPLE_MESSAGE_ENABLE: u32 = 0b111 << 20;
 const IS_64_BIT: u32 = 1 << 23;
 
 impl MsiCapability {
-    /// The message's address may be above 4 GiB.
+    /// Whether the message's address may lie above 4 GiB.
     pub fn is_64_bit(self) -> bool {
         self.read(0) & IS_64_BIT != 0
     }
 
-    /// Sends one message, `data` to `address`. False if the capability ends past configuration space.
+    /// Enables one message: `data` to `address`. Returns false if the capability ends past
+    /// configuration space.
     pub fn send_to(self, address: u64, data: u16) -> bool {
         let control = self.read(0);
         let data_offset = if control & IS_64_BIT != 0 { 12 } else { 8 };
@@ -51,7 +53,7 @@ impl MsiCapability {
         true
     }
 
-    /// Sends no message any more.
+    /// Disables the message.
     pub fn disable(self) {
         let control = self.read(0);
         self.write(0, control & !ENABLE);

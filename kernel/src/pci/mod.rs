@@ -1,4 +1,4 @@
-//! PCI: finding the HD Audio controllers and bringing them to where a driver can take over.
+//! PCI: finds the HD Audio controllers and prepares them for the driver.
 
 pub mod bar;
 pub mod capability;

@@ -9,16 +9,17 @@ use crate::memory::address_space::AddressSpace;
 use crate::memory::page_table::MapError;
 use crate::memory::range::PhysRange;
 
-/// Access to BAR 0 of an HD Audio controller. Clones reach the same registers.
+/// Access to BAR 0 of an HD Audio controller. Clones access the same registers.
 ///
-/// Accesses outside the BAR or without alignment behave as on an empty bus: reads give all ones, writes are lost.
+/// Unaligned accesses and accesses outside the BAR act as on an empty bus: reads return all ones,
+/// writes are lost.
 #[derive(Clone, Debug)]
 pub struct HdaRegisters {
     bar: PhysRange,
 }
 
 impl HdaRegisters {
-    /// Maps the registers at `bar`, for good.
+    /// Maps the registers at `bar` permanently.
     pub(super) fn map(space: &mut AddressSpace, bar: PhysRange) -> Result<Self, MapError> {
         space.map_device(bar)?;
         Ok(Self { bar })
@@ -38,7 +39,8 @@ macro_rules! access {
     ($read:ident, $write:ident, $width:ty) => {
         fn $read(&mut self, offset_bytes: u16) -> $width {
             let Some(register) = self.register(offset_bytes) else { return <$width>::MAX };
-            // SAFETY: aligned and inside the BAR, which is mapped for good and is no RAM; one access of this width.
+            // SAFETY: one aligned access of this width inside the BAR, which is mapped permanently
+            // and isn't RAM.
             unsafe { ptr::read_volatile(register) }
         }
 

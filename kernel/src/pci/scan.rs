@@ -5,10 +5,11 @@ use pci_types::{HeaderType, PciAddress, PciHeader, PciPciBridgeHeader};
 
 use super::config::ConfigSpace;
 
-/// Functions that are looked at; a PC has some dozens.
+/// Most functions examined; a PC has some dozens.
 pub(super) const MAX_FUNCTIONS: usize = 128;
 
-/// Finds the functions on bus 0 and behind its bridges. Each bus is scanned once, whatever the bridges say.
+/// Finds the functions on bus 0 and behind its bridges. Each bus is scanned once, regardless of the
+/// bridges' numbers.
 pub(super) fn functions() -> Vec<PciAddress, MAX_FUNCTIONS> {
     let mut found = Vec::new();
     let mut reached = [0u64; 4];
@@ -47,7 +48,7 @@ fn scan_device(bus: u8, device: u8, found: &mut Vec<PciAddress, MAX_FUNCTIONS>, 
             }
         }
         if found.push(address).is_err() {
-            log::warn!("PCI: more than {MAX_FUNCTIONS} functions, {address} isn't looked at");
+            log::warn!("PCI: more than {MAX_FUNCTIONS} functions, {address} isn't scanned");
         }
     }
 }

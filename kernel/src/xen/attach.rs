@@ -1,4 +1,4 @@
-//! The first steps as a guest of Xen: hypercalls, and the pages that Xen shares from the start.
+//! First steps as a Xen guest: hypercalls, and the pages that Xen shares from the start.
 #![allow(unsafe_code, reason = "leaf: promises the hypercall layer what it can't see, and maps shared pages")]
 
 use core::fmt;
@@ -25,31 +25,32 @@ use crate::memory::page_table::MapError;
 use crate::memory::range::PhysRange;
 use crate::pci::bar;
 
-/// The search for addresses without memory: above a driver domain's RAM, below devices and the pages that Xen's tools
-/// put under 4 GiB.
+/// Range to search for addresses without memory: above a driver domain's RAM, below devices and the
+/// tools' pages under 4 GiB.
 const ROOM: PhysRange = PhysRange { start: 0x4000_0000, end: 0xe000_0000 };
 
-/// Addresses for pages that aren't this domain's: the shared info page and the guests' granted pages. 30 streams of 1 MiB
-/// and a ring and an event page for each of 120 channels need 7800 pages.
+/// Addresses for foreign pages: the shared info page and the guests' granted pages. 30 streams of 1
+/// MiB, plus a ring and an event page for each of 120 channels, need 7800 pages.
 const WINDOW_BYTES: u64 = 32 << 20;
 
-/// For the console and for the way out, which every part of the image reaches. It has no window and maps nothing.
+/// Hypercalls for the console and the exit function, used by every part of the image. They have no
+/// window and map nothing.
 static XEN: Once<Hypercalls> = Once::new();
 
-/// The shared pages and hypercalls of a domain.
+/// A domain's shared pages and hypercalls.
 #[derive(Debug)]
 pub struct Xen {
     /// Hypercalls, with a window for the guests' pages.
     pub hypercalls: Hypercalls,
     /// Pending events and time.
     pub shared_info: &'static SharedInfo,
-    /// The way to xenstored.
+    /// The ring shared with xenstored.
     pub store: SharedRing<StoreRing>,
-    /// The console, if there is one.
+    /// The console's ring, if the domain has one.
     pub console: Option<SharedRing<ConsoleRing>>,
 }
 
-/// A page shared with a daemon, and the channel to it.
+/// A page shared with a daemon, and its event channel.
 #[derive(Debug)]
 pub struct SharedRing<T: 'static> {
     /// The page.
@@ -58,14 +59,14 @@ pub struct SharedRing<T: 'static> {
     pub channel: EventChannel,
 }
 
-/// Why the domain can't work with Xen.
+/// Why the domain can't use Xen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum AttachError {
-    /// No addresses are free for pages of other domains.
+    /// No addresses are free for other domains' pages.
     NoRoom,
-    /// They, or a page that Xen's tools have made, could not be mapped.
+    /// Those addresses, or a page from Xen's tools, could not be mapped.
     Map(MapError),
-    /// Xen refused this.
+    /// Xen refused this operation.
     Refused(&'static str, Errno),
     /// Xen's tools have not set this up.
     Missing(&'static str),
@@ -82,23 +83,25 @@ impl fmt::Display for AttachError {
     }
 }
 
-/// Looks for Xen. If it is there, the image ends by it from now on.
+/// Detects Xen. If present, the image ends through it from now on.
 pub fn detect() -> Option<(Presence, &'static Hypercalls)> {
     let presence = Presence::detect(|leaf| {
         let registers = cpu::cpuid(leaf);
         Registers { eax: registers.eax, ebx: registers.ebx, ecx: registers.ecx, edx: registers.edx }
     })?;
     let hypercalls = XEN.call_once(|| {
-        // SAFETY: a window without slots has nothing to promise.
+        // SAFETY: a window without slots promises nothing.
         let none = unsafe { Window::new(0, 0) };
-        // SAFETY: Xen is there; this is ring 0, long mode, one to one; the gate is the vendor's.
+        // SAFETY: Xen is present. This is ring 0, long mode, mapped one to one. The gate matches
+        // the vendor.
         unsafe { Hypercalls::new(gate(), none) }
     });
     arch::set_way_out(shut_down);
     Some((presence, hypercalls))
 }
 
-/// Ends the domain. A failure is a crash too: the domain's `on_crash` decides about one that doesn't work.
+/// Ends the domain. A failure counts as a crash too, so the domain's `on_crash` decides what
+/// follows.
 fn shut_down(how: Exit) {
     let reason = match how {
         Exit::Pass => ShutdownReason::PowerOff,
@@ -106,7 +109,7 @@ fn shut_down(how: Exit) {
         Exit::Fail | Exit::Crash => ShutdownReason::Crash,
     };
     if let Some(hypercalls) = XEN.get() {
-        // It returns only if Xen refuses. The caller stops the processor then.
+        // This returns only if Xen refuses. The caller then stops the processor.
         let _ = hypercalls.shutdown(reason);
     }
 }
@@ -117,7 +120,7 @@ fn gate() -> Gate {
 }
 
 impl Xen {
-    /// Makes hypercalls possible and maps the shared pages. To be called once, after [`detect`] has found Xen.
+    /// Enables hypercalls and maps the shared pages. Call it once, after [`detect`] has found Xen.
     pub fn attach(space: &mut AddressSpace, memory: &[MemoryEntry]) -> Result<Self, AttachError> {
         let mut occupied = heapless::Vec::<PhysRange, MAX_MEMORY_ENTRIES>::new();
         occupied.extend(memory.iter().map(|entry| entry.range));
@@ -127,16 +130,19 @@ impl Xen {
         // The first page is for the shared info.
         let slots = (WINDOW_BYTES / PAGE_BYTES - 1) as u16;
 
-        // SAFETY: no memory is there, by the loader's map, and now nobody else's; mapped for good, never executable.
+        // SAFETY: the loader's map has no memory there, and only this window uses it. It stays
+        // mapped and is never executable.
         let granted = unsafe { Window::new(start + PAGE_BYTES, slots) };
-        // SAFETY: Xen is there, as the caller says; this is ring 0, long mode, one to one; the gate is the vendor's.
+        // SAFETY: the caller has detected Xen. This is ring 0, long mode, mapped one to one. The
+        // gate matches the vendor.
         let hypercalls = unsafe { Hypercalls::new(gate(), granted) };
-        // SAFETY: the window's first page: no memory, nobody else's, mapped for good.
+        // SAFETY: the window's first page has no memory, is used only here and stays mapped.
         let shared_info = unsafe { hypercalls.map_shared_info(start as usize) };
         let shared_info = shared_info.map_err(|errno| AttachError::Refused("the shared info page", errno))?;
 
-        // Upcalls end sleeps. And Xen's tools ask only a domain that has set a vector to shut down; others they destroy.
-        // SAFETY: `interrupts` has a handler for this vector, which does nothing but keep further interrupts out.
+        // Upcalls end sleeps. Xen's tools also require a vector: they destroy a domain without one
+        // instead of asking it to shut down.
+        // SAFETY: `interrupts` handles this vector and only keeps further interrupts disabled.
         let upcall = unsafe { hypercalls.set_callback_vector(UPCALL_VECTOR) };
         upcall.map_err(|errno| AttachError::Refused("a vector for upcalls", errno))?;
 
@@ -147,7 +153,7 @@ impl Xen {
     }
 }
 
-/// The page and the channel that two HVM parameters name; `None` if there is no page.
+/// The page and channel named by two HVM parameters. `None` if no page is set.
 fn shared_ring<T: SharedLayout>(
     xen: &Hypercalls,
     space: &mut AddressSpace,
@@ -161,8 +167,8 @@ fn shared_ring<T: SharedLayout>(
     };
     let range = PhysRange { start: address, end: address.saturating_add(PAGE_BYTES) };
     space.map_shared(range).map_err(AttachError::Map)?;
-    // SAFETY: Xen's tools have put a page there for this and nothing else; it has just been mapped, for good.
+    // SAFETY: Xen's tools reserve the page for this use. It is now mapped permanently.
     let ring = unsafe { shared_page::at(address as usize) };
-    // Ports are 32 bits wide; the parameter's upper half is 0.
+    // Ports are 32 bits wide, so the parameter's upper half is 0.
     Ok(Some(SharedRing { ring, channel: EventChannel(channel as u32) }))
 }

@@ -1,4 +1,4 @@
-//! The console that Xen gives the domain, read by a daemon in dom0.
+//! The domain's Xen console, read by a daemon in dom0.
 
 use core::fmt::{self, Write};
 
@@ -10,11 +10,12 @@ use xen_sys::console::ConsoleRing;
 
 use crate::console::{self, LineSink};
 
-/// How often [`XenConsole::drain`] looks whether the daemon has read all, at intervals of [`DRAIN_INTERVAL_NS`].
+/// Checks by [`XenConsole::drain`] whether the daemon has read everything, one each
+/// [`DRAIN_INTERVAL_NS`].
 const DRAIN_TRIES: u32 = 100;
 const DRAIN_INTERVAL_NS: u64 = 1_000_000;
 
-/// The one console. An empty `Once` is all zeros: it takes no room in the image's file.
+/// The only console. An empty `Once` is all zeros, so it takes no room in the image's file.
 static XEN_CONSOLE: Once<XenConsole> = Once::new();
 
 struct XenConsole {
@@ -23,7 +24,8 @@ struct XenConsole {
     hypercalls: &'static Hypercalls,
 }
 
-/// From now on lines go to `ring`, and the daemon hears of them by `channel`. A second call does nothing.
+/// Sends all further lines to `ring` and notifies the daemon through `channel`. A second call does
+/// nothing.
 pub(super) fn attach(ring: &'static ConsoleRing, channel: EventChannel, hypercalls: &'static Hypercalls) {
     let console = XEN_CONSOLE.call_once(|| XenConsole {
         console: Mutex::new(Console::attach(ring)),
@@ -33,7 +35,7 @@ pub(super) fn attach(ring: &'static ConsoleRing, channel: EventChannel, hypercal
     console::attach(console);
 }
 
-/// Moves waiting lines into the ring, as far as the daemon has made room.
+/// Moves queued lines into the ring as far as it has room.
 pub(super) fn flush() {
     let Some(console) = XEN_CONSOLE.get() else { return };
     if console.console.lock().flush() {
@@ -57,9 +59,9 @@ impl LineSink for XenConsole {
     }
 
     fn write_last_words(&self, words: &dyn fmt::Display) {
-        // Makes room for them.
+        // Makes room for the epitaph's lines.
         self.drain();
-        // A writer that was interrupted holds the lock for good.
+        // An interrupted writer never releases the lock.
         let Some(mut console) = self.console.try_lock() else { return };
         // The writer never fails.
         let _ = write!(LineCutter { console: &mut console, line: heapless::String::new() }, "{words}");
@@ -99,7 +101,7 @@ impl Write for LineCutter<'_> {
                 self.console.line(format_args!("{}", self.line));
                 self.line.clear();
             } else {
-                // The rest of a line that is too long is cut off.
+                // Cuts off the rest of a line that is too long.
                 let _ = self.line.push(character);
             }
         }

@@ -1,21 +1,22 @@
-//! The image's own costs: turns of its main loop and the causes of its wake-ups. Published on request only.
+//! The image's own costs: turns of its main loop and causes of its wake-ups. Published on request
+//! only.
 
 use core::fmt;
 
-/// The events pending at the start of a turn. None are if the turn before left work.
+/// The events pending at the start of a turn. None are pending if the previous turn left work.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Causes {
-    /// The timer's event: a deadline has come.
+    /// The timer's event: a deadline passed.
     pub timer: bool,
-    /// An event of xenstored's.
+    /// An event from xenstored.
     pub store: bool,
-    /// An interrupt of the controller's.
+    /// A controller's interrupt.
     pub controller: bool,
     /// An event on a stream's request ring, or on another channel.
     pub ring: bool,
 }
 
-/// Counts since the start; they don't reach 2^64.
+/// Counts since the start; they can't reach 2^64.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Costs {
     turns: u64,
@@ -27,7 +28,7 @@ pub struct Costs {
 }
 
 impl Costs {
-    /// A turn begins.
+    /// Counts the start of a turn.
     pub fn turn(&mut self, causes: Causes) {
         let Causes { timer, store, controller, ring } = causes;
         let count = |counter: &mut u64, is_so: bool| *counter = counter.saturating_add(is_so.into());
@@ -38,14 +39,14 @@ impl Costs {
         count(&mut self.by_deadline, timer);
     }
 
-    /// The image goes to sleep: a wake-up follows.
+    /// Counts a sleep; a wake-up follows.
     pub fn sleep(&mut self) {
         self.sleeps = self.sleeps.saturating_add(1);
     }
 }
 
 impl fmt::Display for Costs {
-    /// As pairs of names and values.
+    /// Writes pairs of names and values.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { turns, sleeps, by_store, by_controller, by_ring, by_deadline } = self;
         write!(

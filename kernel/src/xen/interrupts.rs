@@ -1,4 +1,4 @@
-//! Events in place of interrupts: Xen's upcall, and controllers' MSIs by way of pirqs.
+//! Events instead of interrupts: Xen's upcall, and controllers' MSIs through pirqs.
 #![allow(unsafe_code, reason = "leaf: interrupt entry code")]
 
 use core::arch::naked_asm;
@@ -12,15 +12,17 @@ use xen_guest::pirq;
 use crate::arch::interrupts::InterruptHandler;
 use crate::pci::message::{Messages, MsiCapability};
 
-/// The vector of Xen's upcall: an event is pending.
+/// The vector of Xen's upcall, which signals a pending event.
 pub(super) const UPCALL_VECTOR: u8 = 0x60;
 
 /// The handler of the upcall.
-// SAFETY: `upcall` changes no register but the flags that it restores, and ends with IRETQ. It has no error code.
+// SAFETY: `upcall` changes only the flags, which it restores, and ends with IRETQ. It has no error
+// code.
 pub(super) const HANDLERS: [InterruptHandler; 1] = [unsafe { InterruptHandler::new(UPCALL_VECTOR, upcall) }];
 
-/// Wakes the main loop and does no more. Xen repeats the upcall until the main loop has cleared the pending flag. So
-/// interrupts stay out from here on: IF, bit 9 of the flags that IRETQ restores, is cleared. Nothing is acknowledged.
+/// Wakes the main loop only. Xen repeats the upcall until the main loop clears the pending flag.
+/// The handler therefore keeps interrupts disabled: it clears IF, bit 9 of the flags that IRETQ
+/// restores. No acknowledgement is needed.
 #[unsafe(naked)]
 unsafe extern "C" fn upcall() {
     naked_asm!("and dword ptr [rsp + 16], {without_if}", "iretq", without_if = const !(1_i32 << 9))
@@ -31,7 +33,7 @@ unsafe extern "C" fn upcall() {
 pub struct PirqInterrupt {
     /// The event's channel.
     pub channel: EventChannel,
-    /// The pirq, if Xen wants to hear when its interrupt was served.
+    /// The pirq, if Xen requires an acknowledgement of its interrupt.
     pub acknowledged_pirq: Option<u32>,
 }
 
@@ -50,7 +52,7 @@ impl Messages for Pirqs<'_> {
     fn enable(&mut self, capability: MsiCapability, _: u8) -> Option<PirqInterrupt> {
         self.try_enable(capability).unwrap_or_else(|error| {
             let function = capability.function;
-            log::warn!(target: "pci", "{function}: no interrupt by Xen: {error:?}; deadlines alone will do");
+            log::warn!(target: "pci", "{function}: no interrupt from Xen: {error:?}; using deadlines only");
             capability.disable();
             None
         })
@@ -58,14 +60,14 @@ impl Messages for Pirqs<'_> {
 }
 
 impl Pirqs<'_> {
-    /// `None`: the capability can't hold the message.
+    /// Returns `None` if the capability can't hold the message.
     fn try_enable(&self, capability: MsiCapability) -> Result<Option<PirqInterrupt>, Errno> {
         let pirq = self.0.free_msi_pirq()?;
         let message = pirq::msi_message(pirq);
         if message.needs_64_bits() && !capability.is_64_bit() {
             log::warn!(
                 target: "pci",
-                "{}: pirq {pirq} doesn't fit into a 32-bit MSI capability: no interrupt; deadlines alone will do",
+                "{}: pirq {pirq} doesn't fit into a 32-bit MSI capability: no interrupt; using deadlines only",
                 capability.function
             );
             return Ok(None);
@@ -73,7 +75,7 @@ impl Pirqs<'_> {
         if !capability.send_to(message.address, message.data) {
             return Ok(None);
         }
-        // The device model bound the message to the pirq when it was enabled.
+        // The device model bound the message to the pirq when MSI was enabled.
         let channel = self.0.bind_pirq(pirq)?;
         let needs_end = self.0.pirq_needs_eoi(pirq)?;
         Ok(Some(PirqInterrupt { channel, acknowledged_pirq: needs_end.then_some(pirq) }))

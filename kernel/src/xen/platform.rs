@@ -1,4 +1,4 @@
-//! A driver domain's machine: Xen's pages, the clock, the controllers.
+//! The driver domain's machine: Xen's pages, the clock, the controllers.
 
 use core::fmt;
 
@@ -21,7 +21,7 @@ use crate::pci::hda::{self, Controllers, FindError, HdaController, Surroundings}
 /// A controller whose interrupt arrives as an event.
 pub type Controller = HdaController<PirqInterrupt>;
 
-/// All that the main loop works with.
+/// The parts of the machine that the main loop uses.
 #[derive(Debug)]
 pub struct Platform {
     /// Xen's shared pages and hypercalls.
@@ -36,12 +36,12 @@ pub struct Platform {
     pub controllers: Controllers<PirqInterrupt>,
 }
 
-/// Why the domain can't be used.
+/// Why the domain is unusable.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum PlatformError {
-    /// Its machine is of no use to any image.
+    /// No image can use its machine.
     Machine(MachineError),
-    /// Xen withholds something.
+    /// Xen or its tools don't provide a required part.
     Xen(AttachError),
     /// It has no usable controller.
     Controllers(FindError),
@@ -70,7 +70,7 @@ impl From<AttachError> for PlatformError {
 }
 
 impl Platform {
-    /// Brings the domain up.
+    /// Initializes the domain.
     pub fn bring_up(
         boot: &BootInfo,
         entry_tsc: u64,
@@ -86,7 +86,7 @@ impl Platform {
         let clock = machine.start_clock(entry_tsc, frequency)?;
 
         let (major, minor) = presence.version;
-        // CPUID states it since Xen 4.11.
+        // CPUID provides it since Xen 4.11.
         let domain = presence.domain.ok_or(AttachError::Missing("its number in CPUID"))?;
         log::info!(target: "xen", "Xen {major}.{minor}, this is domain {domain}");
         if !presence.iommu_mappings {
@@ -98,7 +98,7 @@ impl Platform {
             space: &mut machine.space,
             memory: &boot.memory,
             delay: TscDelay::new(clock),
-            // A BAR reads as the host has placed it, which means nothing here.
+            // BARs read as placed by the host, which is meaningless in the domain.
             assign: true,
         })
         .map_err(PlatformError::Controllers)?;
@@ -107,7 +107,7 @@ impl Platform {
     }
 }
 
-/// The TSC's frequency: by Xen's leaf of CPUID, by the processor's, or by Xen's time page.
+/// The TSC's frequency from Xen's CPUID leaf, the processor's, or Xen's time page.
 fn tsc_frequency(presence: &Presence, xen: &Xen) -> Option<TscFrequency> {
     let stated = |hz: u64, source| TickScale::from_hz(hz).map(|_| TscFrequency { hz, error_ppb: 0, source });
     let by_leaf = || stated(u64::from(presence.tsc_khz?) * 1000, Source::Xen);

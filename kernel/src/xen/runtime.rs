@@ -1,4 +1,4 @@
-//! From entry to the end of the domain: brings the card up and serves guests.
+//! From entry to the domain's end: brings the card up and serves guests.
 
 use alloc::format;
 use alloc::string::String;
@@ -34,7 +34,8 @@ use crate::memory::dma::DmaArena;
 use crate::memory::heap;
 use crate::pci::registers::HdaRegisters;
 
-/// Buffers that can be open at a time: a controller has 30 stream descriptors at most (HDA specification 1.0a, 3.3.2 "GCAP").
+/// Most open buffers: a controller has at most 30 stream descriptors (HDA specification 1.0a, 3.3.2
+/// "GCAP").
 const MAX_BUFFERS: usize = 30;
 
 /// The image's main function; the entry code passes both arguments.
@@ -50,7 +51,7 @@ pub fn main(start_info_paddr: u32, entry_tsc: u64) -> ! {
     exit(Verdict::Fail(format_args!("{error}")))
 }
 
-/// Why the image can't serve guests, or no more.
+/// Why the image can't start or continue to serve guests.
 enum RunError {
     Platform(PlatformError),
     NoController,
@@ -87,7 +88,7 @@ fn run(
     hypercalls: &'static Hypercalls,
 ) -> Result<Infallible, RunError> {
     let mut boot = BootInfo::read(start_info_paddr).map_err(|error| PlatformError::Machine(error.into()))?;
-    // libxl passes an HVM domain's BIOS as a module. It is not used.
+    // libxl passes an HVM domain's BIOS as a module, which the image doesn't use.
     boot.module = None;
     match command_line::parse(&boot.command_line, |_, _| Err(Problem::Unknown)) {
         Ok(level) => log::set_max_level(level),
@@ -97,7 +98,7 @@ fn run(
     let Platform { xen, domain, delay, mut dma, controllers } = platform;
     let controller = controllers.first().ok_or(RunError::NoController)?;
     if controllers.len() > 1 {
-        log::warn!("{} more controllers are left alone", controllers.len() - 1);
+        log::warn!("{} more controllers stay unused", controllers.len() - 1);
     }
     let events = EventChannels::new(xen.shared_info);
     let mut alarm = Alarm::default();
@@ -115,13 +116,13 @@ fn run(
     let hypervisor = DriverDomain::new(xen.hypercalls, MAX_BUFFERS);
     let mut vsnd = Vsnd::new(store, domain, hypervisor, card, &card_info);
     drop(card_info);
-    // Set-up is over: from here on an allocation ends the image.
+    // Set-up is over: from here on any allocation ends the image.
     heap::seal();
 
     let interrupt = controller.interrupt;
     let mut costs = Costs::default();
     let (used, all) = heap::usage_bytes();
-    log::info!(target: "xen", "ready; {used} of {all} bytes of heap are taken");
+    log::info!(target: "xen", "ready; {used} of {all} bytes of heap used");
     loop {
         events.unmask(xen.store.channel);
         let mut causes = Causes::default();
@@ -141,12 +142,12 @@ fn run(
         costs.turn(causes);
         // The console's daemon may have made room.
         xen_console::flush();
-        // Without an interrupt the card is asked in every turn.
+        // Without an interrupt every turn polls the card.
         let due = vsnd.poll(&clock, interrupted || interrupt.is_none());
         if let Some(pirq) = interrupt.filter(|_| interrupted).and_then(|own| own.acknowledged_pirq)
             && let Err(error) = hypercalls.end_pirq(pirq)
         {
-            log::warn!(target: "xen", "the interrupt could not be ended: {error:?}");
+            log::warn!(target: "xen", "can't acknowledge the interrupt: {error:?}");
         }
         if due.notify_store {
             hypercalls.notify(xen.store.channel);
@@ -171,7 +172,7 @@ fn run(
         if due.store_may_wait {
             events.mask(xen.store.channel);
         }
-        // An event that comes after this look ends the sleep at once.
+        // An event after this check ends the sleep at once.
         if !events.any_pending() {
             costs.sleep();
             cpu::sleep_until_interrupt();
@@ -179,7 +180,7 @@ fn run(
     }
 }
 
-/// Publishes the image's costs until now. The number is the request's.
+/// Publishes the image's costs so far, with the number of the request.
 fn report<H: Hypervisor, C: Card<H::Buffer>>(
     number: u32,
     vsnd: &mut Vsnd<'_, H, C>,
@@ -195,12 +196,12 @@ fn report<H: Hypervisor, C: Card<H::Buffer>>(
     ));
 }
 
-/// Ends the domain as Xen's tools have asked.
+/// Ends the domain as requested by Xen's tools.
 fn end(reason: ShutdownReason, all_closed: bool) -> ! {
     if all_closed {
         log::info!("all devices are closed: {reason:?}");
     } else {
-        log::warn!("time is up, and not all devices are closed: {reason:?}");
+        log::warn!("timed out before all devices closed: {reason:?}");
     }
     console::drain();
     arch::exit(match reason {
@@ -209,7 +210,7 @@ fn end(reason: ShutdownReason, all_closed: bool) -> ! {
     })
 }
 
-/// Facts for people about the card, by the names of the nodes below `snddom/state`.
+/// Card information for people, by the names of the nodes below `snddom/state`.
 fn card_info<C: Clock>(
     controller: &Controller,
     card: &mut HdaCard<HdaRegisters, TscDelay, <DmaArena as snd_hda::dma::DmaMemory>::Region, C>,

@@ -1,11 +1,11 @@
-//! ALSA's ABI for PCM plug-ins on 64-bit Linux, as alsa-lib's public headers have it: `pcm_ioplug.h`, `pcm.h`, `conf.h`,
-//! `error.h`. Of the headers' many names only those that are used.
+//! ALSA's ABI for PCM plug-ins on 64-bit Linux, from alsa-lib's public headers `pcm_ioplug.h`,
+//! `pcm.h`, `conf.h` and `error.h`. Unused names are omitted.
 
 use std::cell::UnsafeCell;
 use std::ffi::{c_char, c_int, c_long, c_short, c_uint, c_ulong, c_ushort, c_void};
 use std::marker::{PhantomData, PhantomPinned};
 
-/// Something of ALSA's whose inside is its own.
+/// An opaque type of ALSA.
 #[repr(C)]
 pub(crate) struct Opaque {
     _inside: [u8; 0],
@@ -81,7 +81,7 @@ pub(crate) struct PollFd {
     pub(crate) revents: c_short,
 }
 
-/// `snd_pcm_channel_area_t`: where the samples of one channel lie.
+/// `snd_pcm_channel_area_t`: location of one channel's samples.
 #[derive(Clone, Copy)]
 #[repr(C)]
 pub(crate) struct ChannelArea {
@@ -103,7 +103,7 @@ pub(crate) struct Ioplug {
     pub(crate) mmap_rw: c_uint,
     pub(crate) callback: *const Callbacks,
     pub(crate) private_data: *mut c_void,
-    /// From here on ALSA writes and the plug-in reads, but for `state`.
+    /// ALSA writes the fields from here on. The plug-in only reads them, except `state`.
     pub(crate) pcm: *mut SndPcm,
     pub(crate) stream: c_uint,
     pub(crate) state: c_uint,
@@ -118,9 +118,9 @@ pub(crate) struct Ioplug {
     pub(crate) buffer_size: c_ulong,
 }
 
-/// A callback that this plug-in doesn't have.
+/// A callback that this plug-in doesn't implement.
 pub(crate) type None_ = Option<unsafe extern "C" fn()>;
-/// A callback of the instance alone.
+/// A callback whose only argument is the instance.
 pub(crate) type Simple = Option<unsafe extern "C" fn(*mut Ioplug) -> c_int>;
 
 /// `snd_pcm_ioplug_callback_t`
@@ -154,14 +154,14 @@ pub(crate) struct Callbacks {
 pub(crate) type ErrorHandler =
     unsafe extern "C" fn(*const c_char, c_int, *const c_char, c_int, *const c_char, ...);
 
-/// A handler that the program may change at any time.
+/// An error handler that the program may change at any time.
 #[repr(transparent)]
 pub(crate) struct ErrorHandlerCell(pub(crate) UnsafeCell<ErrorHandler>);
 
-// SAFETY: it is one aligned pointer, read whole and once.
+// SAFETY: one aligned pointer, read whole and once.
 unsafe impl Sync for ErrorHandlerCell {}
 
-// By the file's whole name: the library itself is enough to link with, the development package isn't needed.
+// The full file name links against the library alone, without the development package.
 #[link(name = "libasound.so.2", kind = "dylib", modifiers = "+verbatim")]
 unsafe extern "C" {
     pub(crate) fn snd_pcm_ioplug_create(
@@ -209,7 +209,7 @@ unsafe extern "C" {
     pub(crate) fn snd_config_get_integer(config: *const SndConfig, value: *mut c_long) -> c_int;
     pub(crate) fn snd_config_get_string(config: *const SndConfig, value: *mut *const c_char) -> c_int;
 
-    /// The program's way to see errors.
+    /// The program's error handler.
     pub(crate) static snd_lib_error: ErrorHandlerCell;
 }
 
@@ -222,7 +222,7 @@ mod tests {
 
     use super::*;
 
-    /// A C expression, and what this file says that it is.
+    /// A C expression and the value that this file gives it.
     type Fact = (String, usize);
 
     fn offsets<const N: usize>(of: &str, fields: [(&str, usize); N]) -> impl Iterator<Item = Fact> {
@@ -323,7 +323,7 @@ mod tests {
         facts
     }
 
-    /// The C compiler and the installed headers are asked.
+    /// Checks this file against the C compiler and the installed headers.
     #[test]
     fn it_is_what_the_headers_say() {
         let header = "/usr/include/alsa/pcm_external.h";
@@ -332,7 +332,7 @@ mod tests {
         let mut source = String::from("#define _GNU_SOURCE\n#include <stddef.h>\n#include <poll.h>\n");
         source.push_str("#include <alsa/asoundlib.h>\n#include <alsa/pcm_external.h>\n");
         for (index, (expression, value)) in facts.iter().enumerate() {
-            // One that isn't so is a compiler's error with its words.
+            // A mismatch becomes a compiler error that shows the expression.
             writeln!(
                 source,
                 "_Static_assert((size_t)({expression}) == {value}, \"fact {index}: {expression} is not {value}\");"

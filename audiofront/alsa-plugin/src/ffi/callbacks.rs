@@ -1,7 +1,7 @@
-//! ALSA's callbacks: marshalling, and nothing else.
+//! ALSA's callbacks, which only convert arguments and results.
 //!
-//! alsa-lib calls `prepare`, `sw_params` and `poll_revents` outside its lock, the others inside; [`with`] has a lock of its
-//! own.
+//! alsa-lib calls `prepare`, `sw_params` and `poll_revents` outside its lock, the others inside.
+//! [`with`] has its own lock.
 
 use std::ffi::{c_int, c_long, c_uint, c_ulong, c_ushort};
 use std::ptr::NonNull;
@@ -28,7 +28,7 @@ pub(super) static CALLBACKS: Callbacks = Callbacks {
     hw_free: Some(hw_free),
     sw_params: Some(sw_params),
     prepare: Some(prepare),
-    // alsa-lib waits by `poll` until the pointer has reached the application's.
+    // alsa-lib drains by `poll` until the pointer has reached the application's.
     drain: None,
     pause: Some(pause),
     resume: None,
@@ -45,7 +45,7 @@ pub(super) static CALLBACKS: Callbacks = Callbacks {
 /// # Safety
 /// `io` is a live instance.
 unsafe fn application(io: *mut Ioplug) -> Application {
-    // SAFETY: a live instance; alsa-lib writes it in this thread or under its lock.
+    // SAFETY: a live instance, which alsa-lib writes only in this thread or under its lock.
     let state = unsafe { (*io).state };
     // SAFETY: as above.
     let appl_ptr = unsafe { (*io).appl_ptr };
@@ -58,14 +58,14 @@ unsafe fn application(io: *mut Ioplug) -> Application {
         abi::STATE_DISCONNECTED => PcmState::Gone,
         _ => PcmState::Idle,
     };
-    // It wraps at the boundary, which is above 2^61 frames: never.
+    // It wraps at the boundary, above 2^61 frames: never in practice.
     Application { state, appl_frames: appl_ptr }
 }
 
 /// # Safety
 /// `io` is a live instance.
 unsafe fn set_state(io: *mut Ioplug, state: c_uint) {
-    // SAFETY: a live instance, whose state is a plug-in's to change.
+    // SAFETY: a live instance, whose state the plug-in may change.
     unsafe { abi::snd_pcm_ioplug_set_state(io, state) };
 }
 
@@ -104,10 +104,10 @@ unsafe extern "C" fn pointer(io: *mut Ioplug) -> c_long {
     match ended {
         Ended::Xrun => (-Errno::PIPE.raw_os_error()).into(),
         Ended::Gone(failure) => {
-            // A negative pointer would be an xrun to alsa-lib, and the program would try again for ever.
+            // alsa-lib treats a negative pointer as an xrun, and the program would retry forever.
             // SAFETY: alsa-lib's instance.
             unsafe { gone(io, &failure) };
-            // SAFETY: alsa-lib's instance; its own pointer, so that it moves nothing.
+            // SAFETY: alsa-lib's instance. Its own pointer moves nothing.
             let same = unsafe { (*io).hw_ptr };
             c_long::try_from(same).unwrap_or(c_long::MAX)
         }
@@ -130,22 +130,23 @@ unsafe extern "C" fn transfer(
 ) -> c_long {
     // SAFETY: alsa-lib's instance.
     let application = unsafe { application(io) };
-    // SAFETY: alsa-lib's; interleaved, for nothing else is offered: so the first channel's samples begin the frames.
+    // SAFETY: alsa-lib's areas. Only interleaved access is offered, so the first channel's samples
+    // begin the frames.
     let area = unsafe { areas.read() };
     let step_bytes = area.step as usize / 8;
     let from = area.first as usize / 8 + offset_frames as usize * step_bytes;
     let Some(first) = NonNull::new(area.addr.cast::<u8>()) else {
         return (-Errno::FAULT.raw_os_error()).into();
     };
-    // SAFETY: the area reaches from its start to the last of these frames.
+    // SAFETY: the area extends from its start to the last of these frames.
     let first = unsafe { first.add(from) };
-    // SAFETY: they are the application's until this callback returns.
+    // SAFETY: the frames belong to the application until this callback returns.
     let app_frames = unsafe { AppFrames::new(first, frames as usize * step_bytes) };
     let body = |inner: &mut Inner| {
         if inner.view.is_none() {
             inner.pcm.transfer(application.appl_frames, app_frames);
         }
-        // A program that reads by mmap is shown frames here and says later how many it has taken.
+        // A program that reads by mmap sees frames here and reports later how many it took.
         let moves = !inner.mapped || inner.pcm.direction().is_playback();
         inner.pcm.rearm(application.appl_frames + if moves { frames } else { 0 })
     };
@@ -157,7 +158,7 @@ unsafe extern "C" fn transfer(
 }
 
 unsafe extern "C" fn close(io: *mut Ioplug) -> c_int {
-    // SAFETY: alsa-lib's instance, for the last time.
+    // SAFETY: alsa-lib's instance, in its last callback.
     unsafe { close_plugin(io) };
     0
 }
@@ -167,7 +168,7 @@ unsafe extern "C" fn close(io: *mut Ioplug) -> c_int {
 unsafe fn setup(io: *mut Ioplug) -> Result<Setup, Failure> {
     let refused =
         || Failure::new(Errno::INVAL, "ALSA's library has chosen a configuration that wasn't offered");
-    // SAFETY: a live instance, which alsa-lib has just filled in.
+    // SAFETY: a live instance, just filled in by alsa-lib.
     let io = unsafe { &*io };
     let format = format_of(io.format).ok_or_else(refused)?;
     let sample_bytes = format.bytes_per_sample().ok_or_else(refused)?;
@@ -198,16 +199,16 @@ unsafe extern "C" fn hw_params(io: *mut Ioplug, params: *mut SndPcmHwParams) -> 
     if let Err(error) = unsafe { with(io, body) } {
         return error;
     }
-    // What is mapped is to lie on pages of its own, so that the buffer's pages can take their place: see `prepare`. A
-    // library that has no such memory leaves it undone; then there is a copy.
+    // Mapped memory needs its own pages, so that `prepare` can replace them with the buffer's
+    // pages. A library without such memory ignores this, and samples are then copied.
     if mapped {
         // SAFETY: alsa-lib's instance.
         let pcm = unsafe { (*io).pcm };
         // SAFETY: alsa-lib's own handle and parameters.
         unsafe { abi::snd_pcm_hw_params_set_export_buffer(pcm, params, 1) };
     }
-    // SAFETY: alsa-lib's instance; without this its areas are not to be had. Programs that write and read have no area:
-    // theirs would be a copy more.
+    // SAFETY: alsa-lib's instance. Its mmap areas need this flag. Programs that write and read
+    // don't use areas, which would add a copy.
     unsafe { (*io).mmap_rw = mapped.into() };
     // SAFETY: alsa-lib's instance.
     unsafe { abi::snd_pcm_ioplug_reinit_status(io) }
@@ -215,8 +216,8 @@ unsafe extern "C" fn hw_params(io: *mut Ioplug, params: *mut SndPcmHwParams) -> 
 
 unsafe extern "C" fn hw_free(io: *mut Ioplug) -> c_int {
     let body = |inner: &mut Inner| {
-        // The application's view first, for the grants end with `close`. alsa-lib has detached its memory before, and
-        // found that it was there no more.
+        // Drop the application's view first, because `close` ends the grants. alsa-lib has already
+        // detached its memory and ignored that it was gone.
         inner.view = None;
         inner.pcm.close()
     };
@@ -226,7 +227,7 @@ unsafe extern "C" fn hw_free(io: *mut Ioplug) -> c_int {
 
 unsafe extern "C" fn sw_params(io: *mut Ioplug, params: *mut SndPcmSwParams) -> c_int {
     let (mut avail_min, mut stop_threshold) = (0, 0);
-    // SAFETY: alsa-lib's parameters; the place for the result is ours.
+    // SAFETY: alsa-lib's parameters; the result's place is ours.
     let first = unsafe { abi::snd_pcm_sw_params_get_avail_min(params, &mut avail_min) };
     // SAFETY: as above.
     let second = unsafe { abi::snd_pcm_sw_params_get_stop_threshold(params, &mut stop_threshold) };
@@ -253,8 +254,8 @@ unsafe extern "C" fn prepare(io: *mut Ioplug) -> c_int {
     status(unsafe { with(io, body) })
 }
 
-/// Puts the buffer's pages in the place of the memory that alsa-lib has mapped for the application: then what the
-/// application writes there is in the buffer, and `transfer` copies nothing.
+/// Replaces the memory that alsa-lib mapped for the application with the buffer's pages. The
+/// application then writes directly into the buffer, and `transfer` copies nothing.
 ///
 /// # Safety
 /// `io` is a live instance.
@@ -265,12 +266,12 @@ unsafe fn show_buffer(io: *mut Ioplug, inner: &Inner) -> Option<DmaArea> {
     if areas.is_null() {
         return None;
     }
-    // SAFETY: alsa-lib's areas, as many as there are channels.
+    // SAFETY: alsa-lib's areas, one per channel.
     let area = unsafe { areas.read() };
     let place = NonNull::new(area.addr.cast::<u8>()).filter(|_| area.first == 0)?;
-    // SAFETY: what the application maps of a plug-in whose buffer is "exported" is a segment of System V shared memory of the
-    // buffer's size in whole pages (snd_pcm_mmap). alsa-lib detaches it by its address, ignores that it isn't there, and only
-    // then calls `hw_free`, which drops this.
+    // SAFETY: an application that maps an "exported" plug-in buffer gets System V shared memory
+    // (snd_pcm_mmap). It has the buffer's size in whole pages. alsa-lib detaches it by address,
+    // ignores its absence, and only then calls `hw_free`, which drops this value.
     match unsafe { DmaArea::map_over(memory, length_bytes, place) } {
         Ok(area) => Some(area),
         Err(errno) => {

@@ -1,4 +1,4 @@
-//! The shared buffer in this process's memory.
+//! The shared buffer, mapped in this process.
 
 use std::ffi::c_void;
 use std::marker::PhantomData;
@@ -10,7 +10,7 @@ use rustix::mm::{MapFlags, ProtFlags, mmap, munmap};
 
 use crate::card::DmaFile;
 
-/// Frames of the application's, one after the other.
+/// Contiguous frames of the application.
 #[derive(Debug)]
 pub struct AppFrames<'a> {
     first: NonNull<u8>,
@@ -24,43 +24,43 @@ impl<'a> AppFrames<'a> {
         Self { length_bytes: bytes.len(), first: NonNull::from(bytes).cast(), _of: PhantomData }
     }
 
-    /// `length_bytes` bytes of frames that begin at `first`.
+    /// `length_bytes` bytes of frames, starting at `first`.
     ///
     /// # Safety
-    /// They stay readable, and for capture writable, as long as this value is in use.
+    /// They stay readable, and for capture writable, while this value is in use.
     pub(super) unsafe fn new(first: NonNull<u8>, length_bytes: usize) -> Self {
         Self { first, length_bytes, _of: PhantomData }
     }
 }
 
-/// A stream's buffer, mapped. The controller reads or writes it at any time.
+/// A stream's mapped buffer. The controller reads or writes it at any time.
 #[derive(Debug)]
 pub struct DmaArea {
     start: NonNull<u8>,
     length_bytes: usize,
 }
 
-// SAFETY: the mapping belongs to the process, not to a thread; nothing here has an address that the caller could keep.
+// SAFETY: the mapping belongs to the process, not to a thread. No caller keeps an address into it.
 unsafe impl Send for DmaArea {}
 
 impl DmaArea {
-    /// Maps a buffer where there is room.
+    /// Maps a buffer at an address that the kernel chooses.
     ///
     /// # Errors
-    /// What mmap says; `INVAL` for a buffer of no length.
+    /// mmap's error; `INVAL` for an empty buffer.
     pub fn map(file: DmaFile<'_>, length_bytes: usize) -> Result<Self, Errno> {
-        // SAFETY: no address is asked for, so nothing that is mapped is touched.
+        // SAFETY: without a requested address the mapping replaces nothing.
         unsafe { Self::map_with(file, length_bytes, std::ptr::null_mut(), MapFlags::SHARED) }
     }
 
-    /// Maps a buffer in the place of memory that begins at `place`: from now on that memory *is* the buffer.
+    /// Maps a buffer over the memory at `place`, which from then on *is* the buffer.
     ///
     /// # Errors
-    /// What mmap says; then the memory is as it was. `INVAL` if it doesn't begin with a page.
+    /// mmap's error, with the memory unchanged. `INVAL` if `place` isn't page aligned.
     ///
     /// # Safety
-    /// Whole pages from `place` on, as many as the buffer needs, are shared memory whose owner knows it by its address alone:
-    /// it may detach it, but must not hand it out for anything else until this value is dropped.
+    /// The buffer's whole pages from `place` on are shared memory, which its owner knows by address
+    /// alone. The owner may detach it, but must not reuse it until this value is dropped.
     pub(super) unsafe fn map_over(
         file: DmaFile<'_>,
         length_bytes: usize,
@@ -69,7 +69,7 @@ impl DmaArea {
         if !place.addr().get().is_multiple_of(PAGE_SIZE_BYTES) {
             return Err(Errno::INVAL);
         }
-        // SAFETY: what is replaced is what the caller says may be.
+        // SAFETY: the caller allows replacing this memory.
         unsafe { Self::map_with(file, length_bytes, place.as_ptr(), MapFlags::SHARED | MapFlags::FIXED) }
     }
 
@@ -85,7 +85,7 @@ impl DmaArea {
             return Err(Errno::INVAL);
         }
         let access = ProtFlags::READ | ProtFlags::WRITE;
-        // SAFETY: a new mapping, or in the place of one that the caller gives up.
+        // SAFETY: a new mapping, or one over memory that the caller gives up.
         let start = unsafe {
             mmap(place.cast::<c_void>(), length_bytes, access, flags, file.file, file.offset_bytes)
         }?;
@@ -98,21 +98,21 @@ impl DmaArea {
         self.length_bytes
     }
 
-    /// Copies the application's frames in, from `offset_bytes` of the buffer on, round its end if need be. Copies no more
-    /// than a buffer.
+    /// Copies the application's frames in from `offset_bytes` of the buffer on, wrapping at its
+    /// end. Copies at most a whole buffer.
     pub fn put(&self, offset_bytes: usize, frames: AppFrames<'_>) {
         self.pieces(offset_bytes, frames.length_bytes, |from_start, done, count| {
-            // SAFETY: `done + count` is at most what the application has.
+            // SAFETY: `done + count` is at most the length of the application's frames.
             let source = unsafe { frames.first.add(done) };
             // SAFETY: `from_start + count` is at most the buffer's length, see `pieces`.
             let place = unsafe { self.start.add(from_start) };
-            // SAFETY: both are good for `count` bytes; a mapping of our own doesn't overlap what the application has, or it
-            // is the very same memory, and then nothing is copied here.
+            // SAFETY: both are valid for `count` bytes. The mapping doesn't overlap the
+            // application's frames; if they are the same memory, nothing is copied here.
             unsafe { source.copy_to_nonoverlapping(place, count) };
         });
     }
 
-    /// Copies frames out to the application, as [`put`](Self::put) copies in.
+    /// Copies frames out to the application, the reverse of [`put`](Self::put).
     pub fn get(&self, offset_bytes: usize, frames: AppFrames<'_>) {
         self.pieces(offset_bytes, frames.length_bytes, |from_start, done, count| {
             // SAFETY: as in `put`.
@@ -124,7 +124,8 @@ impl DmaArea {
         });
     }
 
-    /// Repeats eight bytes over a part of the buffer; the pattern is in phase with the buffer's start.
+    /// Repeats eight bytes over a part of the buffer. The pattern is in phase with the buffer's
+    /// start.
     pub fn repeat(&self, offset_bytes: usize, length_bytes: usize, pattern: [u8; 8]) {
         self.pieces(offset_bytes, length_bytes, |from_start, _, count| {
             // SAFETY: `from_start` is less than the buffer's length.
@@ -132,7 +133,7 @@ impl DmaArea {
             if let [byte, rest @ ..] = pattern
                 && rest.iter().all(|other| *other == byte)
             {
-                // SAFETY: good for `count` bytes, see `pieces`.
+                // SAFETY: valid for `count` bytes, see `pieces`.
                 unsafe { place.write_bytes(byte, count) };
                 return;
             }
@@ -145,7 +146,8 @@ impl DmaArea {
         });
     }
 
-    /// Calls `touch(from_start, done, count)` for the one or two pieces that `length` bytes from `offset` on lie in.
+    /// Calls `touch(from_start, done, count)` for the one or two pieces of `length` bytes from
+    /// `offset` on.
     fn pieces(&self, offset: usize, length: usize, mut touch: impl FnMut(usize, usize, usize)) {
         let length = length.min(self.length_bytes);
         let offset = offset % self.length_bytes;
@@ -159,8 +161,8 @@ impl DmaArea {
 
 impl Drop for DmaArea {
     fn drop(&mut self) {
-        // SAFETY: the mapping is this value's own, and no address of it is left: an application's view of it ends with
-        // hw_free, before this.
+        // SAFETY: this value owns the mapping and no address into it remains. An application's view
+        // ends with hw_free, before this.
         let unmapped = unsafe { munmap(self.start.as_ptr().cast::<c_void>(), self.length_bytes) };
         debug_assert_eq!(unmapped, Ok(()));
     }
@@ -188,7 +190,7 @@ mod tests {
         let mut all = [0xff; 10];
         area.get(0, AppFrames::of(&mut all));
         assert_eq!(all, [4, 5, 0, 0, 0, 0, 0, 1, 2, 3]);
-        // More than a buffer: as much as there is room for.
+        // More than a buffer: copies only what fits.
         area.put(0, AppFrames::of(&mut [9; 30]));
         area.get(3, AppFrames::of(&mut all));
         assert_eq!(all, [9; 10]);
@@ -210,7 +212,7 @@ mod tests {
         let place = DmaArea::map(DmaFile { file: file.as_fd(), offset_bytes: 0 }, 4096).unwrap();
         let other = DmaFile { file: file.as_fd(), offset_bytes: 4096 };
         let area = DmaArea::map(other, 4096).unwrap();
-        // SAFETY: the pages are `place`'s, which is forgotten.
+        // SAFETY: the pages belong to `place`, which is forgotten.
         let over = unsafe { DmaArea::map_over(other, 4096, place.start) }.unwrap();
         std::mem::forget(place);
         area.put(0, AppFrames::of(&mut [1, 2, 3]));
@@ -223,7 +225,7 @@ mod tests {
     fn what_begins_amid_a_page_is_not_replaced() {
         let file = file(8192);
         let area = DmaArea::map(DmaFile { file: file.as_fd(), offset_bytes: 0 }, 8192).unwrap();
-        // SAFETY: within the mapping; it is refused.
+        // SAFETY: within the mapping. The call refuses it.
         let place = unsafe { area.start.add(16) };
         let dma = DmaFile { file: file.as_fd(), offset_bytes: 0 };
         // SAFETY: as above.

@@ -1,4 +1,4 @@
-//! The seam to ALSA's C: all of the plug-in's `unsafe` is here.
+//! The interface to ALSA's C, with all of the plug-in's `unsafe`.
 
 mod abi;
 mod callbacks;
@@ -8,8 +8,10 @@ mod plugin;
 
 pub use plugin::{Opener, open};
 
-/// Defines what ALSA looks for in a plug-in's file: the function that opens a PCM of its type, by the name
-/// `_snd_pcm_TYPE_open`, and the mark of the plug-in interface's version, `__snd_pcm_TYPE_open_dlsym_pcm_001`.
+/// Defines the symbols that ALSA looks for in a plug-in's file.
+///
+/// They are `_snd_pcm_TYPE_open`, which opens a PCM of this type, and
+/// `__snd_pcm_TYPE_open_dlsym_pcm_001`, which marks the version of the plug-in interface.
 ///
 /// `$opener` is an [`Opener`].
 #[macro_export]
@@ -18,7 +20,7 @@ macro_rules! plugin_entry {
         /// Opens a PCM (`SND_PCM_PLUGIN_DEFINE_FUNC` of pcm_external.h).
         ///
         /// # Safety
-        /// For alsa-lib to call, with what it says that it calls it with.
+        /// For alsa-lib only, with the arguments that it documents.
         #[unsafe(no_mangle)]
         pub unsafe extern "C" fn $open(
             pcm: *mut *mut ::std::ffi::c_void,
@@ -28,11 +30,11 @@ macro_rules! plugin_entry {
             stream: ::std::ffi::c_uint,
             mode: ::std::ffi::c_int,
         ) -> ::std::ffi::c_int {
-            // SAFETY: they are alsa-lib's arguments as they came.
+            // SAFETY: alsa-lib's arguments, unchanged.
             unsafe { $crate::open($opener, pcm, name, config, stream, mode) }
         }
 
-        /// Which version of the plug-in interface this is (`SND_PCM_DLSYM_VERSION`).
+        /// Version of the plug-in interface (`SND_PCM_DLSYM_VERSION`).
         #[unsafe(no_mangle)]
         pub static $version: u8 = 0;
     };

@@ -1,4 +1,4 @@
-//! One opened PCM as ALSA has it.
+//! One opened PCM.
 
 use std::ffi::{CStr, c_char, c_int, c_uint, c_void};
 use std::os::fd::AsRawFd;
@@ -18,25 +18,25 @@ use crate::limits::{Constraint, Constraints};
 use crate::pcm::Pcm;
 use crate::settings::Settings;
 
-/// What makes a stream of a PCM definition.
+/// Creates the stream of a PCM definition.
 pub type Opener = fn(&Settings, Direction) -> Result<Box<dyn Stream>, Failure>;
 
-/// What the callbacks work on.
+/// The state that callbacks use.
 pub(super) struct Inner {
     pub(super) pcm: Pcm,
-    /// The application maps the buffer.
+    /// Whether the application maps the buffer.
     pub(super) mapped: bool,
-    /// The application's view of the buffer, where it is the buffer itself.
+    /// The application's view, if it is the buffer itself.
     pub(super) view: Option<DmaArea>,
 }
 
-/// One opened PCM. Its address is ALSA's from `snd_pcm_ioplug_create` until the callback `close`.
+/// One opened PCM. ALSA holds its address from `snd_pcm_ioplug_create` until the callback `close`.
 pub(super) struct Plugin {
     io: Ioplug,
     inner: Mutex<Inner>,
 }
 
-/// Runs the body of a callback: one at a time, and no panic gets out.
+/// Runs a callback's body. Bodies run one at a time, and no panic leaves them.
 ///
 /// # Safety
 /// `io` belongs to a [`Plugin`].
@@ -44,12 +44,12 @@ pub(super) unsafe fn with<R>(
     io: *mut Ioplug,
     body: impl FnOnce(&mut Inner) -> Result<R, Failure>,
 ) -> Result<R, c_int> {
-    // SAFETY: set when it was made, and never changed.
+    // SAFETY: set at creation and never changed.
     let plugin = unsafe { (*io).private_data }.cast::<Plugin>();
-    // SAFETY: it lives until `close`; of `io`, which ALSA writes, no reference is made.
+    // SAFETY: it lives until `close`. No reference to `io`, which ALSA writes, is made.
     let inner = unsafe { &(*plugin).inner };
     let run = || {
-        // After a panic the pointers may be wrong, but nothing worse: it was caught, and said.
+        // After a panic, already caught and reported, at worst the pointers are wrong.
         let mut inner = inner.lock().unwrap_or_else(PoisonError::into_inner);
         body(&mut inner)
     };
@@ -68,16 +68,17 @@ pub(super) unsafe fn close(io: *mut Ioplug) {
     // SAFETY: as in `with`.
     let plugin = unsafe { (*io).private_data }.cast::<Plugin>();
     let drop_it = || {
-        // SAFETY: it came from `Box::into_raw`, and is ours again.
+        // SAFETY: it came from `Box::into_raw`, and no callback follows.
         drop(unsafe { Box::from_raw(plugin) });
     };
     ignored(catch_unwind(AssertUnwindSafe(drop_it)), "a panic has printed its own message");
 }
 
-/// Opens a PCM: what alsa-lib calls by way of [`plugin_entry`](crate::plugin_entry). Returns 0 or a negative error number.
+/// Opens a PCM; alsa-lib calls it through [`plugin_entry`](crate::plugin_entry). Returns 0 or a
+/// negative error number.
 ///
 /// # Safety
-/// The arguments are alsa-lib's, but `_root`.
+/// The arguments, except `_root`, are alsa-lib's.
 pub unsafe fn open(
     opener: Opener,
     pcm: *mut *mut c_void,
@@ -102,7 +103,7 @@ pub unsafe fn open(
             );
             Failure::new(Errno::INVAL, message)
         })?;
-        // SAFETY: alsa-lib's, a string or nothing.
+        // SAFETY: alsa-lib's name, a string or null.
         let handle = unsafe { create(stream, direction, &constraints, name, mode) }?;
         // SAFETY: alsa-lib's place for the result.
         unsafe { pcm.write(handle) };
@@ -130,8 +131,9 @@ unsafe fn create(
         io: Ioplug {
             version: abi::IOPLUG_VERSION,
             name: NAME.as_ptr(),
-            // Not monotonic by itself: ALSA has no way to say so to programs that ask (`snd_pcm_hw_params_is_monotonic`).
-            // Those that want it set `snd_pcm_sw_params_set_tstamp_type`.
+            // Not monotonic by default: ALSA can't report that to programs that ask
+            // (`snd_pcm_hw_params_is_monotonic`). Programs can set
+            // `snd_pcm_sw_params_set_tstamp_type` instead.
             flags: abi::FLAG_BOUNDARY_WA,
             poll_fd,
             poll_events: abi::POLLIN.into(),
@@ -153,15 +155,15 @@ unsafe fn create(
         },
         inner: Mutex::new(inner),
     }));
-    // SAFETY: just made.
+    // SAFETY: just created.
     let io = unsafe { &raw mut (*plugin).io };
-    // SAFETY: just made, and no other thread has it yet.
+    // SAFETY: just created; no other thread has it yet.
     unsafe { (*io).private_data = plugin.cast() };
     let alsa_direction = if direction.is_playback() { abi::STREAM_PLAYBACK } else { abi::STREAM_CAPTURE };
-    // SAFETY: filled in as pcm_ioplug.h asks; `name` is alsa-lib's own.
+    // SAFETY: filled in as pcm_ioplug.h requires. `name` comes from alsa-lib.
     let created = unsafe { abi::snd_pcm_ioplug_create(io, name, alsa_direction, mode) };
     if created < 0 {
-        // SAFETY: alsa-lib hasn't taken it.
+        // SAFETY: alsa-lib hasn't taken ownership.
         drop(unsafe { Box::from_raw(plugin) });
         return Err(refused("snd_pcm_ioplug_create", created));
     }
@@ -178,7 +180,7 @@ unsafe fn create(
         let set = match constraint {
             Constraint::List(values) => {
                 let count = c_uint::try_from(values.len()).unwrap_or(c_uint::MAX);
-                // SAFETY: a created instance; the list is copied.
+                // SAFETY: a created instance; the call copies the list.
                 unsafe { abi::snd_pcm_ioplug_set_param_list(io, kind, count, values.as_ptr()) }
             }
             Constraint::Range(min, max) => {
@@ -200,5 +202,5 @@ const NAME: &CStr = c"snddom: a sound card behind Xen, by its own pages";
 
 fn refused(what: &str, error: c_int) -> Failure {
     let errno = Errno::from_raw_os_error(error.saturating_neg());
-    Failure::new(errno, format!("ALSA's library has refused {what}: is it older than 1.1?"))
+    Failure::new(errno, format!("ALSA's library refused {what}: is it older than 1.1?"))
 }

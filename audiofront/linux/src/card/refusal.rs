@@ -1,4 +1,4 @@
-//! Requests that aren't sent, or are refused, as errors for people.
+//! Errors for people about requests that aren't sent or are refused.
 
 use audiofront::{ConnectError, MAX_BUFFER_BYTES, OpenError, RequestError, StreamConfig, VolumeError};
 
@@ -8,7 +8,7 @@ use crate::error::{Error, ErrorKind};
 pub(super) fn not_connected(unique_id: &str, error: ConnectError) -> Error {
     let what = match error {
         ConnectError::NoPage => "pages can't be granted: the limit of the module xen-gntalloc is reached",
-        ConnectError::NoChannel => "there is no free event channel",
+        ConnectError::NoChannel => "no event channel is free",
         ConnectError::NotPublished => "the transport's nodes can't be written",
     };
     Error::new(ErrorKind::Other, format!("stream {unique_id}: {what}"))

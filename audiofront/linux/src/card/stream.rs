@@ -6,13 +6,13 @@ use sndif::control_page::{Slot, SlotState};
 
 use crate::transport::LinuxTransport;
 
-/// A stream, and whether its position comes from the control page.
+/// A stream, and its source of positions.
 #[derive(Debug)]
 pub(super) struct CardStream {
     pub(super) front: StreamFront<LinuxTransport>,
-    /// Bytes in a frame, for a stream that is open without events.
+    /// Bytes in a frame, if the stream is open without events.
     frame_bytes_without_events: Option<u64>,
-    /// The control page describes the present run.
+    /// Whether the control page describes the present run.
     is_running: bool,
 }
 
@@ -21,24 +21,26 @@ impl CardStream {
         Self { front, frame_bytes_without_events: None, is_running: false }
     }
 
-    /// OPEN with this configuration is answered.
+    /// Records the configuration after OPEN is answered.
     pub(super) fn opened(&mut self, config: &StreamConfig) {
         let without_events = config.period_bytes == 0;
         self.frame_bytes_without_events = config.frame_bytes().filter(|_| without_events).map(u64::from);
     }
 
-    /// The control page describes this run from the answer to START until STOP is sent.
+    /// Records whether the control page describes this run: from the answer to START until STOP is
+    /// sent.
     pub(super) fn set_running(&mut self, is_running: bool) {
         self.is_running = is_running;
     }
 
-    /// Takes the position of a stream without events from its slot of the control page.
+    /// Takes the position from the stream's slot of the control page, for a stream without events.
     pub(super) fn follow(&mut self, slot: impl FnOnce() -> Option<Slot>) {
         let Some(frame_bytes) = self.frame_bytes_without_events.filter(|_| self.is_running) else { return };
         let Some(slot) = slot().filter(|slot| slot.lock.is_some() && slot.state == SlotState::Running) else {
             return;
         };
-        // Playback: the place of a frame that has left can be written again. Capture: a frame can be read once it is in memory.
+        // Playback: frames that have left may be overwritten. Capture: frames in memory may be
+        // read.
         let frames = match self.front.direction() {
             Direction::Playback => slot.link_frames,
             Direction::Capture => slot.link_frames.saturating_sub(slot.dma_lead_frames.into()),

@@ -1,4 +1,4 @@
-//! Xen's time in this guest, kept by echoes from the back end.
+//! Xen's time in this guest, derived from the back end's echoes.
 
 use std::sync::Arc;
 
@@ -7,20 +7,22 @@ use sndif::control_page::Slot;
 
 use crate::clock::Clock;
 
-/// Time from the first echoes to the next one. It doubles from echo to echo, as the drift is known better.
+/// Time from the first echoes to the next one. It doubles with each echo as the drift becomes
+/// better known.
 const FIRST_INTERVAL_NS: u64 = 10_000_000;
 
 /// Longest time between two echoes.
 const LAST_INTERVAL_NS: u64 = 1_000_000_000;
 
-/// Maps Xen's clock to this guest's. An echo is a request whose arrival at the back end the control page dates.
+/// Maps Xen's clock to this guest's. An echo is a request whose arrival at the back end the control
+/// page dates.
 #[derive(Debug)]
 pub(super) struct Timekeeper {
     clock: Arc<Clock>,
     map: ClockMap,
-    /// Number of the request that has no echo yet, and when it was sent.
+    /// Number and send time of the request without an echo.
     under_way: Option<(u16, u64)>,
-    /// When the last request was sent, by this guest's clock.
+    /// Guest's time of the last request.
     sent_ns: u64,
     interval_ns: u64,
 }
@@ -41,7 +43,7 @@ impl Timekeeper {
         self.clock.clone()
     }
 
-    /// Whether it is time for another echo. The next interval is longer.
+    /// Whether another echo is due. This lengthens the next interval.
     pub(super) fn is_due(&mut self) -> bool {
         let is_due = self.clock.now_ns().saturating_sub(self.sent_ns) > self.interval_ns;
         if is_due {
@@ -58,7 +60,7 @@ impl Timekeeper {
         Some(id)
     }
 
-    /// Takes the echo from the slot of the stream that carries the requests, if it is there.
+    /// Takes the echo, if present, from the slot of the stream that carries the requests.
     pub(super) fn hear(&mut self, slot: impl FnOnce() -> Option<Slot>) {
         let Some((id, sent_ns)) = self.under_way else { return };
         let Some(echo) = slot().and_then(|slot| slot.echo()) else { return };

@@ -1,4 +1,4 @@
-//! The map from this guest's clock to Xen's as readers have it: a line with a bound, under a sequence lock.
+//! The published map from this guest's clock to Xen's: a line with a bound, under a sequence lock.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -6,7 +6,7 @@ use audiofront::Bounded;
 
 const BILLION: i128 = 1_000_000_000;
 
-/// A point at which the difference of the clocks is known, and how it changes from there.
+/// A point with a known clock difference, and its change from there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Anchor {
     guest_ns: u64,
@@ -35,17 +35,19 @@ impl Anchor {
     #[inline]
     pub(super) fn to_system(self, guest_ns: u64) -> Bounded {
         let span = i128::from(guest_ns.wrapping_sub(self.guest_ns).cast_signed());
-        // The mean drift, and half of what it may be off, as parts of 2^32: a multiplication each.
+        // The mean drift and half of its uncertainty, as parts of 2^32. Each needs one
+        // multiplication.
         let drifted = (span * i128::from(self.drift_q32)) >> 32;
         let widened = (span.abs() * i128::from(self.spread_q32)) >> 32;
         let time_ns = self.system.time_ns.wrapping_add_signed((span + drifted) as i64);
-        // Roundings, of the parts' too: half a part of 2^32 is a nanosecond in eight seconds.
+        // Rounding errors, also of the parts: half a part of 2^32 is a nanosecond in eight seconds.
         let error_ns = self.system.error_ns.saturating_add(widened as u64).saturating_add(2);
         Bounded { time_ns, error_ns }
     }
 
     pub(super) fn to_guest(self, system_ns: u64) -> Bounded {
-        // As if there were no drift, and then as far from it as the drift takes it: what is left is below a part in 10^6.
+        // First ignore the drift, then correct by the drift at that point. The remaining error is
+        // below a part in 10^6.
         let guess = self.guest_ns.wrapping_add(system_ns.wrapping_sub(self.system.time_ns));
         let shown = self.to_system(guess);
         let time_ns = guess.wrapping_add(system_ns.wrapping_sub(shown.time_ns));
@@ -54,10 +56,10 @@ impl Anchor {
     }
 }
 
-/// An anchor that one thread writes and any reads. No thread waits in the kernel.
+/// An anchor that one thread writes and any thread reads. No thread waits in the kernel.
 ///
-/// Each store is a release and each load an acquire, so that a reader of one word of a newer writing also sees the odd
-/// number before it, as on the control page.
+/// Each store is a release and each load an acquire, as on the control page. A reader of any new
+/// word therefore also sees the odd number before it.
 #[derive(Debug, Default)]
 pub(super) struct Shared {
     sequence: AtomicU64,
@@ -86,7 +88,7 @@ impl Shared {
             }
             let [guest_ns, time_ns, error_ns, drift] =
                 [0, 1, 2, 3].map(|word| self.words[word].load(Ordering::Acquire));
-            // The writer is a thread of this program, and takes nanoseconds.
+            // The writer is a thread of this program and needs only nanoseconds.
             if before & 1 == 0 && self.sequence.load(Ordering::Acquire) == before {
                 return Some(Anchor {
                     guest_ns,
@@ -140,7 +142,7 @@ mod tests {
     }
 
     proptest! {
-        /// The line lies within what the map says, everywhere near.
+        /// Near the anchor the line lies within the map's bounds.
         #[test]
         fn the_line_is_true_where_the_map_is(
             offset in 0u64..1 << 50, drift_ppm in -400i64..400, delays in prop::collection::vec((0u64..100_000, 0u64..100_000), 1..20),

@@ -1,4 +1,5 @@
-//! `/dev/xen/evtchn` (Linux, include/uapi/xen/evtchn.h): event channels of a process. They are closed with the file.
+//! `/dev/xen/evtchn` (Linux, include/uapi/xen/evtchn.h): event channels of a process. Closing the
+//! file closes them.
 #![allow(unsafe_code, reason = "leaf: ioctl")]
 
 use std::fs::{File, OpenOptions};
@@ -19,7 +20,7 @@ const UNBIND: Opcode = opcode(b'E', 3, 4);
 /// `IOCTL_EVTCHN_NOTIFY`: `u32` port.
 const NOTIFY: Opcode = opcode(b'E', 4, 4);
 
-/// Ports read at a time.
+/// Ports per read.
 const PORTS_A_READ: usize = 64;
 
 /// The device's file.
@@ -34,7 +35,7 @@ impl EventChannels {
         OpenOptions::new().read(true).write(true).custom_flags(nonblocking).open(Self::PATH).map(Self)
     }
 
-    /// A port that the domain may bind.
+    /// Allocates a port that the domain may bind.
     pub(crate) fn alloc_unbound(&self, domain: u16) -> io::Result<EventPort> {
         self.call(BIND_UNBOUND_PORT, domain.into()).map(EventPort)
     }
@@ -47,9 +48,9 @@ impl EventChannels {
         self.call(NOTIFY, port.0).map(drop)
     }
 
-    /// Takes all pending events and lets their ports have the next one. Returns how many there were.
+    /// Takes all pending events and rearms their ports. Returns the number of events.
     ///
-    /// A port that comes is masked until it is written back, so this ends: each port comes once.
+    /// A port stays masked until it is written back. Each port comes once, so this ends.
     pub(crate) fn take(&self) -> io::Result<usize> {
         let mut bytes = [0u8; 4 * PORTS_A_READ];
         let mut taken = 0;
@@ -60,7 +61,7 @@ impl EventChannels {
                 Err(error) => return Err(error),
             };
             let ports = &bytes[..read];
-            // Written back one at a time: a port that was closed meanwhile makes the kernel refuse a whole list.
+            // Write ports back one at a time: for a closed port the kernel refuses a whole list.
             for port in ports.chunks_exact(4) {
                 ignored(io::write(&self.0, port), "a closed port needs no unmask");
             }
@@ -74,7 +75,7 @@ impl EventChannels {
 
     fn call(&self, opcode: Opcode, argument: u32) -> io::Result<u32> {
         let mut words = [u64::from(argument)];
-        // SAFETY: each of the three calls reads one u32, and this is little-endian; none writes.
+        // SAFETY: each of the three calls reads one little-endian u32 and writes nothing.
         unsafe { ioctl::call(self.0.as_fd(), opcode, &mut words) }
     }
 }

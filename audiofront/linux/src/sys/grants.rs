@@ -1,6 +1,8 @@
-//! `/dev/xen/gntalloc` (Linux, include/uapi/xen/gntalloc.h): pages of the kernel's, granted to another domain and
-//! mapped into this process. A grant ends when it was given back, isn't mapped here any more, and the other domain has
-//! unmapped it: until then the kernel keeps the page, so that it never becomes another owner's memory.
+//! `/dev/xen/gntalloc` (Linux, include/uapi/xen/gntalloc.h): kernel pages, granted to another
+//! domain and mapped into this process.
+//!
+//! A grant ends when it is given back, unmapped here, and unmapped by the other domain. Until then
+//! the kernel keeps the page, so that it never becomes another owner's memory.
 #![allow(unsafe_code, reason = "leaf: ioctl")]
 
 use std::fs::{File, OpenOptions};
@@ -13,7 +15,8 @@ use rustix::ioctl::Opcode;
 
 use super::ioctl::{self, opcode};
 
-/// `IOCTL_GNTALLOC_ALLOC_GREF`: u16 domain, u16 flags, u32 count, u64 index (out), then a u32 for each page (out).
+/// `IOCTL_GNTALLOC_ALLOC_GREF`: u16 domain, u16 flags, u32 count, u64 index (out), then a u32 for
+/// each page (out).
 const ALLOC_GREF: Opcode = opcode(b'G', 5, 24);
 /// `IOCTL_GNTALLOC_DEALLOC_GREF`: u64 index, u32 count.
 const DEALLOC_GREF: Opcode = opcode(b'G', 6, 16);
@@ -24,9 +27,9 @@ const WRITABLE: u64 = 1;
 #[derive(Debug)]
 pub(crate) struct Grants(File);
 
-/// Pages that were granted, not yet mapped.
+/// Granted pages, not yet mapped.
 pub(super) struct Allocation {
-    /// Offset at which they are mapped.
+    /// Their offset for mmap.
     pub(super) index: u64,
     pub(super) references: Vec<GrantRef>,
 }
@@ -40,11 +43,12 @@ impl Grants {
 
     pub(super) fn allocate(&self, domain: u16, access: GrantAccess, pages: u32) -> io::Result<Allocation> {
         let flags = if access == GrantAccess::ReadWrite { WRITABLE } else { 0 };
-        // Two words, then the references, two in a word; the header's structure has room for two.
+        // Two header words, then two references per word. The header's structure has room for two
+        // references.
         let mut words = vec![0u64; 2 + (pages as usize).div_ceil(2).max(1)];
         words[0] = u64::from(domain) | flags << 16 | u64::from(pages) << 32;
-        // SAFETY: the call reads the first word, and writes the second and a u32 for each page behind it: all of it lies in
-        // `words`.
+        // SAFETY: the call reads the first word. It writes the second and a u32 per page after it.
+        // All of these lie in `words`.
         unsafe { ioctl::call(self.0.as_fd(), ALLOC_GREF, &mut words) }?;
         let references = words[2..].iter().flat_map(|pair| [*pair as u32, (pair >> 32) as u32]);
         Ok(Allocation {
@@ -53,10 +57,10 @@ impl Grants {
         })
     }
 
-    /// Gives pages back; they go when they aren't mapped anywhere.
+    /// Gives pages back. They are freed once unmapped everywhere.
     pub(super) fn deallocate(&self, index: u64, pages: u32) -> io::Result<()> {
         let mut words = [index, pages.into()];
-        // SAFETY: the call reads the two words and writes nothing.
+        // SAFETY: the call reads both words and writes nothing.
         unsafe { ioctl::call(self.0.as_fd(), DEALLOC_GREF, &mut words) }.map(drop)
     }
 }

@@ -1,4 +1,4 @@
-//! Calls of Xen's character devices whose argument is a structure of words.
+//! ioctl calls of Xen's character devices, with a structure of words as argument.
 #![allow(unsafe_code, reason = "leaf: ioctl")]
 
 use std::ffi::c_void;
@@ -7,13 +7,13 @@ use std::os::fd::BorrowedFd;
 use rustix::io;
 use rustix::ioctl::{Ioctl, IoctlOutput, Opcode};
 
-/// A request without direction, as Xen's devices have them all: `_IOC(_IOC_NONE, group, number, size)`
-/// (asm-generic/ioctl.h).
+/// A request code without direction, as in all of Xen's devices: `_IOC(_IOC_NONE, group, number,
+/// size)` (asm-generic/ioctl.h).
 pub(super) const fn opcode(group: u8, number: u8, argument_bytes: u16) -> Opcode {
     (argument_bytes as Opcode) << 16 | (group as Opcode) << 8 | number as Opcode
 }
 
-/// The argument's size as the opcode says it.
+/// The argument's size in the opcode.
 const fn argument_bytes(opcode: Opcode) -> usize {
     (opcode >> 16 & 0x3fff) as usize
 }
@@ -23,8 +23,9 @@ struct Call<'a> {
     argument: &'a mut [u64],
 }
 
-// SAFETY: the opcode is what `opcode` says, of a device of Xen's, which takes the pointer as one to a structure that it
-// reads and writes and of which `call`'s caller promises that it lies in `argument`; the return value is a number.
+// SAFETY: `opcode` made the opcode, and the device is Xen's. The device reads and writes a
+// structure at the pointer, which by the promise of `call`'s caller lies in `argument`. The return
+// value is a number.
 unsafe impl Ioctl for Call<'_> {
     type Output = u32;
     const IS_MUTATING: bool = true;
@@ -42,11 +43,11 @@ unsafe impl Ioctl for Call<'_> {
     }
 }
 
-/// Calls, and returns what the call returned.
+/// Calls the device and returns its result.
 ///
 /// # Safety
-/// The device behind `fd` reads and writes no more than `argument` for a call with this opcode, whose own size
-/// counts for little: some structures end in arrays.
+/// For this opcode the device behind `fd` accesses no more than `argument`. The size in the opcode
+/// doesn't ensure that: some structures end in arrays.
 pub(super) unsafe fn call(fd: BorrowedFd<'_>, opcode: Opcode, argument: &mut [u64]) -> io::Result<u32> {
     debug_assert!(size_of_val(argument) >= argument_bytes(opcode));
     // SAFETY: as the caller promises.

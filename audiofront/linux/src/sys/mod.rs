@@ -1,4 +1,4 @@
-//! What reaches the kernel and shared memory: each file a leaf behind a safe interface.
+//! Access to the kernel and to shared memory. Each file is a leaf behind a safe interface.
 
 mod counter;
 mod event_channels;

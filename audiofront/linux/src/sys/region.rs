@@ -1,4 +1,4 @@
-//! Granted pages in this process's memory, in one piece.
+//! Granted pages, contiguous in this process's memory.
 #![allow(unsafe_code, reason = "leaf: reaches shared memory by its address")]
 
 use std::os::fd::{AsFd, BorrowedFd};
@@ -13,17 +13,19 @@ use rustix::mm::{MapFlags, ProtFlags, mmap, munmap};
 
 use super::grants::Grants;
 
-/// Pages that lie one behind the other here, each granted to the back end. They are zeroed to begin with. When the
-/// last handle goes, they are unmapped and given back.
+/// Contiguous pages, each granted to the back end. They start zeroed. Dropping the last handle
+/// unmaps them and gives them back.
 #[derive(Debug)]
 pub(crate) struct Region {
     first: NonNull<AtomicU32>,
     references: Vec<GrantRef>,
-    /// What keeps the pages: the device and their place in it, or memory of this process's own, for tests.
+    /// The owner of the pages: the device and their place in it. `None`: this process's own memory,
+    /// for tests.
     keeper: Option<(Arc<Grants>, u64)>,
 }
 
-// SAFETY: it is an address of memory that stays mapped as long as the value lives, and all accesses through it are atomic.
+// SAFETY: the memory at this address stays mapped while the value lives. All accesses through it
+// are atomic.
 unsafe impl Send for Region {}
 // SAFETY: see above.
 unsafe impl Sync for Region {}
@@ -39,7 +41,7 @@ impl Region {
         let index = allocation.index;
         match map(pages, |length_bytes| {
             let protection = ProtFlags::READ | ProtFlags::WRITE;
-            // SAFETY: the kernel chooses the address, so that nothing of this process's is mapped over.
+            // SAFETY: the kernel chooses the address, so nothing of this process is replaced.
             unsafe {
                 mmap(ptr::null_mut(), length_bytes, protection, MapFlags::SHARED, device.as_ref(), index)
             }
@@ -54,7 +56,7 @@ impl Region {
         }
     }
 
-    /// Memory of this process's own, with references counted from 1 on.
+    /// This process's own memory, with references counted from 1.
     #[cfg(test)]
     pub(crate) fn private(pages: u32) -> io::Result<Self> {
         let first = map(pages, |length_bytes| {
@@ -78,7 +80,7 @@ impl Region {
         self.first.as_ptr().cast()
     }
 
-    /// The file that it is mapped of, and where it begins there.
+    /// The mapped file and the offset in it.
     pub(crate) fn file(&self) -> Option<(BorrowedFd<'_>, u64)> {
         self.keeper.as_ref().map(|(device, index)| (device.as_fd(), *index))
     }
@@ -88,8 +90,9 @@ impl Region {
             return None;
         }
         let place = self.first.as_ptr().wrapping_add(word);
-        // SAFETY: not past the end, as just seen, and mapped as long as `self` lives, which the reference doesn't outlive.
-        // The kernel's pages are aligned; no other Rust object is there; all accesses are atomic.
+        // SAFETY: inside the mapping, as checked, which lives as long as `self` and so outlives the
+        // reference. The kernel's pages are aligned. No other Rust object is there, and all
+        // accesses are atomic.
         Some(unsafe { &*place })
     }
 
@@ -98,11 +101,12 @@ impl Region {
             return None;
         }
         let place = self.first.as_ptr().cast::<AtomicU8>().wrapping_add(offset);
-        // SAFETY: as for `word`. Words and bytes at one place at one time are the application's to keep apart.
+        // SAFETY: as for `word`. The application must not use words and bytes at one place at the
+        // same time.
         Some(unsafe { &*place })
     }
 
-    /// The word, or 0 behind the end.
+    /// The word, or 0 past the end.
     #[inline]
     pub(crate) fn load(&self, word: usize) -> u32 {
         self.word(word).map_or(0, |word| word.load(Ordering::Acquire))
@@ -119,7 +123,7 @@ impl Region {
         fence(Ordering::SeqCst);
     }
 
-    /// Copies bytes in; what lies behind the end is left out.
+    /// Copies bytes in. Bytes past the end are dropped.
     pub(crate) fn write(&self, offset: usize, bytes: &[u8]) {
         let (head, words) = bytes.split_at(bytes.len().min(offset.wrapping_neg() % 4));
         let (words, tail) = words.as_chunks::<4>();
@@ -138,7 +142,7 @@ impl Region {
         one((first_word + words.len()) * 4, tail);
     }
 
-    /// Copies bytes out; those behind the end stay as they are.
+    /// Copies bytes out. Bytes past the end stay unchanged.
     pub(crate) fn read(&self, offset: usize, bytes: &mut [u8]) {
         let head = bytes.len().min(offset.wrapping_neg() % 4);
         let (head, words) = bytes.split_at_mut(head);
@@ -161,7 +165,7 @@ impl Region {
 
 impl Drop for Region {
     fn drop(&mut self) {
-        // SAFETY: mapped by this value at this length, and nothing that borrows from it is left.
+        // SAFETY: this value mapped this length, and no borrow from it remains.
         let unmapped = unsafe { munmap(self.first.as_ptr().cast(), self.length_bytes()) };
         ignored(unmapped, "it fails only for a range that isn't page aligned");
         if let Some((device, index)) = &self.keeper {
