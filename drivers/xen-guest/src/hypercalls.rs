@@ -74,20 +74,21 @@ impl Hypercalls {
     /// Hypercalls through `gate`, with grants mapped in `window`.
     ///
     /// # Safety
-    /// This runs in ring 0 of an HVM guest of Xen, in 64-bit mode with memory mapped one to one, on a processor for which
-    /// this is the right gate.
+    /// This runs in ring 0 of an HVM guest of Xen, in 64-bit mode with memory mapped one to one.
+    /// `gate` is right for the processor.
     pub unsafe fn new(gate: Gate, window: Window) -> Self {
         Self { gate, window }
     }
 
     fn event_channel_op<T>(&self, command: u32, of: &mut T) -> Result<u64, Errno> {
-        // SAFETY: the gate is right, as was promised; called with the structure that belongs to the command; Xen writes
-        // that structure and the bits of channels, which are atomics.
+        // SAFETY: the gate is right, as was promised. The structure belongs to the command. Xen
+        // writes that structure and the bits of channels, which are atomics.
         check(unsafe { self.gate.event_channel_op(command, argument(of)) })
     }
 
     fn physdev_op<T>(&self, command: u32, of: &mut T) -> Result<u64, Errno> {
-        // SAFETY: as for `event_channel_op`; interrupts become events, and no vector of this domain's is touched.
+        // SAFETY: as for `event_channel_op`. Interrupts become events; no vector of this domain
+        // changes.
         check(unsafe { self.gate.physdev_op(command, argument(of)) })
     }
 
@@ -157,7 +158,8 @@ impl Hypercalls {
             gpfn: address as u64 >> PAGE_SHIFT,
             ..Default::default()
         };
-        // SAFETY: the gate is right, as was promised; nothing of Rust's is at the address, as the caller promises.
+        // SAFETY: the gate is right, as was promised; no Rust object is at the address, as the
+        // caller promises.
         check(unsafe { self.gate.memory_op(memory::ADD_TO_PHYSMAP, argument(&mut request)) })?;
         // SAFETY: the page is there now, for good; the rest is what the caller promises.
         Ok(unsafe { shared_page::at(address) })
@@ -401,8 +403,8 @@ impl Xen for Hypercalls {
                 });
             }
             let (first, count) = (arguments.as_mut_ptr().cast(), arguments.len() as u32);
-            // SAFETY: the gate is right, as was promised. What is mapped appears in the window, where nothing of Rust's is.
-            // Xen writes `arguments`.
+            // SAFETY: the gate is right, as was promised. Mapped pages appear in the window,
+            // without Rust objects. Xen writes `arguments`.
             let call = check(unsafe { self.gate.grant_table_op(grant_table::MAP_GRANT_REF, first, count) });
             for (entry, argument) in chunk.iter_mut().filter(known).zip(&arguments) {
                 entry.result = outcome(argument.status, &call).map(|()| GrantHandle(argument.handle));
@@ -424,8 +426,8 @@ impl Xen for Hypercalls {
                 });
             }
             let (first, count) = (arguments.as_mut_ptr().cast(), arguments.len() as u32);
-            // SAFETY: the gate is right, as was promised. What is unmapped is in the window, where nothing of Rust's is.
-            // Xen writes `arguments`.
+            // SAFETY: the gate is right, as was promised. Unmapped pages are in the window,
+            // without Rust objects. Xen writes `arguments`.
             let call = check(unsafe { self.gate.grant_table_op(grant_table::UNMAP_GRANT_REF, first, count) });
             for (entry, argument) in chunk.iter_mut().zip(&arguments) {
                 entry.result = outcome(argument.status, &call);

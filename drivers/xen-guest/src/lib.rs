@@ -5,12 +5,14 @@
 //! tested on the host. Two leaf modules hold `unsafe`: [`hypercalls`], which enters Xen, and
 //! [`shared_page`], which reaches shared memory.
 //!
-//! - [`DriverDomain`](driver_domain::DriverDomain) is audioback's `Hypervisor`, over the trait [`Xen`](hypervisor::Xen), which
-//!   [`Hypercalls`](hypercalls::Hypercalls) fulfils.
-//! - [`Store`](xenstore::Store) is a xenstore client that never waits; [`Transaction`](xenstore::Transaction) runs on it.
+//! - [`DriverDomain`](driver_domain::DriverDomain) is audioback's `Hypervisor`, over the trait
+//!   [`Xen`](hypervisor::Xen). [`Hypercalls`](hypercalls::Hypercalls) implements that trait.
+//! - [`Store`](xenstore::Store) is a xenstore client that never waits;
+//!   [`Transaction`](xenstore::Transaction) runs on it.
 //! - [`BackEnd`](xenbus::BackEnd) derives a back end's next step from the nodes' values.
-//! - [`EventChannels`](event_channels::EventChannels) takes pending events, [`Console`](console::Console) prints,
-//!   [`XenClock`](clock::XenClock) tells the time, [`Alarm`](alarm::Alarm) says when to set a timer.
+//! - [`EventChannels`](event_channels::EventChannels) takes pending events,
+//!   [`Console`](console::Console) prints, [`XenClock`](clock::XenClock) tells the time,
+//!   [`Alarm`](alarm::Alarm) sets the timer's time.
 //!
 //! [`DriverDomain`](driver_domain::DriverDomain) allocates its memory when it is made, and never
 //! later.

@@ -16,8 +16,8 @@ use crate::hypervisor::Slot;
 /// as the program runs. It belongs to the structure alone.
 pub unsafe fn at<T: SharedLayout>(address: usize) -> &'static T {
     let structure: *const T = ptr::with_exposed_provenance(address);
-    // SAFETY: mapped for good, as the caller promises; a page is aligned for every such type and holds it, all of it is
-    // atomics, and any bits are a value, as `SharedLayout` promises.
+    // SAFETY: permanently mapped, as the caller promises. A page is aligned for every such type
+    // and holds it. All of it is atomics, and any bits are a value, as `SharedLayout` promises.
     unsafe { &*structure }
 }
 
@@ -72,9 +72,10 @@ impl WindowPage {
         }
         // Not past the page, as just seen, and so not past the end of all addresses.
         let cell = first_word.wrapping_add(word);
-        // SAFETY: the window is mapped for good and nobody else's, as was promised when it was made, so no Rust object is
-        // there; a page is aligned for words; all of this domain's accesses to it are atomic, and what other domains do
-        // is theirs. The reference is gone before the caller can unmap the page.
+        // SAFETY: the window is permanently mapped and has no other user, as its maker promised,
+        // so no Rust object is there. A page is aligned for words. All of this domain's accesses
+        // to it are atomic; other domains answer for theirs. The reference ends before the caller
+        // can unmap the page.
         let cell = unsafe { AtomicU32::from_ptr(cell) };
         Some(act(cell))
     }
