@@ -1,8 +1,10 @@
 //! `snd-hda` as the sound card that the back end plays through.
 //!
-//! The back end knows ports and streams, the driver knows routes and typestates. This crate translates. A port is a route: a
-//! way between a converter and a pin. A stream owns a stream descriptor, a route and the guest's buffer. It gives the
-//! buffer back once RUN has read 0.
+//! This crate translates between the back end's ports and streams and the driver's routes and
+//! typestates.
+//!
+//! A port is a route: a path between a converter and a pin. A stream owns a stream descriptor, a
+//! route and the guest's buffer. It returns the buffer once RUN reads 0.
 #![no_std]
 #![forbid(unsafe_code)]
 #![deny(

@@ -12,8 +12,10 @@ const BUFFER_BYTES_MIN: u32 = 256;
 /// Longest buffer: a page a descriptor. 1 MiB.
 const BUFFER_BYTES_MAX: u32 = (MAX_BUFFER_PAGES * PAGE_SIZE_BYTES) as u32;
 
-/// Sample formats that need no conversion, with the bytes of their container. HDA samples are left-justified and signed.
-/// S24_LE uses the low bytes, and 8-bit formats are unsigned, so both are missing here.
+/// Sample formats that need no conversion, with the bytes of their container.
+///
+/// HDA samples are left-justified and signed. S24_LE uses the low bytes, and 8-bit formats are
+/// unsigned, so both are missing here.
 const FORMATS: [(SampleFormat, u32); 2] = [(SampleFormat::S16Le, 2), (SampleFormat::S32Le, 4)];
 
 /// The widest sample that the route's converter reads from this format's container.

@@ -1,4 +1,5 @@
-//! An open stream: the driver's typestates in one type, because a guest's requests are known at run time only.
+//! An open stream: the driver's typestates in one type, because guests' requests arrive at run
+//! time.
 
 use core::fmt;
 
@@ -253,7 +254,7 @@ where
         }
     }
 
-    /// Separates descriptor and buffer once RUN has read 0. Otherwise returns the stream.
+    /// Separates descriptor and buffer once RUN reads 0. Otherwise returns the stream.
     #[allow(clippy::result_large_err, reason = "the stream comes back by value: there is no heap")]
     pub(crate) fn release<C: Clock>(mut self, timing: &mut Timing<C>) -> Result<Released<B, R, D, G>, Self> {
         if self.stop(timing).is_err() {

@@ -11,7 +11,9 @@ use sndif::control_page;
 /// Interval between comparisons of the two clocks. A look at a stream compares them too, but less precisely.
 const COMPARE_EVERY_NS: u64 = 50_000_000;
 
-/// Most readings in a comparison: while streams run, and before a start. If an access takes a microsecond then one is enough.
+/// Most readings in a comparison: while streams run, and before a start.
+///
+/// One suffices if an access takes a microsecond.
 const READINGS: u32 = 4;
 const READINGS_TO_START: u32 = 256;
 
@@ -37,7 +39,7 @@ pub(crate) struct Begun {
 pub(crate) struct Timing<C> {
     clock: C,
     link: LinkClock,
-    /// Added to the link clock's own generation, so that no generation repeats after [`restart`](Self::restart).
+    /// Added to the link clock's own generation: none repeats after [`restart`](Self::restart).
     generation: u32,
     compare_at_ns: u64,
 }

@@ -15,13 +15,13 @@
 
 use core::marker::PhantomData;
 
-/// Access to the controller's memory-mapped registers (BAR 0), in the controller's own byte order (little-endian).
+/// Access to the controller's memory-mapped registers (BAR 0), in its byte order (little-endian).
 ///
 /// Offsets are bytes from the start of BAR 0, naturally aligned for their width and below
 /// `0x4000`. Reads take `&mut self` because they may have side effects.
 ///
-/// An implementation must not split, widen, merge or reorder accesses: a controller answers only at a register's
-/// architected offset and width.
+/// An implementation must not split, widen, merge or reorder accesses. A controller answers only
+/// at a register's architected offset and width.
 pub trait Registers {
     /// Reads the byte at `offset_bytes`.
     fn read_u8(&mut self, offset_bytes: u16) -> u8;

@@ -7,11 +7,11 @@ use core::sync::atomic::{Ordering, fence};
 use hyper::{Clock, Nanos};
 use xen_sys::shared_info::VcpuTimeInfo;
 
-/// Tries of a reading that Xen gets in the way of. Xen changes the page while this virtual processor isn't
-/// running, so that more than one is rare.
+/// Limit of retries if Xen changes the page during a read. Xen does so while this virtual
+/// processor isn't running, so a second retry is rare.
 const TRIES: u32 = 100;
 
-/// System time as of a moment, and how to go on from there: a private, consistent copy.
+/// A private, consistent copy of the system time at a moment, with the rate from there on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TimeScale {
     /// The time stamp counter at that moment.
@@ -20,29 +20,30 @@ pub struct TimeScale {
     pub system_time_ns: u64,
     /// Nanoseconds a shifted tick, in units of 2^-32.
     pub mul: u32,
-    /// Shift ticks by this to the left, or to the right if it is negative: -63 to 31.
+    /// Left shift of ticks, or right shift if negative: -63 to 31.
     pub shift: i8,
 }
 
 impl TimeScale {
-    /// A consistent copy of the page. `None`: it changed each time that it was read.
+    /// A consistent copy of the page. `None` if it changed at each read.
     pub fn of(info: &VcpuTimeInfo) -> Option<Self> {
         read_consistently(info, || 0).map(|(scale, _)| scale)
     }
 
-    /// Frequency of the time stamp counter. `None` if the scale makes no sense.
+    /// Frequency of the time stamp counter. `None` if the scale is invalid.
     pub fn tsc_hz(&self) -> Option<u64> {
-        // Nanoseconds a tick are mul * 2^shift / 2^32. 10^9 fits into 30 bits: moved by 95 at most, it fits into 125.
+        // Nanoseconds a tick are mul * 2^shift / 2^32. 10^9 fits into 30 bits: shifted by 95 at
+        // most, it fits into 125.
         let exponent =
             32_u32.checked_sub_signed(self.shift.into()).filter(|_| (-63..=31).contains(&self.shift))?;
         let hz = (1_000_000_000_u128 << exponent).checked_div(self.mul.into())?;
         u64::try_from(hz).ok().filter(|&hz| hz > 0)
     }
 
-    /// System time when the counter reads `tsc`; a counter before the moment counts as the moment. At most `u64::MAX`.
-    /// `None` if the shift is out of range.
+    /// System time when the counter reads `tsc`, at most `u64::MAX`. A counter before the moment
+    /// counts as the moment. `None` if the shift is out of range.
     ///
-    /// The counter's stamps wrap: a guest's counter starts at 0, and the moment may lie before that.
+    /// The counter's stamps wrap: a guest's counter starts at 0, and the moment may precede that.
     pub fn ns_at(&self, tsc: u64) -> Option<u64> {
         // Half of all counts are after the moment, half before.
         let after = tsc.wrapping_sub(self.tsc_timestamp);
@@ -62,9 +63,9 @@ impl TimeScale {
 /// Why a reading of the time failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TimeError {
-    /// The page changed each time it was read.
+    /// The page changed at each read.
     Torn,
-    /// The shift makes no sense, as in a page that isn't set up.
+    /// The shift is invalid, as in an uninitialized page.
     BadShift(i8),
 }
 
@@ -77,7 +78,8 @@ impl fmt::Display for TimeError {
     }
 }
 
-/// Reads the time once: a copy of the page and, by `tsc`, the counter, both of one version of the page.
+/// Reads the time once: copies the page and reads the counter by `tsc`, both in one version of the
+/// page.
 ///
 /// # Errors
 /// See [`TimeError`].
@@ -86,10 +88,11 @@ pub fn read(info: &VcpuTimeInfo, tsc: impl Fn() -> u64) -> Result<Nanos, TimeErr
     scale.ns_at(tsc).map(Nanos).ok_or(TimeError::BadShift(scale.shift))
 }
 
-/// Copies the page and reads the counter while the page keeps one version. `None`: it changed each time.
+/// Copies the page and reads the counter in one version of the page. `None` if it changed at each
+/// try.
 fn read_consistently(info: &VcpuTimeInfo, tsc: impl Fn() -> u64) -> Option<(TimeScale, u64)> {
     for _ in 0..TRIES {
-        // An odd version is being changed.
+        // An odd version marks a change in progress.
         let version = info.version.load(Ordering::Acquire);
         if version & 1 != 0 {
             core::hint::spin_loop();
@@ -102,7 +105,7 @@ fn read_consistently(info: &VcpuTimeInfo, tsc: impl Fn() -> u64) -> Option<(Time
             shift: info.tsc_shift.load(Ordering::Relaxed),
         };
         let tsc = tsc();
-        // All of the above is read before the version is read again.
+        // Finish all reads above before the version is read again.
         fence(Ordering::Acquire);
         if info.version.load(Ordering::Relaxed) == version {
             return Some((scale, tsc));
@@ -111,7 +114,7 @@ fn read_consistently(info: &VcpuTimeInfo, tsc: impl Fn() -> u64) -> Option<(Time
     None
 }
 
-/// Xen's system time as a [`Clock`]: the same nanoseconds by which the virtual processor's timer is set.
+/// Xen's system time as a [`Clock`]: the same nanoseconds as for the virtual processor's timer.
 #[derive(Debug)]
 pub struct XenClock<'a, T> {
     info: &'a VcpuTimeInfo,
@@ -121,7 +124,8 @@ pub struct XenClock<'a, T> {
 }
 
 impl<'a, T: Fn() -> u64> XenClock<'a, T> {
-    /// A clock from this virtual processor's page; `tsc` reads the time stamp counter, in order with the loads around it.
+    /// A clock from this virtual processor's page. `tsc` reads the time stamp counter, ordered
+    /// with the surrounding loads.
     ///
     /// # Errors
     /// The time can't be read.
@@ -130,14 +134,14 @@ impl<'a, T: Fn() -> u64> XenClock<'a, T> {
         Ok(Self { info, tsc, last: Cell::new(now), unreadable: Cell::new(0) })
     }
 
-    /// Readings that failed and returned the time before.
+    /// Failed readings, which returned the previous time.
     pub fn unreadable(&self) -> u32 {
         self.unreadable.get()
     }
 }
 
 impl<T: Fn() -> u64> Clock for XenClock<'_, T> {
-    /// Never less than before, even where counters of two physical processors disagree.
+    /// Monotone, even if the counters of two physical processors disagree.
     fn now(&self) -> Nanos {
         match read(self.info, &self.tsc) {
             Ok(now) => self.last.set(now.max(self.last.get())),

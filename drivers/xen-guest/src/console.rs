@@ -1,4 +1,4 @@
-//! Lines to the domain's console (`xl console`), by its ring (io/console.h).
+//! Lines to the domain's console (`xl console`), through its ring (io/console.h).
 
 use core::fmt::{self, Write};
 use core::sync::atomic::Ordering;
@@ -6,42 +6,45 @@ use core::sync::atomic::Ordering;
 use heapless::{Deque, String};
 use xen_sys::console::{ConsoleRing, OUT_BYTES};
 
-/// Longest line in bytes; the rest of a longer one is cut off.
+/// Longest line in bytes; longer ones are truncated.
 pub const MAX_LINE_BYTES: usize = 512;
 
-/// Bytes for the line that says how many were lost.
+/// Space for the notice that counts lost lines.
 const NOTICE_BYTES: usize = 48;
 
-/// Bytes that wait while the daemon is behind. An image that shares its processor with the daemon logs more at its start
-/// than the ring holds.
+/// Bytes that wait while the daemon is behind.
+///
+/// An image that shares its processor with the daemon logs more at its start than the ring holds.
 const OUTBOX_BYTES: usize = 8192;
 
-/// The console's end in this domain. It never waits: bytes without room in the ring are kept until
-/// [`flush`](Self::flush). A line without room there either is dropped and counted.
+/// This domain's end of the console. It never waits.
+///
+/// Bytes that don't fit in the ring wait for [`flush`](Self::flush). A line that doesn't fit there
+/// either is dropped and counted.
 #[derive(Debug)]
 pub struct Console<'a> {
     ring: &'a ConsoleRing,
     out_prod: u32,
     outbox: Deque<u8, OUTBOX_BYTES>,
     lost_lines: u64,
-    /// Lines lost since a notice was last written.
+    /// Lines lost since the last notice.
     untold_lines: u64,
 }
 
 impl<'a> Console<'a> {
-    /// Goes on where the ring is.
+    /// Continues at the ring's indices.
     pub fn attach(ring: &'a ConsoleRing) -> Self {
         let out_prod = ring.out_prod.load(Ordering::Relaxed);
         Self { ring, out_prod, outbox: Deque::new(), lost_lines: 0, untold_lines: 0 }
     }
 
-    /// Writes a line, whole or not at all. Returns whether the ring holds more than before: the console's daemon needs an
-    /// event then.
+    /// Writes a whole line or nothing. Returns whether the ring holds more than before: the
+    /// console's daemon then needs an event.
     pub fn line(&mut self, text: fmt::Arguments<'_>) -> bool {
         let mut line = Line(String::new());
-        // Fails when it is full, and keeps the start of the line.
+        // A full buffer fails, and keeps the start of the line.
         let _ = line.write_fmt(text);
-        // There may be room again.
+        // Space may be free again.
         let flushed = self.flush();
         let mut notice = String::<NOTICE_BYTES>::new();
         if self.untold_lines > 0 {
@@ -55,7 +58,7 @@ impl<'a> Console<'a> {
         }
         self.untold_lines = 0;
         for byte in notice.bytes().chain(line.0.bytes()).chain(*b"\r\n") {
-            // There is room, as just seen.
+            // The check above ensures space.
             let _ = self.outbox.push_back(byte);
         }
         self.flush() || flushed
@@ -71,16 +74,16 @@ impl<'a> Console<'a> {
         self.outbox.is_empty() && self.ring.out_cons.load(Ordering::Acquire) == self.out_prod
     }
 
-    /// Moves waiting bytes into the ring, as far as there is room. Returns whether any moved: the console's daemon needs an
-    /// event then.
+    /// Moves waiting bytes into the ring, as far as they fit. Returns whether any moved: the
+    /// console's daemon then needs an event.
     pub fn flush(&mut self) -> bool {
         let used = self.out_prod.wrapping_sub(self.ring.out_cons.load(Ordering::Acquire)) as usize;
-        // An index that makes no sense makes no room.
+        // An invalid index makes no space.
         let room = OUT_BYTES.saturating_sub(used);
         let count = room.min(self.outbox.len());
         for _ in 0..count {
             let Some(byte) = self.outbox.pop_front() else { break };
-            // The size is a power of two, so that the index may wrap.
+            // The size is a power of two, so the index may wrap.
             if let Some(cell) = self.ring.output.get(self.out_prod as usize % OUT_BYTES) {
                 cell.store(byte, Ordering::Relaxed);
             }
@@ -93,7 +96,7 @@ impl<'a> Console<'a> {
     }
 }
 
-/// A line under construction. Control characters are shown as question marks.
+/// A line under construction. Control characters become question marks.
 struct Line(String<MAX_LINE_BYTES>);
 
 impl Write for Line {

@@ -1,4 +1,4 @@
-//! The trait `Hypervisor` over Xen: maps other domains' pages, one by one or as buffers, and binds channels to them.
+//! The trait `Hypervisor` over Xen: maps other domains' pages and buffers, and binds channels.
 
 use alloc::boxed::Box;
 use alloc::vec::Vec;
@@ -11,7 +11,7 @@ use hyper::{
 use crate::hypervisor::{Access, Blame, Errno, GrantError, Mapping, Slot, Unmapping, Xen};
 use crate::slots::{Slots, TakeError};
 
-/// Grants mapped, or mappings ended, by one hypercall.
+/// Grants mapped or unmapped by one hypercall.
 const BATCH: usize = 32;
 
 type Batch<T> = heapless::Vec<T, BATCH>;
@@ -19,10 +19,10 @@ type Batch<T> = heapless::Vec<T, BATCH>;
 /// Finds a slot for a grant.
 type TakeSlot = fn(&mut Slots, DomainId, GrantRef) -> Result<Slot, TakeError>;
 
-/// Tries to map a grant that Xen can't map at the moment.
+/// Tries to map a grant that Xen can't map yet.
 const MAP_TRIES: usize = 4;
 
-/// Most channels bound at a time: two for each of 120 streams.
+/// Limit of bound channels: two for each of 120 streams.
 pub const MAX_CHANNELS: usize = 240;
 
 /// Failures that the trait's methods don't return.
@@ -39,7 +39,7 @@ pub struct Mishaps {
 pub struct DriverDomain<X> {
     xen: X,
     slots: Slots,
-    /// Page lists that no buffer uses.
+    /// Unused page lists.
     #[expect(
         clippy::vec_box,
         reason = "the boxes are handed out; a list is too much to be copied each time"
@@ -49,7 +49,7 @@ pub struct DriverDomain<X> {
     mishaps: Mishaps,
 }
 
-/// A guest's page, mapped. The only handle to it; ended by `unmap_page`.
+/// A guest's mapped page. This is its only handle; `unmap_page` ends it.
 #[derive(Debug)]
 pub struct GuestPage<V> {
     slot: Slot,
@@ -70,7 +70,7 @@ impl<V: SharedPage> SharedPage for GuestPage<V> {
     }
 }
 
-/// A guest's buffer, mapped for the controller. Its list comes from the stock and goes back there.
+/// A guest's buffer, mapped for the controller. Its list comes from the stock and returns there.
 #[derive(Debug)]
 pub struct GuestBuffer {
     list: Box<PageList>,
@@ -102,19 +102,19 @@ impl MappedBuffer for GuestBuffer {
 }
 
 impl<X: Xen> DriverDomain<X> {
-    /// A domain over `xen` for up to `buffers` buffers at a time. Allocates all its memory here.
+    /// A domain over `xen` for up to `buffers` buffers at once. Allocates all its memory here.
     pub fn new(xen: X, buffers: usize) -> Self {
         let slots = Slots::new(xen.slots());
         let page_lists = (0..buffers).map(|_| Box::default()).collect();
         Self { xen, slots, page_lists, channels: heapless::Vec::new(), mishaps: Mishaps::default() }
     }
 
-    /// The seam to Xen.
+    /// The interface to Xen.
     pub fn xen(&self) -> &X {
         &self.xen
     }
 
-    /// The seam to Xen, to be changed.
+    /// The interface to Xen, mutable.
     pub fn xen_mut(&mut self) -> &mut X {
         &mut self.xen
     }
@@ -129,12 +129,13 @@ impl<X: Xen> DriverDomain<X> {
         self.slots.free()
     }
 
-    /// Failures so far that no method returned.
+    /// Failures that no method returned.
     pub fn mishaps(&self) -> Mishaps {
         self.mishaps
     }
 
-    /// Maps up to [`BATCH`] grants: all or none. `take` finds a slot for each. Returns the slots in the order of the grants.
+    /// Maps up to [`BATCH`] grants: all or none. `take` finds a slot for each. Returns the slots
+    /// in grant order.
     fn map_batch(
         &mut self,
         guest: DomainId,
@@ -164,7 +165,7 @@ impl<X: Xen> DriverDomain<X> {
         self.map_batch(guest, access, &[grant], take)?.first().copied().ok_or(MapError::NoRoom)
     }
 
-    /// Takes a slot for each grant. On an error `batch` names those that were taken.
+    /// Takes a slot for each grant. On an error `batch` names the taken ones.
     fn take_slots(
         &mut self,
         guest: DomainId,
@@ -186,7 +187,8 @@ impl<X: Xen> DriverDomain<X> {
         Ok(())
     }
 
-    /// Maps the grants that have a slot. Tries a few times if Xen can't at the moment. Returns the first error.
+    /// Maps the grants that have a slot. Retries a few times if Xen can't yet. Returns the first
+    /// error.
     fn map_taken(
         &mut self,
         guest: DomainId,
@@ -209,7 +211,8 @@ impl<X: Xen> DriverDomain<X> {
         let Some((error, grant)) = first_error else { return Ok(()) };
         Err(match error.blame() {
             Blame::Guest => {
-                // The back end logs its refusal. At a higher level a guest could fill the log here.
+                // The back end logs its refusal. At a higher level a guest could flood the log
+                // here.
                 log::debug!("domain {}, grant {}: {error}", guest.0, grant.0);
                 MapError::NotGranted(grant)
             }
@@ -313,7 +316,7 @@ impl<X: Xen> Hypervisor for DriverDomain<X> {
         self.unmap_slots(&list.slots);
         list.slots.clear();
         list.addresses.clear();
-        // It came from there, so there is room for it.
+        // It came from there, so it fits.
         self.page_lists.push(list);
     }
 
@@ -350,14 +353,14 @@ impl<X: Xen> Hypervisor for DriverDomain<X> {
                 _ => BindError::NotOffered(port),
             }
         })?;
-        // There is room, as seen above.
+        // The check above ensures space.
         let _ = self.channels.push(channel);
         Ok(channel)
     }
 
     fn unbind(&mut self, channel: EventChannel) {
         let Some(place) = self.channels.iter().position(|bound| *bound == channel) else {
-            // Not a channel of this domain: closing it could hit a stranger's.
+            // Not a channel of this domain: closing it could hit another channel.
             log::error!("channel {} isn't bound", channel.0);
             self.mishaps.closes_failed = self.mishaps.closes_failed.saturating_add(1);
             return;
@@ -374,7 +377,7 @@ impl<X: Xen> Hypervisor for DriverDomain<X> {
     }
 
     fn notify(&mut self, channel: EventChannel) {
-        // The other end may have closed it. Xenstore will report that.
+        // The other end may have closed it. Xenstore reports that.
         if let Err(errno) = self.xen.send(channel) {
             log::debug!("channel {}: no event can be sent: {errno}", channel.0);
         }

@@ -1,4 +1,4 @@
-//! The real Xen.
+//! Hypercalls to the real Xen.
 #![allow(unsafe_code, reason = "leaf: makes hypercalls")]
 
 use core::ffi::c_void;
@@ -15,39 +15,39 @@ use crate::shared_page::{self, Window, WindowPage};
 /// Grants in one hypercall; its arguments are on the stack.
 const BATCH: usize = 32;
 
-/// From an address to a frame number.
+/// Shift from an address to a frame number.
 const PAGE_SHIFT: u32 = 12;
 
-/// A status that Xen never writes: the operation wasn't reached.
+/// A status that Xen never writes: the operation didn't run.
 const NOT_REACHED: i16 = i16::MAX;
 
 /// Why a domain ends (sched.h, `enum sched_shutdown_reason`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ShutdownReason {
-    /// It has done its work.
+    /// The work is done.
     PowerOff,
     /// Shut down and start again.
     Reboot,
-    /// It has crashed: `on_crash` decides.
+    /// The domain crashed: `on_crash` decides.
     Crash,
 }
 
-/// Hypercalls, by the safe ones among their uses.
+/// Safe wrappers of hypercalls.
 #[derive(Debug)]
 pub struct Hypercalls {
     gate: Gate,
     window: Window,
 }
 
-/// Hypercalls that have returned, of all handles. Statistics: nothing is ordered by it.
+/// Hypercalls that have returned, over all handles. Statistics only, so relaxed ordering suffices.
 static MADE: AtomicU64 = AtomicU64::new(0);
 
-/// Hypercalls that were made since the start.
+/// Hypercalls since the start.
 pub fn made() -> u64 {
     MADE.load(Ordering::Relaxed)
 }
 
-/// How the virtual processor has spent its time since it was made, as Xen keeps it.
+/// The virtual processor's time since its creation, as Xen counts it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct RunState {
     /// Nanoseconds on a physical processor, in the guest or in Xen on its behalf.
@@ -58,7 +58,7 @@ pub struct RunState {
     pub blocked_ns: u64,
 }
 
-/// Each hypercall's result goes through here. Errors are the negatives of error numbers.
+/// Converts each hypercall's result. Errors are negated error numbers.
 fn check(result: i64) -> Result<u64, Errno> {
     MADE.fetch_add(1, Ordering::Relaxed);
     u64::try_from(result).map_err(|_| Errno(u32::try_from(result.unsigned_abs()).unwrap_or(u32::MAX)))
@@ -74,20 +74,21 @@ impl Hypercalls {
     /// Hypercalls through `gate`, with grants mapped in `window`.
     ///
     /// # Safety
-    /// This runs in ring 0 of an HVM guest of Xen, in 64-bit mode with memory mapped one to one, on a processor for which
-    /// this is the right gate.
+    /// This runs in ring 0 of an HVM guest of Xen, in 64-bit mode with memory mapped one to one.
+    /// `gate` is right for the processor.
     pub unsafe fn new(gate: Gate, window: Window) -> Self {
         Self { gate, window }
     }
 
     fn event_channel_op<T>(&self, command: u32, of: &mut T) -> Result<u64, Errno> {
-        // SAFETY: the gate is right, as was promised; called with the structure that belongs to the command; Xen writes
-        // that structure and the bits of channels, which are atomics.
+        // SAFETY: the gate is right, as was promised. The structure belongs to the command. Xen
+        // writes that structure and the bits of channels, which are atomics.
         check(unsafe { self.gate.event_channel_op(command, argument(of)) })
     }
 
     fn physdev_op<T>(&self, command: u32, of: &mut T) -> Result<u64, Errno> {
-        // SAFETY: as for `event_channel_op`; interrupts become events, and no vector of this domain's is touched.
+        // SAFETY: as for `event_channel_op`. Interrupts become events; no vector of this domain
+        // changes.
         check(unsafe { self.gate.physdev_op(command, argument(of)) })
     }
 
@@ -124,8 +125,9 @@ impl Hypercalls {
         Ok(param.value)
     }
 
-    /// Has upcalls delivered by `vector`: where interrupts are let in while an event is pending. Xen turns physical interrupts
-    /// into events only for guests that have set one.
+    /// Sets `vector` for upcalls, delivered when interrupts are enabled while an event is pending.
+    ///
+    /// Xen turns physical interrupts into events only for guests that have set one.
     ///
     /// # Safety
     /// The interrupt descriptor table has a handler for `vector` that does no harm.
@@ -141,11 +143,11 @@ impl Hypercalls {
         Ok(())
     }
 
-    /// Makes the shared info page appear at `address`, for good.
+    /// Maps the shared info page at `address`, permanently.
     ///
     /// # Safety
-    /// `address` is a multiple of 4096, holds no memory, is nobody else's, and is mapped one to one, readable and
-    /// writable, for as long as the program runs.
+    /// `address` is a multiple of 4096, holds no memory, and has no other user. It is mapped one
+    /// to one, readable and writable, for as long as the program runs.
     ///
     /// # Errors
     /// Xen's.
@@ -156,17 +158,18 @@ impl Hypercalls {
             gpfn: address as u64 >> PAGE_SHIFT,
             ..Default::default()
         };
-        // SAFETY: the gate is right, as was promised; nothing of Rust's is at the address, as the caller promises.
+        // SAFETY: the gate is right, as was promised; no Rust object is at the address, as the
+        // caller promises.
         check(unsafe { self.gate.memory_op(memory::ADD_TO_PHYSMAP, argument(&mut request)) })?;
         // SAFETY: the page is there now, for good; the rest is what the caller promises.
         Ok(unsafe { shared_page::at(address) })
     }
 
-    /// Gives pages back to Xen, so that their addresses hold no memory. Returns how many of them were given back.
+    /// Returns pages to Xen, so that their addresses hold no memory. Returns their count.
     ///
     /// # Safety
-    /// `first_address` is a multiple of 4096; the pages are this domain's, hold nothing that is still needed, and nothing
-    /// refers to them.
+    /// `first_address` is a multiple of 4096. The pages are this domain's, are no longer needed,
+    /// and have no references.
     ///
     /// # Errors
     /// Xen's.
@@ -181,8 +184,8 @@ impl Hypercalls {
                 domid: DOMID_SELF,
                 ..Default::default()
             };
-            // SAFETY: the gate is right, as was promised; nobody needs the page, as the caller promises. Xen reads and
-            // writes `frame` by its address.
+            // SAFETY: the gate is right, as was promised; the page is unused, as the caller
+            // promises. Xen reads and writes `frame` by its address.
             let done = unsafe { self.gate.memory_op(memory::DECREASE_RESERVATION, argument(&mut request)) };
             if check(done)? == 0 {
                 break;
@@ -192,7 +195,7 @@ impl Hypercalls {
         Ok(released)
     }
 
-    /// A channel for the timer that [`set_timer`](Self::set_timer) sets. To be had once.
+    /// A channel for the timer of [`set_timer`](Self::set_timer). Available once.
     ///
     /// # Errors
     /// Xen's.
@@ -202,19 +205,21 @@ impl Hypercalls {
         Ok(EventChannel(request.port))
     }
 
-    /// Sets the virtual processor's timer: its channel has an event at `deadline`, by Xen's system time, or at once if that
-    /// has passed. An earlier setting is forgotten.
+    /// Sets the virtual processor's timer. Its channel has an event at `deadline`, by Xen's system
+    /// time, or at once if that has passed.
+    ///
+    /// This replaces an earlier setting.
     ///
     /// # Errors
     /// Xen's.
     pub fn set_timer(&self, deadline: Nanos) -> Result<(), Errno> {
-        // 0 would be never.
+        // 0 would mean never.
         // SAFETY: the gate is right, as was promised; this hypercall has no argument in memory.
         check(unsafe { self.gate.set_timer_op(deadline.0.max(1)) })?;
         Ok(())
     }
 
-    /// Lets other domains run.
+    /// Yields to other domains.
     pub fn yield_now(&self) {
         // SAFETY: the gate is right, as was promised; this command has no argument.
         let result = unsafe { self.gate.sched_op(sched::YIELD, core::ptr::null_mut()) };
@@ -222,7 +227,7 @@ impl Hypercalls {
         let _ = check(result);
     }
 
-    /// How this domain's one virtual processor has spent its time.
+    /// The time of this domain's one virtual processor.
     ///
     /// # Errors
     /// Xen's.
@@ -247,17 +252,17 @@ impl Hypercalls {
         check(result).err().unwrap_or(Errno(0))
     }
 
-    /// Writes to Xen's own console, where Xen lets this domain.
+    /// Writes to Xen's own console, if Xen permits it.
     ///
     /// # Errors
-    /// Xen's; EPERM where it doesn't.
+    /// Xen's; EPERM without permission.
     pub fn console_write(&self, bytes: &[u8]) -> Result<(), Errno> {
         // SAFETY: the gate is right, as was promised; Xen reads `bytes`.
         check(unsafe { self.gate.console_write(bytes) })?;
         Ok(())
     }
 
-    /// Sends an event. To a channel that isn't open, or whose other end is gone, it is lost.
+    /// Sends an event. It is lost if the channel isn't open or its other end is gone.
     pub fn notify(&self, channel: EventChannel) {
         let mut request = event_channel::PortArgument { port: channel.0 };
         let _ = self.event_channel_op(event_channel::SEND, &mut request);
@@ -273,7 +278,7 @@ impl Hypercalls {
         Ok(request.status)
     }
 
-    /// A pirq that is free, for an MSI; see [`pirq`](crate::pirq).
+    /// A free pirq for an MSI; see [`pirq`](crate::pirq).
     ///
     /// # Errors
     /// Xen's.
@@ -283,8 +288,9 @@ impl Hypercalls {
         Ok(request.pirq)
     }
 
-    /// Maps an interrupt line of this guest's IO-APIC, as a device without MSI has, to a pirq. An MSI isn't mapped by the
-    /// guest but by the device model; see [`free_msi_pirq`](Self::free_msi_pirq).
+    /// Maps an interrupt line of this guest's IO-APIC to a pirq, for a device without MSI.
+    ///
+    /// The device model maps an MSI; see [`free_msi_pirq`](Self::free_msi_pirq).
     ///
     /// # Errors
     /// EINVAL if no callback vector is set; Xen's otherwise.
@@ -321,7 +327,7 @@ impl Hypercalls {
         Ok(EventChannel(request.port))
     }
 
-    /// Whether each interrupt has to be ended with [`end_pirq`](Self::end_pirq).
+    /// Whether each interrupt needs an [`end_pirq`](Self::end_pirq).
     ///
     /// # Errors
     /// Xen's.
@@ -331,7 +337,7 @@ impl Hypercalls {
         Ok(request.flags & physdev::IRQ_STATUS_NEEDS_EOI != 0)
     }
 
-    /// The interrupt was served; the next one may come.
+    /// Ends an interrupt; the next one may come.
     ///
     /// # Errors
     /// Xen's.
@@ -341,7 +347,7 @@ impl Hypercalls {
         Ok(())
     }
 
-    /// Tells Xen that the channel isn't masked any more: an event that is pending is delivered.
+    /// Tells Xen that the channel is unmasked: Xen delivers a pending event.
     ///
     /// # Errors
     /// Xen's.
@@ -352,7 +358,7 @@ impl Hypercalls {
     }
 }
 
-/// The outcome of an operation, by its status and the hypercall's own.
+/// The outcome of an operation, from its status and the hypercall's result.
 fn outcome(status: i16, call: &Result<u64, Errno>) -> Result<(), GrantError> {
     match (status, call) {
         (NOT_REACHED, Err(errno)) => Err(GrantError::Hypercall(*errno)),
@@ -382,7 +388,7 @@ impl Xen for Hypercalls {
             Access::ReadWrite => grant_table::GNTMAP_HOST_MAP,
         };
         for chunk in batch.chunks_mut(BATCH) {
-            // Those that have no such slot stay untried.
+            // Grants without such a slot stay untried.
             let mut arguments = heapless::Vec::<grant_table::MapGrantRef, BATCH>::new();
             let known = |entry: &&mut Mapping| self.window.address(entry.slot).is_some();
             for entry in chunk.iter_mut().filter(known) {
@@ -397,8 +403,8 @@ impl Xen for Hypercalls {
                 });
             }
             let (first, count) = (arguments.as_mut_ptr().cast(), arguments.len() as u32);
-            // SAFETY: the gate is right, as was promised. What is mapped appears in the window, where nothing of Rust's is.
-            // Xen writes `arguments`.
+            // SAFETY: the gate is right, as was promised. Mapped pages appear in the window,
+            // without Rust objects. Xen writes `arguments`.
             let call = check(unsafe { self.gate.grant_table_op(grant_table::MAP_GRANT_REF, first, count) });
             for (entry, argument) in chunk.iter_mut().filter(known).zip(&arguments) {
                 entry.result = outcome(argument.status, &call).map(|()| GrantHandle(argument.handle));
@@ -410,7 +416,8 @@ impl Xen for Hypercalls {
         for chunk in batch.chunks_mut(BATCH) {
             let mut arguments = heapless::Vec::<grant_table::UnmapGrantRef, BATCH>::new();
             for entry in chunk.iter() {
-                // A chunk is no longer than this. A slot that isn't there has address 0, which no mapping has, and Xen says so.
+                // A chunk is no longer than this. A missing slot has address 0, which no mapping
+                // has, and Xen says so.
                 let _ = arguments.push(grant_table::UnmapGrantRef {
                     host_addr: self.address(entry.slot),
                     handle: entry.handle.0,
@@ -419,8 +426,8 @@ impl Xen for Hypercalls {
                 });
             }
             let (first, count) = (arguments.as_mut_ptr().cast(), arguments.len() as u32);
-            // SAFETY: the gate is right, as was promised. What is unmapped is in the window, where nothing of Rust's is.
-            // Xen writes `arguments`.
+            // SAFETY: the gate is right, as was promised. Unmapped pages are in the window,
+            // without Rust objects. Xen writes `arguments`.
             let call = check(unsafe { self.gate.grant_table_op(grant_table::UNMAP_GRANT_REF, first, count) });
             for (entry, argument) in chunk.iter_mut().zip(&arguments) {
                 entry.result = outcome(argument.status, &call);

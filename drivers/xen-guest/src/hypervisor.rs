@@ -1,4 +1,4 @@
-//! The seam to Xen.
+//! The interface to Xen.
 
 use core::fmt;
 
@@ -6,7 +6,7 @@ use hyper::{DomainId, EventChannel, GrantRef, RemotePort, SharedPage};
 pub use xen_sys::errno::Errno;
 use xen_sys::grant_table as abi;
 
-/// A place in the window of guest-physical addresses at which grants are mapped. Numbered from 0.
+/// A place in the window of guest-physical addresses for grants. Numbered from 0.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Slot(pub u16);
 
@@ -14,7 +14,7 @@ pub struct Slot(pub u16);
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct GrantHandle(pub u32);
 
-/// Rights of a mapping, for the processor and for devices alike.
+/// Access rights of a mapping, for the processor and for devices.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Access {
     /// Reading.
@@ -23,7 +23,7 @@ pub enum Access {
     ReadWrite,
 }
 
-/// A grant to be mapped, or that was.
+/// A grant to map, and the outcome.
 #[derive(Clone, Copy, Debug)]
 pub struct Mapping {
     /// The place.
@@ -34,7 +34,7 @@ pub struct Mapping {
     pub result: Result<GrantHandle, GrantError>,
 }
 
-/// A mapping to be ended, or that was.
+/// A mapping to end, and the outcome.
 #[derive(Clone, Copy, Debug)]
 pub struct Unmapping {
     /// The place.
@@ -45,17 +45,18 @@ pub struct Unmapping {
     pub result: Result<(), GrantError>,
 }
 
-/// Why a grant was not mapped, or not unmapped (grant_table.h, `enum grant_status`).
+/// Why a grant wasn't mapped or unmapped (grant_table.h, `enum grant_status`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum GrantError {
-    /// `GNTST_general_error`: it is granted to another domain, or for reading only, or something that has no number.
+    /// `GNTST_general_error`: a grant for another domain or for reading only, or an unnumbered
+    /// error.
     General,
-    /// `GNTST_bad_domain`: there is no such domain, or no more.
+    /// `GNTST_bad_domain`: the domain doesn't exist, or no longer.
     BadDomain,
-    /// `GNTST_bad_gntref`: there is no such grant.
+    /// `GNTST_bad_gntref`: the grant doesn't exist.
     BadReference,
-    /// `GNTST_bad_handle`: there is no such mapping.
+    /// `GNTST_bad_handle`: the mapping doesn't exist.
     BadHandle,
     /// `GNTST_bad_virt_addr`: nothing can be mapped there.
     BadAddress,
@@ -67,13 +68,13 @@ pub enum GrantError {
     PermissionDenied,
     /// `GNTST_bad_page`: the granted page isn't the guest's own.
     BadPage,
-    /// `GNTST_eagain`: not at this moment, such as a page that is swapped out.
+    /// `GNTST_eagain`: not now, for example because the page is swapped out.
     Again,
     /// `GNTST_no_space`: Xen has no handle left.
     NoSpace,
-    /// A status that no header has, or one for other operations.
+    /// A status that no header has, or one of other operations.
     Other(i16),
-    /// The hypercall failed as a whole, before this one's turn.
+    /// The hypercall failed as a whole, before this operation.
     Hypercall(Errno),
     /// Not tried.
     NotDone,
@@ -82,14 +83,14 @@ pub enum GrantError {
 /// The side that caused an error.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Blame {
-    /// The guest granted no such thing, or vanished.
+    /// The guest has no such grant, or vanished.
     Guest,
-    /// This domain asked for something that can't be, or has run out of something: a bug, or a limit.
+    /// This domain made an invalid request or ran out of a resource: a bug, or a limit.
     DriverDomain,
 }
 
 impl GrantError {
-    /// Judges a status.
+    /// Converts a status.
     ///
     /// # Errors
     /// The status' error.
@@ -111,8 +112,9 @@ impl GrantError {
         })
     }
 
-    /// The side to blame when a guest's grant can't be mapped. A general error is mostly a grant for another domain or for
-    /// reading only, so the guest's.
+    /// The responsible side if a guest's grant can't be mapped.
+    ///
+    /// A general error is mostly a grant for another domain or for reading only, so the guest's.
     pub const fn blame(self) -> Blame {
         match self {
             Self::General
@@ -155,25 +157,25 @@ impl fmt::Display for GrantError {
     }
 }
 
-/// Xen, as far as a driver domain needs it.
+/// The hypercalls that a driver domain needs.
 ///
-/// The window of slots is guest-physical addresses that hold no memory of this domain's own; the processor sees them at
-/// the same addresses, and so do devices, through the IOMMU.
+/// The window's guest-physical addresses hold no memory of this domain's own. The processor sees
+/// the slots at the same addresses, and so do devices, through the IOMMU.
 pub trait Xen {
     /// The processor's view of a slot.
     type View: SharedPage;
 
     /// Slots in the window.
     fn slots(&self) -> u16;
-    /// A slot's guest-physical address, a multiple of 4096; 0 if there is no such slot.
+    /// A slot's guest-physical address, a multiple of 4096; 0 if the slot doesn't exist.
     fn address(&self, slot: Slot) -> u64;
-    /// The page mapped at a slot. Only to be used while something is.
+    /// The page mapped at a slot. Use it only during a mapping.
     fn view(&self, slot: Slot) -> Self::View;
 
-    /// Maps grants of `guest`'s, as many of them as possible; each `result` is its outcome.
+    /// Maps as many of `guest`'s grants as possible; each `result` is its outcome.
     fn map(&mut self, guest: DomainId, access: Access, batch: &mut [Mapping]);
-    /// Ends mappings, as many of them as possible; each `result` is its outcome. Where it says `Ok`, neither the
-    /// processor nor a device reaches the page any more.
+    /// Ends as many mappings as possible; each `result` is its outcome. After `Ok`, neither the
+    /// processor nor a device reaches the page.
     fn unmap(&mut self, batch: &mut [Unmapping]);
 
     /// Makes a channel that `remote` may bind.
@@ -181,19 +183,19 @@ pub trait Xen {
     /// # Errors
     /// Xen's.
     fn alloc_unbound(&mut self, remote: DomainId) -> Result<EventChannel, Errno>;
-    /// Binds a channel that `remote` has made for this domain. It is pending at once.
+    /// Binds a channel that `remote` made for this domain. It is pending at once.
     ///
     /// # Errors
-    /// Xen's; EINVAL where there is no such port for this domain.
+    /// Xen's; EINVAL if this domain has no such port.
     fn bind_interdomain(&mut self, remote: DomainId, port: RemotePort) -> Result<EventChannel, Errno>;
     /// Closes a channel.
     ///
     /// # Errors
     /// Xen's.
     fn close(&mut self, channel: EventChannel) -> Result<(), Errno>;
-    /// Whether a channel waits to be bound: one that was bound does so again when the other end is closed.
+    /// Whether a channel waits for a binding. A bound one waits again once the other end closes.
     fn is_unbound(&self, channel: EventChannel) -> bool;
-    /// Sends an event. To a channel whose other end is gone it is lost.
+    /// Sends an event. It is lost if the channel's other end is gone.
     ///
     /// # Errors
     /// Xen's.

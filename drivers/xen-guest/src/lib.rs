@@ -1,18 +1,21 @@
-//! A guest's dealings with Xen, in safe Rust: event channels, grants of other domains' pages, xenstore, xenbus states, the
-//! console, the clock.
+//! Xen guest interfaces in safe Rust: event channels, grants of other domains' pages, xenstore,
+//! xenbus states, the console, the clock.
 //!
-//! Everything that can be decided without Xen is plain code over traits and over shared structures made of atomics, and
-//! is tested on the host. `unsafe` is in two leaf modules: [`hypercalls`], which enters Xen, and [`shared_page`], which
-//! reaches shared memory.
+//! Everything that doesn't need Xen is plain code over traits and atomic shared structures, and is
+//! tested on the host. Two leaf modules hold `unsafe`: [`hypercalls`], which enters Xen, and
+//! [`shared_page`], which reaches shared memory.
 //!
-//! - [`DriverDomain`](driver_domain::DriverDomain) is audioback's `Hypervisor`, over the trait [`Xen`](hypervisor::Xen), which
-//!   [`Hypercalls`](hypercalls::Hypercalls) fulfils.
-//! - [`Store`](xenstore::Store) is a xenstore client that never waits; [`Transaction`](xenstore::Transaction) runs on it.
-//! - [`BackEnd`](xenbus::BackEnd) names a back end's next step, by the nodes' values.
-//! - [`EventChannels`](event_channels::EventChannels) takes pending events, [`Console`](console::Console) prints,
-//!   [`XenClock`](clock::XenClock) tells the time, [`Alarm`](alarm::Alarm) says when to set a timer.
+//! - [`DriverDomain`](driver_domain::DriverDomain) is audioback's `Hypervisor`, over the trait
+//!   [`Xen`](hypervisor::Xen). [`Hypercalls`](hypercalls::Hypercalls) implements that trait.
+//! - [`Store`](xenstore::Store) is a xenstore client that never waits;
+//!   [`Transaction`](xenstore::Transaction) runs on it.
+//! - [`BackEnd`](xenbus::BackEnd) derives a back end's next step from the nodes' values.
+//! - [`EventChannels`](event_channels::EventChannels) takes pending events,
+//!   [`Console`](console::Console) prints, [`XenClock`](clock::XenClock) tells the time,
+//!   [`Alarm`](alarm::Alarm) sets the timer's time.
 //!
-//! Memory is allocated when [`DriverDomain`](driver_domain::DriverDomain) is made, and never later.
+//! [`DriverDomain`](driver_domain::DriverDomain) allocates its memory when it is made, and never
+//! later.
 #![no_std]
 #![deny(unsafe_code)]
 #![deny(

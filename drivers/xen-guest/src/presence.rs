@@ -1,4 +1,4 @@
-//! Xen's signs in CPUID.
+//! Detection of Xen by CPUID.
 
 use xen_sys::cpuid;
 
@@ -15,7 +15,7 @@ pub struct Registers {
     pub edx: u32,
 }
 
-/// Xen, as it shows itself by CPUID.
+/// Xen's CPUID data.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Presence {
     /// The first of Xen's leaves.
@@ -24,14 +24,14 @@ pub struct Presence {
     pub version: (u16, u16),
     /// Frequency of the guest's time stamp counter in kHz, if Xen states it.
     pub tsc_khz: Option<u32>,
-    /// Pages that are mapped from other domains are in the IOMMU's tables: devices may reach them.
+    /// The IOMMU's tables include pages mapped from other domains: devices may reach them.
     pub iommu_mappings: bool,
     /// This domain's number, if Xen states it.
     pub domain: Option<u16>,
 }
 
 impl Presence {
-    /// Looks for Xen; `cpuid` reads a leaf. Looks at 256 leaves at most.
+    /// Searches for Xen in at most 256 leaves; `cpuid` reads a leaf.
     pub fn detect(cpuid: impl Fn(u32) -> Registers) -> Option<Self> {
         let mut first_leaf = cpuid::FIRST_LEAF;
         loop {

@@ -1,4 +1,4 @@
-//! Memory that others write too.
+//! Memory shared with other writers.
 #![allow(unsafe_code, reason = "leaf: reaches shared memory by its address")]
 
 use core::ptr;
@@ -12,12 +12,12 @@ use crate::hypervisor::Slot;
 /// The structure at an address, in a page that Xen or another domain shares.
 ///
 /// # Safety
-/// The page at `address` is mapped, readable and writable, at that address for as long as the program runs, belongs to
-/// the structure alone, and is a multiple of 4096.
+/// `address` is a multiple of 4096. The page there is mapped, readable and writable, for as long
+/// as the program runs. It belongs to the structure alone.
 pub unsafe fn at<T: SharedLayout>(address: usize) -> &'static T {
     let structure: *const T = ptr::with_exposed_provenance(address);
-    // SAFETY: mapped for good, as the caller promises; a page is aligned for every such type and holds it, all of it is
-    // atomics, and any bits are a value, as `SharedLayout` promises.
+    // SAFETY: permanently mapped, as the caller promises. A page is aligned for every such type
+    // and holds it. All of it is atomics, and any bits are a value, as `SharedLayout` promises.
     unsafe { &*structure }
 }
 
@@ -32,8 +32,9 @@ impl Window {
     /// A window of `slots` pages from `first_address` on.
     ///
     /// # Safety
-    /// `first_address` is a multiple of 4096. The addresses hold no memory, are nobody else's, and are mapped one to one,
-    /// readable and writable but not executable, for as long as the program runs.
+    /// `first_address` is a multiple of 4096. The addresses hold no memory, have no other user,
+    /// and are mapped one to one, readable and writable but not executable, for as long as the
+    /// program runs.
     pub unsafe fn new(first_address: u64, slots: u16) -> Self {
         Self { first_address, slots }
     }
@@ -49,20 +50,21 @@ impl Window {
         self.first_address.checked_add(offset).filter(|_| slot.0 < self.slots)
     }
 
-    /// The processor's view of the slot. Without a mapping it reads as ones, and writes are lost.
+    /// The processor's view of the slot. Without a mapping, reads return ones, and writes are
+    /// lost.
     pub fn view(&self, slot: Slot) -> WindowPage {
         WindowPage { address: self.address(slot).and_then(|address| usize::try_from(address).ok()) }
     }
 }
 
-/// A page of the window. It is not `Copy`: its owner decides when it is unmapped.
+/// A page of the window. It isn't `Copy`: its owner decides when to unmap it.
 #[derive(Debug)]
 pub struct WindowPage {
     address: Option<usize>,
 }
 
 impl WindowPage {
-    /// Does something with a word, if it is one of the page.
+    /// Runs an operation on a word, if the page has it.
     fn with<R>(&self, word: usize, act: impl FnOnce(&AtomicU32) -> R) -> Option<R> {
         let first_word: *mut u32 = ptr::with_exposed_provenance_mut(self.address?);
         if word >= PAGE_WORDS {
@@ -70,9 +72,10 @@ impl WindowPage {
         }
         // Not past the page, as just seen, and so not past the end of all addresses.
         let cell = first_word.wrapping_add(word);
-        // SAFETY: the window is mapped for good and nobody else's, as was promised when it was made, so no Rust object is
-        // there; a page is aligned for words; all of this domain's accesses to it are atomic, and what other domains do
-        // is theirs. The reference is gone before the caller can unmap the page.
+        // SAFETY: the window is permanently mapped and has no other user, as its maker promised,
+        // so no Rust object is there. A page is aligned for words. All of this domain's accesses
+        // to it are atomic; other domains answer for theirs. The reference ends before the caller
+        // can unmap the page.
         let cell = unsafe { AtomicU32::from_ptr(cell) };
         Some(act(cell))
     }

@@ -1,4 +1,4 @@
-//! Which slot of the window holds which grant.
+//! Assignment of grants to slots of the window.
 
 use alloc::boxed::Box;
 use alloc::collections::VecDeque;
@@ -13,7 +13,7 @@ const NONE: u16 = u16::MAX;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum State {
     Free,
-    /// Taken for this grant; not known to be mapped, or unable to be unmapped.
+    /// Taken for this grant; not known to be mapped, or impossible to unmap.
     Held(DomainId, GrantRef),
     Mapped(DomainId, GrantRef, GrantHandle),
 }
@@ -34,7 +34,7 @@ struct Place {
     next: u16,
 }
 
-/// Why no slot could be taken.
+/// Why a slot couldn't be taken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum TakeError {
     /// The grant has a slot.
@@ -43,12 +43,12 @@ pub(crate) enum TakeError {
     Full,
 }
 
-/// The window's slots, and a hash table to find a grant among them.
+/// The window's slots, with a hash table to find a grant.
 #[derive(Debug)]
 pub(crate) struct Slots {
     places: Box<[Place]>,
     chains: Box<[u16]>,
-    /// Freed slots, oldest first: an address rests as long as can be before it is used again.
+    /// Freed slots, oldest first: an address rests as long as possible before its next use.
     free: VecDeque<u16>,
 }
 
@@ -101,12 +101,12 @@ impl Slots {
         }
     }
 
-    /// The grant that the slot is taken for.
+    /// The slot's grant.
     pub(crate) fn grant(&self, slot: Slot) -> Option<(DomainId, GrantRef)> {
         self.places.get(usize::from(slot.0))?.state.grant()
     }
 
-    /// The slot's mapping could not be ended: it is never used again, and its grant can't be mapped again.
+    /// The slot's mapping couldn't be ended: neither the slot nor its grant can be used again.
     pub(crate) fn lose(&mut self, slot: Slot) {
         if let Some(place) = self.places.get_mut(usize::from(slot.0))
             && let Some((guest, grant)) = place.state.grant()
@@ -115,14 +115,14 @@ impl Slots {
         }
     }
 
-    /// Nothing is mapped in the slot any more.
+    /// The slot's mapping has ended.
     pub(crate) fn release(&mut self, slot: Slot) {
         let Some((guest, grant)) = self.grant(slot) else { return };
         let chain = self.chain_of(guest, grant);
         let next = self.places.get(usize::from(slot.0)).map_or(NONE, |place| place.next);
         let mut before = None;
         let mut at = self.chains.get(chain).copied().unwrap_or(NONE);
-        // A chain has each slot once at most.
+        // A chain has each slot at most once.
         for _ in 0..self.places.len() {
             if at == slot.0 || at == NONE {
                 break;
@@ -145,11 +145,11 @@ impl Slots {
         if let Some(place) = self.places.get_mut(usize::from(slot.0)) {
             *place = Place { state: State::Free, next: NONE };
         }
-        // There is a place for every slot.
+        // Every slot has a place.
         self.free.push_back(slot.0);
     }
 
-    /// Slots that are free.
+    /// Free slots.
     pub(crate) fn free(&self) -> usize {
         self.free.len()
     }
@@ -171,9 +171,10 @@ impl Slots {
         false
     }
 
-    /// A guest can choose references that meet in one chain; that costs at most a look at each of its own pages.
+    /// A guest can choose references that meet in one chain. It slows only accesses to its own
+    /// pages.
     fn chain_of(&self, guest: DomainId, grant: GrantRef) -> usize {
-        // Golden-section hashing; references in a row spread evenly.
+        // Golden-section hashing spreads consecutive references evenly.
         let key = u64::from(grant.0) | u64::from(guest.0) << 32;
         let hash = key.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 32;
         // The number of chains is a power of two, and never 0.

@@ -1,58 +1,62 @@
-//! The back end's side of the handshake with a front end and with the toolstack (xenbus.h; libxl's handling of devices).
+//! The back end's handshake with a front end and the toolstack (xenbus.h; libxl's device
+//! handling).
 //!
-//! A pure state machine: [`BackEnd::step`] names the next step for the nodes' values; [`BackEnd::done`] takes its outcome.
-//! The caller reads the nodes, acts, and writes each new [`BackEnd::state`] into the back end's own `state` node, by
-//! [`switch_state`].
+//! This is a pure state machine. [`BackEnd::step`] derives the next step from the nodes' values;
+//! [`BackEnd::done`] takes its outcome. The caller reads the nodes and acts. It writes each new
+//! [`BackEnd::state`] into the back end's own `state` node by [`switch_state`].
 
 use sndif::state::XenbusState;
 
 use crate::xenstore::{Operation, Path};
 
-/// Connections in a row that may fail before a front end is left alone: one that is broken or malicious would go on for ever.
-/// One that fails after it was made is among them, unless it has [`lived`](BackEnd::lived).
+/// Consecutive failed connections before the back end ignores a front end. Otherwise a broken or
+/// malicious one would retry forever.
+///
+/// A connection that fails later also counts, unless it has [`lived`](BackEnd::lived).
 pub const MAX_FAILED_CONNECTS: u8 = 8;
 
 /// The values of a device's nodes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct View {
-    /// The back end's directory is there.
+    /// The back end's directory exists.
     pub directory: bool,
     /// `online` in the back end's directory is 1: the device is wanted.
     pub online: bool,
-    /// `state` in the back end's directory, which the toolstack may have set to Closing. Read after all that this side
-    /// has written there was answered, or else it is this side's own past.
+    /// `state` in the back end's directory; the toolstack may have set it to Closing.
+    ///
+    /// Read it after the answers to all of this side's own writes; otherwise it is out of date.
     pub own_node: Option<XenbusState>,
-    /// `state` in the front end's directory; `None` if there is none, or if it makes no sense.
+    /// `state` in the front end's directory; `None` if missing or invalid.
     pub front: Option<XenbusState>,
 }
 
 /// The next step.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Step {
-    /// Nothing: wait for a node to change.
+    /// None: wait for a node to change.
     Wait,
-    /// Read the front end's directory, once, and make the device ready for it.
+    /// Read the front end's directory once, and prepare the device.
     SetUp,
     /// Read the front end's transport nodes, map its rings, bind its channels.
     Connect,
     /// Stop DMA, unmap and unbind everything.
     Close,
-    /// Closed, and still wanted: wait for a front end once more, with the settings known from before.
+    /// Closed, and still wanted: wait for a front end again, with the known settings.
     Reopen,
-    /// Remove the back end's own directory, and then forget the device.
+    /// Remove the back end's own directory, then forget the device.
     RemoveDirectory,
-    /// The directory is gone, and nothing is mapped any more: forget the device.
+    /// The directory is gone and nothing is mapped: forget the device.
     Forget,
 }
 
-/// How a [`Step`] went.
+/// The outcome of a [`Step`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Outcome {
-    /// It is done.
+    /// Done.
     Done,
-    /// It is under way and may take its time: a stream whose RUN sticks can't be closed yet.
+    /// In progress for any length of time: a stream whose RUN sticks can't be closed yet.
     Underway,
-    /// It can't be done.
+    /// Impossible.
     Failed,
 }
 
@@ -60,7 +64,7 @@ pub enum Outcome {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct BackEnd {
     state: XenbusState,
-    /// The settings are no good: this device will never be of use.
+    /// The settings are invalid: the device stays unusable.
     unusable: bool,
     failed_connects: u8,
 }
@@ -74,12 +78,13 @@ impl Default for BackEnd {
 impl BackEnd {
     /// A device whose directory has just appeared.
     ///
-    /// Also one that an earlier run of this domain has left behind: nothing of it is left here, whatever its `state`.
+    /// An earlier run of this domain may have left the directory behind. Whatever its `state`,
+    /// nothing of that run remains.
     pub const fn new() -> Self {
         Self { state: XenbusState::Initialising, unusable: false, failed_connects: 0 }
     }
 
-    /// The state that the `state` node is to show.
+    /// The value for the `state` node.
     pub const fn state(&self) -> XenbusState {
         self.state
     }
@@ -89,12 +94,12 @@ impl BackEnd {
         use XenbusState::{
             Closed, Closing, Connected, InitWait, Initialised, Initialising, Reconfigured, Reconfiguring,
         };
-        // The toolstack takes a device away by `online` and by setting this state, whichever is seen first.
+        // The toolstack removes a device by `online` and this state; either may be seen first.
         let told_to_close =
             view.own_node == Some(Closing) && !matches!(self.state, Closing | Closed | Initialising);
         let wanted = view.directory && view.online;
         match self.state {
-            // Nothing is held yet, so there is nothing to close.
+            // Nothing is held yet, so nothing needs closing.
             Initialising if !view.directory => Step::Forget,
             Initialising if !wanted => Step::Close,
             Initialising => Step::SetUp,
@@ -103,13 +108,13 @@ impl BackEnd {
             }
             InitWait => match view.front {
                 Some(Initialised) => Step::Connect,
-                // A front end that has left stays at 6 until its driver comes back; one still at 4 has yet to see that
-                // its old back end is gone.
+                // A closed front end stays at 6 until its driver comes back. One still at 4 has
+                // yet to see that its old back end is gone.
                 _ => Step::Wait,
             },
             Connected => match view.front {
                 Some(Initialised | Connected | Reconfiguring | Reconfigured) => Step::Wait,
-                // It leaves, has begun anew without leaving, or is gone.
+                // It leaves, has restarted without leaving, or is gone.
                 Some(Initialising | InitWait | Closing | Closed) | None => Step::Close,
             },
             // Not used on this side.
@@ -122,13 +127,13 @@ impl BackEnd {
             Closed => match view.front {
                 // It has seen that this end is closed, or has closed itself.
                 Some(Initialising | InitWait | Closing | Closed) => Step::Reopen,
-                // It would take the new state for one of the old connection's; or there is no front end.
+                // It would take the new state for the old connection's, or no front end exists.
                 _ => Step::Wait,
             },
         }
     }
 
-    /// Takes note of how a step went.
+    /// Records a step's outcome.
     pub fn done(&mut self, step: Step, outcome: Outcome) {
         self.state = match (step, outcome) {
             (Step::Wait | Step::RemoveDirectory | Step::Forget, _)
@@ -149,13 +154,16 @@ impl BackEnd {
         };
     }
 
-    /// The connection has lasted as those of a front end in its right mind do: earlier failures are forgotten. Making it is
-    /// not enough, or one that connects and breaks its ring at once would go on for ever.
+    /// The connection has lasted as long as a healthy front end's: forget earlier failures.
+    ///
+    /// A made connection is not enough: one that connects and breaks its ring at once would retry
+    /// forever.
     pub fn lived(&mut self) {
         self.failed_connects = 0;
     }
 
-    /// This end wants no more of the connection, as when a ring is broken: the next step is [`Step::Close`].
+    /// This end closes the connection, for example after a ring error: the next step is
+    /// [`Step::Close`].
     pub fn fail(&mut self) {
         if self.state == XenbusState::Connected {
             self.failed_connects = self.failed_connects.saturating_add(1);
@@ -164,7 +172,8 @@ impl BackEnd {
     }
 }
 
-/// The transaction that writes a state, unless the node is gone: then the device was removed, and must stay so.
+/// The transaction that writes a state, unless the node is gone: a removed device must stay
+/// removed.
 pub fn switch_state(node: Path<'_>, state: XenbusState) -> [Operation<'_>; 2] {
     [Operation::Expect(node), Operation::Write(node, state.node())]
 }

@@ -154,7 +154,8 @@ impl Tracker {
         self.anchor
     }
 
-    /// The position nearest to `expected`, but not before the anchor, whose place in the buffer is `counter`'s.
+    /// The position nearest to `expected`, not before the anchor, with `counter` as its place in
+    /// the buffer.
     fn nearest(&self, counter: u32, expected: u64) -> Nearest {
         if counter > self.buffer_bytes {
             return Nearest::Outside;

@@ -4,57 +4,60 @@ use super::TICKS_PER_LINK_FRAME;
 use super::bracket::Bracket;
 use super::cadence::Cadence;
 
-/// How far a counter may stay behind the clock and still be one that moves: it may go in steps of 10 ms, and QEMU's for capture
-/// is 17 ms late.
+/// Largest lag of a moving counter behind the clock. It may move in steps of 10 ms, and QEMU's for
+/// capture is 17 ms late.
 const LAG_TICKS_MAX: u64 = 64 * TICKS_PER_MS;
-/// The most that a counter is taken to be ahead of the clock.
+/// Largest accepted lead of a counter over the clock.
 const LEAD_TICKS_MAX: u64 = 66 * TICKS_PER_MS;
-/// Until the next look, at most.
+/// Longest time until the next poll.
 const HORIZON_TICKS: u64 = 100 * TICKS_PER_MS;
 const TICKS_PER_MS: u64 = 24_000;
-/// Looks in a row that a counter must agree with the clock, to be believed again after it didn't.
+/// Consecutive polls in agreement with the clock before a counter is accepted again.
 const LOOKS_TO_BELIEVE: u8 = 8;
-/// Looks right after a block that must find the counter exact before its exactness is made use of.
+/// Polls right after a block that must find the counter exact before it is used as exact.
 const LOOKS_TO_BE_EXACT: u8 = 24;
-/// Looks after which it is taken not to be exact: at 8 kHz one in six is right after a block.
+/// Polls before it counts as inexact: at 8 kHz one in six is right after a block.
 const LOOKS_TO_BECOME_EXACT: u8 = 255;
-/// Parts of a tick in which moments are stated.
+/// Fraction of a tick that is the unit of time.
 const TICK_PARTS: u64 = 256;
-/// Frame 0, in the counts in here: there are frames before it where frames at the start were lost.
+/// Frame 0 in this file's counts: lost frames at the start precede it.
 const FRAME_0: u64 = 1 << 40;
 
 /// The source of a position at the link.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub enum LinkSource {
-    /// A counter of the controller's: it agrees with the clock.
+    /// A counter of the controller that agrees with the clock.
     Counter,
-    /// The wall clock since START: the counter can't be believed, or nothing shows that what it counts is the link.
+    /// The wall clock since START: the counter is unreliable, or may not count the link.
     WallClock,
 }
 
-/// A place at the link, and when.
+/// A place at the link, and its time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct LinkCount {
     /// Frames through the link since START, never less than before.
     pub frames: u64,
-    /// When it was so, or will be: 256ths of a tick of the wall clock.
+    /// The place's time, past or future: 256ths of a tick of the wall clock.
     pub tick_parts: u64,
-    /// The truth is at most so many ticks away, then and until the next look within 100 ms: frames lost since the last look
-    /// apart.
+    /// Largest error in ticks, until the next poll within 100 ms. It excludes frames lost since
+    /// the last poll.
     pub error_ticks: u64,
     /// The part of the error that is the link's cadence: half of its ripple.
     pub ripple_ticks: u64,
-    /// To what it was held.
+    /// The reference of the count.
     pub source: LinkSource,
-    /// The counter has been seen to keep to the clock.
+    /// The counter has kept to the clock.
     pub is_held: bool,
-    /// When frame 0 was at the link, in ticks; `None` after a pause. It doesn't move where [`source`](Self::source) is the wall
-    /// clock for want of anything that tells it better than RUN.
+    /// The time of frame 0 at the link, in ticks; `None` after a pause.
+    ///
+    /// It is constant if [`source`](Self::source) is the wall clock because only RUN tells it.
     pub start_ticks: Option<u64>,
-    /// Ticks from a beginning of the link's cadence to `tick_parts`, if it is known in which link frame the stream began: then the count can
-    /// be followed through the cadence.
+    /// Ticks from a start of the link's cadence to `tick_parts`, if the stream's first link frame
+    /// is known.
+    ///
+    /// The count can then be followed through the cadence.
     pub cadence_ticks: Option<u64>,
     /// Breaks in the count since START.
     pub breaks: u32,

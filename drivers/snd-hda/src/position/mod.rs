@@ -3,7 +3,7 @@
 //! ```text
 //! LPIB or DMA position buffer --> counter.rs: bytes since START, never wrapped
 //!                                     |
-//! 24 MHz wall clock --------------> link.rs: frames at the link, at a tick of the wall clock, within so many ticks
+//! 24 MHz wall clock --------------> link.rs: frames at the link, at a wall clock tick, with a bound
 //!                                     |      (cadence.rs: which link frame carries which frames)
 //! the system's clock ------------> clock.rs: that tick in nanoseconds, and the length of a frame
 //! ```

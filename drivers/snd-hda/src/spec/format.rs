@@ -1,4 +1,4 @@
-//! Sample formats: the word that goes into SDnFMT and into a converter (specification 1.0a, 3.7.1), and the sets
+//! Sample formats: the word for SDnFMT and converters (specification 1.0a, 3.7.1), and the sets
 //! that a converter offers (7.3.4.7).
 
 use core::fmt;
@@ -51,8 +51,10 @@ impl SampleBits {
     }
 }
 
-/// A frame rate of the specification (7.3.4.7, table "rates"). 384 kHz, the twelfth, has no code in the format word,
-/// whose multiples end at 4: no stream can have it.
+/// A frame rate of the specification (7.3.4.7, table "rates").
+///
+/// 384 kHz, the twelfth, has no code in the format word, whose multiples end at 4. No stream can
+/// have it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct Rate(u8);
@@ -78,7 +80,7 @@ const fn rate_code(base_44100: bool, multiple: u16, divisor: u16) -> u16 {
 }
 
 impl Rate {
-    /// The rate with so many frames a second, if the specification has it.
+    /// The rate of `hz` frames a second, if the specification has it.
     pub fn from_hz(hz: u32) -> Option<Self> {
         let bit = RATES.iter().position(|(rate_hz, _)| *rate_hz == hz)?;
         u8::try_from(bit).ok().map(Self)
@@ -101,15 +103,17 @@ impl Rate {
         (code & 1 << 14 != 0, (code >> 11 & 0x7).wrapping_add(1), (code >> 8 & 0x7).wrapping_add(1))
     }
 
-    /// Frames in the fullest of its link frames (of 1/48000 s): the multiple of the base rate, for a divisor leaves
-    /// link frames out (5.4.1). So 32 kHz, which is 48 kHz * 2 / 3, sends two frames in every third link frame.
+    /// Frames in the fullest of its link frames (of 1/48000 s): the multiple of the base rate.
+    ///
+    /// A divisor leaves link frames empty (5.4.1). So 32 kHz, which is 48 kHz * 2 / 3, sends two
+    /// frames in every third link frame.
     pub(crate) fn frames_per_link_frame(self) -> u32 {
         // Three bits.
         u32::from(self.entry().1 >> 11 & 0x7).wrapping_add(1)
     }
 }
 
-/// A stream's format. Whatever exists can be encoded.
+/// A stream's format. Every value can be encoded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct Format {
@@ -118,18 +122,18 @@ pub struct Format {
     channels: u8,
 }
 
-/// Why there is no such format.
+/// Why a format is invalid.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub enum FormatError {
     /// Not a rate of the specification.
     Rate {
-        /// As asked for, in Hz.
+        /// The requested rate, in Hz.
         rate_hz: u32,
     },
     /// A frame has 1 to 16 samples.
     Channels {
-        /// As asked for.
+        /// The requested number.
         channels: u8,
     },
 }
@@ -171,7 +175,9 @@ impl Format {
         Ok(Self { rate, sample_bits, channels })
     }
 
-    /// The word for SDnFMT and the converter: PCM (bit 15 clear), rate, bits in 6:4, channels less one in 3:0.
+    /// The word for SDnFMT and the converter.
+    ///
+    /// PCM (bit 15 clear), rate, bits in 6:4, channels less one in 3:0.
     pub fn encode(self) -> u16 {
         self.rate.entry().1 | (self.sample_bits.code() << 4) | u16::from(self.channels).saturating_sub(1)
     }
@@ -196,8 +202,10 @@ impl Format {
         u32::from(self.channels).saturating_mul(self.sample_bits.container_bytes())
     }
 
-    /// 16-bit words that it takes in the fullest link frame, for the sums that OUTPAY and INPAY limit (3.3.5): the
-    /// samples, and the tag before them, of 8 bits for output and 10 for input (5.3.2, 5.3.3).
+    /// 16-bit words in the fullest link frame, for the limits OUTPAY and INPAY (3.3.5).
+    ///
+    /// They hold the samples, and a tag before them: 8 bits for output and 10 for input (5.3.2,
+    /// 5.3.3).
     pub fn words_per_link_frame(self) -> u32 {
         // At most 16 * 32 * 4 bits, and 10.
         u32::from(self.channels)
@@ -247,12 +255,12 @@ impl PcmCapabilities {
         self.channels_max
     }
 
-    /// Whether there is anything that it can do.
+    /// Whether any format is supported.
     pub fn is_empty(self) -> bool {
         self.rates().next().is_none() || self.sample_bits().next().is_none()
     }
 
-    /// Whether it can do `format`.
+    /// Whether `format` is supported.
     pub fn supports(self, format: Format) -> bool {
         self.parameter & (1_u32 << format.rate.0) != 0
             && self.has_bits(format.sample_bits)

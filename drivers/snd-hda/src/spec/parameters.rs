@@ -1,4 +1,4 @@
-//! Parameters: what a node says of itself (specification 1.0a, 7.3.4).
+//! Parameters: a node's description of itself (specification 1.0a, 7.3.4).
 
 /// 7.3.4.1: vendor in bits 31:16, device in 15:0.
 pub(crate) const VENDOR_ID: u8 = 0x00;
@@ -36,7 +36,7 @@ pub(crate) enum WidgetKind {
     Pin,
     /// Feeds other widgets with power (7.2.3.7).
     Power,
-    /// Volume knob, beep, vendor's own: nothing that a sample passes.
+    /// Volume knob, beep, vendor-specific: no samples pass.
     Other,
 }
 
@@ -48,8 +48,9 @@ impl WidgetCapabilities {
     const fn bit(self, bit: u32) -> bool {
         self.0 & (1_u32 << bit) != 0
     }
-    /// A node that isn't there answers every parameter with 0, which would read as a converter for output. One that is
-    /// there has at least a second channel to show, or an amplifier, or formats of its own.
+    /// A missing node answers every parameter with 0, which would read as an output converter.
+    ///
+    /// A real one has at least a second channel, an amplifier, or formats of its own.
     pub(crate) const fn kind(self) -> WidgetKind {
         if self.0 == 0 {
             return WidgetKind::Other;
@@ -95,7 +96,7 @@ impl WidgetCapabilities {
     pub(crate) const fn has_power_control(self) -> bool {
         self.bit(10)
     }
-    /// Samples that it holds between link and pin; 0: not said.
+    /// Samples held between link and pin; 0 if unknown.
     pub(crate) const fn delay_frames(self) -> u8 {
         ((self.0 >> 16) & 0xf) as u8
     }
@@ -109,7 +110,7 @@ impl PinCapabilities {
     const fn bit(self, bit: u32) -> bool {
         self.0 & (1_u32 << bit) != 0
     }
-    /// Presence is known only after it was asked to be sensed.
+    /// Presence is known only after a sense request.
     pub(crate) const fn needs_trigger(self) -> bool {
         self.bit(1)
     }
@@ -133,7 +134,7 @@ impl PinCapabilities {
     pub(crate) const fn is_display_port(self) -> bool {
         self.bit(24) && !self.bit(7)
     }
-    /// Bits 15:8 say which microphone biases there are.
+    /// Bits 15:8 list the available microphone biases.
     pub(crate) const fn has_vref_50(self) -> bool {
         self.bit(9)
     }
@@ -150,7 +151,7 @@ impl PinCapabilities {
 pub(crate) struct AmplifierCapabilities(pub(crate) u32);
 
 impl AmplifierCapabilities {
-    /// An amplifier that nothing can be set of: no steps, no mute.
+    /// An amplifier without settings: no steps, no mute.
     pub(crate) const NONE: Self = Self(0);
 
     /// The step at 0 dB, or the loudest if 0 dB is beyond it.
@@ -210,7 +211,7 @@ impl ConfigurationDefault {
     pub(crate) const fn device(self) -> u8 {
         self.nibble(20)
     }
-    /// The jack can't say whether something is in it, whatever the pin's capabilities say.
+    /// The jack can't detect plugs, whatever the pin's capabilities say.
     pub(crate) const fn overrides_detection(self) -> bool {
         self.nibble(8) & 1 != 0
     }

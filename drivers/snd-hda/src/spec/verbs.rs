@@ -1,4 +1,4 @@
-//! Verbs: what a codec is asked and told (specification 1.0a, 7.3).
+//! Verbs to codecs (specification 1.0a, 7.3).
 
 /// A codec's address on the link, 0 to 14 (specification 1.0a, 5.3.1; 15 is broadcast).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -17,8 +17,9 @@ impl CodecAddress {
     }
 }
 
-/// A node inside a codec, 0 (the root) to 127 (7.1.2; bit 7 of the field means indirect addressing, which no codec
-/// uses).
+/// A node inside a codec, 0 (the root) to 127.
+///
+/// Bit 7 of the field means indirect addressing, which no codec uses (7.1.2).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct NodeId(u8);
@@ -70,7 +71,7 @@ pub(crate) const fn get_parameter(parameter: u8) -> Verb {
     Verb::with_u8(0xf00, parameter)
 }
 
-/// 7.3.3.2: selects an input of a widget that listens to one at a time.
+/// 7.3.3.2: selects an input of a widget that takes one at a time.
 pub(crate) const fn set_connection_select(index: u8) -> Verb {
     Verb::with_u8(0x701, index)
 }
@@ -100,7 +101,7 @@ pub(crate) const GET_POWER_STATE: Verb = Verb::with_u8(0xf05, 0);
 /// 7.3.3.10: asks for D0.
 pub(crate) const SET_POWER_STATE_D0: Verb = Verb::with_u8(0x705, 0);
 
-/// 7.3.3.11: the tag that a converter listens to, and its first channel in the stream.
+/// 7.3.3.11: a converter's tag, and its first channel in the stream.
 pub(crate) const fn set_stream(tag: u8, channel: u8) -> Verb {
     Verb::with_u8(0x706, ((tag & 0xf) << 4) | (channel & 0xf))
 }
@@ -117,7 +118,7 @@ pub(crate) const fn enable_unsolicited(tag: u8) -> Verb {
 
 /// 7.3.3.15: whether something is plugged (bit 31).
 pub(crate) const GET_PIN_SENSE: Verb = Verb::with_u8(0xf09, 0);
-/// 7.3.3.15: senses it, where that has to be asked for.
+/// 7.3.3.15: triggers plug detection, if the pin needs it.
 pub(crate) const EXECUTE_PIN_SENSE: Verb = Verb::with_u8(0x709, 0);
 /// Answer to [`GET_PIN_SENSE`]: something is plugged.
 pub(crate) const PIN_SENSE_PRESENT: u32 = 1 << 31;
@@ -130,12 +131,13 @@ pub(crate) const fn set_eapd(bits: u8) -> Verb {
     Verb::with_u8(0x70c, bits)
 }
 
-/// Channels of a stream that a converter with more than two takes, less one (HDA specification, change 034-A2: HDMI).
+/// Stream channels less one, for a converter with more than two (HDA specification, change 034-A2:
+/// HDMI).
 pub(crate) const fn set_converter_channels(channels: u8) -> Verb {
     Verb::with_u8(0x72d, channels.saturating_sub(1))
 }
 
-/// 7.3.3.31: what is at a pin, as the board's maker says.
+/// 7.3.3.31: the board maker's description of a pin.
 pub(crate) const GET_CONFIGURATION_DEFAULT: Verb = Verb::with_u8(0xf1c, 0);
 
 /// Payload of [`set_amplifier`] (7.3.3.7, figure 62).
@@ -184,7 +186,7 @@ pub(crate) const DIGITAL_ENABLE: u8 = 1 << 0;
 pub(crate) mod display {
     use super::Verb;
 
-    /// Answer to [`get_eld`]: there is such a byte.
+    /// Answer to [`get_eld`]: the byte is valid.
     pub(crate) const ELD_VALID: u32 = 1 << 31;
 
     /// A byte of the display's description of itself.

@@ -3,7 +3,7 @@
 #![allow(
     clippy::result_large_err,
     clippy::type_complexity,
-    reason = "a step that fails gives the stream back, by value: there is no heap; the types are the states' names"
+    reason = "a failed step returns the stream by value, as there is no heap; the types name the states"
 )]
 
 use embedded_hal::delay::DelayNs;

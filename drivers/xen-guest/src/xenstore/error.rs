@@ -1,8 +1,8 @@
-//! Errors, an enum for each operation.
+//! Errors: one enum for each operation.
 
 use core::fmt;
 
-/// A text that xenstore has no place for, or that can't be taken for one.
+/// A text that xenstore doesn't accept, or bytes that are no text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum BadText {
@@ -10,29 +10,29 @@ pub enum BadText {
     Empty,
     /// It is too long.
     TooLong,
-    /// It has a NUL in it.
+    /// It contains a NUL.
     Nul,
     /// A path with a byte other than letters, digits and `-/_@`.
     Character,
-    /// A path with two slashes in a row, or one at its end.
+    /// A path with two consecutive slashes, or a slash at its end.
     Slashes,
-    /// It is no UTF-8.
+    /// It isn't UTF-8.
     Encoding,
 }
 
-/// Why a request was not taken.
+/// Why a request was refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum SubmitError {
-    /// A value or token that can't be sent.
+    /// An invalid value or token.
     BadText(BadText),
-    /// As many requests are under way as there can be, or too much waits to be sent: try again later.
+    /// The limit of pending requests or waiting bytes is reached: retry later.
     Full,
     /// The connection is broken.
     Broken,
 }
 
-/// Why the connection can't be used any more. xenstored, or the memory that it shares, isn't in its right mind.
+/// Why the connection became unusable. xenstored, or the memory that it shares, is faulty.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum BrokenStore {
@@ -44,29 +44,29 @@ pub enum BrokenStore {
     TooLong(u32),
 }
 
-/// A message that makes no sense and was dropped.
+/// An invalid message that was dropped.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Oddity {
-    /// An answer to a request that is not under way.
+    /// An answer without a pending request.
     Unasked(u32),
-    /// An answer that came after its deadline.
+    /// An answer after its deadline.
     Late(u32),
-    /// A watch event whose path or token is no text.
+    /// A watch event whose path or token isn't text.
     BadWatchEvent,
 }
 
-/// Why a request was not done.
+/// Why a request failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum RequestError {
     /// xenstored refused.
     Refused(Refusal),
-    /// No answer came before the deadline. Whether it was done isn't known.
+    /// No answer came before the deadline. The request may have taken effect.
     TimedOut,
-    /// The answer is none to such a request.
+    /// The answer doesn't fit the request.
     Garbled,
-    /// The connection broke. Whether it was done isn't known.
+    /// The connection broke. The request may have taken effect.
     Broken(BrokenStore),
 }
 
@@ -89,7 +89,7 @@ macro_rules! refusals {
         pub enum Refusal {
             $(#[doc = concat!("`", $name, "`: ", $meaning, ".")]
             $variant,)*
-            /// A name that isn't in the header.
+            /// A name that the header doesn't have.
             Other,
         }
 

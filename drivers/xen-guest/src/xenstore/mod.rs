@@ -1,5 +1,7 @@
-//! A xenstore client that never waits: requests go out as the ring has room, answers and watch events come in as they
-//! arrive, and each request has a deadline by the caller's clock.
+//! A xenstore client that never waits.
+//!
+//! Requests go out as the ring has room; answers and watch events come in as they arrive. Each
+//! request has a deadline by the caller's clock.
 //!
 //! ```text
 //! store.submit(Request::Read(path), None, deadline)?;
@@ -10,7 +12,8 @@
 //! }
 //! ```
 //!
-//! Xenstored's messages are judged too: a wrong length, index, number or text leads to an error at worst.
+//! The client also checks xenstored's messages: a wrong length, index, number or text causes an
+//! error at worst.
 
 mod error;
 mod ring;

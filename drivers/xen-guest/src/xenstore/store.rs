@@ -1,4 +1,4 @@
-//! The client: requests under way, messages in pieces, deadlines.
+//! The client: pending requests, partial messages, deadlines.
 
 use core::fmt::Write;
 
@@ -10,20 +10,20 @@ use super::error::{BadText, BrokenStore, Oddity, Refusal, RequestError, SubmitEr
 use super::ring::RingEnd;
 use super::text::{self, Path};
 
-/// Requests that can be under way at a time, those included whose deadline has passed and that are still unanswered.
+/// Limit of pending requests, including unanswered ones past their deadline.
 pub const MAX_IN_FLIGHT: usize = 32;
 
-/// Bytes that can wait for room in the ring: at least one message of any size.
+/// Bytes that can wait for space in the ring: at least one message of any size.
 const OUTBOX_BYTES: usize = 8192;
 
-/// Bytes of the longest message.
+/// Length of the longest message in bytes.
 const MESSAGE_MAX_BYTES: usize = HEADER_BYTES + PAYLOAD_MAX_BYTES;
 
-/// Names a request until it is answered.
+/// Identifies a request until its answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct RequestId(u32);
 
-/// A transaction under way, as xenstored numbers it; never 0.
+/// A transaction's number from xenstored; never 0.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct TransactionId(u32);
 
@@ -31,7 +31,7 @@ impl TransactionId {
     /// The number in an answer to [`Request::TransactionStart`].
     pub(super) fn parse(reply: &Reply<'_>) -> Option<Self> {
         let text = reply.text().ok()?;
-        // `parse` alone would take a leading plus sign.
+        // `parse` alone would accept a leading plus sign.
         let number = if text.bytes().all(|byte| byte.is_ascii_digit()) { text.parse().ok()? } else { 0 };
         (number != 0).then_some(Self(number))
     }
@@ -43,19 +43,20 @@ impl TransactionId {
 pub enum Request<'a> {
     /// A node's value; see [`Reply::text`].
     Read(Path<'a>),
-    /// Names of a node's children; see [`Reply::names`]. Refused as too big where they exceed 4096 bytes.
+    /// Names of a node's children; see [`Reply::names`]. Refused as too big above 4096 bytes.
     Directory(Path<'a>),
-    /// Writes a value; makes the node, and those above it, if need be.
+    /// Writes a value; creates the node and its parents if needed.
     Write(Path<'a>, &'a str),
-    /// Makes a node, and those above it, if need be.
+    /// Creates a node, and its parents if needed.
     MakeDirectory(Path<'a>),
     /// Removes a node and all below it.
     Remove(Path<'a>),
-    /// Watches a node and all below it. An event comes at once, unless that watch was there already, and at every change.
+    /// Watches a node and all below it. An event comes at every change, and at once unless the
+    /// watch already existed.
     Watch {
         /// The node to watch.
         path: Path<'a>,
-        /// The token that comes with each event.
+        /// The token in each event.
         token: &'a str,
     },
     /// Ends a watch.
@@ -69,7 +70,7 @@ pub enum Request<'a> {
     DomainPath(DomainId),
     /// Begins a transaction; see [`Transaction`](super::Transaction).
     TransactionStart,
-    /// Ends the transaction that it is sent in: commits it, or drops it.
+    /// Ends the transaction that carries it: commits or drops it.
     TransactionEnd {
         /// Commit.
         commit: bool,
@@ -96,22 +97,22 @@ impl Request<'_> {
     }
 }
 
-/// The answer to a request that was done.
+/// The answer to a successful request.
 #[derive(Clone, Copy, Debug)]
 pub struct Reply<'a> {
     payload: &'a [u8],
 }
 
 impl<'a> Reply<'a> {
-    /// The answer as a text: the value read, or a path.
+    /// The answer as text: the value read, or a path.
     ///
     /// # Errors
-    /// If it is none.
+    /// The answer isn't text.
     pub fn text(&self) -> Result<&'a str, BadText> {
         text::received(self.payload)
     }
 
-    /// The names in an answer to [`Request::Directory`]. A text that is no name is left out.
+    /// The names in an answer to [`Request::Directory`]. Invalid names are omitted.
     pub fn names(&self) -> impl Iterator<Item = &'a str> + use<'a> {
         self.payload.split(|byte| *byte == 0).filter_map(|name| {
             let name = core::str::from_utf8(name).ok()?;
@@ -124,21 +125,21 @@ impl<'a> Reply<'a> {
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
 pub enum Event<'a> {
-    /// A request has ended, one way or another. Told once for each.
+    /// A request has ended, with or without success. Reported once for each.
     Reply {
-        /// Which one.
+        /// The request.
         id: RequestId,
-        /// How.
+        /// The outcome.
         result: Result<Reply<'a>, RequestError>,
     },
-    /// Something that is watched has changed, or was looked at for the first time.
+    /// A watched node has changed, or its watch has begun.
     Watch {
-        /// The node that changed, or the one that is watched.
+        /// The changed node, or the watched one.
         path: &'a str,
         /// The watch's token.
         token: &'a str,
     },
-    /// A message that makes no sense was dropped.
+    /// An invalid message was dropped.
     Dropped(Oddity),
 }
 
@@ -148,7 +149,7 @@ struct InFlight {
     kind: u32,
     transaction: u32,
     deadline: Nanos,
-    /// Its end was reported: an answer is dropped.
+    /// Its end was reported: drop an answer.
     abandoned: bool,
 }
 
@@ -158,7 +159,7 @@ pub struct Store<'a> {
     ring: RingEnd<'a>,
     outbox: Deque<u8, OUTBOX_BYTES>,
     inbox: Vec<u8, MESSAGE_MAX_BYTES>,
-    /// The message in the inbox was reported, and makes room before the next one comes in.
+    /// The inbox's message was reported; clear it before the next.
     told: bool,
     in_flight: Vec<InFlight, MAX_IN_FLIGHT>,
     next_id: u32,
@@ -167,7 +168,8 @@ pub struct Store<'a> {
 }
 
 impl<'a> Store<'a> {
-    /// A connection by this page. Send an event on its channel when [`take_notify`](Self::take_notify) returns true.
+    /// A connection through this page. Send an event on its channel if
+    /// [`take_notify`](Self::take_notify) returns true.
     pub fn attach(page: &'a StoreRing) -> Self {
         Self {
             ring: RingEnd::attach(page),
@@ -181,11 +183,13 @@ impl<'a> Store<'a> {
         }
     }
 
-    /// Sends a request, as part of a transaction if one is given. Its end comes as an [`Event::Reply`], by `deadline` at
-    /// the latest if [`next`](Self::next) is called then.
+    /// Sends a request, as part of a transaction if one is given.
+    ///
+    /// Its end comes as an [`Event::Reply`], by `deadline` at the latest if [`next`](Self::next)
+    /// is called then.
     ///
     /// # Errors
-    /// If it can't be sent; then no event will come.
+    /// The request can't be sent; then no event comes.
     pub fn submit(
         &mut self,
         request: Request<'_>,
@@ -220,7 +224,7 @@ impl<'a> Store<'a> {
             return Err(SubmitError::Full);
         }
         let id = self.fresh_id();
-        // There is room for all of it, as just seen.
+        // The check above ensures space.
         let header = Header { kind, req_id: id, tx_id: transaction, len: payload_bytes as u32 };
         for byte in emit(header) {
             let _ = self.outbox.push_back(byte);
@@ -232,9 +236,9 @@ impl<'a> Store<'a> {
         Ok(id)
     }
 
-    /// A number that no request under way has, and never 0, which watch events have.
+    /// A number without a pending request. Never 0, the number of watch events.
     fn fresh_id(&mut self) -> u32 {
-        // One more number than there are requests is enough.
+        // One more number than pending requests suffices.
         for _ in 0..=MAX_IN_FLIGHT {
             let id = self.next_id;
             self.next_id = self.next_id.checked_add(1).unwrap_or(1);
@@ -245,8 +249,10 @@ impl<'a> Store<'a> {
         self.next_id
     }
 
-    /// Moves bytes both ways and tells the next thing that has come, or that should have come by `now`. Call it until it
-    /// returns `None`, then see [`take_notify`](Self::take_notify). A call takes in one message at most.
+    /// Moves bytes both ways and returns the next event or time-out by `now`.
+    ///
+    /// Call it until it returns `None`, then see [`take_notify`](Self::take_notify). A call reads
+    /// at most one message.
     pub fn next(&mut self, now: Nanos) -> Option<Event<'_>> {
         self.flush();
         let complete = self.fill();
@@ -265,22 +271,22 @@ impl<'a> Store<'a> {
         Some(Event::Reply { id: RequestId(overdue.id), result: Err(RequestError::TimedOut) })
     }
 
-    /// Bytes were moved: send xenstored an event. Asking takes the wish.
+    /// Bytes were moved: send xenstored an event. The call clears the request for it.
     pub fn take_notify(&mut self) -> bool {
         core::mem::take(&mut self.notify)
     }
 
-    /// The earliest deadline of the requests under way.
+    /// The earliest deadline of the pending requests.
     pub fn deadline(&self) -> Option<Nanos> {
         self.in_flight.iter().filter(|request| !request.abandoned).map(|request| request.deadline).min()
     }
 
-    /// Why the connection can't be used any more, if it can't.
+    /// Why the connection is unusable, if it is.
     pub fn broken(&self) -> Option<BrokenStore> {
         self.broken
     }
 
-    /// Sends waiting bytes, as far as there is room.
+    /// Sends waiting bytes, as far as they fit.
     fn flush(&mut self) {
         while self.broken.is_none() && !self.outbox.is_empty() {
             let (front, _) = self.outbox.as_slices();
@@ -297,12 +303,12 @@ impl<'a> Store<'a> {
         }
     }
 
-    /// Takes in the present bytes of one message. Returns whether it is complete.
+    /// Reads the present bytes of one message. Returns whether it is complete.
     fn fill(&mut self) -> bool {
         if core::mem::take(&mut self.told) {
             self.inbox.clear();
         }
-        // First the header, then as much as it says.
+        // First the header, then the length that it states.
         while self.broken.is_none() {
             let wanted_bytes = match parse(&self.inbox) {
                 None => HEADER_BYTES,
@@ -313,11 +319,11 @@ impl<'a> Store<'a> {
                 Some(header) => HEADER_BYTES.saturating_add(header.len as usize),
             };
             let have_bytes = self.inbox.len();
-            // With the header alone, a message without payload is complete; without it, none is.
+            // After the header, a message is complete only without payload.
             if have_bytes >= HEADER_BYTES && have_bytes == wanted_bytes {
                 return true;
             }
-            // A message at its longest fits.
+            // The longest message fits.
             let _ = self.inbox.resize(wanted_bytes, 0);
             let received = match self.inbox.get_mut(have_bytes..) {
                 Some(free) => self.ring.receive(free),
@@ -351,8 +357,8 @@ impl<'a> Store<'a> {
         };
         if request.abandoned {
             if let Some(transaction) = abandoned_start {
-                // xenstored allows a domain few transactions. Nobody hears of how this ends; if it can't be sent, the one
-                // transaction is lost.
+                // xenstored allows a domain few transactions. This reply is unused. If the request
+                // can't be sent, only the one transaction is lost.
                 let ended = self.enqueue(xs_wire::TRANSACTION_END, transaction, &["F\0"], request.deadline);
                 if let (Ok(_), Some(end)) = (ended, self.in_flight.last_mut()) {
                     end.abandoned = true;
@@ -366,7 +372,8 @@ impl<'a> Store<'a> {
         } else if header.kind == xs_wire::ERROR {
             let name = payload.strip_suffix(&[0]).unwrap_or(payload);
             match Refusal::from_name(name) {
-                // An earlier request for it was done after its deadline: it is watched, which is all that was wanted.
+                // An earlier request for it succeeded after its deadline: the node is watched, as
+                // wanted.
                 Refusal::Exists if request.kind == xs_wire::WATCH => Ok(Reply { payload: &[] }),
                 refusal => Err(RequestError::Refused(refusal)),
             }
@@ -378,7 +385,7 @@ impl<'a> Store<'a> {
         Event::Reply { id: RequestId(request.id), result }
     }
 
-    /// The transaction that was begun for nobody, if that is what the message in the inbox says.
+    /// The unused transaction that the inbox's message reports, if any.
     fn abandoned_start(&self, header: &Header) -> Option<u32> {
         let request = self.in_flight.iter().find(|request| request.id == header.req_id)?;
         let payload = self.inbox.get(HEADER_BYTES..)?;
@@ -388,7 +395,8 @@ impl<'a> Store<'a> {
     }
 }
 
-/// The pieces of a request's payload (docs/misc/xenstore.txt): every string has a NUL behind it, but for a value.
+/// The pieces of a request's payload (docs/misc/xenstore.txt): every string but a value ends with
+/// a NUL.
 fn pieces<'p>(request: &Request<'p>, number: &'p mut String<8>) -> Result<Vec<&'p str, 4>, BadText> {
     const NUL: &str = "\0";
     let pieces: &[&str] = match request {
@@ -401,14 +409,14 @@ fn pieces<'p>(request: &Request<'p>, number: &'p mut String<8>) -> Result<Vec<&'
             &[path.as_str(), NUL, text::token(token)?, NUL]
         }
         Request::DomainPath(domain) => {
-            // Five digits at most.
+            // At most five digits.
             let _ = write!(number, "{}", domain.0);
             &[number.as_str(), NUL]
         }
         Request::TransactionStart | Request::ResetWatches => &[NUL],
         Request::TransactionEnd { commit } => &[if *commit { "T" } else { "F" }, NUL],
     };
-    // Four at most.
+    // At most four.
     Ok(pieces.iter().copied().collect())
 }
 
@@ -416,7 +424,7 @@ fn watch_event(payload: &[u8]) -> Option<Event<'_>> {
     let mut strings = payload.split(|byte| *byte == 0);
     let path = core::str::from_utf8(strings.next()?).ok()?;
     let token = core::str::from_utf8(strings.next()?).ok()?;
-    // Both have a NUL behind them, so there is a third, even if it is empty.
+    // Both end with a NUL, so a third exists, even if empty.
     strings.next()?;
     Path::new(path).ok()?;
     Some(Event::Watch { path, token })
@@ -426,7 +434,7 @@ fn emit(header: Header) -> impl Iterator<Item = u8> {
     [header.kind, header.req_id, header.tx_id, header.len].into_iter().flat_map(u32::to_le_bytes)
 }
 
-/// The header at the start of a message, if enough of it is there.
+/// The header at the start of a message, if complete.
 fn parse(message: &[u8]) -> Option<Header> {
     let (words, _) = message.first_chunk::<HEADER_BYTES>()?.as_chunks::<4>();
     match words {

@@ -1,22 +1,24 @@
-//! Which texts may go to xenstore, and which may come from it.
+//! Checks of texts to and from xenstore.
 
 use xen_sys::xs_wire::{ABSOLUTE_PATH_MAX_BYTES, RELATIVE_PATH_MAX_BYTES};
 
 use super::error::BadText;
 
-/// Longest token of a watch. A limit of this crate's; xenstore has none of its own.
+/// Longest token of a watch. The limit is this crate's; xenstore has none.
 pub const MAX_TOKEN_BYTES: usize = 128;
 
-/// A path that xenstore takes: absolute, relative to this domain's home `/local/domain/DOMID`, or a special one to watch
-/// such as `@releaseDomain` (docs/misc/xenstore.txt).
+/// A path that xenstore accepts (docs/misc/xenstore.txt).
+///
+/// It is absolute, relative to this domain's home `/local/domain/DOMID`, or a special one to watch
+/// such as `@releaseDomain`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Path<'a>(&'a str);
 
 impl<'a> Path<'a> {
-    /// Judges a path.
+    /// Checks a path.
     ///
     /// # Errors
-    /// If it isn't one that xenstore takes.
+    /// Xenstore doesn't accept the path.
     pub fn new(path: &'a str) -> Result<Self, BadText> {
         let limit = if path.starts_with('/') { ABSOLUTE_PATH_MAX_BYTES } else { RELATIVE_PATH_MAX_BYTES };
         if path.is_empty() {
@@ -44,17 +46,17 @@ impl<'a> Path<'a> {
     }
 }
 
-/// Judges a value to be written: any text without NUL. Its length is judged with the whole message.
+/// Checks a value to write: any text without NUL. The whole message's check covers its length.
 pub(super) fn value(value: &str) -> Result<&str, BadText> {
     if value.bytes().any(|byte| byte == 0) { Err(BadText::Nul) } else { Ok(value) }
 }
 
-/// Judges a watch's token.
+/// Checks a watch's token.
 pub(super) fn token(token: &str) -> Result<&str, BadText> {
     if token.len() > MAX_TOKEN_BYTES { Err(BadText::TooLong) } else { value(token) }
 }
 
-/// The text in a payload, without a single NUL at its end: some writers count that in.
+/// The text in a payload, without one NUL at its end: some writers include that.
 pub(super) fn received(payload: &[u8]) -> Result<&str, BadText> {
     let text = payload.strip_suffix(&[0]).unwrap_or(payload);
     if text.contains(&0) {

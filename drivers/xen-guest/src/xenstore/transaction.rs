@@ -1,4 +1,4 @@
-//! Some operations that take effect together or not at all.
+//! Operations that take effect together or not at all.
 
 use hyper::Nanos;
 
@@ -9,7 +9,8 @@ use super::text::Path;
 /// A step of a transaction.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Operation<'a> {
-    /// The node must exist, or nothing is done. So a directory that others have removed stays removed.
+    /// The node must exist, or nothing takes effect. So a directory that others removed stays
+    /// removed.
     Expect(Path<'a>),
     /// Writes a value.
     Write(Path<'a>, &'a str),
@@ -27,46 +28,47 @@ impl<'a> Operation<'a> {
     }
 }
 
-/// Why a transaction was not done.
+/// Why a transaction failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum TransactionError {
     /// A request in it failed.
     Request(RequestError),
-    /// A request can't be sent, ever.
+    /// A request can never be sent.
     Submit(SubmitError),
-    /// Others' changes came between at every try.
+    /// Others' changes interfered at every try.
     Contended,
 }
 
-/// How far a transaction has come.
+/// Progress of a transaction.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Progress {
-    /// Under way.
+    /// Pending.
     Pending,
     /// Done.
     Committed,
-    /// A node that was expected isn't there; nothing was done.
+    /// A required node doesn't exist; nothing took effect.
     Missing,
-    /// Not done; but if the last request timed out or the connection broke, that isn't known.
+    /// Failed. If the last request timed out or the connection broke, it may still have taken
+    /// effect.
     Failed(TransactionError),
 }
 
 #[derive(Clone, Copy, Debug)]
 enum Stage {
     Start,
-    /// Step of that number.
+    /// The step of that number.
     Step(TransactionId, usize),
     Commit(TransactionId),
-    /// Drop it, then say this.
+    /// Drop the transaction, then report this.
     Drop(TransactionId, Progress),
     Ended(Progress),
 }
 
-/// A transaction: a list of operations, begun, done and committed; and all over again, a few times at most, if others'
-/// changes came between.
+/// A transaction: a list of operations that begins, runs and commits.
 ///
-/// One request at a time is under way. The caller keeps the operations and gives the same ones at each call.
+/// If others' changes interfere, it repeats a few times. One request at a time is pending. The
+/// caller keeps the operations and passes the same ones at each call.
 #[derive(Debug)]
 pub struct Transaction {
     stage: Stage,
@@ -76,13 +78,16 @@ pub struct Transaction {
 }
 
 impl Transaction {
-    /// A transaction that is tried up to `tries` times (at least once); each request in it has `timeout_ns` to be answered.
+    /// A transaction with up to `tries` tries (at least one). Each request has `timeout_ns` for
+    /// its answer.
     pub fn new(tries: u8, timeout_ns: u64) -> Self {
         Self { stage: Stage::Start, awaited: None, tries_left: tries.saturating_sub(1), timeout_ns }
     }
 
-    /// Sends the next request, if none is under way, and says how far it has come. Call it after each turn of events; until
-    /// it is no longer [`Progress::Pending`], or else xenstored keeps the transaction open.
+    /// Sends the next request, if none is pending, and returns the progress.
+    ///
+    /// Call it after each turn of events until it is no longer [`Progress::Pending`]; otherwise
+    /// xenstored keeps the transaction open.
     pub fn poll(&mut self, store: &mut Store<'_>, operations: &[Operation<'_>], now: Nanos) -> Progress {
         if self.awaited.is_some() {
             return Progress::Pending;
@@ -103,12 +108,12 @@ impl Transaction {
         let deadline = Nanos(now.0.saturating_add(self.timeout_ns));
         match store.submit(request, transaction, deadline) {
             Ok(id) => self.awaited = Some(id),
-            // There will be room some time.
+            // Space will become free.
             Err(SubmitError::Full) => {}
             Err(error @ SubmitError::Broken) => {
                 self.stage = Stage::Ended(Progress::Failed(TransactionError::Submit(error)));
             }
-            // One of the operations; then xenstored is to forget the others.
+            // One of the operations failed: make xenstored drop the others.
             Err(error @ SubmitError::BadText(_)) => {
                 let failed = Progress::Failed(TransactionError::Submit(error));
                 self.stage = match transaction {
@@ -124,12 +129,13 @@ impl Transaction {
         }
     }
 
-    /// The request under way.
+    /// The pending request.
     pub const fn awaited(&self) -> Option<RequestId> {
         self.awaited
     }
 
-    /// Takes note of a reply, if it is this transaction's; returns whether it is. [`poll`](Self::poll) is due then.
+    /// Takes a reply if it is this transaction's; returns whether it is. Then call
+    /// [`poll`](Self::poll).
     pub fn hear(
         &mut self,
         operations: &[Operation<'_>],
