@@ -7,8 +7,8 @@ use core::sync::atomic::{Ordering, fence};
 use hyper::{Clock, Nanos};
 use xen_sys::shared_info::VcpuTimeInfo;
 
-/// Limit of retries if Xen changes the page during a read. Xen does so while this virtual
-/// processor isn't running, so a second retry is rare.
+/// Limit of tries if Xen changes the page during a read. Xen does so while this virtual
+/// processor isn't running, so a second try is rare.
 const TRIES: u32 = 100;
 
 /// A private, consistent copy of the system time at a moment, with the rate from there on.

@@ -120,9 +120,9 @@ pub(super) fn release_held<R: Registers, D: DelayNs>(
 /// Maximum number of waits for `time` to be early in a link frame: the host may delay the first.
 const WAITS: u32 = 4;
 
-/// Does `write`, which takes effect at the end of its link frame, early in a frame known from
-/// `time`.
+/// Does `write`, which takes effect at the end of its link frame, early in a link frame.
 ///
+/// With `time`, that link frame is known for sure.
 /// Returns bounds of the wall clock at the write; `near` is a recent extended reading.
 ///
 /// Reading the wall clock may take several link frames. A `time` compared with many readings is
