@@ -1,6 +1,6 @@
 //! The library of both images: boot, memory, PCI, clock and console, and a folder for each image.
 //!
-//! [`xen`] is the driver domain. [`bare`] runs in QEMU without Xen and is its own guest. Neither
+//! `xen` is the driver domain. `bare` runs in QEMU without Xen and is its own guest. Neither
 //! depends on the other; both share all other modules.
 //!
 //! Pure logic compiles and is tested on the host: planning page tables, placing BARs, scaling time,

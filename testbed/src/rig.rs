@@ -1,9 +1,8 @@
 //! The Xen rig: the real hypervisor, dom0 and xl in an emulated machine, with the image as driver domain.
 //!
-//! All that a run needs lies in dom0's initramfs before it starts, and nothing is typed into it: under virtual time a
-//! run is the same every time. What dom0 says to the host comes by a port of its own ([`mod@line`]); Xen's console goes to a
-//! file; and at the end dom0 hands out an archive of all its logs. What guests hand out is on their consoles, among
-//! those logs.
+//! Dom0's initramfs holds everything that a run needs, and a run takes no input: in virtual time each run is the same.
+//! Dom0 reports to the host by a port of its own (`line.rs`). Xen's console goes to a file. At the end dom0 hands out an
+//! archive of all its logs. Guests hand out files on their consoles, among those logs.
 
 mod cpio;
 mod dom0;

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use anyhow::Result;
 use xshell::{Shell, cmd};
 
-use crate::check::{house_rules, layers, rooms};
+use crate::check::{circles, house_rules, layers, rooms};
 use crate::image::{Bin, PACKAGE, TARGET};
 use crate::{provision, workspace};
 
@@ -21,6 +21,7 @@ const STEPS: &[Step] = &[
     ("deny", deny),
     ("rules", rules),
     ("layers", |_| layers::check()),
+    ("circles", no_circles),
     ("file lengths", file_lengths),
     ("packages", packages),
     ("oldest compiler", oldest_compiler),
@@ -110,6 +111,16 @@ fn shellcheck(shell: &Shell) -> Result<()> {
     provision::shellcheck()?;
     cmd!(shell, "shellcheck --shell=sh dist/snddom").run()?;
     Ok(cmd!(shell, "shellcheck .ci/run").run()?)
+}
+
+/// Files that need each other.
+fn no_circles(_: &Shell) -> Result<()> {
+    let found = circles::find()?;
+    for circle in &found {
+        eprintln!("{circle}");
+    }
+    anyhow::ensure!(found.is_empty(), "{} findings about circles of imports", found.len());
+    Ok(())
 }
 
 fn file_lengths(_: &Shell) -> Result<()> {

@@ -34,6 +34,10 @@ const FILES: &[(&str, &str, bool)] = &[
     ("docs/how-it-works.md", "doc/how-it-works.md", false),
     ("docs/control-page.md", "doc/control-page.md", false),
     ("docs/safety.md", "doc/safety.md", false),
+    // Those above link to these.
+    ("docs/guests.md", "doc/guests.md", false),
+    ("docs/linux-front-end.md", "doc/linux-front-end.md", false),
+    ("docs/design.md", "doc/design.md", false),
     ("CHANGELOG.md", "doc/CHANGELOG.md", false),
     ("LICENSE-APACHE", "LICENSE-APACHE", false),
     ("LICENSE-MIT", "LICENSE-MIT", false),
