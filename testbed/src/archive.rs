@@ -1,4 +1,4 @@
-//! Archives that are the same octets for the same content, on every machine.
+//! Archives that are the same bytes for the same content, on every machine.
 
 use std::io::Write;
 
@@ -77,7 +77,7 @@ fn append(
 
 /// A line of the format that `sha256sum --check` reads.
 pub fn sum_line(content: &[u8], name: &str) -> String {
-    let sum: String = Sha256::digest(content).iter().map(|octet| format!("{octet:02x}")).collect();
+    let sum: String = Sha256::digest(content).iter().map(|byte| format!("{byte:02x}")).collect();
     format!("{sum}  {name}\n")
 }
 
@@ -117,7 +117,7 @@ mod tests {
     }
 
     #[test]
-    fn packing_twice_gives_the_same_octets_in_whatever_order() {
+    fn packing_twice_gives_the_same_bytes_in_whatever_order() {
         let mut backwards = entries();
         backwards.reverse();
         let once = pack("snddom-1", &entries(), MODIFIED_S).expect("packs");

@@ -66,7 +66,7 @@ impl Child {
             std::thread::spawn(move || {
                 let mut reader = BufReader::new(pipe);
                 let mut line = Vec::new();
-                while reader.read_until(b'\n', &mut line).is_ok_and(|octets| octets > 0) {
+                while reader.read_until(b'\n', &mut line).is_ok_and(|bytes| bytes > 0) {
                     if sender.send((stream, std::mem::take(&mut line))).is_err() {
                         break;
                     }

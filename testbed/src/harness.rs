@@ -71,7 +71,7 @@ impl Microphone {
 pub struct Traffic {
     /// Frames that were fed into the input.
     pub fed_frames: u64,
-    /// Octets that the output played.
+    /// Bytes that the output played.
     pub played: Vec<u8>,
     /// What is wrong with how the emulator uses the harness; the first thing.
     pub complaint: Option<String>,

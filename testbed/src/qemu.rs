@@ -204,9 +204,9 @@ impl Options {
 pub fn with_path(option: &str, path: &Path) -> OsString {
     use std::os::unix::ffi::{OsStrExt, OsStringExt};
     let mut value = option.as_bytes().to_vec();
-    for octet in path.as_os_str().as_bytes() {
-        value.push(*octet);
-        if *octet == b',' {
+    for byte in path.as_os_str().as_bytes() {
+        value.push(*byte);
+        if *byte == b',' {
             value.push(b',');
         }
     }
@@ -216,7 +216,7 @@ pub fn with_path(option: &str, path: &Path) -> OsString {
 /// What a machine said until it ended.
 #[derive(Debug, Default)]
 pub struct Log {
-    /// The console, octet by octet.
+    /// The console, byte by byte.
     pub console: Vec<u8>,
     /// The machine lines among it, in their order.
     pub lines: Vec<MachineLine>,

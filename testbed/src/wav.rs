@@ -43,13 +43,13 @@ pub struct Pcm {
     /// Frames a second, one of [`convert::CARD_RATES_HZ`].
     pub rate_hz: u32,
     /// Whole frames.
-    pub octets: Vec<u8>,
+    pub bytes: Vec<u8>,
 }
 
 impl Pcm {
     /// How many frames it has.
     pub fn frames(&self) -> u64 {
-        (self.octets.len() / FRAME_BYTES) as u64
+        (self.bytes.len() / FRAME_BYTES) as u64
     }
 
     /// How long it plays.
@@ -67,7 +67,7 @@ impl Pcm {
             .with_context(|| format!("can't write {}", path.display()))
     }
 
-    /// The octets of a WAV file of it.
+    /// The bytes of a WAV file of it.
     ///
     /// # Errors
     /// When it's too long for one.
@@ -80,7 +80,7 @@ impl Pcm {
         };
         let mut file = std::io::Cursor::new(Vec::new());
         let mut writer = hound::WavWriter::new(&mut file, spec)?;
-        for sample in self.octets.as_chunks::<2>().0 {
+        for sample in self.bytes.as_chunks::<2>().0 {
             writer.write_sample(i16::from_le_bytes(*sample))?;
         }
         writer.finalize()?;
@@ -126,5 +126,5 @@ pub fn read_emulated(path: &Path) -> Result<Pcm> {
     anyhow::ensure!((channels, bits) == (2, 16), "{}: {channels} channels, {bits} bits", path.display());
     let rate_hz = u32::from_le_bytes([header[24], header[25], header[26], header[27]]);
     file.drain(..HEADER_BYTES);
-    Ok(Pcm { rate_hz, octets: file })
+    Ok(Pcm { rate_hz, bytes: file })
 }

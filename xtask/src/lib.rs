@@ -242,18 +242,18 @@ pub enum Iommu {
 /// Pack the image, the files for xl, the helper script and the documentation for a machine that runs Xen.
 ///
 /// Writes target/dist/snddom-VERSION-x86_64.tar.gz and its SHA-256 beside it. The same commit and the same compiler give
-/// the same octets, on every machine: times are those of the last commit, or what SOURCE_DATE_EPOCH says.
+/// the same bytes, on every machine: times are those of the last commit, or what SOURCE_DATE_EPOCH says.
 #[derive(clap::Args)]
 #[command(after_help = DIST_EXAMPLES)]
 pub struct Dist {
-    /// Build it once more, from a clean clone elsewhere, and compare every octet
+    /// Build it once more, from a clean clone elsewhere, and compare every byte
     #[arg(long)]
     pub verify: bool,
 }
 
 const DIST_EXAMPLES: &str = "Examples:
   cargo xtask dist
-  cargo xtask dist --verify                      two builds from two places: the same octets?
+  cargo xtask dist --verify                      two builds from two places: the same bytes?
   SOURCE_DATE_EPOCH=1700000000 cargo xtask dist  with a given time, where there is no git";
 
 /// Measure what snddom costs and how true its positions are; a table comes at the end.

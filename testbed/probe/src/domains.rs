@@ -27,7 +27,7 @@ struct PrivcmdHypercall {
     arg: [u64; 5],
 }
 
-/// `struct xen_domctl` with `struct xen_domctl_getdomaininfo` in its union of 128 octets.
+/// `struct xen_domctl` with `struct xen_domctl_getdomaininfo` in its union of 128 bytes.
 #[derive(Clone, Copy, Default)]
 #[repr(C)]
 struct GetDomainInfo {
@@ -62,7 +62,7 @@ fn info(privcmd: impl AsFd, domain: u16) -> Result<Option<GetDomainInfo>> {
         PrivcmdHypercall { op: DOMCTL, arg: [(&raw mut request).expose_provenance() as u64, 0, 0, 0, 0] };
     // SAFETY: the opcode is the driver's for this structure, which it reads.
     let operation = unsafe { Updater::<PRIVCMD_HYPERCALL, PrivcmdHypercall>::new(&mut call) };
-    // SAFETY: the driver passes the hypercall on; Xen reads and writes `request` by its address, all of its 144 octets at
+    // SAFETY: the driver passes the hypercall on; Xen reads and writes `request` by its address, all of its 144 bytes at
     // most, and nothing else of this process.
     match unsafe { ioctl(privcmd, operation) } {
         Ok(()) => Ok(Some(request)),

@@ -72,7 +72,7 @@ mod tests {
 
     fn rows() -> Vec<Row> {
         vec![
-            Row::new("size", "file", 1024.0, 0, "octets", ""),
+            Row::new("size", "file", 1024.0, 0, "bytes", ""),
             Row::new("cost", "turns", 302.25, 2, "1/s", "counted").with(&[("streams", "2".to_owned())]),
         ]
     }

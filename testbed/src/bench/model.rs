@@ -10,7 +10,7 @@ use crate::workspace;
 const ERRORS: &str = "error of published positions, on the model, while LOCKED";
 const PLAIN: &str =
     "error of published positions, on the model, from the first look after a start by SSYNC on";
-const TOUCHED: &str = "octets that the back end touches, on the model";
+const TOUCHED: &str = "bytes that the back end touches, on the model";
 const LATENCY: &str = "from a write into the buffer to the link, on the model";
 
 /// Random schedules, of all rates together; their seeds are always the same.
@@ -98,8 +98,8 @@ fn touched(line: &Value) -> Result<[Row; 2]> {
     let how = "the whole house plays 16-bit samples at 48 kHz; every page that the back end can look into counts each word that it \
                reads or writes";
     let row = |name: &str, figure: &str| -> Result<Row> {
-        let octets = number(line, figure)? / number(line, "frames")?;
-        Ok(Row::new(TOUCHED, name, octets, 2, "octets/frame", how).with(&parameters))
+        let bytes = number(line, figure)? / number(line, "frames")?;
+        Ok(Row::new(TOUCHED, name, bytes, 2, "bytes/frame", how).with(&parameters))
     };
     Ok([row("samples", "sample_bytes")?, row("all else", "other_bytes")?])
 }

@@ -110,14 +110,14 @@ mod tests {
             Row::new("cost", name, value, 1, "1/s", "counted").with(&[("period", period.to_owned())])
         };
         let rows = [
-            Row::new("size", "file", 1024.0, 0, "octets", ""),
+            Row::new("size", "file", 1024.0, 0, "bytes", ""),
             row("turns", "10 ms", 302.25),
             row("turns", "100 ms", 31.0),
             row("calls", "10 ms", 7.0),
         ];
         assert_eq!(
             table(&rows),
-            "size\n  file  1024  octets\n\n\
+            "size\n  file  1024  bytes\n\n\
              cost\n  period  turns  calls\n            1/s    1/s\n   10 ms  302.3      7\n  100 ms     31      -\n    \
              turns, calls: counted\n\n"
         );

@@ -51,14 +51,14 @@ impl Dist {
     pub fn execute(self) -> Result<ExitCode> {
         let (path, archive) = pack()?;
         println!("archive     {}", path.display());
-        println!("size        {} octets", archive.len());
+        println!("size        {} bytes", archive.len());
         print!("sha256      {}", archive::sum_line(&archive, &file_name(&path)));
         if !self.given.verify {
             return Ok(ExitCode::SUCCESS);
         }
         let again = pack_in_a_clone(&file_name(&path))?;
         if again == archive {
-            println!("verified    a build from a clean clone gave the same octets");
+            println!("verified    a build from a clean clone gave the same bytes");
             return Ok(ExitCode::SUCCESS);
         }
         let kept = path.with_extension("other");

@@ -212,9 +212,9 @@ impl Run {
             if session.host_sound.is_some() || heard.is_empty() {
                 continue;
             }
-            let length = heard.len().min(played.octets.len());
-            let octets = heard.get(..length - length % FRAME_BYTES).unwrap_or_default().to_vec();
-            Pcm { rate_hz: played.rate_hz, octets }.write(path)?;
+            let length = heard.len().min(played.bytes.len());
+            let bytes = heard.get(..length - length % FRAME_BYTES).unwrap_or_default().to_vec();
+            Pcm { rate_hz: played.rate_hz, bytes }.write(path)?;
             println!("written: {}", path.display());
         }
         if let (Some(_), Some(path)) = (&session.capture, outputs.next())
@@ -235,7 +235,7 @@ impl Run {
             }
             (None, Some(capture)) => {
                 let fed = (0..capture.frames).flat_map(|index| capture.source.frame(index)).collect();
-                let fed = Pcm { rate_hz: CAPTURE_RATE_HZ, octets: fed };
+                let fed = Pcm { rate_hz: CAPTURE_RATE_HZ, bytes: fed };
                 (Direction::Capture, fed, Some(recorded(outcome)))
             }
             (None, None) => return Ok(()),
@@ -270,7 +270,7 @@ fn drawing(input: &Pcm, output: Option<&Pcm>, position_error: Vec<(f64, i64)>, p
 
 fn recorded(outcome: &Outcome) -> Pcm {
     let whole = outcome.recorded.len() - outcome.recorded.len() % FRAME_BYTES;
-    Pcm { rate_hz: CAPTURE_RATE_HZ, octets: outcome.recorded.get(..whole).unwrap_or_default().to_vec() }
+    Pcm { rate_hz: CAPTURE_RATE_HZ, bytes: outcome.recorded.get(..whole).unwrap_or_default().to_vec() }
 }
 
 /// One line about a recording: what it is, or what it becomes.

@@ -82,7 +82,7 @@ impl Xen {
             (None, None) => "true".to_owned(),
             (None, Some(pcm)) => {
                 let mut pcm = pcm.clone();
-                pcm.octets.resize(pcm.octets.len() + TAIL_FRAMES * FRAME_BYTES, 0);
+                pcm.bytes.resize(pcm.bytes.len() + TAIL_FRAMES * FRAME_BYTES, 0);
                 files.ours.push(("recording.wav".to_owned(), pcm.to_wav()?));
                 "aplay -D hw:0,0 /rig/recording.wav".to_owned()
             }
@@ -132,7 +132,7 @@ impl Xen {
             }
         }
         for (codec, pcm) in outcome.heard.iter().enumerate() {
-            let Some(pcm) = pcm.as_ref().filter(|pcm| !pcm.octets.is_empty()) else { continue };
+            let Some(pcm) = pcm.as_ref().filter(|pcm| !pcm.bytes.is_empty()) else { continue };
             let path = out.join(format!("codec{codec}.wav"));
             pcm.write(&path)?;
             println!("written: {}", path.display());

@@ -6,30 +6,30 @@ use crate::wav::FRAME_BYTES;
 /// A cable from the output to the input: how far along the output is what the input hears.
 #[derive(Default)]
 pub(super) struct Cable {
-    heard_octets: usize,
+    heard_bytes: usize,
     flows: bool,
 }
 
 impl Cable {
     /// What is played comes in pieces of 1024 frames, what is heard goes in pieces of 10 ms: so much has to be there
     /// before it flows, and it flows until there is not enough.
-    const AHEAD_OCTETS: usize = 4096 * FRAME_BYTES;
+    const AHEAD_BYTES: usize = 4096 * FRAME_BYTES;
 
     /// The input hears what is under way on the cable, and nothing older.
     pub(super) fn turn_on(&mut self, played: &[u8]) {
-        *self = Cable { heard_octets: played.len().saturating_sub(Cable::AHEAD_OCTETS), flows: false };
+        *self = Cable { heard_bytes: played.len().saturating_sub(Cable::AHEAD_BYTES), flows: false };
     }
 
-    /// The next octets, or silence where there aren't as many.
-    pub(super) fn read(&mut self, played: &[u8], octets: usize) -> Vec<u8> {
-        let ahead = played.get(self.heard_octets..).unwrap_or_default();
-        self.flows = ahead.len() >= if self.flows { octets } else { Cable::AHEAD_OCTETS.max(octets) };
-        match ahead.get(..octets) {
+    /// The next bytes, or silence where there aren't as many.
+    pub(super) fn read(&mut self, played: &[u8], bytes: usize) -> Vec<u8> {
+        let ahead = played.get(self.heard_bytes..).unwrap_or_default();
+        self.flows = ahead.len() >= if self.flows { bytes } else { Cable::AHEAD_BYTES.max(bytes) };
+        match ahead.get(..bytes) {
             Some(heard) if self.flows => {
-                self.heard_octets += octets;
+                self.heard_bytes += bytes;
                 heard.to_vec()
             }
-            _ => vec![0; octets],
+            _ => vec![0; bytes],
         }
     }
 }
@@ -40,7 +40,7 @@ mod tests {
 
     #[test]
     fn a_cable_gives_back_what_is_under_way_and_what_follows() {
-        const AHEAD: usize = Cable::AHEAD_OCTETS;
+        const AHEAD: usize = Cable::AHEAD_BYTES;
         let played: Vec<u8> = (0..=255).cycle().take(100_000).collect();
         let mut cable = Cable::default();
         cable.turn_on(&played[..AHEAD + 1_000]);

@@ -140,7 +140,7 @@ impl Heard {
         self.left = (frames == asked_frames).then(|| due - frames);
         let from = traffic.fed_frames;
         traffic.fed_frames += frames;
-        let octets = match (&self.microphone, self.room()) {
+        let bytes = match (&self.microphone, self.room()) {
             (Microphone::Hears(source), _) => {
                 (from..from + frames).flat_map(|index| source.frame(index)).collect()
             }
@@ -156,7 +156,7 @@ impl Heard {
             (_, None) => vec![0; frames as usize * FRAME_BYTES],
         };
         self.now += frames as i64;
-        octets
+        bytes
     }
 
     /// What is heard in a room at a time.
@@ -230,8 +230,8 @@ mod tests {
             const RING: usize = 1024;
             loop {
                 let asked = RING - self.ring_at;
-                let octets = self.heard.read(&mut self.traffic, asked as u64);
-                let frames = octets.as_chunks::<FRAME_BYTES>().0;
+                let bytes = self.heard.read(&mut self.traffic, asked as u64);
+                let frames = bytes.as_chunks::<FRAME_BYTES>().0;
                 self.recorded.extend(frames.iter().map(|[low, high, ..]| i16::from_le_bytes([*low, *high])));
                 self.ring_at = (self.ring_at + frames.len()) % RING;
                 if frames.len() < asked {

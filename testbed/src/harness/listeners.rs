@@ -17,7 +17,7 @@ use super::wire::{Answer, Call, Wire};
 use super::{Microphone, Traffic};
 use crate::wav::FRAME_BYTES;
 
-/// What the emulator says about a stream when it opens it: id, bits, signed, float, rate, channels, octets a frame and a
+/// What the emulator says about a stream when it opens it: id, bits, signed, float, rate, channels, bytes a frame and a
 /// second, big endian.
 type StreamFormat = (u64, u8, bool, bool, u32, u8, u32, u32, bool);
 
@@ -71,10 +71,10 @@ impl Listeners {
 
     fn output_called(&mut self, call: &Call) -> Answer {
         match call.member.as_str() {
-            "Write" => match octets(&call.body) {
-                Ok(octets) => {
-                    self.heard.played(octets.len() / FRAME_BYTES);
-                    lock(&self.traffic).played.extend(octets);
+            "Write" => match bytes(&call.body) {
+                Ok(bytes) => {
+                    self.heard.played(bytes.len() / FRAME_BYTES);
+                    lock(&self.traffic).played.extend(bytes);
                     Answer::Done
                 }
                 Err(error) => self.complain(&format!("{error:#}")),
@@ -93,7 +93,7 @@ impl Listeners {
                 match call.body.get(8..16).and_then(|size| size.try_into().ok()).map(u64::from_le_bytes) {
                     Some(size) => {
                         let mut traffic = lock(&self.traffic);
-                        Answer::Octets(self.heard.read(&mut traffic, size / FRAME_BYTES as u64))
+                        Answer::Bytes(self.heard.read(&mut traffic, size / FRAME_BYTES as u64))
                     }
                     None => self.complain("a Read that can't be read"),
                 }
@@ -118,7 +118,7 @@ impl Listeners {
         }
     }
 
-    /// Complains when it isn't stereo of signed 16 bits at the rate that was asked for: then octets would be converted.
+    /// Complains when it isn't stereo of signed 16 bits at the rate that was asked for: then bytes would be converted.
     fn judge(&self, format: StreamFormat) -> Answer {
         let (_, bits, signed, float, rate, channels, _, _, big_endian) = format;
         let ours = (bits, signed, float, channels, big_endian) == (16, true, false, 2, false);
@@ -142,16 +142,16 @@ fn lock(traffic: &Mutex<Traffic>) -> MutexGuard<'_, Traffic> {
     traffic.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// The second argument of a Write: its octets. By hand, for there are many.
-fn octets(body: &[u8]) -> Result<&[u8]> {
+/// The second argument of a Write: its bytes. By hand, for there are many.
+fn bytes(body: &[u8]) -> Result<&[u8]> {
     let length = body.get(8..12).and_then(|length| length.try_into().ok()).map(u32::from_le_bytes);
-    let octets = length.and_then(|length| body.get(12..)?.get(..length as usize));
-    let octets = octets.context("a Write that can't be read")?;
-    ensure!(octets.len() % FRAME_BYTES == 0, "a Write of {} octets, which are no whole frames", octets.len());
-    Ok(octets)
+    let bytes = length.and_then(|length| body.get(12..)?.get(..length as usize));
+    let bytes = bytes.context("a Write that can't be read")?;
+    ensure!(bytes.len() % FRAME_BYTES == 0, "a Write of {} bytes, which are no whole frames", bytes.len());
+    Ok(bytes)
 }
 
 /// The second argument of a SetEnabled.
 fn enabled(body: &[u8]) -> bool {
-    body.get(8).is_some_and(|octet| *octet != 0)
+    body.get(8).is_some_and(|byte| *byte != 0)
 }

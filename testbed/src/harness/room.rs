@@ -70,7 +70,7 @@ impl Room {
             ))
             .into());
         }
-        let taps: Vec<(usize, f32)> = left(&response.octets)
+        let taps: Vec<(usize, f32)> = left(&response.bytes)
             .enumerate()
             .filter(|(_, sample)| *sample != 0.0)
             .map(|(lag, sample)| (lag, sample / 32_768.0))
@@ -88,11 +88,11 @@ impl Room {
 }
 
 pub(super) fn stereo([low_left, high_left, low_right, high_right]: &[u8; FRAME_BYTES]) -> [f32; 2] {
-    [[*low_left, *high_left], [*low_right, *high_right]].map(|octets| f32::from(i16::from_le_bytes(octets)))
+    [[*low_left, *high_left], [*low_right, *high_right]].map(|bytes| f32::from(i16::from_le_bytes(bytes)))
 }
 
-fn left(octets: &[u8]) -> impl Iterator<Item = f32> + '_ {
-    octets.as_chunks::<FRAME_BYTES>().0.iter().map(|frame| stereo(frame)[0])
+fn left(bytes: &[u8]) -> impl Iterator<Item = f32> + '_ {
+    bytes.as_chunks::<FRAME_BYTES>().0.iter().map(|frame| stereo(frame)[0])
 }
 
 #[cfg(test)]
@@ -114,7 +114,7 @@ mod tests {
         assert!(refused("1:/nowhere.wav").contains("/nowhere.wav"));
 
         let path = std::env::temp_dir().join(format!("snddom-room-{}.wav", std::process::id()));
-        let pcm = |sample: i16, rate_hz| wav::Pcm { rate_hz, octets: [sample.to_le_bytes(); 6].concat() };
+        let pcm = |sample: i16, rate_hz| wav::Pcm { rate_hz, bytes: [sample.to_le_bytes(); 6].concat() };
         let given = format!("1:{}", path.display());
         pcm(8_192, 48_000).write(&path).expect("written");
         let room = Room::parse(&given, 48_000).expect("read");

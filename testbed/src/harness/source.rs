@@ -21,7 +21,7 @@ impl Source {
             Source::Ramp => (index as u32).wrapping_add(1).to_le_bytes(),
             Source::Silence => [0; FRAME_BYTES],
             Source::Recording(pcm) => {
-                let frames = pcm.octets.as_chunks::<FRAME_BYTES>().0;
+                let frames = pcm.bytes.as_chunks::<FRAME_BYTES>().0;
                 match frames.len() as u64 {
                     0 => [0; FRAME_BYTES],
                     length => frames[(index % length) as usize],
@@ -43,9 +43,9 @@ mod tests {
 
     #[test]
     fn a_recording_starts_again() {
-        let source = Source::Recording(Pcm { rate_hz: 48_000, octets: vec![1, 2, 3, 4, 5, 6, 7, 8] });
+        let source = Source::Recording(Pcm { rate_hz: 48_000, bytes: vec![1, 2, 3, 4, 5, 6, 7, 8] });
         assert_eq!(source.frame(3), [5, 6, 7, 8]);
-        let empty = Source::Recording(Pcm { rate_hz: 48_000, octets: Vec::new() });
+        let empty = Source::Recording(Pcm { rate_hz: 48_000, bytes: Vec::new() });
         assert_eq!(empty.frame(3), [0; 4]);
     }
 }

@@ -27,8 +27,8 @@ pub(super) struct Call {
 pub(super) enum Answer {
     /// Nothing but that it's done.
     Done,
-    /// Octets.
-    Octets(Vec<u8>),
+    /// Bytes.
+    Bytes(Vec<u8>),
     /// No properties.
     NoProperties,
     /// There is no such method.
@@ -58,7 +58,7 @@ const LONGEST_BYTES: usize = 1 << 20;
 impl Wire {
     /// Introduces us on a new connection.
     pub(super) fn new(stream: UnixStream) -> Result<Wire> {
-        // So that the kernel says who we are with the very first octet, whether or not the other end listens already.
+        // So that the kernel says who we are with the very first byte, whether or not the other end listens already.
         set_socket_passcred(&stream, true)?;
         let user = rustix::process::getuid().as_raw().to_string();
         let user: String = user.bytes().map(|digit| format!("{digit:02x}")).collect();
@@ -79,7 +79,7 @@ impl Wire {
     pub(super) fn next_call(&mut self) -> Result<Option<Call>> {
         self.receive()?;
         if !self.greeted {
-            let Some(end) = self.received.iter().position(|octet| *octet == b'\n') else { return Ok(None) };
+            let Some(end) = self.received.iter().position(|byte| *byte == b'\n') else { return Ok(None) };
             let line: Vec<u8> = self.received.drain(..=end).collect();
             ensure!(line.starts_with(b"OK "), "we are refused: {}", String::from_utf8_lossy(&line).trim());
             self.send(b"BEGIN\r\n")?;
@@ -104,10 +104,10 @@ impl Wire {
             Answer::Done => (RETURN, Vec::new()),
             // An empty dictionary: its length, and padding to where its first entry would be.
             Answer::NoProperties => (RETURN, vec![0; 8]),
-            Answer::Octets(octets) => (RETURN, (octets.len() as u32).to_le_bytes().to_vec()),
+            Answer::Bytes(bytes) => (RETURN, (bytes.len() as u32).to_le_bytes().to_vec()),
         };
-        if let Answer::Octets(octets) = &answer {
-            body.extend(octets);
+        if let Answer::Bytes(bytes) = &answer {
+            body.extend(bytes);
         }
         // Fields, each on a boundary of 8: the serial that is answered, then an error's name or the body's signature.
         let mut fields = vec![5, 1, b'u', 0];
@@ -115,7 +115,7 @@ impl Wire {
         match &answer {
             Answer::Done => {}
             Answer::NoProperties => fields.extend(*b"\x08\x01g\0\x05a{sv}\0"),
-            Answer::Octets(_) => fields.extend(*b"\x08\x01g\0\x02ay\0"),
+            Answer::Bytes(_) => fields.extend(*b"\x08\x01g\0\x02ay\0"),
             Answer::Unknown => {
                 let name = b"org.freedesktop.DBus.Error.UnknownMethod";
                 fields.extend(*b"\x04\x01s\0");
@@ -134,11 +134,11 @@ impl Wire {
         self.send(&message)
     }
 
-    fn send(&mut self, mut octets: &[u8]) -> Result<()> {
+    fn send(&mut self, mut bytes: &[u8]) -> Result<()> {
         // What we say is short, and the other end waits for it; yet a socket may be full for a moment.
-        while !octets.is_empty() {
-            match self.stream.write(octets) {
-                Ok(sent) => octets = octets.get(sent..).unwrap_or_default(),
+        while !bytes.is_empty() {
+            match self.stream.write(bytes) {
+                Ok(sent) => bytes = bytes.get(sent..).unwrap_or_default(),
                 Err(error) if error.kind() == ErrorKind::WouldBlock => {
                     let mut writable =
                         [rustix::event::PollFd::new(&self.stream, rustix::event::PollFlags::OUT)];
@@ -152,11 +152,11 @@ impl Wire {
     }
 
     fn receive(&mut self) -> Result<()> {
-        let mut octets = [0; 16_384];
+        let mut bytes = [0; 16_384];
         loop {
-            match self.stream.read(&mut octets) {
+            match self.stream.read(&mut bytes) {
                 Ok(0) => bail!("the emulator hung up"),
-                Ok(length) => self.received.extend(octets.iter().take(length)),
+                Ok(length) => self.received.extend(bytes.iter().take(length)),
                 Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(()),
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
                 Err(error) => return Err(error.into()),
@@ -167,13 +167,13 @@ impl Wire {
     /// The next whole message.
     fn take_message(&mut self) -> Result<Option<Vec<u8>>> {
         let word = |at: usize| {
-            let octets = self.received.get(at..at + 4)?;
-            Some(u32::from_le_bytes(octets.try_into().ok()?) as usize)
+            let bytes = self.received.get(at..at + 4)?;
+            Some(u32::from_le_bytes(bytes.try_into().ok()?) as usize)
         };
         let (Some(body), Some(fields)) = (word(4), word(FIXED_BYTES)) else { return Ok(None) };
         ensure!(self.received.first() == Some(&LITTLE_ENDIAN), "the emulator has another byte order");
         let length = (FIXED_BYTES + 4 + fields).next_multiple_of(8).saturating_add(body);
-        ensure!(length <= LONGEST_BYTES, "a message of {length} octets");
+        ensure!(length <= LONGEST_BYTES, "a message of {length} bytes");
         Ok((self.received.len() >= length).then(|| self.received.drain(..length).collect()))
     }
 }

@@ -5,7 +5,7 @@ use std::fmt;
 /// How two streams of PCM compare, from frame 0 on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Comparison {
-    /// Every octet of every frame is there.
+    /// Every byte of every frame is there.
     BitExact {
         /// How many frames were compared: all that were played.
         frames: u64,
@@ -43,7 +43,7 @@ impl fmt::Display for Comparison {
     }
 }
 
-/// Compares `heard`, from its first octet on, to all of `played`. What is heard after that doesn't count.
+/// Compares `heard`, from its first byte on, to all of `played`. What is heard after that doesn't count.
 pub fn compare(played: &[u8], heard: &[u8], frame_bytes: usize) -> Comparison {
     let frame = |offset: usize| (offset / frame_bytes) as u64;
     let first_difference = played.iter().zip(heard).position(|(played, heard)| played != heard);
@@ -56,7 +56,7 @@ pub fn compare(played: &[u8], heard: &[u8], frame_bytes: usize) -> Comparison {
     }
 }
 
-/// The first frame of `heard` from which on it holds all of `played`, octet by octet.
+/// The first frame of `heard` from which on it holds all of `played`, byte by byte.
 pub fn find(played: &[u8], heard: &[u8], frame_bytes: usize) -> Option<u64> {
     let starts = (0..=heard.len().checked_sub(played.len())?).step_by(frame_bytes);
     starts
@@ -78,9 +78,9 @@ pub struct Alignment {
 
 /// Compares a recording to what was fed into the emulated input.
 ///
-/// A recording may start with silence, when the stream runs before the emulator asks for the first octets, and it may
+/// A recording may start with silence, when the stream runs before the emulator asks for the first bytes, and it may
 /// start late in the feed, when the emulator asked before the stream ran. From there on nothing may be missing.
-/// `feed(frame)` returns the octets of a frame of the feed.
+/// `feed(frame)` returns the bytes of a frame of the feed.
 pub fn align<const N: usize>(
     recorded: &[u8],
     longest_miss: u64,
@@ -148,9 +148,9 @@ mod tests {
     }
 
     fn recording(silent: usize, from: u64, frames: u64) -> Vec<u8> {
-        let mut octets = vec![0; silent * 4];
-        octets.extend((from..from + frames).flat_map(ramp));
-        octets
+        let mut bytes = vec![0; silent * 4];
+        bytes.extend((from..from + frames).flat_map(ramp));
+        bytes
     }
 
     #[test]
@@ -173,9 +173,9 @@ mod tests {
 
     #[test]
     fn a_break_is_found_where_it_is() {
-        let mut octets = recording(10, 0, 300);
-        octets.extend(recording(0, 301, 300));
-        let aligned = align(&octets, 2000, ramp).expect("aligned");
+        let mut bytes = recording(10, 0, 300);
+        bytes.extend(recording(0, 301, 300));
+        let aligned = align(&bytes, 2000, ramp).expect("aligned");
         assert_eq!(aligned.comparison, Comparison::Differs { frame: 310 });
     }
 

@@ -75,7 +75,7 @@ fn wave(
         .light_line_style(TRANSPARENT)
         .label_style(("sans-serif", 13, &INK))
         .draw()?;
-    let frames = pcm.octets.as_chunks::<FRAME_BYTES>().0;
+    let frames = pcm.bytes.as_chunks::<FRAME_BYTES>().0;
     let column_frames = frames.len().div_ceil(COLUMNS).max(1);
     let envelope = frames.chunks(column_frames).enumerate().flat_map(|(column, frames)| {
         let left = frames.iter().map(|[low, high, ..]| i32::from(i16::from_le_bytes([*low, *high])));
@@ -128,8 +128,8 @@ mod tests {
 
     #[test]
     fn draws_whatever_there_is() {
-        let pcm = Pcm { rate_hz: 48_000, octets: [1, 0x40, 1, 0x40].repeat(5000) };
-        let nothing = Pcm { rate_hz: 48_000, octets: Vec::new() };
+        let pcm = Pcm { rate_hz: 48_000, bytes: [1, 0x40, 1, 0x40].repeat(5000) };
+        let nothing = Pcm { rate_hz: 48_000, bytes: Vec::new() };
         for (input, output, position_error) in [
             (&pcm, Some(&pcm), vec![(0.0, -3), (0.01, 5)]),
             (&pcm, None, Vec::new()),

@@ -8,11 +8,11 @@ use crate::wav::FRAME_BYTES;
 
 /// Where in what was recorded in a room is what was played.
 pub fn came_back(session: &Session, outcome: &Outcome) -> Result<Arrival, Finding> {
-    let left = |octets: &[u8]| -> Vec<i16> {
-        let frames = octets.as_chunks::<FRAME_BYTES>().0;
+    let left = |bytes: &[u8]| -> Vec<i16> {
+        let frames = bytes.as_chunks::<FRAME_BYTES>().0;
         frames.iter().map(|[low, high, ..]| i16::from_le_bytes([*low, *high])).collect()
     };
-    let played = session.playback.first().map(|pcm| left(&pcm.octets)).unwrap_or_default();
+    let played = session.playback.first().map(|pcm| left(&pcm.bytes)).unwrap_or_default();
     correlate::find(&played, &left(&outcome.recorded), CAPTURE_RATE_HZ as usize)
         .map_err(|error| Finding::failure(error.to_string()))
 }

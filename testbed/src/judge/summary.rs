@@ -49,12 +49,12 @@ pub fn judge_playback(played: &Pcm, outcome: &Outcome, output: usize) -> Result<
 
 /// Judges what was heard of a codec: all of the recording, exactly, and nothing but silence behind it.
 pub fn judge_heard(played: &Pcm, heard: &[u8], output: usize) -> Result<Comparison, Finding> {
-    let comparison = compare::compare(&played.octets, heard, FRAME_BYTES);
+    let comparison = compare::compare(&played.bytes, heard, FRAME_BYTES);
     if !comparison.is_exact() {
         return Err(Finding::failure(format!("output {output}: {comparison}")));
     }
-    let tail = heard.get(played.octets.len()..).unwrap_or_default();
-    if let Some(at) = tail.iter().position(|octet| *octet != 0) {
+    let tail = heard.get(played.bytes.len()..).unwrap_or_default();
+    if let Some(at) = tail.iter().position(|byte| *byte != 0) {
         let frame = played.frames() + (at / FRAME_BYTES) as u64;
         return Err(Finding::failure(format!("output {output}: old sound behind the end, at frame {frame}")));
     }

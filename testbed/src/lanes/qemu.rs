@@ -90,13 +90,13 @@ pub(super) fn recording(name: &str) -> Result<Pcm, Finding> {
 /// exactly by accident. From a linear congruential generator, so always the same.
 pub(super) fn noise(rate_hz: u32, frames: usize, seed: u64) -> Pcm {
     let mut state = seed;
-    let octets = (0..frames)
+    let bytes = (0..frames)
         .flat_map(|_| {
             state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
             ((state >> 32) as u32).to_le_bytes()
         })
         .collect();
-    Pcm { rate_hz, octets }
+    Pcm { rate_hz, bytes }
 }
 
 /// Runs the cases whose name contains `only`, or all.
@@ -165,6 +165,6 @@ mod tests {
         let pcm = noise(48_000, 100, 1);
         assert_eq!(pcm, noise(48_000, 100, 1));
         assert_ne!(pcm, noise(48_000, 100, 2));
-        assert!(pcm.octets.as_chunks::<4>().0.iter().all(|[a, b, c, d]| [a, b] != [c, d]));
+        assert!(pcm.bytes.as_chunks::<4>().0.iter().all(|[a, b, c, d]| [a, b] != [c, d]));
     }
 }

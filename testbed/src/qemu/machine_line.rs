@@ -26,9 +26,9 @@ pub enum Direction {
 pub enum MachineLine {
     /// The image is up.
     Boot {
-        /// Octets that it says it has in memory, from its first to its last.
+        /// Bytes that it says it has in memory, from its first to its last.
         image_bytes: u64,
-        /// Octets of memory that it found.
+        /// Bytes of memory that it found.
         memory_bytes: u64,
     },
     /// The first sample of a playback stream is at the link.

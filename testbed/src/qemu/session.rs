@@ -85,9 +85,9 @@ impl Session {
                 "play={output},{},s16_le,2,{},{}",
                 pcm.rate_hz,
                 module.len(),
-                pcm.octets.len()
+                pcm.bytes.len()
             ));
-            module.extend_from_slice(&pcm.octets);
+            module.extend_from_slice(&pcm.bytes);
             let microphone = self.microphone();
             codecs.push(match (&self.host_sound, &self.room) {
                 (None, Some(_)) if output == 0 => Codec {
@@ -146,8 +146,8 @@ impl Session {
         if self.host_sound.is_none() {
             for (output, pcm) in self.playback.iter().enumerate() {
                 if output == 0 && self.room.is_some() {
-                    let octets = outcome.traffic.played.clone();
-                    outcome.heard.push(Some(Pcm { rate_hz: pcm.rate_hz, octets }));
+                    let bytes = outcome.traffic.played.clone();
+                    outcome.heard.push(Some(Pcm { rate_hz: pcm.rate_hz, bytes }));
                     continue;
                 }
                 // A machine that ended early may have played nothing: its verdict says so.
@@ -238,7 +238,7 @@ impl Outcome {
 
     /// What a codec played; nothing when there is no file.
     pub fn heard(&self, output: usize) -> &[u8] {
-        self.heard.get(output).and_then(Option::as_ref).map_or(&[], |pcm| &pcm.octets)
+        self.heard.get(output).and_then(Option::as_ref).map_or(&[], |pcm| &pcm.bytes)
     }
 
     /// Whole frames that were recorded.
@@ -274,7 +274,7 @@ impl Outcome {
         })
     }
 
-    /// What the image says at boot: its size and the machine's memory, in octets.
+    /// What the image says at boot: its size and the machine's memory, in bytes.
     pub fn boot(&self) -> Option<(u64, u64)> {
         self.log.lines.iter().find_map(|line| match line {
             MachineLine::Boot { image_bytes, memory_bytes } => Some((*image_bytes, *memory_bytes)),

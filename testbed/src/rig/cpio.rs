@@ -3,7 +3,7 @@
 /// An archive that is being written. Parents must come before what lies in them.
 #[derive(Default)]
 pub(super) struct Archive {
-    octets: Vec<u8>,
+    bytes: Vec<u8>,
     inode: u32,
 }
 
@@ -36,7 +36,7 @@ impl Archive {
     /// The whole archive.
     pub(super) fn finish(mut self) -> Vec<u8> {
         self.entry("TRAILER!!!", 0, (0, 0), &[]);
-        self.octets
+        self.bytes
     }
 
     fn entry(&mut self, path: &str, mode: u32, device: (u32, u32), content: &[u8]) {
@@ -59,19 +59,19 @@ impl Archive {
             path.len() as u32 + 1,
             0,
         ];
-        self.octets.extend_from_slice(b"070701");
+        self.bytes.extend_from_slice(b"070701");
         for field in fields {
-            self.octets.extend_from_slice(format!("{field:08x}").as_bytes());
+            self.bytes.extend_from_slice(format!("{field:08x}").as_bytes());
         }
-        self.octets.extend_from_slice(path.as_bytes());
-        self.octets.push(0);
+        self.bytes.extend_from_slice(path.as_bytes());
+        self.bytes.push(0);
         self.pad();
-        self.octets.extend_from_slice(content);
+        self.bytes.extend_from_slice(content);
         self.pad();
     }
 
     fn pad(&mut self) {
-        self.octets.resize(self.octets.len().next_multiple_of(4), 0);
+        self.bytes.resize(self.bytes.len().next_multiple_of(4), 0);
     }
 }
 
@@ -86,21 +86,21 @@ mod tests {
         archive.file("etc/a", b"hello");
         archive.link("b", "etc/a");
         archive.character_device("console", (5, 1));
-        let octets = archive.finish();
-        assert_eq!(octets.len() % 4, 0);
-        // What a reader does: header of 110 octets, name, padding, content, padding.
+        let bytes = archive.finish();
+        assert_eq!(bytes.len() % 4, 0);
+        // What a reader does: header of 110 bytes, name, padding, content, padding.
         let number = |at: usize| {
-            let text = std::str::from_utf8(&octets[at..at + 8]).expect("hexadecimal");
+            let text = std::str::from_utf8(&bytes[at..at + 8]).expect("hexadecimal");
             usize::from_str_radix(text, 16).expect("hexadecimal")
         };
         let mut at = 0;
         let mut seen = Vec::new();
-        while at < octets.len() {
-            assert_eq!(&octets[at..at + 6], b"070701");
+        while at < bytes.len() {
+            assert_eq!(&bytes[at..at + 6], b"070701");
             let (mode, length, name) = (number(at + 14), number(at + 54), number(at + 94));
-            let path = String::from_utf8_lossy(&octets[at + 110..at + 110 + name - 1]).into_owned();
+            let path = String::from_utf8_lossy(&bytes[at + 110..at + 110 + name - 1]).into_owned();
             let content = (at + 110 + name).next_multiple_of(4);
-            seen.push((path, mode, octets[content..content + length].to_vec()));
+            seen.push((path, mode, bytes[content..content + length].to_vec()));
             at = (content + length).next_multiple_of(4);
         }
         let expected: Vec<(String, usize, Vec<u8>)> = vec![

@@ -21,34 +21,34 @@ pub(super) fn archive(console: &str) -> Option<Result<Vec<u8>>> {
 
 /// Base64 (RFC 4648, section 4), in lines.
 fn decode(text: &str) -> Result<Vec<u8>> {
-    let digit = |octet: u8| -> Option<u32> {
-        Some(u32::from(match octet {
-            b'A'..=b'Z' => octet - b'A',
-            b'a'..=b'z' => octet - b'a' + 26,
-            b'0'..=b'9' => octet - b'0' + 52,
+    let digit = |byte: u8| -> Option<u32> {
+        Some(u32::from(match byte {
+            b'A'..=b'Z' => byte - b'A',
+            b'a'..=b'z' => byte - b'a' + 26,
+            b'0'..=b'9' => byte - b'0' + 52,
             b'+' => 62,
             b'/' => 63,
             _ => return None,
         }))
     };
-    let digits: Vec<u8> = text.bytes().filter(|octet| !octet.is_ascii_whitespace()).collect();
-    let mut octets = Vec::with_capacity(digits.len() / 4 * 3);
+    let digits: Vec<u8> = text.bytes().filter(|byte| !byte.is_ascii_whitespace()).collect();
+    let mut bytes = Vec::with_capacity(digits.len() / 4 * 3);
     let groups = digits.chunks(4);
     let last = groups.len().saturating_sub(1);
     for (index, group) in groups.enumerate() {
-        let padding = group.iter().rev().take_while(|octet| **octet == b'=').count();
+        let padding = group.iter().rev().take_while(|byte| **byte == b'=').count();
         ensure!(
             group.len() == 4 && padding <= 2 && (padding == 0 || index == last),
             "group {index} is wrong"
         );
         let mut bits = 0;
-        for octet in group.iter().take(4 - padding) {
-            bits = bits << 6 | digit(*octet).with_context(|| format!("{octet:#04x} is no digit"))?;
+        for byte in group.iter().take(4 - padding) {
+            bits = bits << 6 | digit(*byte).with_context(|| format!("{byte:#04x} is no digit"))?;
         }
         bits <<= 6 * padding;
-        octets.extend(bits.to_be_bytes().into_iter().skip(1).take(3 - padding));
+        bytes.extend(bits.to_be_bytes().into_iter().skip(1).take(3 - padding));
     }
-    Ok(octets)
+    Ok(bytes)
 }
 
 /// Unpacks an archive: plain files and folders, below a folder and nowhere else; without the archive's top folder.
@@ -98,10 +98,10 @@ mod tests {
             header.set_link_name("/tmp").expect("fits");
         }
         header.set_cksum();
-        let mut octets = header.as_bytes().to_vec();
-        octets.extend_from_slice(content);
-        octets.resize(octets.len().next_multiple_of(512), 0);
-        octets
+        let mut bytes = header.as_bytes().to_vec();
+        bytes.extend_from_slice(content);
+        bytes.resize(bytes.len().next_multiple_of(512), 0);
+        bytes
     }
 
     fn file(name: &str, content: &[u8]) -> Vec<u8> {
@@ -110,10 +110,10 @@ mod tests {
 
     #[test]
     fn base64_is_decoded() {
-        for (text, octets) in
+        for (text, bytes) in
             [("", ""), ("Zg==", "f"), ("Zm8=", "fo"), ("Zm9v", "foo"), ("Zm9v\r\nYmE=\r\n", "fooba")]
         {
-            assert_eq!(decode(text).expect("good"), octets.as_bytes());
+            assert_eq!(decode(text).expect("good"), bytes.as_bytes());
         }
         assert_eq!(decode("+/+/").expect("good"), [0xfb, 0xff, 0xbf]);
         for text in ["Zg=", "Zg==Zg==", "Z===", "====", "Zm9v!aaa", "Zm9"] {
@@ -133,14 +133,14 @@ mod tests {
     #[test]
     fn files_and_folders_are_unpacked_without_the_top_folder() {
         let scratch = Scratch::new(false).expect("a directory");
-        let octets = [
+        let bytes = [
             entry(tar::EntryType::Directory, b"out/", b""),
             file("out/a", b"hello"),
             file("./out/b/c", b"there"),
             entry(tar::EntryType::Symlink, b"out/link", b""),
             file("out/link/d", b"below"),
         ];
-        unpack(octets.concat().as_slice(), scratch.path()).expect("unpacked");
+        unpack(bytes.concat().as_slice(), scratch.path()).expect("unpacked");
         let read = |name: &str| std::fs::read(scratch.file(name)).expect("there");
         assert_eq!((read("a"), read("b/c")), (b"hello".to_vec(), b"there".to_vec()));
         // The link is no link, so what goes through it stays here.

@@ -64,7 +64,7 @@ impl Machine {
             options.add("-seed", "1");
         }
         // SMAP: returning from one user mode to another faults with it, which ends a PV dom0 at once. ERMS: copies by
-        // octets, which take eight times as many steps here as copies by words.
+        // bytes, which take eight times as many steps here as copies by words.
         options.add("-cpu", "max,-smap,-pks,-la57,-erms,-fsrm,-rdtscp");
         options.add("-smp", "1");
         options.add("-m", format!("{MEMORY_MIB}M"));

@@ -80,7 +80,7 @@ impl Outcome {
 
     /// What a codec played; nothing when it played nothing.
     pub fn heard(&self, codec: usize) -> &[u8] {
-        self.heard.get(codec).and_then(Option::as_ref).map_or(&[], |pcm| &pcm.octets)
+        self.heard.get(codec).and_then(Option::as_ref).map_or(&[], |pcm| &pcm.bytes)
     }
 
     /// What the driver domain said, for people: on its console, and by way of Xen before it had one.

@@ -180,7 +180,7 @@ fn payload(image: &[u8]) -> Option<&[u8]> {
     payload.starts_with(b"\xfd7zXZ").then_some(payload)
 }
 
-/// Runs a program over octets, into a file.
+/// Runs a program over bytes, into a file.
 fn filter(command: &mut Command, input: &[u8], output: &Path) -> Result<()> {
     use std::io::Write;
     let output = std::fs::File::create(output).with_context(|| output.display().to_string())?;

@@ -106,8 +106,8 @@ pub fn run(plan: &Plan, mut on_progress: impl FnMut(Progress<'_>)) -> Result<Out
         handed_out: BTreeMap::new(),
     };
     let started = Instant::now();
-    outcome.ending = child.follow(plan.limits, |stream, octets| {
-        let text = String::from_utf8_lossy(octets);
+    outcome.ending = child.follow(plan.limits, |stream, bytes| {
+        let text = String::from_utf8_lossy(bytes);
         let text = text.trim_end();
         if stream == Stream::Error {
             outcome.emulator.push_str(&format!("{text}\n"));
@@ -164,7 +164,7 @@ fn collect(plan: &Plan, machine: &Machine, traffic: Traffic, outcome: &mut Outco
     for (codec, rate_hz) in plan.codec_rates_hz.iter().enumerate() {
         let path = heard_file(folder, codec);
         if codec == 0 {
-            let pcm = Pcm { rate_hz: *rate_hz, octets: traffic.played.clone() };
+            let pcm = Pcm { rate_hz: *rate_hz, bytes: traffic.played.clone() };
             pcm.write(&path)?;
             outcome.heard.push(Some(pcm));
         } else {

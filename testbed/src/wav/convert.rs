@@ -30,14 +30,14 @@ pub fn to_card(samples: Samples) -> (Pcm, Option<String>) {
     let to = Format { rate_hz: card_rate(from.rate_hz), channels: 2, bits: 16, float: false };
     if let (true, Values::Integer(values)) = (from == to, &samples.values) {
         // Every value fits: the file had 16 bits.
-        let octets = values.iter().flat_map(|value| (*value as i16).to_le_bytes()).collect();
-        return (Pcm { rate_hz: to.rate_hz, octets }, None);
+        let bytes = values.iter().flat_map(|value| (*value as i16).to_le_bytes()).collect();
+        return (Pcm { rate_hz: to.rate_hz, bytes }, None);
     }
     let stereo = mix(&scaled(&samples), usize::from(from.channels));
     let [left, right] =
         if from.rate_hz == to.rate_hz { stereo } else { resample(stereo, from.rate_hz, to.rate_hz) };
     let mut clipped = 0_u64;
-    let octets = left
+    let bytes = left
         .iter()
         .zip(&right)
         .flat_map(|(left, right)| [*left, *right])
@@ -67,7 +67,7 @@ pub fn to_card(samples: Samples) -> (Pcm, Option<String>) {
     if clipped > 0 {
         said.push_str(&format!("; {clipped} samples were too loud and are clipped"));
     }
-    (Pcm { rate_hz: to.rate_hz, octets }, Some(said))
+    (Pcm { rate_hz: to.rate_hz, bytes }, Some(said))
 }
 
 /// All samples with full scale at 1. A double holds every integer sample exactly.
@@ -170,7 +170,7 @@ mod tests {
     }
 
     fn played(pcm: &Pcm) -> Vec<i16> {
-        pcm.octets.as_chunks::<2>().0.iter().map(|sample| i16::from_le_bytes(*sample)).collect()
+        pcm.bytes.as_chunks::<2>().0.iter().map(|sample| i16::from_le_bytes(*sample)).collect()
     }
 
     #[test]

@@ -39,16 +39,16 @@ pub(super) fn read(path: &Path) -> Result<Vec<u8>, String> {
         return Err("is no file".to_owned());
     }
     if metadata.len() > LONGEST_FILE {
-        return Err(format!("is too long: {} octets, {LONGEST_FILE} is the limit", metadata.len()));
+        return Err(format!("is too long: {} bytes, {LONGEST_FILE} is the limit", metadata.len()));
     }
-    let mut octets = Vec::new();
+    let mut bytes = Vec::new();
     std::fs::File::open(path)
-        .and_then(|file| file.take(LONGEST_FILE).read_to_end(&mut octets))
+        .and_then(|file| file.take(LONGEST_FILE).read_to_end(&mut bytes))
         .map_err(|error| format!("can't be read: {error}"))?;
-    Ok(octets)
+    Ok(bytes)
 }
 
-/// Judges the octets of a file.
+/// Judges the bytes of a file.
 pub(super) fn judge(file: &[u8]) -> Result<Samples, String> {
     let Chunks { format, format_chunk, sound } = judge_chunks(file)?;
     let library = |error: hound::Error| format!("can't be read as WAV: {error}");
@@ -77,7 +77,7 @@ struct Chunks<'a> {
 /// A file with these two chunks and no others.
 fn bare_file(format: &[u8], sound: &[u8]) -> Vec<u8> {
     // No file is longer than LONGEST_FILE, so the lengths fit.
-    let length = |octets: usize| (octets as u32).to_le_bytes();
+    let length = |bytes: usize| (bytes as u32).to_le_bytes();
     let mut file = Vec::with_capacity(sound.len() + format.len() + 32);
     file.extend(b"RIFF");
     file.extend(length(4 + 8 + format.len() + 8 + sound.len()));
@@ -116,14 +116,14 @@ fn judge_chunks(file: &[u8]) -> Result<Chunks<'_>, String> {
                 format.ok_or("has samples before it says how they are stored")?;
             let sound = body.get(..announced).ok_or_else(|| {
                 let there = body.len();
-                format!("is cut short: its header announces {announced} octets of sound, {there} are there")
+                format!("is cut short: its header announces {announced} bytes of sound, {there} are there")
             })?;
             if announced == 0 {
                 return Err("is empty: it holds no frames".to_owned());
             }
             if !announced.is_multiple_of(frame_bytes) {
                 return Err(format!(
-                    "is cut short: {announced} octets of sound are no whole frames of {frame_bytes}"
+                    "is cut short: {announced} bytes of sound are no whole frames of {frame_bytes}"
                 ));
             }
             return Ok(Chunks { format, format_chunk, sound });
@@ -182,22 +182,22 @@ fn judge_format(chunk: &[u8]) -> Result<(Format, usize), String> {
             RATES_HZ.end()
         ));
     }
-    // At most 8 channels of 4 octets.
+    // At most 8 channels of 4 bytes.
     let expected = channels * bits / 8;
     if frame_bytes != expected {
         return Err(format!(
-            "contradicts itself: frames of {frame_bytes} octets for {channels} channels of {bits} bits"
+            "contradicts itself: frames of {frame_bytes} bytes for {channels} channels of {bits} bits"
         ));
     }
     Ok((Format { rate_hz, channels, bits, float }, usize::from(expected)))
 }
 
-fn u16_at(octets: &[u8], at: usize) -> Option<u16> {
-    Some(u16::from_le_bytes(*octets.get(at..)?.first_chunk()?))
+fn u16_at(bytes: &[u8], at: usize) -> Option<u16> {
+    Some(u16::from_le_bytes(*bytes.get(at..)?.first_chunk()?))
 }
 
-fn u32_at(octets: &[u8], at: usize) -> Option<u32> {
-    Some(u32::from_le_bytes(*octets.get(at..)?.first_chunk()?))
+fn u32_at(bytes: &[u8], at: usize) -> Option<u32> {
+    Some(u32::from_le_bytes(*bytes.get(at..)?.first_chunk()?))
 }
 
 /// Names of the commoner compressed formats, by their tag (RFC 2361).
@@ -218,7 +218,7 @@ fn codec(tag: u16) -> Option<&'static str> {
     })
 }
 
-/// What a file is that isn't a WAV, where its first octets tell.
+/// What a file is that isn't a WAV, where its first bytes tell.
 fn known_by_its_start(file: &[u8]) -> &'static str {
     let starts = |with: &[u8]| file.starts_with(with);
     match () {
@@ -276,13 +276,13 @@ mod tests {
 
     #[test]
     fn takes_every_width() {
-        for (bits, octets, value) in [
+        for (bits, bytes, value) in [
             (8, &[0x81][..], 1),
             (16, &[0xff, 0x7f], 32_767),
             (24, &[0, 0, 0x80], -8_388_608),
             (32, &[1, 0, 0, 0x80], -2_147_483_647),
         ] {
-            let file = wav(&[format(1, 1, 44_100, bits), chunk(b"data", octets)]);
+            let file = wav(&[format(1, 1, 44_100, bits), chunk(b"data", bytes)]);
             let samples = judge(&file).expect("a WAV");
             assert_eq!(samples.values, Values::Integer(vec![value]));
             assert_eq!(samples.format, Format { rate_hz: 44_100, channels: 1, bits, float: false });

@@ -70,24 +70,24 @@ impl DumpFile {
 }
 
 fn text_of(source: &mut dyn Read) -> Result<String, String> {
-    let mut octets = Vec::new();
+    let mut bytes = Vec::new();
     // One more, which tells that there are more.
-    let read = source.take(LIMIT_BYTES + 1).read_to_end(&mut octets);
+    let read = source.take(LIMIT_BYTES + 1).read_to_end(&mut bytes);
     read.map_err(|error| format!("can't be read: {error}"))?;
-    if octets.len() as u64 > LIMIT_BYTES {
-        return Err(too_long(&octets));
+    if bytes.len() as u64 > LIMIT_BYTES {
+        return Err(too_long(&bytes));
     }
-    Ok(String::from_utf8_lossy(&octets).into_owned())
+    Ok(String::from_utf8_lossy(&bytes).into_owned())
 }
 
-/// What is wrong with a file of which these octets are only the beginning: most such files aren't dumps from the first
+/// What is wrong with a file of which these bytes are only the beginning: most such files aren't dumps from the first
 /// line on, and it is better to say that.
 fn too_long(beginning: &[u8]) -> String {
     let text = String::from_utf8_lossy(beginning);
     let lines = text.lines().count();
     match snd_hda_model::Dump::parse(&text) {
         Err(error) if error.line < lines => super::plain::error(&error),
-        _ => format!("line {lines}: longer than {LIMIT_BYTES} octets, which no dump is"),
+        _ => format!("line {lines}: longer than {LIMIT_BYTES} bytes, which no dump is"),
     }
 }
 
@@ -120,7 +120,7 @@ mod tests {
         assert!(text_of(&mut endless).expect_err("too long").starts_with("line 1: "));
         let mut lines = std::io::repeat(b'\n');
         let error = text_of(&mut lines).expect_err("too long");
-        assert_eq!(error, "line 1048577: longer than 1048576 octets, which no dump is");
+        assert_eq!(error, "line 1048577: longer than 1048576 bytes, which no dump is");
         let mut garbage = b"no dump\n".as_slice().chain(std::io::repeat(b'x'));
         assert!(text_of(&mut garbage).expect_err("too long").starts_with("line 1: \"no dump\""));
     }

@@ -55,8 +55,8 @@ fn silence_is_silence(bench: &Bench) -> Result<String, Finding> {
     let session = Session { capture: fed_with(Source::Silence), ..bench.session() };
     let outcome = bench.pass(&session)?;
     ensure!(outcome.recorded_frames() == FRAMES, "{} frames, not {FRAMES}", outcome.recorded_frames());
-    if let Some(at) = outcome.recorded.iter().position(|octet| *octet != 0) {
-        return Err(Finding::failure(format!("octet {at} isn't silent")));
+    if let Some(at) = outcome.recorded.iter().position(|byte| *byte != 0) {
+        return Err(Finding::failure(format!("byte {at} isn't silent")));
     }
     Ok(format!("{FRAMES} frames"))
 }
@@ -81,9 +81,9 @@ fn playback_and_capture_at_once(bench: &Bench) -> Result<String, Finding> {
 fn room(bench: &Bench, delays_ms: &[usize]) -> Result<String, Finding> {
     let signal = signal::mls(signal::MLS_ORDER)?;
     let lead = FRAMES as usize / 4;
-    let octets = |frame: [i16; 2]| frame.map(i16::to_le_bytes).concat();
-    let octets = signal::frames(&signal, lead, lead).into_iter().flat_map(octets).collect();
-    let pcm = Pcm { rate_hz: CAPTURE_RATE_HZ, octets };
+    let bytes = |frame: [i16; 2]| frame.map(i16::to_le_bytes).concat();
+    let bytes = signal::frames(&signal, lead, lead).into_iter().flat_map(bytes).collect();
+    let pcm = Pcm { rate_hz: CAPTURE_RATE_HZ, bytes };
     for delay_ms in delays_ms {
         let delay = delay_ms * CAPTURE_RATE_HZ as usize / 1000;
         let session = Session {
@@ -110,5 +110,5 @@ fn two_runs_are_identical(bench: &Bench) -> Result<String, Finding> {
     judge(&one, &Source::Ramp)?;
     ensure!(one.recorded == other.recorded, "the recordings differ");
     ensure!(one.log.console == other.log.console, "the logs differ");
-    Ok("recording and log, octet by octet".to_owned())
+    Ok("recording and log, byte by byte".to_owned())
 }

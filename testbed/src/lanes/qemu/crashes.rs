@@ -48,10 +48,7 @@ fn judge(outcome: &Outcome, says: &str) -> Result<String, Finding> {
     let console = String::from_utf8_lossy(&outcome.log.console);
     let epitaph = console.split_once("\n***").map_or("", |(_, epitaph)| epitaph);
     ensure!(!epitaph.is_empty(), "there is no epitaph, only a verdict");
-    let (lines, octets) = (epitaph.lines().count(), epitaph.len());
-    ensure!(
-        lines <= LONGEST_LINES && octets <= LONGEST_BYTES,
-        "the epitaph has {lines} lines, {octets} octets"
-    );
+    let (lines, bytes) = (epitaph.lines().count(), epitaph.len());
+    ensure!(lines <= LONGEST_LINES && bytes <= LONGEST_BYTES, "the epitaph has {lines} lines, {bytes} bytes");
     Ok(format!("{what} ({lines} lines)"))
 }

@@ -25,7 +25,7 @@ pub(super) const CASES: &[(&str, Case)] = &[
     ("unknown_format", |bench| bad_word(bench, "play=0,48000,u8,2,0,400", &["format"])),
     ("fields_missing", |bench| bad_word(bench, "play=0,48000", &["play"])),
     ("number_out_of_range", |bench| bad_word(bench, "period_frames=0", &["period_frames"])),
-    ("stray_octets", |bench| bad_word(bench, "play=0,48000,s16_le,2,\u{e9},400", &["play"])),
+    ("stray_bytes", |bench| bad_word(bench, "play=0,48000,s16_le,2,\u{e9},400", &["play"])),
 ];
 
 /// Virtual time within which the image must have ended.

@@ -35,11 +35,8 @@ fn voice(bench: &Bench) -> Result<Session, Finding> {
 fn memory_within_16_mib(bench: &Bench) -> Result<String, Finding> {
     let outcome = bench.pass(&voice(bench)?)?;
     let (_, memory) = outcome.boot().ok_or_else(|| Finding::failure("there is no @boot line"))?;
-    ensure!(
-        memory <= IMAGE_MEMORY,
-        "the image found {memory} octets; the machine should have {IMAGE_MEMORY}"
-    );
-    Ok(format!("plays in {memory} octets"))
+    ensure!(memory <= IMAGE_MEMORY, "the image found {memory} bytes; the machine should have {IMAGE_MEMORY}");
+    Ok(format!("plays in {memory} bytes"))
 }
 
 fn first_sample_within_100_ms(bench: &Bench) -> Result<String, Finding> {

@@ -107,7 +107,7 @@ fn three_runs_are_identical(bench: &Bench) -> Result<String, Finding> {
             )));
         }
     }
-    Ok("WAV and log, octet by octet".to_owned())
+    Ok("WAV and log, byte by byte".to_owned())
 }
 
 /// The number of the first line that differs, from 1.
@@ -116,7 +116,7 @@ fn different_line(one: &[u8], other: &[u8]) -> Option<usize> {
         return None;
     }
     let same = one.iter().zip(other).take_while(|(one, other)| one == other).count();
-    Some(1 + one.iter().take(same).filter(|octet| **octet == b'\n').count())
+    Some(1 + one.iter().take(same).filter(|byte| **byte == b'\n').count())
 }
 
 #[cfg(test)]

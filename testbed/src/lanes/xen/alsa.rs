@@ -48,12 +48,12 @@ fn files() -> Result<GuestFiles, Finding> {
 
 /// The same in 32 bit, which the card isn't set up for, with some silence behind it.
 fn wide(pcm: &Pcm) -> Vec<u8> {
-    let samples = pcm.octets.chunks(2).flat_map(|sample| [0, 0, sample[0], sample[1]]);
+    let samples = pcm.bytes.chunks(2).flat_map(|sample| [0, 0, sample[0], sample[1]]);
     let silence = std::iter::repeat_n(0, TAIL_FRAMES * 8);
     let data: Vec<u8> = samples.chain(silence).collect();
     let length = data.len() as u32;
     let mut file = Vec::new();
-    // RIFF WAVE: a format chunk of 16 octets (PCM, 2 channels, rate, octets a second, octets a frame, bits), then the data.
+    // RIFF WAVE: a format chunk of 16 bytes (PCM, 2 channels, rate, bytes a second, bytes a frame, bits), then the data.
     file.extend(b"RIFF");
     file.extend((36 + length).to_le_bytes());
     file.extend(b"WAVEfmt ");

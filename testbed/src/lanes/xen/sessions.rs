@@ -67,14 +67,14 @@ fn files() -> Result<GuestFiles, Finding> {
 
 /// A file of a recording with some silence behind it.
 pub(super) fn with_silence(mut pcm: Pcm) -> Result<Vec<u8>, Finding> {
-    pcm.octets.resize(pcm.octets.len() + TAIL_FRAMES * FRAME_BYTES, 0);
+    pcm.bytes.resize(pcm.bytes.len() + TAIL_FRAMES * FRAME_BYTES, 0);
     Ok(pcm.to_wav()?)
 }
 
 /// All that a codec played has to have a recording in it, whole.
 pub(super) fn heard(outcome: &Outcome, codec: usize, played: &Pcm) -> Result<String, Finding> {
     let heard = outcome.heard(codec);
-    match compare::find(&played.octets, heard, FRAME_BYTES) {
+    match compare::find(&played.bytes, heard, FRAME_BYTES) {
         Some(frame) => Ok(format!("all {} frames, from frame {frame} of codec {codec} on", played.frames())),
         None => Err(Finding::failure(format!(
             "the {} frames are not, as they are, among the {} of codec {codec}",
@@ -93,7 +93,7 @@ pub(super) fn ramp(outcome: &Outcome, name: &str) -> Result<String, Finding> {
     };
     let recorded = wav::load(&folder.join(name))?.pcm;
     ensure!(recorded.frames() == RECORDED_FRAMES, "{} frames, not {RECORDED_FRAMES}", recorded.frames());
-    let aligned = compare::align(&recorded.octets, 60 * RECORDED_FRAMES, |frame| Source::Ramp.frame(frame))
+    let aligned = compare::align(&recorded.bytes, 60 * RECORDED_FRAMES, |frame| Source::Ramp.frame(frame))
         .ok_or_else(|| Finding::failure("nothing of the ramp is in it"))?;
     ensure!(aligned.comparison.is_exact(), "it {} from the ramp", aligned.comparison);
     Ok(format!("{}, behind {} of silence", aligned.comparison, aligned.silent_frames))
