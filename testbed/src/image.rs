@@ -6,10 +6,8 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, anyhow, bail};
 use xshell::{Shell, cmd};
 
+use crate::provision::TARGET;
 use crate::{elf, provision, workspace};
-
-/// The image's target: freestanding, no vector registers.
-pub const TARGET: &str = "x86_64-unknown-none";
 
 /// The images' package.
 pub const PACKAGE: &str = "snddom-kernel";

@@ -9,8 +9,10 @@ use std::process::Command;
 use anyhow::{Context, Result, bail};
 use xshell::{PushEnv, Shell, cmd};
 
-use crate::image::TARGET;
 use crate::workspace;
+
+/// The image's target: freestanding, no vector registers.
+pub const TARGET: &str = "x86_64-unknown-none";
 
 /// The emulator.
 pub const QEMU: &str = "qemu-system-x86_64";

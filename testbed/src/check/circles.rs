@@ -32,28 +32,6 @@ const OPEN: &[&[&str]] = &[
         "kernel/src/console.rs",
     ],
     &["tools/hda-codec/src/lib.rs", "tools/hda-codec/src/table.rs"],
-    &["testbed/src/image.rs", "testbed/src/provision.rs"],
-    &[
-        "testbed/src/lanes/qemu.rs",
-        "testbed/src/lanes/qemu/capture.rs",
-        "testbed/src/lanes/qemu/commands.rs",
-        "testbed/src/lanes/qemu/crashes.rs",
-        "testbed/src/lanes/qemu/failures.rs",
-        "testbed/src/lanes/qemu/limits.rs",
-        "testbed/src/lanes/qemu/playback.rs",
-    ],
-    &[
-        "testbed/src/lanes/xen.rs",
-        "testbed/src/lanes/xen/alsa.rs",
-        "testbed/src/lanes/xen/domain.rs",
-        "testbed/src/lanes/xen/echo.rs",
-        "testbed/src/lanes/xen/neighbours.rs",
-        "testbed/src/lanes/xen/restart.rs",
-        "testbed/src/lanes/xen/sessions.rs",
-        "testbed/src/lanes/xen/torture.rs",
-        "testbed/src/lanes/xen/user_front.rs",
-    ],
-    &["testbed/src/wav.rs", "testbed/src/wav/convert.rs", "testbed/src/wav/judge.rs"],
 ];
 
 /// Re-exports that are followed one after the other; more are a circle of their own, which rustc refuses.

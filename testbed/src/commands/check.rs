@@ -6,7 +6,8 @@ use anyhow::Result;
 use xshell::{Shell, cmd};
 
 use crate::check::{circles, house_rules, layers, rooms};
-use crate::image::{Bin, PACKAGE, TARGET};
+use crate::image::{Bin, PACKAGE};
+use crate::provision::TARGET;
 use crate::{provision, workspace};
 
 /// A step: its name, and what it does.

@@ -4,7 +4,7 @@
 use rubato::{Resampler, SincFixedIn, SincInterpolationParameters, SincInterpolationType, WindowFunction};
 
 use super::judge::{Samples, Values};
-use super::{Format, Pcm};
+use super::pcm::{Format, Pcm};
 
 /// The rates of the emulator's codecs: bits 2 to 8 of its supported PCM rates, as the specification numbers them
 /// (High Definition Audio Specification 1.0a, 7.3.4.7).

@@ -3,7 +3,7 @@
 use std::io::{Cursor, Read};
 use std::path::Path;
 
-use super::Format;
+use super::pcm::Format;
 
 /// The longest file that is read: 1 GiB, for the emulated machine keeps the recording in memory below 2 GiB.
 const LONGEST_FILE: u64 = 1 << 30;

@@ -2,7 +2,7 @@
 
 use echo_check::signal;
 
-use super::{Bench, Case, recording};
+use super::bench::{Bench, Case, recording};
 use crate::harness::{Room, Source};
 use crate::judge::compare::Alignment;
 use crate::judge::verdict::{Finding, ensure};

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use anyhow::Context;
 
-use super::{Bench, Case, noise};
+use super::bench::{Bench, Case, noise};
 use crate::child::{Child, Ending, Limits, Stream};
 use crate::judge::verdict::{Finding, ensure};
 use crate::provision;

@@ -1,6 +1,6 @@
 //! Every deliberate fault ends in an epitaph that is bounded, and never in silence.
 
-use super::{Bench, Case, recording, show};
+use super::bench::{Bench, Case, recording, show};
 use crate::judge::verdict::{Finding, Verdict, ensure};
 use crate::qemu::machine_line::{MachineLine, Said};
 use crate::qemu::session::{Outcome, Session};

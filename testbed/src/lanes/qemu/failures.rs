@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{Bench, Case, last_stamp, noise, show};
+use super::bench::{Bench, Case, last_stamp, noise, show};
 use crate::judge::verdict::{Finding, Verdict, ensure};
 use crate::qemu::session::{Outcome, Session, run_machine};
 use crate::qemu::{Codec, Controller, Machine, Sound};

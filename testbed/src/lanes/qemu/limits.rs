@@ -1,6 +1,6 @@
 //! What was promised in numbers.
 
-use super::{Bench, Case, recording};
+use super::bench::{Bench, Case, recording};
 use crate::image::LIMIT_BYTES;
 use crate::image_contents;
 use crate::judge::summary::Distance;

@@ -1,6 +1,6 @@
 //! What is played comes out of the codec as it went in.
 
-use super::{Bench, Case, noise, recording};
+use super::bench::{Bench, Case, noise, recording};
 use crate::judge::summary;
 use crate::judge::verdict::{Finding, ensure};
 use crate::qemu::Controller;

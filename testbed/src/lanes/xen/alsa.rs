@@ -1,7 +1,7 @@
 //! ALSA's programs by ALSA's plug-in, with no sound driver in the guest's kernel.
 
+use super::scenario::{GuestFiles, HostCheck, Scenario};
 use super::sessions::{TAIL_FRAMES, heard, ramp, with_silence};
-use super::{GuestFiles, HostCheck, Scenario};
 use crate::harness::{Microphone, Source};
 use crate::judge::verdict::Finding;
 use crate::lanes::qemu::noise;

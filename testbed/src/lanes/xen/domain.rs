@@ -1,7 +1,7 @@
 //! What the driver domain takes of the machine, how it treats guests that come, go and may not.
 
+use super::scenario::{GuestFiles, HostCheck, Scenario};
 use super::sessions::{heard, with_silence};
-use super::{GuestFiles, HostCheck, Scenario};
 use crate::harness::{Microphone, Source};
 use crate::judge::verdict::Finding;
 use crate::lanes::qemu::noise;

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::{HostCheck, Scenario};
+use super::scenario::{HostCheck, Scenario};
 use crate::harness::{Microphone, Room};
 use crate::judge::verdict::{Finding, ensure};
 use crate::rig::{Iommu, Outcome};

@@ -1,7 +1,7 @@
 //! Guests beside one another: two play at once, a third waits its turn, and one plays on however the others end.
 
+use super::scenario::{GuestFiles, HostCheck, Scenario};
 use super::sessions::{heard, with_silence};
-use super::{GuestFiles, HostCheck, Scenario};
 use crate::harness::{Microphone, Source};
 use crate::judge::verdict::Finding;
 use crate::lanes::qemu::noise;

@@ -1,7 +1,7 @@
 //! The driver domain ends in mid-stream, in each way, and another takes its place.
 
+use super::scenario::{GuestFiles, HostCheck, Scenario};
 use super::sessions::{heard, with_silence};
-use super::{GuestFiles, HostCheck, Scenario};
 use crate::harness::{Microphone, Source};
 use crate::judge::verdict::Finding;
 use crate::lanes::qemu::noise;

@@ -1,6 +1,6 @@
 //! Guests play and record, alone and together, each exactly; with either IOMMU.
 
-use super::{GuestFiles, HostCheck, Scenario};
+use super::scenario::{GuestFiles, HostCheck, Scenario};
 use crate::harness::{Microphone, Source};
 use crate::judge::compare;
 use crate::judge::verdict::{Finding, ensure};

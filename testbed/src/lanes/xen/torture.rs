@@ -1,7 +1,7 @@
 //! One stream, treated badly by its own guest.
 
+use super::scenario::{GuestFiles, HostCheck, Scenario};
 use super::sessions::{heard, with_silence};
-use super::{GuestFiles, HostCheck, Scenario};
 use crate::harness::{Microphone, Source};
 use crate::judge::verdict::Finding;
 use crate::lanes::qemu::noise;

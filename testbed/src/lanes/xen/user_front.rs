@@ -3,8 +3,8 @@
 
 use serde_json::Value;
 
+use super::scenario::{GuestFiles, HostCheck, Scenario};
 use super::sessions::{heard, ramp, voice, with_silence};
-use super::{GuestFiles, HostCheck, Scenario};
 use crate::harness::{Microphone, Source};
 use crate::judge::verdict::{Finding, ensure};
 use crate::lanes::qemu::noise;
