@@ -8,7 +8,7 @@ mod requests;
 use core::fmt;
 
 use heapless::Vec;
-use hyper::{BindError, Clock, DomainId, GrantRef, Hypervisor, MapError, Nanos};
+use hyper::{Clock, DomainId, GrantRef, Hypervisor, Nanos};
 use sndif::control_page::SlotState;
 use sndif::nodes::TransportNodes;
 use sndif::state::XenbusState;
@@ -16,9 +16,9 @@ use sndif::state::XenbusState;
 use crate::card::{Card, Port, PortIndex};
 use crate::control_page::{ControlPage, Taken, next_refresh};
 use crate::rights::Policy;
-use crate::ring_pair::Line;
+pub use crate::ring_pair::ConnectError;
+use crate::ring_pair::{BrokenRing, Line};
 use crate::stream::{Stream, StreamConfig, StreamStats};
-use requests::BrokenRing;
 
 /// Streams in one device: more than any codec has converters for.
 pub const MAX_STREAMS: usize = 16;
@@ -49,27 +49,6 @@ impl fmt::Display for SetUpError {
             Self::TooManyStreams => write!(f, "more than {MAX_STREAMS} streams"),
             Self::NoSuchPort(port) => write!(f, "the card has no port {}", port.0),
         }
-    }
-}
-
-/// Why a device could not be connected.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum ConnectError {
-    /// The device does not wait for a front end.
-    WrongState(XenbusState),
-    /// The front end published a wrong number of streams.
-    StreamCount,
-    /// A ring, an event page or the control page cannot be mapped.
-    Map(MapError),
-    /// An event channel cannot be bound.
-    Bind(BindError),
-}
-
-impl ConnectError {
-    /// Whether this domain is short of room, so that a later try may succeed.
-    pub const fn is_shortage(&self) -> bool {
-        matches!(self, Self::Map(MapError::NoRoom) | Self::Bind(BindError::NoRoom))
     }
 }
 

@@ -1,12 +1,36 @@
 //! The mapped request ring and event page of a stream, and their event channels.
 
-use hyper::{DomainId, EventChannel, Hypervisor, RemotePort, SharedPage};
+use hyper::{BindError, DomainId, EventChannel, Hypervisor, MapError, RemotePort, SharedPage};
 use sndif::event_page::{EventWriter, Full};
 use sndif::nodes::TransportNodes;
 use sndif::ring::BackRing;
+use sndif::state::XenbusState;
 
-use crate::device::ConnectError;
 use crate::period_edges::EventPacer;
+
+/// Why a device could not be connected.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum ConnectError {
+    /// The device does not wait for a front end.
+    WrongState(XenbusState),
+    /// The front end published a wrong number of streams.
+    StreamCount,
+    /// A ring, an event page or the control page cannot be mapped.
+    Map(MapError),
+    /// An event channel cannot be bound.
+    Bind(BindError),
+}
+
+impl ConnectError {
+    /// Whether this domain is short of room, so that a later try may succeed.
+    pub const fn is_shortage(&self) -> bool {
+        matches!(self, Self::Map(MapError::NoRoom) | Self::Bind(BindError::NoRoom))
+    }
+}
+
+/// A request ring whose indices are impossible, so that none of its entries can be trusted.
+pub(crate) struct BrokenRing;
 
 /// The connection of a stream to its front end.
 pub(crate) struct Line<P> {

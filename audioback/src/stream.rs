@@ -23,6 +23,7 @@ use crate::rights::Policy;
 
 pub use error::{HintError, OpenError, TriggerError, VolumeError};
 use run::OpenStream;
+pub use run::StreamStats;
 
 /// The port and the limits of a stream, fixed when the device is set up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,19 +32,6 @@ pub struct StreamConfig {
     pub port: PortIndex,
     /// The abilities that the front end may use, if the port has them. The direction is the port's.
     pub abilities: Port,
-}
-
-/// Counts since the device was set up.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct StreamStats {
-    /// Successful OPENs.
-    pub opens: u32,
-    /// Frames through the link in all runs.
-    pub frames: u64,
-    /// FIFO errors in all runs: the controller ran short of samples or of room.
-    pub fifo_errors: u64,
-    /// Times that playback passed the application's pointer.
-    pub xruns: u32,
 }
 
 /// The state of a stream as users see it: [`SlotState`] and [`Stuck`](Self::Stuck).

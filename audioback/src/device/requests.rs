@@ -13,14 +13,12 @@ use crate::card::Card;
 use crate::control_page::Taken;
 use crate::push_within;
 use crate::rights::Policy;
+use crate::ring_pair::BrokenRing;
 use crate::status::{card_status, hint_status, open_status, trigger_status, volume_status};
 use crate::stream::{Stream, VolumeError};
 
 /// Refused OPENs per stream that are logged at level info. Without a limit a guest could fill the log.
 const REFUSALS_LOGGED: u8 = 16;
-
-/// A request ring whose indices are impossible, so that none of its entries can be trusted.
-pub(super) struct BrokenRing;
 
 impl<H: Hypervisor, C: Card<H::Buffer>> Device<H, C> {
     /// Answers the requests on the ring of stream `index`, up to `budget` of them. A request that waits for the hardware uses up

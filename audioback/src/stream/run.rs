@@ -3,12 +3,24 @@
 use sndif::control_page::{Slot, SlotState};
 use sndif::request::Range;
 
-use super::StreamStats;
 use super::error::HintError;
 use crate::card::{Direction, StreamPosition};
 use crate::control_page;
 use crate::hw_params::OpenPlan;
 use crate::period_edges::EventPacer;
+
+/// Counts since the device was set up.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct StreamStats {
+    /// Successful OPENs.
+    pub opens: u32,
+    /// Frames through the link in all runs.
+    pub frames: u64,
+    /// FIFO errors in all runs: the controller ran short of samples or of room.
+    pub fifo_errors: u64,
+    /// Times that playback passed the application's pointer.
+    pub xruns: u32,
+}
 
 /// An open stream. `S` is the card's.
 pub(super) struct OpenStream<S> {

@@ -18,10 +18,12 @@
 extern crate alloc;
 
 pub mod card_info;
+mod pages;
 mod port;
 mod stream;
 mod timing;
 
+use pages::Pages;
 pub use stream::CardStream;
 use timing::Timing;
 
@@ -35,26 +37,13 @@ use embedded_hal::delay::DelayNs;
 use heapless::Vec;
 use hyper::{Clock, MappedBuffer, Nanos};
 use snd_hda::stream::{ConfigureError, PositionChoice as CounterChoice};
-use snd_hda::{ConnectError, Controller, DmaBuffer, DmaRegion, MAX_ROUTES, Registers, RouteIndex};
+use snd_hda::{ConnectError, Controller, DmaRegion, MAX_ROUTES, Registers, RouteIndex};
 
 /// The highest rate on the link.
 const FASTEST_HZ: u32 = 192_000;
 
 /// Hardware failures that are logged at level warn; later ones at level debug.
 const HARDWARE_WARNINGS: u8 = 64;
-
-/// A guest's mapped buffer for the driver: addresses and a length.
-struct Pages<B>(B);
-
-impl<B: MappedBuffer> DmaBuffer for Pages<B> {
-    fn page_addresses(&self) -> &[u64] {
-        self.0.page_addresses()
-    }
-
-    fn size_bytes(&self) -> u32 {
-        self.0.size_bytes()
-    }
-}
 
 /// An HDA controller with its codecs, as a [`Card`].
 pub struct HdaCard<R: Registers, D: DelayNs, G: DmaRegion, C: Clock> {

@@ -12,7 +12,7 @@ use snd_hda::stream::{
 };
 use snd_hda::{Deadline, Direction, DmaRegion, Format, Registers, RouteIndex, Stream};
 
-use crate::Pages;
+use crate::pages::Pages;
 use crate::timing::{Begun, Timing};
 
 /// A stream that can start.

@@ -9,6 +9,7 @@ mod json;
 mod palette;
 mod picture;
 mod plain;
+mod report;
 mod specimen;
 mod summary;
 mod table;
@@ -18,29 +19,14 @@ mod words;
 pub use command::{BadInput, Codec};
 
 pub(crate) use dot::dot;
-pub(crate) use dump_file::{DumpFile, dump_files};
+pub(crate) use dump_file::dump_files;
 pub(crate) use graph::graph;
 pub(crate) use json::line as json_line;
 pub(crate) use picture::picture;
+pub(crate) use report::Report;
 pub(crate) use specimen::Specimen;
 pub(crate) use summary::Summary;
-use table::table;
-
-/// A file, and the codec that it describes, or why it describes none.
-pub(crate) struct Report {
-    /// The file's name, as it was given.
-    pub(crate) file: String,
-    /// The codec, or what is wrong with the file: for a text that is no dump, line and reason.
-    pub(crate) specimen: Result<Specimen, String>,
-}
-
-impl Report {
-    /// Reads a file, and brings the driver up on a model made from it.
-    pub(crate) fn of(file: DumpFile) -> Report {
-        let specimen = file.read().and_then(|text| Specimen::of(&text));
-        Report { file: file.name, specimen }
-    }
-}
+pub(crate) use table::table;
 
 /// A folder for the files of one test; removed when dropped.
 #[cfg(test)]
