@@ -24,16 +24,23 @@ check() {
     [ "$check_result" = pass ]
 }
 
-# wait_for SECONDS COMMAND...: until the command succeeds.
+# wait_for SECONDS COMMAND...: until the command succeeds. The host is told each ten seconds that somebody still waits: it
+# ends a machine that says nothing.
 wait_for() {
     # What is waited for may wait, too.
-    local wait_until wait_now
-    read -r wait_until _ </proc/uptime
-    wait_until=$((${wait_until%.*} + $1 + 1))
+    local wait_until wait_now wait_told
+    read -r wait_now _ </proc/uptime
+    wait_told=${wait_now%.*}
+    wait_until=$((wait_told + $1 + 1))
     shift
     until "$@" >/dev/null 2>&1; do
         read -r wait_now _ </proc/uptime
-        [ "${wait_now%.*}" -lt "$wait_until" ] || return 1
+        wait_now=${wait_now%.*}
+        [ "$wait_now" -lt "$wait_until" ] || return 1
+        if [ "$((wait_now - wait_told))" -ge 10 ]; then
+            wait_told=$wait_now
+            stage "waits: $*"
+        fi
         sleep 0.1
     done
 }

@@ -38,13 +38,17 @@ impl Row {
     }
 }
 
-/// The table, and the closing line that counts all tests of all lanes.
+/// The table, what is bad in it once more, and the closing line that counts all tests of all lanes.
 pub fn table(rows: &[Row]) -> String {
     let width = rows.iter().map(|row| row.name.chars().count()).max().unwrap_or(0);
-    let mut table = String::new();
-    for Row { name, verdict, detail, took, .. } in rows {
-        let detail = detail.lines().next().unwrap_or("");
-        table.push_str(&format!("{name:<width$}  {verdict:<7}  {:>6.1} s  {detail}\n", took.as_secs_f64()));
+    let line = |row: &Row| {
+        let detail = row.detail.lines().next().unwrap_or("");
+        format!("{:<width$}  {:<7}  {:>6.1} s  {detail}\n", row.name, row.verdict, row.took.as_secs_f64())
+    };
+    let mut table: String = rows.iter().map(line).collect();
+    let bad: String = rows.iter().filter(|row| row.verdict.is_bad()).map(line).collect();
+    if !bad.is_empty() {
+        table.push_str(&format!("\nbad:\n{bad}"));
     }
     let passed: u64 = rows.iter().map(|row| row.passed).sum();
     let failed: u64 = rows.iter().map(|row| row.failed).sum();
@@ -67,7 +71,10 @@ mod tests {
         ];
         let table = table(&rows);
         assert_eq!(table.lines().last(), Some("41 passed, 4 failed"));
-        assert!(table.contains("CRASH"));
+        let (whole, bad) = table.split_once("\nbad:\n").expect("some are bad");
+        assert_eq!(whole.lines().count(), 4);
+        assert_eq!(bad.matches("qemu::").count(), 2);
+        assert!(bad.contains("CRASH") && !bad.contains("qemu::a"));
         assert!(!table.contains("more"));
     }
 }

@@ -7,6 +7,7 @@ use std::collections::hash_map::DefaultHasher;
 use std::hash::{Hash, Hasher};
 use std::path::{Component, Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::sync::{Mutex, PoisonError};
 
 use anyhow::{Context, Result, anyhow, bail, ensure};
 
@@ -37,6 +38,9 @@ impl Tree {
     /// # Errors
     /// When there is none and apt can't help.
     pub(super) fn provide() -> Result<Tree> {
+        // Runs side by side make one.
+        static MAKING: Mutex<()> = Mutex::new(());
+        let _making = MAKING.lock().unwrap_or_else(PoisonError::into_inner);
         let cache = workspace::target_dir().join("rig-cache");
         if let Some(path) = newest(&cache) {
             return Ok(Tree { path });
