@@ -71,7 +71,7 @@ pub(super) fn initramfs(tree: &Tree, plan: &Plan, guest: &[u8]) -> Result<Vec<u8
     root.copy(&plan.image, "rig/image")?;
     root.copy(&tree.kernel(), "rig/vmlinux")?;
     root.file("rig/guest.cpio", guest);
-    Ok(root.initramfs())
+    root.initramfs()
 }
 
 /// What a scenario is told: assignments of a shell.

@@ -80,5 +80,5 @@ pub(super) fn initramfs(tree: &Tree, files: &Files) -> Result<Vec<u8>> {
     for (name, content) in &files.ours {
         root.file(&format!("rig/{name}"), content.clone());
     }
-    Ok(root.initramfs())
+    root.initramfs()
 }

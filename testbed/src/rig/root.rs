@@ -1,12 +1,13 @@
 //! A root file system for an initramfs: files of the packages with what they ask for, and files of our own.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::io::Cursor;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Context, Result, ensure};
+use cpio::newc::{Builder, ModeFileType};
 
-use super::cpio::Archive;
 use super::packages::Tree;
 use crate::elf;
 
@@ -207,18 +208,32 @@ impl<'a> Root<'a> {
         Ok(())
     }
 
-    /// The initramfs.
-    pub(super) fn initramfs(self) -> Vec<u8> {
-        let mut archive = Archive::default();
-        // Sorted: a folder comes before what lies in it.
-        for (path, node) in &self.nodes {
-            match node {
-                Node::File(content) => archive.file(path, content),
-                Node::Link(target) => archive.link(path, target),
-                Node::Directory => archive.directory(path),
-                Node::CharacterDevice(major, minor) => archive.character_device(path, (*major, *minor)),
-            }
-        }
-        archive.finish()
+    /// The initramfs (Linux, Documentation/driver-api/early-userspace/buffer-format.rst). No entry has a time, so that the
+    /// same root makes the same archive.
+    ///
+    /// # Errors
+    /// A file has 4 GiB or more.
+    pub(super) fn initramfs(self) -> Result<Vec<u8>> {
+        // Sorted: a folder comes before its content.
+        let entries = self.nodes.iter().map(|(path, node)| {
+            let entry = Builder::new(path);
+            let (entry, content) = match node {
+                Node::File(content) => {
+                    (entry.mode(0o755).set_mode_file_type(ModeFileType::Regular), content.as_slice())
+                }
+                Node::Link(target) => {
+                    (entry.mode(0o777).set_mode_file_type(ModeFileType::Symlink), target.as_bytes())
+                }
+                Node::Directory => {
+                    (entry.mode(0o755).set_mode_file_type(ModeFileType::Directory).nlink(2), [].as_slice())
+                }
+                Node::CharacterDevice(major, minor) => {
+                    let entry = entry.mode(0o600).set_mode_file_type(ModeFileType::Char);
+                    (entry.rdev_major(*major).rdev_minor(*minor), [].as_slice())
+                }
+            };
+            (entry, Cursor::new(content))
+        });
+        cpio::write_cpio(entries, Vec::new()).context("the initramfs")
     }
 }
