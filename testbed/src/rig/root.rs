@@ -7,6 +7,7 @@ use std::process::Command;
 
 use anyhow::{Context, Result, ensure};
 use cpio::newc::{Builder, ModeFileType};
+use walkdir::WalkDir;
 
 use super::packages::Tree;
 use crate::elf;
@@ -19,6 +20,21 @@ enum Node {
     Link(String),
     Directory,
     CharacterDevice(u32, u32),
+}
+
+impl Node {
+    /// The node in an archive, and its content. Everybody may read and run a file.
+    fn entry(&self, path: &str) -> (Builder, &[u8]) {
+        let entry = |kind, mode| Builder::new(path).mode(mode).set_mode_file_type(kind);
+        match self {
+            Node::File(content) => (entry(ModeFileType::Regular, 0o755), content),
+            Node::Link(target) => (entry(ModeFileType::Symlink, 0o777), target.as_bytes()),
+            Node::Directory => (entry(ModeFileType::Directory, 0o755).nlink(2), &[]),
+            Node::CharacterDevice(major, minor) => {
+                (entry(ModeFileType::Char, 0o600).rdev_major(*major).rdev_minor(*minor), &[])
+            }
+        }
+    }
 }
 
 /// A root that is being put together.
@@ -44,7 +60,7 @@ impl<'a> Root<'a> {
         for folder in ["dev", "etc", "proc", "run", "sys", "tmp", "usr/bin", "usr/sbin", LIBRARIES, "var"] {
             root.directory(folder);
         }
-        // What the first process speaks to before it mounts anything.
+        // The first process writes to it before it mounts anything.
         root.nodes.insert("dev/console".to_owned(), Node::CharacterDevice(5, 1));
         let busybox = tree.file("bin/busybox")?;
         let commands = Command::new(&busybox).arg("--list").output().context("busybox")?;
@@ -87,13 +103,13 @@ impl<'a> Root<'a> {
     /// When something can't be read.
     pub(super) fn copy_folder(&mut self, from: &Path, path: &str) -> Result<()> {
         self.directory(path);
-        for entry in std::fs::read_dir(from).with_context(|| format!("can't read {}", from.display()))? {
+        for entry in WalkDir::new(from).min_depth(1).follow_links(true) {
             let entry = entry?;
-            let name = format!("{path}/{}", entry.file_name().to_string_lossy());
-            if entry.path().is_dir() {
-                self.copy_folder(&entry.path(), &name)?;
+            let name = format!("{path}/{}", entry.path().strip_prefix(from)?.display());
+            if entry.file_type().is_dir() {
+                self.directory(&name);
             } else {
-                self.copy(&entry.path(), &name)?;
+                self.copy(entry.path(), &name)?;
             }
         }
         Ok(())
@@ -216,24 +232,38 @@ impl<'a> Root<'a> {
     pub(super) fn initramfs(self) -> Result<Vec<u8>> {
         // Sorted: a folder comes before its content.
         let entries = self.nodes.iter().map(|(path, node)| {
-            let entry = Builder::new(path);
-            let (entry, content) = match node {
-                Node::File(content) => {
-                    (entry.mode(0o755).set_mode_file_type(ModeFileType::Regular), content.as_slice())
-                }
-                Node::Link(target) => {
-                    (entry.mode(0o777).set_mode_file_type(ModeFileType::Symlink), target.as_bytes())
-                }
-                Node::Directory => {
-                    (entry.mode(0o755).set_mode_file_type(ModeFileType::Directory).nlink(2), [].as_slice())
-                }
-                Node::CharacterDevice(major, minor) => {
-                    let entry = entry.mode(0o600).set_mode_file_type(ModeFileType::Char);
-                    (entry.rdev_major(*major).rdev_minor(*minor), [].as_slice())
-                }
-            };
+            let (entry, content) = node.entry(path);
             (entry, Cursor::new(content))
         });
         cpio::write_cpio(entries, Vec::new()).context("the initramfs")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use cpio::NewcReader;
+
+    use super::*;
+
+    #[test]
+    fn nodes_keep_their_kind_and_content_in_an_archive() {
+        let nodes = [
+            (Node::Directory, 0o040_755, "", (0, 0)),
+            (Node::File(b"hello".to_vec()), 0o100_755, "hello", (0, 0)),
+            (Node::Link("etc/a".to_owned()), 0o120_777, "etc/a", (0, 0)),
+            (Node::CharacterDevice(5, 1), 0o020_600, "", (5, 1)),
+        ];
+        for (node, mode, content, device) in nodes {
+            let (entry, bytes) = node.entry("dev/it");
+            let archive = cpio::write_cpio([(entry, Cursor::new(bytes))].into_iter(), Vec::new());
+            let archive = archive.expect("written");
+            let reader = NewcReader::new(archive.as_slice()).expect("read");
+            let entry = reader.entry();
+            assert_eq!((entry.name(), entry.mode(), entry.mtime()), ("dev/it", mode, 0));
+            assert_eq!((entry.rdev_major(), entry.rdev_minor()), device);
+            let mut read = Vec::new();
+            reader.to_writer(&mut read).expect("read");
+            assert_eq!(read, content.as_bytes());
+        }
     }
 }
