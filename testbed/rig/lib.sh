@@ -166,6 +166,13 @@ card() {
         "'stream, unique-id=output-$(($1 - 1)), type=P', 'stream, unique-id=input-$(($1 - 1)), type=C'"
 }
 
+# playback_card OUTPUT: a card with one output and no input.
+playback_card() {
+    echo "'card, backend=snddom, buffer-size=65536, short-name=VCard, long-name=Virtual sound card," \
+        "sample-rates=44100;48000, sample-formats=s16_le', 'pcm, name=dev1'," \
+        "'stream, unique-id=output-$1, type=P'"
+}
+
 # unpause_guest N: a guest that was made runs; it's up when this returns.
 unpause_guest() {
     xl_log "guest$1" unpause "guest$1"
@@ -255,6 +262,17 @@ stream_note() { xenstore-read "$policy/state/device/$(cat "/run/guest$1.domid")-
 # is_running N [CARD [STREAM]]: whether the stream runs, as the driver domain tells.
 is_running() { stream_note "$@" | grep -q status=running; }
 
+# play_on N: a long recording plays in the guest, in the background; the program's number is in its /tmp/pid.
+play_on() {
+    guest_run "$1" 5 'aplay -q -D hw:0,0 /rig/long.wav >/tmp/long 2>&1 & echo $! >/tmp/pid' && wait_for 5 is_running "$1"
+}
+
+# is_closed N: the guest's front end has closed its card.
+is_closed() { [ "$(xenstore-read "$(guest_path "$1" device/vsnd/0/state)")" = 6 ]; }
+
+# is_crashed NAME: the domain has crashed, and is kept.
+is_crashed() { xl list "$1" | grep -E ' [-a-z]{4}c[-a-z] '; }
+
 # snddom_said PATTERN: how many lines of the driver domain's console have it.
 snddom_said() { grep -cE "$1" /log/console/guest-snddom.log; }
 
@@ -312,4 +330,22 @@ measure() {
     measured="$measured $(prefixed to_ "$(/rig/rig-probe domains)")"
     report
     figures "$1" "$measured $(prefixed to_ "$reported")"
+}
+
+# measure_points COMMAND: measures each point of POINTS by COMMAND NAME SECONDS. A point is streams, rate, frames of a
+# period and of a buffer, and seconds, by colons. The scenario has `play STREAMS RATE PERIOD BUFFER`, `stop_playing`, which
+# says the underruns, and `pointer`, which says how ALSA's pointer moves.
+measure_points() {
+    for point in $POINTS; do
+        IFS=: read -r streams rate period buffer seconds <<-END
+	$point
+	END
+        play "$streams" "$rate" "$period" "$buffer"
+        sleep 1
+        "$1" "$point" "$seconds"
+        if [ "$streams" = 1 ]; then figures "pointer:$point" "$(pointer)"; fi
+        # Not in a shell of its own, which could not wait for this one's children.
+        stop_playing >/tmp/underruns
+        figures "underruns:$point" "$(cat /tmp/underruns)"
+    done
 }

@@ -14,7 +14,7 @@ pub struct Entry {
     pub name: String,
     /// May be run: mode 0755, else 0644.
     pub executable: bool,
-    /// What is in it.
+    /// Its content.
     pub content: Vec<u8>,
 }
 

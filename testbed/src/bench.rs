@@ -1,4 +1,4 @@
-//! What the bench measures, and how it tells it. A stage is one thing that is run; what comes of it are rows.
+//! The bench. A stage is one run, and its results are rows.
 
 mod compare;
 mod dom0;
@@ -26,7 +26,7 @@ pub use table::table;
 pub struct Stage {
     /// Its name, on the command line too.
     pub name: &'static str,
-    /// What it measures, for the progress line.
+    /// Its subject, for the progress line.
     pub what: &'static str,
     /// Runs it.
     pub run: fn() -> Result<Vec<Row>>,

@@ -8,6 +8,8 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result};
 use wait_timeout::ChildExt;
 
+use crate::ignored;
+
 /// Where a line came from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Stream {
@@ -17,7 +19,7 @@ pub enum Stream {
     Error,
 }
 
-/// How long a child may take, by the clock on the wall.
+/// A child's time limits, on the wall clock.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
     /// From line to line.
@@ -31,10 +33,24 @@ pub struct Limits {
 pub enum Ending {
     /// By itself.
     Exited(ExitStatus),
-    /// It was killed, for it said nothing for too long.
+    /// It was killed after a long silence.
     Silent(Duration),
-    /// It was killed, for it took too long.
+    /// It was killed at its time limit.
     TooLong(Duration),
+}
+
+impl Ending {
+    /// The status of a child that ended by itself.
+    ///
+    /// # Errors
+    /// The reason for which it was killed.
+    pub fn status(&self) -> Result<ExitStatus, String> {
+        match self {
+            Ending::Exited(status) => Ok(*status),
+            Ending::Silent(limit) => Err(format!("said nothing for {} s and was killed", limit.as_secs())),
+            Ending::TooLong(limit) => Err(format!("did not end within {} s and was killed", limit.as_secs())),
+        }
+    }
 }
 
 /// A running child. Dropping it kills it.
@@ -102,25 +118,32 @@ impl Child {
         }
     }
 
-    /// What a child that failed at its start says on its standard error within a second; then it's gone.
-    pub fn last_words(self) -> String {
+    /// An error around the start of a child, with the child's own words, which say more.
+    pub fn failed(self, error: anyhow::Error) -> anyhow::Error {
+        match self.last_words() {
+            words if words.is_empty() => error,
+            words => error.context(words),
+        }
+    }
+
+    /// The standard error of a child that failed at its start, for a second. Then the child is killed.
+    fn last_words(self) -> String {
         let limits = Limits { silence: Duration::from_secs(1), total: Duration::from_secs(2) };
         let mut words = String::new();
-        // Whatever ends it, these are its words.
-        let _ = self.follow(limits, |stream, line| {
+        let ending = self.follow(limits, |stream, line| {
             if stream == Stream::Error {
                 words.push_str(&String::from_utf8_lossy(line));
             }
         });
+        ignored(ending, "the words count, and not how the child ends");
         words.trim().to_owned()
     }
 }
 
 impl Drop for Child {
     fn drop(&mut self) {
-        // Both fail only when it's gone already.
-        let _ = self.process.kill();
-        let _ = self.process.wait();
+        ignored(self.process.kill(), "it fails only for a child that is gone");
+        ignored(self.process.wait(), "it fails only for a child that is gone");
     }
 }
 

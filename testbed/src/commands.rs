@@ -24,22 +24,22 @@ use xtask::Command;
 /// `BadInput` when the user's input can't be used, and anything that goes wrong around the work itself.
 pub fn execute(command: Command) -> Result<ExitCode> {
     match command {
-        Command::Run(given) => run::Run::from(given).execute(),
-        Command::Build(_) => build::execute(),
+        Command::Run(given) => run::execute(given),
+        Command::Build => build::execute(),
         #[cfg(feature = "test")]
-        Command::Test(given) => test::Test::from(given).execute(),
+        Command::Test(given) => test::execute(given),
         #[cfg(feature = "check")]
-        Command::Check(_) => check::execute(),
+        Command::Check => check::execute(),
         #[cfg(feature = "check")]
-        Command::Picture(_) => check::picture(),
+        Command::Picture => check::picture(),
         #[cfg(feature = "check")]
-        Command::Rooms(_) => check::rooms(),
+        Command::Rooms => check::rooms(),
         #[cfg(feature = "xen")]
-        Command::Xen(given) => xen::Xen::from(given).execute(),
+        Command::Xen(given) => xen::execute(given),
         #[cfg(feature = "dist")]
-        Command::Dist(given) => dist::Dist::from(given).execute(),
+        Command::Dist(given) => dist::execute(given),
         #[cfg(feature = "bench")]
-        Command::Bench(given) => bench::Bench::from(given).execute(),
+        Command::Bench(given) => bench::execute(given),
         _ => anyhow::bail!("this test bed was built without that command: call it by cargo xtask"),
     }
 }

@@ -37,20 +37,20 @@ pub use source::Source;
 /// The period of the emulator's audio timer where the harness is a room, in microseconds of virtual time.
 const TICK_US: u32 = 1_000;
 
-/// The same where it is none: the emulator's own choice.
+/// The same without a room: the emulator's default.
 const PLAIN_TICK_US: u32 = 10_000;
 
-/// What a Write brings.
+/// Frames of a Write.
 const WRITE_FRAMES: usize = 1024;
 
-/// What the input of the harness's codec hears.
+/// The signal at the input of the harness's codec.
 #[derive(Clone, Debug)]
 pub enum Microphone {
     /// A signal.
     Hears(Source),
-    /// What the output of the same codec plays, some 100 ms later, in one piece.
+    /// The output of the same codec, some 100 ms later, in one piece.
     HearsTheOutput,
-    /// What the output of the same codec plays, in a room.
+    /// The output of the same codec, in a room.
     Room(Room),
     /// The same in several rooms, one after the other: each for so many starts of the input, the last one for good.
     Rooms(&'static [(u32, Room)]),
@@ -66,13 +66,13 @@ impl Microphone {
     }
 }
 
-/// What went through the harness.
+/// Traffic of the harness.
 #[derive(Debug, Default)]
 pub struct Traffic {
     /// Frames that were fed into the input.
     pub fed_frames: u64,
     /// Bytes that the output played.
     pub played: Vec<u8>,
-    /// What is wrong with how the emulator uses the harness; the first thing.
+    /// The first fault in the emulator's use of the harness.
     pub complaint: Option<String>,
 }

@@ -3,9 +3,10 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result, anyhow, bail};
+use anyhow::{Context, Result, bail};
 use xshell::{Shell, cmd};
 
+use crate::cargo_build::Messages;
 use crate::provision::TARGET;
 use crate::{elf, provision, workspace};
 
@@ -76,10 +77,9 @@ impl Image {
             shell,
             "{cargo} build --release --package {PACKAGE} --bin {name} {features...} --target {TARGET} --message-format=json-render-diagnostics {core...}"
         );
-        eprintln!("$ {build}");
-        let messages = build.quiet().read().with_context(|| format!("{name} doesn't build"))?;
-        let path = executable(&messages, PACKAGE)?;
-        let map = build_folder(&messages)?.join(format!("{name}.map"));
+        let messages = Messages::of(build, || format!("{name} doesn't build"))?;
+        let path = messages.executable(PACKAGE)?;
+        let map = messages.build_folder(PACKAGE)?.join(format!("{name}.map"));
         let file = std::fs::read(&path).with_context(|| format!("can't read {}", path.display()))?;
         let loaded = elf::loaded_size(&file)
             .with_context(|| format!("{} is no ELF64 file with segments to load", path.display()))?;
@@ -99,30 +99,6 @@ impl Image {
         }
         Ok(())
     }
-}
-
-/// The folder of the image's build script, by cargo's messages.
-fn build_folder(messages: &str) -> Result<PathBuf> {
-    messages
-        .lines()
-        .filter_map(|line| serde_json::from_str::<serde_json::Value>(line).ok())
-        .filter(|message| {
-            message["reason"] == "build-script-executed"
-                && message["package_id"].as_str().is_some_and(|package| package.contains(PACKAGE))
-        })
-        .filter_map(|message| message["out_dir"].as_str().map(PathBuf::from))
-        .next_back()
-        .ok_or_else(|| anyhow!("cargo names no build script of {PACKAGE}"))
-}
-
-/// The executable that cargo's messages name last.
-pub fn executable(messages: &str, package: &str) -> Result<PathBuf> {
-    messages
-        .lines()
-        .filter_map(|line| serde_json::from_str::<serde_json::Value>(line).ok())
-        .filter_map(|message| message.get("executable")?.as_str().map(PathBuf::from))
-        .next_back()
-        .ok_or_else(|| anyhow!("cargo names no executable for {package}"))
 }
 
 /// The image is linked to run at one address, so its code needs no indirection to find data.
@@ -146,8 +122,8 @@ fn flags(shell: &Shell) -> Result<String> {
     let mut remapped: Vec<(PathBuf, String)> =
         registries.into_iter().map(|path| (path.to_path_buf(), "registry".to_owned())).collect();
 
-    // What the installed core library calls its source, also where that source lies on this machine.
-    let rustc = std::env::var_os("RUSTC").unwrap_or_else(|| "rustc".into());
+    // The installed core library names its source so. With the source on this machine the name stays.
+    let rustc = workspace::rustc();
     let version = cmd!(shell, "{rustc} --version --verbose").quiet().read()?;
     let commit = version.lines().find_map(|line| line.strip_prefix("commit-hash: ")).unwrap_or("unknown");
     let sysroot = cmd!(shell, "{rustc} --print sysroot").quiet().read()?;

@@ -3,6 +3,8 @@
 pub mod compare;
 #[cfg(feature = "plot")]
 pub mod plot;
+#[cfg(feature = "xen")]
+pub mod positions;
 #[cfg(feature = "room")]
 pub mod room;
 pub mod summary;

@@ -8,16 +8,16 @@ use std::time::Duration;
 
 use crate::judge::verdict::{Finding, Verdict};
 
-/// What a test, or a suite of tests that reports as one, came to.
+/// The result of a test, or of a suite that reports as one.
 #[derive(Debug)]
 pub struct Row {
     /// The lane and the test.
     pub name: String,
-    /// What it came to.
+    /// The verdict.
     pub verdict: Verdict,
-    /// What was seen, or why it's bad.
+    /// The observation, or the reason of a bad verdict.
     pub detail: String,
-    /// How long it took, on the wall.
+    /// Its time on the wall clock.
     pub took: Duration,
     /// Tests that passed.
     pub passed: u64,

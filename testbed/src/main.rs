@@ -5,14 +5,14 @@ use std::io::Write;
 use std::process::ExitCode;
 
 use clap::Parser;
-use testbed::BadInput;
+use testbed::{BadInput, ignored};
 
 fn main() -> ExitCode {
     match testbed::commands::execute(xtask::Arguments::parse().command) {
         Ok(code) => code,
         Err(error) => {
-            // Nothing is left to do when standard error is closed.
-            let _ = writeln!(std::io::stderr(), "xtask: {error:#}");
+            let told = writeln!(std::io::stderr(), "xtask: {error:#}");
+            ignored(told, "nobody reads a closed standard error; the exit code says the same");
             if error.is::<BadInput>() { ExitCode::from(2) } else { ExitCode::FAILURE }
         }
     }

@@ -1,4 +1,4 @@
-//! What the tools need of the machine: looks for it, installs it where that's possible, else says what to install.
+//! Needs of the tools: each is looked for, and installed if possible. Otherwise a message names it.
 //!
 //! Installed by itself: a target of rustup; packages, as root on Debian and what descends from it. Everywhere else the
 //! one line that helps is printed and the command ends.
@@ -20,34 +20,16 @@ pub const QEMU: &str = "qemu-system-x86_64";
 /// A real recording, from alsa-utils: "front centre", a voice, 48 kHz, 16 bit, mono.
 pub const RECORDING: &str = "/usr/share/sounds/alsa/Front_Center.wav";
 
-/// Something that a package brings.
-struct Need {
-    /// What is missing, for people.
-    what: &'static str,
-    /// The package's name in Debian.
-    debian: &'static str,
-    /// The package's name elsewhere, for the hint.
-    elsewhere: &'static str,
-}
-
 /// Looks for the emulator.
 pub fn qemu() -> Result<()> {
-    let need = Need {
-        what: QEMU,
-        debian: "qemu-system-x86",
-        elsewhere: "qemu-system-x86 (Fedora), qemu-system-x86 and qemu-audio-dbus (Arch), qemu (others)",
-    };
-    provide(&need, || on_path(QEMU))
+    let elsewhere = "qemu-system-x86 (Fedora), qemu-system-x86 and qemu-audio-dbus (Arch), qemu (others)";
+    provide(QEMU, "qemu-system-x86", elsewhere, || on_path(QEMU))
 }
 
 /// Looks for the default recording and returns its path.
 pub fn recording() -> Result<PathBuf> {
-    let need = Need {
-        what: RECORDING,
-        debian: "alsa-utils",
-        elsewhere: "alsa-utils; or name a recording with --wav",
-    };
-    provide(&need, || Path::new(RECORDING).exists())?;
+    let elsewhere = "alsa-utils; or name a recording with --wav";
+    provide(RECORDING, "alsa-utils", elsewhere, || Path::new(RECORDING).exists())?;
     Ok(PathBuf::from(RECORDING))
 }
 
@@ -55,31 +37,22 @@ pub fn recording() -> Result<PathBuf> {
 /// `audiofront echo-check --alsa` is linked with it.
 pub fn alsa_library() -> Result<()> {
     const HEADER: &str = "/usr/include/alsa/pcm_external.h";
-    let need = Need {
-        what: HEADER,
-        debian: "libasound2-dev",
-        elsewhere: "alsa-lib-devel (Fedora), alsa-lib (Arch)",
-    };
-    provide(&need, || Path::new(HEADER).exists())?;
-    let need = Need { what: "pkg-config", debian: "pkg-config", elsewhere: "pkgconf" };
-    provide(&need, || on_path("pkg-config"))
+    let elsewhere = "alsa-lib-devel (Fedora), alsa-lib (Arch)";
+    provide(HEADER, "libasound2-dev", elsewhere, || Path::new(HEADER).exists())?;
+    provide("pkg-config", "pkg-config", "pkgconf", || on_path("pkg-config"))
 }
 
 /// Looks for the linter of shell scripts.
 pub fn shellcheck() -> Result<()> {
-    let need =
-        Need { what: "shellcheck", debian: "shellcheck", elsewhere: "shellcheck, ShellCheck (Fedora)" };
-    provide(&need, || on_path("shellcheck"))
+    provide("shellcheck", "shellcheck", "shellcheck, ShellCheck (Fedora)", || on_path("shellcheck"))
 }
 
 /// Looks for the emulator's module that talks to a sound server of the host.
 pub fn qemu_sound(driver: &'static str) -> Result<()> {
-    let need = Need {
-        what: "the emulator's module for the host's sound",
-        debian: "qemu-system-gui",
-        elsewhere: "the emulator's audio modules",
-    };
-    provide(&need, || audio_drivers().is_ok_and(|drivers| drivers.iter().any(|name| name == driver)))
+    let what = "the emulator's module for the host's sound";
+    provide(what, "qemu-system-gui", "the emulator's audio modules", || {
+        audio_drivers().is_ok_and(|drivers| drivers.iter().any(|name| name == driver))
+    })
 }
 
 /// The names of the emulator's audio drivers that are installed.
@@ -98,7 +71,7 @@ pub enum CoreLibrary {
 }
 
 impl CoreLibrary {
-    /// What cargo is told beyond the target.
+    /// Cargo's arguments besides the target.
     pub fn arguments(self) -> &'static [&'static str] {
         match self {
             CoreLibrary::Installed => &[],
@@ -106,7 +79,7 @@ impl CoreLibrary {
         }
     }
 
-    /// What must be set for the arguments to be taken by a stable cargo, while the guard lives.
+    /// Makes a stable cargo accept the arguments, while the guard lives.
     pub fn environment(self, shell: &Shell) -> Option<PushEnv<'_>> {
         (self == CoreLibrary::Source).then(|| shell.push_env("RUSTC_BOOTSTRAP", "1"))
     }
@@ -115,7 +88,7 @@ impl CoreLibrary {
 /// Looks for the compiler's core library for the image's target.
 pub fn rust_target() -> Result<CoreLibrary> {
     let shell = workspace::shell()?;
-    let rustc = std::env::var_os("RUSTC").unwrap_or_else(|| "rustc".into());
+    let rustc = workspace::rustc();
     let print = |what: &[&str]| {
         let path = cmd!(shell, "{rustc} --print {what...}").quiet().ignore_stderr().read();
         PathBuf::from(path.unwrap_or_default().trim())
@@ -148,18 +121,14 @@ pub fn rust_target() -> Result<CoreLibrary> {
 /// Looks for a component of the toolchain, as cargo subcommand.
 pub fn component(subcommand: &str, component: &str) -> Result<()> {
     let shell = workspace::shell()?;
-    let cargo = workspace::cargo();
-    let there = || {
-        cmd!(shell, "{cargo} {subcommand} --version").quiet().ignore_stdout().ignore_stderr().run().is_ok()
-    };
-    if there() {
+    if has_subcommand(&shell, subcommand) {
         return Ok(());
     }
     if on_path("rustup") {
         eprintln!("cargo {subcommand} is missing: rustup adds {component}");
         cmd!(shell, "rustup component add {component}").run()?;
     }
-    if there() {
+    if has_subcommand(&shell, subcommand) {
         return Ok(());
     }
     bail!(
@@ -167,22 +136,27 @@ pub fn component(subcommand: &str, component: &str) -> Result<()> {
     )
 }
 
+fn has_subcommand(shell: &Shell, name: &str) -> bool {
+    let cargo = workspace::cargo();
+    cmd!(shell, "{cargo} {name} --version").quiet().ignore_stdout().ignore_stderr().run().is_ok()
+}
+
 /// Looks for cargo-deny, which judges licences and sources.
 pub fn cargo_deny() -> Result<()> {
     let shell = workspace::shell()?;
     let cargo = workspace::cargo();
-    if cmd!(shell, "{cargo} deny --version").quiet().ignore_stdout().ignore_stderr().run().is_ok() {
+    if has_subcommand(&shell, "deny") {
         return Ok(());
     }
     eprintln!("cargo-deny is missing: cargo installs it, which takes some minutes");
     cmd!(shell, "{cargo} install --locked cargo-deny").run().context("cargo can't install cargo-deny")
 }
 
-fn provide(need: &Need, there: impl Fn() -> bool) -> Result<()> {
+/// Installs Debian's package if something is missing, or else names the package. `elsewhere` has its names in other systems.
+fn provide(what: &str, debian: &str, elsewhere: &str, there: impl Fn() -> bool) -> Result<()> {
     if there() {
         return Ok(());
     }
-    let Need { what, debian, elsewhere } = need;
     if !is_debian() {
         bail!("{what} is missing. Install it with your system's package manager: {elsewhere}");
     }

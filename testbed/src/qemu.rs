@@ -18,7 +18,7 @@ use machine_line::{MachineLine, Said};
 /// The memory that the image itself needs.
 pub const IMAGE_MEMORY: u64 = 16 << 20;
 
-/// How much of it a module may take before the machine gets more.
+/// The largest module that fits into it. With a larger one the machine gets more.
 const MODULE_ROOM: u64 = 8 << 20;
 
 /// Which controller the machine has.
@@ -47,7 +47,7 @@ impl Controller {
 pub struct Codec {
     /// The emulator's name for it: `hda-output`, `hda-duplex` or `hda-micro`.
     pub model: &'static str,
-    /// What it plays to and records from.
+    /// The sound system behind it.
     pub sound: Sound,
 }
 
@@ -141,26 +141,12 @@ impl Machine {
         options.add("-chardev", with_path("file,id=recorded,path=", &self.recorded));
         options.add("-device", "isa-debugcon,iobase=0x500,chardev=recorded");
         options.add("-serial", with_path("file:", &self.serial));
-        if let Some(monitor) = &self.monitor {
-            options.add("-chardev", with_path("socket,id=monitor,path=", monitor));
-            options.add("-mon", "chardev=monitor,mode=control");
-            options.0.arg("-S");
-        }
-        options.add("-display", display(&self.codecs));
+        options.add_harness(self.monitor.as_deref(), &self.codecs);
         if let Some(controller) = self.controller.device() {
             options.add("-device", format!("{controller},id=hda"));
             options.add_codecs(&self.codecs);
         }
         options.0
-    }
-}
-
-/// The display: none, or the one by which the harness gets at its codec's sound.
-pub fn display(codecs: &[Codec]) -> String {
-    let harness = |codec: &Codec| matches!(codec.sound, Sound::Harness { .. });
-    match codecs.iter().position(harness) {
-        Some(address) => format!("dbus,p2p=on,audiodev=sound{address}"),
-        None => "none".to_owned(),
     }
 }
 
@@ -190,6 +176,22 @@ impl Options {
         self.0.arg(name).arg(value.into());
     }
 
+    /// Adds the harness's ends: the monitor, and the display, by which it gets at its codec's sound. With a monitor nothing
+    /// runs until the harness says so.
+    pub fn add_harness(&mut self, monitor: Option<&Path>, codecs: &[Codec]) {
+        if let Some(monitor) = monitor {
+            self.add("-chardev", with_path("socket,id=monitor,path=", monitor));
+            self.add("-mon", "chardev=monitor,mode=control");
+            self.0.arg("-S");
+        }
+        let is_its = |codec: &Codec| matches!(codec.sound, Sound::Harness { .. });
+        let display = match codecs.iter().position(is_its) {
+            Some(address) => format!("dbus,p2p=on,audiodev=sound{address}"),
+            None => "none".to_owned(),
+        };
+        self.add("-display", display);
+    }
+
     /// Adds codecs with their sound to the controller `hda`, by their address on the link.
     pub fn add_codecs(&mut self, codecs: &[Codec]) {
         for (address, codec) in codecs.iter().enumerate() {
@@ -213,7 +215,7 @@ pub fn with_path(option: &str, path: &Path) -> OsString {
     OsString::from_vec(value)
 }
 
-/// What a machine said until it ended.
+/// The log of a machine.
 #[derive(Debug, Default)]
 pub struct Log {
     /// The console, byte by byte.
@@ -222,7 +224,7 @@ pub struct Log {
     pub lines: Vec<MachineLine>,
     /// Machine lines that could not be read.
     pub malformed: Vec<String>,
-    /// What the emulator itself said on its standard error.
+    /// The emulator's own standard error.
     pub emulator: String,
 }
 
@@ -242,7 +244,7 @@ impl Log {
                 self.lines.last()
             }
             Err(malformed) => {
-                self.malformed.push(malformed.to_string());
+                self.malformed.push(malformed);
                 None
             }
         }
@@ -289,7 +291,7 @@ pub fn limits(sound: Duration) -> Limits {
     Limits { silence: Duration::from_secs(30), total: Duration::from_secs(60) + sound * 8 }
 }
 
-/// What the image's exit status means: isa-debug-exit makes (value << 1) | 1 of the value written to it.
+/// The exit status by isa-debug-exit: (value << 1) | 1 of the value written to it.
 const fn status_of(value: i32) -> i32 {
     (value << 1) | 1
 }
@@ -302,15 +304,7 @@ const CRASH: i32 = status_of(0x12);
 /// Killed is a crash; no verdict is a crash, also with status 0, which is what a triple fault looks like; a verdict that
 /// the status contradicts is a crash too, for one of the two isn't the image's doing.
 pub fn judge(ending: &Ending, log: &Log) -> Result<(), Finding> {
-    let status = match ending {
-        Ending::Silent(limit) => {
-            return Err(Finding::crash(format!("said nothing for {} s and was killed", limit.as_secs())));
-        }
-        Ending::TooLong(limit) => {
-            return Err(Finding::crash(format!("did not end within {} s and was killed", limit.as_secs())));
-        }
-        Ending::Exited(status) => status,
-    };
+    let status = ending.status().map_err(Finding::crash)?;
     let code = status.code();
     match (log.verdict(), code) {
         (Some(Said::Pass), Some(PASS)) => {}

@@ -4,7 +4,6 @@
 //! Dom0 reports to the host by a port of its own (`line.rs`). Xen's console goes to a file. At the end dom0 hands out an
 //! archive of all its logs. Guests hand out files on their consoles, among those logs.
 
-mod cpio;
 mod dom0;
 mod guest;
 mod hand_out;

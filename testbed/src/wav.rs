@@ -13,11 +13,11 @@ pub use pcm::{FRAME_BYTES, Format, Pcm};
 
 /// A recording that was read and made fit for the card.
 pub struct Recording {
-    /// What the file holds.
+    /// The file's format.
     pub format: Format,
-    /// What the card will play.
+    /// The samples for the card.
     pub pcm: Pcm,
-    /// How one became the other; nothing when the card plays the file as it is.
+    /// The conversion in words; `None` if the card plays the file as it is.
     pub conversion: Option<String>,
 }
 

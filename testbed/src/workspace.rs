@@ -2,9 +2,13 @@
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
+use serde_json::Value;
 use xshell::Shell;
+
+use crate::ignored;
 
 /// The root of the workspace.
 pub fn root() -> PathBuf {
@@ -19,6 +23,11 @@ pub fn cargo() -> OsString {
     std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into())
 }
 
+/// The compiler that cargo is told to use, or the one on the path.
+pub fn rustc() -> OsString {
+    std::env::var_os("RUSTC").unwrap_or_else(|| "rustc".into())
+}
+
 /// A shell for short commands, at the root of the workspace. It prints each command before it runs it.
 pub fn shell() -> Result<Shell> {
     let shell = Shell::new().context("no current directory")?;
@@ -26,28 +35,27 @@ pub fn shell() -> Result<Shell> {
     Ok(shell)
 }
 
+/// The packages of the workspace, by cargo's metadata.
+///
+/// # Errors
+/// Cargo can't read a manifest.
+pub fn packages() -> Result<Vec<Value>> {
+    let metadata = Command::new(cargo())
+        .args(["metadata", "--no-deps", "--format-version", "1"])
+        .current_dir(root())
+        .output()
+        .context("cargo metadata")?;
+    let mut metadata: Value = serde_json::from_slice(&metadata.stdout).context("cargo metadata")?;
+    let Value::Array(packages) = metadata["packages"].take() else {
+        bail!("cargo's metadata has no packages")
+    };
+    Ok(packages)
+}
+
 /// The target directory, absolute.
 pub fn target_dir() -> PathBuf {
     let given = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| PathBuf::from("target"), PathBuf::from);
     root().join(given)
-}
-
-/// Copies the files of a folder into another, with its folders.
-///
-/// # Errors
-/// When one can't be read or written.
-pub fn copy_folder(from: &Path, into: &Path) -> Result<()> {
-    std::fs::create_dir_all(into).with_context(|| into.display().to_string())?;
-    for entry in std::fs::read_dir(from).with_context(|| from.display().to_string())? {
-        let entry = entry?;
-        let to = into.join(entry.file_name());
-        if entry.file_type()?.is_dir() {
-            copy_folder(&entry.path(), &to)?;
-        } else {
-            std::fs::copy(entry.path(), &to).with_context(|| to.display().to_string())?;
-        }
-    }
-    Ok(())
 }
 
 /// A directory of its own for the files of one run of the emulator; gone when dropped, unless kept.
@@ -66,8 +74,7 @@ impl Scratch {
         static NEXT: AtomicU32 = AtomicU32::new(0);
         let name = format!("{}-{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
         let path = target_dir().join("xtask").join(name);
-        // One that is there already was left by a process of the same number that was killed.
-        let _ = std::fs::remove_dir_all(&path);
+        ignored(std::fs::remove_dir_all(&path), "only a killed process of the same number leaves one");
         std::fs::create_dir_all(&path).with_context(|| format!("can't make {}", path.display()))?;
         Ok(Scratch { path, keep })
     }
@@ -86,7 +93,7 @@ impl Scratch {
 impl Drop for Scratch {
     fn drop(&mut self) {
         if !self.keep {
-            let _ = std::fs::remove_dir_all(&self.path);
+            ignored(std::fs::remove_dir_all(&self.path), "the target directory may be removed at any time");
         }
     }
 }

@@ -49,16 +49,18 @@ esac
 /// A dom0 of its own for a test.
 struct Dom0 {
     home: PathBuf,
+    /// Removes the folder.
+    _folder: tempfile::TempDir,
 }
 
 impl Dom0 {
-    fn new(test: &str) -> Dom0 {
-        let home = std::env::temp_dir().join(format!("dom0-{}-{test}", std::process::id()));
-        let _ = fs::remove_dir_all(&home);
+    fn new() -> Dom0 {
+        let folder = tempfile::tempdir().expect("a folder");
+        let home = folder.path().to_path_buf();
         for directory in ["bin", "store", "domains"] {
             fs::create_dir_all(home.join(directory)).expect("a directory");
         }
-        let dom0 = Dom0 { home };
+        let dom0 = Dom0 { home, _folder: folder };
         dom0.write("bin/xl", TOOLS);
         fs::set_permissions(dom0.home.join("bin/xl"), fs::Permissions::from_mode(0o755)).expect("chmod");
         for tool in [
@@ -86,8 +88,8 @@ impl Dom0 {
     }
 
     /// One whose driver domain runs already, as domain 7.
-    fn running(test: &str) -> Dom0 {
-        let dom0 = Dom0::new(test);
+    fn running() -> Dom0 {
+        let dom0 = Dom0::new();
         dom0.write("domains/7", "snddom\n");
         dom0
     }
@@ -142,15 +144,9 @@ impl Dom0 {
     }
 }
 
-impl Drop for Dom0 {
-    fn drop(&mut self) {
-        let _ = fs::remove_dir_all(&self.home);
-    }
-}
-
 #[test]
 fn start_gives_the_domain_its_place_before_it_runs() {
-    let dom0 = Dom0::new("start");
+    let dom0 = Dom0::new();
     dom0.done(&["start", &dom0.cfg()]);
     assert_eq!(
         dom0.changes(),
@@ -165,7 +161,7 @@ fn start_gives_the_domain_its_place_before_it_runs() {
 
 #[test]
 fn start_says_what_is_wrong_before_it_changes_anything() {
-    let dom0 = Dom0::new("start-wrong");
+    let dom0 = Dom0::new();
     assert!(dom0.fails(1, &["start", "/nowhere.cfg"]).contains("can't read /nowhere.cfg"));
     dom0.write("a.cfg", "memory = 16\n");
     let at = |name: &str| dom0.home.join(name).display().to_string();
@@ -183,12 +179,12 @@ fn start_says_what_is_wrong_before_it_changes_anything() {
 
 #[test]
 fn start_stops_where_it_fails() {
-    let dom0 = Dom0::new("start-fails");
+    let dom0 = Dom0::new();
     dom0.write("create-fails", "");
     assert!(dom0.fails(1, &["start", &dom0.cfg()]).contains("/var/log/xen/xl-snddom.log"));
     assert_eq!(dom0.changes().len(), 1);
 
-    let dom0 = Dom0::new("chmod-fails");
+    let dom0 = Dom0::new();
     dom0.write("chmod-fails", "");
     assert!(dom0.fails(1, &["start", &dom0.cfg()]).contains("xl unpause snddom"));
     assert!(!dom0.changes().iter().any(|call| call.contains("unpause")));
@@ -196,7 +192,7 @@ fn start_stops_where_it_fails() {
 
 #[test]
 fn setup_is_for_a_domain_that_runs_already() {
-    let dom0 = Dom0::running("setup");
+    let dom0 = Dom0::running();
     dom0.done(&["setup"]);
     assert_eq!(dom0.changes()[1], "xenstore-chmod /local/domain/7/snddom/state n7");
 }
@@ -212,7 +208,7 @@ fn rights_go_to_the_guests_node_or_to_the_default() {
         (&["allow", "--default", "play", "no"], "may-play 0"),
         (&["--domain", "7", "allow", "--default", "record", "input-0"], "may-record input-0"),
     ] {
-        let dom0 = Dom0::running("rights");
+        let dom0 = Dom0::running();
         dom0.done(arguments);
         assert_eq!(dom0.changes(), [format!("xenstore-write /local/domain/7/snddom/{node}")]);
     }
@@ -220,7 +216,7 @@ fn rights_go_to_the_guests_node_or_to_the_default() {
 
 #[test]
 fn a_port_that_the_domain_has_told_of_goes_by_its_name() {
-    let dom0 = Dom0::running("named-rights");
+    let dom0 = Dom0::running();
     let base = "/local/domain/7/snddom";
     for (port, name) in [("output-0", "HDMI/DP 2"), ("output-1", "Rear Line Out"), ("input-0", "Microphone")]
     {
@@ -253,7 +249,7 @@ fn a_port_that_the_domain_has_told_of_goes_by_its_name() {
 
 #[test]
 fn rights_of_guests_that_are_gone_are_removed() {
-    let dom0 = Dom0::running("gone-rights");
+    let dom0 = Dom0::running();
     let base = "/local/domain/7/snddom/guest";
     for guest in ["3", "4", "12"] {
         dom0.node(&format!("{base}/{guest}/may-record"), "1");
@@ -272,7 +268,7 @@ fn rights_of_guests_that_are_gone_are_removed() {
 
 #[test]
 fn rights_that_mean_nothing_are_refused() {
-    let dom0 = Dom0::running("no-rights");
+    let dom0 = Dom0::running();
     for arguments in [
         &["allow", "desk"][..],
         &["allow", "desk", "listen"],
@@ -297,7 +293,7 @@ fn rights_that_mean_nothing_are_refused() {
 
 #[test]
 fn levels_and_sources_are_written_if_they_are_known() {
-    let dom0 = Dom0::running("log");
+    let dom0 = Dom0::running();
     dom0.done(&["log", "debug"]);
     dom0.done(&["position-source", "link"]);
     dom0.done(&["jacks", "both"]);
@@ -317,7 +313,7 @@ fn levels_and_sources_are_written_if_they_are_known() {
 
 #[test]
 fn a_dry_run_shows_and_changes_nothing_and_needs_no_xen() {
-    let dom0 = Dom0::new("dry");
+    let dom0 = Dom0::new();
     let shown = dom0.done(&["--dry-run", "start", &dom0.cfg()]);
     assert_eq!(
         shown,
@@ -336,7 +332,7 @@ fn a_dry_run_shows_and_changes_nothing_and_needs_no_xen() {
 
 #[test]
 fn status_shows_settings_state_and_devices_apart() {
-    let dom0 = Dom0::running("status");
+    let dom0 = Dom0::running();
     assert!(dom0.done(&["status"]).contains("the domain has no place for it: snddom setup"));
     let base = "/local/domain/7/snddom";
     dom0.node(&format!("{base}/log-level"), "info");
@@ -366,12 +362,12 @@ guests
 
 #[test]
 fn stop_asks_first_and_destroys_what_does_not_listen() {
-    let dom0 = Dom0::running("stop");
+    let dom0 = Dom0::running();
     dom0.done(&["stop"]);
     assert_eq!(dom0.changes(), ["xl shutdown 7"]);
     assert!(dom0.fails(1, &["stop"]).contains("no domain snddom runs"));
 
-    let dom0 = Dom0::running("stop-deaf");
+    let dom0 = Dom0::running();
     dom0.write("deaf", "");
     let output = dom0.call(&["stop"]);
     assert!(output.status.success());
@@ -385,7 +381,7 @@ fn stop_asks_first_and_destroys_what_does_not_listen() {
 
 #[test]
 fn wrong_usage_is_told() {
-    let dom0 = Dom0::running("usage");
+    let dom0 = Dom0::running();
     for arguments in
         [&[][..], &["frobnicate"], &["--loud", "status"], &["--domain"], &["start"], &["stop", "now"]]
     {

@@ -12,7 +12,7 @@ use clap::{Parser, Subcommand, ValueEnum};
 #[derive(Parser)]
 #[command(bin_name = "cargo xtask", version, after_help = EXAMPLES)]
 pub struct Arguments {
-    /// What to do.
+    /// The command.
     #[command(subcommand)]
     pub command: Command,
 }
@@ -36,18 +36,22 @@ pub const MOST_GUESTS: u8 = 4;
 
 /// A command.
 #[derive(Subcommand)]
-#[expect(missing_docs, reason = "a comment here would take the place of the help text at the options")]
+#[expect(missing_docs, reason = "where there are options, the help text stands at them")]
 pub enum Command {
     Run(Run),
     Test(Test),
-    Check(Check),
-    Build(Build),
+    /// Check formatting, lints, licences, documentation, shell scripts and the rules of the house; nothing may warn.
+    Check,
+    /// Build the shipped image; print its path and size. Fails above the limit, or with parts of the test image.
+    Build,
     Xen(Xen),
     Dist(Dist),
     Bench(Bench),
     Codec(Codec),
-    Picture(Picture),
-    Rooms(Rooms),
+    /// Draw the dependencies of the workspace's crates: docs/dependencies.svg and .md. Fails on an upward arrow.
+    Picture,
+    /// Count the lines of each room: production code, tests, comments.
+    Rooms,
 }
 
 /// Play recordings through the image in an emulated machine, or record, and compare what came out.
@@ -136,14 +140,6 @@ pub enum Lane {
     /// The image as driver domain under Xen, in an emulated machine, in virtual time
     Xen,
 }
-
-/// Check formatting, lints, licences, documentation, shell scripts and the rules of the house; nothing may warn.
-#[derive(clap::Args)]
-pub struct Check {}
-
-/// Build the shipped image; print its path and size. Fails above the limit, or with parts of the test image.
-#[derive(clap::Args)]
-pub struct Build {}
 
 /// Boot Xen in an emulated machine, with the image as driver domain, and let Linux guests use its sound card.
 ///
@@ -293,11 +289,3 @@ pub struct Codec {
     #[arg(trailing_var_arg = true, allow_hyphen_values = true, value_name = "ARGUMENT")]
     pub arguments: Vec<OsString>,
 }
-
-/// Draw the dependencies of the workspace's crates: docs/dependencies.svg and .md. Fails on an upward arrow.
-#[derive(clap::Args)]
-pub struct Picture {}
-
-/// Count the lines of each room: production code, tests, comments.
-#[derive(clap::Args)]
-pub struct Rooms {}

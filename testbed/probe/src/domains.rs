@@ -1,4 +1,4 @@
-//! What Xen keeps of each domain: `XEN_DOMCTL_getdomaininfo` (domctl.h), by way of Linux's privcmd driver (privcmd.h).
+//! Xen's figures of each domain: `XEN_DOMCTL_getdomaininfo` (domctl.h), through Linux's privcmd driver (privcmd.h).
 #![allow(unsafe_code, reason = "leaf: one ioctl that passes a hypercall on")]
 
 use std::fs::File;

@@ -14,7 +14,7 @@ struct Look {
     pointer: u64,
 }
 
-/// What looks at a running stream came to.
+/// The result of readings of a running stream.
 #[derive(Debug, PartialEq, Eq)]
 struct Motion {
     looks: usize,

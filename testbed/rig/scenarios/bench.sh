@@ -1,6 +1,5 @@
 # What the driver domain costs: Linux's own front end, one, two and four streams, by period. A guest has one card with
-# four outputs, each a PCM device. The bench sets POINTS: streams, rate, frames of a period and of a buffer, and seconds,
-# by colons.
+# four outputs, each a PCM device.
 card() {
     echo "'card, backend=snddom, buffer-size=65536, short-name=VCard, long-name=Virtual sound card," \
         "sample-rates=16000;48000, sample-formats=s16_le'$(
@@ -45,15 +44,5 @@ stop_playing() {
 }
 
 measure no_stream 4
-for point in $POINTS; do
-    IFS=: read -r streams rate period buffer seconds <<-END
-	$point
-	END
-    play "$streams" "$rate" "$period" "$buffer"
-    sleep 1
-    measure "$point" "$seconds"
-    if [ "$streams" = 1 ]; then
-        figures "pointer:$point" "$(guest_run 1 30 "/rig/rig-probe pointer $POINTER_MS /proc/asound/card0/pcm0p/sub0/status")"
-    fi
-    figures "underruns:$point" "$(stop_playing)"
-done
+pointer() { guest_run 1 30 "/rig/rig-probe pointer $POINTER_MS /proc/asound/card0/pcm0p/sub0/status"; }
+measure_points measure

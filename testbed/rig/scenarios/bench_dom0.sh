@@ -1,5 +1,4 @@
-# What dom0's own ALSA path costs on the same controller under the same Xen: snd_hda_intel and aplay, by period. The bench
-# sets POINTS: streams, rate, frames of a period and of a buffer, and seconds, by colons.
+# What dom0's own ALSA path costs on the same controller under the same Xen: snd_hda_intel and aplay, by period.
 wait_for 10 test -e /proc/asound/card0/pcm0p || fail "dom0's driver finds no output: $(dmesg | grep -i hda | tail -n 1)"
 set -- /proc/asound/card0/pcm*p
 pcms=$*
@@ -34,16 +33,5 @@ stop_playing() {
 }
 
 measure_dom0 idle 4
-for point in $POINTS; do
-    IFS=: read -r streams rate period buffer seconds <<-END
-	$point
-	END
-    play "$streams" "$rate" "$period" "$buffer"
-    sleep 1
-    measure_dom0 "$point" "$seconds"
-    if [ "$streams" = 1 ]; then
-        figures "pointer:$point" "$(/rig/rig-probe pointer "$POINTER_MS" "${pcms%% *}/sub0/status")"
-    fi
-    stop_playing >/tmp/underruns
-    figures "underruns:$point" "$(cat /tmp/underruns)"
-done
+pointer() { /rig/rig-probe pointer "$POINTER_MS" "${pcms%% *}/sub0/status"; }
+measure_points measure_dom0

@@ -17,10 +17,9 @@ loudness() {
 check a_program_sets_volume_and_mute loudness
 
 # The streams of a program that is killed don't play on, and the next program finds the card as new.
-is_closed() { [ "$(xenstore-read "$(guest_path 1 device/vsnd/0/state)")" = 6 ]; }
 killed() {
     guest_run 1 5 'audiofront play /rig/long.wav & echo $! >/tmp/pid' && wait_for 5 is_running 1 &&
-        guest_run 1 5 'kill -9 $(cat /tmp/pid)' && wait_for 5 is_closed && echo "closed"
+        guest_run 1 5 'kill -9 $(cat /tmp/pid)' && wait_for 5 is_closed 1 && echo "closed"
 }
 check a_program_is_killed killed
 check the_next_plays guest_run 1 10 'audiofront play /rig/noise-2.wav'
@@ -28,7 +27,7 @@ terminated() {
     guest_run 1 5 'audiofront play /rig/long.wav & sleep 0.5; kill $!; wait $!'
     status=$?
     echo "exit status $status"
-    [ "$status" = 143 ] && is_closed
+    [ "$status" = 143 ] && is_closed 1
 }
 check a_signal_closes_the_card terminated
 # Without the guard, the second process, the stream plays on, until the next program closes what it finds.

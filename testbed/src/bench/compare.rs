@@ -1,4 +1,4 @@
-//! What has changed since an earlier bench.
+//! Changes since an earlier bench.
 
 use super::Row;
 use super::table::figure;

@@ -1,4 +1,4 @@
-//! What dom0's own ALSA path costs on the same controller under the same Xen: snd_hda_intel and aplay.
+//! Costs of dom0's own ALSA path on the same controller under the same Xen: snd_hda_intel and aplay.
 
 use anyhow::Result;
 
@@ -27,26 +27,21 @@ pub(super) fn run() -> Result<Vec<Row>> {
 }
 
 fn rows(outcome: &Outcome, points: &[Point]) -> Result<Vec<Row>> {
-    let idle = Span(rig_run::figures(outcome, "idle")?).per_second("dom0_cpu_ns", "at_ns")?;
+    let idle = Span(outcome.figures("idle")?).per_second("dom0_cpu_ns", "at_ns")?;
     let mut rows = Vec::new();
     for point in points {
         let parameters = point.parameters();
-        let span = Span(rig_run::figures(outcome, &point.name())?);
+        let span = Span(outcome.figures(&point.name())?);
         let used = span.per_second("dom0_cpu_ns", "at_ns")?;
         let interrupts = span.per_second("interrupts", "at_ns")?;
+        let row = |name, value, decimals, unit, how| {
+            Row::new(GROUP, name, value, decimals, unit, how).with(&parameters)
+        };
+        let own = "Xen's processor time of dom0, less that of an idle dom0";
         rows.extend([
-            Row::new(GROUP, "interrupts", interrupts, 1, "1/s", "of the controller, by /proc/interrupts")
-                .with(&parameters),
-            Row::new(
-                GROUP,
-                "vCPU time",
-                (used - idle) / 1e6,
-                3,
-                "ms/s",
-                "Xen's processor time of dom0, less that of an idle dom0",
-            )
-            .with(&parameters),
-            Row::new(GROUP, "idle dom0", idle / 1e6, 3, "ms/s", "what was taken off").with(&parameters),
+            row("interrupts", interrupts, 1, "1/s", "of the controller, by /proc/interrupts"),
+            row("vCPU time", (used - idle) / 1e6, 3, "ms/s", own),
+            row("idle dom0", idle / 1e6, 3, "ms/s", "what was taken off"),
         ]);
         rows.extend(point.rows(outcome, GROUP)?);
     }

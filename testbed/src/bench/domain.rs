@@ -1,4 +1,4 @@
-//! What the driver domain costs under Xen, while Linux's own front end plays: by streams and periods.
+//! Costs of the driver domain under Xen, while Linux's own front end plays: by streams and periods.
 
 use anyhow::{Context, Result};
 
@@ -34,17 +34,16 @@ pub(super) fn run() -> Result<Vec<Row>> {
 }
 
 fn rows(outcome: &Outcome) -> Result<Vec<Row>> {
-    let domains = rig_run::figures(outcome, "domains")?;
-    let guest = domains.value("guest1").context("no guest1")?;
-    let snddom = domains.value("snddom").context("no snddom")?;
+    let domains = outcome.figures("domains")?;
+    let guest = domains.value("guest1")?;
     let mut rows = start(outcome)?;
-    rows.extend(memory(outcome, snddom)?);
+    rows.extend(memory(outcome, domains.value("snddom")?)?);
     for (name, what) in [("nothing", "no guest"), ("no_stream", "a guest, no stream")] {
         let parameters = [("while", what.to_owned())];
-        rows.extend(costs(rig_run::figures(outcome, name)?, IDLE, None, &parameters)?);
+        rows.extend(costs(outcome.figures(name)?, IDLE, None, &parameters)?);
     }
     for point in Point::all() {
-        let figures = rig_run::figures(outcome, &point.name())?;
+        let figures = outcome.figures(&point.name())?;
         rows.extend(costs(figures, GROUP, Some(guest), &point.parameters())?);
         rows.extend(point.rows(outcome, GROUP)?);
     }
@@ -52,11 +51,11 @@ fn rows(outcome: &Outcome) -> Result<Vec<Row>> {
     Ok(rows)
 }
 
-/// What the driver domain has counted, and what Xen has.
+/// The driver domain's counters, and Xen's.
 pub(super) fn costs(
     figures: &Figures,
     group: &str,
-    guest: Option<&str>,
+    guest: Option<u16>,
     parameters: &[(&str, String)],
 ) -> Result<Vec<Row>> {
     let span = Span(figures);
@@ -65,7 +64,8 @@ pub(super) fn costs(
         Ok(Row::new(group, name, value, 1, "1/s", how).with(parameters))
     };
     let time = |name, counter: &str, clock: &str, how| -> Result<Row> {
-        Ok(point::time_row(&span, counter, clock, group, name, how)?.with(parameters))
+        let ms = span.per_second(counter, clock)? / 1e6;
+        Ok(Row::new(group, name, ms, 3, "ms/s", how).with(parameters))
     };
     let mut rows = vec![
         counted("wake-ups", "wakeups", "sleeps of the main loop that ended, as the image counts them")?,
@@ -98,16 +98,13 @@ pub(super) fn costs(
     Ok(rows)
 }
 
-/// How soon it serves.
+/// Times until it serves.
 fn start(outcome: &Outcome) -> Result<Vec<Row>> {
     let ready = ready_line(outcome)?;
     let seconds = ready.trim_start_matches('[').split(']').next().unwrap_or_default().trim();
     let seconds: f64 = seconds.parse().with_context(|| format!("no time in {ready:?}"))?;
-    let create = rig_run::figures(outcome, "create")?;
-    let at = |name: &str| -> Result<f64> {
-        let value = create.value(name).with_context(|| format!("{}: no {name}", create.name))?;
-        Ok(value.parse::<f64>()? / 1e6)
-    };
+    let create = outcome.figures("create")?;
+    let at = |name| -> Result<f64> { Ok(create.value::<f64>(name)? / 1e6) };
     let row = |name, ms, how| Row::new(START, name, ms, 3, "ms", how);
     let state_2 = at("state_2_at_ns")?;
     Ok(vec![
@@ -133,11 +130,10 @@ fn ready_line(outcome: &Outcome) -> Result<String> {
     Ok(line.to_owned())
 }
 
-/// What it takes of memory.
-fn memory(outcome: &Outcome, snddom: &str) -> Result<Vec<Row>> {
-    let figures = rig_run::figures(outcome, "no_stream")?;
-    let pages = figures.value(&format!("to_dom{snddom}_pages")).context("no pages of the driver domain")?;
-    let pages: f64 = pages.parse()?;
+/// Its memory.
+fn memory(outcome: &Outcome, snddom: u16) -> Result<Vec<Row>> {
+    let figures = outcome.figures("no_stream")?;
+    let pages: f64 = figures.value(&format!("to_dom{snddom}_pages"))?;
     let ready = ready_line(outcome)?;
     let mut numbers = ready
         .rsplit("ready;")
@@ -160,7 +156,7 @@ fn memory(outcome: &Outcome, snddom: &str) -> Result<Vec<Row>> {
 fn by_the_frame(outcome: &Outcome) -> Result<Row> {
     let fast = Point { rate_hz: RATE_HZ, period_frames: 480, buffer_frames: 4800, ..SLOW };
     let per_second = |point: &Point| -> Result<f64> {
-        Span(rig_run::figures(outcome, &point.name())?).per_second("running_ns", "time_ns")
+        Span(outcome.figures(&point.name())?).per_second("running_ns", "time_ns")
     };
     let ns = per_second(&fast)? - per_second(&SLOW)?;
     let frames = f64::from(fast.rate_hz - SLOW.rate_hz);

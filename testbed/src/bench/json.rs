@@ -3,13 +3,19 @@
 use std::path::Path;
 
 use anyhow::{Context, Result};
-use serde_json::{Value, json};
+use serde::{Deserialize, Serialize};
 
 use super::Row;
 use crate::BadInput;
 
-/// What the file says it is, so that a later reader may tell.
+/// The file's mark, by which a reader knows it.
 const FORMAT: &str = "snddom-bench-1";
+
+#[derive(Serialize, Deserialize)]
+struct File {
+    format: String,
+    rows: Vec<Row>,
+}
 
 /// Writes rows to a file.
 ///
@@ -19,7 +25,7 @@ pub fn write(path: &Path, rows: &[Row]) -> Result<()> {
     if let Some(folder) = path.parent() {
         std::fs::create_dir_all(folder).with_context(|| folder.display().to_string())?;
     }
-    std::fs::write(path, format!("{:#}\n", encode(rows))).with_context(|| path.display().to_string())
+    std::fs::write(path, format!("{}\n", encode(rows)?)).with_context(|| path.display().to_string())
 }
 
 /// Reads the rows of a file.
@@ -29,45 +35,25 @@ pub fn write(path: &Path, rows: &[Row]) -> Result<()> {
 pub fn read(path: &Path) -> Result<Vec<Row>> {
     let bad = |why: String| BadInput(format!("{}: {why}", path.display()));
     let text = std::fs::read_to_string(path).map_err(|error| bad(error.to_string()))?;
-    let value = serde_json::from_str(&text).map_err(|error| bad(format!("no JSON: {error}")))?;
-    Ok(decode(&value).ok_or_else(|| bad(format!("not what cargo xtask bench writes ({FORMAT})")))?)
+    Ok(decode(&text).map_err(bad)?)
 }
 
-fn encode(rows: &[Row]) -> Value {
-    let rows = rows.iter().map(|row| {
-        let parameters: serde_json::Map<String, Value> =
-            row.parameters.iter().map(|(name, value)| (name.clone(), json!(value))).collect();
-        json!({
-            "group": row.group, "name": row.name, "parameters": parameters, "value": row.value, "unit": row.unit,
-            "how": row.how,
-        })
-    });
-    json!({ "format": FORMAT, "rows": rows.collect::<Vec<_>>() })
+fn encode(rows: &[Row]) -> serde_json::Result<String> {
+    serde_json::to_string_pretty(&File { format: FORMAT.to_owned(), rows: rows.to_vec() })
 }
 
-fn decode(value: &Value) -> Option<Vec<Row>> {
-    if value["format"] != FORMAT {
-        return None;
+fn decode(text: &str) -> Result<Vec<Row>, String> {
+    let value: serde_json::Value = serde_json::from_str(text).map_err(|error| format!("no JSON: {error}"))?;
+    match serde_json::from_value(value) {
+        Ok(File { format, rows }) if format == FORMAT => Ok(rows),
+        _ => Err(format!("not what cargo xtask bench writes ({FORMAT})")),
     }
-    let text = |value: &Value| value.as_str().map(str::to_owned);
-    let rows = value["rows"].as_array()?.iter().map(|row| {
-        let parameters = row["parameters"].as_object()?.iter();
-        Some(Row {
-            group: text(&row["group"])?,
-            name: text(&row["name"])?,
-            parameters: parameters
-                .map(|(name, value)| Some((name.clone(), text(value)?)))
-                .collect::<Option<_>>()?,
-            value: row["value"].as_f64()?,
-            unit: text(&row["unit"])?,
-            how: text(&row["how"])?,
-        })
-    });
-    rows.collect()
 }
 
 #[cfg(test)]
 mod tests {
+    use serde_json::{Value, json};
+
     use super::*;
 
     fn rows() -> Vec<Row> {
@@ -79,16 +65,15 @@ mod tests {
 
     #[test]
     fn what_is_written_is_read() {
-        assert_eq!(decode(&encode(&rows())), Some(rows()));
-        let text = format!("{:#}", encode(&rows()));
-        assert_eq!(decode(&serde_json::from_str(&text).expect("JSON")), Some(rows()));
+        assert_eq!(decode(&encode(&rows()).expect("JSON")), Ok(rows()));
     }
 
     #[test]
     fn what_is_no_bench_is_refused() {
-        let good = encode(&rows());
-        assert_eq!(decode(&json!({})), None);
-        assert_eq!(decode(&json!({ "format": FORMAT })), None);
+        let good: Value = serde_json::from_str(&encode(&rows()).expect("JSON")).expect("JSON");
+        assert!(decode("{").is_err_and(|why| why.starts_with("no JSON")));
+        assert!(decode("{}").is_err());
+        assert!(decode(&json!({ "format": FORMAT }).to_string()).is_err());
         for (pointer, value) in [
             ("/format", json!("other")),
             ("/rows/0/value", json!("many")),
@@ -98,7 +83,7 @@ mod tests {
         ] {
             let mut bad = good.clone();
             *bad.pointer_mut(pointer).expect(pointer) = value;
-            assert_eq!(decode(&bad), None, "{pointer}");
+            assert!(decode(&bad.to_string()).is_err(), "{pointer}");
         }
     }
 

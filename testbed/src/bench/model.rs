@@ -1,4 +1,4 @@
-//! What is exact on the model of the hardware, on the host.
+//! Exact figures from the model of the hardware, on the host.
 
 use anyhow::{Context, Result, ensure};
 use serde_json::Value;

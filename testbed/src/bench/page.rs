@@ -8,20 +8,17 @@ use serde_json::Value;
 
 use super::domain::costs;
 use super::{Row, probe, rig_run};
-use crate::rig::Outcome;
+use crate::judge::positions::{self, Reading};
 use crate::tool;
 
 const GROUP: &str = "driver domain, control page and no period events (audiofront)";
 const GUEST: &str = "position in the guest, control page";
 
-/// How many guests play at a time, a stream each.
+/// Guests that play at a time, a stream each.
 const GUESTS: [u32; 3] = [1, 2, 4];
 
-/// How often the position is looked at.
+/// Readings of the position.
 const LOOKS: u32 = 300;
-
-/// Frames in a nanosecond.
-const FRAMES_A_NS: f64 = 48_000.0 / 1e9;
 
 /// Boots the rig once and measures.
 pub(super) fn run() -> Result<Vec<Row>> {
@@ -34,23 +31,17 @@ pub(super) fn run() -> Result<Vec<Row>> {
         programs: tool::build()?,
         probe: probe::build()?,
     })?;
-    let domains = rig_run::figures(&outcome, "domains")?;
-    let guest = domains.value("guest1").context("no guest1")?.to_owned();
+    let domains = outcome.figures("domains")?;
+    let guest = domains.value("guest1")?;
     let mut rows = Vec::new();
     for guests in GUESTS {
-        let figures = rig_run::figures(&outcome, &format!("page:{guests}"))?;
-        rows.extend(costs(figures, GROUP, Some(&guest), &[("streams", guests.to_string())])?);
+        let figures = outcome.figures(&format!("page:{guests}"))?;
+        rows.extend(costs(figures, GROUP, Some(guest), &[("streams", guests.to_string())])?);
     }
-    let folder = handed_out(&outcome)?;
+    let folder = outcome.handed_out("guest1").map_err(|finding| anyhow::anyhow!(finding.detail))?;
     rows.extend(positions(&read(folder, "positions.jsonl")?)?);
     rows.extend(read_cost(&read(folder, "read-cost.json")?)?);
     Ok(rows)
-}
-
-/// The folder with what the first guest handed out.
-fn handed_out(outcome: &Outcome) -> Result<&Path> {
-    let folder = outcome.handed_out.get("guest1").context("guest1 has handed out nothing")?;
-    folder.as_deref().map_err(|why| anyhow::anyhow!("guest1: {why}"))
 }
 
 fn read(folder: &Path, name: &str) -> Result<String> {
@@ -58,39 +49,11 @@ fn read(folder: &Path, name: &str) -> Result<String> {
     std::fs::read_to_string(&path).with_context(|| path.display().to_string())
 }
 
-/// A look at the position.
-struct Look {
-    guest_ns: f64,
-    frames: f64,
-    age_ns: f64,
-    error_ns: f64,
-    is_locked: bool,
-}
-
-fn looks(text: &str) -> Result<Vec<Look>> {
-    let mut looks = Vec::new();
-    for line in text.lines() {
-        let row: Value = serde_json::from_str(line).with_context(|| line.to_owned())?;
-        if row["position"].is_null() {
-            continue;
-        }
-        let number = |name: &str| row[name].as_f64().with_context(|| format!("no {name} in {line}"));
-        looks.push(Look {
-            guest_ns: number("guest_ns")?,
-            frames: number("position")?,
-            age_ns: number("age_ns")?,
-            error_ns: number("error_ns")?,
-            is_locked: row["lock"] == "LOCKED",
-        });
-    }
-    ensure!(looks.len() > 1, "no positions were seen");
-    Ok(looks)
-}
-
 /// How old positions are, how sure, and whether they agree with one another.
 fn positions(text: &str) -> Result<Vec<Row>> {
-    let looks = looks(text)?;
-    let ranked = |value: fn(&Look) -> f64| {
+    let looks = positions::parse(text)?;
+    ensure!(looks.len() > 1, "no positions were seen");
+    let ranked = |value: fn(&Reading) -> f64| {
         let mut values: Vec<f64> = looks.iter().map(value).collect();
         values.sort_by(f64::total_cmp);
         move |percent: usize| values[(values.len() - 1) * percent / 100]
@@ -99,10 +62,8 @@ fn positions(text: &str) -> Result<Vec<Row>> {
     let mut outside = 0u32;
     for (index, one) in looks.iter().enumerate() {
         for other in &looks[index + 1..] {
-            let off = (other.frames - one.frames) - (other.guest_ns - one.guest_ns) * FRAMES_A_NS;
-            // What is read is whole frames.
-            let bound = (one.error_ns + other.error_ns) * FRAMES_A_NS + 2.0;
-            outside += u32::from(off.abs() > bound);
+            let (off, bound) = one.off(other);
+            outside += u32::from(off > bound);
         }
     }
     let locked = looks.iter().filter(|look| look.is_locked).count() as f64 / looks.len() as f64 * 100.0;

@@ -1,10 +1,8 @@
 //! Points of measurement: how many streams play, and how.
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 
-use super::rig_run;
 use super::row::Row;
-use super::span::Span;
 use crate::rig::Outcome;
 
 /// One point.
@@ -55,33 +53,22 @@ impl Point {
         [("streams", self.streams.to_string()), ("period ms", format!("{}", hundredths / 100.0))]
     }
 
-    /// What the rows of this point have in common that each way of playing has: underruns, and how ALSA's pointer moves.
+    /// Rows of each way of playing: underruns, and the motion of ALSA's pointer.
     pub(super) fn rows(&self, outcome: &Outcome, group: &str) -> Result<Vec<Row>> {
         let parameters = self.parameters();
-        let figures = rig_run::figures(outcome, &format!("underruns:{}", self.name()))?;
-        let underruns: u32 = figures.value("underruns").context("no underruns")?.parse()?;
-        let row = Row::new(group, "underruns", underruns.into(), 0, "", "what aplay said of them");
-        let mut rows = vec![row.with(&parameters)];
+        let figures = outcome.figures(&format!("underruns:{}", self.name()))?;
+        let underruns: u32 = figures.value("underruns")?;
+        let row = |name, value, unit, how| Row::new(group, name, value, 0, unit, how).with(&parameters);
+        let mut rows = vec![row("underruns", underruns.into(), "", "what aplay said of them")];
         if self.streams == 1 {
-            let name = format!("pointer:{}", self.name());
-            let figures = rig_run::figures(outcome, &name)?;
-            let number = |name: &str| -> Result<f64> {
-                let value = figures.value(name).with_context(|| format!("{}: no {name}", figures.name))?;
-                Ok(value.parse()?)
-            };
+            let figures = outcome.figures(&format!("pointer:{}", self.name()))?;
+            let number = |name| figures.value::<f64>(name);
             let age = "how long ALSA's pointer had stood when it was read, looked at some four thousand times a second";
+            let step = "the longest step of ALSA's pointer";
             rows.extend([
-                Row::new(
-                    group,
-                    "step",
-                    number("step_frames_max")?,
-                    0,
-                    "frames",
-                    "the longest step of ALSA's pointer",
-                )
-                .with(&parameters),
-                Row::new(group, "age p50", number("age_ns_p50")? / 1e3, 0, "us", age).with(&parameters),
-                Row::new(group, "age max", number("age_ns_max")? / 1e3, 0, "us", age).with(&parameters),
+                row("step", number("step_frames_max")?, "frames", step),
+                row("age p50", number("age_ns_p50")? / 1e3, "us", age),
+                row("age max", number("age_ns_max")? / 1e3, "us", age),
             ]);
         }
         Ok(rows)
@@ -92,18 +79,6 @@ impl Point {
 pub(super) fn variables(points: &[Point]) -> Vec<(&'static str, String)> {
     let names: Vec<String> = points.iter().map(Point::name).collect();
     vec![("POINTS", names.join(" ")), ("POINTER_MS", POINTER_MS.to_string())]
-}
-
-/// A row of processor time: milliseconds a second.
-pub(super) fn time_row(
-    span: &Span<'_>,
-    counter: &str,
-    clock: &str,
-    group: &str,
-    name: &str,
-    how: &str,
-) -> Result<Row> {
-    Ok(Row::new(group, name, span.per_second(counter, clock)? / 1e6, 3, "ms/s", how))
 }
 
 #[cfg(test)]

@@ -1,10 +1,9 @@
 //! The program that measures from within the rig's machines.
 
-use std::path::PathBuf;
-
 use anyhow::{Context, Result};
 use xshell::cmd;
 
+use crate::cargo_build::Messages;
 use crate::workspace;
 
 /// Its package, and the name under which the machines have it.
@@ -24,13 +23,6 @@ pub(super) fn build() -> Result<Vec<u8>> {
         shell,
         "{cargo} build --release --package {NAME} --target x86_64-unknown-linux-gnu --message-format=json-render-diagnostics"
     );
-    eprintln!("$ {build}");
-    let messages = build.quiet().read().with_context(|| format!("{NAME} doesn't build"))?;
-    let path = messages
-        .lines()
-        .filter_map(|line| serde_json::from_str::<serde_json::Value>(line).ok())
-        .filter_map(|message| message.get("executable")?.as_str().map(PathBuf::from))
-        .next_back()
-        .with_context(|| format!("cargo names no executable for {NAME}"))?;
+    let path = Messages::of(build, || format!("{NAME} doesn't build"))?.executable(NAME)?;
     std::fs::read(&path).with_context(|| format!("can't read {}", path.display()))
 }

@@ -1,4 +1,4 @@
-//! What a read of a position costs natively: the example `read_cost` of `audiofront-linux`.
+//! Cost of reading a position natively: the example `read_cost` of `audiofront-linux`.
 
 use std::path::Path;
 use std::process::Command;
@@ -7,15 +7,16 @@ use anyhow::{Context, Result, ensure};
 use xshell::cmd;
 
 use super::Row;
-use crate::{image, provision, workspace};
+use crate::cargo_build::Messages;
+use crate::{provision, workspace};
 
 const GROUP: &str = "read of a position, natively";
 const PACKAGE: &str = "audiofront-linux";
 
-/// Else rustix looks for the kernel's vDSO by itself, where valgrind has put it away.
+/// Without it rustix looks for the kernel's vDSO, which valgrind hides.
 const VALGRIND_FEATURE: &str = "rustix/use-libc-auxv";
 
-/// What is read, as the example calls it, and the function in which it is read.
+/// The example's names of its reads, and the functions that read.
 const READS: [(&str, &str); 3] = [
     ("slot", "*measured_slot*"),
     ("position, with its slot", "*measured_now*"),
@@ -34,9 +35,8 @@ pub(super) fn run() -> Result<Vec<Row>> {
         shell,
         "{cargo} build --profile counted --package {PACKAGE} --example read_cost --features {VALGRIND_FEATURE} --message-format=json-render-diagnostics"
     );
-    eprintln!("$ {build}");
-    let messages = build.quiet().read().context("the example read_cost doesn't build")?;
-    let program = image::executable(&messages, PACKAGE)?;
+    let messages = Messages::of(build, || "the example read_cost doesn't build".to_owned())?;
+    let program = messages.executable(PACKAGE)?;
     let said = Command::new(&program).arg(TIMED.to_string()).output().context("read_cost")?;
     ensure!(said.status.success(), "read_cost ends with {}", said.status);
     let said = String::from_utf8_lossy(&said.stdout);

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use anyhow::{Context, Result, anyhow};
+use anyhow::{Result, anyhow};
 
 use super::probe;
 use crate::child::Limits;
@@ -11,25 +11,25 @@ use crate::harness::{Microphone, Source};
 use crate::image::{Bin, Image};
 use crate::provision;
 use crate::qemu::Pace;
-use crate::rig::{self, Figures, Files, Iommu, Outcome, Plan, Progress};
+use crate::rig::{self, Files, Iommu, Outcome, Plan};
 
-/// A busy guest takes long, on the wall.
+/// A busy guest takes long on the wall clock.
 const LIMITS: Limits = Limits { silence: Duration::from_secs(900), total: Duration::from_secs(3600) };
 
 /// The rate behind the codecs.
 const RATE_HZ: u32 = 48_000;
 
-/// What is booted.
+/// A boot's plan.
 pub(super) struct Boot {
     /// The name of the run's folder.
     pub(super) name: &'static str,
-    /// What dom0 does.
+    /// The script that dom0 runs.
     pub(super) script: &'static str,
-    /// What it is told.
+    /// The script's variables.
     pub(super) variables: Vec<(&'static str, String)>,
     /// Whether dom0's own driver takes the controller.
     pub(super) dom0_plays: bool,
-    /// How many codecs: outputs, that is.
+    /// Codecs, each with an output.
     pub(super) codecs: usize,
     /// Programs that the guests have besides.
     pub(super) programs: Vec<PathBuf>,
@@ -60,24 +60,7 @@ pub(super) fn run(boot: Boot) -> Result<Outcome> {
         dom0_plays: boot.dom0_plays,
         limits: LIMITS,
     };
-    let outcome = rig::run(&plan, |progress| match progress {
-        Progress::Stage(at, wall, what) => eprintln!("{at:>7} s  {what} ({:.0} s)", wall.as_secs_f64()),
-        Progress::Figures(figures) => eprintln!("{}: {}", figures.name, figures.text),
-        Progress::Check(check) => eprintln!("{}: {}", check.name, check.detail),
-        Progress::Other(line) => eprintln!("{line}"),
-    })?;
+    let outcome = rig::run(&plan, |progress| eprintln!("{progress}"))?;
     outcome.judge().map_err(|finding| anyhow!("{finding}; logs: {}", outcome.folder.display()))?;
     Ok(outcome)
-}
-
-/// What the scenario has measured under a name.
-///
-/// # Errors
-/// When there is no such measurement.
-pub(super) fn figures<'a>(outcome: &'a Outcome, name: &str) -> Result<&'a Figures> {
-    outcome
-        .figures
-        .iter()
-        .find(|figures| figures.name == name)
-        .with_context(|| format!("the scenario has not measured {name}; logs: {}", outcome.folder.display()))
 }

@@ -1,13 +1,18 @@
-//! A row: one figure, and what it is of.
+//! A row: one figure with its names.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// One figure.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Row {
-    /// What it belongs to: a heading of the table.
+    /// A heading of the table.
     pub group: String,
-    /// What was measured: a column of the table.
+    /// A column of the table.
     pub name: String,
     /// Under which circumstances: names and values.
+    #[serde(serialize_with = "write_map", deserialize_with = "read_map")]
     pub parameters: Vec<(String, String)>,
     /// The figure, rounded to `decimals`.
     pub value: f64,
@@ -38,11 +43,20 @@ impl Row {
         self
     }
 
-    /// What tells it from all other rows, in whatever order its circumstances stand.
+    /// Its identity, for any order of its circumstances.
     pub fn key(&self) -> String {
         let mut parameters: Vec<String> =
             self.parameters.iter().map(|(name, value)| format!(", {name} {value}")).collect();
         parameters.sort();
         format!("{}: {}{}", self.group, self.name, parameters.concat())
     }
+}
+
+/// Circumstances are an object in JSON.
+fn write_map<S: Serializer>(pairs: &[(String, String)], serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_map(pairs.iter().map(|(name, value)| (name, value)))
+}
+
+fn read_map<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<(String, String)>, D::Error> {
+    Ok(BTreeMap::deserialize(deserializer)?.into_iter().collect())
 }

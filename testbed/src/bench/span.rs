@@ -1,6 +1,6 @@
-//! What passed between two looks of `measure` in `testbed/rig/lib.sh`.
+//! The time between two readings of `measure` in `testbed/rig/lib.sh`.
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Result, ensure};
 
 use crate::rig::Figures;
 
@@ -8,24 +8,20 @@ use crate::rig::Figures;
 pub(super) struct Span<'a>(pub(super) &'a Figures);
 
 impl Span<'_> {
-    /// How much a counter has grown.
+    /// The growth of a counter.
     ///
     /// # Errors
-    /// When it isn't there twice, or has shrunk.
+    /// It isn't there twice, or has shrunk.
     pub(super) fn grown(&self, name: &str) -> Result<f64> {
         let figures = self.0;
-        let at = |prefix: &str| -> Result<u64> {
-            let full = format!("{prefix}_{name}");
-            let value = figures.value(&full).with_context(|| format!("{}: no {full}", figures.name))?;
-            value.parse().with_context(|| format!("{}: {full}={value}", figures.name))
-        };
+        let at = |prefix| figures.value::<u64>(&format!("{prefix}_{name}"));
         let (from, to) = (at("from")?, at("to")?);
         ensure!(to >= from, "{}: {name} has shrunk, from {from} to {to}", figures.name);
         // Far below 2^52.
         Ok((to - from) as f64)
     }
 
-    /// How much a counter has grown by the second of another one, which counts nanoseconds.
+    /// The growth of a counter a second. `clock` counts nanoseconds.
     ///
     /// # Errors
     /// As [`grown`](Self::grown); or no time has passed.

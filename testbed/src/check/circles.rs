@@ -2,7 +2,6 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
-use std::process::Command;
 
 use anyhow::{Context, Result};
 use syn::visit::Visit;
@@ -54,14 +53,8 @@ struct Tree(Vec<Module>);
 /// # Errors
 /// A file can't be read or parsed.
 pub fn find() -> Result<Vec<String>> {
-    let metadata = Command::new(workspace::cargo())
-        .args(["metadata", "--no-deps", "--format-version", "1"])
-        .current_dir(workspace::root())
-        .output()
-        .context("cargo metadata")?;
-    let metadata: serde_json::Value = serde_json::from_slice(&metadata.stdout).context("cargo metadata")?;
-    let packages = metadata["packages"].as_array().into_iter().flatten();
-    let targets = packages.flat_map(|package| package["targets"].as_array().into_iter().flatten());
+    let packages = workspace::packages()?;
+    let targets = packages.iter().flat_map(|package| package["targets"].as_array().into_iter().flatten());
     let is_production = |target: &&serde_json::Value| {
         let mut kinds = target["kind"].as_array().into_iter().flatten();
         kinds.any(|kind| matches!(kind.as_str(), Some("lib" | "rlib" | "cdylib" | "bin")))

@@ -1,8 +1,6 @@
 //! The layers of the workspace's crates: a crate depends on lower layers only.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fmt::Write;
-use std::process::Command;
 
 use anyhow::{Context, Result, ensure};
 
@@ -27,9 +25,7 @@ type Graph = BTreeMap<String, BTreeSet<String>>;
 /// # Errors
 /// A crate depends on its own layer or a higher one, or is in none.
 pub fn draw() -> Result<&'static str> {
-    let graph = graph()?;
-    let upward = upward(&graph)?;
-    ensure!(upward.is_empty(), "upward arrows: {}", upward.join(", "));
+    let graph = graph_without_upward_arrows()?;
     let docs = workspace::root().join("docs");
     std::fs::write(docs.join("dependencies.md"), markdown(&graph)).context("docs/dependencies.md")?;
     std::fs::write(docs.join("dependencies.svg"), svg(&graph)).context("docs/dependencies.svg")?;
@@ -41,25 +37,24 @@ pub fn draw() -> Result<&'static str> {
 /// # Errors
 /// As it says.
 pub fn check() -> Result<()> {
-    let graph = graph()?;
-    let upward = upward(&graph)?;
-    ensure!(upward.is_empty(), "upward arrows: {}", upward.join(", "));
+    let graph = graph_without_upward_arrows()?;
     let drawn = std::fs::read_to_string(workspace::root().join("docs/dependencies.md")).unwrap_or_default();
     ensure!(drawn == markdown(&graph), "docs/dependencies.md is stale: cargo xtask picture");
     Ok(())
 }
 
+fn graph_without_upward_arrows() -> Result<Graph> {
+    let graph = graph()?;
+    let upward = upward(&graph)?;
+    ensure!(upward.is_empty(), "upward arrows: {}", upward.join(", "));
+    Ok(graph)
+}
+
 fn graph() -> Result<Graph> {
-    let metadata = Command::new(workspace::cargo())
-        .args(["metadata", "--no-deps", "--format-version", "1"])
-        .current_dir(workspace::root())
-        .output()
-        .context("cargo metadata")?;
-    let metadata: serde_json::Value = serde_json::from_slice(&metadata.stdout).context("cargo metadata")?;
-    let packages = || metadata["packages"].as_array().into_iter().flatten();
-    let names: BTreeSet<&str> = packages().filter_map(|package| package["name"].as_str()).collect();
+    let packages = workspace::packages()?;
+    let names: BTreeSet<&str> = packages.iter().filter_map(|package| package["name"].as_str()).collect();
     let mut graph = Graph::new();
-    for package in packages() {
+    for package in &packages {
         let dependencies = package["dependencies"].as_array().into_iter().flatten();
         let of_ours = dependencies
             .filter(|dependency| dependency["kind"] != "dev")
@@ -96,8 +91,7 @@ fn markdown(graph: &Graph) -> String {
     for (title, crates) in LAYERS.iter().rev() {
         for name in crates.iter().filter(|name| graph.contains_key(**name)) {
             let on: Vec<&str> = graph[*name].iter().map(String::as_str).collect();
-            // Writing to a string can't fail.
-            let _ = writeln!(text, "| {title} | {name} | {} |", on.join(", "));
+            text.push_str(&format!("| {title} | {name} | {} |\n", on.join(", ")));
         }
     }
     text
@@ -124,38 +118,35 @@ fn svg(graph: &Graph) -> String {
         }
     }
     let height = 20 + LAYERS.len() * STEP.1;
-    // Writing to a string can't fail.
-    let _ = writeln!(
-        text,
-        "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {widest} {height}\" font-family=\"sans-serif\" font-size=\"13\">"
-    );
+    text.push_str(&format!(
+        "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {widest} {height}\" font-family=\"sans-serif\" font-size=\"13\">\n"
+    ));
     for (name, dependencies) in graph {
         let Some((x, y)) = boxes.get(name.as_str()) else { continue };
         // An arrow that others imply is left out.
         let is_implied = |to: &String| dependencies.iter().any(|via| via != to && reaches(graph, via, to));
         let drawn = dependencies.iter().filter(|to| !is_implied(to));
         for (to_x, to_y) in drawn.filter_map(|to| boxes.get(to.as_str())) {
-            let _ = writeln!(
-                text,
-                "<line x1=\"{}\" y1=\"{}\" x2=\"{}\" y2=\"{to_y}\" stroke=\"#999\"/>",
+            text.push_str(&format!(
+                "<line x1=\"{}\" y1=\"{}\" x2=\"{}\" y2=\"{to_y}\" stroke=\"#999\"/>\n",
                 x + BOX.0 / 2,
                 y + BOX.1,
                 to_x + BOX.0 / 2
-            );
+            ));
         }
     }
     for (row, (title, _)) in LAYERS.iter().rev().enumerate() {
-        let _ = writeln!(text, "<text x=\"10\" y=\"{}\" fill=\"#555\">{title}</text>", 42 + row * STEP.1);
+        let y = 42 + row * STEP.1;
+        text.push_str(&format!("<text x=\"10\" y=\"{y}\" fill=\"#555\">{title}</text>\n"));
     }
     for (name, (x, y)) in &boxes {
-        let _ = writeln!(
-            text,
-            "<rect x=\"{x}\" y=\"{y}\" width=\"{}\" height=\"{}\" rx=\"4\" fill=\"#fff\" stroke=\"#333\"/><text x=\"{}\" y=\"{}\" text-anchor=\"middle\">{name}</text>",
+        text.push_str(&format!(
+            "<rect x=\"{x}\" y=\"{y}\" width=\"{}\" height=\"{}\" rx=\"4\" fill=\"#fff\" stroke=\"#333\"/><text x=\"{}\" y=\"{}\" text-anchor=\"middle\">{name}</text>\n",
             BOX.0,
             BOX.1,
             x + BOX.0 / 2,
             y + 22
-        );
+        ));
     }
     text.push_str("</svg>\n");
     text

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
+use walkdir::{DirEntry, WalkDir};
 
 use crate::workspace;
 
@@ -30,20 +31,16 @@ pub struct Lines {
 /// A folder can't be read.
 pub fn files(root: &Path) -> Result<Vec<PathBuf>> {
     let target = workspace::target_dir();
+    let is_source = |entry: &DirEntry| {
+        let is_hidden = entry.depth() > 0 && entry.file_name().to_string_lossy().starts_with('.');
+        !is_hidden && entry.path() != target && entry.path() != root.join("target")
+    };
     let mut files = Vec::new();
-    let mut folders = vec![root.to_path_buf()];
-    while let Some(folder) = folders.pop() {
-        for entry in std::fs::read_dir(&folder).with_context(|| folder.display().to_string())? {
-            let path = entry?.path();
-            let is_hidden = path.file_name().is_some_and(|name| name.to_string_lossy().starts_with('.'));
-            if is_hidden || path == target || path == root.join("target") || path.is_symlink() {
-                continue;
-            }
-            if path.is_dir() {
-                folders.push(path);
-            } else if path.extension().is_some_and(|extension| extension == "rs") {
-                files.push(path.strip_prefix(root).unwrap_or(&path).to_path_buf());
-            }
+    for entry in WalkDir::new(root).into_iter().filter_entry(is_source) {
+        let entry = entry?;
+        if entry.file_type().is_file() && entry.path().extension().is_some_and(|extension| extension == "rs")
+        {
+            files.push(entry.path().strip_prefix(root)?.to_path_buf());
         }
     }
     files.sort();

@@ -8,52 +8,39 @@ use anyhow::{Result, ensure};
 use crate::bench::{self, STAGES, Stage};
 use crate::{BadInput, workspace};
 
-/// The command.
-pub struct Bench {
-    given: xtask::Bench,
-}
-
-impl From<xtask::Bench> for Bench {
-    fn from(given: xtask::Bench) -> Bench {
-        Bench { given }
-    }
-}
-
-impl Bench {
-    /// Runs the command.
-    pub fn execute(self) -> Result<ExitCode> {
-        let stages = chosen(&self.given.only)?;
-        // Before anything is run that takes long.
-        let before = self.given.compare.as_deref().map(bench::read).transpose()?;
-        let mut rows = Vec::new();
-        let mut failures = Vec::new();
-        for (index, stage) in stages.iter().enumerate() {
-            eprintln!("== {} of {}, {}: {}", index + 1, stages.len(), stage.name, stage.what);
-            let started = Instant::now();
-            // What the others measure isn't lost for that.
-            match (stage.run)() {
-                Ok(measured) => rows.extend(measured),
-                Err(error) => {
-                    eprintln!("== {} failed: {error:#}", stage.name);
-                    failures.push(format!("{}: {error:#}", stage.name));
-                }
-            }
-            eprintln!("== {} took {:.0} s", stage.name, started.elapsed().as_secs_f64());
-        }
-        print!("\n{}", bench::table(&rows));
-        let path = self.given.json.unwrap_or_else(|| workspace::target_dir().join("bench.json"));
-        bench::write(&path, &rows)?;
-        println!("written: {}", path.display());
-        if let (Some(before), Some(path)) = (before, self.given.compare) {
-            let changes = bench::changes(&before, &rows);
-            println!("{} figures differ from {}", changes.len(), path.display());
-            for change in changes {
-                println!("  {change}");
+/// Runs the command.
+pub fn execute(given: xtask::Bench) -> Result<ExitCode> {
+    let stages = chosen(&given.only)?;
+    // Before anything is run that takes long.
+    let before = given.compare.as_deref().map(bench::read).transpose()?;
+    let mut rows = Vec::new();
+    let mut failures = Vec::new();
+    for (index, stage) in stages.iter().enumerate() {
+        eprintln!("== {} of {}, {}: {}", index + 1, stages.len(), stage.name, stage.what);
+        let started = Instant::now();
+        // The other stages go on.
+        match (stage.run)() {
+            Ok(measured) => rows.extend(measured),
+            Err(error) => {
+                eprintln!("== {} failed: {error:#}", stage.name);
+                failures.push(format!("{}: {error:#}", stage.name));
             }
         }
-        ensure!(failures.is_empty(), "not all was measured: {}", failures.join("; "));
-        Ok(ExitCode::SUCCESS)
+        eprintln!("== {} took {:.0} s", stage.name, started.elapsed().as_secs_f64());
     }
+    print!("\n{}", bench::table(&rows));
+    let path = given.json.unwrap_or_else(|| workspace::target_dir().join("bench.json"));
+    bench::write(&path, &rows)?;
+    println!("written: {}", path.display());
+    if let (Some(before), Some(path)) = (before, given.compare) {
+        let changes = bench::changes(&before, &rows);
+        println!("{} figures differ from {}", changes.len(), path.display());
+        for change in changes {
+            println!("  {change}");
+        }
+    }
+    ensure!(failures.is_empty(), "not all was measured: {}", failures.join("; "));
+    Ok(ExitCode::SUCCESS)
 }
 
 /// The stages with these names, in their own order; all without names.

@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use anyhow::Result;
-use xshell::{Shell, cmd};
+use xshell::{PushEnv, Shell, cmd};
 
 use crate::check::{circles, house_rules, layers, rooms};
 use crate::image::{Bin, PACKAGE};
@@ -20,10 +20,12 @@ const STEPS: &[Step] = &[
     ("docs", docs),
     ("docs, the image", docs_image),
     ("deny", deny),
-    ("rules", rules),
+    ("rules", |_| none(&house_rules::violations(&workspace::root())?, "lines break a rule of the house")),
     ("layers", |_| layers::check()),
-    ("circles", no_circles),
-    ("file lengths", file_lengths),
+    ("circles", |_| none(&circles::find()?, "findings about circles of imports")),
+    ("file lengths", |_| {
+        none(&rooms::too_long(&workspace::root())?, "files are over 500 lines and don't say why")
+    }),
     ("packages", packages),
     ("oldest compiler", oldest_compiler),
     ("shellcheck", shellcheck),
@@ -60,9 +62,30 @@ fn clippy(shell: &Shell) -> Result<()> {
     Ok(cmd!(shell, "{cargo} clippy --workspace --all-targets -- -D warnings").run()?)
 }
 
-/// The image's own code is compiled only for its own target.
+/// Clippy on the image's own code, which is compiled only for its own target.
 fn clippy_image(shell: &Shell) -> Result<()> {
     provision::component("clippy", "clippy")?;
+    on_images(shell, "clippy", &["--", "-D", "warnings"])
+}
+
+fn docs(shell: &Shell) -> Result<()> {
+    let cargo = workspace::cargo();
+    let _strict = strict_docs(shell);
+    Ok(cmd!(shell, "{cargo} doc --workspace --no-deps").run()?)
+}
+
+fn docs_image(shell: &Shell) -> Result<()> {
+    let _strict = strict_docs(shell);
+    on_images(shell, "doc", &["--no-deps"])
+}
+
+fn strict_docs(shell: &Shell) -> PushEnv<'_> {
+    eprintln!("RUSTDOCFLAGS='-D warnings'");
+    shell.push_env("RUSTDOCFLAGS", "-D warnings")
+}
+
+/// Runs a command of cargo on both images.
+fn on_images(shell: &Shell, command: &str, last: &[&str]) -> Result<()> {
     let core = provision::rust_target()?;
     let _environment = core.environment(shell);
     let core = core.arguments();
@@ -71,31 +94,9 @@ fn clippy_image(shell: &Shell) -> Result<()> {
         let features = bin.features();
         cmd!(
             shell,
-            "{cargo} clippy --package {PACKAGE} {features...} --target {TARGET} {core...} -- -D warnings"
+            "{cargo} {command} --package {PACKAGE} {features...} --target {TARGET} {core...} {last...}"
         )
         .run()?;
-    }
-    Ok(())
-}
-
-fn docs(shell: &Shell) -> Result<()> {
-    let cargo = workspace::cargo();
-    let _strict = shell.push_env("RUSTDOCFLAGS", "-D warnings");
-    eprintln!("RUSTDOCFLAGS='-D warnings'");
-    Ok(cmd!(shell, "{cargo} doc --workspace --no-deps").run()?)
-}
-
-fn docs_image(shell: &Shell) -> Result<()> {
-    let core = provision::rust_target()?;
-    let _environment = core.environment(shell);
-    let core = core.arguments();
-    let cargo = workspace::cargo();
-    let _strict = shell.push_env("RUSTDOCFLAGS", "-D warnings");
-    eprintln!("RUSTDOCFLAGS='-D warnings'");
-    for bin in [Bin::Snddom, Bin::Bare] {
-        let features = bin.features();
-        cmd!(shell, "{cargo} doc --package {PACKAGE} {features...} --no-deps --target {TARGET} {core...}")
-            .run()?;
     }
     Ok(())
 }
@@ -114,48 +115,22 @@ fn shellcheck(shell: &Shell) -> Result<()> {
     Ok(cmd!(shell, "shellcheck .ci/run").run()?)
 }
 
-/// Files that need each other.
-fn no_circles(_: &Shell) -> Result<()> {
-    let found = circles::find()?;
-    for circle in &found {
-        eprintln!("{circle}");
-    }
-    anyhow::ensure!(found.is_empty(), "{} findings about circles of imports", found.len());
-    Ok(())
-}
-
-fn file_lengths(_: &Shell) -> Result<()> {
-    let found = rooms::too_long(&workspace::root())?;
-    for file in &found {
-        eprintln!("{file}");
-    }
-    anyhow::ensure!(found.is_empty(), "{} files are over 500 lines and don't say why", found.len());
-    Ok(())
-}
-
 /// The crates that others may use: what would be published builds by itself.
 fn packages(shell: &Shell) -> Result<()> {
     let cargo = workspace::cargo();
-    let names = publishable(shell)?;
+    let packages = workspace::packages()?;
+    // Their manifests don't forbid it.
+    let open = packages.iter().filter(|package| package["publish"].is_null());
+    let names: Vec<&str> = open.filter_map(|package| package["name"].as_str()).collect();
     anyhow::ensure!(!names.is_empty(), "no crate may be published");
-    let names = names.iter().flat_map(|name| ["--package", name]);
+    let names = names.into_iter().flat_map(|name| ["--package", name]);
     Ok(cmd!(shell, "{cargo} package --allow-dirty --quiet {names...}").run()?)
-}
-
-/// Packages whose manifest doesn't forbid it.
-fn publishable(shell: &Shell) -> Result<Vec<String>> {
-    let cargo = workspace::cargo();
-    let metadata = cmd!(shell, "{cargo} metadata --no-deps --format-version 1").quiet().read()?;
-    let metadata: serde_json::Value = serde_json::from_str(&metadata)?;
-    let packages = metadata["packages"].as_array().into_iter().flatten();
-    let open = packages.filter(|package| package["publish"].is_null());
-    Ok(open.filter_map(|package| Some(package["name"].as_str()?.to_owned())).collect())
 }
 
 /// The compiler that `rust-version` names. Where it's the one in use, every step is this check.
 fn oldest_compiler(shell: &Shell) -> Result<()> {
     let oldest = env!("CARGO_PKG_RUST_VERSION");
-    let rustc = std::env::var_os("RUSTC").unwrap_or_else(|| "rustc".into());
+    let rustc = workspace::rustc();
     let used = cmd!(shell, "{rustc} --version").quiet().read()?;
     if used.starts_with(&format!("rustc {oldest}.")) {
         eprintln!("{used} is the oldest that the manifests allow");
@@ -169,12 +144,12 @@ fn oldest_compiler(shell: &Shell) -> Result<()> {
     Ok(cmd!(shell, "rustup run {oldest} cargo check --workspace").run()?)
 }
 
-fn rules(_: &Shell) -> Result<()> {
-    let violations = house_rules::violations(&workspace::root())?;
-    for violation in &violations {
-        eprintln!("{violation}");
+/// Fails with findings, and prints them.
+fn none(found: &[String], what: &str) -> Result<()> {
+    for finding in found {
+        eprintln!("{finding}");
     }
-    anyhow::ensure!(violations.is_empty(), "{} lines break a rule of the house", violations.len());
+    anyhow::ensure!(found.is_empty(), "{} {what}", found.len());
     Ok(())
 }
 

@@ -12,18 +12,7 @@ use crate::image::{Bin, Image};
 use crate::image_contents;
 use crate::workspace::{self, Scratch};
 
-/// The command.
-pub struct Dist {
-    given: xtask::Dist,
-}
-
-impl From<xtask::Dist> for Dist {
-    fn from(given: xtask::Dist) -> Dist {
-        Dist { given }
-    }
-}
-
-/// What is packed as it lies in the repository: its place there, its name in the archive, whether it may be run.
+/// Files from the repository: place, name in the archive, and whether it is executable.
 const FILES: &[(&str, &str, bool)] = &[
     ("dist/README.md", "README.md", false),
     ("dist/snddom", "snddom", true),
@@ -46,26 +35,24 @@ const FILES: &[(&str, &str, bool)] = &[
 /// The image's name in the archive.
 const IMAGE_NAME: &str = "snddom.elf";
 
-impl Dist {
-    /// Runs the command.
-    pub fn execute(self) -> Result<ExitCode> {
-        let (path, archive) = pack()?;
-        println!("archive     {}", path.display());
-        println!("size        {} bytes", archive.len());
-        print!("sha256      {}", archive::sum_line(&archive, &file_name(&path)));
-        if !self.given.verify {
-            return Ok(ExitCode::SUCCESS);
-        }
-        let again = pack_in_a_clone(&file_name(&path))?;
-        if again == archive {
-            println!("verified    a build from a clean clone gave the same bytes");
-            return Ok(ExitCode::SUCCESS);
-        }
-        let kept = path.with_extension("other");
-        std::fs::write(&kept, &again).with_context(|| kept.display().to_string())?;
-        println!("verified    NO: a build from a clean clone differs: {}", kept.display());
-        Ok(ExitCode::FAILURE)
+/// Runs the command.
+pub fn execute(given: xtask::Dist) -> Result<ExitCode> {
+    let (path, archive) = pack()?;
+    println!("archive     {}", path.display());
+    println!("size        {} bytes", archive.len());
+    print!("sha256      {}", archive::sum_line(&archive, &file_name(&path)));
+    if !given.verify {
+        return Ok(ExitCode::SUCCESS);
     }
+    let again = pack_in_a_clone(&file_name(&path))?;
+    if again == archive {
+        println!("verified    a build from a clean clone gave the same bytes");
+        return Ok(ExitCode::SUCCESS);
+    }
+    let kept = path.with_extension("other");
+    std::fs::write(&kept, &again).with_context(|| kept.display().to_string())?;
+    println!("verified    NO: a build from a clean clone differs: {}", kept.display());
+    Ok(ExitCode::FAILURE)
 }
 
 /// Builds and packs; writes archive and sum.
@@ -142,7 +129,7 @@ fn modified_s() -> Result<u64> {
     })
 }
 
-/// What the image was made from and with.
+/// The image's commit, time and compiler.
 fn build_record(modified_s: u64) -> Result<String> {
     let shell = workspace::shell()?;
     let git = |what: &[&str]| cmd!(shell, "git {what...}").quiet().ignore_stderr().read().unwrap_or_default();
@@ -150,7 +137,7 @@ fn build_record(modified_s: u64) -> Result<String> {
     let commit = if commit.is_empty() { "unknown" } else { &commit };
     let changed = git(&["status", "--porcelain", "--untracked-files=no"]);
     let changed = if changed.is_empty() { "" } else { ", with changes" };
-    let rustc = std::env::var_os("RUSTC").unwrap_or_else(|| "rustc".into());
+    let rustc = workspace::rustc();
     let compiler = cmd!(shell, "{rustc} --version").quiet().read()?;
     Ok(format!(
         "version   {}\ncommit    {commit}{changed}\ntime      {modified_s}\ncompiler  {compiler}\n",

@@ -19,20 +19,17 @@ use crate::wav::{self, FRAME_BYTES, Pcm, Recording};
 use crate::workspace::{self, Scratch};
 use crate::{BadInput, provision};
 
-/// The command.
-pub struct Run {
+/// Runs the command.
+pub fn execute(given: xtask::Run) -> Result<ExitCode> {
+    Run { given }.execute()
+}
+
+struct Run {
     given: xtask::Run,
 }
 
-impl From<xtask::Run> for Run {
-    fn from(given: xtask::Run) -> Run {
-        Run { given }
-    }
-}
-
 impl Run {
-    /// Runs the command.
-    pub fn execute(self) -> Result<ExitCode> {
+    fn execute(self) -> Result<ExitCode> {
         // Input is judged first: nothing is installed or built for a file that can't be played.
         let mut recordings = self.given.wav.iter().map(|path| wav::load(path)).collect::<Result<Vec<_>>>()?;
         let capture_frames = self.capture_frames()?;
@@ -165,7 +162,7 @@ impl Run {
         Ok(Source::Recording(recording.pcm))
     }
 
-    /// Runs the session with a progress bar; the bar is hidden when nobody looks at it.
+    /// Runs the session with a progress bar, which shows on a terminal only.
     fn follow(&self, session: &Session, scratch: &Scratch) -> Result<Outcome> {
         let longest = session.playback.iter().enumerate().max_by_key(|(_, pcm)| pcm.duration());
         let (direction, stream, frames, rate_hz) = match (longest, &session.capture) {
@@ -203,7 +200,7 @@ impl Run {
             || line.split_ascii_whitespace().take(4).any(|word| word == "WARN" || word == "ERROR")
     }
 
-    /// Writes what came out, without the tail of silence that the front end plays behind a recording.
+    /// Writes the output, without the tail of silence that the front end plays behind a recording.
     fn write(&self, session: &Session, outcome: &Outcome, outputs: &[PathBuf]) -> Result<()> {
         let mut outputs = outputs.iter();
         for (output, played) in session.playback.iter().enumerate() {
@@ -263,7 +260,7 @@ fn drawing(input: &Pcm, output: Option<&Pcm>, position_error: Vec<(f64, i64)>, p
     }
     #[cfg(not(feature = "plot"))]
     {
-        let _ = (input, output, position_error, path);
+        crate::ignored((input, output, position_error, path), "only a test bed with drawings can draw them");
         anyhow::bail!("this test bed was built without drawings: the feature is called plot")
     }
 }
@@ -354,16 +351,18 @@ mod tests {
     use super::*;
 
     fn run(wavs: usize, outs: &[&str], record: Option<f64>) -> Run {
-        Run::from(xtask::Run {
-            wav: vec![PathBuf::from("song.wav"); wavs],
-            out: outs.iter().map(PathBuf::from).collect(),
-            record,
-            room: None,
-            realtime: false,
-            plot: None,
-            log: None,
-            keep: false,
-        })
+        Run {
+            given: xtask::Run {
+                wav: vec![PathBuf::from("song.wav"); wavs],
+                out: outs.iter().map(PathBuf::from).collect(),
+                record,
+                room: None,
+                realtime: false,
+                plot: None,
+                log: None,
+                keep: false,
+            },
+        }
     }
 
     #[test]

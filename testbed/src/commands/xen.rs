@@ -1,10 +1,11 @@
 //! `cargo xtask xen`.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
+use walkdir::WalkDir;
 
 use crate::child::Limits;
 use crate::harness::{Microphone, Room, Source};
@@ -13,19 +14,17 @@ use crate::judge::summary;
 use crate::judge::verdict::Finding;
 use crate::qemu::Pace;
 use crate::qemu::session::STREAMS;
-use crate::rig::{self, Files, Outcome, Plan, Progress};
+use crate::rig::{self, Files, Outcome, Plan};
 use crate::wav::{self, FRAME_BYTES, Pcm};
-use crate::{BadInput, provision, tool, workspace};
+use crate::{BadInput, provision, tool};
 
-/// The command.
-pub struct Xen {
-    given: xtask::Xen,
+/// Runs the command.
+pub fn execute(given: xtask::Xen) -> Result<ExitCode> {
+    Xen { given }.execute()
 }
 
-impl From<xtask::Xen> for Xen {
-    fn from(given: xtask::Xen) -> Xen {
-        Xen { given }
-    }
+struct Xen {
+    given: xtask::Xen,
 }
 
 // A guest plays to a stream of its own.
@@ -37,15 +36,14 @@ const RATE_HZ: u32 = 48_000;
 /// Silence behind the recording: the emulator keeps the last that was played to itself.
 const TAIL_FRAMES: usize = RATE_HZ as usize / 4;
 
-/// How long a command may take, in the guest's time.
+/// A command's time limit, in the guest's time.
 const COMMAND_SECONDS: u64 = 3600;
 
 /// A command is silent to us, and a busy host slow.
 const LIMITS: Limits = Limits { silence: Duration::from_secs(3600), total: Duration::from_secs(4 * 3600) };
 
 impl Xen {
-    /// Runs the command.
-    pub fn execute(self) -> Result<ExitCode> {
+    fn execute(self) -> Result<ExitCode> {
         if let Some(folder) = self.given.guest_files.as_ref().filter(|folder| !folder.is_dir()) {
             return Err(BadInput(format!("--guest-files {}: is no folder", folder.display())).into());
         }
@@ -61,12 +59,7 @@ impl Xen {
             rig::keep(&plan)?;
             return Ok(ExitCode::SUCCESS);
         }
-        let outcome = rig::run(&plan, |progress| match progress {
-            Progress::Stage(at, wall, what) => println!("{at:>7} s  {what} ({:.0} s)", wall.as_secs_f64()),
-            Progress::Check(check) => println!("{}: {}", check.name, check.detail),
-            Progress::Figures(figures) => println!("{}: {}", figures.name, figures.text),
-            Progress::Other(line) => println!("{line}"),
-        })?;
+        let outcome = rig::run(&plan, |progress| println!("{progress}"))?;
         if self.given.log.is_some() {
             print!("{}", outcome.driver_domain());
         }
@@ -120,7 +113,7 @@ impl Xen {
         })
     }
 
-    /// Puts what came out where the user wants it.
+    /// Puts the results into the user's folder.
     fn hand_over(&self, outcome: &Outcome) -> Result<()> {
         let out = self.given.out.clone().unwrap_or_else(|| outcome.folder.join("out"));
         std::fs::create_dir_all(&out).with_context(|| out.display().to_string())?;
@@ -128,7 +121,7 @@ impl Xen {
             for (guest, folder) in &outcome.handed_out {
                 let Ok(folder) = folder else { continue };
                 let into = if self.given.guests == 1 { out.clone() } else { out.join(guest) };
-                workspace::copy_folder(folder, &into)?;
+                copy_folder(folder, &into)?;
             }
         }
         for (codec, pcm) in outcome.heard.iter().enumerate() {
@@ -164,4 +157,18 @@ impl Xen {
         }
         ExitCode::FAILURE
     }
+}
+
+/// Copies the files of a folder into another, with its folders.
+fn copy_folder(from: &Path, into: &Path) -> Result<()> {
+    for entry in WalkDir::new(from) {
+        let entry = entry?;
+        let to = into.join(entry.path().strip_prefix(from)?);
+        if entry.file_type().is_dir() {
+            std::fs::create_dir_all(&to).with_context(|| to.display().to_string())?;
+        } else {
+            std::fs::copy(entry.path(), &to).with_context(|| to.display().to_string())?;
+        }
+    }
+    Ok(())
 }

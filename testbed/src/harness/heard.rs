@@ -1,4 +1,4 @@
-//! What the microphone hears, tick by tick, to the frame and at its time.
+//! The microphone's signal, tick by tick, to the frame and at its time.
 //!
 //! # Whose time
 //!
@@ -15,7 +15,7 @@
 //! never ahead of time. It's late only while a stream starts. So the distance is the highest of these; after three Writes,
 //! 64 ms, no other can be higher, because 1024 runs through all multiples of 16 modulo 48. Where the emulator's timer
 //! started with the stream (no other was running), the true distance is a multiple of 16, too: then the room is exact to
-//! the frame. Else it's late by less than 16 frames, the same for as long as the stream runs.
+//! the frame. Otherwise it is late by less than 16 frames, the same for as long as the stream runs.
 //!
 //! # The emulator's own way
 //!
@@ -29,18 +29,18 @@ use super::room::{Room, stereo};
 use super::{Microphone, Traffic};
 use crate::wav::FRAME_BYTES;
 
-/// What the input of the harness's codec hears, tick by tick.
+/// The signal at the input of the harness's codec, tick by tick.
 pub(super) struct Heard {
     microphone: Microphone,
     tick_frames: u64,
-    /// What is left to give in this tick, where the emulator will ask again.
+    /// Frames left for this tick, if the emulator will ask again.
     left: Option<u64>,
     /// Time, in frames: all ticks until now.
     now: i64,
     written: usize,
     /// The input is on: each tick asks.
     counts_time: bool,
-    /// How often the input was started.
+    /// Starts of the input.
     starts: u32,
     runs: VecDeque<Run>,
     cable: Cable,
@@ -159,7 +159,7 @@ impl Heard {
         bytes
     }
 
-    /// What is heard in a room at a time.
+    /// The sound in a room at a time.
     fn heard_at(&self, room: &Room, played: &[u8], time: i64) -> [u8; FRAME_BYTES] {
         let due = time - (Room::OWN_DELAY_FRAMES + room.delay_frames) as i64;
         let mut heard = [0.0_f32; 2];
@@ -173,7 +173,7 @@ impl Heard {
         [left[0], left[1], right[0], right[1]]
     }
 
-    /// What was due at a time: nothing where nothing was played.
+    /// The frame that was due at a time, if one was played.
     fn played_at<'a>(&self, played: &'a [u8], time: i64) -> Option<&'a [u8; FRAME_BYTES]> {
         let mut end = self.written;
         for run in self.runs.iter().rev() {

@@ -15,6 +15,7 @@ use zbus::zvariant::serialized::{Context as Encoding, Data};
 use super::heard::Heard;
 use super::wire::{Answer, Call, Wire};
 use super::{Microphone, Traffic};
+use crate::ignored;
 use crate::wav::FRAME_BYTES;
 
 /// What the emulator says about a stream when it opens it: id, bits, signed, float, rate, channels, bytes a frame and a
@@ -47,8 +48,7 @@ impl Listeners {
         while self.serve_what_came().is_ok() {
             let mut waiting =
                 [&self.output, &self.input].map(|wire| PollFd::new(wire.stream(), PollFlags::IN));
-            // It fails when a signal comes, and then it's tried again.
-            let _ = poll(&mut waiting, None);
+            ignored(poll(&mut waiting, None), "after a signal the next round polls again");
         }
     }
 
@@ -59,7 +59,7 @@ impl Listeners {
                 self.output.answer(&call, answer)?;
             }
             let Some(call) = self.input.next_call()? else { return Ok(()) };
-            // What came on the output while we looked at the input.
+            // Calls on the output that came meanwhile.
             while let Some(call) = self.output.next_call()? {
                 let answer = self.output_called(&call);
                 self.output.answer(&call, answer)?;

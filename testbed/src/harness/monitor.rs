@@ -12,7 +12,9 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::net::{SendAncillaryBuffer, SendAncillaryMessage, SendFlags, sendmsg};
 use serde_json::{Value, json};
 
-/// A socket that waits for the monitor, made before the emulator starts, so that nobody has to try again.
+use crate::ignored;
+
+/// A socket that waits for the monitor. It is made before the emulator starts, so that the first try succeeds.
 pub struct MonitorSocket {
     listener: UnixListener,
     path: PathBuf,
@@ -28,8 +30,7 @@ impl MonitorSocket {
         static NEXT: AtomicU32 = AtomicU32::new(0);
         let name = format!("snddom-{}-{}.monitor", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
         let path = std::env::temp_dir().join(name);
-        // Left by a process of the same number that was killed.
-        let _ = std::fs::remove_file(&path);
+        ignored(std::fs::remove_file(&path), "only a killed process of the same number leaves one");
         let listener = UnixListener::bind(&path).with_context(|| format!("can't make {}", path.display()))?;
         Ok(MonitorSocket { listener, path })
     }
@@ -57,7 +58,7 @@ impl MonitorSocket {
 
 impl Drop for MonitorSocket {
     fn drop(&mut self) {
-        let _ = std::fs::remove_file(&self.path);
+        ignored(std::fs::remove_file(&self.path), "a file for temporary files harms nothing");
     }
 }
 

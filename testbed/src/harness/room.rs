@@ -113,7 +113,8 @@ mod tests {
         assert!(refused("-1").contains("from 0 to 1000 ms"));
         assert!(refused("1:/nowhere.wav").contains("/nowhere.wav"));
 
-        let path = std::env::temp_dir().join(format!("snddom-room-{}.wav", std::process::id()));
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("room.wav");
         let pcm = |sample: i16, rate_hz| wav::Pcm { rate_hz, bytes: [sample.to_le_bytes(); 6].concat() };
         let given = format!("1:{}", path.display());
         pcm(8_192, 48_000).write(&path).expect("written");
@@ -128,6 +129,5 @@ mod tests {
             pcm(loud, rate_hz).write(&path).expect("written");
             assert!(refused(&given).contains(why), "{}", refused(&given));
         }
-        std::fs::remove_file(&path).expect("removed");
     }
 }

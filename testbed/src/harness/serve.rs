@@ -13,8 +13,9 @@ use zbus::zvariant::OwnedFd;
 
 use super::listeners::Listeners;
 use super::{Microphone, MonitorSocket, Traffic};
+use crate::ignored;
 
-/// How long the emulator may take to answer the harness. It's idle then.
+/// Deadline of the emulator's answers. It is idle then.
 const ANSWER: Duration = Duration::from_secs(30);
 
 /// A harness that serves a running machine. Lives as long as the machine.
@@ -48,10 +49,10 @@ impl Harness {
         Ok(Harness { traffic, serving, _display: display })
     }
 
-    /// What went through, once the machine has ended.
+    /// The traffic, once the machine has ended.
     pub fn finish(self) -> Traffic {
-        // It ends when the emulator's ends of the sockets are closed. Should it have panicked, that was said.
-        let _ = self.serving.join();
+        // The thread ends when the emulator's ends of the sockets are closed.
+        ignored(self.serving.join(), "a panic of the thread has printed its message");
         std::mem::take(&mut self.traffic.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }

@@ -1,4 +1,4 @@
-//! What the emulated microphone hears.
+//! Signals for the emulated microphone.
 
 use crate::wav::{FRAME_BYTES, Pcm};
 

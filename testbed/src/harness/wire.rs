@@ -22,7 +22,7 @@ pub(super) struct Call {
     wants_answer: bool,
 }
 
-/// What a call is answered with.
+/// An answer to a call.
 #[derive(Debug)]
 pub(super) enum Answer {
     /// Nothing but that it's done.
@@ -135,7 +135,7 @@ impl Wire {
     }
 
     fn send(&mut self, mut bytes: &[u8]) -> Result<()> {
-        // What we say is short, and the other end waits for it; yet a socket may be full for a moment.
+        // Answers are short, and the other end waits for them. Yet a socket may be full for a moment.
         while !bytes.is_empty() {
             match self.stream.write(bytes) {
                 Ok(sent) => bytes = bytes.get(sent..).unwrap_or_default(),

@@ -1,4 +1,4 @@
-//! Compares what was played with what was heard.
+//! Compares played sound with heard sound.
 
 use std::fmt;
 
@@ -7,7 +7,7 @@ use std::fmt;
 pub enum Comparison {
     /// Every byte of every frame is there.
     BitExact {
-        /// How many frames were compared: all that were played.
+        /// The compared frames: all that were played.
         frames: u64,
     },
     /// They differ.
@@ -43,7 +43,7 @@ impl fmt::Display for Comparison {
     }
 }
 
-/// Compares `heard`, from its first byte on, to all of `played`. What is heard after that doesn't count.
+/// Compares `heard`, from its first byte on, to all of `played`. Later sound doesn't count.
 pub fn compare(played: &[u8], heard: &[u8], frame_bytes: usize) -> Comparison {
     let frame = |offset: usize| (offset / frame_bytes) as u64;
     let first_difference = played.iter().zip(heard).position(|(played, heard)| played != heard);

@@ -1,9 +1,11 @@
-//! Draws a session: what went in, what came out, and how far published positions lay from expected ones.
+//! Draws a session: input, output, and the distance of published positions from expected ones.
 
+use std::ops::Range;
 use std::path::Path;
 
 use anyhow::{Result, anyhow};
 use plotters::coord::Shift;
+use plotters::coord::types::{RangedCoordf64, RangedCoordi64};
 use plotters::prelude::*;
 
 use crate::wav::{FRAME_BYTES, Pcm};
@@ -13,11 +15,11 @@ const IN: RGBColor = RGBColor(31, 119, 180);
 const OUT: RGBColor = RGBColor(44, 130, 60);
 const ERROR: RGBColor = RGBColor(200, 60, 40);
 
-/// What is drawn.
+/// A drawing's content.
 pub struct Plot<'a> {
-    /// What went in.
+    /// The input.
     pub input: &'a Pcm,
-    /// What came out, when it's known.
+    /// The output, if known.
     pub output: Option<&'a Pcm>,
     /// Published positions: seconds since the first, published minus expected in frames.
     pub position_error: Vec<(f64, i64)>,
@@ -52,6 +54,32 @@ fn render(plot: &Plot<'_>, svg: &mut String) -> Result<(), Box<dyn std::error::E
     Ok(())
 }
 
+/// Seconds to the right, values upwards.
+type Chart<'a> = ChartContext<'a, SVGBackend<'a>, Cartesian2d<RangedCoordf64, RangedCoordi64>>;
+
+fn chart<'a>(
+    area: &Area<'a>,
+    title: &str,
+    seconds: f64,
+    values: Range<i64>,
+) -> Result<Chart<'a>, Box<dyn std::error::Error>> {
+    let mut chart = ChartBuilder::on(area)
+        .caption(title, ("sans-serif", 18, &INK))
+        .margin(8)
+        .x_label_area_size(40)
+        .y_label_area_size(64)
+        .build_cartesian_2d(0.0..seconds, values)?;
+    chart
+        .configure_mesh()
+        .x_desc("seconds")
+        .x_labels(12)
+        .y_labels(6)
+        .light_line_style(TRANSPARENT)
+        .label_style(("sans-serif", 13, &INK))
+        .draw()?;
+    Ok(chart)
+}
+
 /// A waveform, as the lowest and the highest sample of each column.
 fn wave(
     area: &Area<'_>,
@@ -61,26 +89,13 @@ fn wave(
     colour: RGBColor,
 ) -> Result<(), Box<dyn std::error::Error>> {
     const COLUMNS: usize = 1100;
-    let mut chart = ChartBuilder::on(area)
-        .caption(title, ("sans-serif", 18, &INK))
-        .margin(8)
-        .x_label_area_size(40)
-        .y_label_area_size(64)
-        .build_cartesian_2d(0.0..seconds, -32_768_i32..32_767)?;
-    chart
-        .configure_mesh()
-        .x_desc("seconds")
-        .x_labels(12)
-        .y_labels(5)
-        .light_line_style(TRANSPARENT)
-        .label_style(("sans-serif", 13, &INK))
-        .draw()?;
+    let mut chart = chart(area, title, seconds, -32_768..32_767)?;
     let frames = pcm.bytes.as_chunks::<FRAME_BYTES>().0;
     let column_frames = frames.len().div_ceil(COLUMNS).max(1);
     let envelope = frames.chunks(column_frames).enumerate().flat_map(|(column, frames)| {
-        let left = frames.iter().map(|[low, high, ..]| i32::from(i16::from_le_bytes([*low, *high])));
+        let left = frames.iter().map(|[low, high, ..]| i64::from(i16::from_le_bytes([*low, *high])));
         let (low, high) =
-            left.fold((i32::MAX, i32::MIN), |(low, high), value| (low.min(value), high.max(value)));
+            left.fold((i64::MAX, i64::MIN), |(low, high), value| (low.min(value), high.max(value)));
         let at = (column * column_frames) as f64 / f64::from(pcm.rate_hz);
         [(at, low), (at, high)]
     });
@@ -96,20 +111,8 @@ fn errors(area: &Area<'_>, errors: &[(f64, i64)], seconds: f64) -> Result<(), Bo
     let (low, high) = (values().min().unwrap_or(0).min(0), values().max().unwrap_or(0).max(0));
     let margin = ((high - low) / 10).max(2);
     let seconds = errors.iter().map(|(at, _)| *at).fold(seconds, f64::max);
-    let mut chart = ChartBuilder::on(area)
-        .caption("position, published minus expected, in frames", ("sans-serif", 18, &INK))
-        .margin(8)
-        .x_label_area_size(40)
-        .y_label_area_size(64)
-        .build_cartesian_2d(0.0..seconds, low - margin..high + margin)?;
-    chart
-        .configure_mesh()
-        .x_desc("seconds")
-        .x_labels(12)
-        .y_labels(6)
-        .light_line_style(TRANSPARENT)
-        .label_style(("sans-serif", 13, &INK))
-        .draw()?;
+    let title = "position, published minus expected, in frames";
+    let mut chart = chart(area, title, seconds, low - margin..high + margin)?;
     chart.draw_series(LineSeries::new(errors.iter().copied(), ERROR.stroke_width(1)))?;
     chart.draw_series(errors.iter().map(|point| Circle::new(*point, 2, ERROR.filled())))?;
     Ok(())

@@ -1,6 +1,4 @@
-//! What a session came to, for people.
-
-use std::fmt::Write;
+//! A session's result, for people.
 
 use crate::harness::Source;
 use crate::image::Image;
@@ -10,7 +8,7 @@ use crate::qemu::machine_line::Direction;
 use crate::qemu::session::{CAPTURE_RATE_HZ, Outcome, Session};
 use crate::wav::{FRAME_BYTES, Pcm};
 
-/// How far published positions lie from expected ones.
+/// The distance of published positions from expected ones.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Distance {
     /// The smallest of published minus expected, in frames.
@@ -19,7 +17,7 @@ pub struct Distance {
     pub median: i64,
     /// The largest.
     pub max: i64,
-    /// How many positions were published.
+    /// The number of published positions.
     pub count: usize,
 }
 
@@ -85,7 +83,7 @@ pub fn judge_room(session: &Session, outcome: &Outcome) -> Result<String, Findin
     return super::room::judge(session, outcome);
     #[cfg(not(feature = "room"))]
     {
-        let _ = (session, outcome);
+        crate::ignored((session, outcome), "only a test bed with rooms can judge them");
         Err(Finding::error("this test bed was built without its rooms: the feature is called room"))
     }
 }
@@ -94,14 +92,10 @@ pub fn judge_room(session: &Session, outcome: &Outcome) -> Result<String, Findin
 pub fn summary(session: &Session, image: &Image, outcome: &Outcome) -> String {
     let mut text = String::new();
     let mut line = |name: &str, value: String| {
-        // Writing to a string can't fail.
-        let _ = writeln!(text, "{name:<16}{value}");
+        text.push_str(&format!("{name:<16}{value}\n"));
     };
     for (output, pcm) in session.playback.iter().enumerate() {
-        let frames = outcome
-            .done()
-            .find(|done| done.direction == Direction::Playback && done.stream as usize == output)
-            .map_or(0, |done| done.frames);
+        let frames = outcome.done_of(Direction::Playback, output).map_or(0, |done| done.frames);
         let seconds = pcm.duration().as_secs_f64();
         let rate_hz = pcm.rate_hz;
         line(
@@ -140,7 +134,7 @@ pub fn summary(session: &Session, image: &Image, outcome: &Outcome) -> String {
     let fifo_errors: u64 = outcome.done().map(|done| done.fifo_errors).sum();
     line("underruns", format!("{underruns}, FIFO errors {fifo_errors}"));
     line("image", format!("{} bytes", image.file_bytes));
-    if let Some((_, memory_bytes)) = outcome.boot() {
+    if let Some(memory_bytes) = outcome.memory_bytes() {
         line("memory", format!("{:.1} MiB found", memory_bytes as f64 / f64::from(1 << 20)));
     }
     if let Some(since_entry_ns) = outcome.first_sample_ns() {

@@ -1,4 +1,4 @@
-//! What a test came to.
+//! The result of a test.
 
 use std::fmt;
 
@@ -7,13 +7,11 @@ use std::fmt;
 /// The words and their order are those of the Xen Test Framework.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Verdict {
-    /// All that was asked holds.
+    /// Every condition holds.
     Success,
-    /// Not run, on purpose.
-    Skip,
     /// The test could not be carried out: a tool is missing, a file can't be written.
     Error,
-    /// Something that was asked doesn't hold.
+    /// A condition doesn't hold.
     Failure,
     /// The image crashed, was killed at a time limit, or ended without a word.
     Crash,
@@ -27,7 +25,7 @@ impl Verdict {
 
     /// Whether it counts among the failed.
     pub fn is_bad(self) -> bool {
-        self > Verdict::Skip
+        self > Verdict::Success
     }
 }
 
@@ -35,7 +33,6 @@ impl fmt::Display for Verdict {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(match self {
             Verdict::Success => "success",
-            Verdict::Skip => "skip",
             Verdict::Error => "error",
             Verdict::Failure => "failure",
             Verdict::Crash => "CRASH",
@@ -46,14 +43,14 @@ impl fmt::Display for Verdict {
 /// A verdict with the reason for it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Finding {
-    /// What it came to.
+    /// The verdict.
     pub verdict: Verdict,
     /// One line that says why.
     pub detail: String,
 }
 
 impl Finding {
-    /// Something that was asked doesn't hold.
+    /// A condition doesn't hold.
     pub fn failure(detail: impl Into<String>) -> Finding {
         Finding { verdict: Verdict::Failure, detail: detail.into() }
     }
@@ -75,7 +72,7 @@ impl fmt::Display for Finding {
     }
 }
 
-/// What goes wrong around a test is an error, never a failure of what is tested.
+/// Trouble around a test is an error, never a failure of its subject.
 impl From<anyhow::Error> for Finding {
     fn from(error: anyhow::Error) -> Finding {
         Finding::error(format!("{error:#}"))
@@ -96,19 +93,18 @@ pub(crate) use ensure;
 
 #[cfg(test)]
 mod tests {
-    use super::Verdict::{self, Crash, Error, Failure, Skip, Success};
+    use super::Verdict::{self, Crash, Error, Failure, Success};
 
     #[test]
     fn the_worst_wins() {
-        assert_eq!(Verdict::worst([Success, Failure, Skip, Error]), Failure);
+        assert_eq!(Verdict::worst([Success, Failure, Error]), Failure);
         assert_eq!(Verdict::worst([Crash, Failure]), Crash);
-        assert_eq!(Verdict::worst([Success, Skip]), Skip);
         assert_eq!(Verdict::worst([]), Success);
     }
 
     #[test]
     fn a_test_that_could_not_run_is_no_success() {
         assert!(Error.is_bad() && Failure.is_bad() && Crash.is_bad());
-        assert!(!Success.is_bad() && !Skip.is_bad());
+        assert!(!Success.is_bad());
     }
 }

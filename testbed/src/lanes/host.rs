@@ -4,10 +4,10 @@ use std::path::PathBuf;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 
 use super::Row;
-use crate::child::{Child, Ending, Limits, Stream};
+use crate::child::{Child, Limits, Stream};
 use crate::judge::verdict::{Finding, Verdict};
 use crate::{bench, provision, workspace};
 
@@ -16,7 +16,7 @@ const LIMITS: Limits = Limits { silence: Duration::from_secs(900), total: Durati
 
 /// Runs the lane: a row for cargo's tests, one for the bench, and one for each package with tests under loom.
 pub fn run() -> Vec<Row> {
-    // ALSA's plug-in is tried with ALSA's programs. What is missing then fails there, with its name.
+    // Tests of ALSA's plug-in run ALSA's programs. Without a program its test fails, and names it.
     if let Err(error) = provision::recording().and_then(|_| provision::alsa_library()) {
         eprintln!("{error:#}");
     }
@@ -64,21 +64,15 @@ fn suite(name: &str, command: &mut Command) -> Row {
                 }
             })
         });
-    let result = match ending {
-        Err(error) => Err(error.into()),
-        Ok(Ending::Silent(limit)) => Err(Finding::crash(format!("said nothing for {} s", limit.as_secs()))),
-        Ok(Ending::TooLong(limit)) => {
-            Err(Finding::crash(format!("did not end within {} s", limit.as_secs())))
-        }
-        Ok(Ending::Exited(status)) => counts.judge(status.success()),
-    };
+    let status = ending.map_err(Finding::from).and_then(|ending| ending.status().map_err(Finding::crash));
+    let result = status.and_then(|status| counts.judge(status.success()));
     let row = Row::of_test(name.to_owned(), result, started.elapsed());
     // One that could not even run counts as one that failed.
     let failed = if row.verdict == Verdict::Success { 0 } else { counts.failed.max(1) };
     Row { passed: counts.passed, failed, ..row }
 }
 
-/// What cargo's result lines add up to.
+/// The sums of cargo's result lines.
 #[derive(Debug, Default, PartialEq, Eq)]
 struct Counts {
     passed: u64,
@@ -128,14 +122,8 @@ impl Counts {
 
 /// The tests of the workspace that are there only under loom, by package: files that begin with `#![cfg(loom)]`.
 fn loom_tests() -> Result<Vec<(String, String)>> {
-    let metadata = Command::new(workspace::cargo())
-        .args(["metadata", "--no-deps", "--format-version", "1"])
-        .current_dir(workspace::root())
-        .output()
-        .context("cargo metadata")?;
-    let metadata: serde_json::Value = serde_json::from_slice(&metadata.stdout).context("cargo metadata")?;
     let mut tests = Vec::new();
-    for package in metadata["packages"].as_array().into_iter().flatten() {
+    for package in workspace::packages()? {
         for target in package["targets"].as_array().into_iter().flatten() {
             let (Some(name), Some(test), Some(path)) = (
                 package["name"].as_str(),

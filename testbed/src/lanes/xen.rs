@@ -11,6 +11,7 @@ mod neighbours;
 mod restart;
 mod scenario;
 mod sessions;
+mod sounds;
 mod torture;
 mod user_front;
 

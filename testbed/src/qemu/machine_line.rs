@@ -10,8 +10,6 @@
 //! A line is a word and then fields `name=value`; only the verdict carries free text. Fields that nobody here knows are
 //! carried along, for the image may learn to say more.
 
-use std::fmt;
-
 /// The direction of a stream, as seen from the guest.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Direction {
@@ -26,8 +24,6 @@ pub enum Direction {
 pub enum MachineLine {
     /// The image is up.
     Boot {
-        /// Bytes that it says it has in memory, from its first to its last.
-        image_bytes: u64,
         /// Bytes of memory that it found.
         memory_bytes: u64,
     },
@@ -55,9 +51,9 @@ pub struct Position {
     pub stream: u32,
     /// When it was true, on the image's clock.
     pub t_ns: u64,
-    /// What was published.
+    /// The published position.
     pub frames: u64,
-    /// What elapsed time says.
+    /// The position by elapsed time.
     pub expected: u64,
 }
 
@@ -68,58 +64,53 @@ pub struct Done {
     pub direction: Direction,
     /// Its number among those of its direction, from 0.
     pub stream: u32,
-    /// How many frames it moved.
+    /// Frames that it moved.
     pub frames: u64,
-    /// How often the controller's FIFO ran empty or over.
+    /// Underruns and overruns of the controller's FIFO.
     pub fifo_errors: u64,
-    /// How often the front end was late.
+    /// Underruns and overruns of the front end.
     pub underruns: u64,
 }
 
-/// What the image says of itself.
+/// The image's verdict on itself.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Said {
     /// All went well.
     Pass,
-    /// It could not do what it was told; why.
+    /// It failed, for this reason.
     Fail(String),
-    /// It ended in an epitaph; what happened.
+    /// It ended in an epitaph, for this reason.
     Crash(String),
 }
 
-/// Why a line that starts with `@` isn't a machine line.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Malformed(String);
-
-impl fmt::Display for Malformed {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
+impl Said {
+    /// Reads `pass`, or `fail` or `crash` with a reason.
+    pub fn parse(text: &str) -> Option<Said> {
+        let (word, why) = text.split_once(' ').unwrap_or((text, ""));
+        match word {
+            "pass" => Some(Said::Pass),
+            "fail" => Some(Said::Fail(why.to_owned())),
+            "crash" => Some(Said::Crash(why.to_owned())),
+            _ => None,
+        }
     }
 }
 
-/// Reads a line of the console; `None` when it's a line for people.
-pub fn parse(line: &str) -> Option<Result<MachineLine, Malformed>> {
+/// Reads a line of the console: `None` for a line for people, the reason for a malformed machine line.
+pub fn parse(line: &str) -> Option<Result<MachineLine, String>> {
     let line = line.trim_end().strip_prefix('@')?;
     let (word, rest) = line.split_once(' ').unwrap_or((line, ""));
-    Some(parse_word(word, rest).map_err(|why| Malformed(format!("@{line}: {why}"))))
+    Some(parse_word(word, rest).map_err(|why| format!("@{line}: {why}")))
 }
 
 fn parse_word(word: &str, rest: &str) -> Result<MachineLine, String> {
-    if word == "verdict" {
-        let (what, why) = rest.split_once(' ').unwrap_or((rest, ""));
-        return match what {
-            "pass" => Ok(MachineLine::Verdict(Said::Pass)),
-            "fail" => Ok(MachineLine::Verdict(Said::Fail(why.to_owned()))),
-            "crash" => Ok(MachineLine::Verdict(Said::Crash(why.to_owned()))),
-            _ => Err(format!("a verdict is pass, fail or crash, not {what:?}")),
-        };
-    }
     let fields = Fields(rest);
     Ok(match word {
-        "boot" => MachineLine::Boot {
-            image_bytes: fields.number("image_bytes")?,
-            memory_bytes: fields.number("memory_bytes")?,
+        "verdict" => match Said::parse(rest) {
+            Some(said) => MachineLine::Verdict(said),
+            None => return Err(format!("a verdict is pass, fail or crash, not {rest:?}")),
         },
+        "boot" => MachineLine::Boot { memory_bytes: fields.number("memory_bytes")? },
         "first_sample" => MachineLine::FirstSample { since_entry_ns: fields.number("since_entry_ns")? },
         "position" => MachineLine::Position(Position {
             direction: fields.direction()?,
@@ -181,7 +172,7 @@ mod tests {
     fn reads_every_kind() {
         assert_eq!(
             line("@boot image_bytes=102400 memory_bytes=16777216 tsc_hz=1000000000 heap_bytes=65536"),
-            MachineLine::Boot { image_bytes: 102_400, memory_bytes: 16_777_216 }
+            MachineLine::Boot { memory_bytes: 16_777_216 }
         );
         assert_eq!(line("@first_sample since_entry_ns=41"), MachineLine::FirstSample { since_entry_ns: 41 });
         assert_eq!(
@@ -214,7 +205,7 @@ mod tests {
     fn the_order_of_fields_does_not_matter() {
         assert_eq!(
             line("@boot tsc_hz=1 memory_bytes=3 image_bytes=2"),
-            MachineLine::Boot { image_bytes: 2, memory_bytes: 3 }
+            MachineLine::Boot { memory_bytes: 3 }
         );
     }
 
@@ -233,7 +224,7 @@ mod tests {
             ("@verdict", "a verdict is"),
             ("@verdict passed", "a verdict is"),
         ] {
-            let error = parse(text).expect("a machine line").expect_err(text).to_string();
+            let error = parse(text).expect("a machine line").expect_err(text);
             assert!(error.contains(why), "{error}");
         }
     }

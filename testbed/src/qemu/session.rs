@@ -13,18 +13,18 @@ use crate::qemu::{self, Codec, Controller, Log, Machine, Pace, Sound};
 use crate::wav::{self, FRAME_BYTES, Pcm};
 use crate::workspace::Scratch;
 
-/// How many streams the emulated controllers have in each direction.
+/// Streams of an emulated controller in each direction.
 pub const STREAMS: usize = 4;
 
 /// The rate at which the emulated machine records.
 pub const CAPTURE_RATE_HZ: u32 = 48_000;
 
-/// What is recorded, and what the microphone hears meanwhile.
+/// A recording, and the microphone's signal meanwhile.
 #[derive(Clone, Debug)]
 pub struct Capture {
-    /// How many frames.
+    /// Frames to record.
     pub frames: u64,
-    /// What the harness feeds, unless the session has a room.
+    /// The harness's signal, unless the session has a room.
     pub source: Source,
 }
 
@@ -35,9 +35,9 @@ pub struct Session {
     pub image: PathBuf,
     /// The controller.
     pub controller: Controller,
-    /// What is played, each on a stream and a codec of its own.
+    /// Sounds to play, each on a stream and a codec of its own.
     pub playback: Vec<Pcm>,
-    /// What is recorded, on a codec behind those.
+    /// The recording, on a codec behind those.
     pub capture: Option<Capture>,
     /// The room in which the first stream is played and recorded, on one codec.
     pub room: Option<Room>,
@@ -80,6 +80,10 @@ impl Session {
         let mut words = Vec::new();
         let mut module = Vec::new();
         let mut codecs = Vec::new();
+        let tick_us = self.microphone().tick_us();
+        let harness = |rate_hz| Sound::Harness { rate_hz, tick_us };
+        let or_host = |own: Sound| self.host_sound.clone().map_or(own, Sound::Host);
+        let in_a_room = self.room.is_some() && self.host_sound.is_none();
         for (output, pcm) in self.playback.iter().enumerate() {
             words.push(format!(
                 "play={output},{},s16_le,2,{},{}",
@@ -88,31 +92,18 @@ impl Session {
                 pcm.bytes.len()
             ));
             module.extend_from_slice(&pcm.bytes);
-            let microphone = self.microphone();
-            codecs.push(match (&self.host_sound, &self.room) {
-                (None, Some(_)) if output == 0 => Codec {
-                    model: "hda-duplex",
-                    sound: Sound::Harness { rate_hz: pcm.rate_hz, tick_us: microphone.tick_us() },
-                },
-                (None, _) => Codec {
-                    model: "hda-output",
-                    sound: Sound::Wav { path: heard_file(scratch, output), rate_hz: pcm.rate_hz },
-                },
-                (Some(driver), _) => Codec { model: "hda-output", sound: Sound::Host(driver.clone()) },
+            codecs.push(if in_a_room && output == 0 {
+                Codec { model: "hda-duplex", sound: harness(pcm.rate_hz) }
+            } else {
+                let file = Sound::Wav { path: heard_file(scratch, output), rate_hz: pcm.rate_hz };
+                Codec { model: "hda-output", sound: or_host(file) }
             });
         }
         if let Some(capture) = &self.capture {
             words.push(format!("record=0,{CAPTURE_RATE_HZ},s16_le,2,{}", capture.frames));
-            let tick_us = self.microphone().tick_us();
-            match (&self.host_sound, &self.room) {
-                (None, Some(_)) => {}
-                (None, None) => codecs.push(Codec {
-                    model: "hda-micro",
-                    sound: Sound::Harness { rate_hz: CAPTURE_RATE_HZ, tick_us },
-                }),
-                (Some(driver), _) => {
-                    codecs.push(Codec { model: "hda-micro", sound: Sound::Host(driver.clone()) });
-                }
+            // In a room the first codec records, too.
+            if !in_a_room {
+                codecs.push(Codec { model: "hda-micro", sound: or_host(harness(CAPTURE_RATE_HZ)) });
             }
         }
         words.extend(self.words.iter().cloned());
@@ -135,7 +126,7 @@ impl Session {
     /// Runs it to its end. `on_line` sees every line of the console as it comes.
     ///
     /// # Errors
-    /// When it can't be run. What the image makes of it is in the outcome.
+    /// It can't be run. A failure of the image is an outcome.
     pub fn run(
         &self,
         scratch: &Scratch,
@@ -157,7 +148,7 @@ impl Session {
         Ok(outcome)
     }
 
-    /// What the harness's codec hears.
+    /// The signal at the input of the harness's codec.
     pub fn microphone(&self) -> Microphone {
         match (&self.room, &self.capture) {
             (Some(room), _) => Microphone::Room(room.clone()),
@@ -195,13 +186,7 @@ pub fn run_machine(
     let harness = socket.map(|(rate_hz, socket)| Harness::serve(socket, microphone, rate_hz)).transpose();
     let harness = match harness {
         Ok(harness) => harness,
-        Err(error) => {
-            // The emulator's own words say more, where it ended.
-            return Err(match child.last_words() {
-                said if said.is_empty() => error,
-                said => error.context(said),
-            });
-        }
+        Err(error) => return Err(child.failed(error)),
     };
     let (ending, log) = qemu::follow(child, qemu::limits(duration), on_line)?;
     let traffic = harness.map(Harness::finish).unwrap_or_default();
@@ -211,18 +196,18 @@ pub fn run_machine(
     Ok(Outcome { ending, log, heard: Vec::new(), recorded, traffic })
 }
 
-/// What came out of a session.
+/// The result of a session.
 #[derive(Debug)]
 pub struct Outcome {
     /// How the emulator ended.
     pub ending: Ending,
-    /// What the image said.
+    /// The image's log.
     pub log: Log,
-    /// What each playback codec played, with the tail that pushes its last frames out of the emulator.
+    /// Sound that each playback codec played, with the tail that pushes its last frames out of the emulator.
     pub heard: Vec<Option<Pcm>>,
-    /// What the image recorded.
+    /// Sound that the image recorded.
     pub recorded: Vec<u8>,
-    /// What went through the harness.
+    /// The harness's traffic.
     pub traffic: Traffic,
 }
 
@@ -236,7 +221,7 @@ impl Outcome {
         }
     }
 
-    /// What a codec played; nothing when there is no file.
+    /// Sound that a codec played; empty without a file.
     pub fn heard(&self, output: usize) -> &[u8] {
         self.heard.get(output).and_then(Option::as_ref).map_or(&[], |pcm| &pcm.bytes)
     }
@@ -266,6 +251,11 @@ impl Outcome {
         })
     }
 
+    /// The end of a stream.
+    pub fn done_of(&self, direction: Direction, stream: usize) -> Option<&Done> {
+        self.done().find(|done| done.direction == direction && done.stream as usize == stream)
+    }
+
     /// From entry to the answer to the first START: RUN is set by then.
     pub fn first_sample_ns(&self) -> Option<u64> {
         self.log.lines.iter().find_map(|line| match line {
@@ -274,10 +264,10 @@ impl Outcome {
         })
     }
 
-    /// What the image says at boot: its size and the machine's memory, in bytes.
-    pub fn boot(&self) -> Option<(u64, u64)> {
+    /// The memory that the image has found, in bytes.
+    pub fn memory_bytes(&self) -> Option<u64> {
         self.log.lines.iter().find_map(|line| match line {
-            MachineLine::Boot { image_bytes, memory_bytes } => Some((*image_bytes, *memory_bytes)),
+            MachineLine::Boot { memory_bytes } => Some(*memory_bytes),
             _ => None,
         })
     }

@@ -33,7 +33,7 @@ const XENSTORE_PROGRAMS: &[&str] = &["read", "write", "ls", "chmod", "rm", "exis
 /// The device model of HVM domains, where libxl looks for it.
 const DEVICE_MODEL: &str = "usr/libexec/xen-qemu-system-i386";
 
-/// What HVM domains don't start without, even if they have no use for it: libxl reads the BIOS, the device model keys.
+/// HVM domains need these to start: libxl reads the BIOS, and the device model the keymap.
 const HVM_FILES: &[&str] = &["usr/share/seabios/bios-256k.bin", "usr/share/qemu/keymaps/en-us"];
 
 /// Dom0's initramfs for a plan, with the guests' initramfs in it.
@@ -71,10 +71,10 @@ pub(super) fn initramfs(tree: &Tree, plan: &Plan, guest: &[u8]) -> Result<Vec<u8
     root.copy(&plan.image, "rig/image")?;
     root.copy(&tree.kernel(), "rig/vmlinux")?;
     root.file("rig/guest.cpio", guest);
-    Ok(root.initramfs())
+    root.initramfs()
 }
 
-/// What a scenario is told: assignments of a shell.
+/// The scenario's variables, as assignments of a shell.
 fn variables(plan: &Plan) -> String {
     let all = [("CONTROLLER", machine::CONTROLLER), ("LOG_LEVEL", &plan.log_level)];
     let own = plan.variables.iter().map(|(name, value)| (*name, value.as_str()));

@@ -24,10 +24,10 @@ const PROGRAMS: &[&str] = &[
     "usr/bin/xenstore-watch",
 ];
 
-/// Threads that end need it; the C library loads it then.
+/// The C library loads it when a thread ends.
 const THREADS: &str = "libgcc_s.so.1";
 
-/// What ALSA's library reads.
+/// The files of ALSA's library.
 pub(super) const ALSA_CONFIG: &str = "usr/share/alsa";
 
 /// Where ALSA's library looks for plug-ins.
@@ -42,7 +42,7 @@ const RECORDING: &str = "usr/share/sounds/alsa/Front_Center.wav";
 /// Files of one run.
 #[derive(Default)]
 pub struct Files {
-    /// What the guest has under /rig: names and contents.
+    /// Files under /rig in the guest: names and contents.
     pub ours: Vec<(String, Vec<u8>)>,
     /// Programs of the host's that the guest has beside its system's; and ALSA's plug-ins, by the ending `.so`.
     pub programs: Vec<PathBuf>,
@@ -80,5 +80,5 @@ pub(super) fn initramfs(tree: &Tree, files: &Files) -> Result<Vec<u8>> {
     for (name, content) in &files.ours {
         root.file(&format!("rig/{name}"), content.clone());
     }
-    Ok(root.initramfs())
+    root.initramfs()
 }

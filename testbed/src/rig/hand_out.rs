@@ -5,6 +5,8 @@ use std::io::Read;
 use std::path::{Component, Path};
 
 use anyhow::{Context, Result, bail, ensure};
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 
 /// The most that is unpacked of one archive.
 const LARGEST_ARCHIVE: u64 = 1 << 30;
@@ -19,36 +21,10 @@ pub(super) fn archive(console: &str) -> Option<Result<Vec<u8>>> {
     Some(decode(text).context("what it handed out is no base64: something else spoke in between"))
 }
 
-/// Base64 (RFC 4648, section 4), in lines.
+/// Base64 in lines.
 fn decode(text: &str) -> Result<Vec<u8>> {
-    let digit = |byte: u8| -> Option<u32> {
-        Some(u32::from(match byte {
-            b'A'..=b'Z' => byte - b'A',
-            b'a'..=b'z' => byte - b'a' + 26,
-            b'0'..=b'9' => byte - b'0' + 52,
-            b'+' => 62,
-            b'/' => 63,
-            _ => return None,
-        }))
-    };
     let digits: Vec<u8> = text.bytes().filter(|byte| !byte.is_ascii_whitespace()).collect();
-    let mut bytes = Vec::with_capacity(digits.len() / 4 * 3);
-    let groups = digits.chunks(4);
-    let last = groups.len().saturating_sub(1);
-    for (index, group) in groups.enumerate() {
-        let padding = group.iter().rev().take_while(|byte| **byte == b'=').count();
-        ensure!(
-            group.len() == 4 && padding <= 2 && (padding == 0 || index == last),
-            "group {index} is wrong"
-        );
-        let mut bits = 0;
-        for byte in group.iter().take(4 - padding) {
-            bits = bits << 6 | digit(*byte).with_context(|| format!("{byte:#04x} is no digit"))?;
-        }
-        bits <<= 6 * padding;
-        bytes.extend(bits.to_be_bytes().into_iter().skip(1).take(3 - padding));
-    }
-    Ok(bytes)
+    Ok(STANDARD.decode(digits)?)
 }
 
 /// Unpacks an archive: plain files and folders, below a folder and nowhere else; without the archive's top folder.

@@ -1,4 +1,4 @@
-//! What the rig says on its way: lines `@rig word ...` of dom0, on a line of their own to the host.
+//! Reports of the rig: lines `@rig word ...` of dom0, on a serial line of their own to the host.
 //!
 //! ```text
 //! @rig stage 7.31 dom0 is up
@@ -6,6 +6,10 @@
 //! @rig figures idle turns=12 wakeups=12
 //! @rig verdict pass
 //! ```
+
+use std::str::FromStr;
+
+use anyhow::{Context, Result};
 
 use crate::qemu::machine_line::Said;
 
@@ -16,10 +20,10 @@ pub enum RigLine {
     Stage {
         /// Seconds on dom0's clock, as it prints them.
         at: String,
-        /// What was reached.
+        /// The stage.
         what: String,
     },
-    /// A check came to something.
+    /// A check has a result.
     Check(Check),
     /// Something was measured.
     Figures(Figures),
@@ -27,30 +31,36 @@ pub enum RigLine {
     Verdict(Said),
 }
 
-/// What a scenario has measured.
+/// Figures that a scenario has measured.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Figures {
-    /// What was measured: a word.
+    /// Their name: a word.
     pub name: String,
     /// Pairs `name=value`, by spaces.
     pub text: String,
 }
 
 impl Figures {
-    /// A value, by its name; the last one where there are several.
-    pub fn value(&self, name: &str) -> Option<&str> {
-        self.text.split_whitespace().rev().find_map(|pair| pair.strip_prefix(name)?.strip_prefix('='))
+    /// A value by its name: the last one of several.
+    ///
+    /// # Errors
+    /// There is none, or it is no `T`.
+    pub fn value<T: FromStr<Err: std::error::Error + Send + Sync + 'static>>(&self, name: &str) -> Result<T> {
+        let mut pairs = self.text.split_whitespace().rev();
+        let value = pairs.find_map(|pair| pair.strip_prefix(name)?.strip_prefix('='));
+        let value = value.with_context(|| format!("{}: no {name}", self.name))?;
+        value.parse().with_context(|| format!("{}: {name}={value}", self.name))
     }
 }
 
-/// What a check of a scenario came to.
+/// The result of a scenario's check.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Check {
     /// Its name.
     pub name: String,
-    /// Whether what was asked holds.
+    /// Whether it holds.
     pub holds: bool,
-    /// What was seen.
+    /// The observation.
     pub detail: String,
 }
 
@@ -84,11 +94,7 @@ fn parse_words(line: &str) -> Option<RigLine> {
             (!name.is_empty() && are_pairs)
                 .then(|| RigLine::Figures(Figures { name: name.to_owned(), text: text.to_owned() }))
         }
-        "verdict" => match split(rest) {
-            ("pass", _) => Some(RigLine::Verdict(Said::Pass)),
-            ("fail", why) => Some(RigLine::Verdict(Said::Fail(why.to_owned()))),
-            _ => None,
-        },
+        "verdict" => Said::parse(rest).map(RigLine::Verdict),
         _ => None,
     }
 }
@@ -114,10 +120,8 @@ mod tests {
         assert_eq!(read("@rig check a fail"), check(false, ""));
         let RigLine::Figures(figures) = read("@rig figures idle a=1 ab=2 a=3") else { panic!("figures") };
         assert_eq!(figures.name, "idle");
-        assert_eq!(
-            (figures.value("a"), figures.value("ab"), figures.value("b")),
-            (Some("3"), Some("2"), None)
-        );
+        assert_eq!((figures.value::<u8>("a").ok(), figures.value::<u8>("ab").ok()), (Some(3), Some(2)));
+        assert!(figures.value::<u8>("b").is_err());
         assert_eq!(read("@rig verdict fail no sound"), RigLine::Verdict(Said::Fail("no sound".into())));
         assert_eq!(read("@rig verdict pass"), RigLine::Verdict(Said::Pass));
     }

@@ -36,7 +36,7 @@ pub(super) struct Machine {
     /// Where the archive goes that dom0 hands out at the end.
     pub(super) archive: PathBuf,
     /// A socket that the emulator's monitor connects to; then nothing runs until the monitor says so.
-    pub(super) monitor: Option<PathBuf>,
+    pub(super) monitor: PathBuf,
 }
 
 impl Machine {
@@ -88,19 +88,14 @@ impl Machine {
             }
         }
         options.add("-chardev", qemu::with_path("file,id=archive,path=", &self.archive));
-        // What is written to a port is taken at once, on the vCPU's own time: nothing depends on threads of the host.
+        // A write to a port is served at once, on the vCPU's own time. Nothing depends on threads of the host.
         options.add(
             "-device",
             "virtio-serial-pci,addr=0x4,disable-legacy=on,iommu_platform=on,ioeventfd=off,max_ports=4",
         );
         options.add("-device", "virtserialport,nr=1,chardev=lines,name=rig.lines");
         options.add("-device", "virtserialport,nr=2,chardev=archive,name=rig.archive");
-        if let Some(monitor) = &self.monitor {
-            options.add("-chardev", qemu::with_path("socket,id=monitor,path=", monitor));
-            options.add("-mon", "chardev=monitor,mode=control");
-            options.0.arg("-S");
-        }
-        options.add("-display", qemu::display(&self.codecs));
+        options.add_harness(Some(&self.monitor), &self.codecs);
         options.add("-device", "ich9-intel-hda,id=hda,bus=pcie.0,addr=0x1b");
         options.add_codecs(&self.codecs);
         options.0
@@ -124,7 +119,7 @@ impl Machine {
             "cryptomgr.notests",
             "random.trust_cpu=on",
             "8250.nr_uarts=0",
-            // Else it looks through its page tables for pages that it forgot to protect, which takes most of a second.
+            // Otherwise it searches its page tables for unprotected pages, which takes most of a second.
             "rodata=off",
         ];
         if self.console.is_none() {

@@ -1,7 +1,9 @@
-//! What a run came to.
+//! The result of a run.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+
+use anyhow::Context;
 
 use super::line::{Check, Figures};
 use super::troubles;
@@ -16,9 +18,9 @@ pub struct Outcome {
     pub folder: PathBuf,
     /// How the emulator ended.
     pub(super) ending: Ending,
-    /// What the checks came to, in their order.
+    /// The results of the checks, in their order.
     pub checks: Vec<Check>,
-    /// What the scenario has measured, in its order.
+    /// The scenario's figures, in its order.
     pub figures: Vec<Figures>,
     /// The scenario's own verdict.
     pub(super) said: Option<Said>,
@@ -26,13 +28,13 @@ pub struct Outcome {
     pub(super) malformed: Vec<String>,
     /// Xen's console.
     pub console: String,
-    /// What the emulator itself said.
+    /// The emulator's own messages.
     pub emulator: String,
-    /// What is wrong with how the emulator uses the harness.
+    /// The first fault in the emulator's use of the harness.
     pub(super) complaint: Option<String>,
-    /// What each codec played.
+    /// Sound that each codec played.
     pub heard: Vec<Option<Pcm>>,
-    /// What each guest handed out was put here, or why it could not be.
+    /// The folder of each guest's files, or the reason that there is none.
     pub handed_out: BTreeMap<String, Result<PathBuf, String>>,
 }
 
@@ -40,24 +42,14 @@ impl Outcome {
     /// Whether the scenario ran to its end, and nothing went wrong on the way that it does not know of. What its checks
     /// came to is another question.
     pub fn judge(&self) -> Result<(), Finding> {
-        // Whatever else happened, this is why.
+        // A trouble explains everything after it.
         if let Some(trouble) = troubles::first(&self.console) {
             return Err(Finding::crash(trouble));
         }
-        match self.ending {
-            Ending::Silent(limit) => {
-                let seconds = limit.as_secs();
-                return Err(Finding::crash(format!("dom0 said nothing for {seconds} s and was killed")));
-            }
-            Ending::TooLong(limit) => {
-                let seconds = limit.as_secs();
-                return Err(Finding::crash(format!("did not end within {seconds} s and was killed")));
-            }
-            Ending::Exited(status) if !status.success() || self.console.is_empty() => {
-                let why = self.emulator.trim().lines().last().unwrap_or("no reason given");
-                return Err(Finding::error(format!("the emulator ended with {status}: {why}")));
-            }
-            Ending::Exited(_) => {}
+        let status = self.ending.status().map_err(|why| Finding::crash(format!("dom0 {why}")))?;
+        if !status.success() || self.console.is_empty() {
+            let why = self.emulator.trim().lines().last().unwrap_or("no reason given");
+            return Err(Finding::error(format!("the emulator ended with {status}: {why}")));
         }
         match &self.said {
             Some(Said::Pass) => {}
@@ -70,20 +62,37 @@ impl Outcome {
         if let Some(line) = self.malformed.first() {
             return Err(Finding::failure(format!("a line of dom0 can't be read: {line}")));
         }
-        if let Some((guest, why)) =
-            self.handed_out.iter().find_map(|(guest, result)| Some((guest, result.as_ref().err()?)))
-        {
-            return Err(Finding::failure(format!("{guest}: {why}")));
-        }
-        Ok(())
+        self.handed_out.keys().try_for_each(|guest| self.handed_out(guest).map(|_| ()))
     }
 
-    /// What a codec played; nothing when it played nothing.
+    /// The folder with the files that a guest handed out.
+    ///
+    /// # Errors
+    /// It handed out nothing, or nothing that can be unpacked.
+    pub fn handed_out(&self, guest: &str) -> Result<&Path, Finding> {
+        match self.handed_out.get(guest) {
+            Some(Ok(folder)) => Ok(folder),
+            Some(Err(why)) => Err(Finding::failure(format!("{guest}: {why}"))),
+            None => Err(Finding::failure(format!("{guest} handed out nothing"))),
+        }
+    }
+
+    /// The scenario's figures under a name.
+    ///
+    /// # Errors
+    /// It has not.
+    pub fn figures(&self, name: &str) -> anyhow::Result<&Figures> {
+        let figures = self.figures.iter().find(|figures| figures.name == name);
+        figures
+            .with_context(|| format!("the scenario has not measured {name}; logs: {}", self.folder.display()))
+    }
+
+    /// Sound that a codec played; empty without any.
     pub fn heard(&self, codec: usize) -> &[u8] {
         self.heard.get(codec).and_then(Option::as_ref).map_or(&[], |pcm| &pcm.bytes)
     }
 
-    /// What the driver domain said, for people: on its console, and by way of Xen before it had one.
+    /// The driver domain's log: from its console, and from Xen's before it had one.
     pub fn driver_domain(&self) -> String {
         let by_xen = self.console.lines().filter(|line| line.starts_with("(d"));
         let mut said: String = by_xen.map(|line| format!("{}\n", line.trim_end())).collect();

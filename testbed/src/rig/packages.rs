@@ -10,10 +10,12 @@ use std::process::{Command, Stdio};
 use std::sync::{Mutex, PoisonError};
 
 use anyhow::{Context, Result, anyhow, bail, ensure};
+use walkdir::WalkDir;
+use xshell::cmd;
 
 use crate::{provision, workspace};
 
-/// What is asked for; what these depend on comes with them.
+/// The packages. Their dependencies come with them.
 const PACKAGES: &[&str] = &[
     "linux-image-amd64",
     "xen-system-amd64",
@@ -24,7 +26,7 @@ const PACKAGES: &[&str] = &[
     "xz-utils",
 ];
 
-/// Whatever changes how a tree is made changes this, so that older trees aren't used.
+/// The version of the way in which a tree is made. A tree of another version isn't used.
 const RECIPE: u32 = 1;
 
 /// The unpacked packages.
@@ -132,13 +134,10 @@ impl Tree {
     /// All files in a folder and its folders, by their paths.
     pub(super) fn files_below(&self, folder: &str) -> Result<Vec<String>> {
         let mut files = Vec::new();
-        let mut folders = vec![folder.to_owned()];
-        while let Some(folder) = folders.pop() {
-            let path = self.root().join(&folder);
-            for entry in std::fs::read_dir(&path).with_context(|| path.display().to_string())? {
-                let entry = entry?;
-                let name = format!("{folder}/{}", entry.file_name().to_string_lossy());
-                if entry.file_type()?.is_dir() { folders.push(name) } else { files.push(name) }
+        for entry in WalkDir::new(self.root().join(folder)) {
+            let entry = entry?;
+            if !entry.file_type().is_dir() {
+                files.push(entry.path().strip_prefix(self.root())?.to_string_lossy().into_owned());
             }
         }
         files.sort();
@@ -157,18 +156,21 @@ impl Tree {
                 .find(|name| name.starts_with(start) && name.ends_with(end))
                 .with_context(|| format!("none of the packages has {start}*{end}"))
         };
-        let hypervisor = self.root().join(named("boot/xen-", "-amd64.gz")?);
-        let mut busybox = Command::new(self.file("bin/busybox")?);
-        filter(busybox.args(["gunzip", "-c"]), &std::fs::read(hypervisor)?, &self.hypervisor())?;
+        let shell = workspace::shell()?;
+        let hypervisor = std::fs::read(self.root().join(named("boot/xen-", "-amd64.gz")?))?;
+        let busybox = self.file("bin/busybox")?;
+        let unpacked = cmd!(shell, "{busybox} gunzip -c").stdin(hypervisor).quiet().output()?.stdout;
+        std::fs::write(self.hypervisor(), unpacked)?;
 
         let kernel = std::fs::read(self.root().join(named("boot/vmlinuz-", "")?))?;
         let payload = payload(&kernel).context("the kernel is no bzImage with a payload of xz")?;
         // By its own loader, for the machine may have neither the program nor its libraries.
-        let mut xz = Command::new(self.file("lib64/ld-linux-x86-64.so.2")?);
+        let (loader, xz) = (self.file("lib64/ld-linux-x86-64.so.2")?, self.file("usr/bin/xz")?);
         let libraries =
             ["lib/x86_64-linux-gnu", "usr/lib/x86_64-linux-gnu"].map(|path| self.root().join(path));
-        xz.arg("--library-path").arg(std::env::join_paths(libraries)?).arg(self.file("usr/bin/xz")?);
-        filter(xz.args(["-d", "-c"]), payload, &self.kernel())
+        let libraries = std::env::join_paths(libraries)?;
+        let xz = cmd!(shell, "{loader} --library-path {libraries} {xz} -d -c").stdin(payload);
+        Ok(std::fs::write(self.kernel(), xz.quiet().output()?.stdout)?)
     }
 }
 
@@ -182,23 +184,6 @@ fn payload(image: &[u8]) -> Option<&[u8]> {
     let start = (setup_sectors + 1) * SECTOR_BYTES + number(0x248)?;
     let payload = image.get(start..start.checked_add(number(0x24c)?.checked_sub(LENGTH_BYTES)?)?)?;
     payload.starts_with(b"\xfd7zXZ").then_some(payload)
-}
-
-/// Runs a program over bytes, into a file.
-fn filter(command: &mut Command, input: &[u8], output: &Path) -> Result<()> {
-    use std::io::Write;
-    let output = std::fs::File::create(output).with_context(|| output.display().to_string())?;
-    let program = command.get_program().to_string_lossy().into_owned();
-    let mut child = command
-        .stdin(Stdio::piped())
-        .stdout(output)
-        .spawn()
-        .with_context(|| format!("can't start {program}"))?;
-    if let Some(mut pipe) = child.stdin.take() {
-        pipe.write_all(input).with_context(|| format!("{program} takes no input"))?;
-    }
-    ensure!(child.wait()?.success(), "{program} failed");
-    Ok(())
 }
 
 /// Follows a path below a root, as it is for programs that have it as their root.
@@ -296,7 +281,7 @@ impl Apt {
                 option("Dir::State::status", &state.join("status")),
                 option("Dir::State::lists", &state.join("lists")),
                 option("Dir::Cache", &state),
-                // Else a user that can't write here is taken on, where root runs this.
+                // Otherwise apt, run by root, becomes a user that can't write here.
                 "-oAPT::Sandbox::User=root".to_owned(),
                 "-oAPT::Install-Recommends=false".to_owned(),
                 "-qq".to_owned(),
@@ -342,7 +327,7 @@ impl Apt {
     }
 }
 
-/// What a simulated installation would install: `Inst name (version source [architecture]) ...`.
+/// The packages of a simulated installation: `Inst name (version source [architecture]) ...`.
 fn installed(simulation: &str) -> Vec<Package> {
     let mut packages: Vec<Package> = simulation
         .lines()

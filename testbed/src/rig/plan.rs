@@ -1,4 +1,4 @@
-//! What a run is to do.
+//! The plan of a run.
 
 use std::path::PathBuf;
 
@@ -13,7 +13,7 @@ use crate::qemu::Pace;
 pub struct Plan {
     /// Its name, and that of its folder below target/rig.
     pub name: String,
-    /// What dom0 does once it's up: a shell script, written with what `testbed/rig/lib.sh` has.
+    /// The shell script that dom0 runs once it is up. It uses the functions of `testbed/rig/lib.sh`.
     pub scenario: String,
     /// Shell variables for the scenario.
     pub variables: Vec<(&'static str, String)>,
@@ -27,14 +27,14 @@ pub struct Plan {
     pub pace: Pace,
     /// The rate of what listens behind each codec. The first codec is the harness's, the only one that hears something.
     pub codec_rates_hz: Vec<u32>,
-    /// What the first codec's line input hears.
+    /// The signal at the first codec's line input.
     pub microphone: Microphone,
-    /// What the guests have, besides their system.
+    /// The guests' files, besides their system.
     pub files: Files,
-    /// What dom0 has under /rig besides: names and contents.
+    /// More files under /rig in dom0: names and contents.
     pub dom0_files: Vec<(String, Vec<u8>)>,
     /// Whether dom0's own driver takes the controller, and dom0 has aplay: for comparison.
     pub dom0_plays: bool,
-    /// How long it may take, on the wall.
+    /// Time limits on the wall clock.
     pub limits: Limits,
 }

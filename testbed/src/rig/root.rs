@@ -1,12 +1,14 @@
 //! A root file system for an initramfs: files of the packages with what they ask for, and files of our own.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::io::Cursor;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Context, Result, ensure};
+use cpio::newc::{Builder, ModeFileType};
+use walkdir::WalkDir;
 
-use super::cpio::Archive;
 use super::packages::Tree;
 use crate::elf;
 
@@ -18,6 +20,21 @@ enum Node {
     Link(String),
     Directory,
     CharacterDevice(u32, u32),
+}
+
+impl Node {
+    /// The node in an archive, and its content. Everybody may read and run a file.
+    fn entry(&self, path: &str) -> (Builder, &[u8]) {
+        let entry = |kind, mode| Builder::new(path).mode(mode).set_mode_file_type(kind);
+        match self {
+            Node::File(content) => (entry(ModeFileType::Regular, 0o755), content),
+            Node::Link(target) => (entry(ModeFileType::Symlink, 0o777), target.as_bytes()),
+            Node::Directory => (entry(ModeFileType::Directory, 0o755).nlink(2), &[]),
+            Node::CharacterDevice(major, minor) => {
+                (entry(ModeFileType::Char, 0o600).rdev_major(*major).rdev_minor(*minor), &[])
+            }
+        }
+    }
 }
 
 /// A root that is being put together.
@@ -43,7 +60,7 @@ impl<'a> Root<'a> {
         for folder in ["dev", "etc", "proc", "run", "sys", "tmp", "usr/bin", "usr/sbin", LIBRARIES, "var"] {
             root.directory(folder);
         }
-        // What the first process speaks to before it mounts anything.
+        // The first process writes to it before it mounts anything.
         root.nodes.insert("dev/console".to_owned(), Node::CharacterDevice(5, 1));
         let busybox = tree.file("bin/busybox")?;
         let commands = Command::new(&busybox).arg("--list").output().context("busybox")?;
@@ -86,13 +103,13 @@ impl<'a> Root<'a> {
     /// When something can't be read.
     pub(super) fn copy_folder(&mut self, from: &Path, path: &str) -> Result<()> {
         self.directory(path);
-        for entry in std::fs::read_dir(from).with_context(|| format!("can't read {}", from.display()))? {
+        for entry in WalkDir::new(from).min_depth(1).follow_links(true) {
             let entry = entry?;
-            let name = format!("{path}/{}", entry.file_name().to_string_lossy());
-            if entry.path().is_dir() {
-                self.copy_folder(&entry.path(), &name)?;
+            let name = format!("{path}/{}", entry.path().strip_prefix(from)?.display());
+            if entry.file_type().is_dir() {
+                self.directory(&name);
             } else {
-                self.copy(&entry.path(), &name)?;
+                self.copy(entry.path(), &name)?;
             }
         }
         Ok(())
@@ -207,18 +224,46 @@ impl<'a> Root<'a> {
         Ok(())
     }
 
-    /// The initramfs.
-    pub(super) fn initramfs(self) -> Vec<u8> {
-        let mut archive = Archive::default();
-        // Sorted: a folder comes before what lies in it.
-        for (path, node) in &self.nodes {
-            match node {
-                Node::File(content) => archive.file(path, content),
-                Node::Link(target) => archive.link(path, target),
-                Node::Directory => archive.directory(path),
-                Node::CharacterDevice(major, minor) => archive.character_device(path, (*major, *minor)),
-            }
+    /// The initramfs (Linux, Documentation/driver-api/early-userspace/buffer-format.rst). No entry has a time, so that the
+    /// same root makes the same archive.
+    ///
+    /// # Errors
+    /// A file has 4 GiB or more.
+    pub(super) fn initramfs(self) -> Result<Vec<u8>> {
+        // Sorted: a folder comes before its content.
+        let entries = self.nodes.iter().map(|(path, node)| {
+            let (entry, content) = node.entry(path);
+            (entry, Cursor::new(content))
+        });
+        cpio::write_cpio(entries, Vec::new()).context("the initramfs")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use cpio::NewcReader;
+
+    use super::*;
+
+    #[test]
+    fn nodes_keep_their_kind_and_content_in_an_archive() {
+        let nodes = [
+            (Node::Directory, 0o040_755, "", (0, 0)),
+            (Node::File(b"hello".to_vec()), 0o100_755, "hello", (0, 0)),
+            (Node::Link("etc/a".to_owned()), 0o120_777, "etc/a", (0, 0)),
+            (Node::CharacterDevice(5, 1), 0o020_600, "", (5, 1)),
+        ];
+        for (node, mode, content, device) in nodes {
+            let (entry, bytes) = node.entry("dev/it");
+            let archive = cpio::write_cpio([(entry, Cursor::new(bytes))].into_iter(), Vec::new());
+            let archive = archive.expect("written");
+            let reader = NewcReader::new(archive.as_slice()).expect("read");
+            let entry = reader.entry();
+            assert_eq!((entry.name(), entry.mode(), entry.mtime()), ("dev/it", mode, 0));
+            assert_eq!((entry.rdev_major(), entry.rdev_minor()), device);
+            let mut read = Vec::new();
+            reader.to_writer(&mut read).expect("read");
+            assert_eq!(read, content.as_bytes());
         }
-        archive.finish()
     }
 }

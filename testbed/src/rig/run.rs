@@ -1,6 +1,7 @@
 //! A run of the rig: the roots are made, the machine runs to its end, and what it left is collected.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, Instant};
@@ -15,6 +16,7 @@ use super::plan::Plan;
 use super::{dom0, guest, hand_out};
 use crate::child::{Child, Ending, Stream};
 use crate::harness::{Harness, MonitorSocket, Traffic};
+use crate::ignored;
 use crate::qemu::{Codec, Sound};
 use crate::wav::{self, Pcm};
 use crate::workspace;
@@ -22,7 +24,7 @@ use crate::workspace;
 /// The codecs: with a line output and a line input, 16 bit stereo.
 const CODEC: &str = "hda-duplex";
 
-/// What is told on the way, for people.
+/// Progress of a run, for people.
 pub enum Progress<'a> {
     /// A stage is reached: seconds on dom0's clock, the same on the wall since the start, and what was reached.
     Stage(&'a str, Duration, &'a str),
@@ -32,6 +34,17 @@ pub enum Progress<'a> {
     Figures(&'a line::Figures),
     /// Dom0 says something that is no line of the rig.
     Other(&'a str),
+}
+
+impl fmt::Display for Progress<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Progress::Stage(at, wall, what) => write!(f, "{at:>7} s  {what} ({:.0} s)", wall.as_secs_f64()),
+            Progress::Check(check) => write!(f, "{}: {}", check.name, check.detail),
+            Progress::Figures(figures) => write!(f, "{}: {}", figures.name, figures.text),
+            Progress::Other(line) => f.write_str(line),
+        }
+    }
 }
 
 /// A run that is set up and not started.
@@ -70,7 +83,7 @@ impl Run {
             pace: plan.pace,
             console: (!keep).then(|| folder.join("xen.txt")),
             archive: folder.join("dom0.tar"),
-            monitor: Some(socket.path().to_path_buf()),
+            monitor: socket.path().to_path_buf(),
         };
         Ok(Run { folder, machine, socket })
     }
@@ -83,14 +96,14 @@ fn heard_file(folder: &Path, codec: usize) -> PathBuf {
 /// Runs a plan to its end.
 ///
 /// # Errors
-/// When it can't be run. What it came to is in the outcome.
+/// It can't be run. A failed run is an outcome.
 pub fn run(plan: &Plan, mut on_progress: impl FnMut(Progress<'_>)) -> Result<Outcome> {
     let Run { folder, machine, socket } = Run::new(plan, false)?;
     let rate_hz = plan.codec_rates_hz.first().copied().context("a machine has at least one codec")?;
     let child = Child::start(&mut machine.command())?;
     let harness = match Harness::serve(socket, plan.microphone.clone(), rate_hz) {
         Ok(harness) => harness,
-        Err(error) => return Err(error.context(child.last_words())),
+        Err(error) => return Err(child.failed(error)),
     };
     let mut outcome = Outcome {
         folder,
@@ -189,7 +202,7 @@ fn guest_consoles(folder: &Path) -> Vec<(String, String)> {
     consoles
 }
 
-/// Runs a plan with dom0's console on the terminal, until whoever sits there ends it.
+/// Runs a plan with dom0's console on the terminal, until its user ends it.
 ///
 /// # Errors
 /// When it can't be run.
@@ -200,8 +213,7 @@ pub fn keep(plan: &Plan) -> Result<()> {
     let mut child = command.spawn().context("can't start the emulator")?;
     let harness = Harness::serve(socket, plan.microphone.clone(), rate_hz);
     if let Err(error) = &harness {
-        // Gone already, or it's of no use.
-        let _ = child.kill();
+        ignored(child.kill(), "it fails only for an emulator that is gone");
         bail!("{error:#}");
     }
     child.wait()?;

@@ -1,6 +1,6 @@
-//! What Xen's console says when something went wrong that nobody else tells of.
+//! Troubles that show on Xen's console alone.
 
-/// Words that only a trouble has, and what it is.
+/// Words of a trouble, and its name.
 const TROUBLES: &[(&str, &str)] = &[
     ("Panic on CPU", "Xen panicked"),
     ("Xen BUG at", "Xen has a bug"),
@@ -18,7 +18,7 @@ const TROUBLES: &[(&str, &str)] = &[
 /// The first trouble on a console: what it is, and the line.
 pub(super) fn first(console: &str) -> Option<String> {
     console.lines().find_map(|line| {
-        // What a domain itself says by way of Xen isn't Xen's: (d1) text.
+        // A line `(d1) text` is a domain's own, printed by Xen.
         let is_guest = line.starts_with("(d");
         let (_, what) = TROUBLES.iter().find(|(words, _)| !is_guest && line.contains(words))?;
         Some(format!("{what}: {}", line.trim()))

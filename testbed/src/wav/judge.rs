@@ -1,6 +1,6 @@
 //! Judges a WAV file: either its samples, or one line that says what is wrong with it.
 
-use std::io::{Cursor, Read};
+use std::io::Read;
 use std::path::Path;
 
 use super::pcm::Format;
@@ -50,51 +50,36 @@ pub(super) fn read(path: &Path) -> Result<Vec<u8>, String> {
 
 /// Judges the bytes of a file.
 pub(super) fn judge(file: &[u8]) -> Result<Samples, String> {
-    let Chunks { format, format_chunk, sound } = judge_chunks(file)?;
-    let library = |error: hound::Error| format!("can't be read as WAV: {error}");
-    // The library stumbles over chunks of odd length in between, which are common: it's given only what it needs.
-    let bare = bare_file(format_chunk, sound);
-    let mut reader = hound::WavReader::new(Cursor::new(bare)).map_err(library)?;
-    let values = if format.float {
-        let values: Vec<f32> = reader.samples().collect::<Result<_, _>>().map_err(library)?;
-        if let Some(index) = values.iter().position(|value| !value.is_finite()) {
-            return Err(format!("sample {index} is no number"));
+    let (format, sound) = judge_chunks(file)?;
+    let values = match (format.float, format.bits) {
+        (true, _) => {
+            let values = sound.as_chunks().0.iter().map(|bytes| f32::from_le_bytes(*bytes));
+            let values: Vec<f32> = values.collect();
+            if let Some(index) = values.iter().position(|value| !value.is_finite()) {
+                return Err(format!("sample {index} is no number"));
+            }
+            Values::Float(values)
         }
-        Values::Float(values)
-    } else {
-        Values::Integer(reader.samples().collect::<Result<_, _>>().map_err(library)?)
+        // Samples of 8 bits are the only ones without a sign.
+        (false, 8) => Values::Integer(sound.iter().map(|byte| i32::from(*byte) - 128).collect()),
+        (false, bits) => {
+            let bytes = usize::from(bits / 8);
+            let value = |sample: &[u8]| {
+                let mut wide = [0; 4];
+                wide[4 - bytes..].copy_from_slice(sample);
+                i32::from_le_bytes(wide) >> (32 - bits)
+            };
+            Values::Integer(sound.chunks_exact(bytes).map(value).collect())
+        }
     };
     Ok(Samples { format, values })
 }
 
-/// The chunks that matter.
-struct Chunks<'a> {
-    format: Format,
-    format_chunk: &'a [u8],
-    sound: &'a [u8],
-}
-
-/// A file with these two chunks and no others.
-fn bare_file(format: &[u8], sound: &[u8]) -> Vec<u8> {
-    // No file is longer than LONGEST_FILE, so the lengths fit.
-    let length = |bytes: usize| (bytes as u32).to_le_bytes();
-    let mut file = Vec::with_capacity(sound.len() + format.len() + 32);
-    file.extend(b"RIFF");
-    file.extend(length(4 + 8 + format.len() + 8 + sound.len()));
-    file.extend(b"WAVEfmt ");
-    file.extend(length(format.len()));
-    file.extend(format);
-    file.extend(b"data");
-    file.extend(length(sound.len()));
-    file.extend(sound);
-    file
-}
-
-/// Walks through the chunks up to the samples. The library would find most of this too, but not say it as clearly.
+/// The format and the bytes of the samples. `hound` stumbles over chunks of odd length, and gives other reasons.
 ///
 /// Multimedia Programming Interface and Data Specifications 1.0 (RIFF), and Microsoft's "Multiple channel audio data and
 /// WAVE files" for the extensible format.
-fn judge_chunks(file: &[u8]) -> Result<Chunks<'_>, String> {
+fn judge_chunks(file: &[u8]) -> Result<(Format, &[u8]), String> {
     const RIFF_HEADER_BYTES: usize = 12;
     const CHUNK_HEADER_BYTES: usize = 8;
 
@@ -112,8 +97,7 @@ fn judge_chunks(file: &[u8]) -> Result<Chunks<'_>, String> {
         let announced = u32_at(header, 4).unwrap_or(0) as usize;
         let name = header.get(..4).unwrap_or_default();
         if name == b"data" {
-            let ((format, frame_bytes), format_chunk) =
-                format.ok_or("has samples before it says how they are stored")?;
+            let (format, frame_bytes) = format.ok_or("has samples before it says how they are stored")?;
             let sound = body.get(..announced).ok_or_else(|| {
                 let there = body.len();
                 format!("is cut short: its header announces {announced} bytes of sound, {there} are there")
@@ -126,11 +110,11 @@ fn judge_chunks(file: &[u8]) -> Result<Chunks<'_>, String> {
                     "is cut short: {announced} bytes of sound are no whole frames of {frame_bytes}"
                 ));
             }
-            return Ok(Chunks { format, format_chunk, sound });
+            return Ok((format, sound));
         }
         let content = body.get(..announced).ok_or("is cut short inside its header")?;
         if name == b"fmt " {
-            format = Some((judge_format(content)?, content));
+            format = Some(judge_format(content)?);
         }
         // Chunks are padded to an even length; the last one may lack its padding.
         rest = body.get(announced + announced % 2..).unwrap_or_default();
@@ -218,7 +202,7 @@ fn codec(tag: u16) -> Option<&'static str> {
     })
 }
 
-/// What a file is that isn't a WAV, where its first bytes tell.
+/// The kind of a file that is no WAV, by its first bytes.
 fn known_by_its_start(file: &[u8]) -> &'static str {
     let starts = |with: &[u8]| file.starts_with(with);
     match () {

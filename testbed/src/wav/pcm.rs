@@ -42,12 +42,12 @@ pub struct Pcm {
 }
 
 impl Pcm {
-    /// How many frames it has.
+    /// Its frames.
     pub fn frames(&self) -> u64 {
         (self.bytes.len() / FRAME_BYTES) as u64
     }
 
-    /// How long it plays.
+    /// Its length in time.
     pub fn duration(&self) -> std::time::Duration {
         std::time::Duration::from_nanos(self.frames() * 1_000_000_000 / u64::from(self.rate_hz))
     }

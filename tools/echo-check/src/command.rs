@@ -75,7 +75,7 @@ impl EchoCheck {
             print!("{report}");
         }
         if let Some(path) = &self.plot {
-            plot::draw(std::slice::from_ref(&report), path)?;
+            plot::draw(&report, path)?;
         }
         Ok(if report.passes() { ExitCode::SUCCESS } else { ExitCode::from(1) })
     }

@@ -14,49 +14,41 @@ const COLOURS: [RGBColor; 3] = [RGBColor(31, 119, 180), RGBColor(200, 60, 40), R
 type Area<'a> = DrawingArea<SVGBackend<'a>, Shift>;
 type Line = (String, Vec<(f64, f64)>);
 
-/// Draws reports side by side in each panel, into an SVG file.
+/// Draws a report into an SVG file.
 ///
 /// # Errors
 /// The file can't be written.
-pub fn draw(reports: &[Report], path: &Path) -> Result<()> {
+pub fn draw(report: &Report, path: &Path) -> Result<()> {
     let mut svg = String::new();
-    render(reports, &mut svg).map_err(|error| anyhow!("can't draw: {error}"))?;
+    render(report, &mut svg).map_err(|error| anyhow!("can't draw: {error}"))?;
     std::fs::write(path, svg).map_err(|error| anyhow!("{}: can't be written: {error}", path.display()))
 }
 
-fn render(reports: &[Report], svg: &mut String) -> Result<(), Box<dyn std::error::Error>> {
+fn render(report: &Report, svg: &mut String) -> Result<(), Box<dyn std::error::Error>> {
     let area = SVGBackend::with_string(svg, (1200, 800)).into_drawing_area();
     area.fill(&WHITE)?;
     let panels = area.split_evenly((2, 1));
     let [offsets, erle] = panels.as_slice() else { return Err("two panels".into()) };
-    let of_restarts: Vec<Line> = reports
-        .iter()
-        .map(|report| {
-            let room = report.room_delay_frames.or(report.differences().map(|spread| spread.mean));
-            let at = |(index, restart): (usize, &crate::Restart)| {
-                (index as f64 + 1.0, restart.difference_frames() - room.unwrap_or_default())
-            };
-            (report.source.clone(), report.restarts.iter().enumerate().map(at).collect())
-        })
-        .collect();
+    let room = report.room_delay_frames.or(report.differences().map(|spread| spread.mean));
+    let at = |(index, restart): (usize, &crate::Restart)| {
+        (index as f64 + 1.0, restart.difference_frames() - room.unwrap_or_default())
+    };
+    let of_restarts = (report.source.clone(), report.restarts.iter().enumerate().map(at).collect());
     panel(
         offsets,
         "correlated less published offset, less the room's delay",
         ("restart", "frames"),
-        &of_restarts,
+        &[of_restarts],
         true,
     )?;
-    let of_erle: Vec<Line> = reports
-        .iter()
-        .flat_map(|report| {
-            let source = &report.source;
-            [
-                (format!("by the offset of the {source}"), &report.erle.published),
-                (format!("{source}: by the correlated offset"), &report.erle.correlated),
-            ]
-        })
-        .map(|(name, trace)| (name, trace.points.iter().map(|point| (point.at_s, point.linear_db)).collect()))
-        .collect();
+    let source = &report.source;
+    let of_erle = [
+        (format!("by the offset of the {source}"), &report.erle.published),
+        (format!("{source}: by the correlated offset"), &report.erle.correlated),
+    ];
+    let of_erle = of_erle.map(|(name, trace)| -> Line {
+        (name, trace.points.iter().map(|point| (point.at_s, point.linear_db)).collect())
+    });
     panel(erle, "ERLE of the canceller's linear filter", ("seconds of echo", "dB"), &of_erle, false)?;
     area.present()?;
     Ok(())
@@ -127,9 +119,9 @@ mod tests {
             erle: Erle::default(),
             bounds: Bounds::default(),
         };
-        for reports in [vec![], vec![full.clone()], vec![full, empty]] {
+        for report in [full, empty] {
             let mut svg = String::new();
-            render(&reports, &mut svg).expect("drawn");
+            render(&report, &mut svg).expect("drawn");
             assert!(svg.starts_with("<svg") && svg.trim_end().ends_with("</svg>"));
         }
     }

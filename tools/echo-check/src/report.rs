@@ -2,12 +2,13 @@
 
 use std::fmt;
 
+use serde::Serialize;
 use serde_json::{Value, json};
 
 use crate::{Spread, erle};
 
 /// The limits for a pass.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub struct Bounds {
     /// Largest spread of correlated less published offset over all restarts, in frames.
     pub spread_frames: f64,
@@ -33,7 +34,7 @@ const ERLE_LOSS_DB: f64 = 3.0;
 const ROUNDING_FRAMES: f64 = 1.0;
 
 /// One restart of the streams.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub struct Restart {
     /// The published offset, see [`crate::Take`].
     pub published_offset_frames: f64,
@@ -96,7 +97,7 @@ pub struct Report {
 }
 
 /// One judged property.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Finding {
     /// Name: `spread`, `offset`, `promise` or `erle`.
     pub name: &'static str,
@@ -117,58 +118,48 @@ impl Report {
     #[must_use]
     pub fn findings(&self) -> Vec<Finding> {
         let mut findings = Vec::new();
+        let mut judge = |name, holds, detail| findings.push(Finding { name, holds, detail });
         if let Some(differences) = self.differences() {
-            let bound = self.bounds.spread_frames;
-            findings.push(Finding {
-                name: "spread",
-                holds: differences.width() <= bound,
-                detail: format!(
-                    "correlated less published lies within {:.2} frames over {} restarts, at most {bound} are allowed",
-                    differences.width(),
-                    self.restarts.len()
-                ),
-            });
+            let (width, bound) = (differences.width(), self.bounds.spread_frames);
+            let detail = format!(
+                "correlated less published lies within {width:.2} frames over {} restarts, at most {bound} are allowed",
+                self.restarts.len()
+            );
+            judge("spread", width <= bound, detail);
             if let Some(room) = self.room_delay_frames {
                 let bound = self.bounds.offset_frames;
                 let off = differences.mean - room;
-                findings.push(Finding {
-                    name: "offset",
-                    holds: off.abs() <= bound,
-                    detail: format!(
-                        "correlated less published is {off:+.2} frames off the room's {room:.2} on the mean, at most {bound} are \
-                         allowed"
-                    ),
-                });
+                let detail = format!(
+                    "correlated less published is {off:+.2} frames off the room's {room:.2} on the mean, at most {bound} are \
+                     allowed"
+                );
+                judge("offset", off.abs() <= bound, detail);
                 // A system that states no bound can't break it.
                 let beyond = |restart: &Restart| {
                     (restart.difference_frames() - room).abs() - restart.offset_error_frames
                 };
                 let worst = self.restarts.iter().map(beyond).fold(f64::NEG_INFINITY, f64::max);
                 if worst.is_finite() {
-                    findings.push(Finding {
-                        name: "promise",
-                        holds: worst <= ROUNDING_FRAMES,
-                        detail: match worst <= ROUNDING_FRAMES {
-                            true => "every published offset is within the error that was published with it"
-                                .to_owned(),
-                            false => format!("a published offset is {worst:.2} frames beyond its own error"),
-                        },
-                    });
+                    let holds = worst <= ROUNDING_FRAMES;
+                    let detail = match holds {
+                        true => {
+                            "every published offset is within the error that was published with it".to_owned()
+                        }
+                        false => format!("a published offset is {worst:.2} frames beyond its own error"),
+                    };
+                    judge("promise", holds, detail);
                 }
             }
         }
         let published = self.erle.published.converged_db();
         let best = self.erle.correlated.converged_db();
         let bound = best.map_or(self.bounds.erle_db, |best| self.bounds.erle_db.min(best - ERLE_LOSS_DB));
-        findings.push(Finding {
-            name: "erle",
-            holds: published.is_some_and(|published| published >= bound),
-            detail: format!(
-                "the canceller removes {} with the published offset, {} with the correlated one; {bound:.1} dB are asked for",
-                decibels(published),
-                decibels(best)
-            ),
-        });
+        let detail = format!(
+            "the canceller removes {} with the published offset, {} with the correlated one; {bound:.1} dB are asked for",
+            decibels(published),
+            decibels(best)
+        );
+        judge("erle", published.is_some_and(|published| published >= bound), detail);
         findings
     }
 
@@ -182,17 +173,9 @@ impl Report {
     #[must_use]
     pub fn to_json(&self) -> Value {
         let restart = |restart: &Restart| {
-            json!({
-                "published_offset_frames": restart.published_offset_frames,
-                "offset_error_frames": restart.offset_error_frames,
-                "published_jitter_frames": restart.published_jitter_frames,
-                "correlated_offset_frames": restart.correlated_offset_frames,
-                "strongest_offset_frames": restart.strongest_offset_frames,
-                "difference_frames": restart.difference_frames(),
-                "peak_to_floor": restart.peak_to_floor,
-                "gain": restart.gain,
-                "linked_start": restart.linked_start,
-            })
+            let mut restart_json = json!(restart);
+            restart_json["difference_frames"] = json!(restart.difference_frames());
+            restart_json
         };
         let trace = |trace: &erle::Trace| {
             json!({
@@ -222,16 +205,8 @@ impl Report {
                 "averaged": trace(&self.erle.averaged),
                 "estimated": trace(&self.erle.estimated),
             },
-            "bounds": {
-                "spread_frames": self.bounds.spread_frames,
-                "offset_frames": self.bounds.offset_frames,
-                "erle_db": self.bounds.erle_db,
-            },
-            "findings": self.findings().iter()
-                .map(|finding| json!({
-                    "name": finding.name, "holds": finding.holds, "detail": finding.detail,
-                }))
-                .collect::<Vec<_>>(),
+            "bounds": self.bounds,
+            "findings": self.findings(),
             "passes": self.passes(),
         })
     }

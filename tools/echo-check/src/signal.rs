@@ -159,10 +159,9 @@ mod tests {
 
     #[test]
     fn a_recording_is_read_or_refused_with_a_reason() {
-        let folder = std::env::temp_dir().join(format!("echo-check-signal-{}", std::process::id()));
-        std::fs::create_dir_all(&folder).expect("made");
+        let folder = tempfile::tempdir().expect("a folder");
         let write = |name: &str, rate_hz, samples: &[i16]| {
-            let path = folder.join(name);
+            let path = folder.path().join(name);
             let spec = hound::WavSpec {
                 channels: 2,
                 sample_rate: rate_hz,
@@ -178,7 +177,6 @@ mod tests {
         let refused = |path: &Path| format!("{:#}", speech(path).expect_err("refused"));
         assert!(refused(&write("slow.wav", 44_100, &[1, 1])).contains("44100 Hz"));
         assert!(refused(&write("silent.wav", 48_000, &[0, 0])).contains("nothing in it"));
-        assert!(refused(&folder.join("absent.wav")).contains("absent.wav"));
-        std::fs::remove_dir_all(&folder).expect("removed");
+        assert!(refused(&folder.path().join("absent.wav")).contains("absent.wav"));
     }
 }

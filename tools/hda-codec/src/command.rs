@@ -100,7 +100,7 @@ impl Codec {
         };
         let result = result.and_then(|code| out.flush().map(|()| code).map_err(Into::into));
         match result {
-            // Whoever read it has what it wanted: `| head`.
+            // The reader has enough: `| head`.
             Err(error) if is_broken_pipe(&error) => Ok(ExitCode::SUCCESS),
             result => result,
         }
@@ -132,7 +132,7 @@ impl Show {
         for_each(&self.files, |report| {
             let specimen = match &report.specimen {
                 Ok(specimen) if self.dot || self.svg.is_some() => specimen,
-                // What is wrong with a file must not get among graphs.
+                // An error must not get among graphs.
                 Err(_) if self.dot || self.svg.is_some() => {
                     eprint!("{}", graph(report));
                     return Ok(());
@@ -188,12 +188,10 @@ fn for_each(paths: &[PathBuf], mut see: impl FnMut(&Report) -> Result<()>) -> Re
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::scratch::Scratch;
-
     const GOOD: &str =
         concat!(env!("CARGO_MANIFEST_DIR"), "/../../../shared/codecs/alc269-acer-timeline-3810t.0.txt");
 
-    /// What is printed, and whether all was well.
+    /// The output, and whether all was well.
     fn run(files: &[&str], json: bool) -> (String, bool) {
         let files = files.iter().map(PathBuf::from).collect();
         let mut out = Vec::new();
@@ -203,8 +201,8 @@ mod tests {
 
     #[test]
     fn a_bad_file_among_good_ones_is_told_and_so_are_they() {
-        let scratch = Scratch::new();
-        let bad = scratch.file("bad.txt");
+        let scratch = tempfile::tempdir().expect("a folder");
+        let bad = scratch.path().join("bad.txt");
         std::fs::write(&bad, [0xff; 100]).expect("written");
         let bad = bad.display().to_string();
         for json in [true, false] {
@@ -222,16 +220,16 @@ mod tests {
 
     #[test]
     fn a_picture_goes_where_it_is_wanted() {
-        let scratch = Scratch::new();
+        let scratch = tempfile::tempdir().expect("a folder");
         let show = |files: &[&str], svg: PathBuf| {
             let files = files.iter().map(PathBuf::from).collect();
             let mut out = Vec::new();
             let result = Show { files, dot: false, svg: Some(svg) }.write(&mut out);
             (String::from_utf8(out).expect("text"), result)
         };
-        let (text, result) = show(&[GOOD], scratch.file("x.svg"));
+        let (text, result) = show(&[GOOD], scratch.path().join("x.svg"));
         assert!(result.is_ok() && text.starts_with("drawn: "), "{text}");
-        let drawn = std::fs::read_to_string(scratch.file("x.svg")).expect("drawn");
+        let drawn = std::fs::read_to_string(scratch.path().join("x.svg")).expect("drawn");
         assert!(drawn.starts_with("<svg "));
         assert_eq!(show(&[GOOD], "-".into()).0, drawn);
         let (_, result) = show(&[GOOD, GOOD], "-".into());

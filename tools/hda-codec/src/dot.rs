@@ -10,8 +10,7 @@ use super::{Specimen, words};
 /// The graph: sound goes from left to right, routes are drawn in colour with the names of what is at their pins.
 pub(crate) fn dot(file: &str, specimen: &Specimen) -> String {
     let mut text = String::new();
-    // Writing to a string can't fail.
-    let _ = write_dot(&mut text, file, specimen);
+    write_dot(&mut text, file, specimen).expect("a string takes all that is written to it");
     text
 }
 

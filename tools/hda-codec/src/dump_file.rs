@@ -57,7 +57,7 @@ fn texts_in(folder: &Path) -> Result<Vec<PathBuf>, String> {
 }
 
 impl DumpFile {
-    /// Its text. What is no UTF-8 in it is replaced: no dump has any.
+    /// Its text. Bytes that are no UTF-8 are replaced: no dump has any.
     pub(super) fn read(&self) -> Result<String, String> {
         match &self.place {
             Place::StandardInput => text_of(&mut stdin().lock()),
@@ -97,20 +97,20 @@ mod tests {
 
     #[test]
     fn a_folder_stands_for_its_texts() {
-        let folder = crate::scratch::Scratch::new();
+        let folder = tempfile::tempdir().expect("a folder");
         for name in ["b.txt", "a.txt", "c.md"] {
-            std::fs::write(folder.file(name), name).expect("written");
+            std::fs::write(folder.path().join(name), name).expect("written");
         }
         let of = |path: &Path| dump_files(&[path.to_path_buf()]);
         let names: Vec<String> = of(folder.path()).into_iter().map(|file| file.name).collect();
-        let name = |name| folder.file(name).display().to_string();
+        let name = |name| folder.path().join(name).display().to_string();
         assert_eq!(names, [name("a.txt"), name("b.txt")]);
         assert_eq!(of(folder.path())[1].read().as_deref(), Ok("b.txt"));
 
-        std::fs::create_dir(folder.file("empty")).expect("a folder");
-        let [empty] = of(&folder.file("empty")).try_into().ok().expect("one");
+        std::fs::create_dir(folder.path().join("empty")).expect("a folder");
+        let [empty] = of(&folder.path().join("empty")).try_into().ok().expect("one");
         assert!(empty.read().expect_err("none").contains("no *.txt"));
-        let [missing] = of(&folder.file("missing.txt")).try_into().ok().expect("one");
+        let [missing] = of(&folder.path().join("missing.txt")).try_into().ok().expect("one");
         assert!(missing.read().expect_err("none").contains("can't be opened"));
     }
 

@@ -17,7 +17,7 @@ pub(crate) fn graph(report: &Report) -> String {
 fn widgets(specimen: &Specimen) -> String {
     let mut lines = vec![["node", "widget", "", "amplifiers", "hears"].map(str::to_owned).to_vec()];
     for node in &specimen.dump.nodes {
-        // What a route comes through is marked.
+        // Sources on a route are marked.
         let hears = node.connections.iter().map(|source| {
             let mark = if specimen.is_on_a_route(*source, node.id) { "*" } else { "" };
             format!("{source:#04x}{mark}")

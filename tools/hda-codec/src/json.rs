@@ -12,26 +12,20 @@ struct Line<'a> {
     file: &'a str,
     codec: Option<&'a str>,
     vendor_id: Option<u32>,
-    outputs: Vec<Output>,
-    inputs: Vec<Input>,
+    outputs: Vec<Port>,
+    inputs: Vec<Port>,
     simultaneous_outputs: usize,
     error: Option<&'a str>,
 }
 
 #[derive(Serialize)]
-struct Output {
+struct Port {
     pin: u8,
     name: String,
     kind: &'static str,
-    channels: u8,
-    path: Vec<u8>,
-}
-
-#[derive(Serialize)]
-struct Input {
-    pin: u8,
-    name: String,
-    kind: &'static str,
+    /// Of an output.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    channels: Option<u8>,
     path: Vec<u8>,
 }
 
@@ -44,28 +38,20 @@ pub(crate) fn line(report: &Report) -> serde_json::Result<String> {
         file: &report.file,
         codec: found.map(|specimen| specimen.dump.name.as_str()),
         vendor_id: found.map(|specimen| specimen.dump.vendor_id),
-        outputs: of(Direction::Output).map(output).collect(),
-        inputs: of(Direction::Input).map(input).collect(),
+        outputs: of(Direction::Output).map(port).collect(),
+        inputs: of(Direction::Input).map(port).collect(),
         simultaneous_outputs: found.map_or(0, Specimen::simultaneous_outputs),
         error: specimen.err().map(String::as_str),
     })
 }
 
-fn output(route: &Route) -> Output {
-    Output {
+fn port(route: &Route) -> Port {
+    let is_output = route.direction() == Direction::Output;
+    Port {
         pin: route.pin().get(),
         name: route.name().to_string(),
         kind: route.device().kind(),
-        channels: route.pcm().channels_max(),
-        path: way(route),
-    }
-}
-
-fn input(route: &Route) -> Input {
-    Input {
-        pin: route.pin().get(),
-        name: route.name().to_string(),
-        kind: route.device().kind(),
+        channels: is_output.then(|| route.pcm().channels_max()),
         path: way(route),
     }
 }

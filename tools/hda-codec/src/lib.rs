@@ -28,38 +28,9 @@ pub(crate) use specimen::Specimen;
 pub(crate) use summary::Summary;
 pub(crate) use table::table;
 
-/// A folder for the files of one test; removed when dropped.
-#[cfg(test)]
-mod scratch {
-    use std::path::{Path, PathBuf};
-    use std::sync::atomic::{AtomicU32, Ordering};
-
-    pub(crate) struct Scratch(PathBuf);
-
-    impl Scratch {
-        pub(crate) fn new() -> Scratch {
-            static NEXT: AtomicU32 = AtomicU32::new(0);
-            let name = format!("hda-codec-{}-{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
-            let path = std::env::temp_dir().join(name);
-            std::fs::create_dir_all(&path).expect("a folder");
-            Scratch(path)
-        }
-
-        pub(crate) fn file(&self, name: &str) -> PathBuf {
-            self.0.join(name)
-        }
-
-        pub(crate) fn path(&self) -> &Path {
-            &self.0
-        }
-    }
-
-    impl Drop for Scratch {
-        fn drop(&mut self) {
-            // A leftover in the folder for temporary files harms nothing.
-            let _ = std::fs::remove_dir_all(&self.0);
-        }
-    }
+/// Drops a result on purpose. `why` says why that loses nothing.
+pub fn ignored<T>(result: T, _why: &'static str) {
+    drop(result);
 }
 
 /// The collection of real dumps beside the project.

@@ -5,7 +5,7 @@ use std::io::Write;
 use std::process::ExitCode;
 
 use clap::Parser;
-use hda_codec::{BadInput, Codec};
+use hda_codec::{BadInput, Codec, ignored};
 
 #[derive(Parser)]
 #[command(bin_name = "cargo xtask codec", version)]
@@ -18,8 +18,8 @@ fn main() -> ExitCode {
     match Arguments::parse().codec.execute() {
         Ok(code) => code,
         Err(error) => {
-            // Nothing is left to do when standard error is closed.
-            let _ = writeln!(std::io::stderr(), "hda-codec: {error:#}");
+            let told = writeln!(std::io::stderr(), "hda-codec: {error:#}");
+            ignored(told, "nobody reads a closed standard error; the exit code says the same");
             if error.is::<BadInput>() { ExitCode::from(2) } else { ExitCode::FAILURE }
         }
     }

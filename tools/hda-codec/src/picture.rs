@@ -33,8 +33,8 @@ const LEGEND: [&str; 3] = [
 /// The picture: sound goes from left to right.
 pub(crate) fn picture(file: &str, specimen: &Specimen) -> String {
     let mut svg = String::new();
-    // Writing to a string can't fail.
-    let _ = Picture { specimen, layout: Layout::of(specimen) }.write(&mut svg, file);
+    let picture = Picture { specimen, layout: Layout::of(specimen) };
+    picture.write(&mut svg, file).expect("a string takes all that is written to it");
     svg
 }
 

@@ -1,4 +1,4 @@
-//! What files say of themselves, made harmless: a dump may come from anybody.
+//! Text of files, made harmless: a dump may come from anybody.
 
 use snd_hda_model::DumpError;
 

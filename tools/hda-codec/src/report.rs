@@ -1,4 +1,4 @@
-//! A file, and what came of it.
+//! A file, and its codec.
 
 use super::dump_file::DumpFile;
 use super::specimen::Specimen;

@@ -1,14 +1,14 @@
-//! A codec, and what the driver makes of it.
+//! A codec, and the driver's routes through it.
 
 use snd_hda::codec::UnservedPin;
 use snd_hda::{BringUpError, CodecAddress, Controller, Direction, Route};
 use snd_hda_model::{Bench, Codec, Dump, Profile};
 
-use super::plain;
+use super::{ignored, plain};
 
 /// A dump, and the routes that the driver found on a model made from it.
 pub(crate) struct Specimen {
-    /// What the file says.
+    /// The file's content.
     pub(crate) dump: Dump,
     /// The routes, in the driver's order.
     pub(crate) routes: Vec<Route>,
@@ -31,7 +31,7 @@ impl Specimen {
     /// Reads a dump, makes a model from it and brings the driver up on that.
     ///
     /// # Errors
-    /// What is wrong with the text; or with the driver, in words.
+    /// The fault of the text, or of the driver, in words.
     pub(crate) fn of(text: &str) -> Result<Specimen, String> {
         let dump = Dump::parse(text).map_err(|error| plain::error(&error))?;
         let (routes, unserved) = match bring_up(&dump, None) {
@@ -50,7 +50,7 @@ impl Specimen {
         self.routes.iter().filter(move |route| route.direction() == direction)
     }
 
-    /// How many outputs can play at once, each something of its own.
+    /// Outputs that can play at once, each something of its own.
     pub(crate) fn simultaneous_outputs(&self) -> usize {
         self.routes(Direction::Output).filter(|route| route.is_alone()).count()
     }
@@ -89,8 +89,10 @@ fn bring_up(dump: &Dump, beside: Option<Codec>) -> Result<(Vec<Route>, Vec<Unser
     }
     let model = bench.build();
     let result = Controller::bring_up(model.registers(), &mut model.memory(), model.delay());
-    // Rules of the hardware that a strange codec leads the driver to break are for the driver's own tests.
-    let _ = model.take_violations();
+    ignored(
+        model.take_violations(),
+        "rules that a strange codec has the driver break are for the driver's tests",
+    );
     let controller = result?;
     let is_ours = |address: CodecAddress| usize::from(address.get()) == ADDRESS;
     let routes = controller.routes().iter().filter(|route| is_ours(route.codec())).cloned().collect();

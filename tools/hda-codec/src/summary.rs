@@ -11,7 +11,7 @@ use super::table::counted;
 use super::vendor::vendor;
 use super::{Report, Specimen};
 
-/// What is summed up, file by file.
+/// Sums, file by file.
 #[derive(Default)]
 pub(crate) struct Summary {
     /// By vendors' names.
@@ -27,7 +27,7 @@ pub(crate) struct Summary {
 /// A file, and pins of its codec.
 type FilePins = (String, Vec<u8>);
 
-/// What the codecs of a vendor come to.
+/// The sums of a vendor's codecs.
 #[derive(Clone, Copy, Default)]
 struct Sums {
     files: usize,
@@ -93,8 +93,7 @@ impl Summary {
     /// All of it, as Markdown.
     pub(crate) fn markdown(&self) -> String {
         let mut text = String::new();
-        // Writing to a string can't fail.
-        let _ = self.write(&mut text);
+        self.write(&mut text).expect("a string takes all that is written to it");
         text
     }
 

@@ -1,14 +1,12 @@
 //! Routes for people.
 
-use std::fmt::Write;
-
 use snd_hda::{Direction, Route};
 
 use super::plain::plain;
 use super::specimen::way;
 use super::{Report, Specimen};
 
-/// What the driver makes of a file's codec; of a file that is no dump, why not.
+/// The driver's routes in a file's codec; of a file that is no dump, the reason.
 pub(crate) fn table(report: &Report) -> String {
     match &report.specimen {
         Ok(specimen) => format!("{}\n{}", title(&report.file, specimen), routes(specimen)),
@@ -23,7 +21,6 @@ pub(super) fn title(file: &str, specimen: &Specimen) -> String {
 
 /// The routes, the pins without one, and how many there are.
 pub(super) fn routes(specimen: &Specimen) -> String {
-    let mut text = String::new();
     let mut lines = Vec::new();
     for (direction, head) in [(Direction::Output, "output"), (Direction::Input, "input")] {
         let routes: Vec<&Route> = specimen.routes(direction).collect();
@@ -32,10 +29,9 @@ pub(super) fn routes(specimen: &Specimen) -> String {
             lines.extend(routes.into_iter().map(|route| cells(specimen, route)));
         }
     }
-    text.push_str(&aligned(&lines));
+    let mut text = aligned(&lines);
     for pin in &specimen.unserved {
-        // Writing to a string can't fail.
-        let _ = writeln!(text, "  pin {:#04x} has no route: {}", pin.pin, pin.reason);
+        text.push_str(&format!("  pin {:#04x} has no route: {}\n", pin.pin, pin.reason));
     }
     let outputs = specimen.routes(Direction::Output).count();
     let inputs = specimen.routes(Direction::Input).count();
@@ -43,14 +39,10 @@ pub(super) fn routes(specimen: &Specimen) -> String {
         at_once if at_once < outputs => format!(", {at_once} of them at once"),
         _ => String::new(),
     };
-    let _ = writeln!(
-        text,
-        "  {}{at_once}; {}; {} without a route",
-        counted(outputs, "output"),
-        counted(inputs, "input"),
-        counted(specimen.unserved.len(), "connected pin"),
-    );
-    text
+    let outputs = counted(outputs, "output");
+    let inputs = counted(inputs, "input");
+    let without = counted(specimen.unserved.len(), "connected pin");
+    text + &format!("  {outputs}{at_once}; {inputs}; {without} without a route\n")
 }
 
 fn cells(specimen: &Specimen, route: &Route) -> Vec<String> {

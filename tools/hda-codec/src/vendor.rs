@@ -1,4 +1,4 @@
-//! Who made a codec.
+//! Vendors of codecs.
 
 /// Vendors by the upper half of a codec's number, which is their number on PCI.
 const VENDORS: [(u16, &str); 17] = [

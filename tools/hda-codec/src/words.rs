@@ -1,4 +1,4 @@
-//! What a node is, in few words.
+//! A node in few words.
 
 use snd_hda_model::codec::WidgetKind;
 use snd_hda_model::dump::{AmpCaps, Node, Pcm};
@@ -29,10 +29,10 @@ const DEVICES: [&str; 16] = [
     "reserved",
     "other",
 ];
-/// What is at a pin by bits 31:30 of its defaults.
+/// Connectivity of a pin, by bits 31:30 of its defaults.
 const CONNECTIVITY: [&str; 4] = ["jack", "not connected", "built in", "jack and built in"];
 
-/// What kind of widget it is.
+/// The kind of widget.
 pub(super) fn kind(node: &Node) -> &'static str {
     match node.kind {
         WidgetKind::Output => "output converter",
@@ -52,12 +52,12 @@ pub(super) fn is_connected(node: &Node) -> bool {
     node.kind == WidgetKind::Pin && node.pin_default.unwrap_or(0) >> 30 != 1
 }
 
-/// Whether sound passes through connections of this widget. A power widget's list names those whom it feeds.
+/// Whether sound passes through connections of this widget. A power widget's list names those that it feeds.
 pub(super) fn carries_sound(node: &Node) -> bool {
     !matches!(node.kind, WidgetKind::Power | WidgetKind::Vendor | WidgetKind::VolumeKnob)
 }
 
-/// What matters of a widget: a pin's defaults, a converter's channels and formats.
+/// A widget's properties: a pin's defaults, a converter's channels and formats.
 pub(super) fn nature(specimen: &Specimen, node: &Node) -> String {
     let digital = if node.wcaps >> 9 & 1 != 0 { "digital, " } else { "" };
     match node.kind {

@@ -1,4 +1,4 @@
-//! What the lane's cases work with: the images, sessions, recordings.
+//! The bench of the lane's cases: images, sessions, recordings.
 
 use std::path::Path;
 use std::time::Duration;
@@ -15,7 +15,7 @@ use crate::workspace::Scratch;
 /// A test of the lane. Returns what it saw, in a line.
 pub(super) type Case = fn(&Bench) -> Result<String, Finding>;
 
-/// What the cases work with.
+/// The bench of the cases.
 pub(super) struct Bench {
     /// The image without Xen, which plays here.
     pub(super) image: Image,

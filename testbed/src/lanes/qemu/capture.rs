@@ -1,4 +1,4 @@
-//! What the microphone hears arrives in the front end's pages, with no break.
+//! The microphone's signal arrives in the front end's pages, with no break.
 
 use echo_check::signal;
 
@@ -31,8 +31,7 @@ fn fed_with(source: Source) -> Option<Capture> {
 fn judge(outcome: &Outcome, source: &Source) -> Result<Alignment, Finding> {
     let aligned = summary::judge_capture(source, FRAMES, outcome)?;
     let done = outcome
-        .done()
-        .find(|done| done.direction == Direction::Capture)
+        .done_of(Direction::Capture, 0)
         .ok_or_else(|| Finding::failure("the capture stream never says that it's done"))?;
     ensure!(done.fifo_errors == 0, "{} FIFO errors", done.fifo_errors);
     ensure!(done.underruns == 0, "{} overruns", done.underruns);

@@ -7,7 +7,7 @@ use std::time::Duration;
 use anyhow::Context;
 
 use super::bench::{Bench, Case, noise};
-use crate::child::{Child, Ending, Limits, Stream};
+use crate::child::{Child, Limits, Stream};
 use crate::judge::verdict::{Finding, ensure};
 use crate::provision;
 use crate::wav;
@@ -45,10 +45,7 @@ fn xtask(arguments: &[&Path]) -> Result<Call, Finding> {
             Stream::Error => call.error.push_str(&line),
         }
     })?;
-    match ending {
-        Ending::Exited(status) => call.code = status.code(),
-        ending => return Err(Finding::crash(format!("{ending:?}"))),
-    }
+    call.code = ending.status().map_err(Finding::crash)?.code();
     Ok(call)
 }
 

@@ -1,4 +1,4 @@
-//! What can't be done ends soon, with a line that says why, and with a bad exit status.
+//! An impossible task ends soon, with a line that says why, and with a bad exit status.
 
 use std::time::Duration;
 
@@ -110,7 +110,7 @@ fn codec_without_inputs(bench: &Bench) -> Result<String, Finding> {
     fails(bench, &bench.session(), deaf, &["input", "capture"])
 }
 
-/// Its memory decoding is turned off: from then on nobody answers at its registers, which this emulator reads as zeros.
+/// Its memory decoding is turned off. From then on its registers read as zeros in this emulator.
 fn controller_that_stops_answering(bench: &Bench) -> Result<String, Finding> {
     let mut session = playing(bench);
     session.words.push("fault=hang-controller".to_owned());

@@ -1,4 +1,4 @@
-//! What was promised in numbers.
+//! Promises in numbers.
 
 use super::bench::{Bench, Case, recording};
 use crate::image::LIMIT_BYTES;
@@ -34,7 +34,7 @@ fn voice(bench: &Bench) -> Result<Session, Finding> {
 /// The recording lies in those 16 MiB too.
 fn memory_within_16_mib(bench: &Bench) -> Result<String, Finding> {
     let outcome = bench.pass(&voice(bench)?)?;
-    let (_, memory) = outcome.boot().ok_or_else(|| Finding::failure("there is no @boot line"))?;
+    let memory = outcome.memory_bytes().ok_or_else(|| Finding::failure("there is no @boot line"))?;
     ensure!(memory <= IMAGE_MEMORY, "the image found {memory} bytes; the machine should have {IMAGE_MEMORY}");
     Ok(format!("plays in {memory} bytes"))
 }

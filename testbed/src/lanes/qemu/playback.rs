@@ -1,4 +1,4 @@
-//! What is played comes out of the codec as it went in.
+//! Played sound comes out of the codec as it went in.
 
 use super::bench::{Bench, Case, noise, recording};
 use crate::judge::summary;
@@ -29,8 +29,7 @@ fn play(bench: &Bench, session: &Session) -> Result<(Outcome, String), Finding> 
     for (output, pcm) in session.playback.iter().enumerate() {
         summary::judge_playback(pcm, &outcome, output)?;
         let done = outcome
-            .done()
-            .find(|done| done.direction == Direction::Playback && done.stream as usize == output)
+            .done_of(Direction::Playback, output)
             .ok_or_else(|| Finding::failure(format!("output {output} never says that it's done")))?;
         ensure!(
             done.frames >= pcm.frames(),

@@ -5,13 +5,11 @@ use serde_json::Value;
 use super::scenario::{HostCheck, Scenario};
 use crate::harness::{Microphone, Room};
 use crate::judge::verdict::{Finding, ensure};
-use crate::rig::{Iommu, Outcome};
+use crate::rig::Outcome;
 
 pub(super) const AMD: Scenario = Scenario {
     name: "echo",
     script: include_str!("../../../rig/scenarios/echo.sh"),
-    iommu: Iommu::Amd,
-    codec_rates_hz: &[48_000],
     // As often as the script restarts the streams.
     microphone: Microphone::Rooms(&[
         (5, Room::with_delay(0)),
@@ -20,8 +18,8 @@ pub(super) const AMD: Scenario = Scenario {
         (5, Room::with_delay(9_600)),
         (10, Room::with_delay(240)),
     ]),
-    files: || Ok(Vec::new()),
     host_checks: HOST_CHECKS,
+    ..Scenario::ONE_CODEC
 };
 
 const HOST_CHECKS: &[(&str, HostCheck)] = &[
@@ -36,12 +34,7 @@ const HOST_CHECKS: &[(&str, HostCheck)] = &[
 ];
 
 fn report(outcome: &Outcome, guest: &str, name: &str) -> Result<Value, Finding> {
-    let folder = match outcome.handed_out.get(guest) {
-        Some(Ok(folder)) => folder,
-        Some(Err(why)) => return Err(Finding::failure(why.clone())),
-        None => return Err(Finding::failure(format!("{guest} handed out nothing"))),
-    };
-    let text = std::fs::read_to_string(folder.join(name))
+    let text = std::fs::read_to_string(outcome.handed_out(guest)?.join(name))
         .map_err(|error| Finding::failure(format!("{name}: {error}")))?;
     serde_json::from_str(&text).map_err(|error| Finding::failure(format!("{name}: {error}")))
 }

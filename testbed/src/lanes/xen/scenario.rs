@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::child::Limits;
-use crate::harness::Microphone;
+use crate::harness::{Microphone, Source};
 use crate::image::Image;
 use crate::judge::verdict::{Finding, Verdict};
 use crate::lanes::Row;
@@ -21,17 +21,17 @@ pub(super) type GuestFiles = Vec<(String, Vec<u8>)>;
 pub(super) struct Scenario {
     /// Its name.
     pub(super) name: &'static str,
-    /// What dom0 does.
+    /// The script that dom0 runs.
     pub(super) script: &'static str,
     /// The machine's IOMMU.
     pub(super) iommu: Iommu,
     /// The rates behind the codecs; the first codec is the harness's.
     pub(super) codec_rates_hz: &'static [u32],
-    /// What the first codec's line input hears.
+    /// The signal at the first codec's line input.
     pub(super) microphone: Microphone,
-    /// What the guests have under /rig.
+    /// Files under /rig in the guests.
     pub(super) files: fn() -> Result<GuestFiles, Finding>,
-    /// What is asked on the host, by name.
+    /// The host's checks, by name.
     pub(super) host_checks: &'static [(&'static str, HostCheck)],
 }
 
@@ -110,6 +110,19 @@ impl Scenario {
         rows.push(Row::of_test(format!("xen::{}", self.name), whole, took));
         rows
     }
+}
+
+impl Scenario {
+    /// A machine with AMD's IOMMU and one codec, which hears nothing.
+    pub(super) const ONE_CODEC: Scenario = Scenario {
+        name: "",
+        script: "",
+        iommu: Iommu::Amd,
+        codec_rates_hz: &[48_000],
+        microphone: Microphone::Hears(Source::Silence),
+        files: || Ok(Vec::new()),
+        host_checks: &[],
+    };
 }
 
 /// The checks that a script makes, by the lines that make them.

@@ -1,27 +1,34 @@
 //! A program in a guest is the front end: what it plays and records is exact, and the positions that it reads are true to
 //! each other.
 
-use serde_json::Value;
+use anyhow::Context;
 
-use super::scenario::{GuestFiles, HostCheck, Scenario};
-use super::sessions::{heard, ramp, voice, with_silence};
+use super::scenario::{HostCheck, Scenario};
+use super::sounds::{self, RATE_HZ, heard, long, ramp, short, voice};
 use crate::harness::{Microphone, Source};
+use crate::judge::positions::{self, Reading};
 use crate::judge::verdict::{Finding, ensure};
-use crate::lanes::qemu::noise;
-use crate::rig::{Iommu, Outcome};
-use crate::wav::Pcm;
+use crate::rig::Outcome;
 
 pub(super) const AMD: Scenario = Scenario {
     name: "user_front",
     script: include_str!("../../../rig/scenarios/user_front.sh"),
-    iommu: Iommu::Amd,
     codec_rates_hz: &[RATE_HZ, RATE_HZ, RATE_HZ],
     microphone: Microphone::Hears(Source::Ramp),
-    files,
+    files: || {
+        sounds::files([
+            ("voice", voice()?),
+            ("long", long(10, 9)),
+            ("noise-2", short(2)),
+            ("noise-3", short(3)),
+            ("noise-4", short(4)),
+            ("noise-5", short(5)),
+            ("noise-6", short(6)),
+        ])
+    },
     host_checks: HOST_CHECKS,
+    ..Scenario::ONE_CODEC
 };
-
-const RATE_HZ: u32 = 48_000;
 
 const HOST_CHECKS: &[(&str, HostCheck)] = &[
     ("a_voice_comes_out_exactly", |outcome| heard(outcome, 0, &voice()?)),
@@ -35,56 +42,13 @@ const HOST_CHECKS: &[(&str, HostCheck)] = &[
     ("capture_positions_advance_as_time_does", |outcome| positions(outcome, "capture")),
 ];
 
-fn short(seed: u64) -> Pcm {
-    noise(RATE_HZ, RATE_HZ as usize, seed)
-}
-
-fn files() -> Result<GuestFiles, Finding> {
-    let mut files = vec![
-        ("voice.wav".to_owned(), with_silence(voice()?)?),
-        ("long.wav".to_owned(), with_silence(noise(RATE_HZ, 10 * RATE_HZ as usize, 9))?),
-    ];
-    for seed in 2..=6 {
-        files.push((format!("noise-{seed}.wav"), with_silence(short(seed))?));
-    }
-    Ok(files)
-}
-
-/// A row of `audiofront position --json`.
-struct Row {
-    guest_ns: f64,
-    frames: f64,
-    error_frames: f64,
-}
-
 /// Each two of a stream's positions are as far from each other as the times at which they were read, by the rate of the link,
 /// within both bounds and a frame of rounding each.
 fn positions(outcome: &Outcome, direction: &str) -> Result<String, Finding> {
-    let folder = match outcome.handed_out.get("guest1") {
-        Some(Ok(folder)) => folder,
-        Some(Err(why)) => return Err(Finding::failure(why.clone())),
-        None => return Err(Finding::failure("guest1 handed out nothing")),
-    };
-    let path = folder.join("positions.jsonl");
-    let text = std::fs::read_to_string(&path)
-        .map_err(|error| Finding::failure(format!("{}: {error}", path.display())))?;
-    let number = |row: &Value, name: &str| {
-        row[name].as_f64().ok_or_else(|| Finding::failure(format!("no {name} in {row}")))
-    };
-    let mut rows = Vec::new();
-    for line in text.lines() {
-        let row: Value =
-            serde_json::from_str(line).map_err(|error| Finding::failure(format!("{line}: {error}")))?;
-        if row["direction"] != direction || row["position"].is_null() {
-            continue;
-        }
-        let frames_a_ns = f64::from(RATE_HZ) / 1e9;
-        rows.push(Row {
-            guest_ns: number(&row, "guest_ns")?,
-            frames: number(&row, "position")?,
-            error_frames: number(&row, "error_ns")? * frames_a_ns,
-        });
-    }
+    let path = outcome.handed_out("guest1")?.join("positions.jsonl");
+    let text = std::fs::read_to_string(&path).with_context(|| path.display().to_string())?;
+    let mut rows = positions::parse(&text)?;
+    rows.retain(|row| row.direction == direction);
     ensure!(rows.len() >= 30, "{} positions, 30 at least of 40 are expected", rows.len());
     let mut worst = 0f64;
     for (index, one) in rows.iter().enumerate() {
@@ -96,9 +60,7 @@ fn positions(outcome: &Outcome, direction: &str) -> Result<String, Finding> {
                 other.frames
             );
             // The emulator's clocks are one clock.
-            let expected = (other.guest_ns - one.guest_ns) * f64::from(RATE_HZ) / 1e9;
-            let off = (other.frames - one.frames - expected).abs();
-            let bound = one.error_frames + other.error_frames + 2.0;
+            let (off, bound) = one.off(other);
             ensure!(
                 off.total_cmp(&bound).is_le(),
                 "{off:.1} frames off between frames {} and {}, not {bound:.1}",
@@ -108,7 +70,7 @@ fn positions(outcome: &Outcome, direction: &str) -> Result<String, Finding> {
             worst = worst.max(off);
         }
     }
-    let bound = rows.iter().map(|row| row.error_frames).fold(0f64, f64::max);
+    let bound = rows.iter().map(Reading::error_frames).fold(0f64, f64::max);
     Ok(format!(
         "{} positions, each two within {worst:.1} frames of the time between; bound {bound:.1}",
         rows.len()

@@ -1,0 +1,65 @@
+//! Sounds that guests play and record in scenarios, and the questions whether they came through.
+
+use super::scenario::GuestFiles;
+use crate::harness::Source;
+use crate::judge::compare;
+use crate::judge::verdict::{Finding, ensure};
+use crate::lanes::qemu::{noise, recording};
+use crate::rig::Outcome;
+use crate::wav::{self, FRAME_BYTES, Pcm};
+
+/// The usual rate.
+pub(super) const RATE_HZ: u32 = 48_000;
+
+/// Frames that `arecord -d 1` records.
+const RECORDED_FRAMES: u64 = 48_000;
+
+/// Silence behind each sound: the emulator keeps the last of it to itself.
+pub(super) const TAIL_FRAMES: usize = 12_000;
+
+/// A real recording.
+pub(super) fn voice() -> Result<Pcm, Finding> {
+    recording("Front_Center.wav")
+}
+
+/// A second of noise.
+pub(super) fn short(seed: u64) -> Pcm {
+    long(1, seed)
+}
+
+/// Some seconds of noise.
+pub(super) fn long(seconds: usize, seed: u64) -> Pcm {
+    noise(RATE_HZ, seconds * RATE_HZ as usize, seed)
+}
+
+/// WAV files of sounds, with silence behind each.
+pub(super) fn files<const N: usize>(sounds: [(&str, Pcm); N]) -> Result<GuestFiles, Finding> {
+    let file = |(name, mut pcm): (&str, Pcm)| {
+        pcm.bytes.resize(pcm.bytes.len() + TAIL_FRAMES * FRAME_BYTES, 0);
+        Ok((format!("{name}.wav"), pcm.to_wav()?))
+    };
+    sounds.into_iter().map(file).collect()
+}
+
+/// All that a codec played has to have a sound in it, whole.
+pub(super) fn heard(outcome: &Outcome, codec: usize, played: &Pcm) -> Result<String, Finding> {
+    let heard = outcome.heard(codec);
+    match compare::find(&played.bytes, heard, FRAME_BYTES) {
+        Some(frame) => Ok(format!("all {} frames, from frame {frame} of codec {codec} on", played.frames())),
+        None => Err(Finding::failure(format!(
+            "the {} frames are not, as they are, among the {} of codec {codec}",
+            played.frames(),
+            heard.len() / FRAME_BYTES
+        ))),
+    }
+}
+
+/// The first guest's recording has to be a part of the ramp.
+pub(super) fn ramp(outcome: &Outcome, name: &str) -> Result<String, Finding> {
+    let recorded = wav::load(&outcome.handed_out("guest1")?.join(name))?.pcm;
+    ensure!(recorded.frames() == RECORDED_FRAMES, "{} frames, not {RECORDED_FRAMES}", recorded.frames());
+    let aligned = compare::align(&recorded.bytes, 60 * RECORDED_FRAMES, |frame| Source::Ramp.frame(frame))
+        .ok_or_else(|| Finding::failure("nothing of the ramp is in it"))?;
+    ensure!(aligned.comparison.is_exact(), "it {} from the ramp", aligned.comparison);
+    Ok(format!("{}, behind {} of silence", aligned.comparison, aligned.silent_frames))
+}
