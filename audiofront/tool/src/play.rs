@@ -9,7 +9,7 @@ use sndif::format::SampleFormat;
 
 use crate::choice::{Choice, Loudness};
 use crate::signals::Signals;
-use crate::streams::{Shape, Watchdog, hint, progress, show};
+use crate::streams::{Shape, Watchdog, progress, show};
 
 /// Play a WAV file
 #[derive(clap::Args)]
@@ -94,7 +94,7 @@ impl Play {
         let frames = samples.bytes.len() as u64 / frame_bytes;
 
         let mut next = card.front(stream).fill(&samples.bytes);
-        hint(card.front(stream));
+        card.hint(stream);
         card.start(stream)?;
         let bar = progress(frames, shape.rate_hz);
         let mut watchdog = Watchdog::new();
@@ -108,12 +108,12 @@ impl Play {
                 }
             }
             watchdog.wait(&mut card, stream)?;
-            let front = card.front(stream);
-            let filled = front.fill(&samples.bytes[next..]);
+            let filled = card.front(stream).fill(&samples.bytes[next..]);
             next += filled;
             if filled > 0 {
-                hint(front);
+                card.hint(stream);
             }
+            let front = card.front(stream);
             show(&bar, front.position_bytes() / frame_bytes, frames, shape.rate_hz);
             let Some(playback) = front.playback() else { bail!("the stream is closed") };
             if next == samples.bytes.len() {

@@ -9,7 +9,7 @@ use sndif::format::SampleFormat;
 
 use crate::choice::{Choice, Loudness};
 use crate::signals::{Interrupted, Signals};
-use crate::streams::{Shape, Watchdog, hint, progress, show};
+use crate::streams::{Shape, Watchdog, progress, show};
 
 /// Record into a WAV file
 #[derive(clap::Args)]
@@ -85,12 +85,11 @@ impl Record {
         let mut ended = Ok(());
         while taken_frames < frames && ended.is_ok() {
             watchdog.wait(&mut card, stream)?;
-            let front = card.front(stream);
             let wanted = usize::try_from((frames - taken_frames) * frame_bytes).unwrap_or(usize::MAX);
             let room = wanted.min(bytes.len());
-            let taken = front.take(&mut bytes[..room]);
+            let taken = card.front(stream).take(&mut bytes[..room]);
             taken_frames += taken as u64 / frame_bytes;
-            hint(front);
+            card.hint(stream);
             write(&mut writer, format, &bytes[..taken]).with_context(|| self.file.display().to_string())?;
             show(&bar, taken_frames, frames, shape.rate_hz);
             ended = signals.check();
