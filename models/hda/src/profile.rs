@@ -124,8 +124,6 @@ impl Profile {
     pub fn qemu() -> Self {
         Self {
             strict: false,
-            input_payload_words: 0x1d,
-            output_payload_words: 0x3c,
             bidirectional_streams: 0,
             stream_sync_offset: None,
             engine: StreamEngine::MillisecondSteps,

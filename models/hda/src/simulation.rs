@@ -71,12 +71,16 @@ impl LinkSimulation {
     /// At time 0, with a stopped stream. Panics at an invalid format word.
     #[must_use]
     pub fn new(simulation: Simulation) -> Self {
+        Self::with_table(simulation, cadence_table(simulation.format_word))
+    }
+
+    fn with_table(simulation: Simulation, table: Vec<u32>) -> Self {
         Self {
             clock: LinkClock::new(simulation.drift_ppm),
             now_ns: 0,
             arrives_ns: 0,
             random: simulation.seed,
-            table: cadence_table(simulation.format_word),
+            table,
             run: None,
             losses: Vec::new(),
             told_link_frame: 0,
@@ -89,14 +93,7 @@ impl LinkSimulation {
         if simulation.format_word != self.simulation.format_word {
             self.table = cadence_table(simulation.format_word);
         }
-        self.clock = LinkClock::new(simulation.drift_ppm);
-        self.now_ns = 0;
-        self.arrives_ns = 0;
-        self.random = simulation.seed;
-        self.run = None;
-        self.losses.clear();
-        self.told_link_frame = 0;
-        self.simulation = simulation;
+        *self = Self::with_table(simulation, std::mem::take(&mut self.table));
     }
 
     /// A random number below `below`.

@@ -32,7 +32,7 @@ impl Codec {
                 revision_id: 0x0010_0101,
                 subsystem_id: 0,
                 group_node: Some(1),
-                group: Group::default(),
+                group: Group::usual(),
                 other_groups: BTreeMap::new(),
                 widgets: BTreeMap::new(),
             },

@@ -47,7 +47,7 @@ impl Dump {
             power_states,
             default_power: if power_states >> 3 & 1 == 0 { 0 } else { 3 },
             gpio: self.gpio_word(),
-            ..Group::default()
+            ..Group::usual()
         };
         let others = self.groups.iter().filter(|group| group.kind == GroupKind::Modem);
         let other_groups: BTreeMap<u8, OtherGroup> = others
@@ -106,7 +106,7 @@ fn widget(node: &Node) -> Widget {
     // connections.
     widget.one_input_amplifier = match node.kind {
         WidgetKind::Mixer | WidgetKind::Selector => false,
-        WidgetKind::Input => node.connections.len() > 1 && node.amp_in_values.len() == 1,
+        WidgetKind::Input => node.connections.len() > 1 && node.amp_in_settings == 1,
         _ => true,
     };
     widget.gain_at_reset = GainAtReset::Farthest;
