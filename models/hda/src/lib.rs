@@ -79,7 +79,7 @@ mod violations;
 pub use codec::{Codec, SourceFrame};
 pub use dump::{Dump, DumpError};
 pub use faults::{Faults, LinkPositionFault};
-pub use hearing::{Heard, LoopedBack, Recorded};
+pub use hearing::{Heard, LoopedBack};
 pub use memory::{DmaAccess, ModelMemory, ModelRegion, PageWords};
 pub use model::{Bench, Model, ModelDelay, ModelRegisters, ModelTime};
 pub use played::Played;

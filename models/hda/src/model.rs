@@ -163,13 +163,6 @@ impl Model {
         self.machine.borrow().accesses_left
     }
 
-    /// Changes the link clock's drift from now on.
-    pub fn set_drift_ppm(&self, drift_ppm: i32) {
-        let mut machine = self.machine.borrow_mut();
-        let now_ns = machine.now_ns;
-        machine.clock.set_drift(now_ns, drift_ppm);
-    }
-
     /// Changes the faults from now on.
     pub fn edit_faults(&self, edit: impl FnOnce(&mut Faults)) {
         edit(&mut self.machine.borrow_mut().faults);

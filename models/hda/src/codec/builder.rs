@@ -159,13 +159,6 @@ impl CodecBuilder {
         self
     }
 
-    /// Sets the node of the function group. Default: 1.
-    #[must_use]
-    pub fn group_node(mut self, node: u8) -> Self {
-        self.graph.group_node = Some(node);
-        self
-    }
-
     /// Sets rates and sample sizes (parameter 0x0a) for converters without their own.
     #[must_use]
     pub fn pcm(mut self, rates_and_bits: u32) -> Self {
@@ -202,13 +195,6 @@ impl CodecBuilder {
     #[must_use]
     pub fn delays(mut self, output_samples: u8, input_samples: u8) -> Self {
         self.graph.group.delays = u32::from(output_samples & 15) | u32::from(input_samples & 15) << 8;
-        self
-    }
-
-    /// Sets the number of general-purpose pins.
-    #[must_use]
-    pub fn gpio(mut self, count: u8) -> Self {
-        self.graph.group.gpio = count.into();
         self
     }
 

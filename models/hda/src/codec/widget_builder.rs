@@ -105,13 +105,6 @@ impl Widget {
         self
     }
 
-    /// Sets stream formats (parameter 0x0b): bit 0 PCM, bit 1 float, bit 2 AC-3.
-    #[must_use]
-    pub fn stream_formats(mut self, formats: u32) -> Self {
-        self.stream_formats = formats;
-        self
-    }
-
     /// Takes rates and sample sizes from the function group.
     #[must_use]
     pub fn inherits_pcm(mut self) -> Self {
@@ -163,13 +156,6 @@ impl Widget {
         self
     }
 
-    /// Adds an input amplifier with the function group's capabilities.
-    #[must_use]
-    pub fn inherits_amp_in(mut self) -> Self {
-        self.capabilities = self.capabilities & !capability::AMP_OVERRIDE | capability::AMP_IN;
-        self
-    }
-
     /// Mutes its amplifiers at reset.
     #[must_use]
     pub fn muted_at_reset(mut self) -> Self {
@@ -202,11 +188,8 @@ impl Widget {
         self.coded_connections(vec![first.into(), 0x80 | u16::from(last)], false)
     }
 
-    /// Sets the coded connection list.
-    ///
     /// Entries have 8 bits (range bit 0x80), or 16 in long form (range bit 0x8000).
-    #[must_use]
-    pub fn coded_connections(mut self, entries: Vec<u16>, long: bool) -> Self {
+    fn coded_connections(mut self, entries: Vec<u16>, long: bool) -> Self {
         self.capabilities |= capability::CONNECTION_LIST;
         self.connections = ConnectionList { entries, long };
         self

@@ -9,32 +9,33 @@ use super::lines::Lines;
 use super::values::{amp_caps, pcm, power, power_states};
 use crate::codec::WidgetKind;
 
-/// Keys of lines that may occur once. A key precedes its own prefixes.
-const KEYS: [(&str, Line); 24] = [
-    ("Amp-In caps:", Line::AmpInCaps),
-    ("Amp-In vals:", Line::AmpInValues),
-    ("Amp-Out caps:", Line::AmpOutCaps),
-    ("Amp-Out vals:", Line::AmpOutValues),
-    ("Converter:", Line::Converter),
-    ("SDI-Select:", Line::SdiSelect),
-    ("Delay:", Line::Delay),
-    ("Digital category:", Line::DigitalCategory),
-    ("Digital:", Line::Digital),
-    ("PCM:", Line::Pcm),
-    ("Pincap ", Line::PinCapabilities),
-    ("Pin Default ", Line::PinDefault),
-    ("Conn =", Line::PinDefaultConnection),
-    ("DefAssociation =", Line::PinDefaultAssociation),
-    ("Pin-ctls:", Line::PinControl),
-    ("EAPD ", Line::Eapd),
-    ("Unsolicited:", Line::Unsolicited),
-    ("Power states:", Line::PowerStates),
-    ("Power:", Line::Power),
-    ("Processing caps:", Line::Processing),
-    ("Volume-Knob:", Line::VolumeKnob),
-    ("Devices:", Line::Devices),
-    ("Connection:", Line::Connections),
-    ("In-driver Connection:", Line::InDriverConnections),
+/// Keys of lines that may occur once, and the capability that a line requires of its node. A key
+/// precedes its own prefixes.
+const KEYS: [(&str, Line, u32); 24] = [
+    ("Amp-In caps:", Line::AmpInCaps, 1 << 1),
+    ("Amp-In vals:", Line::AmpInValues, 1 << 1),
+    ("Amp-Out caps:", Line::AmpOutCaps, 1 << 2),
+    ("Amp-Out vals:", Line::AmpOutValues, 1 << 2),
+    ("Converter:", Line::Converter, 0),
+    ("SDI-Select:", Line::SdiSelect, 0),
+    ("Delay:", Line::Delay, 0),
+    ("Digital category:", Line::DigitalCategory, 0),
+    ("Digital:", Line::Digital, 0),
+    ("PCM:", Line::Pcm, 0),
+    ("Pincap ", Line::PinCapabilities, 0),
+    ("Pin Default ", Line::PinDefault, 0),
+    ("Conn =", Line::PinDefaultConnection, 0),
+    ("DefAssociation =", Line::PinDefaultAssociation, 0),
+    ("Pin-ctls:", Line::PinControl, 0),
+    ("EAPD ", Line::Eapd, 0),
+    ("Unsolicited:", Line::Unsolicited, 1 << 7),
+    ("Power states:", Line::PowerStates, 1 << 10),
+    ("Power:", Line::Power, 1 << 10),
+    ("Processing caps:", Line::Processing, 1 << 6),
+    ("Volume-Knob:", Line::VolumeKnob, 0),
+    ("Devices:", Line::Devices, 0),
+    ("Connection:", Line::Connections, 0),
+    ("In-driver Connection:", Line::InDriverConnections, 0),
 ];
 
 /// Reads an indented line into `node`, and records it in `seen`.
@@ -53,31 +54,17 @@ pub(super) fn detail(
     if scan.try_take("Device: ") {
         return device(node, scan);
     }
-    let Some((key, line)) = KEYS.into_iter().find(|(key, _)| scan.try_take(key)) else {
+    let Some((key, line, capability)) = KEYS.into_iter().find(|(key, ..)| scan.try_take(key)) else {
         return unknown(scan.rest());
     };
     if !seen.insert(line) {
         return Err(format!("node {:#04x} has {key:?} twice", node.id));
     }
-    if let Some(capability) = capability_for(line)
-        && node.wcaps & capability == 0
-    {
+    if node.wcaps & capability != capability {
         return Err(format!("node {:#04x} has {key:?} without the capability", node.id));
     }
     scan.skip_spaces();
     known(node, line, scan, lines)
-}
-
-/// The capability that a line requires of its node.
-fn capability_for(line: Line) -> Option<u32> {
-    match line {
-        Line::AmpInCaps | Line::AmpInValues => Some(1 << 1),
-        Line::AmpOutCaps | Line::AmpOutValues => Some(1 << 2),
-        Line::Processing => Some(1 << 6),
-        Line::Unsolicited => Some(1 << 7),
-        Line::Power | Line::PowerStates => Some(1 << 10),
-        _ => None,
-    }
 }
 
 fn known(node: &mut Node, line: Line, mut scan: Scan<'_>, lines: &mut Lines<'_>) -> Result<(), Reason> {
