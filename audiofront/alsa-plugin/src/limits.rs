@@ -82,7 +82,7 @@ pub fn format_of(alsa: i32) -> Option<SampleFormat> {
 
 /// Formats with a known sample size.
 fn playable(limits: &Limits) -> impl Iterator<Item = SampleFormat> {
-    let all = SampleFormat::ALL.into_iter();
+    let all = SampleFormat::all();
     all.filter(|format| limits.formats.contains(*format) && format.bytes_per_sample().is_some())
 }
 
