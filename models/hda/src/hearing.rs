@@ -44,7 +44,6 @@ impl Model {
     /// Every driver setting counts: power, selectors, amplifiers, pin control, EAPD, digital
     /// enables. A converter with several routes to a pin appears once for each gain. A converter
     /// with one audible side appears too.
-    #[must_use]
     pub fn audible(&self, codec: usize) -> Vec<Heard> {
         self.with_graph(codec, |graph| {
             let arrived = graph.arrived(WidgetKind::Pin);
@@ -54,7 +53,6 @@ impl Model {
 
     /// The input pins that converters with a stream record, ordered by converter. The same
     /// settings count.
-    #[must_use]
     pub fn recorded(&self, codec: usize) -> Vec<Heard> {
         self.with_graph(codec, |graph| {
             let arrived = graph.arrived(WidgetKind::Input);
@@ -64,7 +62,6 @@ impl Model {
 
     /// Sound that passes from inputs to outputs, or back, inside a codec.
     /// A driver that plays and records should cause none.
-    #[must_use]
     pub fn looped_back(&self, codec: usize) -> Vec<LoopedBack> {
         self.with_graph(codec, |graph| {
             let is = |node: u8, kind| graph.widgets.get(&node).is_some_and(|widget| widget.kind == kind);

@@ -180,7 +180,6 @@ impl ModelMemory {
     }
 
     /// A zeroed page, closed to DMA, at an address that is never next to the previous one.
-    #[must_use]
     pub fn allocate_page(&self) -> (u64, &'static PageWords) {
         let mut table = self.table.borrow_mut();
         let address = table.next_page;
@@ -217,7 +216,6 @@ impl ModelMemory {
     }
 
     /// Copies bytes out of memory, as a program on the other side does, regardless of DMA rights.
-    #[must_use]
     pub fn peek(&self, address: u64, bytes: usize) -> Vec<u8> {
         let table = self.table.borrow();
         let mut copy = vec![0; bytes];

@@ -69,7 +69,6 @@ pub struct LinkSimulation {
 
 impl LinkSimulation {
     /// At time 0, with a stopped stream. Panics at an invalid format word.
-    #[must_use]
     pub fn new(simulation: Simulation) -> Self {
         Self::with_table(simulation, cadence_table(simulation.format_word))
     }
@@ -106,7 +105,6 @@ impl LinkSimulation {
     }
 
     /// System time. A reading takes no time.
-    #[must_use]
     pub fn now_ns(&self) -> u64 {
         self.now_ns
     }
@@ -224,7 +222,6 @@ impl LinkSimulation {
 
     /// The true position at a system time, in thousandths of a frame, with a share of the current
     /// link frame's samples.
-    #[must_use]
     pub fn true_milliframes(&self, at_ns: u64) -> u64 {
         let wall = self.wall(at_ns);
         let link_frame = wall / TICKS_PER_LINK_FRAME;
@@ -234,7 +231,6 @@ impl LinkSimulation {
     }
 
     /// The link time of this run's first frame, in ticks of the wall clock.
-    #[must_use]
     pub fn start_ticks(&self) -> Option<u64> {
         self.run.map(|run| run.first_link_frame * TICKS_PER_LINK_FRAME)
     }

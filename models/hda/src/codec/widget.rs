@@ -36,6 +36,7 @@ pub enum WidgetKind {
 ///
 /// Start from a constructor and add capabilities.
 #[derive(Default)]
+#[must_use]
 pub struct Widget {
     pub(crate) kind: WidgetKind,
     /// Audio widget capabilities (parameter 0x09), without bits that follow from other fields.
@@ -114,7 +115,6 @@ pub(crate) mod pin_capability {
 
 impl Widget {
     /// A widget of any kind, without functions.
-    #[must_use]
     pub fn new(kind: WidgetKind) -> Self {
         let converter = matches!(kind, WidgetKind::Output | WidgetKind::Input).then(|| Converter {
             output: kind == WidgetKind::Output,

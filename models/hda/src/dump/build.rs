@@ -29,7 +29,6 @@ impl Dump {
     /// Connection lists are in short form ([`Codec::with_connection_form`]). Values that a dump
     /// lacks are 0: coefficients, delays of the function group, and data from an HDMI pin's
     /// display.
-    #[must_use]
     pub fn codec(&self) -> Codec {
         let function = |kind, unsolicited| {
             let number = if kind == GroupKind::Audio { 1 } else { 2 };

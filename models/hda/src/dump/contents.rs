@@ -68,13 +68,11 @@ pub struct Gpio {
 
 impl Dump {
     /// Returns the node with this number, if any.
-    #[must_use]
     pub fn node(&self, id: u8) -> Option<&Node> {
         self.nodes.iter().find(|node| node.id == id)
     }
 
     /// Returns the audio function group, if any.
-    #[must_use]
     pub fn audio_group(&self) -> Option<FunctionGroup> {
         self.groups.iter().copied().find(|group| group.kind == GroupKind::Audio)
     }

@@ -57,7 +57,6 @@ pub struct AmpCaps {
 
 impl AmpCaps {
     /// The parameter as the codec gives it.
-    #[must_use]
     pub fn word(self) -> u32 {
         u32::from(self.mute) << 31
             | u32::from(self.step_size) << 16
@@ -79,7 +78,6 @@ pub struct Pcm {
 
 impl Pcm {
     /// Parameter 0x0a as the codec gives it.
-    #[must_use]
     pub fn word(self) -> u32 {
         u32::from(self.bits) << 16 | u32::from(self.rates)
     }
