@@ -24,7 +24,6 @@ mod patchbay;
 pub mod position;
 pub mod registers;
 mod reset;
-mod sort;
 pub mod spec;
 pub mod stream;
 mod traits;
