@@ -46,7 +46,7 @@ pub struct CardStream<B: MappedBuffer, R: Registers, D: DelayNs, G: DmaRegion> {
     /// The driver's and the clock's breaks since START, at the last look.
     breaks: Option<u32>,
     /// The position's source and lock that were logged last.
-    logged: Option<(PositionSource, PositionLock)>,
+    logged: Option<(Option<PositionSource>, Option<PositionLock>)>,
     /// `None` only inside of [`step`](Self::step).
     state: Option<State<B, R, D, G>>,
 }
@@ -218,13 +218,10 @@ where
             link.generation = self.generation;
             let found = (link.source, link.lock);
             if self.logged.replace(found) != Some(found) {
-                log::debug!(
-                    "port {}: position {:?} by {:?}, within {} ns",
-                    self.route.0,
-                    link.lock,
-                    link.source,
-                    link.error_ns
-                );
+                if let (Some(lock), Some(source)) = (link.lock, link.source) {
+                    let (port, error_ns) = (self.route.0, link.error_ns);
+                    log::debug!("port {port}: position {lock:?} by {source:?}, within {error_ns} ns");
+                }
             }
         }
         StreamPosition {
