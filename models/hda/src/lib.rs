@@ -71,6 +71,7 @@ mod memory;
 mod model;
 mod played;
 mod profile;
+mod random;
 mod registers;
 mod simulation;
 mod stream_registers;

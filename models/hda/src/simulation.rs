@@ -7,6 +7,7 @@
 use crate::cadence::Cadence;
 use crate::clock::{LinkClock, TICKS_PER_LINK_FRAME};
 use crate::format::StreamFormat;
+use crate::random::{SCRAMBLE_STEP, scramble};
 
 /// The parameters of a simulation.
 #[derive(Clone, Copy, Debug)]
@@ -97,11 +98,9 @@ impl LinkSimulation {
 
     /// A random number below `below`.
     pub fn random(&mut self, below: u64) -> u64 {
-        self.random = self.random.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.random;
-        z = (z ^ z >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ z >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);
-        (z ^ z >> 31) % below.max(1)
+        let random = scramble(self.random);
+        self.random = self.random.wrapping_add(SCRAMBLE_STEP);
+        random % below.max(1)
     }
 
     /// System time. A reading takes no time.

@@ -120,11 +120,13 @@ impl Codec {
         let mut adc = Widget::adc(5).pcm(QEMU_PCM).amp_in(Amplifier::TYPICAL);
         // The amplifier reads 0 and passes full level until its first write.
         adc.gain_at_reset = GainAtReset::Lowest;
-        let builder = Self::builder(vendor_id)
-            .subsystem_id(vendor_id)
+        let mut builder = Self::builder(vendor_id);
+        builder.graph.subsystem_id = vendor_id;
+        // 8 samples out, 8 in.
+        builder.graph.group.delays = 0x0808;
+        let builder = builder
             .pcm(QEMU_PCM)
             .no_power_states()
-            .delays(8, 8)
             .widget(2, dac)
             .widget(3, Widget::line_out(&[2]).pin(1 << 4, output).enabled_at_reset());
         let builder = match input {
@@ -144,12 +146,6 @@ impl Codec {
 }
 
 impl CodecBuilder {
-    /// Sets the subsystem ID (verb 0xf20).
-    pub fn subsystem_id(mut self, id: u32) -> Self {
-        self.graph.subsystem_id = id;
-        self
-    }
-
     /// Sets rates and sample sizes (parameter 0x0a) for converters without their own.
     pub fn pcm(mut self, rates_and_bits: u32) -> Self {
         self.graph.group.pcm = rates_and_bits;
@@ -173,14 +169,6 @@ impl CodecBuilder {
     pub fn no_power_states(mut self) -> Self {
         self.graph.group.power_states = 0;
         self.graph.group.default_power = 0;
-        self
-    }
-
-    /// Sets the delays of the whole function group in samples (parameter 0x08).
-    ///
-    /// Output is in bits 3:0, input in bits 11:8.
-    pub fn delays(mut self, output_samples: u8, input_samples: u8) -> Self {
-        self.graph.group.delays = u32::from(output_samples & 15) | u32::from(input_samples & 15) << 8;
         self
     }
 
