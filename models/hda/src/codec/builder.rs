@@ -1,7 +1,5 @@
 //! The builder of codecs.
 
-use std::collections::BTreeMap;
-
 use super::amplifier::{Amplifier, GainAtReset};
 use super::device::Codec;
 use super::graph::Graph;
@@ -30,11 +28,9 @@ impl Codec {
             graph: Graph {
                 vendor_id,
                 revision_id: 0x0010_0101,
-                subsystem_id: 0,
                 group_node: Some(1),
                 group: Group::usual(),
-                other_groups: BTreeMap::new(),
-                widgets: BTreeMap::new(),
+                ..Graph::default()
             },
         }
     }
