@@ -7,7 +7,7 @@ use anyhow::{Context, Result, bail};
 use sndif::Direction;
 use sndif::format::SampleFormat;
 
-use crate::choice::{Choice, Loudness};
+use crate::choice::Choice;
 use crate::signals::Signals;
 use crate::streams::{Shape, Watchdog, progress, show};
 
@@ -20,13 +20,6 @@ pub(crate) struct Play {
 
     #[command(flatten)]
     choice: Choice,
-
-    #[command(flatten)]
-    loudness: Loudness,
-
-    /// Largest DMA buffer, in frames (64 or more)
-    #[arg(long, value_name = "FRAMES", default_value_t = 16_384, value_parser = clap::value_parser!(u32).range(64..))]
-    buffer_frames: u32,
 
     /// Overwrite the control page with nonsense while playing: a test of the back end
     #[arg(long, hide = true)]
@@ -88,8 +81,8 @@ impl Play {
             samples = samples.spread(2);
         }
         let shape = samples.shape;
-        let config = shape.config(&mut card, stream, self.buffer_frames)?;
-        self.loudness.open(&mut card, stream, &config)?;
+        let config = shape.config(&mut card, stream, self.choice.buffer_frames)?;
+        self.choice.open(&mut card, stream, &config)?;
         let frame_bytes = u64::from(shape.frame_bytes());
         let frames = samples.bytes.len() as u64 / frame_bytes;
 

@@ -7,7 +7,7 @@ use anyhow::{Context, Result, bail};
 use sndif::Direction;
 use sndif::format::SampleFormat;
 
-use crate::choice::{Choice, Loudness};
+use crate::choice::Choice;
 use crate::signals::{Interrupted, Signals};
 use crate::streams::{Shape, Watchdog, progress, show};
 
@@ -36,13 +36,6 @@ pub(crate) struct Record {
 
     #[command(flatten)]
     choice: Choice,
-
-    #[command(flatten)]
-    loudness: Loudness,
-
-    /// Largest DMA buffer, in frames (64 or more)
-    #[arg(long, value_name = "FRAMES", default_value_t = 16_384, value_parser = clap::value_parser!(u32).range(64..))]
-    buffer_frames: u32,
 }
 
 fn seconds(text: &str) -> Result<f64, String> {
@@ -66,7 +59,7 @@ impl Record {
         let frames = (self.seconds * f64::from(self.rate)).round() as u64;
         let signals = Signals::watch()?;
         let (mut card, stream) = self.choice.connect(Direction::Capture)?;
-        let config = shape.config(&mut card, stream, self.buffer_frames)?;
+        let config = shape.config(&mut card, stream, self.choice.buffer_frames)?;
         let spec = hound::WavSpec {
             channels: self.channels.into(),
             sample_rate: self.rate,
@@ -75,7 +68,7 @@ impl Record {
         };
         let mut writer =
             hound::WavWriter::create(&self.file, spec).with_context(|| self.file.display().to_string())?;
-        self.loudness.open(&mut card, stream, &config)?;
+        self.choice.open(&mut card, stream, &config)?;
         card.start(stream)?;
 
         let bar = progress(frames, shape.rate_hz);
