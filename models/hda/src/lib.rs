@@ -82,7 +82,7 @@ pub use dump::{Dump, DumpError};
 pub use faults::{Faults, LinkPositionFault};
 pub use hearing::{Heard, LoopedBack};
 pub use memory::{DmaAccess, ModelMemory, ModelRegion, PageWords};
-pub use model::{Bench, Model, ModelDelay, ModelRegisters, ModelTime};
+pub use model::{Bench, Model, ModelDelay, ModelRegisters};
 pub use played::Played;
 pub use profile::{Profile, StreamEngine};
 pub use simulation::{LinkSimulation, Simulation};

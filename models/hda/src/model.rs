@@ -115,11 +115,6 @@ impl Model {
         ModelDelay { machine: Rc::clone(&self.machine) }
     }
 
-    /// A handle to virtual system time. A reading takes no time.
-    pub fn time(&self) -> ModelTime {
-        ModelTime { machine: Rc::clone(&self.machine) }
-    }
-
     /// The memory that driver, front end and controller share.
     pub fn memory(&self) -> ModelMemory {
         self.memory.clone()
@@ -396,27 +391,21 @@ impl Registers for ModelRegisters {
     }
 }
 
-/// A delay in virtual time. A cheap handle.
+/// A delay in virtual time, which it tells too. A cheap handle.
 #[derive(Clone)]
 pub struct ModelDelay {
     machine: Rc<RefCell<Machine>>,
 }
 
-impl DelayNs for ModelDelay {
-    fn delay_ns(&mut self, ns: u32) {
-        self.machine.borrow_mut().advance(ns.into());
+impl ModelDelay {
+    /// Nanoseconds since power-on. A reading takes no time.
+    pub fn now_ns(&self) -> u64 {
+        self.machine.borrow().now_ns
     }
 }
 
-/// Virtual system time.
-#[derive(Clone)]
-pub struct ModelTime {
-    machine: Rc<RefCell<Machine>>,
-}
-
-impl ModelTime {
-    /// Nanoseconds since power-on.
-    pub fn now_ns(&self) -> u64 {
-        self.machine.borrow().now_ns
+impl DelayNs for ModelDelay {
+    fn delay_ns(&mut self, ns: u32) {
+        self.machine.borrow_mut().advance(ns.into());
     }
 }
