@@ -1,7 +1,7 @@
 //! The sound card as the back end uses it.
 
 pub use sndif::Direction;
-pub use sndif::control_page::{PositionLock, PositionSource, Slot};
+pub use sndif::control_page::{Cadence, PositionLock, PositionSource};
 use sndif::format::{FormatSet, SampleFormat};
 pub use sndif::nodes::VolumeRange;
 pub use sndif::op::LinkedStart;
@@ -82,11 +82,43 @@ pub struct StreamPosition {
     pub fifo_errors: u32,
     /// Descriptor errors since START: the stream has stopped if this isn't 0.
     pub descriptor_errors: u32,
-    /// The position at the link, as the control page shows it. `None` before the first START, and on a card that cannot tell.
-    ///
-    /// The card knows its own uncertainty: `error_ns` is true, not likely. It leaves alone what the back end knows: the state,
-    /// the counts of WRITE and READ, and the echo.
-    pub link: Option<Slot>,
+    /// The position at the link. `None` before the first START, and on a card that cannot tell.
+    pub link: Option<LinkPosition>,
+}
+
+/// A frame at the link, with the time at which it was there and the bound of what may be wrong with that.
+///
+/// At system time `t` not before [`time`](Self::time), and until the next look,
+/// `link_frames + (t - time) / frame length` frames have gone through the link, within [`error_ns`](Self::error_ns).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LinkPosition {
+    /// Frames through the link since START: out to the converter on playback, in from it on capture. Monotone, never
+    /// wrapped at the buffer, goes on over pause and resume.
+    pub link_frames: u64,
+    /// The time of `link_frames`.
+    pub time: Nanos,
+    /// The measured length of a frame, in nanoseconds of the system's clock with 32 fractional bits.
+    pub ns_per_frame_q32: u64,
+    /// Half width of the window around `time` in which `link_frames` was reached. True, not likely: whatever the card
+    /// knows of its own uncertainty is in it.
+    pub error_ns: u32,
+    /// How precisely the position is known.
+    pub lock: PositionLock,
+    /// The counter that the position follows.
+    pub source: PositionSource,
+    /// Playback: frames that DMA has fetched beyond the link. Capture: frames off the link that aren't in memory yet.
+    pub dma_lead_frames: u32,
+    /// The converter's own delay in frames, where the codec states it, else 0. Not part of any other field.
+    pub codec_delay_frames: u32,
+    /// Frame 0 at the link, in the system's clock.
+    pub start_time: Nanos,
+    /// Frame 0 at the link, in the controller's 24 MHz wall clock, extended to 64 bits.
+    pub start_wall_ticks: u64,
+    /// How to follow the link from here on more closely than by a straight line, if that is known: within half a link frame of
+    /// `time`, so that whoever does stays within `error_ns`.
+    pub cadence: Option<Cadence>,
+    /// Breaks in the count since the stream was opened: each START, and each time that the count could not be continued.
+    pub generation: u32,
 }
 
 /// Why a card refused or failed.
@@ -198,7 +230,7 @@ pub trait Card<B> {
     /// Brings the hardware back to its state from before a power loss.
     ///
     /// Streams stop, as after a power loss. A stream that ran reports a descriptor error until it is started again, or paused and
-    /// resumed. A stream that did not run is as before. The generation of each [position](StreamPosition::link) changes.
+    /// resumed. A stream that did not run is as before. The generation of each [`LinkPosition`] changes.
     ///
     /// # Errors
     /// [`CardError::Hardware`] if the controller or a codec does not come back; the card's log says which.

@@ -6,8 +6,10 @@
 //! The page is never read, so a front end that writes to it harms only itself.
 
 use hyper::{DomainId, GrantRef, Hypervisor, MapError, Nanos, SharedPage};
-use sndif::control_page::{ControlWriter, REFRESH_INTERVAL_NS, Slot};
+use sndif::control_page::{ControlWriter, REFRESH_INTERVAL_NS, Slot, SlotState};
 use sndif::state::XenbusState;
+
+use crate::card::LinkPosition;
 
 /// The last request from a stream's ring, and the time when it was taken.
 #[derive(Clone, Copy, Debug, Default)]
@@ -45,6 +47,27 @@ impl<P: SharedPage> ControlPage<P> {
         (0..streams).for_each(|index| self.writer.write(index, &Slot::default()));
         self.writer.set_state(XenbusState::Closed);
         hypervisor.unmap_page(self.writer.into_page());
+    }
+}
+
+/// A slot with this state and position.
+pub(crate) fn slot(state: SlotState, link: Option<&LinkPosition>) -> Slot {
+    let Some(link) = link else { return Slot { state, ..Slot::default() } };
+    Slot {
+        state,
+        link_frames: link.link_frames,
+        time_ns: link.time.0,
+        ns_per_frame_q32: link.ns_per_frame_q32,
+        error_ns: link.error_ns,
+        generation: link.generation,
+        dma_lead_frames: link.dma_lead_frames,
+        codec_delay_frames: link.codec_delay_frames,
+        start_time_ns: link.start_time.0,
+        start_wall_ticks: link.start_wall_ticks,
+        cadence: link.cadence,
+        lock: Some(link.lock),
+        source: Some(link.source),
+        ..Slot::default()
     }
 }
 

@@ -5,6 +5,7 @@ use sndif::request::Range;
 
 use super::error::HintError;
 use crate::card::{Direction, StreamPosition};
+use crate::control_page;
 use crate::hw_params::OpenPlan;
 use crate::period_edges::EventPacer;
 
@@ -139,10 +140,9 @@ impl<S> OpenStream<S> {
     pub(super) fn control_slot(&self) -> Slot {
         let frames = |bytes: u64| bytes.checked_div(self.plan.frame_bytes.into()).unwrap_or(0);
         Slot {
-            state: self.state,
             xrun_frames: frames(self.xrun_bytes),
             appl_frames: frames(self.appl_bytes),
-            ..self.position.link.unwrap_or_default()
+            ..control_page::slot(self.state, self.position.link.as_ref())
         }
     }
 

@@ -2,7 +2,7 @@
 
 use crate::support::raw::RawRig;
 use crate::support::{DRIVER, GUEST, Page, Rig, configs, home, only_answer, open_config};
-use audioback::card::{Card, PositionLock, PositionSource, StreamPosition};
+use audioback::card::{Card, LinkPosition, PositionLock, PositionSource, StreamPosition};
 use audioback::device::{ConnectError, Device};
 use audioback::rights::{Policy, PortSet};
 use audiofront::{FrontEvent, GrantAccess, StreamConfig, StreamFront, Transport};
@@ -21,21 +21,20 @@ const RECORDING: Policy = Policy { may_play: PortSet::ALL, may_record: PortSet::
 const CADENCE: Option<Cadence> =
     Some(Cadence { ticks: 123, block_frames: 1, period_blocks: 1, period_link_frames: 1 });
 
-fn link(link_frames: u64, time_ns: u64) -> Slot {
-    Slot {
+fn link(link_frames: u64, time_ns: u64) -> LinkPosition {
+    LinkPosition {
         link_frames,
-        time_ns,
+        time: Nanos(time_ns),
         ns_per_frame_q32: (1_000_000_000 << 32) / 48_000,
         error_ns: 700,
-        lock: Some(PositionLock::Locked),
-        source: Some(PositionSource::Memory),
+        lock: PositionLock::Locked,
+        source: PositionSource::Memory,
         dma_lead_frames: 48,
         codec_delay_frames: 5,
-        start_time_ns: 1_000_000,
+        start_time: Nanos(1_000_000),
         start_wall_ticks: 24_000,
         cadence: CADENCE,
         generation: 3,
-        ..Slot::default()
     }
 }
 

@@ -67,7 +67,7 @@ where
     pub fn new(mut controller: Controller<R, D, G>, clock: C) -> Self {
         let mut timing = Timing::new(clock);
         // A longer comparison of the two clocks gives a more precise rate.
-        timing.look_to_start(&mut || controller.wall_clock(), FASTEST_HZ);
+        timing.look_to_start(&mut controller, FASTEST_HZ);
         let ports = (0..).map(RouteIndex).zip(controller.routes()).map(|(index, route)| {
             let volume = controller.volume_range(index);
             port::describe(route, volume, |format| controller.supports(index, format))
@@ -168,7 +168,7 @@ where
     fn restore(&mut self) -> Result<(), CardError> {
         let restored = self.controller.restore();
         self.timing.restart();
-        self.timing.look_to_start(&mut || self.controller.wall_clock(), FASTEST_HZ);
+        self.timing.look_to_start(&mut self.controller, FASTEST_HZ);
         restored.map_err(|error| {
             log::error!("the controller was not restored: {error}");
             CardError::Hardware
@@ -267,23 +267,23 @@ where
     }
 
     fn start(&mut self, stream: &mut Self::Stream) -> Result<(), CardError> {
-        self.timing.look_to_start(&mut || self.controller.wall_clock(), stream.rate_hz());
+        self.timing.look_to_start(&mut self.controller, stream.rate_hz());
         stream.start(&self.timing)
     }
 
     fn start_together(&mut self, streams: &mut [&mut Self::Stream]) -> Result<LinkedStart, CardError> {
         let fastest_hz = streams.iter().map(|stream| stream.rate_hz()).max();
-        self.timing.look_to_start(&mut || self.controller.wall_clock(), fastest_hz.unwrap_or(FASTEST_HZ));
+        self.timing.look_to_start(&mut self.controller, fastest_hz.unwrap_or(FASTEST_HZ));
         stream::start_together(streams, &self.timing)
     }
 
     fn pause(&mut self, stream: &mut Self::Stream) -> Result<(), CardError> {
-        self.timing.look_to_start(&mut || self.controller.wall_clock(), stream.rate_hz());
+        self.timing.look_to_start(&mut self.controller, stream.rate_hz());
         stream.pause(&self.timing)
     }
 
     fn resume(&mut self, stream: &mut Self::Stream) -> Result<(), CardError> {
-        self.timing.look_to_start(&mut || self.controller.wall_clock(), stream.rate_hz());
+        self.timing.look_to_start(&mut self.controller, stream.rate_hz());
         stream.resume(&self.timing)
     }
 
@@ -293,7 +293,7 @@ where
 
     fn position(&mut self, stream: &mut Self::Stream) -> Result<StreamPosition, CardError> {
         if stream.is_link_wanted() {
-            self.timing.look_if_due(&mut || self.controller.wall_clock());
+            self.timing.look_if_due(&mut self.controller);
         }
         stream.position(&mut self.timing)
     }

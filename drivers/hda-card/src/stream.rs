@@ -46,7 +46,7 @@ pub struct CardStream<B: MappedBuffer, R: Registers, D: DelayNs, G: DmaRegion> {
     /// The driver's and the clock's breaks since START, at the last look.
     breaks: Option<u32>,
     /// The position's source and lock that were logged last.
-    logged: Option<(Option<PositionLock>, Option<PositionSource>)>,
+    logged: Option<(PositionSource, PositionLock)>,
     /// `None` only inside of [`step`](Self::step).
     state: Option<State<B, R, D, G>>,
 }
@@ -216,11 +216,9 @@ where
                 self.generation = self.generation.wrapping_add(1);
             }
             link.generation = self.generation;
-            let found = (link.lock, link.source);
-            if self.logged.replace(found) != Some(found)
-                && let (Some(lock), Some(source)) = found
-            {
-                let (port, error_ns) = (self.route.0, link.error_ns);
+            let found = (link.source, link.lock);
+            if self.logged.replace(found) != Some(found) {
+                let (port, lock, source, error_ns) = (self.route.0, link.lock, link.source, link.error_ns);
                 log::debug!("port {port}: position {lock:?} by {source:?}, within {error_ns} ns");
             }
         }

@@ -1,10 +1,11 @@
 //! The position at the link in the system's time.
 
-use audioback::card::{PositionLock, PositionSource, Slot};
-use hyper::Clock;
+use audioback::card::{LinkPosition, PositionLock, PositionSource};
+use embedded_hal::delay::DelayNs;
+use hyper::{Clock, Nanos};
 use snd_hda::position::{Bracket, Cadence, LinkSource, TimedCount};
 use snd_hda::stream::{LinkTime, PositionSource as CounterSource, StreamStatus};
-use snd_hda::{Direction, Format, LinkClock};
+use snd_hda::{Controller, Direction, DmaRegion, Format, LinkClock, Registers};
 use sndif::control_page;
 
 /// Interval between comparisons of the two clocks. A look at a stream compares them too, but less precisely.
@@ -28,7 +29,7 @@ const TICK_PARTS: u64 = 256;
 /// The time of a stream's frame 0 at the link.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Begun {
-    time_ns: u64,
+    time: Nanos,
     wall_ticks: u64,
     /// Later looks do not improve it.
     is_final: bool,
@@ -66,16 +67,26 @@ impl<C: Clock> Timing<C> {
     }
 
     /// Compares the clocks precisely enough for a start or pause of a stream of `rate_hz`.
-    pub(crate) fn look_to_start(&mut self, wall_clock: &mut dyn FnMut() -> u32, rate_hz: u32) {
+    pub(crate) fn look_to_start<R, D, G>(&mut self, controller: &mut Controller<R, D, G>, rate_hz: u32)
+    where
+        R: Registers + Clone,
+        D: DelayNs + Clone,
+        G: DmaRegion,
+    {
         let eighth_ns = (1_000_000_000_u64 / 8).checked_div(rate_hz.into()).unwrap_or(TIGHT_NS);
-        self.look(wall_clock, eighth_ns.min(TIGHT_TO_START_NS), READINGS_TO_START);
+        self.look(controller, eighth_ns.min(TIGHT_TO_START_NS), READINGS_TO_START);
     }
 
     /// Compares the clocks until the error is at most `tight_ns`.
-    fn look(&mut self, wall_clock: &mut dyn FnMut() -> u32, tight_ns: u64, readings: u32) {
+    fn look<R, D, G>(&mut self, controller: &mut Controller<R, D, G>, tight_ns: u64, readings: u32)
+    where
+        R: Registers + Clone,
+        D: DelayNs + Clone,
+        G: DmaRegion,
+    {
         for _ in 0..readings {
             let before_ns = self.now_ns();
-            let wall_clock = wall_clock();
+            let wall_clock = controller.wall_clock();
             let after_ns = self.now_ns();
             self.link.observe(before_ns, wall_clock, after_ns);
             self.compare_at_ns = after_ns.saturating_add(COMPARE_EVERY_NS);
@@ -86,9 +97,14 @@ impl<C: Clock> Timing<C> {
     }
 
     /// Compares the clocks if that is due.
-    pub(crate) fn look_if_due(&mut self, wall_clock: &mut dyn FnMut() -> u32) {
+    pub(crate) fn look_if_due<R, D, G>(&mut self, controller: &mut Controller<R, D, G>)
+    where
+        R: Registers + Clone,
+        D: DelayNs + Clone,
+        G: DmaRegion,
+    {
         if self.now_ns() >= self.compare_at_ns {
-            self.look(wall_clock, TIGHT_NS, READINGS);
+            self.look(controller, TIGHT_NS, READINGS);
         }
     }
 
@@ -99,7 +115,7 @@ impl<C: Clock> Timing<C> {
         before_ns: u64,
         (direction, format): (Direction, Format),
         begun: &mut Option<Begun>,
-    ) -> Option<Slot> {
+    ) -> Option<LinkPosition> {
         let count = status.link?;
         // The status has a reading of the wall clock from between these two times.
         let wall_ticks = self.link.observe(before_ns, status.position.wall_clock, self.now_ns());
@@ -114,7 +130,7 @@ impl<C: Clock> Timing<C> {
         {
             let time = self.link.span_of(shifted(start.saturating_mul(TICK_PARTS)))?;
             *begun = Some(Begun {
-                time_ns: time.middle_ns(),
+                time: Nanos(time.middle_ns()),
                 wall_ticks: start.wrapping_add(shift),
                 is_final: timed.is_locked,
             });
@@ -127,19 +143,20 @@ impl<C: Clock> Timing<C> {
             Direction::Output => in_memory.saturating_sub(count.frames).max(fifo_frames.into()),
             Direction::Input => count.frames.saturating_sub(in_memory),
         };
-        Some(Slot {
+        Some(LinkPosition {
             link_frames: timed.frames,
-            time_ns: timed.time_ns,
+            time: Nanos(timed.time_ns),
             ns_per_frame_q32: timed.ns_per_frame_q32,
             error_ns: u32::try_from(timed.error_ns).unwrap_or(u32::MAX),
-            lock: Some(if timed.is_locked { PositionLock::Locked } else { PositionLock::Coarse }),
-            source: Some(match (count.source, status.source) {
+            lock: if timed.is_locked { PositionLock::Locked } else { PositionLock::Coarse },
+            source: match (count.source, status.source) {
                 (LinkSource::WallClock, _) => PositionSource::WallClock,
                 (_, CounterSource::Memory) => PositionSource::Memory,
                 (_, CounterSource::Link | CounterSource::Undecided) => PositionSource::Link,
-            }),
+            },
             dma_lead_frames: u32::try_from(apart).unwrap_or(u32::MAX),
-            start_time_ns: begun.time_ns,
+            codec_delay_frames: 0,
+            start_time: begun.time,
             start_wall_ticks: begun.wall_ticks,
             // All values fit: they are far below 2^16.
             cadence: timed.cadence_ticks.map(|ticks| control_page::Cadence {
@@ -149,7 +166,6 @@ impl<C: Clock> Timing<C> {
                 period_link_frames: cadence.period_link_frames() as u16,
             }),
             generation: count.breaks.wrapping_add(self.link.generation()).wrapping_add(self.generation),
-            ..Slot::default()
         })
     }
 }

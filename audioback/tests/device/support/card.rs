@@ -4,8 +4,8 @@ use std::cell::RefCell;
 use std::rc::Rc;
 
 use audioback::card::{
-    Card, CardError, CardPoll, CardSettings, Direction, LinkedStart, MAX_RATES, OpenFailure, Port, PortIndex,
-    PortLabel, Slot, StillRunning, StreamParams, StreamPosition, VolumeRange,
+    Card, CardError, CardPoll, CardSettings, Direction, LinkPosition, LinkedStart, MAX_RATES, OpenFailure,
+    Port, PortIndex, PortLabel, StillRunning, StreamParams, StreamPosition, VolumeRange,
 };
 use hyper::{MappedBuffer, Nanos};
 use sndif::format::{FormatSet, SampleFormat};
@@ -22,7 +22,7 @@ pub struct Controls {
     /// A start on this port fails.
     pub start_fails_on: Option<usize>,
     /// What is at the link when a stream has been started.
-    pub link_at_start: Option<Slot>,
+    pub link_at_start: Option<LinkPosition>,
     /// Times that a position was asked for.
     pub looks: u64,
     /// What was done, in order.

@@ -363,7 +363,7 @@ fn settings_reach_the_controller() {
         card.start(&mut stream).expect("started");
         model.advance_ns(20 * MILLISECOND);
         let link = card.position(&mut stream).expect("a position").link.expect("at the link");
-        assert_eq!(link.source, Some(expected), "{position_source:?}");
+        assert_eq!(link.source, expected, "{position_source:?}");
         card.close(stream).expect("closed");
     }
 }

@@ -1,28 +1,37 @@
 //! What is at the link, through the whole driver on the model.
 
 use crate::common::*;
-use audioback::card::{Card, LinkedStart, PortIndex, PositionLock, PositionSource, StreamParams};
+use audioback::card::{
+    Card, LinkPosition, LinkedStart, PortIndex, PositionLock, PositionSource, StreamParams,
+};
 use snd_hda_model::{Bench, Codec, DmaAccess, LinkPositionFault, Model, Profile};
 use sndif::control_page::{Slot, SlotState};
 use sndif::format::SampleFormat;
 
 /// Thousandths of a frame at a time, by what was published.
-fn milliframes(link: &Slot, at_ns: u64) -> i128 {
-    let since_q32 = (i128::from(at_ns) - i128::from(link.time_ns)) << 32;
+fn milliframes(link: &LinkPosition, at_ns: u64) -> i128 {
+    let since_q32 = (i128::from(at_ns) - i128::from(link.time.0)) << 32;
     i128::from(link.link_frames) * 1000 + since_q32 * 1000 / i128::from(link.ns_per_frame_q32)
 }
 
 /// What was published, followed through the link's cadence by the front end's reader, if that is told.
-fn followed_milliframes(link: &Slot, at_ns: u64) -> Option<i128> {
-    link.cadence?;
-    let slot = Slot { state: SlotState::Running, lock: Some(PositionLock::Locked), ..*link };
+fn followed_milliframes(link: &LinkPosition, at_ns: u64) -> Option<i128> {
+    let slot = Slot {
+        state: SlotState::Running,
+        lock: Some(PositionLock::Locked),
+        link_frames: link.link_frames,
+        time_ns: link.time.0,
+        ns_per_frame_q32: link.ns_per_frame_q32,
+        cadence: Some(link.cadence?),
+        ..Slot::default()
+    };
     Some((i128::from(slot.carried_q16_at(at_ns)?) * 1000) >> 16)
 }
 
 /// Asserts that what was published holds now, and returns by how much it is off, in thousandths of a frame: followed through the link's
 /// cadence, if that is told.
-fn check(model: &Model, stream: usize, link: &Slot) -> u64 {
-    if model.now_ns() < link.time_ns {
+fn check(model: &Model, stream: usize, link: &LinkPosition) -> u64 {
+    if model.now_ns() < link.time.0 {
         // It has yet to begin.
         return 0;
     }
@@ -37,7 +46,7 @@ fn check(model: &Model, stream: usize, link: &Slot) -> u64 {
     off as u64
 }
 
-fn look(card: &mut TestCard, stream: &mut TestStream) -> Slot {
+fn look(card: &mut TestCard, stream: &mut TestStream) -> LinkPosition {
     card.position(stream).expect("a position").link.expect("at the link")
 }
 
@@ -74,7 +83,7 @@ fn is_within_its_bound_and_locks_to_a_frame() {
                     model.advance_ns(1_000_000 + round * 77_777);
                     let off = check(&model, index, &link);
                     if round > 20 {
-                        assert_eq!(link.lock, Some(PositionLock::Locked), "{rate_hz} Hz: {link:?}");
+                        assert_eq!(link.lock, PositionLock::Locked, "{rate_hz} Hz: {link:?}");
                         assert!(off <= 1_000, "{rate_hz} Hz, {drift_ppm} ppm: {off}");
                     }
                     model.refill_access_budget(100_000);
@@ -83,7 +92,7 @@ fn is_within_its_bound_and_locks_to_a_frame() {
             let [playback, capture] = [0, 1].map(|n| look(&mut card, &mut streams[n]));
             assert_eq!(playback.start_wall_ticks, capture.start_wall_ticks);
             assert_eq!(Some(playback.start_wall_ticks / 500), model.start_link_frame(4));
-            assert_eq!(playback.source, Some(PositionSource::Link));
+            assert_eq!(playback.source, PositionSource::Link);
             for stream in streams {
                 card.close(stream).expect("closed");
             }
@@ -180,9 +189,9 @@ fn goes_on_over_pauses_of_minutes_with_steps_of_10_ms() {
             assert_eq!(link.start_wall_ticks, start);
             model.advance_ns(7_654_321);
             let off = check(&model, 4, &link);
-            assert!(link.lock == Some(PositionLock::Coarse) || off <= 1_000, "{off}");
+            assert!(link.lock == PositionLock::Coarse || off <= 1_000, "{off}");
         }
-        assert_eq!(look(&mut card, &mut stream).lock, Some(PositionLock::Locked), "round {round}");
+        assert_eq!(look(&mut card, &mut stream).lock, PositionLock::Locked, "round {round}");
         card.pause(&mut stream).expect("paused");
         // Longer than the wall clock's wrap.
         model.advance_ns(400_000_000_000);
@@ -207,7 +216,7 @@ fn a_source_that_cannot_be_believed_is_left_and_the_bound_holds() {
             model.advance_ns(3_210_987);
             check(&model, 4, &look(&mut card, &mut stream));
         }
-        assert_eq!(look(&mut card, &mut stream).source, Some(source), "{fault:?}");
+        assert_eq!(look(&mut card, &mut stream).source, source, "{fault:?}");
         // Then it breaks altogether: the wall clock is left.
         model.edit_faults(|faults| faults.position_buffer_dead = true);
         for _ in 0..200 {
@@ -215,7 +224,7 @@ fn a_source_that_cannot_be_believed_is_left_and_the_bound_holds() {
             check(&model, 4, &look(&mut card, &mut stream));
         }
         let link = look(&mut card, &mut stream);
-        assert_eq!((link.source, link.lock), (Some(PositionSource::WallClock), Some(PositionLock::Coarse)));
+        assert_eq!((link.source, link.lock), (PositionSource::WallClock, PositionLock::Coarse));
         card.close(stream).expect("closed");
     }
 }
@@ -240,7 +249,7 @@ fn a_loss_is_a_break_and_the_bound_holds_after_it() {
         check(&model, 4, &link);
         model.advance_ns(1_234_567);
     }
-    assert_eq!(look(&mut card, &mut stream).lock, Some(PositionLock::Locked));
+    assert_eq!(look(&mut card, &mut stream).lock, PositionLock::Locked);
     card.close(stream).expect("closed");
 }
 
@@ -257,15 +266,12 @@ fn a_pair_s_distance_is_constant_where_the_counters_lead_and_lag() {
         let how = card.start_together(&mut [&mut playback, &mut capture]);
         assert_eq!(how, Ok(LinkedStart::BackToBack));
         let after = model.wall_clock();
-        let mut last: Option<[Slot; 2]> = None;
+        let mut last: Option<[LinkPosition; 2]> = None;
         for round in 0..100_u64 {
             let links = [look(&mut card, &mut playback), look(&mut card, &mut capture)];
             for (link, stream) in links.iter().zip([4, 0]) {
                 check(&model, stream, link);
-                assert_eq!(
-                    (link.lock, link.source),
-                    (Some(PositionLock::Coarse), Some(PositionSource::WallClock))
-                );
+                assert_eq!((link.lock, link.source), (PositionLock::Coarse, PositionSource::WallClock));
                 assert!(link.start_wall_ticks > before && link.start_wall_ticks <= after + 500);
             }
             assert_eq!(links[0].start_wall_ticks, links[1].start_wall_ticks, "restart {restart}");
@@ -352,7 +358,7 @@ fn positions_are_within_their_bound_after_a_power_loss() {
                 let link = look(&mut card, stream);
                 assert_ne!(link.generation, before.generation, "slept {slept_ns} ns");
                 assert!(link.link_frames >= before.link_frames);
-                assert_eq!(link.start_time_ns, before.start_time_ns);
+                assert_eq!(link.start_time, before.start_time);
             }
             card.stop(stream).expect("stopped");
             // The clocks are compared some time before, as in a start long after the restore.
