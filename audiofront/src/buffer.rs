@@ -37,6 +37,8 @@ impl<P: SharedPage> PageList<P> {
 pub(crate) struct Buffer<P> {
     pages: PageList<P>,
     size_bytes: u32,
+    /// End of the last hint.
+    hinted_bytes: u64,
 }
 
 impl<P: SharedPage> Buffer<P> {
@@ -60,7 +62,7 @@ impl<P: SharedPage> Buffer<P> {
                 }
             }
         }
-        Ok(Self { pages, size_bytes })
+        Ok(Self { pages, size_bytes, hinted_bytes: 0 })
     }
 
     /// Ends the grants. Returns the empty list, and how many pages are still mapped and therefore
@@ -92,14 +94,24 @@ impl<P: SharedPage> Buffer<P> {
         position_bytes.checked_next_multiple_of(u64::from(self.size_bytes)).unwrap_or(position_bytes)
     }
 
-    /// The contiguous piece from `from_bytes` up to `to_bytes` or the end of the buffer; `None` if
-    /// it is empty.
-    pub(crate) fn piece(&self, from_bytes: u64, to_bytes: u64) -> Option<Range> {
-        let offset_bytes = self.offset_of(from_bytes);
+    /// The next contiguous piece for a hint: up to `to_bytes` or the end of the buffer. `None` if it
+    /// is empty.
+    pub(crate) fn next_hint(&self, to_bytes: u64) -> Option<Range> {
+        let offset_bytes = self.offset_of(self.hinted_bytes);
         let until_end = self.size_bytes.saturating_sub(offset_bytes);
         let length_bytes =
-            u32::try_from(to_bytes.saturating_sub(from_bytes)).unwrap_or(u32::MAX).min(until_end);
+            u32::try_from(to_bytes.saturating_sub(self.hinted_bytes)).unwrap_or(u32::MAX).min(until_end);
         (length_bytes > 0).then_some(Range { offset_bytes, length_bytes })
+    }
+
+    /// Records that a hint for this piece is sent.
+    pub(crate) fn hinted(&mut self, range: Range) {
+        self.hinted_bytes = self.hinted_bytes.saturating_add(u64::from(range.length_bytes));
+    }
+
+    /// Continues hints at `bytes`.
+    pub(crate) fn skip_hints(&mut self, bytes: u64) {
+        self.hinted_bytes = bytes;
     }
 
     /// Writes bytes from `position_bytes` on, wrapping at the buffer's end.

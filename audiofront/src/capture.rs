@@ -8,14 +8,12 @@ use crate::buffer::{Buffer, whole_frames};
 /// The samples of a capture stream as they arrive from the link.
 #[derive(Debug)]
 pub struct Capture<P> {
-    buffer: Buffer<P>,
+    pub(crate) buffer: Buffer<P>,
     frame_bytes: u32,
     /// Bytes in memory, by the last position.
     position_bytes: u64,
     /// Bytes taken.
     read_bytes: u64,
-    /// End of the last READ hint.
-    hinted_bytes: u64,
     overrun_bytes: u64,
     /// Start of the lent part of the buffer: see `StreamFront::set_volume`.
     lent_bytes: Option<u64>,
@@ -24,15 +22,7 @@ pub struct Capture<P> {
 impl<P: SharedPage> Capture<P> {
     /// `frame_bytes` isn't 0.
     pub(crate) fn new(buffer: Buffer<P>, frame_bytes: u32) -> Self {
-        Self {
-            buffer,
-            frame_bytes,
-            position_bytes: 0,
-            read_bytes: 0,
-            hinted_bytes: 0,
-            overrun_bytes: 0,
-            lent_bytes: None,
-        }
+        Self { buffer, frame_bytes, position_bytes: 0, read_bytes: 0, overrun_bytes: 0, lent_bytes: None }
     }
 
     /// Takes as many whole frames as have arrived and fit into `bytes`. Returns the number of bytes
@@ -87,7 +77,7 @@ impl<P: SharedPage> Capture<P> {
             let next = next.min(bytes);
             self.overrun_bytes = self.overrun_bytes.saturating_add(next.saturating_sub(self.read_bytes));
             self.read_bytes = next;
-            self.hinted_bytes = next;
+            self.buffer.skip_hints(next);
         }
     }
 
@@ -103,24 +93,12 @@ impl<P: SharedPage> Capture<P> {
     pub(crate) fn restart(&mut self, start_bytes: u64) {
         self.position_bytes = start_bytes;
         self.read_bytes = start_bytes;
-        self.hinted_bytes = start_bytes;
+        self.buffer.skip_hints(start_bytes);
         self.lent_bytes = None;
     }
 
     /// The next contiguous piece for a hint.
     pub(crate) fn next_hint(&self) -> Option<Range> {
-        self.buffer.piece(self.hinted_bytes, self.read_bytes)
-    }
-
-    pub(crate) fn hinted(&mut self, range: Range) {
-        self.hinted_bytes = self.hinted_bytes.saturating_add(u64::from(range.length_bytes));
-    }
-
-    pub(crate) fn buffer(&self) -> &Buffer<P> {
-        &self.buffer
-    }
-
-    pub(crate) fn into_buffer(self) -> Buffer<P> {
-        self.buffer
+        self.buffer.next_hint(self.read_bytes)
     }
 }

@@ -16,7 +16,7 @@ use crate::buffer::{Buffer, whole_frames};
 /// finished, the link plays silence and never old samples.
 #[derive(Debug)]
 pub struct Playback<P> {
-    buffer: Buffer<P>,
+    pub(crate) buffer: Buffer<P>,
     frame_bytes: u32,
     silence: [u8; 8],
     /// Bytes sent on the link, by the last position.
@@ -25,8 +25,6 @@ pub struct Playback<P> {
     written_bytes: u64,
     /// End of the silence that starts at `written_bytes`.
     silent_until_bytes: u64,
-    /// End of the last WRITE hint.
-    hinted_bytes: u64,
     underrun_bytes: u64,
     /// End of the last sample, once no more follow.
     end_bytes: Option<u64>,
@@ -46,7 +44,6 @@ impl<P: SharedPage> Playback<P> {
             position_bytes: 0,
             written_bytes: 0,
             silent_until_bytes,
-            hinted_bytes: 0,
             underrun_bytes: 0,
             end_bytes: None,
             in_place: false,
@@ -137,7 +134,7 @@ impl<P: SharedPage> Playback<P> {
                 self.underrun_bytes = self.underrun_bytes.saturating_add(late);
             }
             self.written_bytes = bytes.checked_next_multiple_of(u64::from(self.frame_bytes)).unwrap_or(bytes);
-            self.hinted_bytes = self.written_bytes;
+            self.buffer.skip_hints(self.written_bytes);
         }
         self.pad();
     }
@@ -152,7 +149,7 @@ impl<P: SharedPage> Playback<P> {
     pub(crate) fn restart(&mut self, start_bytes: u64) {
         self.position_bytes = start_bytes;
         self.written_bytes = start_bytes;
-        self.hinted_bytes = start_bytes;
+        self.buffer.skip_hints(start_bytes);
         self.silent_until_bytes = start_bytes;
         self.end_bytes = None;
         self.lent_bytes = None;
@@ -161,19 +158,7 @@ impl<P: SharedPage> Playback<P> {
 
     /// The next contiguous piece for a hint.
     pub(crate) fn next_hint(&self) -> Option<Range> {
-        self.buffer.piece(self.hinted_bytes, self.written_bytes)
-    }
-
-    pub(crate) fn hinted(&mut self, range: Range) {
-        self.hinted_bytes = self.hinted_bytes.saturating_add(u64::from(range.length_bytes));
-    }
-
-    pub(crate) fn buffer(&self) -> &Buffer<P> {
-        &self.buffer
-    }
-
-    pub(crate) fn into_buffer(self) -> Buffer<P> {
-        self.buffer
+        self.buffer.next_hint(self.written_bytes)
     }
 
     /// Silences samples that were played and not overwritten.

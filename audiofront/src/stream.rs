@@ -317,7 +317,7 @@ impl<T: Transport> StreamFront<T> {
             self.send_open(body)?;
             sent = sent.saturating_add(1);
             if let Some(shared) = &mut self.shared {
-                shared.hinted(range);
+                shared.buffer_mut().hinted(range);
             }
         }
         Ok(sent)

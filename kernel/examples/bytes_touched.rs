@@ -10,7 +10,7 @@ use hyper::{Clock, Nanos};
 use hypervisor_model::MemoryHypervisor;
 use hypervisor_model::guest::{Done, Observer};
 use snd_hda::Controller;
-use snd_hda_model::{Bench, Codec, Model, ModelTime, Profile};
+use snd_hda_model::{Bench, Codec, Model, ModelDelay, Profile};
 use snddom_kernel::bare::command_line::{CommandLine, Play};
 use snddom_kernel::bare::loop_back::{DRIVER, LoopBack, LoopBackError, Progress, limits};
 use sndif::format::SampleFormat;
@@ -21,7 +21,7 @@ use watched::{Touched, Watched};
 /// Played each time: two seconds.
 const FRAMES: usize = 96_000;
 
-struct ModelClock(ModelTime);
+struct ModelClock(ModelDelay);
 
 impl Clock for ModelClock {
     fn now(&self) -> Nanos {
@@ -63,12 +63,12 @@ fn touched(model: &Model, channels: u8) -> Result<Touched, LoopBackError> {
         Play { output: 0, rate_hz: 48_000, format: SampleFormat::S16Le, channels, module_offset: 0, bytes };
     let command_line = CommandLine { play: [play].into_iter().collect(), ..CommandLine::default() };
     let controller = Controller::bring_up(model.registers(), &mut model.memory(), model.delay());
-    let card = HdaCard::new(controller.expect("a controller"), ModelClock(model.time()));
+    let card = HdaCard::new(controller.expect("a controller"), ModelClock(model.delay()));
     let world = MemoryHypervisor::new(Pages(model.memory()), limits(&command_line));
     let now = Nanos(model.now_ns());
     let mut loop_back =
         LoopBack::new(&world, Watched::new(world.back_end(DRIVER)), card, &command_line, module, now)?;
-    while let Progress::Until(deadline) = loop_back.poll(&ModelClock(model.time()), &mut Nobody)? {
+    while let Progress::Until(deadline) = loop_back.poll(&ModelClock(model.delay()), &mut Nobody)? {
         model.advance_ns(deadline.0.saturating_sub(model.now_ns()).max(1));
         model.refill_access_budget(100_000);
     }

@@ -8,7 +8,7 @@ use hyper::{Clock, Hypervisor, Nanos};
 use hypervisor_model::MemoryHypervisor;
 use hypervisor_model::guest::{Done, Observer, StreamError};
 use snd_hda::Controller;
-use snd_hda_model::{Bench, Codec, Model, ModelDelay, ModelRegion, ModelRegisters, ModelTime, Profile};
+use snd_hda_model::{Bench, Codec, Model, ModelDelay, ModelRegion, ModelRegisters, Profile};
 use snddom_kernel::bare::command_line::{CommandLine, Play, Record};
 use snddom_kernel::bare::loop_back::{DRIVER, LoopBack, LoopBackError, Progress, limits};
 use sndif::format::SampleFormat;
@@ -44,7 +44,7 @@ impl Observer for Log {
 }
 
 /// The model's time.
-struct ModelClock(ModelTime);
+struct ModelClock(ModelDelay);
 
 impl Clock for ModelClock {
     fn now(&self) -> Nanos {
@@ -56,7 +56,7 @@ type Card = HdaCard<ModelRegisters, ModelDelay, ModelRegion, ModelClock>;
 
 fn card(model: &Model) -> Card {
     let controller = Controller::bring_up(model.registers(), &mut model.memory(), model.delay());
-    HdaCard::new(controller.expect("a controller"), ModelClock(model.time()))
+    HdaCard::new(controller.expect("a controller"), ModelClock(model.delay()))
 }
 
 /// Runs the loop to its end. Sleeps as the image does: until the deadline that it asked for.
@@ -73,7 +73,7 @@ where
     H: Hypervisor,
 {
     let mut log = Log::default();
-    while let Progress::Until(deadline) = loop_back.poll(&ModelClock(model.time()), &mut log)? {
+    while let Progress::Until(deadline) = loop_back.poll(&ModelClock(model.delay()), &mut log)? {
         model.advance_ns(deadline.0.saturating_sub(model.now_ns()).max(1));
         model.refill_access_budget(100_000);
     }

@@ -62,63 +62,40 @@ pub enum SampleFormat {
 }
 
 impl SampleFormat {
-    /// All formats, in the order of their codes.
-    pub const ALL: [Self; 25] = [
-        Self::S8,
-        Self::U8,
-        Self::S16Le,
-        Self::S16Be,
-        Self::U16Le,
-        Self::U16Be,
-        Self::S24Le,
-        Self::S24Be,
-        Self::U24Le,
-        Self::U24Be,
-        Self::S32Le,
-        Self::S32Be,
-        Self::U32Le,
-        Self::U32Be,
-        Self::F32Le,
-        Self::F32Be,
-        Self::F64Le,
-        Self::F64Be,
-        Self::Iec958SubframeLe,
-        Self::Iec958SubframeBe,
-        Self::MuLaw,
-        Self::ALaw,
-        Self::ImaAdpcm,
-        Self::Mpeg,
-        Self::Gsm,
+    /// The formats by code, with their names in xenstore (`XENSND_PCM_FORMAT_*_STR`) and the bytes of
+    /// a sample; 0 bytes: no fixed size.
+    const TABLE: [(Self, &str, u32); 25] = [
+        (Self::S8, "s8", 1),
+        (Self::U8, "u8", 1),
+        (Self::S16Le, "s16_le", 2),
+        (Self::S16Be, "s16_be", 2),
+        (Self::U16Le, "u16_le", 2),
+        (Self::U16Be, "u16_be", 2),
+        (Self::S24Le, "s24_le", 4),
+        (Self::S24Be, "s24_be", 4),
+        (Self::U24Le, "u24_le", 4),
+        (Self::U24Be, "u24_be", 4),
+        (Self::S32Le, "s32_le", 4),
+        (Self::S32Be, "s32_be", 4),
+        (Self::U32Le, "u32_le", 4),
+        (Self::U32Be, "u32_be", 4),
+        (Self::F32Le, "float_le", 4),
+        (Self::F32Be, "float_be", 4),
+        (Self::F64Le, "float64_le", 8),
+        (Self::F64Be, "float64_be", 8),
+        (Self::Iec958SubframeLe, "iec958_subframe_le", 4),
+        (Self::Iec958SubframeBe, "iec958_subframe_be", 4),
+        (Self::MuLaw, "mu_law", 1),
+        (Self::ALaw, "a_law", 1),
+        (Self::ImaAdpcm, "ima_adpcm", 0),
+        (Self::Mpeg, "mpeg", 0),
+        (Self::Gsm, "gsm", 0),
     ];
 
-    /// Names in xenstore (`XENSND_PCM_FORMAT_*_STR`), by code.
-    const NAMES: [&str; 25] = [
-        "s8",
-        "u8",
-        "s16_le",
-        "s16_be",
-        "u16_le",
-        "u16_be",
-        "s24_le",
-        "s24_be",
-        "u24_le",
-        "u24_be",
-        "s32_le",
-        "s32_be",
-        "u32_le",
-        "u32_be",
-        "float_le",
-        "float_be",
-        "float64_le",
-        "float64_be",
-        "iec958_subframe_le",
-        "iec958_subframe_be",
-        "mu_law",
-        "a_law",
-        "ima_adpcm",
-        "mpeg",
-        "gsm",
-    ];
+    /// All formats, in the order of their codes.
+    pub fn all() -> impl Iterator<Item = Self> {
+        Self::TABLE.into_iter().map(|(format, ..)| format)
+    }
 
     /// The code in OPEN, and the number of the bit in [`FormatSet`].
     pub const fn code(self) -> u8 {
@@ -127,12 +104,12 @@ impl SampleFormat {
 
     /// The format with this code, if there is one.
     pub fn from_code(code: u8) -> Option<Self> {
-        Self::ALL.get(usize::from(code)).copied()
+        Self::TABLE.get(usize::from(code)).map(|(format, ..)| *format)
     }
 
     /// The name in xenstore.
     pub fn name(self) -> &'static str {
-        Self::NAMES.get(usize::from(self.code())).copied().unwrap_or_default()
+        Self::TABLE.get(usize::from(self.code())).map_or("", |(_, name, _)| name)
     }
 
     /// The format with this name in xenstore.
@@ -144,32 +121,16 @@ impl SampleFormat {
             "f32_be" => Some(Self::F32Be),
             "f64_le" => Some(Self::F64Le),
             "f64_be" => Some(Self::F64Be),
-            _ => Self::ALL.into_iter().find(|format| format.name() == name),
+            _ => Self::all().find(|format| format.name() == name),
         }
     }
 
     /// Bytes of one sample in memory; `None` for formats without a fixed size (ADPCM, MPEG, GSM).
     ///
     /// 24-bit samples take four bytes: the protocol has no packed 24 bit.
-    pub const fn bytes_per_sample(self) -> Option<u32> {
-        match self {
-            Self::S8 | Self::U8 | Self::MuLaw | Self::ALaw => Some(1),
-            Self::S16Le | Self::S16Be | Self::U16Le | Self::U16Be => Some(2),
-            Self::S24Le
-            | Self::S24Be
-            | Self::U24Le
-            | Self::U24Be
-            | Self::S32Le
-            | Self::S32Be
-            | Self::U32Le
-            | Self::U32Be
-            | Self::F32Le
-            | Self::F32Be
-            | Self::Iec958SubframeLe
-            | Self::Iec958SubframeBe => Some(4),
-            Self::F64Le | Self::F64Be => Some(8),
-            Self::ImaAdpcm | Self::Mpeg | Self::Gsm => None,
-        }
+    pub fn bytes_per_sample(self) -> Option<u32> {
+        let (.., bytes) = Self::TABLE.get(usize::from(self.code()))?;
+        (*bytes > 0).then_some(*bytes)
     }
 
     /// Eight bytes of silence in whole samples, to repeat from the start of a buffer.
@@ -203,7 +164,7 @@ impl FormatSet {
     /// No format.
     pub const EMPTY: Self = Self(0);
     /// Every format of the protocol.
-    pub const ALL: Self = Self::of(&SampleFormat::ALL);
+    pub const ALL: Self = Self((1 << SampleFormat::TABLE.len()) - 1);
 
     /// The set of these formats.
     pub const fn of(formats: &[SampleFormat]) -> Self {
@@ -249,7 +210,7 @@ impl FormatSet {
 
     /// The formats, in the order of their codes.
     pub fn iter(self) -> impl Iterator<Item = SampleFormat> {
-        SampleFormat::ALL.into_iter().filter(move |format| self.contains(*format))
+        SampleFormat::all().filter(move |format| self.contains(*format))
     }
 }
 

@@ -18,8 +18,6 @@ pub const VERSIONS: &str = "versions";
 pub const VERSION: &str = "version";
 /// Both ends: see [`XenbusState`](crate::state::XenbusState).
 pub const STATE: &str = "state";
-/// Back end: the front end's domain.
-pub const FRONTEND_ID: &str = "frontend-id";
 /// Back end: path of the front end's directory.
 pub const FRONTEND: &str = "frontend";
 /// Front end: the back end's domain.
@@ -33,8 +31,6 @@ pub const ONLINE: &str = "online";
 pub const SHORT_NAME: &str = "short-name";
 /// Card: long name, up to 80 bytes, optional.
 pub const LONG_NAME: &str = "long-name";
-/// PCM device: name, up to 80 bytes, optional.
-pub const DEVICE_NAME: &str = "name";
 
 /// Card, device or stream: fewest channels; 1 if absent.
 pub const CHANNELS_MIN: &str = "channels-min";

@@ -76,7 +76,7 @@ fn silence_is_the_middle_of_the_range() {
     assert_eq!(first(SampleFormat::U32Le, 4), 0x8000_0000u32.to_le_bytes());
     assert_eq!(first(SampleFormat::U32Be, 4), 0x8000_0000u32.to_be_bytes());
     // The pattern repeats with the sample.
-    for format in SampleFormat::ALL {
+    for format in SampleFormat::all() {
         let (Some(silence), Some(bytes)) = (format.silence(), format.bytes_per_sample()) else { continue };
         let sample = &silence[..bytes as usize];
         assert!(silence.chunks(bytes as usize).all(|chunk| chunk == sample), "{format:?}");

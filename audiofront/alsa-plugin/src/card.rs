@@ -7,6 +7,7 @@ use rustix::io::Errno;
 pub use sndif::Direction;
 use sndif::format::{FormatSet, SampleFormat};
 use sndif::hw_params::Interval;
+pub use sndif::op::Trigger;
 
 /// An error: a number for the program and words for its user.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -84,19 +85,6 @@ pub struct DmaFile<'a> {
     pub file: BorrowedFd<'a>,
     /// Start of the buffer in the file: a multiple of a page.
     pub offset_bytes: u64,
-}
-
-/// A command to an open stream.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Trigger {
-    /// Start at the start of the buffer.
-    Start,
-    /// Stop and reset the position.
-    Stop,
-    /// Pause.
-    Pause,
-    /// Continue after a pause.
-    Resume,
 }
 
 /// The present position of a running stream.

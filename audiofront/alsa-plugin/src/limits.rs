@@ -1,6 +1,6 @@
 //! A stream's limits: from the back end's answer, and as ALSA's constraints.
 
-use sndif::format::{FormatSet, SampleFormat};
+use sndif::format::SampleFormat;
 use sndif::hw_params::{HwParams, Interval};
 
 use crate::card::Limits;
@@ -16,7 +16,7 @@ pub fn in_bytes(can: &HwParams, rates_hz: Vec<u32>, buffer_bytes_max: u32) -> Li
     let frame_max = sample_max.saturating_mul(can.channels.max);
     let buffer_max = can.buffer_frames.max.saturating_mul(frame_min).min(buffer_bytes_max);
     Limits {
-        formats: FormatSet(can.formats.0),
+        formats: can.formats,
         rates_hz,
         rate_hz: can.rates,
         channels: can.channels,
@@ -82,7 +82,7 @@ pub fn format_of(alsa: i32) -> Option<SampleFormat> {
 
 /// Formats with a known sample size.
 fn playable(limits: &Limits) -> impl Iterator<Item = SampleFormat> {
-    let all = SampleFormat::ALL.into_iter();
+    let all = SampleFormat::all();
     all.filter(|format| limits.formats.contains(*format) && format.bytes_per_sample().is_some())
 }
 

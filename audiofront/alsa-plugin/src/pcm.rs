@@ -77,6 +77,7 @@ pub struct Pcm {
 
 struct Open {
     setup: Setup,
+    playback: bool,
     area: DmaArea,
     /// Whether the stream is started and not stopped.
     started: bool,
@@ -123,6 +124,7 @@ impl Pcm {
         };
         self.open = Some(Open {
             setup,
+            playback: self.direction.is_playback(),
             area,
             started: false,
             hw_frames: 0,
@@ -161,7 +163,7 @@ impl Pcm {
             open.look = Look::default();
             open.silenced = false;
             open.alarm_frame = None;
-            if self.direction.is_playback() {
+            if open.playback {
                 open.silence(0, open.setup.buffer_frames.into());
             }
         }
@@ -202,14 +204,13 @@ impl Pcm {
     ///
     /// Capture: frames before it are in memory.
     pub fn pointer(&mut self, application: Application) -> Result<u64, Ended> {
-        let playback = self.direction.is_playback();
         let Some(open) = &mut self.open else { return Ok(0) };
         if !open.started || application.state == PcmState::Gone {
             return Ok(open.hw_frames);
         }
         let look = self.stream.look().map_err(Ended::Gone)?;
         open.look = look;
-        let draining = playback && application.state == PcmState::Draining;
+        let draining = open.playback && application.state == PcmState::Draining;
         let codec_delay = if draining { u64::from(look.codec_delay_frames) } else { 0 };
         let hw_frames = look.certain_frames.saturating_sub(codec_delay);
         open.hw_frames = open.hw_frames.max(hw_frames);
@@ -219,7 +220,7 @@ impl Pcm {
             let free = u64::from(open.setup.buffer_frames).saturating_sub(queued);
             open.silence(application.appl_frames, free);
         }
-        if !draining && open.avail(playback, application.appl_frames) >= open.stop_threshold_frames {
+        if !draining && open.avail(application.appl_frames) >= open.stop_threshold_frames {
             ignored(
                 self.stop(),
                 "the application is late either way, and `prepare` reports a stream that doesn't stop",
@@ -231,26 +232,24 @@ impl Pcm {
 
     /// Frames that can be written or read, by ALSA's last pointer.
     pub fn avail_frames(&self, appl_frames: u64) -> u64 {
-        let playback = self.direction.is_playback();
-        self.open.as_ref().map_or(0, |open| open.avail(playback, appl_frames))
+        self.open.as_ref().map_or(0, |open| open.avail(appl_frames))
     }
 
     /// ALSA's delay in frames. Playback: until a frame written now leaves the converter. Capture:
     /// since a frame read now entered the converter. Negative if the link has passed the
     /// application.
     pub fn delay(&mut self, application: Application) -> Result<i64, Ended> {
-        let playback = self.direction.is_playback();
         self.pointer(application)?;
         let Some(open) = &self.open else { return Ok(0) };
         let signed = |frames: u64| i64::try_from(frames).unwrap_or(i64::MAX);
         let appl = signed(application.appl_frames);
         if !open.started {
             let hw = signed(open.hw_frames);
-            return Ok(if playback { appl - hw } else { hw - appl });
+            return Ok(if open.playback { appl - hw } else { hw - appl });
         }
         let link = signed(open.look.link_frames);
         let codec = i64::from(open.look.codec_delay_frames);
-        let ahead = if playback { appl.saturating_sub(link) } else { link.saturating_sub(appl) };
+        let ahead = if open.playback { appl.saturating_sub(link) } else { link.saturating_sub(appl) };
         Ok(ahead.saturating_add(codec))
     }
 
@@ -259,7 +258,7 @@ impl Pcm {
     pub fn transfer(&mut self, appl_frames: u64, frames: AppFrames<'_>) {
         let Some(open) = &self.open else { return };
         let offset = open.offset_bytes(appl_frames);
-        if self.direction.is_playback() {
+        if open.playback {
             open.area.put(offset, frames);
         } else {
             open.area.get(offset, frames);
@@ -268,12 +267,11 @@ impl Pcm {
 
     /// Sets the alarm after the application's pointer moved, if the application has to wait.
     pub fn rearm(&mut self, appl_frames: u64) -> Result<(), Failure> {
-        let playback = self.direction.is_playback();
         let Some(open) = &mut self.open else { return Ok(()) };
         if !open.started {
             return Ok(());
         }
-        let target = open.target_frame(playback, appl_frames);
+        let target = open.target_frame(appl_frames);
         if open.alarm_frame == Some(target) {
             return Ok(());
         }
@@ -284,7 +282,6 @@ impl Pcm {
 
     /// The answer to `poll`. Sets the alarm if it is `NotYet`.
     pub fn readiness(&mut self, application: Application) -> Result<Readiness, Failure> {
-        let playback = self.direction.is_playback();
         match application.state {
             PcmState::Running | PcmState::Draining => {}
             PcmState::Prepared | PcmState::Paused => {
@@ -305,12 +302,9 @@ impl Pcm {
             Err(Ended::Gone(_)) => return Ok(Readiness::Gone),
         }
         let Some(open) = &mut self.open else { return Ok(Readiness::Stopped) };
-        let draining = playback && application.state == PcmState::Draining;
-        let target = if draining {
-            application.appl_frames
-        } else {
-            open.target_frame(playback, application.appl_frames)
-        };
+        let draining = open.playback && application.state == PcmState::Draining;
+        let target =
+            if draining { application.appl_frames } else { open.target_frame(application.appl_frames) };
         if open.hw_frames >= target {
             return Ok(Readiness::Ready);
         }
@@ -334,8 +328,8 @@ impl Drop for Pcm {
 
 impl Open {
     /// Frames that can be written or read.
-    fn avail(&self, playback: bool, appl_frames: u64) -> u64 {
-        if playback {
+    fn avail(&self, appl_frames: u64) -> u64 {
+        if self.playback {
             // The application may be ahead of a free-running pointer, or the pointer ahead of it.
             self.hw_frames.saturating_add(self.setup.buffer_frames.into()).saturating_sub(appl_frames)
         } else {
@@ -344,9 +338,9 @@ impl Open {
     }
 
     /// The hardware pointer that reaches `avail_min`.
-    fn target_frame(&self, playback: bool, appl_frames: u64) -> u64 {
+    fn target_frame(&self, appl_frames: u64) -> u64 {
         let target = appl_frames.saturating_add(self.avail_min_frames);
-        if playback { target.saturating_sub(self.setup.buffer_frames.into()) } else { target }
+        if self.playback { target.saturating_sub(self.setup.buffer_frames.into()) } else { target }
     }
 
     /// Least time in nanoseconds from the last position until the pointer reaches this frame.

@@ -193,6 +193,14 @@ impl Card {
         &mut self.streams[stream].front
     }
 
+    /// Tells the back end how far a stream's samples are written or taken.
+    ///
+    /// # Panics
+    /// As [`front`](Self::front).
+    pub fn hint(&mut self, stream: usize) {
+        ignored(self.front(stream).hint(), "the next hint covers what a full ring refuses now");
+    }
+
     /// The subset of these configurations that the back end supports. `None`: none of them.
     ///
     /// # Errors

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use audiofront::{StreamConfig, StreamFront, ignored};
+use audiofront::StreamConfig;
 use sndif::Direction;
 use sndif::control_page::Slot;
 use sndif::format::SampleFormat;
@@ -10,7 +10,6 @@ use sndif::op::LinkedStart;
 
 use crate::card::Card;
 use crate::error::{Error, ErrorKind, Result};
-use crate::transport::LinuxTransport;
 
 /// The rate of both streams, in Hz.
 const RATE_HZ: u32 = 48_000;
@@ -79,10 +78,6 @@ fn offset_frames(playback: &Slot, capture: &Slot) -> Option<i64> {
     Some(capture.start_distance_frames(playback, RATE_HZ))
 }
 
-fn hint(front: &mut StreamFront<LinuxTransport>) {
-    ignored(front.hint(), "the next hint covers what a full ring refuses now");
-}
-
 impl Duplex {
     /// Opens both streams of a card: those with these `unique-id`s, or the first ones.
     ///
@@ -128,7 +123,7 @@ impl Duplex {
         let bytes: Vec<u8> = play.iter().flatten().flat_map(|sample| sample.to_le_bytes()).collect();
         let lost_before = self.lost_bytes();
         let mut next = self.card.front(self.playback).fill(&bytes);
-        hint(self.card.front(self.playback));
+        self.card.hint(self.playback);
         let started_together = if self.card.offers_linked_start() {
             Some(self.card.start_together(&[self.playback, self.capture])?)
         } else {
@@ -178,12 +173,11 @@ impl Duplex {
                 // Silence after the end is no underrun.
                 front.playback().into_iter().for_each(|playback| playback.end());
             }
-            hint(front);
             let is_drained = front.playback().is_some_and(|playback| playback.is_drained());
+            self.card.hint(self.playback);
 
-            let front = self.card.front(self.capture);
-            let taken = front.take(&mut piece);
-            hint(front);
+            let taken = self.card.front(self.capture).take(&mut piece);
+            self.card.hint(self.capture);
             let frames = piece[..taken].as_chunks::<FRAME_BYTES>().0.iter();
             captured.extend(
                 frames.map(|[a, b, c, d]| [i16::from_le_bytes([*a, *b]), i16::from_le_bytes([*c, *d])]),

@@ -69,11 +69,6 @@ impl Error {
         self.kind
     }
 
-    /// The remedy.
-    pub fn what_to_do(&self) -> Option<&str> {
-        self.advice.as_deref()
-    }
-
     /// The error for a Xen device that can't be opened.
     pub(crate) fn of_device(path: &str, module: &str, error: &io::Error) -> Self {
         let what = format!("{path} can't be opened: {error}");
@@ -118,18 +113,3 @@ impl fmt::Display for Error {
 }
 
 impl std::error::Error for Error {}
-
-impl From<Error> for io::Error {
-    fn from(error: Error) -> Self {
-        let kind = match error.kind {
-            ErrorKind::NotFound | ErrorKind::Gone => io::ErrorKind::NotFound,
-            ErrorKind::Busy => io::ErrorKind::ResourceBusy,
-            ErrorKind::Denied => io::ErrorKind::PermissionDenied,
-            ErrorKind::Unsupported => io::ErrorKind::Unsupported,
-            ErrorKind::TimedOut => io::ErrorKind::TimedOut,
-            ErrorKind::Interrupted => io::ErrorKind::Interrupted,
-            ErrorKind::Other => io::ErrorKind::Other,
-        };
-        Self::new(kind, error)
-    }
-}

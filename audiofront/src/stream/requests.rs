@@ -11,19 +11,12 @@ use sndif::ring::{FrontRing, RING_ENTRIES, RingBroken, RingFull};
 use crate::error::RequestError;
 use crate::event::Fault;
 
-/// A request without an answer.
-#[derive(Clone, Copy, Debug)]
-struct Pending {
-    id: u16,
-    body: RequestBody,
-}
-
 /// The request ring of a stream, with its unanswered requests.
 #[derive(Debug)]
 pub(super) struct Requests<P> {
     ring: FrontRing<P>,
     next_id: Wrapping<u16>,
-    pending: Vec<Pending, { RING_ENTRIES as usize }>,
+    pending: Vec<Request, { RING_ENTRIES as usize }>,
 }
 
 impl<P: SharedPage> Requests<P> {
@@ -52,9 +45,10 @@ impl<P: SharedPage> Requests<P> {
             self.next_id += 1;
         }
         let id = self.next_id.0;
-        self.ring.push(&Request { id, body }.emit()).map_err(|RingFull| RequestError::RingFull)?;
+        let request = Request { id, body };
+        self.ring.push(&request.emit()).map_err(|RingFull| RequestError::RingFull)?;
         self.next_id += 1;
-        self.pending.push(Pending { id, body }).map_err(|_| RequestError::RingFull)?;
+        self.pending.push(request).map_err(|_| RequestError::RingFull)?;
         Ok((id, self.ring.publish()))
     }
 
@@ -77,8 +71,7 @@ impl<P: SharedPage> Requests<P> {
     pub(super) fn settle(&mut self, response: &Response) -> Result<Request, Fault> {
         let id = response.id;
         let found = self.pending.iter().find(|pending| pending.id == id);
-        let request =
-            found.map(|pending| Request { id, body: pending.body }).ok_or(Fault::UnknownAnswer { id })?;
+        let request = *found.ok_or(Fault::UnknownAnswer { id })?;
         let asked = request.operation();
         if response.operation != asked.code() {
             return Err(Fault::WrongOperation { id, asked, answered: response.operation });

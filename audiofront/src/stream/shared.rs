@@ -87,8 +87,8 @@ impl<P: SharedPage> Shared<P> {
     /// lost.
     pub(super) fn revoke<T: Transport<Page = P>>(self, transport: &mut T) -> (PageList<P>, u32) {
         let buffer = match self.samples {
-            Samples::Playback(playback) => playback.into_buffer(),
-            Samples::Capture(capture) => capture.into_buffer(),
+            Samples::Playback(playback) => playback.buffer,
+            Samples::Capture(capture) => capture.buffer,
         };
         let (pages, lost) = buffer.revoke(transport);
         let directory_lost = u32::from(transport.revoke_page(self.directory).is_err());
@@ -106,8 +106,15 @@ impl<P: SharedPage> Shared<P> {
 
     pub(super) fn buffer(&self) -> &Buffer<P> {
         match &self.samples {
-            Samples::Playback(playback) => playback.buffer(),
-            Samples::Capture(capture) => capture.buffer(),
+            Samples::Playback(playback) => &playback.buffer,
+            Samples::Capture(capture) => &capture.buffer,
+        }
+    }
+
+    pub(super) fn buffer_mut(&mut self) -> &mut Buffer<P> {
+        match &mut self.samples {
+            Samples::Playback(playback) => &mut playback.buffer,
+            Samples::Capture(capture) => &mut capture.buffer,
         }
     }
 
@@ -140,14 +147,6 @@ impl<P: SharedPage> Shared<P> {
                 playback.next_hint().map(|range| (range, RequestBody::Write(range)))
             }
             Samples::Capture(capture) => capture.next_hint().map(|range| (range, RequestBody::Read(range))),
-        }
-    }
-
-    /// Records that a hint for this piece is sent.
-    pub(super) fn hinted(&mut self, range: Range) {
-        match &mut self.samples {
-            Samples::Playback(playback) => playback.hinted(range),
-            Samples::Capture(capture) => capture.hinted(range),
         }
     }
 

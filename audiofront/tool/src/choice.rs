@@ -6,7 +6,7 @@ use sndif::Direction;
 
 use crate::guard;
 
-/// Options that choose a card and one of its streams.
+/// Options that choose a card and one of its streams, and set its amplifiers and its buffer.
 #[derive(clap::Args)]
 pub(crate) struct Choice {
     /// The card's number in `audiofront list`
@@ -20,11 +20,7 @@ pub(crate) struct Choice {
     /// Don't start the guard, a second process that closes the card if this one is killed
     #[arg(long)]
     no_guard: bool,
-}
 
-/// Options for the amplifiers.
-#[derive(clap::Args)]
-pub(crate) struct Loudness {
     /// Volume in dB, from -200 to 200: the amplifier of the output or input takes its nearest step
     #[arg(long, value_name = "DB", allow_negative_numbers = true, value_parser = thousandths)]
     volume: Option<i32>,
@@ -32,6 +28,10 @@ pub(crate) struct Loudness {
     /// Mute the output or input
     #[arg(long)]
     mute: bool,
+
+    /// Largest DMA buffer, in frames (64 or more)
+    #[arg(long, value_name = "FRAMES", default_value_t = 16_384, value_parser = clap::value_parser!(u32).range(64..))]
+    pub(crate) buffer_frames: u32,
 }
 
 /// dB as steps of 0.001 dB.
@@ -44,7 +44,7 @@ fn thousandths(text: &str) -> Result<i32, String> {
     }
 }
 
-impl Loudness {
+impl Choice {
     /// Opens a stream and sets its amplifiers, before it runs.
     pub(crate) fn open(&self, card: &mut Card, stream: usize, config: &StreamConfig) -> anyhow::Result<()> {
         if self.volume.is_some() {
@@ -63,9 +63,7 @@ impl Loudness {
         }
         Ok(())
     }
-}
 
-impl Choice {
     /// Connects to the card and finds the stream.
     pub(crate) fn connect(&self, direction: Direction) -> anyhow::Result<(Card, usize)> {
         let card = if self.no_guard { Card::connect(self.card)? } else { guard::connect(self.card)? };

@@ -7,9 +7,9 @@ use anyhow::{Context, Result, bail};
 use sndif::Direction;
 use sndif::format::SampleFormat;
 
-use crate::choice::{Choice, Loudness};
+use crate::choice::Choice;
 use crate::signals::Signals;
-use crate::streams::{Shape, Watchdog, hint, progress, show};
+use crate::streams::{Shape, Watchdog, progress, show};
 
 /// Play a WAV file
 #[derive(clap::Args)]
@@ -20,13 +20,6 @@ pub(crate) struct Play {
 
     #[command(flatten)]
     choice: Choice,
-
-    #[command(flatten)]
-    loudness: Loudness,
-
-    /// Largest DMA buffer, in frames (64 or more)
-    #[arg(long, value_name = "FRAMES", default_value_t = 16_384, value_parser = clap::value_parser!(u32).range(64..))]
-    buffer_frames: u32,
 
     /// Overwrite the control page with nonsense while playing: a test of the back end
     #[arg(long, hide = true)]
@@ -88,13 +81,13 @@ impl Play {
             samples = samples.spread(2);
         }
         let shape = samples.shape;
-        let config = shape.config(&mut card, stream, self.buffer_frames)?;
-        self.loudness.open(&mut card, stream, &config)?;
+        let config = shape.config(&mut card, stream, self.choice.buffer_frames)?;
+        self.choice.open(&mut card, stream, &config)?;
         let frame_bytes = u64::from(shape.frame_bytes());
         let frames = samples.bytes.len() as u64 / frame_bytes;
 
         let mut next = card.front(stream).fill(&samples.bytes);
-        hint(card.front(stream));
+        card.hint(stream);
         card.start(stream)?;
         let bar = progress(frames, shape.rate_hz);
         let mut watchdog = Watchdog::new();
@@ -108,12 +101,12 @@ impl Play {
                 }
             }
             watchdog.wait(&mut card, stream)?;
-            let front = card.front(stream);
-            let filled = front.fill(&samples.bytes[next..]);
+            let filled = card.front(stream).fill(&samples.bytes[next..]);
             next += filled;
             if filled > 0 {
-                hint(front);
+                card.hint(stream);
             }
+            let front = card.front(stream);
             show(&bar, front.position_bytes() / frame_bytes, frames, shape.rate_hz);
             let Some(playback) = front.playback() else { bail!("the stream is closed") };
             if next == samples.bytes.len() {

@@ -7,9 +7,9 @@ use anyhow::{Context, Result, bail};
 use sndif::Direction;
 use sndif::format::SampleFormat;
 
-use crate::choice::{Choice, Loudness};
+use crate::choice::Choice;
 use crate::signals::{Interrupted, Signals};
-use crate::streams::{Shape, Watchdog, hint, progress, show};
+use crate::streams::{Shape, Watchdog, progress, show};
 
 /// Record into a WAV file
 #[derive(clap::Args)]
@@ -36,13 +36,6 @@ pub(crate) struct Record {
 
     #[command(flatten)]
     choice: Choice,
-
-    #[command(flatten)]
-    loudness: Loudness,
-
-    /// Largest DMA buffer, in frames (64 or more)
-    #[arg(long, value_name = "FRAMES", default_value_t = 16_384, value_parser = clap::value_parser!(u32).range(64..))]
-    buffer_frames: u32,
 }
 
 fn seconds(text: &str) -> Result<f64, String> {
@@ -66,7 +59,7 @@ impl Record {
         let frames = (self.seconds * f64::from(self.rate)).round() as u64;
         let signals = Signals::watch()?;
         let (mut card, stream) = self.choice.connect(Direction::Capture)?;
-        let config = shape.config(&mut card, stream, self.buffer_frames)?;
+        let config = shape.config(&mut card, stream, self.choice.buffer_frames)?;
         let spec = hound::WavSpec {
             channels: self.channels.into(),
             sample_rate: self.rate,
@@ -75,7 +68,7 @@ impl Record {
         };
         let mut writer =
             hound::WavWriter::create(&self.file, spec).with_context(|| self.file.display().to_string())?;
-        self.loudness.open(&mut card, stream, &config)?;
+        self.choice.open(&mut card, stream, &config)?;
         card.start(stream)?;
 
         let bar = progress(frames, shape.rate_hz);
@@ -85,12 +78,11 @@ impl Record {
         let mut ended = Ok(());
         while taken_frames < frames && ended.is_ok() {
             watchdog.wait(&mut card, stream)?;
-            let front = card.front(stream);
             let wanted = usize::try_from((frames - taken_frames) * frame_bytes).unwrap_or(usize::MAX);
             let room = wanted.min(bytes.len());
-            let taken = front.take(&mut bytes[..room]);
+            let taken = card.front(stream).take(&mut bytes[..room]);
             taken_frames += taken as u64 / frame_bytes;
-            hint(front);
+            card.hint(stream);
             write(&mut writer, format, &bytes[..taken]).with_context(|| self.file.display().to_string())?;
             show(&bar, taken_frames, frames, shape.rate_hz);
             ended = signals.check();

@@ -3,8 +3,8 @@
 use std::time::{Duration, Instant};
 
 use anyhow::{Result, bail};
-use audiofront::{StreamConfig, StreamFront, ignored};
-use audiofront_linux::{Card, LinuxTransport};
+use audiofront::StreamConfig;
+use audiofront_linux::Card;
 use indicatif::{ProgressBar, ProgressStyle};
 use sndif::Direction;
 use sndif::format::{FormatSet, SampleFormat};
@@ -98,11 +98,6 @@ pub(crate) fn start_silent(card: &mut Card, rate_hz: u32, playback_only: bool) -
         streams.iter().try_for_each(|stream| card.start(*stream))?;
     }
     Ok(streams)
-}
-
-/// Tells the back end how far samples are written or taken.
-pub(crate) fn hint(front: &mut StreamFront<LinuxTransport>) {
-    ignored(front.hint(), "the next hint covers what a full ring refuses now");
 }
 
 /// Watches that a stream moves.

@@ -37,7 +37,7 @@ use embedded_hal::delay::DelayNs;
 use heapless::Vec;
 use hyper::{Clock, MappedBuffer, Nanos};
 use snd_hda::stream::{ConfigureError, PositionChoice as CounterChoice};
-use snd_hda::{ConnectError, Controller, DmaRegion, MAX_ROUTES, Registers, RouteIndex};
+use snd_hda::{ConnectError, Controller, DmaRegion, Format, MAX_ROUTES, Registers, RouteIndex};
 
 /// The highest rate on the link.
 const FASTEST_HZ: u32 = 192_000;
@@ -68,9 +68,9 @@ where
         let mut timing = Timing::new(clock);
         // A longer comparison of the two clocks gives a more precise rate.
         timing.look_to_start(&mut controller, FASTEST_HZ);
-        let ports = (0..controller.routes().len()).filter_map(|index| {
-            let index = RouteIndex(u8::try_from(index).ok()?);
-            Some(port::describe(&controller, index))
+        let ports = (0..).map(RouteIndex).zip(controller.routes()).map(|(index, route)| {
+            let volume = controller.volume_range(index);
+            port::describe(route, volume, |format| controller.supports(index, format))
         });
         Self {
             ports: ports.collect(),
@@ -89,6 +89,12 @@ where
     /// The settings in force.
     pub fn settings(&self) -> CardSettings {
         self.settings
+    }
+
+    /// The link's format for a stream on this route, if converter and link support it.
+    fn format(&self, index: RouteIndex, params: &StreamParams) -> Option<Format> {
+        let route = self.controller.routes().get(usize::from(index.0))?;
+        port::format(route, params).filter(|format| self.controller.supports(index, *format))
     }
 
     /// Connects a configured stream to its route.
@@ -186,7 +192,7 @@ where
     }
 
     fn supports(&self, port: PortIndex, params: &StreamParams) -> bool {
-        port::format(&self.controller, RouteIndex(port.0), params).is_some()
+        self.format(RouteIndex(port.0), params).is_some()
     }
 
     fn is_free(&self, port: PortIndex) -> bool {
@@ -205,7 +211,7 @@ where
         };
         let direction = described.direction();
         let described_delay = described.delay_frames();
-        let Some(format) = port::format(&self.controller, route, params) else {
+        let Some(format) = self.format(route, params) else {
             return Err(OpenFailure::Refused { error: CardError::Unsupported, buffer });
         };
         if self.controller.is_taken(route) {

@@ -1,9 +1,8 @@
 //! The abilities of a route as those of a port.
 
 use audioback::card::{Direction, MAX_RATES, Port, StreamParams, VolumeRange};
-use embedded_hal::delay::DelayNs;
 use hyper::PAGE_SIZE_BYTES;
-use snd_hda::{Controller, DmaRegion, Format, MAX_BUFFER_PAGES, Registers, Route, RouteIndex, SampleBits};
+use snd_hda::{Format, GainRange, MAX_BUFFER_PAGES, Route, SampleBits};
 use sndif::format::{FormatSet, SampleFormat};
 
 /// Shortest buffer: two descriptors of 128 bytes each (HDA specification 1.0a, 3.3.39 and 3.6.3).
@@ -24,59 +23,39 @@ fn sample_bits(route: &Route, format: SampleFormat) -> Option<SampleBits> {
     route.pcm().widest_in(container_bytes)
 }
 
-/// The link's format for a stream on this route, if converter and link support it.
-pub(crate) fn format<R, D, G>(
-    controller: &Controller<R, D, G>,
-    index: RouteIndex,
-    params: &StreamParams,
-) -> Option<Format>
-where
-    R: Registers + Clone,
-    D: DelayNs + Clone,
-    G: DmaRegion,
-{
-    let route = controller.routes().get(usize::from(index.0))?;
-    let format = Format::new(params.rate_hz, sample_bits(route, params.format)?, params.channels).ok()?;
-    controller.supports(index, format).then_some(format)
+/// The link's format for a stream on this route, if its converter supports it.
+pub(crate) fn format(route: &Route, params: &StreamParams) -> Option<Format> {
+    Format::new(params.rate_hz, sample_bits(route, params.format)?, params.channels).ok()
 }
 
-/// Describes a route as a port.
-pub(crate) fn describe<R, D, G>(controller: &Controller<R, D, G>, index: RouteIndex) -> Port
-where
-    R: Registers + Clone,
-    D: DelayNs + Clone,
-    G: DmaRegion,
-{
+/// Describes a route as a port. `supports` tells whether converter and link support a format.
+pub(crate) fn describe(route: &Route, volume: Option<GainRange>, supports: impl Fn(Format) -> bool) -> Port {
+    let channels_max = route.pcm().channels_max();
     let mut port = Port {
-        direction: Direction::Playback,
+        direction: match route.direction() {
+            snd_hda::Direction::Output => Direction::Playback,
+            snd_hda::Direction::Input => Direction::Capture,
+        },
         formats: FormatSet::EMPTY,
         rates_hz: [0; MAX_RATES],
-        channels_min: 1,
-        channels_max: 0,
+        // A stereo converter plays a mono stream on one side only.
+        channels_min: channels_max.min(2),
+        channels_max,
         buffer_bytes_min: BUFFER_BYTES_MIN,
         buffer_bytes_max: BUFFER_BYTES_MAX,
-        volume: None,
+        volume: volume.map(|range| VolumeRange {
+            min_mdb: range.min_mdb,
+            max_mdb: range.max_mdb,
+            step_mdb: range.step_mdb.unsigned_abs(),
+            can_mute: range.can_mute,
+        }),
     };
-    let Some(route) = controller.routes().get(usize::from(index.0)) else { return port };
-    port.direction = match route.direction() {
-        snd_hda::Direction::Output => Direction::Playback,
-        snd_hda::Direction::Input => Direction::Capture,
-    };
-    port.volume = controller.volume_range(index).map(|range| VolumeRange {
-        min_mdb: range.min_mdb,
-        max_mdb: range.max_mdb,
-        step_mdb: range.step_mdb.unsigned_abs(),
-        can_mute: range.can_mute,
-    });
-    port.channels_max = route.pcm().channels_max();
-    // A stereo converter plays a mono stream on one side only.
-    port.channels_min = port.channels_max.min(2);
 
     let rates = || route.pcm().rates().map(snd_hda::Rate::hz);
     for (format, _) in FORMATS {
         let can = |rate_hz| {
             let params = StreamParams { rate_hz, format, channels: port.channels_min };
-            self::format(controller, index, &params).is_some()
+            self::format(route, &params).is_some_and(&supports)
         };
         if rates().any(can) {
             port.formats.insert(format);

@@ -8,7 +8,7 @@ use embedded_hal::delay::DelayNs;
 use heapless::Vec;
 use hyper::{Clock, MappedBuffer};
 use snd_hda::stream::{
-    Configured, LinkTime, Paused, Reset, Running, StartMethod, StreamStatus, release_together,
+    Configured, LinkTime, Paused, Refused, Reset, Running, StartMethod, StreamStatus, release_together,
 };
 use snd_hda::{Deadline, Direction, DmaRegion, Format, Registers, RouteIndex, Stream};
 
@@ -131,13 +131,11 @@ where
 
     pub(crate) fn start(&mut self, time: &dyn LinkTime) -> Result<(), CardError> {
         self.step(|state| match state {
-            State::Configured(stream) => match stream.start_timed(Some(time)) {
-                Ok(running) => (State::Running(running), Ok(())),
-                Err(refused) => {
-                    log::error!("{}", refused.deadline);
-                    (State::Configured(refused.stream), Err(CardError::Hardware))
-                }
-            },
+            State::Configured(stream) => stepped(
+                stream.start_timed(Some(time)),
+                |running| (State::Running(running), ()),
+                State::Configured,
+            ),
             other => (other, Err(CardError::WrongState)),
         })
     }
@@ -159,48 +157,31 @@ where
 
     pub(crate) fn pause(&mut self, time: &dyn LinkTime) -> Result<(), CardError> {
         self.step(|state| match state {
-            State::Running(stream) => match stream.pause_timed(Some(time)) {
-                Ok(paused) => (State::Paused(paused), Ok(())),
-                Err(still) => {
-                    log::error!("{}", still.deadline);
-                    (State::Running(still.stream), Err(CardError::Hardware))
-                }
-            },
+            State::Running(stream) => {
+                stepped(stream.pause_timed(Some(time)), |paused| (State::Paused(paused), ()), State::Running)
+            }
             other => (other, Err(CardError::WrongState)),
         })
     }
 
     pub(crate) fn resume(&mut self, time: &dyn LinkTime) -> Result<(), CardError> {
         self.step(|state| match state {
-            State::Paused(stream) => match stream.resume_timed(Some(time)) {
-                Ok(running) => (State::Running(running), Ok(())),
-                Err(refused) => {
-                    log::error!("{}", refused.deadline);
-                    (State::Paused(refused.stream), Err(CardError::Hardware))
-                }
-            },
+            State::Paused(stream) => stepped(
+                stream.resume_timed(Some(time)),
+                |running| (State::Running(running), ()),
+                State::Paused,
+            ),
             other => (other, Err(CardError::WrongState)),
         })
     }
 
     pub(crate) fn stop<C: Clock>(&mut self, timing: &mut Timing<C>) -> Result<StreamPosition, CardError> {
         let before_ns = timing.now_ns();
+        let stopped = |(stream, status)| (State::Configured(stream), Some(status));
         let status = self.step(|state| match state {
             State::Configured(stream) => (State::Configured(stream), Ok(None)),
-            State::Running(stream) => match stream.stop() {
-                Ok((configured, status)) => (State::Configured(configured), Ok(Some(status))),
-                Err(still) => {
-                    log::error!("{}", still.deadline);
-                    (State::Running(still.stream), Err(CardError::Hardware))
-                }
-            },
-            State::Paused(stream) => match stream.stop() {
-                Ok((configured, status)) => (State::Configured(configured), Ok(Some(status))),
-                Err(still) => {
-                    log::error!("{}", still.deadline);
-                    (State::Paused(still.stream), Err(CardError::Hardware))
-                }
-            },
+            State::Running(stream) => stepped(stream.stop(), stopped, State::Running),
+            State::Paused(stream) => stepped(stream.stop(), stopped, State::Paused),
         })?;
         let position = self.translate(status, before_ns, timing);
         self.begun = None;
@@ -237,13 +218,8 @@ where
             link.generation = self.generation;
             let found = (link.source, link.lock);
             if self.logged.replace(found) != Some(found) {
-                log::debug!(
-                    "port {}: position {:?} by {:?}, within {} ns",
-                    self.route.0,
-                    link.lock,
-                    link.source,
-                    link.error_ns
-                );
+                let (port, lock, source, error_ns) = (self.route.0, link.lock, link.source, link.error_ns);
+                log::debug!("port {port}: position {lock:?} by {source:?}, within {error_ns} ns");
             }
         }
         StreamPosition {
@@ -325,6 +301,21 @@ where
         StartMethod::Synchronized { .. } => LinkedStart::SameFrame,
         StartMethod::BackToBack => LinkedStart::BackToBack,
     })
+}
+
+/// The next state after a step of the driver's, and the step's result.
+fn stepped<T, U, S, B: MappedBuffer, R: Registers, D: DelayNs, G: DmaRegion>(
+    done: Result<T, Refused<S>>,
+    next: impl FnOnce(T) -> (State<B, R, D, G>, U),
+    unchanged: impl FnOnce(S) -> State<B, R, D, G>,
+) -> (State<B, R, D, G>, Result<U, CardError>) {
+    match done {
+        Ok(done) => {
+            let (state, result) = next(done);
+            (state, Ok(result))
+        }
+        Err(refused) => (unchanged(refused.stream), Err(failed(refused.deadline))),
+    }
 }
 
 /// Logs the register that did not reach its value.

@@ -15,9 +15,9 @@ pub(crate) struct Capabilities {
     pub(crate) bidirectional: u8,
     /// Address bits that DMA handles correctly: 32 without GCAP.64OK.
     pub(crate) address_bits: u8,
-    /// Words in a link frame for all streams, and for one: (output, input).
-    words: (u32, u32),
-    stream_words: (u32, u32),
+    /// Words in a link frame for all streams, and for one.
+    output_words: (u32, u32),
+    input_words: (u32, u32),
 }
 
 /// Uses of a stream descriptor.
@@ -32,18 +32,15 @@ impl Capabilities {
     /// `address_bits`: this controller's limit if GCAP promises 64.
     pub(crate) fn read<R: Registers>(r: &mut R, address_bits: u8) -> Self {
         let gcap = reg::GCAP.read(r);
-        let words = (u32::from(reg::OUTPAY.read(r)), u32::from(reg::INPAY.read(r)));
-        let of_one = |register: u32, all: u32| if register == 0 { all } else { register.min(all) };
+        let (outputs, inputs) = (reg::OUTPAY.read(r).into(), reg::INPAY.read(r).into());
+        let words = |all: u32, one: u16| (all, if one == 0 { all } else { all.min(one.into()) });
         Self {
             outputs: ((gcap >> 12) & 0xf) as u8,
             inputs: ((gcap >> 8) & 0xf) as u8,
             bidirectional: ((gcap >> 3) & 0x1f) as u8,
             address_bits: if gcap & reg::GCAP_64OK != 0 { address_bits.max(32) } else { 32 },
-            words,
-            stream_words: (
-                of_one(u32::from(reg::OUTSTRMPAY.read(r)), words.0),
-                of_one(u32::from(reg::INSTRMPAY.read(r)), words.1),
-            ),
+            output_words: words(outputs, reg::OUTSTRMPAY.read(r)),
+            input_words: words(inputs, reg::INSTRMPAY.read(r)),
         }
     }
 
@@ -54,17 +51,11 @@ impl Capabilities {
         inputs.chain(outputs).chain((0..self.bidirectional).map(|_| DescriptorKind::Bidirectional))
     }
 
-    pub(crate) fn words(self, direction: Direction) -> u32 {
+    /// Words in a link frame for all streams of a direction, and for one.
+    pub(crate) fn words(self, direction: Direction) -> (u32, u32) {
         match direction {
-            Direction::Output => self.words.0,
-            Direction::Input => self.words.1,
-        }
-    }
-
-    pub(crate) fn stream_words(self, direction: Direction) -> u32 {
-        match direction {
-            Direction::Output => self.stream_words.0,
-            Direction::Input => self.stream_words.1,
+            Direction::Output => self.output_words,
+            Direction::Input => self.input_words,
         }
     }
 }

@@ -39,6 +39,19 @@ pub struct Unsolicited {
 /// Why a command has no response.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub enum NoResponse {
+    /// The codec didn't answer: the register that should have shown the response, RIRBWP or ICIS.
+    Late(Deadline),
+    /// The command wasn't sent: earlier ones used up the time of bring-up.
+    NotSent {
+        /// Their time, in microseconds.
+        waited_us: u32,
+    },
+}
+
+/// A command without a response.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct CommandError {
     /// The addressed codec.
     pub codec: CodecAddress,
@@ -46,8 +59,8 @@ pub struct CommandError {
     pub node: NodeId,
     /// The verb and its payload.
     pub verb: Verb,
-    /// The register that should have shown the response: RIRBWP or ICIS.
-    pub deadline: Deadline,
+    /// Why.
+    pub cause: NoResponse,
 }
 
 impl CommandError {
@@ -59,14 +72,14 @@ impl CommandError {
 
 impl fmt::Display for CommandError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "codec {} node {:#x} did not answer verb {:#07x}: {}",
-            self.codec.get(),
-            self.node.get(),
-            self.verb.bits(),
-            self.deadline
-        )
+        write!(f, "codec {} node {:#x} did not ", self.codec.get(), self.node.get())?;
+        let verb = self.verb.bits();
+        match self.cause {
+            NoResponse::Late(deadline) => write!(f, "answer verb {verb:#07x}: {deadline}"),
+            NoResponse::NotSent { waited_us } => {
+                write!(f, "get verb {verb:#07x}: earlier commands took {waited_us} us")
+            }
+        }
     }
 }
 
@@ -257,21 +270,10 @@ impl<R: Registers, D: DelayNs, G: DmaRegion> CommandPort<R, D, G> {
         self.sleep_limit_us = limit_us.map(u64::from);
     }
 
-    /// Whether the limit is used up.
-    fn patience_ends(&self) -> bool {
-        self.sleep_limit_us.is_some_and(|limit_us| self.delay.slept_ns / 1_000 >= limit_us)
-    }
-
-    /// The error of a command not sent because earlier ones used up the time.
-    fn no_answer(&mut self) -> Deadline {
-        Deadline {
-            register: reg::RIRBWP.name(),
-            offset_bytes: reg::RIRBWP.offset_bytes(),
-            mask: 0,
-            expected: 0,
-            last_read: reg::RIRBWP.read(&mut self.registers).into(),
-            waited_us: u32::try_from(self.delay.slept_ns / 1_000).unwrap_or(u32::MAX),
-        }
+    /// The time of all commands, once the limit is used up.
+    fn used_up_us(&self) -> Option<u64> {
+        let slept_us = self.delay.slept_ns / 1_000;
+        self.sleep_limit_us.filter(|limit_us| slept_us >= *limit_us).map(|_| slept_us)
     }
 
     /// Takes all entries in the RIRB. Returns the last solicited response of codec `from`; keeps
@@ -331,14 +333,14 @@ impl<R: Registers, D: DelayNs, G: DmaRegion> CommandPort<R, D, G> {
 impl<R: Registers, D: DelayNs, G: DmaRegion> CommandLink for CommandPort<R, D, G> {
     fn send(&mut self, codec: CodecAddress, node: NodeId, verb: Verb) -> Result<u32, CommandError> {
         let command = verb.command(codec, node);
-        let response = if self.patience_ends() {
-            Err(self.no_answer())
+        let response = if let Some(slept_us) = self.used_up_us() {
+            Err(NoResponse::NotSent { waited_us: u32::try_from(slept_us).unwrap_or(u32::MAX) })
         } else if self.rings.is_some() {
-            self.through_rings(codec, command)
+            self.through_rings(codec, command).map_err(NoResponse::Late)
         } else {
-            self.immediately(command)
+            self.immediately(command).map_err(NoResponse::Late)
         };
-        response.map_err(|deadline| CommandError { codec, node, verb, deadline })
+        response.map_err(|cause| CommandError { codec, node, verb, cause })
     }
 
     fn sleep_us(&mut self, us: u32) {

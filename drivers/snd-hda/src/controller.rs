@@ -175,7 +175,7 @@ where
     fn discover(&mut self, present: u16) -> Result<(), BringUpError> {
         self.commands.limit_sleep(Some(DISCOVERY_LIMIT_US));
         let mut failure = self.patchbay.discover(&mut self.commands, present);
-        if self.patchbay.codecs().is_empty() && self.commands.uses_rings() {
+        if self.patchbay.codecs.is_empty() && self.commands.uses_rings() {
             log::warn!("no codec answers through the rings; immediate commands instead");
             self.commands.use_immediate();
             // If immediate commands don't help, report the rings' error.
@@ -183,7 +183,7 @@ where
             failure = failure.filter(|_| again.is_some());
         }
         self.commands.limit_sleep(None);
-        if self.patchbay.routes().is_empty() {
+        if self.patchbay.routes.is_empty() {
             return Err(failure.map_or(BringUpError::NoRoute, BringUpError::NoAnswer));
         }
         self.patchbay.set_up(&mut self.commands);
@@ -228,17 +228,17 @@ where
 
     /// Codecs that answered.
     pub fn codecs(&self) -> &[Codec] {
-        self.patchbay.codecs()
+        &self.patchbay.codecs
     }
 
     /// All routes, outputs first.
     pub fn routes(&self) -> &[Route] {
-        self.patchbay.routes()
+        &self.patchbay.routes
     }
 
     /// Connected pins without a route, and the reasons: 16 at most.
     pub fn unserved(&self) -> &[UnservedPin] {
-        self.patchbay.unserved()
+        &self.patchbay.unserved
     }
 
     /// Whether several streams can start in the same link frame.

@@ -24,13 +24,12 @@ mod patchbay;
 pub mod position;
 pub mod registers;
 mod reset;
-mod sort;
 pub mod spec;
 pub mod stream;
 mod traits;
 
 pub use codec::{Codec, GainRange, MAX_ROUTES, Route};
-pub use command::{CommandError, Unsolicited};
+pub use command::{CommandError, NoResponse, Unsolicited};
 pub use controller::{Controller, InterruptReport};
 pub use deadline::Deadline;
 pub use dma::{Direction, DmaBuffer, DmaMemory, DmaRegion};

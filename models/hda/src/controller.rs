@@ -1,7 +1,7 @@
 //! The controller's global registers: reset, codec status, interrupts, SSYNC, position buffer.
 
 /// A bit that reads back its written value only after a delay.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct SlowBit {
     pub(crate) requested: bool,
     pub(crate) reads: bool,
@@ -9,6 +9,7 @@ pub(crate) struct SlowBit {
 }
 
 /// The state behind registers 0x08 to 0x38 and 0x70.
+#[derive(Default)]
 pub(crate) struct Controller {
     /// GCTL.CRST.
     pub(crate) reset_released: SlowBit,
@@ -31,23 +32,6 @@ pub(crate) struct Controller {
 }
 
 impl Controller {
-    pub(crate) fn new() -> Self {
-        Self {
-            reset_released: SlowBit { requested: false, reads: false, settles_ns: 0 },
-            reset_since_ns: None,
-            codecs_ready_ns: 0,
-            codecs_reported: false,
-            unsolicited: false,
-            flush_status: false,
-            wake_enable: 0,
-            state_status: 0,
-            interrupt_control: 0,
-            stream_sync: 0,
-            position_enabled: false,
-            position_address: 0,
-        }
-    }
-
     /// Resets the controller. CRST's own state, WAKEEN and STATESTS stay.
     pub(crate) fn reset(&mut self) {
         *self = Self {
@@ -57,7 +41,7 @@ impl Controller {
             codecs_reported: self.codecs_reported,
             wake_enable: self.wake_enable,
             state_status: self.state_status,
-            ..Self::new()
+            ..Self::default()
         };
     }
 

@@ -14,26 +14,21 @@ pub(crate) struct Descriptor {
 }
 
 impl Descriptor {
-    fn from_words([low, high, length, flags]: [u32; 4]) -> Self {
-        Self { address: u64::from(high) << 32 | u64::from(low), length, flags }
+    /// Reads an entry by its words.
+    fn read<E>(address: u64, word: impl Fn(u64) -> Result<u32, E>) -> Result<Self, E> {
+        let word = |index: u64| word(address.wrapping_add(4 * index));
+        let address = u64::from(word(0)?) | u64::from(word(1)?) << 32;
+        Ok(Self { address, length: word(2)?, flags: word(3)? })
     }
 
     /// Reads an entry as the hardware does.
     fn fetch(memory: &PageTable, address: u64) -> Result<Self, DmaFault> {
-        let mut words = [0; 4];
-        for (index, word) in (0_u64..).zip(&mut words) {
-            *word = memory.dma_read_u32(address.wrapping_add(4 * index))?;
-        }
-        Ok(Self::from_words(words))
+        Self::read(address, |at| memory.dma_read_u32(at))
     }
 
     /// Reads an entry for checking, regardless of DMA rights; `None` outside memory.
     pub(crate) fn peek(memory: &PageTable, address: u64) -> Option<Self> {
-        let mut words = [0; 4];
-        for (index, word) in (0_u64..).zip(&mut words) {
-            *word = memory.peek_u32(address.wrapping_add(4 * index))?;
-        }
-        Some(Self::from_words(words))
+        Self::read(address, |at| memory.peek_u32(at).ok_or(())).ok()
     }
 
     pub(crate) fn interrupts(self) -> bool {

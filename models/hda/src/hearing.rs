@@ -3,12 +3,12 @@
 use crate::codec::{Codec, Graph, Way, WidgetKind};
 use crate::model::Model;
 
-/// A converter that plays a stream and is audible at a pin.
+/// A converter with a stream and a pin: it is audible there, or records from there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Heard {
-    /// The output pin.
+    /// The pin.
     pub pin: u8,
-    /// The output converter.
+    /// The converter.
     pub converter: u8,
     /// The converter's stream tag, 1 to 15.
     pub tag: u8,
@@ -17,27 +17,7 @@ pub struct Heard {
     /// Total gain of the amplifiers on the way, in quarters of a decibel, for the quieter audible
     /// channel.
     pub gain_quarter_db: i32,
-    /// The same for the converter's left channel; `None` if muted.
-    pub left_quarter_db: Option<i32>,
-    /// The same for its right channel.
-    pub right_quarter_db: Option<i32>,
-}
-
-/// An input pin that a converter with a stream records.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Recorded {
-    /// The input converter.
-    pub converter: u8,
-    /// The input pin.
-    pub pin: u8,
-    /// The converter's stream tag, 1 to 15.
-    pub tag: u8,
-    /// The stream's channel that is the converter's first, 0 to 15.
-    pub channel: u8,
-    /// Total gain of the amplifiers on the way, in quarters of a decibel, for the quieter recorded
-    /// channel.
-    pub gain_quarter_db: i32,
-    /// The same for the pin's left channel; `None` if muted.
+    /// The same for the source's left channel; `None` if muted.
     pub left_quarter_db: Option<i32>,
     /// The same for its right channel.
     pub right_quarter_db: Option<i32>,
@@ -58,84 +38,42 @@ pub struct LoopedBack {
     pub gain_quarter_db: i32,
 }
 
-/// A route and its end.
-struct Arrived {
-    to: u8,
-    way: Way,
-}
-
-impl Arrived {
-    fn gain_quarter_db(&self) -> i32 {
-        let sides = self.way.sides;
-        sides.left.into_iter().chain(sides.right).min().unwrap_or(0)
-    }
-}
-
 impl Model {
     /// The converters with a stream that are audible at a codec's pins, ordered by pin.
     ///
     /// Every driver setting counts: power, selectors, amplifiers, pin control, EAPD, digital
     /// enables. A converter with several routes to a pin appears once for each gain. A converter
     /// with one audible side appears too.
-    #[must_use]
     pub fn audible(&self, codec: usize) -> Vec<Heard> {
         self.with_graph(codec, |graph| {
-            let heard = graph.arrived(WidgetKind::Pin).into_iter().filter_map(|arrived| {
-                let (tag, channel) = graph.stream_of(arrived.way.from)?;
-                Some(Heard {
-                    pin: arrived.to,
-                    converter: arrived.way.from,
-                    tag,
-                    channel,
-                    gain_quarter_db: arrived.gain_quarter_db(),
-                    left_quarter_db: arrived.way.sides.left,
-                    right_quarter_db: arrived.way.sides.right,
-                })
-            });
-            heard.collect()
+            let arrived = graph.arrived(WidgetKind::Pin);
+            arrived.filter_map(|(pin, way)| graph.heard(pin, way.from, &way)).collect()
         })
     }
 
     /// The input pins that converters with a stream record, ordered by converter. The same
     /// settings count.
-    #[must_use]
-    pub fn recorded(&self, codec: usize) -> Vec<Recorded> {
+    pub fn recorded(&self, codec: usize) -> Vec<Heard> {
         self.with_graph(codec, |graph| {
-            let recorded = graph.arrived(WidgetKind::Input).into_iter().filter_map(|arrived| {
-                let (tag, channel) = graph.stream_of(arrived.to)?;
-                let pin = graph.widgets.get(&arrived.way.from).filter(|from| from.kind == WidgetKind::Pin)?;
-                Some(Recorded {
-                    converter: arrived.to,
-                    pin: arrived.way.from,
-                    tag,
-                    channel,
-                    gain_quarter_db: arrived.gain_quarter_db(),
-                    left_quarter_db: arrived.way.sides.left,
-                    right_quarter_db: arrived.way.sides.right,
-                    vref: pin.pin_control & 7,
-                })
-            });
-            recorded.collect()
+            let arrived = graph.arrived(WidgetKind::Input);
+            arrived.filter_map(|(converter, way)| graph.heard(way.from, converter, &way)).collect()
         })
     }
 
     /// Sound that passes from inputs to outputs, or back, inside a codec.
     /// A driver that plays and records should cause none.
-    #[must_use]
     pub fn looped_back(&self, codec: usize) -> Vec<LoopedBack> {
         self.with_graph(codec, |graph| {
             let is = |node: u8, kind| graph.widgets.get(&node).is_some_and(|widget| widget.kind == kind);
-            let played = graph.arrived(WidgetKind::Pin).into_iter();
-            let played = played.filter(|arrived| !is(arrived.way.from, WidgetKind::Output));
-            let recorded = graph.arrived(WidgetKind::Input).into_iter().filter(|arrived| {
-                let from = arrived.way.from;
-                let plays = !is(from, WidgetKind::Output) || graph.stream_of(from).is_some();
-                graph.stream_of(arrived.to).is_some() && plays && !is(from, WidgetKind::Pin)
+            let played = graph.arrived(WidgetKind::Pin).filter(|(_, way)| !is(way.from, WidgetKind::Output));
+            let recorded = graph.arrived(WidgetKind::Input).filter(|(to, way)| {
+                let plays = !is(way.from, WidgetKind::Output) || graph.stream_of(way.from).is_some();
+                graph.stream_of(*to).is_some() && plays && !is(way.from, WidgetKind::Pin)
             });
-            let looped = played.chain(recorded).map(|arrived| LoopedBack {
-                to: arrived.to,
-                from: arrived.way.from,
-                gain_quarter_db: arrived.gain_quarter_db(),
+            let looped = played.chain(recorded).map(|(to, way)| LoopedBack {
+                to,
+                from: way.from,
+                gain_quarter_db: way.sides.quieter(),
             });
             looped.collect()
         })
@@ -148,10 +86,27 @@ impl Model {
 }
 
 impl Graph {
-    /// Everything that arrives at widgets of a kind.
-    fn arrived(&self, kind: WidgetKind) -> Vec<Arrived> {
-        let ends = self.widgets.iter().filter(|(_, widget)| widget.kind == kind);
-        ends.flat_map(|(&to, _)| self.ways(to).into_iter().map(move |way| Arrived { to, way })).collect()
+    /// Everything that arrives at widgets of a kind: the widget and the way to it.
+    fn arrived(&self, kind: WidgetKind) -> impl Iterator<Item = (u8, Way)> {
+        let ends = self.widgets.iter().filter(move |(_, widget)| widget.kind == kind);
+        ends.flat_map(|(&to, _)| self.ways(to).into_iter().map(move |way| (to, way)))
+    }
+
+    /// A way between a pin and a converter. `None` if the converter has no stream, or the pin isn't
+    /// one.
+    fn heard(&self, pin: u8, converter: u8, way: &Way) -> Option<Heard> {
+        let (tag, channel) = self.stream_of(converter)?;
+        let widget = self.widgets.get(&pin).filter(|widget| widget.kind == WidgetKind::Pin)?;
+        Some(Heard {
+            pin,
+            converter,
+            tag,
+            channel,
+            gain_quarter_db: way.sides.quieter(),
+            left_quarter_db: way.sides.left,
+            right_quarter_db: way.sides.right,
+            vref: widget.pin_control & 7,
+        })
     }
 
     /// A converter's tag and lowest channel, if it has a stream.

@@ -54,7 +54,7 @@ impl Machine {
             now_ns: 0,
             clock: LinkClock::new(drift_ppm),
             accesses_left: access_budget,
-            controller: Controller::new(),
+            controller: Controller::default(),
             command: Command::new(profile.ring_size_capability),
             engines,
             link,
@@ -73,7 +73,7 @@ impl Machine {
 
     /// Switches power off and on. Only state outside controller and codecs stays.
     pub(crate) fn power_cycle(&mut self) {
-        self.controller = Controller::new();
+        self.controller = Controller::default();
         self.command = Command::new(self.profile.ring_size_capability);
         for engine in &mut self.engines {
             *engine = Engine::new(engine.index, engine.kind).with_memory();

@@ -2,6 +2,7 @@
 
 use std::cell::RefCell;
 use std::collections::HashMap;
+use std::ops::Range;
 use std::rc::Rc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
@@ -100,30 +101,16 @@ impl PageTable {
 
     /// Reads `bytes` at `address`; may span pages.
     pub(crate) fn dma_read(&self, address: u64, bytes: &mut [u8]) -> Result<(), DmaFault> {
-        let mut at = address;
-        let mut rest = bytes;
-        while !rest.is_empty() {
-            let offset = (at % PAGE_BYTES) as usize;
-            let (chunk, tail) = rest.split_at_mut(rest.len().min(PAGE_BYTES as usize - offset));
-            let words = self.page(at, chunk.len(), false)?;
-            at = at.wrapping_add(chunk.len() as u64);
-            read_words(words, offset, chunk);
-            rest = tail;
+        for (at, piece) in pieces(address, bytes.len(), PAGE_BYTES) {
+            read_words(self.page(at, piece.len(), false)?, at, &mut bytes[piece]);
         }
         Ok(())
     }
 
     /// Writes `bytes` at `address`; may span pages.
     pub(crate) fn dma_write(&self, address: u64, bytes: &[u8]) -> Result<(), DmaFault> {
-        let mut at = address;
-        let mut rest = bytes;
-        while !rest.is_empty() {
-            let offset = (at % PAGE_BYTES) as usize;
-            let (chunk, tail) = rest.split_at(rest.len().min(PAGE_BYTES as usize - offset));
-            let words = self.page(at, chunk.len(), true)?;
-            at = at.wrapping_add(chunk.len() as u64);
-            write_words(words, offset, chunk);
-            rest = tail;
+        for (at, piece) in pieces(address, bytes.len(), PAGE_BYTES) {
+            write_words(self.page(at, piece.len(), true)?, at, &bytes[piece]);
         }
         Ok(())
     }
@@ -137,37 +124,43 @@ impl PageTable {
     /// Reads memory regardless of DMA rights, for checks that the hardware doesn't make.
     pub(crate) fn peek_u32(&self, address: u64) -> Option<u32> {
         let page = self.pages.get(&(address / PAGE_BYTES))?;
-        Some(u32::from_le(page.words[(address % PAGE_BYTES) as usize / 4].load(Ordering::Acquire)))
+        Some(u32::from_le(word_at(page.words, address).0.load(Ordering::Acquire)))
     }
 }
 
-/// Copies bytes out of a page, from `offset` on, within the page.
-fn read_words(words: &PageWords, offset: usize, bytes: &mut [u8]) {
-    let mut at = offset;
-    let mut rest = bytes;
-    while !rest.is_empty() {
-        let inside = at % 4;
-        let (part, tail) = rest.split_at_mut(rest.len().min(4 - inside));
-        let word = u32::from_le(words[at / 4].load(Ordering::Acquire)).to_le_bytes();
-        part.copy_from_slice(&word[inside..inside + part.len()]);
-        at += part.len();
-        rest = tail;
+/// Splits `length` bytes from address `at` on where multiples of `unit` are: the start of each
+/// piece, and its range in the bytes.
+fn pieces(at: u64, length: usize, unit: u64) -> impl Iterator<Item = (u64, Range<usize>)> {
+    let mut done = 0;
+    std::iter::from_fn(move || {
+        let from = at.wrapping_add(done as u64);
+        let piece = done..length.min(done + (unit - from % unit) as usize);
+        done = piece.end;
+        (!piece.is_empty()).then_some((from, piece))
+    })
+}
+
+/// The word of a page at an address, and the place in it.
+fn word_at(words: &PageWords, at: u64) -> (&AtomicU32, usize) {
+    (&words[(at % PAGE_BYTES) as usize / 4], (at % 4) as usize)
+}
+
+/// Copies bytes out of a page, from address `at` on, within the page.
+fn read_words(words: &PageWords, at: u64, bytes: &mut [u8]) {
+    for (at, piece) in pieces(at, bytes.len(), 4) {
+        let (cell, inside) = word_at(words, at);
+        let word = u32::from_le(cell.load(Ordering::Acquire)).to_le_bytes();
+        bytes[piece.clone()].copy_from_slice(&word[inside..inside + piece.len()]);
     }
 }
 
-/// Copies bytes into a page, from `offset` on, within the page.
-fn write_words(words: &PageWords, offset: usize, bytes: &[u8]) {
-    let mut at = offset;
-    let mut rest = bytes;
-    while !rest.is_empty() {
-        let inside = at % 4;
-        let (part, tail) = rest.split_at(rest.len().min(4 - inside));
-        let cell = &words[at / 4];
+/// Copies bytes into a page, from address `at` on, within the page.
+fn write_words(words: &PageWords, at: u64, bytes: &[u8]) {
+    for (at, piece) in pieces(at, bytes.len(), 4) {
+        let (cell, inside) = word_at(words, at);
         let mut word = u32::from_le(cell.load(Ordering::Acquire)).to_le_bytes();
-        word[inside..inside + part.len()].copy_from_slice(part);
+        word[inside..inside + piece.len()].copy_from_slice(&bytes[piece]);
         cell.store(u32::from_le_bytes(word).to_le(), Ordering::Release);
-        at += part.len();
-        rest = tail;
     }
 }
 
@@ -187,7 +180,6 @@ impl ModelMemory {
     }
 
     /// A zeroed page, closed to DMA, at an address that is never next to the previous one.
-    #[must_use]
     pub fn allocate_page(&self) -> (u64, &'static PageWords) {
         let mut table = self.table.borrow_mut();
         let address = table.next_page;
@@ -224,18 +216,11 @@ impl ModelMemory {
     }
 
     /// Copies bytes out of memory, as a program on the other side does, regardless of DMA rights.
-    #[must_use]
     pub fn peek(&self, address: u64, bytes: usize) -> Vec<u8> {
         let table = self.table.borrow();
         let mut copy = vec![0; bytes];
-        let mut at = address;
-        let mut rest = copy.as_mut_slice();
-        while !rest.is_empty() {
-            let offset = (at % PAGE_BYTES) as usize;
-            let (part, tail) = rest.split_at_mut(rest.len().min(PAGE_BYTES as usize - offset));
-            read_words(table.words(at), offset, part);
-            at += part.len() as u64;
-            rest = tail;
+        for (at, piece) in pieces(address, bytes, PAGE_BYTES) {
+            read_words(table.words(at), at, &mut copy[piece]);
         }
         copy
     }
@@ -243,14 +228,8 @@ impl ModelMemory {
     /// Puts bytes into memory, as a program on the other side does, regardless of DMA rights.
     pub fn poke(&self, address: u64, bytes: &[u8]) {
         let table = self.table.borrow();
-        let mut at = address;
-        let mut rest = bytes;
-        while !rest.is_empty() {
-            let offset = (at % PAGE_BYTES) as usize;
-            let (part, tail) = rest.split_at(rest.len().min(PAGE_BYTES as usize - offset));
-            write_words(table.words(at), offset, part);
-            at += part.len() as u64;
-            rest = tail;
+        for (at, piece) in pieces(address, bytes.len(), PAGE_BYTES) {
+            write_words(table.words(at), at, &bytes[piece]);
         }
     }
 }
@@ -266,14 +245,10 @@ impl DmaMemory for ModelMemory {
         // Each region starts on a page. Memory after its last byte is off limits.
         let address = table.next_region;
         let mut words = Vec::new();
-        let mut left = size_bytes;
-        while left > 0 {
-            let length = left.min(PAGE_BYTES as usize);
-            let at = table.next_region;
-            words.push(table.add(at, length));
+        for (at, piece) in pieces(address, size_bytes, PAGE_BYTES) {
+            words.push(table.add(at, piece.len()));
             table.permit(at, true, true);
             table.next_region += PAGE_BYTES;
-            left -= length;
         }
         table.next_region += PAGE_BYTES;
         let table = Rc::clone(&self.table);

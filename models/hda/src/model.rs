@@ -19,6 +19,7 @@ use crate::violations::Violation;
 const ACCESS_BUDGET: u64 = 5_000_000;
 
 /// Puts a model together.
+#[must_use]
 pub struct Bench {
     profile: Profile,
     faults: Faults,
@@ -31,7 +32,6 @@ pub struct Bench {
 
 impl Bench {
     /// A controller of this kind without codecs.
-    #[must_use]
     pub fn new(profile: Profile) -> Self {
         Self {
             profile,
@@ -45,48 +45,41 @@ impl Bench {
     }
 
     /// Puts a codec at an address, 0 to 14.
-    #[must_use]
     pub fn codec(mut self, address: usize, codec: Codec) -> Self {
         self.codecs[address] = Some(codec);
         self
     }
 
     /// Faults from the start on.
-    #[must_use]
     pub fn faults(mut self, faults: Faults) -> Self {
         self.faults = faults;
         self
     }
 
     /// Drift of the link clock against system time, in parts per million.
-    #[must_use]
     pub fn drift_ppm(mut self, drift_ppm: i32) -> Self {
         self.drift_ppm = drift_ppm;
         self
     }
 
     /// The most register accesses of a test; one more panics.
-    #[must_use]
     pub fn access_budget(mut self, accesses: u64) -> Self {
         self.access_budget = accesses;
         self
     }
 
     /// Converters don't record the frames that they receive: for tests of many hours.
-    #[must_use]
     pub fn without_recording(mut self) -> Self {
         self.recording = false;
         self
     }
 
     /// The memory, for preparations before the model runs.
-    #[must_use]
     pub fn memory(&self) -> ModelMemory {
         self.memory.clone()
     }
 
     /// Builds the model, powered on and held in reset.
-    #[must_use]
     pub fn build(self) -> Model {
         let link = Link { codecs: self.codecs, listeners_take_turns: false, recording: self.recording };
         let machine = Machine::new(
@@ -105,6 +98,7 @@ impl Bench {
 ///
 /// The driver gets [`Model::registers`], [`Model::delay`] and [`Model::memory`]. The drop panics
 /// if violations remain, unless the test panics already.
+#[must_use]
 pub struct Model {
     pub(crate) machine: Rc<RefCell<Machine>>,
     memory: ModelMemory,
@@ -112,31 +106,21 @@ pub struct Model {
 
 impl Model {
     /// The register file, as the driver sees it.
-    #[must_use]
     pub fn registers(&self) -> ModelRegisters {
         ModelRegisters { machine: Rc::clone(&self.machine) }
     }
 
     /// The delay for the driver. It advances virtual time.
-    #[must_use]
     pub fn delay(&self) -> ModelDelay {
         ModelDelay { machine: Rc::clone(&self.machine) }
     }
 
-    /// A handle to virtual system time. A reading takes no time.
-    #[must_use]
-    pub fn time(&self) -> ModelTime {
-        ModelTime { machine: Rc::clone(&self.machine) }
-    }
-
     /// The memory that driver, front end and controller share.
-    #[must_use]
     pub fn memory(&self) -> ModelMemory {
         self.memory.clone()
     }
 
     /// Virtual system time.
-    #[must_use]
     pub fn now_ns(&self) -> u64 {
         self.machine.borrow().now_ns
     }
@@ -147,7 +131,6 @@ impl Model {
     }
 
     /// The wall clock now, extended to 64 bits. It counts from the last controller reset.
-    #[must_use]
     pub fn wall_clock(&self) -> u64 {
         self.machine.borrow().wall()
     }
@@ -158,16 +141,8 @@ impl Model {
     }
 
     /// Register accesses left in the budget.
-    #[must_use]
     pub fn accesses_left(&self) -> u64 {
         self.machine.borrow().accesses_left
-    }
-
-    /// Changes the link clock's drift from now on.
-    pub fn set_drift_ppm(&self, drift_ppm: i32) {
-        let mut machine = self.machine.borrow_mut();
-        let now_ns = machine.now_ns;
-        machine.clock.set_drift(now_ns, drift_ppm);
     }
 
     /// Changes the faults from now on.
@@ -194,7 +169,6 @@ impl Model {
     }
 
     /// The interrupt line: INTSTS as INTCTL lets it through.
-    #[must_use]
     pub fn interrupt_pending(&self) -> bool {
         self.machine.borrow().interrupt_pending()
     }
@@ -203,7 +177,6 @@ impl Model {
     ///
     /// It counts from RUN in a profile in which RUN restarts the descriptor list. A link frame
     /// counts when it ends.
-    #[must_use]
     pub fn true_link_frames(&self, stream: usize) -> u64 {
         let machine = self.machine.borrow();
         let engine = &machine.engines[stream];
@@ -214,44 +187,37 @@ impl Model {
     /// elapsed time.
     ///
     /// Streams of the 44.1 kHz family move in the cadence of the link.
-    #[must_use]
     pub fn true_link_milliframes(&self, stream: usize) -> u64 {
         let machine = self.machine.borrow();
         machine.engines[stream].true_milliframes(machine.ticks_into_frame())
     }
 
     /// The link frame of a stream's first frame, if it has crossed the link.
-    #[must_use]
     pub fn start_link_frame(&self, stream: usize) -> Option<u64> {
         self.machine.borrow().engines[stream].start_link_frame
     }
 
     /// The start of a link frame in virtual system time.
-    #[must_use]
     pub fn ns_of_link_frame(&self, link_frame: u64) -> u64 {
         self.machine.borrow().ns_of_frame(link_frame)
     }
 
     /// Bytes moved by a stream's DMA in this round through the buffer.
-    #[must_use]
     pub fn dma_position(&self, stream: usize) -> u32 {
         self.machine.borrow().engines[stream].dma_position()
     }
 
     /// Frames that a stream lost to FIFO errors.
-    #[must_use]
     pub fn lost_frames(&self, stream: usize) -> u64 {
         self.machine.borrow().engines[stream].lost_frames
     }
 
     /// Whether a stream's DMA engine runs, which RUN alone doesn't tell.
-    #[must_use]
     pub fn dma_running(&self, stream: usize) -> bool {
         self.machine.borrow().engines[stream].is_active()
     }
 
     /// The frames that an output converter has received. Panics without such a converter.
-    #[must_use]
     pub fn played(&self, codec: usize, node: u8) -> Played {
         let mut machine = self.machine.borrow_mut();
         converter(&mut machine, codec, node).played.clone()
@@ -259,7 +225,6 @@ impl Model {
 
     /// Takes the frames of an output converter; its record restarts. Panics without such a
     /// converter.
-    #[must_use]
     pub fn take_played(&self, codec: usize, node: u8) -> Played {
         let mut machine = self.machine.borrow_mut();
         std::mem::take(&mut converter(&mut machine, codec, node).played)
@@ -289,7 +254,6 @@ impl Model {
     }
 
     /// A converter's stream tag and lowest channel, and its format word.
-    #[must_use]
     pub fn converter_setting(&self, codec: usize, node: u8) -> (u8, u8, u16) {
         let mut machine = self.machine.borrow_mut();
         let converter = converter(&mut machine, codec, node);
@@ -299,7 +263,6 @@ impl Model {
     /// The sources that arrive at an output pin or input converter.
     ///
     /// They are powered, selected, enabled and unmuted all the way.
-    #[must_use]
     pub fn arrivals(&self, codec: usize, node: u8) -> Vec<Arrival> {
         let mut machine = self.machine.borrow_mut();
         let codec = machine.link.codec(codec).and_then(Codec::graph);
@@ -428,28 +391,21 @@ impl Registers for ModelRegisters {
     }
 }
 
-/// A delay in virtual time. A cheap handle.
+/// A delay in virtual time, which it tells too. A cheap handle.
 #[derive(Clone)]
 pub struct ModelDelay {
     machine: Rc<RefCell<Machine>>,
 }
 
-impl DelayNs for ModelDelay {
-    fn delay_ns(&mut self, ns: u32) {
-        self.machine.borrow_mut().advance(ns.into());
+impl ModelDelay {
+    /// Nanoseconds since power-on. A reading takes no time.
+    pub fn now_ns(&self) -> u64 {
+        self.machine.borrow().now_ns
     }
 }
 
-/// Virtual system time.
-#[derive(Clone)]
-pub struct ModelTime {
-    machine: Rc<RefCell<Machine>>,
-}
-
-impl ModelTime {
-    /// Nanoseconds since power-on.
-    #[must_use]
-    pub fn now_ns(&self) -> u64 {
-        self.machine.borrow().now_ns
+impl DelayNs for ModelDelay {
+    fn delay_ns(&mut self, ns: u32) {
+        self.machine.borrow_mut().advance(ns.into());
     }
 }

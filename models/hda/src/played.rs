@@ -16,33 +16,28 @@ struct PlayedFrame {
 
 impl Played {
     /// Frames received.
-    #[must_use]
     pub fn len(&self) -> usize {
         self.frames.len()
     }
 
     /// Whether nothing was received.
-    #[must_use]
     pub fn is_empty(&self) -> bool {
         self.frames.is_empty()
     }
 
     /// All samples, interleaved, sign-extended at their depth: a 24-bit sample is its container
     /// shifted right by 8.
-    #[must_use]
     pub fn samples(&self) -> &[i32] {
         &self.samples
     }
 
     /// The samples of frame `index`, one for each channel of the converter.
-    #[must_use]
     pub fn frame(&self, index: usize) -> &[i32] {
         let frame = self.frames[index];
         &self.samples[frame.first_sample..frame.first_sample + frame.channels]
     }
 
     /// The link frame that carried frame `index`: WALCLK, extended past its wraps, divided by 500.
-    #[must_use]
     pub fn link_frame(&self, index: usize) -> u64 {
         self.frames[index].link_frame
     }

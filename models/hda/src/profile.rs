@@ -83,7 +83,6 @@ pub struct Profile {
 impl Profile {
     /// A controller as in the specification: 4 input, 4 output, 1 bidirectional stream, SSYNC at
     /// 0x38, 64-bit addresses, 192 bytes of FIFO, both command interfaces; strict.
-    #[must_use]
     pub fn hardware() -> Self {
         Self {
             strict: true,
@@ -120,12 +119,9 @@ impl Profile {
     }
 
     /// A controller as QEMU's `intel-hda` emulates it, with all its deviations. It isn't strict.
-    #[must_use]
     pub fn qemu() -> Self {
         Self {
             strict: false,
-            input_payload_words: 0x1d,
-            output_payload_words: 0x3c,
             bidirectional_streams: 0,
             stream_sync_offset: None,
             engine: StreamEngine::MillisecondSteps,
@@ -147,7 +143,6 @@ impl Profile {
     }
 
     /// The number of stream descriptors.
-    #[must_use]
     pub fn streams(&self) -> usize {
         self.input_streams + self.output_streams + self.bidirectional_streams
     }

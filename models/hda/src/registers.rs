@@ -338,14 +338,10 @@ impl Machine {
         let byte = value as u8;
         match register {
             R::CorbLower | R::CorbUpper | R::CorbSize if self.command.corb_running() => {
-                self.breach(Rule::RingRunning, || {
-                    format!("{register:?} written with {value:#x} while CORB runs")
-                });
+                self.ring_runs(register, value, "CORB");
             }
             R::RirbLower | R::RirbUpper | R::RirbSize if self.command.rirb_running() => {
-                self.breach(Rule::RingRunning, || {
-                    format!("{register:?} written with {value:#x} while RIRB runs")
-                });
+                self.ring_runs(register, value, "RIRB");
             }
             R::CorbLower | R::CorbUpper => {
                 self.check_ring_alignment(register == R::CorbLower, value);
@@ -367,11 +363,7 @@ impl Machine {
                 self.run_commands_at_once();
             }
             R::CorbStatus => self.command.corb_status &= !(byte & MEMORY_ERROR),
-            R::CorbSize => {
-                if let Some(size) = self.ring_size(byte) {
-                    self.command.corb_size = size;
-                }
-            }
+            R::CorbSize => self.command.corb_size = self.ring_size(byte).unwrap_or(self.command.corb_size),
             R::RirbWrite if value & 0x8000 != 0 => {
                 if self.command.rirb_running() {
                     self.breach(Rule::RingRunning, || "RIRBWP reset while RIRB runs".into());
@@ -390,15 +382,15 @@ impl Machine {
                     self.run_commands_at_once();
                 }
             }
-            R::RirbSize => {
-                if let Some(size) = self.ring_size(byte) {
-                    self.command.rirb_size = size;
-                }
-            }
+            R::RirbSize => self.command.rirb_size = self.ring_size(byte).unwrap_or(self.command.rirb_size),
             R::ImmediateCommand => self.command.immediate_command = value,
             R::ImmediateStatus => self.write_immediate_status(value),
             _ => {}
         }
+    }
+
+    fn ring_runs(&mut self, register: Register, value: u32, ring: &str) {
+        self.breach(Rule::RingRunning, || format!("{register:?} written with {value:#x} while {ring} runs"));
     }
 
     fn check_ring_alignment(&mut self, lower: bool, value: u32) {

@@ -7,6 +7,7 @@
 use crate::cadence::Cadence;
 use crate::clock::{LinkClock, TICKS_PER_LINK_FRAME};
 use crate::format::StreamFormat;
+use crate::random::{SCRAMBLE_STEP, scramble};
 
 /// The parameters of a simulation.
 #[derive(Clone, Copy, Debug)]
@@ -69,14 +70,17 @@ pub struct LinkSimulation {
 
 impl LinkSimulation {
     /// At time 0, with a stopped stream. Panics at an invalid format word.
-    #[must_use]
     pub fn new(simulation: Simulation) -> Self {
+        Self::with_table(simulation, cadence_table(simulation.format_word))
+    }
+
+    fn with_table(simulation: Simulation, table: Vec<u32>) -> Self {
         Self {
             clock: LinkClock::new(simulation.drift_ppm),
             now_ns: 0,
             arrives_ns: 0,
             random: simulation.seed,
-            table: cadence_table(simulation.format_word),
+            table,
             run: None,
             losses: Vec::new(),
             told_link_frame: 0,
@@ -89,27 +93,17 @@ impl LinkSimulation {
         if simulation.format_word != self.simulation.format_word {
             self.table = cadence_table(simulation.format_word);
         }
-        self.clock = LinkClock::new(simulation.drift_ppm);
-        self.now_ns = 0;
-        self.arrives_ns = 0;
-        self.random = simulation.seed;
-        self.run = None;
-        self.losses.clear();
-        self.told_link_frame = 0;
-        self.simulation = simulation;
+        *self = Self::with_table(simulation, std::mem::take(&mut self.table));
     }
 
     /// A random number below `below`.
     pub fn random(&mut self, below: u64) -> u64 {
-        self.random = self.random.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.random;
-        z = (z ^ z >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ z >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);
-        (z ^ z >> 31) % below.max(1)
+        let random = scramble(self.random);
+        self.random = self.random.wrapping_add(SCRAMBLE_STEP);
+        random % below.max(1)
     }
 
     /// System time. A reading takes no time.
-    #[must_use]
     pub fn now_ns(&self) -> u64 {
         self.now_ns
     }
@@ -227,7 +221,6 @@ impl LinkSimulation {
 
     /// The true position at a system time, in thousandths of a frame, with a share of the current
     /// link frame's samples.
-    #[must_use]
     pub fn true_milliframes(&self, at_ns: u64) -> u64 {
         let wall = self.wall(at_ns);
         let link_frame = wall / TICKS_PER_LINK_FRAME;
@@ -237,7 +230,6 @@ impl LinkSimulation {
     }
 
     /// The link time of this run's first frame, in ticks of the wall clock.
-    #[must_use]
     pub fn start_ticks(&self) -> Option<u64> {
         self.run.map(|run| run.first_link_frame * TICKS_PER_LINK_FRAME)
     }

@@ -91,16 +91,10 @@ impl Machine {
                 | StreamRegister::ListUpper
         );
         if sets_up && engine.is_active() {
-            self.breach(Rule::StreamRunning, || {
-                format!("stream {index}: {register:?} written with {value:#x} while RUN reads 1")
-            });
-            return;
+            return self.wrong_write(Rule::StreamRunning, index, register, value, " while RUN reads 1");
         }
         if in_reset && register != StreamRegister::ControlByte(0) {
-            self.breach(Rule::StreamRunning, || {
-                format!("stream {index}: {register:?} written with {value:#x} in stream reset")
-            });
-            return;
+            return self.wrong_write(Rule::StreamRunning, index, register, value, " in stream reset");
         }
         match register {
             StreamRegister::ControlByte(0) => self.write_control_byte(index, value as u8),
@@ -116,9 +110,7 @@ impl Machine {
                 self.engines[index].status &= !clears;
             }
             StreamRegister::LinkPosition | StreamRegister::FifoSize => {
-                self.breach(Rule::ReadOnly, || {
-                    format!("stream {index}: {register:?} written with {value:#x}")
-                });
+                self.wrong_write(Rule::ReadOnly, index, register, value, "");
             }
             StreamRegister::BufferLength => {
                 if self.engines[index].has_run {
@@ -150,6 +142,10 @@ impl Machine {
                 self.engines[index].list_address = self.with_half(address, upper, value, 0x7f);
             }
         }
+    }
+
+    fn wrong_write(&mut self, rule: Rule, index: usize, register: StreamRegister, value: u32, when: &str) {
+        self.breach(rule, || format!("stream {index}: {register:?} written with {value:#x}{when}"));
     }
 
     fn write_control_byte(&mut self, index: usize, value: u8) {
@@ -262,8 +258,7 @@ impl Machine {
         if StreamFormat::decode(word).is_none() {
             self.breach(Rule::StreamSetUp, || format!("stream {index}: started with format {word:#06x}"));
         }
-        let problems = self.list_problems(list, last, bytes);
-        for problem in problems {
+        for problem in self.list_problems(list, last, bytes) {
             self.breach(Rule::DescriptorList, || format!("stream {index}: {problem}"));
         }
     }

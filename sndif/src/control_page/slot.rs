@@ -231,100 +231,53 @@ impl Slot {
 
     /// The words after the sequence number, as they lie in the page.
     pub(super) fn to_words(self) -> [u32; FIELD_WORDS] {
-        let [link, time, length, start, ticks, xruns, appl, echo] = [
-            self.link_frames,
-            self.time_ns,
-            self.ns_per_frame_q32,
-            self.start_time_ns,
-            self.start_wall_ticks,
-            self.xrun_frames,
-            self.appl_frames,
-            self.echo_time_ns,
-        ]
-        .map(|value| (value as u32, (value >> 32) as u32));
+        let mut words = [0; FIELD_WORDS];
+        let mut put = |at: usize, values: &[u32]| {
+            words.iter_mut().skip(at).zip(values).for_each(|(word, value)| *word = *value);
+        };
         let lock = self.lock.map_or(0, |lock| lock as u32);
         let source = self.source.map_or(0, |source| source as u32);
-        let [cadence_ticks, cadence_blocks, cadence_link_frames] =
-            self.cadence.map_or([0; 3], Cadence::to_words);
-        [
-            self.state as u32,
-            link.0,
-            link.1,
-            time.0,
-            time.1,
-            length.0,
-            length.1,
-            self.error_ns,
-            self.generation,
-            self.dma_lead_frames,
-            self.codec_delay_frames,
-            start.0,
-            start.1,
-            ticks.0,
-            ticks.1,
-            xruns.0,
-            xruns.1,
-            appl.0,
-            appl.1,
-            self.echo_id,
-            lock | source << 16,
-            echo.0,
-            echo.1,
-            cadence_ticks,
-            cadence_blocks,
-            cadence_link_frames,
-        ]
+        put(0, &[self.state as u32]);
+        put(7, &[self.error_ns, self.generation, self.dma_lead_frames, self.codec_delay_frames]);
+        put(19, &[self.echo_id, lock | source << 16]);
+        put(23, &self.cadence.map_or([0; 3], Cadence::to_words));
+        for (at, value) in [
+            (1, self.link_frames),
+            (3, self.time_ns),
+            (5, self.ns_per_frame_q32),
+            (11, self.start_time_ns),
+            (13, self.start_wall_ticks),
+            (15, self.xrun_frames),
+            (17, self.appl_frames),
+            (21, self.echo_time_ns),
+        ] {
+            put(at, &[value as u32, (value >> 32) as u32]);
+        }
+        words
     }
 
     /// The slot in these words, or the number of an unknown state.
     pub(super) fn from_words(words: &[u32; FIELD_WORDS]) -> Result<Self, u32> {
-        let wide = |low: u32, high: u32| u64::from(high) << 32 | u64::from(low);
-        let [
-            state,
-            link_low,
-            link_high,
-            time_low,
-            time_high,
-            length_low,
-            length_high,
-            error_ns,
-            generation,
-            dma_lead_frames,
-            codec_delay_frames,
-            start_low,
-            start_high,
-            ticks_low,
-            ticks_high,
-            xruns_low,
-            xruns_high,
-            appl_low,
-            appl_high,
-            echo_id,
-            lock_and_source,
-            echo_low,
-            echo_high,
-            cadence_ticks,
-            cadence_blocks,
-            cadence_link_frames,
-        ] = *words;
+        let word = |at: usize| words.get(at).copied().unwrap_or(0);
+        let wide = |at: usize| u64::from(word(at.saturating_add(1))) << 32 | u64::from(word(at));
         Ok(Self {
-            state: SlotState::from_code(state).ok_or(state)?,
-            link_frames: wide(link_low, link_high),
-            time_ns: wide(time_low, time_high),
-            ns_per_frame_q32: wide(length_low, length_high),
-            error_ns,
-            generation,
-            dma_lead_frames,
-            codec_delay_frames,
-            start_time_ns: wide(start_low, start_high),
-            start_wall_ticks: wide(ticks_low, ticks_high),
-            xrun_frames: wide(xruns_low, xruns_high),
-            appl_frames: wide(appl_low, appl_high),
-            echo_id,
-            lock: PositionLock::from_code(lock_and_source as u16),
-            source: PositionSource::from_code((lock_and_source >> 16) as u16),
-            echo_time_ns: wide(echo_low, echo_high),
-            cadence: Cadence::from_words([cadence_ticks, cadence_blocks, cadence_link_frames]),
+            state: SlotState::from_code(word(0)).ok_or(word(0))?,
+            link_frames: wide(1),
+            time_ns: wide(3),
+            ns_per_frame_q32: wide(5),
+            error_ns: word(7),
+            generation: word(8),
+            dma_lead_frames: word(9),
+            codec_delay_frames: word(10),
+            start_time_ns: wide(11),
+            start_wall_ticks: wide(13),
+            xrun_frames: wide(15),
+            appl_frames: wide(17),
+            echo_id: word(19),
+            lock: PositionLock::from_code(word(20) as u16),
+            source: PositionSource::from_code((word(20) >> 16) as u16),
+            echo_time_ns: wide(21),
+            cadence: Cadence::from_words([word(23), word(24), word(25)]),
         })
     }
 }

@@ -313,7 +313,7 @@ mod tests {
             number("POLLOUT", POLLOUT.into()),
             number("POLLERR", POLLERR.into()),
         ]);
-        for format in sndif::format::SampleFormat::ALL {
+        for format in sndif::format::SampleFormat::all() {
             let name = match format.name() {
                 "float64_le" => "FLOAT64_LE".to_owned(),
                 name => name.to_ascii_uppercase(),

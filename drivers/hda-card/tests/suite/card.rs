@@ -327,7 +327,7 @@ fn an_open_that_leaves_run_at_1_keeps_the_buffer_until_a_close_succeeds() {
     let left_ns = Rc::new(Cell::new(0));
     let delay = UnpluggingDelay { delay: model.delay(), model: model.clone(), left_ns: left_ns.clone() };
     let controller = Controller::bring_up(model.registers(), &mut model.memory(), delay).expect("up");
-    let mut card = HdaCard::new(controller, ModelClock(model.time()));
+    let mut card = HdaCard::new(controller, ModelClock(model.delay()));
     let buffer = Mapped::new(&model, 8192, DmaAccess::Read);
     let is_unmapped = buffer.is_unmapped.clone();
     // The codec does not answer, so the driver waits; meanwhile all registers begin to read as ones.

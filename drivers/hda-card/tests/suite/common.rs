@@ -7,13 +7,13 @@ use audioback::card::{Card, Direction, Port, PortIndex, StreamParams};
 use hda_card::{CardStream, HdaCard};
 use hyper::{Clock, MappedBuffer, Nanos};
 use snd_hda::Controller;
-use snd_hda_model::{DmaAccess, Model, ModelDelay, ModelMemory, ModelRegion, ModelRegisters, ModelTime};
+use snd_hda_model::{DmaAccess, Model, ModelDelay, ModelMemory, ModelRegion, ModelRegisters};
 use sndif::format::SampleFormat;
 
 pub const MILLISECOND: u64 = 1_000_000;
 
 /// The model's time.
-pub struct ModelClock(pub ModelTime);
+pub struct ModelClock(pub ModelDelay);
 
 impl Clock for ModelClock {
     fn now(&self) -> Nanos {
@@ -65,7 +65,7 @@ pub const CD_LIKE: StreamParams = StreamParams { rate_hz: 48_000, format: Sample
 
 pub fn card(model: &Model) -> TestCard {
     let controller = Controller::bring_up(model.registers(), &mut model.memory(), model.delay());
-    HdaCard::new(controller.expect("up"), ModelClock(model.time()))
+    HdaCard::new(controller.expect("up"), ModelClock(model.delay()))
 }
 
 pub fn ports(card: &TestCard) -> Vec<Port> {

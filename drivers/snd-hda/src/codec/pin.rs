@@ -82,37 +82,28 @@ impl PinDevice {
 
     /// A name for users.
     pub const fn name(self) -> &'static str {
-        match self {
-            Self::LineOut => "Line Out",
-            Self::Speaker => "Speaker",
-            Self::Headphone => "Headphone",
-            Self::SpdifOut => "SPDIF Out",
-            Self::Display => "HDMI/DP",
-            Self::Microphone => "Microphone",
-            Self::LineIn => "Line In",
-            Self::Aux => "Aux",
-            Self::Cd => "CD",
-            Self::Telephone => "Telephone",
-            Self::SpdifIn => "SPDIF In",
-            Self::DigitalIn => "Digital In",
-        }
+        self.names().0
     }
 
     /// A name for programs: a fixed word.
     pub const fn kind(self) -> &'static str {
+        self.names().1
+    }
+
+    const fn names(self) -> (&'static str, &'static str) {
         match self {
-            Self::LineOut => "line_out",
-            Self::Speaker => "speaker",
-            Self::Headphone => "headphone",
-            Self::SpdifOut => "spdif_out",
-            Self::Display => "hdmi",
-            Self::Microphone => "microphone",
-            Self::LineIn => "line_in",
-            Self::Aux => "aux",
-            Self::Cd => "cd",
-            Self::Telephone => "telephone",
-            Self::SpdifIn => "spdif_in",
-            Self::DigitalIn => "digital_in",
+            Self::LineOut => ("Line Out", "line_out"),
+            Self::Speaker => ("Speaker", "speaker"),
+            Self::Headphone => ("Headphone", "headphone"),
+            Self::SpdifOut => ("SPDIF Out", "spdif_out"),
+            Self::Display => ("HDMI/DP", "hdmi"),
+            Self::Microphone => ("Microphone", "microphone"),
+            Self::LineIn => ("Line In", "line_in"),
+            Self::Aux => ("Aux", "aux"),
+            Self::Cd => ("CD", "cd"),
+            Self::Telephone => ("Telephone", "telephone"),
+            Self::SpdifIn => ("SPDIF In", "spdif_in"),
+            Self::DigitalIn => ("Digital In", "digital_in"),
         }
     }
 }

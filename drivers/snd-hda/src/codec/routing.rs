@@ -7,7 +7,6 @@ use super::pin::{Location, PinDevice, PinName, Unserved};
 use super::route::{Hop, HopKind, Hops, Jack, Pair, Route};
 use super::ways::{Path, Ways};
 use crate::dma::Direction;
-use crate::sort::insertion_sort;
 use crate::spec::parameters::{Connectivity, WidgetKind};
 use crate::spec::verbs::{CodecAddress, NodeId, pin_control};
 
@@ -79,7 +78,8 @@ impl Finder<'_> {
                 Err(reason) => self.leave_out(pin, reason, findings),
             }
         }
-        insertion_sort(&mut wanted, |wanted| rank(wanted.pin, wanted.device));
+        // No two keys are equal.
+        wanted.sort_unstable_by_key(|wanted| (rank(wanted.pin, wanted.device), wanted.pin.node));
 
         for direction in [Direction::Output, Direction::Input] {
             let is_converter = |widget: &Widget| widget.capabilities.kind() == converter_kind(direction);

@@ -16,7 +16,7 @@ impl Patchbay {
     pub(crate) fn supports(&self, index: RouteIndex, format: Format) -> bool {
         self.route(index).is_some_and(|route| {
             route.pcm().supports(format)
-                && format.words_per_link_frame() <= self.capabilities.stream_words(route.direction())
+                && format.words_per_link_frame() <= self.capabilities.words(route.direction()).1
         })
     }
 
@@ -43,7 +43,7 @@ impl Patchbay {
         let in_use = in_use.filter_map(|other| other.connection).map(|connection| connection.words);
         let words = format.words_per_link_frame();
         let needed_words = in_use.fold(0, u32::saturating_add).saturating_add(words);
-        let available_words = self.capabilities.words(direction);
+        let available_words = self.capabilities.words(direction).0;
         if needed_words > available_words {
             return Err(ConnectError::NoBandwidth { available_words, needed_words });
         }

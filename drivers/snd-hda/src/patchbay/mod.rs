@@ -12,7 +12,6 @@ use crate::codec::{
 };
 use crate::command::{CommandError, CommandLink};
 use crate::dma::Direction;
-use crate::sort::insertion_sort;
 use crate::spec::verbs::CodecAddress;
 
 /// Codecs on a link: STATESTS has 15 bits.
@@ -39,11 +38,11 @@ pub enum JackPolicy {
 /// Codecs, routes and connections. It sends verbs by the [`CommandLink`] that each method takes.
 pub(crate) struct Patchbay {
     capabilities: Capabilities,
-    codecs: Vec<Codec, { CODECS_MAX as usize }>,
-    routes: Vec<Route, MAX_ROUTES>,
+    pub(crate) codecs: Vec<Codec, { CODECS_MAX as usize }>,
+    pub(crate) routes: Vec<Route, MAX_ROUTES>,
     /// Ways for recordings that follow a plug.
     detours: Vec<Route, MAX_DETOURS>,
-    unserved: Vec<UnservedPin, MAX_UNSERVED>,
+    pub(crate) unserved: Vec<UnservedPin, MAX_UNSERVED>,
     jack_policy: JackPolicy,
     /// Number of lost unsolicited responses at the last jack check.
     unsolicited_lost: u32,
@@ -61,18 +60,6 @@ impl Patchbay {
             jack_policy: JackPolicy::default(),
             unsolicited_lost: 0,
         }
-    }
-
-    pub(crate) fn codecs(&self) -> &[Codec] {
-        &self.codecs
-    }
-
-    pub(crate) fn routes(&self) -> &[Route] {
-        &self.routes
-    }
-
-    pub(crate) fn unserved(&self) -> &[UnservedPin] {
-        &self.unserved
     }
 
     /// Reads every codec of `present`, a bit each, and finds routes. Returns the first failure.
@@ -114,7 +101,7 @@ impl Patchbay {
     pub(crate) fn set_up(&mut self, link: &mut dyn CommandLink) {
         // Outputs first, displays last of them. Otherwise keep the order of codecs and their
         // routes.
-        insertion_sort(&mut self.routes, |route| {
+        self.routes.sort_unstable_by_key(|route| {
             let is_display = route.device() == PinDevice::Display;
             (route.direction() == Direction::Input, is_display, route.codec, route.order)
         });

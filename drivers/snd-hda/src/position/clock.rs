@@ -234,12 +234,6 @@ impl LinkClock {
         times(ticks, half_q32).saturating_add(wander_ns).saturating_add(2)
     }
 
-    /// Largest error of the link clock's rate, in parts per 10^9.
-    pub fn rate_error_ppb(&self) -> u64 {
-        let half_q32 = self.tick_q32.1.saturating_sub(self.tick_q32.0).div_ceil(2);
-        half_q32.saturating_mul(1_000_000) / (NOMINAL_Q32 / 1000)
-    }
-
     /// Number of times that readings contradicted each other.
     pub fn generation(&self) -> u32 {
         self.generation

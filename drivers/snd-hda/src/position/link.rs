@@ -138,7 +138,8 @@ impl LinkTracker {
         tracker
     }
 
-    fn run(&mut self, bracket: Bracket, is_synchronized: bool, is_on_grid: bool) {
+    /// The stream runs since `bracket`, for the first time or again.
+    pub fn run(&mut self, bracket: Bracket, is_synchronized: bool, is_on_grid: bool) {
         let (first, last) = bracket.next_link_frames(is_on_grid);
         self.start = (first, is_synchronized.then_some(last));
         self.is_on_grid = is_on_grid;
@@ -353,11 +354,6 @@ impl LinkTracker {
         self.base = base;
         self.is_first_run = false;
         self.stopped = Some(last);
-    }
-
-    /// The stream runs again, since `bracket`.
-    pub fn resume(&mut self, bracket: Bracket, is_synchronized: bool, is_on_grid: bool) {
-        self.run(bracket, is_synchronized, is_on_grid);
     }
 
     /// The stream runs again from frame `base` since START, with a new descriptor list.

@@ -6,19 +6,11 @@ use super::buffer_list::BufferError;
 use crate::deadline::Deadline;
 use crate::kind::ErrorKind;
 
-/// RUN still reads 1 after it was cleared.
-///
-/// The controller may still touch the buffer, so this keeps it. Retry with the stream inside.
-#[must_use = "dropping this leaks the buffer if RUN still reads 1"]
-pub struct StillRunning<S> {
-    /// The stream, with its buffer.
-    pub stream: S,
-    /// The register that didn't respond.
-    pub deadline: Deadline,
-}
-
 /// The hardware didn't finish a step in time. The stream's state is unchanged.
-#[must_use = "dropping this drops the stream"]
+///
+/// If RUN still reads 1 after it was cleared, the controller may still touch the buffer. So the
+/// stream keeps the buffer. Retry with the stream inside.
+#[must_use = "dropping this drops the stream, and leaks its buffer if RUN still reads 1"]
 pub struct Refused<S> {
     /// The stream.
     pub stream: S,
@@ -35,12 +27,6 @@ pub struct Rejected<S, B> {
     pub buffer: B,
     /// Why.
     pub error: ConfigureError,
-}
-
-impl<S> fmt::Debug for StillRunning<S> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("StillRunning").field(&self.deadline).finish()
-    }
 }
 
 impl<S> fmt::Debug for Refused<S> {

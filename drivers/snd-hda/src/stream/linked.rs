@@ -33,7 +33,7 @@ where
     let mut fifos_ready = true;
     let mut bits = 0;
     for stream in streams.iter() {
-        let Start::Armed { fifo_ready } = stream.state.start else { return None };
+        let Start::Armed { fifo_ready } = stream.state.phase else { return None };
         fifos_ready &= fifo_ready;
         bits |= stream.state.loaded.descriptor.bit();
     }
@@ -45,7 +45,7 @@ where
         }
     });
     for stream in streams.iter_mut() {
-        stream.state.start = Start::Gone(start);
+        stream.state.phase = Start::Gone(start);
     }
     Some(start)
 }

@@ -12,7 +12,7 @@
 //!
 //! The buffer goes in with [`configure`](Stream::configure) and comes out with
 //! [`release`](Stream::release), once RUN reads 0. Then the controller no longer touches it
-//! (specification 1.0a, 3.3.35 and 4.5.4). If RUN sticks, [`StillRunning`] keeps stream and buffer
+//! (specification 1.0a, 3.3.35 and 4.5.4). If RUN sticks, [`Refused`] keeps stream and buffer
 //! together until a retry succeeds.
 //!
 //! Dropping a stream in any state stops its DMA. If RUN sticks even then, the buffer is leaked on
@@ -32,11 +32,11 @@ pub use crate::traits::PositionChoice;
 pub use buffer_list::BufferError;
 pub(crate) use buffer_list::LIST_ENTRIES_MAX;
 pub(crate) use descriptor::{Descriptor, stop as stop_descriptor};
-pub use error::{ConfigureError, Refused, Rejected, StillRunning};
+pub use error::{ConfigureError, Refused, Rejected};
 pub use linked::{release_together, start_together};
 pub use progress::{PositionSource, StreamStatus};
 pub use start::{LinkTime, LinkedStart, StartMethod};
-pub use state::{Configured, Paused, Reset, Running, Stream};
+pub use state::{Configured, Held, Paused, Reset, Running, Stream};
 
 /// Bytes of a descriptor list: 256 entries of 16.
 pub(crate) const LIST_BYTES: usize = 4096;

@@ -287,7 +287,7 @@ impl Progress {
         let bracket = self.bracket(start);
         self.tracker.resume(start.wall_clock_low());
         if let Some(link) = &mut self.link {
-            link.resume(bracket, start.is_synchronized(), start.is_extended());
+            link.run(bracket, start.is_synchronized(), start.is_extended());
         }
     }
 

@@ -83,7 +83,7 @@ impl LinkedStart {
 
 /// Progress of a start.
 #[derive(Clone, Copy, Default)]
-pub(super) enum Start {
+pub enum Start {
     /// Not begun.
     #[default]
     Idle,

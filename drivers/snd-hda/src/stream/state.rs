@@ -12,7 +12,7 @@ use embedded_hal::delay::DelayNs;
 
 use super::buffer_list;
 use super::descriptor::Descriptor;
-use super::error::{ConfigureError, Refused, Rejected, StillRunning};
+use super::error::{ConfigureError, Refused, Rejected};
 use super::loaded::Loaded;
 use super::progress::{Progress, StreamStatus};
 use super::start::{LinkTime, LinkedStart, Start};
@@ -73,23 +73,26 @@ pub struct Reset<R, D, G> {
     descriptor: Descriptor<R, D, G>,
 }
 
-/// Owns a buffer known to the controller. DMA doesn't run.
-pub struct Configured<B: DmaBuffer, R: Registers, D: DelayNs, G: DmaRegion> {
+/// Owns a buffer known to the controller, in phase `P`.
+pub struct Held<P, B: DmaBuffer, R: Registers, D: DelayNs, G: DmaRegion> {
     pub(super) loaded: Loaded<B, R, D, G>,
-    pub(super) start: Start,
+    pub(super) phase: P,
 }
 
 /// DMA runs.
-pub struct Running<B: DmaBuffer, R: Registers, D: DelayNs, G: DmaRegion> {
-    loaded: Loaded<B, R, D, G>,
-    progress: Progress,
-}
+pub struct Moving(Progress);
+
+/// DMA has stopped.
+pub struct Halted(Progress);
+
+/// Owns a buffer known to the controller. DMA doesn't run.
+pub type Configured<B, R, D, G> = Held<Start, B, R, D, G>;
+
+/// DMA runs.
+pub type Running<B, R, D, G> = Held<Moving, B, R, D, G>;
 
 /// DMA has stopped, and can continue from there.
-pub struct Paused<B: DmaBuffer, R: Registers, D: DelayNs, G: DmaRegion> {
-    loaded: Loaded<B, R, D, G>,
-    progress: Progress,
-}
+pub type Paused<B, R, D, G> = Held<Halted, B, R, D, G>;
 
 impl<R, D, G> Stream<Reset<R, D, G>>
 where
@@ -142,17 +145,11 @@ where
         }
         let descriptor = self.state.descriptor;
         let loaded = Loaded::new(descriptor, format, buffer);
-        Ok(Stream { state: Configured { loaded, start: Start::Idle } })
+        Ok(Stream { state: Held { loaded, phase: Start::Idle } })
     }
 }
 
-impl<B, R, D, G> Stream<Configured<B, R, D, G>>
-where
-    B: DmaBuffer,
-    R: Registers + Clone,
-    D: DelayNs + Clone,
-    G: DmaRegion,
-{
+impl<P, B: DmaBuffer, R: Registers, D: DelayNs, G: DmaRegion> Stream<Held<P, B, R, D, G>> {
     /// The stream descriptor's number, as INTSTS has it.
     pub fn index(&self) -> u8 {
         self.state.loaded.descriptor.index
@@ -177,14 +174,22 @@ where
     pub fn buffer(&self) -> Option<&B> {
         self.state.loaded.buffer()
     }
+}
 
+impl<B, R, D, G> Stream<Configured<B, R, D, G>>
+where
+    B: DmaBuffer,
+    R: Registers + Clone,
+    D: DelayNs + Clone,
+    G: DmaRegion,
+{
     /// Does all slow steps of a start, so that [`release_together`](super::release_together) can
     /// start several at once.
     ///
     /// # Errors
     /// [`Deadline`] if the stream has run before and its reset doesn't end.
     pub fn arm(&mut self) -> Result<(), Deadline> {
-        let Configured { loaded, start } = &mut self.state;
+        let Held { loaded, phase: start } = &mut self.state;
         if matches!(start, Start::Armed { .. }) && !loaded.is_kept() {
             *start = Start::Idle;
         }
@@ -200,7 +205,7 @@ where
     /// # Errors
     /// [`Deadline`] if RUN doesn't read back 0.
     pub fn disarm(&mut self) -> Result<(), Deadline> {
-        let Configured { loaded, start } = &mut self.state;
+        let Held { loaded, phase: start } = &mut self.state;
         if !matches!(start, Start::Idle) {
             loaded.descriptor.stop()?;
             loaded.descriptor.hold(false);
@@ -231,7 +236,7 @@ where
         if let Err(deadline) = self.arm() {
             return Err(Refused { stream: self, deadline });
         }
-        let start = match self.state.start {
+        let start = match self.state.phase {
             // `release_together` released it with others.
             Start::Gone(start) => start,
             Start::Armed { fifo_ready } => self.state.loaded.release_held(fifo_ready, time),
@@ -244,20 +249,20 @@ where
     /// The stream was released.
     pub(super) fn running(mut self, start: &LinkedStart) -> Stream<Running<B, R, D, G>> {
         let progress = Progress::new(&mut self.state.loaded, start);
-        Stream { state: Running { loaded: self.state.loaded, progress } }
+        Stream { state: Held { loaded: self.state.loaded, phase: Moving(progress) } }
     }
 
     /// Makes the controller forget the buffer and returns it.
     ///
     /// # Errors
-    /// [`StillRunning`] if RUN doesn't read 0.
-    pub fn release(mut self) -> Result<(Stream<Reset<R, D, G>>, B), StillRunning<Self>> {
+    /// [`Refused`] if RUN doesn't read 0.
+    pub fn release(mut self) -> Result<(Stream<Reset<R, D, G>>, B), Refused<Self>> {
         if let Err(deadline) = self.disarm() {
-            return Err(StillRunning { stream: self, deadline });
+            return Err(Refused { stream: self, deadline });
         }
         match self.state.loaded.part() {
             Ok(buffer) => Ok((Stream::new(self.state.loaded.descriptor.clone()), buffer)),
-            Err(deadline) => Err(StillRunning { stream: self, deadline }),
+            Err(deadline) => Err(Refused { stream: self, deadline }),
         }
     }
 }
@@ -269,34 +274,19 @@ where
     D: DelayNs + Clone,
     G: DmaRegion,
 {
-    /// The stream descriptor's number, as INTSTS has it.
-    pub fn index(&self) -> u8 {
-        self.state.loaded.descriptor.index
-    }
-
-    /// Direction of the samples.
-    pub fn direction(&self) -> Direction {
-        self.state.loaded.descriptor.direction
-    }
-
-    /// The buffer, still owned by the stream.
-    pub fn buffer(&self) -> Option<&B> {
-        self.state.loaded.buffer()
-    }
-
     /// The stream's position and errors; acknowledges the errors.
     ///
     /// Call it at least once a buffer: [`Position`](crate::Position) describes how whole buffers
     /// are counted.
     pub fn poll(&mut self) -> StreamStatus {
-        self.state.progress.look(&mut self.state.loaded)
+        self.state.phase.0.look(&mut self.state.loaded)
     }
 
     /// As [`poll`](Self::poll), but without the link position.
     ///
     /// [`StreamStatus::link`] is `None` until the next START. It takes half the work.
     pub fn poll_bytes(&mut self) -> StreamStatus {
-        self.state.progress.leave_link();
+        self.state.phase.0.leave_link();
         self.poll()
     }
 
@@ -308,8 +298,8 @@ where
     /// Stops DMA and keeps the position.
     ///
     /// # Errors
-    /// [`StillRunning`] if RUN doesn't read back 0.
-    pub fn pause(self) -> Result<Stream<Paused<B, R, D, G>>, StillRunning<Self>> {
+    /// [`Refused`] if RUN doesn't read back 0.
+    pub fn pause(self) -> Result<Stream<Paused<B, R, D, G>>, Refused<Self>> {
         self.pause_timed(None)
     }
 
@@ -320,27 +310,23 @@ where
     pub fn pause_timed(
         mut self,
         time: Option<&dyn LinkTime>,
-    ) -> Result<Stream<Paused<B, R, D, G>>, StillRunning<Self>> {
-        let Running { loaded, progress } = &mut self.state;
+    ) -> Result<Stream<Paused<B, R, D, G>>, Refused<Self>> {
+        let Held { loaded, phase: Moving(progress) } = &mut self.state;
         if let Err(deadline) = progress.pause(loaded, time) {
-            return Err(StillRunning { stream: self, deadline });
+            return Err(Refused { stream: self, deadline });
         }
-        let Running { loaded, progress } = self.state;
-        Ok(Stream { state: Paused { loaded, progress } })
+        let Held { loaded, phase: Moving(progress) } = self.state;
+        Ok(Stream { state: Held { loaded, phase: Halted(progress) } })
     }
 
     /// Stops DMA and discards the position; returns the last one.
     ///
     /// # Errors
-    /// [`StillRunning`] if RUN doesn't read back 0.
-    pub fn stop(self) -> Result<(Stream<Configured<B, R, D, G>>, StreamStatus), StillRunning<Self>> {
-        match self.pause() {
-            Ok(mut paused) => {
-                let status = paused.status();
-                Ok((Stream { state: Configured { loaded: paused.state.loaded, start: Start::Idle } }, status))
-            }
-            Err(still_running) => Err(still_running),
-        }
+    /// [`Refused`] if RUN doesn't read back 0.
+    pub fn stop(self) -> Result<(Stream<Configured<B, R, D, G>>, StreamStatus), Refused<Self>> {
+        let mut paused = self.pause()?;
+        let status = paused.status();
+        Ok((Stream { state: Held { loaded: paused.state.loaded, phase: Start::Idle } }, status))
     }
 }
 
@@ -351,15 +337,10 @@ where
     D: DelayNs + Clone,
     G: DmaRegion,
 {
-    /// The buffer, still owned by the stream.
-    pub fn buffer(&self) -> Option<&B> {
-        self.state.loaded.buffer()
-    }
-
     /// The position of the stop.
     pub fn status(&mut self) -> StreamStatus {
         let wall_clock = self.state.loaded.descriptor.wall_clock();
-        self.state.progress.status_at(wall_clock)
+        self.state.phase.0.status_at(wall_clock)
     }
 
     /// Continues stream and position from the [`pause`](Stream::pause).
@@ -389,7 +370,7 @@ where
         mut self,
         time: Option<&dyn LinkTime>,
     ) -> Result<Stream<Running<B, R, D, G>>, Refused<Self>> {
-        let Paused { loaded, progress } = &mut self.state;
+        let Held { loaded, phase: Halted(progress) } = &mut self.state;
         if !loaded.descriptor.restarts && loaded.is_kept() {
             let before = loaded.descriptor.link_position();
             let wall_clock = loaded.descriptor.wall_clock();
@@ -402,8 +383,8 @@ where
             if !went_back(before, after, elapsed, loaded.size_bytes(), loaded.format()) {
                 let start = start.unwrap_or_else(|| loaded.release_held(fifo_ready, time));
                 progress.resume(&start);
-                let Paused { loaded, progress } = self.state;
-                return Ok(Stream { state: Running { loaded, progress } });
+                let Held { loaded, phase: Halted(progress) } = self.state;
+                return Ok(Stream { state: Held { loaded, phase: Moving(progress) } });
             }
             log::info!("stream {}: RUN starts the list over; it is rotated instead", loaded.descriptor.index);
             loaded.descriptor.restarts = true;
@@ -417,20 +398,20 @@ where
         let fifo_ready = loaded.run_held();
         let start = loaded.release_held(fifo_ready, time);
         progress.resume_from(origin, frame_bytes, &start);
-        let Paused { loaded, progress } = self.state;
-        Ok(Stream { state: Running { loaded, progress } })
+        let Held { loaded, phase: Halted(progress) } = self.state;
+        Ok(Stream { state: Held { loaded, phase: Moving(progress) } })
     }
 
     /// Discards the position; returns the last one.
     ///
     /// # Errors
-    /// [`StillRunning`] if RUN doesn't read 0.
-    pub fn stop(mut self) -> Result<(Stream<Configured<B, R, D, G>>, StreamStatus), StillRunning<Self>> {
+    /// [`Refused`] if RUN doesn't read 0.
+    pub fn stop(mut self) -> Result<(Stream<Configured<B, R, D, G>>, StreamStatus), Refused<Self>> {
         if let Err(deadline) = self.state.loaded.descriptor.stop() {
-            return Err(StillRunning { stream: self, deadline });
+            return Err(Refused { stream: self, deadline });
         }
         let status = self.status();
-        Ok((Stream { state: Configured { loaded: self.state.loaded, start: Start::Idle } }, status))
+        Ok((Stream { state: Held { loaded: self.state.loaded, phase: Start::Idle } }, status))
     }
 }
 

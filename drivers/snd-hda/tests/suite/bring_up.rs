@@ -3,8 +3,10 @@
 use crate::common::*;
 use snd_hda::registers::Registers;
 use snd_hda::{
-    BringUpError, CodecAddress, Controller, ControllerTraits, Direction, NodeId, SyncRegister, Verb,
+    BringUpError, CodecAddress, Controller, ControllerTraits, Direction, NoResponse, NodeId, SyncRegister,
+    Verb,
 };
+use snd_hda_model::codec::Widget;
 use snd_hda_model::{Bench, Codec, Faults, Model, Profile};
 
 /// Five seconds of virtual time are the most that anything may take.
@@ -134,7 +136,8 @@ fn a_codec_that_never_answers_is_named() {
     let BringUpError::NoAnswer(error) = failure(&model) else { panic!("another error") };
     assert_eq!(error.codec.get(), 2);
     assert!(error.to_string().contains("codec 2"), "{error}");
-    assert!(["RIRBWP", "ICIS"].contains(&error.deadline.register), "{error}");
+    let NoResponse::Late(deadline) = error.cause else { panic!("{error}") };
+    assert!(["RIRBWP", "ICIS"].contains(&deadline.register), "{error}");
 }
 
 #[test]
@@ -337,6 +340,21 @@ fn codecs_that_answer_just_in_time_take_no_longer_than_the_bound() {
     let controller = bring_up(&model).expect("what had time to answer is used");
     assert!((1..15).contains(&controller.codecs().len()), "{} codecs", controller.codecs().len());
     assert!(model.now_ns() < 5_000_000_000, "{} ns", model.now_ns());
+}
+
+#[test]
+fn a_codec_whose_commands_use_up_the_time_is_told_from_a_silent_one() {
+    // Each answer comes in time, but all of them together take too long.
+    let codec = Codec::builder(0x1234_5678).widget(2, Widget::dac());
+    let codec = (3..80).fold(codec, |codec, node| codec.widget(node, Widget::line_out(&[2]))).build();
+    let bench = Bench::new(Profile::hardware())
+        .faults(Faults { answer_late_frames: 45 * 48, ..Faults::default() })
+        .access_budget(20_000_000);
+    let BringUpError::NoAnswer(error) = failure(&bench.codec(0, codec).build()) else { panic!("no time") };
+    let text = error.to_string();
+    assert!(text.starts_with("codec 0 node 0x") && text.contains(" did not get verb 0xf"), "{text}");
+    assert!(text.contains(": earlier commands took 30") && text.ends_with(" us"), "{text}");
+    assert!(!text.contains("mask"), "{text}");
 }
 
 #[test]

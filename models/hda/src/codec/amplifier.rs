@@ -38,9 +38,10 @@ pub(crate) struct Gain {
 pub(crate) const AMPLIFIER_INPUTS: usize = 16;
 
 /// The setting of an amplifier after a reset.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) enum GainAtReset {
     /// At 0 dB.
+    #[default]
     ZeroDb,
     /// At its lowest step.
     Lowest,

@@ -1,7 +1,5 @@
 //! The builder of codecs.
 
-use std::collections::BTreeMap;
-
 use super::amplifier::{Amplifier, GainAtReset};
 use super::device::Codec;
 use super::graph::Graph;
@@ -16,6 +14,7 @@ const LINE_OUT: u32 = 0x0000_4010;
 const LINE_IN: u32 = 0x0080_5020;
 
 /// A codec under construction: vendor, function group, widgets.
+#[must_use]
 pub struct CodecBuilder {
     graph: Graph,
 }
@@ -24,23 +23,19 @@ impl Codec {
     /// A codec with one audio function group at node 1 and no widgets yet.
     ///
     /// `vendor_id`: vendor in the upper half, device in the lower half.
-    #[must_use]
     pub fn builder(vendor_id: u32) -> CodecBuilder {
         CodecBuilder {
             graph: Graph {
                 vendor_id,
                 revision_id: 0x0010_0101,
-                subsystem_id: 0,
                 group_node: Some(1),
-                group: Group::default(),
-                other_groups: BTreeMap::new(),
-                widgets: BTreeMap::new(),
+                group: Group::usual(),
+                ..Graph::default()
             },
         }
     }
 
     /// Playback only: DAC 2 (amplifier muted at reset) to line-out jack 3.
-    #[must_use]
     pub fn output() -> Self {
         Self::builder(0x1234_0001)
             .widget(2, Widget::dac().amp_out(Amplifier::TYPICAL).muted_at_reset())
@@ -49,7 +44,6 @@ impl Codec {
     }
 
     /// Capture only: line-in jack 5 to ADC 4.
-    #[must_use]
     pub fn input() -> Self {
         Self::builder(0x1234_0002)
             .widget(4, Widget::adc(5).amp_in(Amplifier::TYPICAL).muted_at_reset())
@@ -58,7 +52,6 @@ impl Codec {
     }
 
     /// Playback and capture: DAC 2 to line-out jack 3, line-in jack 5 to ADC 4.
-    #[must_use]
     pub fn duplex() -> Self {
         Self::builder(0x1234_0003)
             .widget(2, Widget::dac().amp_out(Amplifier::TYPICAL).muted_at_reset())
@@ -71,7 +64,6 @@ impl Codec {
     /// Playback and capture through one converter each, with `channels` channels.
     ///
     /// The converters support all rates and sample sizes of the specification but 384 kHz.
-    #[must_use]
     pub fn any_format(channels: u8) -> Self {
         let everything = 0x7ff | 0x1f << 16;
         Self::builder(0x1234_0004)
@@ -88,7 +80,6 @@ impl Codec {
     /// - Capture: microphone 0x18 and line-in 0x19, by selector 0x1b, to ADC 0x11.
     ///
     /// Widgets have power states.
-    #[must_use]
     pub fn laptop() -> Self {
         Self::builder(0x1234_0005)
             .amp_out(Amplifier::TYPICAL)
@@ -106,19 +97,16 @@ impl Codec {
     }
 
     /// QEMU's `hda-output`: DAC 2 to line-out 3, 16 bit stereo, 16 to 96 kHz.
-    #[must_use]
     pub fn qemu_output() -> Self {
         Self::qemu(0x1af4_0012, LINE_OUT, None)
     }
 
     /// QEMU's `hda-duplex`: the same with line-in 5 to ADC 4.
-    #[must_use]
     pub fn qemu_duplex() -> Self {
         Self::qemu(0x1af4_0022, LINE_OUT, Some(LINE_IN))
     }
 
     /// QEMU's `hda-micro`: the same with speaker and microphone.
-    #[must_use]
     pub fn qemu_micro() -> Self {
         Self::qemu(0x1af4_0032, LINE_OUT | 1 << 20, Some(LINE_IN | 2 << 20))
     }
@@ -128,11 +116,13 @@ impl Codec {
         let mut adc = Widget::adc(5).pcm(QEMU_PCM).amp_in(Amplifier::TYPICAL);
         // The amplifier reads 0 and passes full level until its first write.
         adc.gain_at_reset = GainAtReset::Lowest;
-        let builder = Self::builder(vendor_id)
-            .subsystem_id(vendor_id)
+        let mut builder = Self::builder(vendor_id);
+        builder.graph.subsystem_id = vendor_id;
+        // 8 samples out, 8 in.
+        builder.graph.group.delays = 0x0808;
+        let builder = builder
             .pcm(QEMU_PCM)
             .no_power_states()
-            .delays(8, 8)
             .widget(2, dac)
             .widget(3, Widget::line_out(&[2]).pin(1 << 4, output).enabled_at_reset());
         let builder = match input {
@@ -152,22 +142,7 @@ impl Codec {
 }
 
 impl CodecBuilder {
-    /// Sets the subsystem ID (verb 0xf20).
-    #[must_use]
-    pub fn subsystem_id(mut self, id: u32) -> Self {
-        self.graph.subsystem_id = id;
-        self
-    }
-
-    /// Sets the node of the function group. Default: 1.
-    #[must_use]
-    pub fn group_node(mut self, node: u8) -> Self {
-        self.graph.group_node = Some(node);
-        self
-    }
-
     /// Sets rates and sample sizes (parameter 0x0a) for converters without their own.
-    #[must_use]
     pub fn pcm(mut self, rates_and_bits: u32) -> Self {
         self.graph.group.pcm = rates_and_bits;
         self.graph.group.stream_formats = 1;
@@ -175,45 +150,25 @@ impl CodecBuilder {
     }
 
     /// Sets the output amplifier for widgets without their own.
-    #[must_use]
     pub fn amp_out(mut self, amplifier: Amplifier) -> Self {
         self.graph.group.amp_out = amplifier.word();
         self
     }
 
     /// Sets the input amplifier for widgets without their own.
-    #[must_use]
     pub fn amp_in(mut self, amplifier: Amplifier) -> Self {
         self.graph.group.amp_in = amplifier.word();
         self
     }
 
     /// Makes the function group have no power states. It is always on.
-    #[must_use]
     pub fn no_power_states(mut self) -> Self {
         self.graph.group.power_states = 0;
         self.graph.group.default_power = 0;
         self
     }
 
-    /// Sets the delays of the whole function group in samples (parameter 0x08).
-    ///
-    /// Output is in bits 3:0, input in bits 11:8.
-    #[must_use]
-    pub fn delays(mut self, output_samples: u8, input_samples: u8) -> Self {
-        self.graph.group.delays = u32::from(output_samples & 15) | u32::from(input_samples & 15) << 8;
-        self
-    }
-
-    /// Sets the number of general-purpose pins.
-    #[must_use]
-    pub fn gpio(mut self, count: u8) -> Self {
-        self.graph.group.gpio = count.into();
-        self
-    }
-
     /// Adds a widget at a node, 1 to 127.
-    #[must_use]
     pub fn widget(mut self, node: u8, mut widget: Widget) -> Self {
         assert!((1..128).contains(&node), "node {node}");
         if let Some(converter) = &mut widget.converter {
@@ -227,7 +182,6 @@ impl CodecBuilder {
     /// Builds the codec, in its state after a reset.
     ///
     /// Node numbers have no gaps: vendor-defined widgets without functions fill them.
-    #[must_use]
     pub fn build(self) -> Codec {
         let mut graph = self.graph;
         let nodes: Vec<u8> = graph.widgets.keys().copied().collect();

@@ -12,13 +12,20 @@ pub struct SourceFrame {
 }
 
 /// The source of a capture converter's samples.
+#[derive(Default)]
 pub(crate) enum Source {
+    #[default]
     Silence,
     Samples(Box<dyn FnMut(SourceFrame, usize) -> i32>),
-    Loop { codec: usize, node: u8, delay_link_frames: u64 },
+    Loop {
+        codec: usize,
+        node: u8,
+        delay_link_frames: u64,
+    },
 }
 
 /// A converter's state.
+#[derive(Default)]
 pub(crate) struct Converter {
     pub(crate) node: u8,
     pub(crate) output: bool,

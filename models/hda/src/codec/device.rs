@@ -6,6 +6,7 @@ use super::graph::{Answer, Graph};
 use crate::violations::Violations;
 
 /// A codec for an address of the link: see [`Bench::codec`](crate::Bench::codec).
+#[must_use]
 pub struct Codec {
     kind: Kind,
     tamper: Option<TamperHook>,
@@ -24,7 +25,6 @@ enum Kind {
 
 impl Codec {
     /// A codec that reports itself in STATESTS but never answers a verb.
-    #[must_use]
     pub fn silent() -> Self {
         Self::answering(|_| None)
     }
@@ -40,14 +40,12 @@ impl Codec {
     /// Puts `tamper` between the codec and the link, to make a working codec lie about one thing.
     ///
     /// `tamper` takes each verb and the honest answer, and returns the driver's answer.
-    #[must_use]
     pub fn tampered(mut self, tamper: impl FnMut(u32, Option<u32>) -> Option<u32> + 'static) -> Self {
         self.tamper = Some(Box::new(tamper));
         self
     }
 
     /// Recodes all connection lists in one form. The connections stay the same.
-    #[must_use]
     pub fn with_connection_form(mut self, form: ConnectionForm) -> Self {
         if let Kind::Widgets(graph) = &mut self.kind {
             for widget in graph.widgets.values_mut() {

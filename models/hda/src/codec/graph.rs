@@ -6,6 +6,7 @@ use super::group::{Group, OtherGroup};
 use super::widget::Widget;
 
 /// The audio function group of a codec with its widgets, and its other function groups.
+#[derive(Default)]
 pub(crate) struct Graph {
     pub(crate) vendor_id: u32,
     pub(crate) revision_id: u32,

@@ -1,6 +1,7 @@
 //! Function groups.
 
 /// Parameters and state of an audio function group.
+#[derive(Default)]
 pub(crate) struct Group {
     /// Parameter 0x05: type and unsolicited capability.
     pub(crate) function: u32,
@@ -17,26 +18,6 @@ pub(crate) struct Group {
     pub(crate) gpio_state: [u8; 6],
     pub(crate) unsolicited: u8,
     pub(crate) delays: u32,
-}
-
-impl Default for Group {
-    /// Audio, with unsolicited responses and states D0 to D3, in D3 after a reset.
-    fn default() -> Self {
-        Self {
-            function: 0x101,
-            pcm: 0,
-            stream_formats: 0,
-            amp_in: 0,
-            amp_out: 0,
-            power_states: 0xf,
-            power: 0,
-            default_power: 3,
-            gpio: 0,
-            gpio_state: [0; 6],
-            unsolicited: 0,
-            delays: 0,
-        }
-    }
 }
 
 /// A function group of another kind: a type, a power state, no widgets.
@@ -57,6 +38,11 @@ pub(crate) struct Inherited {
 }
 
 impl Group {
+    /// Audio, with unsolicited responses and states D0 to D3, in D3 after a reset.
+    pub(crate) fn usual() -> Self {
+        Self { function: 0x101, power_states: 0xf, default_power: 3, ..Self::default() }
+    }
+
     pub(super) fn reset(&mut self) {
         self.power = self.default_power;
         self.gpio_state = [0; 6];

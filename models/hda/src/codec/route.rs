@@ -201,6 +201,11 @@ impl<'a> Search<'a> {
 }
 
 impl Sides {
+    /// The gain of the quieter audible side.
+    pub(crate) fn quieter(self) -> i32 {
+        self.left.into_iter().chain(self.right).min().unwrap_or(0)
+    }
+
     fn are_silent(self) -> bool {
         self.left.is_none() && self.right.is_none()
     }

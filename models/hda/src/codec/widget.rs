@@ -4,16 +4,15 @@ use std::collections::BTreeMap;
 
 use super::amplifier::{AMPLIFIER_INPUTS, Gain, GainAtReset};
 use super::connections::ConnectionList;
-use super::converter::{Converter, Source};
+use super::converter::Converter;
 use super::group::Inherited;
 use super::hdmi::Hdmi;
-use crate::played::Played;
 
-/// Widget types (7.3.4.6, table 138).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// Widget types and their codes (7.3.4.6, table 138).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum WidgetKind {
     /// Audio output: a DAC.
-    Output,
+    Output = 0,
     /// Audio input: an ADC.
     Input,
     /// Sums its inputs.
@@ -29,44 +28,15 @@ pub enum WidgetKind {
     /// Beep generator.
     Beep,
     /// Vendor defined.
-    Vendor,
-}
-
-impl WidgetKind {
-    fn code(self) -> u32 {
-        match self {
-            Self::Output => 0,
-            Self::Input => 1,
-            Self::Mixer => 2,
-            Self::Selector => 3,
-            Self::Pin => 4,
-            Self::Power => 5,
-            Self::VolumeKnob => 6,
-            Self::Beep => 7,
-            Self::Vendor => 15,
-        }
-    }
-
-    /// The kind with this code; `None` for reserved codes.
-    pub(crate) fn from_code(code: u32) -> Option<Self> {
-        let kinds = [
-            Self::Output,
-            Self::Input,
-            Self::Mixer,
-            Self::Selector,
-            Self::Pin,
-            Self::Power,
-            Self::VolumeKnob,
-            Self::Beep,
-            Self::Vendor,
-        ];
-        kinds.into_iter().find(|kind| kind.code() == code)
-    }
+    #[default]
+    Vendor = 15,
 }
 
 /// A widget, under construction or in a codec.
 ///
 /// Start from a constructor and add capabilities.
+#[derive(Default)]
+#[must_use]
 pub struct Widget {
     pub(crate) kind: WidgetKind,
     /// Audio widget capabilities (parameter 0x09), without bits that follow from other fields.
@@ -145,62 +115,25 @@ pub(crate) mod pin_capability {
 
 impl Widget {
     /// A widget of any kind, without functions.
-    #[must_use]
     pub fn new(kind: WidgetKind) -> Self {
         let converter = matches!(kind, WidgetKind::Output | WidgetKind::Input).then(|| Converter {
-            node: 0,
             output: kind == WidgetKind::Output,
             channels: 2,
-            format: 0,
-            tag: 0,
-            channel: 0,
-            played: Played::default(),
-            source: Source::Silence,
+            ..Converter::default()
         });
         Self {
             kind,
             capabilities: capability::STEREO,
-            pcm: 0,
-            stream_formats: 0,
-            pin_capabilities: 0,
-            amp_in: 0,
-            amp_out: 0,
-            connections: ConnectionList::default(),
-            stated_connections: None,
-            power_states: 0,
-            configuration: 0,
-            strapped_configuration: 0,
-            processing_capabilities: 0,
-            volume_knob_capabilities: 0,
-            device_list: 0,
             one_input_amplifier: kind == WidgetKind::Pin,
-            muted_at_reset: false,
-            enabled_at_reset: false,
-            gain_at_reset: GainAtReset::ZeroDb,
             converter,
-            power: 0,
-            selected: 0,
-            pin_control: 0,
-            eapd: 0,
-            unsolicited: 0,
-            digital: 0,
-            processing: 0,
-            coefficient_index: 0,
-            coefficients: BTreeMap::new(),
-            hdmi: Hdmi::default(),
-            sdi_select: 0,
-            stripe: 0,
-            beep: 0,
-            volume: 0,
             present: true,
-            gain_out: Gain::default(),
-            gain_in: [Gain::default(); AMPLIFIER_INPUTS],
+            ..Self::default()
         }
     }
 
     /// Parameter 0x09 as the driver reads it.
     pub(crate) fn capability_word(&self) -> u32 {
-        self.kind.code() << 20 | self.capabilities
+        (self.kind as u32) << 20 | self.capabilities
     }
 
     pub(crate) fn has(&self, capability: u32) -> bool {

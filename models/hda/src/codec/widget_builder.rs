@@ -9,31 +9,26 @@ const COMMON_PCM: u32 = 1 << 5 | 1 << 6 | 1 << 7 | 1 << 8 | 1 << 10 | 1 << 17 | 
 
 impl Widget {
     /// A stereo DAC: 44.1 to 192 kHz, 16 to 24 bit.
-    #[must_use]
     pub fn dac() -> Self {
         Self::new(WidgetKind::Output).pcm(COMMON_PCM)
     }
 
     /// A stereo ADC that records `source`: 44.1 to 192 kHz, 16 to 24 bit.
-    #[must_use]
     pub fn adc(source: u8) -> Self {
         Self::new(WidgetKind::Input).pcm(COMMON_PCM).connections(&[source])
     }
 
     /// A mixer of the given sources.
-    #[must_use]
     pub fn mixer(sources: &[u8]) -> Self {
         Self::new(WidgetKind::Mixer).connections(sources)
     }
 
     /// A selector among the given sources.
-    #[must_use]
     pub fn selector(sources: &[u8]) -> Self {
         Self::new(WidgetKind::Selector).connections(sources)
     }
 
     /// A line-out jack that can play any of the given sources.
-    #[must_use]
     pub fn line_out(sources: &[u8]) -> Self {
         // Jack, rear, line out, 3.5 mm, green, association 1.
         Self::new(WidgetKind::Pin)
@@ -42,7 +37,6 @@ impl Widget {
     }
 
     /// A built-in speaker with its own amplifier (EAPD).
-    #[must_use]
     pub fn speaker(sources: &[u8]) -> Self {
         // Fixed function, internal, speaker, analogue, association 2.
         Self::new(WidgetKind::Pin)
@@ -51,7 +45,6 @@ impl Widget {
     }
 
     /// A headphone jack.
-    #[must_use]
     pub fn headphone(sources: &[u8]) -> Self {
         // Jack, left, headphone out, 3.5 mm, black, association 3.
         let capabilities = pin_capability::OUTPUT | pin_capability::HEADPHONE | pin_capability::PRESENCE;
@@ -59,14 +52,12 @@ impl Widget {
     }
 
     /// A line-in jack.
-    #[must_use]
     pub fn line_in() -> Self {
         // Jack, rear, line in, 3.5 mm, blue, association 4.
         Self::new(WidgetKind::Pin).pin(pin_capability::INPUT | pin_capability::PRESENCE, 0x0181_3040)
     }
 
     /// A microphone jack that needs a bias voltage.
-    #[must_use]
     pub fn microphone() -> Self {
         // Jack, front, microphone in, 3.5 mm, pink, association 5.
         let vref = pin_capability::VREF_80 | pin_capability::VREF_HIGH_Z;
@@ -75,14 +66,12 @@ impl Widget {
     }
 
     /// Makes the default configuration say that the pin has no connection.
-    #[must_use]
     pub fn not_connected(self) -> Self {
         let configuration = self.configuration & !0xc000_0000 | 0x4000_0000;
         self.configuration(configuration)
     }
 
     /// Sets pin capabilities (parameter 0x0c) and configuration default.
-    #[must_use]
     pub fn pin(mut self, capabilities: u32, configuration: u32) -> Self {
         self.pin_capabilities = capabilities;
         self.configuration = configuration;
@@ -90,14 +79,12 @@ impl Widget {
     }
 
     /// Sets the configuration default (verb 0xf1c).
-    #[must_use]
     pub fn configuration(mut self, configuration: u32) -> Self {
         self.configuration = configuration;
         self
     }
 
     /// Gives the converter its own rates and sample sizes (parameter 0x0a).
-    #[must_use]
     pub fn pcm(mut self, rates_and_bits: u32) -> Self {
         self.capabilities |= capability::FORMAT_OVERRIDE;
         self.pcm = rates_and_bits;
@@ -105,15 +92,7 @@ impl Widget {
         self
     }
 
-    /// Sets stream formats (parameter 0x0b): bit 0 PCM, bit 1 float, bit 2 AC-3.
-    #[must_use]
-    pub fn stream_formats(mut self, formats: u32) -> Self {
-        self.stream_formats = formats;
-        self
-    }
-
     /// Takes rates and sample sizes from the function group.
-    #[must_use]
     pub fn inherits_pcm(mut self) -> Self {
         self.capabilities &= !capability::FORMAT_OVERRIDE;
         self.pcm = 0;
@@ -122,7 +101,6 @@ impl Widget {
     }
 
     /// Sets the number of channels, 1 to 16.
-    #[must_use]
     pub fn channels(mut self, channels: u8) -> Self {
         assert!((1..=16).contains(&channels), "{channels} channels");
         let less_one = u32::from(channels - 1);
@@ -134,14 +112,12 @@ impl Widget {
     }
 
     /// Sets the converter's delay in samples, 0 to 15.
-    #[must_use]
     pub fn delay(mut self, samples: u8) -> Self {
         self.capabilities |= u32::from(samples & 15) << 16;
         self
     }
 
     /// Adds an output amplifier of its own.
-    #[must_use]
     pub fn amp_out(mut self, amplifier: Amplifier) -> Self {
         self.capabilities |= capability::AMP_OUT | capability::AMP_OVERRIDE;
         self.amp_out = amplifier.word();
@@ -149,7 +125,6 @@ impl Widget {
     }
 
     /// Adds an input amplifier of its own, with one setting for each connection.
-    #[must_use]
     pub fn amp_in(mut self, amplifier: Amplifier) -> Self {
         self.capabilities |= capability::AMP_IN | capability::AMP_OVERRIDE;
         self.amp_in = amplifier.word();
@@ -157,77 +132,58 @@ impl Widget {
     }
 
     /// Adds an output amplifier with the function group's capabilities.
-    #[must_use]
     pub fn inherits_amp_out(mut self) -> Self {
         self.capabilities = self.capabilities & !capability::AMP_OVERRIDE | capability::AMP_OUT;
         self
     }
 
-    /// Adds an input amplifier with the function group's capabilities.
-    #[must_use]
-    pub fn inherits_amp_in(mut self) -> Self {
-        self.capabilities = self.capabilities & !capability::AMP_OVERRIDE | capability::AMP_IN;
-        self
-    }
-
     /// Mutes its amplifiers at reset.
-    #[must_use]
     pub fn muted_at_reset(mut self) -> Self {
         self.muted_at_reset = true;
         self
     }
 
     /// Enables its pin at reset, as QEMU does.
-    #[must_use]
     pub fn enabled_at_reset(mut self) -> Self {
         self.enabled_at_reset = true;
         self
     }
 
     /// Sets the connection list, node by node.
-    #[must_use]
     pub fn connections(self, sources: &[u8]) -> Self {
         self.coded_connections(sources.iter().map(|&node| node.into()).collect(), false)
     }
 
     /// Sets the connection list in long form: 16 bits an entry.
-    #[must_use]
     pub fn connections_long(self, sources: &[u8]) -> Self {
         self.coded_connections(sources.iter().map(|&node| node.into()).collect(), true)
     }
 
     /// Sets the connection list as one range of two entries: first and last node.
-    #[must_use]
     pub fn connections_range(self, first: u8, last: u8) -> Self {
         self.coded_connections(vec![first.into(), 0x80 | u16::from(last)], false)
     }
 
-    /// Sets the coded connection list.
-    ///
     /// Entries have 8 bits (range bit 0x80), or 16 in long form (range bit 0x8000).
-    #[must_use]
-    pub fn coded_connections(mut self, entries: Vec<u16>, long: bool) -> Self {
+    fn coded_connections(mut self, entries: Vec<u16>, long: bool) -> Self {
         self.capabilities |= capability::CONNECTION_LIST;
         self.connections = ConnectionList { entries, long };
         self
     }
 
     /// Makes it lie about the length of its connection list.
-    #[must_use]
     pub fn states_connections(mut self, entries: u8) -> Self {
         self.stated_connections = Some(entries);
         self
     }
 
     /// Makes it mono: its amplifiers have only the left setting.
-    #[must_use]
     pub fn mono(mut self) -> Self {
         self.capabilities &= !capability::STEREO;
         self
     }
 
     /// Gives it power states of its own. It is in D3 after a reset.
-    #[must_use]
     pub fn power_control(mut self) -> Self {
         self.capabilities |= capability::POWER;
         self.power_states = 0xf;
@@ -235,21 +191,18 @@ impl Widget {
     }
 
     /// Lets it send unsolicited responses.
-    #[must_use]
     pub fn unsolicited(mut self) -> Self {
         self.capabilities |= capability::UNSOLICITED;
         self
     }
 
     /// Makes it digital: S/PDIF or HDMI.
-    #[must_use]
     pub fn digital(mut self) -> Self {
         self.capabilities |= capability::DIGITAL;
         self
     }
 
     /// Adds any bits of the audio widget capabilities (parameter 0x09).
-    #[must_use]
     pub fn capability_bits(mut self, bits: u32) -> Self {
         self.capabilities |= bits;
         self

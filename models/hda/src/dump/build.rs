@@ -29,7 +29,6 @@ impl Dump {
     /// Connection lists are in short form ([`Codec::with_connection_form`]). Values that a dump
     /// lacks are 0: coefficients, delays of the function group, and data from an HDMI pin's
     /// display.
-    #[must_use]
     pub fn codec(&self) -> Codec {
         let function = |kind, unsolicited| {
             let number = if kind == GroupKind::Audio { 1 } else { 2 };
@@ -47,7 +46,7 @@ impl Dump {
             power_states,
             default_power: if power_states >> 3 & 1 == 0 { 0 } else { 3 },
             gpio: self.gpio_word(),
-            ..Group::default()
+            ..Group::usual()
         };
         let others = self.groups.iter().filter(|group| group.kind == GroupKind::Modem);
         let other_groups: BTreeMap<u8, OtherGroup> = others
@@ -106,7 +105,7 @@ fn widget(node: &Node) -> Widget {
     // connections.
     widget.one_input_amplifier = match node.kind {
         WidgetKind::Mixer | WidgetKind::Selector => false,
-        WidgetKind::Input => node.connections.len() > 1 && node.amp_in_values.len() == 1,
+        WidgetKind::Input => node.connections.len() > 1 && node.amp_in_settings == 1,
         _ => true,
     };
     widget.gain_at_reset = GainAtReset::Farthest;

@@ -1,6 +1,6 @@
 //! The contents of a dump: the codec, its function groups, its nodes.
 
-use super::node::{AmpCaps, Node, Pcm, Power};
+use super::node::{AmpCaps, Node, Pcm};
 
 /// Everything Linux printed about one codec.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -27,8 +27,6 @@ pub struct Dump {
     pub gpio: Gpio,
     /// Power states of the audio function group (parameter 0x0f), if printed.
     pub power_states: Option<u32>,
-    /// Power state of the audio function group.
-    pub power: Option<Power>,
     /// Widgets of the audio function group, in rising order of node number.
     pub nodes: Vec<Node>,
 }
@@ -70,13 +68,11 @@ pub struct Gpio {
 
 impl Dump {
     /// Returns the node with this number, if any.
-    #[must_use]
     pub fn node(&self, id: u8) -> Option<&Node> {
         self.nodes.iter().find(|node| node.id == id)
     }
 
     /// Returns the audio function group, if any.
-    #[must_use]
     pub fn audio_group(&self) -> Option<FunctionGroup> {
         self.groups.iter().copied().find(|group| group.kind == GroupKind::Audio)
     }

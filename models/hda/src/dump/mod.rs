@@ -17,6 +17,4 @@ mod scan;
 
 pub use contents::{Dump, FunctionGroup, Gpio, GroupKind};
 pub use error::DumpError;
-pub use node::{
-    AmpCaps, AmpValue, Control, ControlAmp, ConverterState, Device, Node, Pcm, Power, Processing, VolumeKnob,
-};
+pub use node::{AmpCaps, Node, Pcm, Processing, VolumeKnob};

@@ -42,7 +42,7 @@ impl Dump {
             }
         }
         let end = parser.lines.number().max(1);
-        if let Err(reason) = parser.header.is_whole(&parser.dump, parser.nodes.is_empty()) {
+        if let Err(reason) = parser.header.is_whole(parser.nodes.is_empty()) {
             return fail(end, reason);
         }
         if let Some((line, reason)) = missing(&parser.nodes, parser.header.is_modern()) {
@@ -85,9 +85,10 @@ impl Parser<'_> {
         let label = scan.until("] wcaps ")?;
         let wcaps = scan.hex()?;
         scan.take(":")?;
-        let kind = WidgetKind::from_code(wcaps >> 20 & 15)
+        let (kind, name) = KINDS
+            .into_iter()
+            .find(|(kind, _)| *kind as u32 == wcaps >> 20 & 15)
             .ok_or_else(|| format!("{wcaps:#x} has a reserved widget type"))?;
-        let name = kind_name(kind);
         if label != name {
             return Err(format!("{wcaps:#x} is {name:?}, and the line says {label:?}"));
         }
@@ -99,25 +100,24 @@ impl Parser<'_> {
             return Err(format!("node {id:#04x} comes after node {last:#04x}"));
         }
         words_agree(wcaps, scan.rest())?;
-        self.nodes.push((Node::new(id, wcaps, kind), BTreeSet::new(), self.lines.number()));
+        let node = Node { id, wcaps, kind, ..Node::default() };
+        self.nodes.push((node, BTreeSet::new(), self.lines.number()));
         Ok(())
     }
 }
 
 /// Linux's names for the widget types.
-fn kind_name(kind: WidgetKind) -> &'static str {
-    match kind {
-        WidgetKind::Output => "Audio Output",
-        WidgetKind::Input => "Audio Input",
-        WidgetKind::Mixer => "Audio Mixer",
-        WidgetKind::Selector => "Audio Selector",
-        WidgetKind::Pin => "Pin Complex",
-        WidgetKind::Power => "Power Widget",
-        WidgetKind::VolumeKnob => "Volume Knob Widget",
-        WidgetKind::Beep => "Beep Generator Widget",
-        WidgetKind::Vendor => "Vendor Defined Widget",
-    }
-}
+const KINDS: [(WidgetKind, &str); 9] = [
+    (WidgetKind::Output, "Audio Output"),
+    (WidgetKind::Input, "Audio Input"),
+    (WidgetKind::Mixer, "Audio Mixer"),
+    (WidgetKind::Selector, "Audio Selector"),
+    (WidgetKind::Pin, "Pin Complex"),
+    (WidgetKind::Power, "Power Widget"),
+    (WidgetKind::VolumeKnob, "Volume Knob Widget"),
+    (WidgetKind::Beep, "Beep Generator Widget"),
+    (WidgetKind::Vendor, "Vendor Defined Widget"),
+];
 
 /// Checks the words after the capabilities against them. Older versions of Linux print fewer
 /// words.

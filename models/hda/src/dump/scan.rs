@@ -57,6 +57,19 @@ impl<'a> Scan<'a> {
         self.digits(10)
     }
 
+    /// Takes a hexadecimal number that the rest of the line spells out after a colon.
+    pub(super) fn spelt_out_hex(&mut self) -> Result<u32, Reason> {
+        let value = self.hex()?;
+        self.take(":")?;
+        self.take_rest();
+        Ok(value)
+    }
+
+    /// Takes everything to the end of the line.
+    pub(super) fn take_rest(&mut self) -> &'a str {
+        std::mem::take(&mut self.0)
+    }
+
     /// Takes `key=` and a decimal number of at most `most`.
     pub(super) fn decimal_of(&mut self, key: &str, most: u32) -> Result<u32, Reason> {
         self.take(key)?;

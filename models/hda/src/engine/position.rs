@@ -3,6 +3,7 @@
 use super::state::Engine;
 use crate::clock::TICKS_PER_LINK_FRAME;
 use crate::faults::{Faults, LinkPositionFault};
+use crate::random::scramble;
 
 impl Engine {
     /// The true position in thousandths of a frame, `ticks` into the current link frame.
@@ -42,12 +43,4 @@ pub(super) fn wrapped(position: u32, bytes: u32, buffer_bytes: u32) -> u32 {
     let moved = u64::from(position) + u64::from(bytes);
     // The remainder is below `buffer_bytes`, which has 32 bits.
     moved.checked_rem(buffer_bytes.into()).unwrap_or(0) as u32
-}
-
-/// A deterministic number that looks random (the finaliser of SplitMix64).
-fn scramble(seed: u64) -> u64 {
-    let mut z = seed.wrapping_add(0x9e37_79b9_7f4a_7c15);
-    z = (z ^ z >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    z = (z ^ z >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);
-    z ^ z >> 31
 }

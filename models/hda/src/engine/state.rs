@@ -18,13 +18,15 @@ pub(crate) const FIFO_READY: u8 = 1 << 5;
 const USUAL_BYTES: usize = 1024;
 
 /// The direction of a descriptor.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) enum Kind {
+    #[default]
     Input,
     Output,
     Bidirectional,
 }
 
+#[derive(Default)]
 pub(crate) struct Engine {
     pub(crate) index: usize,
     pub(crate) kind: Kind,
@@ -79,46 +81,7 @@ pub(crate) struct Engine {
 
 impl Engine {
     pub(crate) fn new(index: usize, kind: Kind) -> Self {
-        Self {
-            index,
-            kind,
-            control: 0,
-            status: 0,
-            buffer_bytes: 0,
-            last_index: 0,
-            format_word: 0,
-            format_written: false,
-            list_address: 0,
-            fifo: Fifo::default(),
-            run_requested: false,
-            running: false,
-            reset_requested: false,
-            reset_reads: false,
-            reset_settles_ns: 0,
-            has_run: false,
-            walk: DescriptorWalk::default(),
-            cadence: Cadence::default(),
-            format: None,
-            ready_since: None,
-            stopping_since: None,
-            starved_until: 0,
-            run_frame: 0,
-            scratch: Vec::new(),
-            arriving: Vec::new(),
-            in_flight: 0,
-            link_position: 0,
-            coarse_position: 0,
-            frozen_position: None,
-            garbage_reads: 0,
-            linked_bytes: 0,
-            start_link_frame: None,
-            lost_frames: 0,
-            sent_frames: 0,
-            moved_since_run: 0,
-            link_credit: 0,
-            frozen_by_format: false,
-            list_adds_up: false,
-        }
+        Self { index, kind, ..Self::default() }
     }
 
     /// Allocates memory for usual formats now, so that nothing allocates while time passes.

@@ -1,7 +1,7 @@
 //! What is heard, recorded and looped back: on small codecs, with each single thing left undone.
 
 use snd_hda_model::codec::{Amplifier, Widget, WidgetKind};
-use snd_hda_model::{Bench, Codec, Heard, LoopedBack, Model, Profile, Recorded};
+use snd_hda_model::{Bench, Codec, Heard, LoopedBack, Model, Profile};
 
 use crate::bench::Hand;
 
@@ -67,6 +67,7 @@ fn heard(pin: u8, converter: u8, gain_quarter_db: i32) -> Heard {
         gain_quarter_db,
         left_quarter_db: Some(gain_quarter_db),
         right_quarter_db: Some(gain_quarter_db),
+        vref: 0,
     }
 }
 
@@ -249,7 +250,7 @@ fn recorder() -> Codec {
 
 #[test]
 fn a_microphone_wants_everything() {
-    let expected = Recorded {
+    let expected = Heard {
         converter: 8,
         pin: 5,
         tag: 3,
@@ -272,7 +273,7 @@ fn a_microphone_wants_everything() {
     ];
     // Without its boost it is still heard, at another gain.
     let without = |(node, verb)| match (node, verb) {
-        (5, 0x37002) => vec![Recorded {
+        (5, 0x37002) => vec![Heard {
             gain_quarter_db: 6,
             left_quarter_db: Some(6),
             right_quarter_db: Some(6),

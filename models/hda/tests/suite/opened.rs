@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, VecDeque};
 
 use snd_hda_model::codec::WidgetKind;
 use snd_hda_model::dump::Node;
-use snd_hda_model::{Bench, Dump, Heard, Model, Profile, Recorded};
+use snd_hda_model::{Bench, Dump, Heard, Model, Profile};
 
 use crate::bench::Hand;
 use crate::dumps::all;
@@ -173,6 +173,7 @@ fn every_pin_that_a_converter_reaches_can_be_heard() {
                 gain_quarter_db,
                 left_quarter_db: Some(gain_quarter_db),
                 right_quarter_db: Some(gain_quarter_db),
+                vref: 0,
             };
             holds(&name, &dump, &opening.verbs, &expected, |model| model.audible(0));
             pins += 1;
@@ -193,7 +194,7 @@ fn every_pin_that_reaches_a_converter_can_be_recorded() {
             let Some(way) = way(&dump, converter, records) else { continue };
             let opening = opening(&dump, &way, 0x20);
             let gain_quarter_db = opening.gain_quarter_db;
-            let expected = Recorded {
+            let expected = Heard {
                 converter: converter.id,
                 pin: way[way.len() - 1].0,
                 tag: 5,

@@ -4,10 +4,10 @@ use hda_card::HdaCard;
 use hyper::{Clock, Nanos};
 use snd_hda::Controller;
 use snd_hda_model::codec::Widget;
-use snd_hda_model::{Bench, Codec, Model, ModelDelay, ModelRegion, ModelRegisters, ModelTime, Profile};
+use snd_hda_model::{Bench, Codec, Model, ModelDelay, ModelRegion, ModelRegisters, Profile};
 
 /// The model's time.
-pub struct ModelClock(pub ModelTime);
+pub struct ModelClock(pub ModelDelay);
 
 impl Clock for ModelClock {
     fn now(&self) -> Nanos {
@@ -50,5 +50,5 @@ pub fn reporting_jacks() -> Model {
 
 pub fn card(model: &Model) -> ModelCard {
     let controller = Controller::bring_up(model.registers(), &mut model.memory(), model.delay());
-    HdaCard::new(controller.expect("a controller"), ModelClock(model.time()))
+    HdaCard::new(controller.expect("a controller"), ModelClock(model.delay()))
 }

@@ -115,7 +115,7 @@ impl Rig {
     /// One call, as the image's loop makes it.
     pub fn poll(&mut self) {
         let is_interrupted = std::mem::take(&mut self.is_interrupted);
-        self.due = self.vsnd.poll(&ModelClock(self.model.time()), is_interrupted);
+        self.due = self.vsnd.poll(&ModelClock(self.model.delay()), is_interrupted);
         self.polls += 1;
         self.poll_players();
         if self.due.notify_store && !self.stored_is_held {

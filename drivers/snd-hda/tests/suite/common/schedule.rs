@@ -302,7 +302,7 @@ impl Schedule {
         }
         let has_ssync = self.has_ssync;
         let bracket = self.bracket(|link| Self::run(link, has_ssync));
-        self.tracker.resume(bracket, has_ssync, self.is_on_grid);
+        self.tracker.run(bracket, has_ssync, self.is_on_grid);
         self.start_ticks = None;
     }
 }

@@ -25,7 +25,7 @@ fn linux_names(pin: &Node) -> Vec<&str> {
     let names = pin
         .controls
         .iter()
-        .filter_map(|control| endings.iter().find_map(|ending| control.name.strip_suffix(ending)));
+        .filter_map(|control| endings.iter().find_map(|ending| control.strip_suffix(ending)));
     let mut names: Vec<&str> = names.filter(|name| !generic.contains(name)).collect();
     names.dedup();
     names

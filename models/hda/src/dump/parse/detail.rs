@@ -2,41 +2,40 @@
 
 use std::collections::BTreeSet;
 
-use super::super::node::{
-    AmpValue, Control, ControlAmp, ConverterState, Device, Node, Processing, VolumeKnob,
-};
+use super::super::node::{Node, Processing, VolumeKnob};
 use super::super::requirements::Line;
 use super::super::scan::{Reason, Scan, narrow};
 use super::lines::Lines;
 use super::values::{amp_caps, pcm, power, power_states};
 use crate::codec::WidgetKind;
 
-/// Keys of lines that may occur once. A key precedes its own prefixes.
-const KEYS: [(&str, Line); 24] = [
-    ("Amp-In caps:", Line::AmpInCaps),
-    ("Amp-In vals:", Line::AmpInValues),
-    ("Amp-Out caps:", Line::AmpOutCaps),
-    ("Amp-Out vals:", Line::AmpOutValues),
-    ("Converter:", Line::Converter),
-    ("SDI-Select:", Line::SdiSelect),
-    ("Delay:", Line::Delay),
-    ("Digital category:", Line::DigitalCategory),
-    ("Digital:", Line::Digital),
-    ("PCM:", Line::Pcm),
-    ("Pincap ", Line::PinCapabilities),
-    ("Pin Default ", Line::PinDefault),
-    ("Conn =", Line::PinDefaultConnection),
-    ("DefAssociation =", Line::PinDefaultAssociation),
-    ("Pin-ctls:", Line::PinControl),
-    ("EAPD ", Line::Eapd),
-    ("Unsolicited:", Line::Unsolicited),
-    ("Power states:", Line::PowerStates),
-    ("Power:", Line::Power),
-    ("Processing caps:", Line::Processing),
-    ("Volume-Knob:", Line::VolumeKnob),
-    ("Devices:", Line::Devices),
-    ("Connection:", Line::Connections),
-    ("In-driver Connection:", Line::InDriverConnections),
+/// Keys of lines that may occur once, and the capability that a line requires of its node. A key
+/// precedes its own prefixes.
+const KEYS: [(&str, Line, u32); 24] = [
+    ("Amp-In caps:", Line::AmpInCaps, 1 << 1),
+    ("Amp-In vals:", Line::AmpInValues, 1 << 1),
+    ("Amp-Out caps:", Line::AmpOutCaps, 1 << 2),
+    ("Amp-Out vals:", Line::AmpOutValues, 1 << 2),
+    ("Converter:", Line::Converter, 0),
+    ("SDI-Select:", Line::SdiSelect, 0),
+    ("Delay:", Line::Delay, 0),
+    ("Digital category:", Line::DigitalCategory, 0),
+    ("Digital:", Line::Digital, 0),
+    ("PCM:", Line::Pcm, 0),
+    ("Pincap ", Line::PinCapabilities, 0),
+    ("Pin Default ", Line::PinDefault, 0),
+    ("Conn =", Line::PinDefaultConnection, 0),
+    ("DefAssociation =", Line::PinDefaultAssociation, 0),
+    ("Pin-ctls:", Line::PinControl, 0),
+    ("EAPD ", Line::Eapd, 0),
+    ("Unsolicited:", Line::Unsolicited, 1 << 7),
+    ("Power states:", Line::PowerStates, 1 << 10),
+    ("Power:", Line::Power, 1 << 10),
+    ("Processing caps:", Line::Processing, 1 << 6),
+    ("Volume-Knob:", Line::VolumeKnob, 0),
+    ("Devices:", Line::Devices, 0),
+    ("Connection:", Line::Connections, 0),
+    ("In-driver Connection:", Line::InDriverConnections, 0),
 ];
 
 /// Reads an indented line into `node`, and records it in `seen`.
@@ -55,57 +54,31 @@ pub(super) fn detail(
     if scan.try_take("Device: ") {
         return device(node, scan);
     }
-    let Some((key, line)) = KEYS.into_iter().find(|(key, _)| scan.try_take(key)) else {
+    let Some((key, line, capability)) = KEYS.into_iter().find(|(key, ..)| scan.try_take(key)) else {
         return unknown(scan.rest());
     };
     if !seen.insert(line) {
         return Err(format!("node {:#04x} has {key:?} twice", node.id));
     }
-    if let Some(capability) = capability_for(line)
-        && node.wcaps & capability == 0
-    {
+    if node.wcaps & capability != capability {
         return Err(format!("node {:#04x} has {key:?} without the capability", node.id));
     }
     scan.skip_spaces();
     known(node, line, scan, lines)
 }
 
-/// The capability that a line requires of its node.
-fn capability_for(line: Line) -> Option<u32> {
-    match line {
-        Line::AmpInCaps | Line::AmpInValues => Some(1 << 1),
-        Line::AmpOutCaps | Line::AmpOutValues => Some(1 << 2),
-        Line::Processing => Some(1 << 6),
-        Line::Unsolicited => Some(1 << 7),
-        Line::Power | Line::PowerStates => Some(1 << 10),
-        _ => None,
-    }
-}
-
 fn known(node: &mut Node, line: Line, mut scan: Scan<'_>, lines: &mut Lines<'_>) -> Result<(), Reason> {
-    let is_pin = node.kind == WidgetKind::Pin;
     match line {
-        Line::AmpInCaps => {
-            node.amp_in = amp_caps(scan)?;
-            return Ok(());
-        }
-        Line::AmpOutCaps => {
-            node.amp_out = amp_caps(scan)?;
-            return Ok(());
-        }
-        Line::AmpInValues => {
-            node.amp_in_values = amp_values(scan, node.wcaps & 1 != 0)?;
-            return Ok(());
-        }
+        Line::AmpInCaps => node.amp_in = amp_caps(&mut scan)?,
+        Line::AmpOutCaps => node.amp_out = amp_caps(&mut scan)?,
+        Line::AmpInValues => node.amp_in_settings = amp_settings(&mut scan, node.wcaps & 1 != 0)?,
         Line::AmpOutValues => {
-            node.amp_out_values = amp_values(scan, node.wcaps & 1 != 0)?;
-            return Ok(());
+            amp_settings(&mut scan, node.wcaps & 1 != 0)?;
         }
         Line::Converter => {
-            let stream = scan.decimal_of("stream", 15)? as u8;
+            scan.decimal_of("stream", 15)?;
             scan.take(", ")?;
-            let channel = scan.decimal_of("channel", 15)? as u8;
-            node.converter = Some(ConverterState { stream, channel });
+            scan.decimal_of("channel", 15)?;
         }
         Line::SdiSelect => {
             scan.decimal()?;
@@ -115,34 +88,22 @@ fn known(node: &mut Node, line: Line, mut scan: Scan<'_>, lines: &mut Lines<'_>)
             if samples != node.wcaps >> 16 & 15 {
                 return Err(format!("a delay of {samples} isn't what {:#x} says", node.wcaps));
             }
-            node.delay_samples = samples as u8;
             scan.take(" samples")?;
         }
         Line::DigitalCategory => {
             scan.hex()?;
         }
-        Line::Pcm => {
-            node.pcm = pcm(scan, lines)?;
-            return Ok(());
-        }
-        Line::PinCapabilities | Line::PinDefault if !is_pin => {
+        Line::Pcm => node.pcm = pcm(&mut scan, lines)?,
+        Line::PinCapabilities | Line::PinDefault if node.kind != WidgetKind::Pin => {
             return Err(format!("node {:#04x} isn't a pin", node.id));
         }
-        Line::PinCapabilities => {
-            node.pincap = Some(scan.hex()?);
-            return scan.take(":");
-        }
-        Line::PinDefault => {
-            node.pin_default = Some(scan.hex()?);
-            return scan.take(":");
-        }
+        Line::PinCapabilities => node.pincap = Some(scan.spelt_out_hex()?),
+        Line::PinDefault => node.pin_default = Some(scan.spelt_out_hex()?),
         Line::PinControl => {
-            node.pin_control = Some(narrow(scan.hex()?, "pin control")?);
-            return scan.take(":");
+            narrow::<u8>(scan.spelt_out_hex()?, "pin control")?;
         }
         Line::Eapd => {
-            node.eapd = Some(narrow(scan.hex()?, "EAPD")?);
-            return scan.take(":");
+            narrow::<u8>(scan.spelt_out_hex()?, "EAPD")?;
         }
         Line::PinDefaultAssociation => {
             scan.hex()?;
@@ -151,25 +112,20 @@ fn known(node: &mut Node, line: Line, mut scan: Scan<'_>, lines: &mut Lines<'_>)
         }
         Line::PinDefaultConnection => {
             scan.until(", Color = ")?;
-            return Ok(());
+            scan.take_rest();
         }
         // The line only spells out bits.
-        Line::Digital => return Ok(()),
+        Line::Digital => {
+            scan.take_rest();
+        }
         Line::Unsolicited => {
             scan.take("tag=")?;
-            let tag = scan.bare_hex()?;
+            narrow::<u8>(scan.bare_hex()?, "a tag")?;
             scan.take(", ")?;
-            let enabled = scan.flag_of("enabled")?;
-            node.unsolicited = Some((narrow(tag, "a tag")?, enabled));
+            scan.flag_of("enabled")?;
         }
-        Line::PowerStates => {
-            node.power_states = Some(power_states(scan.rest())?);
-            return Ok(());
-        }
-        Line::Power => {
-            node.power = Some(power(scan)?);
-            return Ok(());
-        }
+        Line::PowerStates => node.power_states = Some(power_states(&mut scan)?),
+        Line::Power => power(&mut scan)?,
         Line::Processing => {
             let benign = scan.flag_of("benign")?;
             scan.take(", ")?;
@@ -181,16 +137,16 @@ fn known(node: &mut Node, line: Line, mut scan: Scan<'_>, lines: &mut Lines<'_>)
             scan.take(", ")?;
             let steps = scan.decimal_of("steps", 127)? as u8;
             scan.take(", ")?;
-            let direct = scan.flag_of("direct")?;
+            scan.flag_of("direct")?;
             scan.take(", ")?;
-            let value = scan.decimal_of("val", 127)? as u8;
-            node.volume_knob = Some(VolumeKnob { delta, steps, direct, value });
+            scan.decimal_of("val", 127)?;
+            node.volume_knob = Some(VolumeKnob { delta, steps });
         }
         Line::Devices => node.device_entries = Some(narrow(scan.decimal()?, "a device count")?),
-        Line::Connections => return connections(node, scan, lines),
+        Line::Connections => connections(node, &mut scan, lines)?,
         Line::InDriverConnections => {
             let count = connection_count(&mut scan)?;
-            node.in_driver_connections = Some(list(count, lines)?.0);
+            list(count, lines)?;
         }
     }
     scan.end()
@@ -210,84 +166,79 @@ fn unknown(text: &str) -> Result<(), Reason> {
 /// `name="Capture Volume", index=0, device=0`
 fn control(node: &mut Node, mut scan: Scan<'_>) -> Result<(), Reason> {
     scan.take("name=\"")?;
-    let name = scan.until("\", index=")?.into();
-    let index = scan.decimal()?;
+    node.controls.push(scan.until("\", index=")?.into());
+    scan.decimal()?;
     scan.take(", ")?;
-    let device = scan.decimal_of("device", u32::MAX)?;
-    node.controls.push(Control { name, index, device, amp: None });
+    scan.decimal_of("device", u32::MAX)?;
     scan.end()
 }
 
 /// `chs=3, dir=In, idx=0, ofs=0`
-fn control_amp(node: &mut Node, mut scan: Scan<'_>) -> Result<(), Reason> {
-    let channels = scan.decimal_of("chs", 255)? as u8;
+fn control_amp(node: &Node, mut scan: Scan<'_>) -> Result<(), Reason> {
+    scan.decimal_of("chs", 255)?;
     scan.take(", dir=")?;
-    let output = scan.try_take("Out");
-    if !output {
+    if !scan.try_take("Out") {
         scan.take("In")?;
     }
     scan.take(", ")?;
-    let index = scan.decimal_of("idx", 255)? as u8;
+    scan.decimal_of("idx", 255)?;
     scan.take(", ")?;
-    let offset = scan.decimal_of("ofs", u32::MAX)?;
-    let control = node.controls.last_mut().ok_or("there is no control before this line")?;
-    control.amp = Some(ControlAmp { channels, output, index, offset });
+    scan.decimal_of("ofs", u32::MAX)?;
+    if node.controls.is_empty() {
+        return Err("there is no control before this line".into());
+    }
     scan.end()
 }
 
 /// `name="ALC262 Analog", type="Audio", device=0`
 fn device(node: &mut Node, mut scan: Scan<'_>) -> Result<(), Reason> {
     scan.take("name=\"")?;
-    let name = scan.until("\", type=\"")?.into();
-    let kind = scan.until("\", ")?.into();
-    let device = scan.decimal_of("device", u32::MAX)?;
-    node.devices.push(Device { name, kind, device });
+    node.devices.push(scan.until("\", type=\"")?.into());
+    scan.until("\", ")?;
+    scan.decimal_of("device", u32::MAX)?;
     scan.end()
 }
 
-/// `[0x10 0x10] [0x80 0x80]`; `[0x10]` for mono widgets. The oldest versions print `0x10 0x10`, or
-/// nothing.
-fn amp_values(mut scan: Scan<'_>, stereo: bool) -> Result<Vec<AmpValue>, Reason> {
-    let value = |scan: &mut Scan<'_>| -> Result<AmpValue, Reason> {
-        let left = narrow(scan.hex()?, "an amplifier's setting")?;
-        let right = if stereo {
+/// The number of settings: `[0x10 0x10] [0x80 0x80]`; `[0x10]` for mono widgets. The oldest versions
+/// print `0x10 0x10`, or nothing.
+fn amp_settings(scan: &mut Scan<'_>, stereo: bool) -> Result<usize, Reason> {
+    let setting = |scan: &mut Scan<'_>| -> Result<(), Reason> {
+        narrow::<u8>(scan.hex()?, "an amplifier's setting")?;
+        if stereo {
             scan.take(" ")?;
-            Some(narrow(scan.hex()?, "an amplifier's setting")?)
-        } else {
-            None
-        };
-        Ok(AmpValue { left, right })
+            narrow::<u8>(scan.hex()?, "an amplifier's setting")?;
+        }
+        Ok(())
     };
-    let mut values = Vec::new();
     scan.skip_spaces();
     if scan.rest().starts_with("0x") {
-        values.push(value(&mut scan)?);
-        scan.end()?;
-        return Ok(values);
+        setting(scan)?;
+        return Ok(1);
     }
+    let mut settings = 0;
     while !scan.rest().is_empty() {
         scan.take("[")?;
-        values.push(value(&mut scan)?);
+        setting(scan)?;
+        settings += 1;
         scan.take("]")?;
         scan.skip_spaces();
     }
-    Ok(values)
+    Ok(settings)
 }
 
-/// `Connection: 2`, with the list on the next line.
-fn connections(node: &mut Node, mut scan: Scan<'_>, lines: &mut Lines<'_>) -> Result<(), Reason> {
+/// `Connection: 2`, with the list on the next line. A negative number is an error of Linux's.
+fn connections(node: &mut Node, scan: &mut Scan<'_>, lines: &mut Lines<'_>) -> Result<(), Reason> {
     if scan.try_take("-") {
         scan.decimal()?;
-        node.connections_unreadable = true;
-        return scan.end();
+        return Ok(());
     }
-    let count = connection_count(&mut scan)?;
+    let count = connection_count(scan)?;
     scan.end()?;
-    (node.connections, node.selected) = list(count, lines)?;
+    node.connections = list(count, lines)?;
     // A mixer has one amplifier for each connection. Other widgets have that, or a single one.
-    let values = node.amp_in_values.len();
-    if values > 1 && values != count {
-        return Err(format!("{values} input amplifiers for {count} connections"));
+    let settings = node.amp_in_settings;
+    if settings > 1 && settings != count {
+        return Err(format!("{settings} input amplifiers for {count} connections"));
     }
     Ok(())
 }
@@ -298,23 +249,23 @@ fn connection_count(scan: &mut Scan<'_>) -> Result<usize, Reason> {
 }
 
 /// `0x0c* 0x0d`: `count` nodes, of which one may be marked.
-fn list(count: usize, lines: &mut Lines<'_>) -> Result<(Vec<u8>, Option<usize>), Reason> {
-    let (mut nodes, mut selected) = (Vec::new(), None);
+fn list(count: usize, lines: &mut Lines<'_>) -> Result<Vec<u8>, Reason> {
+    let (mut nodes, mut is_marked) = (Vec::new(), false);
     if count == 0 {
-        return Ok((nodes, selected));
+        return Ok(nodes);
     }
     let text = lines.next_detail()?;
     for word in text.rest().split_whitespace() {
         let mut scan = Scan::new(word);
         let node = scan.hex()?;
-        if scan.try_take("*") && selected.replace(nodes.len()).is_some() {
+        if scan.try_take("*") && std::mem::replace(&mut is_marked, true) {
             return Err("two connections are marked as selected".into());
         }
         scan.end()?;
         nodes.push(narrow(node, "a node number")?);
     }
     if nodes.len() == count {
-        Ok((nodes, selected))
+        Ok(nodes)
     } else {
         Err(format!("{count} connections are announced, but {} listed", nodes.len()))
     }

@@ -18,6 +18,8 @@ pub(super) struct Header {
     modem_node: Option<u8>,
     audio_unsolicited: bool,
     modem_unsolicited: bool,
+    /// The function group's power state was printed.
+    has_power: bool,
     /// The section of the next indented lines.
     section: Section,
 }
@@ -71,10 +73,7 @@ impl Header {
         self.section = Section::None;
         scan.skip_spaces();
         match key {
-            "Codec:" => {
-                dump.name = scan.rest().into();
-                return Ok(());
-            }
+            "Codec:" => dump.name = scan.take_rest().into(),
             "Address:" => {
                 let address = scan.decimal()?;
                 if address > 14 {
@@ -95,18 +94,9 @@ impl Header {
             "Subsystem Id:" => dump.subsystem_id = scan.hex()?,
             "Revision Id:" => dump.revision_id = scan.hex()?,
             "Modem Function Group:" => self.modem_node = Some(narrow(scan.hex()?, "a node number")?),
-            "Default PCM:" => {
-                dump.pcm = pcm(scan, lines)?;
-                return Ok(());
-            }
-            "Default Amp-In caps:" => {
-                dump.amp_in = amp_caps(scan)?;
-                return Ok(());
-            }
-            "Default Amp-Out caps:" => {
-                dump.amp_out = amp_caps(scan)?;
-                return Ok(());
-            }
+            "Default PCM:" => dump.pcm = pcm(&mut scan, lines)?,
+            "Default Amp-In caps:" => dump.amp_in = amp_caps(&mut scan)?,
+            "Default Amp-Out caps:" => dump.amp_out = amp_caps(&mut scan)?,
             "State of AFG node" => {
                 self.audio_node = Some(narrow(scan.hex()?, "a node number")?);
                 scan.take(":")?;
@@ -125,19 +115,19 @@ impl Header {
     }
 
     /// Reads an indented line.
-    pub(super) fn detail(&self, dump: &mut Dump, mut scan: Scan<'_>) -> Result<(), Reason> {
+    pub(super) fn detail(&mut self, dump: &mut Dump, mut scan: Scan<'_>) -> Result<(), Reason> {
         match self.section {
             Section::GroupState if scan.try_take("Power states:") => {
-                dump.power_states = Some(power_states(scan.rest())?);
-                Ok(())
+                dump.power_states = Some(power_states(&mut scan)?);
             }
             Section::GroupState if scan.try_take("Power: ") => {
-                dump.power = Some(power(scan)?);
-                Ok(())
+                power(&mut scan)?;
+                self.has_power = true;
             }
-            Section::Gpio if scan.try_take("IO[") => gpio_line(scan),
-            _ => Err(format!("{:?} belongs to no section", scan.rest())),
+            Section::Gpio if scan.try_take("IO[") => return gpio_line(scan),
+            _ => return Err(format!("{:?} belongs to no section", scan.rest())),
         }
+        scan.end()
     }
 
     /// Newer versions of Linux print general-purpose pins, and more about nodes.
@@ -146,7 +136,7 @@ impl Header {
     }
 
     /// Checks at the end that the header is complete.
-    pub(super) fn is_whole(&self, dump: &Dump, no_nodes: bool) -> Result<(), Reason> {
+    pub(super) fn is_whole(&self, no_nodes: bool) -> Result<(), Reason> {
         let always = ["Codec:", "Address:", "Vendor Id:", "Subsystem Id:", "Revision Id:"];
         // The header of a codec with only a modem ends here.
         let only_modem = self.modem_node.is_some() && !self.seen.contains("Default PCM:");
@@ -157,7 +147,7 @@ impl Header {
                 return Err(format!("the text ends without {key:?}"));
             }
         }
-        if self.seen.contains("State of AFG node") && dump.power.is_none() {
+        if self.seen.contains("State of AFG node") && !self.has_power {
             return Err("the function group's power state is missing".into());
         }
         if no_nodes && !only_modem {
