@@ -1,13 +1,15 @@
 //! Scaling, calibration and timer counts.
 
+use core::arch::x86_64::CpuidResult;
+
 use proptest::prelude::*;
 use snddom_kernel::bare::calibration::{CountSample, from_counts};
 use snddom_kernel::bare::timer;
 use snddom_kernel::clock::TickScale;
-use snddom_kernel::clock::frequency::{CpuidRegisters, Source, from_cpuid};
+use snddom_kernel::clock::frequency::{Source, from_cpuid};
 
-fn regs(eax: u32, ebx: u32, ecx: u32) -> CpuidRegisters {
-    CpuidRegisters { eax, ebx, ecx, edx: 0 }
+fn regs(eax: u32, ebx: u32, ecx: u32) -> CpuidResult {
+    CpuidResult { eax, ebx, ecx, edx: 0 }
 }
 
 #[test]

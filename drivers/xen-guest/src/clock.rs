@@ -120,7 +120,6 @@ pub struct XenClock<'a, T> {
     info: &'a VcpuTimeInfo,
     tsc: T,
     last: Cell<Nanos>,
-    unreadable: Cell<u32>,
 }
 
 impl<'a, T: Fn() -> u64> XenClock<'a, T> {
@@ -131,21 +130,16 @@ impl<'a, T: Fn() -> u64> XenClock<'a, T> {
     /// The time can't be read.
     pub fn new(info: &'a VcpuTimeInfo, tsc: T) -> Result<Self, TimeError> {
         let now = read(info, &tsc)?;
-        Ok(Self { info, tsc, last: Cell::new(now), unreadable: Cell::new(0) })
-    }
-
-    /// Failed readings, which returned the previous time.
-    pub fn unreadable(&self) -> u32 {
-        self.unreadable.get()
+        Ok(Self { info, tsc, last: Cell::new(now) })
     }
 }
 
 impl<T: Fn() -> u64> Clock for XenClock<'_, T> {
     /// Monotone, even if the counters of two physical processors disagree.
     fn now(&self) -> Nanos {
-        match read(self.info, &self.tsc) {
-            Ok(now) => self.last.set(now.max(self.last.get())),
-            Err(_) => self.unreadable.set(self.unreadable.get().saturating_add(1)),
+        // A reading that fails returns the previous time.
+        if let Ok(now) = read(self.info, &self.tsc) {
+            self.last.set(now.max(self.last.get()));
         }
         self.last.get()
     }

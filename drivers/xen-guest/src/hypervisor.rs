@@ -2,7 +2,7 @@
 
 use core::fmt;
 
-use hyper::{DomainId, EventChannel, GrantRef, RemotePort, SharedPage};
+use hyper::{DomainId, EventChannel, GrantRef, PageAccess, RemotePort, SharedPage};
 pub use xen_sys::errno::Errno;
 use xen_sys::grant_table as abi;
 
@@ -13,15 +13,6 @@ pub struct Slot(pub u16);
 /// Xen's name for a mapping.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct GrantHandle(pub u32);
-
-/// Access rights of a mapping, for the processor and for devices.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Access {
-    /// Reading.
-    ReadOnly,
-    /// Reading and writing.
-    ReadWrite,
-}
 
 /// A grant to map, and the outcome.
 #[derive(Clone, Copy, Debug)]
@@ -173,16 +164,11 @@ pub trait Xen {
     fn view(&self, slot: Slot) -> Self::View;
 
     /// Maps as many of `guest`'s grants as possible; each `result` is its outcome.
-    fn map(&mut self, guest: DomainId, access: Access, batch: &mut [Mapping]);
+    fn map(&mut self, guest: DomainId, access: PageAccess, batch: &mut [Mapping]);
     /// Ends as many mappings as possible; each `result` is its outcome. After `Ok`, neither the
     /// processor nor a device reaches the page.
     fn unmap(&mut self, batch: &mut [Unmapping]);
 
-    /// Makes a channel that `remote` may bind.
-    ///
-    /// # Errors
-    /// Xen's.
-    fn alloc_unbound(&mut self, remote: DomainId) -> Result<EventChannel, Errno>;
     /// Binds a channel that `remote` made for this domain. It is pending at once.
     ///
     /// # Errors

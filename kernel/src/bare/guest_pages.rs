@@ -29,23 +29,13 @@ impl GuestPages {
     }
 
     /// Pages in the pool, taken or free.
-    pub fn len(&self) -> usize {
+    pub fn page_count(&self) -> usize {
         self.words.len() / PAGE_WORDS
-    }
-
-    /// Whether the pool has no pages at all.
-    pub fn is_empty(&self) -> bool {
-        self.len() == 0
-    }
-
-    /// Free pages.
-    pub fn remaining(&self) -> usize {
-        self.len() - self.taken
     }
 
     /// Takes a zeroed page. Pages are never given back.
     pub fn take(&mut self) -> Option<GuestPage> {
-        let page = scattered(self.taken, self.len())?;
+        let page = scattered(self.taken, self.page_count())?;
         let words = self.words.get(page * PAGE_WORDS..)?.first_chunk::<PAGE_WORDS>()?;
         for word in words {
             word.store(0, Ordering::Relaxed);

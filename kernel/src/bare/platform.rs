@@ -148,7 +148,7 @@ impl Platform {
             target: "memory",
             "module {} bytes, guest {} pages, free {} bytes",
             module.len(),
-            guest_pages.len(),
+            guest_pages.page_count(),
             space.free_bytes()
         );
         Ok(Self {

@@ -1,18 +1,9 @@
 //! The TSC's frequency as stated by the processor or the hypervisor.
 
+use core::arch::x86_64::CpuidResult;
 use core::fmt;
 
 use super::TickScale;
-
-/// The registers that CPUID returns for a leaf.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[allow(missing_docs, reason = "registers, by their names")]
-pub struct CpuidRegisters {
-    pub eax: u32,
-    pub ebx: u32,
-    pub ecx: u32,
-    pub edx: u32,
-}
 
 /// The source of a frequency.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -59,7 +50,7 @@ pub struct TscFrequency {
 ///
 /// References: Intel SDM volume 2, CPUID leaves 15H and 16H. In the hypervisors' common leaf
 /// 0x40000010 EAX is the TSC's frequency in kHz.
-pub fn from_cpuid(cpuid: impl Fn(u32) -> CpuidRegisters) -> Option<TscFrequency> {
+pub fn from_cpuid(cpuid: impl Fn(u32) -> CpuidResult) -> Option<TscFrequency> {
     let stated = |hz: u64, source| TickScale::from_hz(hz).map(|_| TscFrequency { hz, error_ppb: 0, source });
     let highest = cpuid(0).eax;
     if highest >= 0x15 {

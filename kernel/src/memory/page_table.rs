@@ -45,15 +45,6 @@ impl Access {
             Self::Device => PRESENT | WRITABLE | NO_EXECUTE | CACHE_DISABLE | WRITE_THROUGH,
         }
     }
-
-    const fn from_bits(entry: u64) -> Self {
-        match (entry & NO_EXECUTE != 0, entry & WRITABLE != 0, entry & CACHE_DISABLE != 0) {
-            (false, ..) => Self::ReadExecute,
-            (true, false, _) => Self::Read,
-            (true, true, false) => Self::ReadWrite,
-            (true, true, true) => Self::Device,
-        }
-    }
 }
 
 /// Memory of page tables.
@@ -142,25 +133,6 @@ impl PageTable {
     fn directory(&self, memory: &mut impl TableMemory, address: u64) -> Result<u64, MapError> {
         let pointers = next_table(memory, self.root, index(address, 3), address)?;
         next_table(memory, pointers, index(address, 2), address)
-    }
-
-    /// The rights at `address`. `None` if nothing is mapped there.
-    pub fn access(&self, memory: &impl TableMemory, address: u64) -> Option<Access> {
-        if address >= ADDRESS_LIMIT {
-            return None;
-        }
-        let mut table = self.root;
-        for level in (0..4).rev() {
-            let entry = memory.read(table, index(address, level));
-            if entry & PRESENT == 0 {
-                return None;
-            }
-            if level == 0 || entry & LARGE != 0 {
-                return Some(Access::from_bits(entry));
-            }
-            table = entry & ADDRESS_MASK;
-        }
-        None
     }
 }
 

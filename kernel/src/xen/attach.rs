@@ -5,14 +5,15 @@ use core::fmt;
 
 use hyper::EventChannel;
 use spin::Once;
-use xen_guest::hypercalls::{Hypercalls, ShutdownReason};
+use xen_guest::hypercalls::Hypercalls;
 use xen_guest::hypervisor::Errno;
-use xen_guest::presence::{Presence, Registers};
+use xen_guest::presence::Presence;
 use xen_guest::shared_page::{self, Window};
 use xen_sys::SharedLayout;
 use xen_sys::console::ConsoleRing;
 use xen_sys::hvm;
 use xen_sys::hypercall::Gate;
+use xen_sys::sched;
 use xen_sys::shared_info::SharedInfo;
 use xen_sys::xs_wire::StoreRing;
 
@@ -85,10 +86,7 @@ impl fmt::Display for AttachError {
 
 /// Detects Xen. If present, the image ends through it from now on.
 pub fn detect() -> Option<(Presence, &'static Hypercalls)> {
-    let presence = Presence::detect(|leaf| {
-        let registers = cpu::cpuid(leaf);
-        Registers { eax: registers.eax, ebx: registers.ebx, ecx: registers.ecx, edx: registers.edx }
-    })?;
+    let presence = Presence::detect(cpu::cpuid)?;
     let hypercalls = XEN.call_once(|| {
         // SAFETY: a window without slots promises nothing.
         let none = unsafe { Window::new(0, 0) };
@@ -104,9 +102,9 @@ pub fn detect() -> Option<(Presence, &'static Hypercalls)> {
 /// follows.
 fn shut_down(how: Exit) {
     let reason = match how {
-        Exit::Pass => ShutdownReason::PowerOff,
-        Exit::Reboot => ShutdownReason::Reboot,
-        Exit::Fail | Exit::Crash => ShutdownReason::Crash,
+        Exit::Pass => sched::SHUTDOWN_POWEROFF,
+        Exit::Reboot => sched::SHUTDOWN_REBOOT,
+        Exit::Fail | Exit::Crash => sched::SHUTDOWN_CRASH,
     };
     if let Some(hypercalls) = XEN.get() {
         // This returns only if Xen refuses. The caller then stops the processor.

@@ -63,11 +63,6 @@ impl<'a, M: PageMemory> BackEnd<'a, M> {
         Self { hypervisor, domain }
     }
 
-    /// Takes one of this domain's pending events.
-    pub fn take_pending(&self) -> Option<EventChannel> {
-        self.hypervisor.take_pending(self.domain)
-    }
-
     /// Maps a mapped page a second time, as Xen allows. The second mapping ends with the first.
     ///
     /// # Errors

@@ -18,13 +18,10 @@ mod kind {
     pub(super) const UNWATCH: u32 = 5;
     pub(super) const TRANSACTION_START: u32 = 6;
     pub(super) const TRANSACTION_END: u32 = 7;
-    pub(super) const GET_DOMAIN_PATH: u32 = 10;
     pub(super) const WRITE: u32 = 11;
-    pub(super) const MKDIR: u32 = 12;
     pub(super) const RM: u32 = 13;
     pub(super) const WATCH_EVENT: u32 = 15;
     pub(super) const ERROR: u32 = 16;
-    pub(super) const RESET_WATCHES: u32 = 21;
     /// No type of xenstored's.
     pub(super) const UNKNOWN: u32 = 99;
 }
@@ -322,12 +319,6 @@ impl<'a> Stored<'a> {
                 }
                 return ok();
             }
-            kind::GET_DOMAIN_PATH => return Ok(format!("/local/domain/{}\0", strings[0]).into_bytes()),
-            kind::RESET_WATCHES => {
-                self.watches.clear();
-                self.open.clear();
-                return ok();
-            }
             kind::WATCH => {
                 assert!(ends_with_nul);
                 let wanted = (strings[0].clone(), strings[1].clone());
@@ -360,7 +351,7 @@ impl<'a> Stored<'a> {
                 &open.nodes
             }
         };
-        if matches!(kind, kind::WRITE | kind::MKDIR | kind::RM) && !may_write {
+        if matches!(kind, kind::WRITE | kind::RM) && !may_write {
             return Err("EACCES");
         }
         let changed = match kind {
@@ -384,10 +375,6 @@ impl<'a> Stored<'a> {
             }
             kind::WRITE => {
                 let value = payload[strings[0].len() + 1..].to_vec();
-                Changed { path, value: Some(value) }
-            }
-            kind::MKDIR => {
-                let value = nodes.get(&path).cloned().unwrap_or_default();
                 Changed { path, value: Some(value) }
             }
             kind::RM if !exists(nodes, &path) => return Err(missing),
