@@ -17,10 +17,10 @@ use super::guest_pages::GuestPages;
 use super::loop_back::{self, LoopBack, LoopBackError, Progress};
 use super::platform::{Platform, PlatformError, RecordSink};
 use super::vectors;
-use crate::arch::{self, cpu};
+use crate::arch::{self, cpu, fail};
 use crate::boot::start_info::BootInfo;
 use crate::clock::TscDelay;
-use crate::console::{self, Verdict, exit};
+use crate::console;
 use crate::memory::heap;
 use crate::report;
 
@@ -29,13 +29,11 @@ pub fn main(start_info_paddr: u32, entry_tsc: u64) -> ! {
     arch::init(&vectors::HANDLERS);
     console::init();
     if is_on_xen() {
-        exit(Verdict::Fail(format_args!(
-            "this is Xen, and this image runs without it: start the image snddom"
-        )));
+        fail("this is Xen, and this image runs without it: start the image snddom");
     }
     match run(start_info_paddr, entry_tsc) {
-        Ok(()) => exit(Verdict::Pass),
-        Err(error) => exit(Verdict::Fail(format_args!("{error}"))),
+        Ok(()) => arch::pass(),
+        Err(error) => fail(error),
     }
 }
 
@@ -52,7 +50,7 @@ fn run(start_info_paddr: u32, entry_tsc: u64) -> Result<(), RunError> {
     let boot = BootInfo::read(start_info_paddr).map_err(|error| PlatformError::Machine(error.into()))?;
     let command_line = match command_line::parse(&boot.command_line) {
         Ok(command_line) => command_line,
-        Err(error) => exit(Verdict::Fail(format_args!("{error}"))),
+        Err(error) => fail(error),
     };
     log::set_max_level(command_line.log_level);
     let platform = Platform::bring_up(&boot, &command_line, entry_tsc)?;

@@ -25,11 +25,11 @@ use super::console as xen_console;
 use super::costs::{Causes, Costs};
 use super::interrupts::HANDLERS;
 use super::platform::{Controller, Platform, PlatformError};
-use crate::arch::{self, Exit, cpu};
+use crate::arch::{self, Exit, cpu, fail};
 use crate::boot::command_line::{self, Problem};
 use crate::boot::start_info::BootInfo;
 use crate::clock::TscDelay;
-use crate::console::{self, Verdict, exit};
+use crate::console;
 use crate::memory::dma::DmaArena;
 use crate::memory::heap;
 use crate::pci::registers::HdaRegisters;
@@ -43,12 +43,10 @@ pub fn main(start_info_paddr: u32, entry_tsc: u64) -> ! {
     arch::init(&HANDLERS);
     console::init();
     let Some((presence, hypercalls)) = attach::detect() else {
-        exit(Verdict::Fail(format_args!(
-            "this image needs Xen, and CPUID shows none: in QEMU start snddom-bare"
-        )));
+        fail("this image needs Xen, and CPUID shows none: in QEMU start snddom-bare");
     };
     let Err(error) = run(start_info_paddr, entry_tsc, presence, hypercalls);
-    exit(Verdict::Fail(format_args!("{error}")))
+    fail(error)
 }
 
 /// Why the image can't start or continue to serve guests.
@@ -92,7 +90,7 @@ fn run(
     boot.module = None;
     match command_line::parse(&boot.command_line, |_, _| Err(Problem::Unknown)) {
         Ok(level) => log::set_max_level(level),
-        Err(error) => exit(Verdict::Fail(format_args!("{error}"))),
+        Err(error) => fail(error),
     }
     let platform = Platform::bring_up(&boot, entry_tsc, presence, hypercalls)?;
     let Platform { xen, domain, delay, mut dma, controllers } = platform;

@@ -27,14 +27,10 @@ impl<M> Clone for FrontEnd<'_, M> {
 
 impl<M> Copy for FrontEnd<'_, M> {}
 
-impl<'a, M: PageMemory> FrontEnd<'a, M> {
-    pub(crate) fn new(
-        hypervisor: &'a MemoryHypervisor<M>,
-        domain: DomainId,
-        back: DomainId,
-        stream: u32,
-    ) -> Self {
-        Self { hypervisor, domain, back, stream }
+impl<M: PageMemory> MemoryHypervisor<M> {
+    /// The view of the guest `domain` for its stream `stream`, which `back` serves.
+    pub fn front_end(&self, domain: DomainId, back: DomainId, stream: u32) -> FrontEnd<'_, M> {
+        FrontEnd { hypervisor: self, domain, back, stream }
     }
 }
 

@@ -4,7 +4,7 @@ use alloc::collections::VecDeque;
 use alloc::vec::Vec;
 
 use audiofront::GrantAccess;
-use hyper::{DomainId, GrantRef, PAGE_WORDS, PageWords, SharedPage};
+use hyper::{DomainId, GrantRef, MAX_BUFFER_PAGES, PAGE_WORDS, PageWords, SharedPage};
 
 use crate::violations::Rule;
 
@@ -24,6 +24,15 @@ pub(crate) struct Lease {
     pub(crate) grant: GrantRef,
     /// Number of earlier uses of the reference. It differs between this use and later ones.
     pub(crate) generation: u32,
+}
+
+/// The pages of a mapped buffer.
+#[derive(Debug, Default)]
+pub(crate) struct PageList {
+    pub(crate) addresses: heapless::Vec<u64, MAX_BUFFER_PAGES>,
+    pub(crate) leases: heapless::Vec<Lease, MAX_BUFFER_PAGES>,
+    pub(crate) size_bytes: u32,
+    pub(crate) guest: Option<DomainId>,
 }
 
 #[derive(Clone, Copy, Debug)]

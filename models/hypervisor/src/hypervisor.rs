@@ -7,10 +7,8 @@ use core::cell::RefCell;
 use hyper::{DomainId, EventChannel, GrantRef};
 use sndif::nodes::TransportNodes;
 
-use crate::back_end::{BackEnd, PageList};
 use crate::channels::Channels;
-use crate::front_end::FrontEnd;
-use crate::grants::Grants;
+use crate::grants::{Grants, PageList};
 use crate::memory::PageMemory;
 use crate::violations::{KEPT_VIOLATIONS, Rule, Violation, Violations};
 
@@ -72,16 +70,6 @@ impl<M: PageMemory> MemoryHypervisor<M> {
             control_pages: RefCell::new(Vec::with_capacity(limits.streams)),
             streams: limits.streams,
         }
-    }
-
-    /// The view of the driver domain `domain`.
-    pub fn back_end(&self, domain: DomainId) -> BackEnd<'_, M> {
-        BackEnd::new(self, domain)
-    }
-
-    /// The view of the guest `domain` for its stream `stream`, which `back` serves.
-    pub fn front_end(&self, domain: DomainId, back: DomainId, stream: u32) -> FrontEnd<'_, M> {
-        FrontEnd::new(self, domain, back, stream)
     }
 
     /// The nodes that a guest's stream has published.
