@@ -58,6 +58,7 @@ mod status;
 mod status_publisher;
 mod stream_settings;
 mod transport;
+mod watch;
 mod xenstore_clients;
 
 use core::fmt::Arguments;

@@ -214,7 +214,7 @@ impl StatusPublisher {
                 self.set_jack_published(false);
                 self.is_refused = true;
             }
-            Answer::Refused(refusal) => match self.item {
+            Answer::Failed(RequestError::Refused(refusal)) => match self.item {
                 Item::Report => {
                     log::warn!("{STATUS}: xenstored says {refusal:?} to a report; it is left out");
                     self.report = None;
@@ -228,7 +228,7 @@ impl StatusPublisher {
                     self.is_refused = true;
                 }
             },
-            Answer::Lost(error) => {
+            Answer::Failed(error) => {
                 log::warn!("{STATUS}: {error}; trying again");
                 self.set_jack_published(false);
             }

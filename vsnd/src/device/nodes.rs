@@ -4,7 +4,7 @@ use audioback::card::Direction;
 use sndif::nodes;
 use sndif::state::XenbusState;
 use xen_guest::xenbus::View;
-use xen_guest::xenstore::{Refusal, Reply};
+use xen_guest::xenstore::{Refusal, Reply, RequestError};
 
 use crate::card_config::{BadConfig, CardConfigReader, ReadKind, ReadProgress};
 use crate::excerpt::Excerpt;
@@ -140,16 +140,11 @@ impl DeviceNodes {
             }
             (Answer::Missing | Answer::Denied, _) => self.on_reply(question, None, &path, ports),
             // The one refusal that the guest causes.
-            (Answer::Refused(Refusal::TooBig), Question::Config(ReadKind::Names)) => {
+            (Answer::Failed(RequestError::Refused(Refusal::TooBig)), Question::Config(ReadKind::Names)) => {
                 self.reject_config(&path, &BadConfig::TooLarge);
                 Effect::None
             }
-            (Answer::Refused(refusal), _) => {
-                log::warn!("{path}: xenstored says {refusal:?}; trying again");
-                self.set_stale(question, true);
-                Effect::None
-            }
-            (Answer::Lost(error), _) => {
+            (Answer::Failed(error), _) => {
                 log::warn!("{path}: {error}; trying again");
                 self.set_stale(question, true);
                 Effect::None
