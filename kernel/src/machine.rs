@@ -13,6 +13,7 @@ use crate::memory::address_space::{ActivateError, AddressSpace};
 use crate::memory::dma::DmaArena;
 use crate::memory::range::PhysRange;
 use crate::memory::{PAGE_BYTES, layout};
+use crate::pci::hda::FindError;
 use crate::report;
 
 const HEAP_BYTES: u64 = 2 << 20;
@@ -34,6 +35,8 @@ pub enum MachineError {
     OutOfMemory(&'static str),
     /// The TSC's stated frequency in Hz is out of bounds.
     TscFrequency(u64),
+    /// No controller is usable.
+    Controllers(FindError),
 }
 
 impl fmt::Display for MachineError {
@@ -44,6 +47,7 @@ impl fmt::Display for MachineError {
             Self::Memory(error) => error.fmt(f),
             Self::OutOfMemory(purpose) => write!(f, "no memory is left for {purpose}"),
             Self::TscFrequency(hz) => write!(f, "TSC frequency: {hz} Hz is out of bounds"),
+            Self::Controllers(error) => error.fmt(f),
         }
     }
 }
@@ -51,6 +55,12 @@ impl fmt::Display for MachineError {
 impl From<StartInfoError> for MachineError {
     fn from(error: StartInfoError) -> Self {
         Self::StartInfo(error)
+    }
+}
+
+impl From<FindError> for MachineError {
+    fn from(error: FindError) -> Self {
+        Self::Controllers(error)
     }
 }
 

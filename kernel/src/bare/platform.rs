@@ -6,6 +6,7 @@ use super::apic::LocalApic;
 use super::command_line::CommandLine;
 use super::event_loop::EventLoop;
 use super::guest_pages::GuestPages;
+use super::loop_back::LoopBackError;
 use super::pit::{self, CalibrationError};
 use super::vectors::{CONTROLLER_VECTORS, FIRST_CONTROLLER_VECTOR};
 use crate::arch::port;
@@ -13,7 +14,7 @@ use crate::boot::start_info::BootInfo;
 use crate::clock::{TscClock, TscDelay};
 use crate::machine::{Machine, MachineError};
 use crate::memory::dma::DmaArena;
-use crate::pci::hda::{self, Controllers, FindError, HdaController, Surroundings};
+use crate::pci::hda::{self, Controllers, HdaController, Surroundings};
 use crate::pci::message::{Messages, MsiCapability};
 
 /// Most pages of the guest. Eight streams of 1 MiB would need more than the machine has.
@@ -41,30 +42,42 @@ pub struct Platform {
     pub record_sink: Option<RecordSink>,
 }
 
-/// Why the machine is unusable.
+/// Why a stream was not played or recorded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum PlatformError {
-    /// No image can use it.
+pub enum RunError {
+    /// No image can use the machine.
     Machine(MachineError),
     /// The TSC's frequency stays unknown.
     Clock(CalibrationError),
-    /// It has no usable controller.
-    Controllers(FindError),
+    /// The streams failed.
+    LoopBack(LoopBackError),
 }
 
-impl fmt::Display for PlatformError {
+impl fmt::Display for RunError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Machine(error) => error.fmt(f),
             Self::Clock(error) => error.fmt(f),
-            Self::Controllers(error) => error.fmt(f),
+            Self::LoopBack(error) => error.fmt(f),
         }
     }
 }
 
-impl From<MachineError> for PlatformError {
+impl From<MachineError> for RunError {
     fn from(error: MachineError) -> Self {
         Self::Machine(error)
+    }
+}
+
+impl From<CalibrationError> for RunError {
+    fn from(error: CalibrationError) -> Self {
+        Self::Clock(error)
+    }
+}
+
+impl From<LoopBackError> for RunError {
+    fn from(error: LoopBackError) -> Self {
+        Self::LoopBack(error)
     }
 }
 
@@ -112,13 +125,9 @@ impl RecordSink {
 
 impl Platform {
     /// Initializes the machine.
-    pub fn bring_up(
-        boot: &BootInfo,
-        command_line: &CommandLine,
-        entry_tsc: u64,
-    ) -> Result<Self, PlatformError> {
+    pub fn bring_up(boot: &BootInfo, command_line: &CommandLine, entry_tsc: u64) -> Result<Self, RunError> {
         let mut machine = Machine::bring_up(boot)?;
-        let frequency = pit::calibrate().map_err(PlatformError::Clock)?;
+        let frequency = pit::calibrate()?;
         let clock = machine.start_clock(entry_tsc, frequency)?;
         let space = &mut machine.space;
 
@@ -156,7 +165,7 @@ impl Platform {
             dma: machine.dma,
             guest_pages,
             module,
-            controllers: controllers.map_err(PlatformError::Controllers)?,
+            controllers: controllers.map_err(MachineError::from)?,
             event_loop: EventLoop::new(clock, apic),
             record_sink: RecordSink::detect(),
         })

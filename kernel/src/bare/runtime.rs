@@ -1,27 +1,26 @@
 //! From entry to the verdict: plays and records on the first controller and reports the result.
 
-use core::fmt;
-
 use audioback::card::{Card, Direction};
 use hda_card::HdaCard;
 use hyper::{Clock, DmaAccess, Nanos, PageWords};
 use hypervisor_model::guest::{Done, Observer};
 use hypervisor_model::{MappedPages, MemoryHypervisor, PageMemory};
-use pci_types::PciAddress;
 use xen_sys::cpuid;
 
 use super::command_line::{self, CommandLine, Fault};
 use super::event_loop::Wake;
 use super::fault;
 use super::guest_pages::GuestPages;
-use super::loop_back::{self, LoopBack, LoopBackError, Progress};
-use super::platform::{Platform, PlatformError, RecordSink};
+use super::loop_back::{self, LoopBack, Progress};
+use super::platform::{Platform, RecordSink, RunError};
 use super::vectors;
 use crate::arch::{self, cpu, fail};
 use crate::boot::start_info::BootInfo;
 use crate::clock::TscDelay;
 use crate::console;
+use crate::machine::MachineError;
 use crate::memory::heap;
+use crate::pci::hda::FindError;
 use crate::report;
 
 /// The image's main function; the entry code passes both arguments.
@@ -47,7 +46,7 @@ fn is_on_xen() -> bool {
 
 /// Runs until all streams are played and recorded.
 fn run(start_info_paddr: u32, entry_tsc: u64) -> Result<(), RunError> {
-    let boot = BootInfo::read(start_info_paddr).map_err(|error| PlatformError::Machine(error.into()))?;
+    let boot = BootInfo::read(start_info_paddr).map_err(MachineError::from)?;
     let command_line = match command_line::parse(&boot.command_line) {
         Ok(command_line) => command_line,
         Err(error) => fail(error),
@@ -61,11 +60,9 @@ fn run(start_info_paddr: u32, entry_tsc: u64) -> Result<(), RunError> {
         None | Some(Fault::Alloc) => {}
         Some(fault) => fault::commit(fault, &controllers),
     }
-    let Some(first) = controllers.first() else { return Err(RunError::NoController) };
-    let (traits, registers) = (first.known.traits, first.registers.clone());
-    let controller = snd_hda::Controller::bring_up_with(traits, registers, &mut dma, TscDelay::new(clock));
-    let controller = controller.map_err(|error| RunError::Controller(first.address, error))?;
-    let card = HdaCard::new(controller, clock);
+    let first = controllers.first().ok_or(FindError::NoController).map_err(MachineError::from)?;
+    let driver = first.drive(&mut dma, TscDelay::new(clock)).map_err(MachineError::from)?;
+    let card = HdaCard::new(driver, clock);
     let world = MemoryHypervisor::new(GuestMemory(guest_pages), loop_back::limits(&command_line));
     let back = world.back_end(loop_back::DRIVER);
     report_card(&card);
@@ -95,37 +92,6 @@ fn run(start_info_paddr: u32, entry_tsc: u64) -> Result<(), RunError> {
     report!("idle asleep_ns={} total_ns={} sleeps={}", idle.asleep_ns, idle.total_ns, idle.sleeps);
     loop_back.finish()?;
     Ok(())
-}
-
-/// Why a stream was not played or recorded.
-enum RunError {
-    Platform(PlatformError),
-    NoController,
-    Controller(PciAddress, snd_hda::BringUpError),
-    LoopBack(LoopBackError),
-}
-
-impl From<LoopBackError> for RunError {
-    fn from(error: LoopBackError) -> Self {
-        Self::LoopBack(error)
-    }
-}
-
-impl From<PlatformError> for RunError {
-    fn from(error: PlatformError) -> Self {
-        Self::Platform(error)
-    }
-}
-
-impl fmt::Display for RunError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Platform(error) => error.fmt(f),
-            Self::NoController => f.write_str("no HD Audio controller"),
-            Self::Controller(address, error) => write!(f, "controller {address}: {error}"),
-            Self::LoopBack(error) => error.fmt(f),
-        }
-    }
 }
 
 /// The guest's pages, for the in-memory hypervisor. No IOMMU restricts them.

@@ -16,6 +16,7 @@ use super::scan::{self, MAX_FUNCTIONS};
 use crate::boot::start_info::MemoryEntry;
 use crate::clock::TscDelay;
 use crate::memory::address_space::AddressSpace;
+use crate::memory::dma::{DmaArena, DmaPiece};
 use crate::memory::page_table::MapError;
 use crate::memory::range::PhysRange;
 
@@ -53,6 +54,9 @@ pub struct HdaController<I> {
     pub interrupt: Option<I>,
 }
 
+/// The driver of a controller.
+pub type Driver = snd_hda::Controller<HdaRegisters, TscDelay, DmaPiece>;
+
 /// Why a controller couldn't be brought up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum BringUpError {
@@ -89,6 +93,14 @@ impl From<BarError> for BringUpError {
     }
 }
 
+impl<I> HdaController<I> {
+    /// Has the driver bring it up.
+    pub fn drive(&self, dma: &mut DmaArena, delay: TscDelay) -> Result<Driver, FindError> {
+        Driver::bring_up_with(self.known.traits, self.registers.clone(), dma, delay)
+            .map_err(|error| FindError::Driver(self.address, error))
+    }
+}
+
 /// The parts of the image needed to bring controllers up.
 #[derive(Debug)]
 pub struct Surroundings<'a, M> {
@@ -111,6 +123,8 @@ pub enum FindError {
     NoController,
     /// No controller is usable; this is the first one's error.
     Unusable(PciAddress, BringUpError),
+    /// The driver can't bring this one up.
+    Driver(PciAddress, snd_hda::BringUpError),
 }
 
 impl fmt::Display for FindError {
@@ -120,6 +134,7 @@ impl fmt::Display for FindError {
             Self::Unusable(address, error) => {
                 write!(f, "HD Audio controller {address} can't be used: {error}")
             }
+            Self::Driver(address, error) => write!(f, "controller {address}: {error}"),
         }
     }
 }

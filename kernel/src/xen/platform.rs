@@ -3,8 +3,9 @@
 use core::fmt;
 
 use hyper::DomainId;
-use xen_guest::clock::TimeScale;
+use xen_guest::clock::{TimeError, TimeScale};
 use xen_guest::hypercalls::Hypercalls;
+use xen_guest::hypervisor::Errno;
 use xen_guest::presence::Presence;
 
 use super::attach::{AttachError, Xen};
@@ -16,7 +17,7 @@ use crate::clock::frequency::{self, Source, TscFrequency};
 use crate::clock::{TickScale, TscDelay};
 use crate::machine::{Machine, MachineError};
 use crate::memory::dma::DmaArena;
-use crate::pci::hda::{self, Controllers, FindError, HdaController, Surroundings};
+use crate::pci::hda::{self, Controllers, HdaController, Surroundings};
 
 /// A controller whose interrupt arrives as an event.
 pub type Controller = HdaController<PirqInterrupt>;
@@ -36,36 +37,48 @@ pub struct Platform {
     pub controllers: Controllers<PirqInterrupt>,
 }
 
-/// Why the domain is unusable.
+/// Why the image can't start or continue to serve guests.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum PlatformError {
+pub enum RunError {
     /// No image can use its machine.
     Machine(MachineError),
     /// Xen or its tools don't provide a required part.
     Xen(AttachError),
-    /// It has no usable controller.
-    Controllers(FindError),
+    /// Xen refuses a channel for the timer.
+    TimerChannel(Errno),
+    /// Xen refuses to set the timer.
+    SetTimer(Errno),
+    /// Xen's time can't be read.
+    Time(TimeError),
 }
 
-impl fmt::Display for PlatformError {
+impl fmt::Display for RunError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Machine(error) => error.fmt(f),
             Self::Xen(error) => error.fmt(f),
-            Self::Controllers(error) => error.fmt(f),
+            Self::TimerChannel(error) => write!(f, "Xen refuses a channel for the timer: {error:?}"),
+            Self::SetTimer(error) => write!(f, "Xen refuses to set the timer: {error:?}"),
+            Self::Time(error) => error.fmt(f),
         }
     }
 }
 
-impl From<MachineError> for PlatformError {
+impl From<MachineError> for RunError {
     fn from(error: MachineError) -> Self {
         Self::Machine(error)
     }
 }
 
-impl From<AttachError> for PlatformError {
+impl From<AttachError> for RunError {
     fn from(error: AttachError) -> Self {
         Self::Xen(error)
+    }
+}
+
+impl From<TimeError> for RunError {
+    fn from(error: TimeError) -> Self {
+        Self::Time(error)
     }
 }
 
@@ -76,7 +89,7 @@ impl Platform {
         entry_tsc: u64,
         presence: Presence,
         hypercalls: &'static Hypercalls,
-    ) -> Result<Self, PlatformError> {
+    ) -> Result<Self, RunError> {
         let mut machine = Machine::bring_up(boot)?;
         let xen = Xen::attach(&mut machine.space, &boot.memory)?;
         if let Some(shared) = &xen.console {
@@ -101,7 +114,7 @@ impl Platform {
             // BARs read as placed by the host, which is meaningless in the domain.
             assign: true,
         })
-        .map_err(PlatformError::Controllers)?;
+        .map_err(MachineError::from)?;
         log::debug!(target: "memory", "free {} bytes", machine.space.free_bytes());
         Ok(Self { xen, domain: DomainId(domain), delay: TscDelay::new(clock), dma: machine.dma, controllers })
     }
