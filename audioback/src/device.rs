@@ -5,8 +5,6 @@
 
 mod requests;
 
-use core::fmt;
-
 use heapless::Vec;
 use hyper::{Clock, DomainId, GrantRef, Hypervisor, Nanos};
 use sndif::control_page::SlotState;
@@ -34,22 +32,15 @@ const STUCK_RETRY_NS: u64 = 100_000_000;
 const ABANDONED_CHECK_NS: u64 = 1_000_000_000;
 
 /// Why a device could not be set up.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum SetUpError {
     /// More streams than [`MAX_STREAMS`].
+    #[error("more than {MAX_STREAMS} streams")]
     TooManyStreams,
     /// A stream is bound to a port that the card doesn't have.
+    #[error("the card has no port {}", .0.0)]
     NoSuchPort(PortIndex),
-}
-
-impl fmt::Display for SetUpError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::TooManyStreams => write!(f, "more than {MAX_STREAMS} streams"),
-            Self::NoSuchPort(port) => write!(f, "the card has no port {}", port.0),
-        }
-    }
 }
 
 struct Slot<H: Hypervisor, C: Card<H::Buffer>> {

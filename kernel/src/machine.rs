@@ -1,7 +1,5 @@
 //! The machine as both images use it: protections, page tables, heap, DMA memory and clock.
 
-use core::fmt;
-
 use heapless::Vec;
 
 use crate::arch::cpu::{self, NoExecuteDisable};
@@ -23,45 +21,26 @@ const DMA_BYTES: u64 = 256 << 10;
 const USABLE: PhysRange = PhysRange { start: 1 << 20, end: 1 << 32 };
 
 /// Why no image can work on this machine.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum MachineError {
     /// The loader's start info is unusable.
-    StartInfo(StartInfoError),
+    #[error(transparent)]
+    StartInfo(#[from] StartInfoError),
     /// The processor lacks execute disable.
+    #[error(transparent)]
     NoExecuteDisable(NoExecuteDisable),
     /// The page tables could not be set up.
+    #[error(transparent)]
     Memory(ActivateError),
     /// Not enough memory for this.
+    #[error("no memory is left for {0}")]
     OutOfMemory(&'static str),
     /// The TSC's stated frequency in Hz is out of bounds.
+    #[error("TSC frequency: {0} Hz is out of bounds")]
     TscFrequency(u64),
     /// No controller is usable.
-    Controllers(FindError),
-}
-
-impl fmt::Display for MachineError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::StartInfo(error) => error.fmt(f),
-            Self::NoExecuteDisable(error) => error.fmt(f),
-            Self::Memory(error) => error.fmt(f),
-            Self::OutOfMemory(purpose) => write!(f, "no memory is left for {purpose}"),
-            Self::TscFrequency(hz) => write!(f, "TSC frequency: {hz} Hz is out of bounds"),
-            Self::Controllers(error) => error.fmt(f),
-        }
-    }
-}
-
-impl From<StartInfoError> for MachineError {
-    fn from(error: StartInfoError) -> Self {
-        Self::StartInfo(error)
-    }
-}
-
-impl From<FindError> for MachineError {
-    fn from(error: FindError) -> Self {
-        Self::Controllers(error)
-    }
+    #[error(transparent)]
+    Controllers(#[from] FindError),
 }
 
 /// Memory that is mapped and distributed.

@@ -11,8 +11,6 @@
 //! The guest may rewrite all of it while it is read: only the values read here count. They
 //! give no rights.
 
-use core::fmt;
-
 use audioback::card::{Direction, Port};
 use audioback::device::MAX_STREAMS;
 use audioback::stream::StreamConfig;
@@ -39,53 +37,44 @@ pub(crate) struct FoundStream {
 }
 
 /// The reason why a card can't be served.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum BadConfig {
     /// The node doesn't exist (any more), or this domain can't read it.
+    #[error("missing, or not readable for this domain")]
     Missing,
     /// The names in a directory don't fit into one answer.
+    #[error("more names than fit into an answer of 4096 bytes")]
     TooLarge,
     /// A value isn't a text.
+    #[error("no text")]
     NoText,
     /// A setting is invalid.
+    #[error(transparent)]
     Setting(BadSetting),
     /// A stream's type is neither playback nor capture.
+    #[error("{0} is neither p nor c")]
     Type(Excerpt),
     /// A `unique-id` is empty or too long.
+    #[error("{0}: it has to have 1 to {UNIQUE_ID_BYTES} bytes")]
     UniqueId(Excerpt),
     /// Another stream has the same `unique-id`.
+    #[error("{0} is the unique-id of another stream")]
     UniqueIdTwice(Excerpt),
     /// The port that a `unique-id` names can't be used.
+    #[error(transparent)]
     Port(BadPort),
     /// A stream's fewest channels are more than its most.
+    #[error("channels-min is above channels-max")]
     NoChannels,
     /// There is no stream.
+    #[error("no stream")]
     NoStreams,
     /// There are more PCM devices than are served.
+    #[error("more than {MAX_PCM_DEVICES} PCM devices")]
     TooManyPcmDevices,
     /// There are more streams than are served.
+    #[error("more than {MAX_STREAMS} streams")]
     TooManyStreams,
-}
-
-impl fmt::Display for BadConfig {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Missing => f.write_str("missing, or not readable for this domain"),
-            Self::TooLarge => f.write_str("more names than fit into an answer of 4096 bytes"),
-            Self::NoText => f.write_str("no text"),
-            Self::Setting(bad) => write!(f, "{bad}"),
-            Self::Type(text) => write!(f, "{text} is neither p nor c"),
-            Self::UniqueId(text) => {
-                write!(f, "{text}: it has to have 1 to {UNIQUE_ID_BYTES} bytes")
-            }
-            Self::UniqueIdTwice(text) => write!(f, "{text} is the unique-id of another stream"),
-            Self::Port(bad) => write!(f, "{bad}"),
-            Self::NoChannels => f.write_str("channels-min is above channels-max"),
-            Self::NoStreams => f.write_str("no stream"),
-            Self::TooManyPcmDevices => write!(f, "more than {MAX_PCM_DEVICES} PCM devices"),
-            Self::TooManyStreams => write!(f, "more than {MAX_STREAMS} streams"),
-        }
-    }
 }
 
 /// The kind of the next read.

@@ -3,8 +3,6 @@
 //!
 //! They are read once a connection.
 
-use core::fmt;
-
 use audioback::device::MAX_STREAMS;
 use heapless::Vec;
 use hyper::GrantRef;
@@ -21,21 +19,14 @@ const NODES: [&str; 4] =
     [nodes::RING_REF, nodes::EVENT_CHANNEL, nodes::EVT_RING_REF, nodes::EVT_EVENT_CHANNEL];
 
 /// The reason why a front end's nodes don't make a connection.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum BadTransport {
     /// A node doesn't exist.
+    #[error("missing")]
     Missing,
     /// A node's value isn't a number.
+    #[error("{0} is no number")]
     NoNumber(Excerpt),
-}
-
-impl fmt::Display for BadTransport {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Missing => f.write_str("missing"),
-            Self::NoNumber(text) => write!(f, "{text} is no number"),
-        }
-    }
 }
 
 /// Reads the transport nodes of a device's streams.

@@ -1,7 +1,6 @@
 //! Xen's system time (xen.h, `struct vcpu_time_info`).
 
 use core::cell::Cell;
-use core::fmt;
 use core::sync::atomic::{Ordering, fence};
 
 use hyper::{Clock, Nanos};
@@ -61,21 +60,14 @@ impl TimeScale {
 }
 
 /// Why a reading of the time failed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum TimeError {
     /// The page changed at each read.
+    #[error("vcpu_time_info changed during each of {TRIES} readings")]
     Torn,
     /// The shift is invalid, as in an uninitialized page.
+    #[error("vcpu_time_info says to shift by {0}")]
     BadShift(i8),
-}
-
-impl fmt::Display for TimeError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Torn => write!(f, "vcpu_time_info changed during each of {TRIES} readings"),
-            Self::BadShift(shift) => write!(f, "vcpu_time_info says to shift by {shift}"),
-        }
-    }
 }
 
 /// Reads the time once: copies the page and reads the counter by `tsc`, both in one version of the

@@ -8,7 +8,7 @@ use hyper::{
     MapError, MappedBuffer, PAGE_SIZE_BYTES, PageAccess, RemotePort, SharedPage,
 };
 
-use crate::hypervisor::{Blame, Errno, GrantError, Mapping, Slot, Unmapping, Xen};
+use crate::hypervisor::{Errno, GrantError, Mapping, Slot, Unmapping, Xen};
 use crate::slots::{Slots, TakeError};
 
 /// Grants mapped or unmapped by one hypercall.
@@ -177,7 +177,7 @@ impl<X: Xen> DriverDomain<X> {
     ) -> Result<(), MapError> {
         self.xen.map(guest, access, batch);
         for _ in 1..MAP_TRIES {
-            for entry in batch.iter_mut().filter(|entry| entry.result == Err(GrantError::Again)) {
+            for entry in batch.iter_mut().filter(|entry| entry.result == Err(GrantError::AGAIN)) {
                 self.xen.map(guest, access, core::slice::from_mut(entry));
             }
         }
@@ -189,18 +189,13 @@ impl<X: Xen> DriverDomain<X> {
             }
         }
         let Some((error, grant)) = first_error else { return Ok(()) };
-        Err(match error.blame() {
-            Blame::Guest => {
-                // The back end logs its refusal. At a higher level a guest could flood the log
-                // here.
-                log::debug!("domain {}, grant {}: {error}", guest.0, grant.0);
-                MapError::NotGranted(grant)
-            }
-            Blame::DriverDomain => {
-                log::error!("domain {}, grant {}: {error}", guest.0, grant.0);
-                MapError::NoRoom
-            }
-        })
+        if error.is_guests_fault() {
+            // The back end logs its refusal. At a higher level a guest could flood the log here.
+            log::debug!("domain {}, grant {}: {error}", guest.0, grant.0);
+            return Err(MapError::NotGranted(grant));
+        }
+        log::error!("domain {}, grant {}: {error}", guest.0, grant.0);
+        Err(MapError::NoRoom)
     }
 
     /// Ends the mappings of a batch that failed, and frees its slots.

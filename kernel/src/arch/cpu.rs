@@ -3,7 +3,6 @@
 
 use core::arch::asm;
 use core::arch::x86_64::{__cpuid_count, _rdtsc, CpuidResult};
-use core::fmt;
 
 use x86_64::registers::control::{Cr0, Cr0Flags, Cr4, Cr4Flags};
 use x86_64::registers::model_specific::{Efer, EferFlags};
@@ -14,14 +13,9 @@ pub fn cpuid(leaf: u32) -> CpuidResult {
 }
 
 /// The processor lacks execute disable: it can't stop data from being executed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the processor has no execute-disable bit (CPUID 0x80000001 EDX bit 20)")]
 pub struct NoExecuteDisable;
-
-impl fmt::Display for NoExecuteDisable {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("the processor has no execute-disable bit (CPUID 0x80000001 EDX bit 20)")
-    }
-}
 
 /// The optional protections in force.
 #[derive(Clone, Copy, Debug)]

@@ -1,7 +1,5 @@
 //! The command line of the image without Xen: playback, recording, and faults to inject.
 
-use core::fmt;
-
 use audiofront::MAX_BUFFER_BYTES;
 use heapless::Vec;
 use log::LevelFilter;
@@ -126,15 +124,19 @@ impl Fault {
 }
 
 /// A problem with a word.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Problem {
     /// A problem that words of any image can have.
-    Common(command_line::Problem),
+    #[error(transparent)]
+    Common(#[from] command_line::Problem),
     /// More than [`MAX_STREAMS`] such words.
+    #[error("more than {MAX_STREAMS} of them")]
     TooMany,
     /// The word doesn't have this number of comma-separated fields.
+    #[error("needs {0} fields separated by commas")]
     FieldCount(u8),
     /// The named field isn't a decimal number within these bounds.
+    #[error("{field} must be a number from {min} to {max}")]
     Number {
         /// The field's name.
         field: &'static str,
@@ -144,25 +146,8 @@ pub enum Problem {
         max: u64,
     },
     /// The format is neither `s16_le` nor `s32_le`.
+    #[error("format must be s16_le or s32_le")]
     Format,
-}
-
-impl From<command_line::Problem> for Problem {
-    fn from(problem: command_line::Problem) -> Self {
-        Self::Common(problem)
-    }
-}
-
-impl fmt::Display for Problem {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Common(problem) => problem.fmt(f),
-            Self::TooMany => write!(f, "more than {MAX_STREAMS} of them"),
-            Self::FieldCount(count) => write!(f, "needs {count} fields separated by commas"),
-            Self::Number { field, min, max } => write!(f, "{field} must be a number from {min} to {max}"),
-            Self::Format => f.write_str("format must be s16_le or s32_le"),
-        }
-    }
 }
 
 /// Parses a command line.

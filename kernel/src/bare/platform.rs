@@ -43,42 +43,17 @@ pub struct Platform {
 }
 
 /// Why a stream was not played or recorded.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum RunError {
     /// No image can use the machine.
-    Machine(MachineError),
+    #[error(transparent)]
+    Machine(#[from] MachineError),
     /// The TSC's frequency stays unknown.
-    Clock(CalibrationError),
+    #[error(transparent)]
+    Clock(#[from] CalibrationError),
     /// The streams failed.
-    LoopBack(LoopBackError),
-}
-
-impl fmt::Display for RunError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Machine(error) => error.fmt(f),
-            Self::Clock(error) => error.fmt(f),
-            Self::LoopBack(error) => error.fmt(f),
-        }
-    }
-}
-
-impl From<MachineError> for RunError {
-    fn from(error: MachineError) -> Self {
-        Self::Machine(error)
-    }
-}
-
-impl From<CalibrationError> for RunError {
-    fn from(error: CalibrationError) -> Self {
-        Self::Clock(error)
-    }
-}
-
-impl From<LoopBackError> for RunError {
-    fn from(error: LoopBackError) -> Self {
-        Self::LoopBack(error)
-    }
+    #[error(transparent)]
+    LoopBack(#[from] LoopBackError),
 }
 
 /// A vector of the local APIC.

@@ -3,8 +3,6 @@
 //! Reference: Intel SDM volume 3, 4.5 "4-level paging". All table access goes through
 //! [`TableMemory`], so that tests run on the host.
 
-use core::fmt;
-
 use super::PAGE_BYTES;
 use super::range::PhysRange;
 
@@ -58,24 +56,17 @@ pub trait TableMemory {
 }
 
 /// Why a range couldn't be mapped.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum MapError {
     /// No frame is free for a table.
+    #[error("no memory is left for page tables")]
     OutOfFrames,
     /// The page at this address is already mapped.
+    #[error("the page at {0:#x} is already mapped")]
     AlreadyMapped(u64),
     /// The range isn't page aligned, or ends past [`ADDRESS_LIMIT`].
+    #[error("{:#x}..{:#x} can't be mapped", .0.start, .0.end)]
     BadRange(PhysRange),
-}
-
-impl fmt::Display for MapError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::OutOfFrames => f.write_str("no memory is left for page tables"),
-            Self::AlreadyMapped(address) => write!(f, "the page at {address:#x} is already mapped"),
-            Self::BadRange(range) => write!(f, "{:#x}..{:#x} can't be mapped", range.start, range.end),
-        }
-    }
 }
 
 /// A tree of tables, identified by its root.

@@ -58,39 +58,26 @@ pub struct HdaController<I> {
 pub type Driver = snd_hda::Controller<HdaRegisters, TscDelay, DmaPiece>;
 
 /// Why a controller couldn't be brought up.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum BringUpError {
     /// The function has a bridge's header.
+    #[error("it has no endpoint's header")]
     NotAnEndpoint,
     /// BAR 0 is unusable.
-    Bar(BarError),
+    #[error(transparent)]
+    Bar(#[from] BarError),
     /// Its registers couldn't be mapped.
+    #[error(transparent)]
     Map(MapError),
     /// PMCSR doesn't report D0.
+    #[error("it stays out of power state D0 (PMCSR)")]
     NotInD0,
     /// The command register rejects Memory Space Enable.
+    #[error("it doesn't turn memory decoding on (command register)")]
     NoDecode,
     /// The machine has more controllers than the image supports.
+    #[error("there are more than {MAX_CONTROLLERS}")]
     TooMany,
-}
-
-impl fmt::Display for BringUpError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::NotAnEndpoint => f.write_str("it has no endpoint's header"),
-            Self::Bar(error) => error.fmt(f),
-            Self::Map(error) => error.fmt(f),
-            Self::NotInD0 => f.write_str("it stays out of power state D0 (PMCSR)"),
-            Self::NoDecode => f.write_str("it doesn't turn memory decoding on (command register)"),
-            Self::TooMany => write!(f, "there are more than {MAX_CONTROLLERS}"),
-        }
-    }
-}
-
-impl From<BarError> for BringUpError {
-    fn from(error: BarError) -> Self {
-        Self::Bar(error)
-    }
 }
 
 impl<I> HdaController<I> {
@@ -117,26 +104,17 @@ pub struct Surroundings<'a, M> {
 }
 
 /// Why no controller is usable.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum FindError {
     /// The bus has no controller.
+    #[error("no HD Audio controller found on the PCI bus (class 0403)")]
     NoController,
     /// No controller is usable; this is the first one's error.
+    #[error("HD Audio controller {0} can't be used: {1}")]
     Unusable(PciAddress, BringUpError),
     /// The driver can't bring this one up.
+    #[error("controller {0}: {1}")]
     Driver(PciAddress, snd_hda::BringUpError),
-}
-
-impl fmt::Display for FindError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::NoController => f.write_str("no HD Audio controller found on the PCI bus (class 0403)"),
-            Self::Unusable(address, error) => {
-                write!(f, "HD Audio controller {address} can't be used: {error}")
-            }
-            Self::Driver(address, error) => write!(f, "controller {address}: {error}"),
-        }
-    }
 }
 
 /// The controllers of an image whose interrupts are `I`.

@@ -1,8 +1,6 @@
 //! First steps as a Xen guest: hypercalls, and the pages that Xen shares from the start.
 #![allow(unsafe_code, reason = "leaf: promises the hypercall layer what it can't see, and maps shared pages")]
 
-use core::fmt;
-
 use hyper::EventChannel;
 use spin::Once;
 use xen_guest::hypercalls::Hypercalls;
@@ -61,27 +59,20 @@ pub struct SharedRing<T: 'static> {
 }
 
 /// Why the domain can't use Xen.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum AttachError {
     /// No addresses are free for other domains' pages.
+    #[error("no addresses are free for other domains' pages")]
     NoRoom,
     /// Those addresses, or a page from Xen's tools, could not be mapped.
+    #[error("Xen's pages: {0}")]
     Map(MapError),
     /// Xen refused this operation.
+    #[error("Xen refuses {0}: error {number}", number = .1.0)]
     Refused(&'static str, Errno),
     /// Xen's tools have not set this up.
+    #[error("the domain was built without {0}")]
     Missing(&'static str),
-}
-
-impl fmt::Display for AttachError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::NoRoom => f.write_str("no addresses are free for other domains' pages"),
-            Self::Map(error) => write!(f, "Xen's pages: {error}"),
-            Self::Refused(what, errno) => write!(f, "Xen refuses {what}: error {}", errno.0),
-            Self::Missing(what) => write!(f, "the domain was built without {what}"),
-        }
-    }
 }
 
 /// Detects Xen. If present, the image ends through it from now on.

@@ -1,7 +1,5 @@
 //! The driver domain's machine: Xen's pages, the clock, the controllers.
 
-use core::fmt;
-
 use hyper::DomainId;
 use xen_guest::clock::{TimeError, TimeScale};
 use xen_guest::hypercalls::Hypercalls;
@@ -38,48 +36,23 @@ pub struct Platform {
 }
 
 /// Why the image can't start or continue to serve guests.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum RunError {
     /// No image can use its machine.
-    Machine(MachineError),
+    #[error(transparent)]
+    Machine(#[from] MachineError),
     /// Xen or its tools don't provide a required part.
-    Xen(AttachError),
+    #[error(transparent)]
+    Xen(#[from] AttachError),
     /// Xen refuses a channel for the timer.
+    #[error("Xen refuses a channel for the timer: {0:?}")]
     TimerChannel(Errno),
     /// Xen refuses to set the timer.
+    #[error("Xen refuses to set the timer: {0:?}")]
     SetTimer(Errno),
     /// Xen's time can't be read.
-    Time(TimeError),
-}
-
-impl fmt::Display for RunError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Machine(error) => error.fmt(f),
-            Self::Xen(error) => error.fmt(f),
-            Self::TimerChannel(error) => write!(f, "Xen refuses a channel for the timer: {error:?}"),
-            Self::SetTimer(error) => write!(f, "Xen refuses to set the timer: {error:?}"),
-            Self::Time(error) => error.fmt(f),
-        }
-    }
-}
-
-impl From<MachineError> for RunError {
-    fn from(error: MachineError) -> Self {
-        Self::Machine(error)
-    }
-}
-
-impl From<AttachError> for RunError {
-    fn from(error: AttachError) -> Self {
-        Self::Xen(error)
-    }
-}
-
-impl From<TimeError> for RunError {
-    fn from(error: TimeError) -> Self {
-        Self::Time(error)
-    }
+    #[error(transparent)]
+    Time(#[from] TimeError),
 }
 
 impl Platform {

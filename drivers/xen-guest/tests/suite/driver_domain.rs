@@ -8,9 +8,10 @@ use hyper::{
 use hypervisor_model::{FrontEnd, HeapMemory, Limits, MemoryHypervisor};
 use proptest::prelude::*;
 use xen_guest::driver_domain::{DriverDomain, MAX_CHANNELS};
-use xen_guest::hypervisor::{Blame, Errno, GrantError};
+use xen_guest::hypervisor::{Errno, GrantError};
+use xen_sys::grant_table as abi;
 
-use crate::support::memory_xen::{MemoryXen, WINDOW, grants};
+use crate::support::memory_xen::{BAD_HANDLE, MemoryXen, WINDOW, grants};
 
 const GUEST: DomainId = DomainId(3);
 const BACK: DomainId = DomainId(1);
@@ -176,11 +177,11 @@ fn what_xen_can_not_do_at_the_moment_is_tried_again_but_not_for_ever() {
     let mut front = home.front_end(GUEST, BACK, 0);
     let mut domain = domain(&home, 8);
     let list = references(&grant(&mut front, 3, GrantAccess::ReadOnly));
-    domain.xen_mut().map_script = [None, Some(GrantError::Again), None, Some(GrantError::Again)].into();
+    domain.xen_mut().map_script = [None, Some(GrantError::AGAIN), None, Some(GrantError::AGAIN)].into();
     let buffer = domain.map_buffer(GUEST, &grants(&list), 3 * 4096, DmaAccess::Read).expect("the third time");
     assert_eq!(domain.xen_mut().map_calls, 3);
     domain.unmap_buffer(buffer);
-    domain.xen_mut().map_script = [Some(GrantError::Again); 100].into();
+    domain.xen_mut().map_script = [Some(GrantError::AGAIN); 100].into();
     let refused = domain.map_buffer(GUEST, &grants(&list[..1]), 4096, DmaAccess::Read);
     assert_eq!(refused.unwrap_err(), MapError::NotGranted(list[0]));
     assert_eq!(domain.xen_mut().map_calls, 7);
@@ -196,22 +197,20 @@ fn each_status_has_its_meaning_and_its_blame() {
             continue;
         }
         let error = GrantError::check(status).expect_err("a failure");
-        let blame = if guest.contains(&status) { Blame::Guest } else { Blame::DriverDomain };
-        assert_eq!(error.blame(), blame, "{status}: {error}");
+        let is_guests = guest.contains(&status);
+        assert_eq!(error.is_guests_fault(), is_guests, "{status}: {error}");
         let home = home();
         let mut front = home.front_end(GUEST, BACK, 0);
         let mut domain = domain(&home, 8);
         let granted = front.grant_page(GrantAccess::ReadWrite).expect("a page").grant;
         domain.xen_mut().map_script = [Some(error); 10].into();
-        let expected = match blame {
-            Blame::Guest => MapError::NotGranted(granted),
-            Blame::DriverDomain => MapError::NoRoom,
-        };
+        let expected = if is_guests { MapError::NotGranted(granted) } else { MapError::NoRoom };
         assert_eq!(domain.map_page(GUEST, granted).unwrap_err(), expected);
         assert_eq!(domain.free_slots(), 8);
     }
-    assert_eq!(GrantError::check(-99), Err(GrantError::Other(-99)));
-    assert_eq!(GrantError::Hypercall(Errno::EFAULT).blame(), Blame::DriverDomain);
+    assert_eq!(GrantError::check(-99), Err(GrantError::Status(-99)));
+    assert_eq!(GrantError::Status(-99).to_string(), "status -99");
+    assert!(!GrantError::Hypercall(Errno::EFAULT).is_guests_fault());
 }
 
 #[test]
@@ -221,7 +220,7 @@ fn a_mapping_that_xen_does_not_end_is_never_used_again() {
     let mut domain = domain(&home, 3);
     let list = references(&grant(&mut front, 3, GrantAccess::ReadOnly));
     let buffer = domain.map_buffer(GUEST, &grants(&list), 3 * 4096, DmaAccess::Read).expect("mapped");
-    domain.xen_mut().unmap_script = [None, Some(GrantError::BadHandle)].into();
+    domain.xen_mut().unmap_script = [None, Some(BAD_HANDLE)].into();
     domain.unmap_buffer(buffer);
     // The others are free; the slot and the grant of this one are not.
     assert_eq!((domain.mapped_pages(), domain.free_slots()), (0, 2));
@@ -287,7 +286,7 @@ fn a_page_of_a_buffer_that_can_not_be_mapped_once_more_is_not_seen() {
     domain.unmap_page(page);
     domain.with_buffer_page(&buffer, 0, read, |_| ()).expect("a slot");
     // One that Xen doesn't end: the slot is lost, and the buffer itself is none the worse.
-    domain.xen_mut().unmap_script = [Some(GrantError::BadHandle)].into();
+    domain.xen_mut().unmap_script = [Some(BAD_HANDLE)].into();
     domain.with_buffer_page(&buffer, 0, read, |_| ()).expect("seen all the same");
     assert_eq!((domain.mapped_pages(), domain.free_slots()), (3, 0));
     domain.unmap_buffer(buffer);
@@ -343,7 +342,7 @@ proptest! {
             if map {
                 let part = &list[from..(from + count).min(list.len())];
                 if failing < 40 {
-                    domain.xen_mut().map_script = (0..failing).map(|_| None).chain([Some(GrantError::BadPage)]).collect();
+                    domain.xen_mut().map_script = (0..failing).map(|_| None).chain([Some(GrantError::Status(abi::GNTST_BAD_PAGE))]).collect();
                 }
                 let size_bytes = part.len() as u32 * 4096;
                 if let Ok(buffer) = domain.map_buffer(GUEST, &grants(part), size_bytes, DmaAccess::Read) {

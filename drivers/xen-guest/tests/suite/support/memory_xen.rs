@@ -8,8 +8,10 @@ use hyper::{
 };
 use hypervisor_model::{BackEnd, DomainPage, HeapMemory, MappedPages, MemoryHypervisor, PageMemory};
 use xen_guest::hypervisor::{Errno, GrantError, GrantHandle, Mapping, Slot, Unmapping, Xen};
+use xen_sys::grant_table as abi;
 
 pub const WINDOW: u64 = 0x4000_0000;
+pub const BAD_HANDLE: GrantError = GrantError::Status(abi::GNTST_BAD_HANDLE);
 
 enum Mapped<'a> {
     Page(DomainPage<'a, HeapMemory>),
@@ -81,8 +83,8 @@ impl<'a> MemoryXen<'a> {
         assert!(entry.slot.0 < self.slots, "outside the window");
         assert!(!self.mapped.contains_key(&entry.slot), "a slot mapped over");
         let status = |error| match error {
-            MapError::NotGranted(_) => GrantError::BadReference,
-            _ => GrantError::General,
+            MapError::NotGranted(_) => GrantError::Status(abi::GNTST_BAD_GNTREF),
+            _ => GrantError::Status(abi::GNTST_GENERAL_ERROR),
         };
         let is_mapped = self.grants.values().any(|mapped| *mapped == (guest, entry.grant));
         let again = |access| self.back.map_again(guest, entry.grant, access).map(Mapped::Again);
@@ -127,7 +129,7 @@ impl<'a> MemoryXen<'a> {
                 }
                 Ok(())
             }
-            _ => Err(GrantError::BadHandle),
+            _ => Err(BAD_HANDLE),
         }
     }
 
