@@ -16,7 +16,7 @@ use crate::control_page::{ControlPage, Taken, next_refresh};
 use crate::rights::Policy;
 pub use crate::ring_pair::ConnectError;
 use crate::ring_pair::{BrokenRing, Line};
-use crate::stream::{Stream, StreamConfig, StreamStats};
+use crate::stream::{Stream, StreamConfig};
 
 /// Streams in one device: more than any codec has converters for.
 pub const MAX_STREAMS: usize = 16;
@@ -225,11 +225,6 @@ impl<H: Hypervisor, C: Card<H::Buffer>> Device<H, C> {
     /// Stream `index` in the order of set-up.
     pub fn stream(&self, index: usize) -> Option<&Stream<H, C>> {
         self.slots.get(index).map(|slot| &slot.stream)
-    }
-
-    /// Counts of stream `index` in the order of set-up.
-    pub fn stats(&self, index: usize) -> Option<StreamStats> {
-        self.slots.get(index).map(|slot| slot.stream.stats())
     }
 
     /// Answers requests, reads the positions of running streams, posts them and writes them into the control page. Returns the

@@ -26,7 +26,7 @@ use crate::due::after;
 use crate::paths::DeviceId;
 use crate::ports::Ports;
 use crate::requester::DeviceKey;
-use crate::status::{DeviceStatus, StatusDue, StreamStatus};
+use crate::status::{DeviceStatus, Ready, StreamStatus};
 use crate::stream_settings::is_unusable;
 use exchange::{Exchange, Question, WriteProgress};
 use nodes::{Description, DeviceNodes, Effect};
@@ -112,7 +112,7 @@ impl<H: Hypervisor, C: Card<H::Buffer>> Device<H, C> {
     pub(crate) fn new(id: DeviceId, key: DeviceKey) -> Self {
         Self {
             id,
-            back_end: BackEnd::new(),
+            back_end: BackEnd::default(),
             nodes: DeviceNodes::new(id),
             exchange: Exchange::new(id, key),
             sound: None,
@@ -172,9 +172,9 @@ impl<H: Hypervisor, C: Card<H::Buffer>> Device<H, C> {
     }
 
     /// The next part of its status to publish.
-    pub(crate) fn next_status(&self, ports: &Ports, now: Nanos) -> StatusDue {
+    pub(crate) fn next_status(&self, ports: &Ports, now: Nanos) -> Ready<DeviceStatus> {
         if self.is_leaving {
-            return StatusDue::Never;
+            return Err(None);
         }
         let streams = self.nodes.config.streams().iter().enumerate().map_while(|(index, found)| {
             let stream = self.sound.as_ref()?.stream(index)?;

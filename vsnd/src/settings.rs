@@ -235,11 +235,11 @@ impl Settings {
     /// Puts a value in force; `None`: it is invalid.
     fn set(&mut self, node: Node, value: &str, ports: &Ports) -> Option<()> {
         match node {
-            Node::LogLevel => self.values.log_level = log_level(value)?,
+            Node::LogLevel => self.values.log_level = named(value, &LOG_LEVELS)?,
             Node::MayPlay => self.policy.may_play = ports.in_right(value, Direction::Playback)?,
             Node::MayRecord => self.policy.may_record = ports.in_right(value, Direction::Capture)?,
-            Node::PositionSource => self.values.card.position_source = position_source(value)?,
-            Node::Jacks => self.values.card.jack_policy = jack_policy(value)?,
+            Node::PositionSource => self.values.card.position_source = named(value, &POSITION_SOURCES)?,
+            Node::Jacks => self.values.card.jack_policy = named(value, &JACK_POLICIES)?,
             Node::Report => self.values.report = Some(nodes::decimal(value)?),
         }
         Some(())
@@ -251,31 +251,21 @@ pub(crate) fn log_invalid_value(path: &PathText, value: &str) {
     log::warn!("{path}: {} is invalid here and ignored", Excerpt::of(value));
 }
 
-fn log_level(value: &str) -> Option<LevelFilter> {
-    match value {
-        "error" => Some(LevelFilter::Error),
-        "warn" => Some(LevelFilter::Warn),
-        "info" => Some(LevelFilter::Info),
-        "debug" => Some(LevelFilter::Debug),
-        "trace" => Some(LevelFilter::Trace),
-        _ => None,
-    }
-}
+const LOG_LEVELS: [(&str, LevelFilter); 5] = [
+    ("error", LevelFilter::Error),
+    ("warn", LevelFilter::Warn),
+    ("info", LevelFilter::Info),
+    ("debug", LevelFilter::Debug),
+    ("trace", LevelFilter::Trace),
+];
 
-fn position_source(value: &str) -> Option<PositionChoice> {
-    match value {
-        "auto" => Some(PositionChoice::Auto),
-        "link" => Some(PositionChoice::Link),
-        "memory" => Some(PositionChoice::Memory),
-        _ => None,
-    }
-}
+const POSITION_SOURCES: [(&str, PositionChoice); 3] =
+    [("auto", PositionChoice::Auto), ("link", PositionChoice::Link), ("memory", PositionChoice::Memory)];
 
-fn jack_policy(value: &str) -> Option<JackPolicy> {
-    match value {
-        "move" => Some(JackPolicy::Move),
-        "both" => Some(JackPolicy::Both),
-        "stay" => Some(JackPolicy::Stay),
-        _ => None,
-    }
+const JACK_POLICIES: [(&str, JackPolicy); 3] =
+    [("move", JackPolicy::Move), ("both", JackPolicy::Both), ("stay", JackPolicy::Stay)];
+
+/// The value of that name.
+fn named<T: Copy>(name: &str, values: &[(&str, T)]) -> Option<T> {
+    values.iter().find(|(known, _)| *known == name).map(|(_, value)| *value)
 }

@@ -11,7 +11,7 @@ use alloc::vec::Vec as List;
 use audioback::card::{Card, CardPoll, Direction, Port, PortIndex};
 use audioback::device::{ConnectError, Device, SetUpError};
 use audioback::rights::{Policy, PortSet};
-use audioback::stream::{StreamConfig as BackConfig, StreamStats};
+use audioback::stream::{Stream, StreamConfig as BackConfig, StreamStats};
 use audiofront::{ConnectError as FrontConnectError, StreamConfig, StreamFront};
 use heapless::Vec;
 use hyper::{Clock, DomainId, Hypervisor, Nanos};
@@ -201,8 +201,9 @@ where
         if self.streams.iter().all(GuestStream::is_done) {
             return Ok(Progress::Finished);
         }
-        let frames =
-            (0..self.streams.len()).filter_map(|index| self.device.stats(index)).map(|stats| stats.frames);
+        let frames = (0..self.streams.len())
+            .filter_map(|index| self.device.stream(index))
+            .map(|one| one.stats().frames);
         let frames = frames.fold(0u64, u64::saturating_add);
         if frames != self.frames_seen {
             self.frames_seen = frames;
@@ -221,7 +222,7 @@ where
 
     /// The back end's counts for a stream.
     pub fn stats(&self, stream: usize) -> StreamStats {
-        self.device.stats(stream).unwrap_or_default()
+        self.device.stream(stream).map(Stream::stats).unwrap_or_default()
     }
 
     /// Disconnects both ends and checks that no page is still mapped or granted.

@@ -183,10 +183,7 @@ impl<'a, M: PageMemory> Hypervisor for BackEnd<'a, M> {
     }
 
     fn unbind(&mut self, channel: EventChannel) {
-        let closed = self.hypervisor.channels.borrow_mut().close(self.domain, channel.0);
-        if closed.is_err() {
-            self.hypervisor.violated(self.domain, Rule::ForeignChannel, GrantRef::NONE);
-        }
+        self.hypervisor.with_channels(self.domain, |channels| channels.close(self.domain, channel.0));
     }
 
     fn is_abandoned(&mut self, channel: EventChannel) -> bool {
@@ -194,9 +191,6 @@ impl<'a, M: PageMemory> Hypervisor for BackEnd<'a, M> {
     }
 
     fn notify(&mut self, channel: EventChannel) {
-        let sent = self.hypervisor.channels.borrow_mut().notify(self.domain, channel.0);
-        if sent.is_err() {
-            self.hypervisor.violated(self.domain, Rule::ForeignChannel, GrantRef::NONE);
-        }
+        self.hypervisor.with_channels(self.domain, |channels| channels.notify(self.domain, channel.0));
     }
 }

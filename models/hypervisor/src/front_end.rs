@@ -64,17 +64,11 @@ impl<'a, M: PageMemory> Transport for FrontEnd<'a, M> {
     }
 
     fn close_channel(&mut self, port: EventPort) {
-        let closed = self.hypervisor.channels.borrow_mut().close(self.domain, port.0);
-        if closed.is_err() {
-            self.hypervisor.violated(self.domain, Rule::ForeignChannel, GrantRef::NONE);
-        }
+        self.hypervisor.with_channels(self.domain, |channels| channels.close(self.domain, port.0));
     }
 
     fn notify(&mut self, port: EventPort) {
-        let sent = self.hypervisor.channels.borrow_mut().notify(self.domain, port.0);
-        if sent.is_err() {
-            self.hypervisor.violated(self.domain, Rule::ForeignChannel, GrantRef::NONE);
-        }
+        self.hypervisor.with_channels(self.domain, |channels| channels.notify(self.domain, port.0));
     }
 
     fn publish(&mut self, nodes: &TransportNodes) -> Result<(), PublishFailed> {
