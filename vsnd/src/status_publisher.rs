@@ -4,7 +4,7 @@
 //! One write at a time, with a pause after each, keeps the load on xenstored small. A change is
 //! published soon, the counters of a running stream once a second.
 
-use alloc::boxed::Box;
+use alloc::vec::Vec;
 use core::fmt::Arguments;
 
 use heapless::String;
@@ -49,7 +49,7 @@ enum Item {
 #[derive(Debug)]
 pub(crate) struct StatusPublisher {
     /// Names below [`STATUS`] and values, published once.
-    info: Box<[(Box<str>, Box<str>)]>,
+    info: Vec<(alloc::string::String, alloc::string::String)>,
     info_published: usize,
     pub(crate) jacks: Jacks,
     /// The report that isn't published yet.
@@ -64,9 +64,9 @@ pub(crate) struct StatusPublisher {
 }
 
 impl StatusPublisher {
-    pub(crate) fn new(info: &[(&str, &str)], jacks: Jacks) -> Self {
+    pub(crate) fn new(info: Vec<(alloc::string::String, alloc::string::String)>, jacks: Jacks) -> Self {
         Self {
-            info: info.iter().map(|(name, value)| ((*name).into(), (*value).into())).collect(),
+            info,
             info_published: 0,
             jacks,
             report: None,
@@ -127,7 +127,7 @@ impl StatusPublisher {
             }
             Item::Info => {
                 let (name, value) = self.info.get(self.info_published)?;
-                (PathText::new(format_args!("{STATUS}/{name}")), value.as_ref())
+                (PathText::new(format_args!("{STATUS}/{name}")), value.as_str())
             }
             Item::Jack(index) => {
                 let jack = self.jacks.get(index)?;

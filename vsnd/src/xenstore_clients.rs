@@ -1,6 +1,9 @@
 //! All parts of this domain that use xenstore: dispatches messages to them, and gives each its turn
 //! to ask.
 
+use alloc::string::String;
+use alloc::vec::Vec;
+
 use audioback::card::Card;
 use hyper::{Clock, DomainId, Hypervisor, Nanos};
 
@@ -44,7 +47,7 @@ pub(crate) struct XenstoreClients<H: Hypervisor, C: Card<H::Buffer>> {
 }
 
 impl<H: Hypervisor, C: Card<H::Buffer>> XenstoreClients<H, C> {
-    pub(crate) fn new(domain: DomainId, card: &C, info: &[(&str, &str)]) -> Self {
+    pub(crate) fn new(domain: DomainId, card: &C, info: Vec<(String, String)>) -> Self {
         let ports = Ports::new(card);
         Self {
             domain,

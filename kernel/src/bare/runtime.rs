@@ -24,7 +24,7 @@ use crate::pci::hda::FindError;
 use crate::report;
 
 /// The image's main function; the entry code passes both arguments.
-pub fn main(start_info_paddr: u32, entry_tsc: u64) -> ! {
+pub extern "C" fn main(start_info_paddr: u32, entry_tsc: u64) -> ! {
     arch::init(&vectors::HANDLERS);
     console::init();
     if is_on_xen() {

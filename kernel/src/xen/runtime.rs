@@ -38,7 +38,7 @@ use crate::pci::registers::HdaRegisters;
 const MAX_BUFFERS: usize = 30;
 
 /// The image's main function; the entry code passes both arguments.
-pub fn main(start_info_paddr: u32, entry_tsc: u64) -> ! {
+pub extern "C" fn main(start_info_paddr: u32, entry_tsc: u64) -> ! {
     arch::init(&HANDLERS);
     console::init();
     let Some((presence, hypercalls)) = attach::detect() else {
@@ -75,13 +75,10 @@ fn run(
     let driver = controller.drive(&mut dma, delay).map_err(MachineError::from)?;
     let mut card = HdaCard::new(driver, &clock);
     let card_info = card_info(controller, &mut card);
-    let card_info: Vec<(&str, &str)> =
-        card_info.iter().map(|(node, value)| (node.as_str(), value.as_str())).collect();
 
     let store = Store::attach(xen.store.ring);
     let hypervisor = DriverDomain::new(xen.hypercalls, MAX_BUFFERS);
-    let mut vsnd = Vsnd::new(store, domain, hypervisor, card, &card_info);
-    drop(card_info);
+    let mut vsnd = Vsnd::new(store, domain, hypervisor, card, card_info);
     // Set-up is over: from here on any allocation ends the image.
     heap::seal();
 
