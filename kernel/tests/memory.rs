@@ -4,6 +4,7 @@ use std::collections::{HashMap, HashSet};
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use hyper::PAGE_WORDS;
+use hypervisor_model::PageMemory;
 use proptest::prelude::*;
 use snd_hda::dma::{DmaMemory, DmaRegion};
 use snddom_kernel::bare::guest_pages::{GuestPages, scattered};
@@ -257,13 +258,13 @@ fn guest_pages_are_zeroed_and_know_their_address() {
     let mut pool = GuestPages::new(words, base);
     assert_eq!(pool.page_count(), 16);
     let (mut last, mut taken) = (None, 0);
-    while let Some(page) = pool.take() {
-        assert!(page.words.iter().all(|word| word.load(Ordering::Relaxed) == 0));
-        assert_eq!(page.words.as_ptr() as u64, page.address);
+    while let Some((address, words)) = pool.allocate() {
+        assert!(words.iter().all(|word| word.load(Ordering::Relaxed) == 0));
+        assert_eq!(words.as_ptr() as u64, address);
         if let Some(last) = last {
-            assert!(page.address.abs_diff(last) > PAGE_BYTES);
+            assert!(address.abs_diff(last) > PAGE_BYTES);
         }
-        last = Some(page.address);
+        last = Some(address);
         taken += 1;
     }
     assert_eq!(taken, 16);

@@ -2,16 +2,8 @@
 
 use core::sync::atomic::{AtomicU32, Ordering};
 
-use hyper::{PAGE_SIZE_BYTES, PAGE_WORDS, PageWords};
-
-/// A page of the simulated guest.
-#[derive(Clone, Copy, Debug)]
-pub struct GuestPage {
-    /// Its words.
-    pub words: &'static PageWords,
-    /// Its address for the processor and the controller.
-    pub address: u64,
-}
+use hyper::{DmaAccess, PAGE_SIZE_BYTES, PAGE_WORDS, PageWords};
+use hypervisor_model::PageMemory;
 
 /// Hands out pages so that consecutive ones are never neighbours. A guest's buffer is scattered
 /// over its memory, and a wrong descriptor list must become audible.
@@ -32,17 +24,23 @@ impl GuestPages {
     pub fn page_count(&self) -> usize {
         self.words.len() / PAGE_WORDS
     }
+}
 
-    /// Takes a zeroed page. Pages are never given back.
-    pub fn take(&mut self) -> Option<GuestPage> {
+/// No IOMMU restricts the controller.
+impl PageMemory for GuestPages {
+    fn allocate(&mut self) -> Option<(u64, &'static PageWords)> {
         let page = scattered(self.taken, self.page_count())?;
         let words = self.words.get(page * PAGE_WORDS..)?.first_chunk::<PAGE_WORDS>()?;
         for word in words {
             word.store(0, Ordering::Relaxed);
         }
         self.taken += 1;
-        Some(GuestPage { words, address: self.address + (page * PAGE_SIZE_BYTES) as u64 })
+        Some((self.address + (page * PAGE_SIZE_BYTES) as u64, words))
     }
+
+    fn allow_dma(&mut self, _: u64, _: DmaAccess) {}
+
+    fn forbid_dma(&mut self, _: u64) {}
 }
 
 /// Element `index` of a permutation of `0..count`. From a count of 5 on, consecutive elements are

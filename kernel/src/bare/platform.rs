@@ -9,9 +9,9 @@ use super::guest_pages::GuestPages;
 use super::loop_back::LoopBackError;
 use super::pit::{self, CalibrationError};
 use super::vectors::{CONTROLLER_VECTORS, FIRST_CONTROLLER_VECTOR};
-use crate::arch::port;
+use crate::arch::port::{self, IoPort};
 use crate::boot::start_info::BootInfo;
-use crate::clock::{TscClock, TscDelay};
+use crate::clock::TscClock;
 use crate::machine::{Machine, MachineError};
 use crate::memory::dma::DmaArena;
 use crate::pci::hda::{self, Controllers, HdaController, Surroundings};
@@ -38,8 +38,8 @@ pub struct Platform {
     pub controllers: Controllers<Vector>,
     /// The event loop.
     pub event_loop: EventLoop,
-    /// The recording sink. `None` without an `isa-debugcon` at port 0x500.
-    pub record_sink: Option<RecordSink>,
+    /// Passes recorded bytes to the emulator's user in order. `None` without an `isa-debugcon` at port 0x500.
+    pub record_sink: Option<IoPort>,
 }
 
 /// Why a stream was not played or recorded.
@@ -80,23 +80,8 @@ impl Messages for ApicMessages {
     }
 }
 
-/// Passes bytes to the emulator's user in order.
-#[derive(Debug)]
-pub struct RecordSink(());
-
-impl RecordSink {
-    /// QEMU's `isa-debugcon` returns this value when read.
-    const READBACK: u8 = 0xe9;
-
-    fn detect() -> Option<Self> {
-        (port::RECORD.read_u8() == Self::READBACK).then_some(Self(()))
-    }
-
-    /// Writes bytes.
-    pub fn write(&mut self, bytes: &[u8]) {
-        port::RECORD.write_all(bytes);
-    }
-}
+/// The value that QEMU's `isa-debugcon` returns when read.
+const DEBUGCON_READBACK: u8 = 0xe9;
 
 impl Platform {
     /// Initializes the machine.
@@ -120,7 +105,7 @@ impl Platform {
             messages: ApicMessages(apic.as_ref().map(LocalApic::message_address)),
             space,
             memory: &boot.memory,
-            delay: TscDelay::new(clock),
+            delay: clock,
             assign: command_line.pci_assign,
         });
 
@@ -142,7 +127,7 @@ impl Platform {
             module,
             controllers: controllers.map_err(MachineError::from)?,
             event_loop: EventLoop::new(clock, apic),
-            record_sink: RecordSink::detect(),
+            record_sink: Some(port::RECORD).filter(|port| port.read_u8() == DEBUGCON_READBACK),
         })
     }
 }

@@ -2,21 +2,19 @@
 
 use audioback::card::{Card, Direction};
 use hda_card::HdaCard;
-use hyper::{Clock, DmaAccess, Nanos, PageWords};
+use hyper::{Clock, Nanos};
 use hypervisor_model::guest::{Done, Observer};
-use hypervisor_model::{MappedPages, MemoryHypervisor, PageMemory};
+use hypervisor_model::{MappedPages, MemoryHypervisor};
 use xen_sys::cpuid;
 
 use super::command_line::{self, CommandLine, Fault};
-use super::event_loop::Wake;
 use super::fault;
-use super::guest_pages::GuestPages;
 use super::loop_back::{self, LoopBack, Progress};
-use super::platform::{Platform, RecordSink, RunError};
+use super::platform::{Platform, RunError};
 use super::vectors;
+use crate::arch::port::IoPort;
 use crate::arch::{self, cpu, fail};
 use crate::boot::start_info::BootInfo;
-use crate::clock::TscDelay;
 use crate::console;
 use crate::machine::MachineError;
 use crate::memory::heap;
@@ -53,17 +51,16 @@ fn run(start_info_paddr: u32, entry_tsc: u64) -> Result<(), RunError> {
     };
     log::set_max_level(command_line.log_level);
     let platform = Platform::bring_up(&boot, &command_line, entry_tsc)?;
-    let Platform { clock, mut dma, guest_pages, module, controllers, mut event_loop, mut record_sink } =
-        platform;
+    let Platform { clock, mut dma, guest_pages, module, controllers, mut event_loop, record_sink } = platform;
     match command_line.fault {
         // Injected after the heap is sealed.
         None | Some(Fault::Alloc) => {}
         Some(fault) => fault::commit(fault, &controllers),
     }
     let first = controllers.first().ok_or(FindError::NoController).map_err(MachineError::from)?;
-    let driver = first.drive(&mut dma, TscDelay::new(clock)).map_err(MachineError::from)?;
+    let driver = first.drive(&mut dma, clock).map_err(MachineError::from)?;
     let card = HdaCard::new(driver, clock);
-    let world = MemoryHypervisor::new(GuestMemory(guest_pages), loop_back::limits(&command_line));
+    let world = MemoryHypervisor::new(guest_pages, loop_back::limits(&command_line));
     let back = world.back_end(loop_back::DRIVER);
     report_card(&card);
     let mut loop_back = LoopBack::new(&world, back, card, &command_line, module, clock.now())?;
@@ -73,9 +70,9 @@ fn run(start_info_paddr: u32, entry_tsc: u64) -> Result<(), RunError> {
         fault::commit(Fault::Alloc, &[]);
     }
 
-    let mut reporter = Reporter::new(&command_line, record_sink.as_mut());
+    let mut reporter = Reporter::new(&command_line, record_sink);
     while let Progress::Until(deadline) = loop_back.poll(&clock, &mut reporter)? {
-        let is_interrupted = event_loop.sleep_until(deadline) == Wake::Controller;
+        let is_interrupted = event_loop.sleep_until(deadline);
         loop_back.poll_card(clock.now(), is_interrupted);
     }
     for (stream, done) in reporter.done.iter().enumerate() {
@@ -88,23 +85,9 @@ fn run(start_info_paddr: u32, entry_tsc: u64) -> Result<(), RunError> {
             done.xrun_frames
         );
     }
-    let idle = event_loop.idleness();
-    report!("idle asleep_ns={} total_ns={} sleeps={}", idle.asleep_ns, idle.total_ns, idle.sleeps);
+    event_loop.report();
     loop_back.finish()?;
     Ok(())
-}
-
-/// The guest's pages, for the in-memory hypervisor. No IOMMU restricts them.
-struct GuestMemory(GuestPages);
-
-impl PageMemory for GuestMemory {
-    fn allocate(&mut self) -> Option<(u64, &'static PageWords)> {
-        self.0.take().map(|page| (page.address, page.words))
-    }
-
-    fn allow_dma(&mut self, _: u64, _: DmaAccess) {}
-
-    fn forbid_dma(&mut self, _: u64) {}
 }
 
 /// Reports the card's ports, a line each.
@@ -131,15 +114,15 @@ fn name(direction: Direction) -> &'static str {
 }
 
 /// Reports the streams' progress to the emulator's user.
-struct Reporter<'a> {
+struct Reporter {
     plays: usize,
     has_started: bool,
-    sink: Option<&'a mut RecordSink>,
+    sink: Option<IoPort>,
     done: heapless::Vec<Done, { loop_back::MAX_GUEST_STREAMS }>,
 }
 
-impl<'a> Reporter<'a> {
-    fn new(command_line: &CommandLine, sink: Option<&'a mut RecordSink>) -> Self {
+impl Reporter {
+    fn new(command_line: &CommandLine, sink: Option<IoPort>) -> Self {
         let mut done = heapless::Vec::new();
         for _ in 0..command_line.play.len() + command_line.record.len() {
             let _ = done.push(Done::default());
@@ -156,7 +139,7 @@ impl<'a> Reporter<'a> {
     }
 }
 
-impl Observer for Reporter<'_> {
+impl Observer for Reporter {
     fn started(&mut self, stream: usize, now: Nanos) {
         let (dir, index) = self.name(stream);
         log::debug!("{dir} {index} runs");
@@ -173,8 +156,8 @@ impl Observer for Reporter<'_> {
     }
 
     fn recorded(&mut self, _: usize, bytes: &[u8]) {
-        if let Some(sink) = &mut self.sink {
-            sink.write(bytes);
+        if let Some(sink) = self.sink {
+            sink.write_all(bytes);
         }
     }
 

@@ -14,7 +14,7 @@ use super::message::{Messages, MsiCapability};
 use super::registers::HdaRegisters;
 use super::scan::{self, MAX_FUNCTIONS};
 use crate::boot::start_info::MemoryEntry;
-use crate::clock::TscDelay;
+use crate::clock::TscClock;
 use crate::memory::address_space::AddressSpace;
 use crate::memory::dma::{DmaArena, DmaPiece};
 use crate::memory::page_table::MapError;
@@ -55,7 +55,7 @@ pub struct HdaController<I> {
 }
 
 /// The driver of a controller.
-pub type Driver = snd_hda::Controller<HdaRegisters, TscDelay, DmaPiece>;
+pub type Driver = snd_hda::Controller<HdaRegisters, TscClock, DmaPiece>;
 
 /// Why a controller couldn't be brought up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -82,7 +82,7 @@ pub enum BringUpError {
 
 impl<I> HdaController<I> {
     /// Has the driver bring it up.
-    pub fn drive(&self, dma: &mut DmaArena, delay: TscDelay) -> Result<Driver, FindError> {
+    pub fn drive(&self, dma: &mut DmaArena, delay: TscClock) -> Result<Driver, FindError> {
         Driver::bring_up_with(self.known.traits, self.registers.clone(), dma, delay)
             .map_err(|error| FindError::Driver(self.address, error))
     }
@@ -96,7 +96,7 @@ pub struct Surroundings<'a, M> {
     /// The loader's memory map.
     pub memory: &'a [MemoryEntry],
     /// Waits for a change of power state.
-    pub delay: TscDelay,
+    pub delay: TscClock,
     /// Receives MSIs.
     pub messages: M,
     /// Whether to place BARs that already have a place.
@@ -230,7 +230,7 @@ fn bring_up<M: Messages>(
 }
 
 /// Power Management Control/Status is 4 bytes into the capability; bits 1:0 are the state, 0 is D0.
-fn force_d0(address: PciAddress, offset: u8, delay: &mut TscDelay) -> Result<(), BringUpError> {
+fn force_d0(address: PciAddress, offset: u8, delay: &mut TscClock) -> Result<(), BringUpError> {
     // A capability starts at 0xfc at most.
     let Some(control) = offset.checked_add(4) else { return Ok(()) };
     let before = ConfigSpace.read_u32(address, control);

@@ -11,8 +11,8 @@ use super::console;
 use super::interrupts::{PirqInterrupt, Pirqs};
 use crate::arch::cpu;
 use crate::boot::start_info::BootInfo;
-use crate::clock::frequency::{self, Source, TscFrequency};
-use crate::clock::{TickScale, TscDelay};
+use crate::clock::TscClock;
+use crate::clock::frequency::{self, TscFrequency};
 use crate::machine::{Machine, MachineError};
 use crate::memory::dma::DmaArena;
 use crate::pci::hda::{self, Controllers, HdaController, Surroundings};
@@ -28,7 +28,7 @@ pub struct Platform {
     /// This domain.
     pub domain: DomainId,
     /// Waits of microseconds.
-    pub delay: TscDelay,
+    pub delay: TscClock,
     /// Memory for the driver.
     pub dma: DmaArena,
     /// The HD Audio controllers, at least one.
@@ -83,21 +83,20 @@ impl Platform {
             messages: Pirqs(hypercalls),
             space: &mut machine.space,
             memory: &boot.memory,
-            delay: TscDelay::new(clock),
+            delay: clock,
             // BARs read as placed by the host, which is meaningless in the domain.
             assign: true,
         })
         .map_err(MachineError::from)?;
         log::debug!(target: "memory", "free {} bytes", machine.space.free_bytes());
-        Ok(Self { xen, domain: DomainId(domain), delay: TscDelay::new(clock), dma: machine.dma, controllers })
+        Ok(Self { xen, domain: DomainId(domain), delay: clock, dma: machine.dma, controllers })
     }
 }
 
 /// The TSC's frequency from Xen's CPUID leaf, the processor's, or Xen's time page.
 fn tsc_frequency(presence: &Presence, xen: &Xen) -> Option<TscFrequency> {
-    let stated = |hz: u64, source| TickScale::from_hz(hz).map(|_| TscFrequency { hz, error_ppb: 0, source });
-    let by_leaf = || stated(u64::from(presence.tsc_khz?) * 1000, Source::Xen);
-    let by_page =
-        || stated(TimeScale::of(&xen.shared_info.vcpu_info[0].time)?.tsc_hz()?, Source::XenTimeInfo);
+    let by_leaf = || TscFrequency::new(u64::from(presence.tsc_khz?) * 1000, 0, "CPUID 0x40000003");
+    let time = &xen.shared_info.vcpu_info[0].time;
+    let by_page = || TscFrequency::new(TimeScale::of(time)?.tsc_hz()?, 0, "Xen's time page");
     by_leaf().or_else(|| frequency::from_cpuid(cpu::cpuid)).or_else(by_page)
 }

@@ -25,7 +25,7 @@ use super::platform::{Controller, Platform, RunError};
 use crate::arch::{self, Exit, cpu, fail};
 use crate::boot::command_line::{self, Problem};
 use crate::boot::start_info::BootInfo;
-use crate::clock::TscDelay;
+use crate::clock::TscClock;
 use crate::console;
 use crate::machine::MachineError;
 use crate::memory::dma::DmaPiece;
@@ -176,7 +176,7 @@ fn end(reason: ShutdownReason, all_closed: bool) -> ! {
 /// Card information for people, by the names of the nodes below `snddom/state`.
 fn card_info<C: Clock>(
     controller: &Controller,
-    card: &mut HdaCard<HdaRegisters, TscDelay, DmaPiece, C>,
+    card: &mut HdaCard<HdaRegisters, TscClock, DmaPiece, C>,
 ) -> Vec<(String, String)> {
     let (vendor, device) = controller.id;
     let mut info = Vec::from([
