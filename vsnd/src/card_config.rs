@@ -94,25 +94,19 @@ enum Field {
     UniqueId,
 }
 
-impl Field {
-    const ALL: [Self; 7] = [
-        Self::Setting(Setting::SampleRates),
-        Self::Setting(Setting::SampleFormats),
-        Self::Setting(Setting::ChannelsMin),
-        Self::Setting(Setting::ChannelsMax),
-        Self::Setting(Setting::BufferSize),
-        Self::Type,
-        Self::UniqueId,
-    ];
+/// All fields by their nodes, the settings first.
+const FIELDS: [(&str, Field); 7] = [
+    (nodes::SAMPLE_RATES, Field::Setting(Setting::SampleRates)),
+    (nodes::SAMPLE_FORMATS, Field::Setting(Setting::SampleFormats)),
+    (nodes::CHANNELS_MIN, Field::Setting(Setting::ChannelsMin)),
+    (nodes::CHANNELS_MAX, Field::Setting(Setting::ChannelsMax)),
+    (nodes::BUFFER_SIZE, Field::Setting(Setting::BufferSize)),
+    (nodes::TYPE, Field::Type),
+    (nodes::UNIQUE_ID, Field::UniqueId),
+];
 
-    const fn node(self) -> &'static str {
-        match self {
-            Self::Setting(setting) => setting.node(),
-            Self::Type => nodes::TYPE,
-            Self::UniqueId => nodes::UNIQUE_ID,
-        }
-    }
-}
+/// The bits of the settings in [`FIELDS`].
+const SETTINGS: u8 = 0x1f;
 
 /// The directory that is being read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -135,7 +129,7 @@ pub(crate) enum ReadProgress {
 #[derive(Debug)]
 pub(crate) struct CardConfigReader {
     level: Level,
-    /// The unread fields of this directory, a bit each in the order of [`Field::ALL`]. `None`: its
+    /// The unread fields of this directory, a bit each in the order of [`FIELDS`]. `None`: its
     /// names are unread.
     fields: Option<u8>,
     card: StreamSettings,
@@ -180,7 +174,7 @@ impl CardConfigReader {
         };
         match self.field() {
             None => (ReadKind::Names, directory),
-            Some(field) => (ReadKind::Value, PathText::new(format_args!("{directory}/{}", field.node()))),
+            Some((node, _)) => (ReadKind::Value, PathText::new(format_args!("{directory}/{node}"))),
         }
     }
 
@@ -196,7 +190,7 @@ impl CardConfigReader {
         let reply = answer.ok_or(BadConfig::Missing)?;
         match self.field() {
             None => self.take_names(&reply)?,
-            Some(field) => {
+            Some((_, field)) => {
                 let value = reply.text().map_err(|_| BadConfig::NoText)?;
                 self.take_value(field, value)?;
                 // Clears the lowest bit, which is this field's.
@@ -207,16 +201,16 @@ impl CardConfigReader {
     }
 
     /// The next field; `None`: the names are next, or this directory has been read.
-    fn field(&self) -> Option<Field> {
+    fn field(&self) -> Option<(&'static str, Field)> {
         let lowest = self.fields?.trailing_zeros();
-        Field::ALL.get(lowest as usize).copied()
+        FIELDS.get(lowest as usize).copied()
     }
 
     fn take_names(&mut self, reply: &Reply<'_>) -> Result<(), BadConfig> {
         let mut fields = 0u8;
         let mut numbers = 0u32;
         for name in reply.names() {
-            if let Some(index) = Field::ALL.iter().position(|field| field.node() == name) {
+            if let Some(index) = FIELDS.iter().position(|(node, _)| *node == name) {
                 // Seven fields.
                 fields |= 1u8.wrapping_shl(index as u32);
             } else if let Some(number) = number(name) {
@@ -237,12 +231,11 @@ impl CardConfigReader {
             Level::Pcm(_) => self.stream_count = count,
             Level::Stream(_) => {}
         }
-        let settings = 1u8.wrapping_shl(Setting::ALL.len() as u32).wrapping_sub(1);
         self.fields = Some(match self.level {
-            Level::Card | Level::Pcm(_) => fields & settings,
+            Level::Card | Level::Pcm(_) => fields & SETTINGS,
             // Type and unique-id are read in any case: if one is missing, the answer says so with
             // its path.
-            Level::Stream(_) => fields | !settings & 0x7f,
+            Level::Stream(_) => fields | !SETTINGS & 0x7f,
         });
         Ok(())
     }

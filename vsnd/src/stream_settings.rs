@@ -27,22 +27,6 @@ pub(crate) enum Setting {
     BufferSize,
 }
 
-impl Setting {
-    pub(crate) const ALL: [Self; 5] =
-        [Self::SampleRates, Self::SampleFormats, Self::ChannelsMin, Self::ChannelsMax, Self::BufferSize];
-
-    /// The node's name.
-    pub(crate) const fn node(self) -> &'static str {
-        match self {
-            Self::SampleRates => nodes::SAMPLE_RATES,
-            Self::SampleFormats => nodes::SAMPLE_FORMATS,
-            Self::ChannelsMin => nodes::CHANNELS_MIN,
-            Self::ChannelsMax => nodes::CHANNELS_MAX,
-            Self::BufferSize => nodes::BUFFER_SIZE,
-        }
-    }
-}
-
 /// The reason why a value is invalid.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum BadSetting {

@@ -71,21 +71,6 @@ pub enum Request<'a> {
     },
 }
 
-impl Request<'_> {
-    fn kind(&self) -> u32 {
-        match self {
-            Self::Read(_) => xs_wire::READ,
-            Self::Directory(_) => xs_wire::DIRECTORY,
-            Self::Write(..) => xs_wire::WRITE,
-            Self::Remove(_) => xs_wire::RM,
-            Self::Watch { .. } => xs_wire::WATCH,
-            Self::Unwatch { .. } => xs_wire::UNWATCH,
-            Self::TransactionStart => xs_wire::TRANSACTION_START,
-            Self::TransactionEnd { .. } => xs_wire::TRANSACTION_END,
-        }
-    }
-}
-
 /// The answer to a successful request.
 #[derive(Clone, Copy, Debug)]
 pub struct Reply<'a> {
@@ -188,9 +173,9 @@ impl<'a> Store<'a> {
         if self.broken.is_some() {
             return Err(SubmitError::Broken);
         }
-        let pieces = pieces(&request).map_err(SubmitError::BadText)?;
+        let (kind, pieces) = message(&request).map_err(SubmitError::BadText)?;
         let transaction = transaction.map_or(0, |transaction| transaction.0);
-        let id = self.enqueue(request.kind(), transaction, &pieces, deadline)?;
+        let id = self.enqueue(kind, transaction, &pieces, deadline)?;
         self.flush();
         Ok(RequestId(id))
     }
@@ -383,21 +368,26 @@ impl<'a> Store<'a> {
     }
 }
 
-/// The pieces of a request's payload (docs/misc/xenstore.txt): every string but a value ends with
-/// a NUL.
-fn pieces<'p>(request: &Request<'p>) -> Result<Vec<&'p str, 4>, BadText> {
+/// A request's type and the pieces of its payload (docs/misc/xenstore.txt): every string but a value
+/// ends with a NUL.
+fn message<'p>(request: &Request<'p>) -> Result<(u32, Vec<&'p str, 4>), BadText> {
     const NUL: &str = "\0";
-    let pieces: &[&str] = match request {
-        Request::Read(path) | Request::Directory(path) | Request::Remove(path) => &[path.as_str(), NUL],
-        Request::Write(path, value) => &[path.as_str(), NUL, text::value(value)?],
-        Request::Watch { path, token } | Request::Unwatch { path, token } => {
-            &[path.as_str(), NUL, text::token(token)?, NUL]
+    let (kind, pieces): (_, &[&str]) = match request {
+        Request::Read(path) => (xs_wire::READ, &[path.as_str(), NUL]),
+        Request::Directory(path) => (xs_wire::DIRECTORY, &[path.as_str(), NUL]),
+        Request::Write(path, value) => (xs_wire::WRITE, &[path.as_str(), NUL, text::value(value)?]),
+        Request::Remove(path) => (xs_wire::RM, &[path.as_str(), NUL]),
+        Request::Watch { path, token } => (xs_wire::WATCH, &[path.as_str(), NUL, text::token(token)?, NUL]),
+        Request::Unwatch { path, token } => {
+            (xs_wire::UNWATCH, &[path.as_str(), NUL, text::token(token)?, NUL])
         }
-        Request::TransactionStart => &[NUL],
-        Request::TransactionEnd { commit } => &[if *commit { "T" } else { "F" }, NUL],
+        Request::TransactionStart => (xs_wire::TRANSACTION_START, &[NUL]),
+        Request::TransactionEnd { commit } => {
+            (xs_wire::TRANSACTION_END, &[if *commit { "T" } else { "F" }, NUL])
+        }
     };
     // At most four.
-    Ok(pieces.iter().copied().collect())
+    Ok((kind, pieces.iter().copied().collect()))
 }
 
 fn watch_event(payload: &[u8]) -> Option<Event<'_>> {
