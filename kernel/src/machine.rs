@@ -57,14 +57,7 @@ impl Machine {
     /// Enables the processor's protections, switches to the final page tables and gives the heap
     /// its memory.
     pub fn bring_up(boot: &BootInfo) -> Result<Self, MachineError> {
-        let protections = cpu::enable_protections().map_err(MachineError::NoExecuteDisable)?;
-        log::debug!(
-            target: "cpu",
-            "SMEP {}, SMAP {}, UMIP {}",
-            protections.smep,
-            protections.smap,
-            protections.umip
-        );
+        cpu::enable_protections().map_err(MachineError::NoExecuteDisable)?;
         let usable =
             boot.memory.iter().filter(|entry| entry.is_ram).map(|entry| entry.range.intersection(USABLE));
         let ram: Vec<PhysRange, MAX_MEMORY_ENTRIES> = usable.filter(|range| !range.is_empty()).collect();

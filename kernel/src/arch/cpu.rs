@@ -17,21 +17,10 @@ pub fn cpuid(leaf: u32) -> CpuidResult {
 #[error("the processor has no execute-disable bit (CPUID 0x80000001 EDX bit 20)")]
 pub struct NoExecuteDisable;
 
-/// The optional protections in force.
-#[derive(Clone, Copy, Debug)]
-pub struct Protections {
-    /// Supervisor mode execution prevention.
-    pub smep: bool,
-    /// Supervisor mode access prevention.
-    pub smap: bool,
-    /// User mode instruction prevention.
-    pub umip: bool,
-}
-
 /// Turns on write protection, execute disable and every supported optional protection.
 ///
 /// Call it before switching to the final page tables.
-pub fn enable_protections() -> Result<Protections, NoExecuteDisable> {
+pub fn enable_protections() -> Result<(), NoExecuteDisable> {
     let extended = if cpuid(0x8000_0000).eax >= 0x8000_0001 { cpuid(0x8000_0001).edx } else { 0 };
     if extended & (1 << 20) == 0 {
         return Err(NoExecuteDisable);
@@ -50,7 +39,8 @@ pub fn enable_protections() -> Result<Protections, NoExecuteDisable> {
     // SAFETY: CPUID reports each bit. Machine checks have a handler; the other bits only restrict
     // user mode, which is unused.
     unsafe { Cr4::update(|flags| flags.insert(cr4)) };
-    Ok(Protections { smep, smap, umip })
+    log::debug!(target: "cpu", "SMEP {smep}, SMAP {smap}, UMIP {umip}");
+    Ok(())
 }
 
 /// The time stamp counter runs at one speed in all power states (CPUID 0x80000007 EDX bit 8).

@@ -178,7 +178,7 @@ pub fn parse(bytes: &[u8]) -> Result<CommandLine, CommandLineError<'_, Problem>>
 
 /// A buffer size, from 1 to the largest.
 fn buffer_size(value: &str, field: &'static str) -> Result<u32, Problem> {
-    Ok(number(value, field, 1, u64::from(MAX_BUFFER_BYTES))? as u32)
+    number(value, field, 1, MAX_BUFFER_BYTES.into())
 }
 
 /// Splits into exactly `N` fields.
@@ -193,10 +193,11 @@ fn fields<const N: usize>(value: &str) -> Result<[&str; N], Problem> {
 }
 
 /// A decimal number without a sign.
-fn number(text: &str, field: &'static str, min: u64, max: u64) -> Result<u64, Problem> {
+fn number<T: TryFrom<u64>>(text: &str, field: &'static str, min: u64, max: u64) -> Result<T, Problem> {
     let digits_only = text.bytes().all(|byte| byte.is_ascii_digit());
     let value = if digits_only { text.parse::<u64>().ok() } else { None };
-    value.filter(|value| (min..=max).contains(value)).ok_or(Problem::Number { field, min, max })
+    let value = value.filter(|value| (min..=max).contains(value)).and_then(|value| T::try_from(value).ok());
+    value.ok_or(Problem::Number { field, min, max })
 }
 
 fn format(text: &str) -> Result<SampleFormat, Problem> {
@@ -207,33 +208,25 @@ fn format(text: &str) -> Result<SampleFormat, Problem> {
     }
 }
 
-fn rate(text: &str) -> Result<u32, Problem> {
-    Ok(number(text, "rate_hz", 1, 1_000_000)? as u32)
-}
-
-fn channels(text: &str) -> Result<u8, Problem> {
-    Ok(number(text, "channels", 1, u64::from(MAX_CHANNELS))? as u8)
-}
-
 fn parse_play(value: &str) -> Result<Play, Problem> {
     let [output, rate_hz, sample_format, channel_count, module_offset, bytes] = fields(value)?;
     Ok(Play {
-        output: number(output, "output", 0, 255)? as u8,
-        rate_hz: rate(rate_hz)?,
+        output: number(output, "output", 0, 255)?,
+        rate_hz: number(rate_hz, "rate_hz", 1, 1_000_000)?,
         format: format(sample_format)?,
-        channels: channels(channel_count)?,
-        module_offset: number(module_offset, "module_offset", 0, u64::from(u32::MAX))? as usize,
-        bytes: number(bytes, "bytes", 1, u64::from(u32::MAX))? as usize,
+        channels: number(channel_count, "channels", 1, MAX_CHANNELS.into())?,
+        module_offset: number(module_offset, "module_offset", 0, u32::MAX.into())?,
+        bytes: number(bytes, "bytes", 1, u32::MAX.into())?,
     })
 }
 
 fn parse_record(value: &str) -> Result<Record, Problem> {
     let [input, rate_hz, sample_format, channel_count, frames] = fields(value)?;
     Ok(Record {
-        input: number(input, "input", 0, 255)? as u8,
-        rate_hz: rate(rate_hz)?,
+        input: number(input, "input", 0, 255)?,
+        rate_hz: number(rate_hz, "rate_hz", 1, 1_000_000)?,
         format: format(sample_format)?,
-        channels: channels(channel_count)?,
-        frames: number(frames, "frames", 1, u64::from(u32::MAX))?,
+        channels: number(channel_count, "channels", 1, MAX_CHANNELS.into())?,
+        frames: number(frames, "frames", 1, u32::MAX.into())?,
     })
 }

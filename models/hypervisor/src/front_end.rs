@@ -19,14 +19,6 @@ pub struct FrontEnd<'a, M> {
     stream: u32,
 }
 
-impl<M> Clone for FrontEnd<'_, M> {
-    fn clone(&self) -> Self {
-        *self
-    }
-}
-
-impl<M> Copy for FrontEnd<'_, M> {}
-
 impl<M: PageMemory> MemoryHypervisor<M> {
     /// The view of the guest `domain` for its stream `stream`, which `back` serves.
     pub fn front_end(&self, domain: DomainId, back: DomainId, stream: u32) -> FrontEnd<'_, M> {

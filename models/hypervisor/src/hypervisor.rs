@@ -59,7 +59,7 @@ impl<M: PageMemory> MemoryHypervisor<M> {
             channels: RefCell::new(Channels::new(limits.ports)),
             memory: RefCell::new(memory),
             page_lists: RefCell::new((0..limits.streams).map(|_| Box::default()).collect()),
-            violations: RefCell::new(Violations::new()),
+            violations: RefCell::default(),
             published: RefCell::new(Vec::with_capacity(limits.streams)),
             control_pages: RefCell::new(Vec::with_capacity(limits.streams)),
             streams: limits.streams,
@@ -98,12 +98,12 @@ impl<M: PageMemory> MemoryHypervisor<M> {
 
     /// Number of broken [`Rule`]s.
     pub fn violation_count(&self) -> u32 {
-        self.violations.borrow().count()
+        self.violations.borrow().count
     }
 
     /// The first violations, up to [`KEPT_VIOLATIONS`].
     pub fn violations(&self) -> heapless::Vec<Violation, KEPT_VIOLATIONS> {
-        self.violations.borrow().kept()
+        self.violations.borrow().kept.clone()
     }
 
     /// Calls `act` with the memory.
