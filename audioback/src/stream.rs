@@ -61,7 +61,7 @@ impl<H: Hypervisor, C: Card<H::Buffer>> Stream<H, C> {
             guest,
             port: config.port,
             direction: abilities.direction,
-            limits: Limits::new(abilities.narrowed_to(&config.abilities), config.abilities.buffer_bytes_max),
+            limits: Limits::new(abilities.narrowed_to(&config.abilities)),
             volume: abilities.volume,
             phase: Phase::Closed,
             stats: StreamStats::default(),

@@ -32,6 +32,9 @@ const HEADER_BYTES: usize = 16;
 /// Nodes by path. A directory without a value of its own may be missing.
 pub type Nodes = BTreeMap<String, Vec<u8>>;
 
+/// Most open transactions of the client; one more fails with ENOSPC.
+const MAX_TRANSACTIONS: usize = 10;
+
 /// Most bytes of a payload.
 const PAYLOAD_MAX_BYTES: usize = 4096;
 
@@ -78,8 +81,6 @@ pub struct Stored<'a> {
     pub watches: Vec<(String, String)>,
     open: BTreeMap<u32, Open>,
     next_transaction: u32,
-    /// Most open transactions of the client; one more fails with ENOSPC.
-    pub max_transactions: usize,
     version: u64,
     /// The version at which a node last changed.
     changed_at: BTreeMap<String, u64>,
@@ -115,7 +116,6 @@ impl<'a> Stored<'a> {
             watches: Vec::new(),
             open: BTreeMap::new(),
             next_transaction: 7,
-            max_transactions: 10,
             version: 0,
             changed_at: BTreeMap::new(),
             silent: false,
@@ -289,7 +289,7 @@ impl<'a> Stored<'a> {
                 assert_eq!((payload, transaction), (&b"\0"[..], 0));
                 let number = self.next_transaction;
                 self.next_transaction += 1;
-                if self.open.len() >= self.max_transactions {
+                if self.open.len() >= MAX_TRANSACTIONS {
                     return Err("ENOSPC");
                 }
                 let open = Open {
