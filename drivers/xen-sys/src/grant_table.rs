@@ -22,7 +22,7 @@ pub struct MapGrantRef {
     pub status: i16,
     /// Out: the handle that ends the mapping.
     pub handle: u32,
-    /// Out: the frame's address for devices, if [`GNTMAP_DEVICE_MAP`] was set.
+    /// Out: the frame's address for devices, if `GNTMAP_device_map` was set.
     pub dev_bus_addr: u64,
 }
 assert_layout!(
