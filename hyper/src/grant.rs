@@ -3,7 +3,7 @@
 /// A grant reference as a guest states it (grant_table.h, `grant_ref_t`).
 ///
 /// It is an allegation, not a proof that the guest granted anything. Mapping it proves that.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct GrantRef(pub u32);
 
 impl GrantRef {
