@@ -5,8 +5,6 @@
 
 mod requests;
 
-use core::fmt;
-
 use heapless::Vec;
 use hyper::{Clock, DomainId, GrantRef, Hypervisor, Nanos};
 use sndif::control_page::SlotState;
@@ -18,7 +16,7 @@ use crate::control_page::{ControlPage, Taken, next_refresh};
 use crate::rights::Policy;
 pub use crate::ring_pair::ConnectError;
 use crate::ring_pair::{BrokenRing, Line};
-use crate::stream::{Stream, StreamConfig, StreamStats};
+use crate::stream::{Stream, StreamConfig};
 
 /// Streams in one device: more than any codec has converters for.
 pub const MAX_STREAMS: usize = 16;
@@ -34,22 +32,15 @@ const STUCK_RETRY_NS: u64 = 100_000_000;
 const ABANDONED_CHECK_NS: u64 = 1_000_000_000;
 
 /// Why a device could not be set up.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum SetUpError {
     /// More streams than [`MAX_STREAMS`].
+    #[error("more than {MAX_STREAMS} streams")]
     TooManyStreams,
     /// A stream is bound to a port that the card doesn't have.
+    #[error("the card has no port {}", .0.0)]
     NoSuchPort(PortIndex),
-}
-
-impl fmt::Display for SetUpError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::TooManyStreams => write!(f, "more than {MAX_STREAMS} streams"),
-            Self::NoSuchPort(port) => write!(f, "the card has no port {}", port.0),
-        }
-    }
 }
 
 struct Slot<H: Hypervisor, C: Card<H::Buffer>> {
@@ -234,11 +225,6 @@ impl<H: Hypervisor, C: Card<H::Buffer>> Device<H, C> {
     /// Stream `index` in the order of set-up.
     pub fn stream(&self, index: usize) -> Option<&Stream<H, C>> {
         self.slots.get(index).map(|slot| &slot.stream)
-    }
-
-    /// Counts of stream `index` in the order of set-up.
-    pub fn stats(&self, index: usize) -> Option<StreamStats> {
-        self.slots.get(index).map(|slot| slot.stream.stats())
     }
 
     /// Answers requests, reads the positions of running streams, posts them and writes them into the control page. Returns the

@@ -15,7 +15,6 @@ pub const PERIOD_FRAMES_MIN: u32 = 64;
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
     port: Port,
-    buffer_bytes_max: u32,
 }
 
 /// The checked parameters of an OPEN.
@@ -51,9 +50,9 @@ pub enum BadOpen {
 }
 
 impl Limits {
-    /// Limits of `port`, with buffers of at most `buffer_bytes_max` bytes (the device's configured `buffer-size`).
-    pub fn new(port: Port, buffer_bytes_max: u32) -> Self {
-        Self { port, buffer_bytes_max: buffer_bytes_max.min(port.buffer_bytes_max) }
+    /// Limits of a port.
+    pub fn new(port: Port) -> Self {
+        Self { port }
     }
 
     /// Narrows a query to the supported parameters. The result is empty if none is left. `supports` says which combinations of
@@ -90,7 +89,7 @@ impl Limits {
         }
         left.buffer_frames = left.buffer_frames.intersect(Interval {
             min: self.port.buffer_bytes_min.div_ceil(frame_max),
-            max: self.buffer_bytes_max.checked_div(frame_min).unwrap_or(0),
+            max: self.port.buffer_bytes_max.checked_div(frame_min).unwrap_or(0),
         });
         left.period_frames =
             left.period_frames.intersect(Interval { min: PERIOD_FRAMES_MIN, max: left.buffer_frames.max });
@@ -123,7 +122,8 @@ impl Limits {
         }
         // At least 1 and at most 8 bytes times 255 channels.
         let frame_bytes = sample_bytes.saturating_mul(u32::from(open.channels)).max(1);
-        let fits = (self.port.buffer_bytes_min.max(1)..=self.buffer_bytes_max).contains(&open.buffer_bytes);
+        let fits =
+            (self.port.buffer_bytes_min.max(1)..=self.port.buffer_bytes_max).contains(&open.buffer_bytes);
         if !fits || !open.buffer_bytes.is_multiple_of(frame_bytes) {
             return Err(BadOpen::Buffer(open.buffer_bytes));
         }

@@ -24,16 +24,6 @@ impl PortSet {
     }
 }
 
-impl FromIterator<PortIndex> for PortSet {
-    fn from_iter<I: IntoIterator<Item = PortIndex>>(ports: I) -> Self {
-        let mut set = Self::NONE;
-        ports.into_iter().for_each(|port| {
-            set.insert(port);
-        });
-        set
-    }
-}
-
 /// The port's bit; 0 for ports from 64 on.
 const fn bit(port: PortIndex) -> u64 {
     match 1u64.checked_shl(port.0 as u32) {

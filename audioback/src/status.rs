@@ -3,7 +3,7 @@
 use sndif::response::Status;
 
 use crate::card::CardError;
-use crate::stream::{HintError, OpenError, TriggerError, VolumeError};
+use crate::stream::{OpenError, StreamError};
 use hyper::MapError;
 
 pub(crate) fn open_status(error: &OpenError) -> Status {
@@ -19,10 +19,14 @@ pub(crate) fn open_status(error: &OpenError) -> Status {
     }
 }
 
-pub(crate) fn trigger_status(error: &TriggerError) -> Status {
+pub(crate) fn stream_status(error: &StreamError) -> Status {
     match error {
-        TriggerError::NotOpen | TriggerError::WrongState => Status::EINVAL,
-        TriggerError::Card(error) => card_status(*error),
+        StreamError::WrongState | StreamError::BadRange => Status::EINVAL,
+        StreamError::RunFailed => Status::EIO,
+        StreamError::NoAmplifier => Status::EOPNOTSUPP,
+        StreamError::Map(MapError::NoRoom) => Status::ENOMEM,
+        StreamError::Map(_) => Status::EFAULT,
+        StreamError::Card(error) => card_status(*error),
     }
 }
 
@@ -32,22 +36,5 @@ pub(crate) fn card_status(error: CardError) -> Status {
         CardError::Busy => Status::EBUSY,
         CardError::Unsupported | CardError::BadBuffer | CardError::WrongState => Status::EINVAL,
         CardError::Hardware => Status::EIO,
-    }
-}
-
-pub(crate) fn volume_status(error: &VolumeError) -> Status {
-    match error {
-        VolumeError::Unsupported | VolumeError::Card(CardError::Unsupported) => Status::EOPNOTSUPP,
-        VolumeError::BadRange => Status::EINVAL,
-        VolumeError::Map(MapError::NoRoom) => Status::ENOMEM,
-        VolumeError::Map(_) => Status::EFAULT,
-        VolumeError::Card(error) => card_status(*error),
-    }
-}
-
-pub(crate) fn hint_status(error: &HintError) -> Status {
-    match error {
-        HintError::BadRange => Status::EINVAL,
-        HintError::RunFailed => Status::EIO,
     }
 }

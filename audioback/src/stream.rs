@@ -21,7 +21,7 @@ use crate::hw_params::Limits;
 use crate::period_edges::EventPacer;
 use crate::rights::Policy;
 
-pub use error::{HintError, OpenError, TriggerError, VolumeError};
+pub use error::{OpenError, StreamError};
 use run::OpenStream;
 pub use run::StreamStats;
 
@@ -32,24 +32,6 @@ pub struct StreamConfig {
     pub port: PortIndex,
     /// The abilities that the front end may use, if the port has them. The direction is the port's.
     pub abilities: Port,
-}
-
-/// The state of a stream as users see it: [`SlotState`] and [`Stuck`](Self::Stuck).
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Activity {
-    /// It has no buffer.
-    #[default]
-    Closed,
-    /// It has a buffer and does not run.
-    Open,
-    /// It runs.
-    Running,
-    /// It is stopped and can resume.
-    Paused,
-    /// Its run has failed. STOP or CLOSE ends that.
-    Failed,
-    /// It is closed, but RUN reads 1 and so its buffer is still mapped.
-    Stuck,
 }
 
 #[allow(clippy::large_enum_variant, reason = "a stream stays in place: there is no heap")]
@@ -79,7 +61,7 @@ impl<H: Hypervisor, C: Card<H::Buffer>> Stream<H, C> {
             guest,
             port: config.port,
             direction: abilities.direction,
-            limits: Limits::new(abilities.narrowed_to(&config.abilities), config.abilities.buffer_bytes_max),
+            limits: Limits::new(abilities.narrowed_to(&config.abilities)),
             volume: abilities.volume,
             phase: Phase::Closed,
             stats: StreamStats::default(),
@@ -103,20 +85,8 @@ impl<H: Hypervisor, C: Card<H::Buffer>> Stream<H, C> {
     }
 
     /// The state in the control page. A stuck stream is closed there.
-    pub(crate) fn state(&self) -> SlotState {
+    pub fn state(&self) -> SlotState {
         self.open_stream().map_or(SlotState::Closed, |open| open.state)
-    }
-
-    /// The state for users.
-    pub fn activity(&self) -> Activity {
-        match self.state() {
-            SlotState::Closed if self.is_stuck() => Activity::Stuck,
-            SlotState::Closed => Activity::Closed,
-            SlotState::Open => Activity::Open,
-            SlotState::Running => Activity::Running,
-            SlotState::Paused => Activity::Paused,
-            SlotState::Failed => Activity::Failed,
-        }
     }
 
     /// Whether the hardware has not stopped, so that the stream still holds its buffer.
@@ -158,9 +128,9 @@ impl<H: Hypervisor, C: Card<H::Buffer>> Stream<H, C> {
     }
 
     /// The open stream, if it is in `state`.
-    fn in_state(&mut self, state: SlotState) -> Result<&mut OpenStream<C::Stream>, TriggerError> {
-        let open = self.open_stream_mut().ok_or(TriggerError::NotOpen)?;
-        if open.state == state { Ok(open) } else { Err(TriggerError::WrongState) }
+    fn in_state(&mut self, state: SlotState) -> Result<&mut OpenStream<C::Stream>, StreamError> {
+        let open = self.open_stream_mut().ok_or(StreamError::WrongState)?;
+        if open.state == state { Ok(open) } else { Err(StreamError::WrongState) }
     }
 
     /// Opens: maps the directory's pages and hands them to the card. An open stream is closed before, because Linux
@@ -246,9 +216,9 @@ impl<H: Hypervisor, C: Card<H::Buffer>> Stream<H, C> {
     }
 
     /// Starts at the buffer's first frame.
-    pub fn start(&mut self, card: &mut C) -> Result<(), TriggerError> {
+    pub fn start(&mut self, card: &mut C) -> Result<(), StreamError> {
         let open = self.in_state(SlotState::Open)?;
-        card.start(&mut open.card_stream).map_err(TriggerError::Card)?;
+        card.start(&mut open.card_stream).map_err(StreamError::Card)?;
         open.begin_run();
         Ok(())
     }
@@ -267,9 +237,9 @@ impl<H: Hypervisor, C: Card<H::Buffer>> Stream<H, C> {
     }
 
     /// Pauses. The position stays.
-    pub fn pause(&mut self, card: &mut C) -> Result<(), TriggerError> {
+    pub fn pause(&mut self, card: &mut C) -> Result<(), StreamError> {
         let open = self.in_state(SlotState::Running)?;
-        card.pause(&mut open.card_stream).map_err(TriggerError::Card)?;
+        card.pause(&mut open.card_stream).map_err(StreamError::Card)?;
         open.state = SlotState::Paused;
         // The stream has moved since the last look.
         if let Ok(StreamPosition { link: Some(link), .. }) = card.position(&mut open.card_stream) {
@@ -279,27 +249,27 @@ impl<H: Hypervisor, C: Card<H::Buffer>> Stream<H, C> {
     }
 
     /// Resumes after a pause.
-    pub fn resume(&mut self, card: &mut C) -> Result<(), TriggerError> {
+    pub fn resume(&mut self, card: &mut C) -> Result<(), StreamError> {
         let open = self.in_state(SlotState::Paused)?;
-        card.resume(&mut open.card_stream).map_err(TriggerError::Card)?;
+        card.resume(&mut open.card_stream).map_err(StreamError::Card)?;
         open.state = SlotState::Running;
         Ok(())
     }
 
     /// Stops; the next START begins at the buffer's first frame. Returns the count to post before the answer.
     /// A stopped stream stays as it is: ALSA stops streams twice.
-    pub fn stop(&mut self, card: &mut C) -> Result<Option<u64>, TriggerError> {
-        let Phase::Open(open) = &mut self.phase else { return Err(TriggerError::NotOpen) };
+    pub fn stop(&mut self, card: &mut C) -> Result<Option<u64>, StreamError> {
+        let Phase::Open(open) = &mut self.phase else { return Err(StreamError::WrongState) };
         if open.state == SlotState::Open {
             return Ok(None);
         }
-        let last = card.stop(&mut open.card_stream).map_err(TriggerError::Card)?;
+        let last = card.stop(&mut open.card_stream).map_err(StreamError::Card)?;
         Ok(open.end_run(last, &mut self.stats))
     }
 
     /// Takes the range of a WRITE or READ as a hint for the application's pointer.
-    pub fn hint(&mut self, range: &Range) -> Result<(), HintError> {
-        self.open_stream_mut().ok_or(HintError::BadRange)?.hint(range)
+    pub fn hint(&mut self, range: &Range) -> Result<(), StreamError> {
+        self.open_stream_mut().ok_or(StreamError::BadRange)?.hint(range)
     }
 
     /// Reads the position of a running stream. `None`: it does not run, or its run has failed now.

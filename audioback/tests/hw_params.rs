@@ -52,7 +52,7 @@ fn narrow_link(params: &StreamParams) -> bool {
 }
 
 fn limits() -> Limits {
-    Limits::new(port(), 1 << 16)
+    Limits::new(Port { buffer_bytes_max: 1 << 16, ..port() })
 }
 
 #[test]

@@ -9,7 +9,7 @@ pub mod frequency;
 mod tsc;
 
 #[cfg(target_os = "none")]
-pub use tsc::{TscClock, TscDelay};
+pub use tsc::TscClock;
 
 /// Nanoseconds per tick, in units of 2^-32.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

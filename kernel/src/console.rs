@@ -7,7 +7,7 @@ use log::{LevelFilter, Log, Metadata, Record};
 use spin::Once;
 
 use crate::arch::port::DEBUG_CONSOLE;
-use crate::arch::{self, Exit, serial};
+use crate::arch::serial;
 use crate::clock::TscClock;
 
 static CLOCK: Once<TscClock> = Once::new();
@@ -129,31 +129,4 @@ pub fn report(args: fmt::Arguments<'_>) {
 #[macro_export]
 macro_rules! report {
     ($($arg:tt)*) => { $crate::console::report(format_args!($($arg)*)) };
-}
-
-/// The image's result.
-#[derive(Clone, Copy, Debug)]
-pub enum Verdict<'a> {
-    /// The image succeeded.
-    Pass,
-    /// The image failed for this reason.
-    Fail(fmt::Arguments<'a>),
-}
-
-/// Writes the verdict and ends the image.
-pub fn exit(verdict: Verdict<'_>) -> ! {
-    let how = match verdict {
-        Verdict::Pass => {
-            report!("verdict pass");
-            Exit::Pass
-        }
-        Verdict::Fail(why) => {
-            // The log line's time shows how long the image took to fail.
-            log::error!("{why}");
-            report!("verdict fail {why}");
-            Exit::Fail
-        }
-    };
-    drain();
-    arch::exit(how)
 }

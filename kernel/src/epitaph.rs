@@ -115,23 +115,15 @@ impl fmt::Display for Epitaph<'_> {
     }
 }
 
-impl<'a> Epitaph<'a> {
-    fn what(&self) -> What<'_, 'a> {
-        What(self)
-    }
-}
-
-/// The cause in one line.
-struct What<'e, 'a>(&'e Epitaph<'a>);
-
-impl fmt::Display for What<'_, '_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.0.cause {
+impl Epitaph<'_> {
+    /// The cause in one line.
+    fn what(&self) -> impl fmt::Display {
+        fmt::from_fn(|f| match self.cause {
             Cause::Exception { frame, fault_address } if frame.vector == 14 => {
-                if self.0.sections.guards.iter().any(|guard| guard.contains(fault_address)) {
+                if self.sections.guards.iter().any(|guard| guard.contains(fault_address)) {
                     return write!(f, "stack overflow at {:#x}", frame.rip);
                 }
-                let access = PageFaultAccess(frame.error_code);
+                let access = page_fault_access(frame.error_code);
                 write!(f, "page fault at {:#x}: {access} {fault_address:#x}", frame.rip)
             }
             Cause::Exception { frame, .. } => {
@@ -150,7 +142,7 @@ impl fmt::Display for What<'_, '_> {
             Cause::AllocationAfterStart { size_bytes } => {
                 write!(f, "allocation after start, of {size_bytes} bytes")
             }
-        }
+        })
     }
 }
 
@@ -201,22 +193,18 @@ fn name(vector: u64) -> &'static str {
 }
 
 /// A page fault's error code, in words (Intel SDM volume 3, 4.7).
-struct PageFaultAccess(u64);
-
-impl fmt::Display for PageFaultAccess {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let access = match (self.0 & 1 << 4 != 0, self.0 & 1 << 1 != 0) {
-            (true, _) => "execute",
-            (false, true) => "write",
-            (false, false) => "read",
-        };
-        let page = match (self.0 & 1 << 3 != 0, self.0 & 1 != 0) {
-            (true, _) => "reserved bits in the tables for",
-            (false, true) => "not allowed at",
-            (false, false) => "nothing mapped at",
-        };
-        write!(f, "{access}, {page}")
-    }
+fn page_fault_access(error_code: u64) -> impl fmt::Display {
+    let access = match (error_code & 1 << 4 != 0, error_code & 1 << 1 != 0) {
+        (true, _) => "execute",
+        (false, true) => "write",
+        (false, false) => "read",
+    };
+    let page = match (error_code & 1 << 3 != 0, error_code & 1 != 0) {
+        (true, _) => "reserved bits in the tables for",
+        (false, true) => "not allowed at",
+        (false, false) => "nothing mapped at",
+    };
+    fmt::from_fn(move |f| write!(f, "{access}, {page}"))
 }
 
 /// Passes on a bounded number of bytes and replaces control characters with blanks.

@@ -1,7 +1,5 @@
 //! The machine as both images use it: protections, page tables, heap, DMA memory and clock.
 
-use core::fmt;
-
 use heapless::Vec;
 
 use crate::arch::cpu::{self, NoExecuteDisable};
@@ -13,6 +11,7 @@ use crate::memory::address_space::{ActivateError, AddressSpace};
 use crate::memory::dma::DmaArena;
 use crate::memory::range::PhysRange;
 use crate::memory::{PAGE_BYTES, layout};
+use crate::pci::hda::FindError;
 use crate::report;
 
 const HEAP_BYTES: u64 = 2 << 20;
@@ -22,36 +21,26 @@ const DMA_BYTES: u64 = 256 << 10;
 const USABLE: PhysRange = PhysRange { start: 1 << 20, end: 1 << 32 };
 
 /// Why no image can work on this machine.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum MachineError {
     /// The loader's start info is unusable.
-    StartInfo(StartInfoError),
+    #[error(transparent)]
+    StartInfo(#[from] StartInfoError),
     /// The processor lacks execute disable.
+    #[error(transparent)]
     NoExecuteDisable(NoExecuteDisable),
     /// The page tables could not be set up.
+    #[error(transparent)]
     Memory(ActivateError),
     /// Not enough memory for this.
+    #[error("no memory is left for {0}")]
     OutOfMemory(&'static str),
     /// The TSC's stated frequency in Hz is out of bounds.
+    #[error("TSC frequency: {0} Hz is out of bounds")]
     TscFrequency(u64),
-}
-
-impl fmt::Display for MachineError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::StartInfo(error) => error.fmt(f),
-            Self::NoExecuteDisable(error) => error.fmt(f),
-            Self::Memory(error) => error.fmt(f),
-            Self::OutOfMemory(purpose) => write!(f, "no memory is left for {purpose}"),
-            Self::TscFrequency(hz) => write!(f, "TSC frequency: {hz} Hz is out of bounds"),
-        }
-    }
-}
-
-impl From<StartInfoError> for MachineError {
-    fn from(error: StartInfoError) -> Self {
-        Self::StartInfo(error)
-    }
+    /// No controller is usable.
+    #[error(transparent)]
+    Controllers(#[from] FindError),
 }
 
 /// Memory that is mapped and distributed.
@@ -68,14 +57,7 @@ impl Machine {
     /// Enables the processor's protections, switches to the final page tables and gives the heap
     /// its memory.
     pub fn bring_up(boot: &BootInfo) -> Result<Self, MachineError> {
-        let protections = cpu::enable_protections().map_err(MachineError::NoExecuteDisable)?;
-        log::debug!(
-            target: "cpu",
-            "SMEP {}, SMAP {}, UMIP {}",
-            protections.smep,
-            protections.smap,
-            protections.umip
-        );
+        cpu::enable_protections().map_err(MachineError::NoExecuteDisable)?;
         let usable =
             boot.memory.iter().filter(|entry| entry.is_ram).map(|entry| entry.range.intersection(USABLE));
         let ram: Vec<PhysRange, MAX_MEMORY_ENTRIES> = usable.filter(|range| !range.is_empty()).collect();

@@ -11,8 +11,6 @@
 //! The guest may rewrite all of it while it is read: only the values read here count. They
 //! give no rights.
 
-use core::fmt;
-
 use audioback::card::{Direction, Port};
 use audioback::device::MAX_STREAMS;
 use audioback::stream::StreamConfig;
@@ -39,53 +37,44 @@ pub(crate) struct FoundStream {
 }
 
 /// The reason why a card can't be served.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum BadConfig {
     /// The node doesn't exist (any more), or this domain can't read it.
+    #[error("missing, or not readable for this domain")]
     Missing,
     /// The names in a directory don't fit into one answer.
+    #[error("more names than fit into an answer of 4096 bytes")]
     TooLarge,
     /// A value isn't a text.
+    #[error("no text")]
     NoText,
     /// A setting is invalid.
+    #[error(transparent)]
     Setting(BadSetting),
     /// A stream's type is neither playback nor capture.
+    #[error("{0} is neither p nor c")]
     Type(Excerpt),
     /// A `unique-id` is empty or too long.
+    #[error("{0}: it has to have 1 to {UNIQUE_ID_BYTES} bytes")]
     UniqueId(Excerpt),
     /// Another stream has the same `unique-id`.
+    #[error("{0} is the unique-id of another stream")]
     UniqueIdTwice(Excerpt),
     /// The port that a `unique-id` names can't be used.
+    #[error(transparent)]
     Port(BadPort),
     /// A stream's fewest channels are more than its most.
+    #[error("channels-min is above channels-max")]
     NoChannels,
     /// There is no stream.
+    #[error("no stream")]
     NoStreams,
     /// There are more PCM devices than are served.
+    #[error("more than {MAX_PCM_DEVICES} PCM devices")]
     TooManyPcmDevices,
     /// There are more streams than are served.
+    #[error("more than {MAX_STREAMS} streams")]
     TooManyStreams,
-}
-
-impl fmt::Display for BadConfig {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Missing => f.write_str("missing, or not readable for this domain"),
-            Self::TooLarge => f.write_str("more names than fit into an answer of 4096 bytes"),
-            Self::NoText => f.write_str("no text"),
-            Self::Setting(bad) => write!(f, "{bad}"),
-            Self::Type(text) => write!(f, "{text} is neither p nor c"),
-            Self::UniqueId(text) => {
-                write!(f, "{text}: it has to have 1 to {UNIQUE_ID_BYTES} bytes")
-            }
-            Self::UniqueIdTwice(text) => write!(f, "{text} is the unique-id of another stream"),
-            Self::Port(bad) => write!(f, "{bad}"),
-            Self::NoChannels => f.write_str("channels-min is above channels-max"),
-            Self::NoStreams => f.write_str("no stream"),
-            Self::TooManyPcmDevices => write!(f, "more than {MAX_PCM_DEVICES} PCM devices"),
-            Self::TooManyStreams => write!(f, "more than {MAX_STREAMS} streams"),
-        }
-    }
 }
 
 /// The kind of the next read.
@@ -105,25 +94,19 @@ enum Field {
     UniqueId,
 }
 
-impl Field {
-    const ALL: [Self; 7] = [
-        Self::Setting(Setting::SampleRates),
-        Self::Setting(Setting::SampleFormats),
-        Self::Setting(Setting::ChannelsMin),
-        Self::Setting(Setting::ChannelsMax),
-        Self::Setting(Setting::BufferSize),
-        Self::Type,
-        Self::UniqueId,
-    ];
+/// All fields by their nodes, the settings first.
+const FIELDS: [(&str, Field); 7] = [
+    (nodes::SAMPLE_RATES, Field::Setting(Setting::SampleRates)),
+    (nodes::SAMPLE_FORMATS, Field::Setting(Setting::SampleFormats)),
+    (nodes::CHANNELS_MIN, Field::Setting(Setting::ChannelsMin)),
+    (nodes::CHANNELS_MAX, Field::Setting(Setting::ChannelsMax)),
+    (nodes::BUFFER_SIZE, Field::Setting(Setting::BufferSize)),
+    (nodes::TYPE, Field::Type),
+    (nodes::UNIQUE_ID, Field::UniqueId),
+];
 
-    const fn node(self) -> &'static str {
-        match self {
-            Self::Setting(setting) => setting.node(),
-            Self::Type => nodes::TYPE,
-            Self::UniqueId => nodes::UNIQUE_ID,
-        }
-    }
-}
+/// The bits of the settings in [`FIELDS`].
+const SETTINGS: u8 = 0x1f;
 
 /// The directory that is being read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -146,7 +129,7 @@ pub(crate) enum ReadProgress {
 #[derive(Debug)]
 pub(crate) struct CardConfigReader {
     level: Level,
-    /// The unread fields of this directory, a bit each in the order of [`Field::ALL`]. `None`: its
+    /// The unread fields of this directory, a bit each in the order of [`FIELDS`]. `None`: its
     /// names are unread.
     fields: Option<u8>,
     card: StreamSettings,
@@ -191,7 +174,7 @@ impl CardConfigReader {
         };
         match self.field() {
             None => (ReadKind::Names, directory),
-            Some(field) => (ReadKind::Value, PathText::new(format_args!("{directory}/{}", field.node()))),
+            Some((node, _)) => (ReadKind::Value, PathText::new(format_args!("{directory}/{node}"))),
         }
     }
 
@@ -207,7 +190,7 @@ impl CardConfigReader {
         let reply = answer.ok_or(BadConfig::Missing)?;
         match self.field() {
             None => self.take_names(&reply)?,
-            Some(field) => {
+            Some((_, field)) => {
                 let value = reply.text().map_err(|_| BadConfig::NoText)?;
                 self.take_value(field, value)?;
                 // Clears the lowest bit, which is this field's.
@@ -218,16 +201,16 @@ impl CardConfigReader {
     }
 
     /// The next field; `None`: the names are next, or this directory has been read.
-    fn field(&self) -> Option<Field> {
+    fn field(&self) -> Option<(&'static str, Field)> {
         let lowest = self.fields?.trailing_zeros();
-        Field::ALL.get(lowest as usize).copied()
+        FIELDS.get(lowest as usize).copied()
     }
 
     fn take_names(&mut self, reply: &Reply<'_>) -> Result<(), BadConfig> {
         let mut fields = 0u8;
         let mut numbers = 0u32;
         for name in reply.names() {
-            if let Some(index) = Field::ALL.iter().position(|field| field.node() == name) {
+            if let Some(index) = FIELDS.iter().position(|(node, _)| *node == name) {
                 // Seven fields.
                 fields |= 1u8.wrapping_shl(index as u32);
             } else if let Some(number) = number(name) {
@@ -248,12 +231,11 @@ impl CardConfigReader {
             Level::Pcm(_) => self.stream_count = count,
             Level::Stream(_) => {}
         }
-        let settings = 1u8.wrapping_shl(Setting::ALL.len() as u32).wrapping_sub(1);
         self.fields = Some(match self.level {
-            Level::Card | Level::Pcm(_) => fields & settings,
+            Level::Card | Level::Pcm(_) => fields & SETTINGS,
             // Type and unique-id are read in any case: if one is missing, the answer says so with
             // its path.
-            Level::Stream(_) => fields | !settings & 0x7f,
+            Level::Stream(_) => fields | !SETTINGS & 0x7f,
         });
         Ok(())
     }

@@ -26,7 +26,7 @@ use crate::due::after;
 use crate::paths::DeviceId;
 use crate::ports::Ports;
 use crate::requester::DeviceKey;
-use crate::status::{DeviceStatus, StatusDue, StreamStatus};
+use crate::status::{DeviceStatus, Ready, StreamStatus};
 use crate::stream_settings::is_unusable;
 use exchange::{Exchange, Question, WriteProgress};
 use nodes::{Description, DeviceNodes, Effect};
@@ -112,7 +112,7 @@ impl<H: Hypervisor, C: Card<H::Buffer>> Device<H, C> {
     pub(crate) fn new(id: DeviceId, key: DeviceKey) -> Self {
         Self {
             id,
-            back_end: BackEnd::new(),
+            back_end: BackEnd::default(),
             nodes: DeviceNodes::new(id),
             exchange: Exchange::new(id, key),
             sound: None,
@@ -140,7 +140,7 @@ impl<H: Hypervisor, C: Card<H::Buffer>> Device<H, C> {
 
     /// Handles a change of the front end's state.
     pub(crate) fn on_front_change(&mut self) {
-        self.nodes.stale.front = true;
+        self.nodes.set_stale(Question::FrontState, true);
         self.has_front_changed = true;
     }
 
@@ -172,9 +172,9 @@ impl<H: Hypervisor, C: Card<H::Buffer>> Device<H, C> {
     }
 
     /// The next part of its status to publish.
-    pub(crate) fn next_status(&self, ports: &Ports, now: Nanos) -> StatusDue {
+    pub(crate) fn next_status(&self, ports: &Ports, now: Nanos) -> Ready<DeviceStatus> {
         if self.is_leaving {
-            return StatusDue::Never;
+            return Err(None);
         }
         let streams = self.nodes.config.streams().iter().enumerate().map_while(|(index, found)| {
             let stream = self.sound.as_ref()?.stream(index)?;
@@ -310,18 +310,14 @@ impl<H: Hypervisor, C: Card<H::Buffer>> Device<H, C> {
                 Next::Nothing
             };
         }
-        if nodes.stale.state {
+        if nodes.is_stale(Question::OwnState) {
             return Next::Ask(Question::OwnState);
         }
         if nodes.view.directory {
-            if nodes.stale.online {
-                return Next::Ask(Question::Online);
-            }
-            if nodes.stale.may_play {
-                return Next::Ask(Question::Right(Direction::Playback));
-            }
-            if nodes.stale.may_record {
-                return Next::Ask(Question::Right(Direction::Capture));
+            let rights = [Direction::Playback, Direction::Capture].map(Question::Right);
+            let mut questions = [Question::Online].into_iter().chain(rights);
+            if let Some(question) = questions.find(|question| nodes.is_stale(*question)) {
+                return Next::Ask(question);
             }
             if nodes.shown != self.back_end.state() {
                 return Next::WriteState;
@@ -329,7 +325,9 @@ impl<H: Hypervisor, C: Card<H::Buffer>> Device<H, C> {
         }
         match self.step(common) {
             Step::SetUp => self.next_of_set_up(common),
-            Step::Connect | Step::Reopen if nodes.stale.front => Next::Ask(Question::FrontState),
+            Step::Connect | Step::Reopen if nodes.is_stale(Question::FrontState) => {
+                Next::Ask(Question::FrontState)
+            }
             Step::Connect | Step::Reopen if now < self.settles_at || !self.pace.is_over(now) => {
                 Next::Settle(self.pace.due(now).unwrap_or(now).max(self.settles_at))
             }
@@ -343,7 +341,9 @@ impl<H: Hypervisor, C: Card<H::Buffer>> Device<H, C> {
             // Closing comes before all else, so it has been tried in this call.
             Step::Close => Next::Nothing,
             // Last, so that a guest which keeps writing this node doesn't delay all else.
-            Step::Wait if nodes.stale.front && nodes.is_watched => Next::Ask(Question::FrontState),
+            Step::Wait if nodes.is_stale(Question::FrontState) && nodes.is_watched => {
+                Next::Ask(Question::FrontState)
+            }
             Step::Wait => Next::Nothing,
         }
     }
@@ -491,7 +491,7 @@ impl<H: Hypervisor, C: Card<H::Buffer>> Device<H, C> {
             Progress::Failed(error) => {
                 let path = self.nodes.path(Question::OwnState);
                 log::warn!("{path}: {} was not written: {error:?}; trying again", state.code());
-                self.nodes.stale.state = true;
+                self.nodes.set_stale(Question::OwnState, true);
                 self.exchange.slot.failed(now);
             }
         }

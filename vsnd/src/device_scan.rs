@@ -4,20 +4,20 @@
 
 use heapless::Vec;
 use hyper::{DomainId, Nanos};
-use xen_guest::xenstore::{Path, Refusal, Reply, Request, RequestError};
+use xen_guest::xenstore::{Refusal, Reply, Request, RequestError};
 
 use crate::connection::Connection;
 use crate::device_table::MAX_DEVICES;
 use crate::paths::{BACKEND, DeviceId, PathText, number};
-use crate::request_slot::{Answer, RequestSlot};
+use crate::request_slot::Answer;
 use crate::requester::Requester;
+use crate::watch::Watch;
 
 /// The token of the watch on all devices.
 pub(crate) const TOKEN: &str = "vsnd";
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Question {
-    Watch,
     /// The guests that have devices.
     Guests,
     /// The devices of one guest.
@@ -29,9 +29,7 @@ enum Question {
 /// The list of guests is read anew for each of them: it may change meanwhile, and has no limit.
 #[derive(Debug)]
 pub(crate) struct DeviceScan {
-    slot: RequestSlot,
-    asked: Question,
-    is_watched: bool,
+    watch: Watch<Question>,
     next: Option<Question>,
     /// The guest whose devices were read last.
     last: Option<DomainId>,
@@ -43,9 +41,7 @@ pub(crate) struct DeviceScan {
 impl DeviceScan {
     pub(crate) fn new() -> Self {
         Self {
-            slot: RequestSlot::new(Requester::DeviceScan),
-            asked: Question::Watch,
-            is_watched: false,
+            watch: Watch::new(Requester::DeviceScan, BACKEND, TOKEN),
             next: None,
             last: None,
             found: Vec::new(),
@@ -65,42 +61,26 @@ impl DeviceScan {
 
     /// Sends the next question, if there is one. Returns the time at which to call again.
     pub(crate) fn drive(&mut self, connection: &mut Connection<'_>, now: Nanos) -> Option<Nanos> {
-        let question = if self.is_watched { self.next? } else { Question::Watch };
-        if !self.slot.is_free(now) || !self.found.is_empty() {
-            return self.slot.due(now);
-        }
-        let directory;
-        let backend = Path::new(BACKEND).ok()?;
-        let request = match question {
-            Question::Watch => Request::Watch { path: backend, token: TOKEN },
-            Question::Guests => Request::Directory(backend),
-            Question::Devices(guest) => {
-                directory = PathText::new(format_args!("{BACKEND}/{}", guest.0));
-                Request::Directory(directory.path().ok()?)
-            }
-        };
-        if self.slot.send(connection, request, now) == Ok(true) {
-            self.asked = question;
+        let next = self.next.filter(|_| self.found.is_empty());
+        let asked = self.watch.ask(connection, next, now, |slot, connection, question| {
+            let directory = match question {
+                Question::Guests => PathText::new(format_args!("{BACKEND}")),
+                Question::Devices(guest) => PathText::new(format_args!("{BACKEND}/{}", guest.0)),
+            };
+            slot.send(connection, Request::Directory(directory.path()?), now)
+        });
+        if asked.is_ok() {
             self.next = None;
         }
-        None
+        asked.err().flatten()
     }
 
     /// Handles an answer.
     pub(crate) fn on_reply(&mut self, result: Result<Reply<'_>, RequestError>, now: Nanos) {
         // A scan that was begun meanwhile goes on as it was begun: this answer is the old one's.
         let next = self.next;
-        match (self.asked, self.slot.on_reply(result, now)) {
-            (Question::Watch, Answer::Done(_)) => self.is_watched = true,
-            (Question::Watch, Answer::Lost(error)) => log::warn!("{BACKEND}: {error}; trying again"),
-            (Question::Watch, Answer::Missing | Answer::Denied | Answer::Refused(_)) => {
-                log::warn!("{BACKEND}: xenstored refuses a watch; trying again");
-                self.slot.failed(now);
-            }
-            (asked, Answer::Lost(error)) => {
-                log::warn!("{BACKEND}: {error}; trying again");
-                self.next = next.or(Some(asked));
-            }
+        let Some((asked, answer)) = self.watch.on_reply(result, now) else { return };
+        match (asked, answer) {
             (Question::Guests, Answer::Done(reply)) if next.is_none() => {
                 self.next = self.guest_after_last(&reply).map(Question::Devices);
             }
@@ -117,17 +97,16 @@ impl DeviceScan {
             (Question::Devices(_), Answer::Missing) => self.next = next.or(Some(Question::Guests)),
             // Without the directory, no guest has a device.
             (Question::Guests, Answer::Missing | Answer::Done(_)) => {}
-            (asked, Answer::Refused(refusal)) if refusal != Refusal::TooBig => {
-                log::warn!("{BACKEND}: xenstored says {refusal:?}; trying again");
-                self.next = next.or(Some(asked));
-            }
             // Another try would end the same way.
-            (Question::Guests, Answer::Denied | Answer::Refused(_)) => {
+            (asked, Answer::Denied | Answer::Failed(RequestError::Refused(Refusal::TooBig))) => {
                 log::warn!("{BACKEND}: xenstored refuses to list it");
+                if asked != Question::Guests {
+                    self.next = next.or(Some(Question::Guests));
+                }
             }
-            (Question::Devices(_), Answer::Denied | Answer::Refused(_)) => {
-                log::warn!("{BACKEND}: xenstored refuses to list it");
-                self.next = next.or(Some(Question::Guests));
+            (asked, Answer::Failed(error)) => {
+                log::warn!("{BACKEND}: {error}; trying again");
+                self.next = next.or(Some(asked));
             }
         }
     }

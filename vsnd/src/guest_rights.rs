@@ -14,6 +14,14 @@ pub(crate) const MAY_PLAY: &str = "may-play";
 /// The node of the right to record, for one guest or as the default for all.
 pub(crate) const MAY_RECORD: &str = "may-record";
 
+/// The node of the right in this direction.
+pub(crate) const fn right_node(direction: Direction) -> &'static str {
+    match direction {
+        Direction::Playback => MAY_PLAY,
+        Direction::Capture => MAY_RECORD,
+    }
+}
+
 /// The rights that are set for one guest. `None`: the default for all guests holds.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct GuestRights {
@@ -24,11 +32,7 @@ pub(crate) struct GuestRights {
 impl GuestRights {
     /// The node of a guest's right in this direction.
     pub(crate) fn path(guest: DomainId, direction: Direction) -> PathText {
-        let node = match direction {
-            Direction::Playback => MAY_PLAY,
-            Direction::Capture => MAY_RECORD,
-        };
-        PathText::new(format_args!("{OWN}/guest/{}/{node}", guest.0))
+        PathText::new(format_args!("{OWN}/guest/{}/{}", guest.0, right_node(direction)))
     }
 
     /// Takes a right's value; `None`: the node doesn't exist. Returns whether the value is valid.

@@ -58,8 +58,11 @@ mod status;
 mod status_publisher;
 mod stream_settings;
 mod transport;
+mod watch;
 mod xenstore_clients;
 
+use alloc::string::String;
+use alloc::vec::Vec;
 use core::fmt::Arguments;
 
 use audioback::card::Card;
@@ -93,7 +96,13 @@ impl<'s, H: Hypervisor, C: Card<H::Buffer>> Vsnd<'s, H, C> {
     ///
     /// `domain` is this domain. `info` are names of nodes below `snddom/state/` with their values,
     /// published once.
-    pub fn new(store: Store<'s>, domain: DomainId, hypervisor: H, card: C, info: &[(&str, &str)]) -> Self {
+    pub fn new(
+        store: Store<'s>,
+        domain: DomainId,
+        hypervisor: H,
+        card: C,
+        info: Vec<(String, String)>,
+    ) -> Self {
         let clients = XenstoreClients::new(domain, &card, info);
         Self { connection: Connection::new(store), hypervisor, card, clients }
     }

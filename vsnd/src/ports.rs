@@ -4,7 +4,6 @@
 //! a guest may use, chosen by the administrator of this domain.
 
 use alloc::vec::Vec as List;
-use core::fmt;
 
 use audioback::card::{Card, Direction, Port, PortIndex, PortLabel};
 use audioback::rights::PortSet;
@@ -17,21 +16,14 @@ use crate::port_name::PortName;
 const MAX_PORTS: usize = 64;
 
 /// The reason why a stream can't use the port that its `unique-id` names.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum BadPort {
     /// The port has the other direction.
+    #[error("the stream's type doesn't go with {0}")]
     Direction(PortName),
     /// The card has no such port.
+    #[error("the card has no {0}")]
     NoSuchPort(PortName),
-}
-
-impl fmt::Display for BadPort {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Direction(name) => write!(f, "the stream's type doesn't go with {name}"),
-            Self::NoSuchPort(name) => write!(f, "the card has no {name}"),
-        }
-    }
 }
 
 /// The significant bytes of a label: letters and digits, without regard to case.

@@ -16,22 +16,9 @@ pub(crate) enum Answer<'a> {
     /// This domain has no right to it. xenstored also says so of a missing node in a directory that
     /// can't be read.
     Denied,
-    /// xenstored refuses for another reason.
-    Refused(Refusal),
-    /// No answer, or an invalid one. Another try is due when [`RequestSlot::is_free`] allows it.
-    Lost(RequestError),
-}
-
-impl<'a> From<Result<Reply<'a>, RequestError>> for Answer<'a> {
-    fn from(result: Result<Reply<'a>, RequestError>) -> Self {
-        match result {
-            Ok(reply) => Self::Done(reply),
-            Err(RequestError::Refused(Refusal::NoEntry)) => Self::Missing,
-            Err(RequestError::Refused(Refusal::Access | Refusal::Permission)) => Self::Denied,
-            Err(RequestError::Refused(refusal)) => Self::Refused(refusal),
-            Err(error) => Self::Lost(error),
-        }
-    }
+    /// Any other refusal, no answer, or an invalid one. Another try is due when
+    /// [`RequestSlot::is_free`] allows it.
+    Failed(RequestError),
 }
 
 /// A requester's one place for a request under way, with the wait after a failure.
@@ -93,14 +80,19 @@ impl RequestSlot {
     /// Takes the end of the request, and frees the slot.
     pub(crate) fn on_reply<'a>(&mut self, result: Result<Reply<'a>, RequestError>, now: Nanos) -> Answer<'a> {
         self.is_taken = false;
-        let answer = Answer::from(result);
-        match answer {
-            Answer::Lost(_) | Answer::Refused(_) => self.back_off.failed(now),
-            Answer::Done(_) => self.back_off.succeeded(),
+        match result {
+            Ok(reply) => {
+                self.back_off.succeeded();
+                Answer::Done(reply)
+            }
             // For some requests these are answers as good as any; the requester judges.
-            Answer::Missing | Answer::Denied => {}
+            Err(RequestError::Refused(Refusal::NoEntry)) => Answer::Missing,
+            Err(RequestError::Refused(Refusal::Access | Refusal::Permission)) => Answer::Denied,
+            Err(error) => {
+                self.back_off.failed(now);
+                Answer::Failed(error)
+            }
         }
-        answer
     }
 
     /// Makes the next request wait, for an answer that was of no use.

@@ -8,7 +8,7 @@ use audioback::rights::{Policy, PortSet};
 use hyper::{DomainId, Nanos};
 use log::LevelFilter;
 use sndif::nodes;
-use xen_guest::xenstore::{Path, Reply, Request, RequestError};
+use xen_guest::xenstore::{Reply, Request, RequestError};
 
 use crate::bounded;
 use crate::connection::Connection;
@@ -16,8 +16,9 @@ use crate::excerpt::Excerpt;
 use crate::guest_rights::{MAY_PLAY, MAY_RECORD};
 use crate::paths::{OWN, PathText, number, relative};
 use crate::ports::Ports;
-use crate::request_slot::{Answer, RequestSlot};
+use crate::request_slot::Answer;
 use crate::requester::Requester;
+use crate::watch::Watch;
 
 /// The token of the watch on all settings.
 pub(crate) const TOKEN: &str = "snddom";
@@ -100,12 +101,6 @@ impl Node {
     }
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Question {
-    Watch,
-    Read(Node),
-}
-
 /// The settings that are carried out outside of this file.
 #[derive(Clone, Copy, Debug)]
 struct Values {
@@ -124,9 +119,7 @@ impl Values {
 /// Reads the settings.
 #[derive(Debug)]
 pub(crate) struct Settings {
-    slot: RequestSlot,
-    asked: Question,
-    is_watched: bool,
+    watch: Watch<Node>,
     /// Nodes that may have changed since they were read.
     stale: heapless::Vec<Node, { Node::ALL.len() }>,
     /// All nodes have been read once.
@@ -140,9 +133,7 @@ pub(crate) struct Settings {
 impl Settings {
     pub(crate) fn new() -> Self {
         Self {
-            slot: RequestSlot::new(Requester::Settings),
-            asked: Question::Watch,
-            is_watched: false,
+            watch: Watch::new(Requester::Settings, OWN, TOKEN),
             stale: heapless::Vec::new(),
             is_known: false,
             policy: Policy::default(),
@@ -185,81 +176,47 @@ impl Settings {
 
     /// Sends the next question, if there is one. Returns the time at which to call again.
     pub(crate) fn drive(&mut self, connection: &mut Connection<'_>, now: Nanos) -> Option<Nanos> {
-        let question = if self.is_watched { Question::Read(*self.stale.last()?) } else { Question::Watch };
-        if !self.slot.is_free(now) {
-            return self.slot.due(now);
+        let asked = self.watch.ask(connection, self.stale.last().copied(), now, |slot, connection, node| {
+            slot.send(connection, Request::Read(node.path().path()?), now)
+        });
+        if let Ok(node) = asked {
+            self.stale.retain(|stale| *stale != node);
         }
-        let node;
-        let request = match question {
-            Question::Watch => Request::Watch { path: Path::new(OWN).ok()?, token: TOKEN },
-            Question::Read(which) => {
-                node = which.path();
-                Request::Read(node.path().ok()?)
-            }
-        };
-        if self.slot.send(connection, request, now) == Ok(true) {
-            self.asked = question;
-            match question {
-                Question::Watch => {}
-                Question::Read(node) => self.stale.retain(|stale| *stale != node),
-            }
-        }
-        None
+        asked.err().flatten()
     }
 
     /// Handles an answer.
     pub(crate) fn on_reply(&mut self, result: Result<Reply<'_>, RequestError>, ports: &Ports, now: Nanos) {
-        let answer = self.slot.on_reply(result, now);
-        match self.asked {
-            Question::Watch => self.on_watch_answer(answer, now),
-            Question::Read(node) => {
-                self.on_value_answer(node, answer, ports);
-                self.is_known |= self.stale.is_empty();
-            }
-        }
-    }
-
-    fn on_watch_answer(&mut self, answer: Answer<'_>, now: Nanos) {
+        let Some((node, answer)) = self.watch.on_reply(result, now) else { return };
         match answer {
-            Answer::Done(_) => self.is_watched = true,
-            Answer::Lost(error) => log::warn!("{OWN}: {error}; trying again"),
-            Answer::Missing | Answer::Denied | Answer::Refused(_) => {
-                log::warn!("{OWN}: xenstored refuses a watch; trying again");
-                self.slot.failed(now);
-            }
-        }
-    }
-
-    fn on_value_answer(&mut self, node: Node, answer: Answer<'_>, ports: &Ports) {
-        match (answer, node) {
-            (Answer::Done(reply), _) => {
+            Answer::Done(reply) => {
                 let value = reply.text().unwrap_or("not a text");
                 if self.set(node, value, ports).is_none() {
                     log_invalid_value(&node.path(), value);
                 }
             }
-            (Answer::Missing, _) => self.reset(node),
-            (Answer::Lost(error), _) => {
+            Answer::Missing => self.reset(node),
+            Answer::Failed(error) => {
                 log::warn!("{}: {error}; trying again", node.path());
                 self.on_change(Some(node.name()));
             }
-            (Answer::Refused(refusal), _) => {
-                log::warn!("{}: xenstored says {refusal:?}; trying again", node.path());
-                self.on_change(Some(node.name()));
-            }
-            // A right that can't be read may forbid it.
-            (Answer::Denied, Node::MayPlay) => {
-                log::warn!("{}: this domain may not read it; no guest has this right", node.path());
-                self.policy.may_play = PortSet::NONE;
-            }
-            (Answer::Denied, Node::MayRecord) => {
-                log::warn!("{}: this domain may not read it; no guest has this right", node.path());
-                self.policy.may_record = PortSet::NONE;
-            }
-            (Answer::Denied, Node::LogLevel | Node::PositionSource | Node::Jacks | Node::Report) => {
-                log::warn!("{}: this domain may not read it; the setting keeps its value", node.path());
-            }
+            Answer::Denied => self.deny(node),
         }
+        self.is_known |= self.stale.is_empty();
+    }
+
+    /// Handles a node that this domain may not read. A right may be forbidden there.
+    fn deny(&mut self, node: Node) {
+        let right = match node {
+            Node::MayPlay => &mut self.policy.may_play,
+            Node::MayRecord => &mut self.policy.may_record,
+            Node::LogLevel | Node::PositionSource | Node::Jacks | Node::Report => {
+                log::warn!("{}: this domain may not read it; the setting keeps its value", node.path());
+                return;
+            }
+        };
+        *right = PortSet::NONE;
+        log::warn!("{}: this domain may not read it; no guest has this right", node.path());
     }
 
     /// Puts a setting's default in force.
@@ -278,11 +235,11 @@ impl Settings {
     /// Puts a value in force; `None`: it is invalid.
     fn set(&mut self, node: Node, value: &str, ports: &Ports) -> Option<()> {
         match node {
-            Node::LogLevel => self.values.log_level = log_level(value)?,
+            Node::LogLevel => self.values.log_level = named(value, &LOG_LEVELS)?,
             Node::MayPlay => self.policy.may_play = ports.in_right(value, Direction::Playback)?,
             Node::MayRecord => self.policy.may_record = ports.in_right(value, Direction::Capture)?,
-            Node::PositionSource => self.values.card.position_source = position_source(value)?,
-            Node::Jacks => self.values.card.jack_policy = jack_policy(value)?,
+            Node::PositionSource => self.values.card.position_source = named(value, &POSITION_SOURCES)?,
+            Node::Jacks => self.values.card.jack_policy = named(value, &JACK_POLICIES)?,
             Node::Report => self.values.report = Some(nodes::decimal(value)?),
         }
         Some(())
@@ -294,31 +251,21 @@ pub(crate) fn log_invalid_value(path: &PathText, value: &str) {
     log::warn!("{path}: {} is invalid here and ignored", Excerpt::of(value));
 }
 
-fn log_level(value: &str) -> Option<LevelFilter> {
-    match value {
-        "error" => Some(LevelFilter::Error),
-        "warn" => Some(LevelFilter::Warn),
-        "info" => Some(LevelFilter::Info),
-        "debug" => Some(LevelFilter::Debug),
-        "trace" => Some(LevelFilter::Trace),
-        _ => None,
-    }
-}
+const LOG_LEVELS: [(&str, LevelFilter); 5] = [
+    ("error", LevelFilter::Error),
+    ("warn", LevelFilter::Warn),
+    ("info", LevelFilter::Info),
+    ("debug", LevelFilter::Debug),
+    ("trace", LevelFilter::Trace),
+];
 
-fn position_source(value: &str) -> Option<PositionChoice> {
-    match value {
-        "auto" => Some(PositionChoice::Auto),
-        "link" => Some(PositionChoice::Link),
-        "memory" => Some(PositionChoice::Memory),
-        _ => None,
-    }
-}
+const POSITION_SOURCES: [(&str, PositionChoice); 3] =
+    [("auto", PositionChoice::Auto), ("link", PositionChoice::Link), ("memory", PositionChoice::Memory)];
 
-fn jack_policy(value: &str) -> Option<JackPolicy> {
-    match value {
-        "move" => Some(JackPolicy::Move),
-        "both" => Some(JackPolicy::Both),
-        "stay" => Some(JackPolicy::Stay),
-        _ => None,
-    }
+const JACK_POLICIES: [(&str, JackPolicy); 3] =
+    [("move", JackPolicy::Move), ("both", JackPolicy::Both), ("stay", JackPolicy::Stay)];
+
+/// The value of that name.
+fn named<T: Copy>(name: &str, values: &[(&str, T)]) -> Option<T> {
+    values.iter().find(|(known, _)| *known == name).map(|(_, value)| *value)
 }

@@ -5,8 +5,9 @@ use xen_guest::xenstore::{Path, Reply, Request, RequestError};
 
 use crate::connection::Connection;
 use crate::excerpt::Excerpt;
-use crate::request_slot::{Answer, RequestSlot};
+use crate::request_slot::Answer;
 use crate::requester::Requester;
+use crate::watch::Watch;
 
 /// The toolstack writes its request here, and waits for an empty value.
 const SHUTDOWN: &str = "control/shutdown";
@@ -38,7 +39,6 @@ impl ShutdownReason {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Question {
-    Watch,
     Read,
     Acknowledge,
 }
@@ -46,9 +46,7 @@ enum Question {
 /// Reads and acknowledges the toolstack's requests.
 #[derive(Debug)]
 pub(crate) struct ShutdownRequests {
-    slot: RequestSlot,
-    asked: Question,
-    is_watched: bool,
+    watch: Watch<Question>,
     /// The node may have changed since it was read.
     is_stale: bool,
     /// The request that isn't acknowledged yet.
@@ -58,9 +56,7 @@ pub(crate) struct ShutdownRequests {
 impl ShutdownRequests {
     pub(crate) fn new() -> Self {
         Self {
-            slot: RequestSlot::new(Requester::Shutdown),
-            asked: Question::Watch,
-            is_watched: false,
+            watch: Watch::new(Requester::Shutdown, SHUTDOWN, TOKEN),
             is_stale: false,
             unacknowledged: None,
         }
@@ -78,31 +74,20 @@ impl ShutdownRequests {
 
     /// Sends the next question, if there is one. Returns the time at which to call again.
     pub(crate) fn drive(&mut self, connection: &mut Connection<'_>, now: Nanos) -> Option<Nanos> {
-        let question = if !self.is_watched {
-            Question::Watch
-        } else if self.unacknowledged.is_some() {
-            Question::Acknowledge
-        } else if self.is_stale {
-            Question::Read
-        } else {
-            return None;
-        };
-        if !self.slot.is_free(now) {
-            return self.slot.due(now);
+        let read = self.is_stale.then_some(Question::Read);
+        let next = if self.unacknowledged.is_some() { Some(Question::Acknowledge) } else { read };
+        let asked = self.watch.ask(connection, next, now, |slot, connection, question| {
+            let path = Path::new(SHUTDOWN)?;
+            let request = match question {
+                Question::Read => Request::Read(path),
+                Question::Acknowledge => Request::Write(path, ""),
+            };
+            slot.send(connection, request, now)
+        });
+        if asked == Ok(Question::Read) {
+            self.is_stale = false;
         }
-        let path = Path::new(SHUTDOWN).ok()?;
-        let request = match question {
-            Question::Watch => Request::Watch { path, token: TOKEN },
-            Question::Read => Request::Read(path),
-            Question::Acknowledge => Request::Write(path, ""),
-        };
-        if self.slot.send(connection, request, now) == Ok(true) {
-            self.asked = question;
-            if question == Question::Read {
-                self.is_stale = false;
-            }
-        }
-        None
+        asked.err().flatten()
     }
 
     /// Handles an answer. Returns the reason if the domain is to end.
@@ -111,8 +96,7 @@ impl ShutdownRequests {
         result: Result<Reply<'_>, RequestError>,
         now: Nanos,
     ) -> Option<ShutdownReason> {
-        match (self.asked, self.slot.on_reply(result, now)) {
-            (Question::Watch, Answer::Done(_)) => self.is_watched = true,
+        match self.watch.on_reply(result, now)? {
             (Question::Read, Answer::Done(reply)) => {
                 let value = reply.text().unwrap_or("no text");
                 let reason = ShutdownReason::from_node(value);
@@ -124,27 +108,25 @@ impl ShutdownRequests {
                 return reason;
             }
             (Question::Read, Answer::Missing) => {}
-            (Question::Read, Answer::Lost(error)) => {
+            (Question::Read, Answer::Failed(error)) => {
                 log::warn!("{SHUTDOWN}: {error}; trying again");
-                self.is_stale = true;
-            }
-            (Question::Read, Answer::Refused(refusal)) => {
-                log::warn!("{SHUTDOWN}: xenstored says {refusal:?}; trying again");
                 self.is_stale = true;
             }
             (Question::Acknowledge, Answer::Done(_)) => self.unacknowledged = None,
             // The toolstack sees the domain's end in any case.
-            (Question::Acknowledge, Answer::Missing | Answer::Denied | Answer::Refused(_)) => {
+            (
+                Question::Acknowledge,
+                Answer::Missing | Answer::Denied | Answer::Failed(RequestError::Refused(_)),
+            ) => {
                 log::warn!("{SHUTDOWN}: xenstored refuses the acknowledgement");
                 self.unacknowledged = None;
             }
-            (Question::Watch | Question::Acknowledge, Answer::Lost(error)) => {
+            (Question::Acknowledge, Answer::Failed(error)) => {
                 log::warn!("{SHUTDOWN}: {error}; trying again");
             }
-            (Question::Watch, Answer::Missing | Answer::Denied | Answer::Refused(_))
-            | (Question::Read, Answer::Denied) => {
+            (Question::Read, Answer::Denied) => {
                 log::warn!("{SHUTDOWN}: xenstored refuses access");
-                self.slot.failed(now);
+                self.watch.slot.failed(now);
             }
         }
         None

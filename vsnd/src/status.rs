@@ -3,8 +3,9 @@
 use core::fmt;
 
 use audioback::card::{Card, StreamParams, VolumeRange};
-use audioback::stream::{Activity, Stream, StreamStats};
+use audioback::stream::{Stream, StreamStats};
 use hyper::{Hypervisor, Nanos};
+use sndif::control_page::SlotState;
 use sndif::state::XenbusState;
 
 use crate::paths::StreamId;
@@ -15,7 +16,8 @@ use crate::port_name::PortName;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct StreamStatus {
     port: Option<PortName>,
-    activity: Activity,
+    state: SlotState,
+    is_stuck: bool,
     params: Option<StreamParams>,
     volume: Option<VolumeRange>,
     stats: StreamStats,
@@ -28,7 +30,8 @@ impl StreamStatus {
     ) -> Self {
         Self {
             port,
-            activity: stream.activity(),
+            state: stream.state(),
+            is_stuck: stream.is_stuck(),
             params: stream.params(),
             volume: stream.volume_range(),
             stats: stream.stats(),
@@ -37,7 +40,8 @@ impl StreamStatus {
 
     /// Whether more than the counters of one open stream differs.
     pub(crate) fn differs_beyond_counters(&self, other: &Self) -> bool {
-        (self.activity, self.params, self.stats.opens) != (other.activity, other.params, other.stats.opens)
+        let all_else = |status: &Self| (status.state, status.is_stuck, status.params, status.stats.opens);
+        all_else(self) != all_else(other)
     }
 }
 
@@ -46,13 +50,13 @@ impl fmt::Display for StreamStatus {
         if let Some(port) = self.port {
             write!(f, "port={port} ")?;
         }
-        let status = match self.activity {
-            Activity::Closed => "closed",
-            Activity::Open => "open",
-            Activity::Running => "running",
-            Activity::Paused => "paused",
-            Activity::Failed => "failed",
-            Activity::Stuck => "stuck",
+        let status = match self.state {
+            SlotState::Closed if self.is_stuck => "stuck",
+            SlotState::Closed => "closed",
+            SlotState::Open => "open",
+            SlotState::Running => "running",
+            SlotState::Paused => "paused",
+            SlotState::Failed => "failed",
         };
         write!(f, "status={status}")?;
         if let Some(StreamParams { rate_hz, format, channels }) = self.params {
@@ -80,16 +84,9 @@ pub(crate) enum DeviceStatus {
     Stream(usize, StreamId, StreamStatus),
 }
 
-/// The time at which a device's status is to be published.
-#[derive(Clone, Copy, Debug)]
-pub(crate) enum StatusDue {
-    /// This node of it, now.
-    Now(DeviceStatus),
-    /// Something of it, at that time.
-    At(Nanos),
-    /// Nothing, before something happens.
-    Never,
-}
+/// What is to be published now, or else the time at which something is; `None`: not before something
+/// happens.
+pub(crate) type Ready<T> = Result<T, Option<Nanos>>;
 
 /// The word for a device's state.
 pub(crate) const fn state_word(state: XenbusState) -> &'static str {

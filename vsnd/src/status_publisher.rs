@@ -4,7 +4,7 @@
 //! One write at a time, with a pause after each, keeps the load on xenstored small. A change is
 //! published soon, the counters of a running stream once a second.
 
-use alloc::boxed::Box;
+use alloc::vec::Vec;
 use core::fmt::Arguments;
 
 use heapless::String;
@@ -19,7 +19,7 @@ use crate::jacks::Jacks;
 use crate::paths::{DeviceId, PathText, STATUS, StreamId};
 use crate::request_slot::{Answer, RequestSlot};
 use crate::requester::{DeviceKey, Requester};
-use crate::status::{DeviceStatus, state_word};
+use crate::status::{DeviceStatus, Ready, state_word};
 
 /// Shortest time between two writes.
 const WRITE_INTERVAL_NS: u64 = 100_000_000;
@@ -33,16 +33,6 @@ const LINE_BYTES: usize = 256;
 /// The first refresh time of control pages at or after `at`: one wake-up then serves both.
 fn on_grid(at: Nanos) -> Nanos {
     Nanos(at.0.div_ceil(REFRESH_INTERVAL_NS).saturating_mul(REFRESH_INTERVAL_NS))
-}
-
-/// The next status of any device that is to be published.
-pub(crate) enum NextStatus {
-    /// This one, now.
-    Now(DeviceKey, DeviceId, DeviceStatus),
-    /// One at that time.
-    At(Nanos),
-    /// None before something happens.
-    Never,
 }
 
 /// The subject of a write.
@@ -59,7 +49,7 @@ enum Item {
 #[derive(Debug)]
 pub(crate) struct StatusPublisher {
     /// Names below [`STATUS`] and values, published once.
-    info: Box<[(Box<str>, Box<str>)]>,
+    info: Vec<(alloc::string::String, alloc::string::String)>,
     info_published: usize,
     pub(crate) jacks: Jacks,
     /// The report that isn't published yet.
@@ -74,9 +64,9 @@ pub(crate) struct StatusPublisher {
 }
 
 impl StatusPublisher {
-    pub(crate) fn new(info: &[(&str, &str)], jacks: Jacks) -> Self {
+    pub(crate) fn new(info: Vec<(alloc::string::String, alloc::string::String)>, jacks: Jacks) -> Self {
         Self {
-            info: info.iter().map(|(name, value)| ((*name).into(), (*value).into())).collect(),
+            info,
             info_published: 0,
             jacks,
             report: None,
@@ -115,7 +105,7 @@ impl StatusPublisher {
         &mut self,
         connection: &mut Connection<'_>,
         now: Nanos,
-        next_status: impl FnOnce() -> NextStatus,
+        next_status: impl FnOnce() -> Ready<(DeviceKey, DeviceId, DeviceStatus)>,
     ) -> Option<Nanos> {
         if self.is_refused || self.slot.is_taken() {
             return None;
@@ -137,7 +127,7 @@ impl StatusPublisher {
             }
             Item::Info => {
                 let (name, value) = self.info.get(self.info_published)?;
-                (PathText::new(format_args!("{STATUS}/{name}")), value.as_ref())
+                (PathText::new(format_args!("{STATUS}/{name}")), value.as_str())
             }
             Item::Jack(index) => {
                 let jack = self.jacks.get(index)?;
@@ -168,7 +158,10 @@ impl StatusPublisher {
     }
 
     /// The item to write next, or the time at which there may be one.
-    fn next_item(&self, next_status: impl FnOnce() -> NextStatus) -> Result<Item, Option<Nanos>> {
+    fn next_item(
+        &self,
+        next_status: impl FnOnce() -> Ready<(DeviceKey, DeviceId, DeviceStatus)>,
+    ) -> Ready<Item> {
         if self.report.is_some() {
             return Ok(Item::Report);
         }
@@ -180,11 +173,9 @@ impl StatusPublisher {
         if let (Some(jack), Item::Report | Item::Info | Item::Device(..)) = (jack, self.item) {
             return Ok(jack);
         }
-        match (next_status(), jack) {
-            (NextStatus::Now(key, id, status), _) => Ok(Item::Device(key, id, status)),
-            (NextStatus::At(_) | NextStatus::Never, Some(jack)) => Ok(jack),
-            (NextStatus::At(at), None) => Err(Some(at)),
-            (NextStatus::Never, None) => Err(None),
+        match next_status() {
+            Ok((key, id, status)) => Ok(Item::Device(key, id, status)),
+            Err(later) => jack.ok_or(later),
         }
     }
 
@@ -214,7 +205,7 @@ impl StatusPublisher {
                 self.set_jack_published(false);
                 self.is_refused = true;
             }
-            Answer::Refused(refusal) => match self.item {
+            Answer::Failed(RequestError::Refused(refusal)) => match self.item {
                 Item::Report => {
                     log::warn!("{STATUS}: xenstored says {refusal:?} to a report; it is left out");
                     self.report = None;
@@ -228,7 +219,7 @@ impl StatusPublisher {
                     self.is_refused = true;
                 }
             },
-            Answer::Lost(error) => {
+            Answer::Failed(error) => {
                 log::warn!("{STATUS}: {error}; trying again");
                 self.set_jack_published(false);
             }

@@ -1,8 +1,6 @@
 //! The settings of a guest's card, PCM device or stream, each inherited from the one before
 //! (sndif.h, "Frontend XenBus Nodes").
 
-use core::fmt;
-
 use audioback::card::{MAX_RATES, Port};
 use heapless::Vec;
 use sndif::format::{FormatSet, SampleFormat};
@@ -29,47 +27,24 @@ pub(crate) enum Setting {
     BufferSize,
 }
 
-impl Setting {
-    pub(crate) const ALL: [Self; 5] =
-        [Self::SampleRates, Self::SampleFormats, Self::ChannelsMin, Self::ChannelsMax, Self::BufferSize];
-
-    /// The node's name.
-    pub(crate) const fn node(self) -> &'static str {
-        match self {
-            Self::SampleRates => nodes::SAMPLE_RATES,
-            Self::SampleFormats => nodes::SAMPLE_FORMATS,
-            Self::ChannelsMin => nodes::CHANNELS_MIN,
-            Self::ChannelsMax => nodes::CHANNELS_MAX,
-            Self::BufferSize => nodes::BUFFER_SIZE,
-        }
-    }
-}
-
 /// The reason why a value is invalid.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum BadSetting {
     /// Not a number, or one out of range.
+    #[error("{0} is no number in the valid range")]
     Number(Excerpt),
     /// An item of a list of rates that isn't one.
+    #[error("{0} is no rate")]
     Rate(Excerpt),
     /// An item of a list of formats that isn't one of the protocol's.
+    #[error("{0} is no format")]
     Format(Excerpt),
     /// An empty list.
+    #[error("the list is empty")]
     Empty,
     /// A list of too many items.
+    #[error("the list has more than {MAX_LISTED_RATES} rates")]
     TooMany,
-}
-
-impl fmt::Display for BadSetting {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Number(text) => write!(f, "{text} is no number in the valid range"),
-            Self::Rate(text) => write!(f, "{text} is no rate"),
-            Self::Format(text) => write!(f, "{text} is no format"),
-            Self::Empty => f.write_str("the list is empty"),
-            Self::TooMany => write!(f, "the list has more than {MAX_LISTED_RATES} rates"),
-        }
-    }
 }
 
 /// The settings of a card, a PCM device or a stream. `None`: not set.

@@ -3,8 +3,6 @@
 //!
 //! They are read once a connection.
 
-use core::fmt;
-
 use audioback::device::MAX_STREAMS;
 use heapless::Vec;
 use hyper::GrantRef;
@@ -21,21 +19,14 @@ const NODES: [&str; 4] =
     [nodes::RING_REF, nodes::EVENT_CHANNEL, nodes::EVT_RING_REF, nodes::EVT_EVENT_CHANNEL];
 
 /// The reason why a front end's nodes don't make a connection.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum BadTransport {
     /// A node doesn't exist.
+    #[error("missing")]
     Missing,
     /// A node's value isn't a number.
+    #[error("{0} is no number")]
     NoNumber(Excerpt),
-}
-
-impl fmt::Display for BadTransport {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Missing => f.write_str("missing"),
-            Self::NoNumber(text) => write!(f, "{text} is no number"),
-        }
-    }
 }
 
 /// Reads the transport nodes of a device's streams.
@@ -44,17 +35,8 @@ pub(crate) struct TransportReader {
     complete: Vec<TransportNodes, MAX_STREAMS>,
     /// The first values of the stream that is being read.
     values: Vec<u32, 4>,
-    control_page: ControlPageNode,
-}
-
-/// The node of a card's control page.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-enum ControlPageNode {
-    #[default]
-    Unread,
-    /// A front end without the extension, as Linux's.
-    Absent,
-    Present(GrantRef),
+    /// The card's control page. `None`: unread. A front end without the extension, as Linux's, has none.
+    control_page: Option<Option<GrantRef>>,
 }
 
 impl TransportReader {
@@ -67,8 +49,8 @@ impl TransportReader {
     pub(crate) fn next(&self, device: DeviceId, streams: &[FoundStream]) -> Option<PathText> {
         let Some(stream) = streams.get(self.complete.len()) else {
             let card = device.front_directory();
-            return (self.control_page == ControlPageNode::Unread)
-                .then(|| PathText::new(format_args!("{card}/{}", nodes::CONTROL_PAGE_REF)));
+            let is_unread = self.control_page.is_none();
+            return is_unread.then(|| PathText::new(format_args!("{card}/{}", nodes::CONTROL_PAGE_REF)));
         };
         let stream = stream.id.path(device);
         let node = NODES.get(self.values.len())?;
@@ -86,13 +68,13 @@ impl TransportReader {
     ) -> Result<(), BadTransport> {
         let is_control_page = self.complete.len() >= streams.len();
         if is_control_page && value.is_none() {
-            self.control_page = ControlPageNode::Absent;
+            self.control_page = Some(None);
             return Ok(());
         }
         let text = value.ok_or(BadTransport::Missing)?.text().unwrap_or("");
         let value = nodes::decimal(text).ok_or_else(|| BadTransport::NoNumber(Excerpt::of(text)))?;
         if is_control_page {
-            self.control_page = ControlPageNode::Present(GrantRef(value));
+            self.control_page = Some(Some(GrantRef(value)));
             return Ok(());
         }
         bounded::append(&mut self.values, value);
@@ -116,9 +98,6 @@ impl TransportReader {
 
     /// The card's control page, if it has one.
     pub(crate) fn control_page(&self) -> Option<GrantRef> {
-        match self.control_page {
-            ControlPageNode::Present(grant) => Some(grant),
-            ControlPageNode::Unread | ControlPageNode::Absent => None,
-        }
+        self.control_page.flatten()
     }
 }

@@ -1,6 +1,9 @@
 //! All parts of this domain that use xenstore: dispatches messages to them, and gives each its turn
 //! to ask.
 
+use alloc::string::String;
+use alloc::vec::Vec;
+
 use audioback::card::Card;
 use hyper::{Clock, DomainId, Hypervisor, Nanos};
 
@@ -12,11 +15,11 @@ use crate::due::{after, earlier};
 use crate::jacks::Jacks;
 use crate::paths::{DeviceId, Place};
 use crate::ports::Ports;
-use crate::requester::Requester;
+use crate::requester::{DeviceKey, Requester};
 use crate::settings::{self, Settings, Topic};
 use crate::shutdown::{self, ShutdownReason, ShutdownRequests};
-use crate::status::StatusDue;
-use crate::status_publisher::{NextStatus, StatusPublisher};
+use crate::status::{DeviceStatus, Ready};
+use crate::status_publisher::StatusPublisher;
 
 /// Time for closing all devices when the domain ends.
 const ENDING_NS: u64 = 2_000_000_000;
@@ -44,7 +47,7 @@ pub(crate) struct XenstoreClients<H: Hypervisor, C: Card<H::Buffer>> {
 }
 
 impl<H: Hypervisor, C: Card<H::Buffer>> XenstoreClients<H, C> {
-    pub(crate) fn new(domain: DomainId, card: &C, info: &[(&str, &str)]) -> Self {
+    pub(crate) fn new(domain: DomainId, card: &C, info: Vec<(String, String)>) -> Self {
         let ports = Ports::new(card);
         Self {
             domain,
@@ -253,14 +256,13 @@ fn next_status<H: Hypervisor, C: Card<H::Buffer>>(
     devices: &DeviceTable<Device<H, C>>,
     ports: &Ports,
     now: Nanos,
-) -> NextStatus {
+) -> Ready<(DeviceKey, DeviceId, DeviceStatus)> {
     let mut next = None;
     for (key, device) in devices.iter() {
         match device.next_status(ports, now) {
-            StatusDue::Now(status) => return NextStatus::Now(key, device.id(), status),
-            StatusDue::At(at) => next = earlier(next, Some(at)),
-            StatusDue::Never => {}
+            Ok(status) => return Ok((key, device.id(), status)),
+            Err(later) => next = earlier(next, later),
         }
     }
-    next.map_or(NextStatus::Never, NextStatus::At)
+    Err(next)
 }

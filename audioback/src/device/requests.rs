@@ -14,8 +14,8 @@ use crate::control_page::Taken;
 use crate::push_within;
 use crate::rights::Policy;
 use crate::ring_pair::BrokenRing;
-use crate::status::{card_status, hint_status, open_status, trigger_status, volume_status};
-use crate::stream::{Stream, VolumeError};
+use crate::status::{card_status, open_status, stream_status};
+use crate::stream::{Stream, StreamError};
 
 /// Refused OPENs per stream that are logged at level info. Without a limit a guest could fill the log.
 const REFUSALS_LOGGED: u8 = 16;
@@ -170,8 +170,8 @@ fn answer<H: Hypervisor, C: Card<H::Buffer>>(
             line.post(hypervisor, stream.events().map(|(events, _)| events), bytes);
         }
     };
-    let volume =
-        |result: Result<(), VolumeError>| result.map_or_else(|error| volume_status(&error), |()| Status::OK);
+    let outcome =
+        |result: Result<(), StreamError>| result.map_or_else(|error| stream_status(&error), |()| Status::OK);
     let status = match &request.body {
         RequestBody::Open(asked) => match stream.open(hypervisor, card, policy, asked) {
             Ok(()) => Status::OK,
@@ -189,19 +189,18 @@ fn answer<H: Hypervisor, C: Card<H::Buffer>>(
             Ok(()) => Status::OK,
             Err(_) => Status::EIO,
         },
-        RequestBody::Read(range) | RequestBody::Write(range) => match stream.hint(range) {
-            Ok(()) => {
-                // The look moves the pacer's position.
-                if stream.look(card).is_some()
-                    && let Some((events, run_bytes)) = stream.events()
-                    && let Some(bytes) = events.fresh(run_bytes)
-                {
-                    post(stream, bytes);
-                }
-                Status::OK
+        RequestBody::Read(range) | RequestBody::Write(range) => {
+            let hinted = stream.hint(range);
+            // The look moves the pacer's position.
+            if hinted.is_ok()
+                && stream.look(card).is_some()
+                && let Some((events, run_bytes)) = stream.events()
+                && let Some(bytes) = events.fresh(run_bytes)
+            {
+                post(stream, bytes);
             }
-            Err(error) => hint_status(&error),
-        },
+            outcome(hinted)
+        }
         RequestBody::Trigger(trigger) => {
             let done = match trigger {
                 Trigger::Start => stream.start(card),
@@ -213,7 +212,7 @@ fn answer<H: Hypervisor, C: Card<H::Buffer>>(
                     }
                 }),
             };
-            done.map_or_else(|error| trigger_status(&error), |()| Status::OK)
+            outcome(done)
         }
         RequestBody::HwParamQuery(asked) => {
             let left = stream.query(card, asked);
@@ -222,10 +221,10 @@ fn answer<H: Hypervisor, C: Card<H::Buffer>>(
             }
             Status::EINVAL
         }
-        RequestBody::SetVolume(range) => volume(stream.set_volume(hypervisor, card, range)),
-        RequestBody::GetVolume(range) => volume(stream.get_volume(hypervisor, card, range)),
-        RequestBody::Mute(range) => volume(stream.set_mute(hypervisor, card, range, true)),
-        RequestBody::Unmute(range) => volume(stream.set_mute(hypervisor, card, range, false)),
+        RequestBody::SetVolume(range) => outcome(stream.set_volume(hypervisor, card, range)),
+        RequestBody::GetVolume(range) => outcome(stream.get_volume(hypervisor, card, range)),
+        RequestBody::Mute(range) => outcome(stream.set_mute(hypervisor, card, range, true)),
+        RequestBody::Unmute(range) => outcome(stream.set_mute(hypervisor, card, range, false)),
         // Concerns several streams, so `Device::serve` handles it.
         RequestBody::LinkedStart(_) => Status::EOPNOTSUPP,
     };

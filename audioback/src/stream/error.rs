@@ -24,38 +24,20 @@ pub enum OpenError {
     StillRunning,
 }
 
-/// Why a TRIGGER failed.
+/// Why any other request to a stream failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum TriggerError {
-    /// The stream is not open.
-    NotOpen,
-    /// A start of a stream that is started, or a resume of one that is not paused.
+pub enum StreamError {
+    /// The stream is not open; or a start of a stream that is started, or a resume of one that is not paused.
     WrongState,
-    /// The card refused or failed.
-    Card(CardError),
-}
-
-/// Why a READ or WRITE failed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum HintError {
-    /// The range lies outside the buffer, or the stream is not open.
+    /// The range lies outside the buffer. For volumes: it is unaligned, or not one value per channel.
     BadRange,
     /// The run has failed. Its position does not move any more, so an application must not wait for it.
     RunFailed,
-}
-
-/// Why SET_VOLUME, GET_VOLUME, MUTE or UNMUTE failed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum VolumeError {
     /// The port's path has no amplifier for it.
-    Unsupported,
-    /// The range is unaligned, outside the buffer or not one value per channel; or the stream is not open.
-    BadRange,
+    NoAmplifier,
     /// The page of the values cannot be mapped. GET_VOLUME needs a page that is granted for writing.
     Map(MapError),
-    /// The card failed. Lower channels are already changed.
+    /// The card refused or failed. Of volumes and mutes, those of lower channels are already changed.
     Card(CardError),
 }

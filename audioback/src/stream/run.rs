@@ -3,7 +3,7 @@
 use sndif::control_page::{Slot, SlotState};
 use sndif::request::Range;
 
-use super::error::HintError;
+use super::error::StreamError;
 use crate::card::{Direction, StreamPosition};
 use crate::control_page;
 use crate::hw_params::OpenPlan;
@@ -106,14 +106,14 @@ impl<S> OpenStream<S> {
     }
 
     /// Moves the application's pointer to the end of `range`, forwards from its place in the buffer.
-    pub(super) fn hint(&mut self, range: &Range) -> Result<(), HintError> {
+    pub(super) fn hint(&mut self, range: &Range) -> Result<(), StreamError> {
         if self.state == SlotState::Failed {
-            return Err(HintError::RunFailed);
+            return Err(StreamError::RunFailed);
         }
         let buffer_bytes = self.plan.buffer_bytes;
-        let end = range.offset_bytes.checked_add(range.length_bytes).ok_or(HintError::BadRange)?;
+        let end = range.offset_bytes.checked_add(range.length_bytes).ok_or(StreamError::BadRange)?;
         if end > buffer_bytes || range.offset_bytes >= buffer_bytes {
-            return Err(HintError::BadRange);
+            return Err(StreamError::BadRange);
         }
         let buffer = u64::from(buffer_bytes);
         // Samples recorded more than a buffer ago are overwritten.

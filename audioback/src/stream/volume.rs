@@ -7,9 +7,9 @@ use hyper::{Hypervisor, PAGE_SIZE_BYTES, PageAccess, SharedPage};
 use sndif::request::Range;
 
 use super::Stream;
-use super::error::VolumeError;
+use super::error::StreamError;
 use super::run::OpenStream;
-use crate::card::{Card, VolumeRange};
+use crate::card::{Card, CardError, VolumeRange};
 
 /// Channels of a stream (HDA specification 1.0a, 3.7.1 "Stream Format Structure").
 const MAX_CHANNELS: usize = 16;
@@ -32,23 +32,23 @@ impl<H: Hypervisor, C: Card<H::Buffer>> Stream<H, C> {
     }
 
     /// Sets each channel to the volume next to its value in `range` of the buffer.
-    pub fn set_volume(&mut self, hypervisor: &mut H, card: &mut C, range: &Range) -> Result<(), VolumeError> {
+    pub fn set_volume(&mut self, hypervisor: &mut H, card: &mut C, range: &Range) -> Result<(), StreamError> {
         let (can, open) = self.adjustable(|can| can.step_mdb != 0)?;
         let (mut values, channels) = ([0; MAX_CHANNELS], open.plan.params.channels);
         exchange::<H, C>(hypervisor, open, range, Values::Volumes, &mut values)?;
         for (channel, mdb) in (0..channels).zip(values) {
             let mdb = mdb.max(can.min_mdb).min(can.max_mdb);
-            card.set_volume(&mut open.card_stream, channel, mdb).map_err(VolumeError::Card)?;
+            card.set_volume(&mut open.card_stream, channel, mdb).map_err(on_amplifier)?;
         }
         Ok(())
     }
 
     /// Puts each channel's volume into `range` of the buffer.
-    pub fn get_volume(&mut self, hypervisor: &mut H, card: &mut C, range: &Range) -> Result<(), VolumeError> {
+    pub fn get_volume(&mut self, hypervisor: &mut H, card: &mut C, range: &Range) -> Result<(), StreamError> {
         let (_, open) = self.adjustable(|can| can.step_mdb != 0)?;
         let (mut values, channels) = ([0; MAX_CHANNELS], open.plan.params.channels);
         for (channel, mdb) in (0..channels).zip(&mut values) {
-            *mdb = card.volume(&open.card_stream, channel).map_err(VolumeError::Card)?;
+            *mdb = card.volume(&open.card_stream, channel).map_err(on_amplifier)?;
         }
         exchange::<H, C>(hypervisor, open, range, Values::VolumesOut, &mut values)
     }
@@ -60,12 +60,12 @@ impl<H: Hypervisor, C: Card<H::Buffer>> Stream<H, C> {
         card: &mut C,
         range: &Range,
         is_muted: bool,
-    ) -> Result<(), VolumeError> {
+    ) -> Result<(), StreamError> {
         let (_, open) = self.adjustable(|can| can.can_mute)?;
         let (mut values, channels) = ([0; MAX_CHANNELS], open.plan.params.channels);
         exchange::<H, C>(hypervisor, open, range, Values::Mutes, &mut values)?;
         for (channel, _) in (0..channels).zip(values).filter(|(_, is_meant)| *is_meant != 0) {
-            card.set_mute(&mut open.card_stream, channel, is_muted).map_err(VolumeError::Card)?;
+            card.set_mute(&mut open.card_stream, channel, is_muted).map_err(on_amplifier)?;
         }
         Ok(())
     }
@@ -74,9 +74,16 @@ impl<H: Hypervisor, C: Card<H::Buffer>> Stream<H, C> {
     fn adjustable(
         &mut self,
         does: impl Fn(&VolumeRange) -> bool,
-    ) -> Result<(VolumeRange, &mut OpenStream<C::Stream>), VolumeError> {
-        let can = self.volume.filter(does).ok_or(VolumeError::Unsupported)?;
-        Ok((can, self.open_stream_mut().ok_or(VolumeError::BadRange)?))
+    ) -> Result<(VolumeRange, &mut OpenStream<C::Stream>), StreamError> {
+        let can = self.volume.filter(does).ok_or(StreamError::NoAmplifier)?;
+        Ok((can, self.open_stream_mut().ok_or(StreamError::BadRange)?))
+    }
+}
+
+const fn on_amplifier(error: CardError) -> StreamError {
+    match error {
+        CardError::Unsupported => StreamError::NoAmplifier,
+        error => StreamError::Card(error),
     }
 }
 
@@ -88,17 +95,17 @@ fn exchange<H: Hypervisor, C: Card<H::Buffer>>(
     range: &Range,
     what: Values,
     values: &mut [i32; MAX_CHANNELS],
-) -> Result<(), VolumeError> {
-    let buffer = C::buffer(&open.card_stream).ok_or(VolumeError::Unsupported)?;
+) -> Result<(), StreamError> {
+    let buffer = C::buffer(&open.card_stream).ok_or(StreamError::NoAmplifier)?;
     let value_bytes = if what == Values::Mutes { 1u32 } else { 4 };
-    let end = range.offset_bytes.checked_add(range.length_bytes).ok_or(VolumeError::BadRange)?;
-    let values = values.get_mut(..usize::from(open.plan.params.channels)).ok_or(VolumeError::BadRange)?;
+    let end = range.offset_bytes.checked_add(range.length_bytes).ok_or(StreamError::BadRange)?;
+    let values = values.get_mut(..usize::from(open.plan.params.channels)).ok_or(StreamError::BadRange)?;
     // An aligned value does not cross a word.
     if Some(range.length_bytes) != value_bytes.checked_mul(values.len() as u32)
         || end > open.plan.buffer_bytes
         || !range.offset_bytes.is_multiple_of(value_bytes)
     {
-        return Err(VolumeError::BadRange);
+        return Err(StreamError::BadRange);
     }
     let access = if what == Values::VolumesOut { PageAccess::ReadWrite } else { PageAccess::ReadOnly };
     let (first, last) = (range.offset_bytes as usize, end.saturating_sub(1) as usize);
@@ -120,7 +127,7 @@ fn exchange<H: Hypervisor, C: Card<H::Buffer>>(
                 }
             }
         };
-        hypervisor.with_buffer_page(buffer, page, access, act).map_err(VolumeError::Map)?;
+        hypervisor.with_buffer_page(buffer, page, access, act).map_err(StreamError::Map)?;
     }
     Ok(())
 }

@@ -269,7 +269,7 @@ fn a_page_of_which_the_front_end_says_nonsense_is_refused_like_a_ring() {
     let mut device: crate::support::TestDevice<'_> =
         Device::new(GUEST, Policy::default(), ports, &configs()[..1]).unwrap();
     let mut guest = home.front_end(GUEST, DRIVER, 0);
-    let front = StreamFront::connect(guest, Direction::Playback).expect("a front");
+    let front = StreamFront::connect(home.front_end(GUEST, DRIVER, 0), Direction::Playback).expect("a front");
     let nodes = [*front.nodes()];
     let read_only = guest.grant_page(GrantAccess::ReadOnly).unwrap();
     let gone = guest.grant_page(GrantAccess::ReadWrite).unwrap();

@@ -3,7 +3,6 @@
 use crate::support::{DRIVER, GUEST, Rig, only_answer, open_config};
 use audioback::card::{CardError, Direction, Port, PortIndex, StreamPosition};
 use audioback::rights::{Policy, PortSet};
-use audioback::stream::Activity;
 use audiofront::{EventPort, FrontEvent, Transport};
 use hyper::{DmaAccess, Nanos};
 use sndif::control_page::SlotState;
@@ -69,13 +68,14 @@ fn an_open_that_leaves_run_at_1_keeps_its_pages_until_it_reads_0() {
     rig.card.controls.borrow_mut().run_sticks = true;
     rig.playback.open(&open_config()).unwrap();
     assert_eq!(rig.status(Operation::Open), Status::EIO);
-    assert_eq!(rig.device.stream(0).unwrap().activity(), Activity::Stuck);
+    assert!(rig.device.stream(0).unwrap().is_stuck());
     rig.home.with_memory(|memory| assert_eq!(memory.dma_pages(), 16));
     rig.now = rig.poll().expect("it wants to try again");
     rig.card.controls.borrow_mut().run_sticks = false;
     rig.poll();
     rig.home.with_memory(|memory| assert_eq!(memory.dma_pages(), 0));
-    assert_eq!(rig.device.stream(0).unwrap().activity(), Activity::Closed);
+    assert!(!rig.device.stream(0).unwrap().is_stuck());
+    assert_eq!(rig.device.stream(0).unwrap().state(), SlotState::Closed);
     rig.open_playback();
 }
 
@@ -117,17 +117,18 @@ fn a_stream_whose_front_end_was_killed_does_not_play_for_ever() {
     };
     for _ in 0..3 {
         later(&mut rig, 1_000_000_000);
-        assert_eq!(rig.device.stream(0).unwrap().activity(), Activity::Running, "somebody is there");
+        assert_eq!(rig.device.stream(0).unwrap().state(), SlotState::Running, "somebody is there");
     }
     // As the guest's kernel does with what a process leaves open.
     let port = EventPort(rig.playback.nodes().event_channel);
     rig.home.front_end(GUEST, DRIVER, 0).close_channel(port);
     rig.card.controls.borrow_mut().run_sticks = true;
     later(&mut rig, 1_000_000_000);
-    assert_eq!(rig.device.stream(0).unwrap().activity(), Activity::Stuck, "within a second");
+    assert!(rig.device.stream(0).unwrap().is_stuck(), "within a second");
     rig.card.controls.borrow_mut().run_sticks = false;
     later(&mut rig, 100_000_000);
-    assert_eq!(rig.device.stream(0).unwrap().activity(), Activity::Closed);
+    assert!(!rig.device.stream(0).unwrap().is_stuck());
+    assert_eq!(rig.device.stream(0).unwrap().state(), SlotState::Closed);
     rig.home.with_memory(|memory| assert_eq!(memory.dma_pages(), 0));
     assert_eq!(page.slot(0).unwrap().state, SlotState::Closed);
     assert_eq!(rig.device.state(), XenbusState::Connected, "whoever comes next closes it as ever");
@@ -159,7 +160,10 @@ fn a_right_withdrawn_ends_the_stream_at_once() {
 #[test]
 fn a_right_is_one_to_a_port() {
     let record_on = |ports: &[u8]| Policy {
-        may_record: ports.iter().map(|port| PortIndex(*port)).collect(),
+        may_record: ports.iter().fold(PortSet::NONE, |mut set, port| {
+            set.insert(PortIndex(*port));
+            set
+        }),
         ..Policy::default()
     };
     // The capture stream is on port 1.
@@ -178,20 +182,20 @@ fn a_stream_tells_what_it_is_doing() {
     let mut rig = Rig::new(Policy::default());
     let told = |rig: &Rig| {
         let stream = rig.device.stream(0).unwrap();
-        (stream.activity(), stream.params().map(|params| params.rate_hz))
+        (stream.state(), stream.is_stuck(), stream.params().map(|params| params.rate_hz))
     };
-    assert_eq!(told(&rig), (Activity::Closed, None));
+    assert_eq!(told(&rig), (SlotState::Closed, false, None));
     rig.open_playback();
-    assert_eq!(told(&rig), (Activity::Open, Some(48_000)));
+    assert_eq!(told(&rig), (SlotState::Open, false, Some(48_000)));
     rig.start_playback();
-    assert_eq!(told(&rig), (Activity::Running, Some(48_000)));
+    assert_eq!(told(&rig), (SlotState::Running, false, Some(48_000)));
     rig.pause();
     rig.status(Operation::Trigger);
-    assert_eq!(told(&rig), (Activity::Paused, Some(48_000)));
+    assert_eq!(told(&rig), (SlotState::Paused, false, Some(48_000)));
     rig.card.controls.borrow_mut().run_sticks = true;
     rig.playback.close().unwrap();
     rig.status(Operation::Close);
-    assert_eq!(told(&rig), (Activity::Stuck, None));
+    assert_eq!(told(&rig), (SlotState::Closed, true, None));
     assert!(rig.device.stream(2).is_none());
 }
 
@@ -442,7 +446,7 @@ fn counts_are_kept_over_runs() {
         rig.playback.stop().unwrap();
         assert_eq!(rig.status(Operation::Trigger), Status::OK);
     }
-    let stats = rig.device.stats(0).unwrap();
+    let stats = rig.device.stream(0).unwrap().stats();
     assert_eq!((stats.opens, stats.frames, stats.fifo_errors), (1, 2_000, 6));
     assert_eq!(stats.xruns, 2, "nothing was ever written, and each run went past that once");
 }

@@ -1,7 +1,6 @@
 //! Xen's system time (xen.h, `struct vcpu_time_info`).
 
 use core::cell::Cell;
-use core::fmt;
 use core::sync::atomic::{Ordering, fence};
 
 use hyper::{Clock, Nanos};
@@ -61,21 +60,14 @@ impl TimeScale {
 }
 
 /// Why a reading of the time failed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum TimeError {
     /// The page changed at each read.
+    #[error("vcpu_time_info changed during each of {TRIES} readings")]
     Torn,
     /// The shift is invalid, as in an uninitialized page.
+    #[error("vcpu_time_info says to shift by {0}")]
     BadShift(i8),
-}
-
-impl fmt::Display for TimeError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Torn => write!(f, "vcpu_time_info changed during each of {TRIES} readings"),
-            Self::BadShift(shift) => write!(f, "vcpu_time_info says to shift by {shift}"),
-        }
-    }
 }
 
 /// Reads the time once: copies the page and reads the counter by `tsc`, both in one version of the
@@ -120,7 +112,6 @@ pub struct XenClock<'a, T> {
     info: &'a VcpuTimeInfo,
     tsc: T,
     last: Cell<Nanos>,
-    unreadable: Cell<u32>,
 }
 
 impl<'a, T: Fn() -> u64> XenClock<'a, T> {
@@ -131,21 +122,16 @@ impl<'a, T: Fn() -> u64> XenClock<'a, T> {
     /// The time can't be read.
     pub fn new(info: &'a VcpuTimeInfo, tsc: T) -> Result<Self, TimeError> {
         let now = read(info, &tsc)?;
-        Ok(Self { info, tsc, last: Cell::new(now), unreadable: Cell::new(0) })
-    }
-
-    /// Failed readings, which returned the previous time.
-    pub fn unreadable(&self) -> u32 {
-        self.unreadable.get()
+        Ok(Self { info, tsc, last: Cell::new(now) })
     }
 }
 
 impl<T: Fn() -> u64> Clock for XenClock<'_, T> {
     /// Monotone, even if the counters of two physical processors disagree.
     fn now(&self) -> Nanos {
-        match read(self.info, &self.tsc) {
-            Ok(now) => self.last.set(now.max(self.last.get())),
-            Err(_) => self.unreadable.set(self.unreadable.get().saturating_add(1)),
+        // A reading that fails returns the previous time.
+        if let Ok(now) = read(self.info, &self.tsc) {
+            self.last.set(now.max(self.last.get()));
         }
         self.last.get()
     }

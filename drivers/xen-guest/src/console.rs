@@ -26,7 +26,6 @@ pub struct Console<'a> {
     ring: &'a ConsoleRing,
     out_prod: u32,
     outbox: Deque<u8, OUTBOX_BYTES>,
-    lost_lines: u64,
     /// Lines lost since the last notice.
     untold_lines: u64,
 }
@@ -35,7 +34,7 @@ impl<'a> Console<'a> {
     /// Continues at the ring's indices.
     pub fn attach(ring: &'a ConsoleRing) -> Self {
         let out_prod = ring.out_prod.load(Ordering::Relaxed);
-        Self { ring, out_prod, outbox: Deque::new(), lost_lines: 0, untold_lines: 0 }
+        Self { ring, out_prod, outbox: Deque::new(), untold_lines: 0 }
     }
 
     /// Writes a whole line or nothing. Returns whether the ring holds more than before: the
@@ -52,7 +51,6 @@ impl<'a> Console<'a> {
         }
         let needed = notice.len().saturating_add(line.0.len()).saturating_add(2);
         if needed > OUTBOX_BYTES.saturating_sub(self.outbox.len()) {
-            self.lost_lines = self.lost_lines.saturating_add(1);
             self.untold_lines = self.untold_lines.saturating_add(1);
             return flushed;
         }
@@ -62,11 +60,6 @@ impl<'a> Console<'a> {
             let _ = self.outbox.push_back(byte);
         }
         self.flush() || flushed
-    }
-
-    /// Lines dropped so far.
-    pub fn lost_lines(&self) -> u64 {
-        self.lost_lines
     }
 
     /// Whether the daemon has taken everything.

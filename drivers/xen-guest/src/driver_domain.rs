@@ -8,7 +8,7 @@ use hyper::{
     MapError, MappedBuffer, PAGE_SIZE_BYTES, PageAccess, RemotePort, SharedPage,
 };
 
-use crate::hypervisor::{Access, Blame, Errno, GrantError, Mapping, Slot, Unmapping, Xen};
+use crate::hypervisor::{Errno, GrantError, Mapping, Slot, Unmapping, Xen};
 use crate::slots::{Slots, TakeError};
 
 /// Grants mapped or unmapped by one hypercall.
@@ -25,15 +25,6 @@ const MAP_TRIES: usize = 4;
 /// Limit of bound channels: two for each of 120 streams.
 pub const MAX_CHANNELS: usize = 240;
 
-/// Failures that the trait's methods don't return.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Mishaps {
-    /// Mappings that Xen didn't end. Their slots are lost.
-    pub unmaps_failed: u32,
-    /// Channels that could not be closed.
-    pub closes_failed: u32,
-}
-
 /// This domain, as a [`Hypervisor`].
 #[derive(Debug)]
 pub struct DriverDomain<X> {
@@ -46,7 +37,6 @@ pub struct DriverDomain<X> {
     )]
     page_lists: Vec<Box<PageList>>,
     channels: heapless::Vec<EventChannel, MAX_CHANNELS>,
-    mishaps: Mishaps,
 }
 
 /// A guest's mapped page. This is its only handle; `unmap_page` ends it.
@@ -106,15 +96,10 @@ impl<X: Xen> DriverDomain<X> {
     pub fn new(xen: X, buffers: usize) -> Self {
         let slots = Slots::new(xen.slots());
         let page_lists = (0..buffers).map(|_| Box::default()).collect();
-        Self { xen, slots, page_lists, channels: heapless::Vec::new(), mishaps: Mishaps::default() }
+        Self { xen, slots, page_lists, channels: heapless::Vec::new() }
     }
 
     /// The interface to Xen.
-    pub fn xen(&self) -> &X {
-        &self.xen
-    }
-
-    /// The interface to Xen, mutable.
     pub fn xen_mut(&mut self) -> &mut X {
         &mut self.xen
     }
@@ -129,17 +114,12 @@ impl<X: Xen> DriverDomain<X> {
         self.slots.free()
     }
 
-    /// Failures that no method returned.
-    pub fn mishaps(&self) -> Mishaps {
-        self.mishaps
-    }
-
     /// Maps up to [`BATCH`] grants: all or none. `take` finds a slot for each. Returns the slots
     /// in grant order.
     fn map_batch(
         &mut self,
         guest: DomainId,
-        access: Access,
+        access: PageAccess,
         grants: &[GrantRef],
         take: TakeSlot,
     ) -> Result<Batch<Slot>, MapError> {
@@ -158,7 +138,7 @@ impl<X: Xen> DriverDomain<X> {
     fn map_one(
         &mut self,
         guest: DomainId,
-        access: Access,
+        access: PageAccess,
         grant: GrantRef,
         take: TakeSlot,
     ) -> Result<Slot, MapError> {
@@ -192,12 +172,12 @@ impl<X: Xen> DriverDomain<X> {
     fn map_taken(
         &mut self,
         guest: DomainId,
-        access: Access,
+        access: PageAccess,
         batch: &mut Batch<Mapping>,
     ) -> Result<(), MapError> {
         self.xen.map(guest, access, batch);
         for _ in 1..MAP_TRIES {
-            for entry in batch.iter_mut().filter(|entry| entry.result == Err(GrantError::Again)) {
+            for entry in batch.iter_mut().filter(|entry| entry.result == Err(GrantError::AGAIN)) {
                 self.xen.map(guest, access, core::slice::from_mut(entry));
             }
         }
@@ -209,18 +189,13 @@ impl<X: Xen> DriverDomain<X> {
             }
         }
         let Some((error, grant)) = first_error else { return Ok(()) };
-        Err(match error.blame() {
-            Blame::Guest => {
-                // The back end logs its refusal. At a higher level a guest could flood the log
-                // here.
-                log::debug!("domain {}, grant {}: {error}", guest.0, grant.0);
-                MapError::NotGranted(grant)
-            }
-            Blame::DriverDomain => {
-                log::error!("domain {}, grant {}: {error}", guest.0, grant.0);
-                MapError::NoRoom
-            }
-        })
+        if error.is_guests_fault() {
+            // The back end logs its refusal. At a higher level a guest could flood the log here.
+            log::debug!("domain {}, grant {}: {error}", guest.0, grant.0);
+            return Err(MapError::NotGranted(grant));
+        }
+        log::error!("domain {}, grant {}: {error}", guest.0, grant.0);
+        Err(MapError::NoRoom)
     }
 
     /// Ends the mappings of a batch that failed, and frees its slots.
@@ -248,7 +223,6 @@ impl<X: Xen> DriverDomain<X> {
                 match entry.result {
                     Ok(()) => self.slots.release(entry.slot),
                     Err(error) => {
-                        self.mishaps.unmaps_failed = self.mishaps.unmaps_failed.saturating_add(1);
                         let (guest, grant) =
                             self.slots.grant(entry.slot).unwrap_or((DomainId(0), GrantRef(0)));
                         log::error!(
@@ -270,7 +244,7 @@ impl<X: Xen> Hypervisor for DriverDomain<X> {
     type Buffer = GuestBuffer;
 
     fn map_page(&mut self, guest: DomainId, grant: GrantRef) -> Result<Self::Page, MapError> {
-        let slot = self.map_one(guest, Access::ReadWrite, grant, Slots::take)?;
+        let slot = self.map_one(guest, PageAccess::ReadWrite, grant, Slots::take)?;
         Ok(GuestPage { slot, view: self.xen.view(slot) })
     }
 
@@ -293,8 +267,8 @@ impl<X: Xen> Hypervisor for DriverDomain<X> {
             return Err(MapError::NoRoom);
         }
         let access = match access {
-            DmaAccess::Read => Access::ReadOnly,
-            DmaAccess::Write => Access::ReadWrite,
+            DmaAccess::Read => PageAccess::ReadOnly,
+            DmaAccess::Write => PageAccess::ReadWrite,
         };
         let list = self.page_lists.pop().ok_or(MapError::NoRoom)?;
         let mut buffer = GuestBuffer { list };
@@ -327,10 +301,6 @@ impl<X: Xen> Hypervisor for DriverDomain<X> {
         access: PageAccess,
         act: impl FnOnce(&dyn SharedPage) -> R,
     ) -> Result<R, MapError> {
-        let access = match access {
-            PageAccess::ReadOnly => Access::ReadOnly,
-            PageAccess::ReadWrite => Access::ReadWrite,
-        };
         let mapped = buffer.list.slots.get(page).and_then(|slot| self.slots.grant(*slot));
         let (guest, grant) = mapped.ok_or(MapError::NoRoom)?;
         let slot = self.map_one(guest, access, grant, Slots::take_again)?;
@@ -362,13 +332,11 @@ impl<X: Xen> Hypervisor for DriverDomain<X> {
         let Some(place) = self.channels.iter().position(|bound| *bound == channel) else {
             // Not a channel of this domain: closing it could hit another channel.
             log::error!("channel {} isn't bound", channel.0);
-            self.mishaps.closes_failed = self.mishaps.closes_failed.saturating_add(1);
             return;
         };
         self.channels.swap_remove(place);
         if let Err(errno) = self.xen.close(channel) {
             log::error!("channel {}: can't be closed: {errno}", channel.0);
-            self.mishaps.closes_failed = self.mishaps.closes_failed.saturating_add(1);
         }
     }
 

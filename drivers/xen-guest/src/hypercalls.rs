@@ -4,12 +4,12 @@
 use core::ffi::c_void;
 use core::sync::atomic::{AtomicU64, Ordering};
 
-use hyper::{DomainId, EventChannel, Nanos, RemotePort};
-use xen_sys::hypercall::Gate;
+use hyper::{DomainId, EventChannel, Nanos, PageAccess, RemotePort};
+use xen_sys::hypercall::{EVENT_CHANNEL_OP, Gate, HVM_OP, MEMORY_OP, PHYSDEV_OP, SCHED_OP};
 use xen_sys::shared_info::SharedInfo;
-use xen_sys::{DOMID_SELF, event_channel, grant_table, hvm, memory, physdev, sched, vcpu, version};
+use xen_sys::{DOMID_SELF, event_channel, grant_table, hvm, memory, physdev, sched, vcpu};
 
-use crate::hypervisor::{Access, Errno, GrantError, GrantHandle, Mapping, Slot, Unmapping, Xen};
+use crate::hypervisor::{Errno, GrantError, GrantHandle, Mapping, Slot, Unmapping, Xen};
 use crate::shared_page::{self, Window, WindowPage};
 
 /// Grants in one hypercall; its arguments are on the stack.
@@ -20,17 +20,6 @@ const PAGE_SHIFT: u32 = 12;
 
 /// A status that Xen never writes: the operation didn't run.
 const NOT_REACHED: i16 = i16::MAX;
-
-/// Why a domain ends (sched.h, `enum sched_shutdown_reason`).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ShutdownReason {
-    /// The work is done.
-    PowerOff,
-    /// Shut down and start again.
-    Reboot,
-    /// The domain crashed: `on_crash` decides.
-    Crash,
-}
 
 /// Safe wrappers of hypercalls.
 #[derive(Debug)]
@@ -59,9 +48,9 @@ pub struct RunState {
 }
 
 /// Converts each hypercall's result. Errors are negated error numbers.
-fn check(result: i64) -> Result<u64, Errno> {
+fn check(result: i64) -> Result<(), Errno> {
     MADE.fetch_add(1, Ordering::Relaxed);
-    u64::try_from(result).map_err(|_| Errno(u32::try_from(result.unsigned_abs()).unwrap_or(u32::MAX)))
+    if result >= 0 { Ok(()) } else { Err(Errno(u32::try_from(result.unsigned_abs()).unwrap_or(u32::MAX))) }
 }
 
 /// The address of a hypercall's argument.
@@ -80,38 +69,16 @@ impl Hypercalls {
         Self { gate, window }
     }
 
-    fn event_channel_op<T>(&self, command: u32, of: &mut T) -> Result<u64, Errno> {
+    fn event_channel_op<T>(&self, command: u32, of: &mut T) -> Result<(), Errno> {
         // SAFETY: the gate is right, as was promised. The structure belongs to the command. Xen
         // writes that structure and the bits of channels, which are atomics.
-        check(unsafe { self.gate.event_channel_op(command, argument(of)) })
+        check(unsafe { self.gate.op(EVENT_CHANNEL_OP, command, argument(of)) })
     }
 
-    fn physdev_op<T>(&self, command: u32, of: &mut T) -> Result<u64, Errno> {
+    fn physdev_op<T>(&self, command: u32, of: &mut T) -> Result<(), Errno> {
         // SAFETY: as for `event_channel_op`. Interrupts become events; no vector of this domain
         // changes.
-        check(unsafe { self.gate.physdev_op(command, argument(of)) })
-    }
-
-    /// Major and minor version.
-    ///
-    /// # Errors
-    /// Xen's.
-    pub fn version(&self) -> Result<(u16, u16), Errno> {
-        // SAFETY: the gate is right, as was promised; this command has no argument.
-        let version = check(unsafe { self.gate.xen_version(version::VERSION, core::ptr::null_mut()) })?;
-        // Cut to halves on purpose.
-        Ok(((version >> 16) as u16, version as u16))
-    }
-
-    /// Features: bit `n` is feature `n` of [`xen_sys::version`].
-    ///
-    /// # Errors
-    /// Xen's.
-    pub fn features(&self) -> Result<u32, Errno> {
-        let mut info = version::FeatureInfo::default();
-        // SAFETY: the gate is right, as was promised; Xen writes `info`.
-        check(unsafe { self.gate.xen_version(version::GET_FEATURES, argument(&mut info)) })?;
-        Ok(info.submap)
+        check(unsafe { self.gate.op(PHYSDEV_OP, command, argument(of)) })
     }
 
     /// An HVM parameter of this domain's, `PARAM_*` of [`xen_sys::hvm`].
@@ -121,7 +88,7 @@ impl Hypercalls {
     pub fn hvm_param(&self, index: u32) -> Result<u64, Errno> {
         let mut param = hvm::HvmParam { domid: DOMID_SELF, index, ..Default::default() };
         // SAFETY: the gate is right, as was promised; Xen writes `param`.
-        check(unsafe { self.gate.hvm_op(hvm::GET_PARAM, argument(&mut param)) })?;
+        check(unsafe { self.gate.op(HVM_OP, hvm::GET_PARAM, argument(&mut param)) })?;
         Ok(param.value)
     }
 
@@ -139,8 +106,7 @@ impl Hypercalls {
         let index = hvm::PARAM_CALLBACK_IRQ;
         let mut param = hvm::HvmParam { domid: DOMID_SELF, index, value, ..Default::default() };
         // SAFETY: the gate is right, as was promised; the vector can be taken, as the caller promises.
-        check(unsafe { self.gate.hvm_op(hvm::SET_PARAM, argument(&mut param)) })?;
-        Ok(())
+        check(unsafe { self.gate.op(HVM_OP, hvm::SET_PARAM, argument(&mut param)) })
     }
 
     /// Maps the shared info page at `address`, permanently.
@@ -160,39 +126,9 @@ impl Hypercalls {
         };
         // SAFETY: the gate is right, as was promised; no Rust object is at the address, as the
         // caller promises.
-        check(unsafe { self.gate.memory_op(memory::ADD_TO_PHYSMAP, argument(&mut request)) })?;
+        check(unsafe { self.gate.op(MEMORY_OP, memory::ADD_TO_PHYSMAP, argument(&mut request)) })?;
         // SAFETY: the page is there now, for good; the rest is what the caller promises.
         Ok(unsafe { shared_page::at(address) })
-    }
-
-    /// Returns pages to Xen, so that their addresses hold no memory. Returns their count.
-    ///
-    /// # Safety
-    /// `first_address` is a multiple of 4096. The pages are this domain's, are no longer needed,
-    /// and have no references.
-    ///
-    /// # Errors
-    /// Xen's.
-    pub unsafe fn release_pages(&self, first_address: u64, pages: u32) -> Result<u32, Errno> {
-        let first_frame = first_address >> PAGE_SHIFT;
-        let mut released = 0u32;
-        for page in 0..pages {
-            let mut frame = first_frame.saturating_add(page.into());
-            let mut request = memory::MemoryReservation {
-                extent_start: (&raw mut frame).expose_provenance() as u64,
-                nr_extents: 1,
-                domid: DOMID_SELF,
-                ..Default::default()
-            };
-            // SAFETY: the gate is right, as was promised; the page is unused, as the caller
-            // promises. Xen reads and writes `frame` by its address.
-            let done = unsafe { self.gate.memory_op(memory::DECREASE_RESERVATION, argument(&mut request)) };
-            if check(done)? == 0 {
-                break;
-            }
-            released = released.saturating_add(1);
-        }
-        Ok(released)
     }
 
     /// A channel for the timer of [`set_timer`](Self::set_timer). Available once.
@@ -215,14 +151,13 @@ impl Hypercalls {
     pub fn set_timer(&self, deadline: Nanos) -> Result<(), Errno> {
         // 0 would mean never.
         // SAFETY: the gate is right, as was promised; this hypercall has no argument in memory.
-        check(unsafe { self.gate.set_timer_op(deadline.0.max(1)) })?;
-        Ok(())
+        check(unsafe { self.gate.set_timer_op(deadline.0.max(1)) })
     }
 
     /// Yields to other domains.
     pub fn yield_now(&self) {
         // SAFETY: the gate is right, as was promised; this command has no argument.
-        let result = unsafe { self.gate.sched_op(sched::YIELD, core::ptr::null_mut()) };
+        let result = unsafe { self.gate.op(SCHED_OP, sched::YIELD, core::ptr::null_mut()) };
         // It can't fail.
         let _ = check(result);
     }
@@ -239,43 +174,18 @@ impl Hypercalls {
         Ok(RunState { running_ns, runnable_ns, blocked_ns })
     }
 
-    /// Ends this domain. Returns only if Xen refuses.
-    pub fn shutdown(&self, reason: ShutdownReason) -> Errno {
-        let reason = match reason {
-            ShutdownReason::PowerOff => sched::SHUTDOWN_POWEROFF,
-            ShutdownReason::Reboot => sched::SHUTDOWN_REBOOT,
-            ShutdownReason::Crash => sched::SHUTDOWN_CRASH,
-        };
+    /// Ends this domain for a reason, `SHUTDOWN_*` of [`xen_sys::sched`]. Returns only if Xen refuses.
+    pub fn shutdown(&self, reason: u32) -> Errno {
         let mut request = sched::Shutdown { reason };
         // SAFETY: the gate is right, as was promised; Xen reads `request`, by its address.
-        let result = unsafe { self.gate.sched_op(sched::SHUTDOWN, argument(&mut request)) };
+        let result = unsafe { self.gate.op(SCHED_OP, sched::SHUTDOWN, argument(&mut request)) };
         check(result).err().unwrap_or(Errno(0))
-    }
-
-    /// Writes to Xen's own console, if Xen permits it.
-    ///
-    /// # Errors
-    /// Xen's; EPERM without permission.
-    pub fn console_write(&self, bytes: &[u8]) -> Result<(), Errno> {
-        // SAFETY: the gate is right, as was promised; Xen reads `bytes`.
-        check(unsafe { self.gate.console_write(bytes) })?;
-        Ok(())
     }
 
     /// Sends an event. It is lost if the channel isn't open or its other end is gone.
     pub fn notify(&self, channel: EventChannel) {
-        let mut request = event_channel::PortArgument { port: channel.0 };
-        let _ = self.event_channel_op(event_channel::SEND, &mut request);
-    }
-
-    /// A channel's state, `STATUS_*` of [`xen_sys::event_channel`].
-    ///
-    /// # Errors
-    /// Xen's.
-    pub fn channel_status(&self, channel: EventChannel) -> Result<u32, Errno> {
-        let mut request = event_channel::Status { dom: DOMID_SELF, port: channel.0, ..Default::default() };
-        self.event_channel_op(event_channel::STATUS, &mut request)?;
-        Ok(request.status)
+        let _ =
+            self.event_channel_op(event_channel::SEND, &mut event_channel::PortArgument { port: channel.0 });
     }
 
     /// A free pirq for an MSI; see [`pirq`](crate::pirq).
@@ -286,35 +196,6 @@ impl Hypercalls {
         let mut request = physdev::GetFreePirq { kind: physdev::TYPE_MSI, ..Default::default() };
         self.physdev_op(physdev::GET_FREE_PIRQ, &mut request)?;
         Ok(request.pirq)
-    }
-
-    /// Maps an interrupt line of this guest's IO-APIC to a pirq, for a device without MSI.
-    ///
-    /// The device model maps an MSI; see [`free_msi_pirq`](Self::free_msi_pirq).
-    ///
-    /// # Errors
-    /// EINVAL if no callback vector is set; Xen's otherwise.
-    pub fn map_gsi(&self, gsi: u32) -> Result<u32, Errno> {
-        let mut request = physdev::MapPirq {
-            domid: DOMID_SELF,
-            kind: physdev::TYPE_GSI,
-            index: i32::try_from(gsi).map_err(|_| Errno::ERANGE)?,
-            pirq: -1,
-            ..Default::default()
-        };
-        self.physdev_op(physdev::MAP_PIRQ, &mut request)?;
-        u32::try_from(request.pirq).map_err(|_| Errno::ERANGE)
-    }
-
-    /// Undoes [`map_gsi`](Self::map_gsi).
-    ///
-    /// # Errors
-    /// Xen's.
-    pub fn unmap_pirq(&self, pirq: u32) -> Result<(), Errno> {
-        let pirq = i32::try_from(pirq).map_err(|_| Errno::ERANGE)?;
-        let mut request = physdev::UnmapPirq { domid: DOMID_SELF, pirq };
-        self.physdev_op(physdev::UNMAP_PIRQ, &mut request)?;
-        Ok(())
     }
 
     /// Binds a pirq to a new channel.
@@ -342,24 +223,12 @@ impl Hypercalls {
     /// # Errors
     /// Xen's.
     pub fn end_pirq(&self, pirq: u32) -> Result<(), Errno> {
-        let mut request = physdev::Eoi { irq: pirq };
-        self.physdev_op(physdev::EOI, &mut request)?;
-        Ok(())
-    }
-
-    /// Tells Xen that the channel is unmasked: Xen delivers a pending event.
-    ///
-    /// # Errors
-    /// Xen's.
-    pub fn unmask(&self, channel: EventChannel) -> Result<(), Errno> {
-        let mut request = event_channel::PortArgument { port: channel.0 };
-        self.event_channel_op(event_channel::UNMASK, &mut request)?;
-        Ok(())
+        self.physdev_op(physdev::EOI, &mut physdev::Eoi { irq: pirq })
     }
 }
 
 /// The outcome of an operation, from its status and the hypercall's result.
-fn outcome(status: i16, call: &Result<u64, Errno>) -> Result<(), GrantError> {
+fn outcome(status: i16, call: &Result<(), Errno>) -> Result<(), GrantError> {
     match (status, call) {
         (NOT_REACHED, Err(errno)) => Err(GrantError::Hypercall(*errno)),
         (NOT_REACHED, Ok(_)) => Err(GrantError::NotDone),
@@ -382,10 +251,10 @@ impl Xen for Hypercalls {
         self.window.view(slot)
     }
 
-    fn map(&mut self, guest: DomainId, access: Access, batch: &mut [Mapping]) {
+    fn map(&mut self, guest: DomainId, access: PageAccess, batch: &mut [Mapping]) {
         let flags = match access {
-            Access::ReadOnly => grant_table::GNTMAP_HOST_MAP | grant_table::GNTMAP_READONLY,
-            Access::ReadWrite => grant_table::GNTMAP_HOST_MAP,
+            PageAccess::ReadOnly => grant_table::GNTMAP_HOST_MAP | grant_table::GNTMAP_READONLY,
+            PageAccess::ReadWrite => grant_table::GNTMAP_HOST_MAP,
         };
         for chunk in batch.chunks_mut(BATCH) {
             // Grants without such a slot stay untried.
@@ -435,15 +304,10 @@ impl Xen for Hypercalls {
         }
     }
 
-    fn alloc_unbound(&mut self, remote: DomainId) -> Result<EventChannel, Errno> {
-        let mut request =
-            event_channel::AllocUnbound { dom: DOMID_SELF, remote_dom: remote.0, ..Default::default() };
-        self.event_channel_op(event_channel::ALLOC_UNBOUND, &mut request)?;
-        Ok(EventChannel(request.port))
-    }
-
     fn is_unbound(&self, channel: EventChannel) -> bool {
-        self.channel_status(channel) == Ok(event_channel::STATUS_UNBOUND)
+        let mut request = event_channel::Status { dom: DOMID_SELF, port: channel.0, ..Default::default() };
+        let asked = self.event_channel_op(event_channel::STATUS, &mut request);
+        asked.is_ok() && request.status == event_channel::STATUS_UNBOUND
     }
 
     fn bind_interdomain(&mut self, remote: DomainId, port: RemotePort) -> Result<EventChannel, Errno> {
@@ -457,14 +321,10 @@ impl Xen for Hypercalls {
     }
 
     fn close(&mut self, channel: EventChannel) -> Result<(), Errno> {
-        let mut request = event_channel::PortArgument { port: channel.0 };
-        self.event_channel_op(event_channel::CLOSE, &mut request)?;
-        Ok(())
+        self.event_channel_op(event_channel::CLOSE, &mut event_channel::PortArgument { port: channel.0 })
     }
 
     fn send(&mut self, channel: EventChannel) -> Result<(), Errno> {
-        let mut request = event_channel::PortArgument { port: channel.0 };
-        self.event_channel_op(event_channel::SEND, &mut request)?;
-        Ok(())
+        self.event_channel_op(event_channel::SEND, &mut event_channel::PortArgument { port: channel.0 })
     }
 }

@@ -2,7 +2,7 @@
 
 use core::fmt;
 
-use hyper::{DomainId, EventChannel, GrantRef, RemotePort, SharedPage};
+use hyper::{DomainId, EventChannel, GrantRef, PageAccess, RemotePort, SharedPage};
 pub use xen_sys::errno::Errno;
 use xen_sys::grant_table as abi;
 
@@ -13,15 +13,6 @@ pub struct Slot(pub u16);
 /// Xen's name for a mapping.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct GrantHandle(pub u32);
-
-/// Access rights of a mapping, for the processor and for devices.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Access {
-    /// Reading.
-    ReadOnly,
-    /// Reading and writing.
-    ReadWrite,
-}
 
 /// A grant to map, and the outcome.
 #[derive(Clone, Copy, Debug)]
@@ -45,115 +36,67 @@ pub struct Unmapping {
     pub result: Result<(), GrantError>,
 }
 
-/// Why a grant wasn't mapped or unmapped (grant_table.h, `enum grant_status`).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// Why a grant wasn't mapped or unmapped.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum GrantError {
-    /// `GNTST_general_error`: a grant for another domain or for reading only, or an unnumbered
-    /// error.
-    General,
-    /// `GNTST_bad_domain`: the domain doesn't exist, or no longer.
-    BadDomain,
-    /// `GNTST_bad_gntref`: the grant doesn't exist.
-    BadReference,
-    /// `GNTST_bad_handle`: the mapping doesn't exist.
-    BadHandle,
-    /// `GNTST_bad_virt_addr`: nothing can be mapped there.
-    BadAddress,
-    /// `GNTST_bad_dev_addr`.
-    BadDeviceAddress,
-    /// `GNTST_no_device_space`: the IOMMU has no room.
-    NoDeviceSpace,
-    /// `GNTST_permission_denied`.
-    PermissionDenied,
-    /// `GNTST_bad_page`: the granted page isn't the guest's own.
-    BadPage,
-    /// `GNTST_eagain`: not now, for example because the page is swapped out.
-    Again,
-    /// `GNTST_no_space`: Xen has no handle left.
-    NoSpace,
-    /// A status that no header has, or one of other operations.
-    Other(i16),
+    /// The operation's status (grant_table.h, `enum grant_status`).
+    #[error(fmt = write_status)]
+    Status(i16),
     /// The hypercall failed as a whole, before this operation.
+    #[error("the hypercall failed: {0}")]
     Hypercall(Errno),
     /// Not tried.
+    #[error("not tried")]
     NotDone,
 }
 
-/// The side that caused an error.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Blame {
-    /// The guest has no such grant, or vanished.
-    Guest,
-    /// This domain made an invalid request or ran out of a resource: a bug, or a limit.
-    DriverDomain,
+/// Statuses, whether the guest is to blame if its grant can't be mapped, and their meanings.
+///
+/// A general error is mostly a grant for another domain or for reading only, so the guest's.
+const STATUSES: [(i16, bool, &str); 11] = [
+    (abi::GNTST_GENERAL_ERROR, true, "general error (granted to another domain, or for reading only?)"),
+    (abi::GNTST_BAD_DOMAIN, true, "no such domain"),
+    (abi::GNTST_BAD_GNTREF, true, "no such grant"),
+    (abi::GNTST_BAD_HANDLE, false, "no such mapping"),
+    (abi::GNTST_BAD_VIRT_ADDR, false, "nothing can be mapped there"),
+    (abi::GNTST_BAD_DEV_ADDR, false, "bad device address"),
+    (abi::GNTST_NO_DEVICE_SPACE, false, "no room in the IOMMU"),
+    (abi::GNTST_PERMISSION_DENIED, true, "permission denied"),
+    (abi::GNTST_BAD_PAGE, true, "not a page that can be granted"),
+    (abi::GNTST_EAGAIN, true, "not at this moment"),
+    (abi::GNTST_NO_SPACE, false, "Xen has no handle left"),
+];
+
+fn known(status: i16) -> Option<(i16, bool, &'static str)> {
+    STATUSES.into_iter().find(|(known, ..)| *known == status)
+}
+
+fn write_status(status: &i16, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    match known(*status) {
+        Some((_, _, meaning)) => f.write_str(meaning),
+        None => write!(f, "status {status}"),
+    }
 }
 
 impl GrantError {
+    /// Xen can't do it now, for example because the page is swapped out.
+    pub const AGAIN: Self = Self::Status(abi::GNTST_EAGAIN);
+
     /// Converts a status.
     ///
     /// # Errors
     /// The status' error.
     pub const fn check(status: i16) -> Result<(), Self> {
-        Err(match status {
-            abi::GNTST_OKAY => return Ok(()),
-            abi::GNTST_GENERAL_ERROR => Self::General,
-            abi::GNTST_BAD_DOMAIN => Self::BadDomain,
-            abi::GNTST_BAD_GNTREF => Self::BadReference,
-            abi::GNTST_BAD_HANDLE => Self::BadHandle,
-            abi::GNTST_BAD_VIRT_ADDR => Self::BadAddress,
-            abi::GNTST_BAD_DEV_ADDR => Self::BadDeviceAddress,
-            abi::GNTST_NO_DEVICE_SPACE => Self::NoDeviceSpace,
-            abi::GNTST_PERMISSION_DENIED => Self::PermissionDenied,
-            abi::GNTST_BAD_PAGE => Self::BadPage,
-            abi::GNTST_EAGAIN => Self::Again,
-            abi::GNTST_NO_SPACE => Self::NoSpace,
-            other => Self::Other(other),
-        })
+        if status == abi::GNTST_OKAY { Ok(()) } else { Err(Self::Status(status)) }
     }
 
-    /// The responsible side if a guest's grant can't be mapped.
-    ///
-    /// A general error is mostly a grant for another domain or for reading only, so the guest's.
-    pub const fn blame(self) -> Blame {
+    /// Whether the guest has no such grant, or vanished. Otherwise this domain has a bug or lacks a resource.
+    pub fn is_guests_fault(self) -> bool {
         match self {
-            Self::General
-            | Self::BadDomain
-            | Self::BadReference
-            | Self::PermissionDenied
-            | Self::BadPage
-            | Self::Again => Blame::Guest,
-            Self::BadHandle
-            | Self::BadAddress
-            | Self::BadDeviceAddress
-            | Self::NoDeviceSpace
-            | Self::NoSpace
-            | Self::Other(_)
-            | Self::Hypercall(_)
-            | Self::NotDone => Blame::DriverDomain,
+            Self::Status(status) => known(status).is_some_and(|(_, is_guests, _)| is_guests),
+            Self::Hypercall(_) | Self::NotDone => false,
         }
-    }
-}
-
-impl fmt::Display for GrantError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let text = match self {
-            Self::General => "general error (granted to another domain, or for reading only?)",
-            Self::BadDomain => "no such domain",
-            Self::BadReference => "no such grant",
-            Self::BadHandle => "no such mapping",
-            Self::BadAddress => "nothing can be mapped there",
-            Self::BadDeviceAddress => "bad device address",
-            Self::NoDeviceSpace => "no room in the IOMMU",
-            Self::PermissionDenied => "permission denied",
-            Self::BadPage => "not a page that can be granted",
-            Self::Again => "not at this moment",
-            Self::NoSpace => "Xen has no handle left",
-            Self::Other(status) => return write!(f, "status {status}"),
-            Self::Hypercall(errno) => return write!(f, "the hypercall failed: {errno}"),
-            Self::NotDone => "not tried",
-        };
-        f.write_str(text)
     }
 }
 
@@ -173,16 +116,11 @@ pub trait Xen {
     fn view(&self, slot: Slot) -> Self::View;
 
     /// Maps as many of `guest`'s grants as possible; each `result` is its outcome.
-    fn map(&mut self, guest: DomainId, access: Access, batch: &mut [Mapping]);
+    fn map(&mut self, guest: DomainId, access: PageAccess, batch: &mut [Mapping]);
     /// Ends as many mappings as possible; each `result` is its outcome. After `Ok`, neither the
     /// processor nor a device reaches the page.
     fn unmap(&mut self, batch: &mut [Unmapping]);
 
-    /// Makes a channel that `remote` may bind.
-    ///
-    /// # Errors
-    /// Xen's.
-    fn alloc_unbound(&mut self, remote: DomainId) -> Result<EventChannel, Errno>;
     /// Binds a channel that `remote` made for this domain. It is pending at once.
     ///
     /// # Errors

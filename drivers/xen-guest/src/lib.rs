@@ -37,6 +37,7 @@ pub mod event_channels;
 pub mod hypercalls;
 pub mod hypervisor;
 pub mod pirq;
+#[cfg(target_arch = "x86_64")]
 pub mod presence;
 pub mod shared_page;
 mod slots;

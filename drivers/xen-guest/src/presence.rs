@@ -1,25 +1,12 @@
 //! Detection of Xen by CPUID.
 
-use xen_sys::cpuid;
+use core::arch::x86_64::CpuidResult;
 
-/// EAX, EBX, ECX and EDX of a leaf of CPUID, subleaf 0.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Registers {
-    /// EAX.
-    pub eax: u32,
-    /// EBX.
-    pub ebx: u32,
-    /// ECX.
-    pub ecx: u32,
-    /// EDX.
-    pub edx: u32,
-}
+use xen_sys::cpuid;
 
 /// Xen's CPUID data.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Presence {
-    /// The first of Xen's leaves.
-    pub first_leaf: u32,
     /// Major and minor version.
     pub version: (u16, u16),
     /// Frequency of the guest's time stamp counter in kHz, if Xen states it.
@@ -31,35 +18,24 @@ pub struct Presence {
 }
 
 impl Presence {
-    /// Searches for Xen in at most 256 leaves; `cpuid` reads a leaf.
-    pub fn detect(cpuid: impl Fn(u32) -> Registers) -> Option<Self> {
-        let mut first_leaf = cpuid::FIRST_LEAF;
-        loop {
-            let first = cpuid(first_leaf);
-            // The last leaf is among those of this hypervisor.
-            let last_leaf = first.eax;
-            if [first.ebx, first.ecx, first.edx] == cpuid::SIGNATURE {
-                let leaf = |offset: u32| {
-                    let leaf = first_leaf.saturating_add(offset);
-                    if leaf <= last_leaf { cpuid(leaf) } else { Registers::default() }
-                };
-                let version = leaf(cpuid::VERSION_OFFSET).eax;
-                let time = leaf(cpuid::TIME_OFFSET);
-                let hvm = leaf(cpuid::HVM_OFFSET);
-                let has = |flag: u32| hvm.eax & flag != 0;
-                return Some(Self {
-                    first_leaf,
-                    // Cut to halves on purpose.
-                    version: ((version >> 16) as u16, version as u16),
-                    tsc_khz: (time.ecx != 0).then_some(time.ecx),
-                    iommu_mappings: has(cpuid::HVM_IOMMU_MAPPINGS),
-                    domain: u16::try_from(hvm.ecx).ok().filter(|_| has(cpuid::HVM_DOMID_PRESENT)),
-                });
-            }
-            first_leaf = first_leaf.saturating_add(cpuid::LEAF_STEP);
-            if first_leaf >= cpuid::LEAF_END {
-                return None;
-            }
-        }
+    /// Searches for Xen in at most 256 leaves; `cpuid` reads a leaf, subleaf 0.
+    pub fn detect(cpuid: impl Fn(u32) -> CpuidResult) -> Option<Self> {
+        let leaves = (cpuid::FIRST_LEAF..cpuid::LEAF_END).step_by(cpuid::LEAF_STEP as usize);
+        let is_xen = |first: &CpuidResult| [first.ebx, first.ecx, first.edx] == cpuid::SIGNATURE;
+        let (first_leaf, first) = leaves.map(|leaf| (leaf, cpuid(leaf))).find(|(_, first)| is_xen(first))?;
+        // The last leaf is among those of this hypervisor.
+        let leaf = |offset: u32| {
+            Some(first_leaf.saturating_add(offset)).filter(|leaf| *leaf <= first.eax).map(&cpuid)
+        };
+        let version = leaf(cpuid::VERSION_OFFSET).map_or(0, |leaf| leaf.eax);
+        let hvm = leaf(cpuid::HVM_OFFSET);
+        let has = |flag: u32| hvm.is_some_and(|hvm| hvm.eax & flag != 0);
+        Some(Self {
+            // Cut to halves on purpose.
+            version: ((version >> 16) as u16, version as u16),
+            tsc_khz: leaf(cpuid::TIME_OFFSET).map(|time| time.ecx).filter(|khz| *khz != 0),
+            iommu_mappings: has(cpuid::HVM_IOMMU_MAPPINGS),
+            domain: hvm.filter(|_| has(cpuid::HVM_DOMID_PRESENT)).and_then(|hvm| u16::try_from(hvm.ecx).ok()),
+        })
     }
 }

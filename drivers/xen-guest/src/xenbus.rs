@@ -69,21 +69,17 @@ pub struct BackEnd {
     failed_connects: u8,
 }
 
+/// A device whose directory has just appeared.
+///
+/// An earlier run of this domain may have left the directory behind. Whatever its `state`,
+/// nothing of that run remains.
 impl Default for BackEnd {
     fn default() -> Self {
-        Self::new()
+        Self { state: XenbusState::Initialising, unusable: false, failed_connects: 0 }
     }
 }
 
 impl BackEnd {
-    /// A device whose directory has just appeared.
-    ///
-    /// An earlier run of this domain may have left the directory behind. Whatever its `state`,
-    /// nothing of that run remains.
-    pub const fn new() -> Self {
-        Self { state: XenbusState::Initialising, unusable: false, failed_connects: 0 }
-    }
-
     /// The value for the `state` node.
     pub const fn state(&self) -> XenbusState {
         self.state

@@ -15,8 +15,6 @@ pub const SIGNATURE: [u32; 3] = [0x566e_6558, 0x6558_4d4d, 0x4d4d_566e];
 
 /// Offset of the leaf with the version: EAX, major version in the high 16 bits, minor in the low ones.
 pub const VERSION_OFFSET: u32 = 1;
-/// Offset of the leaf about hypercalls: EAX, pages of the hypercall page; EBX, the MSR that sets it up.
-pub const HYPERCALL_OFFSET: u32 = 2;
 /// Offset of the leaf about time; subleaf 0: EAX, flags; EBX, TSC mode; ECX, TSC frequency in kHz; EDX, incarnation.
 pub const TIME_OFFSET: u32 = 3;
 /// Offset of the leaf about HVM guests; subleaf 0: EAX, `HVM_*`; EBX, vCPU; ECX, domain.
@@ -24,7 +22,5 @@ pub const HVM_OFFSET: u32 = 4;
 
 /// `XEN_HVM_CPUID_IOMMU_MAPPINGS`: pages mapped from other domains are in the IOMMU's tables.
 pub const HVM_IOMMU_MAPPINGS: u32 = 1 << 2;
-/// `XEN_HVM_CPUID_VCPU_ID_PRESENT`: EBX is valid.
-pub const HVM_VCPU_ID_PRESENT: u32 = 1 << 3;
 /// `XEN_HVM_CPUID_DOMID_PRESENT`: ECX is valid.
 pub const HVM_DOMID_PRESENT: u32 = 1 << 4;

@@ -12,26 +12,6 @@ pub const CLOSE: u32 = 3;
 pub const SEND: u32 = 4;
 /// `EVTCHNOP_status`: see [`Status`].
 pub const STATUS: u32 = 5;
-/// `EVTCHNOP_alloc_unbound`: see [`AllocUnbound`].
-pub const ALLOC_UNBOUND: u32 = 6;
-/// `EVTCHNOP_unmask`: see [`PortArgument`].
-pub const UNMASK: u32 = 9;
-
-/// Channels of the two-level ABI (`EVTCHN_2L_NR_CHANNELS`).
-pub const TWO_LEVEL_CHANNELS: u32 = 4096;
-
-/// `struct evtchn_alloc_unbound`: makes a channel that `remote_dom` may bind.
-#[derive(Clone, Copy, Debug, Default)]
-#[repr(C)]
-pub struct AllocUnbound {
-    /// In: the domain that gets the port, [`DOMID_SELF`](crate::DOMID_SELF).
-    pub dom: u16,
-    /// In: the domain that may bind it.
-    pub remote_dom: u16,
-    /// Out.
-    pub port: u32,
-}
-assert_layout!(AllocUnbound, size 8, remote_dom at 2, port at 4);
 
 /// `struct evtchn_bind_interdomain`: binds a new local port to a port that another domain opened for this one.
 ///
@@ -67,17 +47,14 @@ assert_layout!(BindVirq, size 12, vcpu at 4, port at 8);
 pub struct BindPirq {
     /// In.
     pub pirq: u32,
-    /// In: [`BIND_PIRQ_WILL_SHARE`] or 0.
+    /// In: `BIND_PIRQ__*`, 0 for an interrupt that isn't shared.
     pub flags: u32,
     /// Out.
     pub port: u32,
 }
 assert_layout!(BindPirq, size 12, flags at 4, port at 8);
 
-/// `BIND_PIRQ__WILL_SHARE`: another device may share the interrupt.
-pub const BIND_PIRQ_WILL_SHARE: u32 = 1;
-
-/// `struct evtchn_close`, `evtchn_send` and `evtchn_unmask`, which are alike.
+/// `struct evtchn_close` and `evtchn_send`, which are alike.
 #[derive(Clone, Copy, Debug, Default)]
 #[repr(C)]
 pub struct PortArgument {
@@ -94,30 +71,19 @@ pub struct Status {
     pub dom: u16,
     /// In.
     pub port: u32,
-    /// Out: `STATUS_*`.
+    /// Out: `EVTCHNSTAT_*`.
     pub status: u32,
     /// Out: the virtual processor that gets the upcalls.
     pub vcpu: u32,
-    /// Out, first word of `u`: the peer's domain in the low 16 bits for [`STATUS_UNBOUND`] and [`STATUS_INTERDOMAIN`], the
-    /// number for [`STATUS_PIRQ`] and [`STATUS_VIRQ`].
+    /// Out, first word of `u`: the peer's domain in the low 16 bits for [`STATUS_UNBOUND`].
     pub peer: u32,
-    /// Out, second word of `u`: the peer's port for [`STATUS_INTERDOMAIN`].
+    /// Out, second word of `u`: the peer's port of a bound channel.
     pub peer_port: u32,
 }
 assert_layout!(Status, size 24, port at 4, status at 8, vcpu at 12, peer at 16, peer_port at 20);
 
-/// `EVTCHNSTAT_closed`.
-pub const STATUS_CLOSED: u32 = 0;
 /// `EVTCHNSTAT_unbound`: waits to be bound.
 pub const STATUS_UNBOUND: u32 = 1;
-/// `EVTCHNSTAT_interdomain`.
-pub const STATUS_INTERDOMAIN: u32 = 2;
-/// `EVTCHNSTAT_pirq`.
-pub const STATUS_PIRQ: u32 = 3;
-/// `EVTCHNSTAT_virq`.
-pub const STATUS_VIRQ: u32 = 4;
-/// `EVTCHNSTAT_ipi`.
-pub const STATUS_IPI: u32 = 5;
 
 /// `VIRQ_TIMER` (xen.h): the one-shot timer of the virtual processor has expired.
 pub const VIRQ_TIMER: u32 = 0;

@@ -12,10 +12,6 @@ use core::ffi::c_void;
 pub const MEMORY_OP: u64 = 12;
 /// `__HYPERVISOR_set_timer_op`.
 pub const SET_TIMER_OP: u64 = 15;
-/// `__HYPERVISOR_xen_version`.
-pub const XEN_VERSION: u64 = 17;
-/// `__HYPERVISOR_console_io`.
-pub const CONSOLE_IO: u64 = 18;
 /// `__HYPERVISOR_grant_table_op`.
 pub const GRANT_TABLE_OP: u64 = 20;
 /// `__HYPERVISOR_vcpu_op`.
@@ -28,9 +24,6 @@ pub const EVENT_CHANNEL_OP: u64 = 32;
 pub const PHYSDEV_OP: u64 = 33;
 /// `__HYPERVISOR_hvm_op`.
 pub const HVM_OP: u64 = 34;
-
-/// `CONSOLEIO_write`: write bytes to the console of Xen itself.
-pub const CONSOLEIO_WRITE: u32 = 0;
 
 /// The instruction that enters Xen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -63,45 +56,40 @@ impl Gate {
     pub unsafe fn call(self, number: u64, arguments: [u64; 5]) -> i64 {
         let [a, b, c, d, e] = arguments;
         let result: i64;
+        macro_rules! enter {
+            ($instruction:literal) => {
+                // Xen may return with other values in the argument registers.
+                // SAFETY: as the caller promises. Xen keeps all other registers and doesn't use the stack.
+                unsafe {
+                    asm!(
+                        $instruction,
+                        inlateout("rax") number => result,
+                        inlateout("rdi") a => _,
+                        inlateout("rsi") b => _,
+                        inlateout("rdx") c => _,
+                        inlateout("r10") d => _,
+                        inlateout("r8") e => _,
+                        options(nostack),
+                    )
+                }
+            };
+        }
         match self {
-            // Xen may return with other values in the argument registers.
-            // SAFETY: as the caller promises. Xen keeps all other registers and doesn't use the stack.
-            Self::Vmmcall => unsafe {
-                asm!(
-                    "vmmcall",
-                    inlateout("rax") number => result,
-                    inlateout("rdi") a => _,
-                    inlateout("rsi") b => _,
-                    inlateout("rdx") c => _,
-                    inlateout("r10") d => _,
-                    inlateout("r8") e => _,
-                    options(nostack),
-                );
-            },
-            // SAFETY: as above.
-            Self::Vmcall => unsafe {
-                asm!(
-                    "vmcall",
-                    inlateout("rax") number => result,
-                    inlateout("rdi") a => _,
-                    inlateout("rsi") b => _,
-                    inlateout("rdx") c => _,
-                    inlateout("r10") d => _,
-                    inlateout("r8") e => _,
-                    options(nostack),
-                );
-            },
+            Self::Vmmcall => enter!("vmmcall"),
+            Self::Vmcall => enter!("vmcall"),
         }
         result
     }
 
-    /// `HYPERVISOR_event_channel_op`: `command` is an `EVTCHNOP_*`, `argument` its structure.
+    /// A hypercall by its number, [`EVENT_CHANNEL_OP`] or another one with a command and a structure.
+    ///
+    /// `argument` is the structure that belongs to `command`, or null if it has none.
     ///
     /// # Safety
     /// As for [`call`](Self::call); `argument` points to the structure that belongs to `command`.
-    pub unsafe fn event_channel_op(self, command: u32, argument: *mut c_void) -> i64 {
+    pub unsafe fn op(self, number: u64, command: u32, argument: *mut c_void) -> i64 {
         // SAFETY: as the caller promises.
-        unsafe { self.call(EVENT_CHANNEL_OP, [command.into(), argument.expose_provenance() as u64, 0, 0, 0]) }
+        unsafe { self.call(number, [command.into(), argument.expose_provenance() as u64, 0, 0, 0]) }
     }
 
     /// `HYPERVISOR_grant_table_op`: `command` is a `GNTTABOP_*`, `arguments` an array of `count` of its structures.
@@ -118,33 +106,6 @@ impl Gate {
         }
     }
 
-    /// `HYPERVISOR_memory_op`: `command` is a `XENMEM_*`, `argument` its structure.
-    ///
-    /// # Safety
-    /// As for [`call`](Self::call); `argument` points to the structure that belongs to `command`.
-    pub unsafe fn memory_op(self, command: u32, argument: *mut c_void) -> i64 {
-        // SAFETY: as the caller promises.
-        unsafe { self.call(MEMORY_OP, [command.into(), argument.expose_provenance() as u64, 0, 0, 0]) }
-    }
-
-    /// `HYPERVISOR_hvm_op`: `command` is an `HVMOP_*`, `argument` its structure.
-    ///
-    /// # Safety
-    /// As for [`call`](Self::call); `argument` points to the structure that belongs to `command`.
-    pub unsafe fn hvm_op(self, command: u32, argument: *mut c_void) -> i64 {
-        // SAFETY: as the caller promises.
-        unsafe { self.call(HVM_OP, [command.into(), argument.expose_provenance() as u64, 0, 0, 0]) }
-    }
-
-    /// `HYPERVISOR_sched_op`: `command` is a `SCHEDOP_*`, `argument` its structure, or null if it has none.
-    ///
-    /// # Safety
-    /// As for [`call`](Self::call); `argument` points to the structure that belongs to `command`.
-    pub unsafe fn sched_op(self, command: u32, argument: *mut c_void) -> i64 {
-        // SAFETY: as the caller promises.
-        unsafe { self.call(SCHED_OP, [command.into(), argument.expose_provenance() as u64, 0, 0, 0]) }
-    }
-
     /// `HYPERVISOR_set_timer_op`: arms the one-shot timer of this virtual processor.
     ///
     /// [`VIRQ_TIMER`](crate::event_channel::VIRQ_TIMER) comes at system time `deadline_ns`, or at once if that has passed.
@@ -157,15 +118,6 @@ impl Gate {
         unsafe { self.call(SET_TIMER_OP, [deadline_ns, 0, 0, 0, 0]) }
     }
 
-    /// `HYPERVISOR_physdev_op`: `command` is a `PHYSDEVOP_*`, `argument` its structure.
-    ///
-    /// # Safety
-    /// As for [`call`](Self::call); `argument` points to the structure that belongs to `command`.
-    pub unsafe fn physdev_op(self, command: u32, argument: *mut c_void) -> i64 {
-        // SAFETY: as the caller promises.
-        unsafe { self.call(PHYSDEV_OP, [command.into(), argument.expose_provenance() as u64, 0, 0, 0]) }
-    }
-
     /// `HYPERVISOR_vcpu_op`: `command` is a `VCPUOP_*` for virtual processor `vcpu`, `argument` its structure.
     ///
     /// # Safety
@@ -175,25 +127,5 @@ impl Gate {
         unsafe {
             self.call(VCPU_OP, [command.into(), vcpu.into(), argument.expose_provenance() as u64, 0, 0])
         }
-    }
-
-    /// `HYPERVISOR_xen_version`: `command` is a `XENVER_*`, `argument` its structure, or null if it has none.
-    ///
-    /// # Safety
-    /// As for [`call`](Self::call); `argument` points to the structure that belongs to `command`.
-    pub unsafe fn xen_version(self, command: u32, argument: *mut c_void) -> i64 {
-        // SAFETY: as the caller promises.
-        unsafe { self.call(XEN_VERSION, [command.into(), argument.expose_provenance() as u64, 0, 0, 0]) }
-    }
-
-    /// `HYPERVISOR_console_io` with [`CONSOLEIO_WRITE`].
-    ///
-    /// # Safety
-    /// As for [`call`](Self::call).
-    pub unsafe fn console_write(self, bytes: &[u8]) -> i64 {
-        let arguments =
-            [CONSOLEIO_WRITE.into(), bytes.len() as u64, bytes.as_ptr().expose_provenance() as u64, 0, 0];
-        // SAFETY: as the caller promises; Xen reads `bytes` and nothing else.
-        unsafe { self.call(CONSOLE_IO, arguments) }
     }
 }

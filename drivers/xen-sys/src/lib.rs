@@ -42,9 +42,7 @@ pub mod physdev;
 pub mod sched;
 pub mod shared_info;
 mod shared_layout;
-pub mod start_info;
 pub mod vcpu;
-pub mod version;
 pub mod xs_wire;
 
 pub use shared_layout::SharedLayout;

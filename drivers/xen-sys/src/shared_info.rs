@@ -38,11 +38,6 @@ assert_layout!(
     tsc_timestamp at 8, system_time at 16, tsc_to_system_mul at 24, tsc_shift at 28, flags at 29,
 );
 
-/// `XEN_PVCLOCK_TSC_STABLE_BIT`: times of different virtual processors are comparable.
-pub const PVCLOCK_TSC_STABLE: u8 = 1 << 0;
-/// `XEN_PVCLOCK_GUEST_STOPPED`: the guest was paused.
-pub const PVCLOCK_GUEST_STOPPED: u8 = 1 << 1;
-
 /// `struct vcpu_info`.
 #[derive(Debug, Default)]
 #[repr(C)]

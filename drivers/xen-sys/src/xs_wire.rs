@@ -6,8 +6,6 @@ use core::sync::atomic::{AtomicU8, AtomicU32};
 pub const DIRECTORY: u32 = 1;
 /// `XS_READ`: path; answer: value.
 pub const READ: u32 = 2;
-/// `XS_GET_PERMS`: path; answer: permissions, each followed by a NUL.
-pub const GET_PERMS: u32 = 3;
 /// `XS_WATCH`: path, token.
 pub const WATCH: u32 = 4;
 /// `XS_UNWATCH`: path, token.
@@ -16,22 +14,14 @@ pub const UNWATCH: u32 = 5;
 pub const TRANSACTION_START: u32 = 6;
 /// `XS_TRANSACTION_END`: `T` to commit, `F` to drop.
 pub const TRANSACTION_END: u32 = 7;
-/// `XS_GET_DOMAIN_PATH`: a domain's number in decimal; answer: its home directory.
-pub const GET_DOMAIN_PATH: u32 = 10;
 /// `XS_WRITE`: path, value.
 pub const WRITE: u32 = 11;
-/// `XS_MKDIR`: path.
-pub const MKDIR: u32 = 12;
 /// `XS_RM`: path.
 pub const RM: u32 = 13;
-/// `XS_SET_PERMS`: path, permissions.
-pub const SET_PERMS: u32 = 14;
 /// `XS_WATCH_EVENT`, from xenstored only: path, token.
 pub const WATCH_EVENT: u32 = 15;
 /// `XS_ERROR`, from xenstored only: an error's name.
 pub const ERROR: u32 = 16;
-/// `XS_RESET_WATCHES`: an empty string; ends all watches and transactions of the domain.
-pub const RESET_WATCHES: u32 = 21;
 
 /// `struct xsd_sockmsg`: the header of each message, little-endian.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -2,60 +2,36 @@
 #![allow(unsafe_code, reason = "leaf: privileged instructions")]
 
 use core::arch::asm;
-use core::arch::x86_64::{__cpuid_count, _rdtsc};
-use core::fmt;
+use core::arch::x86_64::{__cpuid_count, _rdtsc, CpuidResult};
 
 use x86_64::registers::control::{Cr0, Cr0Flags, Cr4, Cr4Flags};
 use x86_64::registers::model_specific::{Efer, EferFlags};
 
-use crate::clock::frequency::CpuidRegisters;
-
 /// CPUID, leaf `leaf`, subleaf 0.
-pub fn cpuid(leaf: u32) -> CpuidRegisters {
-    let result = __cpuid_count(leaf, 0);
-    CpuidRegisters { eax: result.eax, ebx: result.ebx, ecx: result.ecx, edx: result.edx }
+pub fn cpuid(leaf: u32) -> CpuidResult {
+    __cpuid_count(leaf, 0)
 }
 
 /// The processor lacks execute disable: it can't stop data from being executed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the processor has no execute-disable bit (CPUID 0x80000001 EDX bit 20)")]
 pub struct NoExecuteDisable;
-
-impl fmt::Display for NoExecuteDisable {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("the processor has no execute-disable bit (CPUID 0x80000001 EDX bit 20)")
-    }
-}
-
-/// The optional protections in force.
-#[derive(Clone, Copy, Debug)]
-pub struct Protections {
-    /// Supervisor mode execution prevention.
-    pub smep: bool,
-    /// Supervisor mode access prevention.
-    pub smap: bool,
-    /// User mode instruction prevention.
-    pub umip: bool,
-}
 
 /// Turns on write protection, execute disable and every supported optional protection.
 ///
 /// Call it before switching to the final page tables.
-pub fn enable_protections() -> Result<Protections, NoExecuteDisable> {
+pub fn enable_protections() -> Result<(), NoExecuteDisable> {
     let extended = if cpuid(0x8000_0000).eax >= 0x8000_0001 { cpuid(0x8000_0001).edx } else { 0 };
     if extended & (1 << 20) == 0 {
         return Err(NoExecuteDisable);
     }
-    let structured = if cpuid(0).eax >= 7 { cpuid(7) } else { CpuidRegisters::default() };
-    let found = Protections {
-        smep: structured.ebx & (1 << 7) != 0,
-        smap: structured.ebx & (1 << 20) != 0,
-        umip: structured.ecx & (1 << 2) != 0,
-    };
+    let (ebx, ecx) = if cpuid(0).eax >= 7 { (cpuid(7).ebx, cpuid(7).ecx) } else { (0, 0) };
+    let (smep, smap, umip) = (ebx & (1 << 7) != 0, ebx & (1 << 20) != 0, ecx & (1 << 2) != 0);
     let mut cr4 = Cr4Flags::empty();
     cr4.set(Cr4Flags::MACHINE_CHECK_EXCEPTION, cpuid(1).edx & (1 << 7) != 0);
-    cr4.set(Cr4Flags::SUPERVISOR_MODE_EXECUTION_PROTECTION, found.smep);
-    cr4.set(Cr4Flags::SUPERVISOR_MODE_ACCESS_PREVENTION, found.smap);
-    cr4.set(Cr4Flags::USER_MODE_INSTRUCTION_PREVENTION, found.umip);
+    cr4.set(Cr4Flags::SUPERVISOR_MODE_EXECUTION_PROTECTION, smep);
+    cr4.set(Cr4Flags::SUPERVISOR_MODE_ACCESS_PREVENTION, smap);
+    cr4.set(Cr4Flags::USER_MODE_INSTRUCTION_PREVENTION, umip);
     // SAFETY: CPUID reports the bit. The boot page tables never set it.
     unsafe { Efer::update(|flags| flags.insert(EferFlags::NO_EXECUTE_ENABLE)) };
     // SAFETY: nothing in the image writes to read-only pages.
@@ -63,7 +39,8 @@ pub fn enable_protections() -> Result<Protections, NoExecuteDisable> {
     // SAFETY: CPUID reports each bit. Machine checks have a handler; the other bits only restrict
     // user mode, which is unused.
     unsafe { Cr4::update(|flags| flags.insert(cr4)) };
-    Ok(found)
+    log::debug!(target: "cpu", "SMEP {smep}, SMAP {smap}, UMIP {umip}");
+    Ok(())
 }
 
 /// The time stamp counter runs at one speed in all power states (CPUID 0x80000007 EDX bit 8).

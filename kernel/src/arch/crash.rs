@@ -2,7 +2,7 @@
 #![allow(unsafe_code, reason = "leaf: reads the stack of code that failed")]
 
 use core::arch::asm;
-use core::fmt::Write;
+use core::fmt::{self, Write};
 use core::panic::PanicInfo;
 use core::ptr;
 use core::sync::atomic::{AtomicU32, Ordering};
@@ -16,6 +16,7 @@ use crate::epitaph::{Cause, Epitaph, MAX_STACK_WORDS, SectionMap};
 use crate::memory::range::PhysRange;
 use crate::memory::{PAGE_BYTES, layout};
 use crate::pci;
+use crate::report;
 
 /// Epitaphs begun. A fault during an epitaph must not begin another.
 static BEGUN: AtomicU32 = AtomicU32::new(0);
@@ -50,6 +51,22 @@ impl Exit {
             Self::Crash => 0x12,
         }
     }
+}
+
+/// Reports success and ends the image.
+pub fn pass() -> ! {
+    report!("verdict pass");
+    console::drain();
+    exit(Exit::Pass)
+}
+
+/// Reports why the image can't work here, and ends it.
+pub fn fail(why: impl fmt::Display) -> ! {
+    // The log line's time shows how long the image took to fail.
+    log::error!("{why}");
+    report!("verdict fail {why}");
+    console::drain();
+    exit(Exit::Fail)
 }
 
 /// Stops the controllers, writes the epitaph and ends the image.

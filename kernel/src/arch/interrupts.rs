@@ -107,61 +107,25 @@ unsafe extern "C" fn unexpected() {
     naked_asm!("iretq")
 }
 
-/// Entry code of an exception: pushes an error code unless the processor did, then the vector.
-macro_rules! exception_entry {
-    ($name:ident, $vector:literal) => {
-        #[unsafe(naked)]
-        unsafe extern "C" fn $name() {
-            naked_asm!("push 0", concat!("push ", $vector), "jmp {common}", common = sym exception_common)
-        }
-    };
-    ($name:ident, $vector:literal, with_error_code) => {
-        #[unsafe(naked)]
-        unsafe extern "C" fn $name() {
-            naked_asm!(concat!("push ", $vector), "jmp {common}", common = sym exception_common)
-        }
-    };
+/// Entry code of an exception without an error code: pushes 0 in its place, then the vector.
+#[unsafe(naked)]
+unsafe extern "C" fn plain<const VECTOR: u8>() {
+    naked_asm!("push 0", "push {vector}", "jmp {common}", vector = const VECTOR, common = sym exception_common)
 }
 
-exception_entry!(exception_0, 0);
-exception_entry!(exception_1, 1);
-exception_entry!(exception_2, 2);
-exception_entry!(exception_3, 3);
-exception_entry!(exception_4, 4);
-exception_entry!(exception_5, 5);
-exception_entry!(exception_6, 6);
-exception_entry!(exception_7, 7);
-exception_entry!(exception_8, 8, with_error_code);
-exception_entry!(exception_9, 9);
-exception_entry!(exception_10, 10, with_error_code);
-exception_entry!(exception_11, 11, with_error_code);
-exception_entry!(exception_12, 12, with_error_code);
-exception_entry!(exception_13, 13, with_error_code);
-exception_entry!(exception_14, 14, with_error_code);
-exception_entry!(exception_15, 15);
-exception_entry!(exception_16, 16);
-exception_entry!(exception_17, 17, with_error_code);
-exception_entry!(exception_18, 18);
-exception_entry!(exception_19, 19);
-exception_entry!(exception_20, 20);
-exception_entry!(exception_21, 21, with_error_code);
-exception_entry!(exception_22, 22);
-exception_entry!(exception_23, 23);
-exception_entry!(exception_24, 24);
-exception_entry!(exception_25, 25);
-exception_entry!(exception_26, 26);
-exception_entry!(exception_27, 27);
-exception_entry!(exception_28, 28);
-exception_entry!(exception_29, 29, with_error_code);
-exception_entry!(exception_30, 30, with_error_code);
-exception_entry!(exception_31, 31);
+/// Entry code of an exception for which the processor has pushed an error code: pushes the vector.
+#[unsafe(naked)]
+unsafe extern "C" fn with_code<const VECTOR: u8>() {
+    naked_asm!("push {vector}", "jmp {common}", vector = const VECTOR, common = sym exception_common)
+}
 
 #[rustfmt::skip]
 static EXCEPTIONS: [Entry; 32] = [
-    exception_0, exception_1, exception_2, exception_3, exception_4, exception_5, exception_6, exception_7,
-    exception_8, exception_9, exception_10, exception_11, exception_12, exception_13, exception_14, exception_15,
-    exception_16, exception_17, exception_18, exception_19, exception_20, exception_21, exception_22, exception_23,
-    exception_24, exception_25, exception_26, exception_27, exception_28, exception_29, exception_30, exception_31,
+    plain::<0>, plain::<1>, plain::<2>, plain::<3>, plain::<4>, plain::<5>, plain::<6>, plain::<7>,
+    with_code::<8>, plain::<9>, with_code::<10>, with_code::<11>, with_code::<12>, with_code::<13>, with_code::<14>,
+    plain::<15>, plain::<16>, with_code::<17>, plain::<18>, plain::<19>, plain::<20>, with_code::<21>, plain::<22>,
+    plain::<23>, plain::<24>, plain::<25>, plain::<26>, plain::<27>, plain::<28>, with_code::<29>, with_code::<30>,
+    plain::<31>,
 ];
 
 /// Pushes the registers to complete an [`ExceptionFrame`], then calls Rust and never returns.

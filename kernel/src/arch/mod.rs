@@ -6,7 +6,7 @@ pub mod port;
 mod segments;
 pub mod serial;
 
-pub use crash::{Exit, die, exit, set_way_out};
+pub use crash::{Exit, die, exit, fail, pass, set_way_out};
 
 use interrupts::InterruptHandler;
 

@@ -3,6 +3,8 @@
 
 use core::arch::asm;
 
+use x86_64::instructions::port::Port;
+
 /// A port. Reads and writes never harm Rust's memory.
 #[derive(Clone, Copy, Debug)]
 pub struct IoPort(u16);
@@ -38,31 +40,21 @@ impl IoPort {
 
     /// Reads a byte.
     pub fn read_u8(self) -> u8 {
-        let value;
         // SAFETY: reading the ports named above has no side effect on memory.
-        unsafe {
-            asm!("in al, dx", in("dx") self.0, out("al") value, options(nomem, nostack, preserves_flags));
-        }
-        value
+        unsafe { Port::new(self.0).read() }
     }
 
     /// Writes a byte.
     pub fn write_u8(self, value: u8) {
         // SAFETY: the ports named above don't write memory. The exit port ends everything, which
         // doesn't harm memory.
-        unsafe {
-            asm!("out dx, al", in("dx") self.0, in("al") value, options(nomem, nostack, preserves_flags));
-        }
+        unsafe { Port::new(self.0).write(value) };
     }
 
     /// Reads a 32-bit word.
     pub fn read_u32(self) -> u32 {
-        let value;
         // SAFETY: as for `read_u8`.
-        unsafe {
-            asm!("in eax, dx", in("dx") self.0, out("eax") value, options(nomem, nostack, preserves_flags));
-        }
-        value
+        unsafe { Port::new(self.0).read() }
     }
 
     /// Writes a 32-bit word.
@@ -70,9 +62,7 @@ impl IoPort {
         // SAFETY: of the ports named above only PCI's take words. They set where devices answer and
         // whether they use DMA. `pci` keeps BARs away from RAM, and DMA reaches only memory handed
         // to the driver.
-        unsafe {
-            asm!("out dx, eax", in("dx") self.0, in("eax") value, options(nomem, nostack, preserves_flags));
-        }
+        unsafe { Port::new(self.0).write(value) };
     }
 
     /// Writes bytes in order.

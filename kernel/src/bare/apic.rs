@@ -1,7 +1,6 @@
 //! The local APIC: one-shot timer and MSI target (Intel SDM volume 3, chapter 11).
 #![allow(unsafe_code, reason = "leaf: the local APIC's registers")]
 
-use core::fmt;
 use core::ptr;
 
 use x86_64::registers::model_specific::{ApicBase, ApicBaseFlags};
@@ -44,30 +43,23 @@ pub struct LocalApic {
 }
 
 /// Why the local APIC's timer interrupt is unusable.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ApicError {
     /// CPUID 1 EDX bit 9 is clear.
+    #[error("no local APIC (CPUID 1 EDX bit 9)")]
     Missing,
     /// The APIC is in x2APIC mode, where its registers aren't in memory.
+    #[error("the local APIC is in x2APIC mode (IA32_APIC_BASE bit 10)")]
     X2Apic,
     /// Its registers couldn't be mapped.
+    #[error("the local APIC's registers: {0}")]
     Map(MapError),
     /// The timer's current count stands still.
+    #[error("the local APIC's timer stands still (current count, 0x390)")]
     TimerStands,
     /// The timer expired without requesting an interrupt.
+    #[error("the local APIC's timer requests no interrupt (IRR, 0x200)")]
     NoRequest,
-}
-
-impl fmt::Display for ApicError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Missing => f.write_str("no local APIC (CPUID 1 EDX bit 9)"),
-            Self::X2Apic => f.write_str("the local APIC is in x2APIC mode (IA32_APIC_BASE bit 10)"),
-            Self::Map(error) => write!(f, "the local APIC's registers: {error}"),
-            Self::TimerStands => f.write_str("the local APIC's timer stands still (current count, 0x390)"),
-            Self::NoRequest => f.write_str("the local APIC's timer requests no interrupt (IRR, 0x200)"),
-        }
-    }
 }
 
 impl LocalApic {

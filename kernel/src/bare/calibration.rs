@@ -1,7 +1,6 @@
 //! Computes the TSC's frequency from readings of the interval timer.
 
-use crate::clock::TickScale;
-use crate::clock::frequency::{Source, TscFrequency};
+use crate::clock::frequency::TscFrequency;
 
 /// A reading of the interval timer's 16-bit down counter, between two readings of the TSC.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -52,5 +51,5 @@ pub fn from_counts(first: &[CountSample], last: &[CountSample]) -> Option<TscFre
     let hz = u64::try_from((middle * u128::from(PIT_HZ_TIMES_11) / 11) >> FRACTION).ok()?;
     let error_ppb = (u128::from(most) - middle) * 1_000_000_000 / middle + 1;
     let error_ppb = u32::try_from(error_ppb).ok()?;
-    TickScale::from_hz(hz).map(|_| TscFrequency { hz, error_ppb, source: Source::IntervalTimer })
+    TscFrequency::new(hz, error_ppb, "the interval timer")
 }

@@ -1,7 +1,5 @@
 //! The command line of the image without Xen: playback, recording, and faults to inject.
 
-use core::fmt;
-
 use audiofront::MAX_BUFFER_BYTES;
 use heapless::Vec;
 use log::LevelFilter;
@@ -126,15 +124,19 @@ impl Fault {
 }
 
 /// A problem with a word.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Problem {
     /// A problem that words of any image can have.
-    Common(command_line::Problem),
+    #[error(transparent)]
+    Common(#[from] command_line::Problem),
     /// More than [`MAX_STREAMS`] such words.
+    #[error("more than {MAX_STREAMS} of them")]
     TooMany,
     /// The word doesn't have this number of comma-separated fields.
+    #[error("needs {0} fields separated by commas")]
     FieldCount(u8),
     /// The named field isn't a decimal number within these bounds.
+    #[error("{field} must be a number from {min} to {max}")]
     Number {
         /// The field's name.
         field: &'static str,
@@ -144,25 +146,8 @@ pub enum Problem {
         max: u64,
     },
     /// The format is neither `s16_le` nor `s32_le`.
+    #[error("format must be s16_le or s32_le")]
     Format,
-}
-
-impl From<command_line::Problem> for Problem {
-    fn from(problem: command_line::Problem) -> Self {
-        Self::Common(problem)
-    }
-}
-
-impl fmt::Display for Problem {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Common(problem) => problem.fmt(f),
-            Self::TooMany => write!(f, "more than {MAX_STREAMS} of them"),
-            Self::FieldCount(count) => write!(f, "needs {count} fields separated by commas"),
-            Self::Number { field, min, max } => write!(f, "{field} must be a number from {min} to {max}"),
-            Self::Format => f.write_str("format must be s16_le or s32_le"),
-        }
-    }
 }
 
 /// Parses a command line.
@@ -193,7 +178,7 @@ pub fn parse(bytes: &[u8]) -> Result<CommandLine, CommandLineError<'_, Problem>>
 
 /// A buffer size, from 1 to the largest.
 fn buffer_size(value: &str, field: &'static str) -> Result<u32, Problem> {
-    Ok(number(value, field, 1, u64::from(MAX_BUFFER_BYTES))? as u32)
+    number(value, field, 1, MAX_BUFFER_BYTES.into())
 }
 
 /// Splits into exactly `N` fields.
@@ -208,10 +193,11 @@ fn fields<const N: usize>(value: &str) -> Result<[&str; N], Problem> {
 }
 
 /// A decimal number without a sign.
-fn number(text: &str, field: &'static str, min: u64, max: u64) -> Result<u64, Problem> {
+fn number<T: TryFrom<u64>>(text: &str, field: &'static str, min: u64, max: u64) -> Result<T, Problem> {
     let digits_only = text.bytes().all(|byte| byte.is_ascii_digit());
     let value = if digits_only { text.parse::<u64>().ok() } else { None };
-    value.filter(|value| (min..=max).contains(value)).ok_or(Problem::Number { field, min, max })
+    let value = value.filter(|value| (min..=max).contains(value)).and_then(|value| T::try_from(value).ok());
+    value.ok_or(Problem::Number { field, min, max })
 }
 
 fn format(text: &str) -> Result<SampleFormat, Problem> {
@@ -222,33 +208,25 @@ fn format(text: &str) -> Result<SampleFormat, Problem> {
     }
 }
 
-fn rate(text: &str) -> Result<u32, Problem> {
-    Ok(number(text, "rate_hz", 1, 1_000_000)? as u32)
-}
-
-fn channels(text: &str) -> Result<u8, Problem> {
-    Ok(number(text, "channels", 1, u64::from(MAX_CHANNELS))? as u8)
-}
-
 fn parse_play(value: &str) -> Result<Play, Problem> {
     let [output, rate_hz, sample_format, channel_count, module_offset, bytes] = fields(value)?;
     Ok(Play {
-        output: number(output, "output", 0, 255)? as u8,
-        rate_hz: rate(rate_hz)?,
+        output: number(output, "output", 0, 255)?,
+        rate_hz: number(rate_hz, "rate_hz", 1, 1_000_000)?,
         format: format(sample_format)?,
-        channels: channels(channel_count)?,
-        module_offset: number(module_offset, "module_offset", 0, u64::from(u32::MAX))? as usize,
-        bytes: number(bytes, "bytes", 1, u64::from(u32::MAX))? as usize,
+        channels: number(channel_count, "channels", 1, MAX_CHANNELS.into())?,
+        module_offset: number(module_offset, "module_offset", 0, u32::MAX.into())?,
+        bytes: number(bytes, "bytes", 1, u32::MAX.into())?,
     })
 }
 
 fn parse_record(value: &str) -> Result<Record, Problem> {
     let [input, rate_hz, sample_format, channel_count, frames] = fields(value)?;
     Ok(Record {
-        input: number(input, "input", 0, 255)? as u8,
-        rate_hz: rate(rate_hz)?,
+        input: number(input, "input", 0, 255)?,
+        rate_hz: number(rate_hz, "rate_hz", 1, 1_000_000)?,
         format: format(sample_format)?,
-        channels: channels(channel_count)?,
-        frames: number(frames, "frames", 1, u64::from(u32::MAX))?,
+        channels: number(channel_count, "channels", 1, MAX_CHANNELS.into())?,
+        frames: number(frames, "frames", 1, u32::MAX.into())?,
     })
 }

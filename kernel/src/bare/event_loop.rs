@@ -6,26 +6,7 @@ use super::apic::LocalApic;
 use super::vectors;
 use crate::arch::cpu;
 use crate::clock::TscClock;
-
-/// Why [`EventLoop::sleep_until`] returned.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Wake {
-    /// The deadline passed.
-    Deadline,
-    /// A controller sent an interrupt before the deadline.
-    Controller,
-}
-
-/// Time spent asleep and in total.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Idleness {
-    /// Nanoseconds asleep.
-    pub asleep_ns: u64,
-    /// Nanoseconds since the event loop was created.
-    pub total_ns: u64,
-    /// Number of sleeps.
-    pub sleeps: u64,
-}
+use crate::report;
 
 /// The only place where the image sleeps and enables interrupts.
 #[derive(Debug)]
@@ -48,17 +29,17 @@ impl EventLoop {
     }
 
     /// Sleeps until `deadline` or a controller's interrupt. An interrupt since the last return
-    /// counts too. Returns at once if the deadline has passed.
-    pub fn sleep_until(&mut self, deadline: Nanos) -> Wake {
+    /// counts too. Returns at once if the deadline has passed. Returns whether an interrupt came.
+    pub fn sleep_until(&mut self, deadline: Nanos) -> bool {
         loop {
             let seen = vectors::controller_interrupts();
             if seen != self.controller_interrupts_seen {
                 self.controller_interrupts_seen = seen;
-                return Wake::Controller;
+                return true;
             }
             let now_ns = self.clock.now_ns();
             if now_ns >= deadline.0 {
-                return Wake::Deadline;
+                return false;
             }
             let Some(apic) = &mut self.apic else {
                 // No interrupt could end a sleep.
@@ -73,9 +54,9 @@ impl EventLoop {
         }
     }
 
-    /// Time asleep and in total so far.
-    pub fn idleness(&self) -> Idleness {
+    /// Reports the time asleep and in total so far.
+    pub fn report(&self) {
         let total_ns = self.clock.now_ns().saturating_sub(self.start_ns);
-        Idleness { asleep_ns: self.asleep_ns, total_ns, sleeps: self.sleeps }
+        report!("idle asleep_ns={} total_ns={total_ns} sleeps={}", self.asleep_ns, self.sleeps);
     }
 }

@@ -48,7 +48,7 @@ pub fn commit(fault: Fault, controllers: &[Controller]) {
             heap::seal();
             drop(black_box(Box::new(0u8)));
         }
-        Fault::Nested => panic!("{}", Faulty),
+        Fault::Nested => panic!("{}", fmt::from_fn(|f| write!(f, "{}", read_nowhere()))),
         Fault::HangController => {
             controllers.iter().for_each(|controller| pci::stop_decoding(controller.address));
         }
@@ -58,14 +58,6 @@ pub fn commit(fault: Fault, controllers: &[Controller]) {
 fn read_nowhere() -> u8 {
     // SAFETY: deliberately unsound. The intended page fault never returns.
     unsafe { ptr::with_exposed_provenance::<u8>(NOWHERE).read_volatile() }
-}
-
-struct Faulty;
-
-impl fmt::Display for Faulty {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}", read_nowhere())
-    }
 }
 
 #[inline(never)]

@@ -2,16 +2,8 @@
 
 use core::sync::atomic::{AtomicU32, Ordering};
 
-use hyper::{PAGE_SIZE_BYTES, PAGE_WORDS, PageWords};
-
-/// A page of the simulated guest.
-#[derive(Clone, Copy, Debug)]
-pub struct GuestPage {
-    /// Its words.
-    pub words: &'static PageWords,
-    /// Its address for the processor and the controller.
-    pub address: u64,
-}
+use hyper::{DmaAccess, PAGE_SIZE_BYTES, PAGE_WORDS, PageWords};
+use hypervisor_model::PageMemory;
 
 /// Hands out pages so that consecutive ones are never neighbours. A guest's buffer is scattered
 /// over its memory, and a wrong descriptor list must become audible.
@@ -29,30 +21,26 @@ impl GuestPages {
     }
 
     /// Pages in the pool, taken or free.
-    pub fn len(&self) -> usize {
+    pub fn page_count(&self) -> usize {
         self.words.len() / PAGE_WORDS
     }
+}
 
-    /// Whether the pool has no pages at all.
-    pub fn is_empty(&self) -> bool {
-        self.len() == 0
-    }
-
-    /// Free pages.
-    pub fn remaining(&self) -> usize {
-        self.len() - self.taken
-    }
-
-    /// Takes a zeroed page. Pages are never given back.
-    pub fn take(&mut self) -> Option<GuestPage> {
-        let page = scattered(self.taken, self.len())?;
+/// No IOMMU restricts the controller.
+impl PageMemory for GuestPages {
+    fn allocate(&mut self) -> Option<(u64, &'static PageWords)> {
+        let page = scattered(self.taken, self.page_count())?;
         let words = self.words.get(page * PAGE_WORDS..)?.first_chunk::<PAGE_WORDS>()?;
         for word in words {
             word.store(0, Ordering::Relaxed);
         }
         self.taken += 1;
-        Some(GuestPage { words, address: self.address + (page * PAGE_SIZE_BYTES) as u64 })
+        Some((self.address + (page * PAGE_SIZE_BYTES) as u64, words))
     }
+
+    fn allow_dma(&mut self, _: u64, _: DmaAccess) {}
+
+    fn forbid_dma(&mut self, _: u64) {}
 }
 
 /// Element `index` of a permutation of `0..count`. From a count of 5 on, consecutive elements are

@@ -7,12 +7,11 @@
 
 use alloc::boxed::Box;
 use alloc::vec::Vec as List;
-use core::fmt;
 
 use audioback::card::{Card, CardPoll, Direction, Port, PortIndex};
 use audioback::device::{ConnectError, Device, SetUpError};
 use audioback::rights::{Policy, PortSet};
-use audioback::stream::{StreamConfig as BackConfig, StreamStats};
+use audioback::stream::{Stream, StreamConfig as BackConfig, StreamStats};
 use audiofront::{ConnectError as FrontConnectError, StreamConfig, StreamFront};
 use heapless::Vec;
 use hyper::{Clock, DomainId, Hypervisor, Nanos};
@@ -40,11 +39,16 @@ const SLEEP_NS_MAX: u64 = 100_000_000;
 const STALL_NS: u64 = 3_000_000_000;
 
 /// Why the command line's streams failed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum LoopBackError {
     /// The command line names nothing to play or record.
+    #[error("nothing to do: the command line has no play= and no record=")]
     NothingToDo,
     /// The card has fewer outputs or inputs than the command line names.
+    #[error(
+        "{name} {wanted} is asked for, but the card has {there_are} {name}s with a route",
+        name = port_noun(*direction)
+    )]
     NoSuchPort {
         /// Direction of the port.
         direction: Direction,
@@ -54,31 +58,43 @@ pub enum LoopBackError {
         there_are: usize,
     },
     /// `play=` names bytes past the end of the boot module.
+    #[error("play= names bytes past the end of the boot module ({module_bytes} bytes)")]
     PastModule {
         /// Size of the module in bytes.
         module_bytes: usize,
     },
     /// `play=` names bytes that end inside a frame.
+    #[error("play= names bytes that end inside a frame of {frame_bytes} bytes")]
     PartOfFrame {
         /// Bytes in a frame of that stream.
         frame_bytes: u32,
     },
     /// More than one `record=`: only one recording sink exists.
+    #[error("more than one record= word")]
     OneRecordingAtATime,
     /// A stream could not be connected.
+    #[error("stream {0}: could not be connected: {1:?}")]
     Front(usize, FrontConnectError),
     /// The device could not be set up.
+    #[error("the device could not be set up: {0}")]
     SetUp(SetUpError),
     /// The back end could not be connected.
+    #[error("the back end could not be connected: {0:?}")]
     Connect(ConnectError),
     /// A stream failed. Streams count through the command line's `play=` words, then its `record=`
     /// words.
+    #[error("stream {0}: {1}")]
     Stream(usize, StreamError),
     /// No stream made progress for three seconds.
+    #[error("no stream got any further for 3 s")]
     Stalled,
     /// The device did not close: a stream's RUN bit stays set.
+    #[error("the device did not close: RUN sticks")]
     NotClosed,
     /// A side accessed or kept a page that it doesn't own.
+    #[error(
+        "page ownership: {violations} rules broken, {mapped_pages} pages still mapped, {granted_pages} granted"
+    )]
     Ownership {
         /// Rules broken.
         violations: u32,
@@ -87,38 +103,6 @@ pub enum LoopBackError {
         /// Pages still granted.
         granted_pages: usize,
     },
-}
-
-impl fmt::Display for LoopBackError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::NothingToDo => f.write_str("nothing to do: the command line has no play= and no record="),
-            Self::NoSuchPort { direction, wanted, there_are } => {
-                let name = match direction {
-                    Direction::Playback => "output",
-                    Direction::Capture => "input",
-                };
-                write!(f, "{name} {wanted} is asked for, but the card has {there_are} {name}s with a route")
-            }
-            Self::PastModule { module_bytes } => {
-                write!(f, "play= names bytes past the end of the boot module ({module_bytes} bytes)")
-            }
-            Self::PartOfFrame { frame_bytes } => {
-                write!(f, "play= names bytes that end inside a frame of {frame_bytes} bytes")
-            }
-            Self::OneRecordingAtATime => f.write_str("more than one record= word"),
-            Self::Front(stream, error) => write!(f, "stream {stream}: could not be connected: {error:?}"),
-            Self::SetUp(error) => write!(f, "the device could not be set up: {error}"),
-            Self::Connect(error) => write!(f, "the back end could not be connected: {error:?}"),
-            Self::Stream(stream, error) => write!(f, "stream {stream}: {error}"),
-            Self::Stalled => f.write_str("no stream got any further for 3 s"),
-            Self::NotClosed => f.write_str("the device did not close: RUN sticks"),
-            Self::Ownership { violations, mapped_pages, granted_pages } => write!(
-                f,
-                "page ownership: {violations} rules broken, {mapped_pages} pages still mapped, {granted_pages} granted"
-            ),
-        }
-    }
 }
 
 /// Time of the next poll.
@@ -217,8 +201,9 @@ where
         if self.streams.iter().all(GuestStream::is_done) {
             return Ok(Progress::Finished);
         }
-        let frames =
-            (0..self.streams.len()).filter_map(|index| self.device.stats(index)).map(|stats| stats.frames);
+        let frames = (0..self.streams.len())
+            .filter_map(|index| self.device.stream(index))
+            .map(|one| one.stats().frames);
         let frames = frames.fold(0u64, u64::saturating_add);
         if frames != self.frames_seen {
             self.frames_seen = frames;
@@ -237,7 +222,7 @@ where
 
     /// The back end's counts for a stream.
     pub fn stats(&self, stream: usize) -> StreamStats {
-        self.device.stats(stream).unwrap_or_default()
+        self.device.stream(stream).map(Stream::stats).unwrap_or_default()
     }
 
     /// Disconnects both ends and checks that no page is still mapped or granted.
@@ -309,6 +294,13 @@ fn orders(
         let _ = orders.push((port, Direction::Capture, order));
     }
     Ok(orders)
+}
+
+const fn port_noun(direction: Direction) -> &'static str {
+    match direction {
+        Direction::Playback => "output",
+        Direction::Capture => "input",
+    }
 }
 
 /// The card's `wanted`-th port in this direction.

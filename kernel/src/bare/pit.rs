@@ -3,8 +3,6 @@
 //! Reference: Intel 8254 datasheet, "Mode 0: interrupt on terminal count" and "Counter latch
 //! command".
 
-use core::fmt;
-
 use super::calibration::{CountSample, from_counts};
 use crate::arch::cpu;
 use crate::arch::port::{PIT_CHANNEL_2, PIT_COMMAND, SYSTEM_CONTROL_B};
@@ -29,23 +27,16 @@ const SAMPLES: usize = 24;
 const ATTEMPTS: u32 = 3;
 
 /// Why measuring the TSC's frequency failed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum CalibrationError {
     /// The interval timer stands still.
+    #[error(
+        "TSC frequency: no CPUID leaf states it, and the interval timer's count (port 0x42) stands still"
+    )]
     PitSilent,
     /// No frequency fits the interval timer's counts.
+    #[error("TSC frequency: no speed fits the interval timer's counts")]
     Unsteady,
-}
-
-impl fmt::Display for CalibrationError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::PitSilent => {
-                "TSC frequency: no CPUID leaf states it, and the interval timer's count (port 0x42) stands still"
-            }
-            Self::Unsteady => "TSC frequency: no speed fits the interval timer's counts",
-        })
-    }
 }
 
 /// Determines the TSC's frequency: from CPUID, else from the interval timer. Measuring takes 10 ms,

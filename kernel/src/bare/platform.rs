@@ -6,14 +6,15 @@ use super::apic::LocalApic;
 use super::command_line::CommandLine;
 use super::event_loop::EventLoop;
 use super::guest_pages::GuestPages;
+use super::loop_back::LoopBackError;
 use super::pit::{self, CalibrationError};
 use super::vectors::{CONTROLLER_VECTORS, FIRST_CONTROLLER_VECTOR};
-use crate::arch::port;
+use crate::arch::port::{self, IoPort};
 use crate::boot::start_info::BootInfo;
-use crate::clock::{TscClock, TscDelay};
+use crate::clock::TscClock;
 use crate::machine::{Machine, MachineError};
 use crate::memory::dma::DmaArena;
-use crate::pci::hda::{self, Controllers, FindError, HdaController, Surroundings};
+use crate::pci::hda::{self, Controllers, HdaController, Surroundings};
 use crate::pci::message::{Messages, MsiCapability};
 
 /// Most pages of the guest. Eight streams of 1 MiB would need more than the machine has.
@@ -37,35 +38,22 @@ pub struct Platform {
     pub controllers: Controllers<Vector>,
     /// The event loop.
     pub event_loop: EventLoop,
-    /// The recording sink. `None` without an `isa-debugcon` at port 0x500.
-    pub record_sink: Option<RecordSink>,
+    /// Passes recorded bytes to the emulator's user in order. `None` without an `isa-debugcon` at port 0x500.
+    pub record_sink: Option<IoPort>,
 }
 
-/// Why the machine is unusable.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum PlatformError {
-    /// No image can use it.
-    Machine(MachineError),
+/// Why a stream was not played or recorded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum RunError {
+    /// No image can use the machine.
+    #[error(transparent)]
+    Machine(#[from] MachineError),
     /// The TSC's frequency stays unknown.
-    Clock(CalibrationError),
-    /// It has no usable controller.
-    Controllers(FindError),
-}
-
-impl fmt::Display for PlatformError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Machine(error) => error.fmt(f),
-            Self::Clock(error) => error.fmt(f),
-            Self::Controllers(error) => error.fmt(f),
-        }
-    }
-}
-
-impl From<MachineError> for PlatformError {
-    fn from(error: MachineError) -> Self {
-        Self::Machine(error)
-    }
+    #[error(transparent)]
+    Clock(#[from] CalibrationError),
+    /// The streams failed.
+    #[error(transparent)]
+    LoopBack(#[from] LoopBackError),
 }
 
 /// A vector of the local APIC.
@@ -92,33 +80,14 @@ impl Messages for ApicMessages {
     }
 }
 
-/// Passes bytes to the emulator's user in order.
-#[derive(Debug)]
-pub struct RecordSink(());
-
-impl RecordSink {
-    /// QEMU's `isa-debugcon` returns this value when read.
-    const READBACK: u8 = 0xe9;
-
-    fn detect() -> Option<Self> {
-        (port::RECORD.read_u8() == Self::READBACK).then_some(Self(()))
-    }
-
-    /// Writes bytes.
-    pub fn write(&mut self, bytes: &[u8]) {
-        port::RECORD.write_all(bytes);
-    }
-}
+/// The value that QEMU's `isa-debugcon` returns when read.
+const DEBUGCON_READBACK: u8 = 0xe9;
 
 impl Platform {
     /// Initializes the machine.
-    pub fn bring_up(
-        boot: &BootInfo,
-        command_line: &CommandLine,
-        entry_tsc: u64,
-    ) -> Result<Self, PlatformError> {
+    pub fn bring_up(boot: &BootInfo, command_line: &CommandLine, entry_tsc: u64) -> Result<Self, RunError> {
         let mut machine = Machine::bring_up(boot)?;
-        let frequency = pit::calibrate().map_err(PlatformError::Clock)?;
+        let frequency = pit::calibrate()?;
         let clock = machine.start_clock(entry_tsc, frequency)?;
         let space = &mut machine.space;
 
@@ -136,7 +105,7 @@ impl Platform {
             messages: ApicMessages(apic.as_ref().map(LocalApic::message_address)),
             space,
             memory: &boot.memory,
-            delay: TscDelay::new(clock),
+            delay: clock,
             assign: command_line.pci_assign,
         });
 
@@ -148,7 +117,7 @@ impl Platform {
             target: "memory",
             "module {} bytes, guest {} pages, free {} bytes",
             module.len(),
-            guest_pages.len(),
+            guest_pages.page_count(),
             space.free_bytes()
         );
         Ok(Self {
@@ -156,9 +125,9 @@ impl Platform {
             dma: machine.dma,
             guest_pages,
             module,
-            controllers: controllers.map_err(PlatformError::Controllers)?,
+            controllers: controllers.map_err(MachineError::from)?,
             event_loop: EventLoop::new(clock, apic),
-            record_sink: RecordSink::detect(),
+            record_sink: Some(port::RECORD).filter(|port| port.read_u8() == DEBUGCON_READBACK),
         })
     }
 }

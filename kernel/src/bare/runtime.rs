@@ -1,41 +1,36 @@
 //! From entry to the verdict: plays and records on the first controller and reports the result.
 
-use core::fmt;
-
 use audioback::card::{Card, Direction};
 use hda_card::HdaCard;
-use hyper::{Clock, DmaAccess, Nanos, PageWords};
+use hyper::{Clock, Nanos};
 use hypervisor_model::guest::{Done, Observer};
-use hypervisor_model::{MappedPages, MemoryHypervisor, PageMemory};
-use pci_types::PciAddress;
+use hypervisor_model::{MappedPages, MemoryHypervisor};
 use xen_sys::cpuid;
 
 use super::command_line::{self, CommandLine, Fault};
-use super::event_loop::Wake;
 use super::fault;
-use super::guest_pages::GuestPages;
-use super::loop_back::{self, LoopBack, LoopBackError, Progress};
-use super::platform::{Platform, PlatformError, RecordSink};
+use super::loop_back::{self, LoopBack, Progress};
+use super::platform::{Platform, RunError};
 use super::vectors;
-use crate::arch::{self, cpu};
+use crate::arch::port::IoPort;
+use crate::arch::{self, cpu, fail};
 use crate::boot::start_info::BootInfo;
-use crate::clock::TscDelay;
-use crate::console::{self, Verdict, exit};
+use crate::console;
+use crate::machine::MachineError;
 use crate::memory::heap;
+use crate::pci::hda::FindError;
 use crate::report;
 
 /// The image's main function; the entry code passes both arguments.
-pub fn main(start_info_paddr: u32, entry_tsc: u64) -> ! {
+pub extern "C" fn main(start_info_paddr: u32, entry_tsc: u64) -> ! {
     arch::init(&vectors::HANDLERS);
     console::init();
     if is_on_xen() {
-        exit(Verdict::Fail(format_args!(
-            "this is Xen, and this image runs without it: start the image snddom"
-        )));
+        fail("this is Xen, and this image runs without it: start the image snddom");
     }
     match run(start_info_paddr, entry_tsc) {
-        Ok(()) => exit(Verdict::Pass),
-        Err(error) => exit(Verdict::Fail(format_args!("{error}"))),
+        Ok(()) => arch::pass(),
+        Err(error) => fail(error),
     }
 }
 
@@ -49,26 +44,23 @@ fn is_on_xen() -> bool {
 
 /// Runs until all streams are played and recorded.
 fn run(start_info_paddr: u32, entry_tsc: u64) -> Result<(), RunError> {
-    let boot = BootInfo::read(start_info_paddr).map_err(|error| PlatformError::Machine(error.into()))?;
+    let boot = BootInfo::read(start_info_paddr).map_err(MachineError::from)?;
     let command_line = match command_line::parse(&boot.command_line) {
         Ok(command_line) => command_line,
-        Err(error) => exit(Verdict::Fail(format_args!("{error}"))),
+        Err(error) => fail(error),
     };
     log::set_max_level(command_line.log_level);
     let platform = Platform::bring_up(&boot, &command_line, entry_tsc)?;
-    let Platform { clock, mut dma, guest_pages, module, controllers, mut event_loop, mut record_sink } =
-        platform;
+    let Platform { clock, mut dma, guest_pages, module, controllers, mut event_loop, record_sink } = platform;
     match command_line.fault {
         // Injected after the heap is sealed.
         None | Some(Fault::Alloc) => {}
         Some(fault) => fault::commit(fault, &controllers),
     }
-    let Some(first) = controllers.first() else { return Err(RunError::NoController) };
-    let (traits, registers) = (first.known.traits, first.registers.clone());
-    let controller = snd_hda::Controller::bring_up_with(traits, registers, &mut dma, TscDelay::new(clock));
-    let controller = controller.map_err(|error| RunError::Controller(first.address, error))?;
-    let card = HdaCard::new(controller, clock);
-    let world = MemoryHypervisor::new(GuestMemory(guest_pages), loop_back::limits(&command_line));
+    let first = controllers.first().ok_or(FindError::NoController).map_err(MachineError::from)?;
+    let driver = first.drive(&mut dma, clock).map_err(MachineError::from)?;
+    let card = HdaCard::new(driver, clock);
+    let world = MemoryHypervisor::new(guest_pages, loop_back::limits(&command_line));
     let back = world.back_end(loop_back::DRIVER);
     report_card(&card);
     let mut loop_back = LoopBack::new(&world, back, card, &command_line, module, clock.now())?;
@@ -78,9 +70,9 @@ fn run(start_info_paddr: u32, entry_tsc: u64) -> Result<(), RunError> {
         fault::commit(Fault::Alloc, &[]);
     }
 
-    let mut reporter = Reporter::new(&command_line, record_sink.as_mut());
+    let mut reporter = Reporter::new(&command_line, record_sink);
     while let Progress::Until(deadline) = loop_back.poll(&clock, &mut reporter)? {
-        let is_interrupted = event_loop.sleep_until(deadline) == Wake::Controller;
+        let is_interrupted = event_loop.sleep_until(deadline);
         loop_back.poll_card(clock.now(), is_interrupted);
     }
     for (stream, done) in reporter.done.iter().enumerate() {
@@ -93,54 +85,9 @@ fn run(start_info_paddr: u32, entry_tsc: u64) -> Result<(), RunError> {
             done.xrun_frames
         );
     }
-    let idle = event_loop.idleness();
-    report!("idle asleep_ns={} total_ns={} sleeps={}", idle.asleep_ns, idle.total_ns, idle.sleeps);
+    event_loop.report();
     loop_back.finish()?;
     Ok(())
-}
-
-/// Why a stream was not played or recorded.
-enum RunError {
-    Platform(PlatformError),
-    NoController,
-    Controller(PciAddress, snd_hda::BringUpError),
-    LoopBack(LoopBackError),
-}
-
-impl From<LoopBackError> for RunError {
-    fn from(error: LoopBackError) -> Self {
-        Self::LoopBack(error)
-    }
-}
-
-impl From<PlatformError> for RunError {
-    fn from(error: PlatformError) -> Self {
-        Self::Platform(error)
-    }
-}
-
-impl fmt::Display for RunError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Platform(error) => error.fmt(f),
-            Self::NoController => f.write_str("no HD Audio controller"),
-            Self::Controller(address, error) => write!(f, "controller {address}: {error}"),
-            Self::LoopBack(error) => error.fmt(f),
-        }
-    }
-}
-
-/// The guest's pages, for the in-memory hypervisor. No IOMMU restricts them.
-struct GuestMemory(GuestPages);
-
-impl PageMemory for GuestMemory {
-    fn allocate(&mut self) -> Option<(u64, &'static PageWords)> {
-        self.0.take().map(|page| (page.address, page.words))
-    }
-
-    fn allow_dma(&mut self, _: u64, _: DmaAccess) {}
-
-    fn forbid_dma(&mut self, _: u64) {}
 }
 
 /// Reports the card's ports, a line each.
@@ -167,15 +114,15 @@ fn name(direction: Direction) -> &'static str {
 }
 
 /// Reports the streams' progress to the emulator's user.
-struct Reporter<'a> {
+struct Reporter {
     plays: usize,
     has_started: bool,
-    sink: Option<&'a mut RecordSink>,
+    sink: Option<IoPort>,
     done: heapless::Vec<Done, { loop_back::MAX_GUEST_STREAMS }>,
 }
 
-impl<'a> Reporter<'a> {
-    fn new(command_line: &CommandLine, sink: Option<&'a mut RecordSink>) -> Self {
+impl Reporter {
+    fn new(command_line: &CommandLine, sink: Option<IoPort>) -> Self {
         let mut done = heapless::Vec::new();
         for _ in 0..command_line.play.len() + command_line.record.len() {
             let _ = done.push(Done::default());
@@ -192,7 +139,7 @@ impl<'a> Reporter<'a> {
     }
 }
 
-impl Observer for Reporter<'_> {
+impl Observer for Reporter {
     fn started(&mut self, stream: usize, now: Nanos) {
         let (dir, index) = self.name(stream);
         log::debug!("{dir} {index} runs");
@@ -209,8 +156,8 @@ impl Observer for Reporter<'_> {
     }
 
     fn recorded(&mut self, _: usize, bytes: &[u8]) {
-        if let Some(sink) = &mut self.sink {
-            sink.write(bytes);
+        if let Some(sink) = self.sink {
+            sink.write_all(bytes);
         }
     }
 

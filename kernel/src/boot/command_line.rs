@@ -20,27 +20,20 @@ pub struct CommandLineError<'a, P = Problem> {
 }
 
 /// A problem that a word of any image can have.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Problem {
     /// Invalid UTF-8, or control characters.
+    #[error("not printable text")]
     NotText,
     /// The word is unknown.
+    #[error("no such word")]
     Unknown,
     /// The word was repeated.
+    #[error("given twice")]
     GivenTwice,
     /// The word doesn't accept this value.
+    #[error("no such value")]
     Value,
-}
-
-impl fmt::Display for Problem {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::NotText => "not printable text",
-            Self::Unknown => "no such word",
-            Self::GivenTwice => "given twice",
-            Self::Value => "no such value",
-        })
-    }
 }
 
 impl<P: fmt::Display> fmt::Display for CommandLineError<'_, P> {

@@ -3,16 +3,16 @@
 
 use core::arch::naked_asm;
 
-unsafe extern "C" {
-    /// The image's main function, in the binary's source file.
-    fn snddom_main(start_info_paddr: u32, entry_tsc: u64) -> !;
-}
+#[cfg(feature = "bare")]
+use crate::bare::main;
+#[cfg(feature = "xen")]
+use crate::xen::main;
 
 /// The loader jumps here.
 ///
 /// Takes the entry time stamp first. Maps the first 4 GiB one to one in 2 MiB pages: some
-/// hypervisors reset silently on 1 GiB pages. Then turns on long mode and calls `snddom_main` on
-/// the image's own stack.
+/// hypervisors reset silently on 1 GiB pages. Then turns on long mode and calls the image's `main`
+/// on its own stack.
 ///
 /// # Safety
 ///
@@ -98,6 +98,6 @@ pub unsafe extern "C" fn pvh_start32() -> ! {
         "mov rsp, offset __stack_top",
         "call {main}",
         "ud2",
-        main = sym snddom_main,
+        main = sym main,
     )
 }

@@ -1,8 +1,6 @@
 //! The loader's information, copied before the final page tables hide it.
 #![allow(unsafe_code, reason = "leaf: reads the loader's structures at physical addresses")]
 
-use core::fmt;
-
 use heapless::Vec;
 use pvh::start_info::MemmapType;
 use pvh::start_info::reader::StartInfoReader;
@@ -34,30 +32,23 @@ pub struct BootInfo {
 }
 
 /// Why the start info is unusable.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum StartInfoError {
     /// The magic number is missing: EBX didn't point to a start info.
+    #[error("the loader passed no PVH start info")]
     NoMagic,
     /// Version 0, or an empty map.
+    #[error("the PVH start info has no memory map")]
     NoMemoryMap,
     /// The map has more than [`MAX_MEMORY_ENTRIES`] entries.
+    #[error("the PVH memory map has more than 64 entries")]
     MemoryMapTooLong,
     /// The command line has more than [`MAX_COMMAND_LINE_BYTES`] bytes.
+    #[error("the command line is longer than 1024 bytes")]
     CommandLineTooLong,
     /// The first module lies above 4 GiB or wraps.
+    #[error("the boot module lies above 4 GiB")]
     ModuleOutOfReach,
-}
-
-impl fmt::Display for StartInfoError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::NoMagic => "the loader passed no PVH start info",
-            Self::NoMemoryMap => "the PVH start info has no memory map",
-            Self::MemoryMapTooLong => "the PVH memory map has more than 64 entries",
-            Self::CommandLineTooLong => "the command line is longer than 1024 bytes",
-            Self::ModuleOutOfReach => "the boot module lies above 4 GiB",
-        })
-    }
 }
 
 impl BootInfo {

@@ -1,4 +1,4 @@
-//! The clock and the delay of the images.
+//! The clock of the images.
 
 use core::hint::spin_loop;
 
@@ -41,22 +41,10 @@ impl Clock for TscClock {
     }
 }
 
-/// Waits awake by the clock, for the driver's waits of microseconds.
-#[derive(Clone, Copy, Debug)]
-pub struct TscDelay {
-    clock: TscClock,
-}
-
-impl TscDelay {
-    /// A delay by `clock`.
-    pub fn new(clock: TscClock) -> Self {
-        Self { clock }
-    }
-}
-
-impl DelayNs for TscDelay {
+/// Waits awake, for the driver's waits of microseconds.
+impl DelayNs for TscClock {
     fn delay_ns(&mut self, ns: u32) {
         // The clock rounds down, so wait one more: never less than requested.
-        self.clock.spin_until(self.clock.now_ns().saturating_add(u64::from(ns) + 1));
+        self.spin_until(self.now_ns().saturating_add(u64::from(ns) + 1));
     }
 }

@@ -1,7 +1,6 @@
 //! The final page tables: W^X, guard pages, no mapping below 1 MiB.
 #![allow(unsafe_code, reason = "leaf: writes page tables, loads CR3, hands mapped memory out")]
 
-use core::fmt;
 use core::ptr;
 use core::slice;
 use core::sync::atomic::AtomicU32;
@@ -24,30 +23,17 @@ pub struct AddressSpace {
 }
 
 /// Why the final page tables can't be built.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ActivateError {
     /// The free memory has too many pieces.
+    #[error(transparent)]
     Frames(TooManyRanges),
     /// A range couldn't be mapped.
-    Map(MapError),
+    #[error(transparent)]
+    Map(#[from] MapError),
     /// The boot module isn't in usable RAM.
+    #[error("the boot module isn't in usable RAM")]
     ModuleNotInRam,
-}
-
-impl From<MapError> for ActivateError {
-    fn from(error: MapError) -> Self {
-        Self::Map(error)
-    }
-}
-
-impl fmt::Display for ActivateError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Frames(error) => error.fmt(f),
-            Self::Map(error) => error.fmt(f),
-            Self::ModuleNotInRam => f.write_str("the boot module isn't in usable RAM"),
-        }
-    }
 }
 
 /// Allocated pages as words. The controller, or the other end of a loop-back, may change them at

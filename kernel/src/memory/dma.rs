@@ -18,11 +18,6 @@ impl DmaArena {
     pub fn new(words: &'static [AtomicU32], device_address: u64) -> Self {
         Self { words, device_address, used_bytes: 0 }
     }
-
-    /// Bytes not allocated yet.
-    pub fn free_bytes(&self) -> usize {
-        (self.words.len() * 4).saturating_sub(self.used_bytes)
-    }
 }
 
 impl DmaMemory for DmaArena {

@@ -1,7 +1,5 @@
 //! The free frames of physical memory.
 
-use core::fmt;
-
 use heapless::Vec;
 
 use super::PAGE_BYTES;
@@ -17,14 +15,9 @@ pub struct FrameAllocator {
 }
 
 /// The free memory has more than [`MAX_FREE_RANGES`] pieces.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("free memory is in more than {MAX_FREE_RANGES} pieces")]
 pub struct TooManyRanges;
-
-impl fmt::Display for TooManyRanges {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "free memory is in more than {MAX_FREE_RANGES} pieces")
-    }
-}
 
 impl FrameAllocator {
     /// All whole frames of `ram` that no range of `taken` touches.

@@ -3,8 +3,6 @@
 //! Reference: Intel SDM volume 3, 4.5 "4-level paging". All table access goes through
 //! [`TableMemory`], so that tests run on the host.
 
-use core::fmt;
-
 use super::PAGE_BYTES;
 use super::range::PhysRange;
 
@@ -45,15 +43,6 @@ impl Access {
             Self::Device => PRESENT | WRITABLE | NO_EXECUTE | CACHE_DISABLE | WRITE_THROUGH,
         }
     }
-
-    const fn from_bits(entry: u64) -> Self {
-        match (entry & NO_EXECUTE != 0, entry & WRITABLE != 0, entry & CACHE_DISABLE != 0) {
-            (false, ..) => Self::ReadExecute,
-            (true, false, _) => Self::Read,
-            (true, true, false) => Self::ReadWrite,
-            (true, true, true) => Self::Device,
-        }
-    }
 }
 
 /// Memory of page tables.
@@ -67,24 +56,17 @@ pub trait TableMemory {
 }
 
 /// Why a range couldn't be mapped.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum MapError {
     /// No frame is free for a table.
+    #[error("no memory is left for page tables")]
     OutOfFrames,
     /// The page at this address is already mapped.
+    #[error("the page at {0:#x} is already mapped")]
     AlreadyMapped(u64),
     /// The range isn't page aligned, or ends past [`ADDRESS_LIMIT`].
+    #[error("{:#x}..{:#x} can't be mapped", .0.start, .0.end)]
     BadRange(PhysRange),
-}
-
-impl fmt::Display for MapError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::OutOfFrames => f.write_str("no memory is left for page tables"),
-            Self::AlreadyMapped(address) => write!(f, "the page at {address:#x} is already mapped"),
-            Self::BadRange(range) => write!(f, "{:#x}..{:#x} can't be mapped", range.start, range.end),
-        }
-    }
 }
 
 /// A tree of tables, identified by its root.
@@ -142,25 +124,6 @@ impl PageTable {
     fn directory(&self, memory: &mut impl TableMemory, address: u64) -> Result<u64, MapError> {
         let pointers = next_table(memory, self.root, index(address, 3), address)?;
         next_table(memory, pointers, index(address, 2), address)
-    }
-
-    /// The rights at `address`. `None` if nothing is mapped there.
-    pub fn access(&self, memory: &impl TableMemory, address: u64) -> Option<Access> {
-        if address >= ADDRESS_LIMIT {
-            return None;
-        }
-        let mut table = self.root;
-        for level in (0..4).rev() {
-            let entry = memory.read(table, index(address, level));
-            if entry & PRESENT == 0 {
-                return None;
-            }
-            if level == 0 || entry & LARGE != 0 {
-                return Some(Access::from_bits(entry));
-            }
-            table = entry & ADDRESS_MASK;
-        }
-        None
     }
 }
 

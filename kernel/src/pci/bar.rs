@@ -1,7 +1,5 @@
 //! Base address registers: kind, size and place (PCI Local Bus specification 3.0, 6.2.5.1).
 
-use core::fmt;
-
 use crate::memory::range::PhysRange;
 
 /// A memory BAR, by its width.
@@ -14,42 +12,35 @@ pub enum BarKind {
 }
 
 /// Why a BAR is unusable.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum BarError {
     /// The BAR asks for I/O ports.
+    #[error("BAR 0 is for I/O ports")]
     IoSpace,
     /// Type 01 (obsolete) or 11 (never specified) in bits 2:1.
+    #[error("BAR 0 has a reserved type")]
     ReservedType,
     /// No address bit reads back when sized.
+    #[error("BAR 0 isn't implemented")]
     Unimplemented,
     /// The address bits have gaps when sized.
+    #[error("BAR 0 reads back no size")]
     Malformed,
     /// Smaller than its required registers. Holds the size.
+    #[error("BAR 0 has only {0:#x} bytes")]
     TooSmall(u64),
     /// No free place of this size exists. Holds the size.
+    #[error("no address is free for BAR 0, {0:#x} bytes")]
     NoPlace(u64),
     /// The BAR doesn't read back the address written. Holds the address.
+    #[error("BAR 0 doesn't take address {0:#x}")]
     NotAccepted(u64),
     /// The BAR overlaps RAM or wraps. Holds its address.
+    #[error("BAR 0 has the invalid address {0:#x}")]
     BadAddress(u64),
     /// The BAR has no place and lies behind a bridge, whose windows aren't configured.
+    #[error("BAR 0 has no address, and a bridge is before it")]
     BehindBridge,
-}
-
-impl fmt::Display for BarError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::IoSpace => f.write_str("BAR 0 is for I/O ports"),
-            Self::ReservedType => f.write_str("BAR 0 has a reserved type"),
-            Self::Unimplemented => f.write_str("BAR 0 isn't implemented"),
-            Self::Malformed => f.write_str("BAR 0 reads back no size"),
-            Self::TooSmall(size) => write!(f, "BAR 0 has only {size:#x} bytes"),
-            Self::NoPlace(size) => write!(f, "no address is free for BAR 0, {size:#x} bytes"),
-            Self::NotAccepted(address) => write!(f, "BAR 0 doesn't take address {address:#x}"),
-            Self::BadAddress(address) => write!(f, "BAR 0 has the invalid address {address:#x}"),
-            Self::BehindBridge => f.write_str("BAR 0 has no address, and a bridge is before it"),
-        }
-    }
 }
 
 /// The kind of a BAR with this value.

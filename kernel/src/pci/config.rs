@@ -31,9 +31,7 @@ impl ConfigSpace {
         PCI_CONFIG_ADDRESS.write_u32(select(address, u16::from(offset)));
         PCI_CONFIG_DATA.write_u32(value);
     }
-}
 
-impl ConfigSpace {
     /// Reads the byte at `offset`.
     pub(super) fn read_u8(self, address: PciAddress, offset: u8) -> u8 {
         PCI_CONFIG_ADDRESS.write_u32(select(address, u16::from(offset)));

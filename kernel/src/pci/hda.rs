@@ -14,8 +14,9 @@ use super::message::{Messages, MsiCapability};
 use super::registers::HdaRegisters;
 use super::scan::{self, MAX_FUNCTIONS};
 use crate::boot::start_info::MemoryEntry;
-use crate::clock::TscDelay;
+use crate::clock::TscClock;
 use crate::memory::address_space::AddressSpace;
+use crate::memory::dma::{DmaArena, DmaPiece};
 use crate::memory::page_table::MapError;
 use crate::memory::range::PhysRange;
 
@@ -53,39 +54,37 @@ pub struct HdaController<I> {
     pub interrupt: Option<I>,
 }
 
+/// The driver of a controller.
+pub type Driver = snd_hda::Controller<HdaRegisters, TscClock, DmaPiece>;
+
 /// Why a controller couldn't be brought up.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum BringUpError {
     /// The function has a bridge's header.
+    #[error("it has no endpoint's header")]
     NotAnEndpoint,
     /// BAR 0 is unusable.
-    Bar(BarError),
+    #[error(transparent)]
+    Bar(#[from] BarError),
     /// Its registers couldn't be mapped.
+    #[error(transparent)]
     Map(MapError),
     /// PMCSR doesn't report D0.
+    #[error("it stays out of power state D0 (PMCSR)")]
     NotInD0,
     /// The command register rejects Memory Space Enable.
+    #[error("it doesn't turn memory decoding on (command register)")]
     NoDecode,
     /// The machine has more controllers than the image supports.
+    #[error("there are more than {MAX_CONTROLLERS}")]
     TooMany,
 }
 
-impl fmt::Display for BringUpError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::NotAnEndpoint => f.write_str("it has no endpoint's header"),
-            Self::Bar(error) => error.fmt(f),
-            Self::Map(error) => error.fmt(f),
-            Self::NotInD0 => f.write_str("it stays out of power state D0 (PMCSR)"),
-            Self::NoDecode => f.write_str("it doesn't turn memory decoding on (command register)"),
-            Self::TooMany => write!(f, "there are more than {MAX_CONTROLLERS}"),
-        }
-    }
-}
-
-impl From<BarError> for BringUpError {
-    fn from(error: BarError) -> Self {
-        Self::Bar(error)
+impl<I> HdaController<I> {
+    /// Has the driver bring it up.
+    pub fn drive(&self, dma: &mut DmaArena, delay: TscClock) -> Result<Driver, FindError> {
+        Driver::bring_up_with(self.known.traits, self.registers.clone(), dma, delay)
+            .map_err(|error| FindError::Driver(self.address, error))
     }
 }
 
@@ -97,7 +96,7 @@ pub struct Surroundings<'a, M> {
     /// The loader's memory map.
     pub memory: &'a [MemoryEntry],
     /// Waits for a change of power state.
-    pub delay: TscDelay,
+    pub delay: TscClock,
     /// Receives MSIs.
     pub messages: M,
     /// Whether to place BARs that already have a place.
@@ -105,23 +104,17 @@ pub struct Surroundings<'a, M> {
 }
 
 /// Why no controller is usable.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum FindError {
     /// The bus has no controller.
+    #[error("no HD Audio controller found on the PCI bus (class 0403)")]
     NoController,
     /// No controller is usable; this is the first one's error.
+    #[error("HD Audio controller {0} can't be used: {1}")]
     Unusable(PciAddress, BringUpError),
-}
-
-impl fmt::Display for FindError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::NoController => f.write_str("no HD Audio controller found on the PCI bus (class 0403)"),
-            Self::Unusable(address, error) => {
-                write!(f, "HD Audio controller {address} can't be used: {error}")
-            }
-        }
-    }
+    /// The driver can't bring this one up.
+    #[error("controller {0}: {1}")]
+    Driver(PciAddress, snd_hda::BringUpError),
 }
 
 /// The controllers of an image whose interrupts are `I`.
@@ -237,7 +230,7 @@ fn bring_up<M: Messages>(
 }
 
 /// Power Management Control/Status is 4 bytes into the capability; bits 1:0 are the state, 0 is D0.
-fn force_d0(address: PciAddress, offset: u8, delay: &mut TscDelay) -> Result<(), BringUpError> {
+fn force_d0(address: PciAddress, offset: u8, delay: &mut TscClock) -> Result<(), BringUpError> {
     // A capability starts at 0xfc at most.
     let Some(control) = offset.checked_add(4) else { return Ok(()) };
     let before = ConfigSpace.read_u32(address, control);

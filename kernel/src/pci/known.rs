@@ -91,130 +91,76 @@ const PLAIN: ControllerTraits = ControllerTraits {
 /// The DMA position buffer is unreliable: use LPIB.
 const BY_LINK: ControllerTraits = ControllerTraits { positions: PositionChoice::Link, ..PLAIN };
 
+/// A row without peculiarities.
+const fn row(vendor: u16, devices: &'static [u16], name: &'static str) -> Known {
+    Known { vendor, devices, name, settings: &[], traits: PLAIN, has_msi: true }
+}
+
 /// The row for unknown controllers.
-static UNKNOWN: Known =
-    Known { vendor: 0xffff, devices: &[], name: "unknown", settings: &[], traits: PLAIN, has_msi: true };
+static UNKNOWN: Known = row(0xffff, &[], "unknown");
 
 /// The first match applies.
 static ROWS: [Known; 13] = [
     // SSYNC is at 0x34 (ICH6 to ICH10 datasheets; Linux). QEMU's two controllers have these numbers
     // but no SSYNC.
     Known {
-        vendor: 0x8086,
-        devices: &[0x2668, 0x27d8, 0x269a, 0x284b, 0x293e, 0x293f, 0x3a3e, 0x3a6e],
-        name: "Intel ICH6 to ICH10",
         settings: &[TRAFFIC_CLASS_0],
         traits: ControllerTraits { sync_register: SyncRegister::Old, ..PLAIN },
-        has_msi: true,
+        ..row(
+            0x8086,
+            &[0x2668, 0x27d8, 0x269a, 0x284b, 0x293e, 0x293f, 0x3a3e, 0x3a6e],
+            "Intel ICH6 to ICH10",
+        )
     },
     // The display controller in Broadwell updates its position buffer too late (Linux).
     Known {
-        vendor: 0x8086,
-        devices: &[0x160c],
-        name: "Intel Broadwell, display",
         settings: &[TRAFFIC_CLASS_0, NO_SNOOP_OFF],
         traits: ControllerTraits { sync_register: SyncRegister::Specified, ..BY_LINK },
-        has_msi: true,
+        ..row(0x8086, &[0x160c], "Intel Broadwell, display")
     },
     // SCH, and 5 Series and later (datasheets of US15W, and of the 5 to 800 Series PCHs; Linux).
     Known {
-        vendor: 0x8086,
-        devices: &[],
-        name: "Intel SCH or PCH",
         settings: &[TRAFFIC_CLASS_0, NO_SNOOP_OFF],
         traits: ControllerTraits { sync_register: SyncRegister::Specified, ..PLAIN },
-        has_msi: true,
+        ..row(0x8086, &[], "Intel SCH or PCH")
     },
     // SB450, SB600 and, with SB600's number, SB700 to SB900. SB600 mishandles addresses above 4
     // GiB. Only another function's revision distinguishes it, so the limit applies to all (Linux).
     Known {
-        vendor: 0x1002,
-        devices: &[0x437b, 0x4383],
-        name: "ATI SB450 to SB900",
         settings: &[ATI_SNOOP],
         traits: ControllerTraits { address_bits: 32, ..BY_LINK },
-        has_msi: true,
+        ..row(0x1002, &[0x437b, 0x4383], "ATI SB450 to SB900")
     },
     // Display controllers: 40-bit addresses (Linux).
-    Known {
-        vendor: 0x1002,
-        devices: &[],
-        name: "ATI, display",
-        settings: &[],
-        traits: ControllerTraits { address_bits: 40, ..BY_LINK },
-        has_msi: true,
-    },
+    Known { traits: ControllerTraits { address_bits: 40, ..BY_LINK }, ..row(0x1002, &[], "ATI, display") },
     // Hudson, Stoney, Raven, and those with X370 and X570. They support 40 or 48 bits; this row
     // uses the safe value (Linux).
     Known {
-        vendor: 0x1022,
-        devices: &[0x780d, 0x1457, 0x1487, 0x157a, 0x15e3],
-        name: "AMD Hudson to Matisse",
         settings: &[ATI_SNOOP],
         traits: ControllerTraits { address_bits: 40, ..BY_LINK },
-        has_msi: true,
+        ..row(0x1022, &[0x780d, 0x1457, 0x1487, 0x157a, 0x15e3], "AMD Hudson to Matisse")
     },
     // As above, but without a known snooping register (Linux).
-    Known {
-        vendor: 0x1022,
-        devices: &[],
-        name: "AMD",
-        settings: &[],
-        traits: ControllerTraits { address_bits: 40, ..BY_LINK },
-        has_msi: true,
-    },
+    Known { traits: ControllerTraits { address_bits: 40, ..BY_LINK }, ..row(0x1022, &[], "AMD") },
     // Chipsets and displays: 40-bit addresses, unreliable MSI (Linux).
     Known {
-        vendor: 0x10de,
-        devices: &[],
-        name: "NVIDIA",
         settings: &NVIDIA_COHERENT,
         traits: ControllerTraits { address_bits: 40, ..PLAIN },
         has_msi: false,
+        ..row(0x10de, &[], "NVIDIA")
     },
     // VT8251, VT8237A and later: for inputs the position buffer restarts in every period (Linux).
-    Known {
-        vendor: 0x1106,
-        devices: &[0x3288],
-        name: "VIA VT8237A or VT8251",
-        settings: &[],
-        traits: BY_LINK,
-        has_msi: true,
-    },
+    Known { traits: BY_LINK, ..row(0x1106, &[0x3288], "VIA VT8237A or VT8251") },
     // CA0132: no addresses above 4 GiB, regardless of GCAP, and no MSI (Linux).
     Known {
-        vendor: 0x1102,
-        devices: &[0x0010, 0x0012],
-        name: "Creative CA0132",
-        settings: &[],
         traits: ControllerTraits { address_bits: 32, ..BY_LINK },
         has_msi: false,
+        ..row(0x1102, &[0x0010, 0x0012], "Creative CA0132")
     },
     // X-Fi (CA0110): the same, with MSI (Linux).
-    Known {
-        vendor: 0x1102,
-        devices: &[],
-        name: "Creative X-Fi",
-        settings: &[],
-        traits: ControllerTraits { address_bits: 32, ..BY_LINK },
-        has_msi: true,
-    },
+    Known { traits: ControllerTraits { address_bits: 32, ..BY_LINK }, ..row(0x1102, &[], "Creative X-Fi") },
     // No addresses above 4 GiB, regardless of GCAP (Linux).
-    Known {
-        vendor: 0x6549,
-        devices: &[],
-        name: "Teradici",
-        settings: &[],
-        traits: ControllerTraits { address_bits: 32, ..PLAIN },
-        has_msi: true,
-    },
+    Known { traits: ControllerTraits { address_bits: 32, ..PLAIN }, ..row(0x6549, &[], "Teradici") },
     // No MSI (Linux).
-    Known {
-        vendor: 0x13f6,
-        devices: &[0x5011],
-        name: "C-Media CM8888",
-        settings: &[],
-        traits: BY_LINK,
-        has_msi: false,
-    },
+    Known { traits: BY_LINK, has_msi: false, ..row(0x13f6, &[0x5011], "C-Media CM8888") },
 ];

@@ -1,18 +1,17 @@
 //! First steps as a Xen guest: hypercalls, and the pages that Xen shares from the start.
 #![allow(unsafe_code, reason = "leaf: promises the hypercall layer what it can't see, and maps shared pages")]
 
-use core::fmt;
-
 use hyper::EventChannel;
 use spin::Once;
-use xen_guest::hypercalls::{Hypercalls, ShutdownReason};
+use xen_guest::hypercalls::Hypercalls;
 use xen_guest::hypervisor::Errno;
-use xen_guest::presence::{Presence, Registers};
+use xen_guest::presence::Presence;
 use xen_guest::shared_page::{self, Window};
 use xen_sys::SharedLayout;
 use xen_sys::console::ConsoleRing;
 use xen_sys::hvm;
 use xen_sys::hypercall::Gate;
+use xen_sys::sched;
 use xen_sys::shared_info::SharedInfo;
 use xen_sys::xs_wire::StoreRing;
 
@@ -60,35 +59,25 @@ pub struct SharedRing<T: 'static> {
 }
 
 /// Why the domain can't use Xen.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum AttachError {
     /// No addresses are free for other domains' pages.
+    #[error("no addresses are free for other domains' pages")]
     NoRoom,
     /// Those addresses, or a page from Xen's tools, could not be mapped.
+    #[error("Xen's pages: {0}")]
     Map(MapError),
     /// Xen refused this operation.
+    #[error("Xen refuses {0}: error {number}", number = .1.0)]
     Refused(&'static str, Errno),
     /// Xen's tools have not set this up.
+    #[error("the domain was built without {0}")]
     Missing(&'static str),
-}
-
-impl fmt::Display for AttachError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::NoRoom => f.write_str("no addresses are free for other domains' pages"),
-            Self::Map(error) => write!(f, "Xen's pages: {error}"),
-            Self::Refused(what, errno) => write!(f, "Xen refuses {what}: error {}", errno.0),
-            Self::Missing(what) => write!(f, "the domain was built without {what}"),
-        }
-    }
 }
 
 /// Detects Xen. If present, the image ends through it from now on.
 pub fn detect() -> Option<(Presence, &'static Hypercalls)> {
-    let presence = Presence::detect(|leaf| {
-        let registers = cpu::cpuid(leaf);
-        Registers { eax: registers.eax, ebx: registers.ebx, ecx: registers.ecx, edx: registers.edx }
-    })?;
+    let presence = Presence::detect(cpu::cpuid)?;
     let hypercalls = XEN.call_once(|| {
         // SAFETY: a window without slots promises nothing.
         let none = unsafe { Window::new(0, 0) };
@@ -104,9 +93,9 @@ pub fn detect() -> Option<(Presence, &'static Hypercalls)> {
 /// follows.
 fn shut_down(how: Exit) {
     let reason = match how {
-        Exit::Pass => ShutdownReason::PowerOff,
-        Exit::Reboot => ShutdownReason::Reboot,
-        Exit::Fail | Exit::Crash => ShutdownReason::Crash,
+        Exit::Pass => sched::SHUTDOWN_POWEROFF,
+        Exit::Reboot => sched::SHUTDOWN_REBOOT,
+        Exit::Fail | Exit::Crash => sched::SHUTDOWN_CRASH,
     };
     if let Some(hypercalls) = XEN.get() {
         // This returns only if Xen refuses. The caller then stops the processor.

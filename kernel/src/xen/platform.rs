@@ -1,10 +1,9 @@
 //! The driver domain's machine: Xen's pages, the clock, the controllers.
 
-use core::fmt;
-
 use hyper::DomainId;
-use xen_guest::clock::TimeScale;
+use xen_guest::clock::{TimeError, TimeScale};
 use xen_guest::hypercalls::Hypercalls;
+use xen_guest::hypervisor::Errno;
 use xen_guest::presence::Presence;
 
 use super::attach::{AttachError, Xen};
@@ -12,11 +11,11 @@ use super::console;
 use super::interrupts::{PirqInterrupt, Pirqs};
 use crate::arch::cpu;
 use crate::boot::start_info::BootInfo;
-use crate::clock::frequency::{self, Source, TscFrequency};
-use crate::clock::{TickScale, TscDelay};
+use crate::clock::TscClock;
+use crate::clock::frequency::{self, TscFrequency};
 use crate::machine::{Machine, MachineError};
 use crate::memory::dma::DmaArena;
-use crate::pci::hda::{self, Controllers, FindError, HdaController, Surroundings};
+use crate::pci::hda::{self, Controllers, HdaController, Surroundings};
 
 /// A controller whose interrupt arrives as an event.
 pub type Controller = HdaController<PirqInterrupt>;
@@ -29,44 +28,31 @@ pub struct Platform {
     /// This domain.
     pub domain: DomainId,
     /// Waits of microseconds.
-    pub delay: TscDelay,
+    pub delay: TscClock,
     /// Memory for the driver.
     pub dma: DmaArena,
     /// The HD Audio controllers, at least one.
     pub controllers: Controllers<PirqInterrupt>,
 }
 
-/// Why the domain is unusable.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum PlatformError {
+/// Why the image can't start or continue to serve guests.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum RunError {
     /// No image can use its machine.
-    Machine(MachineError),
+    #[error(transparent)]
+    Machine(#[from] MachineError),
     /// Xen or its tools don't provide a required part.
-    Xen(AttachError),
-    /// It has no usable controller.
-    Controllers(FindError),
-}
-
-impl fmt::Display for PlatformError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Machine(error) => error.fmt(f),
-            Self::Xen(error) => error.fmt(f),
-            Self::Controllers(error) => error.fmt(f),
-        }
-    }
-}
-
-impl From<MachineError> for PlatformError {
-    fn from(error: MachineError) -> Self {
-        Self::Machine(error)
-    }
-}
-
-impl From<AttachError> for PlatformError {
-    fn from(error: AttachError) -> Self {
-        Self::Xen(error)
-    }
+    #[error(transparent)]
+    Xen(#[from] AttachError),
+    /// Xen refuses a channel for the timer.
+    #[error("Xen refuses a channel for the timer: {0:?}")]
+    TimerChannel(Errno),
+    /// Xen refuses to set the timer.
+    #[error("Xen refuses to set the timer: {0:?}")]
+    SetTimer(Errno),
+    /// Xen's time can't be read.
+    #[error(transparent)]
+    Time(#[from] TimeError),
 }
 
 impl Platform {
@@ -76,7 +62,7 @@ impl Platform {
         entry_tsc: u64,
         presence: Presence,
         hypercalls: &'static Hypercalls,
-    ) -> Result<Self, PlatformError> {
+    ) -> Result<Self, RunError> {
         let mut machine = Machine::bring_up(boot)?;
         let xen = Xen::attach(&mut machine.space, &boot.memory)?;
         if let Some(shared) = &xen.console {
@@ -97,21 +83,20 @@ impl Platform {
             messages: Pirqs(hypercalls),
             space: &mut machine.space,
             memory: &boot.memory,
-            delay: TscDelay::new(clock),
+            delay: clock,
             // BARs read as placed by the host, which is meaningless in the domain.
             assign: true,
         })
-        .map_err(PlatformError::Controllers)?;
+        .map_err(MachineError::from)?;
         log::debug!(target: "memory", "free {} bytes", machine.space.free_bytes());
-        Ok(Self { xen, domain: DomainId(domain), delay: TscDelay::new(clock), dma: machine.dma, controllers })
+        Ok(Self { xen, domain: DomainId(domain), delay: clock, dma: machine.dma, controllers })
     }
 }
 
 /// The TSC's frequency from Xen's CPUID leaf, the processor's, or Xen's time page.
 fn tsc_frequency(presence: &Presence, xen: &Xen) -> Option<TscFrequency> {
-    let stated = |hz: u64, source| TickScale::from_hz(hz).map(|_| TscFrequency { hz, error_ppb: 0, source });
-    let by_leaf = || stated(u64::from(presence.tsc_khz?) * 1000, Source::Xen);
-    let by_page =
-        || stated(TimeScale::of(&xen.shared_info.vcpu_info[0].time)?.tsc_hz()?, Source::XenTimeInfo);
+    let by_leaf = || TscFrequency::new(u64::from(presence.tsc_khz?) * 1000, 0, "CPUID 0x40000003");
+    let time = &xen.shared_info.vcpu_info[0].time;
+    let by_page = || TscFrequency::new(TimeScale::of(time)?.tsc_hz()?, 0, "Xen's time page");
     by_leaf().or_else(|| frequency::from_cpuid(cpu::cpuid)).or_else(by_page)
 }

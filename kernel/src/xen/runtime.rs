@@ -4,19 +4,16 @@ use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
 use core::convert::Infallible;
-use core::fmt;
 
 use audioback::card::Card;
 use hda_card::{HdaCard, card_info};
 use hyper::{Clock, Hypervisor};
-use pci_types::PciAddress;
 use vsnd::{Change, ShutdownReason, Vsnd};
 use xen_guest::alarm::Alarm;
-use xen_guest::clock::{TimeError, XenClock};
+use xen_guest::clock::XenClock;
 use xen_guest::driver_domain::DriverDomain;
 use xen_guest::event_channels::EventChannels;
 use xen_guest::hypercalls::{self, Hypercalls, RunState};
-use xen_guest::hypervisor::Errno;
 use xen_guest::presence::Presence;
 use xen_guest::xenstore::Store;
 
@@ -24,14 +21,16 @@ use super::attach;
 use super::console as xen_console;
 use super::costs::{Causes, Costs};
 use super::interrupts::HANDLERS;
-use super::platform::{Controller, Platform, PlatformError};
-use crate::arch::{self, Exit, cpu};
+use super::platform::{Controller, Platform, RunError};
+use crate::arch::{self, Exit, cpu, fail};
 use crate::boot::command_line::{self, Problem};
 use crate::boot::start_info::BootInfo;
-use crate::clock::TscDelay;
-use crate::console::{self, Verdict, exit};
-use crate::memory::dma::DmaArena;
+use crate::clock::TscClock;
+use crate::console;
+use crate::machine::MachineError;
+use crate::memory::dma::DmaPiece;
 use crate::memory::heap;
+use crate::pci::hda::FindError;
 use crate::pci::registers::HdaRegisters;
 
 /// Most open buffers: a controller has at most 30 stream descriptors (HDA specification 1.0a, 3.3.2
@@ -39,45 +38,14 @@ use crate::pci::registers::HdaRegisters;
 const MAX_BUFFERS: usize = 30;
 
 /// The image's main function; the entry code passes both arguments.
-pub fn main(start_info_paddr: u32, entry_tsc: u64) -> ! {
+pub extern "C" fn main(start_info_paddr: u32, entry_tsc: u64) -> ! {
     arch::init(&HANDLERS);
     console::init();
     let Some((presence, hypercalls)) = attach::detect() else {
-        exit(Verdict::Fail(format_args!(
-            "this image needs Xen, and CPUID shows none: in QEMU start snddom-bare"
-        )));
+        fail("this image needs Xen, and CPUID shows none: in QEMU start snddom-bare");
     };
     let Err(error) = run(start_info_paddr, entry_tsc, presence, hypercalls);
-    exit(Verdict::Fail(format_args!("{error}")))
-}
-
-/// Why the image can't start or continue to serve guests.
-enum RunError {
-    Platform(PlatformError),
-    NoController,
-    Controller(PciAddress, snd_hda::BringUpError),
-    TimerChannel(Errno),
-    SetTimer(Errno),
-    Time(TimeError),
-}
-
-impl From<PlatformError> for RunError {
-    fn from(error: PlatformError) -> Self {
-        Self::Platform(error)
-    }
-}
-
-impl fmt::Display for RunError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Platform(error) => error.fmt(f),
-            Self::NoController => f.write_str("no HD Audio controller"),
-            Self::Controller(address, error) => write!(f, "controller {address}: {error}"),
-            Self::TimerChannel(error) => write!(f, "Xen refuses a channel for the timer: {error:?}"),
-            Self::SetTimer(error) => write!(f, "Xen refuses to set the timer: {error:?}"),
-            Self::Time(error) => error.fmt(f),
-        }
-    }
+    fail(error)
 }
 
 /// Runs until Xen's tools end the domain.
@@ -87,35 +55,30 @@ fn run(
     presence: Presence,
     hypercalls: &'static Hypercalls,
 ) -> Result<Infallible, RunError> {
-    let mut boot = BootInfo::read(start_info_paddr).map_err(|error| PlatformError::Machine(error.into()))?;
+    let mut boot = BootInfo::read(start_info_paddr).map_err(MachineError::from)?;
     // libxl passes an HVM domain's BIOS as a module, which the image doesn't use.
     boot.module = None;
     match command_line::parse(&boot.command_line, |_, _| Err(Problem::Unknown)) {
         Ok(level) => log::set_max_level(level),
-        Err(error) => exit(Verdict::Fail(format_args!("{error}"))),
+        Err(error) => fail(error),
     }
     let platform = Platform::bring_up(&boot, entry_tsc, presence, hypercalls)?;
     let Platform { xen, domain, delay, mut dma, controllers } = platform;
-    let controller = controllers.first().ok_or(RunError::NoController)?;
+    let controller = controllers.first().ok_or(FindError::NoController).map_err(MachineError::from)?;
     if controllers.len() > 1 {
         log::warn!("{} more controllers stay unused", controllers.len() - 1);
     }
     let events = EventChannels::new(xen.shared_info);
     let mut alarm = Alarm::default();
     let timer = hypercalls.bind_timer().map_err(RunError::TimerChannel)?;
-    let clock = XenClock::new(&xen.shared_info.vcpu_info[0].time, cpu::read_tsc).map_err(RunError::Time)?;
-    let (traits, registers) = (controller.known.traits, controller.registers.clone());
-    let driver = snd_hda::Controller::bring_up_with(traits, registers, &mut dma, delay);
-    let driver = driver.map_err(|error| RunError::Controller(controller.address, error))?;
+    let clock = XenClock::new(&xen.shared_info.vcpu_info[0].time, cpu::read_tsc)?;
+    let driver = controller.drive(&mut dma, delay).map_err(MachineError::from)?;
     let mut card = HdaCard::new(driver, &clock);
     let card_info = card_info(controller, &mut card);
-    let card_info: Vec<(&str, &str)> =
-        card_info.iter().map(|(node, value)| (node.as_str(), value.as_str())).collect();
 
     let store = Store::attach(xen.store.ring);
     let hypervisor = DriverDomain::new(xen.hypercalls, MAX_BUFFERS);
-    let mut vsnd = Vsnd::new(store, domain, hypervisor, card, &card_info);
-    drop(card_info);
+    let mut vsnd = Vsnd::new(store, domain, hypervisor, card, card_info);
     // Set-up is over: from here on any allocation ends the image.
     heap::seal();
 
@@ -213,7 +176,7 @@ fn end(reason: ShutdownReason, all_closed: bool) -> ! {
 /// Card information for people, by the names of the nodes below `snddom/state`.
 fn card_info<C: Clock>(
     controller: &Controller,
-    card: &mut HdaCard<HdaRegisters, TscDelay, <DmaArena as snd_hda::dma::DmaMemory>::Region, C>,
+    card: &mut HdaCard<HdaRegisters, TscClock, DmaPiece, C>,
 ) -> Vec<(String, String)> {
     let (vendor, device) = controller.id;
     let mut info = Vec::from([

@@ -3,14 +3,13 @@
 use alloc::boxed::Box;
 
 use audiofront::GrantAccess;
-use heapless::Vec;
 use hyper::{
-    BindError, DmaAccess, DomainId, EventChannel, GrantList, GrantRef, Hypervisor, MAX_BUFFER_PAGES,
-    MapError, MappedBuffer, PageAccess, RemotePort, SharedPage,
+    BindError, DmaAccess, DomainId, EventChannel, GrantList, GrantRef, Hypervisor, MapError, MappedBuffer,
+    PageAccess, RemotePort, SharedPage,
 };
 use sndif::page_directory::pages_for;
 
-use crate::grants::{Frame, Lease};
+use crate::grants::{Frame, Lease, PageList};
 use crate::hypervisor::MemoryHypervisor;
 use crate::memory::PageMemory;
 use crate::page::{DomainPage, Side};
@@ -39,15 +38,6 @@ pub struct MappedPages {
     list: Box<PageList>,
 }
 
-/// The pages of a [`MappedPages`].
-#[derive(Debug, Default)]
-pub(crate) struct PageList {
-    addresses: Vec<u64, MAX_BUFFER_PAGES>,
-    leases: Vec<Lease, MAX_BUFFER_PAGES>,
-    size_bytes: u32,
-    guest: Option<DomainId>,
-}
-
 impl MappedBuffer for MappedPages {
     fn page_addresses(&self) -> &[u64] {
         &self.list.addresses
@@ -58,16 +48,14 @@ impl MappedBuffer for MappedPages {
     }
 }
 
+impl<M: PageMemory> MemoryHypervisor<M> {
+    /// The view of the driver domain `domain`.
+    pub fn back_end(&self, domain: DomainId) -> BackEnd<'_, M> {
+        BackEnd { hypervisor: self, domain }
+    }
+}
+
 impl<'a, M: PageMemory> BackEnd<'a, M> {
-    pub(crate) fn new(hypervisor: &'a MemoryHypervisor<M>, domain: DomainId) -> Self {
-        Self { hypervisor, domain }
-    }
-
-    /// Takes one of this domain's pending events.
-    pub fn take_pending(&self) -> Option<EventChannel> {
-        self.hypervisor.take_pending(self.domain)
-    }
-
     /// Maps a mapped page a second time, as Xen allows. The second mapping ends with the first.
     ///
     /// # Errors
@@ -195,10 +183,7 @@ impl<'a, M: PageMemory> Hypervisor for BackEnd<'a, M> {
     }
 
     fn unbind(&mut self, channel: EventChannel) {
-        let closed = self.hypervisor.channels.borrow_mut().close(self.domain, channel.0);
-        if closed.is_err() {
-            self.hypervisor.violated(self.domain, Rule::ForeignChannel, GrantRef::NONE);
-        }
+        self.hypervisor.with_channels(self.domain, |channels| channels.close(self.domain, channel.0));
     }
 
     fn is_abandoned(&mut self, channel: EventChannel) -> bool {
@@ -206,9 +191,6 @@ impl<'a, M: PageMemory> Hypervisor for BackEnd<'a, M> {
     }
 
     fn notify(&mut self, channel: EventChannel) {
-        let sent = self.hypervisor.channels.borrow_mut().notify(self.domain, channel.0);
-        if sent.is_err() {
-            self.hypervisor.violated(self.domain, Rule::ForeignChannel, GrantRef::NONE);
-        }
+        self.hypervisor.with_channels(self.domain, |channels| channels.notify(self.domain, channel.0));
     }
 }

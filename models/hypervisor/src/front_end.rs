@@ -19,22 +19,10 @@ pub struct FrontEnd<'a, M> {
     stream: u32,
 }
 
-impl<M> Clone for FrontEnd<'_, M> {
-    fn clone(&self) -> Self {
-        *self
-    }
-}
-
-impl<M> Copy for FrontEnd<'_, M> {}
-
-impl<'a, M: PageMemory> FrontEnd<'a, M> {
-    pub(crate) fn new(
-        hypervisor: &'a MemoryHypervisor<M>,
-        domain: DomainId,
-        back: DomainId,
-        stream: u32,
-    ) -> Self {
-        Self { hypervisor, domain, back, stream }
+impl<M: PageMemory> MemoryHypervisor<M> {
+    /// The view of the guest `domain` for its stream `stream`, which `back` serves.
+    pub fn front_end(&self, domain: DomainId, back: DomainId, stream: u32) -> FrontEnd<'_, M> {
+        FrontEnd { hypervisor: self, domain, back, stream }
     }
 }
 
@@ -68,17 +56,11 @@ impl<'a, M: PageMemory> Transport for FrontEnd<'a, M> {
     }
 
     fn close_channel(&mut self, port: EventPort) {
-        let closed = self.hypervisor.channels.borrow_mut().close(self.domain, port.0);
-        if closed.is_err() {
-            self.hypervisor.violated(self.domain, Rule::ForeignChannel, GrantRef::NONE);
-        }
+        self.hypervisor.with_channels(self.domain, |channels| channels.close(self.domain, port.0));
     }
 
     fn notify(&mut self, port: EventPort) {
-        let sent = self.hypervisor.channels.borrow_mut().notify(self.domain, port.0);
-        if sent.is_err() {
-            self.hypervisor.violated(self.domain, Rule::ForeignChannel, GrantRef::NONE);
-        }
+        self.hypervisor.with_channels(self.domain, |channels| channels.notify(self.domain, port.0));
     }
 
     fn publish(&mut self, nodes: &TransportNodes) -> Result<(), PublishFailed> {

@@ -4,7 +4,7 @@ use alloc::collections::VecDeque;
 use alloc::vec::Vec;
 
 use audiofront::GrantAccess;
-use hyper::{DomainId, GrantRef, PAGE_WORDS, PageWords, SharedPage};
+use hyper::{DomainId, GrantRef, MAX_BUFFER_PAGES, PAGE_WORDS, PageWords, SharedPage};
 
 use crate::violations::Rule;
 
@@ -24,6 +24,15 @@ pub(crate) struct Lease {
     pub(crate) grant: GrantRef,
     /// Number of earlier uses of the reference. It differs between this use and later ones.
     pub(crate) generation: u32,
+}
+
+/// The pages of a mapped buffer.
+#[derive(Debug, Default)]
+pub(crate) struct PageList {
+    pub(crate) addresses: heapless::Vec<u64, MAX_BUFFER_PAGES>,
+    pub(crate) leases: heapless::Vec<Lease, MAX_BUFFER_PAGES>,
+    pub(crate) size_bytes: u32,
+    pub(crate) guest: Option<DomainId>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -110,19 +119,9 @@ impl Grants {
         reference: GrantRef,
         access: GrantAccess,
     ) -> Result<(Lease, Frame), Rule> {
+        let leased = self.lease(by, guest, reference, access)?;
         let grant = self.place(reference).ok_or(Rule::MappedUngranted)?;
-        let may = grant.granted
-            && grant.owner == guest
-            && grant.peer == by
-            && (grant.access == GrantAccess::ReadWrite || access == GrantAccess::ReadOnly);
-        if !may {
-            return Err(Rule::MappedUngranted);
-        }
-        if grant.mapped {
-            return Err(Rule::MappedTwice);
-        }
-        grant.mapped = true;
-        Ok((Lease { grant: reference, generation: grant.map_generation }, grant.frame))
+        if core::mem::replace(&mut grant.mapped, true) { Err(Rule::MappedTwice) } else { Ok(leased) }
     }
 
     /// Maps a grant of `guest` that `by` has mapped before. The lease ends with the first mapping.
@@ -133,8 +132,20 @@ impl Grants {
         reference: GrantRef,
         access: GrantAccess,
     ) -> Result<(Lease, Frame), Rule> {
+        let leased = self.lease(by, guest, reference, access)?;
+        if self.mapped(leased.0).is_some() { Ok(leased) } else { Err(Rule::MappedUngranted) }
+    }
+
+    /// The next mapping of a grant of `guest` to `by`, or the one under way.
+    fn lease(
+        &self,
+        by: DomainId,
+        guest: DomainId,
+        reference: GrantRef,
+        access: GrantAccess,
+    ) -> Result<(Lease, Frame), Rule> {
         let grant = self.peek(reference).ok_or(Rule::MappedUngranted)?;
-        let may = grant.mapped
+        let may = grant.granted
             && grant.owner == guest
             && grant.peer == by
             && (grant.access == GrantAccess::ReadWrite || access == GrantAccess::ReadOnly);

@@ -6,8 +6,6 @@
     reason = "an application's counts of its own samples; `frame_bytes` is at least 1"
 )]
 
-use core::fmt;
-
 use audiofront::{Fault, FrontEvent, OpenError, RequestError, StreamConfig, StreamFront, Transport};
 use hyper::Nanos;
 use sndif::format::FormatSet;
@@ -67,30 +65,23 @@ pub trait Observer {
 }
 
 /// Why a stream failed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum StreamError {
     /// The card does not support this rate, format and number of channels.
+    #[error("the card can't do this rate, format and number of channels")]
     Unsupported,
     /// The back end answered an operation with an error.
+    #[error("{0:?} was answered with {status}", status = .1.0)]
     Refused(Operation, Status),
     /// OPEN was not sent.
+    #[error("OPEN could not be sent: {0:?}")]
     Open(OpenError),
     /// A request was not sent.
+    #[error("a request could not be sent: {0:?}")]
     Request(RequestError),
     /// The back end broke the protocol.
+    #[error("the back end broke the protocol: {0:?}")]
     Fault(Fault),
-}
-
-impl fmt::Display for StreamError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Unsupported => f.write_str("the card can't do this rate, format and number of channels"),
-            Self::Refused(operation, status) => write!(f, "{operation:?} was answered with {}", status.0),
-            Self::Open(error) => write!(f, "OPEN could not be sent: {error:?}"),
-            Self::Request(error) => write!(f, "a request could not be sent: {error:?}"),
-            Self::Fault(fault) => write!(f, "the back end broke the protocol: {fault:?}"),
-        }
-    }
 }
 
 impl From<RequestError> for StreamError {

@@ -7,10 +7,8 @@ use core::cell::RefCell;
 use hyper::{DomainId, EventChannel, GrantRef};
 use sndif::nodes::TransportNodes;
 
-use crate::back_end::{BackEnd, PageList};
-use crate::channels::Channels;
-use crate::front_end::FrontEnd;
-use crate::grants::Grants;
+use crate::channels::{Channels, NotYours};
+use crate::grants::{Grants, PageList};
 use crate::memory::PageMemory;
 use crate::violations::{KEPT_VIOLATIONS, Rule, Violation, Violations};
 
@@ -45,17 +43,11 @@ pub struct MemoryHypervisor<M> {
     /// Unused lists for mapped buffers. There is one for each stream.
     pub(crate) page_lists: RefCell<Vec<Box<PageList>>>,
     violations: RefCell<Violations>,
-    published: RefCell<Vec<Published>>,
+    /// The nodes of each domain's streams.
+    published: RefCell<Vec<((DomainId, u32), TransportNodes)>>,
     /// The control page of each domain.
     control_pages: RefCell<Vec<(DomainId, GrantRef)>>,
     streams: usize,
-}
-
-#[derive(Debug)]
-struct Published {
-    domain: DomainId,
-    stream: u32,
-    nodes: TransportNodes,
 }
 
 // No cell is borrowed during a call into other crates, except `memory` during its own methods. So two borrows never overlap.
@@ -67,35 +59,21 @@ impl<M: PageMemory> MemoryHypervisor<M> {
             channels: RefCell::new(Channels::new(limits.ports)),
             memory: RefCell::new(memory),
             page_lists: RefCell::new((0..limits.streams).map(|_| Box::default()).collect()),
-            violations: RefCell::new(Violations::new()),
+            violations: RefCell::default(),
             published: RefCell::new(Vec::with_capacity(limits.streams)),
             control_pages: RefCell::new(Vec::with_capacity(limits.streams)),
             streams: limits.streams,
         }
     }
 
-    /// The view of the driver domain `domain`.
-    pub fn back_end(&self, domain: DomainId) -> BackEnd<'_, M> {
-        BackEnd::new(self, domain)
-    }
-
-    /// The view of the guest `domain` for its stream `stream`, which `back` serves.
-    pub fn front_end(&self, domain: DomainId, back: DomainId, stream: u32) -> FrontEnd<'_, M> {
-        FrontEnd::new(self, domain, back, stream)
-    }
-
     /// The nodes that a guest's stream has published.
     pub fn published(&self, domain: DomainId, stream: u32) -> Option<TransportNodes> {
-        let published = self.published.borrow();
-        published
-            .iter()
-            .find(|entry| entry.domain == domain && entry.stream == stream)
-            .map(|entry| entry.nodes)
+        get(&self.published.borrow(), (domain, stream))
     }
 
     /// The control page that a guest has published for its card.
     pub fn published_control_page(&self, domain: DomainId) -> Option<GrantRef> {
-        self.control_pages.borrow().iter().find(|(owner, _)| *owner == domain).map(|(_, grant)| *grant)
+        get(&self.control_pages.borrow(), domain)
     }
 
     /// Takes one of the domain's pending events, in no particular order.
@@ -120,12 +98,12 @@ impl<M: PageMemory> MemoryHypervisor<M> {
 
     /// Number of broken [`Rule`]s.
     pub fn violation_count(&self) -> u32 {
-        self.violations.borrow().count()
+        self.violations.borrow().count
     }
 
     /// The first violations, up to [`KEPT_VIOLATIONS`].
     pub fn violations(&self) -> heapless::Vec<Violation, KEPT_VIOLATIONS> {
-        self.violations.borrow().kept()
+        self.violations.borrow().kept.clone()
     }
 
     /// Calls `act` with the memory.
@@ -137,32 +115,40 @@ impl<M: PageMemory> MemoryHypervisor<M> {
         self.violations.borrow_mut().record(by, rule, grant);
     }
 
+    /// Has `by` do something with its channels.
+    pub(crate) fn with_channels(
+        &self,
+        by: DomainId,
+        act: impl FnOnce(&mut Channels) -> Result<(), NotYours>,
+    ) {
+        if act(&mut self.channels.borrow_mut()).is_err() {
+            self.violated(by, Rule::ForeignChannel, GrantRef::NONE);
+        }
+    }
+
     /// False: no room for another domain's control page.
     pub(crate) fn publish_control_page(&self, domain: DomainId, grant: GrantRef) -> bool {
-        let mut pages = self.control_pages.borrow_mut();
-        if let Some((_, known)) = pages.iter_mut().find(|(owner, _)| *owner == domain) {
-            *known = grant;
-            return true;
-        }
-        if pages.len() >= self.streams {
-            return false;
-        }
-        pages.push((domain, grant));
-        true
+        put(&mut self.control_pages.borrow_mut(), domain, grant, self.streams)
     }
 
     /// False: no room for another stream.
     pub(crate) fn publish(&self, domain: DomainId, stream: u32, nodes: &TransportNodes) -> bool {
-        let mut published = self.published.borrow_mut();
-        let known = published.iter_mut().find(|entry| entry.domain == domain && entry.stream == stream);
-        if let Some(entry) = known {
-            entry.nodes = *nodes;
-            return true;
-        }
-        if published.len() >= self.streams {
-            return false;
-        }
-        published.push(Published { domain, stream, nodes: *nodes });
-        true
+        put(&mut self.published.borrow_mut(), (domain, stream), *nodes, self.streams)
     }
+}
+
+/// Sets the value of a key. False: the list has no room for another key.
+fn put<K: PartialEq, V>(list: &mut Vec<(K, V)>, key: K, value: V, capacity: usize) -> bool {
+    let has_room = list.len() < capacity;
+    match list.iter_mut().find(|(known, _)| *known == key) {
+        Some((_, place)) => *place = value,
+        None if has_room => list.push((key, value)),
+        None => return false,
+    }
+    true
+}
+
+/// The value of a key.
+fn get<K: PartialEq, V: Copy>(list: &[(K, V)], key: K) -> Option<V> {
+    list.iter().find(|(known, _)| *known == key).map(|(_, value)| *value)
 }

@@ -59,7 +59,7 @@ impl HeapMemory {
 
     /// The access that the controller has to the page at this address.
     pub fn dma_allowed(&self, device_address: u64) -> Option<DmaAccess> {
-        self.pages.iter().find(|page| page.device_address == device_address)?.allowed
+        self.page(device_address)?.allowed
     }
 
     /// Number of pages that the controller may access.
@@ -69,21 +69,20 @@ impl HeapMemory {
 
     /// The page at this address, if the controller has this access.
     pub fn dma(&self, device_address: u64, access: DmaAccess) -> Option<&'static PageWords> {
-        let page = self.pages.iter().find(|page| page.device_address == device_address)?;
-        (page.allowed == Some(access)).then_some(page.words)
+        self.page(device_address).filter(|page| page.allowed == Some(access)).map(|page| page.words)
     }
 
     /// Sets whether a test's controller accesses the page at this address.
     pub fn set_dma_under_way(&mut self, device_address: u64, under_way: bool) {
-        if let Some(page) = self.pages.iter_mut().find(|page| page.device_address == device_address) {
-            page.under_way = under_way;
-        }
+        self.change(device_address, |page| page.under_way = under_way);
     }
 
-    fn set(&mut self, device_address: u64, allowed: Option<DmaAccess>) {
-        if let Some(page) = self.pages.iter_mut().find(|page| page.device_address == device_address) {
-            page.allowed = allowed;
-        }
+    fn page(&self, device_address: u64) -> Option<&HeapPage> {
+        self.pages.iter().find(|page| page.device_address == device_address)
+    }
+
+    fn change(&mut self, device_address: u64, change: impl FnOnce(&mut HeapPage)) {
+        self.pages.iter_mut().find(|page| page.device_address == device_address).map(change);
     }
 }
 
@@ -95,14 +94,14 @@ impl PageMemory for HeapMemory {
     }
 
     fn allow_dma(&mut self, device_address: u64, access: DmaAccess) {
-        self.set(device_address, Some(access));
+        self.change(device_address, |page| page.allowed = Some(access));
     }
 
     fn forbid_dma(&mut self, device_address: u64) {
-        self.set(device_address, None);
+        self.change(device_address, |page| page.allowed = None);
     }
 
     fn dma_under_way(&self, device_address: u64) -> bool {
-        self.pages.iter().any(|page| page.device_address == device_address && page.under_way)
+        self.page(device_address).is_some_and(|page| page.under_way)
     }
 }

@@ -44,29 +44,17 @@ pub struct Violation {
     pub grant: GrantRef,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct Violations {
-    count: u32,
-    kept: Vec<Violation, KEPT_VIOLATIONS>,
+    pub(crate) count: u32,
+    pub(crate) kept: Vec<Violation, KEPT_VIOLATIONS>,
 }
 
 impl Violations {
-    pub(crate) const fn new() -> Self {
-        Self { count: 0, kept: Vec::new() }
-    }
-
     pub(crate) fn record(&mut self, by: DomainId, rule: Rule, grant: GrantRef) {
         self.count = self.count.saturating_add(1);
         if self.kept.push(Violation { by, rule, grant }).is_ok() {
             log::warn!("domain {}: {:?}, grant {}", by.0, rule, grant.0);
         }
-    }
-
-    pub(crate) fn count(&self) -> u32 {
-        self.count
-    }
-
-    pub(crate) fn kept(&self) -> Vec<Violation, KEPT_VIOLATIONS> {
-        self.kept.clone()
     }
 }

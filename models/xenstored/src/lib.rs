@@ -18,13 +18,10 @@ mod kind {
     pub(super) const UNWATCH: u32 = 5;
     pub(super) const TRANSACTION_START: u32 = 6;
     pub(super) const TRANSACTION_END: u32 = 7;
-    pub(super) const GET_DOMAIN_PATH: u32 = 10;
     pub(super) const WRITE: u32 = 11;
-    pub(super) const MKDIR: u32 = 12;
     pub(super) const RM: u32 = 13;
     pub(super) const WATCH_EVENT: u32 = 15;
     pub(super) const ERROR: u32 = 16;
-    pub(super) const RESET_WATCHES: u32 = 21;
     /// No type of xenstored's.
     pub(super) const UNKNOWN: u32 = 99;
 }
@@ -34,6 +31,9 @@ const HEADER_BYTES: usize = 16;
 
 /// Nodes by path. A directory without a value of its own may be missing.
 pub type Nodes = BTreeMap<String, Vec<u8>>;
+
+/// Most open transactions of the client; one more fails with ENOSPC.
+const MAX_TRANSACTIONS: usize = 10;
 
 /// Most bytes of a payload.
 const PAYLOAD_MAX_BYTES: usize = 4096;
@@ -81,8 +81,6 @@ pub struct Stored<'a> {
     pub watches: Vec<(String, String)>,
     open: BTreeMap<u32, Open>,
     next_transaction: u32,
-    /// Most open transactions of the client; one more fails with ENOSPC.
-    pub max_transactions: usize,
     version: u64,
     /// The version at which a node last changed.
     changed_at: BTreeMap<String, u64>,
@@ -118,7 +116,6 @@ impl<'a> Stored<'a> {
             watches: Vec::new(),
             open: BTreeMap::new(),
             next_transaction: 7,
-            max_transactions: 10,
             version: 0,
             changed_at: BTreeMap::new(),
             silent: false,
@@ -292,7 +289,7 @@ impl<'a> Stored<'a> {
                 assert_eq!((payload, transaction), (&b"\0"[..], 0));
                 let number = self.next_transaction;
                 self.next_transaction += 1;
-                if self.open.len() >= self.max_transactions {
+                if self.open.len() >= MAX_TRANSACTIONS {
                     return Err("ENOSPC");
                 }
                 let open = Open {
@@ -320,12 +317,6 @@ impl<'a> Stored<'a> {
                 } else {
                     assert_eq!(payload, b"F\0");
                 }
-                return ok();
-            }
-            kind::GET_DOMAIN_PATH => return Ok(format!("/local/domain/{}\0", strings[0]).into_bytes()),
-            kind::RESET_WATCHES => {
-                self.watches.clear();
-                self.open.clear();
                 return ok();
             }
             kind::WATCH => {
@@ -360,7 +351,7 @@ impl<'a> Stored<'a> {
                 &open.nodes
             }
         };
-        if matches!(kind, kind::WRITE | kind::MKDIR | kind::RM) && !may_write {
+        if matches!(kind, kind::WRITE | kind::RM) && !may_write {
             return Err("EACCES");
         }
         let changed = match kind {
@@ -384,10 +375,6 @@ impl<'a> Stored<'a> {
             }
             kind::WRITE => {
                 let value = payload[strings[0].len() + 1..].to_vec();
-                Changed { path, value: Some(value) }
-            }
-            kind::MKDIR => {
-                let value = nodes.get(&path).cloned().unwrap_or_default();
                 Changed { path, value: Some(value) }
             }
             kind::RM if !exists(nodes, &path) => return Err(missing),

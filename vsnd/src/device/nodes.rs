@@ -1,14 +1,16 @@
 //! A device's nodes in xenstore, as far as they are known.
 
 use audioback::card::Direction;
+use heapless::Vec;
 use sndif::nodes;
 use sndif::state::XenbusState;
 use xen_guest::xenbus::View;
-use xen_guest::xenstore::{Refusal, Reply};
+use xen_guest::xenstore::{Refusal, Reply, RequestError};
 
+use crate::bounded;
 use crate::card_config::{BadConfig, CardConfigReader, ReadKind, ReadProgress};
 use crate::excerpt::Excerpt;
-use crate::guest_rights::{GuestRights, MAY_PLAY, MAY_RECORD};
+use crate::guest_rights::{GuestRights, right_node};
 use crate::paths::{DeviceId, PathText};
 use crate::ports::Ports;
 use crate::request_slot::Answer;
@@ -17,15 +19,14 @@ use crate::transport::TransportReader;
 
 use super::exchange::Question;
 
-/// Nodes that may have changed since they were read.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Stale {
-    pub(super) state: bool,
-    pub(super) online: bool,
-    pub(super) may_play: bool,
-    pub(super) may_record: bool,
-    pub(super) front: bool,
-}
+/// Nodes that are read again when they may have changed, by the questions that read them.
+const KEPT: [Question; 5] = [
+    Question::OwnState,
+    Question::Online,
+    Question::Right(Direction::Playback),
+    Question::Right(Direction::Capture),
+    Question::FrontState,
+];
 
 /// The progress of reading the guest's description of its card.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -52,7 +53,8 @@ pub(super) enum Effect {
 pub(super) struct DeviceNodes {
     id: DeviceId,
     pub(super) view: View,
-    pub(super) stale: Stale,
+    /// Those of [`KEPT`] that may have changed since they were read.
+    stale: Vec<Question, { KEPT.len() }>,
     /// Whether `frontend` names the directory that it has to name; `None`: it is unread.
     pub(super) is_frontend_right: Option<bool>,
     /// The front end's state is watched.
@@ -70,7 +72,7 @@ impl DeviceNodes {
         Self {
             id,
             view: View { directory: true, online: true, own_node: None, front: None },
-            stale: Stale { state: true, online: true, may_play: true, may_record: true, front: false },
+            stale: KEPT.into_iter().filter(|question| *question != Question::FrontState).collect(),
             is_frontend_right: None,
             is_watched: false,
             rights: GuestRights::default(),
@@ -83,14 +85,20 @@ impl DeviceNodes {
 
     /// Handles a change of a node in the back end's directory, or of any of them (`None`).
     pub(super) fn on_own_change(&mut self, node: Option<&str>) {
-        self.stale.state |= matches!(node, None | Some(nodes::STATE));
-        self.stale.online |= matches!(node, None | Some(nodes::ONLINE));
+        for (name, question) in [(nodes::STATE, Question::OwnState), (nodes::ONLINE, Question::Online)] {
+            if node.is_none_or(|node| node == name) {
+                self.set_stale(question, true);
+            }
+        }
     }
 
     /// Handles a change of one of the guest's rights, or of any of them (`None`).
     pub(super) fn on_rights_change(&mut self, name: Option<&str>) {
-        self.stale.may_play |= matches!(name, None | Some(MAY_PLAY));
-        self.stale.may_record |= matches!(name, None | Some(MAY_RECORD));
+        for direction in [Direction::Playback, Direction::Capture] {
+            if name.is_none_or(|name| name == right_node(direction)) {
+                self.set_stale(Question::Right(direction), true);
+            }
+        }
     }
 
     /// The node that a question is about.
@@ -110,21 +118,16 @@ impl DeviceNodes {
 
     /// Notes whether the node that a question reads has to be read again.
     pub(super) fn set_stale(&mut self, question: Question, is_stale: bool) {
-        match question {
-            Question::OwnState => self.stale.state = is_stale,
-            Question::Online => self.stale.online = is_stale,
-            Question::FrontState => self.stale.front = is_stale,
-            Question::Right(Direction::Playback) => self.stale.may_play = is_stale,
-            Question::Right(Direction::Capture) => self.stale.may_record = is_stale,
-            // These are asked until they have an answer.
-            Question::Frontend
-            | Question::Watch
-            | Question::Config(_)
-            | Question::Transport
-            | Question::RemoveDirectory
-            | Question::Unwatch
-            | Question::RemoveStatus => {}
+        self.stale.retain(|stale| *stale != question);
+        // Other nodes are asked for until there is an answer.
+        if is_stale && KEPT.contains(&question) {
+            bounded::append(&mut self.stale, question);
         }
+    }
+
+    /// Whether the node that a question reads may have changed since it was read.
+    pub(super) fn is_stale(&self, question: Question) -> bool {
+        self.stale.contains(&question)
     }
 
     /// Handles an answer.
@@ -140,16 +143,11 @@ impl DeviceNodes {
             }
             (Answer::Missing | Answer::Denied, _) => self.on_reply(question, None, &path, ports),
             // The one refusal that the guest causes.
-            (Answer::Refused(Refusal::TooBig), Question::Config(ReadKind::Names)) => {
+            (Answer::Failed(RequestError::Refused(Refusal::TooBig)), Question::Config(ReadKind::Names)) => {
                 self.reject_config(&path, &BadConfig::TooLarge);
                 Effect::None
             }
-            (Answer::Refused(refusal), _) => {
-                log::warn!("{path}: xenstored says {refusal:?}; trying again");
-                self.set_stale(question, true);
-                Effect::None
-            }
-            (Answer::Lost(error), _) => {
+            (Answer::Failed(error), _) => {
                 log::warn!("{path}: {error}; trying again");
                 self.set_stale(question, true);
                 Effect::None
@@ -173,7 +171,7 @@ impl DeviceNodes {
             Question::Watch if reply.is_some() => {
                 self.is_watched = true;
                 // A watch that was set after its deadline exists already, and has no first event.
-                self.stale.front = true;
+                self.set_stale(Question::FrontState, true);
             }
             Question::Watch => {
                 log::warn!("{path}: xenstored refuses a watch; trying again");

@@ -7,7 +7,7 @@ use sndif::state::XenbusState;
 
 use crate::due::{after, earlier};
 use crate::paths::StreamId;
-use crate::status::{DeviceStatus, StatusDue, StreamStatus};
+use crate::status::{DeviceStatus, Ready, StreamStatus};
 
 /// Interval between two writes of a stream's counters.
 const COUNTERS_INTERVAL_NS: u64 = 1_000_000_000;
@@ -52,9 +52,9 @@ impl Published {
         state: XenbusState,
         streams: impl Iterator<Item = (StreamId, StreamStatus)>,
         now: Nanos,
-    ) -> StatusDue {
+    ) -> Ready<DeviceStatus> {
         if self.state != Some(state) {
-            return StatusDue::Now(DeviceStatus::State(state));
+            return Ok(DeviceStatus::State(state));
         }
         let mut next = None;
         for (index, (id, status)) in streams.enumerate() {
@@ -66,11 +66,11 @@ impl Published {
                 _ => now,
             };
             if due <= now {
-                return StatusDue::Now(DeviceStatus::Stream(index, id, status));
+                return Ok(DeviceStatus::Stream(index, id, status));
             }
             next = earlier(next, Some(due));
         }
-        next.map_or(StatusDue::Never, StatusDue::At)
+        Err(next)
     }
 
     /// Notes that a status has been published.

@@ -57,28 +57,21 @@ pub enum Oddity {
 }
 
 /// Why a request failed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum RequestError {
     /// xenstored refused.
+    #[error("xenstored says {0:?}")]
     Refused(Refusal),
     /// No answer came before the deadline. The request may have taken effect.
+    #[error("xenstored did not answer in time")]
     TimedOut,
     /// The answer doesn't fit the request.
+    #[error("xenstored's answer makes no sense")]
     Garbled,
     /// The connection broke. The request may have taken effect.
+    #[error("the connection to xenstored is broken: {0:?}")]
     Broken(BrokenStore),
-}
-
-impl fmt::Display for RequestError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Refused(refusal) => write!(f, "xenstored says {refusal:?}"),
-            Self::TimedOut => f.write_str("xenstored did not answer in time"),
-            Self::Garbled => f.write_str("xenstored's answer makes no sense"),
-            Self::Broken(broken) => write!(f, "the connection to xenstored is broken: {broken:?}"),
-        }
-    }
 }
 
 macro_rules! refusals {

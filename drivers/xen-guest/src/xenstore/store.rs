@@ -1,9 +1,7 @@
 //! The client: pending requests, partial messages, deadlines.
 
-use core::fmt::Write;
-
-use heapless::{Deque, String, Vec};
-use hyper::{DomainId, Nanos};
+use heapless::{Deque, Vec};
+use hyper::Nanos;
 use xen_sys::xs_wire::{self, HEADER_BYTES, Header, PAYLOAD_MAX_BYTES, StoreRing};
 
 use super::error::{BadText, BrokenStore, Oddity, Refusal, RequestError, SubmitError};
@@ -47,8 +45,6 @@ pub enum Request<'a> {
     Directory(Path<'a>),
     /// Writes a value; creates the node and its parents if needed.
     Write(Path<'a>, &'a str),
-    /// Creates a node, and its parents if needed.
-    MakeDirectory(Path<'a>),
     /// Removes a node and all below it.
     Remove(Path<'a>),
     /// Watches a node and all below it. An event comes at every change, and at once unless the
@@ -66,8 +62,6 @@ pub enum Request<'a> {
         /// The watch's token.
         token: &'a str,
     },
-    /// A domain's home directory; see [`Reply::text`].
-    DomainPath(DomainId),
     /// Begins a transaction; see [`Transaction`](super::Transaction).
     TransactionStart,
     /// Ends the transaction that carries it: commits or drops it.
@@ -75,26 +69,6 @@ pub enum Request<'a> {
         /// Commit.
         commit: bool,
     },
-    /// Ends all watches and transactions that this domain has left from earlier.
-    ResetWatches,
-}
-
-impl Request<'_> {
-    fn kind(&self) -> u32 {
-        match self {
-            Self::Read(_) => xs_wire::READ,
-            Self::Directory(_) => xs_wire::DIRECTORY,
-            Self::Write(..) => xs_wire::WRITE,
-            Self::MakeDirectory(_) => xs_wire::MKDIR,
-            Self::Remove(_) => xs_wire::RM,
-            Self::Watch { .. } => xs_wire::WATCH,
-            Self::Unwatch { .. } => xs_wire::UNWATCH,
-            Self::DomainPath(_) => xs_wire::GET_DOMAIN_PATH,
-            Self::TransactionStart => xs_wire::TRANSACTION_START,
-            Self::TransactionEnd { .. } => xs_wire::TRANSACTION_END,
-            Self::ResetWatches => xs_wire::RESET_WATCHES,
-        }
-    }
 }
 
 /// The answer to a successful request.
@@ -104,7 +78,7 @@ pub struct Reply<'a> {
 }
 
 impl<'a> Reply<'a> {
-    /// The answer as text: the value read, or a path.
+    /// The answer as text: the value read.
     ///
     /// # Errors
     /// The answer isn't text.
@@ -199,10 +173,9 @@ impl<'a> Store<'a> {
         if self.broken.is_some() {
             return Err(SubmitError::Broken);
         }
-        let mut number = String::<8>::new();
-        let pieces = pieces(&request, &mut number).map_err(SubmitError::BadText)?;
+        let (kind, pieces) = message(&request).map_err(SubmitError::BadText)?;
         let transaction = transaction.map_or(0, |transaction| transaction.0);
-        let id = self.enqueue(request.kind(), transaction, &pieces, deadline)?;
+        let id = self.enqueue(kind, transaction, &pieces, deadline)?;
         self.flush();
         Ok(RequestId(id))
     }
@@ -395,29 +368,26 @@ impl<'a> Store<'a> {
     }
 }
 
-/// The pieces of a request's payload (docs/misc/xenstore.txt): every string but a value ends with
-/// a NUL.
-fn pieces<'p>(request: &Request<'p>, number: &'p mut String<8>) -> Result<Vec<&'p str, 4>, BadText> {
+/// A request's type and the pieces of its payload (docs/misc/xenstore.txt): every string but a value
+/// ends with a NUL.
+fn message<'p>(request: &Request<'p>) -> Result<(u32, Vec<&'p str, 4>), BadText> {
     const NUL: &str = "\0";
-    let pieces: &[&str] = match request {
-        Request::Read(path)
-        | Request::Directory(path)
-        | Request::MakeDirectory(path)
-        | Request::Remove(path) => &[path.as_str(), NUL],
-        Request::Write(path, value) => &[path.as_str(), NUL, text::value(value)?],
-        Request::Watch { path, token } | Request::Unwatch { path, token } => {
-            &[path.as_str(), NUL, text::token(token)?, NUL]
+    let (kind, pieces): (_, &[&str]) = match request {
+        Request::Read(path) => (xs_wire::READ, &[path.as_str(), NUL]),
+        Request::Directory(path) => (xs_wire::DIRECTORY, &[path.as_str(), NUL]),
+        Request::Write(path, value) => (xs_wire::WRITE, &[path.as_str(), NUL, text::value(value)?]),
+        Request::Remove(path) => (xs_wire::RM, &[path.as_str(), NUL]),
+        Request::Watch { path, token } => (xs_wire::WATCH, &[path.as_str(), NUL, text::token(token)?, NUL]),
+        Request::Unwatch { path, token } => {
+            (xs_wire::UNWATCH, &[path.as_str(), NUL, text::token(token)?, NUL])
         }
-        Request::DomainPath(domain) => {
-            // At most five digits.
-            let _ = write!(number, "{}", domain.0);
-            &[number.as_str(), NUL]
+        Request::TransactionStart => (xs_wire::TRANSACTION_START, &[NUL]),
+        Request::TransactionEnd { commit } => {
+            (xs_wire::TRANSACTION_END, &[if *commit { "T" } else { "F" }, NUL])
         }
-        Request::TransactionStart | Request::ResetWatches => &[NUL],
-        Request::TransactionEnd { commit } => &[if *commit { "T" } else { "F" }, NUL],
     };
     // At most four.
-    Ok(pieces.iter().copied().collect())
+    Ok((kind, pieces.iter().copied().collect()))
 }
 
 fn watch_event(payload: &[u8]) -> Option<Event<'_>> {

@@ -14,8 +14,6 @@ pub enum Operation<'a> {
     Expect(Path<'a>),
     /// Writes a value.
     Write(Path<'a>, &'a str),
-    /// Removes a node and all below it.
-    Remove(Path<'a>),
 }
 
 impl<'a> Operation<'a> {
@@ -23,7 +21,6 @@ impl<'a> Operation<'a> {
         match self {
             Self::Expect(path) => Request::Read(path),
             Self::Write(path, value) => Request::Write(path, value),
-            Self::Remove(path) => Request::Remove(path),
         }
     }
 }

@@ -60,7 +60,6 @@ fn what_the_ring_has_no_room_for_waits() {
     text += &read(&ring);
     assert_eq!(text, format!("{line}\r\n").repeat(25));
     assert!(console.is_drained());
-    assert_eq!(console.lost_lines(), 0);
 }
 
 #[test]
@@ -72,7 +71,6 @@ fn lines_without_room_are_dropped_counted_and_told_of() {
     for _ in 0..107 {
         console.line(format_args!("{line}"));
     }
-    assert_eq!(console.lost_lines(), 5);
     let mut text = String::new();
     loop {
         text += &read(&ring);
@@ -84,7 +82,7 @@ fn lines_without_room_are_dropped_counted_and_told_of() {
     assert!(console.line(format_args!("on")));
     assert_eq!(read(&ring), "[5 lines lost]\r\non\r\n");
     assert!(console.line(format_args!("on")));
-    assert_eq!((read(&ring).as_str(), console.lost_lines()), ("on\r\n", 5));
+    assert_eq!(read(&ring), "on\r\n");
 }
 
 proptest! {

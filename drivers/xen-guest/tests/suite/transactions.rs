@@ -118,7 +118,7 @@ fn silence_ends_it() {
     let page = StoreRing::default();
     let (mut store, mut stored) = (Store::attach(&page), Stored::new(&page));
     stored.silent = true;
-    let operations = [Operation::Remove(node())];
+    let operations = [Operation::Write(node(), "2")];
     let progress = run(&mut stored, &mut store, &operations, 3, |_| {});
     assert_eq!(progress, Progress::Failed(TransactionError::Request(RequestError::TimedOut)));
 }

@@ -21,7 +21,7 @@ fn view(front: Option<XenbusState>) -> View {
 
 /// A back end in this state, by the way that leads there.
 fn back_end(state: XenbusState) -> BackEnd {
-    let mut back_end = BackEnd::new();
+    let mut back_end = BackEnd::default();
     let way: &[(Step, Outcome)] = match state {
         Initialising => &[],
         InitWait => &[(Step::SetUp, Outcome::Done)],
@@ -105,7 +105,7 @@ fn settle(back_end: &mut BackEnd, view: &View) -> Vec<u8> {
 
 #[test]
 fn a_linux_guest_comes_and_goes_and_comes_again() {
-    let mut back_end = BackEnd::new();
+    let mut back_end = BackEnd::default();
     assert_eq!(settle(&mut back_end, &view(Some(Initialising))), [2]);
     assert_eq!(settle(&mut back_end, &view(Some(Initialised))), [4]);
     assert_eq!(settle(&mut back_end, &view(Some(Connected))), []);
@@ -145,7 +145,7 @@ fn after_a_broken_ring_it_waits_for_the_front_end_to_see_it() {
 
 #[test]
 fn settings_that_are_no_good_close_it_for_good() {
-    let mut back_end = BackEnd::new();
+    let mut back_end = BackEnd::default();
     back_end.done(Step::SetUp, Outcome::Failed);
     for front in FRONTS {
         assert_eq!(back_end.step(&view(front)), Step::Wait);

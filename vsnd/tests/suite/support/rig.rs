@@ -84,6 +84,7 @@ impl Rig {
         stored.may_write =
             Some(vec!["snddom/state".into(), "control/shutdown".into(), "backend/vsnd".into()]);
         let (card, watch) = WatchedCard::new(&model);
+        let info = info.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
         let vsnd = Vsnd::new(Store::attach(page), DRIVER, world.back_end(DRIVER), card, info);
         let due = Due { next: None, notify_store: false, store_may_wait: false };
         Self {

@@ -7,9 +7,11 @@ use hyper::{
     PageAccess, RemotePort, SharedPage,
 };
 use hypervisor_model::{BackEnd, DomainPage, HeapMemory, MappedPages, MemoryHypervisor, PageMemory};
-use xen_guest::hypervisor::{Access, Errno, GrantError, GrantHandle, Mapping, Slot, Unmapping, Xen};
+use xen_guest::hypervisor::{Errno, GrantError, GrantHandle, Mapping, Slot, Unmapping, Xen};
+use xen_sys::grant_table as abi;
 
 pub const WINDOW: u64 = 0x4000_0000;
+pub const BAD_HANDLE: GrantError = GrantError::Status(abi::GNTST_BAD_HANDLE);
 
 enum Mapped<'a> {
     Page(DomainPage<'a, HeapMemory>),
@@ -72,7 +74,7 @@ impl<'a> MemoryXen<'a> {
     fn map_one(
         &mut self,
         guest: DomainId,
-        access: Access,
+        access: PageAccess,
         entry: &Mapping,
     ) -> Result<GrantHandle, GrantError> {
         if let Some(Some(error)) = self.map_script.pop_front() {
@@ -81,21 +83,21 @@ impl<'a> MemoryXen<'a> {
         assert!(entry.slot.0 < self.slots, "outside the window");
         assert!(!self.mapped.contains_key(&entry.slot), "a slot mapped over");
         let status = |error| match error {
-            MapError::NotGranted(_) => GrantError::BadReference,
-            _ => GrantError::General,
+            MapError::NotGranted(_) => GrantError::Status(abi::GNTST_BAD_GNTREF),
+            _ => GrantError::Status(abi::GNTST_GENERAL_ERROR),
         };
         let is_mapped = self.grants.values().any(|mapped| *mapped == (guest, entry.grant));
         let again = |access| self.back.map_again(guest, entry.grant, access).map(Mapped::Again);
         let mapped = match access {
-            Access::ReadOnly if is_mapped => again(PageAccess::ReadOnly).map_err(status)?,
-            Access::ReadWrite if is_mapped => again(PageAccess::ReadWrite).map_err(status)?,
-            Access::ReadWrite => {
+            PageAccess::ReadOnly if is_mapped => again(PageAccess::ReadOnly).map_err(status)?,
+            PageAccess::ReadWrite if is_mapped => again(PageAccess::ReadWrite).map_err(status)?,
+            PageAccess::ReadWrite => {
                 let page = self.back.map_page(guest, entry.grant).map_err(status)?;
                 let address = page.device_address().expect("just mapped");
                 self.home.with_memory(|memory| memory.allow_dma(address, DmaAccess::Write));
                 Mapped::Page(page)
             }
-            Access::ReadOnly => {
+            PageAccess::ReadOnly => {
                 let grants: GrantList = [entry.grant].into_iter().collect();
                 let buffer = self.back.map_buffer(guest, &grants, 4096, DmaAccess::Read);
                 Mapped::Buffer(buffer.map_err(status)?)
@@ -127,7 +129,7 @@ impl<'a> MemoryXen<'a> {
                 }
                 Ok(())
             }
-            _ => Err(GrantError::BadHandle),
+            _ => Err(BAD_HANDLE),
         }
     }
 
@@ -159,7 +161,7 @@ impl<'a> Xen for MemoryXen<'a> {
         }
     }
 
-    fn map(&mut self, guest: DomainId, access: Access, batch: &mut [Mapping]) {
+    fn map(&mut self, guest: DomainId, access: PageAccess, batch: &mut [Mapping]) {
         self.map_calls += 1;
         for entry in batch {
             entry.result = self.map_one(guest, access, entry);
@@ -171,10 +173,6 @@ impl<'a> Xen for MemoryXen<'a> {
         for entry in batch {
             entry.result = self.unmap_one(entry);
         }
-    }
-
-    fn alloc_unbound(&mut self, _remote: DomainId) -> Result<EventChannel, Errno> {
-        Err(Errno::ENOSYS)
     }
 
     fn bind_interdomain(&mut self, remote: DomainId, port: RemotePort) -> Result<EventChannel, Errno> {
