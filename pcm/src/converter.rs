@@ -1,0 +1,252 @@
+//! Conversion of a stream of frames from one rate to another.
+
+use crate::channels::Channels;
+use crate::filter::Filter;
+use crate::rates::Rates;
+use crate::signal::{Sample, Signal, Wide};
+
+/// Frames that fit behind the converter's window, so that it moves its memory seldom.
+const SLACK_FRAMES: usize = 128;
+
+/// Coefficients that are computed in one go. Most pairs that don't fall need no more.
+const CHUNK_TAPS: usize = 80;
+
+/// Converts a stream of interleaved frames from one rate to another.
+///
+/// Output frame `n` is the input's band-limited signal at input position `n * input / output - delay`, in exact
+/// fractions: positions never drift. What comes before the first input frame is silence.
+///
+/// `WORDS` is the memory for input frames in samples of 4 bytes; [`words`](Self::words) says how many a conversion
+/// needs. [`MOST_WORDS`] are enough for all of them.
+///
+/// # Cost
+/// An output frame takes twice the delay as many multiplications for each channel, and as many for the coefficients if
+/// the rates aren't in a ratio of the 44.1 kHz and 48 kHz kind. No call does more for one frame than for another.
+///
+/// # Quality
+/// [QUALITY.md](https://docs.rs/crate/snddom-pcm/latest/source/QUALITY.md) has the measured figures of all pairs:
+/// at least 100 dB from signal to noise and distortion, and to images and aliases, up to 0.907 of the lower Nyquist
+/// frequency. What folds around that frequency stays above 0.907 of it.
+///
+/// Where an output frame coincides with an input frame and the rate doesn't fall, it has its samples bit for bit.
+/// Elsewhere an output exceeds full scale where the input's signal does so between its frames: outputs are [`Wide`],
+/// and no sample exceeds 3.5 times full scale.
+///
+/// ```
+/// use pcm::{Channels, Converter, Rates, Start, Wide};
+///
+/// let rates = Rates::new(24_000, 48_000).unwrap();
+/// const WORDS: usize = 256;
+/// let mut converter: Converter<WORDS> = Converter::new(rates, Channels::MONO, Start::Aligned).unwrap();
+/// assert_eq!(converter.delay_frames(), 0);
+///
+/// let mut output: [Wide; 16] = [0; 16];
+/// let done = converter.process(&[1 << 30; 48], &mut output);
+/// assert_eq!((done.input_frames, done.output_frames), (48, 16));
+/// // Every second output frame is an input frame.
+/// assert_eq!(output[2], 1 << 46);
+/// ```
+#[derive(Clone, Debug)]
+pub struct Converter<const WORDS: usize> {
+    rates: Rates,
+    channels: Channels,
+    start: Start,
+    filter: Filter,
+    /// Frames from the first one of the window on.
+    memory: [Sample; WORDS],
+    /// Frames in the memory.
+    held_frames: usize,
+    /// The window's first frame in the memory.
+    first_frame: usize,
+    /// The next output frame is `numerator / output` after the window's middle.
+    numerator: u32,
+}
+
+/// Words of memory that every conversion of 8 channels fits in.
+pub const MOST_WORDS: usize = {
+    // The greatest ratio has the longest filter.
+    match Rates::new(Rates::HIGHEST_HZ, Rates::LOWEST_HZ) {
+        Some(rates) => (rates.window_frames() + SLACK_FRAMES) * Channels::MAX.count(),
+        None => 0,
+    }
+};
+
+/// Where a converter's output begins.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Start {
+    /// The first output frame comes with the first input frame. The signal is late by
+    /// [`delay_frames`](Rates::delay_frames) of the input, and begins with what the filter hears of its begin.
+    Delayed,
+    /// The first output frame is the first input frame. It comes when `delay_frames` more input frames have come.
+    Aligned,
+}
+
+/// Frames that a call took and made.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Progress {
+    /// Input frames taken.
+    pub input_frames: usize,
+    /// Output frames made.
+    pub output_frames: usize,
+}
+
+impl<const WORDS: usize> Converter<WORDS> {
+    /// Words of memory that a conversion needs.
+    pub const fn words(rates: Rates, channels: Channels) -> usize {
+        // At most 2,916 frames of 8 channels.
+        (rates.window_frames() + SLACK_FRAMES) * channels.count()
+    }
+
+    /// A converter that has heard silence so far. `None` if it has too few words of memory.
+    pub fn new(rates: Rates, channels: Channels, start: Start) -> Option<Self> {
+        if Self::words(rates, channels) > WORDS {
+            return None;
+        }
+        let mut converter = Self {
+            rates,
+            channels,
+            start,
+            filter: Filter::new(rates),
+            memory: [0; WORDS],
+            held_frames: 0,
+            first_frame: 0,
+            numerator: 0,
+        };
+        converter.reset();
+        Some(converter)
+    }
+
+    /// Forgets the stream: the next input frame is a first one.
+    pub fn reset(&mut self) {
+        let window = self.rates.window_frames();
+        self.memory.fill(0);
+        self.first_frame = 0;
+        self.numerator = 0;
+        self.held_frames = match self.start {
+            Start::Delayed => window.saturating_sub(1),
+            Start::Aligned => (window / 2).saturating_sub(1),
+        };
+    }
+
+    /// The rates.
+    pub const fn rates(&self) -> Rates {
+        self.rates
+    }
+
+    /// The channels of a frame.
+    pub const fn channels(&self) -> Channels {
+        self.channels
+    }
+
+    /// Input frames by which the output is late, exactly: input frame `k` is heard at output position
+    /// `(k + delay) * output / input`. It is 0 for [`Start::Aligned`].
+    pub const fn delay_frames(&self) -> u32 {
+        match self.start {
+            Start::Delayed => self.rates.delay_frames(),
+            Start::Aligned => 0,
+        }
+    }
+
+    /// Takes input frames and makes output frames, until one of them runs out.
+    ///
+    /// All whole frames of `input` are taken, unless `output` is full. Samples that are no whole frame are left alone.
+    /// The output is the same for any division of the input and the output into calls.
+    pub fn process(&mut self, input: &[Sample], output: &mut [Wide]) -> Progress {
+        if self.rates.window_frames() == 0 {
+            return self.copy(input, output);
+        }
+        let count = self.channels.count();
+        let mut progress = Progress::default();
+        let mut input = input;
+        let mut output = output.chunks_exact_mut(count);
+        loop {
+            while self.has_window() {
+                let Some(frame) = output.next() else { return progress };
+                self.emit(frame);
+                progress.output_frames += 1;
+            }
+            let taken = self.take(input);
+            if taken == 0 {
+                return progress;
+            }
+            progress.input_frames += taken;
+            input = input.get(taken * count..).unwrap_or_default();
+        }
+    }
+
+    /// Equal rates need no filter.
+    fn copy(&self, input: &[Sample], output: &mut [Wide]) -> Progress {
+        let frames = self.channels.frames(input.len().min(output.len()));
+        for (to, from) in output.iter_mut().zip(input).take(frames * self.channels.count()) {
+            *to = from.to_wide();
+        }
+        Progress { input_frames: frames, output_frames: frames }
+    }
+
+    /// Whether all frames that the next output frame needs are held.
+    fn has_window(&self) -> bool {
+        self.first_frame + self.filter.taps() <= self.held_frames
+    }
+
+    /// Takes frames as far as the memory goes. Returns their number: not 0 while there are some and the window lacks
+    /// some.
+    fn take(&mut self, input: &[Sample]) -> usize {
+        let count = self.channels.count();
+        let capacity = self.filter.taps() + SLACK_FRAMES;
+        if self.held_frames == capacity {
+            // The window is less than the memory, so that this makes room; and seldom, for the slack has to fill again.
+            let held = (self.first_frame * count)..(self.held_frames * count);
+            self.memory.copy_within(held, 0);
+            self.held_frames -= self.first_frame;
+            self.first_frame = 0;
+        }
+        let frames = (capacity - self.held_frames).min(self.channels.frames(input.len()));
+        let room = self.held_frames * count..(self.held_frames + frames) * count;
+        if let (Some(room), Some(input)) = (self.memory.get_mut(room), input.get(..frames * count)) {
+            room.copy_from_slice(input);
+        }
+        self.held_frames += frames;
+        frames
+    }
+
+    /// Makes the next output frame, and moves the window to the one after it.
+    fn emit(&mut self, frame: &mut [Wide]) {
+        match self.channels.count() {
+            1 => self.convolve::<1>(frame),
+            2 => self.convolve::<2>(frame),
+            3 => self.convolve::<3>(frame),
+            4 => self.convolve::<4>(frame),
+            5 => self.convolve::<5>(frame),
+            6 => self.convolve::<6>(frame),
+            7 => self.convolve::<7>(frame),
+            _ => self.convolve::<8>(frame),
+        }
+        let (input, output) = self.rates.ratio();
+        // Both are 192,000 at most.
+        let position = self.numerator + input;
+        self.first_frame += (position / output) as usize;
+        self.numerator = position % output;
+    }
+
+    /// Sums the window's frames times their coefficients.
+    fn convolve<const CHANNELS: usize>(&self, frame: &mut [Wide]) {
+        let window = self.memory.get(self.first_frame * CHANNELS..).unwrap_or_default();
+        let (frames, _) = window.as_chunks::<CHANNELS>();
+        let frames = frames.get(..self.filter.taps()).unwrap_or_default();
+        let mut sums = [0i64; CHANNELS];
+        let mut coefficients = [0; CHUNK_TAPS];
+        for (index, frames) in frames.chunks(CHUNK_TAPS).enumerate() {
+            let coefficients = coefficients.get_mut(..frames.len()).unwrap_or_default();
+            self.filter.coefficients(self.numerator, index * CHUNK_TAPS, coefficients);
+            for (frame, coefficient) in frames.iter().zip(coefficients) {
+                for (sum, sample) in sums.iter_mut().zip(frame) {
+                    // Magnitudes of coefficients add up to less than 4, and samples have 31 bits: no sum overflows.
+                    *sum = sum.wrapping_add(i64::from(*sample).wrapping_mul(i64::from(*coefficient)));
+                }
+            }
+        }
+        for (output, sum) in frame.iter_mut().zip(sums) {
+            *output = self.filter.output(sum);
+        }
+    }
+}

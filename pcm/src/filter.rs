@@ -1,0 +1,173 @@
+//! The filter of the rate converter: coefficients for any position between two input frames.
+//!
+//! One prototype serves all pairs of rates: a sinc function under Kaiser's window, 40 zero crossings to each side, at
+//! 320 points a crossing (`build.rs`). Between points its values are interpolated in a straight line, as in J. O. Smith
+//! and P. Gossett, "A flexible sampling-rate conversion method", ICASSP 1984. Where the rate falls, the prototype is
+//! stretched by the ratio, so that its edge is at the lower Nyquist frequency.
+
+use crate::rates::Rates;
+
+include!(concat!(env!("OUT_DIR"), "/filter_table.rs"));
+
+/// Bits of a coefficient below 1, before [`Filter::shift`].
+pub const COEFFICIENT_BITS: u32 = 30;
+
+/// Bits of the weight between two points of the prototype.
+const WEIGHT_BITS: u32 = 32;
+
+/// Bits of [`Filter::reciprocal`].
+const RECIPROCAL_BITS: u32 = 40;
+
+/// What the filter of a pair of rates is made from.
+#[derive(Clone, Debug)]
+pub struct Filter {
+    /// Coefficients on each side of a position.
+    wing: usize,
+    /// Output frames of the ratio: positions are multiples of `1 / output`.
+    output: u32,
+    /// Units that the prototype's points are divided in: the greater part of the ratio.
+    units: u32,
+    /// 2^40 divided by `units`, rounded down.
+    reciprocal: u64,
+    /// Points of the prototype from one coefficient to the next: whole ones, and units.
+    step: (u32, u32),
+    /// Bits that coefficients are shifted down by, so that a stretched prototype's sum stays below 4.
+    shift: u32,
+    /// The factor of sums in steps of 2^-62, which makes the gain 1: from 1 to below 2.
+    scale: i64,
+}
+
+/// A place on the prototype: whole points, and units.
+#[derive(Clone, Copy)]
+struct Place {
+    point: u32,
+    unit: u32,
+}
+
+impl Filter {
+    /// The filter for a conversion.
+    pub fn new(rates: Rates) -> Self {
+        // Both parts of the ratio are from 1 to 192,000, so that products with 320 or 2^40 fit.
+        let (input, output) = rates.ratio();
+        let units = input.max(output);
+        let shift = input.div_ceil(output).next_power_of_two().ilog2();
+        let scale =
+            if shift == 0 { 1 << 62 } else { (i64::from(output) << (31 + shift)) / i64::from(input) << 31 };
+        let points = PHASES as u32 * output;
+        Self {
+            wing: rates.delay_frames() as usize,
+            output,
+            units,
+            reciprocal: (1 << RECIPROCAL_BITS) / u64::from(units),
+            step: (points / units, points % units),
+            shift,
+            scale,
+        }
+    }
+
+    /// Coefficients of one position: those of a wing to each side.
+    pub const fn taps(&self) -> usize {
+        2 * self.wing
+    }
+
+    /// The coefficients from `first` on for a position of `numerator / output` after the frame before it.
+    ///
+    /// The frame before the position has coefficient `wing - 1`. The slice may end before the coefficients do.
+    pub fn coefficients(&self, numerator: u32, first: usize, coefficients: &mut [i32]) {
+        let left = self.wing.saturating_sub(first).min(coefficients.len());
+        let Some((left_half, right_half)) = coefficients.split_at_mut_checked(left) else { return };
+        // The left wing is filled from the position outwards, and so backwards.
+        let skipped = self.wing.saturating_sub(first).saturating_sub(left);
+        self.fill(numerator, skipped, left_half.iter_mut().rev());
+        let skipped = first.saturating_sub(self.wing);
+        self.fill(self.output.saturating_sub(numerator), skipped, right_half.iter_mut());
+    }
+
+    /// Fills in coefficients from the `skipped`-th of a wing on, whose first is `distance / output` from the position.
+    fn fill<'a>(&self, distance: u32, skipped: usize, coefficients: impl Iterator<Item = &'a mut i32>) {
+        // The distance is at most 192,000, a step 320 points, and a wing has 1,394 coefficients.
+        let points = distance.wrapping_mul(PHASES as u32);
+        let start = Place { point: points / self.units, unit: points % self.units };
+        if self.shift == 0 {
+            self.fill_unstretched(start, skipped, coefficients);
+        } else {
+            self.fill_stretched(start, skipped, coefficients);
+        }
+    }
+
+    /// The prototype as it is: all coefficients of a wing are in one row, or between two.
+    fn fill_unstretched<'a>(
+        &self,
+        at: Place,
+        skipped: usize,
+        coefficients: impl Iterator<Item = &'a mut i32>,
+    ) {
+        let row =
+            |index: u32| PROTOTYPE.get(index as usize).and_then(|row| row.get(skipped..)).unwrap_or_default();
+        let here = row(at.point);
+        if at.unit == 0 {
+            for (coefficient, value) in coefficients.zip(here) {
+                *coefficient = *value;
+            }
+        } else {
+            // Only the last row has no next, and its unit is 0: the distance is at most one crossing.
+            let weight = self.weight(at.unit);
+            for ((coefficient, value), next) in coefficients.zip(here).zip(row(at.point.wrapping_add(1))) {
+                *coefficient = between(*value, *next, weight) as i32;
+            }
+        }
+    }
+
+    /// The prototype stretched: coefficients are less than a crossing apart, and of as many phases.
+    fn fill_stretched<'a>(
+        &self,
+        start: Place,
+        skipped: usize,
+        coefficients: impl Iterator<Item = &'a mut i32>,
+    ) {
+        let mut at = start;
+        let skipped = skipped as u64;
+        let units = skipped * u64::from(self.step.1) + u64::from(at.unit);
+        at.point += (skipped * u64::from(self.step.0) + units / u64::from(self.units)) as u32;
+        at.unit = (units % u64::from(self.units)) as u32;
+        let half = 1 << (self.shift - 1);
+        for coefficient in coefficients {
+            let (phase, crossing) = (at.point as usize % PHASES, at.point as usize / PHASES);
+            let value = |row: usize| PROTOTYPE.get(row).and_then(|row| row.get(crossing)).copied();
+            // The prototype is 0 from its last crossing on.
+            *coefficient = match (value(phase), value(phase + 1)) {
+                (Some(value), Some(next)) => {
+                    (between(value, next, self.weight(at.unit)) + half >> self.shift) as i32
+                }
+                _ => 0,
+            };
+            at.point += self.step.0;
+            at.unit += self.step.1;
+            if at.unit >= self.units {
+                at.unit -= self.units;
+                at.point += 1;
+            }
+        }
+    }
+
+    /// Units as a part of a point, in steps of 2^-32.
+    fn weight(&self, unit: u32) -> i64 {
+        // Units are below the divisor of 2^40, so that the product is below 2^40.
+        (u64::from(unit).wrapping_mul(self.reciprocal) >> (RECIPROCAL_BITS - WEIGHT_BITS)) as i64
+    }
+
+    /// A sum of products with coefficients, rounded to the nearest step of 2^-47 of full scale, ties up.
+    pub fn output(&self, sum: i64) -> i64 {
+        // Samples have 31 bits below full scale, and coefficients 30: 61, and 62 of the scale.
+        const SHIFT: u32 = 31 + COEFFICIENT_BITS + 62 - crate::signal::WIDE_BITS;
+        let product = i128::from(sum).wrapping_mul(i128::from(self.scale));
+        (product.wrapping_add(1 << (SHIFT - 1)) >> SHIFT) as i64
+    }
+}
+
+/// A value of the straight line from `value` to `next`.
+fn between(value: i32, next: i32, weight: i64) -> i64 {
+    // Neighbours differ by less than 2^24, and a weight is below 2^32.
+    let way = i64::from(next.wrapping_sub(value)).wrapping_mul(weight);
+    i64::from(value).wrapping_add(way.wrapping_add(1 << (WEIGHT_BITS - 1)) >> WEIGHT_BITS)
+}
