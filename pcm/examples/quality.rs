@@ -43,7 +43,9 @@ pub fn measure(input_hz: u32, output_hz: u32) -> Figures {
         figures.snr_db = figures.snr_db.min(decibels(level / (rms(&rest) * 2f64.sqrt())));
         figures.ripple_db = figures.ripple_db.max(decibels(level / AMPLITUDE).abs());
         for multiple in 1..=4 {
-            for image_hz in [f64::from(input_hz * multiple) - tone_hz, f64::from(input_hz * multiple) + tone_hz] {
+            for image_hz in
+                [f64::from(input_hz * multiple) - tone_hz, f64::from(input_hz * multiple) + tone_hz]
+            {
                 let image = level_at(&rest, image_hz / f64::from(output_hz));
                 figures.images_db = figures.images_db.min(decibels(level / image));
             }
@@ -168,7 +170,10 @@ pub fn page(all: &[((u32, u32), Figures)]) -> String {
             put(&mut text, &format!("\n| {input} |"));
             for output in RATES_HZ {
                 let of_pair = all.iter().find(|(pair, _)| *pair == (input, output));
-                put(&mut text, &format!(" {} |", of_pair.map_or(String::new(), |(_, figures)| figure(figures))));
+                put(
+                    &mut text,
+                    &format!(" {} |", of_pair.map_or(String::new(), |(_, figures)| figure(figures))),
+                );
             }
         }
         put(&mut text, "\n");

@@ -8,8 +8,8 @@ use crate::signal::{Sample, Signal, Wide};
 /// Frames that fit behind the converter's window, so that it moves its memory seldom.
 const SLACK_FRAMES: usize = 128;
 
-/// Coefficients that are computed in one go. Most pairs that don't fall need no more.
-const CHUNK_TAPS: usize = 80;
+/// Coefficients that are computed in one go: all of a conversion whose rate rises, or falls from 48 to 44.1 kHz.
+const CHUNK_TAPS: usize = 88;
 
 /// Converts a stream of interleaved frames from one rate to another.
 ///
@@ -234,19 +234,41 @@ impl<const WORDS: usize> Converter<WORDS> {
         let (frames, _) = window.as_chunks::<CHANNELS>();
         let frames = frames.get(..self.filter.taps()).unwrap_or_default();
         let mut sums = [0i64; CHANNELS];
-        let mut coefficients = [0; CHUNK_TAPS];
-        for (index, frames) in frames.chunks(CHUNK_TAPS).enumerate() {
-            let coefficients = coefficients.get_mut(..frames.len()).unwrap_or_default();
-            self.filter.coefficients(self.numerator, index * CHUNK_TAPS, coefficients);
-            for (frame, coefficient) in frames.iter().zip(coefficients) {
-                for (sum, sample) in sums.iter_mut().zip(frame) {
-                    // Magnitudes of coefficients add up to less than 4, and samples have 31 bits: no sum overflows.
-                    *sum = sum.wrapping_add(i64::from(*sample).wrapping_mul(i64::from(*coefficient)));
+        if let Some((left, right)) = self.filter.rows(self.numerator) {
+            let (before, after) = frames.split_at_checked(left.len()).unwrap_or_default();
+            for (frame, coefficient) in before.iter().rev().zip(left) {
+                add_products(&mut sums, frame, i64::from(*coefficient));
+            }
+            for (frame, coefficient) in after.iter().zip(right) {
+                add_products(&mut sums, frame, i64::from(*coefficient));
+            }
+        } else {
+            // Coefficients are words of 64 bits, though 32 hold them. A compiler for SSE2 would take its vectors for
+            // products of 32 bits, and they are slower than one by one.
+            let mut coefficients = [0i64; CHUNK_TAPS];
+            for (index, frames) in frames.chunks(CHUNK_TAPS).enumerate() {
+                let coefficients = coefficients.get_mut(..frames.len()).unwrap_or_default();
+                self.filter.coefficients(self.numerator, index * CHUNK_TAPS, coefficients);
+                for (frame, coefficient) in frames.iter().zip(coefficients) {
+                    add_products(&mut sums, frame, *coefficient);
                 }
             }
         }
         for (output, sum) in frame.iter_mut().zip(sums) {
             *output = self.filter.output(sum);
         }
+    }
+}
+
+/// Adds a frame times a coefficient to the sum of each channel.
+#[inline(always)]
+fn add_products<const CHANNELS: usize>(
+    sums: &mut [i64; CHANNELS],
+    frame: &[Sample; CHANNELS],
+    coefficient: i64,
+) {
+    for (sum, sample) in sums.iter_mut().zip(frame) {
+        // Magnitudes of coefficients add up to less than 4, and samples have 31 bits: no sum overflows.
+        *sum = sum.wrapping_add(i64::from(*sample).wrapping_mul(coefficient));
     }
 }
