@@ -64,7 +64,7 @@ impl ChannelMap {
     /// | LFE | nowhere | BS.775: it isn't needed for the programme |
     ///
     /// BS.775 is Recommendation ITU-R BS.775-3, annex 4, table 2. An output channel that gets nothing is silent: no
-    /// surround is invented. -3 dB is the square root of 1/2. Outputs can exceed full scale, by 12 dB at most;
+    /// surround is invented. -3 dB is the square root of 1/2. Outputs can exceed full scale, by 12.4 dB at most;
     /// [`attenuated`](Self::attenuated) prevents it.
     pub fn standard(inputs: Channels, outputs: Channels) -> Self {
         let mut map = Self::new(inputs, outputs, [[0; MOST]; MOST]);

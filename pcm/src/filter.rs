@@ -52,7 +52,7 @@ impl Filter {
         let units = input.max(output);
         let shift = input.div_ceil(output).next_power_of_two().ilog2();
         let scale =
-            if shift == 0 { 1 << 62 } else { (i64::from(output) << (31 + shift)) / i64::from(input) << 31 };
+            if shift == 0 { 1 << 62 } else { ((i64::from(output) << (31 + shift)) / i64::from(input)) << 31 };
         let points = PHASES as u32 * output;
         Self {
             wing: rates.delay_frames() as usize,

@@ -97,7 +97,7 @@ pub fn encode_single(wide: Wide) -> (u32, bool) {
     };
     // The significand's hidden bit adds one to the exponent, and a carry of the rounding another.
     let exponent = top + SINGLE_BIAS - WIDE_BITS - 1;
-    (sign | (exponent << SINGLE_FRACTION) + significand as u32, is_clipped)
+    (sign | ((exponent << SINGLE_FRACTION) + significand as u32), is_clipped)
 }
 
 /// Encodes a double. Exact.
@@ -108,7 +108,7 @@ pub fn encode_double(wide: Wide) -> (u64, bool) {
     // The top bit is below 48.
     let significand = magnitude << (DOUBLE_FRACTION - top);
     let exponent = u64::from(top + DOUBLE_BIAS - WIDE_BITS - 1);
-    (sign | (exponent << DOUBLE_FRACTION) + significand, is_clipped)
+    (sign | ((exponent << DOUBLE_FRACTION) + significand), is_clipped)
 }
 
 #[cfg(test)]

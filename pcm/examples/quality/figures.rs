@@ -1,4 +1,4 @@
-//! Prints the figures of the rate converter as a table in Markdown: `cargo run --release --example quality`.
+//! Figures of the rate converter, and the page that shows them. The command and its test share them.
 
 use std::f64::consts::PI;
 use std::fmt::Write;
@@ -184,9 +184,4 @@ pub fn page(all: &[((u32, u32), Figures)]) -> String {
 /// Appends; writing to a string can't fail.
 fn put(text: &mut String, part: &str) {
     text.write_str(part).expect("a string takes everything");
-}
-
-#[cfg_attr(test, expect(unused, reason = "the test of the page has no use for the program"))]
-fn main() {
-    print!("{}", page(&measure_all()));
 }
