@@ -221,10 +221,10 @@ impl<const WORDS: usize> Converter<WORDS> {
             7 => self.convolve::<7>(frame),
             _ => self.convolve::<8>(frame),
         }
-        let (input, output) = self.rates.ratio();
-        // Both are 192,000 at most.
-        let position = self.numerator + input;
-        self.first_frame += (position / output) as usize;
+        let (input, output) = self.rates.parts();
+        // Both are 192,000 at most. The window moves by 35 frames at most, and has frames behind it for that.
+        let position = self.numerator.wrapping_add(input.get());
+        self.first_frame = self.first_frame.wrapping_add((position / output) as usize);
         self.numerator = position % output;
     }
 

@@ -5,6 +5,8 @@
 //! and P. Gossett, "A flexible sampling-rate conversion method", ICASSP 1984. Where the rate falls, the prototype is
 //! stretched by the ratio, so that its edge is at the lower Nyquist frequency.
 
+use core::num::NonZeroU32;
+
 use crate::rates::Rates;
 
 include!(concat!(env!("OUT_DIR"), "/filter_table.rs"));
@@ -24,9 +26,9 @@ pub struct Filter {
     /// Coefficients on each side of a position.
     wing: usize,
     /// Output frames of the ratio: positions are multiples of `1 / output`.
-    output: u32,
+    output: NonZeroU32,
     /// Units that the prototype's points are divided in: the greater part of the ratio.
-    units: u32,
+    units: NonZeroU32,
     /// 2^40 divided by `units`, rounded down.
     reciprocal: u64,
     /// Points of the prototype from one coefficient to the next: whole ones, and units.
@@ -47,18 +49,18 @@ struct Place {
 impl Filter {
     /// The filter for a conversion.
     pub fn new(rates: Rates) -> Self {
-        // Both parts of the ratio are from 1 to 192,000, so that products with 320 or 2^40 fit.
-        let (input, output) = rates.ratio();
+        let (input, output) = rates.parts();
         let units = input.max(output);
-        let shift = input.div_ceil(output).next_power_of_two().ilog2();
-        let scale =
-            if shift == 0 { 1 << 62 } else { ((i64::from(output) << (31 + shift)) / i64::from(input)) << 31 };
-        let points = PHASES as u32 * output;
+        let shift = input.get().div_ceil(output.get()).next_power_of_two().ilog2();
+        // Parts of the ratio have 18 bits, and the shift is at most 6: 55 bits. The quotient is below 2^32.
+        let whole = u64::from(output.get()).wrapping_shl(31 + shift) / u64::from(input.get());
+        let scale = if shift == 0 { 1 << 62 } else { (whole << 31).cast_signed() };
+        let points = output.get().wrapping_mul(PHASES as u32);
         Self {
             wing: rates.delay_frames() as usize,
             output,
             units,
-            reciprocal: (1 << RECIPROCAL_BITS) / u64::from(units),
+            reciprocal: (1 << RECIPROCAL_BITS) / u64::from(units.get()),
             step: (points / units, points % units),
             shift,
             scale,
@@ -86,7 +88,7 @@ impl Filter {
 
     /// Coefficients of one position: those of a wing to each side.
     pub const fn taps(&self) -> usize {
-        2 * self.wing
+        self.wing.wrapping_mul(2)
     }
 
     /// The coefficients from `first` on for a position of `numerator / output` after the frame before it.
@@ -99,7 +101,7 @@ impl Filter {
         let skipped = self.wing.saturating_sub(first).saturating_sub(left);
         self.fill(numerator, skipped, left_half.iter_mut().rev());
         let skipped = first.saturating_sub(self.wing);
-        self.fill(self.output.saturating_sub(numerator), skipped, right_half.iter_mut());
+        self.fill(self.output.get().saturating_sub(numerator), skipped, right_half.iter_mut());
     }
 
     /// Fills in coefficients from the `skipped`-th of a wing on, whose first is `distance / output` from the position.
@@ -189,8 +191,8 @@ impl Filter {
             index = index.wrapping_add(step);
             if !ON_POINTS {
                 unit = unit.wrapping_add(self.step.1);
-                if unit >= self.units {
-                    unit = unit.wrapping_sub(self.units);
+                if unit >= self.units.get() {
+                    unit = unit.wrapping_sub(self.units.get());
                     index = index.wrapping_add(CROSSINGS);
                 }
             }

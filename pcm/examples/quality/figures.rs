@@ -32,6 +32,9 @@ pub struct Figures {
     pub images_db: f64,
 }
 
+/// The text of a pair's cell in a table.
+type Cell = fn(&Figures) -> String;
+
 /// Measures a conversion.
 pub fn measure(input_hz: u32, output_hz: u32) -> Figures {
     let rates = Rates::new(input_hz, output_hz).expect("rates in range");
@@ -144,7 +147,7 @@ pub fn page(all: &[((u32, u32), Figures)]) -> String {
          Input rates are in the first column, output rates in the first row, in Hz. The input is a tone of -1 dB in\n\
          24 bits. There are 9 tones, from 0.045 to 0.907 of the lower Nyquist frequency: up to 20 kHz at 44.1 kHz.\n",
     );
-    let tables: [(&str, &str, fn(&Figures) -> String); 3] = [
+    let tables: [(&str, &str, Cell); 3] = [
         (
             "Signal to noise and distortion",
             "Of the worst tone, in dB, rounded down. Everything but the tone is noise.",
