@@ -51,9 +51,13 @@ impl Filter {
     pub fn new(rates: Rates) -> Self {
         let (input, output) = rates.parts();
         let units = input.max(output);
-        let shift = input.get().div_ceil(output.get()).next_power_of_two().ilog2();
+        // The power of two at or above the ratio.
+        let shift = (input.get() - 1)
+            .checked_div(output.get())
+            .and_then(u32::checked_ilog2)
+            .map_or(0, |bits| bits.wrapping_add(1));
         // Parts of the ratio have 18 bits, and the shift is at most 6: 55 bits. The quotient is below 2^32.
-        let whole = u64::from(output.get()).wrapping_shl(31 + shift) / u64::from(input.get());
+        let whole = u64::from(output.get()).wrapping_shl(shift.wrapping_add(31)) / u64::from(input.get());
         let scale = if shift == 0 { 1 << 62 } else { (whole << 31).cast_signed() };
         let points = output.get().wrapping_mul(PHASES as u32);
         Self {

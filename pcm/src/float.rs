@@ -87,10 +87,10 @@ pub fn encode_single(wide: Wide) -> u32 {
         let is_odd = magnitude >> shift & 1;
         (magnitude + (1 << (shift - 1)) - 1 + is_odd) >> shift
     };
-    // The significand's hidden bit adds one to the exponent, and a carry of the rounding another.
+    // The significand's hidden bit adds one to the exponent, and a carry of the rounding another: 175 at most.
     let exponent = top + SINGLE_BIAS - WIDE_BITS - 1;
     let sign = u32::from(wide < 0) << 31;
-    sign | ((exponent << SINGLE_FRACTION) + significand as u32)
+    sign | (exponent << SINGLE_FRACTION).wrapping_add(significand as u32)
 }
 
 /// Encodes a double. Exact. The value is in [`RANGE`].
@@ -101,7 +101,7 @@ pub fn encode_double(wide: Wide) -> u64 {
     let significand = magnitude << (DOUBLE_FRACTION - top);
     let exponent = u64::from(top + DOUBLE_BIAS - WIDE_BITS - 1);
     let sign = u64::from(wide < 0) << 63;
-    sign | ((exponent << DOUBLE_FRACTION) + significand)
+    sign | (exponent << DOUBLE_FRACTION).wrapping_add(significand)
 }
 
 /// The bits of a magnitude in [`RANGE`]: no shift below goes beyond a word.
