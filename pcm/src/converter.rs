@@ -8,8 +8,8 @@ use crate::signal::{Sample, Signal, Wide};
 /// Frames that fit behind the converter's window, so that it moves its memory seldom.
 const SLACK_FRAMES: usize = 128;
 
-/// Coefficients that are computed in one go: all of a conversion whose rate rises, or falls from 48 to 44.1 kHz.
-const CHUNK_TAPS: usize = 88;
+/// Coefficients that are computed in one go: a wing of a conversion whose rate rises, or falls from 48 to 44.1 kHz.
+const CHUNK_TAPS: usize = 44;
 
 /// Converts a stream of interleaved frames from one rate to another.
 ///
@@ -256,29 +256,41 @@ impl<const WORDS: usize> Converter<WORDS> {
         let window = self.memory.get(self.samples(self.first_frame)..).unwrap_or_default();
         let (frames, _) = window.as_chunks::<CHANNELS>();
         let frames = frames.get(..self.filter.taps()).unwrap_or_default();
+        let (before, after) = frames.split_at_checked(self.filter.wing()).unwrap_or_default();
+        let [left, right] = self.filter.distances(self.numerator);
         let mut sums = [0i64; CHANNELS];
-        if let Some((left, right)) = self.filter.rows(self.numerator) {
-            let (before, after) = frames.split_at_checked(left.len()).unwrap_or_default();
-            for (frame, coefficient) in before.iter().rev().zip(left) {
-                add_products(&mut sums, frame, i64::from(*coefficient));
-            }
-            for (frame, coefficient) in after.iter().zip(right) {
-                add_products(&mut sums, frame, i64::from(*coefficient));
-            }
-        } else {
-            // Coefficients are words of 64 bits, though 32 hold them. A compiler for SSE2 would take its vectors for
-            // products of 32 bits, and they are slower than one by one.
-            let mut coefficients = [0i64; CHUNK_TAPS];
-            for (first, frames) in (0..frames.len()).step_by(CHUNK_TAPS).zip(frames.chunks(CHUNK_TAPS)) {
-                let coefficients = coefficients.get_mut(..frames.len()).unwrap_or_default();
-                self.filter.coefficients(self.numerator, first, coefficients);
-                for (frame, coefficient) in frames.iter().zip(coefficients) {
-                    add_products(&mut sums, frame, *coefficient);
-                }
-            }
-        }
+        self.add_wing(&mut sums, left, before.iter().rev());
+        self.add_wing(&mut sums, right, after.iter());
         for (output, sum) in frame.iter_mut().zip(sums) {
             *output = self.filter.output(sum);
+        }
+    }
+
+    /// Adds the frames of one side times their coefficients, from the position outwards.
+    #[inline(always)]
+    fn add_wing<'a, const CHANNELS: usize>(
+        &self,
+        sums: &mut [i64; CHANNELS],
+        distance: u32,
+        mut frames: impl Iterator<Item = &'a [Sample; CHANNELS]>,
+    ) {
+        if let Some(row) = self.filter.row(distance) {
+            for (coefficient, frame) in row.iter().zip(frames) {
+                add_products(sums, frame, i64::from(*coefficient));
+            }
+            return;
+        }
+        // Coefficients are words of 64 bits, though 32 hold them. A compiler for SSE2 would take its vectors for
+        // products of 32 bits, and they are slower than one by one.
+        let mut coefficients = [0i64; CHUNK_TAPS];
+        let wing = self.filter.wing();
+        for skipped in (0..wing).step_by(CHUNK_TAPS) {
+            let count = wing.saturating_sub(skipped).min(CHUNK_TAPS);
+            let coefficients = coefficients.get_mut(..count).unwrap_or_default();
+            self.filter.fill(distance, skipped, coefficients);
+            for (coefficient, frame) in coefficients.iter().zip(frames.by_ref()) {
+                add_products(sums, frame, *coefficient);
+            }
         }
     }
 }
