@@ -2,6 +2,7 @@
 
 use crate::channels::Channels;
 use crate::filter::Filter;
+use crate::prototype::CROSSINGS;
 use crate::rates::Rates;
 use crate::signal::{Sample, Signal, Wide};
 
@@ -259,27 +260,31 @@ impl<const WORDS: usize> Converter<WORDS> {
         let (before, after) = frames.split_at_checked(self.filter.wing()).unwrap_or_default();
         let [left, right] = self.filter.distances(self.numerator);
         let mut sums = [0i64; CHANNELS];
-        self.add_wing(&mut sums, left, before.iter().rev());
-        self.add_wing(&mut sums, right, after.iter());
+        self.add_wing(&mut sums, left, before, |frames| frames.iter().rev());
+        self.add_wing(&mut sums, right, after, |frames| frames.iter());
         for (output, sum) in frame.iter_mut().zip(sums) {
             *output = self.filter.output(sum);
         }
     }
 
-    /// Adds the frames of one side times their coefficients, from the position outwards.
+    /// Adds the frames of one side times their coefficients. `outwards` puts frames in order from the position.
     #[inline(always)]
-    fn add_wing<'a, const CHANNELS: usize>(
+    fn add_wing<'a, const CHANNELS: usize, I: Iterator<Item = &'a [Sample; CHANNELS]>>(
         &self,
         sums: &mut [i64; CHANNELS],
         distance: u32,
-        mut frames: impl Iterator<Item = &'a [Sample; CHANNELS]>,
+        frames: &'a [[Sample; CHANNELS]],
+        outwards: impl Fn(&'a [[Sample; CHANNELS]]) -> I,
     ) {
         if let Some(row) = self.filter.row(distance) {
-            for (coefficient, frame) in row.iter().zip(frames) {
+            // A loop of a known length needs no check in it.
+            let Some(frames) = frames.first_chunk::<CROSSINGS>() else { return };
+            for (coefficient, frame) in row.iter().zip(outwards(frames)) {
                 add_products(sums, frame, i64::from(*coefficient));
             }
             return;
         }
+        let mut frames = outwards(frames);
         // Coefficients are words of 64 bits, though 32 hold them. A compiler for SSE2 would take its vectors for
         // products of 32 bits, and they are slower than one by one.
         let mut coefficients = [0i64; CHUNK_TAPS];

@@ -1,15 +1,14 @@
 //! The filter of the rate converter: coefficients for any position between two input frames.
 //!
-//! One prototype serves all pairs of rates: a sinc function under Kaiser's window, 40 zero crossings to each side, at
-//! 320 points a crossing (`build.rs`). Between points its values are interpolated in a straight line, as in J. O. Smith
-//! and P. Gossett, "A flexible sampling-rate conversion method", ICASSP 1984. Where the rate falls, the prototype is
-//! stretched by the ratio, so that its edge is at the lower Nyquist frequency.
+//! One prototype serves all pairs of rates. Between its points, its values are interpolated in a straight line, as in
+//! J. O. Smith and P. Gossett, "A flexible sampling-rate conversion method", ICASSP 1984. Where the rate falls, the
+//! prototype is stretched by the ratio, so that its edge is at the lower Nyquist frequency.
 
 use core::num::{NonZeroU32, NonZeroU64};
 
+use crate::prototype::{CROSSINGS, PHASES, PROTOTYPE};
 use crate::rates::Rates;
-
-include!(concat!(env!("OUT_DIR"), "/filter_table.rs"));
+use crate::signal::WIDE_BITS;
 
 /// Bits of a coefficient below 1, before [`Filter::shift`].
 pub const COEFFICIENT_BITS: u32 = 30;
@@ -197,7 +196,7 @@ impl Filter {
     /// A sum of products with coefficients, rounded to the nearest step of 2^-47 of full scale, ties up.
     pub fn output(&self, sum: i64) -> i64 {
         // Samples have 31 bits below full scale, and coefficients 30: 61, and 62 of the scale.
-        const SHIFT: u32 = 31 + COEFFICIENT_BITS + 62 - crate::signal::WIDE_BITS;
+        const SHIFT: u32 = 31 + COEFFICIENT_BITS + 62 - WIDE_BITS;
         let product = i128::from(sum).wrapping_mul(i128::from(self.scale));
         (product.wrapping_add(1 << (SHIFT - 1)) >> SHIFT) as i64
     }

@@ -2,7 +2,7 @@
 
 use core::num::NonZeroU32;
 
-use crate::filter;
+use crate::prototype::CROSSINGS;
 
 /// An input rate, an output rate and their ratio in lowest terms.
 ///
@@ -68,7 +68,7 @@ impl Rates {
         }
         let lower = if input < output { self.input } else { self.output };
         // Parts are at most 192,000, so that the product and the sum have 24 bits.
-        let product = input.wrapping_mul(filter::CROSSINGS as u32);
+        let product = input.wrapping_mul(CROSSINGS as u32);
         product.wrapping_add(lower.get() - 1) / lower.get()
     }
 
