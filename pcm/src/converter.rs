@@ -21,8 +21,8 @@ const CHUNK_TAPS: usize = 44;
 /// needs. [`MOST_WORDS`] are enough for all of them.
 ///
 /// # Cost
-/// An output frame takes twice the delay as many multiplications for each channel, and as many for the coefficients if
-/// the rates aren't in a ratio of the 44.1 kHz and 48 kHz kind. No call does more for one frame than for another.
+/// An output frame takes twice the delay as many multiplications for each channel. It takes as many again to compute
+/// the coefficients, unless the rate rises and the ratio's output part divides 320, as for 44.1 to 48 kHz.
 ///
 /// # Quality
 /// [QUALITY.md](https://docs.rs/crate/snddom-pcm/latest/source/QUALITY.md) has the measured figures of all pairs:
@@ -76,7 +76,7 @@ pub const MOST_WORDS: usize = {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Start {
     /// The first output frame comes with the first input frame. The signal is late by
-    /// [`delay_frames`](Rates::delay_frames) of the input, and begins with what the filter hears of its begin.
+    /// [`delay_frames`](Rates::delay_frames) of the input, and begins with the filter's ringing ahead of it.
     Delayed,
     /// The first output frame is the first input frame. It comes when `delay_frames` more input frames have come.
     Aligned,
