@@ -8,7 +8,7 @@ use crate::workspace;
 
 /// The layers from the lowest.
 const LAYERS: &[(&str, &[&str])] = &[
-    ("words", &["snddom-hyper", "snddom-xen-sys", "snd-hda"]),
+    ("words", &["snddom-hyper", "snddom-xen-sys", "snd-hda", "snddom-pcm"]),
     ("wire, models", &["sndif", "snd-hda-model", "xenstored-model"]),
     ("both ends, Xen", &["audioback", "audiofront", "xen-guest"]),
     ("joints", &["hda-card", "vsnd", "hypervisor-model", "audiofront-linux"]),
