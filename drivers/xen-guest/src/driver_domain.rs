@@ -8,8 +8,8 @@ use hyper::{
     MapError, MappedBuffer, PAGE_SIZE_BYTES, PageAccess, RemotePort, SharedPage,
 };
 
+use crate::grant_slots::{Slots, TakeError};
 use crate::hypervisor::{Errno, GrantError, Mapping, Slot, Unmapping, Xen};
-use crate::slots::{Slots, TakeError};
 
 /// Grants mapped or unmapped by one hypercall.
 const BATCH: usize = 32;

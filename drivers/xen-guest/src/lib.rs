@@ -33,6 +33,7 @@ pub mod clock;
 pub mod console;
 pub mod driver_domain;
 pub mod event_channels;
+mod grant_slots;
 #[cfg(target_arch = "x86_64")]
 pub mod hypercalls;
 pub mod hypervisor;
@@ -40,6 +41,5 @@ pub mod pirq;
 #[cfg(target_arch = "x86_64")]
 pub mod presence;
 pub mod shared_page;
-mod slots;
 pub mod xenbus;
 pub mod xenstore;

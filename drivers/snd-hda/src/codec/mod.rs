@@ -8,8 +8,8 @@ mod graph;
 mod link;
 mod pin;
 mod route;
+mod route_flow;
 mod routing;
-mod ways;
 
 pub use amplifier::GainRange;
 pub use discovery::Codec;

@@ -5,7 +5,7 @@ use heapless::Vec;
 use super::graph::{Graph, Widget};
 use super::pin::{Location, PinDevice, PinName, Unserved};
 use super::route::{Hop, HopKind, Hops, Jack, Pair, Route};
-use super::ways::{Path, Ways};
+use super::route_flow::{Path, RouteFlow};
 use crate::dma::Direction;
 use crate::spec::parameters::{Connectivity, WidgetKind};
 use crate::spec::verbs::{CodecAddress, NodeId, pin_control};
@@ -83,13 +83,13 @@ impl Finder<'_> {
 
         for direction in [Direction::Output, Direction::Input] {
             let is_converter = |widget: &Widget| widget.capabilities.kind() == converter_kind(direction);
-            let mut ways = Ways::new(graph, direction);
+            let mut flow = RouteFlow::new(graph, direction);
             for wanted in wanted.iter_mut().filter(|wanted| wanted.device.direction() == direction) {
-                wanted.is_alone = ways.add(wanted.pin.node, &is_converter);
+                wanted.is_alone = flow.add(wanted.pin.node, &is_converter);
             }
             for wanted in wanted.iter().filter(|wanted| wanted.device.direction() == direction) {
                 let path = if wanted.is_alone {
-                    ways.path(wanted.pin.node)
+                    flow.path(wanted.pin.node)
                 } else {
                     way_of_one(graph, direction, wanted.pin.node, &is_converter)
                 };
@@ -213,8 +213,8 @@ fn way_of_one(
     pin: NodeId,
     is_wanted: &dyn Fn(&Widget) -> bool,
 ) -> Option<Path> {
-    let mut ways = Ways::new(graph, direction);
-    if ways.add(pin, is_wanted) { ways.path(pin) } else { None }
+    let mut flow = RouteFlow::new(graph, direction);
+    if flow.add(pin, is_wanted) { flow.path(pin) } else { None }
 }
 
 const fn converter_kind(direction: Direction) -> WidgetKind {

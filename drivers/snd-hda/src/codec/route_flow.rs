@@ -61,7 +61,7 @@ enum Change {
 }
 
 /// Paths found in a graph, all in one direction.
-pub(crate) struct Ways<'a> {
+pub(crate) struct RouteFlow<'a> {
     graph: &'a Graph,
     direction: Direction,
     /// By widget: the next one on the path from pin to converter, and the previous one.
@@ -69,7 +69,7 @@ pub(crate) struct Ways<'a> {
     previous: [u8; WIDGETS_MAX],
 }
 
-impl<'a> Ways<'a> {
+impl<'a> RouteFlow<'a> {
     pub(crate) fn new(graph: &'a Graph, direction: Direction) -> Self {
         Self { graph, direction, next: [NONE; WIDGETS_MAX], previous: [NONE; WIDGETS_MAX] }
     }
@@ -295,14 +295,14 @@ mod tests {
 
     /// Adds pins one after another; the way of each, if it has one, as nodes.
     fn ways(graph: &Graph, direction: Direction, pins: &[u8]) -> std::vec::Vec<std::vec::Vec<u8>> {
-        let mut ways = Ways::new(graph, direction);
+        let mut flow = RouteFlow::new(graph, direction);
         for pin in pins {
             match direction {
-                Direction::Output => ways.add(node(*pin), &is_output),
-                Direction::Input => ways.add(node(*pin), &is_input),
+                Direction::Output => flow.add(node(*pin), &is_output),
+                Direction::Input => flow.add(node(*pin), &is_input),
             };
         }
-        let path = |pin: &u8| ways.path(node(*pin)).unwrap_or_default();
+        let path = |pin: &u8| flow.path(node(*pin)).unwrap_or_default();
         pins.iter().map(|pin| path(pin).iter().map(|step| step.node.get()).collect()).collect()
     }
 
@@ -316,9 +316,9 @@ mod tests {
             (6, SELECTOR, &[4]),
             (7, PIN, &[6, 5]),
         ]);
-        let mut ways = Ways::new(&graph, Direction::Output);
-        assert!(ways.add(node(7), &is_output));
-        let path = ways.path(node(7)).unwrap();
+        let mut flow = RouteFlow::new(&graph, Direction::Output);
+        assert!(flow.add(node(7), &is_output));
+        let path = flow.path(node(7)).unwrap();
         let steps: std::vec::Vec<_> = path.iter().map(|step| (step.node.get(), step.input)).collect();
         assert_eq!(steps, [(7, Some(1)), (5, Some(2)), (3, None)]);
     }
@@ -368,9 +368,9 @@ mod tests {
             (7, PIN, &[]),
         ]);
         assert_eq!(ways(&graph, Direction::Input, &[6, 7]), [[3, 5, 6], [2, 4, 7]]);
-        let mut ways = Ways::new(&graph, Direction::Input);
-        ways.add(node(7), &is_input);
-        let inputs: std::vec::Vec<_> = ways.path(node(7)).unwrap().iter().map(|step| step.input).collect();
+        let mut flow = RouteFlow::new(&graph, Direction::Input);
+        flow.add(node(7), &is_input);
+        let inputs: std::vec::Vec<_> = flow.path(node(7)).unwrap().iter().map(|step| step.input).collect();
         assert_eq!(inputs, [Some(0), Some(1), None]);
     }
 
