@@ -50,6 +50,13 @@ pub enum BadOpen {
     Period(u32),
 }
 
+impl OpenPlan {
+    /// Frames between events; 0: no events.
+    pub fn period_frames(&self) -> u32 {
+        self.period_bytes.checked_div(self.frame_bytes).unwrap_or(0)
+    }
+}
+
 impl Limits {
     /// Limits of `port`, with buffers of at most `buffer_bytes_max` bytes (the device's configured `buffer-size`).
     pub fn new(port: Port, buffer_bytes_max: u32) -> Self {

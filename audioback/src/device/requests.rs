@@ -189,7 +189,7 @@ fn answer<H: Hypervisor, C: Card<H::Buffer>>(
             Ok(()) => Status::OK,
             Err(_) => Status::EIO,
         },
-        RequestBody::Read(range) | RequestBody::Write(range) => match stream.hint(range) {
+        RequestBody::Read(range) | RequestBody::Write(range) => match stream.hint(card, range) {
             Ok(()) => {
                 // The look moves the pacer's position.
                 if stream.look(card).is_some()
