@@ -1,0 +1,108 @@
+//! What one voice does never changes another's samples.
+
+use audioback::card::Card;
+use mixer::Mode;
+use proptest::prelude::*;
+use sndif::format::SampleFormat;
+
+use crate::support::guest::Guest;
+use crate::support::memory::Buffer;
+use crate::support::rig::{MILLISECOND, OUT, Rig, params};
+use crate::support::{cases, noise};
+
+/// A good guest on the left channel.
+fn good(rig: &mut Rig) -> Guest {
+    let left = |frame: u64| [noise(1, frame) as i32 / 4, 0].into_iter().flat_map(i32::to_le_bytes).collect();
+    Guest::open(rig, OUT, &params(48_000, SampleFormat::S32Le, 2), Box::new(left))
+}
+
+/// Noise on the right channel, at any rate of 16 bits.
+fn right(rate_hz: u32, seed: u64) -> (audioback::card::StreamParams, Buffer) {
+    let buffer = Buffer::new(4_096);
+    for frame in 0..1_024u32 {
+        let sample = noise(seed, frame.into()) as i16 / 8;
+        let bytes: Vec<u8> = [0, sample].into_iter().flat_map(i16::to_le_bytes).collect();
+        hyper::SampleMemory::write(&buffer, frame * 4, &bytes);
+    }
+    (params(rate_hz, SampleFormat::S16Le, 2), buffer)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(cases(8)))]
+
+    #[test]
+    fn other_voices_that_come_and_go_change_no_sample(
+        steps in prop::collection::vec((0u8..7, 0usize..3, 0u64..12_000_000), 1..40),
+    ) {
+        let mut rig = Rig::new(Mode::Shared);
+        let mut guest = good(&mut rig);
+        rig.mixer.start(&mut guest.stream).expect("started");
+        let mut others: [Option<mixer::MixerStream>; 3] = [None, None, None];
+        for (step, which, span_ns) in steps {
+            let place = &mut others[which];
+            match (step, place.as_mut()) {
+                (0 | 1, None) => {
+                    let (params, buffer) = right([44_100, 48_000, 22_050][which], which as u64);
+                    let mut stream = rig.open(OUT, &params, &buffer);
+                    rig.mixer.set_period(&mut stream, [64, 441, 5_000][which]);
+                    *place = Some(stream);
+                }
+                // Out of order is refused, and harms nobody either.
+                (1, Some(stream)) => drop(rig.mixer.start(stream)),
+                (2, Some(stream)) => drop(rig.mixer.pause(stream)),
+                (3, Some(stream)) => drop(rig.mixer.resume(stream)),
+                (4, Some(stream)) => drop(rig.mixer.stop(stream)),
+                (5, Some(stream)) => drop(rig.mixer.set_volume(stream, 1, -(span_ns as i32) / 100)),
+                (6, Some(_)) => {
+                    let stream = place.take().expect("it is there");
+                    rig.mixer.close(stream).expect("closed");
+                }
+                _ => {}
+            }
+            rig.pass_with(span_ns, &mut [&mut guest]);
+        }
+        rig.pass_with(30 * MILLISECOND, &mut [&mut guest]);
+        let played = rig.played_words(OUT, 2);
+        prop_assert!(played.len() > 2_000);
+        for (frame, words) in played.chunks_exact(2).enumerate() {
+            prop_assert_eq!(words[0], noise(1, frame as u64) as i32 / 4, "frame {}", frame);
+        }
+    }
+}
+
+#[test]
+fn a_paused_voice_goes_on_with_the_very_next_frame() {
+    let mut rig = Rig::new(Mode::Shared);
+    let frames = |frame: u64| [frame as i32 + 1, 0].into_iter().flat_map(i32::to_le_bytes).collect();
+    let mut guest = Guest::open(&mut rig, OUT, &params(48_000, SampleFormat::S32Le, 2), Box::new(frames));
+    rig.mixer.start(&mut guest.stream).expect("started");
+    // The second pause is longer than a bus without voices runs.
+    for pause_ms in [3, 1_500, 40] {
+        rig.pass_with(33 * MILLISECOND, &mut [&mut guest]);
+        rig.mixer.pause(&mut guest.stream).expect("paused");
+        rig.pass(pause_ms * MILLISECOND);
+        rig.mixer.resume(&mut guest.stream).expect("resumed");
+    }
+    rig.pass_with(50 * MILLISECOND, &mut [&mut guest]);
+    let heard: Vec<i32> =
+        rig.played_words(OUT, 2).chunks_exact(2).map(|frame| frame[0]).filter(|word| *word != 0).collect();
+    assert!(heard.len() > 6_000);
+    assert!(heard.iter().zip(1..).all(|(word, expected)| *word == expected), "a frame was lost or repeated");
+}
+
+#[test]
+fn a_late_mixer_costs_silence_and_a_count_and_time_goes_on() {
+    let mut rig = Rig::new(Mode::Shared);
+    let frames = |frame: u64| [frame as i32 + 1, 0].into_iter().flat_map(i32::to_le_bytes).collect();
+    let mut guest = Guest::open(&mut rig, OUT, &params(48_000, SampleFormat::S32Le, 2), Box::new(frames));
+    rig.mixer.start(&mut guest.stream).expect("started");
+    rig.pass_with(50 * MILLISECOND, &mut [&mut guest]);
+    // Nobody turns the mixer for 60 ms.
+    rig.time.set(rig.time.get() + 60 * MILLISECOND);
+    rig.pass_with(50 * MILLISECOND, &mut [&mut guest]);
+    for (frame, words) in rig.played_words(OUT, 2).chunks_exact(2).enumerate() {
+        assert!(words[0] == 0 || words[0] == frame as i32 + 1, "frame {frame}: {}", words[0]);
+    }
+    assert_eq!(rig.mixer.position(&mut guest.stream).expect("a position").fifo_errors, 1);
+    assert_eq!(rig.mixer.bus_stats(OUT).expect("a bus").late_turns, 1);
+}
