@@ -63,7 +63,8 @@ fn encode(calls: usize, format: Format) -> usize {
 fn downmix(calls: usize) -> usize {
     let voice = [0x1111_1111; FRAMES * 6];
     let mut stereo = [0; FRAMES * 2];
-    let map = Channels::new(6).map(|inputs| ChannelMap::standard(inputs, Channels::STEREO)).expect("6 channels");
+    let map =
+        Channels::new(6).map(|inputs| ChannelMap::standard(inputs, Channels::STEREO)).expect("6 channels");
     for _ in 0..calls {
         black_box(&map).apply(black_box(&voice), black_box(&mut stereo));
     }
@@ -81,8 +82,8 @@ fn convert(calls: usize, input_hz: u32, output_hz: u32) -> usize {
 
 /// The least time of several tries: others only add to it.
 fn nanoseconds(run: fn(usize) -> usize) -> f64 {
-    const CALLS: usize = 200;
-    let tries = (0..15).map(|_| {
+    const CALLS: usize = 4;
+    let tries = (0..1000).map(|_| {
         let start = Instant::now();
         let frames = run(CALLS);
         start.elapsed().as_nanos() as f64 / frames as f64
@@ -109,7 +110,8 @@ fn instructions(index: usize, run: fn(usize) -> usize) -> f64 {
 
 fn main() {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
-    let number = |index: usize| arguments.get(index).and_then(|word| word.parse::<usize>().ok()).unwrap_or_default();
+    let number =
+        |index: usize| arguments.get(index).and_then(|word| word.parse::<usize>().ok()).unwrap_or_default();
     match arguments.first().map(String::as_str) {
         Some("--run") => {
             black_box(CASES[number(1)].1(number(2)));

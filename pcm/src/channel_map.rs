@@ -64,7 +64,7 @@ impl ChannelMap {
     /// | LFE | nowhere | BS.775: it isn't needed for the programme |
     ///
     /// BS.775 is Recommendation ITU-R BS.775-3, annex 4, table 2. An output channel that gets nothing is silent: no
-    /// surround is invented. -3 dB is the square root of 1/2. Outputs can exceed full scale, by 12 dB at most;
+    /// surround is invented. -3 dB is the square root of 1/2. Outputs can exceed full scale, by 12.4 dB at most;
     /// [`attenuated`](Self::attenuated) prevents it.
     pub fn standard(inputs: Channels, outputs: Channels) -> Self {
         let mut map = Self::new(inputs, outputs, [[0; MOST]; MOST]);
@@ -158,7 +158,6 @@ impl ChannelMap {
     /// up to 2^12 times full scale stay below that.
     pub fn apply<S: Signal>(&self, input: &[S], output: &mut [Wide]) -> usize {
         let (inputs, outputs) = (self.inputs.count(), self.outputs.count());
-        let mut frames = 0;
         for (from, to) in input.chunks_exact(inputs).zip(output.chunks_exact_mut(outputs)) {
             for (sample, row) in to.iter_mut().zip(&self.coefficients) {
                 let mut sum = 1i128 << (Self::FRACTION_BITS - 1);
@@ -170,8 +169,7 @@ impl ChannelMap {
                 let wide = sum >> Self::FRACTION_BITS;
                 *sample = wide.clamp(i128::from(Wide::MIN), i128::from(Wide::MAX)) as Wide;
             }
-            frames += 1;
         }
-        frames
+        self.inputs.frames(input.len()).min(self.outputs.frames(output.len()))
     }
 }

@@ -1,33 +1,34 @@
 //! Channels of a frame: how many, and where each is heard.
 
+use core::num::NonZeroU8;
+
 /// The number of channels of a stream: 1 to 8.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Channels(u8);
+pub struct Channels(NonZeroU8);
 
 impl Channels {
     /// One channel.
-    pub const MONO: Self = Self(1);
+    pub const MONO: Self = Self(NonZeroU8::MIN);
     /// Left and right.
-    pub const STEREO: Self = Self(2);
+    pub const STEREO: Self = Self(NonZeroU8::MIN.saturating_add(1));
     /// The most channels: 8.
-    pub const MAX: Self = Self(8);
+    pub const MAX: Self = Self(NonZeroU8::MIN.saturating_add(7));
 
     /// So many channels, if they are 1 to 8.
     pub const fn new(count: usize) -> Option<Self> {
-        match count {
-            1..=8 => Some(Self(count as u8)),
+        match NonZeroU8::new(count as u8) {
+            Some(held) if count <= Self::MAX.count() => Some(Self(held)),
             _ => None,
         }
     }
 
     /// The number: 1 to 8.
     pub const fn count(self) -> usize {
-        self.0 as usize
+        self.0.get() as usize
     }
 
     /// Whole frames in so many samples.
     pub const fn frames(self, samples: usize) -> usize {
-        // The divisor is never 0.
         samples / self.count()
     }
 
@@ -51,7 +52,7 @@ impl Channels {
             FrontCenter, FrontLeft, FrontRight, LowFrequency, Mono, RearCenter, RearLeft, RearRight,
             SideLeft, SideRight,
         };
-        match self.0 {
+        match self.count() {
             1 => &[Mono],
             2 => &[FrontLeft, FrontRight],
             3 => &[FrontLeft, FrontRight, FrontCenter],

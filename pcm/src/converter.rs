@@ -8,8 +8,8 @@ use crate::signal::{Sample, Signal, Wide};
 /// Frames that fit behind the converter's window, so that it moves its memory seldom.
 const SLACK_FRAMES: usize = 128;
 
-/// Coefficients that are computed in one go. Most pairs that don't fall need no more.
-const CHUNK_TAPS: usize = 80;
+/// Coefficients that are computed in one go: all of a conversion whose rate rises, or falls from 48 to 44.1 kHz.
+const CHUNK_TAPS: usize = 88;
 
 /// Converts a stream of interleaved frames from one rate to another.
 ///
@@ -163,50 +163,73 @@ impl<const WORDS: usize> Converter<WORDS> {
             while self.has_window() {
                 let Some(frame) = output.next() else { return progress };
                 self.emit(frame);
-                progress.output_frames += 1;
+                // Frames are counted that are in slices.
+                progress.output_frames = progress.output_frames.wrapping_add(1);
             }
             let taken = self.take(input);
             if taken == 0 {
                 return progress;
             }
-            progress.input_frames += taken;
-            input = input.get(taken * count..).unwrap_or_default();
+            progress.input_frames = progress.input_frames.wrapping_add(taken);
+            input = input.get(self.samples(taken)..).unwrap_or_default();
         }
     }
 
     /// Equal rates need no filter.
     fn copy(&self, input: &[Sample], output: &mut [Wide]) -> Progress {
         let frames = self.channels.frames(input.len().min(output.len()));
-        for (to, from) in output.iter_mut().zip(input).take(frames * self.channels.count()) {
+        for (to, from) in output.iter_mut().zip(input).take(self.samples(frames)) {
             *to = from.to_wide();
         }
         Progress { input_frames: frames, output_frames: frames }
     }
 
+    /// The samples of so many frames. All frames here are in the memory or in a slice, so that the product fits.
+    fn samples(&self, frames: usize) -> usize {
+        frames.wrapping_mul(self.channels.count())
+    }
+
+    /// Frames that the memory is used for: those of a window, and the slack. They fit by the check in `new`.
+    fn capacity_frames(&self) -> usize {
+        self.filter.taps().wrapping_add(SLACK_FRAMES)
+    }
+
     /// Whether all frames that the next output frame needs are held.
     fn has_window(&self) -> bool {
-        self.first_frame + self.filter.taps() <= self.held_frames
+        self.first_frame.wrapping_add(self.filter.taps()) <= self.held_frames
     }
 
     /// Takes frames as far as the memory goes. Returns their number: not 0 while there are some and the window lacks
     /// some.
     fn take(&mut self, input: &[Sample]) -> usize {
-        let count = self.channels.count();
-        let capacity = self.filter.taps() + SLACK_FRAMES;
-        if self.held_frames == capacity {
-            // The window is less than the memory, so that this makes room; and seldom, for the slack has to fill again.
-            let held = (self.first_frame * count)..(self.held_frames * count);
-            self.memory.copy_within(held, 0);
-            self.held_frames -= self.first_frame;
-            self.first_frame = 0;
+        if self.held_frames == self.capacity_frames() {
+            self.move_to_begin();
         }
-        let frames = (capacity - self.held_frames).min(self.channels.frames(input.len()));
-        let room = self.held_frames * count..(self.held_frames + frames) * count;
-        if let (Some(room), Some(input)) = (self.memory.get_mut(room), input.get(..frames * count)) {
-            room.copy_from_slice(input);
+        let room_frames = self.capacity_frames().saturating_sub(self.held_frames);
+        let frames = room_frames.min(self.channels.frames(input.len()));
+        let held_frames = self.held_frames.wrapping_add(frames);
+        let room = self.samples(self.held_frames)..self.samples(held_frames);
+        let samples = self.samples(frames);
+        let (Some(room), Some(input)) = (self.memory.get_mut(room), input.get(..samples)) else {
+            return 0;
+        };
+        for (to, from) in room.iter_mut().zip(input) {
+            *to = *from;
         }
-        self.held_frames += frames;
+        self.held_frames = held_frames;
         frames
+    }
+
+    /// Moves the window to the memory's begin. It is less than the memory, so that this makes room; and it is seldom,
+    /// for the slack has to fill again.
+    fn move_to_begin(&mut self) {
+        let held = self.samples(self.first_frame)..self.samples(self.held_frames);
+        // The check tells the compiler what holds anyway.
+        if held.start <= held.end && held.end <= WORDS {
+            self.memory.copy_within(held, 0);
+        }
+        self.held_frames = self.held_frames.saturating_sub(self.first_frame);
+        self.first_frame = 0;
     }
 
     /// Makes the next output frame, and moves the window to the one after it.
@@ -221,32 +244,54 @@ impl<const WORDS: usize> Converter<WORDS> {
             7 => self.convolve::<7>(frame),
             _ => self.convolve::<8>(frame),
         }
-        let (input, output) = self.rates.ratio();
-        // Both are 192,000 at most.
-        let position = self.numerator + input;
-        self.first_frame += (position / output) as usize;
+        let (input, output) = self.rates.parts();
+        // Both are 192,000 at most. The window moves by 35 frames at most, and has frames behind it for that.
+        let position = self.numerator.wrapping_add(input.get());
+        self.first_frame = self.first_frame.wrapping_add((position / output) as usize);
         self.numerator = position % output;
     }
 
     /// Sums the window's frames times their coefficients.
     fn convolve<const CHANNELS: usize>(&self, frame: &mut [Wide]) {
-        let window = self.memory.get(self.first_frame * CHANNELS..).unwrap_or_default();
+        let window = self.memory.get(self.samples(self.first_frame)..).unwrap_or_default();
         let (frames, _) = window.as_chunks::<CHANNELS>();
         let frames = frames.get(..self.filter.taps()).unwrap_or_default();
         let mut sums = [0i64; CHANNELS];
-        let mut coefficients = [0; CHUNK_TAPS];
-        for (index, frames) in frames.chunks(CHUNK_TAPS).enumerate() {
-            let coefficients = coefficients.get_mut(..frames.len()).unwrap_or_default();
-            self.filter.coefficients(self.numerator, index * CHUNK_TAPS, coefficients);
-            for (frame, coefficient) in frames.iter().zip(coefficients) {
-                for (sum, sample) in sums.iter_mut().zip(frame) {
-                    // Magnitudes of coefficients add up to less than 4, and samples have 31 bits: no sum overflows.
-                    *sum = sum.wrapping_add(i64::from(*sample).wrapping_mul(i64::from(*coefficient)));
+        if let Some((left, right)) = self.filter.rows(self.numerator) {
+            let (before, after) = frames.split_at_checked(left.len()).unwrap_or_default();
+            for (frame, coefficient) in before.iter().rev().zip(left) {
+                add_products(&mut sums, frame, i64::from(*coefficient));
+            }
+            for (frame, coefficient) in after.iter().zip(right) {
+                add_products(&mut sums, frame, i64::from(*coefficient));
+            }
+        } else {
+            // Coefficients are words of 64 bits, though 32 hold them. A compiler for SSE2 would take its vectors for
+            // products of 32 bits, and they are slower than one by one.
+            let mut coefficients = [0i64; CHUNK_TAPS];
+            for (first, frames) in (0..frames.len()).step_by(CHUNK_TAPS).zip(frames.chunks(CHUNK_TAPS)) {
+                let coefficients = coefficients.get_mut(..frames.len()).unwrap_or_default();
+                self.filter.coefficients(self.numerator, first, coefficients);
+                for (frame, coefficient) in frames.iter().zip(coefficients) {
+                    add_products(&mut sums, frame, *coefficient);
                 }
             }
         }
         for (output, sum) in frame.iter_mut().zip(sums) {
             *output = self.filter.output(sum);
         }
+    }
+}
+
+/// Adds a frame times a coefficient to the sum of each channel.
+#[inline(always)]
+fn add_products<const CHANNELS: usize>(
+    sums: &mut [i64; CHANNELS],
+    frame: &[Sample; CHANNELS],
+    coefficient: i64,
+) {
+    for (sum, sample) in sums.iter_mut().zip(frame) {
+        // Magnitudes of coefficients add up to less than 4, and samples have 31 bits: no sum overflows.
+        *sum = sum.wrapping_add(i64::from(*sample).wrapping_mul(coefficient));
     }
 }

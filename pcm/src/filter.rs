@@ -5,6 +5,8 @@
 //! and P. Gossett, "A flexible sampling-rate conversion method", ICASSP 1984. Where the rate falls, the prototype is
 //! stretched by the ratio, so that its edge is at the lower Nyquist frequency.
 
+use core::num::NonZeroU32;
+
 use crate::rates::Rates;
 
 include!(concat!(env!("OUT_DIR"), "/filter_table.rs"));
@@ -24,9 +26,9 @@ pub struct Filter {
     /// Coefficients on each side of a position.
     wing: usize,
     /// Output frames of the ratio: positions are multiples of `1 / output`.
-    output: u32,
+    output: NonZeroU32,
     /// Units that the prototype's points are divided in: the greater part of the ratio.
-    units: u32,
+    units: NonZeroU32,
     /// 2^40 divided by `units`, rounded down.
     reciprocal: u64,
     /// Points of the prototype from one coefficient to the next: whole ones, and units.
@@ -47,47 +49,68 @@ struct Place {
 impl Filter {
     /// The filter for a conversion.
     pub fn new(rates: Rates) -> Self {
-        // Both parts of the ratio are from 1 to 192,000, so that products with 320 or 2^40 fit.
-        let (input, output) = rates.ratio();
+        let (input, output) = rates.parts();
         let units = input.max(output);
-        let shift = input.div_ceil(output).next_power_of_two().ilog2();
-        let scale =
-            if shift == 0 { 1 << 62 } else { (i64::from(output) << (31 + shift)) / i64::from(input) << 31 };
-        let points = PHASES as u32 * output;
+        // The power of two at or above the ratio.
+        let shift = (input.get() - 1)
+            .checked_div(output.get())
+            .and_then(u32::checked_ilog2)
+            .map_or(0, |bits| bits.wrapping_add(1));
+        // Parts of the ratio have 18 bits, and the shift is at most 6: 55 bits. The quotient is below 2^32.
+        let whole = u64::from(output.get()).wrapping_shl(shift.wrapping_add(31)) / u64::from(input.get());
+        let scale = if shift == 0 { 1 << 62 } else { (whole << 31).cast_signed() };
+        let points = output.get().wrapping_mul(PHASES as u32);
         Self {
             wing: rates.delay_frames() as usize,
             output,
             units,
-            reciprocal: (1 << RECIPROCAL_BITS) / u64::from(units),
+            reciprocal: (1 << RECIPROCAL_BITS) / u64::from(units.get()),
             step: (points / units, points % units),
             shift,
             scale,
         }
     }
 
+    /// The wings of a position whose coefficients are points of the prototype, from the position outwards.
+    ///
+    /// These are all positions of most pairs of the 44.1 kHz and the 48 kHz kind where the rate rises.
+    pub fn rows(&self, numerator: u32) -> Option<(&'static [i32; CROSSINGS], &'static [i32; CROSSINGS])> {
+        let Place { point, unit } = self.place(numerator);
+        if self.shift != 0 || unit != 0 {
+            return None;
+        }
+        let point = point as usize;
+        Some((PROTOTYPE.get(point)?, PROTOTYPE.get(PHASES.checked_sub(point)?)?))
+    }
+
+    /// The place on the prototype at `distance / output` from its centre.
+    fn place(&self, distance: u32) -> Place {
+        // The distance is at most 192,000.
+        let points = distance.wrapping_mul(PHASES as u32);
+        Place { point: points / self.units, unit: points % self.units }
+    }
+
     /// Coefficients of one position: those of a wing to each side.
     pub const fn taps(&self) -> usize {
-        2 * self.wing
+        self.wing.wrapping_mul(2)
     }
 
     /// The coefficients from `first` on for a position of `numerator / output` after the frame before it.
     ///
     /// The frame before the position has coefficient `wing - 1`. The slice may end before the coefficients do.
-    pub fn coefficients(&self, numerator: u32, first: usize, coefficients: &mut [i32]) {
+    pub fn coefficients(&self, numerator: u32, first: usize, coefficients: &mut [i64]) {
         let left = self.wing.saturating_sub(first).min(coefficients.len());
         let Some((left_half, right_half)) = coefficients.split_at_mut_checked(left) else { return };
         // The left wing is filled from the position outwards, and so backwards.
         let skipped = self.wing.saturating_sub(first).saturating_sub(left);
         self.fill(numerator, skipped, left_half.iter_mut().rev());
         let skipped = first.saturating_sub(self.wing);
-        self.fill(self.output.saturating_sub(numerator), skipped, right_half.iter_mut());
+        self.fill(self.output.get().saturating_sub(numerator), skipped, right_half.iter_mut());
     }
 
     /// Fills in coefficients from the `skipped`-th of a wing on, whose first is `distance / output` from the position.
-    fn fill<'a>(&self, distance: u32, skipped: usize, coefficients: impl Iterator<Item = &'a mut i32>) {
-        // The distance is at most 192,000, a step 320 points, and a wing has 1,394 coefficients.
-        let points = distance.wrapping_mul(PHASES as u32);
-        let start = Place { point: points / self.units, unit: points % self.units };
+    fn fill<'a>(&self, distance: u32, skipped: usize, coefficients: impl Iterator<Item = &'a mut i64>) {
+        let start = self.place(distance);
         if self.shift == 0 {
             self.fill_unstretched(start, skipped, coefficients);
         } else {
@@ -100,20 +123,20 @@ impl Filter {
         &self,
         at: Place,
         skipped: usize,
-        coefficients: impl Iterator<Item = &'a mut i32>,
+        coefficients: impl Iterator<Item = &'a mut i64>,
     ) {
         let row =
             |index: u32| PROTOTYPE.get(index as usize).and_then(|row| row.get(skipped..)).unwrap_or_default();
         let here = row(at.point);
         if at.unit == 0 {
             for (coefficient, value) in coefficients.zip(here) {
-                *coefficient = *value;
+                *coefficient = i64::from(*value);
             }
         } else {
             // Only the last row has no next, and its unit is 0: the distance is at most one crossing.
             let weight = self.weight(at.unit);
             for ((coefficient, value), next) in coefficients.zip(here).zip(row(at.point.wrapping_add(1))) {
-                *coefficient = between(*value, *next, weight) as i32;
+                *coefficient = between(*value, *next, weight);
             }
         }
     }
@@ -123,29 +146,63 @@ impl Filter {
         &self,
         start: Place,
         skipped: usize,
-        coefficients: impl Iterator<Item = &'a mut i32>,
+        coefficients: impl Iterator<Item = &'a mut i64>,
     ) {
-        let mut at = start;
-        let skipped = skipped as u64;
-        let units = skipped * u64::from(self.step.1) + u64::from(at.unit);
-        at.point += (skipped * u64::from(self.step.0) + units / u64::from(self.units)) as u32;
-        at.unit = (units % u64::from(self.units)) as u32;
-        let half = 1 << (self.shift - 1);
+        // A wing is 1,394 coefficients of less than 320 points and 192,000 units: products have 28 bits.
+        let skipped = skipped as u32;
+        let units = skipped.wrapping_mul(self.step.1).wrapping_add(start.unit);
+        let point =
+            skipped.wrapping_mul(self.step.0).wrapping_add(start.point).wrapping_add(units / self.units);
+        let from = Place { point, unit: units % self.units };
+        if from.unit == 0 && self.step.1 == 0 {
+            self.fill_steps::<true>(from, coefficients);
+        } else {
+            self.fill_steps::<false>(from, coefficients);
+        }
+    }
+
+    /// Fills in coefficients from a place on. `ON_POINTS` says that all of them are points of the prototype.
+    fn fill_steps<'a, const ON_POINTS: bool>(
+        &self,
+        from: Place,
+        coefficients: impl Iterator<Item = &'a mut i64>,
+    ) {
+        /// Values in all rows but the last, in which no point begins.
+        const VALUES: usize = PHASES * CROSSINGS;
+        let values = PROTOTYPE.as_flattened();
+        // Points go down the rows, and from the last of them to the next value of the first.
+        let (mut index, mut crossing) =
+            (from.point as usize % PHASES * CROSSINGS, from.point as usize / PHASES);
+        index = index.wrapping_add(crossing);
+        let mut unit = from.unit;
+        let step = self.step.0 as usize * CROSSINGS;
+        let half = 1 << (self.shift.wrapping_sub(1) & 31);
         for coefficient in coefficients {
-            let (phase, crossing) = (at.point as usize % PHASES, at.point as usize / PHASES);
-            let value = |row: usize| PROTOTYPE.get(row).and_then(|row| row.get(crossing)).copied();
-            // The prototype is 0 from its last crossing on.
-            *coefficient = match (value(phase), value(phase + 1)) {
-                (Some(value), Some(next)) => {
-                    (between(value, next, self.weight(at.unit)) + half >> self.shift) as i32
-                }
-                _ => 0,
+            if crossing >= CROSSINGS {
+                // The prototype is 0 from its last crossing on.
+                *coefficient = 0;
+                continue;
+            }
+            let value = values.get(index).copied().unwrap_or_default();
+            let value = if ON_POINTS {
+                i64::from(value)
+            } else {
+                let next = values.get(index.wrapping_add(CROSSINGS)).copied().unwrap_or_default();
+                between(value, next, self.weight(unit))
             };
-            at.point += self.step.0;
-            at.unit += self.step.1;
-            if at.unit >= self.units {
-                at.unit -= self.units;
-                at.point += 1;
+            *coefficient = value.wrapping_add(half) >> (self.shift & 31);
+            // A step is less than a crossing, so that one carry at each place is enough.
+            index = index.wrapping_add(step);
+            if !ON_POINTS {
+                unit = unit.wrapping_add(self.step.1);
+                if unit >= self.units.get() {
+                    unit = unit.wrapping_sub(self.units.get());
+                    index = index.wrapping_add(CROSSINGS);
+                }
+            }
+            if index >= VALUES {
+                index = index.wrapping_sub(VALUES - 1);
+                crossing = crossing.wrapping_add(1);
             }
         }
     }

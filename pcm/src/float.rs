@@ -1,5 +1,7 @@
 //! Floating-point samples by their bits (IEEE 754-2019, 3.4), without floating-point arithmetic.
 
+use core::ops::RangeInclusive;
+
 use crate::signal::{Sample, WIDE_BITS, Wide};
 
 /// Bits of a single's fraction.
@@ -12,35 +14,34 @@ const DOUBLE_FRACTION: u32 = 52;
 const DOUBLE_BIAS: u32 = 1023;
 
 /// A binary number's fields.
-struct Fields {
+struct Fields<const FRACTION_BITS: u32, const BIAS: u32> {
     is_negative: bool,
     exponent: u32,
     fraction: u64,
-    fraction_bits: u32,
-    bias: u32,
 }
 
-impl Fields {
+impl<const FRACTION_BITS: u32, const BIAS: u32> Fields<FRACTION_BITS, BIAS> {
+    /// The exponent field of a number whose last bit is that of a sample, 2^-31.
+    const SAMPLE_EXPONENT: u32 = BIAS + FRACTION_BITS - 31;
+
     /// The nearest sample, ties up, and whether it saturated. NaN is silence.
     fn sample(&self) -> (Sample, bool) {
         let end = if self.is_negative { Sample::MIN } else { Sample::MAX };
-        if self.exponent > 2 * self.bias {
+        if self.exponent > 2 * BIAS {
             return if self.fraction == 0 { (end, true) } else { (0, false) };
         }
-        if self.exponent >= self.bias {
+        if self.exponent >= BIAS {
             // Full scale itself isn't clipped, though +1.0 becomes the sample below it.
-            return (end, self.exponent > self.bias || self.fraction != 0);
+            return (end, self.exponent > BIAS || self.fraction != 0);
         }
         // A number of exponent 0 has no hidden bit, and the scale of exponent 1.
-        let hidden = u64::from(self.exponent != 0) << self.fraction_bits;
+        let hidden = u64::from(self.exponent != 0) << FRACTION_BITS;
         let magnitude = (self.fraction | hidden) as i64;
         let value = if self.is_negative { magnitude.wrapping_neg() } else { magnitude };
-        // The value is below 1. Its last bit weighs 2^(exponent - bias - fraction_bits), and a sample's weighs 2^-31.
-        let below = (self.fraction_bits + self.bias).saturating_sub(31 + self.exponent.max(1));
-        let above = (31 + self.exponent).saturating_sub(self.fraction_bits + self.bias);
+        let below = Self::SAMPLE_EXPONENT.saturating_sub(self.exponent.max(1));
         let rounded = if below == 0 {
-            // At most 7 bits up, of 24: only singles have fewer bits than samples.
-            value << above.min(7)
+            // Below 1, only a single has fewer bits than a sample: 24, and at most 7 up.
+            value << self.exponent.saturating_sub(Self::SAMPLE_EXPONENT).min(7)
         } else {
             // Values have at most 53 bits. All of them round to 0 when they are shifted by 62.
             let shift = below.min(62);
@@ -53,40 +54,31 @@ impl Fields {
 
 /// Decodes a single.
 pub fn decode_single(bits: u32) -> (Sample, bool) {
-    Fields {
+    Fields::<SINGLE_FRACTION, SINGLE_BIAS> {
         is_negative: bits >> 31 != 0,
         exponent: bits >> SINGLE_FRACTION & 0xff,
         fraction: u64::from(bits & ((1 << SINGLE_FRACTION) - 1)),
-        fraction_bits: SINGLE_FRACTION,
-        bias: SINGLE_BIAS,
     }
     .sample()
 }
 
 /// Decodes a double.
 pub fn decode_double(bits: u64) -> (Sample, bool) {
-    Fields {
+    Fields::<DOUBLE_FRACTION, DOUBLE_BIAS> {
         is_negative: bits >> 63 != 0,
         exponent: (bits >> DOUBLE_FRACTION & 0x7ff) as u32,
         fraction: bits & ((1 << DOUBLE_FRACTION) - 1),
-        fraction_bits: DOUBLE_FRACTION,
-        bias: DOUBLE_BIAS,
     }
     .sample()
 }
 
-/// Holds a value from -1.0 to 1.0, both included: its sign, its magnitude in steps of 2^-47, and whether it saturated.
-fn hold(wide: Wide) -> (bool, u64, bool) {
-    let magnitude = wide.unsigned_abs();
-    let held = magnitude.min(1 << WIDE_BITS);
-    (wide < 0, held, held != magnitude)
-}
+/// The range of floating-point samples: from -1.0 to 1.0, both included.
+pub const RANGE: RangeInclusive<Wide> = -(1 << WIDE_BITS)..=1 << WIDE_BITS;
 
-/// Encodes a single: the nearest, ties to the even one.
-pub fn encode_single(wide: Wide) -> (u32, bool) {
-    let (is_negative, magnitude, is_clipped) = hold(wide);
-    let sign = u32::from(is_negative) << 31;
-    let Some(top) = magnitude.checked_ilog2() else { return (0, is_clipped) };
+/// Encodes a single: the nearest, ties to the even one. The value is in [`RANGE`].
+pub fn encode_single(wide: Wide) -> u32 {
+    let magnitude = wide.unsigned_abs() & MASK;
+    let Some(top) = magnitude.checked_ilog2() else { return 0 };
     let significand = if top <= SINGLE_FRACTION {
         magnitude << (SINGLE_FRACTION - top)
     } else {
@@ -95,21 +87,25 @@ pub fn encode_single(wide: Wide) -> (u32, bool) {
         let is_odd = magnitude >> shift & 1;
         (magnitude + (1 << (shift - 1)) - 1 + is_odd) >> shift
     };
-    // The significand's hidden bit adds one to the exponent, and a carry of the rounding another.
+    // The significand's hidden bit adds one to the exponent, and a carry of the rounding another: 175 at most.
     let exponent = top + SINGLE_BIAS - WIDE_BITS - 1;
-    (sign | (exponent << SINGLE_FRACTION) + significand as u32, is_clipped)
+    let sign = u32::from(wide < 0) << 31;
+    sign | (exponent << SINGLE_FRACTION).wrapping_add(significand as u32)
 }
 
-/// Encodes a double. Exact.
-pub fn encode_double(wide: Wide) -> (u64, bool) {
-    let (is_negative, magnitude, is_clipped) = hold(wide);
-    let sign = u64::from(is_negative) << 63;
-    let Some(top) = magnitude.checked_ilog2() else { return (0, is_clipped) };
+/// Encodes a double. Exact. The value is in [`RANGE`].
+pub fn encode_double(wide: Wide) -> u64 {
+    let magnitude = wide.unsigned_abs() & MASK;
+    let Some(top) = magnitude.checked_ilog2() else { return 0 };
     // The top bit is below 48.
     let significand = magnitude << (DOUBLE_FRACTION - top);
     let exponent = u64::from(top + DOUBLE_BIAS - WIDE_BITS - 1);
-    (sign | (exponent << DOUBLE_FRACTION) + significand, is_clipped)
+    let sign = u64::from(wide < 0) << 63;
+    sign | (exponent << DOUBLE_FRACTION).wrapping_add(significand)
 }
+
+/// The bits of a magnitude in [`RANGE`]: no shift below goes beyond a word.
+const MASK: u64 = (1 << (WIDE_BITS + 1)) - 1;
 
 #[cfg(test)]
 mod tests {
@@ -138,11 +134,13 @@ mod tests {
     }
 
     #[test]
-    fn ends_are_encoded_as_one() {
-        assert_eq!(encode_single(i64::MIN), ((-1.0f32).to_bits(), true));
-        assert_eq!(encode_single(1 << 47), (1.0f32.to_bits(), false));
-        assert_eq!(encode_double(i64::MAX), (1.0f64.to_bits(), true));
-        assert_eq!(encode_double(0), (0, false));
-        assert_eq!(encode_single(1), (2f32.powi(-47).to_bits(), false));
+    fn ends_and_small_values_are_encoded() {
+        assert_eq!(encode_single(*RANGE.start()), (-1.0f32).to_bits());
+        assert_eq!(encode_single(*RANGE.end()), 1.0f32.to_bits());
+        assert_eq!(encode_double(*RANGE.end()), 1.0f64.to_bits());
+        assert_eq!(encode_double(0), 0);
+        assert_eq!(encode_single(1), 2f32.powi(-47).to_bits());
+        // Three quarters of a step above 1 - 2^-24 round to 1.
+        assert_eq!(encode_single((1 << 47) - (1 << 21)), 1.0f32.to_bits());
     }
 }

@@ -1,11 +1,13 @@
 //! Formats of encoded samples, and the ways into and out of the crate's words.
 
+use core::ops::RangeInclusive;
+
 use crate::channels::Channels;
 use crate::signal::{Sample, Signal, Wide};
 use crate::{float, g711, linear};
 
-/// Samples that are encoded before it is asked whether one of them was clipped.
-const BLOCK_SAMPLES: usize = 256;
+/// Frames of which it is asked at a time whether one of them is clipped.
+const BLOCK_FRAMES: usize = 64;
 
 /// The format of one encoded sample.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -180,62 +182,55 @@ impl Format {
     /// assert_eq!(bytes, [0x40, 0, 0x7f, 0xff, 0xc0, 0]);
     /// ```
     pub fn encode<S: Signal>(self, channels: Channels, samples: &[S], bytes: &mut [u8]) -> Encoded {
+        use linear::narrow;
+        let count = samples.len().min(bytes.len() / self.bytes_per_sample());
+        let samples = samples.get(..count).unwrap_or(samples);
+        let range = self.range();
+        let clipped_frames = clipped_frames(channels, samples, &range);
         match self {
-            Self::S8 => each(channels, samples, bytes, |wide| narrowed::<8, 1>(wide, |n| [n as u8])),
-            Self::U8 => each(channels, samples, bytes, |wide| narrowed::<8, 1>(wide, |n| [n as u8 ^ 0x80])),
-            Self::S16Le => {
-                each(channels, samples, bytes, |wide| narrowed::<16, 2>(wide, |n| (n as i16).to_le_bytes()))
+            Self::S8 => each(samples, bytes, range, |wide| (narrow::<8>(wide) as i8).to_le_bytes()),
+            Self::U8 => each(samples, bytes, range, |wide| (narrow::<8>(wide) as u8 ^ 1 << 7).to_le_bytes()),
+            Self::S16Le => each(samples, bytes, range, |wide| (narrow::<16>(wide) as i16).to_le_bytes()),
+            Self::S16Be => each(samples, bytes, range, |wide| (narrow::<16>(wide) as i16).to_be_bytes()),
+            Self::U16Le => {
+                each(samples, bytes, range, |wide| (narrow::<16>(wide) as u16 ^ 1 << 15).to_le_bytes())
             }
-            Self::S16Be => {
-                each(channels, samples, bytes, |wide| narrowed::<16, 2>(wide, |n| (n as i16).to_be_bytes()))
+            Self::U16Be => {
+                each(samples, bytes, range, |wide| (narrow::<16>(wide) as u16 ^ 1 << 15).to_be_bytes())
             }
-            Self::U16Le => each(channels, samples, bytes, |wide| {
-                narrowed::<16, 2>(wide, |n| (n as u16 ^ 1 << 15).to_le_bytes())
-            }),
-            Self::U16Be => each(channels, samples, bytes, |wide| {
-                narrowed::<16, 2>(wide, |n| (n as u16 ^ 1 << 15).to_be_bytes())
-            }),
-            Self::S24Le => each(channels, samples, bytes, |wide| narrowed::<24, 4>(wide, i32::to_le_bytes)),
-            Self::S24Be => each(channels, samples, bytes, |wide| narrowed::<24, 4>(wide, i32::to_be_bytes)),
+            Self::S24Le => each(samples, bytes, range, |wide| narrow::<24>(wide).to_le_bytes()),
+            Self::S24Be => each(samples, bytes, range, |wide| narrow::<24>(wide).to_be_bytes()),
             // From -2^23 to 2^23 - 1, moved to start at 0.
-            Self::U24Le => each(channels, samples, bytes, |wide| {
-                narrowed::<24, 4>(wide, |n| (n + (1 << 23)).to_le_bytes())
-            }),
-            Self::U24Be => each(channels, samples, bytes, |wide| {
-                narrowed::<24, 4>(wide, |n| (n + (1 << 23)).to_be_bytes())
-            }),
-            Self::S32Le => each(channels, samples, bytes, |wide| narrowed::<32, 4>(wide, i32::to_le_bytes)),
-            Self::S32Be => each(channels, samples, bytes, |wide| narrowed::<32, 4>(wide, i32::to_be_bytes)),
-            Self::U32Le => {
-                each(channels, samples, bytes, |wide| narrowed::<32, 4>(wide, |n| to_signed(n).to_le_bytes()))
+            Self::U24Le => {
+                each(samples, bytes, range, |wide| narrow::<24>(wide).wrapping_add(1 << 23).to_le_bytes())
             }
-            Self::U32Be => {
-                each(channels, samples, bytes, |wide| narrowed::<32, 4>(wide, |n| to_signed(n).to_be_bytes()))
+            Self::U24Be => {
+                each(samples, bytes, range, |wide| narrow::<24>(wide).wrapping_add(1 << 23).to_be_bytes())
             }
-            Self::F32Le => each(channels, samples, bytes, |wide| {
-                let (bits, is_clipped) = float::encode_single(wide);
-                (bits.to_le_bytes(), is_clipped)
-            }),
-            Self::F32Be => each(channels, samples, bytes, |wide| {
-                let (bits, is_clipped) = float::encode_single(wide);
-                (bits.to_be_bytes(), is_clipped)
-            }),
-            Self::F64Le => each(channels, samples, bytes, |wide| {
-                let (bits, is_clipped) = float::encode_double(wide);
-                (bits.to_le_bytes(), is_clipped)
-            }),
-            Self::F64Be => each(channels, samples, bytes, |wide| {
-                let (bits, is_clipped) = float::encode_double(wide);
-                (bits.to_be_bytes(), is_clipped)
-            }),
-            Self::MuLaw => each(channels, samples, bytes, |wide| {
-                let (code, is_clipped) = g711::encode_mu(wide);
-                ([code], is_clipped)
-            }),
-            Self::ALaw => each(channels, samples, bytes, |wide| {
-                let (code, is_clipped) = g711::encode_a(wide);
-                ([code], is_clipped)
-            }),
+            Self::S32Le => each(samples, bytes, range, |wide| narrow::<32>(wide).to_le_bytes()),
+            Self::S32Be => each(samples, bytes, range, |wide| narrow::<32>(wide).to_be_bytes()),
+            Self::U32Le => each(samples, bytes, range, |wide| to_signed(narrow::<32>(wide)).to_le_bytes()),
+            Self::U32Be => each(samples, bytes, range, |wide| to_signed(narrow::<32>(wide)).to_be_bytes()),
+            Self::F32Le => each(samples, bytes, range, |wide| float::encode_single(wide).to_le_bytes()),
+            Self::F32Be => each(samples, bytes, range, |wide| float::encode_single(wide).to_be_bytes()),
+            Self::F64Le => each(samples, bytes, range, |wide| float::encode_double(wide).to_le_bytes()),
+            Self::F64Be => each(samples, bytes, range, |wide| float::encode_double(wide).to_be_bytes()),
+            Self::MuLaw => each(samples, bytes, range, |wide| [g711::encode_mu(wide)]),
+            Self::ALaw => each(samples, bytes, range, |wide| [g711::encode_a(wide)]),
+        }
+        Encoded { samples: count, clipped_frames }
+    }
+
+    /// The values that aren't clipped.
+    const fn range(self) -> RangeInclusive<Wide> {
+        match self {
+            Self::S8 | Self::U8 => linear::range::<8>(),
+            Self::S16Le | Self::S16Be | Self::U16Le | Self::U16Be => linear::range::<16>(),
+            Self::S24Le | Self::S24Be | Self::U24Le | Self::U24Be => linear::range::<24>(),
+            Self::S32Le | Self::S32Be | Self::U32Le | Self::U32Be => linear::range::<32>(),
+            Self::F32Le | Self::F32Be | Self::F64Le | Self::F64Be => float::RANGE,
+            Self::MuLaw => g711::MU_RANGE,
+            Self::ALaw => g711::A_RANGE,
         }
     }
 }
@@ -265,49 +260,48 @@ fn counted<const N: usize>(
     decode: impl Fn([u8; N]) -> (Sample, bool),
 ) -> Decoded {
     let (words, _) = bytes.as_chunks();
-    let mut clipped = 0;
+    let mut clipped = 0usize;
     for (sample, word) in samples.iter_mut().zip(words) {
         let (decoded, is_clipped) = decode(*word);
         *sample = decoded;
-        clipped += usize::from(is_clipped);
+        // It ends at the number of samples.
+        clipped = clipped.wrapping_add(usize::from(is_clipped));
     }
     Decoded { samples: samples.len().min(words.len()), clipped }
 }
 
-/// A number of `BITS` bits in its bytes, and whether it saturated.
-fn narrowed<const BITS: u32, const N: usize>(
-    wide: Wide,
-    to_bytes: impl Fn(i32) -> [u8; N],
-) -> ([u8; N], bool) {
-    let (number, is_clipped) = linear::narrow::<BITS>(wide);
-    (to_bytes(number), is_clipped)
-}
-
-/// Encodes block by block, and counts frames only in a block with a clipped sample.
+/// Encodes samples that are held to a range.
 fn each<S: Signal, const N: usize>(
-    channels: Channels,
     samples: &[S],
     bytes: &mut [u8],
-    encode: impl Fn(Wide) -> ([u8; N], bool),
-) -> Encoded {
+    range: RangeInclusive<Wide>,
+    encode: impl Fn(Wide) -> [u8; N],
+) {
     let (words, _) = bytes.as_chunks_mut();
-    let mut clipped_frames = 0;
-    // A block of whole frames: no frame is counted twice.
+    let (start, end) = (*range.start(), *range.end());
+    for (word, sample) in words.iter_mut().zip(samples) {
+        *word = encode(sample.to_wide().max(start).min(end));
+    }
+}
+
+/// Frames with a sample out of a range.
+fn clipped_frames<S: Signal>(channels: Channels, samples: &[S], range: &RangeInclusive<Wide>) -> usize {
+    let (start, end) = (*range.start(), *range.end());
+    // One comparison for both ends: values below the start wrap to the top.
+    let span = end.wrapping_sub(start).cast_unsigned();
+    let is_clipped = |sample: S| sample.to_wide().wrapping_sub(start).cast_unsigned() > span;
     let frame_samples = channels.count();
-    let block_samples = BLOCK_SAMPLES / frame_samples * frame_samples;
-    for (from, to) in samples.chunks(block_samples).zip(words.chunks_mut(block_samples)) {
-        let mut any_clipped = false;
-        for (word, sample) in to.iter_mut().zip(from) {
-            let (encoded, is_clipped) = encode(sample.to_wide());
-            *word = encoded;
-            any_clipped |= is_clipped;
-        }
-        if any_clipped {
-            let encoded = from.get(..to.len()).unwrap_or(from);
-            let frames = encoded.chunks(frame_samples);
-            clipped_frames +=
-                frames.filter(|frame| frame.iter().any(|sample| encode(sample.to_wide()).1)).count();
+    let mut clipped_frames = 0usize;
+    // A block of whole frames: no frame is counted twice.
+    for block in samples.chunks(BLOCK_FRAMES * frame_samples) {
+        // Clipping is rare, and looking for frames is slow.
+        if block.iter().fold(false, |any, sample| any | is_clipped(*sample)) {
+            let frames = block.chunks(frame_samples);
+            // There are no more frames than samples.
+            clipped_frames = frames.fold(clipped_frames, |clipped, frame| {
+                clipped.wrapping_add(usize::from(frame.iter().any(|sample| is_clipped(*sample))))
+            });
         }
     }
-    Encoded { samples: samples.len().min(words.len()), clipped_frames }
+    clipped_frames
 }

@@ -1,5 +1,7 @@
 //! The logarithmic companding laws of ITU-T G.711 (11/88).
 
+use core::ops::RangeInclusive;
+
 use crate::signal::{Sample, WIDE_BITS, Wide};
 
 /// Magnitude bits of mu-law's uniform code (G.711, table 2): full scale is 8192.
@@ -8,8 +10,10 @@ const MU_BITS: u32 = 13;
 const MU_BIAS: u32 = 33;
 /// The virtual decision value at mu-law's end (table 2a).
 const MU_END: u32 = 8159;
-/// Magnitude bits of A-law's uniform code (table 1): full scale is 4096, the virtual decision value at its end.
+/// Magnitude bits of A-law's uniform code (table 1): full scale is 4096.
 const A_BITS: u32 = 12;
+/// The virtual decision value at A-law's end (table 1a): full scale.
+const A_END: u32 = 1 << A_BITS;
 /// Even bits are inverted on A-law's line (table 1, note 1).
 const A_INVERTED: u8 = 0x55;
 /// The sign bit of both laws: set for positive values.
@@ -34,27 +38,35 @@ pub fn decode_a(code: u8) -> Sample {
     signed(code & SIGN == 0, magnitude, A_BITS)
 }
 
-/// The mu-law code of a value, and whether it was beyond the last decision value.
-pub fn encode_mu(wide: Wide) -> (u8, bool) {
-    let (magnitude, is_clipped) = magnitude(wide, MU_BITS, MU_END);
+/// The values between mu-law's last decision values.
+pub const MU_RANGE: RangeInclusive<Wide> = -end(MU_END, MU_BITS)..=end(MU_END, MU_BITS);
+
+/// The values between A-law's last decision values.
+pub const A_RANGE: RangeInclusive<Wide> = -end(A_END, A_BITS)..=end(A_END, A_BITS);
+
+/// The mu-law code of a value in [`MU_RANGE`].
+pub fn encode_mu(wide: Wide) -> u8 {
     // From 33 to 8191: the top bit is 5 to 12.
-    let biased = magnitude.min(MU_END - 1) + MU_BIAS;
-    let segment = biased.ilog2() - 5;
+    let biased = magnitude(wide, MU_BITS).min(MU_END - 1) + MU_BIAS;
+    let segment = biased.ilog2().saturating_sub(5);
     let interval = biased >> (segment + 1) & 15;
     let sign = if wide < 0 { SIGN } else { 0 };
-    (!(sign | (segment << 4 | interval) as u8), is_clipped)
+    !(sign | (segment << 4 | interval) as u8)
 }
 
-/// The A-law code of a value, and whether it was beyond the last decision value.
-pub fn encode_a(wide: Wide) -> (u8, bool) {
-    const END: u32 = 1 << A_BITS;
-    let (magnitude, is_clipped) = magnitude(wide, A_BITS, END);
-    let magnitude = magnitude.min(END - 1);
+/// The A-law code of a value in [`A_RANGE`].
+pub fn encode_a(wide: Wide) -> u8 {
     // Below 4096: the top bit is 11 at most, and the segment 7.
+    let magnitude = magnitude(wide, A_BITS).min(A_END - 1);
     let segment = magnitude.max(1).ilog2().saturating_sub(4);
     let interval = magnitude >> segment.max(1) & 15;
     let sign = if wide < 0 { 0 } else { SIGN };
-    ((sign | (segment << 4 | interval) as u8) ^ A_INVERTED, is_clipped)
+    (sign | (segment << 4 | interval) as u8) ^ A_INVERTED
+}
+
+/// A magnitude in steps of a uniform code as a sum's.
+const fn end(magnitude: u32, bits: u32) -> Wide {
+    (magnitude as Wide) << (WIDE_BITS - bits)
 }
 
 /// A decoded magnitude of so many bits as a sample.
@@ -64,23 +76,16 @@ fn signed(is_negative: bool, magnitude: u32, bits: u32) -> Sample {
     if is_negative { sample.wrapping_neg() } else { sample }
 }
 
-/// The magnitude in steps of the uniform code, rounded down, and whether it is beyond the code's end.
+/// The magnitude in steps of the uniform code, rounded down.
 ///
 /// Decision values are whole numbers, so that the rest below a step decides nothing.
-fn magnitude(wide: Wide, bits: u32, end: u32) -> (u32, bool) {
-    let shift = WIDE_BITS - bits;
-    let magnitude = wide.unsigned_abs();
-    let is_clipped = magnitude > u64::from(end) << shift;
-    (u32::try_from(magnitude >> shift).unwrap_or(u32::MAX), is_clipped)
+fn magnitude(wide: Wide, bits: u32) -> u32 {
+    u32::try_from(wide.unsigned_abs() >> (WIDE_BITS - bits)).unwrap_or(u32::MAX)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn wide(value: i64, bits: u32) -> Wide {
-        value << (WIDE_BITS - bits)
-    }
 
     #[test]
     fn codes_of_the_tables_have_their_values() {
@@ -99,17 +104,14 @@ mod tests {
     fn every_code_comes_back_but_minus_zero() {
         for code in 0..=u8::MAX {
             let back = encode_mu(i64::from(decode_mu(code)) << 16);
-            assert_eq!(back, (if code == 0x7f { 0xff } else { code }, false));
-            assert_eq!(encode_a(i64::from(decode_a(code)) << 16), (code, false));
+            assert_eq!(back, if code == 0x7f { 0xff } else { code });
+            assert_eq!(encode_a(i64::from(decode_a(code)) << 16), code);
         }
     }
 
     #[test]
-    fn values_beyond_the_last_decision_value_are_clipped() {
-        assert_eq!(encode_mu(wide(8159, MU_BITS)), (0x80, false));
-        assert_eq!(encode_mu(wide(8159, MU_BITS) + 1), (0x80, true));
-        assert_eq!(encode_mu(i64::MIN), (0x00, true));
-        assert_eq!(encode_a(wide(-4096, A_BITS)), (0x2a, false));
-        assert_eq!(encode_a(i64::MAX), (0xaa, true));
+    fn the_last_decision_values_have_the_last_codes() {
+        assert_eq!([encode_mu(*MU_RANGE.end()), encode_mu(*MU_RANGE.start())], [0x80, 0x00]);
+        assert_eq!([encode_a(*A_RANGE.end()), encode_a(*A_RANGE.start())], [0xaa, 0x2a]);
     }
 }

@@ -65,7 +65,7 @@ impl Gain {
             return None;
         }
         // Gains rise strictly with their steps, so halving finds the last that isn't above.
-        while high - low > 1 {
+        while low.saturating_add(1) < high {
             let middle = low.midpoint(high);
             if Self::from(MilliDb(middle)).0 <= bits {
                 low = middle;

@@ -1,5 +1,7 @@
 //! Samples that are whole numbers of 8 to 32 bits.
 
+use core::ops::RangeInclusive;
+
 use crate::signal::{Sample, WIDE_BITS, Wide};
 
 /// Widens a number of this many bits, in the low bits of a word, to full scale. Bits above them are ignored.
@@ -8,14 +10,21 @@ pub fn widen<const BITS: u32>(word: u32) -> Sample {
     (word << (32 - BITS)).cast_signed()
 }
 
-/// Rounds to a number of this many bits, ties up, and whether it saturated.
-pub fn narrow<const BITS: u32>(wide: Wide) -> (i32, bool) {
-    // Numbers have 8 to 32 bits, so the shift is 16 to 40.
-    let shift = WIDE_BITS + 1 - BITS;
-    let most = i64::from(i32::MAX >> (32 - BITS));
-    let rounded = wide.saturating_add(1 << (shift - 1)) >> shift;
-    let held = rounded.clamp(!most, most);
-    (held as i32, held != rounded)
+/// The values that round to a number of this many bits.
+pub const fn range<const BITS: u32>() -> RangeInclusive<Wide> {
+    let half = half_step::<BITS>();
+    -(1 << WIDE_BITS) - half..=(1 << WIDE_BITS) - half - 1
+}
+
+/// Rounds to a number of this many bits, ties up. The value is in [`range`].
+pub fn narrow<const BITS: u32>(wide: Wide) -> i32 {
+    // The range ends below 2^48.
+    (wide.wrapping_add(half_step::<BITS>()) >> (WIDE_BITS + 1 - BITS)) as i32
+}
+
+/// Half of the last bit of a number. Numbers have 8 to 32 bits, so that it is 2^15 to 2^39.
+const fn half_step<const BITS: u32>() -> Wide {
+    1 << (WIDE_BITS - BITS)
 }
 
 #[cfg(test)]
@@ -32,14 +41,15 @@ mod tests {
     #[test]
     fn ties_go_up_and_the_ends_hold() {
         let half = 1 << 31;
-        assert_eq!(narrow::<16>(half), (1, false));
-        assert_eq!(narrow::<16>(half - 1), (0, false));
-        assert_eq!(narrow::<16>(-half), (0, false));
-        assert_eq!(narrow::<16>(-half - 1), (-1, false));
-        assert_eq!(narrow::<16>(1 << 47), (32767, true));
-        assert_eq!(narrow::<16>(-(1 << 47)), (-32768, false));
-        assert_eq!(narrow::<32>(i64::MAX), (i32::MAX, true));
-        assert_eq!(narrow::<32>(i64::MIN), (i32::MIN, true));
-        assert_eq!(narrow::<8>(i64::MIN), (-128, true));
+        assert_eq!(narrow::<16>(half), 1);
+        assert_eq!(narrow::<16>(half - 1), 0);
+        assert_eq!(narrow::<16>(-half), 0);
+        assert_eq!(narrow::<16>(-half - 1), -1);
+        assert_eq!(narrow::<16>(*range::<16>().end()), 32767);
+        assert_eq!(narrow::<16>(*range::<16>().start()), -32768);
+        assert_eq!(narrow::<16>(*range::<16>().end() + 1), 32768);
+        assert_eq!(narrow::<32>(*range::<32>().end()), i32::MAX);
+        assert_eq!(narrow::<32>(*range::<32>().start()), i32::MIN);
+        assert_eq!(narrow::<8>(*range::<8>().start()), -128);
     }
 }

@@ -52,8 +52,9 @@ pub fn add_encoded(format: Format, gain: Gain, bytes: &[u8], sum: &mut [Wide]) -
     {
         let decoded = format.decode(from, &mut block);
         let samples = block.get(..decoded.samples).unwrap_or_default();
-        all.samples += add_scaled(gain, samples, to);
-        all.clipped += decoded.clipped;
+        // Both end at the number of samples.
+        all.samples = all.samples.wrapping_add(add_scaled(gain, samples, to));
+        all.clipped = all.clipped.wrapping_add(decoded.clipped);
     }
     all
 }

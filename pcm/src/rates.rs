@@ -1,5 +1,7 @@
 //! Rates of a conversion, and their exact ratio.
 
+use core::num::NonZeroU32;
+
 use crate::filter;
 
 /// An input rate, an output rate and their ratio in lowest terms.
@@ -19,8 +21,8 @@ use crate::filter;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Rates {
     /// Input frames that last as long as `output` output frames.
-    input: u32,
-    output: u32,
+    input: NonZeroU32,
+    output: NonZeroU32,
 }
 
 impl Rates {
@@ -38,11 +40,21 @@ impl Rates {
             return None;
         }
         let divisor = greatest_common_divisor(input_hz, output_hz);
-        Some(Self { input: input_hz / divisor, output: output_hz / divisor })
+        let (Some(input), Some(output)) =
+            (NonZeroU32::new(input_hz / divisor), NonZeroU32::new(output_hz / divisor))
+        else {
+            return None;
+        };
+        Some(Self { input, output })
     }
 
     /// Input frames and output frames that last equally long, in lowest terms.
     pub const fn ratio(self) -> (u32, u32) {
+        (self.input.get(), self.output.get())
+    }
+
+    /// The ratio for divisions.
+    pub(crate) const fn parts(self) -> (NonZeroU32, NonZeroU32) {
         (self.input, self.output)
     }
 
@@ -50,12 +62,14 @@ impl Rates {
     ///
     /// It is 40 times the input rate divided by the lower of both rates, rounded up.
     pub const fn delay_frames(self) -> u32 {
-        if self.input == self.output {
+        let (input, output) = self.ratio();
+        if input == output {
             return 0;
         }
-        let lower = if self.input < self.output { self.input } else { self.output };
-        // At most 40 times 192,000.
-        (filter::CROSSINGS as u32 * self.input).div_ceil(lower)
+        let lower = if input < output { self.input } else { self.output };
+        // Parts are at most 192,000, so that the product and the sum have 24 bits.
+        let product = input.wrapping_mul(filter::CROSSINGS as u32);
+        product.wrapping_add(lower.get() - 1) / lower.get()
     }
 
     /// Output frames that a converter has made of the first `input_frames` frames: the product with the ratio, rounded
@@ -63,13 +77,15 @@ impl Rates {
     ///
     /// It holds for [`Start::Delayed`](crate::Start::Delayed).
     pub const fn output_frames(self, input_frames: u64) -> Option<u64> {
-        let frames = (input_frames as u128 * self.output as u128).div_ceil(self.input as u128);
+        // 64 bits and 18.
+        let frames =
+            (input_frames as u128).wrapping_mul(self.output.get() as u128).div_ceil(self.input.get() as u128);
         if frames > u64::MAX as u128 { None } else { Some(frames as u64) }
     }
 
     /// Input frames that a converter holds beside those to come.
     pub(crate) const fn window_frames(self) -> usize {
-        2 * self.delay_frames() as usize
+        (self.delay_frames() as usize).wrapping_mul(2)
     }
 }
 

@@ -103,23 +103,21 @@ impl Volume {
     pub fn mix<S: Signal>(&mut self, channels: Channels, voice: &[S], sum: &mut [Wide]) -> usize {
         let count = channels.count();
         let frames = channels.frames(voice.len().min(sum.len()));
-        let mut ramped = 0;
+        let ramped_frames = frames.min(self.frames_to_go() as usize);
+        // Neither exceeds the shorter slice.
+        let (whole, ramped) = (frames.wrapping_mul(count), ramped_frames.wrapping_mul(count));
+        let (voice, sum) = (voice.get(..whole).unwrap_or_default(), sum.get_mut(..whole).unwrap_or_default());
+        let (ramped_voice, voice) = voice.split_at_checked(ramped).unwrap_or_default();
+        let (ramped_sum, sum) = sum.split_at_mut_checked(ramped).unwrap_or_default();
         if let Some(ramp) = &mut self.ramp {
-            for (from, to) in voice.chunks_exact(count).zip(sum.chunks_exact_mut(count)) {
-                if ramp.frames_to_go == 0 {
-                    break;
-                }
+            for (from, to) in ramped_voice.chunks_exact(count).zip(ramped_sum.chunks_exact_mut(count)) {
                 mix::add_scaled(ramp.next(), from, to);
-                ramped += 1;
             }
             if ramp.frames_to_go == 0 {
                 self.ramp = None;
             }
         }
-        let samples = ramped * count..frames * count;
-        if let (Some(from), Some(to)) = (voice.get(samples.clone()), sum.get_mut(samples)) {
-            mix::add_scaled(self.target, from, to);
-        }
+        mix::add_scaled(self.target, voice, sum);
         frames
     }
 }

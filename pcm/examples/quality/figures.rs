@@ -1,4 +1,4 @@
-//! Prints the figures of the rate converter as a table in Markdown: `cargo run --release --example quality`.
+//! Figures of the rate converter, and the page that shows them. The command and its test share them.
 
 use std::f64::consts::PI;
 use std::fmt::Write;
@@ -32,6 +32,9 @@ pub struct Figures {
     pub images_db: f64,
 }
 
+/// The text of a pair's cell in a table.
+type Cell = fn(&Figures) -> String;
+
 /// Measures a conversion.
 pub fn measure(input_hz: u32, output_hz: u32) -> Figures {
     let rates = Rates::new(input_hz, output_hz).expect("rates in range");
@@ -43,7 +46,9 @@ pub fn measure(input_hz: u32, output_hz: u32) -> Figures {
         figures.snr_db = figures.snr_db.min(decibels(level / (rms(&rest) * 2f64.sqrt())));
         figures.ripple_db = figures.ripple_db.max(decibels(level / AMPLITUDE).abs());
         for multiple in 1..=4 {
-            for image_hz in [f64::from(input_hz * multiple) - tone_hz, f64::from(input_hz * multiple) + tone_hz] {
+            for image_hz in
+                [f64::from(input_hz * multiple) - tone_hz, f64::from(input_hz * multiple) + tone_hz]
+            {
                 let image = level_at(&rest, image_hz / f64::from(output_hz));
                 figures.images_db = figures.images_db.min(decibels(level / image));
             }
@@ -142,7 +147,7 @@ pub fn page(all: &[((u32, u32), Figures)]) -> String {
          Input rates are in the first column, output rates in the first row, in Hz. The input is a tone of -1 dB in\n\
          24 bits. There are 9 tones, from 0.045 to 0.907 of the lower Nyquist frequency: up to 20 kHz at 44.1 kHz.\n",
     );
-    let tables: [(&str, &str, fn(&Figures) -> String); 3] = [
+    let tables: [(&str, &str, Cell); 3] = [
         (
             "Signal to noise and distortion",
             "Of the worst tone, in dB, rounded down. Everything but the tone is noise.",
@@ -168,7 +173,10 @@ pub fn page(all: &[((u32, u32), Figures)]) -> String {
             put(&mut text, &format!("\n| {input} |"));
             for output in RATES_HZ {
                 let of_pair = all.iter().find(|(pair, _)| *pair == (input, output));
-                put(&mut text, &format!(" {} |", of_pair.map_or(String::new(), |(_, figures)| figure(figures))));
+                put(
+                    &mut text,
+                    &format!(" {} |", of_pair.map_or(String::new(), |(_, figures)| figure(figures))),
+                );
             }
         }
         put(&mut text, "\n");
@@ -179,9 +187,4 @@ pub fn page(all: &[((u32, u32), Figures)]) -> String {
 /// Appends; writing to a string can't fail.
 fn put(text: &mut String, part: &str) {
     text.write_str(part).expect("a string takes everything");
-}
-
-#[cfg_attr(test, expect(unused, reason = "the test of the page has no use for the program"))]
-fn main() {
-    print!("{}", page(&measure_all()));
 }
