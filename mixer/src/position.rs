@@ -104,11 +104,15 @@ impl Timeline {
             .checked_div(self.rate_hz.into())
             .unwrap_or_default();
         let time_ns = i128::from(bus.time.0).saturating_add(span_q32 >> 32).max(0);
+        let ns_per_frame_q32 = self.scaled(bus.ns_per_frame_q32.into(), self.bus_hz, self.rate_hz);
+        // A pause can end within a frame of the voice. Until it goes on, the frame that is begun doesn't pass.
+        let begun_ns =
+            if bus.link_frames < self.start && rest > 0 { (ns_per_frame_q32 >> 32) as u32 } else { 0 };
         LinkPosition {
             link_frames,
             time: Nanos(u64::try_from(time_ns).unwrap_or(u64::MAX)),
-            ns_per_frame_q32: self.scaled(bus.ns_per_frame_q32.into(), self.bus_hz, self.rate_hz),
-            error_ns: bus.error_ns.saturating_add(ROUNDING_NS),
+            ns_per_frame_q32,
+            error_ns: bus.error_ns.saturating_add(ROUNDING_NS).saturating_add(begun_ns),
             codec_delay_frames: u32::try_from(self.scaled(
                 bus.codec_delay_frames.into(),
                 self.rate_hz,
