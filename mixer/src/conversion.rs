@@ -4,9 +4,9 @@ use pcm::{ChannelMap, Converter, Progress, Rates, Sample, Start, Wide, mix};
 
 use crate::layout::Layout;
 
-/// Words of memory of a rate converter, 16 KiB: enough for 8 channels of 192 kHz on a bus of 44.1 kHz, and for any rate
-/// of one channel on a bus of 8 kHz.
-const WORDS: usize = 4096;
+/// Words of memory of a rate converter, 32 KiB. It is enough for 8 channels from 192 kHz to 44.1 kHz or from 48 kHz to
+/// 5,512 Hz, and for two channels between any rates.
+const WORDS: usize = 8192;
 
 /// Converts frames from one layout to another. The formats aren't its business.
 #[derive(Debug)]

@@ -33,7 +33,7 @@ const RETRY: Nanos = Nanos(100_000_000);
 /// Bounds of a [`Mixer`].
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
-    /// Streams that can be open at a time, direct ones and voices. One takes 20 KiB.
+    /// Streams that can be open at a time, direct ones and voices. One takes 35 KiB.
     pub streams: u16,
     /// Work of all voices together.
     pub cost: Cost,
