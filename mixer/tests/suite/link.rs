@@ -17,7 +17,7 @@ use crate::support::{cases, noise};
 const OUT: PortIndex = PortIndex(0);
 const IN: PortIndex = PortIndex(1);
 
-struct ModelClock(ModelTime);
+pub struct ModelClock(pub ModelTime);
 
 impl Clock for ModelClock {
     fn now(&self) -> Nanos {
@@ -25,7 +25,21 @@ impl Clock for ModelClock {
     }
 }
 
-type Hardware = HdaCard<ModelRegisters, ModelDelay, ModelRegion, ModelClock>;
+pub type Hardware = HdaCard<ModelRegisters, ModelDelay, ModelRegion, ModelClock>;
+
+/// The card on a model, and rings that its DMA may touch.
+pub fn hardware(model: &Model) -> (Hardware, [Buffer; 2]) {
+    let controller = Controller::bring_up(model.registers(), &mut model.memory(), model.delay());
+    let card = HdaCard::new(controller.expect("up"), ModelClock(model.time()));
+    let rings = [(); 2].map(|()| {
+        Buffer::from_pages(1 << 17, || {
+            let page = model.memory().allocate_page();
+            model.memory().allow_dma(page.0, DmaAccess::ReadWrite);
+            page
+        })
+    });
+    (card, rings)
+}
 
 struct Rig {
     model: Model,
@@ -35,16 +49,8 @@ struct Rig {
 impl Rig {
     fn new(rates: [Option<u32>; 2], profile: Profile) -> Self {
         let model = Bench::new(profile).codec(0, Codec::any_format(2)).drift_ppm(137).build();
-        let controller = Controller::bring_up(model.registers(), &mut model.memory(), model.delay());
-        let card = HdaCard::new(controller.expect("up"), ModelClock(model.time()));
+        let (card, rings) = hardware(&model);
         let setups = rates.map(|rate_hz| PortSetup { mode: Mode::Shared, rate_hz });
-        let rings = [(); 2].map(|()| {
-            Buffer::from_pages(1 << 17, || {
-                let page = model.memory().allocate_page();
-                model.memory().allow_dma(page.0, DmaAccess::ReadWrite);
-                page
-            })
-        });
         let limits = Limits { streams: 16, cost: Cost(400_000_000), lateness: Nanos(MILLISECOND) };
         Self { mixer: Mixer::new(card, rings, &setups, limits), model }
     }

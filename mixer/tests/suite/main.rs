@@ -11,3 +11,4 @@ mod modes;
 mod positions;
 mod sums;
 mod support;
+mod whole;
