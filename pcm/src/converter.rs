@@ -2,14 +2,15 @@
 
 use crate::channels::Channels;
 use crate::filter::Filter;
+use crate::prototype::CROSSINGS;
 use crate::rates::Rates;
 use crate::signal::{Sample, Signal, Wide};
 
 /// Frames that fit behind the converter's window, so that it moves its memory seldom.
 const SLACK_FRAMES: usize = 128;
 
-/// Coefficients that are computed in one go: all of a conversion whose rate rises, or falls from 48 to 44.1 kHz.
-const CHUNK_TAPS: usize = 88;
+/// Coefficients that are computed in one go: a wing of a conversion whose rate rises, or falls from 48 to 44.1 kHz.
+const CHUNK_TAPS: usize = 44;
 
 /// Converts a stream of interleaved frames from one rate to another.
 ///
@@ -20,8 +21,8 @@ const CHUNK_TAPS: usize = 88;
 /// needs. [`MOST_WORDS`] are enough for all of them.
 ///
 /// # Cost
-/// An output frame takes twice the delay as many multiplications for each channel, and as many for the coefficients if
-/// the rates aren't in a ratio of the 44.1 kHz and 48 kHz kind. No call does more for one frame than for another.
+/// An output frame takes twice the delay as many multiplications for each channel. It takes as many again to compute
+/// the coefficients, unless the rate rises and the ratio's output part divides 320, as for 44.1 to 48 kHz.
 ///
 /// # Quality
 /// [QUALITY.md](https://docs.rs/crate/snddom-pcm/latest/source/QUALITY.md) has the measured figures of all pairs:
@@ -75,7 +76,7 @@ pub const MOST_WORDS: usize = {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Start {
     /// The first output frame comes with the first input frame. The signal is late by
-    /// [`delay_frames`](Rates::delay_frames) of the input, and begins with what the filter hears of its begin.
+    /// [`delay_frames`](Rates::delay_frames) of the input, and begins with the filter's ringing ahead of it.
     Delayed,
     /// The first output frame is the first input frame. It comes when `delay_frames` more input frames have come.
     Aligned,
@@ -256,29 +257,45 @@ impl<const WORDS: usize> Converter<WORDS> {
         let window = self.memory.get(self.samples(self.first_frame)..).unwrap_or_default();
         let (frames, _) = window.as_chunks::<CHANNELS>();
         let frames = frames.get(..self.filter.taps()).unwrap_or_default();
+        let (before, after) = frames.split_at_checked(self.filter.wing()).unwrap_or_default();
+        let [left, right] = self.filter.distances(self.numerator);
         let mut sums = [0i64; CHANNELS];
-        if let Some((left, right)) = self.filter.rows(self.numerator) {
-            let (before, after) = frames.split_at_checked(left.len()).unwrap_or_default();
-            for (frame, coefficient) in before.iter().rev().zip(left) {
-                add_products(&mut sums, frame, i64::from(*coefficient));
-            }
-            for (frame, coefficient) in after.iter().zip(right) {
-                add_products(&mut sums, frame, i64::from(*coefficient));
-            }
-        } else {
-            // Coefficients are words of 64 bits, though 32 hold them. A compiler for SSE2 would take its vectors for
-            // products of 32 bits, and they are slower than one by one.
-            let mut coefficients = [0i64; CHUNK_TAPS];
-            for (first, frames) in (0..frames.len()).step_by(CHUNK_TAPS).zip(frames.chunks(CHUNK_TAPS)) {
-                let coefficients = coefficients.get_mut(..frames.len()).unwrap_or_default();
-                self.filter.coefficients(self.numerator, first, coefficients);
-                for (frame, coefficient) in frames.iter().zip(coefficients) {
-                    add_products(&mut sums, frame, *coefficient);
-                }
-            }
-        }
+        self.add_wing(&mut sums, left, before, |frames| frames.iter().rev());
+        self.add_wing(&mut sums, right, after, |frames| frames.iter());
         for (output, sum) in frame.iter_mut().zip(sums) {
             *output = self.filter.output(sum);
+        }
+    }
+
+    /// Adds the frames of one side times their coefficients. `outwards` puts frames in order from the position.
+    #[inline(always)]
+    fn add_wing<'a, const CHANNELS: usize, I: Iterator<Item = &'a [Sample; CHANNELS]>>(
+        &self,
+        sums: &mut [i64; CHANNELS],
+        distance: u32,
+        frames: &'a [[Sample; CHANNELS]],
+        outwards: impl Fn(&'a [[Sample; CHANNELS]]) -> I,
+    ) {
+        if let Some(row) = self.filter.row(distance) {
+            // A loop of a known length needs no check in it.
+            let Some(frames) = frames.first_chunk::<CROSSINGS>() else { return };
+            for (coefficient, frame) in row.iter().zip(outwards(frames)) {
+                add_products(sums, frame, i64::from(*coefficient));
+            }
+            return;
+        }
+        let mut frames = outwards(frames);
+        // Coefficients are words of 64 bits, though 32 hold them. A compiler for SSE2 would take its vectors for
+        // products of 32 bits, and they are slower than one by one.
+        let mut coefficients = [0i64; CHUNK_TAPS];
+        let wing = self.filter.wing();
+        for skipped in (0..wing).step_by(CHUNK_TAPS) {
+            let count = wing.saturating_sub(skipped).min(CHUNK_TAPS);
+            let coefficients = coefficients.get_mut(..count).unwrap_or_default();
+            self.filter.fill(distance, skipped, coefficients);
+            for (coefficient, frame) in coefficients.iter().zip(frames.by_ref()) {
+                add_products(sums, frame, *coefficient);
+            }
         }
     }
 }

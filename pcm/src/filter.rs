@@ -1,15 +1,14 @@
 //! The filter of the rate converter: coefficients for any position between two input frames.
 //!
-//! One prototype serves all pairs of rates: a sinc function under Kaiser's window, 40 zero crossings to each side, at
-//! 320 points a crossing (`build.rs`). Between points its values are interpolated in a straight line, as in J. O. Smith
-//! and P. Gossett, "A flexible sampling-rate conversion method", ICASSP 1984. Where the rate falls, the prototype is
-//! stretched by the ratio, so that its edge is at the lower Nyquist frequency.
+//! One prototype serves all pairs of rates. Between its points, its values are interpolated in a straight line, as in
+//! J. O. Smith and P. Gossett, "A flexible sampling-rate conversion method", ICASSP 1984. Where the rate falls, the
+//! prototype is stretched by the ratio, so that its edge is at the lower Nyquist frequency.
 
-use core::num::NonZeroU32;
+use core::num::{NonZeroU32, NonZeroU64};
 
+use crate::prototype::{CROSSINGS, PHASES, PROTOTYPE};
 use crate::rates::Rates;
-
-include!(concat!(env!("OUT_DIR"), "/filter_table.rs"));
+use crate::signal::WIDE_BITS;
 
 /// Bits of a coefficient below 1, before [`Filter::shift`].
 pub const COEFFICIENT_BITS: u32 = 30;
@@ -71,16 +70,38 @@ impl Filter {
         }
     }
 
-    /// The wings of a position whose coefficients are points of the prototype, from the position outwards.
+    /// Coefficients of one position: those of a wing to each side.
+    pub const fn taps(&self) -> usize {
+        self.wing.wrapping_mul(2)
+    }
+
+    /// Coefficients on each side of a position.
+    pub const fn wing(&self) -> usize {
+        self.wing
+    }
+
+    /// The distances of a position from the nearest frames before and after it, if it is `numerator / output` after
+    /// the one. They are in parts of `1 / output`.
+    pub const fn distances(&self, numerator: u32) -> [u32; 2] {
+        [numerator, self.output.get().saturating_sub(numerator)]
+    }
+
+    /// A wing whose coefficients are points of the prototype, from the position outwards.
     ///
-    /// These are all positions of most pairs of the 44.1 kHz and the 48 kHz kind where the rate rises.
-    pub fn rows(&self, numerator: u32) -> Option<(&'static [i32; CROSSINGS], &'static [i32; CROSSINGS])> {
-        let Place { point, unit } = self.place(numerator);
-        if self.shift != 0 || unit != 0 {
-            return None;
+    /// These are all wings of most pairs of the 44.1 kHz and the 48 kHz kind where the rate rises.
+    pub fn row(&self, distance: u32) -> Option<&'static [i32; CROSSINGS]> {
+        let Place { point, unit } = self.place(distance);
+        if self.shift == 0 && unit == 0 { PROTOTYPE.get(point as usize) } else { None }
+    }
+
+    /// Fills in coefficients of a wing, from the position outwards, without the first `skipped`.
+    pub fn fill(&self, distance: u32, skipped: usize, coefficients: &mut [i64]) {
+        let start = self.place(distance);
+        if self.shift == 0 {
+            self.fill_unstretched(start, skipped, coefficients);
+        } else {
+            self.fill_stretched(start, skipped, coefficients);
         }
-        let point = point as usize;
-        Some((PROTOTYPE.get(point)?, PROTOTYPE.get(PHASES.checked_sub(point)?)?))
     }
 
     /// The place on the prototype at `distance / output` from its centre.
@@ -90,70 +111,39 @@ impl Filter {
         Place { point: points / self.units, unit: points % self.units }
     }
 
-    /// Coefficients of one position: those of a wing to each side.
-    pub const fn taps(&self) -> usize {
-        self.wing.wrapping_mul(2)
-    }
-
-    /// The coefficients from `first` on for a position of `numerator / output` after the frame before it.
-    ///
-    /// The frame before the position has coefficient `wing - 1`. The slice may end before the coefficients do.
-    pub fn coefficients(&self, numerator: u32, first: usize, coefficients: &mut [i64]) {
-        let left = self.wing.saturating_sub(first).min(coefficients.len());
-        let Some((left_half, right_half)) = coefficients.split_at_mut_checked(left) else { return };
-        // The left wing is filled from the position outwards, and so backwards.
-        let skipped = self.wing.saturating_sub(first).saturating_sub(left);
-        self.fill(numerator, skipped, left_half.iter_mut().rev());
-        let skipped = first.saturating_sub(self.wing);
-        self.fill(self.output.get().saturating_sub(numerator), skipped, right_half.iter_mut());
-    }
-
-    /// Fills in coefficients from the `skipped`-th of a wing on, whose first is `distance / output` from the position.
-    fn fill<'a>(&self, distance: u32, skipped: usize, coefficients: impl Iterator<Item = &'a mut i64>) {
-        let start = self.place(distance);
-        if self.shift == 0 {
-            self.fill_unstretched(start, skipped, coefficients);
-        } else {
-            self.fill_stretched(start, skipped, coefficients);
-        }
-    }
-
     /// The prototype as it is: all coefficients of a wing are in one row, or between two.
-    fn fill_unstretched<'a>(
-        &self,
-        at: Place,
-        skipped: usize,
-        coefficients: impl Iterator<Item = &'a mut i64>,
-    ) {
+    fn fill_unstretched(&self, at: Place, skipped: usize, coefficients: &mut [i64]) {
         let row =
             |index: u32| PROTOTYPE.get(index as usize).and_then(|row| row.get(skipped..)).unwrap_or_default();
-        let here = row(at.point);
-        if at.unit == 0 {
-            for (coefficient, value) in coefficients.zip(here) {
-                *coefficient = i64::from(*value);
-            }
-        } else {
-            // Only the last row has no next, and its unit is 0: the distance is at most one crossing.
-            let weight = self.weight(at.unit);
-            for ((coefficient, value), next) in coefficients.zip(here).zip(row(at.point.wrapping_add(1))) {
-                *coefficient = between(*value, *next, weight);
-            }
+        // The last row has no next, and no point between: the distance is at most one crossing.
+        let (values, nexts) = (row(at.point), row(at.point.wrapping_add(1)));
+        let weight = self.weight(at.unit);
+        for ((coefficient, value), next) in coefficients.iter_mut().zip(values).zip(nexts) {
+            *coefficient = between(*value, *next, weight);
         }
     }
 
     /// The prototype stretched: coefficients are less than a crossing apart, and of as many phases.
-    fn fill_stretched<'a>(
-        &self,
-        start: Place,
-        skipped: usize,
-        coefficients: impl Iterator<Item = &'a mut i64>,
-    ) {
-        // A wing is 1,394 coefficients of less than 320 points and 192,000 units: products have 28 bits.
-        let skipped = skipped as u32;
-        let units = skipped.wrapping_mul(self.step.1).wrapping_add(start.unit);
-        let point =
-            skipped.wrapping_mul(self.step.0).wrapping_add(start.point).wrapping_add(units / self.units);
-        let from = Place { point, unit: units % self.units };
+    fn fill_stretched(&self, start: Place, skipped: usize, coefficients: &mut [i64]) {
+        // In units, the prototype's end has 32 bits. A wing is 1,394 coefficients of less than 320 points.
+        let units = |place: Place| {
+            u64::from(place.point)
+                .wrapping_mul(u64::from(self.units.get()))
+                .wrapping_add(u64::from(place.unit))
+        };
+        let step = units(Place { point: self.step.0, unit: self.step.1 });
+        let from = units(start).wrapping_add((skipped as u64).wrapping_mul(step));
+        let end = units(Place { point: (PHASES * CROSSINGS) as u32, unit: 0 });
+        // The prototype is 0 from its last crossing on.
+        let rest = end.saturating_sub(from);
+        let count = rest.wrapping_add(step.wrapping_sub(1)).checked_div(step).unwrap_or_default() as usize;
+        let count = count.min(coefficients.len());
+        let Some((coefficients, zeros)) = coefficients.split_at_mut_checked(count) else { return };
+        zeros.fill(0);
+        let from = Place {
+            point: (from / NonZeroU64::from(self.units)) as u32,
+            unit: (from % NonZeroU64::from(self.units)) as u32,
+        };
         if from.unit == 0 && self.step.1 == 0 {
             self.fill_steps::<true>(from, coefficients);
         } else {
@@ -162,27 +152,18 @@ impl Filter {
     }
 
     /// Fills in coefficients from a place on. `ON_POINTS` says that all of them are points of the prototype.
-    fn fill_steps<'a, const ON_POINTS: bool>(
-        &self,
-        from: Place,
-        coefficients: impl Iterator<Item = &'a mut i64>,
-    ) {
+    fn fill_steps<const ON_POINTS: bool>(&self, from: Place, coefficients: &mut [i64]) {
         /// Values in all rows but the last, in which no point begins.
         const VALUES: usize = PHASES * CROSSINGS;
         let values = PROTOTYPE.as_flattened();
         // Points go down the rows, and from the last of them to the next value of the first.
-        let (mut index, mut crossing) =
-            (from.point as usize % PHASES * CROSSINGS, from.point as usize / PHASES);
-        index = index.wrapping_add(crossing);
+        let point = from.point as usize;
+        let mut index = (point % PHASES * CROSSINGS).wrapping_add(point / PHASES);
         let mut unit = from.unit;
-        let step = self.step.0 as usize * CROSSINGS;
-        let half = 1 << (self.shift.wrapping_sub(1) & 31);
+        let (step, step_units, units) = (self.step.0 as usize * CROSSINGS, self.step.1, self.units.get());
+        let shift = self.shift & 31;
+        let half = 1 << (shift.wrapping_sub(1) & 31);
         for coefficient in coefficients {
-            if crossing >= CROSSINGS {
-                // The prototype is 0 from its last crossing on.
-                *coefficient = 0;
-                continue;
-            }
             let value = values.get(index).copied().unwrap_or_default();
             let value = if ON_POINTS {
                 i64::from(value)
@@ -190,19 +171,18 @@ impl Filter {
                 let next = values.get(index.wrapping_add(CROSSINGS)).copied().unwrap_or_default();
                 between(value, next, self.weight(unit))
             };
-            *coefficient = value.wrapping_add(half) >> (self.shift & 31);
+            *coefficient = value.wrapping_add(half) >> shift;
             // A step is less than a crossing, so that one carry at each place is enough.
             index = index.wrapping_add(step);
             if !ON_POINTS {
-                unit = unit.wrapping_add(self.step.1);
-                if unit >= self.units.get() {
-                    unit = unit.wrapping_sub(self.units.get());
+                unit = unit.wrapping_add(step_units);
+                if unit >= units {
+                    unit = unit.wrapping_sub(units);
                     index = index.wrapping_add(CROSSINGS);
                 }
             }
             if index >= VALUES {
                 index = index.wrapping_sub(VALUES - 1);
-                crossing = crossing.wrapping_add(1);
             }
         }
     }
@@ -216,7 +196,7 @@ impl Filter {
     /// A sum of products with coefficients, rounded to the nearest step of 2^-47 of full scale, ties up.
     pub fn output(&self, sum: i64) -> i64 {
         // Samples have 31 bits below full scale, and coefficients 30: 61, and 62 of the scale.
-        const SHIFT: u32 = 31 + COEFFICIENT_BITS + 62 - crate::signal::WIDE_BITS;
+        const SHIFT: u32 = 31 + COEFFICIENT_BITS + 62 - WIDE_BITS;
         let product = i128::from(sum).wrapping_mul(i128::from(self.scale));
         (product.wrapping_add(1 << (SHIFT - 1)) >> SHIFT) as i64
     }

@@ -14,6 +14,7 @@ mod gain;
 mod linear;
 pub mod mix;
 mod peak;
+mod prototype;
 mod rates;
 mod signal;
 mod volume;

@@ -2,7 +2,7 @@
 
 use core::num::NonZeroU32;
 
-use crate::filter;
+use crate::prototype::CROSSINGS;
 
 /// An input rate, an output rate and their ratio in lowest terms.
 ///
@@ -16,6 +16,7 @@ use crate::filter;
 /// assert_eq!(rates.ratio(), (147, 160)); // 147 input frames last as long as 160 output frames
 /// assert_eq!(rates.delay_frames(), 40);
 /// assert_eq!(rates.output_frames(147), Some(160));
+/// assert_eq!(rates.input_frames(160), Some(147));
 /// assert_eq!(Rates::new(44_100, 1), None);
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -68,7 +69,7 @@ impl Rates {
         }
         let lower = if input < output { self.input } else { self.output };
         // Parts are at most 192,000, so that the product and the sum have 24 bits.
-        let product = input.wrapping_mul(filter::CROSSINGS as u32);
+        let product = input.wrapping_mul(CROSSINGS as u32);
         product.wrapping_add(lower.get() - 1) / lower.get()
     }
 
@@ -81,6 +82,17 @@ impl Rates {
         let frames =
             (input_frames as u128).wrapping_mul(self.output.get() as u128).div_ceil(self.input.get() as u128);
         if frames > u64::MAX as u128 { None } else { Some(frames as u64) }
+    }
+
+    /// Input frames that a converter needs for the first `output_frames` frames. `None` if that has no 64 bits.
+    ///
+    /// It holds for [`Start::Delayed`](crate::Start::Delayed); [`Start::Aligned`](crate::Start::Aligned) needs
+    /// [`delay_frames`](Self::delay_frames) more, but for 0 output frames.
+    pub const fn input_frames(self, output_frames: u64) -> Option<u64> {
+        let Some(before_last) = output_frames.checked_sub(1) else { return Some(0) };
+        // 64 bits and 18.
+        let frames = (before_last as u128).wrapping_mul(self.input.get() as u128) / self.output.get() as u128;
+        if frames >= u64::MAX as u128 { None } else { Some((frames as u64).wrapping_add(1)) }
     }
 
     /// Input frames that a converter holds beside those to come.

@@ -16,7 +16,7 @@ const PASS_BAND: f64 = 20.0 / 22.05;
 const TONES: [f64; 9] = [0.045, 0.123, 0.251, 0.387, 0.513, 0.677, 0.791, 0.873, PASS_BAND];
 
 /// Output frames that are judged.
-const JUDGED_FRAMES: usize = 600;
+const JUDGED_FRAMES: usize = 400;
 
 /// Amplitude of the tones: -1 dB.
 const AMPLITUDE: f64 = 0.89;

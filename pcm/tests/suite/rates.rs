@@ -135,6 +135,28 @@ fn full_scale_at_its_worst_is_below_the_stated_bound() {
 }
 
 proptest! {
+    #[test]
+    fn the_input_for_an_output_is_the_least(rates in any_rates(), output_frames in 0u64..1 << 40) {
+        let needed = rates.input_frames(output_frames).expect("in 64 bits");
+        prop_assert!(rates.output_frames(needed).expect("in 64 bits") >= output_frames);
+        if let Some(less) = needed.checked_sub(1) {
+            prop_assert!(rates.output_frames(less).expect("in 64 bits") < output_frames);
+        }
+    }
+
+    #[test]
+    fn an_aligned_start_needs_the_delay_more(rates in any_rates(), output_frames in 1usize..300) {
+        let needed = rates.input_frames(output_frames as u64).expect("in 64 bits") as usize;
+        let needed = needed + rates.delay_frames() as usize;
+        let mut output = vec![0; output_frames + 1];
+        let mut aligned = converter(rates, Channels::MONO, Start::Aligned);
+        prop_assert!(aligned.process(&vec![0; needed - 1], &mut output).output_frames < output_frames);
+        let mut aligned = converter(rates, Channels::MONO, Start::Aligned);
+        prop_assert!(aligned.process(&vec![0; needed], &mut output).output_frames >= output_frames);
+    }
+}
+
+proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
 
     #[test]
