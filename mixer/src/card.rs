@@ -11,6 +11,7 @@ use hyper::{Nanos, SampleMemory};
 use crate::backing::Backing;
 use crate::bus::BusPlace;
 use crate::conversion::Conversion;
+use crate::cycle::Cycle;
 use crate::direct::Direct;
 use crate::layout::Layout;
 use crate::mixer::Mixer;
@@ -76,15 +77,15 @@ where
             Err(error) => return refused(error, buffer),
         };
         let way = if direction.is_playback() { Way::Play } else { Way::Record };
-        let voice = match Voice::new(bus, way, layout, bus_layout, buffer) {
+        let voice = match Voice::new(bus, way, layout, bus_layout, buffer, &mut self.converters) {
             Ok(voice) => voice,
-            Err(buffer) if Conversion::is_possible(&layout, &bus_layout) => {
+            Err(buffer) if Cycle::new(buffer.size_bytes(), layout.frame_bytes()).is_none() => {
                 return refused(CardError::BadBuffer, buffer);
             }
-            Err(buffer) => return refused(CardError::Unsupported, buffer),
+            Err(buffer) => return refused(CardError::Busy, buffer),
         };
         if !self.budget.admit(voice.cost) {
-            return refused(CardError::Busy, voice.into_buffer());
+            return refused(CardError::Busy, voice.retire(&mut self.converters));
         }
         Ok(self.table.put(place, Content::Voice(voice)))
     }
@@ -198,7 +199,10 @@ where
             Mode::Direct => self.card.is_free(source.port),
             Mode::Shared | Mode::Auto => {
                 let has_ring = self.buses.iter().any(|place| matches!(place, BusPlace::Free(_)));
-                self.table.vacant().is_some() && (has_ring || self.bus_of(source.port).is_some())
+                let has_bus = self.bus_of(source.port).is_some();
+                let can_be_direct =
+                    source.mode == Mode::Auto && !source.is_monitor && self.card.is_free(source.port);
+                self.table.vacant().is_some() && (has_ring || has_bus || can_be_direct)
             }
         })
     }
@@ -378,7 +382,7 @@ where
         let content = match self.table.take(&stream) {
             Some(Content::Voice(voice)) => {
                 self.budget.release(voice.cost);
-                return Ok(voice.into_buffer());
+                return Ok(voice.retire(&mut self.converters));
             }
             Some(Content::Direct(direct)) => {
                 let (port, params) = (direct.port, direct.params);

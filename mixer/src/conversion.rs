@@ -1,43 +1,42 @@
 //! The way of frames between two layouts: rate, then channels.
 
-use pcm::{ChannelMap, Converter, Progress, Rates, Sample, Start, Wide, mix};
+use pcm::{ChannelMap, Progress, Rates, Sample, Wide, mix};
 
+use crate::converters::{Converters, RateConverter};
 use crate::layout::Layout;
-
-/// Words of memory of a rate converter, 32 KiB. It is enough for 8 channels from 192 kHz to 44.1 kHz or from 48 kHz to
-/// 5,512 Hz, and for two channels between any rates.
-const WORDS: usize = 8192;
 
 /// Converts frames from one layout to another. The formats aren't its business.
 #[derive(Debug)]
 pub(crate) struct Conversion {
     rates: Rates,
     /// `None`: both rates are equal.
-    converter: Option<Converter<WORDS>>,
+    converter: Option<RateConverter>,
     /// `None`: both have the same channels.
     map: Option<ChannelMap>,
 }
 
 impl Conversion {
-    /// `None`: the rates are too far apart for the converter's memory.
-    pub(crate) fn new(from: &Layout, to: &Layout) -> Option<Self> {
+    /// `None`: no converter is left, or the rates are too far apart for its memory.
+    pub(crate) fn new(from: &Layout, to: &Layout, converters: &mut Converters) -> Option<Self> {
         let rates = Rates::new(from.rate_hz, to.rate_hz)?;
-        let converter = if from.rate_hz == to.rate_hz {
-            None
-        } else {
-            // Frame 0 comes out as frame 0: a position needs no correction by the filter's delay.
-            Some(Converter::new(rates, from.channels, Start::Aligned)?)
-        };
+        let converter =
+            if from.rate_hz == to.rate_hz { None } else { Some(converters.take(rates, from.channels)?) };
         let map = (from.channels != to.channels)
             .then(|| ChannelMap::standard(from.channels, to.channels).attenuated());
         Some(Self { rates, converter, map })
     }
 
-    /// Whether [`new`](Self::new) will do.
+    /// Gives the converter back.
+    pub(crate) fn retire(self, converters: &mut Converters) {
+        if let Some(converter) = self.converter {
+            converters.give(converter);
+        }
+    }
+
+    /// Whether the memory of a converter is enough.
     pub(crate) fn is_possible(from: &Layout, to: &Layout) -> bool {
-        Rates::new(from.rate_hz, to.rate_hz).is_some_and(|rates| {
-            from.rate_hz == to.rate_hz || Converter::<WORDS>::words(rates, from.channels) <= WORDS
-        })
+        Rates::new(from.rate_hz, to.rate_hz)
+            .is_some_and(|rates| from.rate_hz == to.rate_hz || Converters::can(rates, from.channels))
     }
 
     /// Whether frames stay as they are.

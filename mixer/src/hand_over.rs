@@ -60,7 +60,9 @@ where
             return (Content::Direct(direct), Err(CardError::Busy));
         };
         let cost = Cost::of(&layout, &bus_layout);
-        if !self.budget.admit(cost) {
+        // A direct stream has whole frames, so that nothing else is in the way of a voice.
+        let can_convert = layout.rate_hz == bus_layout.rate_hz || self.converters.has_one();
+        if !can_convert || !self.budget.admit(cost) {
             return (Content::Direct(direct), Err(CardError::Busy));
         }
         let levels: [Option<i32>; 8] =
@@ -89,9 +91,9 @@ where
             _ => Way::Record,
         };
         let bus = joined.unwrap_or(NO_BUS);
-        let mut voice = match Voice::new(bus, way, layout, bus_layout, buffer) {
+        let mut voice = match Voice::new(bus, way, layout, bus_layout, buffer, &mut self.converters) {
             Ok(voice) => voice,
-            // A direct stream has whole frames, and the bus has its rate.
+            // It was asked above.
             Err(_) => return (Content::Lost, Err(CardError::Unsupported)),
         };
         voice.set_link_wanted(is_link_wanted);

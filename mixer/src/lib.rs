@@ -21,6 +21,7 @@ mod budget;
 mod bus;
 mod card;
 mod conversion;
+mod converters;
 mod cycle;
 mod direct;
 mod fan_out;

@@ -12,6 +12,7 @@ use hyper::{MappedBuffer, Nanos, SampleMemory};
 use crate::backing::{Backing, Ring};
 use crate::budget::{Budget, Cost};
 use crate::bus::{Bus, BusPlace, BusStats, LINGER, Track};
+use crate::converters::Converters;
 use crate::cycle::Cycle;
 use crate::gain::VOLUME;
 use crate::layout::{self, Layout};
@@ -33,8 +34,10 @@ const RETRY: Nanos = Nanos(100_000_000);
 /// Bounds of a [`Mixer`].
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
-    /// Streams that can be open at a time, direct ones and voices. One takes 35 KiB.
+    /// Streams that can be open at a time, direct ones and voices. One takes 3 KiB.
     pub streams: u16,
+    /// Voices of another rate than their bus's that can be open at a time. One takes 33 KiB more.
+    pub converters: u16,
     /// Work of all voices together.
     pub cost: Cost,
     /// The longest time between the moment when [`poll`](Card::poll) is due and the call. Every voice is later by it.
@@ -54,6 +57,7 @@ pub struct Mixer<C: Card<Backing<B, R>>, B: SampleMemory, R: SampleMemory> {
     monitored: Box<[PortIndex]>,
     pub(crate) buses: Box<[BusPlace<C::Stream, R>]>,
     pub(crate) table: Table<C::Stream, B>,
+    pub(crate) converters: Converters,
     pub(crate) scratch: Box<Scratch>,
     pub(crate) budget: Budget,
     lateness: Nanos,
@@ -99,6 +103,7 @@ where
             monitored: monitored.into(),
             buses: rings.into_iter().map(|ring| BusPlace::Free(Ring::new(ring))).collect(),
             table: Table::new(limits.streams),
+            converters: Converters::new(limits.converters),
             scratch: Scratch::new(),
             budget: Budget::new(limits.cost),
             lateness: limits.lateness,

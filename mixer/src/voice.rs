@@ -6,6 +6,7 @@ use pcm::{Sample, Wide, mix};
 
 use crate::budget::Cost;
 use crate::conversion::Conversion;
+use crate::converters::Converters;
 use crate::cycle::Cycle;
 use crate::gain::VoiceGain;
 use crate::layout::Layout;
@@ -70,17 +71,19 @@ pub(crate) struct Voice<B> {
 }
 
 impl<B: SampleMemory> Voice<B> {
-    /// A voice that can start. A layout that can't be converted, or a buffer that isn't whole frames, is given back.
+    /// A voice that can start. The buffer is given back if it isn't whole frames, or if there is no
+    /// converter.
     pub(crate) fn new(
         bus: usize,
         way: Way,
         layout: Layout,
         bus_layout: Layout,
         buffer: B,
+        converters: &mut Converters,
     ) -> Result<Self, B> {
         let (from, to) = if way == Way::Play { (&layout, &bus_layout) } else { (&bus_layout, &layout) };
-        let cycle = Cycle::new(buffer.size_bytes(), layout.frame_bytes());
-        let (Some(conversion), Some(cycle)) = (Conversion::new(from, to), cycle) else { return Err(buffer) };
+        let Some(cycle) = Cycle::new(buffer.size_bytes(), layout.frame_bytes()) else { return Err(buffer) };
+        let Some(conversion) = Conversion::new(from, to, converters) else { return Err(buffer) };
         Ok(Self {
             bus,
             way,
@@ -110,7 +113,9 @@ impl<B: SampleMemory> Voice<B> {
         &self.buffer
     }
 
-    pub(crate) fn into_buffer(self) -> B {
+    /// Ends the voice. Its buffer and its converter go back to their owners.
+    pub(crate) fn retire(self, converters: &mut Converters) -> B {
+        self.conversion.retire(converters);
         self.buffer
     }
 

@@ -56,6 +56,22 @@ fn the_table_has_so_many_places_and_stale_handles_do_not_exist() {
 }
 
 #[test]
+fn converters_are_counted_and_come_back() {
+    let mut rig = Rig::with(Mode::Shared, Limits { converters: 1, ..LIMITS });
+    let buffer = Buffer::new(8_192);
+    let converted = params(44_100, SampleFormat::S16Le, 2);
+    let plain = rig.open(OUT, &S32, &buffer);
+    for _ in 0..3 {
+        let one = rig.open(OUT, &converted, &buffer);
+        assert_eq!(refused(&mut rig, OUT, &converted, &buffer), CardError::Busy);
+        assert_eq!(refused(&mut rig, OUT, &converted, &Buffer::new(4_097)), CardError::BadBuffer);
+        rig.mixer.close(one).expect("closed");
+    }
+    rig.mixer.close(plain).expect("closed");
+    assert_eq!(rig.mixer.cost(), Cost(0));
+}
+
+#[test]
 fn a_buffer_that_is_not_whole_frames_is_refused() {
     let mut rig = Rig::new(Mode::Shared);
     assert_eq!(refused(&mut rig, OUT, &S32, &Buffer::new(4_097)), CardError::BadBuffer);

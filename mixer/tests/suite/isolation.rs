@@ -96,7 +96,8 @@ fn a_late_mixer_costs_silence_and_a_count_and_time_goes_on() {
     let frames = |frame: u64| [frame as i32 + 1, 0].into_iter().flat_map(i32::to_le_bytes).collect();
     let mut guest = Guest::open(&mut rig, OUT, &params(48_000, SampleFormat::S32Le, 2), Box::new(frames));
     rig.mixer.start(&mut guest.stream).expect("started");
-    rig.pass_with(50 * MILLISECOND, &mut [&mut guest]);
+    // Longer than the ring: what lies before the hardware has been played before.
+    rig.pass_with(900 * MILLISECOND, &mut [&mut guest]);
     // Nobody turns the mixer for 60 ms.
     rig.time.set(rig.time.get() + 60 * MILLISECOND);
     rig.pass_with(50 * MILLISECOND, &mut [&mut guest]);

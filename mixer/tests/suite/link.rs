@@ -51,7 +51,8 @@ impl Rig {
         let model = Bench::new(profile).codec(0, Codec::any_format(2)).drift_ppm(137).build();
         let (card, rings) = hardware(&model);
         let setups = rates.map(|rate_hz| PortSetup { mode: Mode::Shared, rate_hz });
-        let limits = Limits { streams: 16, cost: Cost(400_000_000), lateness: Nanos(MILLISECOND) };
+        let limits =
+            Limits { streams: 16, converters: 16, cost: Cost(400_000_000), lateness: Nanos(MILLISECOND) };
         Self { mixer: Mixer::new(card, rings, &setups, limits), model }
     }
 
@@ -131,7 +132,7 @@ fn the_published_position_is_what_the_converter_got_then() {
 
 #[test]
 fn a_linked_start_is_one_link_frame_with_and_without_ssync() {
-    for (rates, restarts) in [([48_000, 48_000], cases(40)), ([44_100, 48_000], 15), ([96_000, 44_100], 15)] {
+    for (rates, restarts) in [([48_000, 48_000], cases(40)), ([44_100, 48_000], 60), ([96_000, 44_100], 60)] {
         let mut rig = Rig::new(rates.map(Some), Profile::hardware());
         rig.model.set_source(0, 4, |frame, _| frame.link_frame as i32);
         let of = |rate_hz| params(rate_hz, SampleFormat::S32Le, 2);

@@ -18,7 +18,8 @@ pub const IN: PortIndex = PortIndex(1);
 /// The monitor of `OUT`, behind the card's ports.
 pub const MONITOR: PortIndex = PortIndex(2);
 
-pub const LIMITS: Limits = Limits { streams: 40, cost: Cost(400_000_000), lateness: Nanos(MILLISECOND) };
+pub const LIMITS: Limits =
+    Limits { streams: 40, converters: 40, cost: Cost(400_000_000), lateness: Nanos(MILLISECOND) };
 
 pub type TestMixer = Mixer<FakeCard, Buffer, Buffer>;
 
