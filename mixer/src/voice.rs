@@ -150,6 +150,13 @@ impl<B: SampleMemory> Voice<B> {
 
     /// Notes what the guest says it wrote. The number may be absurd: it only limits what is read.
     pub(crate) fn note_written(&mut self, bytes: u64) {
+        // Silence was mixed in place of frames that are told only now.
+        let is_late = self.written_bytes.is_some_and(|told| {
+            told < bytes && self.cycle.frames_in(told) < self.moved_frames() && self.state == State::Running
+        });
+        if is_late && self.way == Way::Play {
+            self.fifo_errors = self.fifo_errors.saturating_add(1);
+        }
         self.written_bytes = Some(self.written_bytes.unwrap_or_default().max(bytes));
     }
 

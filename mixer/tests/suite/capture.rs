@@ -88,6 +88,45 @@ fn every_voice_gets_every_frame_whatever_the_others_do() {
 }
 
 #[test]
+fn a_recorder_s_position_is_that_of_the_frames_it_gets() {
+    for port in [IN, MONITOR] {
+        let mut rig = Rig::new(Mode::Shared);
+        rig.mixer.card().source = recorded;
+        // What the output plays is what the input records: noise by the bus's frame.
+        let noise = |frame: u64| -> Vec<u8> {
+            (0..2).flat_map(|channel| recorded(1, frame, channel).to_le_bytes()).collect()
+        };
+        let mut player = Guest::open(&mut rig, OUT, &S32, Box::new(noise));
+        let mut keeper = Recorder::open(&mut rig, port);
+        let start_ns = rig.time.get();
+        rig.mixer.start_together(&mut [&mut player.stream, &mut keeper.stream]).expect("started");
+        rig.pass_with(37 * MILLISECOND, &mut [&mut player]);
+        let mut one = Recorder::open(&mut rig, port);
+        rig.mixer.start(&mut one.stream).expect("started");
+        let mut told = Vec::new();
+        for _ in 0..20 {
+            rig.pass_with(5 * MILLISECOND, &mut [&mut player]);
+            one.drain(&mut rig);
+            let position = rig.mixer.position(&mut one.stream).expect("a position");
+            let link = position.link.expect("at the link");
+            assert!(position.bytes / 8 <= link.link_frames, "nothing arrives before it was at the link");
+            assert!(link.dma_lead_frames < 500, "{link:?}");
+            told.push(link);
+        }
+        let start = assert_exact(&one, 4_000);
+        for link in told {
+            let true_ns = start_ns + (start + link.link_frames) * 1_000_000_000 / 48_000;
+            assert!(true_ns.abs_diff(link.time.0) <= u64::from(link.error_ns) + 1, "{port:?}: {link:?}");
+            let began_ns = start_ns + start * 1_000_000_000 / 48_000;
+            assert!(
+                began_ns.abs_diff(link.start_time.0) <= u64::from(link.error_ns) + 1,
+                "{port:?}: {link:?}"
+            );
+        }
+    }
+}
+
+#[test]
 fn a_paused_recorder_goes_on_with_what_is_recorded_then() {
     let mut rig = Rig::new(Mode::Shared);
     rig.mixer.card().source = recorded;

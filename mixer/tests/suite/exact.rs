@@ -131,6 +131,29 @@ fn what_was_not_announced_is_silence_and_nothing_old_is_heard_again() {
 }
 
 #[test]
+fn a_write_that_comes_too_late_is_counted_and_the_end_of_a_stream_is_not() {
+    let mut rig = Rig::new(Mode::Shared);
+    let frames = guest_frames(1, SampleFormat::S32Le, 2, 32);
+    let voice = params(48_000, SampleFormat::S32Le, 2);
+    let mut guest = Guest::with_buffer(&mut rig, OUT, &voice, 4_800, frames);
+    let errors = |rig: &mut Rig, guest: &mut Guest| {
+        rig.mixer.position(&mut guest.stream).expect("a position").fifo_errors
+    };
+    guest.total = 4_800;
+    rig.mixer.start(&mut guest.stream).expect("started");
+    rig.pass_with(150 * MILLISECOND, &mut [&mut guest]);
+    assert_eq!(errors(&mut rig, &mut guest), 0);
+    guest.total = u64::MAX;
+    guest.refill(&mut rig.mixer);
+    assert_eq!(errors(&mut rig, &mut guest), 1);
+    rig.pass_with(50 * MILLISECOND, &mut [&mut guest]);
+    assert_eq!(errors(&mut rig, &mut guest), 1);
+    let played = rig.played_words(OUT, 2);
+    assert!(played[4_800 * 2..7_000 * 2].iter().all(|word| *word == 0));
+    assert_eq!(played[9_000 * 2], sample(1, 9_000, 0, 32), "later frames are where they belong");
+}
+
+#[test]
 fn a_guest_that_announces_nothing_plays_its_buffer_round_and_round() {
     let mut rig = Rig::new(Mode::Shared);
     let buffer = crate::support::memory::Buffer::new(480 * 8);

@@ -106,4 +106,29 @@ fn a_late_mixer_costs_silence_and_a_count_and_time_goes_on() {
     }
     assert_eq!(rig.mixer.position(&mut guest.stream).expect("a position").fifo_errors, 1);
     assert_eq!(rig.mixer.bus_stats(OUT).expect("a bus").late_turns, 1);
+    rig.mixer.pause(&mut guest.stream).expect("paused");
+    let ended = rig.mixer.position(&mut guest.stream).expect("a position").link.expect("at the link");
+    rig.pass(50 * MILLISECOND);
+    let played = rig.played_words(OUT, 2);
+    assert_eq!(played.iter().max(), Some(&(ended.link_frames as i32)), "the count goes on over the gap");
+}
+
+#[test]
+fn a_late_mixer_tells_a_converted_voice_s_break_and_its_count_keeps_to_time() {
+    let mut rig = Rig::new(Mode::Shared);
+    let voice = params(44_100, SampleFormat::S32Le, 2);
+    let mut keeper = good(&mut rig);
+    let mut guest = Guest::open(&mut rig, OUT, &voice, Box::new(|_| vec![1; 8]));
+    rig.mixer.start_together(&mut [&mut keeper.stream, &mut guest.stream]).expect("started");
+    let mut generations = Vec::new();
+    for late_ms in [0, 33, 0, 77] {
+        rig.time.set(rig.time.get() + late_ms * MILLISECOND);
+        rig.pass_with(50 * MILLISECOND, &mut [&mut keeper, &mut guest]);
+        let link = rig.mixer.position(&mut guest.stream).expect("a position").link.expect("at the link");
+        let by_time = u128::from(link.time.0 - link.start_time.0) * 44_100 / 1_000_000;
+        // Each break rounds down to a whole frame.
+        assert!((u128::from(link.link_frames) * 1_000).abs_diff(by_time) <= 2_001, "{by_time}: {link:?}");
+        generations.push(link.generation);
+    }
+    assert_eq!(generations, [1, 2, 2, 3]);
 }

@@ -47,10 +47,10 @@ struct Rig {
 }
 
 impl Rig {
-    fn new(rates: [Option<u32>; 2], profile: Profile) -> Self {
-        let model = Bench::new(profile).codec(0, Codec::any_format(2)).drift_ppm(137).build();
+    fn new(rates: [Option<u32>; 2], mode: Mode) -> Self {
+        let model = Bench::new(Profile::hardware()).codec(0, Codec::any_format(2)).drift_ppm(137).build();
         let (card, rings) = hardware(&model);
-        let setups = rates.map(|rate_hz| PortSetup { mode: Mode::Shared, rate_hz });
+        let setups = rates.map(|rate_hz| PortSetup { mode, rate_hz });
         let limits =
             Limits { streams: 16, converters: 16, cost: Cost(400_000_000), lateness: Nanos(MILLISECOND) };
         Self { mixer: Mixer::new(card, rings, &setups, limits), model }
@@ -80,7 +80,7 @@ const S32: StreamParams = StreamParams { rate_hz: 48_000, format: SampleFormat::
 #[test]
 fn the_published_position_is_what_the_converter_got_then() {
     for (rate_hz, pause_at) in [(48_000, 7), (44_100, 9), (96_000, 11)] {
-        let mut rig = Rig::new([Some(rate_hz), None], Profile::hardware());
+        let mut rig = Rig::new([Some(rate_hz), None], Mode::Shared);
         let voice = params(rate_hz, SampleFormat::S32Le, 2);
         let (mut stream, buffer) = rig.open(OUT, &voice, 32_768);
         for frame in 0..32_768u32 {
@@ -131,9 +131,56 @@ fn the_published_position_is_what_the_converter_got_then() {
 }
 
 #[test]
+fn a_hand_over_loses_no_frame_and_positions_hold_on_both_sides() {
+    let mut rig = Rig::new([None; 2], Mode::Auto);
+    let (mut stream, buffer) = rig.open(OUT, &S32, 16_384);
+    for page in hyper::MappedBuffer::page_addresses(&buffer) {
+        rig.model.memory().allow_dma(*page, DmaAccess::Read);
+    }
+    for frame in 0..16_384u32 {
+        let words: Vec<u8> = [frame as i32 + 1, -7].into_iter().flat_map(i32::to_le_bytes).collect();
+        buffer.write(frame * 8, &words);
+    }
+    rig.mixer.start(&mut stream).expect("started");
+    let mut told = Vec::new();
+    let mut second = None;
+    for round in 0..40 {
+        if round == 15 {
+            let opened_ns = rig.model.now_ns();
+            second = Some(rig.open(OUT, &params(44_100, SampleFormat::S16Le, 2), 4_096).0);
+            assert!(rig.model.now_ns() - opened_ns < 20 * MILLISECOND, "the gap is short");
+            // From here on DMA to the guest's page is a violation.
+            for page in hyper::MappedBuffer::page_addresses(&buffer) {
+                rig.model.memory().forbid_dma(*page);
+            }
+        }
+        told.extend(rig.mixer.position(&mut stream).expect("a position").link);
+        rig.pass(3 * MILLISECOND + round * 7_777);
+    }
+    let played = rig.model.played(0, 2);
+    let heard: Vec<(u64, u64)> = (0..played.len())
+        .filter(|index| played.frame(*index)[0] != 0)
+        .map(|index| (played.frame(index)[0] as u64 - 1, played.link_frame(index)))
+        .collect();
+    assert!(heard.len() > 5_000);
+    assert!(
+        heard.iter().zip(0..).all(|((frame, _), expected)| *frame == expected),
+        "a frame is lost or repeated"
+    );
+    assert!(told.windows(2).all(|pair| pair[0].link_frames <= pair[1].link_frames));
+    assert_eq!(told.iter().map(|link| link.generation).collect::<std::collections::BTreeSet<_>>().len(), 2);
+    for link in &told {
+        let Some((_, link_frame)) = heard.get(link.link_frames as usize) else { continue };
+        let off_ns = rig.model.ns_of_link_frame(*link_frame).abs_diff(link.time.0);
+        assert!(off_ns <= u64::from(link.error_ns) + 100, "{off_ns} ns off: {link:?}");
+    }
+    drop(second);
+}
+
+#[test]
 fn a_linked_start_is_one_link_frame_with_and_without_ssync() {
     for (rates, restarts) in [([48_000, 48_000], cases(40)), ([44_100, 48_000], 60), ([96_000, 44_100], 60)] {
-        let mut rig = Rig::new(rates.map(Some), Profile::hardware());
+        let mut rig = Rig::new(rates.map(Some), Mode::Shared);
         rig.model.set_source(0, 4, |frame, _| frame.link_frame as i32);
         let of = |rate_hz| params(rate_hz, SampleFormat::S32Le, 2);
         let (mut play, source) = rig.open(OUT, &of(rates[0]), 4_096);
@@ -169,7 +216,7 @@ fn a_linked_start_is_one_link_frame_with_and_without_ssync() {
 
 #[test]
 fn a_linked_start_of_standing_buses_is_the_hardware_s() {
-    let mut rig = Rig::new([Some(48_000); 2], Profile::hardware());
+    let mut rig = Rig::new([Some(48_000); 2], Mode::Shared);
     let (mut play, _) = rig.open(OUT, &S32, 4_096);
     let (mut record, _) = rig.open(IN, &S32, 4_096);
     let how = rig.mixer.start_together(&mut [&mut play, &mut record]);
@@ -182,7 +229,7 @@ fn a_linked_start_of_standing_buses_is_the_hardware_s() {
 
 #[test]
 fn the_ring_s_dma_ends_before_the_ring_is_given_back() {
-    let mut rig = Rig::new([Some(48_000); 2], Profile::hardware());
+    let mut rig = Rig::new([Some(48_000); 2], Mode::Shared);
     let (mut play, _) = rig.open(OUT, &S32, 4_096);
     rig.mixer.start(&mut play).expect("started");
     rig.pass(50 * MILLISECOND);
@@ -196,7 +243,7 @@ fn the_ring_s_dma_ends_before_the_ring_is_given_back() {
 
 #[test]
 fn after_a_power_loss_voices_report_an_error_until_they_go_on() {
-    let mut rig = Rig::new([Some(48_000); 2], Profile::hardware());
+    let mut rig = Rig::new([Some(48_000); 2], Mode::Shared);
     let (mut play, _) = rig.open(OUT, &S32, 4_096);
     rig.mixer.start(&mut play).expect("started");
     rig.pass(50 * MILLISECOND);
