@@ -174,7 +174,7 @@ fn a_hand_over_loses_no_frame_and_positions_hold_on_both_sides() {
         let off_ns = rig.model.ns_of_link_frame(*link_frame).abs_diff(link.time.0);
         assert!(off_ns <= u64::from(link.error_ns) + 100, "{off_ns} ns off: {link:?}");
     }
-    drop(second);
+    rig.mixer.close(second.expect("it was opened")).expect("closed");
 }
 
 #[test]
