@@ -2,7 +2,7 @@
 
 use crate::layout::Layout;
 
-/// What a converted frame costs, compared to one that is only added.
+/// The cost of a converted frame, compared to one that is only added.
 const CONVERSION: u64 = 25;
 
 /// Work in samples a second. A sample whose rate is converted counts 25 times.
@@ -17,7 +17,7 @@ impl Cost {
     }
 }
 
-/// What is used of the work that is allowed.
+/// The work that is allowed, and the share that is used.
 #[derive(Clone, Copy, Debug)]
 pub struct Budget {
     limit: Cost,

@@ -26,7 +26,7 @@ pub(crate) struct Bus<S> {
     pub(crate) track: Track,
 }
 
-/// What goes through a bus, and how far it is.
+/// The layout of a bus, and how far it is.
 #[derive(Debug)]
 pub(crate) struct Track {
     pub(crate) port: PortIndex,

@@ -98,7 +98,7 @@ where
         }
         let (index, way) = (voice.bus, voice.way);
         let bus_position = match way {
-            // What has arrived is in the guest's buffer before it is told.
+            // Frames that have arrived are in the guest's buffer before they are told.
             Way::Record => self.advance(index),
             Way::Play => {
                 let bus = self.buses.get_mut(index).and_then(BusPlace::open_mut);

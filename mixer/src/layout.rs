@@ -4,7 +4,7 @@ use audioback::card::StreamParams;
 use pcm::{Channels, Format, Rates};
 use sndif::format::{FormatSet, SampleFormat};
 
-/// What a voice or a bus is made of.
+/// The layout of a voice's or a bus's frames.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Layout {
     pub(crate) format: Format,

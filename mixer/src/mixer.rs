@@ -301,7 +301,7 @@ where
     }
 }
 
-/// What a port offers in a mode.
+/// The abilities that a port offers in a mode.
 fn offered(port: &Port, mode: Mode) -> Port {
     match mode {
         Mode::Direct => *port,

@@ -9,7 +9,7 @@ use crate::layout::Layout;
 pub(crate) const TICKS_PER_LINK_FRAME: u64 = 500;
 const WALL_CLOCK_HZ: u64 = 24_000_000;
 
-/// What the rounding of a time and of a frame's length adds to the bound of a bus, in nanoseconds.
+/// The rounding of a time and of a frame's length adds this to the bound of a bus, in nanoseconds.
 const ROUNDING_NS: u32 = 2;
 
 /// The places of a voice's frames on its bus.
@@ -90,7 +90,7 @@ impl Timeline {
         self.frames_after(self.done).0
     }
 
-    /// What is at the link, by the bus's position. A voice that doesn't run is at the end of what is mixed.
+    /// The voice's position at the link, by that of its bus. A voice that doesn't run is at its last mixed frame.
     pub(crate) fn link(&self, bus: &LinkPosition, is_running: bool) -> LinkPosition {
         let after = if is_running { self.since_origin(bus.link_frames) } else { self.done };
         let (link_frames, rest) = self.frames_after(after);

@@ -16,7 +16,7 @@ pub struct MixerStream {
 #[derive(Debug)]
 pub(crate) struct Vacant(u16);
 
-/// What is at a place.
+/// The content of a place.
 #[allow(clippy::large_enum_variant, reason = "a stream stays in its place of the table")]
 #[derive(Debug)]
 pub(crate) enum Content<S, B> {

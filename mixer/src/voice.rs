@@ -16,7 +16,7 @@ use crate::scratch::{BLOCK_FRAMES, Work, head};
 /// The bus of a voice that has lost its own.
 pub(crate) const NO_BUS: usize = usize::MAX;
 
-/// What a stream is doing.
+/// The state of a stream.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum State {
     /// It can start.
@@ -174,7 +174,7 @@ impl<B: SampleMemory> Voice<B> {
     /// Goes on where a direct stream has ended, paused. The gap in time is a break of the count.
     pub(crate) fn take_over(&mut self, last: &StreamPosition) {
         let in_memory = self.cycle.frames_in(last.bytes);
-        // What the hardware had fetched and not played is played again from the buffer.
+        // Frames that the hardware had fetched and not played are played again from the buffer.
         let at_link = last.link.map_or(in_memory, |link| link.link_frames);
         self.generation = last.link.map_or(0, |link| link.generation);
         self.restart_at(0, at_link);
@@ -192,7 +192,7 @@ impl<B: SampleMemory> Voice<B> {
         self.bus_generation = None;
     }
 
-    /// Ends the run. What is mixed is heard to its end.
+    /// Ends the run. Frames that are mixed are still heard.
     pub(crate) fn stop(&mut self) {
         self.state = State::Ready;
         self.written_bytes = None;
@@ -276,7 +276,7 @@ impl<B: SampleMemory> Voice<B> {
         bytes
     }
 
-    /// Decodes the guest's next frames. What isn't written is silence.
+    /// Decodes the guest's next frames. Unwritten frames are silence.
     fn fetch(&mut self, frames: usize, bytes: &mut [u8], samples: &mut [Sample]) {
         let bytes = self.take(frames, bytes);
         let decoded = self.layout.format.decode(bytes, samples);

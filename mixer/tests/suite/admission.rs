@@ -1,4 +1,4 @@
-//! What is refused, and that a refusal leaves nothing behind.
+//! Refusals, which leave nothing behind.
 
 use audioback::card::{Card, CardError, OpenFailure, PortIndex, StreamParams};
 use hyper::{MappedBuffer, Nanos};
@@ -178,7 +178,7 @@ fn turns_are_as_seldom_as_the_periods_allow() {
         let due = rig.mixer.poll(Nanos(now.0 + longest_ns + MILLISECOND), false).next_due.expect("due");
         let span_ns = due.0 - now.0 - longest_ns - MILLISECOND;
         assert!((shortest_ns..=longest_ns).contains(&span_ns), "{period_frames} frames: {span_ns} ns");
-        // What the hardware has fetched, half a period, and a millisecond.
+        // The hardware's fetch, half a period, and a millisecond.
         rig.pass(50 * MILLISECOND);
         let link = rig.mixer.position(&mut stream).expect("a position").link.expect("at the link");
         let lead_ns = u64::from(link.dma_lead_frames) * 1_000_000 / 48;

@@ -92,7 +92,7 @@ fn a_recorder_s_position_is_that_of_the_frames_it_gets() {
     for port in [IN, MONITOR] {
         let mut rig = Rig::new(Mode::Shared);
         rig.mixer.card().source = recorded;
-        // What the output plays is what the input records: noise by the bus's frame.
+        // The output plays the noise that the input records: by the bus's frame.
         let noise = |frame: u64| -> Vec<u8> {
             (0..2).flat_map(|channel| recorded(1, frame, channel).to_le_bytes()).collect()
         };

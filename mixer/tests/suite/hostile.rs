@@ -1,4 +1,4 @@
-//! What a guest may say and write, and that it costs nobody a frame.
+//! A guest may say and write anything, and it costs nobody a frame.
 
 use audioback::card::Card;
 use hyper::SampleMemory;

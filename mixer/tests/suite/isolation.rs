@@ -1,4 +1,4 @@
-//! What one voice does never changes another's samples.
+//! No voice changes another's samples.
 
 use audioback::card::Card;
 use mixer::Mode;

@@ -1,6 +1,6 @@
 //! Direct, shared, and from one to the other.
 
-use audioback::card::{Card, CardError, PortIndex, StreamParams};
+use audioback::card::{Card, CardError, LinkedStart, PortIndex, StreamParams};
 use hyper::MappedBuffer;
 use mixer::Mode;
 use sndif::format::SampleFormat;
@@ -15,7 +15,7 @@ fn counted(frame: u64) -> Vec<u8> {
     [frame as i32 + 1, -1].into_iter().flat_map(i32::to_le_bytes).collect()
 }
 
-/// What was heard on the left, silence left out.
+/// The left channel as it was heard, silence left out.
 fn heard(rig: &mut Rig) -> Vec<i32> {
     rig.played_words(OUT, 2).chunks_exact(2).map(|frame| frame[0]).filter(|word| *word != 0).collect()
 }
@@ -150,4 +150,57 @@ fn monitors_follow_the_card_s_ports() {
     let names: Vec<_> = names.iter().map(|name| name.as_deref()).collect();
     assert_eq!(names, [Some("Line Out"), Some("Line In"), Some("Monitor of Line Out"), None]);
     assert_eq!(rig.mixer.is_plugged(MONITOR), None);
+}
+
+#[test]
+fn a_linked_start_says_how_near_its_streams_are() {
+    let mut rig = Rig::new(Mode::Shared);
+    let open = |rig: &mut Rig, port| rig.open(port, &S32, &Buffer::new(8_192));
+    let mut group = [OUT, IN, OUT, MONITOR].map(|port| open(&mut rig, port));
+    let [play, record, second, monitor] = &mut group;
+    // The card starts both buses at once.
+    assert_eq!(rig.mixer.start_together(&mut [play, record]), Ok(LinkedStart::SameFrame));
+    rig.pass(20 * MILLISECOND);
+    // All on one bus, which runs.
+    assert_eq!(rig.mixer.start_together(&mut [second, monitor]), Ok(LinkedStart::SameFrame));
+    for stream in &mut group {
+        rig.mixer.stop(stream).expect("stopped");
+    }
+    // Both buses run, and this card doesn't tell its cadence.
+    let [play, record, ..] = &mut group;
+    assert_eq!(rig.mixer.start_together(&mut [play, record]), Ok(LinkedStart::BackToBack));
+    rig.mixer.stop(record).expect("stopped");
+    let mut again = Vec::from(group);
+    rig.mixer.close(again.remove(1)).expect("closed");
+    for stream in &mut again {
+        rig.mixer.stop(stream).expect("stopped");
+    }
+    // The output runs, and the input stands: it stopped a second after its last voice.
+    let mut keeper = open(&mut rig, OUT);
+    rig.mixer.start(&mut keeper).expect("started");
+    rig.pass(1_500 * MILLISECOND);
+    let mut record = open(&mut rig, IN);
+    assert_eq!(rig.mixer.start_together(&mut [&mut again[0], &mut record]), Ok(LinkedStart::BackToBack));
+}
+
+#[test]
+fn after_a_start_that_fails_none_runs_and_all_can_start_again() {
+    let mut rig = Rig::new(Mode::Shared);
+    let [mut play, mut record] = [OUT, IN].map(|port| rig.open(port, &S32, &Buffer::new(8_192)));
+    rig.mixer.card().seen[1].borrow_mut().start_fails = true;
+    assert_eq!(rig.mixer.start_together(&mut [&mut play, &mut record]), Err(CardError::Hardware));
+    for stream in [&mut play, &mut record] {
+        assert_eq!(rig.mixer.position(stream).expect("a position"), Default::default());
+        assert_eq!(rig.mixer.pause(stream), Err(CardError::WrongState));
+    }
+    rig.pass(20 * MILLISECOND);
+    assert_eq!(rig.mixer.start_together(&mut [&mut play, &mut record]), Ok(LinkedStart::SameFrame));
+    rig.pass(20 * MILLISECOND);
+    for stream in [&mut play, &mut record] {
+        assert!(rig.mixer.position(stream).expect("a position").bytes > 0);
+    }
+    // One of several that is in the wrong state keeps all from starting.
+    rig.mixer.stop(&mut play).expect("stopped");
+    assert_eq!(rig.mixer.start_together(&mut [&mut play, &mut record]), Err(CardError::WrongState));
+    assert_eq!(rig.mixer.position(&mut play).expect("a position").bytes, 0);
 }

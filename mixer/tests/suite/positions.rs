@@ -12,7 +12,7 @@ use crate::support::cases;
 use crate::support::guest::Guest;
 use crate::support::rig::{MILLISECOND, OUT, Rig, params};
 
-/// What was published, and when it was read.
+/// A published position, and when it was read.
 struct Told {
     read_ns: u64,
     until_ns: u64,

@@ -17,7 +17,7 @@ const BUS_HZ: f64 = 48_000.0;
 /// A step of the bus's 32 bits, as a part of full scale.
 const STEP: f64 = 1.0 / (1u64 << 31) as f64;
 
-/// What a voice plays: noise at the bus's rate, or a tone at another rate, which every good converter leaves as it is.
+/// One voice's part: noise at the bus's rate, or a tone at another rate, which every good converter leaves as it is.
 #[derive(Clone, Debug)]
 struct Plan {
     format: usize,
@@ -78,7 +78,7 @@ impl Plan {
         })
     }
 
-    /// What it adds to a channel of the bus, so many bus frames after its start.
+    /// Its share in a channel of the bus, so many bus frames after its start.
     fn heard(&self, frame: u64, side: u8) -> f64 {
         let gain = 10f64.powf(f64::from(self.gain_mdb) / 20_000.0);
         let value = if self.is_converted() {

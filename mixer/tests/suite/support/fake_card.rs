@@ -18,7 +18,7 @@ pub type Time = Rc<Cell<u64>>;
 /// Frames that the card fetches ahead of the link.
 pub const FIFO_FRAMES: u64 = 48;
 
-/// What tests look at, and turn.
+/// The traces that a port leaves, and its faults.
 #[derive(Default)]
 pub struct Port0 {
     /// Bytes that went out to the link in all runs, one after another.
@@ -27,6 +27,8 @@ pub struct Port0 {
     pub starts: Vec<u64>,
     /// The stream fails at the next look.
     pub fails: bool,
+    /// The next start fails.
+    pub start_fails: bool,
     /// RUN doesn't clear.
     pub sticks: bool,
     pub is_taken: bool,
@@ -212,6 +214,9 @@ impl Card<Backing<Buffer, Buffer>> for FakeCard {
         if stream.begun_ns.is_some() {
             return Err(CardError::WrongState);
         }
+        if std::mem::take(&mut stream.seen.borrow_mut().start_fails) {
+            return Err(CardError::Hardware);
+        }
         stream.begun_ns = Some(self.time.get());
         stream.moved = 0;
         stream.generation += 1;
@@ -222,8 +227,13 @@ impl Card<Backing<Buffer, Buffer>> for FakeCard {
     }
 
     fn start_together(&mut self, streams: &mut [&mut FakeStream]) -> Result<LinkedStart, CardError> {
-        for stream in streams {
-            self.start(stream)?;
+        for index in 0..streams.len() {
+            if let Err(error) = self.start(streams[index]) {
+                for started in &mut streams[..index] {
+                    self.stop(started)?;
+                }
+                return Err(error);
+            }
         }
         Ok(LinkedStart::SameFrame)
     }
@@ -245,7 +255,7 @@ impl Card<Backing<Buffer, Buffer>> for FakeCard {
             return Err(CardError::Hardware);
         }
         let last = self.position(stream)?;
-        // What was fetched and has not gone out is dropped.
+        // Frames that were fetched and have not gone out are dropped.
         if self.ports[stream.port].direction.is_playback() && stream.begun_ns.is_some() {
             let unplayed = stream.moved - stream.frames_at(self.time.get());
             let mut seen = stream.seen.borrow_mut();

@@ -1,4 +1,4 @@
-//! What the tests share.
+//! Parts that the tests share.
 
 pub mod fake_card;
 pub mod guest;
