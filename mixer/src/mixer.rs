@@ -238,7 +238,7 @@ where
             log::error!("the bus of port {} does not stop: {error:?}", bus.track.port.0);
         }
         bus.track.is_running = false;
-        table.voices_mut().filter(|voice| voice.is_running_on(index)).for_each(|voice| voice.break_off());
+        table.voices_mut().filter(|voice| voice.bus == index).for_each(|voice| voice.note_halt());
     }
 
     /// Looks after a bus. Returns when it is to be looked after again.

@@ -187,6 +187,11 @@ impl Begun {
         Self { known: Some((time, wall_ticks)), is_final: true }
     }
 
+    /// Takes what is known as final.
+    pub(crate) fn keep(&mut self) {
+        self.is_final = self.known.is_some();
+    }
+
     /// Puts the begin at bus frame `frame` into a voice's position.
     pub(crate) fn tell(&mut self, bus: &LinkPosition, bus_hz: u32, frame: u64, link: &mut LinkPosition) {
         if !self.is_final {

@@ -67,6 +67,8 @@ pub(crate) struct Voice<B> {
     /// The bus frame of frame 0.
     first_frame: u64,
     begun: Begun,
+    /// The bus has stopped since the pause, so its count says nothing of this voice any more.
+    is_settled: bool,
     last: StreamPosition,
 }
 
@@ -105,6 +107,7 @@ impl<B: SampleMemory> Voice<B> {
             bus_generation: None,
             first_frame: 0,
             begun: Begun::default(),
+            is_settled: false,
             last: StreamPosition::default(),
         })
     }
@@ -164,6 +167,7 @@ impl<B: SampleMemory> Voice<B> {
     pub(crate) fn begin(&mut self, start: u64) {
         self.restart_at(start, 0);
         self.state = State::Running;
+        self.is_settled = false;
         self.first_frame = start;
         self.fifo_errors = 0;
         self.begun = Begun::default();
@@ -189,6 +193,10 @@ impl<B: SampleMemory> Voice<B> {
     pub(crate) fn resume(&mut self, start: u64) {
         self.timeline.resume(start);
         self.state = State::Running;
+        if core::mem::take(&mut self.is_settled) {
+            // Another run of the bus can't improve it.
+            self.begun.keep();
+        }
         self.bus_generation = None;
     }
 
@@ -199,9 +207,17 @@ impl<B: SampleMemory> Voice<B> {
         self.last = StreamPosition::default();
     }
 
-    /// Its bus has failed under it.
+    /// Its run has failed under it.
     pub(crate) fn break_off(&mut self) {
         self.state = State::Broken;
+    }
+
+    /// Its bus has stopped. A run breaks off, and a paused one keeps its position.
+    pub(crate) fn note_halt(&mut self) {
+        self.is_settled = true;
+        if self.state == State::Running {
+            self.break_off();
+        }
     }
 
     /// Counts anew from bus frame `start` on.
@@ -364,6 +380,9 @@ impl<B: SampleMemory> Voice<B> {
 
     /// The position, by that of its bus, whose frames have so many bytes.
     pub(crate) fn look(&mut self, bus: &StreamPosition) -> StreamPosition {
+        if self.is_settled {
+            return self.last_position();
+        }
         let passed = bus.bytes.checked_div(self.bus_layout.frame_bytes().into()).unwrap_or_default();
         let frames = match self.way {
             // A gap in the mixing is no gap in time, so this may be ahead of what was taken.

@@ -91,6 +91,30 @@ fn a_paused_voice_goes_on_with_the_very_next_frame() {
 }
 
 #[test]
+fn a_paused_voice_keeps_its_position_while_its_bus_stops_and_starts_for_another() {
+    let mut rig = Rig::new(Mode::Shared);
+    let frames = |frame: u64| [frame as i32 + 1, 0].into_iter().flat_map(i32::to_le_bytes).collect();
+    let mut guest = Guest::open(&mut rig, OUT, &params(48_000, SampleFormat::S32Le, 2), Box::new(frames));
+    rig.mixer.start(&mut guest.stream).expect("started");
+    rig.pass_with(200 * MILLISECOND, &mut [&mut guest]);
+    rig.mixer.pause(&mut guest.stream).expect("paused");
+    let paused = rig.mixer.position(&mut guest.stream).expect("a position");
+    rig.pass(1_500 * MILLISECOND);
+    assert_eq!(rig.mixer.position(&mut guest.stream), Ok(paused));
+    let (params, buffer) = right(48_000, 3);
+    let mut other = rig.open(OUT, &params, &buffer);
+    rig.mixer.start(&mut other).expect("started");
+    rig.pass(20 * MILLISECOND);
+    assert_eq!(rig.mixer.position(&mut guest.stream), Ok(paused));
+    rig.mixer.resume(&mut guest.stream).expect("resumed");
+    rig.pass_with(50 * MILLISECOND, &mut [&mut guest]);
+    let heard: Vec<i32> =
+        rig.played_words(OUT, 2).chunks_exact(2).map(|frame| frame[0]).filter(|word| *word != 0).collect();
+    assert!(heard.len() > 11_000);
+    assert!(heard.iter().zip(1..).all(|(word, expected)| *word == expected), "a frame was lost or repeated");
+}
+
+#[test]
 fn a_late_mixer_costs_silence_and_a_count_and_time_goes_on() {
     let mut rig = Rig::new(Mode::Shared);
     let frames = |frame: u64| [frame as i32 + 1, 0].into_iter().flat_map(i32::to_le_bytes).collect();
