@@ -15,7 +15,7 @@ const CHUNK_TAPS: usize = 44;
 /// Converts a stream of interleaved frames from one rate to another.
 ///
 /// Output frame `n` is the input's band-limited signal at input position `n * input / output - delay`, in exact
-/// fractions: positions never drift. What comes before the first input frame is silence.
+/// fractions: positions never drift. Silence precedes the first input frame.
 ///
 /// `WORDS` is the memory for input frames in samples of 4 bytes; [`words`](Self::words) says how many a conversion
 /// needs. [`MOST_WORDS`] are enough for all of them.
@@ -27,7 +27,7 @@ const CHUNK_TAPS: usize = 44;
 /// # Quality
 /// [QUALITY.md](https://docs.rs/crate/snddom-pcm/latest/source/QUALITY.md) has the measured figures of all pairs:
 /// at least 100 dB from signal to noise and distortion, and to images and aliases, up to 0.907 of the lower Nyquist
-/// frequency. What folds around that frequency stays above 0.907 of it.
+/// frequency. Aliases of the band around that frequency stay above 0.907 of it.
 ///
 /// Where an output frame coincides with an input frame and the rate doesn't fall, it has its samples bit for bit.
 /// Elsewhere an output exceeds full scale where the input's signal does so between its frames: outputs are [`Wide`],
@@ -204,7 +204,7 @@ impl<const WORDS: usize> Converter<WORDS> {
     /// some.
     fn take(&mut self, input: &[Sample]) -> usize {
         if self.held_frames == self.capacity_frames() {
-            self.move_to_begin();
+            self.move_to_start();
         }
         let room_frames = self.capacity_frames().saturating_sub(self.held_frames);
         let frames = room_frames.min(self.channels.frames(input.len()));
@@ -221,9 +221,10 @@ impl<const WORDS: usize> Converter<WORDS> {
         frames
     }
 
-    /// Moves the window to the memory's begin. It is less than the memory, so that this makes room; and it is seldom,
-    /// for the slack has to fill again.
-    fn move_to_begin(&mut self) {
+    /// Moves the window to the memory's start, which makes room: the window is less than the memory.
+    ///
+    /// It is seldom, for the slack has to fill again.
+    fn move_to_start(&mut self) {
         let held = self.samples(self.first_frame)..self.samples(self.held_frames);
         // The check tells the compiler what holds anyway.
         if held.start <= held.end && held.end <= WORDS {

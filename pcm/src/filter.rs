@@ -19,7 +19,7 @@ const WEIGHT_BITS: u32 = 32;
 /// Bits of [`Filter::reciprocal`].
 const RECIPROCAL_BITS: u32 = 40;
 
-/// What the filter of a pair of rates is made from.
+/// The filter of a pair of rates.
 #[derive(Clone, Debug)]
 pub struct Filter {
     /// Coefficients on each side of a position.

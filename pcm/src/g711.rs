@@ -89,7 +89,7 @@ mod tests {
 
     #[test]
     fn codes_of_the_tables_have_their_values() {
-        // G.711, tables 2a, 2b, 1a and 1b: the ends of the tables, and values at the begin of segments.
+        // G.711, tables 2a, 2b, 1a and 1b: the ends of the tables, and values where segments begin.
         for (code, value) in
             [(0x80, 8031), (0x8f, 4191), (0x9f, 2079), (0xef, 33), (0xfe, 2), (0xff, 0), (0x00, -8031)]
         {

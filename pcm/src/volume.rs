@@ -30,10 +30,10 @@ struct Ramp {
     now: i64,
     /// Whole steps of 2^-58 a frame, rounded down.
     step: i64,
-    /// What `step` leaves out over all frames: below `frames`.
+    /// The remainder of the division that made `step`: below `frames`.
     rest: i64,
-    /// What has been left out so far, in units of one step divided by `frames`: below `frames`.
-    left_out: i64,
+    /// Sum of remainders that made no whole step yet: below `frames`.
+    remainders: i64,
     frames: i64,
     frames_to_go: u32,
 }
@@ -43,9 +43,9 @@ impl Ramp {
     fn next(&mut self) -> Gain {
         // All values are between two gains, or below 2^32: no sum overflows.
         self.now = self.now.wrapping_add(self.step);
-        self.left_out = self.left_out.wrapping_add(self.rest);
-        if self.left_out >= self.frames {
-            self.left_out = self.left_out.wrapping_sub(self.frames);
+        self.remainders = self.remainders.wrapping_add(self.rest);
+        if self.remainders >= self.frames {
+            self.remainders = self.remainders.wrapping_sub(self.frames);
             self.now = self.now.wrapping_add(1);
         }
         self.frames_to_go = self.frames_to_go.saturating_sub(1);
@@ -92,7 +92,7 @@ impl Volume {
         let way = gain.bits().wrapping_sub(now);
         self.ramp = way.checked_div_euclid(frames).map(|step| {
             let rest = way.checked_rem_euclid(frames).unwrap_or_default();
-            Ramp { now, step, rest, left_out: 0, frames, frames_to_go }
+            Ramp { now, step, rest, remainders: 0, frames, frames_to_go }
         });
     }
 

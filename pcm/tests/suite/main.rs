@@ -6,3 +6,4 @@ mod gains;
 mod mixes;
 mod rates;
 mod reference;
+mod voices;

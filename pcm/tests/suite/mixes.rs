@@ -22,7 +22,7 @@ fn any_voice() -> impl Strategy<Value = Voice> {
     })
 }
 
-/// What a voice adds, in doubles.
+/// The value that a voice adds, in doubles.
 fn heard(voice: &Voice, sample: usize) -> f64 {
     let size = voice.format.bytes_per_sample();
     let value = decode(voice.format, &voice.bytes[sample * size..][..size]);

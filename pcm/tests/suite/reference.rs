@@ -1,7 +1,16 @@
 //! Plain references: formats as numbers from -1.0 to 1.0, and samples at random.
 
-use pcm::{Format, Sample, Wide};
+use std::f64::consts::PI;
+
+use pcm::{Format, Rates, Sample, Wide};
 use proptest::prelude::*;
+
+/// The rates of HD Audio and of the sound protocols.
+pub const RATES_HZ: [u32; 12] =
+    [5_512, 8_000, 11_025, 16_000, 22_050, 32_000, 44_100, 48_000, 88_200, 96_000, 176_400, 192_000];
+
+/// Zero crossings of the filter to each side, as documented.
+const CROSSINGS: f64 = 40.0;
 
 /// 1.0 as a [`Wide`].
 pub const WIDE_ONE: f64 = (1u64 << 47) as f64;
@@ -102,4 +111,39 @@ pub fn decision(format: Format, code: u8) -> f64 {
         _ => 2f64.powi(segment.max(1) - 1),
     };
     (value - half / full_scale).max(0.0)
+}
+
+/// Any two rates: mostly usual ones.
+pub fn any_rates() -> impl Strategy<Value = Rates> {
+    let usual = proptest::sample::select(&RATES_HZ[..]);
+    let hz = || prop_oneof![4 => usual.clone(), 1 => Rates::LOWEST_HZ..=Rates::HIGHEST_HZ];
+    (hz(), hz()).prop_map(|(input, output)| Rates::new(input, output).expect("rates in range"))
+}
+
+/// The filter by its formula: a sinc function under Kaiser's window for 114 dB.
+pub fn kernel(t: f64) -> f64 {
+    let bessel = |x: f64| {
+        let terms = (1..200).scan(1.0, |term: &mut f64, k| {
+            *term *= (x / 2.0 / f64::from(k)).powi(2);
+            Some(*term)
+        });
+        1.0 + terms.sum::<f64>()
+    };
+    if t.abs() >= CROSSINGS {
+        return 0.0;
+    }
+    let beta = 0.1102 * (114.0 - 8.7);
+    let window = bessel(beta * (1.0 - (t / CROSSINGS).powi(2)).sqrt()) / bessel(beta);
+    window * if t == 0.0 { 1.0 } else { (PI * t).sin() / (PI * t) }
+}
+
+/// Output frame `n` of one channel's values, by the documented position and the filter's formula.
+pub fn converted(rates: Rates, delay: u32, input: &[f64], n: usize) -> f64 {
+    let (parts_in, parts_out) = rates.ratio();
+    let position = n as f64 * f64::from(parts_in) / f64::from(parts_out) - f64::from(delay);
+    let stretch = (f64::from(parts_out) / f64::from(parts_in)).min(1.0);
+    let reach = CROSSINGS / stretch;
+    let first = (position - reach).floor().max(0.0) as usize;
+    let last = ((position + reach).ceil().max(0.0) as usize).min(input.len());
+    (first..last).map(|k| input[k] * kernel((k as f64 - position) * stretch) * stretch).sum()
 }
