@@ -41,6 +41,7 @@ where
         let Some(place) = self.table.vacant() else {
             return Err(OpenFailure::Refused { error: CardError::Busy, buffer });
         };
+        self.mix_ahead();
         let (content, error) = match self.card.open(port, params, Backing::Guest(buffer)) {
             Ok(stream) => (Content::Direct(Direct::new(port, *params, stream)), None),
             Err(OpenFailure::Refused { error, buffer: Backing::Guest(buffer) }) => {
@@ -331,6 +332,9 @@ where
     }
 
     fn pause(&mut self, stream: &mut MixerStream) -> Result<(), CardError> {
+        if let Some(Content::Direct(_)) = self.table.get(stream) {
+            self.mix_ahead();
+        }
         match self.table.get_mut(stream) {
             Some(Content::Direct(direct)) => {
                 self.card.pause(&mut direct.stream)?;
@@ -350,6 +354,9 @@ where
     }
 
     fn stop(&mut self, stream: &mut MixerStream) -> Result<StreamPosition, CardError> {
+        if let Some(Content::Direct(_)) = self.table.get(stream) {
+            self.mix_ahead();
+        }
         match self.table.get_mut(stream) {
             Some(Content::Direct(direct)) => {
                 let last = self.card.stop(&mut direct.stream)?;
@@ -379,6 +386,9 @@ where
     }
 
     fn close(&mut self, stream: MixerStream) -> Result<B, StillRunning<MixerStream>> {
+        if let Some(Content::Direct(_)) = self.table.get(&stream) {
+            self.mix_ahead();
+        }
         let content = match self.table.take(&stream) {
             Some(Content::Voice(voice)) => {
                 self.budget.release(voice.cost);

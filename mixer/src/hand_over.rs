@@ -65,6 +65,7 @@ where
         if !can_convert || !self.budget.admit(cost) {
             return (Content::Direct(direct), Err(CardError::Busy));
         }
+        self.mix_ahead();
         let levels: [Option<i32>; 8] =
             core::array::from_fn(|channel| self.card.volume(&direct.stream, channel as u8).ok());
         let last = match self.card.stop(&mut direct.stream) {

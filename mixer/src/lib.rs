@@ -16,6 +16,7 @@
 
 extern crate alloc;
 
+mod ahead;
 mod backing;
 mod budget;
 mod bus;

@@ -178,6 +178,7 @@ where
                 .is_some_and(|cycle| cycle.frames() >= layout.frames_in(RING_MIN.0)))
         };
         let index = self.buses.iter().position(is_free).ok_or(CardError::Busy)?;
+        self.mix_ahead();
         let place = self.buses.get_mut(index).ok_or(CardError::Busy)?;
         let BusPlace::Free(mut ring) = core::mem::replace(place, BusPlace::Lost) else {
             return Err(CardError::Busy);
@@ -212,7 +213,12 @@ where
 
     /// One turn of a bus that runs. `None`: it doesn't, or not any more.
     pub(crate) fn advance(&mut self, index: usize) -> Option<StreamPosition> {
-        let lead_frames = self.lead_frames(index);
+        self.advance_with(index, 0)
+    }
+
+    /// One turn, in which the bus is mixed so many frames further, if its lead isn't more.
+    pub(crate) fn advance_with(&mut self, index: usize, ahead_frames: u64) -> Option<StreamPosition> {
+        let lead_frames = self.lead_frames(index).max(ahead_frames);
         let Self { card, buses, table, scratch, .. } = self;
         let bus = buses.get_mut(index)?.open_mut().filter(|bus| bus.track.is_running)?;
         let turn = match bus.track.direction {
@@ -280,6 +286,7 @@ where
 
     /// Gives a bus's port and ring back.
     fn close_bus(&mut self, index: usize) {
+        self.mix_ahead();
         let Some(place) = self.buses.get_mut(index) else { return };
         let stream = match core::mem::replace(place, BusPlace::Lost) {
             BusPlace::Open(Bus { stream, .. }) | BusPlace::Stuck(stream) => stream,

@@ -142,6 +142,12 @@ where
                 playback::prepare(card, bus, index, table, scratch, lead_frames)?;
             }
         }
+        let is_direct = |content: &Content<C::Stream, B>| matches!(content, Content::Direct(_));
+        if !standing.is_empty()
+            || group.iter().any(|place| self.table.contents().nth(*place).is_some_and(is_direct))
+        {
+            self.mix_ahead();
+        }
         let Self { card, buses, table, .. } = self;
         let mut streams = Vec::<&mut C::Stream, GROUP_MAX>::new();
         let mut direct_states = Vec::<&mut State, GROUP_MAX>::new();

@@ -163,6 +163,16 @@ impl<B: SampleMemory> Voice<B> {
         self.written_bytes = Some(self.written_bytes.unwrap_or_default().max(bytes));
     }
 
+    /// Bus frames for which the guest has announced frames that aren't taken yet. `None`: it is dry. One that announces
+    /// nothing has none to spare.
+    pub(crate) fn announced_ahead(&self) -> Option<u64> {
+        let Some(bytes) = self.written_bytes else { return Some(0) };
+        let left = self.cycle.frames_in(bytes).saturating_sub(self.moved_frames());
+        let product = u128::from(left).saturating_mul(self.bus_layout.rate_hz.into());
+        let bus_frames = product.checked_div(self.layout.rate_hz.into()).unwrap_or_default();
+        Some(u64::try_from(bus_frames).unwrap_or(u64::MAX)).filter(|_| left > 0)
+    }
+
     /// Begins a run: its first frame is bus frame `start`.
     pub(crate) fn begin(&mut self, start: u64) {
         self.restart_at(start, 0);

@@ -1,13 +1,13 @@
 //! No voice changes another's samples.
 
-use audioback::card::Card;
+use audioback::card::{Card, PortIndex};
 use mixer::Mode;
 use proptest::prelude::*;
 use sndif::format::SampleFormat;
 
 use crate::support::guest::Guest;
 use crate::support::memory::Buffer;
-use crate::support::rig::{MILLISECOND, OUT, Rig, params};
+use crate::support::rig::{IN, LIMITS, MILLISECOND, OUT, Rig, params, port};
 use crate::support::{cases, noise};
 
 /// A good guest on the left channel.
@@ -155,4 +155,46 @@ fn a_late_mixer_tells_a_converted_voice_s_break_and_its_count_keeps_to_time() {
         generations.push(link.generation);
     }
     assert_eq!(generations, [1, 2, 2, 3]);
+}
+
+/// Streams of other ports, direct ones and voices, that come and go on a card that waits so long for its hardware each time.
+fn hear_beside_waits(wait_ns: u64, buffer_frames: u32) -> u32 {
+    use audioback::card::Direction::{Capture, Playback};
+    let mut rig = Rig::on(Mode::Auto, LIMITS, vec![port(Playback), port(Capture), port(Playback)]);
+    let left = |frame: u64| [noise(1, frame) as i32 / 4, 0].into_iter().flat_map(i32::to_le_bytes).collect();
+    // It isn't the hardware's format, so it is a voice.
+    let big_endian = move |frame: u64| -> Vec<u8> {
+        let bytes: Vec<u8> = left(frame);
+        bytes.chunks(4).flat_map(|word| word.iter().rev().copied()).collect()
+    };
+    let voice = params(48_000, SampleFormat::S32Be, 2);
+    let mut guest = Guest::with_buffer(&mut rig, OUT, &voice, buffer_frames, Box::new(big_endian));
+    rig.mixer.start(&mut guest.stream).expect("started");
+    rig.pass_with(50 * MILLISECOND, &mut [&mut guest]);
+    rig.mixer.card().wait_ns = wait_ns;
+    for (round, format) in [SampleFormat::S32Le, SampleFormat::U8].into_iter().cycle().take(20).enumerate() {
+        let port = [IN, PortIndex(2)][round % 2];
+        let mut other = rig.open(port, &params(48_000, format, 2), &Buffer::new(8_192));
+        rig.pass_with(10 * MILLISECOND, &mut [&mut guest]);
+        rig.mixer.start(&mut other).expect("started");
+        rig.pass_with(10 * MILLISECOND, &mut [&mut guest]);
+        rig.mixer.close(other).expect("closed");
+        rig.pass_with(10 * MILLISECOND, &mut [&mut guest]);
+    }
+    rig.mixer.card().wait_ns = 0;
+    for (frame, words) in rig.played_words(OUT, 2).chunks_exact(2).enumerate() {
+        let expected = noise(1, frame as u64) as i32 / 4;
+        assert!(words[0] == expected || words[0] == 0 && wait_ns > 0, "frame {frame}");
+    }
+    rig.mixer.bus_stats(OUT).expect("a bus").late_turns
+}
+
+#[test]
+fn a_card_that_waits_for_its_hardware_makes_no_filled_voice_run_dry() {
+    assert_eq!(hear_beside_waits(35 * MILLISECOND, 8_192), 0);
+}
+
+#[test]
+fn mixing_ahead_takes_nothing_that_is_not_announced() {
+    assert_eq!(hear_beside_waits(0, 960), 0);
 }

@@ -39,6 +39,8 @@ pub struct Port0 {
 
 pub struct FakeCard {
     pub time: Time,
+    /// Time that an open, a start and a close take.
+    pub wait_ns: u64,
     pub ports: Vec<Port>,
     pub seen: Vec<Rc<RefCell<Port0>>>,
     /// The recorded frame of a port at a frame of a run.
@@ -105,12 +107,16 @@ impl FakeStream {
 impl FakeCard {
     pub fn new(time: Time, ports: Vec<Port>) -> Self {
         let seen = ports.iter().map(|_| Rc::default()).collect();
-        Self { time, ports, seen, source: |_, _, _| 0 }
+        Self { time, wait_ns: 0, ports, seen, source: |_, _, _| 0 }
     }
 
     fn transfer(&self, stream: &mut FakeStream) {
         let is_playback = self.ports[stream.port].direction.is_playback();
         stream.transfer(self.time.get(), is_playback, self.source);
+    }
+
+    fn wait(&self) {
+        self.time.set(self.time.get() + self.wait_ns);
     }
 
     /// The length of a frame with 32 fractional bits.
@@ -161,6 +167,7 @@ impl Card<Backing<Buffer, Buffer>> for FakeCard {
         params: &StreamParams,
         buffer: Backing<Buffer, Buffer>,
     ) -> Result<FakeStream, OpenFailure<Backing<Buffer, Buffer>, FakeStream>> {
+        self.wait();
         if !self.is_free(port) {
             return Err(OpenFailure::Refused { error: CardError::Busy, buffer });
         }
@@ -214,6 +221,7 @@ impl Card<Backing<Buffer, Buffer>> for FakeCard {
         if stream.begun_ns.is_some() {
             return Err(CardError::WrongState);
         }
+        self.wait();
         if std::mem::take(&mut stream.seen.borrow_mut().start_fails) {
             return Err(CardError::Hardware);
         }
@@ -296,6 +304,7 @@ impl Card<Backing<Buffer, Buffer>> for FakeCard {
     }
 
     fn close(&mut self, mut stream: FakeStream) -> Result<Backing<Buffer, Buffer>, StillRunning<FakeStream>> {
+        self.wait();
         if self.stop(&mut stream).is_err() {
             return Err(StillRunning(stream));
         }
