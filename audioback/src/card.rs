@@ -261,8 +261,14 @@ pub trait Card<B> {
     ) -> Result<Self::Stream, OpenFailure<B, Self::Stream>>;
     /// Whether the stream's [link position](StreamPosition::link) is used. Enabled by default; a card does less work without it.
     fn set_link_wanted(&mut self, stream: &mut Self::Stream, is_wanted: bool);
+    /// Tells the frames between two events that the front end asked for; 0 if it asked for none. It says how soon a frame
+    /// that is written late must still be heard.
+    fn set_period(&mut self, stream: &mut Self::Stream, period_frames: u32);
+    /// Tells the bytes that the front end says it has written, counted from the buffer's first frame of this run. They may be
+    /// told before the start; they never decrease until the next stop. Playback only.
+    fn note_written(&mut self, stream: &mut Self::Stream, bytes: u64);
     /// The buffer of an open stream. `None`: the card cannot tell, so the stream's volume cannot change.
-    fn buffer(stream: &Self::Stream) -> Option<&B>;
+    fn buffer<'a>(&'a self, stream: &'a Self::Stream) -> Option<&'a B>;
     /// Sets the volume of a channel to the value next to `mdb`, in units of 0.001 dB. The mute stays as it is.
     /// Only for ports whose [`volume`](Port::volume) has steps.
     fn set_volume(&mut self, stream: &mut Self::Stream, channel: u8, mdb: i32) -> Result<(), CardError>;

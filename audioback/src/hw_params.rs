@@ -49,6 +49,13 @@ pub enum BadOpen {
     Period(u32),
 }
 
+impl OpenPlan {
+    /// Frames between events; 0: no events.
+    pub fn period_frames(&self) -> u32 {
+        self.period_bytes.checked_div(self.frame_bytes).unwrap_or(0)
+    }
+}
+
 impl Limits {
     /// Limits of a port.
     pub fn new(port: Port) -> Self {

@@ -166,6 +166,7 @@ impl<H: Hypervisor, C: Card<H::Buffer>> Stream<H, C> {
         match card.open(self.port, &plan.params, buffer) {
             Ok(mut card_stream) => {
                 card.set_link_wanted(&mut card_stream, self.has_control_page);
+                card.set_period(&mut card_stream, plan.period_frames());
                 self.stats.opens = self.stats.opens.wrapping_add(1);
                 self.phase = Phase::Open(OpenStream::new(card_stream, plan, self.direction));
                 Ok(())
@@ -268,8 +269,13 @@ impl<H: Hypervisor, C: Card<H::Buffer>> Stream<H, C> {
     }
 
     /// Takes the range of a WRITE or READ as a hint for the application's pointer.
-    pub fn hint(&mut self, range: &Range) -> Result<(), StreamError> {
-        self.open_stream_mut().ok_or(StreamError::BadRange)?.hint(range)
+    pub fn hint(&mut self, card: &mut C, range: &Range) -> Result<(), StreamError> {
+        let open = self.open_stream_mut().ok_or(StreamError::BadRange)?;
+        let appl_bytes = open.hint(range)?;
+        if open.direction.is_playback() {
+            card.note_written(&mut open.card_stream, appl_bytes);
+        }
+        Ok(())
     }
 
     /// Reads the position of a running stream. `None`: it does not run, or its run has failed now.

@@ -18,6 +18,7 @@ mod clock;
 mod grant;
 mod hypervisor;
 mod page;
+mod samples;
 
 pub use clock::{Clock, Nanos};
 pub use grant::GrantRef;
@@ -26,6 +27,7 @@ pub use hypervisor::{
     MappedBuffer, PageAccess, RemotePort,
 };
 pub use page::{PAGE_SIZE_BYTES, PAGE_WORDS, PageWords, SharedPage};
+pub use samples::{SampleMemory, read_pages, write_pages};
 
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]

@@ -190,7 +190,7 @@ fn answer<H: Hypervisor, C: Card<H::Buffer>>(
             Err(_) => Status::EIO,
         },
         RequestBody::Read(range) | RequestBody::Write(range) => {
-            let hinted = stream.hint(range);
+            let hinted = stream.hint(card, range);
             // The look moves the pacer's position.
             if hinted.is_ok()
                 && stream.look(card).is_some()

@@ -105,8 +105,9 @@ impl<S> OpenStream<S> {
         begins
     }
 
-    /// Moves the application's pointer to the end of `range`, forwards from its place in the buffer.
-    pub(super) fn hint(&mut self, range: &Range) -> Result<(), StreamError> {
+    /// Moves the application's pointer to the end of `range`, forwards from its place in the buffer. Returns it, in bytes
+    /// since START.
+    pub(super) fn hint(&mut self, range: &Range) -> Result<u64, StreamError> {
         if self.state == SlotState::Failed {
             return Err(StreamError::RunFailed);
         }
@@ -133,7 +134,7 @@ impl<S> OpenStream<S> {
         if self.appl_bytes >= self.position.bytes {
             self.in_xrun = false;
         }
-        Ok(())
+        Ok(self.appl_bytes)
     }
 
     /// The slot of the control page, without the last request.

@@ -35,7 +35,7 @@ impl<H: Hypervisor, C: Card<H::Buffer>> Stream<H, C> {
     pub fn set_volume(&mut self, hypervisor: &mut H, card: &mut C, range: &Range) -> Result<(), StreamError> {
         let (can, open) = self.adjustable(|can| can.step_mdb != 0)?;
         let (mut values, channels) = ([0; MAX_CHANNELS], open.plan.params.channels);
-        exchange::<H, C>(hypervisor, open, range, Values::Volumes, &mut values)?;
+        exchange(hypervisor, card, open, range, Values::Volumes, &mut values)?;
         for (channel, mdb) in (0..channels).zip(values) {
             let mdb = mdb.max(can.min_mdb).min(can.max_mdb);
             card.set_volume(&mut open.card_stream, channel, mdb).map_err(on_amplifier)?;
@@ -50,7 +50,7 @@ impl<H: Hypervisor, C: Card<H::Buffer>> Stream<H, C> {
         for (channel, mdb) in (0..channels).zip(&mut values) {
             *mdb = card.volume(&open.card_stream, channel).map_err(on_amplifier)?;
         }
-        exchange::<H, C>(hypervisor, open, range, Values::VolumesOut, &mut values)
+        exchange(hypervisor, card, open, range, Values::VolumesOut, &mut values)
     }
 
     /// Mutes the channels whose byte in `range` of the buffer is not 0, or ends their mute. Other channels stay as they are.
@@ -63,7 +63,7 @@ impl<H: Hypervisor, C: Card<H::Buffer>> Stream<H, C> {
     ) -> Result<(), StreamError> {
         let (_, open) = self.adjustable(|can| can.can_mute)?;
         let (mut values, channels) = ([0; MAX_CHANNELS], open.plan.params.channels);
-        exchange::<H, C>(hypervisor, open, range, Values::Mutes, &mut values)?;
+        exchange(hypervisor, card, open, range, Values::Mutes, &mut values)?;
         for (channel, _) in (0..channels).zip(values).filter(|(_, is_meant)| *is_meant != 0) {
             card.set_mute(&mut open.card_stream, channel, is_muted).map_err(on_amplifier)?;
         }
@@ -91,12 +91,13 @@ const fn on_amplifier(error: CardError) -> StreamError {
 /// cannot be mapped then the values of the first are copied.
 fn exchange<H: Hypervisor, C: Card<H::Buffer>>(
     hypervisor: &mut H,
+    card: &C,
     open: &OpenStream<C::Stream>,
     range: &Range,
     what: Values,
     values: &mut [i32; MAX_CHANNELS],
 ) -> Result<(), StreamError> {
-    let buffer = C::buffer(&open.card_stream).ok_or(StreamError::NoAmplifier)?;
+    let buffer = card.buffer(&open.card_stream).ok_or(StreamError::NoAmplifier)?;
     let value_bytes = if what == Values::Mutes { 1u32 } else { 4 };
     let end = range.offset_bytes.checked_add(range.length_bytes).ok_or(StreamError::BadRange)?;
     let values = values.get_mut(..usize::from(open.plan.params.channels)).ok_or(StreamError::BadRange)?;

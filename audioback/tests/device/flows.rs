@@ -272,6 +272,25 @@ fn write_is_answered_after_a_fresh_position() {
 }
 
 #[test]
+fn the_card_learns_the_period_at_open_and_the_written_bytes_of_each_run() {
+    let mut rig = Rig::new(Policy::default());
+    rig.open_playback();
+    assert_eq!(rig.card.controls.borrow().period_frames, Some(480));
+    for (bytes, told) in [(400, 400), (800, 1_200)] {
+        assert_eq!(rig.playback.fill(&vec![1; bytes]), bytes);
+        rig.playback.hint().unwrap();
+        assert_eq!(rig.status(Operation::Write), Status::OK);
+        assert_eq!(rig.card.controls.borrow().written_bytes, Some(told));
+    }
+    rig.start_playback();
+    assert_eq!(
+        rig.card.controls.borrow().written_bytes,
+        Some(1_200),
+        "a START keeps what was written before"
+    );
+}
+
+#[test]
 fn a_full_event_page_loses_no_id_and_the_newest_position_follows() {
     let mut rig = Rig::new(Policy::default());
     rig.open_playback();

@@ -248,7 +248,15 @@ where
         stream.set_link_wanted(is_wanted);
     }
 
-    fn buffer(stream: &Self::Stream) -> Option<&B> {
+    fn set_period(&mut self, _: &mut Self::Stream, _: u32) {
+        // DMA fetches the samples as late as it can, whatever the period.
+    }
+
+    fn note_written(&mut self, _: &mut Self::Stream, _: u64) {
+        // DMA plays the whole buffer, written or not.
+    }
+
+    fn buffer<'a>(&'a self, stream: &'a Self::Stream) -> Option<&'a B> {
         stream.buffer()
     }
 

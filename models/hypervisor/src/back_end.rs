@@ -5,7 +5,7 @@ use alloc::boxed::Box;
 use audiofront::GrantAccess;
 use hyper::{
     BindError, DmaAccess, DomainId, EventChannel, GrantList, GrantRef, Hypervisor, MapError, MappedBuffer,
-    PageAccess, RemotePort, SharedPage,
+    PageAccess, RemotePort, SampleMemory, SharedPage, read_pages, write_pages,
 };
 use sndif::page_directory::pages_for;
 
@@ -30,7 +30,7 @@ impl<M> Clone for BackEnd<'_, M> {
 
 impl<M> Copy for BackEnd<'_, M> {}
 
-/// A mapped buffer: addresses for the controller, and no access to the samples.
+/// A mapped buffer: addresses for the controller, and the samples for a mixer ([`SampleMemory`]).
 ///
 /// The list of pages is boxed because it is moved often and has up to 256 entries. The hypervisor keeps unused lists.
 #[derive(Debug)]
@@ -45,6 +45,18 @@ impl MappedBuffer for MappedPages {
 
     fn size_bytes(&self) -> u32 {
         self.list.size_bytes
+    }
+}
+
+impl SampleMemory for MappedPages {
+    fn read(&self, offset_bytes: u32, into: &mut [u8]) {
+        read_pages(&self.list.words, self.list.size_bytes, offset_bytes, into);
+    }
+
+    fn write(&self, offset_bytes: u32, from: &[u8]) {
+        if self.list.is_writable {
+            write_pages(&self.list.words, self.list.size_bytes, offset_bytes, from);
+        }
     }
 }
 
@@ -129,13 +141,15 @@ impl<'a, M: PageMemory> Hypervisor for BackEnd<'a, M> {
         };
         list.size_bytes = size_bytes;
         list.guest = Some(guest);
+        list.is_writable = access == DmaAccess::Write;
         let mut buffer = MappedPages { list };
         for grant in grants {
             match self.map(guest, *grant, needed) {
                 Ok((lease, frame)) => {
                     let is_kept = buffer.list.leases.push(lease).is_ok()
-                        && buffer.list.addresses.push(frame.device_address).is_ok();
-                    // Both lists and `grants` have the same capacity.
+                        && buffer.list.addresses.push(frame.device_address).is_ok()
+                        && buffer.list.words.push(frame.words).is_ok();
+                    // The lists and `grants` have the same capacity.
                     debug_assert!(is_kept, "a page too many");
                 }
                 Err(error) => {
@@ -164,6 +178,7 @@ impl<'a, M: PageMemory> Hypervisor for BackEnd<'a, M> {
         }
         list.leases.clear();
         list.addresses.clear();
+        list.words.clear();
         self.hypervisor.page_lists.borrow_mut().push(list);
     }
 

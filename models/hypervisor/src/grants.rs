@@ -31,6 +31,8 @@ pub(crate) struct Lease {
 pub(crate) struct PageList {
     pub(crate) addresses: heapless::Vec<u64, MAX_BUFFER_PAGES>,
     pub(crate) leases: heapless::Vec<Lease, MAX_BUFFER_PAGES>,
+    pub(crate) words: heapless::Vec<&'static PageWords, MAX_BUFFER_PAGES>,
+    pub(crate) is_writable: bool,
     pub(crate) size_bytes: u32,
     pub(crate) guest: Option<DomainId>,
 }

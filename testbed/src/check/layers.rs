@@ -11,7 +11,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("words", &["snddom-hyper", "snddom-xen-sys", "snd-hda", "snddom-pcm"]),
     ("wire, models", &["sndif", "snd-hda-model", "xenstored-model"]),
     ("both ends, Xen", &["audioback", "audiofront", "xen-guest"]),
-    ("joints", &["hda-card", "vsnd", "hypervisor-model", "audiofront-linux"]),
+    ("joints", &["hda-card", "mixer", "vsnd", "hypervisor-model", "audiofront-linux"]),
     ("programs", &["snddom-kernel", "audiofront-alsa", "echo-check", "hda-codec", "rig-probe"]),
     ("over programs", &["audiofront-tool", "xtask"]),
     ("test bed", &["testbed"]),

@@ -31,6 +31,10 @@ pub struct Controls {
     pub keeps_no_notes: bool,
     /// What was last said of whether anybody wants to know what is at the link.
     pub link_wanted: Option<bool>,
+    /// The period that was last told.
+    pub period_frames: Option<u32>,
+    /// The bytes that were last told as written.
+    pub written_bytes: Option<u64>,
     /// Page addresses of the last buffer opened.
     pub pages: Vec<u64>,
     /// What the amplifiers of each port are set to, by channel.
@@ -158,7 +162,15 @@ impl<B: MappedBuffer> Card<B> for FakeCard {
         self.controls.borrow_mut().link_wanted = Some(is_wanted);
     }
 
-    fn buffer(stream: &FakeStream<B>) -> Option<&B> {
+    fn set_period(&mut self, _: &mut FakeStream<B>, period_frames: u32) {
+        self.controls.borrow_mut().period_frames = Some(period_frames);
+    }
+
+    fn note_written(&mut self, _: &mut FakeStream<B>, bytes: u64) {
+        self.controls.borrow_mut().written_bytes = Some(bytes);
+    }
+
+    fn buffer<'a>(&'a self, stream: &'a FakeStream<B>) -> Option<&'a B> {
         Some(&stream.buffer)
     }
 

@@ -436,10 +436,10 @@ fn a_stream_s_buffer_can_be_told_and_its_volume_set_whatever_it_is_doing() {
     let can = ports(&card)[0].volume.expect("amplifiers");
     assert_eq!((can.min_mdb, can.max_mdb, can.step_mdb, can.can_mute), (-74_000, 0, 1_000, true));
     let mut stream = open(&mut card, &model, 0);
-    let pages = |stream: &TestStream| {
-        TestCard::buffer(stream).map(|buffer: &Mapped| MappedBuffer::page_addresses(buffer).to_vec())
+    let pages = |card: &TestCard, stream: &TestStream| {
+        card.buffer(stream).map(|buffer: &Mapped| MappedBuffer::page_addresses(buffer).to_vec())
     };
-    let before = pages(&stream).expect("a buffer");
+    let before = pages(&card, &stream).expect("a buffer");
     assert_eq!(before.len(), 4);
     for (step, mdb) in
         ["open", "start", "pause", "resume"].into_iter().zip([-1_000, -2_400, -2_600, i32::MIN])
@@ -451,7 +451,7 @@ fn a_stream_s_buffer_can_be_told_and_its_volume_set_whatever_it_is_doing() {
             _ => Ok(()),
         };
         done.expect(step);
-        assert_eq!(pages(&stream), Some(before.clone()));
+        assert_eq!(pages(&card, &stream), Some(before.clone()));
         card.set_volume(&mut stream, 1, mdb).expect("set");
         let nearest = if mdb < -74_000 { -74_000 } else { (f64::from(mdb) / 1_000.0).round() as i32 * 1_000 };
         assert_eq!((card.volume(&stream, 0), card.volume(&stream, 1)), (Ok(0), Ok(nearest)));

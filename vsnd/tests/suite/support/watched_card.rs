@@ -90,8 +90,16 @@ impl<B: MappedBuffer> Card<B> for WatchedCard {
         Card::<B>::set_link_wanted(&mut self.card, stream, is_wanted);
     }
 
-    fn buffer(stream: &Self::Stream) -> Option<&B> {
-        <ModelCard as Card<B>>::buffer(stream)
+    fn set_period(&mut self, stream: &mut Self::Stream, period_frames: u32) {
+        Card::<B>::set_period(&mut self.card, stream, period_frames);
+    }
+
+    fn note_written(&mut self, stream: &mut Self::Stream, bytes: u64) {
+        Card::<B>::note_written(&mut self.card, stream, bytes);
+    }
+
+    fn buffer<'a>(&'a self, stream: &'a Self::Stream) -> Option<&'a B> {
+        self.card.buffer(stream)
     }
 
     fn set_volume(&mut self, stream: &mut Self::Stream, channel: u8, mdb: i32) -> Result<(), CardError> {

@@ -1,0 +1,109 @@
+//! A shared port's ring, which the hardware plays or records.
+
+use audioback::card::{Direction, PortIndex, StreamPosition};
+use hyper::Nanos;
+
+use crate::backing::Ring;
+use crate::cycle::Cycle;
+use crate::layout::Layout;
+
+/// A bus plays silence for a second after its last voice, so that the next one joins at once.
+pub(crate) const LINGER: Nanos = Nanos(1_000_000_000);
+
+/// Counts of a bus since it was opened.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct BusStats {
+    /// Frames in which a channel was beyond full scale.
+    pub clipped_frames: u64,
+    /// Times that the hardware was faster than the mixer.
+    pub late_turns: u32,
+}
+
+/// A bus: the stream `S` of the card below, and what the mixer knows of it.
+#[derive(Debug)]
+pub(crate) struct Bus<S> {
+    pub(crate) stream: S,
+    pub(crate) track: Track,
+}
+
+/// The layout of a bus, and how far it is.
+#[derive(Debug)]
+pub(crate) struct Track {
+    pub(crate) port: PortIndex,
+    pub(crate) direction: Direction,
+    pub(crate) layout: Layout,
+    pub(crate) cycle: Cycle,
+    pub(crate) is_running: bool,
+    /// Frames gone out to the link, or arrived in the ring, at the last look.
+    pub(crate) passed: u64,
+    /// Playback: frames that are mixed.
+    pub(crate) mixed: u64,
+    /// When it is to be looked after next.
+    pub(crate) due: Nanos,
+    /// When a voice last ran. `None`: at no turn since the bus runs.
+    pub(crate) used_at: Option<Nanos>,
+    pub(crate) stats: BusStats,
+}
+
+impl Track {
+    pub(crate) fn new(port: PortIndex, direction: Direction, layout: Layout, cycle: Cycle) -> Self {
+        Self {
+            port,
+            direction,
+            layout,
+            cycle,
+            is_running: false,
+            passed: 0,
+            mixed: 0,
+            due: Nanos(0),
+            used_at: None,
+            stats: BusStats::default(),
+        }
+    }
+
+    /// Begins to count from 0.
+    pub(crate) fn rewind(&mut self) {
+        self.passed = 0;
+        self.mixed = 0;
+        self.due = Nanos(0);
+        self.used_at = None;
+    }
+
+    /// The frames that the hardware has fetched, at least.
+    pub(crate) fn fetched(&self, position: &StreamPosition) -> u64 {
+        let of_link = position
+            .link
+            .map(|link| link.link_frames.saturating_add(link.dma_lead_frames.into()))
+            .unwrap_or_default();
+        self.cycle.frames_in(position.bytes).max(of_link)
+    }
+}
+
+/// A place for a bus.
+#[derive(Debug)]
+pub(crate) enum BusPlace<S, R> {
+    /// No bus, and a ring for one.
+    Free(Ring<R>),
+    /// A bus.
+    Open(Bus<S>),
+    /// RUN still reads 1, so the hardware may touch the ring.
+    Stuck(S),
+    /// The card below has kept the ring.
+    Lost,
+}
+
+impl<S, R> BusPlace<S, R> {
+    pub(crate) fn open_mut(&mut self) -> Option<&mut Bus<S>> {
+        match self {
+            Self::Open(bus) => Some(bus),
+            _ => None,
+        }
+    }
+
+    pub(crate) fn open(&self) -> Option<&Bus<S>> {
+        match self {
+            Self::Open(bus) => Some(bus),
+            _ => None,
+        }
+    }
+}

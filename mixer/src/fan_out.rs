@@ -1,0 +1,38 @@
+//! One turn of a capture bus: what has arrived goes to each voice.
+
+use audioback::card::{Card, CardError, StreamPosition};
+use hyper::SampleMemory;
+
+use crate::backing::Backing;
+use crate::bus::Bus;
+use crate::scratch::Scratch;
+use crate::table::Table;
+
+/// Copies what the hardware has recorded to all voices that run. Returns the bus's position.
+///
+/// # Errors
+/// The bus doesn't run any more.
+pub(crate) fn advance<C, B, R>(
+    card: &mut C,
+    bus: &mut Bus<C::Stream>,
+    index: usize,
+    voices: &mut Table<C::Stream, B>,
+    scratch: &mut Scratch,
+) -> Result<StreamPosition, CardError>
+where
+    B: SampleMemory,
+    R: SampleMemory,
+    C: Card<Backing<B, R>>,
+{
+    let Bus { stream, track } = bus;
+    let position = card.position(stream)?;
+    if position.descriptor_errors != 0 {
+        return Err(CardError::Hardware);
+    }
+    let Some(Backing::Bus(ring)) = card.buffer(stream) else { return Err(CardError::Hardware) };
+    track.passed = track.cycle.frames_in(position.bytes).max(track.passed);
+    for voice in voices.voices_mut().filter(|voice| voice.records_from(index)) {
+        voice.record(ring, &track.cycle, track.passed, &mut scratch.work);
+    }
+    Ok(position)
+}

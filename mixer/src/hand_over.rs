@@ -1,0 +1,124 @@
+//! A direct stream becomes a voice, because another stream wants its port.
+//!
+//! The hand-over costs a gap: the direct stream stops, and its voice goes on with the first frame that was not at the link. The
+//! gap is stated: the generation of the position changes, and a FIFO error is counted.
+
+use audioback::card::{Card, CardError, PortIndex, StillRunning};
+use hyper::SampleMemory;
+
+use crate::backing::Backing;
+use crate::budget::Cost;
+use crate::direct::Direct;
+use crate::layout::Layout;
+use crate::mixer::Mixer;
+use crate::quantum;
+use crate::start::{Begin, Group};
+use crate::table::Content;
+use crate::voice::{NO_BUS, State, Voice, Way};
+
+impl<C, B, R> Mixer<C, B, R>
+where
+    B: SampleMemory,
+    R: SampleMemory,
+    C: Card<Backing<B, R>>,
+{
+    /// Moves the direct stream of a port to a bus.
+    ///
+    /// # Errors
+    /// The reason why the stream stays direct, or why its run has ended: it reports an error then.
+    pub(crate) fn hand_over(&mut self, port: PortIndex) -> Result<(), CardError> {
+        let is_it =
+            |content: &Content<C::Stream, B>| matches!(content, Content::Direct(one) if one.port == port);
+        let Some(place) = self.table.contents().position(is_it) else { return Ok(()) };
+        let Some(content) = self.table.contents_mut().nth(place) else { return Ok(()) };
+        let Content::Direct(direct) = core::mem::replace(content, Content::Lost) else { return Ok(()) };
+        let was_running = direct.state == State::Running;
+        let (content, result) = self.moved(direct);
+        if let Some(free) = self.table.contents_mut().nth(place) {
+            *free = content;
+        }
+        if result.is_ok() && was_running {
+            let mut group = Group::new();
+            group.push(place).map_err(|_| CardError::Busy)?;
+            if let Err(error) = self.begin(&group, Begin::Resume) {
+                self.table.contents_mut().skip(place).take(1).for_each(|content| {
+                    if let Content::Voice(voice) = content {
+                        voice.break_off();
+                    }
+                });
+                return Err(error);
+            }
+        }
+        result
+    }
+
+    /// The same stream as a voice that is ready or paused.
+    fn moved(&mut self, mut direct: Direct<C::Stream>) -> (Content<C::Stream, B>, Result<(), CardError>) {
+        let (port, params) = (direct.port, direct.params);
+        let layouts = Layout::of(&params).zip(self.bus_layout(port, &params));
+        let Some((layout, bus_layout)) = layouts else {
+            return (Content::Direct(direct), Err(CardError::Busy));
+        };
+        let cost = Cost::of(&layout, &bus_layout);
+        // A direct stream has whole frames, so that nothing else is in the way of a voice.
+        let can_convert = layout.rate_hz == bus_layout.rate_hz || self.converters.has_one();
+        if !can_convert || !self.budget.admit(cost) {
+            return (Content::Direct(direct), Err(CardError::Busy));
+        }
+        self.mix_ahead();
+        let levels: [Option<i32>; 8] =
+            core::array::from_fn(|channel| self.card.volume(&direct.stream, channel as u8).ok());
+        let last = match self.card.stop(&mut direct.stream) {
+            Ok(last) => last,
+            Err(error) => {
+                self.budget.release(cost);
+                direct.state = State::Broken;
+                return (Content::Direct(direct), Err(error));
+            }
+        };
+        let Direct { stream, state, is_link_wanted, period_frames, written_bytes, muted, .. } = direct;
+        let buffer = match self.card.close(stream) {
+            Ok(Backing::Guest(buffer)) => buffer,
+            Ok(Backing::Bus(_)) => return (Content::Lost, Err(CardError::Hardware)),
+            Err(StillRunning(stream)) => {
+                self.budget.release(cost);
+                let direct = Direct { state: State::Broken, ..Direct::new(port, params, stream) };
+                return (Content::Direct(direct), Err(CardError::Hardware));
+            }
+        };
+        let joined = self.join_bus(port, &params);
+        let way = match self.ports.get(usize::from(port.0)) {
+            Some(port) if port.direction.is_playback() => Way::Play,
+            _ => Way::Record,
+        };
+        let bus = joined.unwrap_or(NO_BUS);
+        let mut voice = match Voice::new(bus, way, layout, bus_layout, buffer, &mut self.converters) {
+            Ok(voice) => voice,
+            // It was asked above.
+            Err(_) => return (Content::Lost, Err(CardError::Unsupported)),
+        };
+        voice.set_link_wanted(is_link_wanted);
+        voice.period = quantum::period(period_frames, params.rate_hz);
+        if let Some(bytes) = written_bytes {
+            voice.note_written(bytes);
+        }
+        for (channel, level) in (0u8..).zip(levels) {
+            // A port without amplifiers has no levels, and a voice's are the usual ones.
+            if let Some(mdb) = level {
+                voice.gain.set_level(channel, mdb, 0);
+            }
+            if muted & 1u16.checked_shl(channel.into()).unwrap_or_default() != 0 {
+                voice.gain.set_mute(channel, true, 0);
+            }
+        }
+        match state {
+            State::Ready => {}
+            State::Running | State::Paused if joined.is_ok() => voice.take_over(&last),
+            _ => {
+                voice.take_over(&last);
+                voice.break_off();
+            }
+        }
+        (Content::Voice(voice), joined.map(drop))
+    }
+}

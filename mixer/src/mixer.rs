@@ -1,0 +1,326 @@
+//! The mixer: ports, buses, and the table of streams.
+
+use alloc::boxed::Box;
+use alloc::vec::Vec;
+
+use audioback::card::{
+    Card, CardError, Direction, MAX_RATES, OpenFailure, Port, PortIndex, StillRunning, StreamParams,
+    StreamPosition,
+};
+use hyper::{MappedBuffer, Nanos, SampleMemory};
+
+use crate::backing::{Backing, Ring};
+use crate::budget::{Budget, Cost};
+use crate::bus::{Bus, BusPlace, BusStats, LINGER, Track};
+use crate::converters::Converters;
+use crate::cycle::Cycle;
+use crate::gain::VOLUME;
+use crate::layout::{self, Layout};
+use crate::mode::{self, Mode, PortSetup};
+use crate::scratch::Scratch;
+use crate::table::{Content, Table};
+use crate::{fan_out, playback, quantum};
+
+/// The rates that a shared port offers: those of HD Audio, and 5,512 Hz.
+const RATES_HZ: [u32; MAX_RATES] =
+    [5_512, 8_000, 11_025, 16_000, 22_050, 32_000, 44_100, 48_000, 88_200, 96_000, 176_400, 192_000];
+
+/// The shortest ring of a bus. It holds the lead, what monitors have yet to hear, and a late turn.
+const RING_MIN: Nanos = Nanos(40_000_000);
+
+/// Time between attempts to close a bus that doesn't stop.
+const RETRY: Nanos = Nanos(100_000_000);
+
+/// Bounds of a [`Mixer`].
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    /// Streams that can be open at a time, direct ones and voices. One takes 3 KiB.
+    pub streams: u16,
+    /// Voices of another rate than their bus's that can be open at a time. One takes 33 KiB more.
+    pub converters: u16,
+    /// Work of all voices together.
+    pub cost: Cost,
+    /// The longest time between the moment when [`poll`](Card::poll) is due and the call. Every voice is later by it.
+    pub lateness: Nanos,
+}
+
+/// Many streams on each shared port of a card `C`.
+///
+/// `B` are guests' buffers. `R` are rings of the domain's own pages, one for each bus.
+pub struct Mixer<C: Card<Backing<B, R>>, B: SampleMemory, R: SampleMemory> {
+    pub(crate) card: C,
+    /// By the ports of the card below.
+    setups: Box<[PortSetup]>,
+    /// The card's ports, then the monitors.
+    pub(crate) ports: Box<[Port]>,
+    /// The output that each monitor hears.
+    monitored: Box<[PortIndex]>,
+    pub(crate) buses: Box<[BusPlace<C::Stream, R>]>,
+    pub(crate) table: Table<C::Stream, B>,
+    pub(crate) converters: Converters,
+    pub(crate) scratch: Box<Scratch>,
+    pub(crate) budget: Budget,
+    lateness: Nanos,
+}
+
+/// Where a port of the mixer leads.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Source {
+    /// The port of the card below.
+    pub(crate) port: PortIndex,
+    pub(crate) mode: Mode,
+    /// The port hears what that output plays.
+    pub(crate) is_monitor: bool,
+}
+
+impl<C, B, R> Mixer<C, B, R>
+where
+    B: SampleMemory,
+    R: SampleMemory,
+    C: Card<Backing<B, R>>,
+{
+    /// A mixer on a card whose streams are all closed. A port without a setup is [`Mode::Auto`].
+    pub fn new(card: C, rings: impl IntoIterator<Item = R>, setups: &[PortSetup], limits: Limits) -> Self {
+        let below = card.ports();
+        let setups: Box<[PortSetup]> =
+            (0..below.len()).map(|index| setups.get(index).copied().unwrap_or_default()).collect();
+        let mut ports: Vec<Port> =
+            below.iter().zip(&setups).map(|(port, setup)| offered(port, setup.mode)).collect();
+        let mut monitored = Vec::new();
+        for (index, (port, setup)) in below.iter().zip(&setups).enumerate() {
+            if let Ok(index) = u8::try_from(index)
+                && port.direction == Direction::Playback
+                && setup.mode != Mode::Direct
+            {
+                monitored.push(PortIndex(index));
+                ports.push(Port { direction: Direction::Capture, ..offered(port, Mode::Shared) });
+            }
+        }
+        Self {
+            card,
+            setups,
+            ports: ports.into(),
+            monitored: monitored.into(),
+            buses: rings.into_iter().map(|ring| BusPlace::Free(Ring::new(ring))).collect(),
+            table: Table::new(limits.streams),
+            converters: Converters::new(limits.converters),
+            scratch: Scratch::new(),
+            budget: Budget::new(limits.cost),
+            lateness: limits.lateness,
+        }
+    }
+
+    /// The card below, for what the seam doesn't show.
+    pub fn card(&mut self) -> &mut C {
+        &mut self.card
+    }
+
+    /// The counts of a port's bus, if it has one.
+    pub fn bus_stats(&self, port: PortIndex) -> Option<BusStats> {
+        self.buses
+            .iter()
+            .filter_map(BusPlace::open)
+            .find(|bus| bus.track.port == port)
+            .map(|bus| bus.track.stats)
+    }
+
+    /// The parameters of a port's bus, if it has one: rate in Hz and channels.
+    pub fn bus_shape(&self, port: PortIndex) -> Option<(u32, u8)> {
+        let bus = self.buses.iter().filter_map(BusPlace::open).find(|bus| bus.track.port == port)?;
+        Some((bus.track.layout.rate_hz, bus.track.layout.channels.count() as u8))
+    }
+
+    /// The work that the open voices may cause.
+    pub fn cost(&self) -> Cost {
+        self.budget.used()
+    }
+
+    pub(crate) fn source(&self, port: PortIndex) -> Option<Source> {
+        let index = usize::from(port.0);
+        if let Some(setup) = self.setups.get(index) {
+            return Some(Source { port, mode: setup.mode, is_monitor: false });
+        }
+        let output = *self.monitored.get(index.checked_sub(self.setups.len())?)?;
+        let mode = self.setups.get(usize::from(output.0))?.mode;
+        Some(Source { port: output, mode, is_monitor: true })
+    }
+
+    /// The bus of a port, by its place.
+    pub(crate) fn bus_of(&self, port: PortIndex) -> Option<usize> {
+        self.buses.iter().position(|place| place.open().is_some_and(|bus| bus.track.port == port))
+    }
+
+    /// The layout of a port's bus, or of the one that it would get for a first voice.
+    pub(crate) fn bus_layout(&self, port: PortIndex, first: &StreamParams) -> Option<Layout> {
+        match self.bus_of(port).and_then(|place| self.buses.get(place)?.open()) {
+            Some(bus) => Some(bus.track.layout),
+            None => Layout::of(&self.params_for(port, first)?),
+        }
+    }
+
+    fn params_for(&self, port: PortIndex, first: &StreamParams) -> Option<StreamParams> {
+        let index = usize::from(port.0);
+        let below = self.card.ports().get(index)?;
+        mode::bus_params::<Backing<B, R>, C>(&self.card, port, below, self.setups.get(index)?, first)
+    }
+
+    /// The place of a port's bus. Opens one for this first voice if there is none.
+    pub(crate) fn join_bus(&mut self, port: PortIndex, first: &StreamParams) -> Result<usize, CardError> {
+        if let Some(place) = self.bus_of(port) {
+            return Ok(place);
+        }
+        let params = self.params_for(port, first).ok_or(CardError::Unsupported)?;
+        let layout = Layout::of(&params).ok_or(CardError::Unsupported)?;
+        let direction = self.card.ports().get(usize::from(port.0)).ok_or(CardError::NoSuchPort)?.direction;
+        let frame_bytes = layout.frame_bytes();
+        let is_free = |place: &BusPlace<C::Stream, R>| {
+            matches!(place, BusPlace::Free(ring) if Cycle::new(ring.size_for(frame_bytes), frame_bytes)
+                .is_some_and(|cycle| cycle.frames() >= layout.frames_in(RING_MIN.0)))
+        };
+        let index = self.buses.iter().position(is_free).ok_or(CardError::Busy)?;
+        self.mix_ahead();
+        let place = self.buses.get_mut(index).ok_or(CardError::Busy)?;
+        let BusPlace::Free(mut ring) = core::mem::replace(place, BusPlace::Lost) else {
+            return Err(CardError::Busy);
+        };
+        ring.fit(frame_bytes);
+        let cycle = Cycle::new(ring.size_bytes(), frame_bytes);
+        let (left, result) = match (cycle, self.card.open(port, &params, Backing::Bus(ring))) {
+            (Some(cycle), Ok(stream)) => {
+                (BusPlace::Open(Bus { stream, track: Track::new(port, direction, layout, cycle) }), Ok(index))
+            }
+            (None, Ok(stream)) => (BusPlace::Stuck(stream), Err(CardError::BadBuffer)),
+            (_, Err(OpenFailure::Refused { error, buffer: Backing::Bus(ring) })) => {
+                (BusPlace::Free(ring), Err(error))
+            }
+            (_, Err(OpenFailure::Refused { error, .. })) => (BusPlace::Lost, Err(error)),
+            (_, Err(OpenFailure::Stuck { error, stream })) => (BusPlace::Stuck(stream), Err(error)),
+        };
+        *place = left;
+        result
+    }
+
+    /// Frames that a bus is mixed ahead.
+    pub(crate) fn lead_frames(&self, index: usize) -> u64 {
+        self.buses.get(index).and_then(BusPlace::open).map_or(0, |bus| {
+            quantum::lead_frames(
+                &bus.track.layout,
+                playback::quantum_of(&bus.track, index, &self.table),
+                self.lateness,
+            )
+        })
+    }
+
+    /// One turn of a bus that runs. `None`: it doesn't, or not any more.
+    pub(crate) fn advance(&mut self, index: usize) -> Option<StreamPosition> {
+        self.advance_with(index, 0)
+    }
+
+    /// One turn, in which the bus is mixed so many frames further, if its lead isn't more.
+    pub(crate) fn advance_with(&mut self, index: usize, ahead_frames: u64) -> Option<StreamPosition> {
+        let lead_frames = self.lead_frames(index).max(ahead_frames);
+        let Self { card, buses, table, scratch, .. } = self;
+        let bus = buses.get_mut(index)?.open_mut().filter(|bus| bus.track.is_running)?;
+        let turn = match bus.track.direction {
+            Direction::Playback => playback::advance(card, bus, index, table, scratch, lead_frames),
+            Direction::Capture => fan_out::advance(card, bus, index, table, scratch),
+        };
+        match turn {
+            Ok(position) => Some(position),
+            Err(error) => {
+                log::error!("the bus of port {} has failed: {error:?}", bus.track.port.0);
+                self.halt(index);
+                None
+            }
+        }
+    }
+
+    /// Stops a bus. Voices that run on it break off.
+    pub(crate) fn halt(&mut self, index: usize) {
+        let Self { card, buses, table, .. } = self;
+        let Some(bus) = buses.get_mut(index).and_then(BusPlace::open_mut) else { return };
+        if let Err(error) = card.stop(&mut bus.stream) {
+            // The close fails too, and keeps the ring.
+            log::error!("the bus of port {} does not stop: {error:?}", bus.track.port.0);
+        }
+        bus.track.is_running = false;
+        table.voices_mut().filter(|voice| voice.bus == index).for_each(|voice| voice.note_halt());
+    }
+
+    /// Looks after a bus. Returns when it is to be looked after again.
+    pub(crate) fn attend(&mut self, index: usize, now: Nanos) -> Option<Nanos> {
+        if let BusPlace::Stuck(_) = self.buses.get(index)? {
+            self.close_bus(index);
+        }
+        let bus = match self.buses.get(index)? {
+            BusPlace::Stuck(_) => return Some(Nanos(now.0.saturating_add(RETRY.0))),
+            BusPlace::Open(bus) => bus,
+            BusPlace::Free(_) | BusPlace::Lost => return None,
+        };
+        if bus.track.is_running && bus.track.due <= now {
+            self.advance(index)?;
+            let Self { buses, table, .. } = &mut *self;
+            let bus = buses.get_mut(index)?.open_mut()?;
+            let quantum = playback::quantum_of(&bus.track, index, table);
+            bus.track.due = Nanos(now.0.saturating_add(quantum.0));
+            let is_used =
+                bus.track.used_at.is_none() || table.voices().any(|voice| voice.is_running_on(index));
+            if is_used {
+                bus.track.used_at = Some(now);
+            }
+        }
+        let bus = self.buses.get(index)?.open()?;
+        let is_idle = bus.track.used_at.is_some_and(|used_at| now.0.saturating_sub(used_at.0) >= LINGER.0);
+        if bus.track.is_running && is_idle {
+            self.halt(index);
+        }
+        let bus = self.buses.get(index)?.open()?;
+        if bus.track.is_running {
+            return Some(bus.track.due);
+        }
+        if !self.table.voices().any(|voice| voice.bus == index) {
+            self.close_bus(index);
+        }
+        None
+    }
+
+    /// Gives a bus's port and ring back.
+    fn close_bus(&mut self, index: usize) {
+        self.mix_ahead();
+        let Some(place) = self.buses.get_mut(index) else { return };
+        let stream = match core::mem::replace(place, BusPlace::Lost) {
+            BusPlace::Open(Bus { stream, .. }) | BusPlace::Stuck(stream) => stream,
+            other => {
+                *place = other;
+                return;
+            }
+        };
+        *place = match self.card.close(stream) {
+            Ok(Backing::Bus(ring)) => BusPlace::Free(ring),
+            Ok(Backing::Guest(_)) => BusPlace::Lost,
+            Err(StillRunning(stream)) => BusPlace::Stuck(stream),
+        };
+    }
+
+    /// Whether the port has a direct stream.
+    pub(crate) fn has_direct(&self, port: PortIndex) -> bool {
+        self.table.contents().any(|content| matches!(content, Content::Direct(direct) if direct.port == port))
+    }
+}
+
+/// The abilities that a port offers in a mode.
+fn offered(port: &Port, mode: Mode) -> Port {
+    match mode {
+        Mode::Direct => *port,
+        // A direct stream has the amplifiers, and a voice does the same by arithmetic: the range is theirs.
+        Mode::Auto => Port { volume: port.volume, ..offered(port, Mode::Shared) },
+        Mode::Shared => Port {
+            formats: layout::formats(),
+            rates_hz: RATES_HZ,
+            channels_min: 1,
+            channels_max: 8,
+            volume: Some(VOLUME),
+            ..*port
+        },
+    }
+}

@@ -1,0 +1,225 @@
+//! Starts: which frame of its bus is a voice's first.
+
+use audioback::card::{Card, CardError, LinkPosition, LinkedStart, StreamPosition};
+use heapless::Vec;
+use hyper::SampleMemory;
+
+use crate::backing::Backing;
+use crate::bus::BusPlace;
+use crate::mixer::Mixer;
+use crate::playback;
+use crate::position::{TICKS_PER_LINK_FRAME, frame_at_tick, tick_of};
+use crate::table::Content;
+use crate::voice::{State, Way};
+
+/// Most streams that start together: the descriptors of a controller (HDA specification 1.0a, 3.3.14).
+pub(crate) const GROUP_MAX: usize = 30;
+
+/// Link frames in which a common one is looked for: the cadence of 44.1 kHz repeats after 160, that of 11.025 kHz after 640.
+const SEARCH_LINK_FRAMES: u64 = 640;
+
+/// How a run begins.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Begin {
+    Start,
+    Resume,
+}
+
+/// The streams that begin together, by their places in the table.
+pub(crate) type Group = Vec<usize, GROUP_MAX>;
+
+/// A bus of a group that runs already.
+struct Moving {
+    bus: usize,
+    /// The first frame that all its voices of the group can have.
+    from: u64,
+    rate_hz: u32,
+    link: Option<LinkPosition>,
+}
+
+impl<C, B, R> Mixer<C, B, R>
+where
+    B: SampleMemory,
+    R: SampleMemory,
+    C: Card<Backing<B, R>>,
+{
+    /// Begins the runs of a group. After an error none of them runs.
+    pub(crate) fn begin(&mut self, group: &Group, how: Begin) -> Result<LinkedStart, CardError> {
+        let needed = if how == Begin::Start { State::Ready } else { State::Paused };
+        for place in group {
+            let is_able = match self.table.contents().nth(*place) {
+                Some(Content::Voice(voice)) => {
+                    if self.buses.get(voice.bus).and_then(BusPlace::open).is_none() {
+                        return Err(CardError::Hardware);
+                    }
+                    voice.state == needed
+                }
+                Some(Content::Direct(direct)) => direct.state == needed,
+                _ => false,
+            };
+            if !is_able {
+                return Err(CardError::WrongState);
+            }
+        }
+        let moving = self.moving(group)?;
+        let common = common_frames(&moving);
+        let is_common = common.is_some();
+        let starts = common.unwrap_or_else(|| moving.iter().map(|one| (one.bus, one.from)).collect());
+        for (place, content) in self.table.contents_mut().enumerate() {
+            if let Content::Voice(voice) = content
+                && group.contains(&place)
+            {
+                // A bus that doesn't run yet begins with frame 0.
+                let start = starts.iter().find(|(bus, _)| *bus == voice.bus).map_or(0, |(_, frame)| *frame);
+                match how {
+                    Begin::Start => voice.begin(start),
+                    Begin::Resume => voice.resume(start),
+                }
+            }
+        }
+        let below = match self.begin_below(group, &moving, how) {
+            Ok(below) => below,
+            Err(error) => {
+                self.take_back(group, how);
+                return Err(error);
+            }
+        };
+        Ok(match (below, moving.is_empty()) {
+            // All that begin below do so together, or there is only one.
+            (Some(how), true) => how,
+            (None, _) if is_common => LinkedStart::SameFrame,
+            _ => LinkedStart::BackToBack,
+        })
+    }
+
+    /// The buses of a group that run, after a turn of each.
+    fn moving(&mut self, group: &Group) -> Result<Vec<Moving, GROUP_MAX>, CardError> {
+        let mut moving = Vec::<Moving, GROUP_MAX>::new();
+        for index in 0..self.buses.len() {
+            let is_meant = |way: Option<Way>| {
+                self.table.contents().enumerate().any(|(place, content)| {
+                    matches!(content, Content::Voice(voice)
+                        if voice.bus == index && group.contains(&place) && way.is_none_or(|way| voice.way == way))
+                })
+            };
+            let (is_member, has_player) = (is_meant(None), is_meant(Some(Way::Play)));
+            let is_running =
+                self.buses.get(index).and_then(BusPlace::open).is_some_and(|bus| bus.track.is_running);
+            if !is_member || !is_running {
+                continue;
+            }
+            let StreamPosition { link, .. } = self.advance(index).ok_or(CardError::Hardware)?;
+            let Some(bus) = self.buses.get(index).and_then(BusPlace::open) else { continue };
+            let at_link = link.map_or(0, |link| link.link_frames.saturating_add(1));
+            let from = if has_player { bus.track.mixed } else { bus.track.passed.max(at_link) };
+            let one = Moving { bus: index, from, rate_hz: bus.track.layout.rate_hz, link };
+            moving.push(one).map_err(|_| CardError::Busy)?;
+        }
+        Ok(moving)
+    }
+
+    /// Starts what doesn't run yet: direct streams, and buses, which are filled before.
+    fn begin_below(
+        &mut self,
+        group: &Group,
+        moving: &[Moving],
+        how: Begin,
+    ) -> Result<Option<LinkedStart>, CardError> {
+        let mut standing = Vec::<usize, GROUP_MAX>::new();
+        for index in 0..self.buses.len() {
+            let is_member = self.table.contents().enumerate().any(|(place, content)| {
+                matches!(content, Content::Voice(voice) if voice.bus == index && group.contains(&place))
+            });
+            if !is_member || moving.iter().any(|one| one.bus == index) {
+                continue;
+            }
+            standing.push(index).map_err(|_| CardError::Busy)?;
+            let lead_frames = self.lead_frames(index);
+            let Self { card, buses, table, scratch, .. } = &mut *self;
+            let Some(bus) = buses.get_mut(index).and_then(BusPlace::open_mut) else { continue };
+            bus.track.rewind();
+            if bus.track.direction.is_playback() {
+                playback::prepare(card, bus, index, table, scratch, lead_frames)?;
+            }
+        }
+        let is_direct = |content: &Content<C::Stream, B>| matches!(content, Content::Direct(_));
+        if !standing.is_empty()
+            || group.iter().any(|place| self.table.contents().nth(*place).is_some_and(is_direct))
+        {
+            self.mix_ahead();
+        }
+        let Self { card, buses, table, .. } = self;
+        let mut streams = Vec::<&mut C::Stream, GROUP_MAX>::new();
+        let mut direct_states = Vec::<&mut State, GROUP_MAX>::new();
+        for (index, place) in buses.iter_mut().enumerate() {
+            if let Some(bus) = place.open_mut().filter(|_| standing.contains(&index)) {
+                bus.track.is_running = true;
+                streams.push(&mut bus.stream).map_err(|_| CardError::Busy)?;
+            }
+        }
+        for (place, content) in table.contents_mut().enumerate() {
+            if let Content::Direct(direct) = content
+                && group.contains(&place)
+            {
+                streams.push(&mut direct.stream).map_err(|_| CardError::Busy)?;
+                direct_states.push(&mut direct.state).map_err(|_| CardError::Busy)?;
+            }
+        }
+        let is_direct = !direct_states.is_empty();
+        let begun = match streams.as_mut_slice() {
+            [] => return Ok(None),
+            // A bus begins anew after a pause, too.
+            [one] if how == Begin::Resume && is_direct => card.resume(one).map(|()| LinkedStart::SameFrame),
+            [one] => card.start(one).map(|()| LinkedStart::SameFrame),
+            several => card.start_together(several),
+        };
+        drop(streams);
+        if begun.is_ok() {
+            direct_states.into_iter().for_each(|state| *state = State::Running);
+        } else {
+            for (index, place) in buses.iter_mut().enumerate() {
+                if let Some(bus) = place.open_mut().filter(|_| standing.contains(&index)) {
+                    bus.track.is_running = false;
+                }
+            }
+        }
+        begun.map(Some)
+    }
+
+    /// Undoes the begin of a group's voices.
+    fn take_back(&mut self, group: &Group, how: Begin) {
+        for (place, content) in self.table.contents_mut().enumerate() {
+            if let Content::Voice(voice) = content
+                && group.contains(&place)
+            {
+                voice.state = if how == Begin::Start { State::Ready } else { State::Paused };
+            }
+        }
+    }
+}
+
+/// The frames of all these buses that are in one link frame, with their buses. `None`: that isn't known.
+fn common_frames(moving: &[Moving]) -> Option<Vec<(usize, u64), GROUP_MAX>> {
+    if let [one] = moving {
+        return Some([(one.bus, one.from)].into_iter().collect());
+    }
+    let mut first = 0;
+    for one in moving {
+        first = first.max(tick_of(one.link.as_ref()?, one.rate_hz, one.from));
+    }
+    for step in 0..SEARCH_LINK_FRAMES {
+        let tick = first.saturating_add(step.saturating_mul(TICKS_PER_LINK_FRAME));
+        let mut frames = Vec::new();
+        for one in moving {
+            let link = one.link.as_ref()?;
+            let frame = frame_at_tick(link, tick)?;
+            if frame >= one.from && tick_of(link, one.rate_hz, frame) == tick {
+                frames.push((one.bus, frame)).ok()?;
+            }
+        }
+        if frames.len() == moving.len() {
+            return Some(frames);
+        }
+    }
+    None
+}

@@ -1,0 +1,14 @@
+//! Many voices on one port, on a small card in memory and on the model of the hardware.
+
+mod admission;
+mod allocation;
+mod capture;
+mod exact;
+mod hostile;
+mod isolation;
+mod link;
+mod modes;
+mod positions;
+mod sums;
+mod support;
+mod whole;

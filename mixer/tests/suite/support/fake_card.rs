@@ -1,0 +1,314 @@
+//! A card in memory that plays and records by an ideal clock, and keeps what went out.
+
+use std::cell::{Cell, RefCell};
+use std::rc::Rc;
+
+use audioback::card::{
+    Card, CardError, CardPoll, CardSettings, LinkPosition, LinkedStart, OpenFailure, Port, PortIndex,
+    PortLabel, PositionLock, PositionSource, StillRunning, StreamParams, StreamPosition,
+};
+use hyper::{MappedBuffer, Nanos, SampleMemory};
+use mixer::Backing;
+
+use super::memory::Buffer;
+
+/// The card's time, in nanoseconds.
+pub type Time = Rc<Cell<u64>>;
+
+/// Frames that the card fetches ahead of the link.
+pub const FIFO_FRAMES: u64 = 48;
+
+/// The traces that a port leaves, and its faults.
+#[derive(Default)]
+pub struct Port0 {
+    /// Bytes that went out to the link in all runs, one after another.
+    pub played: Vec<u8>,
+    /// Frame that each run started at in `played`, with its time.
+    pub starts: Vec<u64>,
+    /// The stream fails at the next look.
+    pub fails: bool,
+    /// The next start fails.
+    pub start_fails: bool,
+    /// RUN doesn't clear.
+    pub sticks: bool,
+    pub is_taken: bool,
+    pub volume: i32,
+    pub muted: bool,
+    pub opens: u32,
+}
+
+pub struct FakeCard {
+    pub time: Time,
+    /// Time that an open, a start and a close take.
+    pub wait_ns: u64,
+    pub ports: Vec<Port>,
+    pub seen: Vec<Rc<RefCell<Port0>>>,
+    /// The recorded frame of a port at a frame of a run.
+    pub source: fn(port: usize, frame: u64, channel: u8) -> i32,
+}
+
+pub struct FakeStream {
+    port: usize,
+    params: StreamParams,
+    frame_bytes: u64,
+    buffer: Backing<Buffer, Buffer>,
+    seen: Rc<RefCell<Port0>>,
+    /// Time of frame 0, shifted by pauses.
+    begun_ns: Option<u64>,
+    paused_at_ns: Option<u64>,
+    /// Frames fetched or recorded.
+    moved: u64,
+    generation: u32,
+}
+
+fn read(buffer: &Backing<Buffer, Buffer>, offset: u32, into: &mut [u8]) {
+    match buffer {
+        Backing::Guest(buffer) => buffer.read(offset, into),
+        Backing::Bus(ring) => ring.read(offset, into),
+    }
+}
+
+impl FakeStream {
+    fn frames_at(&self, now_ns: u64) -> u64 {
+        let Some(begun_ns) = self.begun_ns else { return 0 };
+        let at = self.paused_at_ns.unwrap_or(now_ns);
+        (u128::from(at - begun_ns) * u128::from(self.params.rate_hz) / 1_000_000_000) as u64
+    }
+
+    /// Moves samples up to now, as DMA does.
+    fn transfer(&mut self, now_ns: u64, is_playback: bool, source: fn(usize, u64, u8) -> i32) {
+        if self.begun_ns.is_none() {
+            return;
+        }
+        let size = u64::from(self.buffer.size_bytes());
+        let to = self.frames_at(now_ns) + if is_playback { FIFO_FRAMES } else { 0 };
+        while self.moved < to {
+            let offset = (self.moved * self.frame_bytes % size) as u32;
+            let mut frame = vec![0; self.frame_bytes as usize];
+            if is_playback {
+                read(&self.buffer, offset, &mut frame);
+                self.seen.borrow_mut().played.extend(frame);
+            } else {
+                let sample_bytes = self.frame_bytes as usize / usize::from(self.params.channels);
+                for (channel, bytes) in (0..).zip(frame.chunks_mut(sample_bytes)) {
+                    let sample = source(self.port, self.moved, channel).to_le_bytes();
+                    bytes.copy_from_slice(&sample[4 - sample_bytes..]);
+                }
+                match &self.buffer {
+                    Backing::Guest(buffer) => buffer.write(offset, &frame),
+                    Backing::Bus(ring) => ring.write(offset, &frame),
+                }
+            }
+            self.moved += 1;
+        }
+    }
+}
+
+impl FakeCard {
+    pub fn new(time: Time, ports: Vec<Port>) -> Self {
+        let seen = ports.iter().map(|_| Rc::default()).collect();
+        Self { time, wait_ns: 0, ports, seen, source: |_, _, _| 0 }
+    }
+
+    fn transfer(&self, stream: &mut FakeStream) {
+        let is_playback = self.ports[stream.port].direction.is_playback();
+        stream.transfer(self.time.get(), is_playback, self.source);
+    }
+
+    fn wait(&self) {
+        self.time.set(self.time.get() + self.wait_ns);
+    }
+
+    /// The length of a frame with 32 fractional bits.
+    fn frame_q32(rate_hz: u32) -> u64 {
+        (1_000_000_000u64 << 32) / u64::from(rate_hz)
+    }
+}
+
+impl Card<Backing<Buffer, Buffer>> for FakeCard {
+    type Stream = FakeStream;
+
+    fn configure(&mut self, _: &CardSettings) {}
+
+    fn poll(&mut self, _: Nanos, _: bool) -> CardPoll {
+        CardPoll::default()
+    }
+
+    fn restore(&mut self) -> Result<(), CardError> {
+        Ok(())
+    }
+
+    fn ports(&self) -> &[Port] {
+        &self.ports
+    }
+
+    fn port_name(&self, port: PortIndex) -> Option<PortLabel> {
+        PortLabel::try_from(["Line Out", "Line In"][usize::from(port.0) % 2]).ok()
+    }
+
+    fn is_plugged(&self, _: PortIndex) -> Option<bool> {
+        None
+    }
+
+    fn supports(&self, port: PortIndex, params: &StreamParams) -> bool {
+        let port = &self.ports[usize::from(port.0)];
+        port.formats.contains(params.format)
+            && port.rates_hz.contains(&params.rate_hz)
+            && (port.channels_min..=port.channels_max).contains(&params.channels)
+    }
+
+    fn is_free(&self, port: PortIndex) -> bool {
+        !self.seen[usize::from(port.0)].borrow().is_taken
+    }
+
+    fn open(
+        &mut self,
+        port: PortIndex,
+        params: &StreamParams,
+        buffer: Backing<Buffer, Buffer>,
+    ) -> Result<FakeStream, OpenFailure<Backing<Buffer, Buffer>, FakeStream>> {
+        self.wait();
+        if !self.is_free(port) {
+            return Err(OpenFailure::Refused { error: CardError::Busy, buffer });
+        }
+        assert!(self.supports(port, params), "{params:?}");
+        let frame_bytes =
+            u64::from(params.format.bytes_per_sample().expect("linear")) * u64::from(params.channels);
+        assert!(u64::from(buffer.size_bytes()).is_multiple_of(frame_bytes), "whole frames");
+        let port = usize::from(port.0);
+        let seen = Rc::clone(&self.seen[port]);
+        seen.borrow_mut().is_taken = true;
+        seen.borrow_mut().opens += 1;
+        seen.borrow_mut().volume = 0;
+        Ok(FakeStream {
+            port,
+            params: *params,
+            frame_bytes,
+            buffer,
+            seen,
+            begun_ns: None,
+            paused_at_ns: None,
+            moved: 0,
+            generation: 0,
+        })
+    }
+
+    fn set_link_wanted(&mut self, _: &mut FakeStream, _: bool) {}
+
+    fn set_period(&mut self, _: &mut FakeStream, _: u32) {}
+
+    fn note_written(&mut self, _: &mut FakeStream, _: u64) {}
+
+    fn buffer<'a>(&'a self, stream: &'a FakeStream) -> Option<&'a Backing<Buffer, Buffer>> {
+        Some(&stream.buffer)
+    }
+
+    fn set_volume(&mut self, stream: &mut FakeStream, _: u8, mdb: i32) -> Result<(), CardError> {
+        stream.seen.borrow_mut().volume = mdb;
+        Ok(())
+    }
+
+    fn volume(&self, stream: &FakeStream, _: u8) -> Result<i32, CardError> {
+        Ok(stream.seen.borrow().volume)
+    }
+
+    fn set_mute(&mut self, stream: &mut FakeStream, _: u8, is_muted: bool) -> Result<(), CardError> {
+        stream.seen.borrow_mut().muted = is_muted;
+        Ok(())
+    }
+
+    fn start(&mut self, stream: &mut FakeStream) -> Result<(), CardError> {
+        if stream.begun_ns.is_some() {
+            return Err(CardError::WrongState);
+        }
+        self.wait();
+        if std::mem::take(&mut stream.seen.borrow_mut().start_fails) {
+            return Err(CardError::Hardware);
+        }
+        stream.begun_ns = Some(self.time.get());
+        stream.moved = 0;
+        stream.generation += 1;
+        let start = stream.seen.borrow().played.len() as u64 / stream.frame_bytes;
+        stream.seen.borrow_mut().starts.push(start);
+        self.transfer(stream);
+        Ok(())
+    }
+
+    fn start_together(&mut self, streams: &mut [&mut FakeStream]) -> Result<LinkedStart, CardError> {
+        for index in 0..streams.len() {
+            if let Err(error) = self.start(streams[index]) {
+                for started in &mut streams[..index] {
+                    self.stop(started)?;
+                }
+                return Err(error);
+            }
+        }
+        Ok(LinkedStart::SameFrame)
+    }
+
+    fn pause(&mut self, stream: &mut FakeStream) -> Result<(), CardError> {
+        self.transfer(stream);
+        stream.paused_at_ns = Some(self.time.get());
+        Ok(())
+    }
+
+    fn resume(&mut self, stream: &mut FakeStream) -> Result<(), CardError> {
+        let paused_at = stream.paused_at_ns.take().ok_or(CardError::WrongState)?;
+        stream.begun_ns = stream.begun_ns.map(|begun| begun + self.time.get() - paused_at);
+        Ok(())
+    }
+
+    fn stop(&mut self, stream: &mut FakeStream) -> Result<StreamPosition, CardError> {
+        if stream.seen.borrow().sticks {
+            return Err(CardError::Hardware);
+        }
+        let last = self.position(stream)?;
+        // Frames that were fetched and have not gone out are dropped.
+        if self.ports[stream.port].direction.is_playback() && stream.begun_ns.is_some() {
+            let unplayed = stream.moved - stream.frames_at(self.time.get());
+            let mut seen = stream.seen.borrow_mut();
+            let left = seen.played.len() - (unplayed * stream.frame_bytes) as usize;
+            seen.played.truncate(left);
+        }
+        stream.begun_ns = None;
+        stream.paused_at_ns = None;
+        Ok(last)
+    }
+
+    fn position(&mut self, stream: &mut FakeStream) -> Result<StreamPosition, CardError> {
+        self.transfer(stream);
+        let Some(begun_ns) = stream.begun_ns else { return Ok(StreamPosition::default()) };
+        let frames = stream.frames_at(self.time.get());
+        let frame_q32 = Self::frame_q32(stream.params.rate_hz);
+        let at_ns = u128::from(frames) * 1_000_000_000 / u128::from(stream.params.rate_hz);
+        let is_playback = self.ports[stream.port].direction.is_playback();
+        Ok(StreamPosition {
+            bytes: frames * stream.frame_bytes,
+            fifo_errors: 0,
+            descriptor_errors: u32::from(stream.seen.borrow().fails),
+            link: Some(LinkPosition {
+                link_frames: frames,
+                time: Nanos(begun_ns + at_ns as u64),
+                ns_per_frame_q32: frame_q32,
+                error_ns: 2,
+                lock: PositionLock::Locked,
+                source: PositionSource::Link,
+                dma_lead_frames: if is_playback { FIFO_FRAMES as u32 } else { 0 },
+                codec_delay_frames: 0,
+                start_time: Nanos(begun_ns),
+                start_wall_ticks: begun_ns * 24 / 1_000,
+                cadence: None,
+                generation: stream.generation,
+            }),
+        })
+    }
+
+    fn close(&mut self, mut stream: FakeStream) -> Result<Backing<Buffer, Buffer>, StillRunning<FakeStream>> {
+        self.wait();
+        if self.stop(&mut stream).is_err() {
+            return Err(StillRunning(stream));
+        }
+        stream.seen.borrow_mut().is_taken = false;
+        Ok(stream.buffer)
+    }
+}
