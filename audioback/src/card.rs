@@ -195,6 +195,30 @@ pub enum JackPolicy {
     Stay,
 }
 
+/// How streams use a port.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum PortMode {
+    /// One stream, whose buffer the hardware reads or writes. The next one is refused.
+    #[default]
+    Direct,
+    /// Any number of streams, mixed.
+    Shared,
+    /// Direct while a stream is alone and the hardware takes its parameters, else mixed.
+    Auto,
+}
+
+/// The administrator's settings of one port.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct PortSetup {
+    /// How streams use it.
+    pub mode: PortMode,
+    /// The rate in Hz at which it mixes. `None`: the first stream's, or 48 kHz.
+    pub rate_hz: Option<u32>,
+}
+
+/// Ports that have a [`PortSetup`]. Those behind them are direct.
+pub const MAX_PORT_SETUPS: usize = 32;
+
 /// Settings of a card that can change while streams run.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct CardSettings {
@@ -202,6 +226,9 @@ pub struct CardSettings {
     pub position_source: PositionChoice,
     /// Applies to all streams at once.
     pub jack_policy: JackPolicy,
+    /// By port. Applies to streams that are opened later; a port keeps its mixer until its last stream is closed. A card
+    /// without a mixer has direct ports only.
+    pub ports: [PortSetup; MAX_PORT_SETUPS],
 }
 
 /// Result of [`Card::poll`].
@@ -235,7 +262,8 @@ pub trait Card<B> {
     /// # Errors
     /// [`CardError::Hardware`] if the controller or a codec does not come back; the card's log says which.
     fn restore(&mut self) -> Result<(), CardError>;
-    /// All outputs and inputs. The list does not change.
+    /// All outputs and inputs. Their number and directions do not change; [`configure`](Self::configure) may change what they
+    /// are able to do.
     fn ports(&self) -> &[Port];
     /// The name of a port, as users know it. No two ports have the same one. `None`: it has no name.
     fn port_name(&self, port: PortIndex) -> Option<PortLabel>;
