@@ -10,8 +10,9 @@ mod silent_card;
 use std::time::Instant;
 
 use audioback::card::{Card, Direction, MAX_RATES, Port, PortIndex, StreamParams};
+use audioback::card::{PortMode, PortSetup};
 use hyper::{Nanos, SampleMemory};
-use mixer::{Cost, Limits, Mixer, Mode, PortSetup};
+use mixer::{Cost, Limits, Mixer};
 use sndif::format::{FormatSet, SampleFormat};
 
 use memory::Buffer;
@@ -39,7 +40,7 @@ fn port() -> Port {
 
 /// Nanoseconds a frame of the bus, with so many voices.
 fn measure(params: &StreamParams, voices: u16, mdb: i32) -> f64 {
-    let setup = PortSetup { mode: Mode::Shared, rate_hz: None };
+    let setup = PortSetup { mode: PortMode::Shared, rate_hz: None };
     let limits = Limits { streams: 32, converters: 32, cost: Cost(u64::MAX), lateness: Nanos(1_000_000) };
     let mut mixer = Mixer::new(SilentCard([port()]), [Buffer::new(1 << 18)], &[setup], limits);
     for _ in 0..voices {

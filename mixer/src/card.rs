@@ -4,7 +4,7 @@ use core::fmt::Write;
 
 use audioback::card::{
     Card, CardError, CardPoll, CardSettings, Direction, LinkedStart, OpenFailure, Port, PortIndex, PortLabel,
-    StillRunning, StreamParams, StreamPosition,
+    PortMode, StillRunning, StreamParams, StreamPosition,
 };
 use hyper::{Nanos, SampleMemory};
 
@@ -15,7 +15,6 @@ use crate::cycle::Cycle;
 use crate::direct::Direct;
 use crate::layout::Layout;
 use crate::mixer::Mixer;
-use crate::mode::Mode;
 use crate::quantum;
 use crate::start::{Begin, Group};
 use crate::table::{Content, MixerStream};
@@ -138,6 +137,7 @@ where
 
     fn configure(&mut self, settings: &CardSettings) {
         self.card.configure(settings);
+        self.set_up_ports(&settings.ports);
     }
 
     fn poll(&mut self, now: Nanos, is_interrupted: bool) -> CardPoll {
@@ -185,8 +185,8 @@ where
 
     fn supports(&self, port: PortIndex, params: &StreamParams) -> bool {
         let (Some(source), Some(direction)) = (self.source(port), self.direction(port)) else { return false };
-        if source.mode == Mode::Direct {
-            return self.card.supports(source.port, params);
+        if source.mode == PortMode::Direct {
+            return !source.is_monitor && self.card.supports(source.port, params);
         }
         let layouts = Layout::of(params).zip(self.bus_layout(source.port, params));
         layouts.is_some_and(|(layout, bus)| match direction {
@@ -197,12 +197,12 @@ where
 
     fn is_free(&self, port: PortIndex) -> bool {
         self.source(port).is_some_and(|source| match source.mode {
-            Mode::Direct => self.card.is_free(source.port),
-            Mode::Shared | Mode::Auto => {
+            PortMode::Direct => !source.is_monitor && self.card.is_free(source.port),
+            PortMode::Shared | PortMode::Auto => {
                 let has_ring = self.buses.iter().any(|place| matches!(place, BusPlace::Free(_)));
                 let has_bus = self.bus_of(source.port).is_some();
                 let can_be_direct =
-                    source.mode == Mode::Auto && !source.is_monitor && self.card.is_free(source.port);
+                    source.mode == PortMode::Auto && !source.is_monitor && self.card.is_free(source.port);
                 self.table.vacant().is_some() && (has_ring || has_bus || can_be_direct)
             }
         })
@@ -217,11 +217,14 @@ where
         let Some(source) = self.source(port) else {
             return Err(OpenFailure::Refused { error: CardError::NoSuchPort, buffer });
         };
-        if source.mode == Mode::Direct {
+        if source.mode == PortMode::Direct {
+            if source.is_monitor {
+                return Err(OpenFailure::Refused { error: CardError::Unsupported, buffer });
+            }
             return self.open_direct(port, params, buffer);
         }
         let is_alone = self.bus_of(source.port).is_none() && !self.has_direct(source.port);
-        let can_be_direct = source.mode == Mode::Auto && !source.is_monitor && is_alone;
+        let can_be_direct = source.mode == PortMode::Auto && !source.is_monitor && is_alone;
         if can_be_direct && self.card.supports(source.port, params) {
             return self.open_direct(port, params, buffer);
         }

@@ -4,19 +4,19 @@ use alloc::boxed::Box;
 use alloc::vec::Vec;
 
 use audioback::card::{
-    Card, CardError, Direction, MAX_RATES, OpenFailure, Port, PortIndex, StillRunning, StreamParams,
-    StreamPosition,
+    Card, CardError, Direction, MAX_RATES, OpenFailure, Port, PortIndex, PortMode, PortSetup, StillRunning,
+    StreamParams, StreamPosition,
 };
 use hyper::{MappedBuffer, Nanos, SampleMemory};
 
 use crate::backing::{Backing, Ring};
 use crate::budget::{Budget, Cost};
 use crate::bus::{Bus, BusPlace, BusStats, LINGER, Track};
+use crate::bus_params::bus_params;
 use crate::converters::Converters;
 use crate::cycle::Cycle;
 use crate::gain::VOLUME;
 use crate::layout::{self, Layout};
-use crate::mode::{self, Mode, PortSetup};
 use crate::scratch::Scratch;
 use crate::table::{Content, Table};
 use crate::{fan_out, playback, quantum};
@@ -68,7 +68,7 @@ pub struct Mixer<C: Card<Backing<B, R>>, B: SampleMemory, R: SampleMemory> {
 pub(crate) struct Source {
     /// The port of the card below.
     pub(crate) port: PortIndex,
-    pub(crate) mode: Mode,
+    pub(crate) mode: PortMode,
     /// The port hears what that output plays.
     pub(crate) is_monitor: bool,
 }
@@ -79,7 +79,9 @@ where
     R: SampleMemory,
     C: Card<Backing<B, R>>,
 {
-    /// A mixer on a card whose streams are all closed. A port without a setup is [`Mode::Auto`].
+    /// A mixer on a card whose streams are all closed. A port without a setup is direct.
+    ///
+    /// Outputs that aren't direct have a monitor. [`configure`](Card::configure) adds none.
     pub fn new(card: C, rings: impl IntoIterator<Item = R>, setups: &[PortSetup], limits: Limits) -> Self {
         let below = card.ports();
         let setups: Box<[PortSetup]> =
@@ -90,10 +92,10 @@ where
         for (index, (port, setup)) in below.iter().zip(&setups).enumerate() {
             if let Ok(index) = u8::try_from(index)
                 && port.direction == Direction::Playback
-                && setup.mode != Mode::Direct
+                && setup.mode != PortMode::Direct
             {
                 monitored.push(PortIndex(index));
-                ports.push(Port { direction: Direction::Capture, ..offered(port, Mode::Shared) });
+                ports.push(Port { direction: Direction::Capture, ..offered(port, PortMode::Shared) });
             }
         }
         Self {
@@ -107,6 +109,17 @@ where
             scratch: Scratch::new(),
             budget: Budget::new(limits.cost),
             lateness: limits.lateness,
+        }
+    }
+
+    /// Puts the administrator's setups in force, for streams that are opened from now on.
+    pub(crate) fn set_up_ports(&mut self, setups: &[PortSetup]) {
+        let Self { card, setups: own, ports, .. } = self;
+        for (((own, port), below), setup) in own.iter_mut().zip(ports).zip(card.ports()).zip(setups) {
+            if own.mode != setup.mode {
+                *port = offered(below, setup.mode);
+            }
+            *own = *setup;
         }
     }
 
@@ -161,7 +174,7 @@ where
     fn params_for(&self, port: PortIndex, first: &StreamParams) -> Option<StreamParams> {
         let index = usize::from(port.0);
         let below = self.card.ports().get(index)?;
-        mode::bus_params::<Backing<B, R>, C>(&self.card, port, below, self.setups.get(index)?, first)
+        bus_params::<Backing<B, R>, C>(&self.card, port, below, self.setups.get(index)?, first)
     }
 
     /// The place of a port's bus. Opens one for this first voice if there is none.
@@ -309,12 +322,12 @@ where
 }
 
 /// The abilities that a port offers in a mode.
-fn offered(port: &Port, mode: Mode) -> Port {
+fn offered(port: &Port, mode: PortMode) -> Port {
     match mode {
-        Mode::Direct => *port,
+        PortMode::Direct => *port,
         // A direct stream has the amplifiers, and a voice does the same by arithmetic: the range is theirs.
-        Mode::Auto => Port { volume: port.volume, ..offered(port, Mode::Shared) },
-        Mode::Shared => Port {
+        PortMode::Auto => Port { volume: port.volume, ..offered(port, PortMode::Shared) },
+        PortMode::Shared => Port {
             formats: layout::formats(),
             rates_hz: RATES_HZ,
             channels_min: 1,

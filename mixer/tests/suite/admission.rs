@@ -1,8 +1,9 @@
 //! Refusals, which leave nothing behind.
 
+use audioback::card::PortMode;
 use audioback::card::{Card, CardError, OpenFailure, PortIndex, StreamParams};
 use hyper::{MappedBuffer, Nanos};
-use mixer::{Cost, Limits, Mode};
+use mixer::{Cost, Limits};
 use sndif::format::SampleFormat;
 
 use crate::exact::FORMATS;
@@ -24,7 +25,7 @@ fn refused(rig: &mut Rig, port: PortIndex, params: &StreamParams, buffer: &Buffe
 #[test]
 fn a_voice_beyond_the_budget_is_busy_and_room_comes_back() {
     // A plain stereo voice at 48 kHz is 96,000 samples a second, and a converted one 25 times that.
-    let mut rig = Rig::with(Mode::Shared, Limits { cost: Cost(96_000 * 27), ..LIMITS });
+    let mut rig = Rig::with(PortMode::Shared, Limits { cost: Cost(96_000 * 27), ..LIMITS });
     let buffer = Buffer::new(8_192);
     let one = rig.open(OUT, &S32, &buffer);
     let two = rig.open(OUT, &S32, &buffer);
@@ -44,7 +45,7 @@ fn a_voice_beyond_the_budget_is_busy_and_room_comes_back() {
 
 #[test]
 fn the_table_has_so_many_places_and_stale_handles_do_not_exist() {
-    let mut rig = Rig::with(Mode::Shared, Limits { streams: 3, ..LIMITS });
+    let mut rig = Rig::with(PortMode::Shared, Limits { streams: 3, ..LIMITS });
     let buffer = Buffer::new(8_192);
     let streams = [(); 3].map(|()| rig.open(OUT, &S32, &buffer));
     assert!(!rig.mixer.is_free(OUT));
@@ -57,7 +58,7 @@ fn the_table_has_so_many_places_and_stale_handles_do_not_exist() {
 
 #[test]
 fn converters_are_counted_and_come_back() {
-    let mut rig = Rig::with(Mode::Shared, Limits { converters: 1, ..LIMITS });
+    let mut rig = Rig::with(PortMode::Shared, Limits { converters: 1, ..LIMITS });
     let buffer = Buffer::new(8_192);
     let converted = params(44_100, SampleFormat::S16Le, 2);
     let plain = rig.open(OUT, &S32, &buffer);
@@ -73,7 +74,7 @@ fn converters_are_counted_and_come_back() {
 
 #[test]
 fn a_buffer_that_is_not_whole_frames_is_refused() {
-    let mut rig = Rig::new(Mode::Shared);
+    let mut rig = Rig::new(PortMode::Shared);
     assert_eq!(refused(&mut rig, OUT, &S32, &Buffer::new(4_097)), CardError::BadBuffer);
     assert_eq!(refused(&mut rig, OUT, &S32, &Buffer::new(0)), CardError::BadBuffer);
     // The bus that was opened for it goes away.
@@ -84,7 +85,7 @@ fn a_buffer_that_is_not_whole_frames_is_refused() {
 
 #[test]
 fn what_is_offered_can_be_opened_and_nothing_else_can() {
-    let rig = Rig::new(Mode::Shared);
+    let rig = Rig::new(PortMode::Shared);
     for port in [OUT, IN, MONITOR] {
         let offer = Card::<Buffer>::ports(&rig.mixer)[usize::from(port.0)];
         assert_eq!((offer.channels_min, offer.channels_max), (1, 8));
@@ -112,7 +113,7 @@ fn what_is_offered_can_be_opened_and_nothing_else_can() {
 
 #[test]
 fn a_bus_lingers_for_a_second_and_gives_its_port_back() {
-    let mut rig = Rig::new(Mode::Shared);
+    let mut rig = Rig::new(PortMode::Shared);
     let mut stream = rig.open(OUT, &S32, &Buffer::new(8_192));
     rig.mixer.start(&mut stream).expect("started");
     rig.pass(100 * MILLISECOND);
@@ -131,7 +132,7 @@ fn a_bus_lingers_for_a_second_and_gives_its_port_back() {
 
 #[test]
 fn a_bus_that_does_not_stop_keeps_its_ring_and_is_tried_again() {
-    let mut rig = Rig::new(Mode::Shared);
+    let mut rig = Rig::new(PortMode::Shared);
     let mut stream = rig.open(OUT, &S32, &Buffer::new(8_192));
     rig.mixer.start(&mut stream).expect("started");
     rig.pass(20 * MILLISECOND);
@@ -146,7 +147,7 @@ fn a_bus_that_does_not_stop_keeps_its_ring_and_is_tried_again() {
 
 #[test]
 fn a_bus_that_fails_breaks_its_voices_until_they_start_again() {
-    let mut rig = Rig::new(Mode::Shared);
+    let mut rig = Rig::new(PortMode::Shared);
     let mut stream = rig.open(OUT, &S32, &Buffer::new(8_192));
     let mut idle = rig.open(OUT, &S32, &Buffer::new(8_192));
     rig.mixer.start(&mut stream).expect("started");
@@ -168,7 +169,7 @@ fn turns_are_as_seldom_as_the_periods_allow() {
     for (period_frames, shortest_ns, longest_ns) in
         [(64, 1_300_000, 1_400_000), (480, 4_900_000, 5_000_000), (9_600, 9_900_000, 10_000_000)]
     {
-        let mut rig = Rig::new(Mode::Shared);
+        let mut rig = Rig::new(PortMode::Shared);
         let mut stream = rig.open(OUT, &S32, &Buffer::new(1 << 18));
         rig.mixer.set_period(&mut stream, period_frames);
         rig.mixer.start(&mut stream).expect("started");

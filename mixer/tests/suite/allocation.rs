@@ -1,8 +1,9 @@
 //! Nothing is allocated once the mixer is made.
 
 use audioback::card::{Card, Direction, PortIndex};
+use audioback::card::{PortMode, PortSetup};
 use hyper::Nanos;
-use mixer::{Mixer, Mode, PortSetup};
+use mixer::Mixer;
 use sndif::format::SampleFormat;
 
 use crate::support::memory::Buffer;
@@ -12,7 +13,7 @@ use crate::support::silent_card::SilentCard;
 #[test]
 fn opening_running_and_closing_voices_allocates_nothing() {
     let card = SilentCard([port(Direction::Playback)]);
-    let setup = PortSetup { mode: Mode::Shared, rate_hz: None };
+    let setup = PortSetup { mode: PortMode::Shared, rate_hz: None };
     let mut mixer = Mixer::new(card, [Buffer::new(1 << 18)], &[setup], LIMITS);
     let buffers = [(); 3].map(|()| Buffer::new(9_600));
     let info = allocation_counter::measure(|| {

@@ -1,8 +1,9 @@
 //! Many voices on one input, and what an output's monitor hears.
 
+use audioback::card::PortMode;
 use audioback::card::{Card, Direction, LinkedStart, StreamParams};
 use hyper::SampleMemory;
-use mixer::{MixerStream, Mode};
+use mixer::MixerStream;
 use sndif::format::SampleFormat;
 
 use crate::support::guest::Guest;
@@ -69,7 +70,7 @@ fn assert_exact(recorder: &Recorder, frames: usize) -> u64 {
 
 #[test]
 fn every_voice_gets_every_frame_whatever_the_others_do() {
-    let mut rig = Rig::new(Mode::Shared);
+    let mut rig = Rig::new(PortMode::Shared);
     rig.mixer.card().source = recorded;
     let mut one = Recorder::open(&mut rig, IN);
     let mut two = Recorder::open(&mut rig, IN);
@@ -90,7 +91,7 @@ fn every_voice_gets_every_frame_whatever_the_others_do() {
 #[test]
 fn a_recorder_s_position_is_that_of_the_frames_it_gets() {
     for port in [IN, MONITOR] {
-        let mut rig = Rig::new(Mode::Shared);
+        let mut rig = Rig::new(PortMode::Shared);
         rig.mixer.card().source = recorded;
         // The output plays the noise that the input records: by the bus's frame.
         let noise = |frame: u64| -> Vec<u8> {
@@ -128,7 +129,7 @@ fn a_recorder_s_position_is_that_of_the_frames_it_gets() {
 
 #[test]
 fn a_paused_recorder_goes_on_with_what_is_recorded_then() {
-    let mut rig = Rig::new(Mode::Shared);
+    let mut rig = Rig::new(PortMode::Shared);
     rig.mixer.card().source = recorded;
     let mut one = Recorder::open(&mut rig, IN);
     rig.mixer.start(&mut one.stream).expect("started");
@@ -147,7 +148,7 @@ fn a_paused_recorder_goes_on_with_what_is_recorded_then() {
 
 #[test]
 fn a_recorder_of_another_rate_and_format_hears_the_same_tone() {
-    let mut rig = Rig::new(Mode::Shared);
+    let mut rig = Rig::new(PortMode::Shared);
     let tone = |frame: f64, rate_hz: f64| (std::f64::consts::TAU * 1_000.0 * frame / rate_hz).sin() * 0.25;
     rig.mixer.card().source = |_, frame, _| {
         ((std::f64::consts::TAU * 1_000.0 * frame as f64 / 48_000.0).sin() * 0.25 * 2f64.powi(31)) as i32
@@ -171,7 +172,7 @@ fn a_recorder_of_another_rate_and_format_hears_the_same_tone() {
 
 #[test]
 fn a_monitor_hears_exactly_what_the_bus_plays() {
-    let mut rig = Rig::new(Mode::Shared);
+    let mut rig = Rig::new(PortMode::Shared);
     assert_eq!(rig.mixer.port_name(MONITOR).as_deref(), Some("Monitor of Line Out"));
     assert_eq!(Card::<Buffer>::ports(&rig.mixer)[2].direction, Direction::Capture);
     let frames = |seed: u64| move |frame: u64| -> Vec<u8> { noise(seed, frame).to_le_bytes().repeat(2) };
@@ -197,7 +198,7 @@ fn a_monitor_hears_exactly_what_the_bus_plays() {
 
 #[test]
 fn a_monitor_keeps_the_bus_going_and_starts_with_a_player_in_one_frame() {
-    let mut rig = Rig::new(Mode::Shared);
+    let mut rig = Rig::new(PortMode::Shared);
     let mut monitor = Recorder::open(&mut rig, MONITOR);
     let mut player =
         Guest::open(&mut rig, OUT, &S32, Box::new(|frame| ((frame + 1) as i32).to_le_bytes().repeat(2)));

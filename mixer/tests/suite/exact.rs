@@ -3,7 +3,7 @@
 use audioback::card::{Card, Direction};
 use sndif::format::{FormatSet, SampleFormat};
 
-use mixer::Mode;
+use audioback::card::PortMode;
 
 use crate::support::guest::Guest;
 use crate::support::noise;
@@ -75,7 +75,7 @@ fn one_voice_is_bit_exact_in_every_format_that_fits() {
     for (index, (format, bits)) in FORMATS.into_iter().enumerate() {
         let channels = index as u8 % 8 + 1;
         let rate_hz = [44_100, 48_000, 96_000, 192_000][index % 4];
-        let mut rig = Rig::new(Mode::Shared);
+        let mut rig = Rig::new(PortMode::Shared);
         let seed = index as u64;
         let frames = guest_frames(seed, format, channels, bits);
         let mut guest = Guest::open(&mut rig, OUT, &params(rate_hz, format, channels), frames);
@@ -98,7 +98,7 @@ fn sixteen_bits_are_exact_on_a_port_of_16_bits() {
     formats.insert(SampleFormat::S16Le);
     let narrow = audioback::card::Port { formats, ..port(Direction::Playback) };
     for (format, bits) in FORMATS.into_iter().filter(|(_, bits)| *bits <= 16) {
-        let mut rig = Rig::on(Mode::Shared, LIMITS, vec![narrow]);
+        let mut rig = Rig::on(PortMode::Shared, LIMITS, vec![narrow]);
         let mut guest =
             Guest::open(&mut rig, OUT, &params(48_000, format, 2), guest_frames(5, format, 2, bits));
         rig.mixer.start(&mut guest.stream).expect("started");
@@ -114,7 +114,7 @@ fn sixteen_bits_are_exact_on_a_port_of_16_bits() {
 
 #[test]
 fn what_was_not_announced_is_silence_and_nothing_old_is_heard_again() {
-    let mut rig = Rig::new(Mode::Shared);
+    let mut rig = Rig::new(PortMode::Shared);
     let frames = guest_frames(1, SampleFormat::S32Le, 2, 32);
     let mut guest = Guest::open(&mut rig, OUT, &params(48_000, SampleFormat::S32Le, 2), frames);
     guest.total = 10_000;
@@ -132,7 +132,7 @@ fn what_was_not_announced_is_silence_and_nothing_old_is_heard_again() {
 
 #[test]
 fn a_write_that_comes_too_late_is_counted_and_the_end_of_a_stream_is_not() {
-    let mut rig = Rig::new(Mode::Shared);
+    let mut rig = Rig::new(PortMode::Shared);
     let frames = guest_frames(1, SampleFormat::S32Le, 2, 32);
     let voice = params(48_000, SampleFormat::S32Le, 2);
     let mut guest = Guest::with_buffer(&mut rig, OUT, &voice, 4_800, frames);
@@ -155,7 +155,7 @@ fn a_write_that_comes_too_late_is_counted_and_the_end_of_a_stream_is_not() {
 
 #[test]
 fn a_guest_that_announces_nothing_plays_its_buffer_round_and_round() {
-    let mut rig = Rig::new(Mode::Shared);
+    let mut rig = Rig::new(PortMode::Shared);
     let buffer = crate::support::memory::Buffer::new(480 * 8);
     for frame in 0..480u32 {
         let bytes: Vec<u8> = [frame as i32, -(frame as i32)].into_iter().flat_map(i32::to_le_bytes).collect();

@@ -1,8 +1,8 @@
 //! A guest may say and write anything, and it costs nobody a frame.
 
 use audioback::card::Card;
+use audioback::card::PortMode;
 use hyper::SampleMemory;
-use mixer::Mode;
 use proptest::prelude::*;
 use sndif::format::SampleFormat;
 
@@ -26,7 +26,7 @@ fn assert_untouched(rig: &mut Rig) {
 #[test]
 fn a_float_that_is_no_number_is_silence_and_an_infinite_one_full_scale() {
     for (bits, right) in [(f32::NAN.to_bits(), 0), (0xff80_0000, i32::MIN), (0x7fc0_dead, 0)] {
-        let mut rig = Rig::new(Mode::Shared);
+        let mut rig = Rig::new(PortMode::Shared);
         let mut guest = good(&mut rig);
         let buffer = Buffer::new(480 * 8);
         (0..480).for_each(|frame| buffer.write(frame * 8 + 4, &bits.to_le_bytes()));
@@ -83,7 +83,7 @@ proptest! {
 
     #[test]
     fn no_deed_of_a_guest_costs_another_a_frame(deeds in prop::collection::vec(deed(), 1..80)) {
-        let mut rig = Rig::new(Mode::Shared);
+        let mut rig = Rig::new(PortMode::Shared);
         let mut guest = good(&mut rig);
         rig.mixer.start(&mut guest.stream).expect("started");
         let garbage = Buffer::new(65_536);

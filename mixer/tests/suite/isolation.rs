@@ -1,7 +1,7 @@
 //! No voice changes another's samples.
 
+use audioback::card::PortMode;
 use audioback::card::{Card, PortIndex};
-use mixer::Mode;
 use proptest::prelude::*;
 use sndif::format::SampleFormat;
 
@@ -34,7 +34,7 @@ proptest! {
     fn other_voices_that_come_and_go_change_no_sample(
         steps in prop::collection::vec((0u8..7, 0usize..3, 0u64..12_000_000), 1..40),
     ) {
-        let mut rig = Rig::new(Mode::Shared);
+        let mut rig = Rig::new(PortMode::Shared);
         let mut guest = good(&mut rig);
         rig.mixer.start(&mut guest.stream).expect("started");
         let mut others: [Option<mixer::MixerStream>; 3] = [None, None, None];
@@ -72,7 +72,7 @@ proptest! {
 
 #[test]
 fn a_paused_voice_goes_on_with_the_very_next_frame() {
-    let mut rig = Rig::new(Mode::Shared);
+    let mut rig = Rig::new(PortMode::Shared);
     let frames = |frame: u64| [frame as i32 + 1, 0].into_iter().flat_map(i32::to_le_bytes).collect();
     let mut guest = Guest::open(&mut rig, OUT, &params(48_000, SampleFormat::S32Le, 2), Box::new(frames));
     rig.mixer.start(&mut guest.stream).expect("started");
@@ -92,7 +92,7 @@ fn a_paused_voice_goes_on_with_the_very_next_frame() {
 
 #[test]
 fn a_paused_voice_keeps_its_position_while_its_bus_stops_and_starts_for_another() {
-    let mut rig = Rig::new(Mode::Shared);
+    let mut rig = Rig::new(PortMode::Shared);
     let frames = |frame: u64| [frame as i32 + 1, 0].into_iter().flat_map(i32::to_le_bytes).collect();
     let mut guest = Guest::open(&mut rig, OUT, &params(48_000, SampleFormat::S32Le, 2), Box::new(frames));
     rig.mixer.start(&mut guest.stream).expect("started");
@@ -116,7 +116,7 @@ fn a_paused_voice_keeps_its_position_while_its_bus_stops_and_starts_for_another(
 
 #[test]
 fn a_late_mixer_costs_silence_and_a_count_and_time_goes_on() {
-    let mut rig = Rig::new(Mode::Shared);
+    let mut rig = Rig::new(PortMode::Shared);
     let frames = |frame: u64| [frame as i32 + 1, 0].into_iter().flat_map(i32::to_le_bytes).collect();
     let mut guest = Guest::open(&mut rig, OUT, &params(48_000, SampleFormat::S32Le, 2), Box::new(frames));
     rig.mixer.start(&mut guest.stream).expect("started");
@@ -139,7 +139,7 @@ fn a_late_mixer_costs_silence_and_a_count_and_time_goes_on() {
 
 #[test]
 fn a_late_mixer_tells_a_converted_voice_s_break_and_its_count_keeps_to_time() {
-    let mut rig = Rig::new(Mode::Shared);
+    let mut rig = Rig::new(PortMode::Shared);
     let voice = params(44_100, SampleFormat::S32Le, 2);
     let mut keeper = good(&mut rig);
     let mut guest = Guest::open(&mut rig, OUT, &voice, Box::new(|_| vec![1; 8]));
@@ -160,7 +160,7 @@ fn a_late_mixer_tells_a_converted_voice_s_break_and_its_count_keeps_to_time() {
 /// Streams of other ports, direct ones and voices, that come and go on a card that waits so long for its hardware each time.
 fn hear_beside_waits(wait_ns: u64, buffer_frames: u32) -> u32 {
     use audioback::card::Direction::{Capture, Playback};
-    let mut rig = Rig::on(Mode::Auto, LIMITS, vec![port(Playback), port(Capture), port(Playback)]);
+    let mut rig = Rig::on(PortMode::Auto, LIMITS, vec![port(Playback), port(Capture), port(Playback)]);
     let left = |frame: u64| [noise(1, frame) as i32 / 4, 0].into_iter().flat_map(i32::to_le_bytes).collect();
     // It isn't the hardware's format, so it is a voice.
     let big_endian = move |frame: u64| -> Vec<u8> {

@@ -1,9 +1,10 @@
 //! From a guest's page to the converter, on the model of the hardware.
 
 use audioback::card::{Card, LinkedStart, PortIndex, StreamParams};
+use audioback::card::{PortMode, PortSetup};
 use hda_card::HdaCard;
 use hyper::{Clock, Nanos, SampleMemory};
-use mixer::{Cost, Limits, Mixer, MixerStream, Mode, PortSetup};
+use mixer::{Cost, Limits, Mixer, MixerStream};
 use snd_hda::Controller;
 use snd_hda_model::{Bench, Codec, DmaAccess, Model, ModelDelay, ModelRegion, ModelRegisters, Profile};
 use sndif::format::SampleFormat;
@@ -45,7 +46,7 @@ struct Rig {
 }
 
 impl Rig {
-    fn new(rates: [Option<u32>; 2], mode: Mode) -> Self {
+    fn new(rates: [Option<u32>; 2], mode: PortMode) -> Self {
         let model = Bench::new(Profile::hardware()).codec(0, Codec::any_format(2)).drift_ppm(137).build();
         let (card, rings) = hardware(&model);
         let setups = rates.map(|rate_hz| PortSetup { mode, rate_hz });
@@ -78,7 +79,7 @@ const S32: StreamParams = StreamParams { rate_hz: 48_000, format: SampleFormat::
 #[test]
 fn the_published_position_is_what_the_converter_got_then() {
     for (rate_hz, pause_at) in [(48_000, 7), (44_100, 9), (96_000, 11)] {
-        let mut rig = Rig::new([Some(rate_hz), None], Mode::Shared);
+        let mut rig = Rig::new([Some(rate_hz), None], PortMode::Shared);
         let voice = params(rate_hz, SampleFormat::S32Le, 2);
         let (mut stream, buffer) = rig.open(OUT, &voice, 32_768);
         for frame in 0..32_768u32 {
@@ -130,7 +131,7 @@ fn the_published_position_is_what_the_converter_got_then() {
 
 #[test]
 fn a_hand_over_loses_no_frame_and_positions_hold_on_both_sides() {
-    let mut rig = Rig::new([None; 2], Mode::Auto);
+    let mut rig = Rig::new([None; 2], PortMode::Auto);
     let (mut stream, buffer) = rig.open(OUT, &S32, 16_384);
     for page in hyper::MappedBuffer::page_addresses(&buffer) {
         rig.model.memory().allow_dma(*page, DmaAccess::Read);
@@ -178,7 +179,7 @@ fn a_hand_over_loses_no_frame_and_positions_hold_on_both_sides() {
 #[test]
 fn a_linked_start_is_one_link_frame_with_and_without_ssync() {
     for (rates, restarts) in [([48_000, 48_000], cases(40)), ([44_100, 48_000], 60), ([96_000, 44_100], 60)] {
-        let mut rig = Rig::new(rates.map(Some), Mode::Shared);
+        let mut rig = Rig::new(rates.map(Some), PortMode::Shared);
         rig.model.set_source(0, 4, |frame, _| frame.link_frame as i32);
         let of = |rate_hz| params(rate_hz, SampleFormat::S32Le, 2);
         let (mut play, source) = rig.open(OUT, &of(rates[0]), 4_096);
@@ -214,7 +215,7 @@ fn a_linked_start_is_one_link_frame_with_and_without_ssync() {
 
 #[test]
 fn a_linked_start_of_standing_buses_is_the_hardware_s() {
-    let mut rig = Rig::new([Some(48_000); 2], Mode::Shared);
+    let mut rig = Rig::new([Some(48_000); 2], PortMode::Shared);
     let (mut play, _) = rig.open(OUT, &S32, 4_096);
     let (mut record, _) = rig.open(IN, &S32, 4_096);
     let how = rig.mixer.start_together(&mut [&mut play, &mut record]);
@@ -227,7 +228,7 @@ fn a_linked_start_of_standing_buses_is_the_hardware_s() {
 
 #[test]
 fn the_ring_s_dma_ends_before_the_ring_is_given_back() {
-    let mut rig = Rig::new([Some(48_000); 2], Mode::Shared);
+    let mut rig = Rig::new([Some(48_000); 2], PortMode::Shared);
     let (mut play, _) = rig.open(OUT, &S32, 4_096);
     rig.mixer.start(&mut play).expect("started");
     rig.pass(50 * MILLISECOND);
@@ -241,7 +242,7 @@ fn the_ring_s_dma_ends_before_the_ring_is_given_back() {
 
 #[test]
 fn after_a_power_loss_voices_report_an_error_until_they_go_on() {
-    let mut rig = Rig::new([Some(48_000); 2], Mode::Shared);
+    let mut rig = Rig::new([Some(48_000); 2], PortMode::Shared);
     let (mut play, _) = rig.open(OUT, &S32, 4_096);
     rig.mixer.start(&mut play).expect("started");
     rig.pass(50 * MILLISECOND);

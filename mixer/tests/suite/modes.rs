@@ -1,8 +1,9 @@
 //! Direct, shared, and from one to the other.
 
-use audioback::card::{Card, CardError, LinkedStart, PortIndex, StreamParams};
+use audioback::card::{
+    Card, CardError, CardSettings, LinkedStart, PortIndex, PortMode, PortSetup, StreamParams,
+};
 use hyper::MappedBuffer;
-use mixer::Mode;
 use sndif::format::SampleFormat;
 
 use crate::support::guest::Guest;
@@ -22,7 +23,7 @@ fn heard(rig: &mut Rig) -> Vec<i32> {
 
 #[test]
 fn a_direct_port_is_the_card_s_own() {
-    let mut rig = Rig::new(Mode::Direct);
+    let mut rig = Rig::new(PortMode::Direct);
     let below = rig.mixer.card().ports.clone();
     assert_eq!(Card::<Buffer>::ports(&rig.mixer), below);
     assert_eq!(rig.mixer.port_name(MONITOR), None);
@@ -49,7 +50,7 @@ fn a_direct_port_is_the_card_s_own() {
 
 #[test]
 fn an_auto_port_is_direct_for_one_that_fits_and_a_bus_for_one_that_does_not() {
-    let mut rig = Rig::new(Mode::Auto);
+    let mut rig = Rig::new(PortMode::Auto);
     let one = rig.open(OUT, &S32, &Buffer::new(8_192));
     assert_eq!(rig.mixer.bus_shape(OUT), None);
     rig.mixer.close(one).expect("closed");
@@ -60,7 +61,7 @@ fn an_auto_port_is_direct_for_one_that_fits_and_a_bus_for_one_that_does_not() {
 
 #[test]
 fn a_second_stream_moves_the_first_to_a_bus_and_no_frame_is_lost() {
-    let mut rig = Rig::new(Mode::Auto);
+    let mut rig = Rig::new(PortMode::Auto);
     let mut first = Guest::open(&mut rig, OUT, &S32, Box::new(counted));
     rig.mixer.set_mute(&mut first.stream, 1, true).expect("muted");
     rig.mixer.start(&mut first.stream).expect("started");
@@ -88,7 +89,7 @@ fn a_second_stream_moves_the_first_to_a_bus_and_no_frame_is_lost() {
 
 #[test]
 fn a_hand_over_of_a_paused_or_idle_stream_keeps_its_state() {
-    let mut rig = Rig::new(Mode::Auto);
+    let mut rig = Rig::new(PortMode::Auto);
     let mut first = Guest::open(&mut rig, OUT, &S32, Box::new(counted));
     rig.mixer.start(&mut first.stream).expect("started");
     rig.pass_with(20 * MILLISECOND, &mut [&mut first]);
@@ -110,7 +111,7 @@ fn a_hand_over_of_a_paused_or_idle_stream_keeps_its_state() {
 fn a_stream_that_cannot_be_moved_keeps_its_place() {
     // The budget has room for one voice.
     let limits = mixer::Limits { cost: mixer::Cost(96_000), ..crate::support::rig::LIMITS };
-    let mut rig = Rig::with(Mode::Auto, limits);
+    let mut rig = Rig::with(PortMode::Auto, limits);
     let mut first = Guest::open(&mut rig, OUT, &S32, Box::new(counted));
     rig.mixer.start(&mut first.stream).expect("started");
     rig.pass_with(20 * MILLISECOND, &mut [&mut first]);
@@ -129,7 +130,7 @@ fn a_stream_that_cannot_be_moved_keeps_its_place() {
 
 #[test]
 fn a_direct_stream_that_does_not_stop_stays_and_reports_its_end() {
-    let mut rig = Rig::new(Mode::Auto);
+    let mut rig = Rig::new(PortMode::Auto);
     let mut first = Guest::open(&mut rig, OUT, &S32, Box::new(counted));
     rig.mixer.start(&mut first.stream).expect("started");
     rig.pass_with(20 * MILLISECOND, &mut [&mut first]);
@@ -145,7 +146,7 @@ fn a_direct_stream_that_does_not_stop_stays_and_reports_its_end() {
 
 #[test]
 fn monitors_follow_the_card_s_ports() {
-    let rig = Rig::new(Mode::Auto);
+    let rig = Rig::new(PortMode::Auto);
     let names: Vec<_> = (0..4).map(|port| rig.mixer.port_name(PortIndex(port))).collect();
     let names: Vec<_> = names.iter().map(|name| name.as_deref()).collect();
     assert_eq!(names, [Some("Line Out"), Some("Line In"), Some("Monitor of Line Out"), None]);
@@ -154,7 +155,7 @@ fn monitors_follow_the_card_s_ports() {
 
 #[test]
 fn a_linked_start_says_how_near_its_streams_are() {
-    let mut rig = Rig::new(Mode::Shared);
+    let mut rig = Rig::new(PortMode::Shared);
     let open = |rig: &mut Rig, port| rig.open(port, &S32, &Buffer::new(8_192));
     let mut group = [OUT, IN, OUT, MONITOR].map(|port| open(&mut rig, port));
     let [play, record, second, monitor] = &mut group;
@@ -185,7 +186,7 @@ fn a_linked_start_says_how_near_its_streams_are() {
 
 #[test]
 fn after_a_start_that_fails_none_runs_and_all_can_start_again() {
-    let mut rig = Rig::new(Mode::Shared);
+    let mut rig = Rig::new(PortMode::Shared);
     let [mut play, mut record] = [OUT, IN].map(|port| rig.open(port, &S32, &Buffer::new(8_192)));
     rig.mixer.card().seen[1].borrow_mut().start_fails = true;
     assert_eq!(rig.mixer.start_together(&mut [&mut play, &mut record]), Err(CardError::Hardware));
@@ -203,4 +204,66 @@ fn after_a_start_that_fails_none_runs_and_all_can_start_again() {
     rig.mixer.stop(&mut play).expect("stopped");
     assert_eq!(rig.mixer.start_together(&mut [&mut play, &mut record]), Err(CardError::WrongState));
     assert_eq!(rig.mixer.position(&mut play).expect("a position").bytes, 0);
+}
+
+fn settings(mode: PortMode, rate_hz: Option<u32>) -> CardSettings {
+    let mut settings = CardSettings::default();
+    settings.ports[usize::from(OUT.0)] = PortSetup { mode, rate_hz };
+    settings
+}
+
+#[test]
+fn a_port_that_becomes_shared_takes_the_next_stream_and_moves_the_first() {
+    let mut rig = Rig::new(PortMode::Direct);
+    let mut first = Guest::open(&mut rig, OUT, &S32, Box::new(counted));
+    rig.mixer.start(&mut first.stream).expect("started");
+    rig.pass_with(20 * MILLISECOND, &mut [&mut first]);
+    let narrow = Card::<Buffer>::ports(&rig.mixer)[0];
+    rig.mixer.configure(&settings(PortMode::Shared, None));
+    assert_eq!(rig.mixer.bus_shape(OUT), None, "a stream that runs stays where it is");
+    let wide = Card::<Buffer>::ports(&rig.mixer)[0];
+    assert!(wide.formats.contains(SampleFormat::U8) && !narrow.formats.contains(SampleFormat::U8));
+    let mut second =
+        Guest::open(&mut rig, OUT, &params(96_000, SampleFormat::U8, 1), Box::new(|_| vec![0x80]));
+    rig.mixer.start(&mut second.stream).expect("started");
+    rig.pass_with(50 * MILLISECOND, &mut [&mut first, &mut second]);
+    let heard = heard(&mut rig);
+    assert!(heard.len() > 3_000 && heard.iter().zip(1..).all(|(word, expected)| *word == expected));
+}
+
+#[test]
+fn a_port_that_becomes_direct_keeps_its_voices_and_takes_no_more() {
+    let mut rig = Rig::new(PortMode::Shared);
+    let mut first = Guest::open(&mut rig, OUT, &S32, Box::new(counted));
+    rig.mixer.start(&mut first.stream).expect("started");
+    rig.mixer.configure(&settings(PortMode::Direct, None));
+    let open =
+        |rig: &mut Rig| rig.mixer.open(OUT, &S32, Buffer::new(8_192)).map_err(|failure| failure.error());
+    assert_eq!(open(&mut rig).err(), Some(CardError::Busy));
+    let monitor = rig.mixer.open(MONITOR, &S32, Buffer::new(8_192)).map_err(|failure| failure.error());
+    assert!(monitor.is_err() && !rig.mixer.supports(MONITOR, &S32), "a direct output has no monitor");
+    rig.pass_with(50 * MILLISECOND, &mut [&mut first]);
+    let heard = heard(&mut rig);
+    assert!(heard.len() > 1_500 && heard.iter().zip(1..).all(|(word, expected)| *word == expected));
+    rig.mixer.close(first.stream).expect("closed");
+    // The bus plays silence for a second, then it gives the port back.
+    rig.pass(1_100 * MILLISECOND);
+    let direct = open(&mut rig).expect("the port is free");
+    assert_eq!((rig.mixer.bus_shape(OUT), rig.mixer.is_free(OUT)), (None, false));
+    rig.mixer.close(direct).expect("closed");
+}
+
+#[test]
+fn a_rate_is_that_of_the_next_bus() {
+    let mut rig = Rig::new(PortMode::Direct);
+    rig.mixer.configure(&settings(PortMode::Shared, Some(96_000)));
+    let one = rig.open(OUT, &S32, &Buffer::new(8_192));
+    assert_eq!(rig.mixer.bus_shape(OUT), Some((96_000, 2)));
+    rig.mixer.configure(&settings(PortMode::Shared, None));
+    assert_eq!(rig.mixer.bus_shape(OUT), Some((96_000, 2)), "a bus keeps its rate");
+    rig.mixer.close(one).expect("closed");
+    rig.pass(1_100 * MILLISECOND);
+    let one = rig.open(OUT, &S32, &Buffer::new(8_192));
+    assert_eq!(rig.mixer.bus_shape(OUT), Some((48_000, 2)));
+    rig.mixer.close(one).expect("closed");
 }

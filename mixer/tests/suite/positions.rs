@@ -3,8 +3,8 @@
 use std::cell::Cell;
 use std::rc::Rc;
 
+use audioback::card::PortMode;
 use audioback::card::{Card, LinkPosition};
-use mixer::Mode;
 use proptest::prelude::*;
 use sndif::format::SampleFormat;
 
@@ -45,7 +45,7 @@ proptest! {
         bus_hz in prop::sample::select(vec![48_000u32, 44_100, 96_000]),
         steps in prop::collection::vec((0u8..8, 0u64..9_000_000, 64u32..2_000), 5..60),
     ) {
-        let mut rig = Rig::new(Mode::Shared);
+        let mut rig = Rig::new(PortMode::Shared);
         let level = Rc::new(Cell::new(0));
         let silence = Box::new(|_| vec![0; 8]);
         let mut keeper = Guest::open(&mut rig, OUT, &params(bus_hz, SampleFormat::S32Le, 2), silence);

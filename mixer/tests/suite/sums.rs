@@ -3,7 +3,7 @@
 use std::f64::consts::TAU;
 
 use audioback::card::Card;
-use mixer::Mode;
+use audioback::card::PortMode;
 use proptest::prelude::*;
 use sndif::format::SampleFormat;
 
@@ -95,7 +95,7 @@ proptest! {
 
     #[test]
     fn a_mix_is_the_sum_of_its_voices(plans in prop::collection::vec(plan(), 1..7)) {
-        let mut rig = Rig::new(Mode::Shared);
+        let mut rig = Rig::new(PortMode::Shared);
         let silent = || -> Frames { Box::new(|_| vec![0; 8]) };
         // It fixes the bus: 48 kHz, stereo.
         let mut first = Guest::open(&mut rig, OUT, &params(48_000, SampleFormat::S32Le, 2), silent());
@@ -139,7 +139,7 @@ proptest! {
 
 #[test]
 fn what_is_beyond_full_scale_saturates_and_is_counted() {
-    let mut rig = Rig::new(Mode::Shared);
+    let mut rig = Rig::new(PortMode::Shared);
     let loud = || -> Frames {
         Box::new(|frame| {
             let sample = if frame < 100 { 0x6000_0000 } else { 0x1000_0000 };
@@ -160,7 +160,7 @@ fn what_is_beyond_full_scale_saturates_and_is_counted() {
 
 #[test]
 fn a_change_of_volume_is_a_ramp_of_10_ms_on_its_channel_only() {
-    let mut rig = Rig::new(Mode::Shared);
+    let mut rig = Rig::new(PortMode::Shared);
     let steady =
         || -> Frames { Box::new(|_| [1 << 28, 1 << 28].into_iter().flat_map(i32::to_le_bytes).collect()) };
     let mut guest = Guest::open(&mut rig, OUT, &params(48_000, SampleFormat::S32Le, 2), steady());

@@ -1,6 +1,7 @@
 //! Two guests on one output, from their front ends to the converter, by the protocol.
 
 use audioback::card::{Card, PortIndex};
+use audioback::card::{PortMode, PortSetup};
 use audioback::device::Device;
 use audioback::rights::Policy;
 use audioback::stream::StreamConfig;
@@ -9,7 +10,7 @@ use hyper::{DomainId, Hypervisor, Nanos};
 use hypervisor_model::guest::{Done, GuestStream, Observer, Order, Task};
 use hypervisor_model::hda_pages::Pages;
 use hypervisor_model::{BackEnd, Limits as WorldLimits, MappedPages, MemoryHypervisor};
-use mixer::{Mixer, Mode, PortSetup};
+use mixer::Mixer;
 use snd_hda_model::{Bench, Codec, Profile};
 use sndif::Direction;
 use sndif::format::SampleFormat;
@@ -63,7 +64,7 @@ fn noise_on(side: u64, format: SampleFormat, bits: u32) -> (Vec<i32>, &'static [
 
 #[test]
 fn two_guests_play_on_one_output_and_neither_loses_a_frame() {
-    for mode in [Mode::Shared, Mode::Auto] {
+    for mode in [PortMode::Shared, PortMode::Auto] {
         let model = Bench::new(Profile::hardware()).codec(0, Codec::any_format(2)).build();
         let world = MemoryHypervisor::new(Pages(model.memory()), WorldLimits::for_streams(2));
         let (card, rings) = hardware(&model);

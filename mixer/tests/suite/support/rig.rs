@@ -3,8 +3,9 @@
 use std::rc::Rc;
 
 use audioback::card::{Card, Direction, MAX_RATES, Port, PortIndex, StreamParams, VolumeRange};
+use audioback::card::{PortMode, PortSetup};
 use hyper::Nanos;
-use mixer::{Cost, Limits, Mixer, MixerStream, Mode, PortSetup};
+use mixer::{Cost, Limits, Mixer, MixerStream};
 use sndif::format::{FormatSet, SampleFormat};
 
 use super::fake_card::{FIFO_FRAMES, FakeCard, Time};
@@ -53,15 +54,15 @@ pub fn params(rate_hz: u32, format: SampleFormat, channels: u8) -> StreamParams 
 }
 
 impl Rig {
-    pub fn new(mode: Mode) -> Self {
+    pub fn new(mode: PortMode) -> Self {
         Self::with(mode, LIMITS)
     }
 
-    pub fn with(mode: Mode, limits: Limits) -> Self {
+    pub fn with(mode: PortMode, limits: Limits) -> Self {
         Self::on(mode, limits, vec![port(Direction::Playback), port(Direction::Capture)])
     }
 
-    pub fn on(mode: Mode, limits: Limits, ports: Vec<Port>) -> Self {
+    pub fn on(mode: PortMode, limits: Limits, ports: Vec<Port>) -> Self {
         let time = Time::default();
         // Not a multiple of anything.
         time.set(12_345_678);

@@ -1,30 +1,9 @@
-//! How a port is used: directly, shared, or as it comes.
+//! The bus that a shared port gets.
 
-use audioback::card::{Card, Port, PortIndex, StreamParams};
+use audioback::card::{Card, Port, PortIndex, PortSetup, StreamParams};
 use sndif::format::SampleFormat;
 
 use crate::layout::Layout;
-
-/// How a port is used.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Mode {
-    /// One stream, whose buffer the hardware reads or writes. The next one is refused.
-    Direct,
-    /// Always a bus.
-    Shared,
-    /// Direct while it is alone and the hardware takes it as it is, else a bus.
-    #[default]
-    Auto,
-}
-
-/// dom0's word on one port.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct PortSetup {
-    /// How the port is used.
-    pub mode: Mode,
-    /// The rate of its bus in Hz. `None`: the first voice's, or 48 kHz.
-    pub rate_hz: Option<u32>,
-}
 
 /// The lowest rate that a first voice gives its bus: a bus of 8 kHz would be a telephone for everyone who joins.
 const LOWEST_BUS_HZ: u32 = 44_100;
