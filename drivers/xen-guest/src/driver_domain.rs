@@ -5,7 +5,8 @@ use alloc::vec::Vec;
 
 use hyper::{
     BindError, DmaAccess, DomainId, EventChannel, GrantList, GrantRef, Hypervisor, MAX_BUFFER_PAGES,
-    MapError, MappedBuffer, PAGE_SIZE_BYTES, PageAccess, RemotePort, SharedPage,
+    MapError, MappedBuffer, PAGE_SIZE_BYTES, PageAccess, RemotePort, SampleMemory, SharedPage, read_pages,
+    write_pages,
 };
 
 use crate::grant_slots::{Slots, TakeError};
@@ -27,15 +28,11 @@ pub const MAX_CHANNELS: usize = 240;
 
 /// This domain, as a [`Hypervisor`].
 #[derive(Debug)]
-pub struct DriverDomain<X> {
+pub struct DriverDomain<X: Xen> {
     xen: X,
     slots: Slots,
-    /// Unused page lists.
-    #[expect(
-        clippy::vec_box,
-        reason = "the boxes are handed out; a list is too much to be copied each time"
-    )]
-    page_lists: Vec<Box<PageList>>,
+    /// Unused page lists. The boxes are handed out: a list is too much to be copied each time.
+    page_lists: Vec<Box<PageList<X::View>>>,
     channels: heapless::Vec<EventChannel, MAX_CHANNELS>,
 }
 
@@ -61,33 +58,64 @@ impl<V: SharedPage> SharedPage for GuestPage<V> {
 }
 
 /// A guest's buffer, mapped for the controller. Its list comes from the stock and returns there.
+///
+/// The mapping is the processor's, too; [`SampleMemory`] is its only way there.
 #[derive(Debug)]
-pub struct GuestBuffer {
-    list: Box<PageList>,
+pub struct GuestBuffer<V> {
+    list: Box<PageList<V>>,
 }
 
-#[derive(Debug, Default)]
-struct PageList {
+#[derive(Debug)]
+struct PageList<V> {
     addresses: heapless::Vec<u64, MAX_BUFFER_PAGES>,
     slots: heapless::Vec<Slot, MAX_BUFFER_PAGES>,
+    views: heapless::Vec<V, MAX_BUFFER_PAGES>,
     size_bytes: u32,
+    /// The pages are mapped for writing.
+    is_writable: bool,
 }
 
-impl PageList {
-    /// Adds mapped pages. A buffer has no more pages than the list has places.
-    fn extend<X: Xen>(&mut self, xen: &X, slots: &[Slot]) {
-        self.slots.extend(slots.iter().copied());
-        self.addresses.extend(slots.iter().map(|slot| xen.address(*slot)));
+impl<V> Default for PageList<V> {
+    fn default() -> Self {
+        Self {
+            addresses: heapless::Vec::new(),
+            slots: heapless::Vec::new(),
+            views: heapless::Vec::new(),
+            size_bytes: 0,
+            is_writable: false,
+        }
     }
 }
 
-impl MappedBuffer for GuestBuffer {
+impl<V> PageList<V> {
+    /// Adds mapped pages. A buffer has no more pages than the list has places.
+    fn extend<X: Xen<View = V>>(&mut self, xen: &X, slots: &[Slot]) {
+        self.slots.extend(slots.iter().copied());
+        self.addresses.extend(slots.iter().map(|slot| xen.address(*slot)));
+        self.views.extend(slots.iter().map(|slot| xen.view(*slot)));
+    }
+}
+
+impl<V> MappedBuffer for GuestBuffer<V> {
     fn page_addresses(&self) -> &[u64] {
         &self.list.addresses
     }
 
     fn size_bytes(&self) -> u32 {
         self.list.size_bytes
+    }
+}
+
+impl<V: SharedPage> SampleMemory for GuestBuffer<V> {
+    fn read(&self, offset_bytes: u32, into: &mut [u8]) {
+        read_pages(&self.list.views, self.list.size_bytes, offset_bytes, into);
+    }
+
+    fn write(&self, offset_bytes: u32, from: &[u8]) {
+        // A store to a page that is mapped for reading would end the domain.
+        if self.list.is_writable {
+            write_pages(&self.list.views, self.list.size_bytes, offset_bytes, from);
+        }
     }
 }
 
@@ -241,7 +269,7 @@ impl<X: Xen> DriverDomain<X> {
 
 impl<X: Xen> Hypervisor for DriverDomain<X> {
     type Page = GuestPage<X::View>;
-    type Buffer = GuestBuffer;
+    type Buffer = GuestBuffer<X::View>;
 
     fn map_page(&mut self, guest: DomainId, grant: GrantRef) -> Result<Self::Page, MapError> {
         let slot = self.map_one(guest, PageAccess::ReadWrite, grant, Slots::take)?;
@@ -273,6 +301,7 @@ impl<X: Xen> Hypervisor for DriverDomain<X> {
         let list = self.page_lists.pop().ok_or(MapError::NoRoom)?;
         let mut buffer = GuestBuffer { list };
         buffer.list.size_bytes = size_bytes;
+        buffer.list.is_writable = access == PageAccess::ReadWrite;
         for chunk in grants.chunks(BATCH) {
             match self.map_batch(guest, access, chunk, Slots::take) {
                 Ok(slots) => buffer.list.extend(&self.xen, &slots),
@@ -287,6 +316,8 @@ impl<X: Xen> Hypervisor for DriverDomain<X> {
 
     fn unmap_buffer(&mut self, buffer: Self::Buffer) {
         let GuestBuffer { mut list } = buffer;
+        // The views end before their mappings.
+        list.views.clear();
         self.unmap_slots(&list.slots);
         list.slots.clear();
         list.addresses.clear();

@@ -10,6 +10,8 @@ pub mod heap;
 pub mod layout;
 pub mod page_table;
 pub mod range;
+#[cfg(feature = "xen")]
+pub mod ring;
 
 /// Bytes in a page and in a frame.
 pub const PAGE_BYTES: u64 = 4096;

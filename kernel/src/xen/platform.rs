@@ -1,5 +1,7 @@
 //! The driver domain's machine: Xen's pages, the clock, the controllers.
 
+use alloc::vec::Vec;
+
 use hyper::DomainId;
 use xen_guest::clock::{TimeError, TimeScale};
 use xen_guest::hypercalls::Hypercalls;
@@ -14,8 +16,16 @@ use crate::boot::start_info::BootInfo;
 use crate::clock::TscClock;
 use crate::clock::frequency::{self, TscFrequency};
 use crate::machine::{Machine, MachineError};
+use crate::memory::PAGE_BYTES;
 use crate::memory::dma::DmaArena;
+use crate::memory::ring::Ring;
 use crate::pci::hda::{self, Controllers, HdaController, Surroundings};
+
+/// Rings for ports that are shared at a time.
+const RINGS: usize = 8;
+
+/// Bytes of a ring: 40 ms of 8 channels at 96 kHz.
+const RING_BYTES: u64 = 128 << 10;
 
 /// A controller whose interrupt arrives as an event.
 pub type Controller = HdaController<PirqInterrupt>;
@@ -31,6 +41,8 @@ pub struct Platform {
     pub delay: TscClock,
     /// Memory for the driver.
     pub dma: DmaArena,
+    /// Memory of shared ports.
+    pub rings: Vec<Ring>,
     /// The HD Audio controllers, at least one.
     pub controllers: Controllers<PirqInterrupt>,
 }
@@ -88,8 +100,14 @@ impl Platform {
             assign: true,
         })
         .map_err(MachineError::from)?;
+        let rings = (0..RINGS).map(|_| {
+            let pages = machine.space.take_pages(RING_BYTES / PAGE_BYTES)?;
+            Some(Ring::new(pages.words, pages.address))
+        });
+        let rings: Option<Vec<Ring>> = rings.collect();
+        let rings = rings.ok_or(MachineError::OutOfMemory("the rings of shared ports"))?;
         log::debug!(target: "memory", "free {} bytes", machine.space.free_bytes());
-        Ok(Self { xen, domain: DomainId(domain), delay: clock, dma: machine.dma, controllers })
+        Ok(Self { xen, domain: DomainId(domain), delay: clock, dma: machine.dma, rings, controllers })
     }
 }
 

@@ -11,6 +11,7 @@ mod neighbours;
 mod restart;
 mod scenario;
 mod sessions;
+mod shared;
 mod sounds;
 mod torture;
 mod user_front;
@@ -35,6 +36,7 @@ const SCENARIOS: &[Scenario] = &[
     restart::AMD,
     neighbours::AMD,
     neighbours::INTEL,
+    shared::AMD,
     domain::AMD,
     sessions::AMD,
     sessions::INTEL,

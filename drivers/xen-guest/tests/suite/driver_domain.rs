@@ -3,7 +3,7 @@
 use audiofront::{GrantAccess, Transport};
 use hyper::{
     BindError, DmaAccess, DomainId, EventChannel, GrantRef, Hypervisor, MapError, MappedBuffer, PageAccess,
-    RemotePort, SharedPage,
+    RemotePort, SampleMemory, SharedPage,
 };
 use hypervisor_model::{FrontEnd, HeapMemory, Limits, MemoryHypervisor};
 use proptest::prelude::*;
@@ -83,6 +83,38 @@ fn a_buffer_is_reached_by_the_controller_page_by_page_in_its_order() {
             front.revoke_page(page).expect("nobody has it");
         }
     }
+    assert_eq!((domain.mapped_pages(), home.violation_count()), (0, 0));
+}
+
+#[test]
+fn samples_are_copied_out_of_each_buffer_and_into_one_that_is_recorded_to() {
+    let home = home();
+    let mut front = home.front_end(GUEST, BACK, 0);
+    let mut domain = domain(&home, 8);
+    let cases =
+        [(DmaAccess::Read, GrantAccess::ReadOnly, false), (DmaAccess::Write, GrantAccess::ReadWrite, true)];
+    for (dma, access, is_written) in cases {
+        let granted = grant(&mut front, 2, access);
+        granted[0].page.store(1023, 0x0403_0201);
+        granted[1].page.store(0, 0x0807_0605);
+        let size_bytes = 2 * 4096 - 100;
+        let buffer =
+            domain.map_buffer(GUEST, &grants(&references(&granted)), size_bytes, dma).expect("mapped");
+        let mut copy = [0; 6];
+        buffer.read(4093, &mut copy);
+        assert_eq!(copy, [2, 3, 4, 5, 6, 7], "across the pages");
+        buffer.write(4092, &[9; 8]);
+        let seen = [granted[0].page.load(1023), granted[1].page.load(0)];
+        assert_eq!(seen, if is_written { [0x0909_0909; 2] } else { [0x0403_0201, 0x0807_0605] });
+        let mut beyond = [1; 4];
+        buffer.read(size_bytes, &mut beyond);
+        assert_eq!(beyond, [0; 4]);
+        domain.unmap_buffer(buffer);
+        for page in granted {
+            front.revoke_page(page).expect("nobody has it");
+        }
+    }
+    // A list that was used for recording and is used for playback now is not written to.
     assert_eq!((domain.mapped_pages(), home.violation_count()), (0, 0));
 }
 

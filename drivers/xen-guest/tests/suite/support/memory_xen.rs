@@ -22,15 +22,15 @@ enum Mapped<'a> {
 
 /// What the processor sees at a slot.
 #[derive(Debug)]
-pub struct View<'a>(Option<DomainPage<'a, HeapMemory>>);
+pub struct View<'a>(DomainPage<'a, HeapMemory>);
 
 impl SharedPage for View<'_> {
     fn load(&self, word: usize) -> u32 {
-        self.0.as_ref().expect("a page for reading and writing").load(word)
+        self.0.load(word)
     }
 
     fn store(&self, word: usize, value: u32) {
-        self.0.as_ref().expect("a page for reading and writing").store(word, value);
+        self.0.store(word, value);
     }
 
     fn fence(&self) {}
@@ -156,8 +156,11 @@ impl<'a> Xen for MemoryXen<'a> {
 
     fn view(&self, slot: Slot) -> View<'a> {
         match &self.mapped[&slot].1 {
-            Mapped::Page(page) | Mapped::Again(page) => View(Some(page.clone())),
-            Mapped::Buffer(_) => View(None),
+            Mapped::Page(page) | Mapped::Again(page) => View(page.clone()),
+            Mapped::Buffer(_) => {
+                let (guest, grant) = self.grants[&slot];
+                View(self.back.map_again(guest, grant, PageAccess::ReadOnly).expect("mapped"))
+            }
         }
     }
 
