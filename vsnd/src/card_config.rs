@@ -34,6 +34,7 @@ const UNIQUE_ID_BYTES: usize = 64;
 pub(crate) struct FoundStream {
     pub(crate) id: StreamId,
     pub(crate) config: StreamConfig,
+    settings: StreamSettings,
 }
 
 /// The reason why a card can't be served.
@@ -163,6 +164,19 @@ impl CardConfigReader {
     /// The streams, in the guest's order: PCM device after PCM device.
     pub(crate) fn streams(&self) -> &[FoundStream] {
         &self.streams
+    }
+
+    /// Takes all streams' offers from the ports as they are now. Returns whether one has changed.
+    pub(crate) fn update_offers(&mut self, ports: &Ports) -> bool {
+        let mut has_changed = false;
+        for FoundStream { config, settings, .. } in &mut self.streams {
+            // The port was there when the stream was read, and ports don't go.
+            if let Some(port) = ports.as_slice().get(usize::from(config.port.0)) {
+                let abilities = settings.narrow(port);
+                has_changed |= core::mem::replace(&mut config.abilities, abilities) != abilities;
+            }
+        }
+        has_changed
     }
 
     /// The kind of the next read, and its path.
@@ -311,7 +325,8 @@ impl CardConfigReader {
         let port = ports.for_stream(&self.unique_id, direction).map_err(BadConfig::Port)?;
         let abilities: &Port = ports.as_slice().get(usize::from(port.0)).ok_or(BadConfig::Missing)?;
         let config = StreamConfig { port, abilities: self.stream.narrow(abilities) };
-        let is_kept = self.streams.push(FoundStream { id, config }).is_ok();
+        let found = FoundStream { id, config, settings: self.stream.clone() };
+        let is_kept = self.streams.push(found).is_ok();
         if !is_kept || self.unique_ids.push(self.unique_id.clone()).is_err() {
             return Err(BadConfig::TooManyStreams);
         }

@@ -11,10 +11,8 @@ mod published;
 mod state_write;
 
 use audioback::card::{Card, Direction};
-use audioback::device::{Device as SoundDevice, MAX_STREAMS};
+use audioback::device::Device as SoundDevice;
 use audioback::rights::Policy;
-use audioback::stream::StreamConfig;
-use heapless::Vec;
 use hyper::{Clock, Hypervisor, Nanos};
 use sndif::state::XenbusState;
 use xen_guest::xenbus::{BackEnd, Outcome, Step, View};
@@ -27,7 +25,6 @@ use crate::paths::DeviceId;
 use crate::ports::Ports;
 use crate::requester::DeviceKey;
 use crate::status::{DeviceStatus, Ready, StreamStatus};
-use crate::stream_settings::is_unusable;
 use exchange::{Exchange, Question, WriteProgress};
 use nodes::{Description, DeviceNodes, Effect};
 use published::Published;
@@ -369,12 +366,7 @@ impl<H: Hypervisor, C: Card<H::Buffer>> Device<H, C> {
                 self.on_connection_end(now);
                 self.close(hardware)
             }
-            Step::Reopen => {
-                self.nodes.transport.clear();
-                // A device that was never set up stays closed: its description is read once only.
-                let is_open = self.sound.as_mut().is_some_and(SoundDevice::reopen);
-                if is_open { Outcome::Done } else { Outcome::Failed }
-            }
+            Step::Reopen => self.reopen(common),
             Step::Forget => {
                 log::info!("{}: gone", self.id);
                 self.is_leaving = true;
@@ -390,12 +382,7 @@ impl<H: Hypervisor, C: Card<H::Buffer>> Device<H, C> {
         if self.nodes.description == Description::Bad {
             return Outcome::Failed;
         }
-        let streams = self.nodes.config.streams();
-        for found in streams.iter().filter(|found| is_unusable(&found.config.abilities)) {
-            let path = found.id.path(self.id);
-            log::warn!("{path}: the card's port has nothing of what these settings allow");
-        }
-        let configs: Vec<StreamConfig, MAX_STREAMS> = streams.iter().map(|found| found.config).collect();
+        let configs = self.nodes.offers(common.ports);
         match SoundDevice::new(self.id.guest, self.policy, common.ports.as_slice(), &configs) {
             Ok(sound) => {
                 log::info!("{}: a card with {} streams", self.id, configs.len());
@@ -408,6 +395,16 @@ impl<H: Hypervisor, C: Card<H::Buffer>> Device<H, C> {
                 Outcome::Failed
             }
         }
+    }
+
+    fn reopen(&mut self, common: &Common<'_>) -> Outcome {
+        self.nodes.transport.clear();
+        // A device that was never set up stays closed: its description is read once only.
+        if !self.sound.as_mut().is_some_and(SoundDevice::reopen) {
+            return Outcome::Failed;
+        }
+        // Settings may have changed the card's ports since.
+        if self.nodes.config.update_offers(common.ports) { self.set_up(common) } else { Outcome::Done }
     }
 
     fn connect(&mut self, hardware: &mut Hardware<'_, H, C>, now: Nanos) -> Outcome {

@@ -5,7 +5,7 @@
 //! ```text
 //! backend/vsnd/G/N           watched: devices that come and go            device_scan.rs, device.rs
 //! /local/domain/G/...        the guest's side, read once and judged       card_config.rs, transport.rs
-//! snddom/                    watched: settings and rights                 settings.rs, guest_rights.rs
+//! snddom/                    watched: settings and rights                 settings.rs, guest_rights.rs, port_settings.rs
 //! snddom/state/              published: status, for people                status.rs, status_publisher.rs
 //! control/shutdown           watched: the domain's end                    shutdown.rs
 //! ```
@@ -24,6 +24,8 @@
 //!   `ports.rs` parses both. `Device::apply_rights` puts them in force. [`audioback::rights`] checks
 //!   them when a stream is opened.
 //! - *A stream's port*: `card_config.rs` reads the guest's wish, `ports.rs` resolves it.
+//! - *A stream's offers*: `card_config.rs` takes them from the card's ports when the device is set up,
+//!   and again when it opens again. The card changes its ports as `port_settings.rs` says.
 #![no_std]
 #![forbid(unsafe_code)]
 #![deny(
@@ -49,6 +51,7 @@ mod guest_rights;
 mod jacks;
 mod paths;
 mod port_name;
+mod port_settings;
 mod ports;
 mod request_slot;
 mod requester;
@@ -134,6 +137,7 @@ impl<'s, H: Hypervisor, C: Card<H::Buffer>> Vsnd<'s, H, C> {
         }
         if let Some(settings) = clients.settings.take_card_settings() {
             hardware.card.configure(&settings);
+            clients.ports.update(hardware.card);
         }
         next = earlier(next, clients.drive(connection, &mut hardware, now));
         next = earlier(next, connection.deadline());

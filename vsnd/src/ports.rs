@@ -5,7 +5,7 @@
 
 use alloc::vec::Vec as List;
 
-use audioback::card::{Card, Direction, Port, PortIndex, PortLabel};
+use audioback::card::{Card, Direction, MAX_RATES, Port, PortIndex, PortLabel};
 use audioback::rights::PortSet;
 use heapless::Vec;
 use sndif::nodes;
@@ -36,6 +36,8 @@ fn key(text: &str) -> impl Iterator<Item = u8> {
 #[derive(Debug)]
 pub(crate) struct Ports {
     ports: Vec<Port, MAX_PORTS>,
+    /// The rates of each port before any setting was in force, in Hz.
+    rates_at_start: List<[u32; MAX_RATES]>,
     /// Empty for a port without a label.
     labels: List<PortLabel>,
 }
@@ -43,9 +45,29 @@ pub(crate) struct Ports {
 impl Ports {
     /// The ports of a card; those from 64 on have no name.
     pub(crate) fn new<B, C: Card<B>>(card: &C) -> Self {
-        let ports = card.ports().iter().take(MAX_PORTS).copied();
+        let ports: Vec<Port, MAX_PORTS> = card.ports().iter().take(MAX_PORTS).copied().collect();
         let labels = (0..MAX_PORTS as u8).map(|index| card.port_name(PortIndex(index)).unwrap_or_default());
-        Self { ports: ports.collect(), labels: labels.take(card.ports().len()).collect() }
+        Self {
+            rates_at_start: ports.iter().map(|port| port.rates_hz).collect(),
+            labels: labels.take(card.ports().len()).collect(),
+            ports,
+        }
+    }
+
+    /// Takes the ports' abilities as they are now. Numbers, directions and so names never change.
+    pub(crate) fn update<B, C: Card<B>>(&mut self, card: &C) {
+        let now = || card.ports().iter().take(MAX_PORTS);
+        if now().map(|port| port.direction).eq(self.ports.iter().map(|port| port.direction)) {
+            self.ports.iter_mut().zip(now()).for_each(|(known, port)| *known = *port);
+        } else {
+            log::error!("the card has other ports than at the start; their abilities stay as they were");
+        }
+    }
+
+    /// The rates of a port before any setting was in force, in Hz, and `0`.
+    pub(crate) fn rates_at_start(&self, name: PortName) -> &[u32] {
+        let rates = self.find(name).and_then(|index| self.rates_at_start.get(usize::from(index.0)));
+        rates.map_or(&[], |rates| rates.as_slice())
     }
 
     /// All ports, in the card's order.
@@ -69,7 +91,7 @@ impl Ports {
     }
 
     /// The port of that name.
-    fn find(&self, name: PortName) -> Option<PortIndex> {
+    pub(crate) fn find(&self, name: PortName) -> Option<PortIndex> {
         let mut of_direction =
             self.ports.iter().zip(0u8..).filter(|(port, _)| port.direction == name.direction);
         of_direction.nth(name.number.into()).map(|(_, index)| PortIndex(index))
@@ -129,7 +151,11 @@ mod tests {
             buffer_bytes_max: 0,
             volume: None,
         };
-        let ports = Ports { ports: [port; 2].into_iter().collect(), labels: vec![PortLabel::new(); 2] };
+        let ports = Ports {
+            ports: [port; 2].into_iter().collect(),
+            rates_at_start: vec![port.rates_hz; 2],
+            labels: vec![PortLabel::new(); 2],
+        };
         for text in ["", "-", " /_", "x", "output", "input-0x"] {
             assert_eq!(ports.parse(text), None, "{text:?}");
         }

@@ -3,18 +3,20 @@
 //!
 //! An invalid value is logged and changes nothing; without its node a setting has its default.
 
-use audioback::card::{CardSettings, Direction, JackPolicy, PositionChoice};
+use audioback::card::{CardSettings, Direction, JackPolicy, MAX_PORT_SETUPS, PortSetup, PositionChoice};
 use audioback::rights::{Policy, PortSet};
 use hyper::{DomainId, Nanos};
 use log::LevelFilter;
 use sndif::nodes;
-use xen_guest::xenstore::{Reply, Request, RequestError};
+use xen_guest::xenstore::{Refusal, Reply, Request, RequestError};
 
 use crate::bounded;
 use crate::connection::Connection;
 use crate::excerpt::Excerpt;
 use crate::guest_rights::{MAY_PLAY, MAY_RECORD};
 use crate::paths::{OWN, PathText, number, relative};
+use crate::port_name::PortName;
+use crate::port_settings::{self, PortNode, UnknownPorts};
 use crate::ports::Ports;
 use crate::request_slot::Answer;
 use crate::requester::Requester;
@@ -41,8 +43,10 @@ pub enum Change {
 pub(crate) enum Topic<'a> {
     /// All settings and rights.
     Everything,
-    /// One setting.
+    /// One setting, or those of all ports.
     Setting(&'a str),
+    /// All settings of one port, or one of them.
+    Port(&'a str, Option<&'a str>),
     /// The rights of all guests.
     Guests,
     /// All rights of one guest, or one of them.
@@ -63,6 +67,7 @@ impl<'a> Topic<'a> {
         match (parts.next()?, parts.next()) {
             ("guest", None) => Some(Self::Guests),
             ("guest", Some(guest)) => Some(Self::Guest(DomainId(number(guest)?), parts.next())),
+            (port_settings::DIRECTORY, Some(port)) => Some(Self::Port(port, parts.next())),
             ("state", None) => Some(Self::Status),
             ("state", Some(_)) => None,
             (setting, None) => Some(Self::Setting(setting)),
@@ -79,11 +84,25 @@ enum Node {
     PositionSource,
     Jacks,
     Report,
+    /// The directory of the ports that have settings.
+    Ports,
+    Port(PortName, PortNode),
 }
 
 impl Node {
-    const ALL: [Self; 6] =
-        [Self::LogLevel, Self::MayPlay, Self::MayRecord, Self::PositionSource, Self::Jacks, Self::Report];
+    /// All but those of single ports, which are read if the directory has them.
+    const COMMON: [Self; 7] = [
+        Self::LogLevel,
+        Self::MayPlay,
+        Self::MayRecord,
+        Self::PositionSource,
+        Self::Jacks,
+        Self::Report,
+        Self::Ports,
+    ];
+
+    /// The number of all nodes.
+    const COUNT: usize = Self::COMMON.len() + PortNode::ALL.len() * MAX_PORT_SETUPS;
 
     const fn name(self) -> &'static str {
         match self {
@@ -93,11 +112,19 @@ impl Node {
             Self::PositionSource => "position-source",
             Self::Jacks => "jacks",
             Self::Report => "report",
+            Self::Ports => port_settings::DIRECTORY,
+            Self::Port(_, node) => node.name(),
         }
     }
 
     fn path(self) -> PathText {
-        PathText::new(format_args!("{OWN}/{}", self.name()))
+        let name = self.name();
+        match self {
+            Self::Port(port, _) => {
+                PathText::new(format_args!("{OWN}/{}/{port}/{name}", port_settings::DIRECTORY))
+            }
+            _ => PathText::new(format_args!("{OWN}/{name}")),
+        }
     }
 }
 
@@ -121,10 +148,11 @@ impl Values {
 pub(crate) struct Settings {
     watch: Watch<Node>,
     /// Nodes that may have changed since they were read.
-    stale: heapless::Vec<Node, { Node::ALL.len() }>,
+    stale: heapless::Vec<Node, { Node::COUNT }>,
     /// All nodes have been read once.
     is_known: bool,
     policy: Policy,
+    unknown_ports: UnknownPorts,
     values: Values,
     /// The values that were taken last.
     taken: Values,
@@ -137,6 +165,7 @@ impl Settings {
             stale: heapless::Vec::new(),
             is_known: false,
             policy: Policy::default(),
+            unknown_ports: UnknownPorts::default(),
             values: Values::new(),
             taken: Values::new(),
         }
@@ -149,10 +178,31 @@ impl Settings {
 
     /// Handles the watch's event: a setting has changed, or any of them (`None`).
     pub(crate) fn on_change(&mut self, name: Option<&str>) {
-        for node in Node::ALL {
-            if name.is_none_or(|name| name == node.name()) && !self.stale.contains(&node) {
-                bounded::append(&mut self.stale, node);
+        for node in Node::COMMON {
+            if name.is_none_or(|name| name == node.name()) {
+                self.set_stale(node);
             }
+        }
+    }
+
+    /// Handles the watch's event: a setting of a port has changed, or any of them (`None`).
+    pub(crate) fn on_port_change(&mut self, port: &str, name: Option<&str>, ports: &Ports) {
+        match PortName::parse(port).filter(|port| port_settings::index(*port, ports).is_some()) {
+            Some(port) => {
+                for node in PortNode::ALL {
+                    if name.is_none_or(|name| name == node.name()) {
+                        self.set_stale(Node::Port(port, node));
+                    }
+                }
+            }
+            None => self.unknown_ports.log(port),
+        }
+    }
+
+    /// Notes that a node may have changed since it was read.
+    fn set_stale(&mut self, node: Node) {
+        if !self.stale.contains(&node) {
+            bounded::append(&mut self.stale, node);
         }
     }
 
@@ -177,7 +227,12 @@ impl Settings {
     /// Sends the next question, if there is one. Returns the time at which to call again.
     pub(crate) fn drive(&mut self, connection: &mut Connection<'_>, now: Nanos) -> Option<Nanos> {
         let asked = self.watch.ask(connection, self.stale.last().copied(), now, |slot, connection, node| {
-            slot.send(connection, Request::Read(node.path().path()?), now)
+            let path = node.path();
+            let request = match node {
+                Node::Ports => Request::Directory(path.path()?),
+                _ => Request::Read(path.path()?),
+            };
+            slot.send(connection, request, now)
         });
         if let Ok(node) = asked {
             self.stale.retain(|stale| *stale != node);
@@ -189,20 +244,39 @@ impl Settings {
     pub(crate) fn on_reply(&mut self, result: Result<Reply<'_>, RequestError>, ports: &Ports, now: Nanos) {
         let Some((node, answer)) = self.watch.on_reply(result, now) else { return };
         match answer {
+            Answer::Done(reply) if node == Node::Ports => self.on_ports(&reply, ports),
             Answer::Done(reply) => {
                 let value = reply.text().unwrap_or("not a text");
                 if self.set(node, value, ports).is_none() {
                     log_invalid_value(&node.path(), value);
                 }
             }
-            Answer::Missing => self.reset(node),
+            Answer::Missing => self.reset(node, ports),
+            // Nodes with other names fill the directory. Those that have a meaning are read all the same.
+            Answer::Failed(RequestError::Refused(Refusal::TooBig)) if node == Node::Ports => {
+                log::warn!("{}: it has too many nodes to be listed", node.path());
+                for port in ports.indexes().filter_map(|index| ports.name(index)).take(MAX_PORT_SETUPS) {
+                    PortNode::ALL.into_iter().for_each(|node| self.set_stale(Node::Port(port, node)));
+                }
+            }
             Answer::Failed(error) => {
                 log::warn!("{}: {error}; trying again", node.path());
-                self.on_change(Some(node.name()));
+                self.set_stale(node);
             }
             Answer::Denied => self.deny(node),
         }
         self.is_known |= self.stale.is_empty();
+    }
+
+    /// Handles the names of the ports that have settings: these are read, and all others have defaults.
+    fn on_ports(&mut self, reply: &Reply<'_>, ports: &Ports) {
+        let listed = |port| reply.names().any(|name| PortName::parse(name) == Some(port));
+        for (index, setup) in ports.indexes().zip(&mut self.values.card.ports) {
+            if !ports.name(index).is_some_and(listed) {
+                *setup = PortSetup::default();
+            }
+        }
+        reply.names().for_each(|name| self.on_port_change(name, None, ports));
     }
 
     /// Handles a node that this domain may not read. A right may be forbidden there.
@@ -210,7 +284,12 @@ impl Settings {
         let right = match node {
             Node::MayPlay => &mut self.policy.may_play,
             Node::MayRecord => &mut self.policy.may_record,
-            Node::LogLevel | Node::PositionSource | Node::Jacks | Node::Report => {
+            Node::LogLevel
+            | Node::PositionSource
+            | Node::Jacks
+            | Node::Report
+            | Node::Ports
+            | Node::Port(..) => {
                 log::warn!("{}: this domain may not read it; the setting keeps its value", node.path());
                 return;
             }
@@ -220,7 +299,7 @@ impl Settings {
     }
 
     /// Puts a setting's default in force.
-    fn reset(&mut self, node: Node) {
+    fn reset(&mut self, node: Node, ports: &Ports) {
         let default = Values::new();
         match node {
             Node::LogLevel => self.values.log_level = default.log_level,
@@ -229,6 +308,12 @@ impl Settings {
             Node::PositionSource => self.values.card.position_source = default.card.position_source,
             Node::Jacks => self.values.card.jack_policy = default.card.jack_policy,
             Node::Report => self.values.report = default.report,
+            Node::Ports => self.values.card.ports = default.card.ports,
+            Node::Port(port, node) => {
+                if let Some(setup) = self.port_setup(port, ports) {
+                    node.reset(setup);
+                }
+            }
         }
     }
 
@@ -241,8 +326,18 @@ impl Settings {
             Node::PositionSource => self.values.card.position_source = named(value, &POSITION_SOURCES)?,
             Node::Jacks => self.values.card.jack_policy = named(value, &JACK_POLICIES)?,
             Node::Report => self.values.report = Some(nodes::decimal(value)?),
+            // A directory's names are handled where they are received.
+            Node::Ports => {}
+            Node::Port(port, node) => {
+                let rates_hz = ports.rates_at_start(port);
+                node.set(self.port_setup(port, ports)?, value, rates_hz)?;
+            }
         }
         Some(())
+    }
+
+    fn port_setup(&mut self, port: PortName, ports: &Ports) -> Option<&mut PortSetup> {
+        self.values.card.ports.get_mut(port_settings::index(port, ports)?)
     }
 }
 

@@ -35,7 +35,7 @@ struct Ending {
 /// All parts of this domain that use xenstore.
 pub(crate) struct XenstoreClients<H: Hypervisor, C: Card<H::Buffer>> {
     domain: DomainId,
-    ports: Ports,
+    pub(crate) ports: Ports,
     devices: DeviceTable<Device<H, C>>,
     scan: DeviceScan,
     pub(crate) settings: Settings,
@@ -142,6 +142,7 @@ impl<H: Hypervisor, C: Card<H::Buffer>> XenstoreClients<H, C> {
                 self.publisher.try_again();
             }
             Some(Topic::Setting(name)) => self.settings.on_change(Some(name)),
+            Some(Topic::Port(port, name)) => self.settings.on_port_change(port, name, &self.ports),
             Some(Topic::Guests) => devices.for_each(|device| device.on_rights_change(None)),
             Some(Topic::Guest(guest, name)) => {
                 let its = devices.filter(|device| device.id().guest == guest);

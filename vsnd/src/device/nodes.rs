@@ -1,6 +1,8 @@
 //! A device's nodes in xenstore, as far as they are known.
 
 use audioback::card::Direction;
+use audioback::device::MAX_STREAMS;
+use audioback::stream::StreamConfig;
 use heapless::Vec;
 use sndif::nodes;
 use sndif::state::XenbusState;
@@ -15,6 +17,7 @@ use crate::paths::{DeviceId, PathText};
 use crate::ports::Ports;
 use crate::request_slot::Answer;
 use crate::settings::log_invalid_value;
+use crate::stream_settings::is_unusable;
 use crate::transport::TransportReader;
 
 use super::exchange::Question;
@@ -201,6 +204,17 @@ impl DeviceNodes {
             Question::RemoveStatus => return Effect::StatusRemoved,
         }
         Effect::None
+    }
+
+    /// The streams with what the card's ports offer now. The log says which of them offer nothing.
+    pub(super) fn offers(&mut self, ports: &Ports) -> Vec<StreamConfig, MAX_STREAMS> {
+        self.config.update_offers(ports);
+        let streams = self.config.streams();
+        for found in streams.iter().filter(|found| is_unusable(&found.config.abilities)) {
+            let path = found.id.path(self.id);
+            log::warn!("{path}: the card's port has nothing of what these settings allow");
+        }
+        streams.iter().map(|found| found.config).collect()
     }
 
     fn on_own_state(&mut self, text: Option<&str>) -> Effect {

@@ -42,7 +42,7 @@ impl StateWrite {
             }
             // Not with an earlier state: no front end needs it before a stream is open.
             XenbusState::Connected => {
-                for FoundStream { id: StreamId { pcm, stream }, config } in streams {
+                for FoundStream { id: StreamId { pcm, stream }, config, .. } in streams {
                     if let Some(range) = config.abilities.volume {
                         let name = format_args!("{pcm}/{stream}/{}", nodes::VOLUME_RANGE);
                         write.add(id, name, format_args!("{range}"));

@@ -44,6 +44,9 @@ fn a_device_s_life_takes_no_memory() {
         run(&mut rig, 200);
         rig.stored.set("snddom/may-record", "1");
         rig.stored.set("snddom/guest/3/may-record", "nonsense");
+        rig.stored.set("snddom/port/output-0/mode", "auto");
+        rig.stored.set("snddom/port/output-0/rate", "48000");
+        rig.stored.set("snddom/port", "");
         run(&mut rig, 800);
         assert!(rig.player(player).is_over(), "{life}");
         rig.stored.remove("snddom");

@@ -1,21 +1,9 @@
 //! A guest's description of its card: good, bad and absurd.
 
-use audiofront::FrontEvent;
 use sndif::Direction::{Capture, Playback};
 use sndif::format::{FormatSet, SampleFormat};
-use sndif::hw_params::HwParams;
 
 use crate::support::*;
-
-/// The answer to a stream's query: all that the stream offers.
-fn offered(rig: &mut Rig, front: &mut Front) -> Option<HwParams> {
-    front.query(&HwParams::ANY).expect("a query on its way");
-    rig.settle();
-    match front.poll() {
-        Some(FrontEvent::Answered { hw_params, .. }) => hw_params,
-        other => panic!("{other:?}"),
-    }
-}
 
 /// A guest's card with one playback stream, but for what `change` does to its directory.
 fn with(change: impl FnOnce(&mut Rig, &str)) -> Rig {

@@ -8,6 +8,7 @@ mod directory;
 mod ending;
 mod hostile;
 mod life;
+mod port_settings;
 mod replies;
 mod rights;
 mod settings;

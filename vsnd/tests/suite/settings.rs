@@ -10,11 +10,6 @@ fn changes(rig: &mut Rig) -> Vec<Change> {
     std::iter::from_fn(|| rig.vsnd.take_change()).collect()
 }
 
-/// The settings that were applied to the card since the last call.
-fn applied(rig: &Rig) -> Vec<CardSettings> {
-    rig.card.settings.take()
-}
-
 #[test]
 fn each_change_is_reported_or_applied_once() {
     let mut rig = Rig::new();
@@ -38,30 +33,34 @@ fn each_change_is_reported_or_applied_once() {
     {
         rig.stored.set("snddom/position-source", value);
         rig.wake();
-        assert_eq!(applied(&rig), [CardSettings { position_source: choice, ..CardSettings::default() }]);
+        assert_eq!(rig.applied(), [CardSettings { position_source: choice, ..CardSettings::default() }]);
     }
     for (value, policy) in
         [("both", JackPolicy::Both), ("stay", JackPolicy::Stay), ("move", JackPolicy::Move)]
     {
         rig.stored.set("snddom/jacks", value);
         rig.wake();
-        assert_eq!(applied(&rig), [CardSettings { jack_policy: policy, ..CardSettings::default() }]);
+        assert_eq!(rig.applied(), [CardSettings { jack_policy: policy, ..CardSettings::default() }]);
     }
     rig.stored.set("snddom/position-source", "link");
     rig.stored.set("snddom/log-level", "debug");
     rig.stored.set("snddom/jacks", "stay");
     rig.wake();
     assert_eq!(changes(&mut rig), [Change::LogLevel(LevelFilter::Debug)]);
-    let set = CardSettings { position_source: PositionChoice::Link, jack_policy: JackPolicy::Stay };
-    assert_eq!(applied(&rig).last(), Some(&set));
+    let set = CardSettings {
+        position_source: PositionChoice::Link,
+        jack_policy: JackPolicy::Stay,
+        ..CardSettings::default()
+    };
+    assert_eq!(rig.applied().last(), Some(&set));
     rig.stored.remove("snddom");
     rig.wake();
     assert_eq!(changes(&mut rig), [Change::LogLevel(LevelFilter::Info)]);
-    assert_eq!(applied(&rig).last(), Some(&CardSettings::default()));
+    assert_eq!(rig.applied().last(), Some(&CardSettings::default()));
     rig.stored.set("snddom/jacks", "move");
     rig.stored.set("snddom/position-source", "auto");
     rig.wake();
-    assert_eq!((changes(&mut rig), applied(&rig)), (vec![], vec![]), "these are the defaults");
+    assert_eq!((changes(&mut rig), rig.applied()), (vec![], vec![]), "these are the defaults");
 }
 
 #[test]
@@ -72,7 +71,7 @@ fn settings_from_before_the_start_hold_from_the_start() {
     rig.start();
     assert_eq!(changes(&mut rig), [Change::LogLevel(LevelFilter::Warn)]);
     let set = CardSettings { jack_policy: JackPolicy::Both, ..CardSettings::default() };
-    assert_eq!(applied(&rig), [set]);
+    assert_eq!(rig.applied(), [set]);
 }
 
 #[test]
@@ -83,7 +82,7 @@ fn an_invalid_value_is_logged_and_changes_nothing() {
     rig.stored.set("snddom/jacks", "both");
     rig.wake();
     changes(&mut rig);
-    applied(&rig);
+    rig.applied();
     for (node, value) in [
         ("snddom/log-level", "loud"),
         ("snddom/log-level", ""),
@@ -101,7 +100,7 @@ fn an_invalid_value_is_logged_and_changes_nothing() {
         let warnings = logs::take_warnings();
         assert_eq!(warnings.len(), 1, "{warnings:?}");
         assert!(warnings[0].starts_with(&format!("{node}: ")), "{warnings:?}");
-        assert_eq!((changes(&mut rig), applied(&rig)), (vec![], vec![]));
+        assert_eq!((changes(&mut rig), rig.applied()), (vec![], vec![]));
         rig.stored.set(node, &before);
         rig.wake();
     }

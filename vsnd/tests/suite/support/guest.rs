@@ -1,9 +1,10 @@
 //! The guests' drivers.
 
-use audiofront::{EventPort, GrantAccess, GrantedPage, StreamFront, Transport};
+use audiofront::{EventPort, FrontEvent, GrantAccess, GrantedPage, StreamFront, Transport};
 use hyper::DomainId;
 use hypervisor_model::FrontEnd;
 use hypervisor_model::hda_pages::Pages;
+use sndif::hw_params::HwParams;
 
 use super::rig::{DRIVER, Rig};
 use super::toolstack::{DUPLEX, StreamAt, front_path};
@@ -76,5 +77,15 @@ impl Rig {
         self.until("Connected", |rig| rig.back_state(guest, 0) == Some("4"));
         self.set_front_state(guest, 0, "4");
         fronts
+    }
+}
+
+/// The answer to a stream's query: all that the stream offers.
+pub fn offered(rig: &mut Rig, front: &mut Front) -> Option<HwParams> {
+    front.query(&HwParams::ANY).expect("a query on its way");
+    rig.settle();
+    match front.poll() {
+        Some(FrontEvent::Answered { hw_params, .. }) => hw_params,
+        other => panic!("{other:?}"),
     }
 }

@@ -33,6 +33,17 @@ pub fn codecs(count: usize) -> Model {
     (0..count).fold(bench, |bench, codec| bench.codec(codec, Codec::duplex())).build()
 }
 
+/// One codec with one output of 16 bits, at 32 and 48 kHz only.
+pub fn output_with_32_khz() -> Model {
+    // HDA specification 1.0a, 7.3.4.7: a bit for each rate, and for each size of a sample.
+    let rates_and_bits = 1 << 4 | 1 << 6 | 1 << 17;
+    let codec = Codec::builder(0x1234_0007)
+        .widget(2, Widget::dac().pcm(rates_and_bits))
+        .widget(3, Widget::line_out(&[2]))
+        .build();
+    Bench::new(Profile::hardware()).codec(0, codec).build()
+}
+
 /// One codec whose jacks report plugs, with nothing plugged: Rear Line Out is pin 3, Line In pin 5.
 pub fn reporting_jacks() -> Model {
     let codec = Codec::builder(0x1234_0006)

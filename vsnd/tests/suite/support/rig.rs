@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use audioback::card::CardSettings;
 use hyper::{DomainId, Nanos};
 use hypervisor_model::hda_pages::Pages;
 use hypervisor_model::{BackEnd, Limits, MemoryHypervisor};
@@ -199,6 +200,11 @@ impl Rig {
     pub fn wake(&mut self) {
         self.stored.run();
         self.settle();
+    }
+
+    /// The settings that were applied to the card since the last call.
+    pub fn applied(&self) -> Vec<CardSettings> {
+        self.card.settings.take()
     }
 
     /// Whether a stream of the controller runs.

@@ -4,11 +4,14 @@ use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
 use audioback::card::{
-    Card, CardError, CardPoll, CardSettings, LinkedStart, OpenFailure, Port, PortIndex, PortLabel,
-    StillRunning, StreamParams, StreamPosition,
+    Card, CardError, CardPoll, CardSettings, LinkedStart, MAX_RATES, OpenFailure, Port, PortIndex, PortLabel,
+    PortMode, StillRunning, StreamParams, StreamPosition,
 };
-use hyper::{MappedBuffer, Nanos};
+use hyper::{Hypervisor, MappedBuffer, Nanos};
+use hypervisor_model::BackEnd;
+use hypervisor_model::hda_pages::Pages;
 use snd_hda_model::Model;
+use sndif::format::FormatSet;
 
 use super::models::{ModelCard, card};
 
@@ -23,18 +26,35 @@ pub struct CardWatch {
     pub interrupts: Rc<Cell<u32>>,
     /// The time of the next poll that the card asks for, if the test wants one.
     pub next_due: Rc<Cell<Option<Nanos>>>,
+    /// The card loses its last port when it is configured next, which no card may.
+    pub loses_port: Rc<Cell<bool>>,
 }
 
+/// The rates of ports that aren't direct.
+const ALL_RATES_HZ: [u32; MAX_RATES] =
+    [8_000, 11_025, 16_000, 22_050, 32_000, 44_100, 48_000, 88_200, 96_000, 176_400, 192_000, 0];
+
+/// Ports that aren't direct offer all formats and rates. No stream of other formats than the model's can be opened.
 pub struct WatchedCard {
     card: ModelCard,
+    ports: Vec<Port>,
     watch: CardWatch,
 }
 
 impl WatchedCard {
     pub fn new(model: &Model) -> (Self, CardWatch) {
         let watch = CardWatch::default();
-        (Self { card: card(model), watch: watch.clone() }, watch)
+        // Tests of allocations don't count the test's own.
+        watch.settings.borrow_mut().reserve(64);
+        let card = card(model);
+        let ports = own_ports(&card).to_vec();
+        (Self { card, ports, watch: watch.clone() }, watch)
     }
+}
+
+/// The ports of the card itself.
+fn own_ports(card: &ModelCard) -> &[Port] {
+    Card::<<BackEnd<'static, Pages> as Hypervisor>::Buffer>::ports(card)
 }
 
 impl<B: MappedBuffer> Card<B> for WatchedCard {
@@ -43,6 +63,17 @@ impl<B: MappedBuffer> Card<B> for WatchedCard {
     fn configure(&mut self, settings: &CardSettings) {
         self.watch.settings.borrow_mut().push(*settings);
         Card::<B>::configure(&mut self.card, settings);
+        self.ports.clear();
+        self.ports.extend_from_slice(own_ports(&self.card));
+        for (port, setup) in self.ports.iter_mut().zip(settings.ports) {
+            if setup.mode != PortMode::Direct {
+                port.formats = FormatSet::ALL;
+                port.rates_hz = ALL_RATES_HZ;
+            }
+        }
+        if self.watch.loses_port.get() {
+            self.ports.pop();
+        }
     }
 
     fn poll(&mut self, now: Nanos, is_interrupted: bool) -> CardPoll {
@@ -58,7 +89,7 @@ impl<B: MappedBuffer> Card<B> for WatchedCard {
     }
 
     fn ports(&self) -> &[Port] {
-        Card::<B>::ports(&self.card)
+        &self.ports
     }
 
     fn port_name(&self, port: PortIndex) -> Option<PortLabel> {
@@ -70,7 +101,9 @@ impl<B: MappedBuffer> Card<B> for WatchedCard {
     }
 
     fn supports(&self, port: PortIndex, params: &StreamParams) -> bool {
-        Card::<B>::supports(&self.card, port, params)
+        let is_shared =
+            self.ports.get(usize::from(port.0)).is_some_and(|port| port.formats == FormatSet::ALL);
+        is_shared || Card::<B>::supports(&self.card, port, params)
     }
 
     fn is_free(&self, port: PortIndex) -> bool {
