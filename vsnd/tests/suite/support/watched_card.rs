@@ -5,7 +5,7 @@ use std::rc::Rc;
 
 use audioback::card::{
     Card, CardError, CardPoll, CardSettings, LinkedStart, MAX_RATES, OpenFailure, Port, PortIndex, PortLabel,
-    PortMode, StillRunning, StreamParams, StreamPosition,
+    PortMode, StillRunning, StreamParams, StreamPosition, VolumeRange,
 };
 use hyper::{Hypervisor, MappedBuffer, Nanos};
 use hypervisor_model::BackEnd;
@@ -33,6 +33,9 @@ pub struct CardWatch {
 /// The rates of ports that aren't direct.
 const ALL_RATES_HZ: [u32; MAX_RATES] =
     [8_000, 11_025, 16_000, 22_050, 32_000, 44_100, 48_000, 88_200, 96_000, 176_400, 192_000, 0];
+
+/// The volume of ports that aren't direct.
+const MIXED_VOLUME: VolumeRange = VolumeRange { min_mdb: -100_000, max_mdb: 0, step_mdb: 1, can_mute: true };
 
 /// Ports that aren't direct offer all formats and rates. No stream of other formats than the model's can be opened.
 pub struct WatchedCard {
@@ -69,6 +72,7 @@ impl<B: MappedBuffer> Card<B> for WatchedCard {
             if setup.mode != PortMode::Direct {
                 port.formats = FormatSet::ALL;
                 port.rates_hz = ALL_RATES_HZ;
+                port.volume = Some(MIXED_VOLUME);
             }
         }
         if self.watch.loses_port.get() {
