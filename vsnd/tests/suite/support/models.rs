@@ -49,7 +49,7 @@ pub fn outputs(count: usize) -> Model {
     let codec = |outputs: usize| {
         (0..outputs as u8).fold(Codec::builder(0x1234_0008), |codec, output| {
             let (converter, pin) = (2 + output, 0x40 + output);
-            codec.widget(converter, Widget::dac()).widget(pin, Widget::line_out(&[converter.into()]))
+            codec.widget(converter, Widget::dac()).widget(pin, Widget::line_out(&[converter]))
         })
     };
     let bench = Bench::new(Profile::hardware());

@@ -4,8 +4,8 @@ use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
 use audioback::card::{
-    Card, CardError, CardPoll, CardSettings, LinkedStart, MAX_RATES, OpenFailure, Port, PortIndex, PortLabel,
-    PortMode, StillRunning, StreamParams, StreamPosition, VolumeRange,
+    Card, CardError, CardPoll, CardSettings, LinkedStart, MAX_PORT_SETUPS, MAX_RATES, OpenFailure, Port,
+    PortIndex, PortLabel, PortMode, StillRunning, StreamParams, StreamPosition, VolumeRange,
 };
 use hyper::{Hypervisor, MappedBuffer, Nanos};
 use hypervisor_model::BackEnd;
@@ -50,14 +50,19 @@ impl WatchedCard {
         // Tests of allocations don't count the test's own.
         watch.settings.borrow_mut().reserve(64);
         let card = card(model);
-        let ports = own_ports(&card).to_vec();
+        let mut ports = Vec::new();
+        fill_in(&mut ports, &card);
         (Self { card, ports, watch: watch.clone() }, watch)
     }
 }
 
-/// The ports of the card itself.
-fn own_ports(card: &ModelCard) -> &[Port] {
-    Card::<<BackEnd<'static, Pages> as Hypervisor>::Buffer>::ports(card)
+/// Fills in the card's own ports. Behind a whole set of ports with settings, two more outputs follow.
+fn fill_in(ports: &mut Vec<Port>, card: &ModelCard) {
+    ports.clear();
+    ports.extend_from_slice(Card::<<BackEnd<'static, Pages> as Hypervisor>::Buffer>::ports(card));
+    if ports.len() == MAX_PORT_SETUPS {
+        ports.extend_from_within(..2);
+    }
 }
 
 impl<B: MappedBuffer> Card<B> for WatchedCard {
@@ -66,8 +71,7 @@ impl<B: MappedBuffer> Card<B> for WatchedCard {
     fn configure(&mut self, settings: &CardSettings) {
         self.watch.settings.borrow_mut().push(*settings);
         Card::<B>::configure(&mut self.card, settings);
-        self.ports.clear();
-        self.ports.extend_from_slice(own_ports(&self.card));
+        fill_in(&mut self.ports, &self.card);
         for (port, setup) in self.ports.iter_mut().zip(settings.ports) {
             if setup.mode != PortMode::Direct {
                 port.formats = FormatSet::ALL;
