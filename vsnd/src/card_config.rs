@@ -34,6 +34,8 @@ const UNIQUE_ID_BYTES: usize = 64;
 pub(crate) struct FoundStream {
     pub(crate) id: StreamId,
     pub(crate) config: StreamConfig,
+    /// An earlier offer had a volume, so its range may be published.
+    pub(crate) had_volume: bool,
     settings: StreamSettings,
 }
 
@@ -169,11 +171,13 @@ impl CardConfigReader {
     /// Takes all streams' offers from the ports as they are now. Returns whether one has changed.
     pub(crate) fn update_offers(&mut self, ports: &Ports) -> bool {
         let mut has_changed = false;
-        for FoundStream { config, settings, .. } in &mut self.streams {
+        for FoundStream { config, had_volume, settings, .. } in &mut self.streams {
             // The port was there when the stream was read, and ports don't go.
             if let Some(port) = ports.as_slice().get(usize::from(config.port.0)) {
                 let abilities = settings.narrow(port);
-                has_changed |= core::mem::replace(&mut config.abilities, abilities) != abilities;
+                let before = core::mem::replace(&mut config.abilities, abilities);
+                *had_volume |= before.volume.is_some();
+                has_changed |= before != abilities;
             }
         }
         has_changed
@@ -325,7 +329,7 @@ impl CardConfigReader {
         let port = ports.for_stream(&self.unique_id, direction).map_err(BadConfig::Port)?;
         let abilities: &Port = ports.as_slice().get(usize::from(port.0)).ok_or(BadConfig::Missing)?;
         let config = StreamConfig { port, abilities: self.stream.narrow(abilities) };
-        let found = FoundStream { id, config, settings: self.stream.clone() };
+        let found = FoundStream { id, config, had_volume: false, settings: self.stream.clone() };
         let is_kept = self.streams.push(found).is_ok();
         if !is_kept || self.unique_ids.push(self.unique_id.clone()).is_err() {
             return Err(BadConfig::TooManyStreams);

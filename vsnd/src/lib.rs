@@ -5,7 +5,8 @@
 //! ```text
 //! backend/vsnd/G/N           watched: devices that come and go            device_scan.rs, device.rs
 //! /local/domain/G/...        the guest's side, read once and judged       card_config.rs, transport.rs
-//! snddom/                    watched: settings and rights                 settings.rs, guest_rights.rs, port_settings.rs
+//! snddom/                    watched: settings and rights                 settings.rs, guest_rights.rs
+//! snddom/port/               watched: settings of ports                  port_settings.rs
 //! snddom/state/              published: status, for people                status.rs, status_publisher.rs
 //! control/shutdown           watched: the domain's end                    shutdown.rs
 //! ```

@@ -4,7 +4,7 @@ use core::fmt::{Arguments, Display};
 
 use audioback::device::MAX_STREAMS;
 use heapless::{String, Vec};
-use sndif::nodes;
+use sndif::nodes::{self, VolumeRange};
 use sndif::state::XenbusState;
 use xen_guest::xenbus::switch_state;
 use xen_guest::xenstore::Operation;
@@ -21,6 +21,9 @@ const VALUE_BYTES: usize = 40;
 const OFFERS: [(&str, &str); 3] =
     [(nodes::VERSIONS, "2"), (nodes::FEATURE_CONTROL_PAGE, "1"), (nodes::FEATURE_LINKED_START, "1")];
 const _: () = assert!(sndif::PROTOCOL_VERSION == 2 && OFFERS.len() <= MAX_STREAMS);
+
+/// The range in the place of an earlier one, if neither volume nor mute can be set any more.
+const NO_VOLUME: VolumeRange = VolumeRange { min_mdb: 0, max_mdb: 0, step_mdb: 0, can_mute: false };
 
 /// The nodes that one transaction writes with a state of the back end.
 ///
@@ -42,8 +45,9 @@ impl StateWrite {
             }
             // Not with an earlier state: no front end needs it before a stream is open.
             XenbusState::Connected => {
-                for FoundStream { id: StreamId { pcm, stream }, config, .. } in streams {
-                    if let Some(range) = config.abilities.volume {
+                for FoundStream { id: StreamId { pcm, stream }, config, had_volume, .. } in streams {
+                    let volume = config.abilities.volume.or_else(|| had_volume.then_some(NO_VOLUME));
+                    if let Some(range) = volume {
                         let name = format_args!("{pcm}/{stream}/{}", nodes::VOLUME_RANGE);
                         write.add(id, name, format_args!("{range}"));
                     }

@@ -1,8 +1,9 @@
 //! The settings of ports: how streams use them, and the rates at which they mix.
 
-use audioback::card::{CardSettings, PortMode, PortSetup};
+use audioback::card::{CardSettings, MAX_PORT_SETUPS, PortMode, PortSetup};
 use sndif::Direction::{Capture, Playback};
 use sndif::format::{FormatSet, SampleFormat};
+use sndif::nodes::VolumeRange;
 
 use crate::support::*;
 
@@ -346,4 +347,49 @@ fn a_card_that_loses_a_port_keeps_its_names_and_offers() {
     rig.attach(3, 0, &[(0, 0, Playback, "output-1"), (0, 1, Capture, "input-1")]);
     rig.until("InitWait", |rig| rig.back_state(3, 0) == Some("2"));
     assert_eq!(logs::take_warnings(), Vec::<String>::new());
+}
+
+#[test]
+fn a_volume_range_is_that_of_the_connection_s_offer() {
+    // Its port has no amplifier.
+    let mut rig = Rig::with(output_with_32_khz());
+    let range = |rig: &Rig| {
+        let path = format!("{}/0/0/volume-range", back_path(3, 0));
+        rig.stored.value(&path).map(|value| VolumeRange::from_node(value).expect("a range"))
+    };
+    let mut front = rig.guest_with(3, &FIRST_OUTPUT).remove(0);
+    assert_eq!(range(&rig), None);
+    set(&mut rig, "output-0/mode", "shared");
+    assert_eq!(range(&rig), None, "it is connected");
+    front = reconnect(&mut rig, 3, &FIRST_OUTPUT, front);
+    let mixed = VolumeRange { min_mdb: -100_000, max_mdb: 0, step_mdb: 1, can_mute: true };
+    assert_eq!(range(&rig), Some(mixed));
+    set(&mut rig, "output-0/mode", "direct");
+    assert_eq!(range(&rig), Some(mixed), "it is connected");
+    for _ in 0..2 {
+        front = reconnect(&mut rig, 3, &FIRST_OUTPUT, front);
+        assert_eq!(range(&rig), Some(VolumeRange { min_mdb: 0, max_mdb: 0, step_mdb: 0, can_mute: false }));
+    }
+}
+
+#[test]
+fn all_ports_that_have_settings_have_them_at_once_and_those_behind_have_none() {
+    let mut rig = Rig::unstarted(outputs(MAX_PORT_SETUPS));
+    let mut expected = CardSettings::default();
+    for port in 0..MAX_PORT_SETUPS + 2 {
+        rig.stored.set(&format!("snddom/port/output-{port}/mode"), "shared");
+        rig.stored.set(&format!("snddom/port/output-{port}/rate"), "96000");
+    }
+    expected.ports.fill(PortSetup { mode: PortMode::Shared, rate_hz: Some(96_000) });
+    rig.start();
+    assert_eq!(rig.applied().last(), Some(&expected));
+    // The card has those behind: a right may name them.
+    let last = format!("output-{}", MAX_PORT_SETUPS + 1);
+    rig.stored.set("snddom/may-play", &last);
+    rig.wake();
+    let warnings = logs::take_warnings();
+    assert_eq!(warnings.len(), 2, "{warnings:?}");
+    for port in MAX_PORT_SETUPS..MAX_PORT_SETUPS + 2 {
+        assert!(warnings.iter().any(|line| line.contains(&format!("\"output-{port}\""))), "{warnings:?}");
+    }
 }

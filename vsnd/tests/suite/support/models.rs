@@ -44,6 +44,18 @@ pub fn output_with_32_khz() -> Model {
     Bench::new(Profile::hardware()).codec(0, codec).build()
 }
 
+/// So many outputs, on two codecs.
+pub fn outputs(count: usize) -> Model {
+    let codec = |outputs: usize| {
+        (0..outputs as u8).fold(Codec::builder(0x1234_0008), |codec, output| {
+            let (converter, pin) = (2 + output, 0x40 + output);
+            codec.widget(converter, Widget::dac()).widget(pin, Widget::line_out(&[converter]))
+        })
+    };
+    let bench = Bench::new(Profile::hardware());
+    bench.codec(0, codec(count / 2).build()).codec(1, codec(count - count / 2).build()).build()
+}
+
 /// One codec whose jacks report plugs, with nothing plugged: Rear Line Out is pin 3, Line In pin 5.
 pub fn reporting_jacks() -> Model {
     let codec = Codec::builder(0x1234_0006)

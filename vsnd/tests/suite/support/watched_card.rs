@@ -4,8 +4,8 @@ use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
 use audioback::card::{
-    Card, CardError, CardPoll, CardSettings, LinkedStart, MAX_RATES, OpenFailure, Port, PortIndex, PortLabel,
-    PortMode, StillRunning, StreamParams, StreamPosition,
+    Card, CardError, CardPoll, CardSettings, LinkedStart, MAX_PORT_SETUPS, MAX_RATES, OpenFailure, Port,
+    PortIndex, PortLabel, PortMode, StillRunning, StreamParams, StreamPosition, VolumeRange,
 };
 use hyper::{Hypervisor, MappedBuffer, Nanos};
 use hypervisor_model::BackEnd;
@@ -34,6 +34,9 @@ pub struct CardWatch {
 const ALL_RATES_HZ: [u32; MAX_RATES] =
     [8_000, 11_025, 16_000, 22_050, 32_000, 44_100, 48_000, 88_200, 96_000, 176_400, 192_000, 0];
 
+/// The volume of ports that aren't direct.
+const MIXED_VOLUME: VolumeRange = VolumeRange { min_mdb: -100_000, max_mdb: 0, step_mdb: 1, can_mute: true };
+
 /// Ports that aren't direct offer all formats and rates. No stream of other formats than the model's can be opened.
 pub struct WatchedCard {
     card: ModelCard,
@@ -47,14 +50,19 @@ impl WatchedCard {
         // Tests of allocations don't count the test's own.
         watch.settings.borrow_mut().reserve(64);
         let card = card(model);
-        let ports = own_ports(&card).to_vec();
+        let mut ports = Vec::new();
+        fill_in(&mut ports, &card);
         (Self { card, ports, watch: watch.clone() }, watch)
     }
 }
 
-/// The ports of the card itself.
-fn own_ports(card: &ModelCard) -> &[Port] {
-    Card::<<BackEnd<'static, Pages> as Hypervisor>::Buffer>::ports(card)
+/// Fills in the card's own ports. Behind a whole set of ports with settings, two more outputs follow.
+fn fill_in(ports: &mut Vec<Port>, card: &ModelCard) {
+    ports.clear();
+    ports.extend_from_slice(Card::<<BackEnd<'static, Pages> as Hypervisor>::Buffer>::ports(card));
+    if ports.len() == MAX_PORT_SETUPS {
+        ports.extend_from_within(..2);
+    }
 }
 
 impl<B: MappedBuffer> Card<B> for WatchedCard {
@@ -63,12 +71,12 @@ impl<B: MappedBuffer> Card<B> for WatchedCard {
     fn configure(&mut self, settings: &CardSettings) {
         self.watch.settings.borrow_mut().push(*settings);
         Card::<B>::configure(&mut self.card, settings);
-        self.ports.clear();
-        self.ports.extend_from_slice(own_ports(&self.card));
+        fill_in(&mut self.ports, &self.card);
         for (port, setup) in self.ports.iter_mut().zip(settings.ports) {
             if setup.mode != PortMode::Direct {
                 port.formats = FormatSet::ALL;
                 port.rates_hz = ALL_RATES_HZ;
+                port.volume = Some(MIXED_VOLUME);
             }
         }
         if self.watch.loses_port.get() {
