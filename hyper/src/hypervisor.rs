@@ -58,7 +58,8 @@ pub enum MapError {
 
 /// A guest's buffer, mapped for a device.
 ///
-/// The processor can't reach it: there is no accessor, by design. [`Hypervisor::with_buffer_page`] maps a page of it
+/// Code that is generic over this can't reach a sample: there is no accessor, by design. A mixer asks for
+/// [`SampleMemory`](crate::SampleMemory). [`Hypervisor::with_buffer_page`] maps a page of it
 /// once more for that.
 pub trait MappedBuffer {
     /// Addresses for the device, page by page, in the guest's order; at most [`MAX_BUFFER_PAGES`].

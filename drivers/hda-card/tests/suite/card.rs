@@ -356,7 +356,8 @@ fn settings_reach_the_controller() {
         (PositionChoice::Link, PositionSource::Link),
         (PositionChoice::Auto, PositionSource::Link),
     ] {
-        let settings = CardSettings { position_source, jack_policy: JackPolicy::Stay };
+        let settings =
+            CardSettings { position_source, jack_policy: JackPolicy::Stay, ..CardSettings::default() };
         Card::<Mapped>::configure(&mut card, &settings);
         assert_eq!(card.settings(), settings);
         let mut stream = open(&mut card, &model, 0);
