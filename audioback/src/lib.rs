@@ -3,8 +3,9 @@
 //! The crate contains no register access and no hypercall. It works on a [`card::Card`], a [`hyper::Hypervisor`] and a clock, and
 //! has one [`device::Device`] for each guest's virtual sound card. On a host it runs against models.
 //!
-//! 1. Only [`hyper::Hypervisor`] reaches a guest's memory. Requests and events are read word by word, each word once. Samples are
-//!    not read: a [`hyper::MappedBuffer`] has addresses and no accessor. Only a mixer below the card's trait reads samples. Of a buffer only the values of volume requests are read.
+//! 1. Only [`hyper::Hypervisor`] reaches a guest's memory. Requests and events are read word by word, each word once. This
+//!    crate reads no samples: a [`hyper::MappedBuffer`] has addresses and no accessor. Of a buffer it reads the values of volume
+//!    requests only.
 //! 2. A buffer is unmapped only after the card has given it back. The card gives it back only when the controller has stopped
 //!    ([`card::Card::close`]).
 //! 3. A guest's mistake ends in an error on its own ring, or in the end of its own device. Nothing waits for a guest, grows

@@ -59,8 +59,7 @@ pub enum MapError {
 /// A guest's buffer, mapped for a device.
 ///
 /// Code that is generic over this can't reach a sample: there is no accessor, by design. A mixer asks for
-/// [`SampleMemory`](crate::SampleMemory). [`Hypervisor::with_buffer_page`] maps a page of it
-/// once more for that.
+/// [`SampleMemory`](crate::SampleMemory). For volumes, [`Hypervisor::with_buffer_page`] maps a page once more.
 pub trait MappedBuffer {
     /// Addresses for the device, page by page, in the guest's order; at most [`MAX_BUFFER_PAGES`].
     fn page_addresses(&self) -> &[u64];

@@ -58,7 +58,7 @@ fn program(command: &Command) -> Program {
             let features = wanted.iter().filter(|(_, is_wanted)| *is_wanted).map(|(name, _)| *name);
             test_bed(
                 features.collect(),
-                "building the test bed (about 40 crates the first time), then the image (30 crates), then running it",
+                "building the test bed (about 20 crates the first time), then the image (about 35), then running it",
             )
         }
         Command::Build => test_bed(vec![], "building the test bed, then the image"),
