@@ -10,6 +10,10 @@ use wait_timeout::ChildExt;
 
 use crate::ignored;
 
+/// The program that runs. By its path it is another one, or none, once cargo has built it anew: the host lane does so in a
+/// fresh clone.
+pub const OURSELVES: &str = "/proc/self/exe";
+
 /// Where a line came from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Stream {

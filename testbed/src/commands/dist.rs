@@ -8,6 +8,7 @@ use xshell::cmd;
 
 use crate::BadInput;
 use crate::archive::{self, Entry};
+use crate::child;
 use crate::image::{Bin, Image};
 use crate::image_contents;
 use crate::workspace::{self, Scratch};
@@ -104,7 +105,7 @@ fn pack_in_a_clone(archive: &str) -> Result<Vec<u8>> {
     let commit = cmd!(shell, "git rev-parse HEAD").quiet().read()?;
     cmd!(shell, "git -C {clone} checkout --quiet --detach {commit}").run()?;
     let target = scratch.file("target-elsewhere");
-    let status = Command::new(std::env::current_exe()?)
+    let status = Command::new(child::OURSELVES)
         .arg("dist")
         .env("CARGO_MANIFEST_DIR", clone.join("testbed"))
         .env("CARGO_TARGET_DIR", &target)

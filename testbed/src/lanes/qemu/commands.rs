@@ -7,7 +7,7 @@ use std::time::Duration;
 use anyhow::Context;
 
 use super::bench::{Bench, Case, noise};
-use crate::child::{Child, Limits, Stream};
+use crate::child::{self, Child, Limits, Stream};
 use crate::judge::verdict::{Finding, ensure};
 use crate::provision;
 use crate::wav;
@@ -35,9 +35,8 @@ struct Call {
 
 /// Calls ourselves.
 fn xtask(arguments: &[&Path]) -> Result<Call, Finding> {
-    let program = std::env::current_exe().context("this program's path")?;
     let mut call = Call { code: None, output: String::new(), error: String::new() };
-    let child = Child::start(Command::new(program).args(arguments))?;
+    let child = Child::start(Command::new(child::OURSELVES).args(arguments))?;
     let ending = child.follow(LIMITS, |stream, line| {
         let line = String::from_utf8_lossy(line);
         match stream {
