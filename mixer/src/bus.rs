@@ -1,6 +1,6 @@
 //! A shared port's ring, which the hardware plays or records.
 
-use audioback::card::{Direction, PortIndex, StreamPosition};
+use audioback::card::{Card, CardError, Direction, PortIndex, StreamPosition};
 use hyper::Nanos;
 
 use crate::backing::Ring;
@@ -24,6 +24,20 @@ pub struct BusStats {
 pub(crate) struct Bus<S> {
     pub(crate) stream: S,
     pub(crate) track: Track,
+}
+
+impl<S> Bus<S> {
+    /// The position of a bus that runs.
+    ///
+    /// # Errors
+    /// It doesn't run any more.
+    pub(crate) fn look<T, C: Card<T, Stream = S>>(
+        &mut self,
+        card: &mut C,
+    ) -> Result<StreamPosition, CardError> {
+        let position = card.position(&mut self.stream)?;
+        if position.descriptor_errors == 0 { Ok(position) } else { Err(CardError::Hardware) }
+    }
 }
 
 /// The layout of a bus, and how far it is.

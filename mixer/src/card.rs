@@ -102,9 +102,12 @@ where
             Way::Record => self.advance(index),
             Way::Play => {
                 let bus = self.buses.get_mut(index).and_then(BusPlace::open_mut);
-                match bus.filter(|bus| bus.track.is_running).map(|bus| self.card.position(&mut bus.stream)) {
-                    Some(Ok(position)) if position.descriptor_errors == 0 => Some(position),
-                    Some(_) => {
+                match bus
+                    .filter(|bus| bus.track.is_running)
+                    .map(|bus| bus.look::<Backing<B, R>, C>(&mut self.card))
+                {
+                    Some(Ok(position)) => Some(position),
+                    Some(Err(_)) => {
                         self.halt(index);
                         None
                     }

@@ -26,11 +26,8 @@ where
     R: SampleMemory,
     C: Card<Backing<B, R>>,
 {
+    let position = bus.look::<Backing<B, R>, C>(card)?;
     let Bus { stream, track } = bus;
-    let position = card.position(stream)?;
-    if position.descriptor_errors != 0 {
-        return Err(CardError::Hardware);
-    }
     let fetched = track.fetched(&position);
     let Some(Backing::Bus(ring)) = card.buffer(stream) else { return Err(CardError::Hardware) };
 
