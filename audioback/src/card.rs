@@ -231,15 +231,6 @@ pub struct CardSettings {
     pub ports: [PortSetup; MAX_PORT_SETUPS],
 }
 
-/// Result of [`Card::poll`].
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct CardPoll {
-    /// The latest time of the next poll. `None`: the card waits for its interrupt only.
-    pub next_due: Option<Nanos>,
-    /// [`Card::is_plugged`] has changed for at least one port.
-    pub plugs_changed: bool,
-}
-
 /// A sound card that plays from and records into buffers of type `B`.
 ///
 /// [`open`](Self::open) takes the buffer. Only [`close`](Self::close) gives it back, once the controller no longer touches it.
@@ -252,8 +243,11 @@ pub trait Card<B> {
     fn configure(&mut self, settings: &CardSettings);
     /// Handles the card's interrupt and the messages of its codecs. The cost without news is a few register reads.
     ///
-    /// `is_interrupted` is true if the interrupt came since the last poll, or if nobody can tell.
-    fn poll(&mut self, now: Nanos, is_interrupted: bool) -> CardPoll;
+    /// `is_interrupted` is true if the interrupt came since the last poll, or if nobody can tell. Returns whether
+    /// [`is_plugged`](Self::is_plugged) has changed for at least one port.
+    fn poll(&mut self, now: Nanos, is_interrupted: bool) -> bool;
+    /// The latest time of the next poll. `None`: the card waits for its interrupt only. Any other call may change it.
+    fn next_due(&self) -> Option<Nanos>;
     /// Brings the hardware back to its state from before a power loss.
     ///
     /// Streams stop, as after a power loss. A stream that ran reports a descriptor error until it is started again, or paused and

@@ -3,6 +3,7 @@
 use audioback::card::{Card, CardError, Direction, PortIndex, StreamPosition};
 use hyper::Nanos;
 
+use crate::allowance::Allowance;
 use crate::backing::Ring;
 use crate::cycle::Cycle;
 use crate::layout::Layout;
@@ -52,6 +53,12 @@ pub(crate) struct Track {
     pub(crate) passed: u64,
     /// Playback: frames that are mixed.
     pub(crate) mixed: u64,
+    /// The frames that the hardware had fetched at the last turn. `None`: there was none since the start.
+    pub(crate) fetched_before: Option<u64>,
+    /// The time between two turns.
+    pub(crate) quantum: Nanos,
+    /// What it is mixed ahead beyond the quantum.
+    pub(crate) allowance: Allowance,
     /// When it is to be looked after next.
     pub(crate) due: Nanos,
     /// When a voice last ran. `None`: at no turn since the bus runs.
@@ -60,7 +67,13 @@ pub(crate) struct Track {
 }
 
 impl Track {
-    pub(crate) fn new(port: PortIndex, direction: Direction, layout: Layout, cycle: Cycle) -> Self {
+    pub(crate) fn new(
+        port: PortIndex,
+        direction: Direction,
+        layout: Layout,
+        cycle: Cycle,
+        lateness: Nanos,
+    ) -> Self {
         Self {
             port,
             direction,
@@ -69,6 +82,9 @@ impl Track {
             is_running: false,
             passed: 0,
             mixed: 0,
+            fetched_before: None,
+            quantum: Nanos(0),
+            allowance: Allowance::new(lateness),
             due: Nanos(0),
             used_at: None,
             stats: BusStats::default(),
@@ -79,8 +95,18 @@ impl Track {
     pub(crate) fn rewind(&mut self) {
         self.passed = 0;
         self.mixed = 0;
+        self.fetched_before = None;
+        self.allowance.reset();
         self.due = Nanos(0);
         self.used_at = None;
+    }
+
+    /// Notes what the hardware has fetched at this turn, so that the next one is mixed far enough ahead.
+    pub(crate) fn note_fetched(&mut self, fetched: u64) {
+        if let Some(before) = self.fetched_before.replace(fetched) {
+            let step = self.layout.span_of(fetched.saturating_sub(before));
+            self.allowance.note(Nanos(step.0.saturating_sub(self.quantum.0)));
+        }
     }
 
     /// The frames that the hardware has fetched, at least.
@@ -100,8 +126,8 @@ pub(crate) enum BusPlace<S, R> {
     Free(Ring<R>),
     /// A bus.
     Open(Bus<S>),
-    /// RUN still reads 1, so the hardware may touch the ring.
-    Stuck(S),
+    /// RUN still reads 1, so the hardware may touch the ring. The close is tried again at this time.
+    Stuck(S, Nanos),
     /// The card below has kept the ring.
     Lost,
 }

@@ -3,8 +3,8 @@
 use core::fmt::Write;
 
 use audioback::card::{
-    Card, CardError, CardPoll, CardSettings, Direction, LinkedStart, OpenFailure, Port, PortIndex, PortLabel,
-    PortMode, StillRunning, StreamParams, StreamPosition,
+    Card, CardError, CardSettings, Direction, LinkedStart, OpenFailure, Port, PortIndex, PortLabel, PortMode,
+    StillRunning, StreamParams, StreamPosition,
 };
 use hyper::{Nanos, SampleMemory};
 
@@ -143,13 +143,17 @@ where
         self.set_up_ports(&settings.ports);
     }
 
-    fn poll(&mut self, now: Nanos, is_interrupted: bool) -> CardPoll {
-        let mut poll = self.card.poll(now, is_interrupted);
+    fn poll(&mut self, now: Nanos, is_interrupted: bool) -> bool {
+        let plugs_changed = self.card.poll(now, is_interrupted);
         for index in 0..self.buses.len() {
-            let due = self.attend(index, now);
-            poll.next_due = [poll.next_due, due].into_iter().flatten().min();
+            self.attend(index, now);
         }
-        poll
+        plugs_changed
+    }
+
+    fn next_due(&self) -> Option<Nanos> {
+        let of_buses = (0..self.buses.len()).filter_map(|index| self.bus_due(index));
+        of_buses.chain(self.card.next_due()).min()
     }
 
     fn restore(&mut self) -> Result<(), CardError> {

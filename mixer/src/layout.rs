@@ -1,6 +1,7 @@
 //! The layout of frames: format, channels, rate.
 
 use audioback::card::StreamParams;
+use hyper::Nanos;
 use pcm::{Channels, Format, Rates};
 use sndif::format::{FormatSet, SampleFormat};
 
@@ -36,6 +37,12 @@ impl Layout {
     /// Samples of so many frames.
     pub(crate) fn samples(&self, frames: usize) -> usize {
         frames.saturating_mul(self.channels.count())
+    }
+
+    /// The span of so many frames, rounded down.
+    pub(crate) fn span_of(&self, frames: u64) -> Nanos {
+        let span_ns = u128::from(frames).saturating_mul(1_000_000_000).checked_div(self.rate_hz.into());
+        Nanos(span_ns.and_then(|span_ns| u64::try_from(span_ns).ok()).unwrap_or(u64::MAX))
     }
 
     /// Frames in so many nanoseconds, rounded down.

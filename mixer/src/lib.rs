@@ -17,6 +17,7 @@
 extern crate alloc;
 
 mod ahead;
+mod allowance;
 mod backing;
 mod budget;
 mod bus;

@@ -40,7 +40,8 @@ pub struct Limits {
     pub converters: u16,
     /// Work of all voices together.
     pub cost: Cost,
-    /// The longest time between the moment when [`poll`](Card::poll) is due and the call. Every voice is later by it.
+    /// The longest time between the moment when [`poll`](Card::poll) is due and the call that is allowed for. Voices are
+    /// later by it at first, and by less once a bus has seen how late its turns are.
     pub lateness: Nanos,
 }
 
@@ -199,15 +200,19 @@ where
         ring.fit(frame_bytes);
         let cycle = Cycle::new(ring.size_bytes(), frame_bytes);
         let (left, result) = match (cycle, self.card.open(port, &params, Backing::Bus(ring))) {
-            (Some(cycle), Ok(stream)) => {
-                (BusPlace::Open(Bus { stream, track: Track::new(port, direction, layout, cycle) }), Ok(index))
-            }
-            (None, Ok(stream)) => (BusPlace::Stuck(stream), Err(CardError::BadBuffer)),
+            (Some(cycle), Ok(stream)) => (
+                BusPlace::Open(Bus {
+                    stream,
+                    track: Track::new(port, direction, layout, cycle, self.lateness),
+                }),
+                Ok(index),
+            ),
+            (None, Ok(stream)) => (BusPlace::Stuck(stream, Nanos(0)), Err(CardError::BadBuffer)),
             (_, Err(OpenFailure::Refused { error, buffer: Backing::Bus(ring) })) => {
                 (BusPlace::Free(ring), Err(error))
             }
             (_, Err(OpenFailure::Refused { error, .. })) => (BusPlace::Lost, Err(error)),
-            (_, Err(OpenFailure::Stuck { error, stream })) => (BusPlace::Stuck(stream), Err(error)),
+            (_, Err(OpenFailure::Stuck { error, stream })) => (BusPlace::Stuck(stream, Nanos(0)), Err(error)),
         };
         *place = left;
         result
@@ -216,11 +221,8 @@ where
     /// Frames that a bus is mixed ahead.
     pub(crate) fn lead_frames(&self, index: usize) -> u64 {
         self.buses.get(index).and_then(BusPlace::open).map_or(0, |bus| {
-            quantum::lead_frames(
-                &bus.track.layout,
-                playback::quantum_of(&bus.track, index, &self.table),
-                self.lateness,
-            )
+            let quantum = playback::quantum_of(&bus.track, index, &self.table);
+            quantum::lead_frames(&bus.track.layout, quantum, bus.track.allowance.get())
         })
     }
 
@@ -260,49 +262,60 @@ where
         table.voices_mut().filter(|voice| voice.bus == index).for_each(|voice| voice.note_halt());
     }
 
-    /// Looks after a bus. Returns when it is to be looked after again.
-    pub(crate) fn attend(&mut self, index: usize, now: Nanos) -> Option<Nanos> {
-        if let BusPlace::Stuck(_) = self.buses.get(index)? {
-            self.close_bus(index);
+    /// When a bus is to be looked after next. `None`: nothing is to be done for it.
+    pub(crate) fn bus_due(&self, index: usize) -> Option<Nanos> {
+        match self.buses.get(index)? {
+            BusPlace::Stuck(_, retry_at) => Some(*retry_at),
+            BusPlace::Open(bus) if bus.track.is_running => Some(bus.track.due),
+            BusPlace::Open(_) => Some(Nanos(0)).filter(|_| !self.has_voices(index)),
+            BusPlace::Free(_) | BusPlace::Lost => None,
         }
-        let bus = match self.buses.get(index)? {
-            BusPlace::Stuck(_) => return Some(Nanos(now.0.saturating_add(RETRY.0))),
-            BusPlace::Open(bus) => bus,
-            BusPlace::Free(_) | BusPlace::Lost => return None,
-        };
-        if bus.track.is_running && bus.track.due <= now {
-            self.advance(index)?;
-            let Self { buses, table, .. } = &mut *self;
-            let bus = buses.get_mut(index)?.open_mut()?;
-            let quantum = playback::quantum_of(&bus.track, index, table);
-            bus.track.due = Nanos(now.0.saturating_add(quantum.0));
-            let is_used =
-                bus.track.used_at.is_none() || table.voices().any(|voice| voice.is_running_on(index));
-            if is_used {
-                bus.track.used_at = Some(now);
-            }
+    }
+
+    /// Looks after a bus.
+    pub(crate) fn attend(&mut self, index: usize, now: Nanos) {
+        if self.bus_due(index).is_none_or(|due| due > now) {
+            return;
         }
-        let bus = self.buses.get(index)?.open()?;
-        let is_idle = bus.track.used_at.is_some_and(|used_at| now.0.saturating_sub(used_at.0) >= LINGER.0);
-        if bus.track.is_running && is_idle {
+        let (is_running, is_idle) = self.turn(index, now);
+        if is_running && is_idle {
             self.halt(index);
         }
-        let bus = self.buses.get(index)?.open()?;
-        if bus.track.is_running {
-            return Some(bus.track.due);
+        if (!is_running || is_idle) && !self.has_voices(index) {
+            self.close_bus(index, now);
         }
-        if !self.table.voices().any(|voice| voice.bus == index) {
-            self.close_bus(index);
+    }
+
+    /// One turn of a bus, by time. Returns whether it runs, and whether nobody has used it for long.
+    fn turn(&mut self, index: usize, now: Nanos) -> (bool, bool) {
+        if let Some(bus) = self.buses.get_mut(index).and_then(BusPlace::open_mut) {
+            bus.track.allowance.turn(now);
         }
-        None
+        if self.advance(index).is_none() {
+            return (false, false);
+        }
+        let Self { buses, table, .. } = self;
+        let Some(bus) = buses.get_mut(index).and_then(BusPlace::open_mut) else { return (false, false) };
+        bus.track.quantum = playback::quantum_of(&bus.track, index, table);
+        bus.track.due = Nanos(now.0.saturating_add(bus.track.quantum.0));
+        if bus.track.used_at.is_none() || table.voices().any(|voice| voice.is_running_on(index)) {
+            bus.track.used_at = Some(now);
+        }
+        let is_idle = bus.track.used_at.is_some_and(|used_at| now.0.saturating_sub(used_at.0) >= LINGER.0);
+        (true, is_idle)
+    }
+
+    /// Whether a voice is open on a bus, also one that doesn't run.
+    fn has_voices(&self, index: usize) -> bool {
+        self.table.voices().any(|voice| voice.bus == index)
     }
 
     /// Gives a bus's port and ring back.
-    fn close_bus(&mut self, index: usize) {
+    fn close_bus(&mut self, index: usize, now: Nanos) {
         self.mix_ahead();
         let Some(place) = self.buses.get_mut(index) else { return };
         let stream = match core::mem::replace(place, BusPlace::Lost) {
-            BusPlace::Open(Bus { stream, .. }) | BusPlace::Stuck(stream) => stream,
+            BusPlace::Open(Bus { stream, .. }) | BusPlace::Stuck(stream, _) => stream,
             other => {
                 *place = other;
                 return;
@@ -311,7 +324,7 @@ where
         *place = match self.card.close(stream) {
             Ok(Backing::Bus(ring)) => BusPlace::Free(ring),
             Ok(Backing::Guest(_)) => BusPlace::Lost,
-            Err(StillRunning(stream)) => BusPlace::Stuck(stream),
+            Err(StillRunning(stream)) => BusPlace::Stuck(stream, Nanos(now.0.saturating_add(RETRY.0))),
         };
     }
 

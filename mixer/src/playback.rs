@@ -39,7 +39,9 @@ where
     silence(track, ring, track.passed, passed, scratch);
     track.passed = passed;
 
+    track.note_fetched(fetched);
     if track.mixed < fetched {
+        track.allowance.note_late();
         track.stats.late_turns = track.stats.late_turns.saturating_add(1);
         for voice in voices.voices_mut().filter(|voice| voice.plays_on(index)) {
             voice.skip_to(fetched);

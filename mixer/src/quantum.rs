@@ -30,7 +30,7 @@ pub(crate) fn quantum(bus: &Layout, periods: impl Iterator<Item = Option<Nanos>>
     halves.min().unwrap_or(LONGEST).clamp(shortest.min(LONGEST), LONGEST)
 }
 
-/// Frames beyond those that the hardware has fetched: a quantum, and what a turn may be late.
-pub(crate) fn lead_frames(bus: &Layout, quantum: Nanos, lateness: Nanos) -> u64 {
-    bus.frames_in(quantum.0.saturating_add(lateness.0)).saturating_add(1)
+/// Frames beyond those that the hardware has fetched: a quantum, and what may be needed beyond it.
+pub(crate) fn lead_frames(bus: &Layout, quantum: Nanos, allowance: Nanos) -> u64 {
+    bus.frames_in(quantum.0.saturating_add(allowance.0)).saturating_add(1)
 }

@@ -120,12 +120,11 @@ impl<'s, H: Hypervisor, C: Card<H::Buffer>> Vsnd<'s, H, C> {
     pub fn poll(&mut self, clock: &dyn Clock, is_interrupted: bool) -> Due {
         let Self { connection, hypervisor, card, clients } = self;
         let now = clock.now();
-        let polled = card.poll(now, is_interrupted);
-        if polled.plugs_changed {
+        if card.poll(now, is_interrupted) {
             clients.publisher.jacks.update(card);
         }
         let mut hardware = Hardware { hypervisor, card };
-        let mut next = earlier(polled.next_due, clients.serve(&mut hardware, clock, now));
+        let mut next = clients.serve(&mut hardware, clock, now);
         let mut messages = 0usize;
         while messages < MESSAGES_PER_POLL
             && let Some(message) = connection.next(now)
@@ -142,6 +141,8 @@ impl<'s, H: Hypervisor, C: Card<H::Buffer>> Vsnd<'s, H, C> {
         }
         next = earlier(next, clients.drive(connection, &mut hardware, now));
         next = earlier(next, connection.deadline());
+        // A request of this turn may have started a stream.
+        next = earlier(next, hardware.card.next_due());
         connection.log_break();
         let is_near = next.is_some_and(|next| next <= after(now, REFRESH_INTERVAL_NS));
         Due {

@@ -30,8 +30,8 @@ use timing::Timing;
 use core::fmt::{self, Write};
 
 use audioback::card::{
-    Card, CardError, CardPoll, CardSettings, JackPolicy, LinkedStart, OpenFailure, Port, PortIndex,
-    PortLabel, PositionChoice, StillRunning, StreamParams, StreamPosition,
+    Card, CardError, CardSettings, JackPolicy, LinkedStart, OpenFailure, Port, PortIndex, PortLabel,
+    PositionChoice, StillRunning, StreamParams, StreamPosition,
 };
 use embedded_hal::delay::DelayNs;
 use heapless::Vec;
@@ -158,11 +158,15 @@ where
         }
     }
 
-    fn poll(&mut self, _: Nanos, is_interrupted: bool) -> CardPoll {
+    fn poll(&mut self, _: Nanos, is_interrupted: bool) -> bool {
         if is_interrupted {
             self.controller.handle_interrupt();
         }
-        CardPoll { next_due: None, plugs_changed: self.controller.attend_jacks() }
+        self.controller.attend_jacks()
+    }
+
+    fn next_due(&self) -> Option<Nanos> {
+        None
     }
 
     fn restore(&mut self) -> Result<(), CardError> {

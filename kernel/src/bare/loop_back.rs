@@ -8,7 +8,7 @@
 use alloc::boxed::Box;
 use alloc::vec::Vec as List;
 
-use audioback::card::{Card, CardPoll, Direction, Port, PortIndex};
+use audioback::card::{Card, Direction, Port, PortIndex};
 use audioback::device::{ConnectError, Device, SetUpError};
 use audioback::rights::{Policy, PortSet};
 use audioback::stream::{Stream, StreamConfig as BackConfig, StreamStats};
@@ -216,8 +216,8 @@ where
     }
 
     /// Lets the card handle its interrupt and its codecs' messages; see [`Card::poll`].
-    pub fn poll_card(&mut self, now: Nanos, is_interrupted: bool) -> CardPoll {
-        self.card.poll(now, is_interrupted)
+    pub fn poll_card(&mut self, now: Nanos, is_interrupted: bool) {
+        self.card.poll(now, is_interrupted);
     }
 
     /// The back end's counts for a stream.

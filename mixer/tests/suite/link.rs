@@ -66,8 +66,8 @@ impl Rig {
     fn pass(&mut self, span_ns: u64) {
         let end = self.model.now_ns() + span_ns;
         while self.model.now_ns() < end {
-            let poll = self.mixer.poll(Nanos(self.model.now_ns()), true);
-            let due = poll.next_due.map_or(end, |due| due.0.min(end));
+            self.mixer.poll(Nanos(self.model.now_ns()), true);
+            let due = Card::<_>::next_due(&self.mixer).map_or(end, |due| due.0.min(end));
             self.model.advance_ns(due.saturating_sub(self.model.now_ns()).max(20_000));
         }
         self.model.refill_access_budget(1_000_000);

@@ -6,6 +6,7 @@ mod capture;
 mod exact;
 mod hostile;
 mod isolation;
+mod lead;
 mod link;
 mod modes;
 mod positions;

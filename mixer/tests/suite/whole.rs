@@ -110,7 +110,8 @@ fn two_guests_play_on_one_output_and_neither_loses_a_frame() {
                 let due = device.poll(&mut back, &mut mixer, &clock);
                 next = next.min(due.map_or(next, |due| due.0));
             }
-            let due = mixer.poll(now, true).next_due;
+            mixer.poll(now, true);
+            let due = Card::<_>::next_due(&mixer);
             next = next.min(due.map_or(next, |due| due.0));
             model.advance_ns(next.saturating_sub(model.now_ns()).max(20_000));
             model.refill_access_budget(100_000);

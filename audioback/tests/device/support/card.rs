@@ -4,8 +4,8 @@ use std::cell::RefCell;
 use std::rc::Rc;
 
 use audioback::card::{
-    Card, CardError, CardPoll, CardSettings, Direction, LinkPosition, LinkedStart, MAX_RATES, OpenFailure,
-    Port, PortIndex, PortLabel, StillRunning, StreamParams, StreamPosition, VolumeRange,
+    Card, CardError, CardSettings, Direction, LinkPosition, LinkedStart, MAX_RATES, OpenFailure, Port,
+    PortIndex, PortLabel, StillRunning, StreamParams, StreamPosition, VolumeRange,
 };
 use hyper::{MappedBuffer, Nanos};
 use sndif::format::{FormatSet, SampleFormat};
@@ -102,8 +102,12 @@ impl<B: MappedBuffer> Card<B> for FakeCard {
 
     fn configure(&mut self, _: &CardSettings) {}
 
-    fn poll(&mut self, _: Nanos, _: bool) -> CardPoll {
-        CardPoll::default()
+    fn poll(&mut self, _: Nanos, _: bool) -> bool {
+        false
+    }
+
+    fn next_due(&self) -> Option<Nanos> {
+        None
     }
 
     fn restore(&mut self) -> Result<(), CardError> {

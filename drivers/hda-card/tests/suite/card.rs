@@ -33,7 +33,7 @@ fn refusal(card: &mut TestCard, port: u8, params: StreamParams, buffer: Mapped) 
 }
 
 fn plugs_changed(card: &mut TestCard, is_interrupted: bool) -> bool {
-    Card::<Mapped>::poll(card, Nanos(0), is_interrupted).plugs_changed
+    Card::<Mapped>::poll(card, Nanos(0), is_interrupted)
 }
 
 #[test]

@@ -4,8 +4,8 @@ use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
 use audioback::card::{
-    Card, CardError, CardPoll, CardSettings, LinkPosition, LinkedStart, OpenFailure, Port, PortIndex,
-    PortLabel, PositionLock, PositionSource, StillRunning, StreamParams, StreamPosition,
+    Card, CardError, CardSettings, LinkPosition, LinkedStart, OpenFailure, Port, PortIndex, PortLabel,
+    PositionLock, PositionSource, StillRunning, StreamParams, StreamPosition,
 };
 use hyper::{MappedBuffer, Nanos, SampleMemory};
 use mixer::Backing;
@@ -35,6 +35,8 @@ pub struct Port0 {
     pub volume: i32,
     pub muted: bool,
     pub opens: u32,
+    /// Closes that were tried.
+    pub closes: u32,
 }
 
 pub struct FakeCard {
@@ -130,8 +132,12 @@ impl Card<Backing<Buffer, Buffer>> for FakeCard {
 
     fn configure(&mut self, _: &CardSettings) {}
 
-    fn poll(&mut self, _: Nanos, _: bool) -> CardPoll {
-        CardPoll::default()
+    fn poll(&mut self, _: Nanos, _: bool) -> bool {
+        false
+    }
+
+    fn next_due(&self) -> Option<Nanos> {
+        None
     }
 
     fn restore(&mut self) -> Result<(), CardError> {
@@ -305,6 +311,7 @@ impl Card<Backing<Buffer, Buffer>> for FakeCard {
 
     fn close(&mut self, mut stream: FakeStream) -> Result<Backing<Buffer, Buffer>, StillRunning<FakeStream>> {
         self.wait();
+        stream.seen.borrow_mut().closes += 1;
         if self.stop(&mut stream).is_err() {
             return Err(StillRunning(stream));
         }

@@ -28,6 +28,8 @@ pub struct Rig {
     pub mixer: TestMixer,
     pub time: Time,
     due: Option<Nanos>,
+    /// The most that a turn is late.
+    pub late_ns: u64,
 }
 
 /// An output or input of 32 bits, with usual rates and up to 8 channels.
@@ -69,7 +71,7 @@ impl Rig {
         let setups = vec![PortSetup { mode, rate_hz: None }; ports.len()];
         let card = FakeCard::new(Rc::clone(&time), ports);
         let rings = [1 << 18, 1 << 18].map(Buffer::new);
-        Self { mixer: Mixer::new(card, rings, &setups, limits), time, due: None }
+        Self { mixer: Mixer::new(card, rings, &setups, limits), time, due: None, late_ns: 900_000 }
     }
 
     pub fn now(&self) -> Nanos {
@@ -78,16 +80,17 @@ impl Rig {
 
     pub fn poll(&mut self) {
         let now = self.now();
-        self.due = self.mixer.poll(now, false).next_due;
+        self.mixer.poll(now, false);
+        self.due = self.mixer.next_due();
     }
 
-    /// Lets time pass. Turns come when they are due, up to 0.9 ms late.
+    /// Lets time pass. Turns come when they are due, up to [`late_ns`](Self::late_ns) late.
     pub fn pass(&mut self, span_ns: u64) {
         let end = self.time.get() + span_ns;
         // A request may have changed when a turn is due.
         self.poll();
         while self.time.get() < end {
-            let late_ns = u64::from(super::noise(7, self.time.get())) % (900 * 1_000);
+            let late_ns = u64::from(super::noise(7, self.time.get())) % self.late_ns;
             let due = self.due.map_or(end, |due| due.0 + late_ns);
             // Within a turn nobody else is served: the earliest next one is 10 us later.
             self.time.set(due.max(self.time.get() + 10_000).min(end));

@@ -1,8 +1,8 @@
 //! A card that does nothing, and allocates nothing.
 
 use audioback::card::{
-    Card, CardError, CardPoll, CardSettings, LinkedStart, OpenFailure, Port, PortIndex, PortLabel,
-    StillRunning, StreamParams, StreamPosition,
+    Card, CardError, CardSettings, LinkedStart, OpenFailure, Port, PortIndex, PortLabel, StillRunning,
+    StreamParams, StreamPosition,
 };
 use hyper::Nanos;
 use mixer::Backing;
@@ -21,8 +21,12 @@ pub struct SilentStream {
 impl Card<Backing<Buffer, Buffer>> for SilentCard {
     type Stream = SilentStream;
     fn configure(&mut self, _: &CardSettings) {}
-    fn poll(&mut self, _: Nanos, _: bool) -> CardPoll {
-        CardPoll::default()
+    fn poll(&mut self, _: Nanos, _: bool) -> bool {
+        false
+    }
+
+    fn next_due(&self) -> Option<Nanos> {
+        None
     }
     fn restore(&mut self) -> Result<(), CardError> {
         Ok(())

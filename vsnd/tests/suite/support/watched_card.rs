@@ -4,8 +4,8 @@ use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
 use audioback::card::{
-    Card, CardError, CardPoll, CardSettings, LinkedStart, MAX_PORT_SETUPS, MAX_RATES, OpenFailure, Port,
-    PortIndex, PortLabel, PortMode, StillRunning, StreamParams, StreamPosition, VolumeRange,
+    Card, CardError, CardSettings, LinkedStart, MAX_PORT_SETUPS, MAX_RATES, OpenFailure, Port, PortIndex,
+    PortLabel, PortMode, StillRunning, StreamParams, StreamPosition, VolumeRange,
 };
 use hyper::{Hypervisor, MappedBuffer, Nanos};
 use hypervisor_model::BackEnd;
@@ -84,12 +84,16 @@ impl<B: MappedBuffer> Card<B> for WatchedCard {
         }
     }
 
-    fn poll(&mut self, now: Nanos, is_interrupted: bool) -> CardPoll {
-        let polled = Card::<B>::poll(&mut self.card, now, is_interrupted);
+    fn poll(&mut self, now: Nanos, is_interrupted: bool) -> bool {
+        let is_changed = Card::<B>::poll(&mut self.card, now, is_interrupted);
         let watch = &self.watch;
-        watch.plugs.set(watch.plugs.get() + u32::from(polled.plugs_changed));
+        watch.plugs.set(watch.plugs.get() + u32::from(is_changed));
         watch.interrupts.set(watch.interrupts.get() + u32::from(is_interrupted));
-        CardPoll { next_due: watch.next_due.get().or(polled.next_due), ..polled }
+        is_changed
+    }
+
+    fn next_due(&self) -> Option<Nanos> {
+        self.watch.next_due.get().or(Card::<B>::next_due(&self.card))
     }
 
     fn restore(&mut self) -> Result<(), CardError> {

@@ -1,0 +1,65 @@
+//! How far ahead a bus is mixed: as little as the turns allow.
+
+use audioback::card::{Card, PortMode};
+use hyper::Nanos;
+use mixer::Limits;
+use sndif::format::SampleFormat;
+
+use super::support::fake_card::FIFO_FRAMES;
+use super::support::guest::Guest;
+use super::support::rig::{LIMITS, MILLISECOND, OUT, Rig, params};
+
+/// What the image allows for.
+const CAREFUL: Limits = Limits { lateness: Nanos(30 * MILLISECOND), ..LIMITS };
+
+/// A guest that plays on a bus of a careful mixer.
+fn playing(rig: &mut Rig, period_frames: u32) -> Guest {
+    let layout = params(48_000, SampleFormat::S32Le, 2);
+    let mut guest = Guest::open(rig, OUT, &layout, Box::new(|frame| (frame as i64 + 1).to_le_bytes().into()));
+    rig.mixer.set_period(&mut guest.stream, period_frames);
+    rig.mixer.start(&mut guest.stream).expect("started");
+    guest
+}
+
+/// The most frames that the guest's samples were taken ahead of the FIFO, in a second of looks.
+fn lead_frames(rig: &mut Rig, guest: &mut Guest) -> u64 {
+    let mut most = 0;
+    for _ in 0..500 {
+        rig.pass_with(2 * MILLISECOND, &mut [guest]);
+        let link = rig.mixer.position(&mut guest.stream).expect("a position").link.expect("at the link");
+        most = most.max(u64::from(link.dma_lead_frames));
+    }
+    most.saturating_sub(FIFO_FRAMES)
+}
+
+#[test]
+fn it_shrinks_to_what_turns_need() {
+    // 6 ms with periods of 10 ms, 2.5 ms with periods of 64 frames (sharing.md), and a frame of rounding.
+    for (period_frames, most) in [(480, 289), (64, 121)] {
+        let mut rig = Rig::with(PortMode::Shared, CAREFUL);
+        rig.late_ns = 600_000;
+        let mut guest = playing(&mut rig, period_frames);
+        let first = lead_frames(&mut rig, &mut guest);
+        assert!(first > 30 * 48, "{first} frames: nothing was known, and a late turn would have been heard");
+        rig.pass_with(40_000 * MILLISECOND, &mut [&mut guest]);
+        let then = lead_frames(&mut rig, &mut guest);
+        assert!(then <= most, "periods of {period_frames}: {then} frames");
+        assert_eq!(rig.mixer.bus_stats(OUT).expect("a bus").late_turns, 0);
+    }
+}
+
+#[test]
+fn it_grows_at_once_when_a_turn_was_late() {
+    let mut rig = Rig::with(PortMode::Shared, CAREFUL);
+    let mut guest = playing(&mut rig, 480);
+    rig.pass_with(41_000 * MILLISECOND, &mut [&mut guest]);
+    let late = |rig: &mut Rig, guest: &mut Guest, late_ms| {
+        rig.time.set(rig.time.get() + late_ms * MILLISECOND);
+        rig.pass_with(50 * MILLISECOND, &mut [guest]);
+        rig.mixer.bus_stats(OUT).expect("a bus").late_turns
+    };
+    assert_eq!(late(&mut rig, &mut guest, 12), 1, "it was short");
+    assert_eq!(late(&mut rig, &mut guest, 28), 1, "and is no longer");
+    rig.pass_with(41_000 * MILLISECOND, &mut [&mut guest]);
+    assert!(lead_frames(&mut rig, &mut guest) <= 400, "it stayed");
+}
