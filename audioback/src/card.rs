@@ -288,7 +288,10 @@ pub trait Card<B> {
     fn set_period(&mut self, stream: &mut Self::Stream, period_frames: u32);
     /// Tells the bytes that the front end says it has written, counted from the buffer's first frame of this run. They may be
     /// told before the start; they never decrease until the next stop. Playback only.
-    fn note_written(&mut self, stream: &mut Self::Stream, bytes: u64);
+    ///
+    /// Returns how many of the bytes that are new come too late: silence is played in their place. 0 where the hardware plays
+    /// whatever it finds.
+    fn note_written(&mut self, stream: &mut Self::Stream, bytes: u64) -> u64;
     /// The buffer of an open stream. `None`: the card cannot tell, so the stream's volume cannot change.
     fn buffer<'a>(&'a self, stream: &'a Self::Stream) -> Option<&'a B>;
     /// Sets the volume of a channel to the value next to `mdb`, in units of 0.001 dB. The mute stays as it is.

@@ -271,9 +271,11 @@ impl<H: Hypervisor, C: Card<H::Buffer>> Stream<H, C> {
     /// Takes the range of a WRITE or READ as a hint for the application's pointer.
     pub fn hint(&mut self, card: &mut C, range: &Range) -> Result<(), StreamError> {
         let open = self.open_stream_mut().ok_or(StreamError::BadRange)?;
+        let before_bytes = open.appl_bytes();
         let appl_bytes = open.hint(range)?;
         if open.direction.is_playback() {
-            card.note_written(&mut open.card_stream, appl_bytes);
+            let late_bytes = card.note_written(&mut open.card_stream, appl_bytes);
+            open.note_late(before_bytes, late_bytes);
         }
         Ok(())
     }

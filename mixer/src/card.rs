@@ -272,14 +272,14 @@ where
         }
     }
 
-    fn note_written(&mut self, stream: &mut MixerStream, bytes: u64) {
+    fn note_written(&mut self, stream: &mut MixerStream, bytes: u64) -> u64 {
         match self.table.get_mut(stream) {
             Some(Content::Direct(direct)) => {
                 direct.written_bytes = Some(bytes);
-                self.card.note_written(&mut direct.stream, bytes);
+                self.card.note_written(&mut direct.stream, bytes)
             }
             Some(Content::Voice(voice)) => voice.note_written(bytes),
-            _ => {}
+            _ => 0,
         }
     }
 

@@ -151,16 +151,22 @@ impl<B: SampleMemory> Voice<B> {
         self.is_running_on(bus) && self.way == Way::Record
     }
 
-    /// Notes what the guest says it wrote. The number may be absurd: it only limits what is read.
-    pub(crate) fn note_written(&mut self, bytes: u64) {
-        // Silence was mixed in place of frames that are told only now.
-        let is_late = self.written_bytes.is_some_and(|told| {
-            told < bytes && self.cycle.frames_in(told) < self.moved_frames() && self.state == State::Running
-        });
-        if is_late && self.way == Way::Play {
+    /// Notes what the guest says it wrote. The number may be absurd: it only limits what is read. Returns how many of the new
+    /// bytes come too late, as silence was mixed in their place.
+    pub(crate) fn note_written(&mut self, bytes: u64) -> u64 {
+        let Some(told) = self.written_bytes.replace(self.written_bytes.unwrap_or_default().max(bytes)) else {
+            // What was taken until now was taken written or not.
+            return 0;
+        };
+        if self.way == Way::Record || self.state == State::Ready {
+            return 0;
+        }
+        let taken_bytes = self.moved_frames().saturating_mul(self.cycle.frame_bytes().into());
+        let late_bytes = bytes.min(taken_bytes).saturating_sub(told);
+        if late_bytes > 0 {
             self.fifo_errors = self.fifo_errors.saturating_add(1);
         }
-        self.written_bytes = Some(self.written_bytes.unwrap_or_default().max(bytes));
+        late_bytes
     }
 
     /// Bus frames for which the guest has announced frames that aren't taken yet. `None`: it is dry. One that announces

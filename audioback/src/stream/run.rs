@@ -97,6 +97,19 @@ impl<S> OpenStream<S> {
         self.xrun_end_bytes = self.xrun_end_bytes.max(gone);
     }
 
+    /// Notes that so many of the bytes from `from` on were told too late to be played.
+    pub(super) fn note_late(&mut self, from_bytes: u64, late_bytes: u64) {
+        let end = from_bytes.saturating_add(late_bytes);
+        let lost = end.saturating_sub(from_bytes.max(self.xrun_end_bytes));
+        self.xrun_bytes = self.xrun_bytes.saturating_add(lost);
+        self.xrun_end_bytes = self.xrun_end_bytes.max(end);
+    }
+
+    /// The application's pointer, in bytes since START.
+    pub(super) fn appl_bytes(&self) -> u64 {
+        self.appl_bytes
+    }
+
     /// Whether this position begins an underrun. An application need not say what it has read, so capture never does.
     pub(super) fn begins_xrun(&mut self) -> bool {
         let is_past = self.direction.is_playback() && self.position.bytes > self.appl_bytes;

@@ -194,6 +194,27 @@ fn frames_that_were_not_written_are_counted_as_played_anyhow() {
 }
 
 #[test]
+fn frames_that_came_too_late_for_the_mixer_are_counted_once() {
+    let (mut rig, reader) = Rig::with_control_page(Policy::default());
+    rig.open_playback();
+    rig.start_playback();
+    set_link(&rig, 100, 0);
+    rig.poll();
+    assert_eq!(reader.slot(0).unwrap().xrun_frames, 100);
+    // 400 frames are mixed already, of which 100 have been heard as silence.
+    rig.card.controls.borrow_mut().late_bytes = 400 * 4;
+    rig.playback.fill(&[1; 8_000]);
+    rig.playback.hint().unwrap();
+    rig.poll();
+    assert_eq!(reader.slot(0).unwrap().xrun_frames, 400);
+    for (frames, expected) in [(400, 400), (2_000, 400), (2_010, 410)] {
+        set_link(&rig, frames, 0);
+        rig.poll();
+        assert_eq!(reader.slot(0).unwrap().xrun_frames, expected, "at {frames}");
+    }
+}
+
+#[test]
 fn frames_that_were_overwritten_unread_are_counted_if_the_front_end_says_what_it_reads() {
     let (mut rig, reader) = Rig::with_control_page(RECORDING);
     // 16,384 frames of buffer.

@@ -256,8 +256,9 @@ where
         // DMA fetches the samples as late as it can, whatever the period.
     }
 
-    fn note_written(&mut self, _: &mut Self::Stream, _: u64) {
+    fn note_written(&mut self, _: &mut Self::Stream, _: u64) -> u64 {
         // DMA plays the whole buffer, written or not.
+        0
     }
 
     fn buffer<'a>(&'a self, stream: &'a Self::Stream) -> Option<&'a B> {

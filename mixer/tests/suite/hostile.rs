@@ -140,7 +140,9 @@ proptest! {
                         Deed::Pause(_) => may_be_refused(mixer.pause(stream)),
                         Deed::Resume(_) => may_be_refused(mixer.resume(stream)),
                         Deed::Stop(_) => may_be_refused(mixer.stop(stream)),
-                        Deed::Written(_, bytes) => mixer.note_written(stream, bytes),
+                        Deed::Written(_, bytes) => {
+                            mixer.note_written(stream, bytes);
+                        }
                         Deed::Period(_, frames) => mixer.set_period(stream, frames),
                         Deed::Volume(_, channel, mdb) => may_be_refused(mixer.set_volume(stream, channel, mdb)),
                         Deed::Mute(_, channel) => may_be_refused(mixer.set_mute(stream, channel, true)),

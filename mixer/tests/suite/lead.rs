@@ -7,6 +7,7 @@ use sndif::format::SampleFormat;
 
 use super::support::fake_card::FIFO_FRAMES;
 use super::support::guest::Guest;
+use super::support::memory::Buffer;
 use super::support::rig::{LIMITS, MILLISECOND, OUT, Rig, params};
 
 /// What the image allows for.
@@ -62,4 +63,21 @@ fn it_grows_at_once_when_a_turn_was_late() {
     assert_eq!(late(&mut rig, &mut guest, 28), 1, "and is no longer");
     rig.pass_with(41_000 * MILLISECOND, &mut [&mut guest]);
     assert!(lead_frames(&mut rig, &mut guest) <= 400, "it stayed");
+}
+
+#[test]
+fn frames_that_come_too_late_are_told() {
+    let mut rig = Rig::new(PortMode::Shared);
+    let mut stream = rig.open(OUT, &params(48_000, SampleFormat::S32Le, 2), &Buffer::new(8_192 * 8));
+    assert_eq!(rig.mixer.note_written(&mut stream, 480 * 8), 0);
+    rig.mixer.start(&mut stream).expect("started");
+    rig.pass(20 * MILLISECOND);
+    let link = rig.mixer.position(&mut stream).expect("a position").link.expect("at the link");
+    let taken = link.link_frames + u64::from(link.dma_lead_frames);
+    assert!(taken > 480 + 480, "{link:?}");
+    // All that it writes now was mixed as silence before.
+    assert_eq!(rig.mixer.note_written(&mut stream, 500 * 8), 20 * 8);
+    assert_eq!(rig.mixer.note_written(&mut stream, 8_000 * 8), (taken - 500) * 8);
+    assert_eq!(rig.mixer.note_written(&mut stream, 8_100 * 8), 0, "it is ahead now");
+    assert_eq!(rig.mixer.position(&mut stream).expect("a position").fifo_errors, 2);
 }

@@ -35,6 +35,8 @@ pub struct Controls {
     pub period_frames: Option<u32>,
     /// The bytes that were last told as written.
     pub written_bytes: Option<u64>,
+    /// The answer to that: bytes that came too late.
+    pub late_bytes: u64,
     /// Page addresses of the last buffer opened.
     pub pages: Vec<u64>,
     /// What the amplifiers of each port are set to, by channel.
@@ -170,8 +172,9 @@ impl<B: MappedBuffer> Card<B> for FakeCard {
         self.controls.borrow_mut().period_frames = Some(period_frames);
     }
 
-    fn note_written(&mut self, _: &mut FakeStream<B>, bytes: u64) {
+    fn note_written(&mut self, _: &mut FakeStream<B>, bytes: u64) -> u64 {
         self.controls.borrow_mut().written_bytes = Some(bytes);
+        self.controls.borrow().late_bytes
     }
 
     fn buffer<'a>(&'a self, stream: &'a FakeStream<B>) -> Option<&'a B> {

@@ -203,7 +203,9 @@ impl Card<Backing<Buffer, Buffer>> for FakeCard {
 
     fn set_period(&mut self, _: &mut FakeStream, _: u32) {}
 
-    fn note_written(&mut self, _: &mut FakeStream, _: u64) {}
+    fn note_written(&mut self, _: &mut FakeStream, _: u64) -> u64 {
+        0
+    }
 
     fn buffer<'a>(&'a self, stream: &'a FakeStream) -> Option<&'a Backing<Buffer, Buffer>> {
         Some(&stream.buffer)

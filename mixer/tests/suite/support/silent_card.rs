@@ -56,7 +56,9 @@ impl Card<Backing<Buffer, Buffer>> for SilentCard {
     }
     fn set_link_wanted(&mut self, _: &mut SilentStream, _: bool) {}
     fn set_period(&mut self, _: &mut SilentStream, _: u32) {}
-    fn note_written(&mut self, _: &mut SilentStream, _: u64) {}
+    fn note_written(&mut self, _: &mut SilentStream, _: u64) -> u64 {
+        0
+    }
     fn buffer<'a>(&'a self, stream: &'a SilentStream) -> Option<&'a Backing<Buffer, Buffer>> {
         Some(&stream.buffer)
     }

@@ -139,8 +139,8 @@ impl<B: MappedBuffer> Card<B> for WatchedCard {
         Card::<B>::set_period(&mut self.card, stream, period_frames);
     }
 
-    fn note_written(&mut self, stream: &mut Self::Stream, bytes: u64) {
-        Card::<B>::note_written(&mut self.card, stream, bytes);
+    fn note_written(&mut self, stream: &mut Self::Stream, bytes: u64) -> u64 {
+        Card::<B>::note_written(&mut self.card, stream, bytes)
     }
 
     fn buffer<'a>(&'a self, stream: &'a Self::Stream) -> Option<&'a B> {
