@@ -14,7 +14,7 @@ use crate::memory::{PAGE_BYTES, layout};
 use crate::pci::hda::FindError;
 use crate::report;
 
-const HEAP_BYTES: u64 = 4 << 20;
+const HEAP_BYTES: u64 = 6 << 20;
 /// CORB, RIRB, position buffer and descriptor lists of four controllers.
 const DMA_BYTES: u64 = 256 << 10;
 /// Usable memory: above firmware and option ROMs, below the end of the boot tables.

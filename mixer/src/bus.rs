@@ -16,7 +16,7 @@ pub(crate) const LINGER: Nanos = Nanos(1_000_000_000);
 pub struct BusStats {
     /// Frames in which a channel was beyond full scale.
     pub clipped_frames: u64,
-    /// Times that the hardware was faster than the mixer.
+    /// Turns that came too late for a voice.
     pub late_turns: u32,
 }
 
@@ -51,8 +51,6 @@ pub(crate) struct Track {
     pub(crate) is_running: bool,
     /// Frames gone out to the link, or arrived in the ring, at the last look.
     pub(crate) passed: u64,
-    /// Playback: frames that are mixed.
-    pub(crate) mixed: u64,
     /// The frames that the hardware had fetched at the last turn. `None`: there was none since the start.
     pub(crate) fetched_before: Option<u64>,
     /// The time between two turns.
@@ -81,7 +79,6 @@ impl Track {
             cycle,
             is_running: false,
             passed: 0,
-            mixed: 0,
             fetched_before: None,
             quantum: Nanos(0),
             allowance: Allowance::new(lateness),
@@ -94,7 +91,6 @@ impl Track {
     /// Begins to count from 0.
     pub(crate) fn rewind(&mut self) {
         self.passed = 0;
-        self.mixed = 0;
         self.fetched_before = None;
         self.allowance.reset();
         self.due = Nanos(0);
@@ -107,6 +103,11 @@ impl Track {
             let step = self.layout.span_of(fetched.saturating_sub(before));
             self.allowance.note(Nanos(step.0.saturating_sub(self.quantum.0)));
         }
+    }
+
+    /// The frames of the allowance.
+    pub(crate) fn allowance_frames(&self) -> u64 {
+        self.layout.frames_in(self.allowance.get().0)
     }
 
     /// The frames that the hardware has fetched, at least.

@@ -59,6 +59,19 @@ impl Conversion {
         position.saturating_add(self.rates.delay_frames().into()).saturating_add(1)
     }
 
+    /// Output frames for which so many input frames are enough.
+    pub(crate) fn outputs_of(&self, inputs: u64) -> u64 {
+        let Some(positions) = inputs.checked_sub(self.rates.delay_frames().into()).filter(|left| *left > 0)
+        else {
+            return 0;
+        };
+        let (input, output) = self.rates.ratio();
+        // The last output is before input `positions`.
+        let scaled = u128::from(positions).saturating_mul(output.into()).saturating_sub(1);
+        let last = scaled.checked_div(input.into()).unwrap_or_default();
+        u64::try_from(last).unwrap_or(u64::MAX).saturating_add(1)
+    }
+
     /// The next input frame is a first one.
     pub(crate) fn reset(&mut self) {
         if let Some(converter) = &mut self.converter {

@@ -31,12 +31,14 @@ mod fan_out;
 mod gain;
 mod hand_over;
 mod layout;
+mod lead;
 mod mixer;
 mod playback;
 mod position;
 mod quantum;
 mod scratch;
 mod start;
+mod sums;
 mod table;
 mod voice;
 

@@ -17,9 +17,11 @@ use crate::converters::Converters;
 use crate::cycle::Cycle;
 use crate::gain::VOLUME;
 use crate::layout::{self, Layout};
+use crate::lead::Lead;
 use crate::scratch::Scratch;
+use crate::sums::Sums;
 use crate::table::{Content, Table};
-use crate::{fan_out, playback, quantum};
+use crate::{fan_out, playback};
 
 /// The rates that a shared port offers: those of HD Audio, and 5,512 Hz.
 const RATES_HZ: [u32; MAX_RATES] =
@@ -57,6 +59,8 @@ pub struct Mixer<C: Card<Backing<B, R>>, B: SampleMemory, R: SampleMemory> {
     /// The output that each monitor hears.
     monitored: Box<[PortIndex]>,
     pub(crate) buses: Box<[BusPlace<C::Stream, R>]>,
+    /// The sums of each bus.
+    pub(crate) sums: Box<[Sums]>,
     pub(crate) table: Table<C::Stream, B>,
     pub(crate) converters: Converters,
     pub(crate) scratch: Box<Scratch>,
@@ -99,12 +103,14 @@ where
                 ports.push(Port { direction: Direction::Capture, ..offered(port, PortMode::Shared) });
             }
         }
+        let buses: Box<[_]> = rings.into_iter().map(|ring| BusPlace::Free(Ring::new(ring))).collect();
         Self {
             card,
             setups,
             ports: ports.into(),
             monitored: monitored.into(),
-            buses: rings.into_iter().map(|ring| BusPlace::Free(Ring::new(ring))).collect(),
+            sums: buses.iter().map(|_| Sums::new()).collect(),
+            buses,
             table: Table::new(limits.streams),
             converters: Converters::new(limits.converters),
             scratch: Scratch::new(),
@@ -218,26 +224,25 @@ where
         result
     }
 
-    /// Frames that a bus is mixed ahead.
-    pub(crate) fn lead_frames(&self, index: usize) -> u64 {
-        self.buses.get(index).and_then(BusPlace::open).map_or(0, |bus| {
-            let quantum = playback::quantum_of(&bus.track, index, &self.table);
-            quantum::lead_frames(&bus.track.layout, quantum, bus.track.allowance.get())
-        })
+    /// How far ahead a playback bus is mixed.
+    pub(crate) fn lead(&self, track: &Track, index: usize) -> Lead {
+        let quantum = playback::quantum_of(track, index, &self.table);
+        Lead::new(&track.layout, quantum, track.allowance.get())
     }
 
     /// One turn of a bus that runs. `None`: it doesn't, or not any more.
     pub(crate) fn advance(&mut self, index: usize) -> Option<StreamPosition> {
-        self.advance_with(index, 0)
+        self.advance_with(index, Nanos(0))
     }
 
-    /// One turn, in which the bus is mixed so many frames further, if its lead isn't more.
-    pub(crate) fn advance_with(&mut self, index: usize, ahead_frames: u64) -> Option<StreamPosition> {
-        let lead_frames = self.lead_frames(index).max(ahead_frames);
-        let Self { card, buses, table, scratch, .. } = self;
-        let bus = buses.get_mut(index)?.open_mut().filter(|bus| bus.track.is_running)?;
+    /// One turn, in which announced frames are mixed so far ahead, if the lead isn't more.
+    pub(crate) fn advance_with(&mut self, index: usize, ahead: Nanos) -> Option<StreamPosition> {
+        let track = self.buses.get(index)?.open().map(|bus| &bus.track).filter(|track| track.is_running)?;
+        let lead = self.lead(track, index).with_ahead(track.layout.frames_in(ahead.0));
+        let Self { card, buses, sums, table, scratch, .. } = self;
+        let (bus, sums) = (buses.get_mut(index)?.open_mut()?, sums.get_mut(index)?);
         let turn = match bus.track.direction {
-            Direction::Playback => playback::advance(card, bus, index, table, scratch, lead_frames),
+            Direction::Playback => playback::advance(card, bus, sums, index, table, scratch, lead),
             Direction::Capture => fan_out::advance(card, bus, index, table, scratch),
         };
         match turn {

@@ -5,21 +5,25 @@ use hyper::{Nanos, SampleMemory};
 
 use crate::backing::Backing;
 use crate::bus::{Bus, Track};
+use crate::layout::Layout;
+use crate::lead::Lead;
 use crate::quantum;
 use crate::scratch::{BLOCK_FRAMES, Scratch, head};
+use crate::sums::Sums;
 use crate::table::Table;
 
-/// Mixes a bus up to `lead_frames` beyond what the hardware has fetched. Returns the bus's position.
+/// Mixes a bus as far as `lead` says. Returns the bus's position.
 ///
 /// # Errors
 /// The bus doesn't run any more.
 pub(crate) fn advance<C, B, R>(
     card: &mut C,
     bus: &mut Bus<C::Stream>,
+    sums: &mut Sums,
     index: usize,
     voices: &mut Table<C::Stream, B>,
     scratch: &mut Scratch,
-    lead_frames: u64,
+    lead: Lead,
 ) -> Result<StreamPosition, CardError>
 where
     B: SampleMemory,
@@ -39,17 +43,27 @@ where
     silence(track, ring, track.passed, passed, scratch);
     track.passed = passed;
 
+    let clipped_frames = sums.retire(fetched, track.layout.format);
+    track.stats.clipped_frames = track.stats.clipped_frames.saturating_add(clipped_frames);
     track.note_fetched(fetched);
-    if track.mixed < fetched {
-        track.allowance.note_late();
-        track.stats.late_turns = track.stats.late_turns.saturating_add(1);
-        for voice in voices.voices_mut().filter(|voice| voice.plays_on(index)) {
-            voice.skip_to(fetched);
-        }
-        track.mixed = fetched;
+    let mut is_late = false;
+    for voice in voices.voices_mut().filter(|voice| voice.plays_on(index)) {
+        is_late |= voice.skip_to(fetched);
     }
-    let full = passed.saturating_add(track.cycle.frames());
-    mix(track, ring, index, voices, scratch, fetched.saturating_add(lead_frames).min(full));
+    let from = mix(track, ring, sums, index, voices, scratch, fetched, lead);
+    // This domain may not have had a processor meanwhile. Frames that are far ahead are safe from that.
+    let is_near = from.is_some_and(|from| from < fetched.saturating_add(track.allowance_frames() / 2));
+    if is_near {
+        let after = bus.look::<Backing<B, R>, C>(card)?;
+        let fetched = bus.track.fetched(&after);
+        for voice in voices.voices_mut().filter(|voice| voice.plays_on(index)) {
+            is_late |= voice.note_fetched(fetched);
+        }
+    }
+    if is_late {
+        bus.track.stats.late_turns = bus.track.stats.late_turns.saturating_add(1);
+        bus.track.allowance.note_late();
+    }
     Ok(position)
 }
 
@@ -57,10 +71,11 @@ where
 pub(crate) fn prepare<C, B, R>(
     card: &C,
     bus: &mut Bus<C::Stream>,
+    sums: &mut Sums,
     index: usize,
     voices: &mut Table<C::Stream, B>,
     scratch: &mut Scratch,
-    lead_frames: u64,
+    lead: Lead,
 ) -> Result<(), CardError>
 where
     B: SampleMemory,
@@ -70,8 +85,9 @@ where
     let Bus { stream, track } = bus;
     let Some(Backing::Bus(ring)) = card.buffer(stream) else { return Err(CardError::Hardware) };
     silence(track, ring, 0, track.cycle.frames(), scratch);
-    let first = track.layout.frames_in(quantum::FIRST_FETCH.0).saturating_add(lead_frames);
-    mix(track, ring, index, voices, scratch, first.min(track.cycle.frames()));
+    sums.begin(track.layout.channels);
+    let first_fetch = track.layout.frames_in(quantum::FIRST_FETCH.0);
+    mix(track, ring, sums, index, voices, scratch, first_fetch, lead);
     Ok(())
 }
 
@@ -87,35 +103,40 @@ fn silence(track: &Track, ring: &impl SampleMemory, from: u64, to: u64, scratch:
     }
 }
 
-/// Mixes up to bus frame `to`.
+/// Adds each voice's next frames to the sums, as far as `lead` says for it, and encodes the sums that change. Returns the first
+/// frame that changed.
+#[allow(clippy::too_many_arguments, reason = "parts of one mixer, borrowed one by one")]
 fn mix<S, B: SampleMemory>(
-    track: &mut Track,
+    track: &Track,
     ring: &impl SampleMemory,
+    sums: &mut Sums,
     index: usize,
     voices: &mut Table<S, B>,
     scratch: &mut Scratch,
-    to: u64,
-) {
-    while track.mixed < to {
-        let frames = to.saturating_sub(track.mixed).min(BLOCK_FRAMES as u64);
-        let ended = track.mixed.saturating_add(frames);
-        let sum = head(&mut scratch.sum, track.layout.samples(frames as usize));
-        sum.fill(0);
-        for voice in voices.voices_mut().filter(|voice| voice.plays_on(index)) {
-            // A voice may begin within the block, or later.
-            let wait = voice.timeline.next().saturating_sub(track.mixed).min(frames);
-            if let Some(sum) =
-                sum.get_mut(track.layout.samples(wait as usize)..).filter(|sum| !sum.is_empty())
-            {
-                voice.mix_into(sum, &mut scratch.work);
-            }
+    fetched: u64,
+    lead: Lead,
+) -> Option<u64> {
+    let full = track.passed.saturating_add(track.cycle.frames()).min(sums.end());
+    let mut mixed = fetched;
+    let mut from: Option<u64> = None;
+    for voice in voices.voices_mut().filter(|voice| voice.plays_on(index)) {
+        let end = lead.end(fetched, voice.announced()).min(full);
+        voice.mixed_from = voice.timeline.next();
+        if voice.mixed_from < end {
+            from = Some(from.unwrap_or(u64::MAX).min(voice.mixed_from));
         }
-        let encoded = track.layout.format.encode(track.layout.channels, sum, &mut scratch.work.bytes);
-        track.stats.clipped_frames = track.stats.clipped_frames.saturating_add(encoded.clipped_frames as u64);
-        let bytes = head(&mut scratch.work.bytes, track.layout.bytes(frames as usize));
-        track.cycle.write(ring, track.mixed, bytes);
-        track.mixed = ended;
+        while voice.timeline.next() < end {
+            voice.mix_into(sums.add(voice.timeline.next(), end), &mut scratch.work);
+        }
+        mixed = mixed.max(end);
     }
+    let Layout { format, channels, .. } = track.layout;
+    sums.encode_changed(mixed, |frame, sums| {
+        format.encode(channels, sums, &mut scratch.work.bytes);
+        let bytes = head(&mut scratch.work.bytes, track.layout.bytes(channels.frames(sums.len())));
+        track.cycle.write(ring, frame, bytes);
+    });
+    from
 }
 
 /// The quantum of a bus, by all its voices that run.

@@ -29,8 +29,3 @@ pub(crate) fn quantum(bus: &Layout, periods: impl Iterator<Item = Option<Nanos>>
         SHORTEST_FRAMES.saturating_mul(1_000_000_000).checked_div(bus.rate_hz.into()).map_or(USUAL, Nanos);
     halves.min().unwrap_or(LONGEST).clamp(shortest.min(LONGEST), LONGEST)
 }
-
-/// Frames beyond those that the hardware has fetched: a quantum, and what may be needed beyond it.
-pub(crate) fn lead_frames(bus: &Layout, quantum: Nanos, allowance: Nanos) -> u64 {
-    bus.frames_in(quantum.0.saturating_add(allowance.0)).saturating_add(1)
-}

@@ -12,9 +12,6 @@ const BLOCK_SAMPLES: usize = BLOCK_FRAMES * 8;
 
 /// A block on its way between a voice and a bus.
 pub(crate) struct Scratch {
-    /// The sum of all voices of a bus.
-    pub(crate) sum: [Wide; BLOCK_SAMPLES],
-    /// The block of one voice.
     pub(crate) work: Work,
 }
 
@@ -32,7 +29,6 @@ pub(crate) struct Work {
 impl Scratch {
     pub(crate) fn new() -> Box<Self> {
         Box::new(Self {
-            sum: [0; BLOCK_SAMPLES],
             work: Work {
                 bytes: [0; BLOCK_SAMPLES * 8],
                 samples: [0; BLOCK_SAMPLES],

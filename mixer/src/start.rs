@@ -2,7 +2,7 @@
 
 use audioback::card::{Card, CardError, LinkPosition, LinkedStart, StreamPosition};
 use heapless::Vec;
-use hyper::SampleMemory;
+use hyper::{Nanos, SampleMemory};
 
 use crate::backing::Backing;
 use crate::bus::BusPlace;
@@ -10,7 +10,7 @@ use crate::mixer::Mixer;
 use crate::playback;
 use crate::position::{TICKS_PER_LINK_FRAME, frame_at_tick, tick_of};
 use crate::table::Content;
-use crate::voice::{State, Way};
+use crate::voice::{State, Voice, Way};
 
 /// Most streams that start together: the descriptors of a controller (HDA specification 1.0a, 3.3.14).
 pub(crate) const GROUP_MAX: usize = 30;
@@ -84,6 +84,13 @@ where
                 return Err(error);
             }
         };
+        for one in &moving {
+            // The first frames are near, and the quantum may be shorter from now on.
+            self.advance(one.bus);
+            if let Some(bus) = self.buses.get_mut(one.bus).and_then(BusPlace::open_mut) {
+                bus.track.due = Nanos(0);
+            }
+        }
         Ok(match (below, moving.is_empty()) {
             // All that begin below do so together, or there is only one.
             (Some(how), true) => how,
@@ -92,17 +99,20 @@ where
         })
     }
 
+    /// The voices of a group on one bus.
+    fn members<'a>(&'a self, group: &'a Group, bus: usize) -> impl Iterator<Item = &'a Voice<B>> {
+        self.table.contents().enumerate().filter_map(move |(place, content)| match content {
+            Content::Voice(voice) if voice.bus == bus && group.contains(&place) => Some(voice),
+            _ => None,
+        })
+    }
+
     /// The buses of a group that run, after a turn of each.
     fn moving(&mut self, group: &Group) -> Result<Vec<Moving, GROUP_MAX>, CardError> {
         let mut moving = Vec::<Moving, GROUP_MAX>::new();
         for index in 0..self.buses.len() {
-            let is_meant = |way: Option<Way>| {
-                self.table.contents().enumerate().any(|(place, content)| {
-                    matches!(content, Content::Voice(voice)
-                        if voice.bus == index && group.contains(&place) && way.is_none_or(|way| voice.way == way))
-                })
-            };
-            let (is_member, has_player) = (is_meant(None), is_meant(Some(Way::Play)));
+            let is_member = self.members(group, index).next().is_some();
+            let has_player = self.members(group, index).any(|voice| voice.way == Way::Play);
             let is_running =
                 self.buses.get(index).and_then(BusPlace::open).is_some_and(|bus| bus.track.is_running);
             if !is_member || !is_running {
@@ -111,7 +121,16 @@ where
             let StreamPosition { link, .. } = self.advance(index).ok_or(CardError::Hardware)?;
             let Some(bus) = self.buses.get(index).and_then(BusPlace::open) else { continue };
             let at_link = link.map_or(0, |link| link.link_frames.saturating_add(1));
-            let from = if has_player { bus.track.mixed } else { bus.track.passed.max(at_link) };
+            let from = match bus.track.fetched_before {
+                Some(fetched) if has_player => {
+                    // Frames before its pause are still to be heard.
+                    let ends = self.members(group, index).map(|voice| voice.end());
+                    // This domain may have no processor for a while, before the voice is mixed.
+                    let near = fetched.saturating_add(bus.track.allowance_frames()).saturating_add(1);
+                    near.max(ends.max().unwrap_or_default())
+                }
+                _ => bus.track.passed.max(at_link),
+            };
             let one = Moving { bus: index, from, rate_hz: bus.track.layout.rate_hz, link };
             moving.push(one).map_err(|_| CardError::Busy)?;
         }
@@ -127,19 +146,20 @@ where
     ) -> Result<Option<LinkedStart>, CardError> {
         let mut standing = Vec::<usize, GROUP_MAX>::new();
         for index in 0..self.buses.len() {
-            let is_member = self.table.contents().enumerate().any(|(place, content)| {
-                matches!(content, Content::Voice(voice) if voice.bus == index && group.contains(&place))
-            });
+            let is_member = self.members(group, index).next().is_some();
             if !is_member || moving.iter().any(|one| one.bus == index) {
                 continue;
             }
             standing.push(index).map_err(|_| CardError::Busy)?;
-            let lead_frames = self.lead_frames(index);
-            let Self { card, buses, table, scratch, .. } = &mut *self;
-            let Some(bus) = buses.get_mut(index).and_then(BusPlace::open_mut) else { continue };
+            let Some(bus) = self.buses.get_mut(index).and_then(BusPlace::open_mut) else { continue };
             bus.track.rewind();
+            let Some(bus) = self.buses.get(index).and_then(BusPlace::open) else { continue };
+            let lead = self.lead(&bus.track, index);
+            let Self { card, buses, sums, table, scratch, .. } = &mut *self;
+            let place = buses.get_mut(index).and_then(BusPlace::open_mut).zip(sums.get_mut(index));
+            let Some((bus, sums)) = place else { continue };
             if bus.track.direction.is_playback() {
-                playback::prepare(card, bus, index, table, scratch, lead_frames)?;
+                playback::prepare(card, bus, sums, index, table, scratch, lead)?;
             }
         }
         let is_direct = |content: &Content<C::Stream, B>| matches!(content, Content::Direct(_));

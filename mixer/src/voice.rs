@@ -49,6 +49,8 @@ pub(crate) struct Voice<B> {
     pub(crate) period: Option<Nanos>,
     pub(crate) cost: Cost,
     pub(crate) timeline: Timeline,
+    /// The first bus frame of the last turn's.
+    pub(crate) mixed_from: u64,
     layout: Layout,
     bus_layout: Layout,
     buffer: B,
@@ -94,6 +96,7 @@ impl<B: SampleMemory> Voice<B> {
             period: None,
             cost: Cost::of(&layout, &bus_layout),
             timeline: Timeline::new(&layout, &bus_layout),
+            mixed_from: 0,
             layout,
             bus_layout,
             buffer,
@@ -169,14 +172,11 @@ impl<B: SampleMemory> Voice<B> {
         late_bytes
     }
 
-    /// Bus frames for which the guest has announced frames that aren't taken yet. `None`: it is dry. One that announces
-    /// nothing has none to spare.
-    pub(crate) fn announced_ahead(&self) -> Option<u64> {
-        let Some(bytes) = self.written_bytes else { return Some(0) };
-        let left = self.cycle.frames_in(bytes).saturating_sub(self.moved_frames());
-        let product = u128::from(left).saturating_mul(self.bus_layout.rate_hz.into());
-        let bus_frames = product.checked_div(self.layout.rate_hz.into()).unwrap_or_default();
-        Some(u64::try_from(bus_frames).unwrap_or(u64::MAX)).filter(|_| left > 0)
+    /// The bus frame up to which the guest has announced its frames. `None`: it announces nothing.
+    pub(crate) fn announced(&self) -> Option<u64> {
+        let written = self.cycle.frames_in(self.written_bytes?).saturating_sub(self.timeline.base_frames());
+        let left = self.conversion.outputs_of(written).saturating_sub(self.timeline.done());
+        Some(self.timeline.next().saturating_add(left))
     }
 
     /// Begins a run: its first frame is bus frame `start`.
@@ -203,6 +203,11 @@ impl<B: SampleMemory> Voice<B> {
         self.begun =
             last.link.map_or(Begun::default(), |link| Begun::at(link.start_time, link.start_wall_ticks));
         self.last = *last;
+    }
+
+    /// The bus frame up to which its frames are mixed or recorded in this run of the bus, so that it can't begin earlier.
+    pub(crate) fn end(&self) -> u64 {
+        if self.is_settled { 0 } else { self.timeline.next() }
     }
 
     /// Goes on after a pause, with bus frame `start`.
@@ -244,11 +249,11 @@ impl<B: SampleMemory> Voice<B> {
         self.generation = self.generation.wrapping_add(1);
     }
 
-    /// Leaves out the bus frames before `frame`: they are past. The count goes on with time.
-    pub(crate) fn skip_to(&mut self, frame: u64) {
+    /// Leaves out the bus frames before `frame`: they are past. The count goes on with time. Returns whether there are any.
+    pub(crate) fn skip_to(&mut self, frame: u64) -> bool {
         let missed = frame.saturating_sub(self.timeline.next());
         if missed == 0 {
-            return;
+            return false;
         }
         self.fifo_errors = self.fifo_errors.saturating_add(1);
         self.timeline.advance(missed);
@@ -258,6 +263,16 @@ impl<B: SampleMemory> Voice<B> {
             // The converter's phase is gone. It begins again with a whole frame.
             self.restart_at(frame, self.timeline.frames_done());
         }
+        true
+    }
+
+    /// Notes what the hardware had fetched when the frames of this turn were mixed. Returns whether some came too late.
+    pub(crate) fn note_fetched(&mut self, fetched: u64) -> bool {
+        let is_late = self.mixed_from < fetched.min(self.timeline.next());
+        if is_late {
+            self.fifo_errors = self.fifo_errors.saturating_add(1);
+        }
+        is_late
     }
 
     /// Adds its next frames to a block of its bus.

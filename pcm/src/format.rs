@@ -221,6 +221,18 @@ impl Format {
         Encoded { samples: count, clipped_frames }
     }
 
+    /// Frames with a sample that [`encode`](Self::encode) clips. `channels` says how many samples make a frame.
+    ///
+    /// ```
+    /// use pcm::{Channels, Format, Wide};
+    ///
+    /// let frames: [Wide; 4] = [1 << 46, 1 << 48, -(1 << 46), 0];
+    /// assert_eq!(Format::S16Be.clipped_frames(Channels::STEREO, &frames), 1);
+    /// ```
+    pub fn clipped_frames<S: Signal>(self, channels: Channels, samples: &[S]) -> usize {
+        clipped_frames(channels, samples, &self.range())
+    }
+
     /// The values that aren't clipped.
     const fn range(self) -> RangeInclusive<Wide> {
         match self {

@@ -43,6 +43,8 @@ pub struct FakeCard {
     pub time: Time,
     /// Time that an open, a start and a close take.
     pub wait_ns: u64,
+    /// Time for which the mixer has no processor after the next look at a position.
+    pub pause_ns: u64,
     pub ports: Vec<Port>,
     pub seen: Vec<Rc<RefCell<Port0>>>,
     /// The recorded frame of a port at a frame of a run.
@@ -109,7 +111,7 @@ impl FakeStream {
 impl FakeCard {
     pub fn new(time: Time, ports: Vec<Port>) -> Self {
         let seen = ports.iter().map(|_| Rc::default()).collect();
-        Self { time, wait_ns: 0, ports, seen, source: |_, _, _| 0 }
+        Self { time, wait_ns: 0, pause_ns: 0, ports, seen, source: |_, _, _| 0 }
     }
 
     fn transfer(&self, stream: &mut FakeStream) {
@@ -290,6 +292,8 @@ impl Card<Backing<Buffer, Buffer>> for FakeCard {
         let frame_q32 = Self::frame_q32(stream.params.rate_hz);
         let at_ns = u128::from(frames) * 1_000_000_000 / u128::from(stream.params.rate_hz);
         let is_playback = self.ports[stream.port].direction.is_playback();
+        self.time.set(self.time.get() + std::mem::take(&mut self.pause_ns));
+        self.transfer(stream);
         Ok(StreamPosition {
             bytes: frames * stream.frame_bytes,
             fifo_errors: 0,
