@@ -20,6 +20,9 @@ pub type PortLabel = heapless::String<40>;
 pub struct Port {
     /// Playback or capture.
     pub direction: Direction,
+    /// It hears what an output plays. Such a port is an input, behind all others, and needs [a right of its
+    /// own](crate::rights::Right::Hear).
+    pub is_monitor: bool,
     /// Sample formats that need no conversion.
     pub formats: FormatSet,
     /// Frame rates, ascending, in Hz; `0` marks unused places at the end.
@@ -37,8 +40,7 @@ pub struct Port {
 }
 
 impl Port {
-    /// The formats, rates, channels and buffer sizes that this port and `wanted` have in common. Direction and volume are this
-    /// port's.
+    /// The formats, rates, channels and buffer sizes that this port and `wanted` have in common. All else is this port's.
     #[must_use]
     pub fn narrowed_to(&self, wanted: &Self) -> Self {
         let mut rates_hz = [0; MAX_RATES];
@@ -46,6 +48,7 @@ impl Port {
         rates_hz.iter_mut().zip(both).for_each(|(place, rate)| *place = rate);
         Self {
             direction: self.direction,
+            is_monitor: self.is_monitor,
             formats: self.formats.intersect(wanted.formats),
             rates_hz,
             channels_min: self.channels_min.max(wanted.channels_min),

@@ -111,7 +111,7 @@ impl<H: Hypervisor, C: Card<H::Buffer>> Device<H, C> {
     pub fn set_policy(&mut self, hypervisor: &mut H, card: &mut C, policy: Policy) {
         self.policy = policy;
         for (index, slot) in self.slots.iter_mut().enumerate() {
-            if policy.permits(slot.stream.direction(), slot.stream.port()) {
+            if slot.stream.is_permitted(&policy) {
                 continue;
             }
             if slot.stream.close(hypervisor, card).is_err() {

@@ -19,7 +19,7 @@ use crate::card::{
 };
 use crate::hw_params::Limits;
 use crate::period_edges::EventPacer;
-use crate::rights::Policy;
+use crate::rights::{Policy, Right};
 
 pub use error::{OpenError, StreamError};
 use run::OpenStream;
@@ -47,6 +47,7 @@ pub struct Stream<H: Hypervisor, C: Card<H::Buffer>> {
     guest: DomainId,
     port: PortIndex,
     direction: Direction,
+    right: Right,
     limits: Limits,
     volume: Option<VolumeRange>,
     phase: Phase<C::Stream>,
@@ -61,6 +62,7 @@ impl<H: Hypervisor, C: Card<H::Buffer>> Stream<H, C> {
             guest,
             port: config.port,
             direction: abilities.direction,
+            right: Right::of(&abilities),
             limits: Limits::new(abilities.narrowed_to(&config.abilities)),
             volume: abilities.volume,
             phase: Phase::Closed,
@@ -74,9 +76,9 @@ impl<H: Hypervisor, C: Card<H::Buffer>> Stream<H, C> {
         self.limits.narrow(asked, |params| card.supports(self.port, params))
     }
 
-    /// Playback or capture.
-    pub fn direction(&self) -> Direction {
-        self.direction
+    /// Whether these rights permit the stream.
+    pub fn is_permitted(&self, policy: &Policy) -> bool {
+        policy.permits(self.right, self.port)
     }
 
     /// The card's output or input.
@@ -147,8 +149,8 @@ impl<H: Hypervisor, C: Card<H::Buffer>> Stream<H, C> {
             return Err(OpenError::StillRunning);
         }
         self.close(hypervisor, card).map_err(|_| OpenError::StillRunning)?;
-        if !policy.permits(self.direction, self.port) {
-            return Err(OpenError::Denied(self.direction));
+        if !self.is_permitted(policy) {
+            return Err(OpenError::Denied(self.right));
         }
         let plan =
             self.limits.judge(asked, |params| card.supports(self.port, params)).map_err(OpenError::Bad)?;

@@ -22,6 +22,7 @@ fn port() -> Port {
         direction: Direction::Playback,
         formats: formats(&[SampleFormat::S16Le, SampleFormat::S32Le]),
         rates_hz,
+        is_monitor: false,
         channels_min: 2,
         channels_max: 8,
         buffer_bytes_min: 256,

@@ -30,6 +30,7 @@ fn port() -> Port {
         direction: Direction::Playback,
         formats,
         rates_hz,
+        is_monitor: false,
         channels_min: 2,
         channels_max: 2,
         buffer_bytes_min: 256,

@@ -86,7 +86,8 @@ where
 {
     /// A mixer on a card whose streams are all closed. A port without a setup is direct.
     ///
-    /// Outputs that aren't direct have a monitor. [`configure`](Card::configure) adds none.
+    /// Each output has a monitor, in the order of the outputs. While the output is direct, its monitor
+    /// can't be opened.
     pub fn new(card: C, rings: impl IntoIterator<Item = R>, setups: &[PortSetup], limits: Limits) -> Self {
         let below = card.ports();
         let setups: Box<[PortSetup]> =
@@ -94,14 +95,15 @@ where
         let mut ports: Vec<Port> =
             below.iter().zip(&setups).map(|(port, setup)| offered(port, setup.mode)).collect();
         let mut monitored = Vec::new();
-        for (index, (port, setup)) in below.iter().zip(&setups).enumerate() {
-            if let Ok(index) = u8::try_from(index)
-                && port.direction == Direction::Playback
-                && setup.mode != PortMode::Direct
-            {
-                monitored.push(PortIndex(index));
-                ports.push(Port { direction: Direction::Capture, ..offered(port, PortMode::Shared) });
-            }
+        for (index, port) in
+            (0..=u8::MAX).zip(below).filter(|(_, port)| port.direction == Direction::Playback)
+        {
+            monitored.push(PortIndex(index));
+            ports.push(Port {
+                direction: Direction::Capture,
+                is_monitor: true,
+                ..offered(port, PortMode::Shared)
+            });
         }
         let buses: Box<[_]> = rings.into_iter().map(|ring| BusPlace::Free(Ring::new(ring))).collect();
         Self {

@@ -10,7 +10,7 @@ mod nodes;
 mod published;
 mod state_write;
 
-use audioback::card::{Card, Direction};
+use audioback::card::Card;
 use audioback::device::Device as SoundDevice;
 use audioback::rights::Policy;
 use hyper::{Clock, Hypervisor, Nanos};
@@ -21,6 +21,7 @@ use xen_guest::xenstore::{Progress, Reply, RequestError, RequestId};
 use crate::back_off::BackOff;
 use crate::connection::Connection;
 use crate::due::after;
+use crate::guests::Guests;
 use crate::paths::DeviceId;
 use crate::ports::Ports;
 use crate::requester::DeviceKey;
@@ -62,6 +63,7 @@ pub(crate) struct Common<'a> {
     pub(crate) ports: &'a Ports,
     /// The rights of guests that have none of their own; `None` until they have been read.
     pub(crate) policy: Option<&'a Policy>,
+    pub(crate) guests: &'a Guests,
     /// The domain ends: all devices are to be closed.
     pub(crate) is_ending: bool,
     /// Devices that are writing a state.
@@ -139,11 +141,6 @@ impl<H: Hypervisor, C: Card<H::Buffer>> Device<H, C> {
     pub(crate) fn on_front_change(&mut self) {
         self.nodes.set_stale(Question::FrontState, true);
         self.has_front_changed = true;
-    }
-
-    /// Handles a change of one of the guest's rights, or of any of them (`None`).
-    pub(crate) fn on_rights_change(&mut self, name: Option<&str>) {
-        self.nodes.on_rights_change(name);
     }
 
     /// Whether nothing of it is left, here and in xenstore, so that it can be forgotten.
@@ -311,10 +308,8 @@ impl<H: Hypervisor, C: Card<H::Buffer>> Device<H, C> {
             return Next::Ask(Question::OwnState);
         }
         if nodes.view.directory {
-            let rights = [Direction::Playback, Direction::Capture].map(Question::Right);
-            let mut questions = [Question::Online].into_iter().chain(rights);
-            if let Some(question) = questions.find(|question| nodes.is_stale(*question)) {
-                return Next::Ask(question);
+            if nodes.is_stale(Question::Online) {
+                return Next::Ask(Question::Online);
             }
             if nodes.shown != self.back_end.state() {
                 return Next::WriteState;
@@ -352,7 +347,7 @@ impl<H: Hypervisor, C: Card<H::Buffer>> Device<H, C> {
             (Some(true), _) if !nodes.is_watched => Next::Ask(Question::Watch),
             (Some(true), Description::Reading) => Next::Ask(Question::Config(nodes.config.next(self.id).0)),
             // No guest has rights before they are known.
-            (Some(true), Description::Good) if common.policy.is_none() => Next::Nothing,
+            (Some(true), Description::Good) if self.rights(common).is_none() => Next::Nothing,
             (Some(true), Description::Good | Description::Bad) | (Some(false), _) => Next::Do(Step::SetUp),
         }
     }
@@ -457,12 +452,16 @@ impl<H: Hypervisor, C: Card<H::Buffer>> Device<H, C> {
         if sound.state() == XenbusState::Closed { Outcome::Done } else { Outcome::Underway }
     }
 
+    /// The guest's rights as they are in xenstore. `None`: they are being read.
+    fn rights(&self, common: &Common<'_>) -> Option<Policy> {
+        common.guests.policy(self.id.guest, common.policy?)
+    }
+
     /// Puts the guest's rights in force.
     ///
     /// The sound device checks them, and ends streams that have lost theirs.
     fn apply_rights(&mut self, hardware: &mut Hardware<'_, H, C>, common: &Common<'_>) {
-        let Some(default) = common.policy else { return };
-        let policy = self.nodes.rights.policy(default);
+        let Some(policy) = self.rights(common) else { return };
         if policy == self.policy {
             return;
         }

@@ -5,7 +5,9 @@
 //! ```text
 //! backend/vsnd/G/N           watched: devices that come and go            device_scan.rs, device.rs
 //! /local/domain/G/...        the guest's side, read once and judged       card_config.rs, transport.rs
-//! snddom/                    watched: settings and rights                 settings.rs, guest_rights.rs
+//! snddom/                    watched: settings and rights                 settings.rs
+//! snddom/guest/              watched: settings of guests                  guests.rs
+//! /local/domain/G/name, vm   watched: a guest's name and UUID             guests.rs
 //! snddom/port/               watched: settings of ports                  port_settings.rs
 //! snddom/state/              published: status, for people                status.rs, status_publisher.rs
 //! control/shutdown           watched: the domain's end                    shutdown.rs
@@ -21,8 +23,8 @@
 //! - *A device's life*: `Device::next` in `device.rs` decides the next action. The states of the
 //!   handshake are those of [`xen_guest::xenbus::BackEnd`]; streams and rings belong to
 //!   [`audioback::device`].
-//! - *A right*: `settings.rs` reads the default for all guests, `guest_rights.rs` a guest's own;
-//!   `ports.rs` parses both. `Device::apply_rights` puts them in force. [`audioback::rights`] checks
+//! - *A right*: `settings.rs` reads the default for all guests, `guests.rs` a guest's own, by domain
+//!   id, UUID and name; `ports.rs` parses them. `Device::apply_rights` puts them in force. [`audioback::rights`] checks
 //!   them when a stream is opened.
 //! - *A stream's port*: `card_config.rs` reads the guest's wish, `ports.rs` resolves it.
 //! - *A stream's offers*: `card_config.rs` takes them from the card's ports when the device is set up,
@@ -48,7 +50,9 @@ mod device_scan;
 mod device_table;
 mod due;
 mod excerpt;
+mod guest_directory;
 mod guest_rights;
+mod guests;
 mod jacks;
 mod paths;
 mod port_name;

@@ -6,6 +6,7 @@
 //! ```
 
 use audioback::card::{MAX_PORT_SETUPS, PortMode, PortSetup};
+use audioback::rights::Right;
 use heapless::Vec;
 use sndif::nodes;
 
@@ -70,9 +71,11 @@ impl PortNode {
     }
 }
 
-/// The place of a port's settings. `None`: the card has no such port, or one without settings.
+/// The place of a port's settings. `None`: the card has no such port, or one without settings, as a
+/// monitor: it has its output's.
 pub(crate) fn index(port: PortName, ports: &Ports) -> Option<usize> {
-    ports.find(port).map(|index| usize::from(index.0)).filter(|index| *index < MAX_PORT_SETUPS)
+    let index = ports.find(port).filter(|_| port.right != Right::Hear)?;
+    Some(usize::from(index.0)).filter(|index| *index < MAX_PORT_SETUPS)
 }
 
 /// Names in [`DIRECTORY`] that aren't those of ports with settings.

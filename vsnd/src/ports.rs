@@ -6,7 +6,7 @@
 use alloc::vec::Vec as List;
 
 use audioback::card::{Card, Direction, MAX_RATES, Port, PortIndex, PortLabel};
-use audioback::rights::PortSet;
+use audioback::rights::{PortSet, Right};
 use heapless::Vec;
 use sndif::nodes;
 
@@ -54,10 +54,10 @@ impl Ports {
         }
     }
 
-    /// Takes the ports' abilities as they are now. Numbers, directions and so names never change.
+    /// Takes the ports' abilities as they are now. Numbers, kinds and so names never change.
     pub(crate) fn update<B, C: Card<B>>(&mut self, card: &C) {
         let now = || card.ports().iter().take(MAX_PORTS);
-        if now().map(|port| port.direction).eq(self.ports.iter().map(|port| port.direction)) {
+        if now().map(Right::of).eq(self.ports.iter().map(Right::of)) {
             self.ports.iter_mut().zip(now()).for_each(|(known, port)| *known = *port);
         } else {
             log::error!("the card has other ports than at the start; their abilities stay as they were");
@@ -92,33 +92,33 @@ impl Ports {
 
     /// The port of that name.
     pub(crate) fn find(&self, name: PortName) -> Option<PortIndex> {
-        let mut of_direction =
-            self.ports.iter().zip(0u8..).filter(|(port, _)| port.direction == name.direction);
-        of_direction.nth(name.number.into()).map(|(_, index)| PortIndex(index))
+        let mut of_kind = self.ports.iter().zip(0u8..).filter(|(port, _)| Right::of(port) == name.right);
+        of_kind.nth(name.number.into()).map(|(_, index)| PortIndex(index))
     }
 
     /// The port's name.
     pub(crate) fn name(&self, index: PortIndex) -> Option<PortName> {
-        let direction = self.ports.get(usize::from(index.0))?.direction;
-        let before =
-            self.ports.iter().take(index.0.into()).filter(|port| port.direction == direction).count();
-        Some(PortName { direction, number: u16::try_from(before).ok()? })
+        let right = Right::of(self.ports.get(usize::from(index.0))?);
+        let before = self.ports.iter().take(index.0.into()).filter(|port| Right::of(port) == right).count();
+        Some(PortName { right, number: u16::try_from(before).ok()? })
     }
 
-    /// The port that a stream's `unique-id` names, or else the first of its direction.
+    /// The port that a stream's `unique-id` names, or else the first output or input: never a monitor.
     ///
     /// # Errors
     /// If the card doesn't have the named port, or if that has the other direction.
     pub(crate) fn for_stream(&self, unique_id: &str, direction: Direction) -> Result<PortIndex, BadPort> {
-        let name = self.parse(unique_id).unwrap_or(PortName { direction, number: 0 });
-        if name.direction != direction {
+        let name = self.parse(unique_id).unwrap_or(PortName::first(direction));
+        if name.direction() != direction {
             return Err(BadPort::Direction(name));
         }
         self.find(name).ok_or(BadPort::NoSuchPort(name))
     }
 
     /// The ports of a right: `0` none, `1` all, or a list of names. `None`: the value is invalid.
-    pub(crate) fn in_right(&self, value: &str, direction: Direction) -> Option<PortSet> {
+    ///
+    /// All ports that need another right are none of them.
+    pub(crate) fn in_right(&self, value: &str, right: Right) -> Option<PortSet> {
         match value {
             "0" => return Some(PortSet::NONE),
             "1" => return Some(PortSet::ALL),
@@ -126,7 +126,7 @@ impl Ports {
         }
         let mut set = PortSet::NONE;
         for item in nodes::list(value) {
-            let name = self.parse(item).filter(|name| name.direction == direction)?;
+            let name = self.parse(item).filter(|name| name.right == right)?;
             set.insert(self.find(name)?);
         }
         (set != PortSet::NONE).then_some(set)
@@ -145,6 +145,7 @@ mod tests {
             direction: Direction::Playback,
             formats: sndif::format::FormatSet::EMPTY,
             rates_hz: Default::default(),
+            is_monitor: false,
             channels_min: 1,
             channels_max: 2,
             buffer_bytes_min: 0,
@@ -159,7 +160,7 @@ mod tests {
         for text in ["", "-", " /_", "x", "output", "input-0x"] {
             assert_eq!(ports.parse(text), None, "{text:?}");
         }
-        let second = PortName { direction: Direction::Playback, number: 1 };
+        let second = PortName { right: Right::Play, number: 1 };
         assert_eq!(ports.parse("output-1"), Some(second));
     }
 }

@@ -16,5 +16,6 @@ pub(crate) enum Requester {
     Shutdown,
     DeviceScan,
     Settings,
+    Guests,
     Device(DeviceKey),
 }

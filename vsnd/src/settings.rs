@@ -1,10 +1,11 @@
 //! The administrator's settings for this domain, below `snddom/`: read when a watch reports a
 //! change, in force at once.
 //!
-//! An invalid value is logged and changes nothing; without its node a setting has its default.
+//! An invalid value is logged and changes nothing, but a right is none then. Without its node a
+//! setting has its default.
 
-use audioback::card::{CardSettings, Direction, JackPolicy, MAX_PORT_SETUPS, PortSetup, PositionChoice};
-use audioback::rights::{Policy, PortSet};
+use audioback::card::{CardSettings, JackPolicy, MAX_PORT_SETUPS, PortSetup, PositionChoice};
+use audioback::rights::{Policy, PortSet, Right};
 use hyper::{DomainId, Nanos};
 use log::LevelFilter;
 use sndif::nodes;
@@ -13,8 +14,9 @@ use xen_guest::xenstore::{Refusal, Reply, Request, RequestError};
 use crate::bounded;
 use crate::connection::Connection;
 use crate::excerpt::Excerpt;
-use crate::guest_rights::{MAY_PLAY, MAY_RECORD};
-use crate::paths::{OWN, PathText, number, relative};
+use crate::guest_directory::GUESTS;
+use crate::guest_rights::{ports_of, right_node};
+use crate::paths::{OWN, PathText, relative};
 use crate::port_name::PortName;
 use crate::port_settings::{self, PortNode, UnknownPorts};
 use crate::ports::Ports;
@@ -47,10 +49,10 @@ pub(crate) enum Topic<'a> {
     Setting(&'a str),
     /// All settings of one port, or one of them.
     Port(&'a str, Option<&'a str>),
-    /// The rights of all guests.
+    /// The directories of all guests.
     Guests,
-    /// All rights of one guest, or one of them.
-    Guest(DomainId, Option<&'a str>),
+    /// The directory of that name of one guest, or a node in it.
+    Guest(&'a str, Option<&'a str>),
     /// The directory of this domain's status. Nodes below are this domain's own writes, and no
     /// topic.
     Status,
@@ -65,8 +67,8 @@ impl<'a> Topic<'a> {
         }
         let mut parts = below.strip_prefix('/')?.split('/');
         match (parts.next()?, parts.next()) {
-            ("guest", None) => Some(Self::Guests),
-            ("guest", Some(guest)) => Some(Self::Guest(DomainId(number(guest)?), parts.next())),
+            (GUESTS, None) => Some(Self::Guests),
+            (GUESTS, Some(guest)) => Some(Self::Guest(guest, parts.next())),
             (port_settings::DIRECTORY, Some(port)) => Some(Self::Port(port, parts.next())),
             ("state", None) => Some(Self::Status),
             ("state", Some(_)) => None,
@@ -79,8 +81,8 @@ impl<'a> Topic<'a> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Node {
     LogLevel,
-    MayPlay,
-    MayRecord,
+    /// A right of guests that have none of their own.
+    Right(Right),
     PositionSource,
     Jacks,
     Report,
@@ -91,10 +93,11 @@ enum Node {
 
 impl Node {
     /// All but those of single ports, which are read if the directory has them.
-    const COMMON: [Self; 7] = [
+    const COMMON: [Self; 8] = [
         Self::LogLevel,
-        Self::MayPlay,
-        Self::MayRecord,
+        Self::Right(Right::Play),
+        Self::Right(Right::Record),
+        Self::Right(Right::Hear),
         Self::PositionSource,
         Self::Jacks,
         Self::Report,
@@ -107,8 +110,7 @@ impl Node {
     const fn name(self) -> &'static str {
         match self {
             Self::LogLevel => "log-level",
-            Self::MayPlay => MAY_PLAY,
-            Self::MayRecord => MAY_RECORD,
+            Self::Right(right) => right_node(right),
             Self::PositionSource => "position-source",
             Self::Jacks => "jacks",
             Self::Report => "report",
@@ -281,21 +283,12 @@ impl Settings {
 
     /// Handles a node that this domain may not read. A right may be forbidden there.
     fn deny(&mut self, node: Node) {
-        let right = match node {
-            Node::MayPlay => &mut self.policy.may_play,
-            Node::MayRecord => &mut self.policy.may_record,
-            Node::LogLevel
-            | Node::PositionSource
-            | Node::Jacks
-            | Node::Report
-            | Node::Ports
-            | Node::Port(..) => {
-                log::warn!("{}: this domain may not read it; the setting keeps its value", node.path());
-                return;
-            }
+        let Node::Right(right) = node else {
+            log::warn!("{}: this domain may not read it; the setting keeps its value", node.path());
+            return;
         };
-        *right = PortSet::NONE;
-        log::warn!("{}: this domain may not read it; no guest has this right", node.path());
+        *self.policy.ports_mut(right) = PortSet::NONE;
+        log::error!("{}: this domain may not read it; no guest has this right by default", node.path());
     }
 
     /// Puts a setting's default in force.
@@ -303,8 +296,7 @@ impl Settings {
         let default = Values::new();
         match node {
             Node::LogLevel => self.values.log_level = default.log_level,
-            Node::MayPlay => self.policy.may_play = Policy::default().may_play,
-            Node::MayRecord => self.policy.may_record = Policy::default().may_record,
+            Node::Right(right) => *self.policy.ports_mut(right) = Policy::default().ports(right),
             Node::PositionSource => self.values.card.position_source = default.card.position_source,
             Node::Jacks => self.values.card.jack_policy = default.card.jack_policy,
             Node::Report => self.values.report = default.report,
@@ -321,8 +313,7 @@ impl Settings {
     fn set(&mut self, node: Node, value: &str, ports: &Ports) -> Option<()> {
         match node {
             Node::LogLevel => self.values.log_level = named(value, &LOG_LEVELS)?,
-            Node::MayPlay => self.policy.may_play = ports.in_right(value, Direction::Playback)?,
-            Node::MayRecord => self.policy.may_record = ports.in_right(value, Direction::Capture)?,
+            Node::Right(right) => *self.policy.ports_mut(right) = ports_of(right, value, &node.path(), ports),
             Node::PositionSource => self.values.card.position_source = named(value, &POSITION_SOURCES)?,
             Node::Jacks => self.values.card.jack_policy = named(value, &JACK_POLICIES)?,
             Node::Report => self.values.report = Some(nodes::decimal(value)?),
@@ -342,7 +333,7 @@ impl Settings {
 }
 
 /// Logs a value that is ignored.
-pub(crate) fn log_invalid_value(path: &PathText, value: &str) {
+fn log_invalid_value(path: &PathText, value: &str) {
     log::warn!("{path}: {} is invalid here and ignored", Excerpt::of(value));
 }
 

@@ -86,6 +86,7 @@ impl StreamSettings {
         rates_hz.iter_mut().zip(kept).for_each(|(place, rate)| *place = *rate);
         port.narrowed_to(&Port {
             direction: port.direction,
+            is_monitor: port.is_monitor,
             formats: self.formats.unwrap_or(FormatSet::ALL),
             rates_hz,
             channels_min: self.channels_min.unwrap_or(1),

@@ -12,6 +12,7 @@ use crate::device::{Common, Device, Hardware};
 use crate::device_scan::{self, DeviceScan};
 use crate::device_table::{DeviceTable, MAX_DEVICES};
 use crate::due::{after, earlier};
+use crate::guests::Guests;
 use crate::jacks::Jacks;
 use crate::paths::{DeviceId, Place};
 use crate::ports::Ports;
@@ -39,6 +40,7 @@ pub(crate) struct XenstoreClients<H: Hypervisor, C: Card<H::Buffer>> {
     devices: DeviceTable<Device<H, C>>,
     scan: DeviceScan,
     pub(crate) settings: Settings,
+    guests: Guests,
     shutdown: ShutdownRequests,
     pub(crate) publisher: StatusPublisher,
     /// The last device that found no room and was logged.
@@ -56,6 +58,7 @@ impl<H: Hypervisor, C: Card<H::Buffer>> XenstoreClients<H, C> {
             devices: DeviceTable::new(),
             scan: DeviceScan::new(),
             settings: Settings::new(),
+            guests: Guests::new(),
             shutdown: ShutdownRequests::new(),
             waiting: None,
             ending: None,
@@ -94,6 +97,7 @@ impl<H: Hypervisor, C: Card<H::Buffer>> XenstoreClients<H, C> {
                     }
                 }
                 Requester::DeviceScan => self.scan.on_reply(result, now),
+                Requester::Guests => self.guests.on_reply(result, &self.ports, now),
                 Requester::Settings => self.settings.on_reply(result, &self.ports, now),
                 Requester::Device(key) => {
                     if let Some(device) = self.devices.get_mut(key) {
@@ -104,11 +108,14 @@ impl<H: Hypervisor, C: Card<H::Buffer>> XenstoreClients<H, C> {
             Message::Watch { path, token: device_scan::TOKEN } => self.on_devices_change(path),
             Message::Watch { path, token: settings::TOKEN } => self.on_settings_change(path),
             Message::Watch { token: shutdown::TOKEN, .. } => self.shutdown.on_change(),
-            Message::Watch { token, .. } => {
-                if let Some(device) = DeviceId::from_front_token(token).and_then(|id| self.find(id)) {
-                    device.on_front_change();
+            Message::Watch { token, .. } => match DeviceId::from_front_token(token) {
+                Some(id) => {
+                    if let Some(device) = self.find(id) {
+                        device.on_front_change();
+                    }
                 }
-            }
+                None => self.guests.on_watch(token),
+            },
             Message::Dropped => {}
         }
     }
@@ -133,21 +140,17 @@ impl<H: Hypervisor, C: Card<H::Buffer>> XenstoreClients<H, C> {
     }
 
     fn on_settings_change(&mut self, path: &str) {
-        let devices = self.devices.iter_mut();
         match Topic::of(path, self.domain) {
             None => {}
             Some(Topic::Everything) => {
-                devices.for_each(|device| device.on_rights_change(None));
+                self.guests.on_change();
                 self.settings.on_change(None);
                 self.publisher.try_again();
             }
             Some(Topic::Setting(name)) => self.settings.on_change(Some(name)),
             Some(Topic::Port(port, name)) => self.settings.on_port_change(port, name, &self.ports),
-            Some(Topic::Guests) => devices.for_each(|device| device.on_rights_change(None)),
-            Some(Topic::Guest(guest, name)) => {
-                let its = devices.filter(|device| device.id().guest == guest);
-                its.for_each(|device| device.on_rights_change(name));
-            }
+            Some(Topic::Guests) => self.guests.on_change(),
+            Some(Topic::Guest(name, node)) => self.guests.on_directory_change(name, node),
             Some(Topic::Status) => self.publisher.try_again(),
         }
     }
@@ -167,9 +170,13 @@ impl<H: Hypervisor, C: Card<H::Buffer>> XenstoreClients<H, C> {
             }
         }
         next = earlier(next, self.scan.drive(connection, now));
+        let guests = || self.devices.iter().map(|(_, device)| device.id().guest);
+        self.guests.update(|guest| guests().any(|present| present == guest), guests());
+        next = earlier(next, self.guests.drive(connection, now));
         let mut common = Common {
             ports: &self.ports,
             policy: self.settings.policy(),
+            guests: &self.guests,
             is_ending: self.ending.is_some(),
             writing: self.devices.iter().filter(|(_, device)| device.is_writing()).count(),
         };
@@ -185,6 +192,7 @@ impl<H: Hypervisor, C: Card<H::Buffer>> XenstoreClients<H, C> {
 
     /// Serves a device that was reported, if there is room.
     fn add(&mut self, id: DeviceId) {
+        self.guests.on_devices_change();
         if self.ending.is_none() && !self.devices.insert(|key| Device::new(id, key)) {
             if self.waiting != Some(id) {
                 log::warn!("{id}: {MAX_DEVICES} devices are served already; it waits until one goes");
@@ -198,6 +206,7 @@ impl<H: Hypervisor, C: Card<H::Buffer>> XenstoreClients<H, C> {
         let mut next = None;
         let gone = |device: &Device<H, C>| device.is_gone().then(|| (device.id(), device.is_back()));
         while let Some((id, is_back)) = self.devices.remove_first(gone) {
+            self.guests.on_devices_change();
             if is_back {
                 // A fresh one in the room just made: of the old one nothing may be left.
                 self.devices.insert(|key| Device::new(id, key));

@@ -95,7 +95,7 @@ impl<H: Hypervisor, C: Card<H::Buffer>> Device<H, C> {
             return request.answer(Status::EINVAL);
         }
         for (_, slot) in self.slots.iter().enumerate().filter(|(index, _)| is_meant(*index)) {
-            if !self.policy.permits(slot.stream.direction(), slot.stream.port()) {
+            if !slot.stream.is_permitted(&self.policy) {
                 return request.answer(Status::EACCES);
             }
             if slot.stream.state() != SlotState::Open {

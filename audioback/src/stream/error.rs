@@ -3,15 +3,16 @@
 use hyper::MapError;
 use sndif::page_directory::DirectoryError;
 
-use crate::card::{CardError, Direction};
+use crate::card::CardError;
 use crate::hw_params::BadOpen;
+use crate::rights::Right;
 
 /// Why an OPEN failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum OpenError {
-    /// The guest may not open streams in this direction.
-    Denied(Direction),
+    /// The guest doesn't have the right that the port needs.
+    Denied(Right),
     /// The parameters are outside what a query offers.
     Bad(BadOpen),
     /// The guest's page directory is malformed.

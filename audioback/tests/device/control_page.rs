@@ -16,7 +16,7 @@ use sndif::response::{Response, ResponseBody, Status};
 use sndif::state::XenbusState;
 use std::cell::Cell;
 
-const RECORDING: Policy = Policy { may_play: PortSet::ALL, may_record: PortSet::ALL };
+const RECORDING: Policy = Policy { may_play: PortSet::ALL, may_record: PortSet::ALL, ..Policy::NOTHING };
 
 const CADENCE: Option<Cadence> =
     Some(Cadence { ticks: 123, block_frames: 1, period_blocks: 1, period_link_frames: 1 });

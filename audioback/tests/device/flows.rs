@@ -12,7 +12,7 @@ use sndif::op::Operation;
 use sndif::response::Status;
 use sndif::state::XenbusState;
 
-const RECORDING: Policy = Policy { may_play: PortSet::ALL, may_record: PortSet::ALL };
+const RECORDING: Policy = Policy { may_play: PortSet::ALL, may_record: PortSet::ALL, ..Policy::NOTHING };
 
 #[test]
 fn open_hands_the_guests_own_pages_to_the_card_and_close_takes_them_back() {
@@ -158,6 +158,25 @@ fn a_right_withdrawn_ends_the_stream_at_once() {
 }
 
 #[test]
+fn no_right_to_inputs_has_a_monitor() {
+    let monitors = Policy { may_hear: PortSet::ALL, ..Policy::NOTHING };
+    let all_but_monitors = Policy { may_hear: PortSet::NONE, ..RECORDING };
+    let open = |mut rig: Rig| {
+        rig.capture.open(&open_config()).unwrap();
+        only_answer(&rig.capture_events(), Operation::Open)
+    };
+    assert_eq!(open(Rig::on_monitor(all_but_monitors)), Status::EACCES);
+    assert_eq!(open(Rig::on_monitor(monitors)), Status::OK);
+    assert_eq!(open(Rig::new(monitors)), Status::EACCES, "an input is no monitor");
+    // A stream ends with its right.
+    let mut rig = Rig::on_monitor(monitors);
+    rig.capture.open(&open_config()).unwrap();
+    assert_eq!(only_answer(&rig.capture_events(), Operation::Open), Status::OK);
+    rig.device.set_policy(&mut rig.back, &mut rig.card, all_but_monitors);
+    rig.home.with_memory(|memory| assert_eq!(memory.dma_pages(), 0));
+}
+
+#[test]
 fn a_right_is_one_to_a_port() {
     let record_on = |ports: &[u8]| Policy {
         may_record: ports.iter().fold(PortSet::NONE, |mut set, port| {
@@ -205,6 +224,7 @@ fn a_stream_offers_what_both_its_port_and_its_configuration_have() {
         direction: Direction::Playback,
         formats: FormatSet::of(&[SampleFormat::S16Le, SampleFormat::S32Le]),
         rates_hz: [44_100, 48_000, 96_000, 0, 0, 0, 0, 0, 0, 0, 0, 0],
+        is_monitor: false,
         channels_min: 2,
         channels_max: 8,
         buffer_bytes_min: 256,
@@ -215,6 +235,7 @@ fn a_stream_offers_what_both_its_port_and_its_configuration_have() {
         direction: Direction::Capture,
         formats: FormatSet::of(&[SampleFormat::S16Le, SampleFormat::U8]),
         rates_hz: [8_000, 48_000, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0],
+        is_monitor: true,
         channels_min: 1,
         channels_max: 2,
         buffer_bytes_min: 0,
@@ -225,6 +246,7 @@ fn a_stream_offers_what_both_its_port_and_its_configuration_have() {
         direction: Direction::Playback,
         formats: FormatSet::of(&[SampleFormat::S16Le]),
         rates_hz: [48_000, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0],
+        is_monitor: false,
         channels_min: 2,
         channels_max: 2,
         buffer_bytes_min: 256,

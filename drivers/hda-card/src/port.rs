@@ -36,6 +36,7 @@ pub(crate) fn describe(route: &Route, volume: Option<GainRange>, supports: impl 
             snd_hda::Direction::Output => Direction::Playback,
             snd_hda::Direction::Input => Direction::Capture,
         },
+        is_monitor: false,
         formats: FormatSet::EMPTY,
         rates_hz: [0; MAX_RATES],
         // A stereo converter plays a mono stream on one side only.

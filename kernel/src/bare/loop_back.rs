@@ -170,6 +170,7 @@ where
         let policy = Policy {
             may_play: PortSet::ALL,
             may_record: if command_line.record.is_empty() { PortSet::NONE } else { PortSet::ALL },
+            ..Policy::NOTHING
         };
         let mut device =
             Box::new(Device::new(GUEST, policy, card.ports(), &configs).map_err(LoopBackError::SetUp)?);

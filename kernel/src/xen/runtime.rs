@@ -5,7 +5,7 @@ use alloc::string::String;
 use alloc::vec::Vec;
 use core::convert::Infallible;
 
-use audioback::card::Card;
+use audioback::card::{Card, PortIndex};
 use hda_card::{HdaCard, card_info};
 use hyper::{Clock, Hypervisor, Nanos};
 use mixer::{Cost, Limits, Mixer};
@@ -86,8 +86,9 @@ fn run(
     let clock = XenClock::new(&xen.shared_info.vcpu_info[0].time, cpu::read_tsc)?;
     let driver = controller.drive(&mut dma, delay).map_err(MachineError::from)?;
     let mut card = HdaCard::new(driver, &clock);
-    let card_info = card_info(controller, &mut card);
+    let mut card_info = card_info(controller, &mut card);
     let card = Mixer::new(card, rings, &[], MIXING);
+    card_info.extend(monitor_info(&card));
 
     let store = Store::attach(xen.store.ring);
     let hypervisor = DriverDomain::new(xen.hypercalls, MAX_BUFFERS);
@@ -183,6 +184,14 @@ fn end(reason: ShutdownReason, all_closed: bool) -> ! {
     arch::exit(match reason {
         ShutdownReason::Reboot => Exit::Reboot,
         ShutdownReason::PowerOff | ShutdownReason::Halt => Exit::Pass,
+    })
+}
+
+/// The names of the monitors, by those of the nodes below `snddom/state`.
+fn monitor_info<B>(card: &impl Card<B>) -> impl Iterator<Item = (String, String)> {
+    let monitors = (0..=u8::MAX).map(PortIndex).zip(card.ports()).filter(|(_, port)| port.is_monitor);
+    monitors.enumerate().filter_map(|(number, (index, _))| {
+        Some((format!("port/monitor-{number}"), String::from(card.port_name(index)?.as_str())))
     })
 }
 

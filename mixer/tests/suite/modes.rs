@@ -1,14 +1,14 @@
 //! Direct, shared, and from one to the other.
 
 use audioback::card::{
-    Card, CardError, CardSettings, LinkedStart, PortIndex, PortMode, PortSetup, StreamParams,
+    Card, CardError, CardSettings, Direction, LinkedStart, PortIndex, PortMode, PortSetup, StreamParams,
 };
 use hyper::MappedBuffer;
 use sndif::format::SampleFormat;
 
 use crate::support::guest::Guest;
 use crate::support::memory::Buffer;
-use crate::support::rig::{IN, MILLISECOND, MONITOR, OUT, Rig, params};
+use crate::support::rig::{IN, LIMITS, MILLISECOND, MONITOR, OUT, Rig, params, port};
 
 const S32: StreamParams = StreamParams { rate_hz: 48_000, format: SampleFormat::S32Le, channels: 2 };
 
@@ -25,8 +25,7 @@ fn heard(rig: &mut Rig) -> Vec<i32> {
 fn a_direct_port_is_the_card_s_own() {
     let mut rig = Rig::new(PortMode::Direct);
     let below = rig.mixer.card().ports.clone();
-    assert_eq!(Card::<Buffer>::ports(&rig.mixer), below);
-    assert_eq!(rig.mixer.port_name(MONITOR), None);
+    assert_eq!(Card::<Buffer>::ports(&rig.mixer)[..below.len()], below);
     let buffer = Buffer::new(8_192);
     let mut stream = rig.open(OUT, &S32, &buffer);
     assert_eq!(
@@ -151,6 +150,38 @@ fn monitors_follow_the_card_s_ports() {
     let names: Vec<_> = names.iter().map(|name| name.as_deref()).collect();
     assert_eq!(names, [Some("Line Out"), Some("Line In"), Some("Monitor of Line Out"), None]);
     assert_eq!(rig.mixer.is_plugged(MONITOR), None);
+    let ports = Card::<Buffer>::ports(&rig.mixer);
+    assert_eq!(ports.iter().map(|port| port.is_monitor).collect::<Vec<_>>(), [false, false, true]);
+}
+
+#[test]
+fn a_monitor_hears_its_output_once_that_is_shared() {
+    let mut rig = Rig::new(PortMode::Direct);
+    let open = |rig: &mut Rig| {
+        assert_eq!(rig.mixer.is_free(MONITOR), rig.mixer.supports(MONITOR, &S32));
+        rig.mixer.open(MONITOR, &S32, Buffer::new(8_192)).map_err(|failure| failure.error())
+    };
+    let ports = Card::<Buffer>::ports(&rig.mixer).to_vec();
+    assert_eq!(open(&mut rig).err(), Some(CardError::Unsupported));
+    for mode in [PortMode::Shared, PortMode::Auto] {
+        rig.mixer.configure(&settings(mode, None));
+        let monitor = open(&mut rig).expect("a monitor");
+        assert!(rig.mixer.bus_shape(OUT).is_some());
+        rig.mixer.close(monitor).expect("closed");
+        rig.mixer.configure(&settings(PortMode::Direct, None));
+        assert_eq!(open(&mut rig).err(), Some(CardError::Unsupported));
+    }
+    assert_eq!(Card::<Buffer>::ports(&rig.mixer)[2..], ports[2..], "what it offers never changes");
+}
+
+#[test]
+fn each_output_has_a_monitor_in_the_order_of_the_outputs() {
+    let [input, output] = [Direction::Capture, Direction::Playback].map(port);
+    let rig = Rig::on(PortMode::Direct, LIMITS, vec![output, input, output]);
+    let ports = Card::<Buffer>::ports(&rig.mixer);
+    let kinds: Vec<_> = ports.iter().map(|port| (port.direction, port.is_monitor)).collect();
+    let (play, record) = (Direction::Playback, Direction::Capture);
+    assert_eq!(kinds, [(play, false), (record, false), (play, false), (record, true), (record, true)]);
 }
 
 #[test]

@@ -1,6 +1,5 @@
 //! A device's exchange with xenstored: one question, or one transaction, at a time.
 
-use audioback::card::Direction;
 use hyper::Nanos;
 use sndif::state::XenbusState;
 use xen_guest::xenstore::{Progress, Reply, Request, RequestError, RequestId, Transaction};
@@ -29,8 +28,6 @@ pub(super) enum Question {
     Watch,
     /// The front end's state.
     FrontState,
-    /// The guest's right in this direction.
-    Right(Direction),
     /// The next node of the card's description.
     Config(ReadKind),
     /// The next of the front end's transport nodes.
@@ -101,7 +98,6 @@ impl Exchange {
                 | Question::Online
                 | Question::Frontend
                 | Question::FrontState
-                | Question::Right(_)
                 | Question::Config(ReadKind::Value)
                 | Question::Transport => Request::Read(path),
             };

@@ -1,6 +1,5 @@
 //! A device's nodes in xenstore, as far as they are known.
 
-use audioback::card::Direction;
 use audioback::device::MAX_STREAMS;
 use audioback::stream::StreamConfig;
 use heapless::Vec;
@@ -12,24 +11,16 @@ use xen_guest::xenstore::{Refusal, Reply, RequestError};
 use crate::bounded;
 use crate::card_config::{BadConfig, CardConfigReader, ReadKind, ReadProgress};
 use crate::excerpt::Excerpt;
-use crate::guest_rights::{GuestRights, right_node};
 use crate::paths::{DeviceId, PathText};
 use crate::ports::Ports;
 use crate::request_slot::Answer;
-use crate::settings::log_invalid_value;
 use crate::stream_settings::is_unusable;
 use crate::transport::TransportReader;
 
 use super::exchange::Question;
 
 /// Nodes that are read again when they may have changed, by the questions that read them.
-const KEPT: [Question; 5] = [
-    Question::OwnState,
-    Question::Online,
-    Question::Right(Direction::Playback),
-    Question::Right(Direction::Capture),
-    Question::FrontState,
-];
+const KEPT: [Question; 3] = [Question::OwnState, Question::Online, Question::FrontState];
 
 /// The progress of reading the guest's description of its card.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -62,7 +53,6 @@ pub(super) struct DeviceNodes {
     pub(super) is_frontend_right: Option<bool>,
     /// The front end's state is watched.
     pub(super) is_watched: bool,
-    pub(super) rights: GuestRights,
     pub(super) description: Description,
     pub(super) config: CardConfigReader,
     pub(super) transport: TransportReader,
@@ -78,7 +68,6 @@ impl DeviceNodes {
             stale: KEPT.into_iter().filter(|question| *question != Question::FrontState).collect(),
             is_frontend_right: None,
             is_watched: false,
-            rights: GuestRights::default(),
             description: Description::Reading,
             config: CardConfigReader::new(),
             transport: TransportReader::default(),
@@ -95,15 +84,6 @@ impl DeviceNodes {
         }
     }
 
-    /// Handles a change of one of the guest's rights, or of any of them (`None`).
-    pub(super) fn on_rights_change(&mut self, name: Option<&str>) {
-        for direction in [Direction::Playback, Direction::Capture] {
-            if name.is_none_or(|name| name == right_node(direction)) {
-                self.set_stale(Question::Right(direction), true);
-            }
-        }
-    }
-
     /// The node that a question is about.
     pub(super) fn path(&self, question: Question) -> PathText {
         match question {
@@ -111,7 +91,6 @@ impl DeviceNodes {
             Question::Online => self.id.own_node(nodes::ONLINE),
             Question::Frontend => self.id.own_node(nodes::FRONTEND),
             Question::Watch | Question::Unwatch | Question::FrontState => self.id.front_state(),
-            Question::Right(direction) => GuestRights::path(self.id.guest, direction),
             Question::Config(_) => self.config.next(self.id).1,
             Question::Transport => self.transport.next(self.id, self.config.streams()).unwrap_or_default(),
             Question::RemoveDirectory => self.id.own_directory(),
@@ -138,12 +117,6 @@ impl DeviceNodes {
         let path = self.path(question);
         match (answer, question) {
             (Answer::Done(reply), _) => self.on_reply(question, Some(reply), &path, ports),
-            // The node may forbid it.
-            (Answer::Denied, Question::Right(direction)) => {
-                log::warn!("{path}: this domain may not read it; the guest doesn't have this right");
-                self.rights.deny(direction);
-                Effect::None
-            }
             (Answer::Missing | Answer::Denied, _) => self.on_reply(question, None, &path, ports),
             // The one refusal that the guest causes.
             (Answer::Failed(RequestError::Refused(Refusal::TooBig)), Question::Config(ReadKind::Names)) => {
@@ -181,11 +154,6 @@ impl DeviceNodes {
                 return Effect::WatchRefused;
             }
             Question::FrontState => self.view.front = text.and_then(XenbusState::from_node),
-            Question::Right(direction) => {
-                if !self.rights.set(direction, text, ports) {
-                    log_invalid_value(path, text.unwrap_or_default());
-                }
-            }
             Question::Config(_) => match self.config.take(reply, ports) {
                 Ok(ReadProgress::Partial) => {}
                 Ok(ReadProgress::Complete) => self.description = Description::Good,

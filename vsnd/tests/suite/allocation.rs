@@ -34,8 +34,10 @@ fn a_device_s_life_takes_no_memory() {
     };
     run(&mut rig, 20);
     for life in 0..3 {
+        rig.stored.set("snddom/guest/work/may-record", "1");
         rig.attach_nodes(3, 0, &DUPLEX);
         run(&mut rig, 60);
+        rig.stored.set("/local/domain/3/name", "work");
         assert_eq!(rig.back_state(3, 0), Some("2"), "{life}");
         let mut fronts = rig.front_up(3, 0, &DUPLEX);
         run(&mut rig, 120);

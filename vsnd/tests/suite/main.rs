@@ -8,6 +8,8 @@ mod directory;
 mod ending;
 mod hostile;
 mod life;
+mod monitors;
+mod names;
 mod port_settings;
 mod replies;
 mod rights;

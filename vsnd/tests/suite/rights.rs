@@ -9,16 +9,16 @@ use crate::support::*;
 
 const DENIED: StreamError = StreamError::Refused(Operation::Open, Status::EACCES);
 
-fn playback_on(unique_id: &'static str) -> [StreamAt; 1] {
+pub fn playback_on(unique_id: &'static str) -> [StreamAt; 1] {
     [(0, 0, Playback, unique_id)]
 }
 
-fn capture_on(unique_id: &'static str) -> [StreamAt; 1] {
+pub fn capture_on(unique_id: &'static str) -> [StreamAt; 1] {
     [(0, 0, Capture, unique_id)]
 }
 
 /// Whether a guest with this one stream may open it.
-fn may(rig: &mut Rig, guest: u16, stream: &[StreamAt; 1]) -> bool {
+pub fn may(rig: &mut Rig, guest: u16, stream: &[StreamAt; 1]) -> bool {
     let front = rig.guest_with(guest, stream).remove(0);
     let player = match stream[0].2 {
         Playback => rig.play(front, &noise(500, 1)),
@@ -178,16 +178,18 @@ fn a_right_for_all_that_is_withdrawn_ends_streams_too() {
 }
 
 #[test]
-fn an_invalid_value_is_logged_and_changes_nothing() {
+fn an_invalid_value_is_none_and_logged_with_its_path() {
     let mut rig = Rig::new();
-    rig.stored.set("snddom/guest/3/may-record", "1");
-    rig.wake();
-    assert!(may(&mut rig, 3, &capture_on("a")));
     let front = rig.guest_with(3, &capture_on("a")).remove(0);
-    rig.record(front, 400_000);
+    // The guest's own value counts, and without it the default.
+    rig.stored.set("snddom/may-record", "1");
+    rig.wake();
+    let recorder = rig.record(front, 4_000_000);
     rig.advance(50 * MS);
+    assert_eq!(rig.player(recorder).error, None);
     let huge = "Line In".repeat(500);
-    let words = ["yes", "", "2", "input-9", "output-0", "input-0,output-0", "input-", "input-0,,x", ","];
+    let words =
+        ["yes", "all", "", "2", "input-9", "output-0", "input-0,output-0", "input-", "input-0,,x", ","];
     let names = [
         "Line",
         "Line In 2",
@@ -198,25 +200,39 @@ fn an_invalid_value_is_logged_and_changes_nothing() {
         "Line In,Rear Line Out",
         "Line In;input-0",
         &huge,
+        "monitor-0",
     ];
-    for bad in words.into_iter().chain(names) {
-        for node in ["snddom/guest/3/may-record", "snddom/may-record"] {
+    for node in ["snddom/guest/3/may-record", "snddom/may-record"] {
+        let rest = if node == "snddom/may-record" { None } else { Some("snddom/may-record") };
+        for bad in words.into_iter().chain(names) {
+            for good in rest.into_iter().chain([node]) {
+                rig.stored.set(good, "1");
+            }
+            rig.wake();
+            assert_eq!(logs::take_warnings(), Vec::<String>::new());
             rig.stored.set(node, bad);
             rig.wake();
             let warnings = logs::take_warnings();
             assert_eq!(warnings.len(), 1, "{node} = {bad:?}: {warnings:?}");
             assert!(warnings[0].starts_with(&format!("{node}: ")), "{warnings:?}");
-            assert!(rig.is_running());
+            assert!(!rig.is_running());
         }
+        assert!(!may(&mut rig, 4, &capture_on("a")) || node != "snddom/may-record");
+        rig.stored.set_raw(node, b"\xff");
+        rig.wake();
+        assert_eq!(logs::take_warnings().len(), 1);
+        rig.stored.remove("snddom/guest");
+        rig.stored.set("snddom/may-record", "1");
+        rig.wake();
+        assert!(may(&mut rig, 4, &capture_on("a")));
     }
-    rig.stored.set_raw("snddom/guest/3/may-record", b"\xff");
+    // An output's right that can't be read plays nothing, though the default is all.
+    rig.stored.set("snddom/may-play", "no");
     rig.wake();
-    assert_eq!(logs::take_warnings().len(), 1);
-    assert!(rig.is_running());
-    // No invalid value has changed the default for all guests.
-    rig.stored.remove("snddom/guest");
+    assert!(!may(&mut rig, 4, &playback_on("a")));
+    rig.stored.remove("snddom/may-play");
     rig.wake();
-    assert!(!rig.is_running());
+    assert!(may(&mut rig, 4, &playback_on("a")));
 }
 
 #[test]
@@ -241,14 +257,26 @@ fn no_guest_has_a_right_before_rights_are_known() {
 fn a_right_that_may_not_be_read_is_none() {
     let mut rig = Rig::new();
     rig.stored.hidden.push(format!("/local/domain/{}/snddom/guest/3", DRIVER.0));
+    // That it exists is seen.
+    rig.stored.set("snddom/guest/3/other", "");
     rig.stored.set("snddom/may-record", "1");
     rig.wake();
     assert!(!may(&mut rig, 3, &playback_on("a")));
     assert!(!may(&mut rig, 3, &capture_on("a")));
     assert!(may(&mut rig, 4, &capture_on("a")));
     let warnings = logs::take_warnings();
-    assert_eq!(warnings.len(), 4, "{warnings:?}");
+    assert_eq!(warnings.len(), 6, "{warnings:?}");
     assert!(warnings.iter().all(|line| line.contains("/guest/3/may-")), "{warnings:?}");
+    // Nor is it seen which guests have one.
+    rig.stored.hidden.push(format!("/local/domain/{}/snddom/guest", DRIVER.0));
+    rig.stored.remove("snddom/guest");
+    rig.wake();
+    assert!(!may(&mut rig, 4, &playback_on("a")));
+    rig.stored.hidden.pop();
+    rig.stored.set("snddom/guest/3/other", "");
+    rig.wake();
+    assert!(may(&mut rig, 4, &playback_on("a")));
+    logs::take_warnings();
     // The same holds for the default.
     rig.stored.hidden.push(format!("/local/domain/{}/snddom/may-play", DRIVER.0));
     rig.stored.set("snddom/may-play", "1");

@@ -74,6 +74,7 @@ impl FakeCard {
             direction: Direction::Playback,
             formats,
             rates_hz,
+            is_monitor: false,
             channels_min: 2,
             channels_max: 2,
             buffer_bytes_min: 256,
@@ -88,6 +89,13 @@ impl FakeCard {
     pub fn with_volume(volume: Option<VolumeRange>) -> Self {
         let mut card = Self::new();
         card.ports.iter_mut().for_each(|port| port.volume = volume);
+        card
+    }
+
+    /// The same card, whose input is a monitor.
+    pub fn with_monitor() -> Self {
+        let mut card = Self::new();
+        card.ports[1].is_monitor = true;
         card
     }
 

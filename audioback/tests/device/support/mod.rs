@@ -66,11 +66,23 @@ impl Rig {
         (rig, reader.expect("a page"))
     }
 
+    /// A device whose capture stream is on a monitor.
+    pub fn on_monitor(policy: Policy) -> Self {
+        Self::connected_to(FakeCard::with_monitor(), policy, |_| None)
+    }
+
     fn connected(policy: Policy, grant: impl FnOnce(&'static Home) -> Option<GrantRef>) -> Self {
+        Self::connected_to(FakeCard::new(), policy, grant)
+    }
+
+    fn connected_to(
+        card: FakeCard,
+        policy: Policy,
+        grant: impl FnOnce(&'static Home) -> Option<GrantRef>,
+    ) -> Self {
         let home = home();
         let control_page = grant(home);
         let mut back = home.back_end(DRIVER);
-        let card = FakeCard::new();
         let ports = Card::<<Back<'_> as Hypervisor>::Buffer>::ports(&card);
         let mut device = Device::new(GUEST, policy, ports, &configs()).expect("a device");
         let playback =

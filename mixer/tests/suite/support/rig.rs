@@ -43,6 +43,7 @@ pub fn port(direction: Direction) -> Port {
         direction,
         formats,
         rates_hz,
+        is_monitor: false,
         channels_min: 1,
         channels_max: 8,
         buffer_bytes_min: 256,

@@ -20,6 +20,9 @@ use super::watched_card::{CardWatch, WatchedCard};
 pub const DRIVER: DomainId = DomainId(5);
 pub const MS: u64 = 1_000_000;
 
+/// What a driver domain publishes about itself.
+const INFO: &[(&str, &str)] = &[("version", "1.2.3"), ("codec/0", "a duplex codec")];
+
 pub type World = MemoryHypervisor<Pages>;
 
 pub type TestVsnd = Vsnd<'static, BackEnd<'static, Pages>, WatchedCard>;
@@ -59,17 +62,24 @@ impl Rig {
 
     /// A driver domain that publishes this about itself.
     pub fn with_info(model: Model, info: &[(&str, &str)]) -> Self {
-        let mut rig = Self::made(model, info);
+        let mut rig = Self::made(model, info, false);
         rig.start();
         rig
     }
 
     /// A driver domain that is still booting.
     pub fn unstarted(model: Model) -> Self {
-        Self::made(model, &[("version", "1.2.3"), ("codec/0", "a duplex codec")])
+        Self::made(model, INFO, false)
     }
 
-    fn made(model: Model, info: &[(&str, &str)]) -> Self {
+    /// A driver domain whose card's last port is a monitor.
+    pub fn with_monitor(model: Model) -> Self {
+        let mut rig = Self::made(model, INFO, true);
+        rig.start();
+        rig
+    }
+
+    fn made(model: Model, info: &[(&str, &str)], has_monitor: bool) -> Self {
         logs::collect();
         logs::take_warnings();
         let world: &'static World =
@@ -84,7 +94,7 @@ impl Rig {
             .collect();
         stored.may_write =
             Some(vec!["snddom/state".into(), "control/shutdown".into(), "backend/vsnd".into()]);
-        let (card, watch) = WatchedCard::new(&model);
+        let (card, watch) = WatchedCard::new(&model, has_monitor);
         let info = info.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
         let vsnd = Vsnd::new(Store::attach(page), DRIVER, world.back_end(DRIVER), card, info);
         let due = Due { next: None, notify_store: false, store_may_wait: false };

@@ -41,27 +41,32 @@ const MIXED_VOLUME: VolumeRange = VolumeRange { min_mdb: -100_000, max_mdb: 0, s
 pub struct WatchedCard {
     card: ModelCard,
     ports: Vec<Port>,
+    /// The last port is a monitor.
+    has_monitor: bool,
     watch: CardWatch,
 }
 
 impl WatchedCard {
-    pub fn new(model: &Model) -> (Self, CardWatch) {
+    pub fn new(model: &Model, has_monitor: bool) -> (Self, CardWatch) {
         let watch = CardWatch::default();
         // Tests of allocations don't count the test's own.
         watch.settings.borrow_mut().reserve(64);
         let card = card(model);
         let mut ports = Vec::new();
-        fill_in(&mut ports, &card);
-        (Self { card, ports, watch: watch.clone() }, watch)
+        fill_in(&mut ports, &card, has_monitor);
+        (Self { card, ports, has_monitor, watch: watch.clone() }, watch)
     }
 }
 
 /// Fills in the card's own ports. Behind a whole set of ports with settings, two more outputs follow.
-fn fill_in(ports: &mut Vec<Port>, card: &ModelCard) {
+fn fill_in(ports: &mut Vec<Port>, card: &ModelCard, has_monitor: bool) {
     ports.clear();
     ports.extend_from_slice(Card::<<BackEnd<'static, Pages> as Hypervisor>::Buffer>::ports(card));
     if ports.len() == MAX_PORT_SETUPS {
         ports.extend_from_within(..2);
+    }
+    if has_monitor && let Some(last) = ports.last_mut() {
+        last.is_monitor = true;
     }
 }
 
@@ -71,7 +76,7 @@ impl<B: MappedBuffer> Card<B> for WatchedCard {
     fn configure(&mut self, settings: &CardSettings) {
         self.watch.settings.borrow_mut().push(*settings);
         Card::<B>::configure(&mut self.card, settings);
-        fill_in(&mut self.ports, &self.card);
+        fill_in(&mut self.ports, &self.card, self.has_monitor);
         for (port, setup) in self.ports.iter_mut().zip(settings.ports) {
             if setup.mode != PortMode::Direct {
                 port.formats = FormatSet::ALL;
