@@ -284,6 +284,22 @@ pub trait Card<B> {
         params: &StreamParams,
         buffer: B,
     ) -> Result<Self::Stream, OpenFailure<B, Self::Stream>>;
+    /// Sets up a stream on the port of another one that is open, with the same parameters. The port stays the other's: what the
+    /// new stream plays goes nowhere, and it records nothing, until it [takes the port](Self::take_port).
+    ///
+    /// # Errors
+    /// [`OpenFailure`] holds the buffer. [`CardError::Unsupported`]: the card can't do it.
+    fn open_beside(
+        &mut self,
+        other: &Self::Stream,
+        buffer: B,
+    ) -> Result<Self::Stream, OpenFailure<B, Self::Stream>>;
+    /// Gives the port of `from` to `to`, which was [opened beside](Self::open_beside) it and runs. Both run on. The port's volume
+    /// and mute stay as they are. Where both play the same frames at the same time, nobody hears when it takes effect.
+    ///
+    /// # Errors
+    /// [`CardError::WrongState`]: nothing has happened. [`CardError::Hardware`]: the codec did not answer, and the port is `to`'s.
+    fn take_port(&mut self, from: &mut Self::Stream, to: &mut Self::Stream) -> Result<(), CardError>;
     /// Whether the stream's [link position](StreamPosition::link) is used. Enabled by default; a card does less work without it.
     fn set_link_wanted(&mut self, stream: &mut Self::Stream, is_wanted: bool);
     /// Tells the frames between two events that the front end asked for; 0 if it asked for none. It says how soon a frame

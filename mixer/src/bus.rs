@@ -6,6 +6,7 @@ use hyper::Nanos;
 use crate::allowance::Allowance;
 use crate::backing::Ring;
 use crate::cycle::Cycle;
+use crate::joining::Joining;
 use crate::layout::Layout;
 
 /// A bus plays silence for a second after its last voice, so that the next one joins at once.
@@ -62,6 +63,8 @@ pub(crate) struct Track {
     /// When a voice last ran. `None`: at no turn since the bus runs.
     pub(crate) used_at: Option<Nanos>,
     pub(crate) stats: BusStats,
+    /// The direct stream that is to become a voice.
+    pub(crate) joining: Option<Joining>,
 }
 
 impl Track {
@@ -85,6 +88,7 @@ impl Track {
             due: Nanos(0),
             used_at: None,
             stats: BusStats::default(),
+            joining: None,
         }
     }
 

@@ -15,7 +15,6 @@ use crate::cycle::Cycle;
 use crate::direct::Direct;
 use crate::layout::Layout;
 use crate::mixer::Mixer;
-use crate::quantum;
 use crate::start::{Begin, Group};
 use crate::table::{Content, MixerStream};
 use crate::voice::{State, Voice, Way};
@@ -26,7 +25,7 @@ where
     R: SampleMemory,
     C: Card<Backing<B, R>>,
 {
-    fn direction(&self, port: PortIndex) -> Option<Direction> {
+    pub(crate) fn direction(&self, port: PortIndex) -> Option<Direction> {
         self.ports.get(usize::from(port.0)).map(|port| port.direction)
     }
 
@@ -77,7 +76,8 @@ where
             Err(error) => return refused(error, buffer),
         };
         let way = if direction.is_playback() { Way::Play } else { Way::Record };
-        let voice = match Voice::new(bus, way, layout, bus_layout, buffer, &mut self.converters) {
+        let layouts = (layout, bus_layout);
+        let voice = match Voice::new(bus, way, *params, layouts, buffer, &mut self.converters) {
             Ok(voice) => voice,
             Err(buffer) if Cycle::new(buffer.size_bytes(), layout.frame_bytes()).is_none() => {
                 return refused(CardError::BadBuffer, buffer);
@@ -120,6 +120,14 @@ where
             Some(position) => voice.look(&position),
             None => voice.last_position(),
         })
+    }
+
+    /// Prepares for a request that the card below may take time for, if the stream is direct.
+    fn settle_and_mix_ahead(&mut self, stream: &MixerStream) {
+        if let Some(Content::Direct(_)) = self.table.get(stream) {
+            self.settle(stream.index());
+            self.mix_ahead();
+        }
     }
 
     fn begin_one(&mut self, stream: &MixerStream, how: Begin) -> Result<(), CardError> {
@@ -204,7 +212,9 @@ where
 
     fn is_free(&self, port: PortIndex) -> bool {
         self.source(port).is_some_and(|source| match source.mode {
-            PortMode::Direct => !source.is_monitor && self.card.is_free(source.port),
+            PortMode::Direct => {
+                !source.is_monitor && (self.card.is_free(source.port) || self.has_idle_bus(source.port))
+            }
             PortMode::Shared | PortMode::Auto => {
                 let has_ring = self.buses.iter().any(|place| matches!(place, BusPlace::Free(_)));
                 let has_bus = self.bus_of(source.port).is_some();
@@ -228,11 +238,14 @@ where
             if source.is_monitor {
                 return Err(OpenFailure::Refused { error: CardError::Unsupported, buffer });
             }
+            self.release_idle_bus(source.port);
             return self.open_direct(port, params, buffer);
         }
-        let is_alone = self.bus_of(source.port).is_none() && !self.has_direct(source.port);
+        let has_bus = self.bus_of(source.port).is_some() && !self.has_idle_bus(source.port);
+        let is_alone = !has_bus && !self.has_direct(source.port);
         let can_be_direct = source.mode == PortMode::Auto && !source.is_monitor && is_alone;
         if can_be_direct && self.card.supports(source.port, params) {
+            self.release_idle_bus(source.port);
             return self.open_direct(port, params, buffer);
         }
         // Nobody is moved for a stream that is refused anyway.
@@ -246,6 +259,18 @@ where
             return Err(OpenFailure::Refused { error, buffer });
         }
         self.open_voice(port, source.port, params, buffer)
+    }
+
+    fn open_beside(
+        &mut self,
+        _: &MixerStream,
+        buffer: B,
+    ) -> Result<MixerStream, OpenFailure<B, MixerStream>> {
+        Err(OpenFailure::Refused { error: CardError::Unsupported, buffer })
+    }
+
+    fn take_port(&mut self, _: &mut MixerStream, _: &mut MixerStream) -> Result<(), CardError> {
+        Err(CardError::WrongState)
     }
 
     fn set_link_wanted(&mut self, stream: &mut MixerStream, is_wanted: bool) {
@@ -266,7 +291,7 @@ where
                 self.card.set_period(&mut direct.stream, period_frames);
             }
             Some(Content::Voice(voice)) => {
-                voice.period = quantum::period(period_frames, voice.layout().rate_hz);
+                voice.set_period(period_frames);
             }
             _ => {}
         }
@@ -295,8 +320,12 @@ where
     }
 
     fn set_volume(&mut self, stream: &mut MixerStream, channel: u8, mdb: i32) -> Result<(), CardError> {
+        self.settle_and_mix_ahead(stream);
         match self.table.get_mut(stream) {
-            Some(Content::Direct(direct)) => self.card.set_volume(&mut direct.stream, channel, mdb),
+            Some(Content::Direct(direct)) => {
+                direct.has_level = true;
+                self.card.set_volume(&mut direct.stream, channel, mdb)
+            }
             Some(Content::Voice(voice)) => {
                 let ramp_hz = voice.ramp_hz();
                 voice.gain.set_level(channel, mdb, ramp_hz).ok_or(CardError::Unsupported)
@@ -314,8 +343,10 @@ where
     }
 
     fn set_mute(&mut self, stream: &mut MixerStream, channel: u8, is_muted: bool) -> Result<(), CardError> {
+        self.settle_and_mix_ahead(stream);
         match self.table.get_mut(stream) {
             Some(Content::Direct(direct)) => {
+                direct.has_level = true;
                 self.card.set_mute(&mut direct.stream, channel, is_muted)?;
                 direct.note_mute(channel, is_muted);
                 Ok(())
@@ -329,6 +360,7 @@ where
     }
 
     fn start(&mut self, stream: &mut MixerStream) -> Result<(), CardError> {
+        self.go_direct(stream);
         self.begin_one(stream, Begin::Start)
     }
 
@@ -342,13 +374,12 @@ where
     }
 
     fn pause(&mut self, stream: &mut MixerStream) -> Result<(), CardError> {
-        if let Some(Content::Direct(_)) = self.table.get(stream) {
-            self.mix_ahead();
-        }
+        self.settle_and_mix_ahead(stream);
         match self.table.get_mut(stream) {
             Some(Content::Direct(direct)) => {
                 self.card.pause(&mut direct.stream)?;
                 direct.state = State::Paused;
+                direct.was_paused = true;
                 Ok(())
             }
             Some(Content::Voice(voice)) if matches!(voice.state, State::Running | State::Broken) => {
@@ -364,14 +395,13 @@ where
     }
 
     fn stop(&mut self, stream: &mut MixerStream) -> Result<StreamPosition, CardError> {
-        if let Some(Content::Direct(_)) = self.table.get(stream) {
-            self.mix_ahead();
-        }
+        self.settle_and_mix_ahead(stream);
         match self.table.get_mut(stream) {
             Some(Content::Direct(direct)) => {
                 let last = self.card.stop(&mut direct.stream)?;
                 direct.state = State::Ready;
                 direct.written_bytes = None;
+                direct.was_paused = false;
                 return Ok(last);
             }
             Some(Content::Voice(voice)) if voice.state == State::Running => voice.state = State::Paused,
@@ -396,9 +426,7 @@ where
     }
 
     fn close(&mut self, stream: MixerStream) -> Result<B, StillRunning<MixerStream>> {
-        if let Some(Content::Direct(_)) = self.table.get(&stream) {
-            self.mix_ahead();
-        }
+        self.settle_and_mix_ahead(&stream);
         let content = match self.table.take(&stream) {
             Some(Content::Voice(voice)) => {
                 self.budget.release(voice.cost);

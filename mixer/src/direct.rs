@@ -16,6 +16,10 @@ pub(crate) struct Direct<S> {
     pub(crate) written_bytes: Option<u64>,
     /// Channels whose mute the guest has set, a bit each.
     pub(crate) muted: u16,
+    /// The guest has set a volume or a mute.
+    pub(crate) has_level: bool,
+    /// It was paused since its start.
+    pub(crate) was_paused: bool,
 }
 
 impl<S> Direct<S> {
@@ -29,7 +33,14 @@ impl<S> Direct<S> {
             period_frames: 0,
             written_bytes: None,
             muted: 0,
+            has_level: false,
+            was_paused: false,
         }
+    }
+
+    /// Whether it can go on as a voice without a gap: it runs since its start, at the volume that a bus has, too.
+    pub(crate) fn can_join(&self) -> bool {
+        self.state == State::Running && !self.was_paused && !self.has_level
     }
 
     /// Notes a mute of a channel, or its end.

@@ -8,10 +8,10 @@ use hyper::SampleMemory;
 
 use crate::backing::Backing;
 use crate::budget::Cost;
+use crate::bus::{Bus, BusPlace};
 use crate::direct::Direct;
 use crate::layout::Layout;
 use crate::mixer::Mixer;
-use crate::quantum;
 use crate::start::{Begin, Group};
 use crate::table::Content;
 use crate::voice::{NO_BUS, State, Voice, Way};
@@ -30,6 +30,10 @@ where
         let is_it =
             |content: &Content<C::Stream, B>| matches!(content, Content::Direct(one) if one.port == port);
         let Some(place) = self.table.contents().position(is_it) else { return Ok(()) };
+        let is_joining = |bus: &Bus<C::Stream>| bus.track.port == port && bus.track.joining.is_some();
+        if self.buses.iter().filter_map(BusPlace::open).any(is_joining) || self.begin_joining(place).is_ok() {
+            return Ok(());
+        }
         let Some(content) = self.table.contents_mut().nth(place) else { return Ok(()) };
         let Content::Direct(direct) = core::mem::replace(content, Content::Lost) else { return Ok(()) };
         let was_running = direct.state == State::Running;
@@ -92,13 +96,14 @@ where
             _ => Way::Record,
         };
         let bus = joined.unwrap_or(NO_BUS);
-        let mut voice = match Voice::new(bus, way, layout, bus_layout, buffer, &mut self.converters) {
+        let layouts = (layout, bus_layout);
+        let mut voice = match Voice::new(bus, way, params, layouts, buffer, &mut self.converters) {
             Ok(voice) => voice,
             // It was asked above.
             Err(_) => return (Content::Lost, Err(CardError::Unsupported)),
         };
         voice.set_link_wanted(is_link_wanted);
-        voice.period = quantum::period(period_frames, params.rate_hz);
+        voice.set_period(period_frames);
         if let Some(bytes) = written_bytes {
             voice.note_written(bytes);
         }

@@ -30,6 +30,7 @@ mod direct;
 mod fan_out;
 mod gain;
 mod hand_over;
+mod joining;
 mod layout;
 mod lead;
 mod mixer;
@@ -41,6 +42,7 @@ mod start;
 mod sums;
 mod table;
 mod voice;
+mod way_back;
 
 pub use backing::{Backing, Ring};
 pub use budget::{Budget, Cost};

@@ -65,7 +65,7 @@ pub struct Mixer<C: Card<Backing<B, R>>, B: SampleMemory, R: SampleMemory> {
     pub(crate) converters: Converters,
     pub(crate) scratch: Box<Scratch>,
     pub(crate) budget: Budget,
-    lateness: Nanos,
+    pub(crate) lateness: Nanos,
 }
 
 /// Where a port of the mixer leads.
@@ -195,11 +195,7 @@ where
         let layout = Layout::of(&params).ok_or(CardError::Unsupported)?;
         let direction = self.card.ports().get(usize::from(port.0)).ok_or(CardError::NoSuchPort)?.direction;
         let frame_bytes = layout.frame_bytes();
-        let is_free = |place: &BusPlace<C::Stream, R>| {
-            matches!(place, BusPlace::Free(ring) if Cycle::new(ring.size_for(frame_bytes), frame_bytes)
-                .is_some_and(|cycle| cycle.frames() >= layout.frames_in(RING_MIN.0)))
-        };
-        let index = self.buses.iter().position(is_free).ok_or(CardError::Busy)?;
+        let index = self.free_ring(&layout).ok_or(CardError::Busy)?;
         self.mix_ahead();
         let place = self.buses.get_mut(index).ok_or(CardError::Busy)?;
         let BusPlace::Free(mut ring) = core::mem::replace(place, BusPlace::Lost) else {
@@ -224,6 +220,20 @@ where
         };
         *place = left;
         result
+    }
+
+    /// The place of a ring for a bus of this layout.
+    pub(crate) fn free_ring(&self, layout: &Layout) -> Option<usize> {
+        let frame_bytes = layout.frame_bytes();
+        self.buses.iter().position(|place| {
+            matches!(place, BusPlace::Free(ring) if Cycle::new(ring.size_for(frame_bytes), frame_bytes)
+                .is_some_and(|cycle| cycle.frames() >= layout.frames_in(RING_MIN.0)))
+        })
+    }
+
+    /// The administrator's setup of a port of the card below.
+    pub(crate) fn setup(&self, port: PortIndex) -> Option<&PortSetup> {
+        self.setups.get(usize::from(port.0))
     }
 
     /// How far ahead a playback bus is mixed.
@@ -259,6 +269,7 @@ where
 
     /// Stops a bus. Voices that run on it break off.
     pub(crate) fn halt(&mut self, index: usize) {
+        self.break_joining(index);
         let Self { card, buses, table, .. } = self;
         let Some(bus) = buses.get_mut(index).and_then(BusPlace::open_mut) else { return };
         if let Err(error) = card.stop(&mut bus.stream) {
@@ -285,6 +296,7 @@ where
             return;
         }
         let (is_running, is_idle) = self.turn(index, now);
+        self.attend_joining(index, now);
         if is_running && is_idle {
             self.halt(index);
         }
@@ -313,12 +325,14 @@ where
     }
 
     /// Whether a voice is open on a bus, also one that doesn't run.
-    fn has_voices(&self, index: usize) -> bool {
+    pub(crate) fn has_voices(&self, index: usize) -> bool {
+        let bus = self.buses.get(index).and_then(BusPlace::open);
         self.table.voices().any(|voice| voice.bus == index)
+            || bus.is_some_and(|bus| bus.track.joining.is_some())
     }
 
     /// Gives a bus's port and ring back.
-    fn close_bus(&mut self, index: usize, now: Nanos) {
+    pub(crate) fn close_bus(&mut self, index: usize, now: Nanos) {
         self.mix_ahead();
         let Some(place) = self.buses.get_mut(index) else { return };
         let stream = match core::mem::replace(place, BusPlace::Lost) {

@@ -5,6 +5,7 @@ use hyper::{Nanos, SampleMemory};
 
 use crate::backing::Backing;
 use crate::bus::{Bus, Track};
+use crate::joining;
 use crate::layout::Layout;
 use crate::lead::Lead;
 use crate::quantum;
@@ -50,12 +51,16 @@ where
     for voice in voices.voices_mut().filter(|voice| voice.plays_on(index)) {
         is_late |= voice.skip_to(fetched);
     }
-    let from = mix(track, ring, sums, index, voices, scratch, fetched, lead);
+    let full = track.passed.saturating_add(track.cycle.frames()).min(sums.end());
+    let mirrored = joining::mirror::<C, B, R>(card, track, sums, voices, scratch, fetched, full, lead);
+    let Some(Backing::Bus(ring)) = card.buffer(stream) else { return Err(CardError::Hardware) };
+    let from = mix(track, ring, sums, index, voices, scratch, fetched, lead, mirrored);
     // This domain may not have had a processor meanwhile. Frames that are far ahead are safe from that.
     let is_near = from.is_some_and(|from| from < fetched.saturating_add(track.allowance_frames() / 2));
     if is_near {
         let after = bus.look::<Backing<B, R>, C>(card)?;
         let fetched = bus.track.fetched(&after);
+        joining::note_fetched(&mut bus.track, fetched);
         for voice in voices.voices_mut().filter(|voice| voice.plays_on(index)) {
             is_late |= voice.note_fetched(fetched);
         }
@@ -87,7 +92,7 @@ where
     silence(track, ring, 0, track.cycle.frames(), scratch);
     sums.begin(track.layout.channels);
     let first_fetch = track.layout.frames_in(quantum::FIRST_FETCH.0);
-    mix(track, ring, sums, index, voices, scratch, first_fetch, lead);
+    mix(track, ring, sums, index, voices, scratch, first_fetch, lead, None);
     Ok(())
 }
 
@@ -115,10 +120,11 @@ fn mix<S, B: SampleMemory>(
     scratch: &mut Scratch,
     fetched: u64,
     lead: Lead,
+    mirrored: Option<(u64, u64)>,
 ) -> Option<u64> {
     let full = track.passed.saturating_add(track.cycle.frames()).min(sums.end());
-    let mut mixed = fetched;
-    let mut from: Option<u64> = None;
+    let mut mixed = mirrored.map_or(fetched, |(_, end)| end);
+    let mut from = mirrored.map(|(from, _)| from);
     for voice in voices.voices_mut().filter(|voice| voice.plays_on(index)) {
         let end = lead.end(fetched, voice.announced()).min(full);
         voice.mixed_from = voice.timeline.next();

@@ -69,6 +69,12 @@ impl<S, B> Table<S, B> {
         Some(core::mem::replace(&mut place.content, Content::Free))
     }
 
+    /// Changes the content of a stream's place. Returns the one before, if the handle leads to it.
+    pub(crate) fn replace(&mut self, stream: &MixerStream, content: Content<S, B>) -> Option<Content<S, B>> {
+        let place = self.place_mut(stream)?;
+        Some(core::mem::replace(&mut place.content, content))
+    }
+
     fn place_mut(&mut self, stream: &MixerStream) -> Option<&mut Place<S, B>> {
         let place = self.places.get_mut(usize::from(stream.place))?;
         (place.generation == stream.generation).then_some(place)

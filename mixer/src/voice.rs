@@ -1,6 +1,6 @@
 //! One stream of a guest on a bus.
 
-use audioback::card::StreamPosition;
+use audioback::card::{StreamParams, StreamPosition};
 use hyper::{Nanos, SampleMemory};
 use pcm::{Sample, Wide, mix};
 
@@ -11,6 +11,7 @@ use crate::cycle::Cycle;
 use crate::gain::VoiceGain;
 use crate::layout::Layout;
 use crate::position::{Begun, Timeline};
+use crate::quantum;
 use crate::scratch::{BLOCK_FRAMES, Work, head};
 
 /// The bus of a voice that has lost its own.
@@ -47,7 +48,9 @@ pub(crate) struct Voice<B> {
     pub(crate) gain: VoiceGain,
     /// The span between its events, if told.
     pub(crate) period: Option<Nanos>,
+    period_frames: u32,
     pub(crate) cost: Cost,
+    pub(crate) params: StreamParams,
     pub(crate) timeline: Timeline,
     /// The first bus frame of the last turn's.
     pub(crate) mixed_from: u64,
@@ -80,8 +83,8 @@ impl<B: SampleMemory> Voice<B> {
     pub(crate) fn new(
         bus: usize,
         way: Way,
-        layout: Layout,
-        bus_layout: Layout,
+        params: StreamParams,
+        (layout, bus_layout): (Layout, Layout),
         buffer: B,
         converters: &mut Converters,
     ) -> Result<Self, B> {
@@ -94,7 +97,9 @@ impl<B: SampleMemory> Voice<B> {
             state: State::Ready,
             gain: VoiceGain::new(layout.channels),
             period: None,
+            period_frames: 0,
             cost: Cost::of(&layout, &bus_layout),
+            params,
             timeline: Timeline::new(&layout, &bus_layout),
             mixed_from: 0,
             layout,
@@ -125,8 +130,21 @@ impl<B: SampleMemory> Voice<B> {
         self.buffer
     }
 
-    pub(crate) fn layout(&self) -> &Layout {
-        &self.layout
+    pub(crate) fn set_period(&mut self, period_frames: u32) {
+        self.period_frames = period_frames;
+        self.period = quantum::period(period_frames, self.layout.rate_hz);
+    }
+
+    pub(crate) fn period_frames(&self) -> u32 {
+        self.period_frames
+    }
+
+    pub(crate) fn is_link_wanted(&self) -> bool {
+        self.is_link_wanted
+    }
+
+    pub(crate) fn written_bytes(&self) -> Option<u64> {
+        self.written_bytes
     }
 
     pub(crate) fn set_link_wanted(&mut self, is_wanted: bool) {
@@ -189,6 +207,25 @@ impl<B: SampleMemory> Voice<B> {
         self.begun = Begun::default();
         self.bus_generation = None;
         self.last = StreamPosition::default();
+    }
+
+    /// Goes on with a direct stream's run, whose frame `offset` was at the link with bus frame 0. What it has played from bus
+    /// frame `from` to `next` is mixed already.
+    pub(crate) fn join(&mut self, from: u64, offset: u64, next: u64, last: &StreamPosition, is_exact: bool) {
+        self.take_over(last);
+        self.generation = last.link.map_or(0, |link| link.generation);
+        self.fifo_errors = last.fifo_errors;
+        if !is_exact {
+            // A frame may be lost or repeated.
+            self.generation = self.generation.wrapping_add(1);
+            self.fifo_errors = self.fifo_errors.saturating_add(1);
+        }
+        self.timeline.begin(from, from.saturating_add(offset));
+        self.timeline.advance(next.saturating_sub(from));
+        self.moved = self.timeline.done();
+        self.first_frame = from;
+        self.state = State::Running;
+        self.is_settled = false;
     }
 
     /// Goes on where a direct stream has ended, paused. The gap in time is a break of the count.

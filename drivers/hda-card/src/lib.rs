@@ -37,7 +37,10 @@ use embedded_hal::delay::DelayNs;
 use heapless::Vec;
 use hyper::{Clock, MappedBuffer, Nanos};
 use snd_hda::stream::{ConfigureError, PositionChoice as CounterChoice};
-use snd_hda::{ConnectError, Controller, DmaRegion, Format, MAX_ROUTES, Registers, RouteIndex};
+use snd_hda::{ConnectError, Controller, Direction, DmaRegion, Format, MAX_ROUTES, Registers, RouteIndex};
+
+/// A stream, or why there is none.
+type Opened<B, S> = Result<S, OpenFailure<B, S>>;
 
 /// The highest rate on the link.
 const FASTEST_HZ: u32 = 192_000;
@@ -102,6 +105,33 @@ where
         let Some(configured) = stream.configured() else { return Err(CardError::WrongState) };
         let route = stream.route();
         self.controller.connect(route, configured).map_err(|error| self.refused(route, &error))
+    }
+
+    /// Sets up a descriptor with a buffer for a route. No converter is on it yet.
+    #[allow(clippy::result_large_err, reason = "the stream comes back by value: there is no heap")]
+    fn configure_stream<B: MappedBuffer>(
+        &mut self,
+        route: RouteIndex,
+        direction: Direction,
+        format: Format,
+        codec_delay_frames: u32,
+        buffer: B,
+    ) -> Opened<B, CardStream<B, R, D, G>> {
+        let Some(descriptor) = self.controller.take_stream(direction) else {
+            return Err(OpenFailure::Refused { error: CardError::Busy, buffer });
+        };
+        match descriptor.configure(format, Pages(buffer)) {
+            Ok(configured) => Ok(CardStream::new(route, codec_delay_frames, configured)),
+            Err(rejected) => {
+                self.controller.give_back(rejected.stream);
+                let error = match rejected.error {
+                    ConfigureError::Buffer(_) => CardError::BadBuffer,
+                    _ => CardError::Hardware,
+                };
+                self.log_failure(route, error, &rejected.error);
+                Err(OpenFailure::Refused { error, buffer: rejected.buffer.0 })
+            }
+        }
     }
 
     /// Translates a driver's error of a route, and logs it.
@@ -221,21 +251,7 @@ where
         if self.controller.is_taken(route) {
             return Err(OpenFailure::Refused { error: CardError::Busy, buffer });
         }
-        let Some(descriptor) = self.controller.take_stream(direction) else {
-            return Err(OpenFailure::Refused { error: CardError::Busy, buffer });
-        };
-        let stream = match descriptor.configure(format, Pages(buffer)) {
-            Ok(configured) => CardStream::new(route, described_delay, configured),
-            Err(rejected) => {
-                self.controller.give_back(rejected.stream);
-                let error = match rejected.error {
-                    ConfigureError::Buffer(_) => CardError::BadBuffer,
-                    _ => CardError::Hardware,
-                };
-                self.log_failure(route, error, &rejected.error);
-                return Err(OpenFailure::Refused { error, buffer: rejected.buffer.0 });
-            }
-        };
+        let stream = self.configure_stream(route, direction, format, described_delay.into(), buffer)?;
         if let Err(error) = self.connect(&stream) {
             return Err(match stream.release(&mut self.timing) {
                 Ok((descriptor, buffer)) => {
@@ -246,6 +262,37 @@ where
             });
         }
         Ok(stream)
+    }
+
+    fn open_beside(
+        &mut self,
+        other: &Self::Stream,
+        buffer: B,
+    ) -> Result<Self::Stream, OpenFailure<B, Self::Stream>> {
+        let route = other.route();
+        if let Err(error) = self.controller.can_double(route) {
+            return Err(OpenFailure::Refused { error: self.refused(route, &error), buffer });
+        }
+        let mut stream = self.configure_stream(
+            route,
+            other.direction(),
+            other.format(),
+            other.codec_delay_frames(),
+            buffer,
+        )?;
+        stream.set_connected(false);
+        Ok(stream)
+    }
+
+    fn take_port(&mut self, from: &mut Self::Stream, to: &mut Self::Stream) -> Result<(), CardError> {
+        let route = from.route();
+        let is_beside = from.is_connected() && !to.is_connected() && to.route() == route;
+        let running = to.running().filter(|_| is_beside).ok_or(CardError::WrongState)?;
+        let moved = self.controller.retag(route, running);
+        // A converter that does not answer may be on either. The port is the new stream's all the same.
+        from.set_connected(false);
+        to.set_connected(true);
+        moved.map_err(|error| self.refused(route, &error))
     }
 
     fn set_link_wanted(&mut self, stream: &mut Self::Stream, is_wanted: bool) {
@@ -312,9 +359,9 @@ where
     }
 
     fn close(&mut self, stream: Self::Stream) -> Result<B, StillRunning<Self::Stream>> {
-        let route = stream.route();
+        let (route, is_connected) = (stream.route(), stream.is_connected());
         let (descriptor, buffer) = stream.release(&mut self.timing).map_err(StillRunning)?;
-        if let Err(error) = self.controller.disconnect(route) {
+        if is_connected && let Err(error) = self.controller.disconnect(route) {
             self.log_failure(route, CardError::Hardware, &error);
         }
         self.controller.give_back(descriptor);

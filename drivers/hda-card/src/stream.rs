@@ -18,6 +18,9 @@ use crate::timing::{Begun, Timing};
 /// A stream that can start.
 type Ready<B, R, D, G> = Stream<Configured<Pages<B>, R, D, G>>;
 
+/// A stream that runs.
+type Run<B, R, D, G> = Stream<Running<Pages<B>, R, D, G>>;
+
 /// A stream descriptor without a buffer, and the buffer that it had.
 type Released<B, R, D, G> = (Stream<Reset<R, D, G>>, B);
 
@@ -26,13 +29,15 @@ const STREAMS_MAX: usize = 30;
 
 enum State<B: MappedBuffer, R: Registers, D: DelayNs, G: DmaRegion> {
     Configured(Ready<B, R, D, G>),
-    Running(Stream<Running<Pages<B>, R, D, G>>),
+    Running(Run<B, R, D, G>),
     Paused(Stream<Paused<Pages<B>, R, D, G>>),
 }
 
 /// An open stream of a guest.
 pub struct CardStream<B: MappedBuffer, R: Registers, D: DelayNs, G: DmaRegion> {
     route: RouteIndex,
+    /// Whether the route's converter is on it.
+    is_connected: bool,
     /// Whether the link position is used.
     is_link_wanted: bool,
     direction: Direction,
@@ -70,13 +75,14 @@ where
     D: DelayNs + Clone,
     G: DmaRegion,
 {
-    pub(crate) fn new(route: RouteIndex, codec_delay_frames: u8, stream: Ready<B, R, D, G>) -> Self {
+    pub(crate) fn new(route: RouteIndex, codec_delay_frames: u32, stream: Ready<B, R, D, G>) -> Self {
         Self {
             route,
+            is_connected: true,
             is_link_wanted: true,
             direction: stream.direction(),
             format: stream.format(),
-            codec_delay_frames: codec_delay_frames.into(),
+            codec_delay_frames,
             begun: None,
             generation: 0,
             breaks: None,
@@ -97,6 +103,26 @@ where
         self.route
     }
 
+    pub(crate) fn codec_delay_frames(&self) -> u32 {
+        self.codec_delay_frames
+    }
+
+    pub(crate) fn format(&self) -> Format {
+        self.format
+    }
+
+    pub(crate) fn direction(&self) -> Direction {
+        self.direction
+    }
+
+    pub(crate) fn is_connected(&self) -> bool {
+        self.is_connected
+    }
+
+    pub(crate) fn set_connected(&mut self, is_connected: bool) {
+        self.is_connected = is_connected;
+    }
+
     pub(crate) fn rate_hz(&self) -> u32 {
         self.format.rate().hz()
     }
@@ -104,6 +130,13 @@ where
     pub(crate) fn configured(&self) -> Option<&Ready<B, R, D, G>> {
         match &self.state {
             Some(State::Configured(stream)) => Some(stream),
+            _ => None,
+        }
+    }
+
+    pub(crate) fn running(&self) -> Option<&Run<B, R, D, G>> {
+        match &self.state {
+            Some(State::Running(stream)) => Some(stream),
             _ => None,
         }
     }

@@ -15,7 +15,7 @@ use crate::reset::{find_ssync, wake};
 use crate::spec::format::Format;
 use crate::spec::registers as reg;
 use crate::spec::verbs::{CodecAddress, NodeId, Verb};
-use crate::stream::{Configured, Descriptor, LIST_BYTES, Reset, Stream};
+use crate::stream::{Configured, Descriptor, LIST_BYTES, Reset, Running, Stream};
 use crate::traits::{ControllerTraits, PositionChoice};
 
 /// Limit of sleep while all codecs are read, in microseconds.
@@ -333,6 +333,28 @@ where
     ) -> Result<(), ConnectError> {
         let (direction, format, tag) = (stream.direction(), stream.format(), stream.tag());
         self.patchbay.connect(&mut self.commands, route, direction, format, tag)
+    }
+
+    /// Whether a second stream with the format of the one on this route fits on the link beside it.
+    ///
+    /// # Errors
+    /// [`ConnectError::Taken`] if no stream is on the route, else [`ConnectError::NoBandwidth`].
+    pub fn can_double(&self, route: RouteIndex) -> Result<(), ConnectError> {
+        self.patchbay.can_double(route)
+    }
+
+    /// Moves the converters of a connected route to another stream of the same format and direction, each by one verb
+    /// (specification 1.0a, 7.3.3.11 "Converter Stream, Channel"). Both streams may run. If they carry the same samples in the
+    /// same link frames, nobody hears when the verb takes effect.
+    ///
+    /// # Errors
+    /// [`ConnectError::Command`]: a converter may be on either stream.
+    pub fn retag<B: DmaBuffer>(
+        &mut self,
+        route: RouteIndex,
+        stream: &Stream<Running<B, R, D, G>>,
+    ) -> Result<(), ConnectError> {
+        self.patchbay.retag(&mut self.commands, route, stream.tag())
     }
 
     /// Whether a route can't be connected now because it, or a part of it, is in use.

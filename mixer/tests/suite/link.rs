@@ -13,7 +13,7 @@ use crate::support::memory::Buffer;
 use crate::support::rig::{MILLISECOND, params};
 use crate::support::{cases, noise};
 
-const OUT: PortIndex = PortIndex(0);
+pub const OUT: PortIndex = PortIndex(0);
 const IN: PortIndex = PortIndex(1);
 
 pub struct ModelClock(pub ModelDelay);
@@ -40,14 +40,18 @@ pub fn hardware(model: &Model) -> (Hardware, [Buffer; 2]) {
     (card, rings)
 }
 
-struct Rig {
-    model: Model,
-    mixer: Mixer<Hardware, Buffer, Buffer>,
+pub struct Rig {
+    pub model: Model,
+    pub mixer: Mixer<Hardware, Buffer, Buffer>,
 }
 
 impl Rig {
-    fn new(rates: [Option<u32>; 2], mode: PortMode) -> Self {
-        let model = Bench::new(Profile::hardware()).codec(0, Codec::any_format(2)).drift_ppm(137).build();
+    pub fn new(rates: [Option<u32>; 2], mode: PortMode) -> Self {
+        Self::on(Profile::hardware(), rates, mode)
+    }
+
+    pub fn on(profile: Profile, rates: [Option<u32>; 2], mode: PortMode) -> Self {
+        let model = Bench::new(profile).codec(0, Codec::any_format(2)).drift_ppm(137).build();
         let (card, rings) = hardware(&model);
         let setups = rates.map(|rate_hz| PortSetup { mode, rate_hz });
         let limits =
@@ -56,14 +60,14 @@ impl Rig {
     }
 
     /// A guest's buffer: DMA to it would be a violation.
-    fn open(&mut self, port: PortIndex, params: &StreamParams, frames: u32) -> (MixerStream, Buffer) {
+    pub fn open(&mut self, port: PortIndex, params: &StreamParams, frames: u32) -> (MixerStream, Buffer) {
         let frame_bytes = params.format.bytes_per_sample().expect("linear") * u32::from(params.channels);
         let buffer = Buffer::from_pages(frames * frame_bytes, || self.model.memory().allocate_page());
         let stream = self.mixer.open(port, params, buffer.clone()).map_err(|failure| failure.error());
         (stream.expect("open"), buffer)
     }
 
-    fn pass(&mut self, span_ns: u64) {
+    pub fn pass(&mut self, span_ns: u64) {
         let end = self.model.now_ns() + span_ns;
         while self.model.now_ns() < end {
             self.mixer.poll(Nanos(self.model.now_ns()), true);
@@ -147,7 +151,9 @@ fn a_hand_over_loses_no_frame_and_positions_hold_on_both_sides() {
         if round == 15 {
             let opened_ns = rig.model.now_ns();
             second = Some(rig.open(OUT, &params(44_100, SampleFormat::S16Le, 2), 4_096).0);
-            assert!(rig.model.now_ns() - opened_ns < 20 * MILLISECOND, "the gap is short");
+            assert!(rig.model.now_ns() - opened_ns < 2 * MILLISECOND, "nobody waits for it");
+        }
+        if round == 25 {
             // From here on DMA to the guest's page is a violation.
             for page in hyper::MappedBuffer::page_addresses(&buffer) {
                 rig.model.memory().forbid_dma(*page);
@@ -167,7 +173,7 @@ fn a_hand_over_loses_no_frame_and_positions_hold_on_both_sides() {
         "a frame is lost or repeated"
     );
     assert!(told.windows(2).all(|pair| pair[0].link_frames <= pair[1].link_frames));
-    assert_eq!(told.iter().map(|link| link.generation).collect::<std::collections::BTreeSet<_>>().len(), 2);
+    assert_eq!(told.iter().map(|link| link.generation).collect::<std::collections::BTreeSet<_>>().len(), 1);
     for link in &told {
         let Some((_, link_frame)) = heard.get(link.link_frames as usize) else { continue };
         let off_ns = rig.model.ns_of_link_frame(*link_frame).abs_diff(link.time.0);

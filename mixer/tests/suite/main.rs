@@ -4,6 +4,7 @@ mod admission;
 mod allocation;
 mod capture;
 mod exact;
+mod hand_over;
 mod hostile;
 mod isolation;
 mod lead;

@@ -172,6 +172,18 @@ impl<B: MappedBuffer> Card<B> for FakeCard {
         Ok(FakeStream { port: index, running: false, paused: false, buffer })
     }
 
+    fn open_beside(
+        &mut self,
+        _: &Self::Stream,
+        buffer: B,
+    ) -> Result<Self::Stream, OpenFailure<B, Self::Stream>> {
+        Err(OpenFailure::Refused { error: CardError::Unsupported, buffer })
+    }
+
+    fn take_port(&mut self, _: &mut Self::Stream, _: &mut Self::Stream) -> Result<(), CardError> {
+        Err(CardError::WrongState)
+    }
+
     fn set_link_wanted(&mut self, _: &mut FakeStream<B>, is_wanted: bool) {
         self.controls.borrow_mut().link_wanted = Some(is_wanted);
     }

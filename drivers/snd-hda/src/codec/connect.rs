@@ -89,8 +89,16 @@ pub(crate) fn listen(
         display::tell(link, route, connection.format.channels())?;
     }
     link.ask(route.converter, verbs::set_converter_format(connection.format.encode()))?;
-    link.ask(route.converter, verbs::set_stream(connection.tag, connection.channel))?;
-    Ok(())
+    tune(link, route, connection)
+}
+
+/// Puts the converter of a route on its stream. The converter has the stream's format already.
+pub(crate) fn tune(
+    link: &mut CodecLink<'_>,
+    route: &Route,
+    connection: &Connection,
+) -> Result<(), CommandError> {
+    link.ask(route.converter, verbs::set_stream(connection.tag, connection.channel)).map(|_| ())
 }
 
 /// Takes the converter off its stream and shuts the mixers' inputs again.

@@ -39,14 +39,8 @@ impl Patchbay {
         if members.iter().any(|member| self.is_taken(*member)) {
             return Err(ConnectError::Taken);
         }
-        let in_use = self.routes.iter().filter(|other| other.direction() == direction);
-        let in_use = in_use.filter_map(|other| other.connection).map(|connection| connection.words);
         let words = format.words_per_link_frame();
-        let needed_words = in_use.fold(0, u32::saturating_add).saturating_add(words);
-        let available_words = self.capabilities.words(direction).0;
-        if needed_words > available_words {
-            return Err(ConnectError::NoBandwidth { available_words, needed_words });
-        }
+        self.has_bandwidth(direction, words)?;
         for member in &members {
             self.clear_jacks(link, *member);
         }
@@ -65,6 +59,46 @@ impl Patchbay {
             }
         }
         self.follow(link, index);
+        Ok(())
+    }
+
+    /// Whether the link carries so many words a link frame more.
+    fn has_bandwidth(&self, direction: Direction, words: u32) -> Result<(), ConnectError> {
+        let in_use = self.routes.iter().filter(|other| other.direction() == direction);
+        let in_use = in_use.filter_map(|other| other.connection).map(|connection| connection.words);
+        let needed_words = in_use.fold(0, u32::saturating_add).saturating_add(words);
+        let available_words = self.capabilities.words(direction).0;
+        if needed_words > available_words {
+            return Err(ConnectError::NoBandwidth { available_words, needed_words });
+        }
+        Ok(())
+    }
+
+    /// Whether a second stream like the one on this route fits on the link beside it.
+    pub(crate) fn can_double(&self, index: RouteIndex) -> Result<(), ConnectError> {
+        let route = self.route(index).ok_or(ConnectError::NoSuchRoute)?;
+        let connection = route.connection.filter(|connection| connection.owner == index.0);
+        let words = connection.ok_or(ConnectError::Taken)?.words;
+        self.has_bandwidth(route.direction(), words)
+    }
+
+    /// Moves the converters of a route's stream, one after another, to the stream of another tag and the same format.
+    pub(crate) fn retag(
+        &mut self,
+        link: &mut dyn CommandLink,
+        index: RouteIndex,
+        tag: u8,
+    ) -> Result<(), ConnectError> {
+        for at in self.indices() {
+            let Some(route) = self.route_mut(at) else { continue };
+            let Some(connection) = route.connection.as_mut().filter(|one| one.owner == index.0) else {
+                continue;
+            };
+            connection.tag = tag;
+            let connection = *connection;
+            let mut link = CodecLink::new(link, route.codec);
+            connect::tune(&mut link, route, &connection).map_err(ConnectError::Command)?;
+        }
         Ok(())
     }
 

@@ -201,6 +201,18 @@ impl Card<Backing<Buffer, Buffer>> for FakeCard {
         })
     }
 
+    fn open_beside(
+        &mut self,
+        _: &Self::Stream,
+        buffer: Backing<Buffer, Buffer>,
+    ) -> Result<Self::Stream, OpenFailure<Backing<Buffer, Buffer>, Self::Stream>> {
+        Err(OpenFailure::Refused { error: CardError::Unsupported, buffer })
+    }
+
+    fn take_port(&mut self, _: &mut Self::Stream, _: &mut Self::Stream) -> Result<(), CardError> {
+        Err(CardError::WrongState)
+    }
+
     fn set_link_wanted(&mut self, _: &mut FakeStream, _: bool) {}
 
     fn set_period(&mut self, _: &mut FakeStream, _: u32) {}

@@ -54,6 +54,18 @@ impl Card<Backing<Buffer, Buffer>> for SilentCard {
     ) -> Result<SilentStream, OpenFailure<Backing<Buffer, Buffer>, SilentStream>> {
         Ok(SilentStream { buffer, frames: 0 })
     }
+    fn open_beside(
+        &mut self,
+        _: &Self::Stream,
+        buffer: Backing<Buffer, Buffer>,
+    ) -> Result<Self::Stream, OpenFailure<Backing<Buffer, Buffer>, Self::Stream>> {
+        Err(OpenFailure::Refused { error: CardError::Unsupported, buffer })
+    }
+
+    fn take_port(&mut self, _: &mut Self::Stream, _: &mut Self::Stream) -> Result<(), CardError> {
+        Err(CardError::WrongState)
+    }
+
     fn set_link_wanted(&mut self, _: &mut SilentStream, _: bool) {}
     fn set_period(&mut self, _: &mut SilentStream, _: u32) {}
     fn note_written(&mut self, _: &mut SilentStream, _: u64) -> u64 {

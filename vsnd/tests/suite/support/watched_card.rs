@@ -136,6 +136,18 @@ impl<B: MappedBuffer> Card<B> for WatchedCard {
         self.card.open(port, params, buffer)
     }
 
+    fn open_beside(
+        &mut self,
+        other: &Self::Stream,
+        buffer: B,
+    ) -> Result<Self::Stream, OpenFailure<B, Self::Stream>> {
+        self.card.open_beside(other, buffer)
+    }
+
+    fn take_port(&mut self, from: &mut Self::Stream, to: &mut Self::Stream) -> Result<(), CardError> {
+        Card::<B>::take_port(&mut self.card, from, to)
+    }
+
     fn set_link_wanted(&mut self, stream: &mut Self::Stream, is_wanted: bool) {
         Card::<B>::set_link_wanted(&mut self.card, stream, is_wanted);
     }

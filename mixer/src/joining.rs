@@ -1,0 +1,357 @@
+//! A direct stream that plays becomes a voice without a gap.
+//!
+//! A bus is started beside it, on a stream of its own that no converter hears. Both are on one link, so their phase is known to the
+//! frame. The mixer writes what the direct stream plays to the bus, in the same link frames. Once that is at the link, one verb
+//! moves the converter to the bus. Whenever the verb takes effect, what is heard is the same.
+
+use audioback::card::{Card, CardError, Direction, LinkPosition, OpenFailure, PositionLock, StillRunning};
+use hyper::{Nanos, SampleMemory};
+use pcm::{Gain, mix};
+use sndif::format::SampleFormat;
+
+use crate::backing::Backing;
+use crate::budget::Cost;
+use crate::bus::{Bus, BusPlace, Track};
+use crate::cycle::Cycle;
+use crate::direct::Direct;
+use crate::layout::Layout;
+use crate::lead::Lead;
+use crate::mixer::Mixer;
+use crate::playback;
+use crate::position::{frame_at_tick, tick_of};
+use crate::scratch::{Scratch, head};
+use crate::start::{Begin, Group};
+use crate::sums::Sums;
+use crate::table::{Content, Table};
+use crate::voice::{State, Voice, Way};
+
+/// Time to find out the phase. Without it the hand-over has a gap.
+const PATIENCE: Nanos = Nanos(20_000_000);
+
+/// Time between two turns of a bus that is being joined.
+const TURN: Nanos = Nanos(1_000_000);
+
+/// A direct stream on its way to a bus.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Joining {
+    /// The direct stream's place in the table.
+    place: usize,
+    step: Step,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Step {
+    /// The phase isn't known yet.
+    Begun { until: Option<Nanos> },
+    /// The bus plays what the direct stream plays.
+    Mirror(Mirror),
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Mirror {
+    /// The first bus frame that is mirrored, and the one after the last.
+    from: u64,
+    next: u64,
+    /// The direct stream's frame that is at the link with bus frame 0.
+    offset: u64,
+    /// Each frame of both is at the link at the same time, and not only nearly.
+    is_exact: bool,
+}
+
+/// How it ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum End {
+    /// What is mirrored is at the link.
+    Heard,
+    /// It isn't: the voice goes on after a gap.
+    Gap,
+    /// The bus has failed.
+    Broken,
+}
+
+/// The direct stream's frame that is at the link with bus frame 0, and whether both have all their frames in the same link frames
+/// from there on.
+fn phase(direct: &LinkPosition, bus: &LinkPosition, rate_hz: u32) -> Option<(u64, bool)> {
+    let cadence = direct.cadence.filter(|_| bus.lock == PositionLock::Locked)?;
+    let frame = frame_at_tick(direct, bus.start_wall_ticks)?;
+    let blocks = frame.checked_div(cadence.block_frames.into())?;
+    // A cadence such as that of 44.1 kHz repeats after many frames.
+    let is_aligned = blocks.checked_rem(cadence.period_blocks.into())? == 0;
+    Some((frame, is_aligned && tick_of(direct, rate_hz, frame) == bus.start_wall_ticks))
+}
+
+/// Adds what the direct stream plays to the sums, as far as `lead` says. Returns the frames that changed.
+#[allow(clippy::too_many_arguments, reason = "parts of one mixer, borrowed one by one")]
+pub(crate) fn mirror<C, B, R>(
+    card: &C,
+    track: &mut Track,
+    sums: &mut Sums,
+    table: &Table<C::Stream, B>,
+    scratch: &mut Scratch,
+    fetched: u64,
+    full: u64,
+    lead: Lead,
+) -> Option<(u64, u64)>
+where
+    B: SampleMemory,
+    R: SampleMemory,
+    C: Card<Backing<B, R>>,
+{
+    let layout = track.layout;
+    let Some(Joining { place, step: Step::Mirror(mirror) }) = &mut track.joining else { return None };
+    let Some(Content::Direct(direct)) = table.contents().nth(*place) else { return None };
+    let Backing::Guest(buffer) = card.buffer(&direct.stream)? else { return None };
+    let cycle = Cycle::new(buffer.size_bytes(), layout.frame_bytes())?;
+    if mirror.next < fetched {
+        // This turn is late: begin anew.
+        (mirror.from, mirror.next) = (fetched, fetched);
+    }
+    let written = direct.written_bytes.map(|bytes| cycle.frames_in(bytes));
+    let announced = written.map(|frames| frames.saturating_sub(mirror.offset));
+    let (first, end) = (mirror.next, lead.end(fetched, announced).min(full));
+    while mirror.next < end {
+        let sums = sums.add(mirror.next, end);
+        let frames = layout.channels.frames(sums.len());
+        let frame = mirror.next.saturating_add(mirror.offset);
+        let there = written.map_or(u64::MAX, |written| written.saturating_sub(frame)).min(frames as u64);
+        let bytes = head(&mut scratch.work.bytes, layout.bytes(there as usize));
+        let lap = layout.bytes(usize::try_from(cycle.frames()).unwrap_or(usize::MAX)).max(1);
+        let mut from = frame;
+        for part in bytes.chunks_mut(lap) {
+            cycle.read(buffer, from, part);
+            from = from.saturating_add(cycle.frames());
+        }
+        mix::add_encoded(layout.format, Gain::UNITY, bytes, sums);
+        mirror.next = mirror.next.saturating_add(frames.max(1) as u64);
+    }
+    (first < end).then_some((first, end))
+}
+
+/// Notes what the hardware had fetched when this turn was mixed: what is mirrored begins behind that.
+pub(crate) fn note_fetched(track: &mut Track, fetched: u64) {
+    if let Some(Joining { step: Step::Mirror(mirror), .. }) = &mut track.joining {
+        mirror.from = mirror.from.max(fetched.min(mirror.next));
+    }
+}
+
+impl<C, B, R> Mixer<C, B, R>
+where
+    B: SampleMemory,
+    R: SampleMemory,
+    C: Card<Backing<B, R>>,
+{
+    /// Starts a bus beside the direct stream at a place of the table.
+    ///
+    /// # Errors
+    /// It can't join a bus without a gap. The direct stream plays on.
+    pub(crate) fn begin_joining(&mut self, place: usize) -> Result<(), CardError> {
+        let Some(Content::Direct(direct)) = self.table.contents().nth(place) else {
+            return Err(CardError::WrongState);
+        };
+        let (port, params) = (direct.port, direct.params);
+        let layout = Layout::of(&params).ok_or(CardError::Unsupported)?;
+        let setup = self.setup(port).ok_or(CardError::NoSuchPort)?;
+        let is_playback = self.direction(port) == Some(Direction::Playback);
+        // The bytes of silence are zeros.
+        let is_format = matches!(params.format, SampleFormat::S16Le | SampleFormat::S32Le);
+        let is_rate = setup.rate_hz.is_none_or(|rate_hz| rate_hz == params.rate_hz);
+        if !is_playback || !is_format || !is_rate || !direct.can_join() {
+            return Err(CardError::Unsupported);
+        }
+        let cost = Cost::of(&layout, &layout);
+        if !self.budget.admit(cost) {
+            return Err(CardError::Busy);
+        }
+        let begun = self.open_bus_beside(place, layout);
+        if begun.is_err() {
+            self.budget.release(cost);
+        }
+        begun
+    }
+
+    fn open_bus_beside(&mut self, place: usize, layout: Layout) -> Result<(), CardError> {
+        let index = self.free_ring(&layout).ok_or(CardError::Busy)?;
+        self.mix_ahead();
+        let lateness = self.lateness;
+        let Self { card, buses, sums, table, scratch, .. } = self;
+        let Some(Content::Direct(direct)) = table.contents_mut().nth(place) else {
+            return Err(CardError::WrongState);
+        };
+        let (Some(bus_place), Some(sums)) = (buses.get_mut(index), sums.get_mut(index)) else {
+            return Err(CardError::Busy);
+        };
+        let BusPlace::Free(mut ring) = core::mem::replace(bus_place, BusPlace::Lost) else {
+            return Err(CardError::Busy);
+        };
+        ring.fit(layout.frame_bytes());
+        let cycle = Cycle::new(hyper::MappedBuffer::size_bytes(&ring), layout.frame_bytes());
+        let opened = card.open_beside(&direct.stream, Backing::Bus(ring));
+        let (stream, cycle) = match (opened, cycle) {
+            (Ok(stream), Some(cycle)) => (stream, cycle),
+            (Ok(stream), None) => {
+                *bus_place = BusPlace::Stuck(stream, Nanos(0));
+                return Err(CardError::BadBuffer);
+            }
+            (Err(OpenFailure::Refused { error, buffer }), _) => {
+                if let Backing::Bus(ring) = buffer {
+                    *bus_place = BusPlace::Free(ring);
+                }
+                return Err(error);
+            }
+            (Err(OpenFailure::Stuck { error, stream }), _) => {
+                *bus_place = BusPlace::Stuck(stream, Nanos(0));
+                return Err(error);
+            }
+        };
+        // The phase is found by both positions.
+        card.set_link_wanted(&mut direct.stream, true);
+        let mut track = Track::new(direct.port, Direction::Playback, layout, cycle, lateness);
+        track.joining = Some(Joining { place, step: Step::Begun { until: None } });
+        let mut bus = Bus { stream, track };
+        let lead = Lead::new(&layout, TURN, lateness);
+        let started = playback::prepare::<C, B, R>(card, &mut bus, sums, index, table, scratch, lead)
+            .and_then(|()| card.start(&mut bus.stream));
+        bus.track.is_running = started.is_ok();
+        if started.is_err() {
+            // It is closed at the next turn.
+            bus.track.joining = None;
+        }
+        *bus_place = BusPlace::Open(bus);
+        started
+    }
+
+    /// One turn of a bus that is being joined.
+    pub(crate) fn attend_joining(&mut self, index: usize, now: Nanos) {
+        let Some(bus) = self.buses.get_mut(index).and_then(BusPlace::open_mut) else { return };
+        let Some(Joining { place, step }) = bus.track.joining else { return };
+        bus.track.due = Nanos(now.0.saturating_add(TURN.0).min(bus.track.due.0));
+        let Some(position) = bus.look::<Backing<B, R>, C>(&mut self.card).ok() else { return };
+        match step {
+            Step::Begun { until } => {
+                let until = until.unwrap_or(Nanos(now.0.saturating_add(PATIENCE.0)));
+                let Some(Content::Direct(direct)) = self.table.contents_mut().nth(place) else { return };
+                let of_direct =
+                    self.card.position(&mut direct.stream).ok().and_then(|position| position.link);
+                let rate_hz = bus.track.layout.rate_hz;
+                let found =
+                    of_direct.zip(position.link).and_then(|(direct, bus)| phase(&direct, &bus, rate_hz));
+                let Some((offset, is_exact)) = found else {
+                    if now >= until {
+                        self.end_joining(index, End::Gap);
+                    } else if let Some(joining) = &mut bus.track.joining {
+                        joining.step = Step::Begun { until: Some(until) };
+                    }
+                    return;
+                };
+                let near = bus.track.layout.frames_in(TURN.0).saturating_add(1);
+                let from = bus.track.fetched(&position).saturating_add(near);
+                let step = Step::Mirror(Mirror { from, next: from, offset, is_exact });
+                bus.track.joining = Some(Joining { place, step });
+                self.advance(index);
+            }
+            Step::Mirror(_) if self.is_mirrored(index) => self.end_joining(index, End::Heard),
+            Step::Mirror(_) => {}
+        }
+    }
+
+    /// Whether what is mirrored is at the link.
+    fn is_mirrored(&mut self, index: usize) -> bool {
+        let Some(bus) = self.buses.get_mut(index).and_then(BusPlace::open_mut) else { return false };
+        let Some(Joining { step: Step::Mirror(mirror), .. }) = bus.track.joining else { return false };
+        let position = bus.look::<Backing<B, R>, C>(&mut self.card).ok();
+        position.and_then(|position| position.link).is_some_and(|link| {
+            let unsure = bus.track.layout.frames_in(link.error_ns.into()).saturating_add(1);
+            link.link_frames >= mirror.from.saturating_add(unsure)
+        })
+    }
+
+    /// Ends the joining of a direct stream now, as somebody wants something of it.
+    pub(crate) fn settle(&mut self, place: usize) {
+        let is_it = |bus: &Bus<C::Stream>| bus.track.joining.is_some_and(|joining| joining.place == place);
+        let Some(index) = self.buses.iter().position(|bus| bus.open().is_some_and(is_it)) else { return };
+        let end = if self.is_mirrored(index) { End::Heard } else { End::Gap };
+        self.end_joining(index, end);
+    }
+
+    /// Ends the joining of a bus that fails.
+    pub(crate) fn break_joining(&mut self, index: usize) {
+        self.end_joining(index, End::Broken);
+    }
+
+    /// Gives the port to the bus. The direct stream is a voice from now on.
+    fn end_joining(&mut self, index: usize, end: End) {
+        let is_joined = |bus: &Bus<C::Stream>| bus.track.joining.is_some();
+        if !self.buses.get(index).and_then(BusPlace::open).is_some_and(is_joined) {
+            return;
+        }
+        if end != End::Broken {
+            self.mix_ahead();
+        }
+        let Self { card, buses, table, converters, budget, .. } = self;
+        let Some(bus) = buses.get_mut(index).and_then(BusPlace::open_mut) else { return };
+        let Some(Joining { place, step }) = bus.track.joining.take() else { return };
+        let Some(content) = table.contents_mut().nth(place) else { return };
+        let mut direct = match core::mem::replace(content, Content::Lost) {
+            Content::Direct(direct) => direct,
+            other => {
+                *content = other;
+                return;
+            }
+        };
+        let layout = bus.track.layout;
+        let cost = Cost::of(&layout, &layout);
+        let taken = card.take_port(&mut direct.stream, &mut bus.stream);
+        if let Err(error) = taken {
+            log::error!("port {}: the codec does not change to the bus: {error:?}", direct.port.0);
+        }
+        let last = match card.stop(&mut direct.stream) {
+            Ok(last) => last,
+            Err(_) => {
+                budget.release(cost);
+                *content = Content::Direct(Direct { state: State::Broken, ..direct });
+                return;
+            }
+        };
+        let Direct { port, params, stream, is_link_wanted, period_frames, written_bytes, .. } = direct;
+        let buffer = match card.close(stream) {
+            Ok(Backing::Guest(buffer)) => buffer,
+            Ok(Backing::Bus(_)) => return,
+            Err(StillRunning(stream)) => {
+                budget.release(cost);
+                *content =
+                    Content::Direct(Direct { state: State::Broken, ..Direct::new(port, params, stream) });
+                return;
+            }
+        };
+        let Ok(mut voice) = Voice::new(index, Way::Play, params, (layout, layout), buffer, converters) else {
+            return;
+        };
+        voice.set_link_wanted(is_link_wanted);
+        voice.set_period(period_frames);
+        if let Some(bytes) = written_bytes {
+            voice.note_written(bytes);
+        }
+        match step {
+            Step::Mirror(mirror) if end == End::Heard && taken.is_ok() => {
+                voice.join(mirror.from, mirror.offset, mirror.next, &last, mirror.is_exact);
+            }
+            _ => voice.take_over(&last),
+        }
+        let is_over = end == End::Broken || taken.is_err();
+        if is_over {
+            voice.break_off();
+        }
+        let goes_on = voice.state == State::Paused && !is_over;
+        *content = Content::Voice(voice);
+        if goes_on {
+            let mut group = Group::new();
+            if group.push(place).is_err() || self.begin(&group, Begin::Resume).is_err() {
+                self.table.contents_mut().skip(place).take(1).for_each(|content| {
+                    if let Content::Voice(voice) = content {
+                        voice.break_off();
+                    }
+                });
+            }
+        }
+    }
+}

@@ -1,0 +1,275 @@
+//! A direct stream becomes a voice while it plays, on the model of the hardware.
+
+use audioback::card::{Card, CardError, LinkPosition, PortMode, StreamParams};
+use hyper::{MappedBuffer, SampleMemory};
+use mixer::MixerStream;
+use snd_hda_model::{DmaAccess, Profile};
+use sndif::format::SampleFormat;
+
+use crate::link::{OUT, Rig};
+use crate::support::memory::Buffer;
+use crate::support::rig::{MILLISECOND, params};
+use crate::support::{cases, noise};
+
+/// Frames of the guest's buffer.
+const BUFFER_FRAMES: u32 = 16_384;
+
+/// A guest whose frames count from 1 on, and that keeps its buffer filled.
+struct First {
+    stream: MixerStream,
+    buffer: Buffer,
+    params: StreamParams,
+    written: u64,
+}
+
+impl First {
+    fn open(rig: &mut Rig, rate_hz: u32, format: SampleFormat) -> Self {
+        let params = params(rate_hz, format, 2);
+        let (stream, buffer) = rig.open(OUT, &params, BUFFER_FRAMES);
+        for page in buffer.page_addresses() {
+            rig.model.memory().allow_dma(*page, DmaAccess::Read);
+        }
+        let mut first = Self { stream, buffer, params, written: 0 };
+        first.refill(rig);
+        rig.mixer.start(&mut first.stream).expect("started");
+        first
+    }
+
+    fn refill(&mut self, rig: &mut Rig) {
+        let bytes = u64::from(self.params.format.bytes_per_sample().expect("linear")) * 2;
+        let at = rig.mixer.position(&mut self.stream).expect("a position").bytes / bytes;
+        while self.written < at + u64::from(BUFFER_FRAMES) {
+            let word = word(self.written);
+            let frame: Vec<u8> = match self.params.format {
+                SampleFormat::S16Le => [word as i16, -7].into_iter().flat_map(i16::to_le_bytes).collect(),
+                _ => [word, -7].into_iter().flat_map(i32::to_le_bytes).collect(),
+            };
+            let offset = (self.written % u64::from(BUFFER_FRAMES)) * bytes;
+            self.buffer.write(offset as u32, &frame);
+            self.written += 1;
+        }
+        rig.mixer.note_written(&mut self.stream, self.written * bytes);
+    }
+
+    fn link(&mut self, rig: &mut Rig) -> LinkPosition {
+        rig.mixer.position(&mut self.stream).expect("a position").link.expect("at the link")
+    }
+
+    fn pass(&mut self, rig: &mut Rig, span_ns: u64) {
+        let end = rig.model.now_ns() + span_ns;
+        while rig.model.now_ns() < end {
+            self.refill(rig);
+            rig.pass((7 * MILLISECOND).min(end.saturating_sub(rig.model.now_ns())));
+        }
+    }
+}
+
+/// The left sample of a frame. None is 0.
+fn word(frame: u64) -> i32 {
+    (frame % 30_011) as i32 + 1
+}
+
+/// What is wrong with what was heard from the first frame on.
+#[derive(Debug, PartialEq, Eq)]
+struct Faults {
+    /// Frames that don't follow the one before, silence left out.
+    wrong: u64,
+    /// Frames of silence.
+    silent: u64,
+    /// Link frames that should have had a frame.
+    missing: u64,
+    /// Breaks that the position tells.
+    told: u32,
+}
+
+const NONE: Faults = Faults { wrong: 0, silent: 0, missing: 0, told: 0 };
+
+fn faults(rig: &Rig, rate_hz: u32, told: u32) -> Faults {
+    let played = rig.model.played(0, 2);
+    let heard: Vec<(i32, u64)> = (0..played.len())
+        .map(|index| (played.frame(index)[0], played.link_frame(index)))
+        .skip_while(|(word, _)| *word == 0)
+        .collect();
+    assert!(heard.len() as u64 > u64::from(rate_hz) / 50, "{}", heard.len());
+    let words: Vec<i32> = heard.iter().map(|(word, _)| *word).filter(|word| *word != 0).collect();
+    let wrong = words.windows(2).filter(|pair| pair[1] - 1 != pair[0] % 30_011).count();
+    // The cadence of 44.1 kHz and its multiples leaves link frames out.
+    let step = if rate_hz.is_multiple_of(48_000) { 1 } else { 2 };
+    let missing = heard.windows(2).filter(|pair| pair[1].1 - pair[0].1 > step).count();
+    let silent = heard.len() - words.len();
+    Faults { wrong: wrong as u64, silent: silent as u64, missing: missing as u64, told }
+}
+
+/// One hand-over at a random moment.
+fn hand_over(rig: &mut Rig, seed: u64, rate_hz: u32, format: SampleFormat) -> Faults {
+    let random = |number: u64, most: u64| u64::from(noise(seed, number)) % most;
+    rig.pass(random(0, 3 * MILLISECOND));
+    let mut first = First::open(rig, rate_hz, format);
+    first.pass(rig, MILLISECOND + random(1, 60 * MILLISECOND));
+    let before = first.link(rig);
+    let second = params([44_100, 48_000, 96_000][random(2, 3) as usize], SampleFormat::S16Le, 2);
+    let (mut second, _) = rig.open(OUT, &second, 4_096);
+    let mut told = vec![before];
+    for step in 0..20 {
+        let span_ns = random(3 + step, 3 * MILLISECOND);
+        first.pass(rig, span_ns);
+        told.push(first.link(rig));
+        if step == 3 {
+            rig.mixer.start(&mut second).expect("started");
+        }
+    }
+    assert!(told.windows(2).all(|pair| pair[0].link_frames <= pair[1].link_frames), "seed {seed}: {told:?}");
+    assert!(told.iter().all(|link| link.start_wall_ticks == before.start_wall_ticks), "seed {seed}");
+    // It isn't the hardware's any more.
+    for page in first.buffer.page_addresses() {
+        rig.model.memory().forbid_dma(*page);
+    }
+    first.pass(rig, 20 * MILLISECOND);
+    let position = rig.mixer.position(&mut first.stream).expect("a position");
+    assert_eq!(position.descriptor_errors, 0);
+    let moved = position.link.expect("at the link").generation - before.generation;
+    assert_eq!(position.fifo_errors, moved, "seed {seed}");
+    let faults = faults(rig, rate_hz, moved);
+    let played = rig.model.played(0, 2);
+    for link in &told {
+        let begin = (0..played.len()).find(|index| played.frame(*index)[0] != 0).expect("heard");
+        // A lost or repeated frame moves the places of those behind it.
+        if moved > 0 || begin + link.link_frames as usize >= played.len() {
+            continue;
+        }
+        let true_ns = rig.model.ns_of_link_frame(played.link_frame(begin + link.link_frames as usize));
+        let off_ns = true_ns.abs_diff(link.time.0);
+        assert!(
+            off_ns <= u64::from(link.error_ns) + 1_000_000_000 / 48_000,
+            "seed {seed}: {off_ns}: {link:?}"
+        );
+    }
+    rig.mixer.close(second).expect("closed");
+    rig.mixer.close(first.stream).expect("closed");
+    rig.pass(1_200 * MILLISECOND);
+    rig.model.take_played(0, 2);
+    rig.model.assert_clean();
+    faults
+}
+
+#[test]
+fn no_frame_is_lost_repeated_or_altered_whenever_it_happens() {
+    let mut rig = Rig::new([None; 2], PortMode::Auto);
+    for seed in 0..u64::from(cases(30)) {
+        let rate_hz = [48_000, 96_000, 192_000][seed as usize % 3];
+        let format = [SampleFormat::S32Le, SampleFormat::S16Le][seed as usize / 3 % 2];
+        assert_eq!(hand_over(&mut rig, seed, rate_hz, format), NONE, "{seed}, {rate_hz} Hz {format:?}");
+    }
+}
+
+#[test]
+fn at_other_rates_one_frame_at_most_is_lost_or_repeated_and_that_is_told() {
+    let mut rig = Rig::new([None; 2], PortMode::Auto);
+    for seed in 0..u64::from(cases(30)) {
+        let rate_hz = [44_100, 88_200][seed as usize % 2];
+        let faults = hand_over(&mut rig, seed, rate_hz, SampleFormat::S32Le);
+        let is_told = faults.told == 1 || faults == NONE;
+        assert!(is_told && faults.wrong <= 1 && faults.silent == 0, "seed {seed}: {faults:?}");
+        assert!(faults.missing <= faults.wrong, "seed {seed}: {faults:?}");
+    }
+}
+
+#[test]
+fn without_a_known_phase_the_gap_is_short_and_told() {
+    let mut profile = Profile::hardware();
+    profile.stream_sync_offset = None;
+    let mut rig = Rig::on(profile, [None; 2], PortMode::Auto);
+    for seed in 0..8 {
+        let faults = hand_over(&mut rig, seed, 48_000, SampleFormat::S32Le);
+        assert!((1..48 * 10).contains(&faults.silent), "seed {seed}: {faults:?}");
+        // The frame at the link isn't known to the frame.
+        assert!(faults.wrong <= 1 && faults.missing == 0 && faults.told == 1, "seed {seed}: {faults:?}");
+    }
+}
+
+#[test]
+fn a_voice_that_is_alone_is_direct_from_its_next_start_on() {
+    let mut rig = Rig::new([None; 2], PortMode::Auto);
+    let mut first = First::open(&mut rig, 48_000, SampleFormat::S32Le);
+    first.pass(&mut rig, 30 * MILLISECOND);
+    let (second, _) = rig.open(OUT, &params(48_000, SampleFormat::S16Le, 2), 4_096);
+    first.pass(&mut rig, 30 * MILLISECOND);
+    let restart = |rig: &mut Rig, first: &mut First| {
+        rig.mixer.stop(&mut first.stream).expect("stopped");
+        rig.pass(60 * MILLISECOND);
+        rig.model.take_played(0, 2);
+        first.written = 0;
+        first.refill(rig);
+        rig.mixer.start(&mut first.stream).expect("started");
+        first.pass(rig, 100 * MILLISECOND);
+        assert_eq!(faults(rig, 48_000, 0), NONE);
+        assert_eq!(rig.model.played(0, 2).samples().iter().find(|word| **word > 0), Some(&1));
+        rig.mixer.bus_shape(OUT).is_some()
+    };
+    assert!(restart(&mut rig, &mut first), "there is another");
+    rig.mixer.close(second).expect("closed");
+    assert!(!restart(&mut rig, &mut first), "alone");
+    let position = rig.mixer.position(&mut first.stream).expect("a position");
+    assert_eq!((position.fifo_errors, position.descriptor_errors), (0, 0));
+    // And to a bus again.
+    let (second, _) = rig.open(OUT, &params(48_000, SampleFormat::S16Le, 2), 4_096);
+    first.pass(&mut rig, 30 * MILLISECOND);
+    assert_eq!(faults(&rig, 48_000, 0), NONE);
+    rig.mixer.close(second).expect("closed");
+    // A volume of its own may be more than the amplifiers can do.
+    rig.mixer.set_volume(&mut first.stream, 0, -1).expect("set");
+    rig.mixer.stop(&mut first.stream).expect("stopped");
+    rig.mixer.start(&mut first.stream).expect("started");
+    assert!(rig.mixer.bus_shape(OUT).is_some());
+    rig.mixer.close(first.stream).expect("closed");
+    rig.pass(1_500 * MILLISECOND);
+    assert_eq!(rig.mixer.cost(), mixer::Cost(0));
+    rig.model.assert_clean();
+}
+
+#[test]
+fn a_request_amid_a_hand_over_is_carried_out() {
+    for (late_us, seed) in (0..60).map(|step| step * 250).zip(0..) {
+        let mut rig = Rig::new([None; 2], PortMode::Auto);
+        let mut first = First::open(&mut rig, 48_000, SampleFormat::S32Le);
+        first.pass(&mut rig, 30 * MILLISECOND);
+        let (second, _) = rig.open(OUT, &params(48_000, SampleFormat::S16Le, 2), 4_096);
+        rig.pass(late_us * 1_000);
+        match seed % 5 {
+            0 => rig.mixer.pause(&mut first.stream).expect("paused"),
+            1 => drop(rig.mixer.stop(&mut first.stream).expect("stopped")),
+            2 => {
+                // The hardware and the mixer have different steps.
+                rig.mixer.set_mute(&mut first.stream, 0, true).or(Err(CardError::Unsupported)).unwrap_or(());
+            }
+            3 => rig.mixer.restore().expect("restored"),
+            _ => {
+                rig.mixer.close(second).expect("closed");
+                rig.mixer.close(first.stream).expect("closed");
+                rig.pass(1_500 * MILLISECOND);
+                rig.model.assert_clean();
+                continue;
+            }
+        }
+        rig.pass(20 * MILLISECOND);
+        if seed % 5 == 0 {
+            rig.mixer.resume(&mut first.stream).expect("resumed");
+        }
+        if seed % 5 == 3 {
+            rig.mixer.pause(&mut first.stream).expect("halted");
+            rig.mixer.resume(&mut first.stream).expect("resumed");
+        }
+        if seed % 5 == 1 {
+            rig.mixer.start(&mut first.stream).expect("started");
+        }
+        // What was mixed ahead is heard first.
+        rig.pass(60 * MILLISECOND);
+        let position = rig.mixer.position(&mut first.stream).expect("a position");
+        assert!(position.bytes > 0 && position.descriptor_errors == 0, "{late_us} us, {seed}: {position:?}");
+        rig.mixer.close(first.stream).expect("closed");
+        rig.mixer.close(second).expect("closed");
+        rig.pass(1_500 * MILLISECOND);
+        assert_eq!(rig.mixer.cost(), mixer::Cost(0));
+        rig.model.assert_clean();
+    }
+}
