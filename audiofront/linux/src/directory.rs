@@ -55,6 +55,13 @@ pub struct StreamInfo {
 }
 
 impl StreamInfo {
+    /// Whether it records what others play to an output, and not from an input: `monitor-0`, `Monitor of Speaker`.
+    ///
+    /// The protocol has no node for that. The `unique-id` says it, as the toolstack wrote it.
+    pub fn is_monitor(&self) -> bool {
+        self.direction == Direction::Capture && names_monitor(&self.unique_id)
+    }
+
     /// The stream's directory below the card's.
     pub(crate) fn directory(&self) -> String {
         format!("{}/{}", self.pcm, self.stream)
@@ -67,13 +74,14 @@ impl CardInfo {
         path(self.index)
     }
 
-    /// The number of the first stream in this direction, or of the one with this `unique-id`.
+    /// The number of the first stream in this direction that is no monitor's, or of the one with this `unique-id`.
     ///
     /// # Errors
     /// No such stream exists; the error lists the existing ones.
     pub fn find(&self, direction: Direction, unique_id: Option<&str>) -> Result<usize> {
         let fits = |info: &&StreamInfo| {
-            info.direction == direction && unique_id.is_none_or(|wanted| wanted == info.unique_id)
+            info.direction == direction
+                && unique_id.map_or(!info.is_monitor(), |wanted| wanted == info.unique_id)
         };
         let found = self.streams.iter().position(|info| fits(&info));
         found.ok_or_else(|| {
@@ -92,6 +100,15 @@ impl CardInfo {
             Error::new(ErrorKind::NotFound, what)
         })
     }
+}
+
+/// Whether a `unique-id` is a monitor's, by its number or by its label.
+///
+/// In a label only letters and digits count, as for the back end.
+fn names_monitor(unique_id: &str) -> bool {
+    let number = unique_id.strip_prefix("monitor-").and_then(nodes::decimal);
+    let letters: String = unique_id.chars().filter(char::is_ascii_alphanumeric).collect();
+    number.is_some() || letters.to_ascii_lowercase().starts_with("monitorof")
 }
 
 fn path(index: u32) -> String {
@@ -161,4 +178,52 @@ fn stream(store: &mut Store, root: &str, pcm: u32, stream: u32) -> Result<Option
         channels_max: nodes::decimal(&setting(nodes::CHANNELS_MAX)?).filter(|count| *count > 0),
         buffer_bytes_max: nodes::decimal(&setting(nodes::BUFFER_SIZE)?).filter(|size| *size > 0),
     }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn stream(direction: Direction, unique_id: &str) -> StreamInfo {
+        StreamInfo {
+            pcm: 0,
+            stream: 0,
+            direction,
+            unique_id: unique_id.to_owned(),
+            rates_hz: Vec::new(),
+            formats: FormatSet::EMPTY,
+            channels_min: None,
+            channels_max: None,
+            buffer_bytes_max: None,
+        }
+    }
+
+    #[test]
+    fn a_monitor_is_known_by_its_unique_id_and_never_picked_unasked() {
+        for (unique_id, is_monitor) in [
+            ("monitor-0", true),
+            ("monitor-12", true),
+            ("Monitor of Rear Line Out", true),
+            ("MONITOR_OF_SPEAKER", true),
+            ("monitor-", false),
+            ("monitor-x", false),
+            ("monitors", false),
+            ("input-0", false),
+            ("", false),
+        ] {
+            assert_eq!(stream(Direction::Capture, unique_id).is_monitor(), is_monitor, "{unique_id}");
+            assert!(!stream(Direction::Playback, unique_id).is_monitor());
+        }
+        let streams = ["monitor-0", "input-0"].map(|name| stream(Direction::Capture, name));
+        let card = CardInfo {
+            index: 0,
+            short_name: String::new(),
+            long_name: String::new(),
+            back_end: 1,
+            streams: streams.to_vec(),
+            back_path: String::new(),
+        };
+        assert_eq!(card.find(Direction::Capture, None).ok(), Some(1));
+        assert_eq!(card.find(Direction::Capture, Some("monitor-0")).ok(), Some(0));
+    }
 }

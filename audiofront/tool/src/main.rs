@@ -16,6 +16,7 @@ use std::process::ExitCode;
 
 use audiofront_linux::{Card, ErrorKind};
 use clap::Parser;
+use sndif::Direction;
 
 use crate::signals::Interrupted;
 
@@ -95,9 +96,14 @@ fn list() -> anyhow::Result<ExitCode> {
             card.index, card.short_name, card.long_name, card.back_end
         );
         for (number, stream) in card.streams.iter().enumerate() {
+            let kind = match stream.direction {
+                Direction::Playback => "output",
+                Direction::Capture if stream.is_monitor() => "monitor: what others play",
+                Direction::Capture => "input",
+            };
             let formats: Vec<&str> = stream.formats.iter().map(|format| format.name()).collect();
             println!(
-                "  stream {number}: {}, unique-id {:?}, rates {:?} Hz, formats {formats:?}, buffer up to {} bytes",
+                "  stream {number}: {} ({kind}), unique-id {:?}, rates {:?} Hz, formats {formats:?}, buffer up to {} bytes",
                 stream.direction,
                 stream.unique_id,
                 stream.rates_hz,
