@@ -374,10 +374,13 @@ impl Guests {
             Answer::Done(reply) => Key::ALL.map(|key| reply.names().any(|name| Key::of(name) == key)),
             Answer::Missing => [false; Key::ALL.len()],
             Answer::Denied | Answer::Failed(_) => {
-                log::error!(
-                    "{path}: it can't be listed or has too many nodes, so that any guest may have one by its name"
-                );
-                [true; Key::ALL.len()]
+                let any = [true; Key::ALL.len()];
+                if self.exist != Some(any) {
+                    log::error!(
+                        "{path}: it can't be listed or has too many nodes, so that any guest may have one by its name"
+                    );
+                }
+                any
             }
         };
         self.exist = Some(exist);

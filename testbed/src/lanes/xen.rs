@@ -7,6 +7,7 @@
 mod alsa;
 mod domain;
 mod echo;
+mod names;
 mod neighbours;
 mod restart;
 mod scenario;
@@ -36,6 +37,7 @@ const SCENARIOS: &[Scenario] = &[
     restart::AMD,
     neighbours::AMD,
     neighbours::INTEL,
+    names::AMD,
     shared::AMD,
     domain::AMD,
     sessions::AMD,

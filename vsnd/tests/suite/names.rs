@@ -257,6 +257,8 @@ fn more_directories_than_can_be_listed_count_as_any() {
     assert!(!named_may_record(&mut rig, 3, "play"));
     assert!(!may(&mut rig, 3, &playback_on("a")), "its name isn't known");
     assert!(named_may_play(&mut rig, 3, "play"));
+    set(&mut rig, "guest/one-more/may-record", "1");
+    assert_eq!(logs::take_warnings(), Vec::<String>::new(), "the log has said it");
 }
 
 #[test]

@@ -35,6 +35,9 @@ pub(super) struct Scenario {
     pub(super) host_checks: &'static [(&'static str, HostCheck)],
 }
 
+/// The script for dom0 that comes with the image.
+const DOM0_SCRIPT: &[u8] = include_bytes!("../../../../dist/snddom");
+
 /// For a slow host with other work. Dom0 says that it waits each ten seconds of its own clock, so that silence means that
 /// this clock stands still.
 const LIMITS: Limits = Limits { silence: Duration::from_secs(600), total: Duration::from_secs(3600) };
@@ -64,7 +67,7 @@ impl Scenario {
             pace: Pace::Virtual,
             codec_rates_hz: self.codec_rates_hz.to_vec(),
             microphone: self.microphone.clone(),
-            dom0_files: Vec::new(),
+            dom0_files: vec![("snddom".to_owned(), DOM0_SCRIPT.to_vec())],
             dom0_plays: false,
             files: Files { ours: (self.files)()?, programs, theirs: None },
             limits: LIMITS,
