@@ -1,9 +1,11 @@
 //! `dist/snddom`, the script for dom0, with an `xl` and xenstore tools that keep their domains and nodes in files.
 
 use std::fs;
+use std::io::Write;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
+use std::time::{Duration, Instant};
 
 /// All tools in one, told apart by the name it's called by. Nodes are directories with a file `.value`; domains are
 /// files named by their ids, with their names in them. Each call that changes something goes to `log`.
@@ -31,16 +33,24 @@ xl)
 xenstore-write)
     log "$@"
     mkdir -p "$(node "$1")" && printf '%s' "$2" >"$(node "$1")/.value" ;;
-xenstore-chmod) log "$@"; [ ! -e "$FAKE/chmod-fails" ] ;;
+xenstore-chmod)
+    log "$@"
+    [ ! -e "$FAKE/chmod-fails" ] || exit 1
+    path=$1; shift
+    echo "$*" | tr ' ' , >"$(node "$path")/.perms" ;;
 xenstore-rm) log "$@"; rm -r "$(node "$1")" ;;
 xenstore-read) cat "$(node "$1")/.value" ;;
 xenstore-list) ls "$(node "$1")" ;;
+xenstore-watch) log "$@"; cat "$FAKE/events"; exec /bin/sleep 60 ;;
 xenstore-ls)
-    [ "$1" = -f ] || exit 1
+    [ "$1" = -f ] || [ "$1" = -fp ] || exit 1
+    shows_perms=$1
     cd "$(node "$2")" || exit 1
     find . -name .value | sort | while read -r file; do
         path=${file%/.value}; path=${path#.}
-        [ -z "$path" ] || echo "$2$path = \"$(cat "$file")\""
+        perms=
+        [ "$shows_perms" = -f ] || perms="   ($(cat "${file%value}perms"))"
+        [ -z "$path" ] || echo "$2$path = \"$(cat "$file")\"$perms"
     done ;;
 sleep) log "$@" ;;
 esac
@@ -70,6 +80,7 @@ impl Dom0 {
             "xenstore-read",
             "xenstore-list",
             "xenstore-ls",
+            "xenstore-watch",
             "sleep",
         ] {
             std::os::unix::fs::symlink("xl", dom0.home.join("bin").join(tool)).expect("a link");
@@ -102,6 +113,19 @@ impl Dom0 {
         let node = self.home.join("store").join(path.trim_start_matches('/'));
         fs::create_dir_all(&node).expect("a node");
         fs::write(node.join(".value"), value).expect("a value");
+    }
+
+    /// A guest with a card, as `xl` makes it.
+    fn guest(&self, id: u16, name: &str) {
+        self.node(&format!("/local/domain/7/backend/vsnd/{id}/0/state"), "4");
+        for (node, value) in [("name", name), ("vm", "/vm/5a1c3f0e-1111-4222-8333-0123456789ab")] {
+            let path = format!("/local/domain/{id}/{node}");
+            self.node(&path, value);
+            self.write(&format!("store{path}/.perms"), &format!("n0,r{id}\n"));
+        }
+        // What the guest writes itself looks like another's.
+        self.node(&format!("/local/domain/{id}/data/name"), "x   (n0,r1)");
+        self.write(&format!("store/local/domain/{id}/data/name/.perms"), &format!("n{id}\n"));
     }
 
     fn cfg(&self) -> String {
@@ -289,6 +313,81 @@ fn rights_that_mean_nothing_are_refused() {
     assert!(dom0.fails(1, &["allow", "99", "play"]).contains("no domain 99"));
     dom0.fails(1, &["allow", "snddom", "play"]);
     assert_eq!(dom0.changes(), Vec::<String>::new());
+}
+
+#[test]
+fn rights_by_name_are_for_guests_that_need_not_run() {
+    let uuid = "5a1c3f0e-1111-4222-8333-0123456789ab";
+    for (arguments, node) in [
+        (&["allow", "--name", "nobody", "record"][..], "guest/nobody/may-record 1"),
+        (&["allow", "--name", uuid, "hear", "monitor-0"], &format!("guest/{uuid}/may-hear monitor-0")),
+        (&["allow", "--name", "a_b-c@D9", "play", "no"], "guest/a_b-c@D9/may-play 0"),
+        (&["allow", "desk", "hear"], "guest/3/may-hear 1"),
+        (&["allow", "--default", "hear", "no"], "may-hear 0"),
+    ] {
+        let dom0 = Dom0::running();
+        dom0.done(arguments);
+        assert_eq!(dom0.changes(), [format!("xenstore-write /local/domain/7/snddom/{node}")]);
+    }
+    let dom0 = Dom0::running();
+    for name in ["12", "a.b", "a b", "a/b", "", &"w".repeat(81)] {
+        assert!(dom0.fails(2, &["allow", "--name", name, "record"]).contains("UUID"), "{name}");
+    }
+    dom0.fails(2, &["allow", "--name", "desk"]);
+    dom0.fails(2, &["allow", "--name", "desk", "hear", "input-0"]);
+    assert_eq!(dom0.changes(), Vec::<String>::new());
+}
+
+#[test]
+fn names_of_guests_with_a_card_can_be_read_then() {
+    let dom0 = Dom0::running();
+    dom0.guest(3, "desk (n0,r9)");
+    dom0.write("domains/8", "no card\n");
+    dom0.node("/local/domain/8/name", "no card");
+    let permitted =
+        |id| ["vm", "name"].map(|node| format!("xenstore-chmod /local/domain/{id}/{node} n0 r{id} r7"));
+    assert_eq!(dom0.done(&["--dry-run", "names"]).lines().count(), 2);
+    dom0.done(&["names"]);
+    assert_eq!(dom0.changes(), permitted(3));
+    dom0.done(&["names"]);
+    assert_eq!(dom0.changes().len(), 2, "it's permitted already");
+    // Others keep what they may, if they are there.
+    dom0.write("store/local/domain/3/name/.perms", "n0,r3,r5,r8\n");
+    dom0.done(&["allow", "--name", "desk", "record"]);
+    assert_eq!(dom0.changes().last(), Some(&"xenstore-chmod /local/domain/3/name n0 r3 r8 r7".to_owned()));
+    dom0.fails(2, &["names", "desk"]);
+}
+
+#[test]
+fn names_are_watched_until_the_domain_is_gone() {
+    let dom0 = Dom0::running();
+    dom0.guest(3, "desk");
+    let events = dom0.home.join("events");
+    assert!(Command::new("mkfifo").arg(&events).status().expect("mkfifo").success());
+    let until = |changes: usize| {
+        let start = Instant::now();
+        while dom0.changes().len() < changes {
+            assert!(start.elapsed() < Duration::from_secs(60), "{:?}", dom0.changes());
+            std::thread::sleep(Duration::from_millis(10));
+        }
+    };
+    std::thread::scope(|scope| {
+        let watching = scope.spawn(|| dom0.call(&["names", "--watch"]));
+        let mut events = fs::OpenOptions::new().write(true).open(&events).expect("the watch is there");
+        writeln!(events, "/local/domain/7/backend/vsnd").expect("an event");
+        until(3);
+        dom0.guest(4, "work");
+        writeln!(events, "/local/domain/7/backend/vsnd/4/0/state").expect("an event");
+        until(5);
+        fs::remove_file(dom0.home.join("domains/7")).expect("a domain");
+        writeln!(events, "@releaseDomain").expect("an event");
+        let start = Instant::now();
+        drop(events);
+        assert!(watching.join().expect("a thread").status.success());
+        assert!(start.elapsed() < Duration::from_secs(30), "the watch is ended");
+    });
+    assert_eq!(dom0.changes()[0], "xenstore-watch /local/domain/7/backend/vsnd @releaseDomain");
+    assert_eq!(dom0.changes().len(), 5);
 }
 
 #[test]

@@ -20,6 +20,7 @@ const FILES: &[(&str, &str, bool)] = &[
     ("dist/snddom.cfg", "snddom.cfg", false),
     ("dist/guest-vsnd.cfg", "guest-vsnd.cfg", false),
     ("dist/snddom.service", "snddom.service", false),
+    ("dist/snddom-names.service", "snddom-names.service", false),
     ("docs/real-box.md", "doc/real-box.md", false),
     ("docs/how-it-works.md", "doc/how-it-works.md", false),
     ("docs/control-page.md", "doc/control-page.md", false),
