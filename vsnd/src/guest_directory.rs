@@ -133,6 +133,13 @@ impl GuestDirectory {
         self.rights = if is_known { GuestRights::unread() } else { GuestRights::NONE };
     }
 
+    /// Notes that the node of that name, or any (`None`), may have changed. Without a name there is none.
+    pub(crate) fn set_rights_stale(&mut self, node: Option<&str>) {
+        if matches!(self.name, DirectoryName::Known(_)) {
+            self.rights.set_stale(node, true);
+        }
+    }
+
     /// Whether its name is what the guest's node has, and its rights have been read once.
     pub(crate) fn is_settled(&self) -> bool {
         !self.is_name_stale && self.rights.are_read()

@@ -177,7 +177,7 @@ impl Guests {
         self.is_exist_stale = true;
         for directory in self.guests.iter_mut().flat_map(|guest| &mut guest.directories) {
             if directory.has_name(name) {
-                directory.rights.set_stale(node, true);
+                directory.set_rights_stale(node);
             }
         }
     }
@@ -186,7 +186,7 @@ impl Guests {
     pub(crate) fn on_change(&mut self) {
         self.is_exist_stale = true;
         for directory in self.guests.iter_mut().flat_map(|guest| &mut guest.directories) {
-            directory.rights.set_stale(None, true);
+            directory.set_rights_stale(None);
         }
     }
 

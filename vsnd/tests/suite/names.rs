@@ -165,6 +165,23 @@ fn a_name_that_comes_late_or_changes_counts_at_once() {
 }
 
 #[test]
+fn a_change_of_all_directories_is_no_question_about_an_unknown_one() {
+    let mut rig = Rig::new();
+    set(&mut rig, "guest/work/may-record", "1");
+    let front = rig.guest_with(3, &capture_on("a")).remove(0);
+    rig.attach(4, 0, &DUPLEX);
+    name(&mut rig, 4, "im.possible", OTHER_UUID);
+    set(&mut rig, "guest", "");
+    rig.stored.set("snddom", "");
+    rig.wake();
+    rig.advance(500 * MS);
+    name(&mut rig, 3, "work", UUID);
+    rig.record(front, 400_000);
+    rig.advance(50 * MS);
+    assert!(rig.is_running());
+}
+
+#[test]
 fn a_right_by_name_that_is_withdrawn_ends_the_stream_at_once() {
     for way in ["0", "no list", "removed", "all removed"] {
         let mut rig = Rig::new();
@@ -200,7 +217,12 @@ fn a_domain_id_that_another_guest_has_now_is_no_right() {
     rig.attach_nodes(3, 0, &capture_on("a"));
     rig.stored.set("/local/domain/3/name", "play");
     rig.stored.set("/local/domain/3/vm", &format!("/vm/{OTHER_UUID}"));
+    // While its name isn't known, the last one's is none.
+    rig.stored.refuses_paths = vec!["/local/domain/3/name".into()];
     rig.wake();
+    rig.advance(500 * MS);
+    assert!(rig.back_state(3, 0) != Some("2") && !rig.is_running());
+    rig.stored.refuses_paths.clear();
     rig.until("InitWait", |rig| rig.back_state(3, 0) == Some("2"));
     let front = rig.front_up(3, 0, &capture_on("a")).remove(0);
     rig.until("Connected", |rig| rig.back_state(3, 0) == Some("4"));
