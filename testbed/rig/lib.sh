@@ -173,6 +173,23 @@ playback_card() {
         "'stream, unique-id=output-$1, type=P'"
 }
 
+# shared_card PORT: a card with an output and an input that are shared. It offers all that a mixer and Linux's front end have
+# in common.
+shared_card() {
+    echo "'card, backend=snddom, buffer-size=65536, short-name=VCard, long-name=Virtual sound card," \
+        "sample-rates=5512;8000;11025;16000;22050;32000;44100;48000;96000;176400;192000," \
+        "sample-formats=s8;u8;s16_le;s16_be;u16_le;u16_be;s24_le;s24_be;s32_le;s32_be;mu_law;a_law," \
+        "channels-min=1, channels-max=8', 'pcm, name=dev1'," \
+        "'stream, unique-id=output-$1, type=P', 'stream, unique-id=input-$1, type=C'"
+}
+
+# share PORT: guests that come later share output PORT and input PORT of the card, at a rate of 48 kHz.
+share() {
+    for port in "output-$1" "input-$1"; do
+        xenstore-write "$policy/port/$port/mode" shared "$policy/port/$port/rate" 48000
+    done
+}
+
 # unpause_guest N: a guest that was made runs; it's up when this returns.
 unpause_guest() {
     xl_log "guest$1" unpause "guest$1"

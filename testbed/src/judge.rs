@@ -1,6 +1,8 @@
 //! Judges what came out: comparison, findings, a summary for people, a drawing.
 
 pub mod compare;
+#[cfg(feature = "xen")]
+pub mod mix;
 #[cfg(feature = "plot")]
 pub mod plot;
 #[cfg(feature = "xen")]

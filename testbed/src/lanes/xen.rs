@@ -7,12 +7,12 @@
 mod alsa;
 mod domain;
 mod echo;
+mod mixed;
 mod names;
 mod neighbours;
 mod restart;
 mod scenario;
 mod sessions;
-mod shared;
 mod sounds;
 mod torture;
 mod user_front;
@@ -32,13 +32,13 @@ use scenario::Scenario;
 const SCENARIOS: &[Scenario] = &[
     echo::AMD,
     torture::AMD,
+    mixed::AMD,
     user_front::AMD,
     alsa::AMD,
     restart::AMD,
     neighbours::AMD,
     neighbours::INTEL,
     names::AMD,
-    shared::AMD,
     domain::AMD,
     sessions::AMD,
     sessions::INTEL,

@@ -56,7 +56,12 @@ pub(super) fn heard(outcome: &Outcome, codec: usize, played: &Pcm) -> Result<Str
 
 /// The first guest's recording has to be a part of the ramp.
 pub(super) fn ramp(outcome: &Outcome, name: &str) -> Result<String, Finding> {
-    let recorded = wav::load(&outcome.handed_out("guest1")?.join(name))?.pcm;
+    ramp_of(outcome, "guest1", name)
+}
+
+/// A guest's recording has to be a part of the ramp.
+pub(super) fn ramp_of(outcome: &Outcome, guest: &str, name: &str) -> Result<String, Finding> {
+    let recorded = wav::load(&outcome.handed_out(guest)?.join(name))?.pcm;
     ensure!(recorded.frames() == RECORDED_FRAMES, "{} frames, not {RECORDED_FRAMES}", recorded.frames());
     let aligned = compare::align(&recorded.bytes, 60 * RECORDED_FRAMES, |frame| Source::Ramp.frame(frame))
         .ok_or_else(|| Finding::failure("nothing of the ramp is in it"))?;
