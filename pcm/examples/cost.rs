@@ -1,4 +1,5 @@
-//! Prints what a frame costs: nanoseconds, and with `--instructions` instructions as valgrind counts them.
+//! Prints what a frame costs: nanoseconds, and with `--instructions` instructions as valgrind counts them. With `--json`,
+//! a line of JSON each: the case and the figure.
 
 use std::hint::black_box;
 use std::process::Command;
@@ -116,17 +117,24 @@ fn main() {
         Some("--run") => {
             black_box(CASES[number(1)].1(number(2)));
         }
-        Some("--instructions") => {
-            println!("| | instructions a frame |\n|---|---|");
-            for (index, (name, run)) in CASES.iter().enumerate() {
-                println!("| {name} | {:.1} |", instructions(index, *run));
-            }
-        }
         _ => {
-            println!("| | ns a frame |\n|---|---|");
-            for (name, run) in CASES {
-                println!("| {name} | {:.2} |", nanoseconds(run));
-            }
+            let has = |option: &str| arguments.iter().any(|argument| argument == option);
+            print(has("--instructions"), has("--json"));
+        }
+    }
+}
+
+/// All cases: instructions or nanoseconds, for people or for programs.
+fn print(counts_instructions: bool, as_json: bool) {
+    let unit = if counts_instructions { "instructions" } else { "ns" };
+    if !as_json {
+        println!("| | {unit} a frame |\n|---|---|");
+    }
+    for (index, (name, run)) in CASES.iter().enumerate() {
+        let cost = if counts_instructions { instructions(index, *run) } else { nanoseconds(*run) };
+        match as_json {
+            true => println!("{{\"case\":\"{name}\",\"{unit}\":{cost:.2}}}"),
+            false => println!("| {name} | {cost:.2} |"),
         }
     }
 }

@@ -5,6 +5,7 @@ mod dom0;
 mod domain;
 mod image_size;
 mod json;
+mod mix;
 mod model;
 mod page;
 mod point;
@@ -12,6 +13,7 @@ mod probe;
 mod reader;
 mod rig_run;
 mod row;
+mod shared;
 mod span;
 mod table;
 
@@ -37,6 +39,7 @@ pub const STAGES: &[Stage] = &[
     Stage { name: "image", what: "the image's size", run: image_size::run },
     Stage { name: "model", what: "what is exact on the model of the hardware", run: model::run },
     Stage { name: "read", what: "a read of a position, natively", run: reader::run },
+    Stage { name: "mix", what: "mixing natively, and what a guest has of a shared output", run: mix::run },
     Stage { name: "domain", what: "the driver domain under Xen, by streams and periods", run: domain::run },
     Stage {
         name: "page",
@@ -44,4 +47,9 @@ pub const STAGES: &[Stage] = &[
         run: page::run,
     },
     Stage { name: "dom0", what: "dom0's own ALSA path under the same Xen", run: dom0::run },
+    Stage {
+        name: "shared",
+        what: "guests on one shared output under Xen, and dom0's own driver with dmix",
+        run: shared::run,
+    },
 ];

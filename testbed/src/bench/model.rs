@@ -37,7 +37,11 @@ pub(super) fn run() -> Result<Vec<Row>> {
     Ok(rows)
 }
 
-fn number(line: &Value, name: &str) -> Result<f64> {
+/// A number of a line.
+///
+/// # Errors
+/// It has none of that name.
+pub(super) fn number(line: &Value, name: &str) -> Result<f64> {
     line[name].as_f64().with_context(|| format!("no {name} in {line}"))
 }
 

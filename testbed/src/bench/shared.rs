@@ -1,0 +1,83 @@
+//! Costs of one output for many: Linux guests on a shared port of the driver domain, and dom0's own driver with dmix.
+
+use anyhow::Result;
+
+use super::domain::costs;
+use super::span::Span;
+use super::{Row, probe, rig_run};
+use crate::rig::Outcome;
+
+const GROUP: &str = "driver domain, guests on one shared output (aplay, periods of 10 ms)";
+const DMIX: &str =
+    "dom0's own driver, programs on one output by dmix (aplay, periods of 10 ms), for comparison";
+
+/// Guests or programs that play at a time.
+const COUNTS: [u32; 4] = [1, 2, 4, 8];
+
+/// For how long each is measured; and how long it plays before that, for the mixer measures its turns for 20 s.
+const SECONDS: u32 = 4;
+const SETTLE_S: u32 = 22;
+
+/// Boots the rig twice and measures.
+pub(super) fn run() -> Result<Vec<Row>> {
+    let mut rows = driver_domain()?;
+    rows.extend(dom0()?);
+    Ok(rows)
+}
+
+fn boot(name: &'static str, script: &'static str, dom0_plays: bool) -> Result<Outcome> {
+    let counts: Vec<String> = COUNTS.map(|count| count.to_string()).into();
+    rig_run::run(rig_run::Boot {
+        name,
+        script,
+        variables: vec![
+            ("COUNTS", counts.join(" ")),
+            ("SECONDS_EACH", SECONDS.to_string()),
+            ("SETTLE_S", SETTLE_S.to_string()),
+        ],
+        dom0_plays,
+        codecs: 1,
+        programs: Vec::new(),
+        probe: probe::build()?,
+    })
+}
+
+fn driver_domain() -> Result<Vec<Row>> {
+    let outcome = boot("bench_shared", include_str!("../../rig/scenarios/bench_shared.sh"), false)?;
+    let guest = outcome.figures("domains")?.value("guest1")?;
+    let mut points = vec![("direct".to_owned(), 1, "direct")];
+    points.extend(COUNTS.map(|count| (format!("shared:{count}"), count, "shared")));
+    let mut rows = Vec::new();
+    for (name, guests, port) in points {
+        let parameters = [("port", port.to_owned()), ("guests", guests.to_string())];
+        rows.extend(costs(outcome.figures(&name)?, GROUP, Some(guest), &parameters)?);
+        let dry = outcome.figures(&format!("dry:{name}"))?;
+        let row = |name, figure: &str, how| -> Result<Row> {
+            Ok(Row::new(GROUP, name, dry.value(figure)?, 0, "", how).with(&parameters))
+        };
+        rows.extend([
+            row("underruns", "underruns", "what aplay said of them, in all guests")?,
+            row("ran dry", "ran_dry", "as the driver domain counts it, of all streams")?,
+            row("FIFO errors", "fifo_errors", "as the driver domain counts them, of all streams")?,
+        ]);
+    }
+    Ok(rows)
+}
+
+fn dom0() -> Result<Vec<Row>> {
+    let outcome = boot("bench_dmix", include_str!("../../rig/scenarios/bench_dmix.sh"), true)?;
+    let used = |name: &str| Span(outcome.figures(name)?).per_second("dom0_cpu_ns", "at_ns");
+    let idle = used("idle")?;
+    let mut rows = Vec::new();
+    for count in COUNTS {
+        let parameters = [("programs", count.to_string())];
+        let underruns = outcome.figures(&format!("dry:dmix:{count}"))?.value("underruns")?;
+        let own = "Xen's processor time of dom0 with its programs, less that of an idle dom0";
+        let time = (used(&format!("dmix:{count}"))? - idle) / 1e6;
+        rows.extend([
+            Row::new(DMIX, "vCPU time", time, 3, "ms/s", own).with(&parameters),
+            Row::new(DMIX, "underruns", underruns, 0, "", "what aplay said of them").with(&parameters),
+        ]);
+    }
+    Ok(rows)
+}
