@@ -8,6 +8,8 @@ pub use sndif::op::LinkedStart;
 
 use hyper::Nanos;
 
+pub use crate::trim::Trim;
+
 /// One output or input of the card: `0..ports().len()`, stable while the card lives.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct PortIndex(pub u8);
@@ -217,6 +219,8 @@ pub struct PortSetup {
     pub mode: PortMode,
     /// The rate in Hz at which it mixes. `None`: the first stream's, or 48 kHz.
     pub rate_hz: Option<u32>,
+    /// The gain of all its streams, on top of each one's [own](Card::set_trim). It applies at once.
+    pub trim: Trim,
 }
 
 /// Ports that have a [`PortSetup`]. Those behind them are direct.
@@ -229,8 +233,8 @@ pub struct CardSettings {
     pub position_source: PositionChoice,
     /// Applies to all streams at once.
     pub jack_policy: JackPolicy,
-    /// By port. Applies to streams that are opened later; a port keeps its mixer until its last stream is closed. A card
-    /// without a mixer has direct ports only.
+    /// By port. Mode and rate apply to streams that are opened later; a port keeps its mixer until its last stream is closed. A
+    /// card without a mixer has direct ports only, without trims.
     pub ports: [PortSetup; MAX_PORT_SETUPS],
 }
 
@@ -320,6 +324,10 @@ pub trait Card<B> {
     fn volume(&self, stream: &Self::Stream, channel: u8) -> Result<i32, CardError>;
     /// Mutes a channel or ends the mute. Only for ports that [can](VolumeRange::can_mute).
     fn set_mute(&mut self, stream: &mut Self::Stream, channel: u8, is_muted: bool) -> Result<(), CardError>;
+    /// Sets the administrator's gain of a stream, on top of its volume and mute, which stay as they are: [`volume`](Self::volume)
+    /// doesn't show it. 0 dB after [`open`](Self::open). A stream that is muted here and can't be doesn't run: it stops with a
+    /// descriptor error, and its start fails. A card without a mixer ignores it.
+    fn set_trim(&mut self, _stream: &mut Self::Stream, _trim: Trim) {}
     /// Starts at the buffer's first frame. The position counts from 0.
     fn start(&mut self, stream: &mut Self::Stream) -> Result<(), CardError>;
     /// Starts open streams that do not run, in the same link frame if the card can. After an error none of them runs.

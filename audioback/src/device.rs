@@ -11,7 +11,7 @@ use sndif::control_page::SlotState;
 use sndif::nodes::TransportNodes;
 use sndif::state::XenbusState;
 
-use crate::card::{Card, Port, PortIndex};
+use crate::card::{Card, Port, PortIndex, Trim};
 use crate::control_page::{ControlPage, Taken, next_refresh};
 use crate::rights::Policy;
 pub use crate::ring_pair::ConnectError;
@@ -59,6 +59,7 @@ pub struct Device<H: Hypervisor, C: Card<H::Buffer>> {
     guest: DomainId,
     state: XenbusState,
     policy: Policy,
+    trim: Trim,
     slots: Vec<Slot<H, C>, MAX_STREAMS>,
     /// `None` if the front end has not granted one.
     control_page: Option<ControlPage<H::Page>>,
@@ -94,6 +95,7 @@ impl<H: Hypervisor, C: Card<H::Buffer>> Device<H, C> {
             guest,
             state: XenbusState::InitWait,
             policy,
+            trim: Trim::default(),
             slots,
             control_page: None,
             generation: 0,
@@ -118,6 +120,13 @@ impl<H: Hypervisor, C: Card<H::Buffer>> Device<H, C> {
                 log_stuck(self.guest);
             }
             publish(&mut self.control_page, index, slot);
+        }
+    }
+
+    /// Sets the administrator's gain of all streams, those that are opened later included.
+    pub fn set_trim(&mut self, card: &mut C, trim: Trim) {
+        if core::mem::replace(&mut self.trim, trim) != trim {
+            self.slots.iter_mut().for_each(|slot| slot.stream.set_trim(card, trim));
         }
     }
 

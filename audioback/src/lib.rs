@@ -29,6 +29,7 @@ pub mod rights;
 mod ring_pair;
 mod status;
 pub mod stream;
+mod trim;
 
 use heapless::Vec;
 

@@ -15,7 +15,7 @@ use sndif::request::{OpenParams, Range};
 
 use crate::card::{
     Card, CardError, Direction, OpenFailure, Port, PortIndex, StillRunning, StreamParams, StreamPosition,
-    VolumeRange,
+    Trim, VolumeRange,
 };
 use crate::hw_params::Limits;
 use crate::period_edges::EventPacer;
@@ -53,6 +53,8 @@ pub struct Stream<H: Hypervisor, C: Card<H::Buffer>> {
     phase: Phase<C::Stream>,
     stats: StreamStats,
     has_control_page: bool,
+    /// The administrator's gain, for each time that it is opened.
+    trim: Trim,
 }
 
 impl<H: Hypervisor, C: Card<H::Buffer>> Stream<H, C> {
@@ -68,6 +70,7 @@ impl<H: Hypervisor, C: Card<H::Buffer>> Stream<H, C> {
             phase: Phase::Closed,
             stats: StreamStats::default(),
             has_control_page: false,
+            trim: Trim::default(),
         }
     }
 
@@ -113,6 +116,14 @@ impl<H: Hypervisor, C: Card<H::Buffer>> Stream<H, C> {
     /// Whether a control page shows the link positions of the streams that are opened from now on.
     pub fn set_control_page(&mut self, has_control_page: bool) {
         self.has_control_page = has_control_page;
+    }
+
+    /// Sets the administrator's gain, which stays over closes and opens.
+    pub fn set_trim(&mut self, card: &mut C, trim: Trim) {
+        self.trim = trim;
+        if let Some(open) = self.open_stream_mut() {
+            card.set_trim(&mut open.card_stream, trim);
+        }
     }
 
     fn open_stream(&self) -> Option<&OpenStream<C::Stream>> {
@@ -169,6 +180,7 @@ impl<H: Hypervisor, C: Card<H::Buffer>> Stream<H, C> {
             Ok(mut card_stream) => {
                 card.set_link_wanted(&mut card_stream, self.has_control_page);
                 card.set_period(&mut card_stream, plan.period_frames());
+                card.set_trim(&mut card_stream, self.trim);
                 self.stats.opens = self.stats.opens.wrapping_add(1);
                 self.phase = Phase::Open(OpenStream::new(card_stream, plan, self.direction));
                 Ok(())

@@ -60,7 +60,7 @@ fn port() -> Port {
 fn mix(kind: &Kind, voices: u16, blocks: u64) -> u128 {
     let (_, rate_hz, format, mdb) = *kind;
     let params = StreamParams { rate_hz, format, channels: 2 };
-    let setup = PortSetup { mode: PortMode::Shared, rate_hz: None };
+    let setup = PortSetup { mode: PortMode::Shared, ..PortSetup::default() };
     let limits = Limits { streams: 32, converters: 32, cost: Cost(u64::MAX), lateness: Nanos(1_000_000) };
     let mut mixer = Mixer::new(SilentCard([port()]), [Buffer::new(1 << 18)], &[setup], limits);
     for _ in 0..voices {

@@ -77,7 +77,7 @@ impl House {
         let time = Time::default();
         time.set(12_345_678);
         let card = FakeCard::new(Rc::clone(&time), vec![port()]);
-        let setup = PortSetup { mode: PortMode::Shared, rate_hz: None };
+        let setup = PortSetup { mode: PortMode::Shared, ..PortSetup::default() };
         // The image's.
         let limits = Limits { streams: 32, converters: 1, cost: Cost(u64::MAX), lateness: Nanos(30_000_000) };
         let mixer = Mixer::new(card, [Buffer::new(1 << 18)], &[setup], limits);

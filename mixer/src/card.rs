@@ -4,7 +4,7 @@ use core::fmt::Write;
 
 use audioback::card::{
     Card, CardError, CardSettings, Direction, LinkedStart, OpenFailure, Port, PortIndex, PortLabel, PortMode,
-    StillRunning, StreamParams, StreamPosition,
+    StillRunning, StreamParams, StreamPosition, Trim,
 };
 use hyper::{Nanos, SampleMemory};
 
@@ -52,7 +52,10 @@ where
         };
         let stream = self.table.put(place, content);
         match error {
-            None => Ok(stream),
+            None => {
+                self.apply_trim(stream.index(), None);
+                Ok(stream)
+            }
             Some(error) => Err(OpenFailure::Stuck { error, stream }),
         }
     }
@@ -77,7 +80,7 @@ where
         };
         let way = if direction.is_playback() { Way::Play } else { Way::Record };
         let layouts = (layout, bus_layout);
-        let voice = match Voice::new(bus, way, *params, layouts, buffer, &mut self.converters) {
+        let mut voice = match Voice::new(bus, way, *params, layouts, buffer, &mut self.converters) {
             Ok(voice) => voice,
             Err(buffer) if Cycle::new(buffer.size_bytes(), layout.frame_bytes()).is_none() => {
                 return refused(CardError::BadBuffer, buffer);
@@ -87,6 +90,8 @@ where
         if !self.budget.admit(voice.cost) {
             return refused(CardError::Busy, voice.retire(&mut self.converters));
         }
+        voice.port = port;
+        voice.gain.set_trims([Trim::default(), self.port_trim(port)], 0);
         Ok(self.table.put(place, Content::Voice(voice)))
     }
 
@@ -323,8 +328,7 @@ where
         self.settle_and_mix_ahead(stream);
         match self.table.get_mut(stream) {
             Some(Content::Direct(direct)) => {
-                direct.has_level = true;
-                self.card.set_volume(&mut direct.stream, channel, mdb)
+                direct.set_volume::<Backing<B, R>, C>(&mut self.card, channel, mdb)
             }
             Some(Content::Voice(voice)) => {
                 let ramp_hz = voice.ramp_hz();
@@ -336,7 +340,7 @@ where
 
     fn volume(&self, stream: &MixerStream, channel: u8) -> Result<i32, CardError> {
         match self.table.get(stream) {
-            Some(Content::Direct(direct)) => self.card.volume(&direct.stream, channel),
+            Some(Content::Direct(direct)) => direct.volume::<Backing<B, R>, C>(&self.card, channel),
             Some(Content::Voice(voice)) => voice.gain.level_mdb(channel).ok_or(CardError::Unsupported),
             _ => Err(CardError::WrongState),
         }
@@ -346,16 +350,20 @@ where
         self.settle_and_mix_ahead(stream);
         match self.table.get_mut(stream) {
             Some(Content::Direct(direct)) => {
-                direct.has_level = true;
-                self.card.set_mute(&mut direct.stream, channel, is_muted)?;
-                direct.note_mute(channel, is_muted);
-                Ok(())
+                direct.set_mute::<Backing<B, R>, C>(&mut self.card, channel, is_muted)
             }
             Some(Content::Voice(voice)) => {
                 let ramp_hz = voice.ramp_hz();
                 voice.gain.set_mute(channel, is_muted, ramp_hz).ok_or(CardError::Unsupported)
             }
             _ => Err(CardError::WrongState),
+        }
+    }
+
+    fn set_trim(&mut self, stream: &mut MixerStream, trim: Trim) {
+        // A handle whose stream is gone leads nowhere.
+        if self.table.get(stream).is_some() {
+            self.apply_trim(stream.index(), Some(trim));
         }
     }
 

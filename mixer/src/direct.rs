@@ -1,6 +1,6 @@
 //! A stream that the card below plays or records from the guest's own pages.
 
-use audioback::card::{PortIndex, StreamParams};
+use audioback::card::{Card, CardError, PortIndex, StreamParams, Trim, VolumeRange};
 
 use crate::voice::State;
 
@@ -20,6 +20,14 @@ pub(crate) struct Direct<S> {
     pub(crate) has_level: bool,
     /// It was paused since its start.
     pub(crate) was_paused: bool,
+    /// The administrator's gains: the stream's own, and its port's.
+    pub(crate) trims: [Trim; 2],
+    /// The amplifiers are muted for the administrator.
+    pub(crate) is_trim_muted: bool,
+    /// The administrator has muted it, and the amplifiers can't: it must not run.
+    pub(crate) is_barred: bool,
+    /// The guest's volumes by channel, where the amplifiers have another for the administrator.
+    pub(crate) levels: [Option<i32>; 8],
 }
 
 impl<S> Direct<S> {
@@ -35,17 +43,150 @@ impl<S> Direct<S> {
             muted: 0,
             has_level: false,
             was_paused: false,
+            trims: [Trim::default(); 2],
+            is_trim_muted: false,
+            is_barred: false,
+            levels: [None; 8],
         }
     }
 
     /// Whether it can go on as a voice without a gap: it runs since its start, at the volume that a bus has, too.
     pub(crate) fn can_join(&self) -> bool {
-        self.state == State::Running && !self.was_paused && !self.has_level
+        let has_level = self.has_level || self.trims != [Trim::default(); 2];
+        self.state == State::Running && !self.was_paused && !has_level
     }
 
-    /// Notes a mute of a channel, or its end.
-    pub(crate) fn note_mute(&mut self, channel: u8, is_muted: bool) {
-        let bit = 1u16.checked_shl(channel.into()).unwrap_or_default();
-        self.muted = if is_muted { self.muted | bit } else { self.muted & !bit };
+    pub(crate) fn trim(&self) -> Trim {
+        let [own, ports] = self.trims;
+        own.and(ports)
     }
+
+    /// Whether the guest has muted a channel.
+    fn is_muted(&self, channel: u8) -> bool {
+        self.muted & bit(channel) != 0
+    }
+
+    /// The guest's volume of a channel.
+    pub(crate) fn volume<B, C: Card<B, Stream = S>>(&self, card: &C, channel: u8) -> Result<i32, CardError> {
+        match self.levels.get(usize::from(channel)) {
+            Some(Some(level)) => Ok(*level),
+            _ => card.volume(&self.stream, channel),
+        }
+    }
+
+    /// Sets the guest's volume of a channel.
+    pub(crate) fn set_volume<B, C: Card<B, Stream = S>>(
+        &mut self,
+        card: &mut C,
+        channel: u8,
+        mdb: i32,
+    ) -> Result<(), CardError> {
+        self.has_level = true;
+        match self.range(card) {
+            Some(range) if self.trim().mdb != 0 => {
+                self.set_level(card, &range, channel, nearest(&range, mdb))
+            }
+            _ => card.set_volume(&mut self.stream, channel, mdb),
+        }
+    }
+
+    /// Mutes a channel for the guest, or ends that.
+    pub(crate) fn set_mute<B, C: Card<B, Stream = S>>(
+        &mut self,
+        card: &mut C,
+        channel: u8,
+        is_muted: bool,
+    ) -> Result<(), CardError> {
+        self.has_level = true;
+        card.set_mute(&mut self.stream, channel, is_muted || self.is_trim_muted)?;
+        self.muted = if is_muted { self.muted | bit(channel) } else { self.muted & !bit(channel) };
+        Ok(())
+    }
+
+    /// Sets the administrator's gains, by the amplifiers as far as they reach.
+    ///
+    /// # Errors
+    /// They can't do it for all channels.
+    pub(crate) fn set_trims<B, C: Card<B, Stream = S>>(
+        &mut self,
+        card: &mut C,
+        trims: [Trim; 2],
+    ) -> Result<(), CardError> {
+        self.trims = trims;
+        self.is_barred = false;
+        let trim = self.trim();
+        let range =
+            self.range(card).unwrap_or(VolumeRange { min_mdb: 0, max_mdb: 0, step_mdb: 0, can_mute: false });
+        // The mute comes first: it matters more.
+        let muted = self.set_trim_mute(card, &range, trim.is_muted);
+        // All are read before one is set: channels may share an amplifier.
+        let levels: [_; 8] = core::array::from_fn(|channel| self.volume(card, channel as u8));
+        for (channel, level) in (0..self.params.channels).zip(levels) {
+            let is_away = self.levels.get(usize::from(channel)).is_some_and(Option::is_some);
+            if trim.mdb == 0 && !is_away {
+                continue;
+            }
+            if range.step_mdb == 0 {
+                return muted.and(Err(CardError::Unsupported));
+            }
+            self.set_level(card, &range, channel, level?)?;
+        }
+        muted
+    }
+
+    fn set_trim_mute<B, C: Card<B, Stream = S>>(
+        &mut self,
+        card: &mut C,
+        range: &VolumeRange,
+        is_muted: bool,
+    ) -> Result<(), CardError> {
+        if is_muted == self.is_trim_muted {
+            return Ok(());
+        }
+        if !range.can_mute {
+            return Err(CardError::Unsupported);
+        }
+        for channel in 0..self.params.channels {
+            let is_muted = is_muted || self.is_muted(channel);
+            card.set_mute(&mut self.stream, channel, is_muted)?;
+        }
+        self.is_trim_muted = is_muted;
+        Ok(())
+    }
+
+    /// Sets the amplifier of a channel to the guest's volume with the administrator's gain.
+    fn set_level<B, C: Card<B, Stream = S>>(
+        &mut self,
+        card: &mut C,
+        range: &VolumeRange,
+        channel: u8,
+        level: i32,
+    ) -> Result<(), CardError> {
+        let trim_mdb = self.trim().mdb;
+        let mdb = level.saturating_add(trim_mdb).min(range.max_mdb).max(range.min_mdb);
+        card.set_volume(&mut self.stream, channel, mdb)?;
+        if let Some(kept) = self.levels.get_mut(usize::from(channel)) {
+            *kept = Some(level).filter(|_| trim_mdb != 0);
+        }
+        Ok(())
+    }
+
+    fn range<B, C: Card<B, Stream = S>>(&self, card: &C) -> Option<VolumeRange> {
+        card.ports().get(usize::from(self.port.0))?.volume
+    }
+}
+
+const fn bit(channel: u8) -> u16 {
+    match 1u16.checked_shl(channel as u32) {
+        Some(bit) => bit,
+        None => 0,
+    }
+}
+
+/// The volume next to `mdb` in a range with steps, as the card takes it.
+fn nearest(range: &VolumeRange, mdb: i32) -> i32 {
+    let Ok(step) = i32::try_from(range.step_mdb) else { return range.min_mdb };
+    let above = mdb.min(range.max_mdb).saturating_sub(range.min_mdb).max(0).saturating_add(step / 2);
+    let steps = above.checked_div(step).unwrap_or_default();
+    range.min_mdb.saturating_add(steps.saturating_mul(step)).min(range.max_mdb)
 }

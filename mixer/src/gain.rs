@@ -1,6 +1,6 @@
 //! A voice's volume: each channel has its own.
 
-use audioback::card::VolumeRange;
+use audioback::card::{Trim, VolumeRange};
 use pcm::{Channels, Gain, MilliDb, Signal, Volume, Wide};
 
 use crate::scratch::{BLOCK_FRAMES, head};
@@ -18,6 +18,8 @@ pub(crate) struct VoiceGain {
     channels: Channels,
     levels: [MilliDb; 8],
     is_muted: [bool; 8],
+    /// The administrator's gains: the stream's own, and its port's.
+    trims: [Trim; 2],
     volumes: [Volume; 8],
 }
 
@@ -28,6 +30,7 @@ impl VoiceGain {
             channels,
             levels: [MilliDb::UNITY; 8],
             is_muted: [false; 8],
+            trims: [Trim::default(); 2],
             volumes: [const { Volume::new(Gain::UNITY) }; 8],
         }
     }
@@ -51,13 +54,30 @@ impl VoiceGain {
         self.renew(index, ramp_hz)
     }
 
+    /// Sets the administrator's gains of the stream and of its port. The volume of a channel doesn't show them.
+    pub(crate) fn set_trims(&mut self, trims: [Trim; 2], ramp_hz: u32) {
+        // A change that is none leaves a change under way alone.
+        if core::mem::replace(&mut self.trims, trims) != trims {
+            for index in 0..self.channels.count() {
+                self.renew(index, ramp_hz);
+            }
+        }
+    }
+
+    pub(crate) fn trims(&self) -> [Trim; 2] {
+        self.trims
+    }
+
     fn index(&self, channel: u8) -> Option<usize> {
         Some(usize::from(channel)).filter(|index| *index < self.channels.count())
     }
 
     fn renew(&mut self, index: usize, ramp_hz: u32) -> Option<()> {
-        let is_muted = *self.is_muted.get(index)?;
-        let gain = if is_muted { Gain::MUTE } else { Gain::from(*self.levels.get(index)?) };
+        let [own, ports] = self.trims;
+        let trim = own.and(ports);
+        let is_muted = *self.is_muted.get(index)? || trim.is_muted;
+        let level = MilliDb(self.levels.get(index)?.0.saturating_add(trim.mdb));
+        let gain = if is_muted { Gain::MUTE } else { Gain::from(level) };
         let frames = u64::from(ramp_hz).saturating_mul(RAMP_NS) / 1_000_000_000;
         self.volumes.get_mut(index)?.ramp_to(gain, u32::try_from(frames).unwrap_or(u32::MAX));
         Some(())

@@ -71,7 +71,7 @@ where
         }
         self.mix_ahead();
         let levels: [Option<i32>; 8] =
-            core::array::from_fn(|channel| self.card.volume(&direct.stream, channel as u8).ok());
+            core::array::from_fn(|channel| direct.volume::<Backing<B, R>, C>(&self.card, channel as u8).ok());
         let last = match self.card.stop(&mut direct.stream) {
             Ok(last) => last,
             Err(error) => {
@@ -80,7 +80,7 @@ where
                 return (Content::Direct(direct), Err(error));
             }
         };
-        let Direct { stream, state, is_link_wanted, period_frames, written_bytes, muted, .. } = direct;
+        let Direct { stream, state, is_link_wanted, period_frames, written_bytes, muted, trims, .. } = direct;
         let buffer = match self.card.close(stream) {
             Ok(Backing::Guest(buffer)) => buffer,
             Ok(Backing::Bus(_)) => return (Content::Lost, Err(CardError::Hardware)),
@@ -102,6 +102,8 @@ where
             // It was asked above.
             Err(_) => return (Content::Lost, Err(CardError::Unsupported)),
         };
+        voice.port = port;
+        voice.gain.set_trims(trims, 0);
         voice.set_link_wanted(is_link_wanted);
         voice.set_period(period_frames);
         if let Some(bytes) = written_bytes {

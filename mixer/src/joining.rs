@@ -326,6 +326,7 @@ where
         let Ok(mut voice) = Voice::new(index, Way::Play, params, (layout, layout), buffer, converters) else {
             return;
         };
+        voice.port = port;
         voice.set_link_wanted(is_link_wanted);
         voice.set_period(period_frames);
         if let Some(bytes) = written_bytes {

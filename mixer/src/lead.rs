@@ -19,11 +19,13 @@ pub(crate) struct Lead {
 }
 
 impl Lead {
-    /// The lead for turns a quantum apart. `allowance` is what is needed beyond that.
+    /// The lead for turns a quantum apart. `allowance` is what is needed beyond that, and announced frames have twice as much.
     pub(crate) fn new(bus: &Layout, quantum: Nanos, allowance: Nanos) -> Self {
         let frames = |extra: Nanos| bus.frames_in(quantum.0.saturating_add(extra.0)).saturating_add(1);
         let usual = frames(allowance);
-        Self { least: frames(LEAST_LATENESS).min(usual), usual, most: usual }
+        // Announced frames are there anyway.
+        let most = frames(Nanos(allowance.0.saturating_mul(2)));
+        Self { least: frames(LEAST_LATENESS).min(usual), usual, most }
     }
 
     /// The same, but for announced frames so many at least.

@@ -41,6 +41,7 @@ mod scratch;
 mod start;
 mod sums;
 mod table;
+mod trims;
 mod voice;
 mod way_back;
 

@@ -53,7 +53,7 @@ pub struct Limits {
 pub struct Mixer<C: Card<Backing<B, R>>, B: SampleMemory, R: SampleMemory> {
     pub(crate) card: C,
     /// By the ports of the card below.
-    setups: Box<[PortSetup]>,
+    pub(crate) setups: Box<[PortSetup]>,
     /// The card's ports, then the monitors.
     pub(crate) ports: Box<[Port]>,
     /// The output that each monitor hears.
@@ -66,6 +66,8 @@ pub struct Mixer<C: Card<Backing<B, R>>, B: SampleMemory, R: SampleMemory> {
     pub(crate) scratch: Box<Scratch>,
     pub(crate) budget: Budget,
     pub(crate) lateness: Nanos,
+    /// Ports whose amplifiers can't do what the administrator wants, which the log says.
+    pub(crate) logged_ports: u64,
 }
 
 /// Where a port of the mixer leads.
@@ -118,17 +120,27 @@ where
             scratch: Scratch::new(),
             budget: Budget::new(limits.cost),
             lateness: limits.lateness,
+            logged_ports: 0,
         }
     }
 
     /// Puts the administrator's setups in force, for streams that are opened from now on.
     pub(crate) fn set_up_ports(&mut self, setups: &[PortSetup]) {
         let Self { card, setups: own, ports, .. } = self;
-        for (((own, port), below), setup) in own.iter_mut().zip(ports).zip(card.ports()).zip(setups) {
+        let mut changed = 0u64;
+        for ((((own, port), below), setup), index) in
+            own.iter_mut().zip(ports).zip(card.ports()).zip(setups).zip(0u32..)
+        {
             if own.mode != setup.mode {
                 *port = offered(below, setup.mode);
             }
+            if own.trim != setup.trim {
+                changed |= 1u64.checked_shl(index).unwrap_or_default();
+            }
             *own = *setup;
+        }
+        for port in (0..64).filter(|port| changed >> port & 1 != 0) {
+            self.apply_port_trim(PortIndex(port));
         }
     }
 

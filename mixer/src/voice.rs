@@ -1,6 +1,6 @@
 //! One stream of a guest on a bus.
 
-use audioback::card::{StreamParams, StreamPosition};
+use audioback::card::{PortIndex, StreamParams, StreamPosition};
 use hyper::{Nanos, SampleMemory};
 use pcm::{Sample, Wide, mix};
 
@@ -43,6 +43,8 @@ pub(crate) enum Way {
 #[derive(Debug)]
 pub(crate) struct Voice<B> {
     pub(crate) bus: usize,
+    /// The port that it was opened on: its bus's, or a monitor.
+    pub(crate) port: PortIndex,
     pub(crate) way: Way,
     pub(crate) state: State,
     pub(crate) gain: VoiceGain,
@@ -93,6 +95,7 @@ impl<B: SampleMemory> Voice<B> {
         let Some(conversion) = Conversion::new(from, to, converters) else { return Err(buffer) };
         Ok(Self {
             bus,
+            port: PortIndex(u8::MAX),
             way,
             state: State::Ready,
             gain: VoiceGain::new(layout.channels),

@@ -51,6 +51,7 @@ where
                 log::debug!("port {}: a voice stays one: {error:?}", port.0);
                 match self.voice_again(port, way, &params, buffer) {
                     Some(mut voice) => {
+                        voice.port = port;
                         voice.set_link_wanted(is_link_wanted);
                         voice.set_period(period_frames);
                         if let Some(bytes) = written_bytes {

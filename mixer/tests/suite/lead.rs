@@ -35,8 +35,8 @@ fn lead_frames(rig: &mut Rig, guest: &mut Guest) -> u64 {
 
 #[test]
 fn it_shrinks_to_what_turns_need() {
-    // 6 ms with periods of 10 ms, 2.5 ms with periods of 64 frames (sharing.md), and a frame of rounding.
-    for (period_frames, most) in [(480, 289), (64, 121)] {
+    // A quantum, twice an allowance of 1 ms, and a frame of rounding.
+    for (period_frames, most) in [(480, 337), (64, 161)] {
         let mut rig = Rig::with(PortMode::Shared, CAREFUL);
         rig.late_ns = 600_000;
         let mut guest = playing(&mut rig, period_frames);

@@ -53,7 +53,7 @@ impl Rig {
     pub fn on(profile: Profile, rates: [Option<u32>; 2], mode: PortMode) -> Self {
         let model = Bench::new(profile).codec(0, Codec::any_format(2)).drift_ppm(137).build();
         let (card, rings) = hardware(&model);
-        let setups = rates.map(|rate_hz| PortSetup { mode, rate_hz });
+        let setups = rates.map(|rate_hz| PortSetup { mode, rate_hz, ..PortSetup::default() });
         let limits =
             Limits { streams: 16, converters: 16, cost: Cost(400_000_000), lateness: Nanos(MILLISECOND) };
         Self { mixer: Mixer::new(card, rings, &setups, limits), model }

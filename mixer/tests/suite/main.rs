@@ -13,4 +13,5 @@ mod modes;
 mod positions;
 mod sums;
 mod support;
+mod trims;
 mod whole;

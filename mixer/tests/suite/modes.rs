@@ -239,7 +239,7 @@ fn after_a_start_that_fails_none_runs_and_all_can_start_again() {
 
 fn settings(mode: PortMode, rate_hz: Option<u32>) -> CardSettings {
     let mut settings = CardSettings::default();
-    settings.ports[usize::from(OUT.0)] = PortSetup { mode, rate_hz };
+    settings.ports[usize::from(OUT.0)] = PortSetup { mode, rate_hz, ..PortSetup::default() };
     settings
 }
 

@@ -68,7 +68,7 @@ fn two_guests_play_on_one_output_and_neither_loses_a_frame() {
         let model = Bench::new(Profile::hardware()).codec(0, Codec::any_format(2)).build();
         let world = MemoryHypervisor::new(Pages(model.memory()), WorldLimits::for_streams(2));
         let (card, rings) = hardware(&model);
-        let setups = [PortSetup { mode, rate_hz: None }; 2];
+        let setups = [PortSetup { mode, ..PortSetup::default() }; 2];
         let mut mixer: WholeMixer = Mixer::new(card, rings, &setups, LIMITS);
         let mut back = world.back_end(DRIVER);
         let abilities = Card::<<Back<'_> as Hypervisor>::Buffer>::ports(&mixer)[0];

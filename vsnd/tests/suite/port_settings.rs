@@ -20,7 +20,7 @@ const SECOND_INPUT: [StreamAt; 1] = [(0, 0, Capture, "input-1")];
 fn with_ports(setups: &[(usize, PortMode, Option<u32>)]) -> CardSettings {
     let mut settings = CardSettings::default();
     for &(port, mode, rate_hz) in setups {
-        settings.ports[port] = PortSetup { mode, rate_hz };
+        settings.ports[port] = PortSetup { mode, rate_hz, ..PortSetup::default() };
     }
     settings
 }
@@ -380,7 +380,7 @@ fn all_ports_that_have_settings_have_them_at_once_and_those_behind_have_none() {
         rig.stored.set(&format!("snddom/port/output-{port}/mode"), "shared");
         rig.stored.set(&format!("snddom/port/output-{port}/rate"), "96000");
     }
-    expected.ports.fill(PortSetup { mode: PortMode::Shared, rate_hz: Some(96_000) });
+    expected.ports.fill(PortSetup { mode: PortMode::Shared, rate_hz: Some(96_000), ..PortSetup::default() });
     rig.start();
     assert_eq!(rig.applied().last(), Some(&expected));
     // The card has those behind: a right may name them.

@@ -69,7 +69,7 @@ impl Rig {
         let time = Time::default();
         // Not a multiple of anything.
         time.set(12_345_678);
-        let setups = vec![PortSetup { mode, rate_hz: None }; ports.len()];
+        let setups = vec![PortSetup { mode, ..PortSetup::default() }; ports.len()];
         let card = FakeCard::new(Rc::clone(&time), ports);
         let rings = [1 << 18, 1 << 18].map(Buffer::new);
         Self { mixer: Mixer::new(card, rings, &setups, limits), time, due: None, late_ns: 900_000 }
