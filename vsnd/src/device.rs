@@ -457,10 +457,13 @@ impl<H: Hypervisor, C: Card<H::Buffer>> Device<H, C> {
         common.guests.policy(self.id.guest, common.policy?)
     }
 
-    /// Puts the guest's rights in force.
+    /// Puts the guest's rights, and the volume that it gets, in force.
     ///
     /// The sound device checks them, and ends streams that have lost theirs.
     fn apply_rights(&mut self, hardware: &mut Hardware<'_, H, C>, common: &Common<'_>) {
+        if let Some(sound) = &mut self.sound {
+            sound.set_trim(hardware.card, common.guests.trim(self.id.guest));
+        }
         let Some(policy) = self.rights(common) else { return };
         if policy == self.policy {
             return;

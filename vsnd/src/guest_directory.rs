@@ -9,12 +9,12 @@
 
 use core::fmt::Write;
 
-use audioback::rights::Right;
 use heapless::String;
 use hyper::DomainId;
 use xen_guest::xenstore::Path;
 
-use crate::guest_rights::{GuestRights, right_node};
+use crate::guest_rights::GuestRights;
+use crate::guest_trims::GuestTrims;
 use crate::paths::{OWN, PathText};
 
 /// The directory of all guests' directories, below [`OWN`].
@@ -93,6 +93,7 @@ impl DirectoryName {
 pub(crate) struct GuestDirectory {
     name: DirectoryName,
     pub(crate) rights: GuestRights,
+    pub(crate) trims: GuestTrims,
     /// The node that has the guest's UUID or name is watched.
     pub(crate) is_watched: bool,
     /// That node may have changed since it was read.
@@ -104,6 +105,7 @@ impl GuestDirectory {
         let mut directory = Self {
             name: DirectoryName::Unknown,
             rights: GuestRights::NONE,
+            trims: GuestTrims::NONE,
             is_watched: false,
             is_name_stale: key != Key::Domain,
         };
@@ -112,7 +114,7 @@ impl GuestDirectory {
             // Five digits at most.
             if write!(number, "{}", guest.0).is_ok() {
                 directory.name = DirectoryName::Known(number);
-                directory.forget_rights();
+                directory.forget();
             }
         }
         directory
@@ -123,26 +125,28 @@ impl GuestDirectory {
         let name = value.map_or(DirectoryName::Unknown, |value| DirectoryName::of(key, value));
         if name != self.name {
             self.name = name;
-            self.forget_rights();
+            self.forget();
         }
     }
 
-    /// Forgets the rights: they are yet to be read, if there is a directory that may have them.
-    pub(crate) fn forget_rights(&mut self) {
+    /// Forgets what the directory has: it is yet to be read, if it is known.
+    pub(crate) fn forget(&mut self) {
         let is_known = matches!(self.name, DirectoryName::Known(_));
         self.rights = if is_known { GuestRights::unread() } else { GuestRights::NONE };
+        self.trims = if is_known { GuestTrims::unread() } else { GuestTrims::NONE };
     }
 
     /// Notes that the node of that name, or any (`None`), may have changed. Without a name there is none.
-    pub(crate) fn set_rights_stale(&mut self, node: Option<&str>) {
+    pub(crate) fn set_stale(&mut self, node: Option<&str>) {
         if matches!(self.name, DirectoryName::Known(_)) {
             self.rights.set_stale(node, true);
+            self.trims.set_stale(node, true);
         }
     }
 
-    /// Whether its name is what the guest's node has, and its rights have been read once.
+    /// Whether its name is what the guest's node has, and all its nodes have been read once.
     pub(crate) fn is_settled(&self) -> bool {
-        !self.is_name_stale && self.rights.are_read()
+        !self.is_name_stale && self.rights.are_read() && self.trims.are_read()
     }
 
     /// Whether the guest's UUID or name isn't known, so that any directory could be its.
@@ -155,12 +159,10 @@ impl GuestDirectory {
         matches!(&self.name, DirectoryName::Known(known) if known == name)
     }
 
-    /// The node of a right. It's no path if the directory's name isn't known.
-    pub(crate) fn path(&self, right: Right) -> PathText {
+    /// The path of a node. It's no path if the directory's name isn't known.
+    pub(crate) fn path(&self, node: &str) -> PathText {
         match &self.name {
-            DirectoryName::Known(name) => {
-                PathText::new(format_args!("{OWN}/{GUESTS}/{name}/{}", right_node(right)))
-            }
+            DirectoryName::Known(name) => PathText::new(format_args!("{OWN}/{GUESTS}/{name}/{node}")),
             _ => PathText::default(),
         }
     }

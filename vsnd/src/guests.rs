@@ -11,6 +11,7 @@
 
 use alloc::vec::Vec;
 
+use audioback::card::Trim;
 use audioback::rights::{Policy, PortSet, Right};
 use hyper::{DomainId, Nanos};
 use xen_guest::xenstore::{Refusal, Reply, Request, RequestError};
@@ -25,6 +26,7 @@ use crate::paths::{OWN, PathText, number};
 use crate::ports::Ports;
 use crate::request_slot::{Answer, RequestSlot};
 use crate::requester::Requester;
+use crate::trim_settings::TrimNode;
 
 /// The start of the tokens of the watches on guests' UUIDs and names.
 const TOKEN: &str = "guest/";
@@ -60,6 +62,8 @@ enum About {
     Name,
     /// A right in the directory of that name.
     Right(Right),
+    /// A volume or mute in it.
+    Trim(TrimNode),
 }
 
 /// Whether there are directories by each [`Key`], in the order of [`Key::ALL`].
@@ -112,8 +116,10 @@ impl Guest {
                 About::Watch
             } else if directory.is_name_stale {
                 About::Name
+            } else if let Some(right) = directory.rights.stale() {
+                About::Right(right)
             } else {
-                About::Right(directory.rights.stale()?)
+                About::Trim(directory.trims.stale()?)
             };
             Some(Question::Of(self.domain, key, about))
         })
@@ -177,7 +183,7 @@ impl Guests {
         self.is_exist_stale = true;
         for directory in self.guests.iter_mut().flat_map(|guest| &mut guest.directories) {
             if directory.has_name(name) {
-                directory.set_rights_stale(node);
+                directory.set_stale(node);
             }
         }
     }
@@ -186,7 +192,7 @@ impl Guests {
     pub(crate) fn on_change(&mut self) {
         self.is_exist_stale = true;
         for directory in self.guests.iter_mut().flat_map(|guest| &mut guest.directories) {
-            directory.set_rights_stale(None);
+            directory.set_stale(None);
         }
     }
 
@@ -216,6 +222,16 @@ impl Guests {
             }
         }
         Some(policy)
+    }
+
+    /// The volume and mute that the administrator gives a guest, each by the first directory that has it.
+    pub(crate) fn trim(&self, domain: DomainId) -> Trim {
+        let Some((guest, exist)) = self.get(domain).zip(self.exist.as_ref()) else { return Trim::default() };
+        let of = |node| {
+            let known = guest.directories.iter().zip(exist).filter(|(_, exists)| **exists);
+            known.filter_map(|(directory, _)| directory.trims.get(node)).next().unwrap_or_default()
+        };
+        Trim { mdb: of(TrimNode::Volume).mdb, is_muted: of(TrimNode::Mute).is_muted }
     }
 
     /// Takes the guests that have devices, if one has come or gone.
@@ -260,7 +276,7 @@ impl Guests {
                 Question::Directories => Request::Directory(path),
                 Question::Of(_, _, About::Watch) => Request::Watch { path, token: &token },
                 Question::Of(_, _, About::Unwatch) => Request::Unwatch { path, token: &token },
-                Question::Of(_, _, About::Name | About::Right(_)) => Request::Read(path),
+                Question::Of(_, _, About::Name | About::Right(_) | About::Trim(_)) => Request::Read(path),
             };
             self.slot.send(connection, request, now)
         });
@@ -287,12 +303,16 @@ impl Guests {
     fn path(&self, question: Question) -> PathText {
         match question {
             Question::Directories => PathText::new(format_args!("{OWN}/{GUESTS}")),
-            Question::Of(domain, key, About::Right(right)) => {
-                let directory = self.get(domain).and_then(|guest| guest.directories.get(key as usize));
-                directory.map(|directory| directory.path(right)).unwrap_or_default()
-            }
+            Question::Of(domain, key, About::Right(right)) => self.node(domain, key, right_node(right)),
+            Question::Of(domain, key, About::Trim(node)) => self.node(domain, key, node.name()),
             Question::Of(domain, key, _) => key.path(domain),
         }
+    }
+
+    /// The path of a node in a guest's directory.
+    fn node(&self, domain: DomainId, key: Key, node: &str) -> PathText {
+        let directory = self.get(domain).and_then(|guest| guest.directories.get(key as usize));
+        directory.map(|directory| directory.path(node)).unwrap_or_default()
     }
 
     fn get(&self, domain: DomainId) -> Option<&Guest> {
@@ -310,6 +330,7 @@ impl Guests {
         match about {
             About::Name => directory.is_name_stale = is_stale,
             About::Right(right) => directory.rights.set_stale(Some(right_node(right)), is_stale),
+            About::Trim(node) => directory.trims.set_stale(Some(node.name()), is_stale),
             // They are asked for until there is an answer.
             About::Watch | About::Unwatch => {}
         }
@@ -360,6 +381,14 @@ impl Guests {
                 directory.rights.set(right, Some(ports_of(right, value, &path, ports)));
             }
             (About::Right(right), Answer::Missing) => directory.rights.set(right, None),
+            (About::Trim(node), Answer::Done(reply)) => {
+                directory.trims.set(node, Some(reply.text().unwrap_or("not a text")), &path);
+            }
+            (About::Trim(node), Answer::Missing) => directory.trims.set(node, None, &path),
+            (About::Trim(node), _) => {
+                log::warn!("{path}: this domain may not read it; it keeps its value");
+                directory.trims.set_read(node);
+            }
             // The node may forbid it.
             (About::Right(right), _) => {
                 log::error!("{path}: this domain may not read it; the guest doesn't have this right");
@@ -386,7 +415,7 @@ impl Guests {
         self.exist = Some(exist);
         for guest in &mut self.guests {
             let gone = guest.directories.iter_mut().zip(exist).filter(|(_, exists)| !exists);
-            gone.for_each(|(directory, _)| directory.forget_rights());
+            gone.for_each(|(directory, _)| directory.forget());
         }
     }
 

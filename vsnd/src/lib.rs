@@ -8,7 +8,7 @@
 //! snddom/                    watched: settings and rights                 settings.rs
 //! snddom/guest/              watched: settings of guests                  guests.rs
 //! /local/domain/G/name, vm   watched: a guest's name and UUID             guests.rs
-//! snddom/port/               watched: settings of ports                  port_settings.rs
+//! snddom/port/               watched: settings of ports                  port_settings.rs, trim_settings.rs
 //! snddom/state/              published: status, for people                status.rs, status_publisher.rs
 //! control/shutdown           watched: the domain's end                    shutdown.rs
 //! ```
@@ -26,6 +26,8 @@
 //! - *A right*: `settings.rs` reads the default for all guests, `guests.rs` a guest's own, by domain
 //!   id, UUID and name; `ports.rs` parses them. `Device::apply_rights` puts them in force. [`audioback::rights`] checks
 //!   them when a stream is opened.
+//! - *dom0's volume*: `trim_settings.rs` parses it. `guest_trims.rs` has a guest's, which its devices put in force;
+//!   `port_settings.rs` has a port's, which is a setting of the card.
 //! - *A stream's port*: `card_config.rs` reads the guest's wish, `ports.rs` resolves it.
 //! - *A stream's offers*: `card_config.rs` takes them from the card's ports when the device is set up,
 //!   and again when it opens again. The card changes its ports as `port_settings.rs` says.
@@ -52,6 +54,7 @@ mod due;
 mod excerpt;
 mod guest_directory;
 mod guest_rights;
+mod guest_trims;
 mod guests;
 mod jacks;
 mod paths;
@@ -66,6 +69,7 @@ mod status;
 mod status_publisher;
 mod stream_settings;
 mod transport;
+mod trim_settings;
 mod watch;
 mod xenstore_clients;
 

@@ -3,6 +3,8 @@
 //! ```text
 //! snddom/port/output-0/mode     how streams use the port
 //! snddom/port/output-0/rate     the rate at which it mixes
+//! snddom/port/output-0/volume   the volume and the mute of all its streams: trim_settings.rs
+//! snddom/port/output-0/mute
 //! ```
 
 use audioback::card::{MAX_PORT_SETUPS, PortMode, PortSetup};
@@ -14,6 +16,7 @@ use crate::excerpt::Excerpt;
 use crate::paths::OWN;
 use crate::port_name::PortName;
 use crate::ports::Ports;
+use crate::trim_settings::TrimNode;
 
 /// The directory of all ports' settings, below [`OWN`].
 pub(crate) const DIRECTORY: &str = "port";
@@ -29,15 +32,18 @@ const MAX_LOGGED: usize = 8;
 pub(crate) enum PortNode {
     Mode,
     Rate,
+    Trim(TrimNode),
 }
 
 impl PortNode {
-    pub(crate) const ALL: [Self; 2] = [Self::Mode, Self::Rate];
+    pub(crate) const ALL: [Self; 4] =
+        [Self::Mode, Self::Rate, Self::Trim(TrimNode::Volume), Self::Trim(TrimNode::Mute)];
 
     pub(crate) const fn name(self) -> &'static str {
         match self {
             Self::Mode => "mode",
             Self::Rate => "rate",
+            Self::Trim(node) => node.name(),
         }
     }
 
@@ -47,6 +53,7 @@ impl PortNode {
         match self {
             Self::Mode => setup.mode = default.mode,
             Self::Rate => setup.rate_hz = default.rate_hz,
+            Self::Trim(node) => node.reset(&mut setup.trim),
         }
     }
 
@@ -66,6 +73,7 @@ impl PortNode {
                     |rate: &u32| *rate != 0 && (COMMON_RATES_HZ.contains(rate) || rates_hz.contains(rate));
                 setup.rate_hz = Some(nodes::decimal(value).filter(is_valid)?);
             }
+            Self::Trim(node) => node.set(&mut setup.trim, value)?,
         }
         Some(())
     }

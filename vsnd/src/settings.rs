@@ -250,7 +250,10 @@ impl Settings {
             Answer::Done(reply) => {
                 let value = reply.text().unwrap_or("not a text");
                 if self.set(node, value, ports).is_none() {
-                    log_invalid_value(&node.path(), value);
+                    match node {
+                        Node::Port(_, PortNode::Trim(trim)) => trim.log_invalid(&node.path(), value),
+                        _ => log_invalid_value(&node.path(), value),
+                    }
                 }
             }
             Answer::Missing => self.reset(node, ports),

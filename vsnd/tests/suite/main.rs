@@ -17,5 +17,6 @@ mod settings;
 mod several;
 mod status;
 mod support;
+mod trims;
 mod trouble;
 mod volume;

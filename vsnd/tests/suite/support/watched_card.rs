@@ -5,7 +5,7 @@ use std::rc::Rc;
 
 use audioback::card::{
     Card, CardError, CardSettings, LinkedStart, MAX_PORT_SETUPS, MAX_RATES, OpenFailure, Port, PortIndex,
-    PortLabel, PortMode, StillRunning, StreamParams, StreamPosition, VolumeRange,
+    PortLabel, PortMode, StillRunning, StreamParams, StreamPosition, Trim, VolumeRange,
 };
 use hyper::{Hypervisor, MappedBuffer, Nanos};
 use hypervisor_model::BackEnd;
@@ -20,6 +20,8 @@ use super::models::{ModelCard, card};
 pub struct CardWatch {
     /// The settings that were applied.
     pub settings: Rc<RefCell<Vec<CardSettings>>>,
+    /// The trims that streams were given.
+    pub trims: Rc<RefCell<Vec<Trim>>>,
     /// Polls that have reported plugs.
     pub plugs: Rc<Cell<u32>>,
     /// Polls of which the card was told that its interrupt had come.
@@ -51,6 +53,7 @@ impl WatchedCard {
         let watch = CardWatch::default();
         // Tests of allocations don't count the test's own.
         watch.settings.borrow_mut().reserve(64);
+        watch.trims.borrow_mut().reserve(64);
         let card = card(model);
         let mut ports = Vec::new();
         fill_in(&mut ports, &card, has_monitor);
@@ -174,6 +177,10 @@ impl<B: MappedBuffer> Card<B> for WatchedCard {
 
     fn set_mute(&mut self, stream: &mut Self::Stream, channel: u8, is_muted: bool) -> Result<(), CardError> {
         Card::<B>::set_mute(&mut self.card, stream, channel, is_muted)
+    }
+
+    fn set_trim(&mut self, _: &mut Self::Stream, trim: Trim) {
+        self.watch.trims.borrow_mut().push(trim);
     }
 
     fn start(&mut self, stream: &mut Self::Stream) -> Result<(), CardError> {
