@@ -145,13 +145,20 @@ pub enum Lane {
 ///
 /// Xen, dom0 with xl, and the guests are Debian's own, unchanged; their packages are fetched once and unpacked below the
 /// target directory, without being root. Each guest has a `vsnd` card and runs a command, all at the same time: without
-/// --guest-run it plays a recording with aplay, and what each codec played is compared to it, frame by frame.
+/// --guest-run it plays a recording with aplay, and what each codec played is compared to it, frame by frame; where guests
+/// share an output, to the sum.
 #[derive(clap::Args)]
 #[command(after_help = XEN_EXAMPLES)]
 pub struct Xen {
-    /// How many guests; each plays to a codec of its own
+    /// How many guests; each plays to an output of its own, unless there are fewer --outputs. Its number, from 1 on, is
+    /// $GUEST in the command
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u8).range(0..=i64::from(MOST_GUESTS)))]
     pub guests: u8,
+
+    /// How many outputs, each of a codec of its own. With fewer than guests they are shared, and so are the codecs' inputs:
+    /// guest 1 plays to the first, guest 2 to the next, and round again [default: one for each guest]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u8).range(1..=i64::from(MOST_GUESTS)))]
+    pub outputs: Option<u8>,
 
     /// A folder whose files the guests have under /files
     #[arg(long, value_name = "DIR")]
@@ -199,6 +206,8 @@ pub struct Xen {
 const XEN_EXAMPLES: &str = "Examples:
   cargo xtask xen
   cargo xtask xen --guests 2 --iommu intel
+  cargo xtask xen --guests 3 --outputs 1
+  cargo xtask xen --guests 3 --outputs 1 --guest-files music --guest-run 'aplay -D hw:0,0 song$GUEST.wav' --out heard
   cargo xtask xen --guest-run 'arecord -D hw:0,0 -f S16_LE -c 2 -r 48000 -d 2 /out/ramp.wav' --out heard
   cargo xtask xen --guest-files music --guest-run 'aplay -D hw:0,0 song.wav'
   cargo xtask xen --guest-driver user --guest-run 'audiofront play /usr/share/sounds/alsa/Front_Center.wav'
