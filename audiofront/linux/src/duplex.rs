@@ -1,4 +1,4 @@
-//! Plays and records at once, and reports the offset between both streams.
+//! Plays and records at once, and reports the offset between both streams. It can record a monitor beside them.
 
 use std::time::{Duration, Instant};
 
@@ -26,12 +26,13 @@ const STALLED: Duration = Duration::from_secs(3);
 pub type Frame = [i16; 2];
 
 /// A playback and a capture stream of one card, 16 bit stereo at 48 kHz. They can run together
-/// repeatedly.
+/// repeatedly, with a monitor beside them.
 #[derive(Debug)]
 pub struct Duplex {
     card: Card,
     playback: usize,
     capture: usize,
+    monitor: Option<usize>,
 }
 
 /// The result of a run of both streams.
@@ -46,6 +47,19 @@ pub struct Take {
     /// How a linked start started both. `None`: two separate requests started them.
     pub started_together: Option<LinkedStart>,
     /// Each published change of the offset while the streams ran.
+    pub offsets: Vec<OffsetReading>,
+    /// The monitor's recording, if there is a monitor.
+    pub monitor: Option<Monitored>,
+}
+
+/// A monitor's recording: what all guests played to an output.
+#[derive(Clone, Debug)]
+pub struct Monitored {
+    /// The recording, from frame 0 of the monitor's stream on, at least as long as the playback.
+    pub recorded: Vec<Frame>,
+    /// The monitor's slot at the end, while the stream still ran.
+    pub slot: Option<Slot>,
+    /// Each published change of the offset between monitor and capture while the streams ran.
     pub offsets: Vec<OffsetReading>,
 }
 
@@ -70,23 +84,56 @@ impl Take {
         let error_ns = f64::from(self.playback?.error_ns) + f64::from(self.capture?.error_ns);
         Some(error_ns * f64::from(RATE_HZ) / 1e9)
     }
+
+    /// The captured frame that was at the link together with the monitor's frame 0, according to
+    /// the back end. `None`: no monitor, or no positions were published.
+    pub fn monitor_offset_frames(&self) -> Option<i64> {
+        offset_frames(&self.monitor.as_ref()?.slot?, &self.capture?)
+    }
 }
 
-fn offset_frames(playback: &Slot, capture: &Slot) -> Option<i64> {
-    playback.lock.and(capture.lock)?;
-    // Frame `n + distance` of capture is at the link together with frame `n` of playback.
-    Some(capture.start_distance_frames(playback, RATE_HZ))
+fn offset_frames(far: &Slot, capture: &Slot) -> Option<i64> {
+    far.lock.and(capture.lock)?;
+    // Frame `n + distance` of capture is at the link together with frame `n` of the far end.
+    Some(capture.start_distance_frames(far, RATE_HZ))
+}
+
+/// Adds a reading if the offset has changed.
+fn note(offsets: &mut Vec<OffsetReading>, at_frame: usize, offset: Option<i64>) {
+    let is_new = |offset_frames: &i64| offsets.last().is_none_or(|last| last.offset_frames != *offset_frames);
+    if let Some(offset_frames) = offset.filter(is_new) {
+        offsets.push(OffsetReading { at_frame: at_frame as u64, offset_frames });
+    }
+}
+
+/// What a run brings, as it comes.
+#[derive(Default)]
+struct Brought {
+    captured: Vec<Frame>,
+    monitored: Vec<Frame>,
+    offsets: Vec<OffsetReading>,
+    monitor_offsets: Vec<OffsetReading>,
 }
 
 impl Duplex {
-    /// Opens both streams of a card: those with these `unique-id`s, or the first ones.
+    /// Opens both streams of a card: those with these `unique-id`s, or the first ones. `monitor` is the `unique-id` of a
+    /// monitor that is recorded beside them.
     ///
     /// # Errors
     /// A stream doesn't exist, or the back end refuses one.
-    pub fn open(mut card: Card, playback: Option<&str>, capture: Option<&str>) -> Result<Self> {
+    pub fn open(
+        mut card: Card,
+        playback: Option<&str>,
+        capture: Option<&str>,
+        monitor: Option<&str>,
+    ) -> Result<Self> {
         let playback = card.find(Direction::Playback, playback)?;
         let capture = card.find(Direction::Capture, capture)?;
-        for stream in [playback, capture] {
+        let monitor = match monitor {
+            Some(monitor) => Some(card.find(Direction::Capture, Some(monitor))?),
+            None => None,
+        };
+        for stream in [playback, capture].into_iter().chain(monitor) {
             let most_bytes = card.info().streams[stream].buffer_bytes_max.unwrap_or(u32::MAX);
             let frames = BUFFER_FRAMES.min(most_bytes / FRAME_BYTES as u32);
             card.open(
@@ -100,7 +147,7 @@ impl Duplex {
                 },
             )?;
         }
-        Ok(Self { card, playback, capture })
+        Ok(Self { card, playback, capture, monitor })
     }
 
     /// The card.
@@ -113,7 +160,7 @@ impl Duplex {
         (self.playback, self.capture)
     }
 
-    /// Starts both streams, plays all of `play`, records for slightly longer, and stops both. Calls
+    /// Starts the streams, plays all of `play`, records for slightly longer, and stops them. Calls
     /// `keep_on` several times a second.
     ///
     /// # Errors
@@ -124,20 +171,22 @@ impl Duplex {
         let lost_before = self.lost_bytes();
         let mut next = self.card.front(self.playback).fill(&bytes);
         self.card.hint(self.playback);
+        let streams: Vec<usize> = [self.playback, self.capture].into_iter().chain(self.monitor).collect();
         let started_together = if self.card.offers_linked_start() {
-            Some(self.card.start_together(&[self.playback, self.capture])?)
+            Some(self.card.start_together(&streams)?)
         } else {
-            self.card.start(self.capture)?;
-            self.card.start(self.playback)?;
+            // Playback comes last: what it plays first is recorded, too.
+            streams.iter().rev().try_for_each(|stream| self.card.start(*stream))?;
             None
         };
         let done = self.stream(&bytes, &mut next, play.len(), &mut keep_on);
-        // Stop both in any case, so that they can start again.
-        let slots = [self.playback, self.capture].map(|stream| self.slot(stream));
+        // Stop all in any case, so that they can start again.
+        let [playback, capture] = [self.playback, self.capture].map(|stream| self.slot(stream));
+        let slot = self.monitor.and_then(|monitor| self.slot(monitor));
         let lost = self.lost_bytes() - lost_before;
-        let stopped = self.card.stop(self.playback).and(self.card.stop(self.capture));
-        let (captured, offsets) = done?;
-        stopped?;
+        let stopped: Vec<Result<()>> = streams.iter().map(|stream| self.card.stop(*stream)).collect();
+        let Brought { captured, monitored, offsets, monitor_offsets } = done?;
+        stopped.into_iter().collect::<Result<()>>()?;
         if lost > 0 {
             let frames = lost / FRAME_BYTES as u64;
             return Err(Error::new(
@@ -146,8 +195,8 @@ impl Duplex {
             )
             .advice("let the guest have more of a processor"));
         }
-        let [playback, capture] = slots;
-        Ok(Take { captured, playback, capture, started_together, offsets })
+        let monitor = self.monitor.map(|_| Monitored { recorded: monitored, slot, offsets: monitor_offsets });
+        Ok(Take { captured, playback, capture, started_together, offsets, monitor })
     }
 
     fn stream(
@@ -156,9 +205,9 @@ impl Duplex {
         next: &mut usize,
         play_frames: usize,
         keep_on: &mut impl FnMut() -> bool,
-    ) -> Result<(Vec<Frame>, Vec<OffsetReading>)> {
-        let mut captured: Vec<Frame> = Vec::with_capacity(play_frames + BUFFER_FRAMES as usize);
-        let mut offsets: Vec<OffsetReading> = Vec::new();
+    ) -> Result<Brought> {
+        let mut brought = Brought::default();
+        brought.captured.reserve(play_frames + BUFFER_FRAMES as usize);
         let mut piece = vec![0; BUFFER_FRAMES as usize * FRAME_BYTES];
         let mut moved = (Instant::now(), 0);
         loop {
@@ -176,32 +225,39 @@ impl Duplex {
             let is_drained = front.playback().is_some_and(|playback| playback.is_drained());
             self.card.hint(self.playback);
 
-            let taken = self.card.front(self.capture).take(&mut piece);
-            self.card.hint(self.capture);
-            let frames = piece[..taken].as_chunks::<FRAME_BYTES>().0.iter();
-            captured.extend(
-                frames.map(|[a, b, c, d]| [i16::from_le_bytes([*a, *b]), i16::from_le_bytes([*c, *d])]),
-            );
-
-            if let (Some(playback), Some(capture)) = (self.slot(self.playback), self.slot(self.capture))
-                && let Some(offset_frames) = offset_frames(&playback, &capture)
-                && offsets.last().is_none_or(|last| last.offset_frames != offset_frames)
-            {
-                offsets.push(OffsetReading { at_frame: captured.len() as u64, offset_frames });
+            let mut taken = self.take(self.capture, &mut piece, &mut brought.captured);
+            if let Some(monitor) = self.monitor {
+                taken += self.take(monitor, &mut piece, &mut brought.monitored);
+            }
+            let at_frame = brought.captured.len();
+            if let Some(capture) = self.slot(self.capture) {
+                let offset = |stream| offset_frames(&self.slot(stream)?, &capture);
+                note(&mut brought.offsets, at_frame, offset(self.playback));
+                note(&mut brought.monitor_offsets, at_frame, self.monitor.and_then(offset));
             }
             if filled + taken > 0 {
-                moved = (Instant::now(), captured.len());
+                moved = (Instant::now(), at_frame);
             } else if moved.0.elapsed() > STALLED {
                 return Err(Error::new(
                     ErrorKind::TimedOut,
-                    format!("both streams stand still after {} frames", moved.1),
+                    format!("all streams stand still after {} frames", moved.1),
                 )
                 .advice("see the driver domain's console"));
             }
-            if *next == bytes.len() && is_drained && captured.len() >= play_frames {
-                return Ok((captured, offsets));
+            let is_whole = self.monitor.is_none() || brought.monitored.len() >= play_frames;
+            if *next == bytes.len() && is_drained && at_frame >= play_frames && is_whole {
+                return Ok(brought);
             }
         }
+    }
+
+    /// Takes the recorded frames of a stream, and returns the bytes taken.
+    fn take(&mut self, stream: usize, piece: &mut [u8], into: &mut Vec<Frame>) -> usize {
+        let taken = self.card.front(stream).take(piece);
+        self.card.hint(stream);
+        let frames = piece[..taken].as_chunks::<FRAME_BYTES>().0.iter();
+        into.extend(frames.map(|[a, b, c, d]| [i16::from_le_bytes([*a, *b]), i16::from_le_bytes([*c, *d])]));
+        taken
     }
 
     /// Closes the card.
@@ -220,6 +276,9 @@ impl Duplex {
     /// read.
     fn lost_bytes(&mut self) -> u64 {
         let late = self.card.front(self.playback).playback().map_or(0, |playback| playback.underrun_bytes());
-        late + self.card.front(self.capture).capture().map_or(0, |capture| capture.overrun_bytes())
+        let records = [self.capture].into_iter().chain(self.monitor);
+        records.fold(late, |lost, stream| {
+            lost + self.card.front(stream).capture().map_or(0, |capture| capture.overrun_bytes())
+        })
     }
 }

@@ -90,7 +90,7 @@ impl Error {
         match errno {
             Errno::ACCESS | Errno::PERM => Self::new(ErrorKind::Denied, text).advice(
                 "what a guest may do is set for the driver domain in xenstore, by dom0: \
-                 snddom/guest/DOMID/may-record, may-play",
+                 snddom/guest/DOMID/may-play, may-record; may-hear for a monitor",
             ),
             Errno::BUSY => Self::new(ErrorKind::Busy, text)
                 .advice("another guest uses the port, or the other direction needs another rate"),

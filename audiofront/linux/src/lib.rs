@@ -62,7 +62,7 @@ mod xenstore;
 pub use card::Card;
 pub use clock::Clock;
 pub use directory::{CardInfo, StreamInfo};
-pub use duplex::{Duplex, Frame, OffsetReading, Take};
+pub use duplex::{Duplex, Frame, Monitored, OffsetReading, Take};
 pub use error::{Error, ErrorKind, Result};
 pub use position::{Frames, Position, PositionReader};
 pub use transport::{DmaArea, LinuxTransport, Page};

@@ -77,6 +77,7 @@ impl AlsaDuplex {
             offset_error_frames: f64::INFINITY,
             track,
             linked_start: false,
+            monitor: None,
         })
     }
 

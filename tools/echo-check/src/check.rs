@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use anyhow::{Context, Result, ensure};
 
 use crate::canceller::Alignment;
-use crate::report::{Bounds, Erle, Report, Restart};
+use crate::report::{Bounds, Erle, MonitorReport, MonitorRestart, Report, Restart};
 use crate::{DuplexRun, RATE_HZ, Take, correlate, erle, signal};
 
 /// Silence before the signal: 250 ms.
@@ -70,19 +70,22 @@ impl Check {
         let samples = self.samples()?;
         let play = signal::frames(&samples, LEAD_FRAMES, TAIL_FRAMES);
         let mut restarts = Vec::new();
+        let mut by_monitor = Vec::new();
         let mut takes = Vec::new();
         for restart in 0..self.restarts {
             progress(restart, self.restarts);
             let context = || format!("restart {} of {}", restart + 1, self.restarts);
             let take = streams.run(&play).with_context(context)?;
-            restarts.push(judge(&samples, &take).with_context(context)?);
+            let of_take = judge(&samples, &take).with_context(context)?;
+            by_monitor.extend(judge_monitor(&samples, &take, &of_take).with_context(context)?);
+            restarts.push(of_take);
             if takes.len() < MOST_ERLE_TAKES {
                 takes.push(take);
             }
         }
         progress(self.restarts, self.restarts);
-        let mono: Vec<i16> = play.iter().map(|[left, _]| *left).collect();
-        let erle = self.erle(&mono, &restarts, &takes);
+        let erle = self.erle(&mono(&play), &restarts, &takes);
+        let monitor = (!by_monitor.is_empty()).then(|| self.monitor(by_monitor, &takes));
         Ok(Report {
             source: streams.source().to_owned(),
             signal: self.signal.name().to_owned(),
@@ -90,6 +93,7 @@ impl Check {
             room_delay_frames: self.room_delay_frames,
             restarts,
             erle,
+            monitor,
             bounds: self.bounds,
         })
     }
@@ -115,7 +119,7 @@ impl Check {
         let of_first = restarts.first().map_or(0.0, Restart::difference_frames);
         let acoustic = self.room_delay_frames.unwrap_or(of_first);
         let takes = takes.get(..MOST_ERLE_TAKES).unwrap_or(takes);
-        let all: Vec<&Take> = takes.iter().collect();
+        let all: Vec<(&[i16], &Take)> = takes.iter().map(|take| (play, take)).collect();
         let published = |take: &Take, frame: u64| take.offset_at(frame) + acoustic;
         // The same takes, as if the system had published the correlated offset.
         let correct: Vec<Take> = takes
@@ -127,22 +131,56 @@ impl Check {
                 ..take.clone()
             })
             .collect();
-        let correct: Vec<&Take> = correct.iter().collect();
+        let correct: Vec<(&[i16], &Take)> = correct.iter().map(|take| (play, take)).collect();
         let is_told_once = |take: &Take| {
             take.track.iter().all(|reading| reading.offset_frames == take.published_offset_frames)
         };
-        let of_published = erle::trace(play, &all, Alignment::Told, &published);
+        let of_published = erle::trace(&all, Alignment::Told, &published);
         let averaged = match takes.iter().all(is_told_once) {
             true => of_published.clone(),
-            false => erle::trace(play, &all, Alignment::Told, &|take, _| take.mean_offset() + acoustic),
+            false => erle::trace(&all, Alignment::Told, &|take, _| take.mean_offset() + acoustic),
         };
         Erle {
             published: of_published,
             averaged,
-            correlated: erle::trace(play, &correct, Alignment::Told, &|take, _| take.published_offset_frames),
-            estimated: erle::trace(play, &all, Alignment::Estimated, &|take, frame| take.offset_at(frame)),
+            correlated: erle::trace(&correct, Alignment::Told, &|take, _| take.published_offset_frames),
+            estimated: erle::trace(&all, Alignment::Estimated, &|take, frame| take.offset_at(frame)),
         }
     }
+
+    /// Runs the canceller with the monitor's recording as far end.
+    fn monitor(&self, restarts: Vec<MonitorRestart>, takes: &[Take]) -> MonitorReport {
+        let of_first = restarts.first().map_or(0.0, MonitorRestart::difference_frames);
+        let acoustic = self.room_delay_frames.unwrap_or(of_first);
+        let monitors: Vec<_> = takes.iter().filter_map(|take| take.monitor.as_ref()).collect();
+        let far: Vec<Vec<i16>> = monitors.iter().map(|monitor| mono(&monitor.recorded)).collect();
+        // The same takes, with the monitor's offsets in place of the playback stream's.
+        let published = takes.iter().zip(&monitors).map(|(take, monitor)| Take {
+            published_offset_frames: monitor.published_offset_frames,
+            track: monitor.track.clone(),
+            ..take.clone()
+        });
+        let published: Vec<Take> = published.collect();
+        let correct = takes.iter().zip(&restarts).map(|(take, restart)| Take {
+            published_offset_frames: restart.correlated_offset_frames,
+            track: Vec::new(),
+            ..take.clone()
+        });
+        let correct: Vec<Take> = correct.collect();
+        let with_far = |takes: &[Take], offset| {
+            let takes: Vec<(&[i16], &Take)> = far.iter().map(Vec::as_slice).zip(takes).collect();
+            erle::trace(&takes, Alignment::Told, offset)
+        };
+        MonitorReport {
+            published: with_far(&published, &|take, frame| take.offset_at(frame) + acoustic),
+            correlated: with_far(&correct, &|take, _| take.published_offset_frames),
+            restarts,
+        }
+    }
+}
+
+fn mono(frames: &[crate::Frame]) -> Vec<i16> {
+    frames.iter().map(|[left, _]| *left).collect()
 }
 
 /// Finds the signal in a take, and compares its place with the published offset.
@@ -152,8 +190,7 @@ fn judge(samples: &[i16], take: &Take) -> Result<Restart> {
         "an offset of {} frames was published",
         take.published_offset_frames
     );
-    let captured: Vec<i16> = take.captured.iter().map(|[left, _]| *left).collect();
-    let arrival = correlate::find(samples, &captured, LATEST_START_FRAMES)?;
+    let arrival = correlate::find(samples, &mono(&take.captured), LATEST_START_FRAMES)?;
     let told = take.track.iter().map(|reading| reading.offset_frames).chain([take.published_offset_frames]);
     let told = crate::Spread::of(told).map_or(0.0, |spread| spread.width());
     Ok(Restart {
@@ -166,6 +203,19 @@ fn judge(samples: &[i16], take: &Take) -> Result<Restart> {
         gain: arrival.gain,
         linked_start: take.linked_start,
     })
+}
+
+/// Finds the signal in the monitor's recording. `None`: the take has no monitor.
+fn judge_monitor(samples: &[i16], take: &Take, restart: &Restart) -> Result<Option<MonitorRestart>> {
+    let Some(monitor) = &take.monitor else { return Ok(None) };
+    let arrival = correlate::find(samples, &mono(&monitor.recorded), LATEST_START_FRAMES)
+        .context("the monitor's recording")?;
+    let place = arrival.first_frames - LEAD_FRAMES as f64;
+    Ok(Some(MonitorRestart {
+        published_offset_frames: monitor.published_offset_frames,
+        correlated_offset_frames: restart.correlated_offset_frames - place,
+        misplaced_frames: place - (restart.published_offset_frames - monitor.published_offset_frames),
+    }))
 }
 
 #[cfg(test)]
@@ -210,6 +260,34 @@ mod tests {
         );
         // In an unknown room the error looks like the way through the air.
         assert!(check().run(&mut room, &mut nothing).expect("runs").passes());
+    }
+
+    /// A room with another guest's sound in it, as loud as the signal.
+    fn shared_room() -> SyntheticRoom {
+        SyntheticRoom {
+            starts_frames: vec![10, 400, 33, 2_000],
+            others: Some(8_192.0),
+            taps: vec![(240, 0.5), (370, -0.2)],
+            ..SyntheticRoom::with_echo(0, 0.0)
+        }
+    }
+
+    #[test]
+    fn a_monitor_takes_away_what_others_play_and_the_own_signal_does_not() {
+        let report = check().run(&mut shared_room(), &mut nothing).expect("runs");
+        assert!(report.passes(), "{report}");
+        let monitor = report.monitor.as_ref().expect("a monitor");
+        let (by_monitor, by_own) = (monitor.published.converged_db(), report.erle.published.converged_db());
+        let (by_monitor, by_own) = (by_monitor.expect("echo"), by_own.expect("echo"));
+        assert!(by_monitor > 20.0 && by_own < 10.0, "{by_monitor} and {by_own} dB\n{report}");
+    }
+
+    #[test]
+    fn a_monitor_that_is_elsewhere_than_published_is_found_out() {
+        let mut room = SyntheticRoom { monitor_lies_frames: 5, ..shared_room() };
+        let report = check().run(&mut room, &mut nothing).expect("runs");
+        let failed: Vec<_> = report.findings().into_iter().filter(|finding| !finding.holds).collect();
+        assert_eq!(failed.iter().map(|finding| finding.name).collect::<Vec<_>>(), ["monitor"], "{report}");
     }
 
     #[test]

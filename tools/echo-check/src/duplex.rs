@@ -37,8 +37,22 @@ pub struct Take {
     ///
     /// The track is empty if the system published one offset for the whole take.
     pub track: Vec<OffsetReading>,
-    /// Whether one request started both streams.
+    /// Whether one request started all streams.
     pub linked_start: bool,
+    /// The monitor's recording: all that was played to the output, by whomever.
+    pub monitor: Option<Monitored>,
+}
+
+/// A monitor's recording. It's the far end of a canceller that removes what others play, too.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Monitored {
+    /// The recording.
+    pub recorded: Vec<Frame>,
+    /// The frame of [`Take::captured`] that was on the link with the monitor's frame 0, as
+    /// published.
+    pub published_offset_frames: f64,
+    /// As [`Take::track`].
+    pub track: Vec<OffsetReading>,
 }
 
 /// An offset that the system published during a take.
@@ -79,6 +93,7 @@ mod tests {
             offset_error_frames: 0.0,
             track: Vec::new(),
             linked_start: false,
+            monitor: None,
         };
         assert_eq!((take.offset_at(5), take.mean_offset()), (1.0, 1.0));
         take.track = vec![

@@ -85,21 +85,22 @@ impl Trace {
 /// The offset for a canceller, frame by frame of a take.
 pub(crate) type OffsetAt<'a> = &'a dyn Fn(&Take, u64) -> f64;
 
-/// Runs takes of the signal `play` through one canceller.
+/// Runs takes through one canceller, each with its far end: the played signal or the monitor's
+/// recording.
 ///
 /// The far end is shifted to its time at the link, `offset` frames into the recording.
-pub(crate) fn trace(play: &[i16], takes: &[&Take], alignment: Alignment, offset: OffsetAt<'_>) -> Trace {
+pub(crate) fn trace(takes: &[(&[i16], &Take)], alignment: Alignment, offset: OffsetAt<'_>) -> Trace {
     let mut canceller = Canceller::new(alignment);
     let mut trace = Trace::default();
     let (mut window, mut window_blocks, mut blocks) = (Energy::default(), 0, 0_u32);
-    for take in takes {
+    for (far_end, take) in takes {
         for (block, near_frames) in take.captured.as_chunks::<BLOCK_FRAMES>().0.iter().enumerate() {
             let from = block * BLOCK_FRAMES;
             let near = near_frames.map(|[left, _]| f32::from(left));
             let shift = (offset(take, from as u64) - LEAD_FRAMES).round() as i64;
             let far = std::array::from_fn(|frame| {
                 let index = usize::try_from((from + frame) as i64 - shift).ok();
-                index.and_then(|index| play.get(index)).map_or(0.0, |sample| f32::from(*sample))
+                index.and_then(|index| far_end.get(index)).map_or(0.0, |sample| f32::from(*sample))
             });
             let energy = canceller.process(&far, &near);
             if energy.near < ECHO_ENERGY {
@@ -141,8 +142,8 @@ mod tests {
         let play = frames(&mls(15).expect("known"), 4_800, 12_000);
         let mono: Vec<i16> = play.iter().map(|[left, _]| *left).collect();
         let takes: Vec<Take> = (0..6).map(|_| room.run(&play).expect("runs")).collect();
-        let takes: Vec<&Take> = takes.iter().collect();
-        trace(&mono, &takes, alignment, &|take, frame| take.offset_at(frame) + ACOUSTIC_FRAMES)
+        let takes: Vec<(&[i16], &Take)> = takes.iter().map(|take| (mono.as_slice(), take)).collect();
+        trace(&takes, alignment, &|take, frame| take.offset_at(frame) + ACOUSTIC_FRAMES)
     }
 
     fn room() -> SyntheticRoom {
@@ -193,7 +194,7 @@ mod tests {
 
     #[test]
     fn silence_has_no_erle() {
-        let trace = trace(&[0; 48_000], &[], Alignment::Told, &|_, _| 0.0);
+        let trace = trace(&[], Alignment::Told, &|_, _| 0.0);
         assert_eq!((trace.converged_db(), trace.seconds_to(1.0)), (None, None));
         assert_eq!(trace.worst_after_convergence_db(), None);
     }

@@ -12,6 +12,9 @@
 //!   WebRTC's AEC3, which trusts the published offset. It measures how much echo the canceller
 //!   removes, and how fast.
 //!
+//! With a monitor ([`Monitored`]) the far end is all that the output played. The canceller then
+//! removes what others play, too. The report has both references side by side.
+//!
 //! The crate knows no hardware and no hypervisor: the owner of two streams implements
 //! [`DuplexRun`].
 //!
@@ -44,8 +47,8 @@ mod statistics;
 mod synthetic;
 
 pub use check::Check;
-pub use duplex::{DuplexRun, OffsetReading, Take};
-pub use report::{Bounds, Report, Restart};
+pub use duplex::{DuplexRun, Monitored, OffsetReading, Take};
+pub use report::{Bounds, MonitorReport, MonitorRestart, Report, Restart};
 pub use statistics::Spread;
 pub use synthetic::SyntheticRoom;
 

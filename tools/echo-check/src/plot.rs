@@ -46,9 +46,11 @@ fn render(report: &Report, svg: &mut String) -> Result<(), Box<dyn std::error::E
         (format!("by the offset of the {source}"), &report.erle.published),
         (format!("{source}: by the correlated offset"), &report.erle.correlated),
     ];
-    let of_erle = of_erle.map(|(name, trace)| -> Line {
+    let by_monitor = report.monitor.iter().map(|monitor| ("by the monitor".to_owned(), &monitor.published));
+    let line = |(name, trace): (String, &crate::erle::Trace)| -> Line {
         (name, trace.points.iter().map(|point| (point.at_s, point.linear_db)).collect())
-    });
+    };
+    let of_erle: Vec<Line> = of_erle.into_iter().chain(by_monitor).map(line).collect();
     panel(erle, "ERLE of the canceller's linear filter", ("seconds of echo", "dB"), &of_erle, false)?;
     area.present()?;
     Ok(())
@@ -117,6 +119,7 @@ mod tests {
             room_delay_frames: None,
             restarts: Vec::new(),
             erle: Erle::default(),
+            monitor: None,
             bounds: Bounds::default(),
         };
         for report in [full, empty] {

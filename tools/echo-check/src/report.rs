@@ -77,6 +77,56 @@ pub struct Erle {
     pub estimated: erle::Trace,
 }
 
+/// One restart, by the monitor's recording.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub struct MonitorRestart {
+    /// The recorded frame that was at the link together with the monitor's frame 0, as published.
+    pub published_offset_frames: f64,
+    /// The same offset by the signal's first arrival in both recordings.
+    pub correlated_offset_frames: f64,
+    /// Distance of the signal in the monitor's recording from where the published offsets have it.
+    pub misplaced_frames: f64,
+}
+
+impl MonitorRestart {
+    /// Correlated less published: the way through the air, if the system is right.
+    #[must_use]
+    pub fn difference_frames(&self) -> f64 {
+        self.correlated_offset_frames - self.published_offset_frames
+    }
+}
+
+/// The results with the monitor's recording as far end.
+#[derive(Clone, Debug, PartialEq)]
+pub struct MonitorReport {
+    /// The restarts.
+    pub restarts: Vec<MonitorRestart>,
+    /// The canceller's result with the published offset and the room's delay.
+    pub published: erle::Trace,
+    /// With the correlated offset: the best possible result.
+    pub correlated: erle::Trace,
+}
+
+impl MonitorReport {
+    /// Correlated less published offset over all restarts.
+    #[must_use]
+    pub fn differences(&self) -> Option<Spread> {
+        Spread::of(self.restarts.iter().map(MonitorRestart::difference_frames))
+    }
+
+    fn judge(&self, bounds: &Bounds) -> Finding {
+        let worst = self.restarts.iter().map(|restart| restart.misplaced_frames.abs()).fold(0.0, f64::max);
+        let width = self.differences().map_or(0.0, |differences| differences.width());
+        let detail = format!(
+            "the signal is in the monitor within {worst:.2} frames of its published place, at most {ROUNDING_FRAMES} are \
+             allowed; correlated less published lies within {width:.2}, at most {} are allowed",
+            bounds.spread_frames
+        );
+        let holds = worst <= ROUNDING_FRAMES && width <= bounds.spread_frames;
+        Finding { name: "monitor", holds, detail }
+    }
+}
+
 /// The report of a check.
 #[derive(Clone, Debug)]
 pub struct Report {
@@ -90,8 +140,10 @@ pub struct Report {
     pub room_delay_frames: Option<f64>,
     /// The restarts; at least one.
     pub restarts: Vec<Restart>,
-    /// The canceller's results.
+    /// The canceller's results, with the played signal as far end.
     pub erle: Erle,
+    /// The results with a monitor's recording as far end, if there is a monitor.
+    pub monitor: Option<MonitorReport>,
     /// The limits for a pass.
     pub bounds: Bounds,
 }
@@ -99,7 +151,7 @@ pub struct Report {
 /// One judged property.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Finding {
-    /// Name: `spread`, `offset`, `promise` or `erle`.
+    /// Name: `spread`, `offset`, `promise`, `monitor` or `erle`.
     pub name: &'static str,
     /// Whether it is within its bound.
     pub holds: bool,
@@ -151,15 +203,26 @@ impl Report {
                 }
             }
         }
-        let published = self.erle.published.converged_db();
-        let best = self.erle.correlated.converged_db();
+        if let Some(monitor) = &self.monitor {
+            findings.push(monitor.judge(&self.bounds));
+        }
+        let own = self.erle.published.converged_db();
+        // With a monitor, its recording is the far end. What others play is no fault of the own signal's.
+        let (published, best) = match &self.monitor {
+            Some(monitor) => (monitor.published.converged_db(), monitor.correlated.converged_db()),
+            None => (own, self.erle.correlated.converged_db()),
+        };
         let bound = best.map_or(self.bounds.erle_db, |best| self.bounds.erle_db.min(best - ERLE_LOSS_DB));
-        let detail = format!(
+        let mut detail = format!(
             "the canceller removes {} with the published offset, {} with the correlated one; {bound:.1} dB are asked for",
             decibels(published),
             decibels(best)
         );
-        judge("erle", published.is_some_and(|published| published >= bound), detail);
+        if self.monitor.is_some() {
+            detail = format!("by the monitor {detail}; by the own signal alone it removes {}", decibels(own));
+        }
+        let holds = published.is_some_and(|published| published >= bound);
+        findings.push(Finding { name: "erle", holds, detail });
         findings
     }
 
@@ -195,9 +258,7 @@ impl Report {
             "signal_seconds": self.signal_seconds,
             "rate_hz": crate::RATE_HZ,
             "room_delay_frames": self.room_delay_frames,
-            "difference_frames": self.differences().map(|spread| json!({
-                "min": spread.min, "max": spread.max, "mean": spread.mean, "spread": spread.width(),
-            })),
+            "difference_frames": self.differences().map(spread_json),
             "restarts": self.restarts.iter().map(restart).collect::<Vec<_>>(),
             "erle": {
                 "published": trace(&self.erle.published),
@@ -205,11 +266,21 @@ impl Report {
                 "averaged": trace(&self.erle.averaged),
                 "estimated": trace(&self.erle.estimated),
             },
+            "monitor": self.monitor.as_ref().map(|monitor| json!({
+                "restarts": monitor.restarts,
+                "difference_frames": monitor.differences().map(spread_json),
+                "published": trace(&monitor.published),
+                "correlated": trace(&monitor.correlated),
+            })),
             "bounds": self.bounds,
             "findings": self.findings(),
             "passes": self.passes(),
         })
     }
+}
+
+fn spread_json(spread: Spread) -> Value {
+    json!({ "min": spread.min, "max": spread.max, "mean": spread.mean, "spread": spread.width() })
 }
 
 fn seconds_to_80_percent(trace: &erle::Trace) -> Option<f64> {
@@ -238,18 +309,32 @@ impl fmt::Display for Report {
             self.restarts.len()
         )?;
         writeln!(f, "{:34} {:>10} {:>10} {:>10} {:>8}", "frames at 48 kHz", "mean", "min", "max", "spread")?;
-        type Column = (&'static str, fn(&Restart) -> f64);
-        let columns: [Column; 4] = [
+        let mut row = |name, values: Option<Spread>| match values {
+            Some(spread) => {
+                let Spread { min, max, mean } = spread;
+                writeln!(f, "{name:34} {mean:>10.2} {min:>10.2} {max:>10.2} {:>8.2}", spread.width())
+            }
+            None => Ok(()),
+        };
+        type Column<R> = (&'static str, fn(&R) -> f64);
+        let columns: [Column<Restart>; 4] = [
             ("published offset", |restart| restart.published_offset_frames),
             ("its error, as published", |restart| restart.offset_error_frames),
             ("correlated offset, first arrival", |restart| restart.correlated_offset_frames),
             ("correlated less published", Restart::difference_frames),
         ];
         for (name, value) in columns {
-            if let Some(spread) = Spread::of(self.restarts.iter().map(value)) {
-                let Spread { min, max, mean } = spread;
-                writeln!(f, "{name:34} {mean:>10.2} {min:>10.2} {max:>10.2} {:>8.2}", spread.width())?;
-            }
+            row(name, Spread::of(self.restarts.iter().map(value)))?;
+        }
+        let columns: [Column<MonitorRestart>; 4] = [
+            ("monitor: published offset", |restart| restart.published_offset_frames),
+            ("monitor: correlated offset", |restart| restart.correlated_offset_frames),
+            ("monitor: correlated less published", MonitorRestart::difference_frames),
+            ("monitor: signal less its place", |restart| restart.misplaced_frames),
+        ];
+        for (name, value) in columns {
+            let restarts = self.monitor.iter().flat_map(|monitor| &monitor.restarts);
+            row(name, Spread::of(restarts.map(value)))?;
         }
         if let Some(differences) = self.differences() {
             write!(f, "\nthe way through the room: {:.2} ms", milliseconds(differences.mean))?;
@@ -263,12 +348,16 @@ impl fmt::Display for Report {
             "\n{:34} {:>10} {:>10} {:>10} {:>10}",
             "ERLE of the canceller", "converged", "worst", "to 20 dB", "to 80 %"
         )?;
-        for (name, trace) in [
+        let by_own = [
             ("with the published offset", &self.erle.published),
             ("with its mean over each take", &self.erle.averaged),
             ("with the correlated offset", &self.erle.correlated),
             ("published, and its own search", &self.erle.estimated),
-        ] {
+        ];
+        let by_monitor = self.monitor.iter().flat_map(|monitor| {
+            [("monitor: published offset", &monitor.published), ("monitor: correlated", &monitor.correlated)]
+        });
+        for (name, trace) in by_own.into_iter().chain(by_monitor) {
             writeln!(
                 f,
                 "{name:34} {:>10} {:>10} {:>10} {:>10}",

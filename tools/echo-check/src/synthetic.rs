@@ -2,7 +2,7 @@
 
 use anyhow::Result;
 
-use crate::{DuplexRun, Frame, OffsetReading, Take};
+use crate::{DuplexRun, Frame, Monitored, OffsetReading, Take};
 
 /// A room with a response and noise, and a system that publishes true or false offsets.
 #[derive(Clone, Debug)]
@@ -18,6 +18,11 @@ pub struct SyntheticRoom {
     pub jump_frames: f64,
     /// The level of the noise, in steps of 16 bits.
     pub noise: f64,
+    /// The level of what another guest plays to the same output all the time, in steps of 16 bits.
+    /// A monitor records it, with the signal. `None`: nobody else, and no monitor.
+    pub others: Option<f64>,
+    /// Frames by which the monitor's recording starts late, of which the system doesn't tell.
+    pub monitor_lies_frames: usize,
     /// Number of restarts so far.
     pub restarts: usize,
 }
@@ -32,8 +37,27 @@ impl SyntheticRoom {
             lies_frames: vec![0.0],
             jump_frames: 0.0,
             noise: 10.0,
+            others: None,
+            monitor_lies_frames: 0,
             restarts: 0,
         }
+    }
+}
+
+/// By how much the monitor starts to record after the input.
+const MONITOR_START_FRAMES: usize = 37;
+
+impl SyntheticRoom {
+    /// What the output plays from the start of the recording on, with what it played before that in front: so many frames.
+    fn played(&self, play: &[Frame], start: usize, before: usize) -> Vec<f64> {
+        let level = self.others.unwrap_or_default();
+        let others = Noise::new(self.restarts as u64 + 1_000_000);
+        let mut played: Vec<f64> =
+            others.take(before + start + play.len()).map(|value| (value * level).round()).collect();
+        for (played, [left, _]) in played.iter_mut().skip(before + start).zip(play) {
+            *played += f64::from(*left);
+        }
+        played
     }
 }
 
@@ -47,11 +71,22 @@ impl DuplexRun for SyntheticRoom {
         let length = start + play.len();
         let mut heard: Vec<f64> =
             Noise::new(self.restarts as u64).take(length).map(|value| value * self.noise).collect();
+        let before = self.taps.iter().map(|(lag, _)| *lag).max().unwrap_or_default();
+        let played = self.played(play, start, before);
         for (lag, gain) in &self.taps {
-            for (heard, [left, _]) in heard.iter_mut().skip(start + lag).zip(play) {
-                *heard += gain * f64::from(*left);
+            for (heard, played) in heard.iter_mut().zip(played.iter().skip(before - lag)) {
+                *heard += gain * played;
             }
         }
+        let monitor = self.others.map(|_| Monitored {
+            recorded: played
+                .iter()
+                .skip(before + MONITOR_START_FRAMES + self.monitor_lies_frames)
+                .map(|value| [*value as i16; 2])
+                .collect(),
+            published_offset_frames: MONITOR_START_FRAMES as f64,
+            track: Vec::new(),
+        });
         let published = start as f64 + lie.unwrap_or_default();
         let track = if self.jump_frames == 0.0 {
             Vec::new()
@@ -64,6 +99,7 @@ impl DuplexRun for SyntheticRoom {
             offset_error_frames: 0.5,
             track,
             linked_start: start == 0,
+            monitor,
         })
     }
 
