@@ -204,11 +204,11 @@ pub enum JackPolicy {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum PortMode {
     /// One stream, whose buffer the hardware reads or writes. The next one is refused.
-    #[default]
     Direct,
     /// Any number of streams, mixed.
     Shared,
     /// Direct while a stream is alone and the hardware takes its parameters, else mixed.
+    #[default]
     Auto,
 }
 

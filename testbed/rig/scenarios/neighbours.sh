@@ -5,6 +5,8 @@ card() { if [ "$1" = 2 ]; then playback_card 1; else playback_card 0; fi; }
 
 GUEST_MIB=128
 start_driver_domain
+# One guest at a time: the second one on an output is told that it is busy.
+xenstore-write "$policy/port/output-0/mode" direct
 start_guest 1
 start_guest 2
 start_guest 3

@@ -81,7 +81,7 @@ fn settings_from_before_the_start_are_in_a_device_s_first_offer() {
     let mut rig = Rig::unstarted(codecs(2));
     rig.stored.set("snddom/port/output-1/mode", "shared");
     rig.stored.set("snddom/port/output-1/rate", "96000");
-    rig.stored.set("snddom/port/input-1/mode", "auto");
+    rig.stored.set("snddom/port/input-1/mode", "direct");
     for (guest, stream) in [(3, &SECOND_OUTPUT), (4, &SECOND_INPUT), (6, &FIRST_OUTPUT)] {
         attach_any_format(&mut rig, guest, stream);
     }
@@ -95,11 +95,12 @@ fn settings_from_before_the_start_are_in_a_device_s_first_offer() {
     let mut second_output = connect(&mut rig, 3, &SECOND_OUTPUT);
     let mut second_input = connect(&mut rig, 4, &SECOND_INPUT);
     let mut first_output = connect(&mut rig, 6, &FIRST_OUTPUT);
-    let expected = with_ports(&[(OUTPUT_1, PortMode::Shared, Some(96_000)), (INPUT_1, PortMode::Auto, None)]);
+    let expected =
+        with_ports(&[(OUTPUT_1, PortMode::Shared, Some(96_000)), (INPUT_1, PortMode::Direct, None)]);
     assert_eq!(rig.applied().last(), Some(&expected));
     assert!(is_mixed(&mut rig, &mut second_output));
-    assert!(is_mixed(&mut rig, &mut second_input));
-    assert!(!is_mixed(&mut rig, &mut first_output));
+    assert!(!is_mixed(&mut rig, &mut second_input));
+    assert!(is_mixed(&mut rig, &mut first_output), "auto is the default");
     assert_eq!(logs::take_warnings(), Vec::<String>::new());
 }
 
@@ -112,7 +113,7 @@ fn a_change_is_applied_at_once_and_a_running_stream_goes_on() {
     rig.advance(50 * MS);
     assert_eq!(rig.applied(), []);
     for (value, mode) in
-        [("auto", PortMode::Auto), ("shared", PortMode::Shared), ("direct", PortMode::Direct)]
+        [("shared", PortMode::Shared), ("auto", PortMode::Auto), ("direct", PortMode::Direct)]
     {
         set(&mut rig, "output-1/mode", value);
         assert_eq!(rig.applied(), [with_ports(&[(OUTPUT_1, mode, None)])]);
@@ -211,11 +212,11 @@ fn a_rate_of_the_port_s_own_is_valid_whatever_its_mode() {
 
 #[test]
 fn what_is_removed_has_its_default_and_the_rest_stays() {
-    let both = [(OUTPUT_0, PortMode::Auto, Some(44_100)), (OUTPUT_1, PortMode::Shared, Some(96_000))];
+    let both = [(OUTPUT_0, PortMode::Direct, Some(44_100)), (OUTPUT_1, PortMode::Shared, Some(96_000))];
     let none: &[(usize, PortMode, Option<u32>)] = &[];
     for (removed, rest) in [
-        ("snddom/port/output-0/mode", &[(OUTPUT_0, PortMode::Direct, Some(44_100)), both[1]][..]),
-        ("snddom/port/output-0/rate", &[(OUTPUT_0, PortMode::Auto, None), both[1]]),
+        ("snddom/port/output-0/mode", &[(OUTPUT_0, PortMode::Auto, Some(44_100)), both[1]][..]),
+        ("snddom/port/output-0/rate", &[(OUTPUT_0, PortMode::Direct, None), both[1]]),
         ("snddom/port/output-0", &both[1..]),
         ("snddom/port/output-1", &both[..1]),
         ("snddom/port", none),
@@ -223,7 +224,7 @@ fn what_is_removed_has_its_default_and_the_rest_stays() {
     ] {
         let mut rig = Rig::with(codecs(2));
         for (node, value) in [
-            ("output-0/mode", "auto"),
+            ("output-0/mode", "direct"),
             ("output-0/rate", "44100"),
             ("output-1/mode", "shared"),
             ("output-1/rate", "96000"),
