@@ -298,6 +298,9 @@ pub trait Card<B> {
         other: &Self::Stream,
         buffer: B,
     ) -> Result<Self::Stream, OpenFailure<B, Self::Stream>>;
+    /// Starts a stream that was opened [beside](Self::open_beside) another one that runs. If the card can, all frames of both are
+    /// in the same link frames, which takes some milliseconds at rates whose frames don't come evenly.
+    fn start_beside(&mut self, other: &mut Self::Stream, beside: &mut Self::Stream) -> Result<(), CardError>;
     /// Gives the port of `from` to `to`, which was [opened beside](Self::open_beside) it and runs. Both run on. The port's volume
     /// and mute stay as they are. Where both play the same frames at the same time, nobody hears when it takes effect.
     ///

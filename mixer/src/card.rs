@@ -274,6 +274,10 @@ where
         Err(OpenFailure::Refused { error: CardError::Unsupported, buffer })
     }
 
+    fn start_beside(&mut self, _: &mut MixerStream, _: &mut MixerStream) -> Result<(), CardError> {
+        Err(CardError::WrongState)
+    }
+
     fn take_port(&mut self, _: &mut MixerStream, _: &mut MixerStream) -> Result<(), CardError> {
         Err(CardError::WrongState)
     }

@@ -210,7 +210,10 @@ where
         let mut bus = Bus { stream, track };
         let lead = Lead::new(&layout, TURN, lateness);
         let started = playback::prepare::<C, B, R>(card, &mut bus, sums, index, table, scratch, lead)
-            .and_then(|()| card.start(&mut bus.stream));
+            .and_then(|()| match table.contents_mut().nth(place) {
+                Some(Content::Direct(direct)) => card.start_beside(&mut direct.stream, &mut bus.stream),
+                _ => Err(CardError::WrongState),
+            });
         bus.track.is_running = started.is_ok();
         if started.is_err() {
             // It is closed at the next turn.

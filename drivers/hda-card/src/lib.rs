@@ -25,7 +25,7 @@ mod timing;
 
 use pages::Pages;
 pub use stream::CardStream;
-use timing::Timing;
+use timing::{InStep, Timing};
 
 use core::fmt::{self, Write};
 
@@ -36,6 +36,7 @@ use audioback::card::{
 use embedded_hal::delay::DelayNs;
 use heapless::Vec;
 use hyper::{Clock, MappedBuffer, Nanos};
+use snd_hda::position::Cadence;
 use snd_hda::stream::{ConfigureError, PositionChoice as CounterChoice};
 use snd_hda::{ConnectError, Controller, Direction, DmaRegion, Format, MAX_ROUTES, Registers, RouteIndex};
 
@@ -282,6 +283,15 @@ where
         )?;
         stream.set_connected(false);
         Ok(stream)
+    }
+
+    fn start_beside(&mut self, other: &mut Self::Stream, beside: &mut Self::Stream) -> Result<(), CardError> {
+        // The first position tells where the stream began.
+        other.position(&mut self.timing)?;
+        self.timing.look_to_start(&mut self.controller, FASTEST_HZ);
+        let Some(start_ticks) = other.start_ticks() else { return beside.start(&self.timing) };
+        let period_link_frames = Cadence::of(other.format().rate()).period_link_frames();
+        beside.start(&InStep { timing: &self.timing, start_ticks, period_link_frames })
     }
 
     fn take_port(&mut self, from: &mut Self::Stream, to: &mut Self::Stream) -> Result<(), CardError> {

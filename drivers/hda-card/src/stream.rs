@@ -103,6 +103,11 @@ where
         self.route
     }
 
+    /// Frame 0 at the link in ticks of the wall clock, as far as it is known.
+    pub(crate) fn start_ticks(&self) -> Option<u64> {
+        self.begun.map(|begun| begun.wall_ticks)
+    }
+
     pub(crate) fn codec_delay_frames(&self) -> u32 {
         self.codec_delay_frames
     }

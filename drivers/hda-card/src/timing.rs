@@ -30,7 +30,7 @@ const TICK_PARTS: u64 = 256;
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Begun {
     time: Nanos,
-    wall_ticks: u64,
+    pub(crate) wall_ticks: u64,
     /// Later looks do not improve it.
     is_final: bool,
 }
@@ -47,6 +47,26 @@ pub(crate) struct Timing<C> {
 impl<C: Clock> LinkTime for Timing<C> {
     fn wall_ticks(&self) -> Option<Bracket> {
         self.link.ticks_at(self.now_ns())
+    }
+}
+
+/// The same time for a start in step with a stream that runs: link frames apart by whole periods of their cadence.
+pub(crate) struct InStep<'a, C> {
+    pub(crate) timing: &'a Timing<C>,
+    /// Frame 0 of the other stream at the link, in ticks of the wall clock.
+    pub(crate) start_ticks: u64,
+    pub(crate) period_link_frames: u64,
+}
+
+impl<C: Clock> LinkTime for InStep<'_, C> {
+    fn wall_ticks(&self) -> Option<Bracket> {
+        self.timing.wall_ticks()
+    }
+
+    fn ticks_until_write(&self, now: Bracket) -> u64 {
+        let since = |ticks: u64| ticks.saturating_sub(self.start_ticks);
+        let now = Bracket { before: since(now.before), after: since(now.after) };
+        now.ticks_until_early(self.period_link_frames)
     }
 }
 

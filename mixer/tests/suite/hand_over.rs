@@ -156,21 +156,9 @@ fn hand_over(rig: &mut Rig, seed: u64, rate_hz: u32, format: SampleFormat) -> Fa
 fn no_frame_is_lost_repeated_or_altered_whenever_it_happens() {
     let mut rig = Rig::new([None; 2], PortMode::Auto);
     for seed in 0..u64::from(cases(30)) {
-        let rate_hz = [48_000, 96_000, 192_000][seed as usize % 3];
-        let format = [SampleFormat::S32Le, SampleFormat::S16Le][seed as usize / 3 % 2];
+        let rate_hz = [48_000, 44_100, 96_000, 88_200, 192_000, 176_400][seed as usize % 6];
+        let format = [SampleFormat::S32Le, SampleFormat::S16Le][seed as usize / 6 % 2];
         assert_eq!(hand_over(&mut rig, seed, rate_hz, format), NONE, "{seed}, {rate_hz} Hz {format:?}");
-    }
-}
-
-#[test]
-fn at_other_rates_one_frame_at_most_is_lost_or_repeated_and_that_is_told() {
-    let mut rig = Rig::new([None; 2], PortMode::Auto);
-    for seed in 0..u64::from(cases(30)) {
-        let rate_hz = [44_100, 88_200][seed as usize % 2];
-        let faults = hand_over(&mut rig, seed, rate_hz, SampleFormat::S32Le);
-        let is_told = faults.told == 1 || faults == NONE;
-        assert!(is_told && faults.wrong <= 1 && faults.silent == 0, "seed {seed}: {faults:?}");
-        assert!(faults.missing <= faults.wrong, "seed {seed}: {faults:?}");
     }
 }
 

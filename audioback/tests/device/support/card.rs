@@ -180,6 +180,10 @@ impl<B: MappedBuffer> Card<B> for FakeCard {
         Err(OpenFailure::Refused { error: CardError::Unsupported, buffer })
     }
 
+    fn start_beside(&mut self, _: &mut Self::Stream, _: &mut Self::Stream) -> Result<(), CardError> {
+        Err(CardError::WrongState)
+    }
+
     fn take_port(&mut self, _: &mut Self::Stream, _: &mut Self::Stream) -> Result<(), CardError> {
         Err(CardError::WrongState)
     }

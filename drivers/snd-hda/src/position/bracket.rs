@@ -32,13 +32,15 @@ impl Bracket {
     }
 
     /// Ticks to wait, at this wall clock reading, until a write surely takes effect with the next
-    /// link frame.
+    /// link frame, and this is one of each `every` link frames, counted from 0.
     ///
     /// 0: now, as far as is known.
-    pub fn ticks_until_early(self) -> u64 {
-        let into = self.before % TICKS_PER_LINK_FRAME;
+    pub fn ticks_until_early(self, every: u64) -> u64 {
+        let period = every.max(1).saturating_mul(TICKS_PER_LINK_FRAME);
+        // From the link frame before one that is wanted.
+        let into = self.before.saturating_add(TICKS_PER_LINK_FRAME).checked_rem(period).unwrap_or(0);
         let latest = into.saturating_add(self.after.saturating_sub(self.before)).saturating_add(SPARE_TICKS);
-        if latest < TICKS_PER_LINK_FRAME { 0 } else { TICKS_PER_LINK_FRAME.saturating_sub(into) }
+        if latest < TICKS_PER_LINK_FRAME { 0 } else { period.saturating_sub(into) }
     }
 
     /// Narrows the bounds by a clock's readings right before and after a write, with the write's

@@ -29,11 +29,22 @@ pub trait LinkTime {
     /// They identify the link frame of a start: link frames begin at multiples of 500. The count
     /// of 32-bit wraps can't be read. `None` if unknown.
     fn wall_ticks(&self) -> Option<Bracket>;
+
+    /// Ticks to wait at this reading before a write that takes effect with the next link frame. 0: now.
+    ///
+    /// By default any link frame will do.
+    fn ticks_until_write(&self, now: Bracket) -> u64 {
+        now.ticks_until_early(1)
+    }
 }
 
 impl<T: LinkTime + ?Sized> LinkTime for &T {
     fn wall_ticks(&self) -> Option<Bracket> {
         (**self).wall_ticks()
+    }
+
+    fn ticks_until_write(&self, now: Bracket) -> u64 {
+        (**self).ticks_until_write(now)
     }
 }
 
@@ -138,11 +149,11 @@ pub(super) fn at_link_frame<R: Registers, D: DelayNs>(
     let read = reg::WALCLK.read(registers);
     let before = near.map_or(read.into(), |near| extended(near, read));
     for _ in 0..WAITS {
-        let ticks = tell().map_or(0, Bracket::ticks_until_early);
+        let ticks = time.and_then(|time| Some(time.ticks_until_write(time.wall_ticks()?))).unwrap_or(0);
         if ticks == 0 {
             break;
         }
-        // 24 ticks in 1000 ns; less than a link frame.
+        // 24 ticks in 1000 ns; 640 link frames at most.
         delay.delay_ns((ticks.saturating_mul(125) / 3) as u32);
     }
     let earliest = tell();

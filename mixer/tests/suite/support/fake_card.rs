@@ -209,6 +209,10 @@ impl Card<Backing<Buffer, Buffer>> for FakeCard {
         Err(OpenFailure::Refused { error: CardError::Unsupported, buffer })
     }
 
+    fn start_beside(&mut self, _: &mut Self::Stream, _: &mut Self::Stream) -> Result<(), CardError> {
+        Err(CardError::WrongState)
+    }
+
     fn take_port(&mut self, _: &mut Self::Stream, _: &mut Self::Stream) -> Result<(), CardError> {
         Err(CardError::WrongState)
     }

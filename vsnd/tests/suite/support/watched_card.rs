@@ -147,6 +147,10 @@ impl<B: MappedBuffer> Card<B> for WatchedCard {
         self.card.open_beside(other, buffer)
     }
 
+    fn start_beside(&mut self, other: &mut Self::Stream, beside: &mut Self::Stream) -> Result<(), CardError> {
+        Card::<B>::start_beside(&mut self.card, other, beside)
+    }
+
     fn take_port(&mut self, from: &mut Self::Stream, to: &mut Self::Stream) -> Result<(), CardError> {
         Card::<B>::take_port(&mut self.card, from, to)
     }

@@ -206,7 +206,7 @@ impl Schedule {
     fn bracket(&mut self, act: impl FnOnce(&mut LinkSimulation)) -> Bracket {
         let before = extend(self.wall, self.link.read_wall_clock());
         for _ in 0..4 {
-            let ticks = self.told().map_or(0, Bracket::ticks_until_early);
+            let ticks = self.told().map_or(0, |told| told.ticks_until_early(1));
             if ticks == 0 {
                 break;
             }
