@@ -7,6 +7,7 @@
 mod alsa;
 mod domain;
 mod echo;
+mod echo_shared;
 mod mixed;
 mod names;
 mod neighbours;
@@ -32,6 +33,7 @@ use scenario::Scenario;
 const SCENARIOS: &[Scenario] = &[
     echo::AMD,
     torture::AMD,
+    echo_shared::AMD,
     mixed::AMD,
     user_front::AMD,
     alsa::AMD,

@@ -33,13 +33,13 @@ const HOST_CHECKS: &[(&str, HostCheck)] = &[
     }),
 ];
 
-fn report(outcome: &Outcome, guest: &str, name: &str) -> Result<Value, Finding> {
+pub(super) fn report(outcome: &Outcome, guest: &str, name: &str) -> Result<Value, Finding> {
     let text = std::fs::read_to_string(outcome.handed_out(guest)?.join(name))
         .map_err(|error| Finding::failure(format!("{name}: {error}")))?;
     serde_json::from_str(&text).map_err(|error| Finding::failure(format!("{name}: {error}")))
 }
 
-fn number(report: &Value, pointer: &str) -> Result<f64, Finding> {
+pub(super) fn number(report: &Value, pointer: &str) -> Result<f64, Finding> {
     let value = report.pointer(pointer).and_then(Value::as_f64);
     value.ok_or_else(|| Finding::failure(format!("the report has no number {pointer}")))
 }
