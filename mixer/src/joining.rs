@@ -276,6 +276,13 @@ where
         self.end_joining(index, end);
     }
 
+    /// Stops a bus on which nothing runs, so that the next voice begins with its first frame.
+    fn stop_unused(&mut self, index: usize) {
+        if !self.table.voices().any(|voice| voice.is_running_on(index)) {
+            self.halt(index);
+        }
+    }
+
     /// Ends the joining of a bus that fails.
     pub(crate) fn break_joining(&mut self, index: usize) {
         self.end_joining(index, End::Broken);
@@ -348,6 +355,7 @@ where
         let goes_on = voice.state == State::Paused && !is_over;
         *content = Content::Voice(voice);
         if goes_on {
+            self.stop_unused(index);
             let mut group = Group::new();
             if group.push(place).is_err() || self.begin(&group, Begin::Resume).is_err() {
                 self.table.contents_mut().skip(place).take(1).for_each(|content| {

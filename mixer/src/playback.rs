@@ -126,9 +126,12 @@ fn mix<S, B: SampleMemory>(
     let mut mixed = mirrored.map_or(fetched, |(_, end)| end);
     let mut from = mirrored.map(|(from, _)| from);
     for voice in voices.voices_mut().filter(|voice| voice.plays_on(index)) {
-        let end = lead.end(fetched, voice.announced()).min(full);
-        voice.mixed_from = voice.timeline.next();
-        if voice.mixed_from < end {
+        let announced = voice.announced();
+        let end = lead.end(fetched, announced).min(full);
+        let first = voice.timeline.next();
+        // Nobody misses a dry voice's silence.
+        voice.mixed_from = if announced.is_some_and(|end| end <= first) { u64::MAX } else { first };
+        if first < end {
             from = Some(from.unwrap_or(u64::MAX).min(voice.mixed_from));
         }
         while voice.timeline.next() < end {

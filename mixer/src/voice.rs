@@ -54,7 +54,7 @@ pub(crate) struct Voice<B> {
     pub(crate) cost: Cost,
     pub(crate) params: StreamParams,
     pub(crate) timeline: Timeline,
-    /// The first bus frame of the last turn's.
+    /// The first bus frame of the last turn's, if it had announced any.
     pub(crate) mixed_from: u64,
     layout: Layout,
     bus_layout: Layout,
@@ -289,13 +289,18 @@ impl<B: SampleMemory> Voice<B> {
         self.generation = self.generation.wrapping_add(1);
     }
 
-    /// Leaves out the bus frames before `frame`: they are past. The count goes on with time. Returns whether there are any.
+    /// Leaves out the bus frames before `frame`: they are past. The count goes on with time. Returns whether it had frames for
+    /// them.
     pub(crate) fn skip_to(&mut self, frame: u64) -> bool {
         let missed = frame.saturating_sub(self.timeline.next());
         if missed == 0 {
             return false;
         }
-        self.fifo_errors = self.fifo_errors.saturating_add(1);
+        // Where it has announced nothing it is dry, and not late.
+        let is_late = self.announced().is_none_or(|end| end > self.timeline.next());
+        if is_late || self.way == Way::Record {
+            self.fifo_errors = self.fifo_errors.saturating_add(1);
+        }
         self.timeline.advance(missed);
         if self.conversion.keeps_rate() {
             self.moved = self.moved.saturating_add(missed);
@@ -303,7 +308,7 @@ impl<B: SampleMemory> Voice<B> {
             // The converter's phase is gone. It begins again with a whole frame.
             self.restart_at(frame, self.timeline.frames_done());
         }
-        true
+        is_late
     }
 
     /// Notes what the hardware had fetched when the frames of this turn were mixed. Returns whether some came too late.

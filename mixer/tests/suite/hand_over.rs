@@ -156,6 +156,10 @@ fn hand_over(rig: &mut Rig, seed: u64, rate_hz: u32, format: SampleFormat) -> Fa
 fn no_frame_is_lost_repeated_or_altered_whenever_it_happens() {
     let mut rig = Rig::new([None; 2], PortMode::Auto);
     for seed in 0..u64::from(cases(30)) {
+        if seed % 100 == 99 {
+            // The model's memory isn't used again.
+            rig = Rig::new([None; 2], PortMode::Auto);
+        }
         let rate_hz = [48_000, 44_100, 96_000, 88_200, 192_000, 176_400][seed as usize % 6];
         let format = [SampleFormat::S32Le, SampleFormat::S16Le][seed as usize / 6 % 2];
         assert_eq!(hand_over(&mut rig, seed, rate_hz, format), NONE, "{seed}, {rate_hz} Hz {format:?}");

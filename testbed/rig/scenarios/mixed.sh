@@ -49,7 +49,7 @@ check two_record_at_once two_record
 is_denied() {
     guest_end 3 10 && return 1
     guest_run 3 5 'test ! -e /tmp/secret.wav || test "$(tail -c +45 /tmp/secret.wav | wc -c)" = 0' &&
-        [ "$(snddom_said 'OPEN on port .* refused: Denied\(Capture\)')" -ge 1 ] && stream_note 3 0 1 | grep 'frames=0 '
+        [ "$(snddom_said 'OPEN on port .* refused: Denied\(Record\)')" -ge 1 ] && stream_note 3 0 1 | grep 'frames=0 '
 }
 check the_third_may_not_record_and_gets_no_sample is_denied
 
