@@ -6,8 +6,8 @@ use hyper::Nanos;
 use crate::allowance::Allowance;
 use crate::backing::Ring;
 use crate::cycle::Cycle;
-use crate::joining::Joining;
 use crate::layout::Layout;
+use crate::mirror::{Joining, Mirror, Step};
 
 /// A bus plays silence for a second after its last voice, so that the next one joins at once.
 pub(crate) const LINGER: Nanos = Nanos(1_000_000_000);
@@ -106,6 +106,14 @@ impl Track {
         if let Some(before) = self.fetched_before.replace(fetched) {
             let step = self.layout.span_of(fetched.saturating_sub(before));
             self.allowance.note(Nanos(step.0.saturating_sub(self.quantum.0)));
+        }
+    }
+
+    /// What it plays of a direct stream, and that stream's place in the table.
+    pub(crate) fn mirror_mut(&mut self) -> Option<(usize, &mut Mirror)> {
+        match &mut self.joining {
+            Some(Joining { place, step: Step::Mirror(mirror) }) => Some((*place, mirror)),
+            _ => None,
         }
     }
 

@@ -6,7 +6,6 @@
 
 use audioback::card::{Card, CardError, Direction, LinkPosition, OpenFailure, PositionLock, StillRunning};
 use hyper::{Nanos, SampleMemory};
-use pcm::{Gain, mix};
 use sndif::format::SampleFormat;
 
 use crate::backing::Backing;
@@ -16,47 +15,22 @@ use crate::cycle::Cycle;
 use crate::direct::Direct;
 use crate::layout::Layout;
 use crate::lead::Lead;
+use crate::mirror::{Joining, Mirror, Step};
 use crate::mixer::Mixer;
 use crate::playback;
 use crate::position::{frame_at_tick, tick_of};
-use crate::scratch::{Scratch, head};
 use crate::start::{Begin, Group};
-use crate::sums::Sums;
-use crate::table::{Content, Table};
+use crate::table::Content;
 use crate::voice::{State, Voice, Way};
 
 /// Time to find out the phase. Without it the hand-over has a gap.
 const PATIENCE: Nanos = Nanos(20_000_000);
 
+/// The same, if one of both streams is known to the link frame.
+const PATIENCE_LOCKED: Nanos = Nanos(60_000_000);
+
 /// Time between two turns of a bus that is being joined.
 const TURN: Nanos = Nanos(1_000_000);
-
-/// A direct stream on its way to a bus.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Joining {
-    /// The direct stream's place in the table.
-    place: usize,
-    step: Step,
-}
-
-#[derive(Clone, Copy, Debug)]
-enum Step {
-    /// The phase isn't known yet.
-    Begun { until: Option<Nanos> },
-    /// The bus plays what the direct stream plays.
-    Mirror(Mirror),
-}
-
-#[derive(Clone, Copy, Debug)]
-struct Mirror {
-    /// The first bus frame that is mirrored, and the one after the last.
-    from: u64,
-    next: u64,
-    /// The direct stream's frame that is at the link with bus frame 0.
-    offset: u64,
-    /// Each frame of both is at the link at the same time, and not only nearly.
-    is_exact: bool,
-}
 
 /// How it ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -78,60 +52,6 @@ fn phase(direct: &LinkPosition, bus: &LinkPosition, rate_hz: u32) -> Option<(u64
     // A cadence such as that of 44.1 kHz repeats after many frames.
     let is_aligned = blocks.checked_rem(cadence.period_blocks.into())? == 0;
     Some((frame, is_aligned && tick_of(direct, rate_hz, frame) == bus.start_wall_ticks))
-}
-
-/// Adds what the direct stream plays to the sums, as far as `lead` says. Returns the frames that changed.
-#[allow(clippy::too_many_arguments, reason = "parts of one mixer, borrowed one by one")]
-pub(crate) fn mirror<C, B, R>(
-    card: &C,
-    track: &mut Track,
-    sums: &mut Sums,
-    table: &Table<C::Stream, B>,
-    scratch: &mut Scratch,
-    fetched: u64,
-    full: u64,
-    lead: Lead,
-) -> Option<(u64, u64)>
-where
-    B: SampleMemory,
-    R: SampleMemory,
-    C: Card<Backing<B, R>>,
-{
-    let layout = track.layout;
-    let Some(Joining { place, step: Step::Mirror(mirror) }) = &mut track.joining else { return None };
-    let Some(Content::Direct(direct)) = table.contents().nth(*place) else { return None };
-    let Backing::Guest(buffer) = card.buffer(&direct.stream)? else { return None };
-    let cycle = Cycle::new(buffer.size_bytes(), layout.frame_bytes())?;
-    if mirror.next < fetched {
-        // This turn is late: begin anew.
-        (mirror.from, mirror.next) = (fetched, fetched);
-    }
-    let written = direct.written_bytes.map(|bytes| cycle.frames_in(bytes));
-    let announced = written.map(|frames| frames.saturating_sub(mirror.offset));
-    let (first, end) = (mirror.next, lead.end(fetched, announced).min(full));
-    while mirror.next < end {
-        let sums = sums.add(mirror.next, end);
-        let frames = layout.channels.frames(sums.len());
-        let frame = mirror.next.saturating_add(mirror.offset);
-        let there = written.map_or(u64::MAX, |written| written.saturating_sub(frame)).min(frames as u64);
-        let bytes = head(&mut scratch.work.bytes, layout.bytes(there as usize));
-        let lap = layout.bytes(usize::try_from(cycle.frames()).unwrap_or(usize::MAX)).max(1);
-        let mut from = frame;
-        for part in bytes.chunks_mut(lap) {
-            cycle.read(buffer, from, part);
-            from = from.saturating_add(cycle.frames());
-        }
-        mix::add_encoded(layout.format, Gain::UNITY, bytes, sums);
-        mirror.next = mirror.next.saturating_add(frames.max(1) as u64);
-    }
-    (first < end).then_some((first, end))
-}
-
-/// Notes what the hardware had fetched when this turn was mixed: what is mirrored begins behind that.
-pub(crate) fn note_fetched(track: &mut Track, fetched: u64) {
-    if let Some(Joining { step: Step::Mirror(mirror), .. }) = &mut track.joining {
-        mirror.from = mirror.from.max(fetched.min(mirror.next));
-    }
 }
 
 impl<C, B, R> Mixer<C, B, R>
@@ -206,7 +126,7 @@ where
         // The phase is found by both positions.
         card.set_link_wanted(&mut direct.stream, true);
         let mut track = Track::new(direct.port, Direction::Playback, layout, cycle, lateness);
-        track.joining = Some(Joining { place, step: Step::Begun { until: None } });
+        track.joining = Some(Joining { place, step: Step::Begun { since: None } });
         let mut bus = Bus { stream, track };
         let lead = Lead::new(&layout, TURN, lateness);
         let started = playback::prepare::<C, B, R>(card, &mut bus, sums, index, table, scratch, lead)
@@ -230,19 +150,22 @@ where
         bus.track.due = Nanos(now.0.saturating_add(TURN.0).min(bus.track.due.0));
         let Some(position) = bus.look::<Backing<B, R>, C>(&mut self.card).ok() else { return };
         match step {
-            Step::Begun { until } => {
-                let until = until.unwrap_or(Nanos(now.0.saturating_add(PATIENCE.0)));
+            Step::Begun { since } => {
+                let since = since.unwrap_or(now);
                 let Some(Content::Direct(direct)) = self.table.contents_mut().nth(place) else { return };
                 let of_direct =
                     self.card.position(&mut direct.stream).ok().and_then(|position| position.link);
+                let links = [of_direct, position.link];
+                let is_locked = links.iter().flatten().any(|link| link.lock == PositionLock::Locked);
+                let patience = if is_locked { PATIENCE_LOCKED } else { PATIENCE };
                 let rate_hz = bus.track.layout.rate_hz;
                 let found =
                     of_direct.zip(position.link).and_then(|(direct, bus)| phase(&direct, &bus, rate_hz));
                 let Some((offset, is_exact)) = found else {
-                    if now >= until {
+                    if now.0.saturating_sub(since.0) >= patience.0 {
                         self.end_joining(index, End::Gap);
                     } else if let Some(joining) = &mut bus.track.joining {
-                        joining.step = Step::Begun { until: Some(until) };
+                        joining.step = Step::Begun { since: Some(since) };
                     }
                     return;
                 };

@@ -33,6 +33,7 @@ mod hand_over;
 mod joining;
 mod layout;
 mod lead;
+mod mirror;
 mod mixer;
 mod playback;
 mod position;

@@ -5,13 +5,12 @@ use hyper::{Nanos, SampleMemory};
 
 use crate::backing::Backing;
 use crate::bus::{Bus, Track};
-use crate::joining;
 use crate::layout::Layout;
 use crate::lead::Lead;
 use crate::quantum;
 use crate::scratch::{BLOCK_FRAMES, Scratch, head};
 use crate::sums::Sums;
-use crate::table::Table;
+use crate::table::{Content, Table};
 
 /// Mixes a bus as far as `lead` says. Returns the bus's position.
 ///
@@ -52,15 +51,21 @@ where
         is_late |= voice.skip_to(fetched);
     }
     let full = track.passed.saturating_add(track.cycle.frames()).min(sums.end());
-    let mirrored = joining::mirror::<C, B, R>(card, track, sums, voices, scratch, fetched, full, lead);
-    let Some(Backing::Bus(ring)) = card.buffer(stream) else { return Err(CardError::Hardware) };
+    let layout = track.layout;
+    let mirrored = track.mirror_mut().and_then(|(place, mirror)| {
+        let Some(Content::Direct(direct)) = voices.contents().nth(place) else { return None };
+        let Backing::Guest(buffer) = card.buffer(&direct.stream)? else { return None };
+        mirror.add(buffer, &layout, direct.written_bytes, sums, &mut scratch.work, fetched, full, lead)
+    });
     let from = mix(track, ring, sums, index, voices, scratch, fetched, lead, mirrored);
     // This domain may not have had a processor meanwhile. Frames that are far ahead are safe from that.
     let is_near = from.is_some_and(|from| from < fetched.saturating_add(track.allowance_frames() / 2));
     if is_near {
         let after = bus.look::<Backing<B, R>, C>(card)?;
         let fetched = bus.track.fetched(&after);
-        joining::note_fetched(&mut bus.track, fetched);
+        if let Some((_, mirror)) = bus.track.mirror_mut() {
+            mirror.note_fetched(fetched);
+        }
         for voice in voices.voices_mut().filter(|voice| voice.plays_on(index)) {
             is_late |= voice.note_fetched(fetched);
         }

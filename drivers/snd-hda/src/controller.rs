@@ -335,17 +335,15 @@ where
         self.patchbay.connect(&mut self.commands, route, direction, format, tag)
     }
 
-    /// Whether a second stream with the format of the one on this route fits on the link beside it.
+    /// Whether a second stream like the one on this route fits on the link.
     ///
     /// # Errors
-    /// [`ConnectError::Taken`] if no stream is on the route, else [`ConnectError::NoBandwidth`].
+    /// [`ConnectError::Taken`]: no stream is on the route. [`ConnectError::NoBandwidth`].
     pub fn can_double(&self, route: RouteIndex) -> Result<(), ConnectError> {
         self.patchbay.can_double(route)
     }
 
-    /// Moves the converters of a connected route to another stream of the same format and direction, each by one verb
-    /// (specification 1.0a, 7.3.3.11 "Converter Stream, Channel"). Both streams may run. If they carry the same samples in the
-    /// same link frames, nobody hears when the verb takes effect.
+    /// Moves a route's converters to another stream of the same format, each by one verb (7.3.3.11). Both may run.
     ///
     /// # Errors
     /// [`ConnectError::Command`]: a converter may be on either stream.
@@ -357,16 +355,13 @@ where
         self.patchbay.retag(&mut self.commands, route, stream.tag())
     }
 
-    /// Whether a route can't be connected now because it, or a part of it, is in use.
-    ///
-    /// A stream that followed a plug there doesn't count: it moves back when the jack itself is
-    /// connected.
+    /// Whether a route can't be connected now because it, or a part of it, is in use. A stream that followed a plug there
+    /// doesn't count: it moves back when the jack itself is connected.
     pub fn is_taken(&self, route: RouteIndex) -> bool {
         self.patchbay.is_taken(route)
     }
 
-    /// Disconnects a route's converter, and those of its surround group. Call it after the stream
-    /// has stopped.
+    /// Disconnects a route's converter, and those of its surround group, once the stream has stopped.
     ///
     /// # Errors
     /// [`ConnectError::Command`] if the codec doesn't answer; the route is free all the same.
@@ -374,8 +369,7 @@ where
         self.patchbay.disconnect(&mut self.commands, route)
     }
 
-    /// The gains of the amplifiers on a route; 0 dB is full level. `None` without an amplifier or
-    /// a route.
+    /// The gains of the amplifiers on a route; 0 dB is full level. `None` without an amplifier or a route.
     pub fn volume_range(&self, route: RouteIndex) -> Option<GainRange> {
         self.patchbay.volume_range(route)
     }
@@ -395,8 +389,7 @@ where
         self.patchbay.set_level(&mut self.commands, route, channel, &|level| level.mdb = mdb)
     }
 
-    /// The volume of one channel of a connected stream, in thousandths of a decibel: that of the
-    /// current step.
+    /// The volume of one channel of a connected stream, in thousandths of a decibel: the current step's.
     pub fn volume(&self, route: RouteIndex, channel: u8) -> Option<i32> {
         self.patchbay.volume(route, channel)
     }
@@ -421,8 +414,7 @@ where
     /// Reads unsolicited responses and moves streams after plugs; returns whether a plug has
     /// changed.
     ///
-    /// Call it after [`handle_interrupt`](Self::handle_interrupt), or in every turn of a loop:
-    /// without news it costs nothing.
+    /// Call it after [`handle_interrupt`](Self::handle_interrupt), or in every turn: without news it costs nothing.
     pub fn attend_jacks(&mut self) -> bool {
         self.patchbay.attend_jacks(&mut self.commands)
     }

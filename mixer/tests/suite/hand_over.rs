@@ -120,7 +120,8 @@ fn hand_over(rig: &mut Rig, seed: u64, rate_hz: u32, format: SampleFormat) -> Fa
     }
     assert!(told.windows(2).all(|pair| pair[0].link_frames <= pair[1].link_frames), "seed {seed}: {told:?}");
     assert!(told.iter().all(|link| link.start_wall_ticks == before.start_wall_ticks), "seed {seed}");
-    // It isn't the hardware's any more.
+    // It isn't the hardware's any more, even if the phase was looked for as long as that takes.
+    first.pass(rig, 60 * MILLISECOND);
     for page in first.buffer.page_addresses() {
         rig.model.memory().forbid_dma(*page);
     }

@@ -43,7 +43,8 @@ const HOST_CHECKS: &[(&str, HostCheck)] = &[
         let misplaced = restarts.iter().map(|restart| number(restart, "/misplaced_frames"));
         let misplaced: Vec<f64> = misplaced.collect::<Result<_, _>>()?;
         let worst = misplaced.iter().map(|frames| frames.abs()).fold(0.0, f64::max);
-        ensure!(worst < A_FRAME_OFF, "{worst:.2} frames off");
+        let is_near = worst < A_FRAME_OFF;
+        ensure!(is_near, "{worst:.2} frames off");
         Ok(format!("within {worst:.2} frames over {} restarts", misplaced.len()))
     }),
     ("the_offset_is_the_same_by_the_monitor", |outcome| {
@@ -74,6 +75,7 @@ fn loud() -> Vec<u8> {
 
 fn constant(outcome: &Outcome, name: &str, pointer: &str) -> Result<String, Finding> {
     let spread = number(&report(outcome, "guest1", name)?, pointer)?;
-    ensure!(spread < A_FRAME_OFF, "it lies within {spread:.2} frames");
+    let is_constant = spread < A_FRAME_OFF;
+    ensure!(is_constant, "it lies within {spread:.2} frames");
     Ok(format!("within {spread:.2} frames"))
 }
