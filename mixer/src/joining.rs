@@ -23,11 +23,8 @@ use crate::start::{Begin, Group};
 use crate::table::Content;
 use crate::voice::{State, Voice, Way};
 
-/// Time to find out the phase. Without it the hand-over has a gap.
-const PATIENCE: Nanos = Nanos(20_000_000);
-
-/// The same, if one of both streams is known to the link frame.
-const PATIENCE_LOCKED: Nanos = Nanos(60_000_000);
+/// Time to find out the phase, if one of both streams is known to the link frame. Without it the hand-over has a gap.
+const PATIENCE: Nanos = Nanos(60_000_000);
 
 /// Time between two turns of a bus that is being joined.
 const TURN: Nanos = Nanos(1_000_000);
@@ -157,12 +154,11 @@ where
                     self.card.position(&mut direct.stream).ok().and_then(|position| position.link);
                 let links = [of_direct, position.link];
                 let is_locked = links.iter().flatten().any(|link| link.lock == PositionLock::Locked);
-                let patience = if is_locked { PATIENCE_LOCKED } else { PATIENCE };
                 let rate_hz = bus.track.layout.rate_hz;
                 let found =
                     of_direct.zip(position.link).and_then(|(direct, bus)| phase(&direct, &bus, rate_hz));
                 let Some((offset, is_exact)) = found else {
-                    if now.0.saturating_sub(since.0) >= patience.0 {
+                    if !is_locked || now.0.saturating_sub(since.0) >= PATIENCE.0 {
                         self.end_joining(index, End::Gap);
                     } else if let Some(joining) = &mut bus.track.joining {
                         joining.step = Step::Begun { since: Some(since) };
