@@ -5,6 +5,8 @@
 //! position. So nodes may change at any time and in any order; at worst a node is read once more.
 //! One request is under way at a time.
 
+mod condition;
+mod context;
 mod exchange;
 mod nodes;
 mod published;
@@ -21,11 +23,12 @@ use xen_guest::xenstore::{Progress, Reply, RequestError, RequestId};
 use crate::back_off::BackOff;
 use crate::connection::Connection;
 use crate::due::after;
-use crate::guests::Guests;
 use crate::paths::DeviceId;
 use crate::ports::Ports;
 use crate::requester::DeviceKey;
 use crate::status::{DeviceStatus, Ready, StreamStatus};
+use condition::Condition;
+pub(crate) use context::{Common, Hardware};
 use exchange::{Exchange, Question, WriteProgress};
 use nodes::{Description, DeviceNodes, Effect};
 use published::Published;
@@ -52,24 +55,6 @@ const SETTLE_NS: u64 = 50_000_000;
 /// After a shorter one, a front end that comes again waits, longer each time.
 const STABLE_CONNECTION_NS: u64 = 10_000_000_000;
 
-/// The hypervisor and the card.
-pub(crate) struct Hardware<'a, H, C> {
-    pub(crate) hypervisor: &'a mut H,
-    pub(crate) card: &'a mut C,
-}
-
-/// The facts that all devices share.
-pub(crate) struct Common<'a> {
-    pub(crate) ports: &'a Ports,
-    /// The rights of guests that have none of their own; `None` until they have been read.
-    pub(crate) policy: Option<&'a Policy>,
-    pub(crate) guests: &'a Guests,
-    /// The domain ends: all devices are to be closed.
-    pub(crate) is_ending: bool,
-    /// Devices that are writing a state.
-    pub(crate) writing: usize,
-}
-
 /// A device's next action.
 enum Next {
     Ask(Question),
@@ -90,6 +75,8 @@ pub(crate) struct Device<H: Hypervisor, C: Card<H::Buffer>> {
     /// The rights in force.
     policy: Policy,
     published: Published,
+    /// As of the last call of [`serve`](Self::serve).
+    condition: Condition,
     /// The front end's state has changed since the last call of [`drive`](Self::drive).
     has_front_changed: bool,
     /// The time at which the front end's state counts as stable.
@@ -117,6 +104,7 @@ impl<H: Hypervisor, C: Card<H::Buffer>> Device<H, C> {
             sound: None,
             policy: Policy::NOTHING,
             published: Published::default(),
+            condition: Condition::default(),
             has_front_changed: false,
             settles_at: Nanos(0),
             connected_at: None,
@@ -209,20 +197,20 @@ impl<H: Hypervisor, C: Card<H::Buffer>> Device<H, C> {
         }
     }
 
-    /// Serves the streams. Returns the time at which to call again.
+    /// Serves the streams. Returns the time at which to call again, and whether a call of [`drive`](Self::drive) is due.
     pub(crate) fn serve(
         &mut self,
         hardware: &mut Hardware<'_, H, C>,
         clock: &dyn Clock,
         now: Nanos,
-    ) -> Option<Nanos> {
-        let sound = self.sound.as_mut()?;
+    ) -> (Option<Nanos>, bool) {
+        let Some(sound) = &mut self.sound else { return (None, false) };
         let next = sound.poll(hardware.hypervisor, hardware.card, clock);
         if self.back_end.state() == XenbusState::Connected && sound.state() != XenbusState::Connected {
             self.on_connection_end(now);
             self.back_end.fail();
         }
-        next
+        (next, self.sound.as_ref().is_some_and(|sound| self.condition.update(sound)))
     }
 
     /// Takes the next actions, until one needs an answer from xenstored.

@@ -13,8 +13,8 @@
 //! control/shutdown           watched: the domain's end                    shutdown.rs
 //! ```
 //!
-//! [`Vsnd::poll`] serves the card and all streams first, and then xenstore. It never waits for
-//! xenstored. Each part has one request under way at most, so none can keep xenstored from another.
+//! [`Vsnd::poll`] serves the card and all streams first. Then comes xenstore, if a message has come from it, if a
+//! device or a stream is in another state, or if it is time. It never waits for xenstored. Each part has one request under way at most, so none can keep xenstored from another.
 //! [`Vsnd::new`] allocates all memory.
 //!
 //! # Where things are decided
@@ -129,7 +129,7 @@ impl<'s, H: Hypervisor, C: Card<H::Buffer>> Vsnd<'s, H, C> {
         let Self { connection, hypervisor, card, clients } = self;
         let now = clock.now();
         if card.poll(now, is_interrupted) {
-            clients.publisher.jacks.update(card);
+            clients.on_plugs_change(card);
         }
         let mut hardware = Hardware { hypervisor, card };
         let mut next = clients.serve(&mut hardware, clock, now);
@@ -143,11 +143,7 @@ impl<'s, H: Hypervisor, C: Card<H::Buffer>> Vsnd<'s, H, C> {
         if messages == MESSAGES_PER_POLL {
             next = earlier(next, Some(now));
         }
-        if let Some(settings) = clients.settings.take_card_settings() {
-            hardware.card.configure(&settings);
-            clients.ports.update(hardware.card);
-        }
-        next = earlier(next, clients.drive(connection, &mut hardware, now));
+        next = earlier(next, clients.drive_if_due(connection, &mut hardware, now));
         next = earlier(next, connection.deadline());
         // A request of this turn may have started a stream.
         next = earlier(next, hardware.card.next_due());
@@ -156,7 +152,7 @@ impl<'s, H: Hypervisor, C: Card<H::Buffer>> Vsnd<'s, H, C> {
         Due {
             next,
             notify_store: connection.take_notify(),
-            store_may_wait: is_near && clients.publisher.is_publishing(),
+            store_may_wait: is_near && clients.is_publishing(),
         }
     }
 
@@ -167,7 +163,7 @@ impl<'s, H: Hypervisor, C: Card<H::Buffer>> Vsnd<'s, H, C> {
 
     /// Publishes the report for a [`Change::Report`] once, in `snddom/state/report`.
     pub fn report(&mut self, report: Arguments<'_>) {
-        self.clients.publisher.report(report);
+        self.clients.report(report);
     }
 
     /// Stops all streams and closes all devices, from the next [`poll`](Self::poll) on.

@@ -38,6 +38,11 @@ impl StreamStatus {
         }
     }
 
+    /// Whether its counters change by themselves.
+    pub(crate) fn is_running(&self) -> bool {
+        self.state == SlotState::Running
+    }
+
     /// Whether more than the counters of one open stream differs.
     pub(crate) fn differs_beyond_counters(&self, other: &Self) -> bool {
         let all_else = |status: &Self| (status.state, status.is_stuck, status.params, status.stats.opens);

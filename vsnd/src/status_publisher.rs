@@ -152,6 +152,7 @@ impl StatusPublisher {
                 // Only an info has a name or a value from elsewhere.
                 log::error!("{path}: can't be published: {bad:?}");
                 self.info_published = self.info_published.saturating_add(1);
+                return Some(self.slot.due(now).unwrap_or(now));
             }
         }
         None

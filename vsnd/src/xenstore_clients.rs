@@ -3,6 +3,7 @@
 
 use alloc::string::String;
 use alloc::vec::Vec;
+use core::fmt::Arguments;
 
 use audioback::card::Card;
 use hyper::{Clock, DomainId, Hypervisor, Nanos};
@@ -42,7 +43,11 @@ pub(crate) struct XenstoreClients<H: Hypervisor, C: Card<H::Buffer>> {
     pub(crate) settings: Settings,
     guests: Guests,
     shutdown: ShutdownRequests,
-    pub(crate) publisher: StatusPublisher,
+    publisher: StatusPublisher,
+    /// Something has happened since the last call of [`drive`](Self::drive).
+    is_touched: bool,
+    /// The time at which `drive` is due all the same.
+    due: Option<Nanos>,
     /// The last device that found no room and was logged.
     waiting: Option<DeviceId>,
     ending: Option<Ending>,
@@ -60,9 +65,28 @@ impl<H: Hypervisor, C: Card<H::Buffer>> XenstoreClients<H, C> {
             settings: Settings::new(),
             guests: Guests::new(),
             shutdown: ShutdownRequests::new(),
+            is_touched: true,
+            due: None,
             waiting: None,
             ending: None,
         }
+    }
+
+    /// Handles a change of plugs in the card's jacks.
+    pub(crate) fn on_plugs_change(&mut self, card: &C) {
+        self.is_touched = true;
+        self.publisher.jacks.update(card);
+    }
+
+    /// Takes a report, to be published once, before all else.
+    pub(crate) fn report(&mut self, report: Arguments<'_>) {
+        self.is_touched = true;
+        self.publisher.report(report);
+    }
+
+    /// Whether the status is being published.
+    pub(crate) fn is_publishing(&self) -> bool {
+        self.publisher.is_publishing()
     }
 
     /// Serves all devices' streams. Returns the time at which to call again.
@@ -74,7 +98,9 @@ impl<H: Hypervisor, C: Card<H::Buffer>> XenstoreClients<H, C> {
     ) -> Option<Nanos> {
         let mut next = None;
         for device in self.devices.iter_mut() {
-            next = earlier(next, device.serve(hardware, clock, now));
+            let (due, has_changed) = device.serve(hardware, clock, now);
+            next = earlier(next, due);
+            self.is_touched |= has_changed;
         }
         next
     }
@@ -82,6 +108,7 @@ impl<H: Hypervisor, C: Card<H::Buffer>> XenstoreClients<H, C> {
     /// Dispatches a message: a reply to the part that asked, a watch's event to the parts that it
     /// is about.
     pub(crate) fn on_message(&mut self, message: Message<'_>, now: Nanos) {
+        self.is_touched = true;
         match message {
             Message::Reply { requester, id, result } => match requester {
                 Requester::StatusPublisher => {
@@ -155,8 +182,26 @@ impl<H: Hypervisor, C: Card<H::Buffer>> XenstoreClients<H, C> {
         }
     }
 
-    /// Lets each part do what is due. Returns the time at which to call again.
-    pub(crate) fn drive(
+    /// Lets each part do what is due, if something has happened or it is time. Returns the time at which to call again.
+    ///
+    /// A turn in which only sound was served leaves all of it out.
+    pub(crate) fn drive_if_due(
+        &mut self,
+        connection: &mut Connection<'_>,
+        hardware: &mut Hardware<'_, H, C>,
+        now: Nanos,
+    ) -> Option<Nanos> {
+        if core::mem::take(&mut self.is_touched) || self.due.is_some_and(|due| due <= now) {
+            if let Some(settings) = self.settings.take_card_settings() {
+                hardware.card.configure(&settings);
+                self.ports.update(hardware.card);
+            }
+            self.due = self.drive(connection, hardware, now);
+        }
+        self.due
+    }
+
+    fn drive(
         &mut self,
         connection: &mut Connection<'_>,
         hardware: &mut Hardware<'_, H, C>,
@@ -207,13 +252,12 @@ impl<H: Hypervisor, C: Card<H::Buffer>> XenstoreClients<H, C> {
         let gone = |device: &Device<H, C>| device.is_gone().then(|| (device.id(), device.is_back()));
         while let Some((id, is_back)) = self.devices.remove_first(gone) {
             self.guests.on_devices_change();
+            next = Some(now);
             if is_back {
                 // A fresh one in the room just made: of the old one nothing may be left.
                 self.devices.insert(|key| Device::new(id, key));
-                next = Some(now);
             } else if self.waiting.take().is_some() {
                 self.scan.begin();
-                next = Some(now);
             }
         }
         next
@@ -233,6 +277,7 @@ impl<H: Hypervisor, C: Card<H::Buffer>> XenstoreClients<H, C> {
     pub(crate) fn shut_down(&mut self, reason: ShutdownReason) {
         if self.ending.is_none() {
             log::info!("the domain ends: {reason:?}");
+            self.is_touched = true;
             self.ending = Some(Ending { reason, deadline: None, is_over: false });
         }
     }

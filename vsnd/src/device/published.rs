@@ -59,7 +59,13 @@ impl Published {
         let mut next = None;
         for (index, (id, status)) in streams.enumerate() {
             let due = match self.streams.get(index) {
-                Some(Some((_, published))) if *published == status => continue,
+                Some(Some((_, published))) if *published == status => {
+                    // It will soon have moved on, which nobody says.
+                    if status.is_running() {
+                        next = earlier(next, Some(after(now, COUNTERS_INTERVAL_NS)));
+                    }
+                    continue;
+                }
                 Some(Some((at, published))) if !published.differs_beyond_counters(&status) => {
                     after(*at, COUNTERS_INTERVAL_NS)
                 }
