@@ -1,8 +1,11 @@
-//! A direct stream that plays becomes a voice without a gap.
+//! A direct stream that runs becomes a voice without a gap.
 //!
 //! A bus is started beside it, on a stream of its own that no converter hears. Both are on one link, so their phase is known to the
 //! frame. The mixer writes what the direct stream plays to the bus, in the same link frames. Once that is at the link, one verb
 //! moves the converter to the bus. Whenever the verb takes effect, what is heard is the same.
+//!
+//! A recording needs no phase. The bus runs beside it and gets nothing, until one verb turns the converter to it. The first frame
+//! that the bus gets is the one after the direct stream's last, and the mixer goes on with it in the guest's buffer.
 
 use audioback::card::{Card, CardError, Direction, LinkPosition, OpenFailure, PositionLock, StillRunning};
 use hyper::{Nanos, SampleMemory};
@@ -70,32 +73,44 @@ where
         let setup = self.setup(port).ok_or(CardError::NoSuchPort)?;
         let is_playback = self.direction(port) == Some(Direction::Playback);
         // The bytes of silence are zeros.
-        let is_format = matches!(params.format, SampleFormat::S16Le | SampleFormat::S32Le);
+        let is_format = !is_playback || matches!(params.format, SampleFormat::S16Le | SampleFormat::S32Le);
         let is_rate = setup.rate_hz.is_none_or(|rate_hz| rate_hz == params.rate_hz);
-        if !is_playback || !is_format || !is_rate || !direct.can_join() {
+        if !is_format || !is_rate || !direct.can_join() {
             return Err(CardError::Unsupported);
         }
         let cost = Cost::of(&layout, &layout);
         if !self.budget.admit(cost) {
             return Err(CardError::Busy);
         }
-        let begun = self.open_bus_beside(place, layout);
+        let begun = self.open_bus_beside(place, layout).and_then(|index| {
+            let begun =
+                if is_playback { self.start_mirroring(place, index) } else { self.turn_to_bus(place, index) };
+            if begun.is_err() {
+                // No converter is on it.
+                self.halt(index);
+                self.close_bus(index, Nanos(0));
+            }
+            begun
+        });
         if begun.is_err() {
             self.budget.release(cost);
         }
         begun
     }
 
-    fn open_bus_beside(&mut self, place: usize, layout: Layout) -> Result<(), CardError> {
+    /// Opens a bus beside the direct stream. Returns its place.
+    fn open_bus_beside(&mut self, place: usize, layout: Layout) -> Result<usize, CardError> {
         let index = self.free_ring(&layout).ok_or(CardError::Busy)?;
         self.mix_ahead();
         let lateness = self.lateness;
-        let Self { card, buses, sums, table, scratch, .. } = self;
+        let Self { card, buses, table, .. } = self;
         let Some(Content::Direct(direct)) = table.contents_mut().nth(place) else {
             return Err(CardError::WrongState);
         };
-        let (Some(bus_place), Some(sums)) = (buses.get_mut(index), sums.get_mut(index)) else {
-            return Err(CardError::Busy);
+        let bus_place = buses.get_mut(index).ok_or(CardError::Busy)?;
+        let direction = match self.ports.get(usize::from(direct.port.0)) {
+            Some(port) => port.direction,
+            None => return Err(CardError::NoSuchPort),
         };
         let BusPlace::Free(mut ring) = core::mem::replace(bus_place, BusPlace::Lost) else {
             return Err(CardError::Busy);
@@ -122,22 +137,51 @@ where
         };
         // The phase is found by both positions.
         card.set_link_wanted(&mut direct.stream, true);
-        let mut track = Track::new(direct.port, Direction::Playback, layout, cycle, lateness);
-        track.joining = Some(Joining { place, step: Step::Begun { since: None } });
-        let mut bus = Bus { stream, track };
-        let lead = Lead::new(&layout, TURN, lateness);
-        let started = playback::prepare::<C, B, R>(card, &mut bus, sums, index, table, scratch, lead)
-            .and_then(|()| match table.contents_mut().nth(place) {
-                Some(Content::Direct(direct)) => card.start_beside(&mut direct.stream, &mut bus.stream),
-                _ => Err(CardError::WrongState),
+        *bus_place = BusPlace::Open(Bus {
+            stream,
+            track: Track::new(direct.port, direction, layout, cycle, lateness),
+        });
+        Ok(index)
+    }
+
+    /// Starts the bus of a place, to play what the direct stream plays.
+    fn start_mirroring(&mut self, place: usize, index: usize) -> Result<(), CardError> {
+        let Self { card, buses, sums, table, scratch, lateness, .. } = self;
+        let bus = buses.get_mut(index).and_then(BusPlace::open_mut).ok_or(CardError::WrongState)?;
+        let sums = sums.get_mut(index).ok_or(CardError::WrongState)?;
+        let lead = Lead::new(&bus.track.layout, TURN, *lateness);
+        bus.track.joining = Some(Joining { place, step: Step::Begun { since: None } });
+        let started =
+            playback::prepare::<C, B, R>(card, bus, sums, index, table, scratch, lead).and_then(|()| {
+                match table.contents_mut().nth(place) {
+                    Some(Content::Direct(direct)) => card.start_beside(&mut direct.stream, &mut bus.stream),
+                    _ => Err(CardError::WrongState),
+                }
             });
         bus.track.is_running = started.is_ok();
         if started.is_err() {
-            // It is closed at the next turn.
             bus.track.joining = None;
         }
-        *bus_place = BusPlace::Open(bus);
         started
+    }
+
+    /// Starts the bus of a place, and turns the converter that the direct stream records to it.
+    fn turn_to_bus(&mut self, place: usize, index: usize) -> Result<(), CardError> {
+        let Self { card, buses, table, .. } = self;
+        let bus = buses.get_mut(index).and_then(BusPlace::open_mut).ok_or(CardError::WrongState)?;
+        let Some(Content::Direct(direct)) = table.contents_mut().nth(place) else {
+            return Err(CardError::WrongState);
+        };
+        card.start_beside(&mut direct.stream, &mut bus.stream)?;
+        bus.track.is_running = true;
+        bus.track.rewind();
+        let before = card.position(&mut direct.stream)?;
+        let known = before.link.filter(|link| link.cadence.is_some());
+        // Where the place at the link isn't known to the frame, what is lost isn't either.
+        let link_frames = known.map_or(u64::MAX, |link| link.link_frames);
+        bus.track.joining = Some(Joining { place, step: Step::Turned { link_frames } });
+        self.end_joining(index, End::Heard);
+        Ok(())
     }
 
     /// One turn of a bus that is being joined.
@@ -172,7 +216,7 @@ where
                 self.advance(index);
             }
             Step::Mirror(_) if self.is_mirrored(index) => self.end_joining(index, End::Heard),
-            Step::Mirror(_) => {}
+            Step::Mirror(_) | Step::Turned { .. } => {}
         }
     }
 
@@ -252,7 +296,8 @@ where
                 return;
             }
         };
-        let Ok(mut voice) = Voice::new(index, Way::Play, params, (layout, layout), buffer, converters) else {
+        let way = if bus.track.direction.is_playback() { Way::Play } else { Way::Record };
+        let Ok(mut voice) = Voice::new(index, way, params, (layout, layout), buffer, converters) else {
             return;
         };
         voice.port = port;
@@ -265,6 +310,7 @@ where
             Step::Mirror(mirror) if end == End::Heard && taken.is_ok() => {
                 voice.join(mirror.from, mirror.offset, mirror.next, &last, mirror.is_exact);
             }
+            Step::Turned { link_frames } if taken.is_ok() => voice.record_on(&last, link_frames),
             _ => voice.take_over(&last),
         }
         let is_over = end == End::Broken || taken.is_err();

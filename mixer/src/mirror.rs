@@ -24,6 +24,8 @@ pub(crate) enum Step {
     Begun { since: Option<Nanos> },
     /// The bus plays what the direct stream plays.
     Mirror(Mirror),
+    /// The bus records what the direct stream would. That had so many frames at the link before.
+    Turned { link_frames: u64 },
 }
 
 /// What the bus plays of the direct stream.

@@ -1,5 +1,7 @@
 //! One stream of a guest on a bus.
 
+mod succession;
+
 use audioback::card::{PortIndex, StreamParams, StreamPosition};
 use hyper::{Nanos, SampleMemory};
 use pcm::{Sample, Wide, mix};
@@ -210,39 +212,6 @@ impl<B: SampleMemory> Voice<B> {
         self.begun = Begun::default();
         self.bus_generation = None;
         self.last = StreamPosition::default();
-    }
-
-    /// Goes on with a direct stream's run, whose frame `offset` was at the link with bus frame 0. What it has played from bus
-    /// frame `from` to `next` is mixed already.
-    pub(crate) fn join(&mut self, from: u64, offset: u64, next: u64, last: &StreamPosition, is_exact: bool) {
-        self.take_over(last);
-        self.generation = last.link.map_or(0, |link| link.generation);
-        self.fifo_errors = last.fifo_errors;
-        if !is_exact {
-            // A frame may be lost or repeated.
-            self.generation = self.generation.wrapping_add(1);
-            self.fifo_errors = self.fifo_errors.saturating_add(1);
-        }
-        self.timeline.begin(from, from.saturating_add(offset));
-        self.timeline.advance(next.saturating_sub(from));
-        self.moved = self.timeline.done();
-        self.first_frame = from;
-        self.state = State::Running;
-        self.is_settled = false;
-    }
-
-    /// Goes on where a direct stream has ended, paused. The gap in time is a break of the count.
-    pub(crate) fn take_over(&mut self, last: &StreamPosition) {
-        let in_memory = self.cycle.frames_in(last.bytes);
-        // Frames that the hardware had fetched and not played are played again from the buffer.
-        let at_link = last.link.map_or(in_memory, |link| link.link_frames);
-        self.generation = last.link.map_or(0, |link| link.generation);
-        self.restart_at(0, at_link);
-        self.state = State::Paused;
-        self.fifo_errors = last.fifo_errors.saturating_add(1);
-        self.begun =
-            last.link.map_or(Begun::default(), |link| Begun::at(link.start_time, link.start_wall_ticks));
-        self.last = *last;
     }
 
     /// The bus frame up to which its frames are mixed or recorded in this run of the bus, so that it can't begin earlier.

@@ -3,6 +3,7 @@
 pub mod compare;
 #[cfg(feature = "xen")]
 pub mod mix;
+pub mod pieces;
 #[cfg(feature = "plot")]
 pub mod plot;
 #[cfg(feature = "xen")]

@@ -289,7 +289,9 @@ where
         // The first position tells where the stream began.
         other.position(&mut self.timing)?;
         self.timing.look_to_start(&mut self.controller, FASTEST_HZ);
-        let Some(start_ticks) = other.start_ticks() else { return beside.start(&self.timing) };
+        let start_ticks = other.start_ticks().filter(|_| other.direction() == Direction::Output);
+        // An input gets its first frame when the converter turns to it.
+        let Some(start_ticks) = start_ticks else { return beside.start(&self.timing) };
         let period_link_frames = Cadence::of(other.format().rate()).period_link_frames();
         beside.start(&InStep { timing: &self.timing, start_ticks, period_link_frames })
     }
@@ -297,8 +299,9 @@ where
     fn take_port(&mut self, from: &mut Self::Stream, to: &mut Self::Stream) -> Result<(), CardError> {
         let route = from.route();
         let is_beside = from.is_connected() && !to.is_connected() && to.route() == route;
-        let running = to.running().filter(|_| is_beside).ok_or(CardError::WrongState)?;
-        let moved = self.controller.retag(route, running);
+        self.timing.look_to_start(&mut self.controller, to.rate_hz());
+        let running = to.running_mut().filter(|_| is_beside).ok_or(CardError::WrongState)?;
+        let moved = self.controller.retag(route, running, Some(&self.timing));
         // A converter that does not answer may be on either. The port is the new stream's all the same.
         from.set_connected(false);
         to.set_connected(true);

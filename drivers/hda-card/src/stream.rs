@@ -139,8 +139,8 @@ where
         }
     }
 
-    pub(crate) fn running(&self) -> Option<&Run<B, R, D, G>> {
-        match &self.state {
+    pub(crate) fn running_mut(&mut self) -> Option<&mut Run<B, R, D, G>> {
+        match &mut self.state {
             Some(State::Running(stream)) => Some(stream),
             _ => None,
         }

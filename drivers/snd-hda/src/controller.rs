@@ -9,13 +9,14 @@ use crate::codec::{Codec, GainRange, Route, UnservedPin};
 use crate::command::{CommandError, CommandLink, CommandPort, Rings, Unsolicited};
 use crate::dma::{Direction, DmaBuffer, DmaMemory, DmaRegion, high, is_beyond, low};
 use crate::error::{BringUpError, ConnectError};
+use crate::interrupt::InterruptReport;
 use crate::patchbay::{JackPolicy, Patchbay, RouteIndex};
 use crate::registers::{ReadWrite, Register, Registers};
 use crate::reset::{find_ssync, wake};
 use crate::spec::format::Format;
 use crate::spec::registers as reg;
 use crate::spec::verbs::{CodecAddress, NodeId, Verb};
-use crate::stream::{Configured, Descriptor, LIST_BYTES, Reset, Running, Stream};
+use crate::stream::{Configured, Descriptor, LIST_BYTES, LinkTime, Reset, Running, Stream};
 use crate::traits::{ControllerTraits, PositionChoice};
 
 /// Limit of sleep while all codecs are read, in microseconds.
@@ -25,19 +26,6 @@ use crate::traits::{ControllerTraits, PositionChoice};
 const DISCOVERY_LIMIT_US: u32 = 3_000_000;
 /// Rounds of interrupt checks before giving up.
 const INTERRUPT_ROUNDS: u32 = 16;
-
-/// The causes of an interrupt.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[cfg_attr(feature = "defmt", derive(defmt::Format))]
-pub struct InterruptReport {
-    /// Streams with an error, a bit each by [`Stream::index`]. Their interrupt stays off until
-    /// they are polled.
-    pub streams: u32,
-    /// Codecs that appeared or woke, a bit each.
-    pub codecs: u16,
-    /// Nothing is pending any more.
-    pub is_clean: bool,
-}
 
 /// A stream descriptor, free or in use.
 struct Slot<G> {
@@ -345,14 +333,19 @@ where
 
     /// Moves a route's converters to another stream of the same format, each by one verb (7.3.3.11). Both may run.
     ///
+    /// An input's position counts from there. `time` narrows down in which link frame that was.
+    ///
     /// # Errors
     /// [`ConnectError::Command`]: a converter may be on either stream.
     pub fn retag<B: DmaBuffer>(
         &mut self,
         route: RouteIndex,
-        stream: &Stream<Running<B, R, D, G>>,
+        stream: &mut Stream<Running<B, R, D, G>>,
+        time: Option<&dyn LinkTime>,
     ) -> Result<(), ConnectError> {
-        self.patchbay.retag(&mut self.commands, route, stream.tag())
+        let (Self { patchbay, commands, .. }, tag, mut moved) = (self, stream.tag(), Ok(()));
+        stream.turn_to(time, &mut || moved = patchbay.retag(commands, route, tag));
+        moved
     }
 
     /// Whether a route can't be connected now because it, or a part of it, is in use. A stream that followed a plug there

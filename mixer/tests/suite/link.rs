@@ -14,7 +14,7 @@ use crate::support::rig::{MILLISECOND, params};
 use crate::support::{cases, noise};
 
 pub const OUT: PortIndex = PortIndex(0);
-const IN: PortIndex = PortIndex(1);
+pub const IN: PortIndex = PortIndex(1);
 
 pub struct ModelClock(pub ModelDelay);
 

@@ -5,6 +5,7 @@ mod allocation;
 mod capture;
 mod exact;
 mod hand_over;
+mod hand_over_capture;
 mod hostile;
 mod isolation;
 mod lead;

@@ -123,8 +123,10 @@ impl Link {
                 }
             }
         }
-        for &sample in &block[..channels * frames as usize] {
-            format.push_container(sample, out);
+        if any {
+            for &sample in &block[..channels * frames as usize] {
+                format.push_container(sample, out);
+            }
         }
         any
     }

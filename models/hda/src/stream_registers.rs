@@ -303,7 +303,10 @@ impl Machine {
         let mut bits = 0;
         let mut shared = None;
         for engine in self.engines.iter().filter(running) {
-            bits += StreamFormat::decode(engine.format_word).map_or(0, StreamFormat::link_bits_per_frame);
+            // An input takes up what a converter sends to it, if one does.
+            if output || self.link.listeners(engine.tag(), false) > 0 {
+                bits += StreamFormat::decode(engine.format_word).map_or(0, StreamFormat::link_bits_per_frame);
+            }
             if engine.index != index && engine.tag() == tag {
                 shared = Some(engine.index);
             }

@@ -79,7 +79,11 @@ impl Patchbay {
         let route = self.route(index).ok_or(ConnectError::NoSuchRoute)?;
         let connection = route.connection.filter(|connection| connection.owner == index.0);
         let words = connection.ok_or(ConnectError::Taken)?.words;
-        self.has_bandwidth(route.direction(), words)
+        match route.direction() {
+            Direction::Output => self.has_bandwidth(Direction::Output, words),
+            // A converter sends to one stream.
+            Direction::Input => Ok(()),
+        }
     }
 
     /// Moves the converters of a route's stream, one after another, to the stream of another tag and the same format.

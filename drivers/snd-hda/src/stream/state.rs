@@ -15,7 +15,7 @@ use super::descriptor::Descriptor;
 use super::error::{ConfigureError, Refused, Rejected};
 use super::loaded::Loaded;
 use super::progress::{Progress, StreamStatus};
-use super::start::{LinkTime, LinkedStart, Start};
+use super::start::{LinkTime, LinkedStart, Start, StartMethod, at_link_frame};
 use crate::deadline::Deadline;
 use crate::dma::{Direction, DmaBuffer, DmaRegion};
 use crate::registers::Registers;
@@ -288,6 +288,22 @@ where
     pub fn poll_bytes(&mut self) -> StreamStatus {
         self.state.phase.0.leave_link();
         self.poll()
+    }
+
+    /// Does `turn`, by which a converter turns to this stream, which runs already.
+    ///
+    /// An input counts from there: until then nobody sent it anything. `time` narrows down when that was.
+    pub(crate) fn turn_to(&mut self, time: Option<&dyn LinkTime>, turn: &mut dyn FnMut()) {
+        if self.direction() == Direction::Output {
+            return turn();
+        }
+        let Held { loaded, phase: Moving(progress) } = &mut self.state;
+        let near = time.and_then(LinkTime::wall_ticks).map(|now| now.before);
+        let Descriptor { registers, delay, .. } = &mut loaded.descriptor;
+        let wall_clock = at_link_frame(registers, delay, near, time, &mut |_| turn());
+        let method = StartMethod::BackToBack;
+        let start = LinkedStart { method, wall_clock, is_extended: near.is_some(), fifos_ready: true };
+        *progress = Progress::new(loaded, &start);
     }
 
     /// Bytes between memory and link (SDnFIFOS): how far DMA may be ahead of an output's position.

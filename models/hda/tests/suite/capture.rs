@@ -64,7 +64,7 @@ fn memory_lags_behind_lpib_by_no_more_than_the_fifo() {
 fn with_no_converter_on_its_tag_a_capture_stream_stands() {
     let model = duplex();
     let mut hand = Hand::new(&model);
-    let _buffer = recording(&mut hand, 4096);
+    let buffer = recording(&mut hand, 4096);
     hand.verb(0, 4, 0x70600);
     hand.run(0);
     model.advance_ns(5_000_000);
@@ -73,6 +73,31 @@ fn with_no_converter_on_its_tag_a_capture_stream_stands() {
     hand.verb(0, 4, 0x70600 | 3 << 4);
     model.advance_ns(1_000_000);
     assert!(hand.lpib(0) > 0);
+    // Its first frame is the converter's first.
+    hand.stop(0);
+    assert_eq!(samples(&model, &buffer)[..8], [0, 1, 2, 3, 4, 5, 6, 7]);
+}
+
+#[test]
+fn what_no_converter_sends_takes_no_room_on_the_link() {
+    let model = Bench::new(Profile::hardware()).codec(0, Codec::any_format(8)).build();
+    let mut hand = Hand::new(&model);
+    hand.bring_up();
+    hand.start_rings();
+    for (stream, tag) in [(0, 1), (1, 2)] {
+        let buffer = hand.buffer(8192, DmaAccess::Write);
+        // 192 kHz, 32 bit, 2 channels: 264 bits with the tag, and 464 there are.
+        hand.set_up_stream(stream, tag, 0x1841, &buffer);
+    }
+    hand.set_converter(0, 4, 0x1841, 1, 0);
+    hand.run(0);
+    hand.run(1);
+    assert!(model.take_violations().is_empty());
+    // Nor if the converter turns to the other one.
+    hand.stop(1);
+    hand.set_converter(0, 4, 0x1841, 2, 0);
+    hand.run(1);
+    assert!(model.take_violations().is_empty());
 }
 
 #[test]

@@ -3,6 +3,7 @@
 use super::scenario::GuestFiles;
 use crate::harness::Source;
 use crate::judge::compare;
+use crate::judge::pieces::Pieces;
 use crate::judge::verdict::{Finding, ensure};
 use crate::lanes::qemu::{noise, recording};
 use crate::rig::Outcome;
@@ -47,9 +48,10 @@ pub(super) fn heard(outcome: &Outcome, codec: usize, played: &Pcm) -> Result<Str
     match compare::find(&played.bytes, heard, FRAME_BYTES) {
         Some(frame) => Ok(format!("all {} frames, from frame {frame} of codec {codec} on", played.frames())),
         None => Err(Finding::failure(format!(
-            "the {} frames are not, as they are, among the {} of codec {codec}",
+            "the {} frames are not, as they are, among the {} of codec {codec}, but: {}",
             played.frames(),
-            heard.len() / FRAME_BYTES
+            heard.len() / FRAME_BYTES,
+            Pieces::of::<FRAME_BYTES>(&played.bytes, heard)
         ))),
     }
 }
