@@ -227,7 +227,7 @@ impl<H: Hypervisor, C: Card<H::Buffer>> Device<H, C> {
         if core::mem::take(&mut self.has_front_changed) {
             self.settles_at = after(now, SETTLE_NS);
             // The front end may be revoking the rings whose nodes have been read.
-            self.nodes.transport.clear();
+            self.forget_rings();
         }
         for _ in 0..STEPS_PER_CALL {
             // Closing comes first: streams must not play on because xenstored is slow.
@@ -380,8 +380,14 @@ impl<H: Hypervisor, C: Card<H::Buffer>> Device<H, C> {
         }
     }
 
-    fn reopen(&mut self, common: &Common<'_>) -> Outcome {
+    /// Forgets the nodes of the front end's rings, also one that is being read.
+    fn forget_rings(&mut self) {
         self.nodes.transport.clear();
+        self.exchange.void(Question::Transport);
+    }
+
+    fn reopen(&mut self, common: &Common<'_>) -> Outcome {
+        self.forget_rings();
         // A device that was never set up stays closed: its description is read once only.
         if !self.sound.as_mut().is_some_and(SoundDevice::reopen) {
             return Outcome::Failed;

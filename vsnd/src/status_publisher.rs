@@ -54,6 +54,8 @@ pub(crate) struct StatusPublisher {
     pub(crate) jacks: Jacks,
     /// The report that isn't published yet.
     report: Option<String<REPORT_BYTES>>,
+    /// It is another one than the one that is being written.
+    is_report_new: bool,
     slot: RequestSlot,
     /// The subject of the write under way, or else of the last one.
     item: Item,
@@ -70,6 +72,7 @@ impl StatusPublisher {
             info_published: 0,
             jacks,
             report: None,
+            is_report_new: false,
             slot: RequestSlot::new(Requester::StatusPublisher),
             item: Item::Info,
             not_before: Nanos(0),
@@ -80,6 +83,7 @@ impl StatusPublisher {
     /// Takes a report, to be published once, before all else.
     pub(crate) fn report(&mut self, report: Arguments<'_>) {
         self.report = Some(bounded::format(report));
+        self.is_report_new = true;
     }
 
     /// Tries again after a refusal: the administrator may have allowed it.
@@ -144,6 +148,7 @@ impl StatusPublisher {
         match sent {
             Ok(true) => {
                 self.item = item;
+                self.is_report_new &= !matches!(item, Item::Report);
                 self.set_jack_published(true);
                 self.not_before = after(now, WRITE_INTERVAL_NS);
             }
@@ -188,6 +193,13 @@ impl StatusPublisher {
         }
     }
 
+    /// Forgets the report that was written, unless there is a newer one.
+    fn end_report(&mut self) {
+        if !self.is_report_new {
+            self.report = None;
+        }
+    }
+
     /// Handles an answer. Returns the device's status that is published now, if it was one.
     pub(crate) fn on_reply(
         &mut self,
@@ -197,7 +209,7 @@ impl StatusPublisher {
         match self.slot.on_reply(result, now) {
             Answer::Done(_) => match self.item {
                 Item::Jack(_) => {}
-                Item::Report => self.report = None,
+                Item::Report => self.end_report(),
                 Item::Info => self.info_published = self.info_published.saturating_add(1),
                 Item::Device(device, _, status) => return Some((device, status)),
             },
@@ -209,7 +221,7 @@ impl StatusPublisher {
             Answer::Failed(RequestError::Refused(refusal)) => match self.item {
                 Item::Report => {
                     log::warn!("{STATUS}: xenstored says {refusal:?} to a report; it is left out");
-                    self.report = None;
+                    self.end_report();
                 }
                 Item::Info => {
                     log::warn!("{STATUS}: xenstored says {refusal:?} to a node; it is left out");

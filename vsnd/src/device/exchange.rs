@@ -62,12 +62,14 @@ pub(super) struct Exchange {
     id: DeviceId,
     pub(super) slot: RequestSlot,
     current: Current,
+    /// What the question under way was about is no more: its answer doesn't count.
+    is_void: bool,
 }
 
 impl Exchange {
     pub(super) fn new(id: DeviceId, key: DeviceKey) -> Self {
         let slot = RequestSlot::new(Requester::Device(key));
-        Self { id, slot, current: Current::Question(Question::OwnState) }
+        Self { id, slot, current: Current::Question(Question::OwnState), is_void: false }
     }
 
     pub(super) fn is_writing(&self) -> bool {
@@ -104,11 +106,20 @@ impl Exchange {
             self.slot.send(connection, request, now)
         });
         match sent {
-            Ok(true) => self.current = Current::Question(question),
+            Ok(true) => {
+                self.current = Current::Question(question);
+                self.is_void = false;
+            }
             Ok(false) => {}
             Err(bad) => log::error!("{}: \"{path}\" can't be asked for: {bad:?}", self.id),
         }
         sent == Ok(true)
+    }
+
+    /// Lets an answer to this question not count, if it is under way.
+    pub(super) fn void(&mut self, question: Question) {
+        self.is_void |=
+            self.slot.is_taken() && matches!(self.current, Current::Question(asked) if asked == question);
     }
 
     /// Begins to write a state.
@@ -135,7 +146,7 @@ impl Exchange {
         }
     }
 
-    /// Handles a reply. Returns a question with its answer, or `None` for a transaction's reply.
+    /// Handles a reply. Returns a question with its answer, or `None` for a transaction's reply, and for one that doesn't count.
     pub(super) fn on_reply<'a>(
         &mut self,
         id: RequestId,
@@ -144,7 +155,10 @@ impl Exchange {
         now: Nanos,
     ) -> Option<(Question, Answer<'a>)> {
         match &mut self.current {
-            Current::Question(question) => Some((*question, self.slot.on_reply(result, now))),
+            Current::Question(question) => {
+                let answer = self.slot.on_reply(result, now);
+                (!self.is_void).then_some((*question, answer))
+            }
             Current::StateWrite(state, transaction) => {
                 let write = StateWrite::new(self.id, *state, streams);
                 transaction.hear(&write.operations(), id, &result);

@@ -142,3 +142,70 @@ fn a_late_answer_for_a_device_that_has_gone_changes_nothing_for_its_successor() 
     rig.front_up(3, 0, &DUPLEX);
     rig.until("Connected", |rig| rig.back_state(3, 0) == Some("4"));
 }
+
+#[test]
+fn a_late_answer_about_rings_that_are_revoked_isn_t_taken_for_another_node_s() {
+    let mut rig = Rig::new();
+    rig.attach(3, 0, &DUPLEX);
+    rig.until("InitWait", |rig| rig.back_state(3, 0) == Some("2"));
+    rig.front_up(3, 0, &DUPLEX);
+    rig.stored_is_held = true;
+    // The answer to the last node of the first stream stays away.
+    let mut late = Vec::new();
+    for _ in 0..200 {
+        turn(&mut rig, |rig| {
+            late.extend(lose_replies(rig.page, |request| request.path().ends_with("/0/0/evt-event-channel")));
+        });
+        if !late.is_empty() {
+            break;
+        }
+    }
+    assert_eq!(late.len(), 1);
+    // Meanwhile the front end revokes its rings, and says so by its state.
+    rig.front_up(3, 0, &DUPLEX);
+    turn(&mut rig, |_| {});
+    rig.stored.send(late[0].kind, late[0].id, 0, b"77");
+    let mut asked = Vec::new();
+    for _ in 0..200 {
+        turn(&mut rig, |rig| asked.extend(requests(rig.page)));
+    }
+    let of_stream = |request: &&Request| request.path().contains("/0/0/");
+    let first = asked.iter().find(of_stream).map(Request::path);
+    assert_eq!(first.as_deref(), Some("/local/domain/3/device/vsnd/0/0/0/ring-ref"));
+    rig.stored_is_held = false;
+    rig.until("Connected", |rig| rig.back_state(3, 0) == Some("4"));
+}
+
+#[test]
+fn answers_that_never_come_don_t_make_this_domain_deaf() {
+    let mut rig = Rig::new();
+    for guest in 10..22 {
+        rig.attach_nodes(guest, 0, &DUPLEX);
+    }
+    rig.advance(10 * MS);
+    rig.stored.silent = true;
+    for second in 0..120 {
+        // What has to be read again keeps on changing.
+        rig.stored.set("snddom/may-play", if second % 2 == 0 { "all" } else { "none" });
+        rig.advance(1_000 * MS);
+    }
+    rig.stored.silent = false;
+    rig.stored.set("control/shutdown", "poweroff");
+    rig.advance(40_000 * MS);
+    assert_eq!(rig.stored.value("control/shutdown"), Some(""), "acknowledged");
+    assert!(rig.vsnd.ended().is_some());
+    logs::take_warnings();
+}
+
+#[test]
+fn a_report_that_comes_while_another_is_written_is_written_too() {
+    let mut rig = Rig::new();
+    rig.advance(500 * MS);
+    rig.stored_is_held = true;
+    rig.vsnd.report(format_args!("number=1"));
+    turn(&mut rig, |rig| assert!(requests(rig.page).iter().any(|request| request.kind == WRITE)));
+    rig.vsnd.report(format_args!("number=2"));
+    rig.stored_is_held = false;
+    rig.advance(500 * MS);
+    assert_eq!(rig.stored.value("snddom/state/report"), Some("number=2"));
+}

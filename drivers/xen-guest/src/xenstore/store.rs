@@ -8,7 +8,7 @@ use super::error::{BadText, BrokenStore, Oddity, Refusal, RequestError, SubmitEr
 use super::ring::RingEnd;
 use super::text::{self, Path};
 
-/// Limit of pending requests, including unanswered ones past their deadline.
+/// Limit of pending requests. Of unanswered ones past their deadline, the oldest makes room for the next request.
 pub const MAX_IN_FLIGHT: usize = 32;
 
 /// Bytes that can wait for space in the ring: at least one message of any size.
@@ -175,25 +175,25 @@ impl<'a> Store<'a> {
         }
         let (kind, pieces) = message(&request).map_err(SubmitError::BadText)?;
         let transaction = transaction.map_or(0, |transaction| transaction.0);
-        let id = self.enqueue(kind, transaction, &pieces, deadline)?;
+        if !self.make_room() {
+            return Err(SubmitError::Full);
+        }
+        let id = self.enqueue(kind, transaction, &pieces)?;
+        // There is room.
+        let _ = self.in_flight.push(InFlight { id, kind, transaction, deadline, abandoned: false });
         self.flush();
         Ok(RequestId(id))
     }
 
-    fn enqueue(
-        &mut self,
-        kind: u32,
-        transaction: u32,
-        pieces: &[&str],
-        deadline: Nanos,
-    ) -> Result<u32, SubmitError> {
+    /// Puts a message into the outbox. Returns its number.
+    fn enqueue(&mut self, kind: u32, transaction: u32, pieces: &[&str]) -> Result<u32, SubmitError> {
         let payload_bytes = pieces.iter().fold(0usize, |sum, piece| sum.saturating_add(piece.len()));
         if payload_bytes > PAYLOAD_MAX_BYTES {
             return Err(SubmitError::BadText(BadText::TooLong));
         }
         let message_bytes = payload_bytes.saturating_add(HEADER_BYTES);
         let room = OUTBOX_BYTES.saturating_sub(self.outbox.len());
-        if message_bytes > room || self.in_flight.is_full() {
+        if message_bytes > room {
             return Err(SubmitError::Full);
         }
         let id = self.fresh_id();
@@ -205,8 +205,19 @@ impl<'a> Store<'a> {
         for byte in pieces.iter().flat_map(|piece| piece.bytes()) {
             let _ = self.outbox.push_back(byte);
         }
-        let _ = self.in_flight.push(InFlight { id, kind, transaction, deadline, abandoned: false });
         Ok(id)
+    }
+
+    /// Makes room for a request. The answer to one that is forgotten is dropped as unasked, should it come after all: no number
+    /// comes again soon.
+    fn make_room(&mut self) -> bool {
+        if self.in_flight.is_full() {
+            let abandoned = self.in_flight.iter().enumerate().filter(|(_, request)| request.abandoned);
+            let oldest = abandoned.min_by_key(|(_, request)| request.deadline);
+            let Some((index, _)) = oldest else { return false };
+            self.in_flight.swap_remove(index);
+        }
+        true
     }
 
     /// A number without a pending request. Never 0, the number of watch events.
@@ -319,26 +330,23 @@ impl<'a> Store<'a> {
     /// The complete message in the inbox as an event.
     fn tell(&mut self) -> Event<'_> {
         let header = parse(&self.inbox).unwrap_or_default();
-        let abandoned_start = self.abandoned_start(&header);
+        let unused_start = self.unused_start(&header);
         if header.kind == xs_wire::WATCH_EVENT {
             let payload = self.inbox.get(HEADER_BYTES..).unwrap_or_default();
             return watch_event(payload).unwrap_or(Event::Dropped(Oddity::BadWatchEvent));
         }
         let index = self.in_flight.iter().position(|request| request.id == header.req_id);
-        let Some(request) = index.map(|index| self.in_flight.swap_remove(index)) else {
-            return Event::Dropped(Oddity::Unasked(header.req_id));
-        };
-        if request.abandoned {
-            if let Some(transaction) = abandoned_start {
-                // xenstored allows a domain few transactions. This reply is unused. If the request
-                // can't be sent, only the one transaction is lost.
-                let ended = self.enqueue(xs_wire::TRANSACTION_END, transaction, &["F\0"], request.deadline);
-                if let (Ok(_), Some(end)) = (ended, self.in_flight.last_mut()) {
-                    end.abandoned = true;
-                }
-            }
-            return Event::Dropped(Oddity::Late(header.req_id));
+        let request = index.map(|index| self.in_flight.swap_remove(index));
+        if let Some(transaction) = unused_start {
+            // xenstored allows a domain few transactions. This reply is unused, and nobody waits for that of
+            // the end. If the request can't be sent, only the one transaction is lost.
+            let _ = self.enqueue(xs_wire::TRANSACTION_END, transaction, &["F\0"]);
         }
+        let request = match request {
+            None => return Event::Dropped(Oddity::Unasked(header.req_id)),
+            Some(InFlight { abandoned: true, .. }) => return Event::Dropped(Oddity::Late(header.req_id)),
+            Some(request) => request,
+        };
         let payload = self.inbox.get(HEADER_BYTES..).unwrap_or_default();
         let result = if header.tx_id != request.transaction {
             Err(RequestError::Garbled)
@@ -359,10 +367,12 @@ impl<'a> Store<'a> {
     }
 
     /// The unused transaction that the inbox's message reports, if any.
-    fn abandoned_start(&self, header: &Header) -> Option<u32> {
-        let request = self.in_flight.iter().find(|request| request.id == header.req_id)?;
+    fn unused_start(&self, header: &Header) -> Option<u32> {
+        let request = self.in_flight.iter().find(|request| request.id == header.req_id);
+        let is_unused =
+            request.is_none_or(|request| request.abandoned && request.kind == xs_wire::TRANSACTION_START);
         let payload = self.inbox.get(HEADER_BYTES..)?;
-        (request.abandoned && request.kind == xs_wire::TRANSACTION_START && header.kind == request.kind)
+        (is_unused && header.kind == xs_wire::TRANSACTION_START)
             .then(|| TransactionId::parse(&Reply { payload }))?
             .map(|transaction| transaction.0)
     }
