@@ -40,6 +40,7 @@ pub use kind::ErrorKind;
 pub use patchbay::{JackPolicy, RouteIndex};
 pub use position::{LinkClock, LinkCount, Position};
 pub use registers::Registers;
+pub use reset::{InReset, cut_off, hold_in_reset};
 pub use spec::format::{Format, FormatError, PcmCapabilities, Rate, SampleBits};
 pub use spec::verbs::{CodecAddress, NodeId, Verb};
 pub use stream::Stream;

@@ -14,6 +14,8 @@ use crate::traits::SyncRegister;
 const LINK_RESET: Patience = Patience::new(100_000, 10);
 /// CRST stays 0 for at least 100 us (4.2.2).
 const LINK_RESET_HOLD_US: u32 = 100;
+/// Reads of CRST in [`cut_off`]. Each takes a fraction of a microsecond at least.
+const CUT_OFF_READS: u32 = 1_000;
 /// Codecs report their presence within 25 link frames (521 us, 4.3).
 const CODECS_APPEAR_US: u32 = 600;
 /// Stops DMA left running by an earlier owner: none may be active at the link reset (4.2.2).
@@ -34,10 +36,40 @@ fn quiesce<R: Registers, D: DelayNs>(r: &mut R, delay: &mut D, gcap: u16) {
     reg::DPLBASE.write(r, 0);
 }
 
-/// Resets controller and link (4.2.2), and gives codecs time to report their presence (4.3).
-fn reset_link<R: Registers, D: DelayNs>(r: &mut R, delay: &mut D) -> Result<(), Deadline> {
+/// A controller was put into reset: none of its DMA runs, whoever had it before.
+///
+/// It is the proof that bus mastering may be turned on.
+#[derive(Debug)]
+pub struct InReset(());
+
+/// Stops all DMA in any state of the controller, and holds controller and link in reset (4.2.2).
+///
+/// Call it with bus mastering off (PCI's command register): what an earlier owner has left running would
+/// write into this owner's memory.
+///
+/// # Errors
+/// [`BringUpError::NoController`] if the registers read as ones, [`BringUpError::Reset`] if CRST doesn't read 0.
+pub fn hold_in_reset<R: Registers, D: DelayNs>(r: &mut R, delay: &mut D) -> Result<InReset, BringUpError> {
+    let gcap = reg::GCAP.read(r);
+    if gcap == u16::MAX {
+        return Err(BringUpError::NoController);
+    }
+    quiesce(r, delay, gcap);
     reg::GCTL.write(r, 0);
-    wait_for(r, delay, reg::GCTL, reg::GCTL_CRST, 0, LINK_RESET)?;
+    wait_for(r, delay, reg::GCTL, reg::GCTL_CRST, 0, LINK_RESET).map_err(BringUpError::Reset)?;
+    Ok(InReset(()))
+}
+
+/// Puts the controller into reset at once, in any state of the driver: for an end in which nothing can be waited for.
+///
+/// Bus mastering is turned off after that. Returns whether CRST reads 0.
+pub fn cut_off<R: Registers>(r: &mut R) -> bool {
+    reg::GCTL.write(r, 0);
+    (0..CUT_OFF_READS).any(|_| reg::GCTL.read(r) & reg::GCTL_CRST == 0)
+}
+
+/// Ends the reset (4.2.2), and gives codecs time to report their presence (4.3).
+fn leave_reset<R: Registers, D: DelayNs>(r: &mut R, delay: &mut D) -> Result<(), Deadline> {
     delay.delay_us(LINK_RESET_HOLD_US);
     reg::GCTL.write(r, reg::GCTL_CRST);
     wait_for(r, delay, reg::GCTL, reg::GCTL_CRST, reg::GCTL_CRST, LINK_RESET)?;
@@ -49,12 +81,8 @@ fn reset_link<R: Registers, D: DelayNs>(r: &mut R, delay: &mut D) -> Result<(), 
 ///
 /// Returns a bit for each codec that has reported its presence.
 pub(crate) fn wake<R: Registers, D: DelayNs>(r: &mut R, delay: &mut D) -> Result<u16, BringUpError> {
-    let gcap = reg::GCAP.read(r);
-    if gcap == u16::MAX {
-        return Err(BringUpError::NoController);
-    }
-    quiesce(r, delay, gcap);
-    reset_link(r, delay).map_err(BringUpError::Reset)?;
+    hold_in_reset(r, delay)?;
+    leave_reset(r, delay).map_err(BringUpError::Reset)?;
     let codecs = reg::STATESTS.read(r) & reg::STATESTS_CODECS;
     reg::STATESTS.write(r, codecs);
     let gctl = reg::GCTL.read(r);

@@ -5,6 +5,7 @@ use core::fmt;
 use embedded_hal::delay::DelayNs;
 use heapless::Vec;
 use pci_types::{CommandRegister, EndpointHeader, PciAddress, PciHeader};
+use snd_hda::InReset;
 
 use super::bar::{self, BarError, BarKind};
 use super::capability;
@@ -37,7 +38,7 @@ const WINDOW: PhysRange = PhysRange { start: 0xf000_0000, end: 0xfc00_0000 };
 /// Longest change from D3hot to D0 (PCI Power Management specification 1.2, table 5-6).
 const D3_TO_D0_NS: u32 = 10_000_000;
 
-/// A controller that is powered, placed, mapped and allowed to use DMA.
+/// A controller that is powered, placed, mapped and held in reset. Until it is [driven](Self::drive), it may not use DMA.
 #[derive(Debug)]
 pub struct HdaController<I> {
     /// Its address on the bus.
@@ -52,6 +53,7 @@ pub struct HdaController<I> {
     pub bar: PhysRange,
     /// Its interrupt. `None`: no MSI arrives, and only deadlines wake the main loop.
     pub interrupt: Option<I>,
+    in_reset: InReset,
 }
 
 /// The driver of a controller.
@@ -75,14 +77,20 @@ pub enum BringUpError {
     /// The command register rejects Memory Space Enable.
     #[error("it doesn't turn memory decoding on (command register)")]
     NoDecode,
+    /// It doesn't go into reset, so it may still do what its last owner wanted.
+    #[error("it can't be quieted: {0}")]
+    NotQuiet(snd_hda::BringUpError),
     /// The machine has more controllers than the image supports.
     #[error("there are more than {MAX_CONTROLLERS}")]
     TooMany,
 }
 
 impl<I> HdaController<I> {
-    /// Has the driver bring it up.
+    /// Allows it to use DMA, and has the driver bring it up.
     pub fn drive(&self, dma: &mut DmaArena, delay: TscClock) -> Result<Driver, FindError> {
+        if !start_bus_master(self.address, &self.registers, &self.in_reset) {
+            return Err(FindError::Unusable(self.address, BringUpError::TooMany));
+        }
         Driver::bring_up_with(self.known.traits, self.registers.clone(), dma, delay)
             .map_err(|error| FindError::Driver(self.address, error))
     }
@@ -220,13 +228,12 @@ fn bring_up<M: Messages>(
         return Err(BringUpError::NoDecode);
     }
 
+    let in_reset = snd_hda::hold_in_reset(&mut registers.clone(), &mut surroundings.delay)
+        .map_err(BringUpError::NotQuiet)?;
     let interrupt = capability(capability::MSI)
         .filter(|_| known.has_msi)
         .and_then(|offset| surroundings.messages.enable(MsiCapability { function: address, offset }, index));
-    if !start_bus_master(address) {
-        return Err(BringUpError::TooMany);
-    }
-    Ok(HdaController { address, id, known, registers, bar, interrupt })
+    Ok(HdaController { address, id, known, registers, bar, interrupt, in_reset })
 }
 
 /// Power Management Control/Status is 4 bytes into the capability; bits 1:0 are the state, 0 is D0.

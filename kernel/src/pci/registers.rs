@@ -9,6 +9,9 @@ use crate::memory::address_space::AddressSpace;
 use crate::memory::page_table::MapError;
 use crate::memory::range::PhysRange;
 
+/// Bytes of the registers before those of streams (HDA specification 1.0a, 3.3).
+const GLOBAL_BYTES: u64 = 0x80;
+
 /// Access to BAR 0 of an HD Audio controller. Clones access the same registers.
 ///
 /// Unaligned accesses and accesses outside the BAR act as on an empty bus: reads return all ones,
@@ -23,6 +26,17 @@ impl HdaRegisters {
     pub(super) fn map(space: &mut AddressSpace, bar: PhysRange) -> Result<Self, MapError> {
         space.map_device(bar)?;
         Ok(Self { bar })
+    }
+
+    /// The address at which they are mapped.
+    pub(super) fn address(&self) -> u64 {
+        self.bar.start
+    }
+
+    /// The registers that [`map`](Self::map) has mapped at this [`address`](Self::address): the first of them, which all
+    /// controllers have.
+    pub(super) fn mapped_at(address: u64) -> Self {
+        Self { bar: PhysRange { start: address, end: address.saturating_add(GLOBAL_BYTES) } }
     }
 
     fn register<T>(&self, offset_bytes: u16) -> Option<*mut T> {

@@ -57,6 +57,64 @@ fn finds_a_controller_that_somebody_left_running() {
     assert_eq!(second.routes().len(), 1);
 }
 
+/// A controller with a stream of an owner who has gone. Nothing that it reaches may be touched any more.
+fn left_running() -> (Model, TestBuffer) {
+    let model = Bench::new(Profile::hardware()).codec(0, Codec::duplex()).build();
+    let mut owner = bring_up(&model).expect("up");
+    let buffer = TestBuffer::new(&model, 8192, Direction::Input);
+    let pages = TestBuffer::of_pages(&model, buffer.pages.clone(), 8192, Direction::Input);
+    let route = route(&owner, Direction::Input);
+    let stream = open(&mut owner, route, cd_like(), pages).start().expect("started");
+    model.advance_ns(5 * MILLISECOND);
+    std::mem::forget((stream, owner));
+    assert!(model.dma_running(0));
+    (model, buffer)
+}
+
+#[test]
+fn a_controller_is_quiet_before_it_may_use_dma() {
+    let (model, buffer) = left_running();
+    let _quiet = snd_hda::hold_in_reset(&mut model.registers(), &mut model.delay()).expect("in reset");
+    assert_eq!(model.registers().read_u32(8) & 1, 0, "CRST");
+    assert!(!model.dma_running(0));
+    // What the owner had is someone else's now: DMA there would be a violation.
+    drop(buffer);
+    model.advance_ns(50 * MILLISECOND);
+    model.assert_clean();
+    bring_up(&model).expect("up again");
+    model.advance_ns(50 * MILLISECOND);
+    model.assert_clean();
+}
+
+#[test]
+fn a_controller_that_is_cut_off_is_quiet_for_whoever_comes_next() {
+    let (model, buffer) = left_running();
+    assert!(snd_hda::cut_off(&mut model.registers()));
+    assert!(!model.dma_running(0));
+    drop(buffer);
+    model.advance_ns(50 * MILLISECOND);
+    assert_eq!(model.registers().read_u32(8) & 1, 0, "CRST");
+    // A stream that runs is against the rules of a reset (4.2.2), but nothing can be waited for.
+    model.take_violations();
+    bring_up(&model).expect("up again");
+    model.assert_clean();
+}
+
+#[test]
+fn one_that_stays_out_of_reset_or_away_is_not_quiet() {
+    let held = |faults| {
+        let model = with_faults(faults);
+        model.registers().write_u32(8, 1);
+        model.advance_ns(MILLISECOND);
+        snd_hda::hold_in_reset(&mut model.registers(), &mut model.delay()).err()
+    };
+    assert_eq!(held(Faults::default()), None);
+    let stuck = held(Faults { reset_never_entered: true, ..Faults::default() });
+    assert!(matches!(stuck, Some(BringUpError::Reset(_))), "{stuck:?}");
+    let away = held(Faults { off_the_bus: true, ..Faults::default() });
+    assert_eq!(away, Some(BringUpError::NoController));
+}
+
 #[test]
 fn works_as_qemu_does_it() {
     let model =
