@@ -3,12 +3,13 @@
 
 use core::fmt::{self, Write};
 
-use log::{LevelFilter, Log, Metadata, Record};
-use spin::Once;
+use log::{Level, LevelFilter, Log, Metadata, Record};
+use spin::{Mutex, Once};
 
 use crate::arch::port::DEBUG_CONSOLE;
 use crate::arch::serial;
 use crate::clock::TscClock;
+use crate::log_budget::{LogBudget, Verdict};
 
 static CLOCK: Once<TscClock> = Once::new();
 
@@ -78,6 +79,9 @@ pub fn drain() {
     }
 }
 
+/// The budgets of lines that are on by default. Who asks for more gets all of it.
+static BUDGET: Mutex<LogBudget> = Mutex::new(LogBudget::new());
+
 struct Console;
 
 impl Log for Console {
@@ -89,14 +93,26 @@ impl Log for Console {
         if !self.enabled(record.metadata()) {
             return;
         }
-        let us = CLOCK.get().map_or(0, |clock| clock.now_ns() / 1_000);
+        let now_ns = CLOCK.get().map_or(0, TscClock::now_ns);
+        let target = record.target();
+        let judged = if record.level() <= Level::Info { BUDGET.try_lock() } else { None };
+        let verdict = judged.map(|mut budget| budget.judge(target, now_ns));
+        let us = now_ns / 1_000;
         let (seconds, micros) = (us / 1_000_000, us % 1_000_000);
-        line(format_args!(
-            "[{seconds:5}.{micros:06}] {:5} {}: {}",
-            record.level(),
-            record.target(),
-            record.args()
-        ));
+        let write = |level: Level, text: fmt::Arguments<'_>| {
+            line(format_args!("[{seconds:5}.{micros:06}] {level:5} {target}: {text}"));
+        };
+        match verdict {
+            Some(Verdict::Drop) => return,
+            Some(Verdict::Write { dropped: dropped @ 1.., .. }) => {
+                write(Level::Warn, format_args!("{dropped} lines were dropped, as there were too many"));
+            }
+            _ => {}
+        }
+        write(record.level(), *record.args());
+        if let Some(Verdict::Write { dropped: 0, is_last: true }) = verdict {
+            write(Level::Warn, format_args!("too many lines; from here on one each ten seconds"));
+        }
     }
 
     fn flush(&self) {}

@@ -20,6 +20,7 @@ pub mod clock;
 #[cfg(target_os = "none")]
 pub mod console;
 pub mod epitaph;
+pub mod log_budget;
 #[cfg(target_os = "none")]
 pub mod machine;
 pub mod memory;

@@ -129,12 +129,14 @@ fn no_frame_is_lost_repeated_or_altered_whenever_it_happens() {
 
 #[test]
 fn it_needs_no_synchronized_start() {
-    let mut profile = Profile::hardware();
-    profile.stream_sync_offset = None;
-    let mut rig = rig(profile);
+    let without = || rig(Profile { stream_sync_offset: None, ..Profile::hardware() });
+    let mut one = without();
     for seed in 0..u64::from(cases(12)) {
+        if seed % 100 == 99 {
+            one = without();
+        }
         let rate_hz = [48_000, 44_100, 96_000, 88_200, 192_000, 176_400][seed as usize % 6];
-        assert_eq!(hand_over(&mut rig, seed, rate_hz), (0, 0), "seed {seed}, {rate_hz} Hz");
+        assert_eq!(hand_over(&mut one, seed, rate_hz), (0, 0), "seed {seed}, {rate_hz} Hz");
     }
 }
 
