@@ -251,7 +251,7 @@ impl<H: Hypervisor, C: Card<H::Buffer>> Device<H, C> {
             if budget == 0 {
                 next = earliest(next, now);
             } else {
-                match self.serve(index, hypervisor, card, clock, &mut budget) {
+                match self.serve(index, hypervisor, card, (clock, now), &mut budget) {
                     Ok(()) if budget == 0 => {
                         next = earliest(next, now);
                         self.first = index.saturating_add(1);
@@ -301,7 +301,7 @@ impl<H: Hypervisor, C: Card<H::Buffer>> Device<H, C> {
                 return;
             }
         }
-        if stream.look(card).is_some()
+        if stream.look(card, now).is_some()
             && let Some((events, run_bytes)) = stream.events()
             && let Some(bytes) = events.due(run_bytes)
         {
@@ -316,7 +316,7 @@ impl<H: Hypervisor, C: Card<H::Buffer>> Device<H, C> {
         if stream.is_stuck() {
             return Some(Nanos(now.0.saturating_add(STUCK_RETRY_NS)));
         }
-        let look = Nanos(now.0.saturating_add(stream.next_look()?.0));
+        let look = stream.next_look()?;
         Some(match &self.control_page {
             None => look,
             Some(_) if stream.only_reads_page() => next_refresh(now),

@@ -18,7 +18,7 @@ use crate::card::{
     Trim, VolumeRange,
 };
 use crate::hw_params::Limits;
-use crate::period_edges::EventPacer;
+use crate::period_edges::{EventPacer, LOOK_INTERVAL_NS_MIN};
 use crate::rights::{Policy, Right};
 
 pub use error::{OpenError, StreamError};
@@ -294,12 +294,24 @@ impl<H: Hypervisor, C: Card<H::Buffer>> Stream<H, C> {
         Ok(())
     }
 
-    /// Reads the position of a running stream. `None`: it does not run, or its run has failed now.
-    pub fn look(&mut self, card: &mut C) -> Option<StreamPosition> {
+    /// Reads the position of a running stream, unless that was done less than [`LOOK_INTERVAL_NS_MIN`] before `now`: then it is
+    /// the last one. `None`: it does not run, or its run has failed now.
+    pub fn look(&mut self, card: &mut C, now: Nanos) -> Option<StreamPosition> {
+        let open = self.in_state(SlotState::Running).ok()?;
+        let since = now.0.checked_sub(open.looked_at.0).filter(|_| open.looked_at != Nanos(0));
+        if since.is_some_and(|since_ns| since_ns < LOOK_INTERVAL_NS_MIN) {
+            return Some(open.position);
+        }
+        self.look_now(card, now)
+    }
+
+    /// As [`look`](Self::look), however long ago the last one was.
+    pub fn look_now(&mut self, card: &mut C, now: Nanos) -> Option<StreamPosition> {
         let Phase::Open(open) = &mut self.phase else { return None };
         if open.state != SlotState::Running {
             return None;
         }
+        open.looked_at = now;
         match card.position(&mut open.card_stream) {
             Ok(position) if position.descriptor_errors == 0 => {
                 open.move_to(position);
@@ -339,9 +351,10 @@ impl<H: Hypervisor, C: Card<H::Buffer>> Stream<H, C> {
         self.open_stream().map_or_else(Slot::default, OpenStream::control_slot)
     }
 
-    /// Time until the next look at a running stream.
+    /// Time of the next look at a running stream.
     pub fn next_look(&mut self) -> Option<Nanos> {
         let open = self.in_state(SlotState::Running).ok()?;
-        Some(open.events.next_look(open.position.bytes))
+        let span = open.events.next_look(open.position.bytes);
+        Some(Nanos(open.looked_at.0.saturating_add(span.0)))
     }
 }

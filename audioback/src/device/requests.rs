@@ -1,7 +1,7 @@
 //! The requests on the rings of a device, and their answers.
 
 use heapless::Vec;
-use hyper::{Clock, Hypervisor};
+use hyper::{Clock, Hypervisor, Nanos};
 use sndif::control_page::SlotState;
 use sndif::op::{Operation, Trigger};
 use sndif::request::{Request, RequestBody};
@@ -28,7 +28,7 @@ impl<H: Hypervisor, C: Card<H::Buffer>> Device<H, C> {
         index: usize,
         hypervisor: &mut H,
         card: &mut C,
-        clock: &dyn Clock,
+        (clock, now): (&dyn Clock, Nanos),
         budget: &mut usize,
     ) -> Result<(), BrokenRing> {
         while let Some(left) = budget.checked_sub(1) {
@@ -57,9 +57,9 @@ impl<H: Hypervisor, C: Card<H::Buffer>> Device<H, C> {
                     }
                     match request.body {
                         RequestBody::LinkedStart(streams) => {
-                            self.start_together(&request, streams, hypervisor, card)
+                            self.start_together(&request, streams, hypervisor, card, now)
                         }
-                        _ => answer(&request, slot, hypervisor, card, &self.policy),
+                        _ => answer(&request, slot, hypervisor, card, &self.policy, now),
                     }
                 }
                 Err(bad) => bad.answer(),
@@ -69,7 +69,7 @@ impl<H: Hypervisor, C: Card<H::Buffer>> Device<H, C> {
                 slot.taken = Taken { id: response.id, time };
                 if response.operation == Operation::Trigger.code() {
                     // The front end may read the position as soon as it has the answer.
-                    slot.stream.look(card);
+                    slot.stream.look_now(card, now);
                 }
                 publish(&mut self.control_page, index, slot);
             }
@@ -89,6 +89,7 @@ impl<H: Hypervisor, C: Card<H::Buffer>> Device<H, C> {
         streams: u32,
         hypervisor: &mut H,
         card: &mut C,
+        now: Nanos,
     ) -> Response {
         let is_meant = |index: usize| streams.checked_shr(index as u32).is_some_and(|bits| bits & 1 != 0);
         if streams == 0 || streams.checked_shr(self.slots.len() as u32).is_some_and(|more| more != 0) {
@@ -119,7 +120,7 @@ impl<H: Hypervisor, C: Card<H::Buffer>> Device<H, C> {
         for (index, slot) in self.slots.iter_mut().enumerate().filter(|(index, _)| is_meant(*index)) {
             slot.stream.note_started();
             if self.control_page.is_some() {
-                slot.stream.look(card);
+                slot.stream.look_now(card, now);
             }
             publish(&mut self.control_page, index, slot);
         }
@@ -160,6 +161,7 @@ fn answer<H: Hypervisor, C: Card<H::Buffer>>(
     hypervisor: &mut H,
     card: &mut C,
     policy: &Policy,
+    now: Nanos,
 ) -> Response {
     if request.body == RequestBody::Trigger(Trigger::Start) {
         post_begin(slot, hypervisor);
@@ -193,7 +195,7 @@ fn answer<H: Hypervisor, C: Card<H::Buffer>>(
             let hinted = stream.hint(card, range);
             // The look moves the pacer's position.
             if hinted.is_ok()
-                && stream.look(card).is_some()
+                && stream.look(card, now).is_some()
                 && let Some((events, run_bytes)) = stream.events()
                 && let Some(bytes) = events.fresh(run_bytes)
             {

@@ -1,5 +1,6 @@
 //! An open stream and the run that START begins: position, application pointer, xruns, events.
 
+use hyper::Nanos;
 use sndif::control_page::{Slot, SlotState};
 use sndif::request::Range;
 
@@ -32,6 +33,8 @@ pub(super) struct OpenStream<S> {
     pub(super) events: EventPacer,
     /// The last known position of this run. Its link part survives STOP, until the next START.
     pub(super) position: StreamPosition,
+    /// The time of the last look at it in this run. 0: there was none.
+    pub(super) looked_at: Nanos,
     /// The application's pointer in bytes since START, by its hints.
     appl_bytes: u64,
     /// The run has passed `appl_bytes`, and that xrun is counted.
@@ -56,6 +59,7 @@ impl<S> OpenStream<S> {
                 plan.period_bytes,
             ),
             position: StreamPosition::default(),
+            looked_at: Nanos(0),
             appl_bytes: 0,
             in_xrun: false,
             xrun_bytes: 0,
@@ -67,6 +71,7 @@ impl<S> OpenStream<S> {
     pub(super) fn begin_run(&mut self) {
         self.state = SlotState::Running;
         self.position.link = None;
+        self.looked_at = Nanos(0);
         self.xrun_bytes = 0;
         self.xrun_end_bytes = 0;
     }

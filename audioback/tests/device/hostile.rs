@@ -167,6 +167,32 @@ fn a_flood_is_answered_a_ring_at_a_time() {
 }
 
 #[test]
+fn a_flood_of_writes_and_of_events_is_one_look_each_half_millisecond() {
+    let mut rig = RawRig::new();
+    assert_eq!(rig.open(), Status::OK);
+    assert_eq!(rig.ask(RequestBody::Trigger(Trigger::Start)), Status::OK);
+    let begun = rig.card.controls.borrow().looks;
+    // A hundred rings full within a millisecond, and a look after each of them, as by an event.
+    for round in 0..100u64 {
+        let now = Nanos(1_000_000 + round * 10_000);
+        for id in 0..32 {
+            let range = Range { offset_bytes: 0, length_bytes: 4 };
+            let request = sndif::request::Request { id, body: RequestBody::Write(range) };
+            rig.ring.push(&request.emit()).unwrap();
+        }
+        let _ = rig.ring.publish();
+        rig.poll_at(now);
+        assert!(answers(&mut rig).iter().all(|answer| answer.status == Status::OK));
+        rig.poll_at(now);
+    }
+    let looks = rig.card.controls.borrow().looks - begun;
+    assert_eq!(looks, 2, "the first, and the one after half a millisecond");
+    // It is due when it would be without all that.
+    let due = rig.poll_at(Nanos(1_999_000)).expect("due");
+    assert!(due.0 > 1_999_000 && due.0 <= 1_500_000 + 11_500_000, "{due:?}");
+}
+
+#[test]
 fn a_flood_of_what_keeps_the_hardware_busy_is_answered_one_at_a_time() {
     let mut rig = RawRig::new();
     for id in 0..32u16 {
