@@ -6,7 +6,7 @@
 mod requests;
 
 use heapless::Vec;
-use hyper::{Clock, DomainId, GrantRef, Hypervisor, Nanos};
+use hyper::{BackOff, Clock, DomainId, GrantRef, Hypervisor, Nanos};
 use sndif::control_page::SlotState;
 use sndif::nodes::TransportNodes;
 use sndif::state::XenbusState;
@@ -24,8 +24,8 @@ pub const MAX_STREAMS: usize = 16;
 /// Requests answered for one device in one poll: a whole ring. The rest waits for the next poll, so that no guest delays others.
 const REQUESTS_PER_POLL: usize = 32;
 
-/// Interval between tries to close a stuck stream. Each try waits for RUN, and so delays other streams.
-const STUCK_RETRY_NS: u64 = 100_000_000;
+/// The wait between tries to close a stuck stream. Each try waits for RUN, and so delays other streams.
+const STUCK_RETRY: BackOff = BackOff::new(Nanos(100_000_000), Nanos(10_000_000_000));
 
 /// Interval between checks that the front end of a running stream still holds its event channel. A killed program sends no STOP,
 /// so DMA would repeat its buffer.
@@ -65,8 +65,8 @@ pub struct Device<H: Hypervisor, C: Card<H::Buffer>> {
     control_page: Option<ControlPage<H::Page>>,
     /// Number of the last connection.
     generation: u64,
-    /// Time of the next try to close stuck streams.
-    retry_at: Nanos,
+    /// The tries to close stuck streams.
+    retries: BackOff,
     /// The first stream of the next poll: the one after the stream that last used up the budget.
     first: usize,
 }
@@ -99,7 +99,7 @@ impl<H: Hypervisor, C: Card<H::Buffer>> Device<H, C> {
             slots,
             control_page: None,
             generation: 0,
-            retry_at: Nanos(0),
+            retries: STUCK_RETRY,
             first: 0,
         })
     }
@@ -195,16 +195,17 @@ impl<H: Hypervisor, C: Card<H::Buffer>> Device<H, C> {
     /// Tries again to close stuck streams.
     fn retry_stuck(&mut self, hypervisor: &mut H, card: &mut C, now: Nanos) {
         if !self.slots.iter().any(|slot| slot.stream.is_stuck()) {
+            self.retries.succeeded();
             // `set_policy` may have closed the last one.
             if self.state == XenbusState::Closing {
                 self.state = XenbusState::Closed;
             }
             return;
         }
-        if now < self.retry_at {
+        if !self.retries.is_over(now) {
             return;
         }
-        self.retry_at = Nanos(now.0.saturating_add(STUCK_RETRY_NS));
+        self.retries.failed(now);
         let mut stuck = false;
         for slot in self.slots.iter_mut().filter(|slot| slot.stream.is_stuck()) {
             stuck |= slot.stream.close(hypervisor, card).is_err();
@@ -272,8 +273,7 @@ impl<H: Hypervisor, C: Card<H::Buffer>> Device<H, C> {
                 self.guest.0
             );
             self.close(hypervisor, card);
-            return (self.state == XenbusState::Closing)
-                .then_some(Nanos(now.0.saturating_add(STUCK_RETRY_NS)));
+            return (self.state == XenbusState::Closing).then(|| self.retries.due(now).unwrap_or(now));
         }
         next
     }
@@ -314,7 +314,7 @@ impl<H: Hypervisor, C: Card<H::Buffer>> Device<H, C> {
     fn next_look(&mut self, index: usize, now: Nanos) -> Option<Nanos> {
         let stream = &mut self.slots.get_mut(index)?.stream;
         if stream.is_stuck() {
-            return Some(Nanos(now.0.saturating_add(STUCK_RETRY_NS)));
+            return Some(self.retries.due(now).unwrap_or(now));
         }
         let look = stream.next_look()?;
         Some(match &self.control_page {

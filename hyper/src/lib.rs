@@ -14,12 +14,14 @@
     clippy::arithmetic_side_effects
 )]
 
+mod back_off;
 mod clock;
 mod grant;
 mod hypervisor;
 mod page;
 mod samples;
 
+pub use back_off::BackOff;
 pub use clock::{Clock, Nanos};
 pub use grant::GrantRef;
 pub use hypervisor::{

@@ -1,7 +1,7 @@
 //! A shared port's ring, which the hardware plays or records.
 
 use audioback::card::{Card, CardError, Direction, PortIndex, StreamPosition};
-use hyper::Nanos;
+use hyper::{BackOff, Nanos};
 
 use crate::allowance::Allowance;
 use crate::backing::Ring;
@@ -139,8 +139,8 @@ pub(crate) enum BusPlace<S, R> {
     Free(Ring<R>),
     /// A bus.
     Open(Bus<S>),
-    /// RUN still reads 1, so the hardware may touch the ring. The close is tried again at this time.
-    Stuck(S, Nanos),
+    /// RUN still reads 1, so the hardware may touch the ring. The close is tried again.
+    Stuck(S, BackOff),
     /// The card below has kept the ring.
     Lost,
 }

@@ -19,7 +19,7 @@ use crate::direct::Direct;
 use crate::layout::Layout;
 use crate::lead::Lead;
 use crate::mirror::{Joining, Mirror, Step};
-use crate::mixer::Mixer;
+use crate::mixer::{Mixer, RETRY};
 use crate::playback;
 use crate::position::{frame_at_tick, tick_of};
 use crate::start::{Begin, Group};
@@ -121,7 +121,7 @@ where
         let (stream, cycle) = match (opened, cycle) {
             (Ok(stream), Some(cycle)) => (stream, cycle),
             (Ok(stream), None) => {
-                *bus_place = BusPlace::Stuck(stream, Nanos(0));
+                *bus_place = BusPlace::Stuck(stream, RETRY);
                 return Err(CardError::BadBuffer);
             }
             (Err(OpenFailure::Refused { error, buffer }), _) => {
@@ -131,7 +131,7 @@ where
                 return Err(error);
             }
             (Err(OpenFailure::Stuck { error, stream }), _) => {
-                *bus_place = BusPlace::Stuck(stream, Nanos(0));
+                *bus_place = BusPlace::Stuck(stream, RETRY);
                 return Err(error);
             }
         };

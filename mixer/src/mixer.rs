@@ -7,7 +7,7 @@ use audioback::card::{
     Card, CardError, Direction, MAX_RATES, OpenFailure, Port, PortIndex, PortMode, PortSetup, StillRunning,
     StreamParams, StreamPosition,
 };
-use hyper::{MappedBuffer, Nanos, SampleMemory};
+use hyper::{BackOff, MappedBuffer, Nanos, SampleMemory};
 
 use crate::backing::{Backing, Ring};
 use crate::budget::{Budget, Cost};
@@ -30,8 +30,8 @@ const RATES_HZ: [u32; MAX_RATES] =
 /// The shortest ring of a bus. It holds the lead, what monitors have yet to hear, and a late turn.
 const RING_MIN: Nanos = Nanos(40_000_000);
 
-/// Time between attempts to close a bus that doesn't stop.
-const RETRY: Nanos = Nanos(100_000_000);
+/// The wait between tries to close a bus that doesn't stop.
+pub(crate) const RETRY: BackOff = BackOff::new(Nanos(100_000_000), Nanos(10_000_000_000));
 
 /// Bounds of a [`Mixer`].
 #[derive(Clone, Copy, Debug)]
@@ -223,12 +223,12 @@ where
                 }),
                 Ok(index),
             ),
-            (None, Ok(stream)) => (BusPlace::Stuck(stream, Nanos(0)), Err(CardError::BadBuffer)),
+            (None, Ok(stream)) => (BusPlace::Stuck(stream, RETRY), Err(CardError::BadBuffer)),
             (_, Err(OpenFailure::Refused { error, buffer: Backing::Bus(ring) })) => {
                 (BusPlace::Free(ring), Err(error))
             }
             (_, Err(OpenFailure::Refused { error, .. })) => (BusPlace::Lost, Err(error)),
-            (_, Err(OpenFailure::Stuck { error, stream })) => (BusPlace::Stuck(stream, Nanos(0)), Err(error)),
+            (_, Err(OpenFailure::Stuck { error, stream })) => (BusPlace::Stuck(stream, RETRY), Err(error)),
         };
         *place = left;
         result
@@ -295,7 +295,7 @@ where
     /// When a bus is to be looked after next. `None`: nothing is to be done for it.
     pub(crate) fn bus_due(&self, index: usize) -> Option<Nanos> {
         match self.buses.get(index)? {
-            BusPlace::Stuck(_, retry_at) => Some(*retry_at),
+            BusPlace::Stuck(_, tries) => Some(tries.due(Nanos(0)).unwrap_or(Nanos(0))),
             BusPlace::Open(bus) if bus.track.is_running => Some(bus.track.due),
             BusPlace::Open(_) => Some(Nanos(0)).filter(|_| !self.has_voices(index)),
             BusPlace::Free(_) | BusPlace::Lost => None,
@@ -347,8 +347,9 @@ where
     pub(crate) fn close_bus(&mut self, index: usize, now: Nanos) {
         self.mix_ahead();
         let Some(place) = self.buses.get_mut(index) else { return };
-        let stream = match core::mem::replace(place, BusPlace::Lost) {
-            BusPlace::Open(Bus { stream, .. }) | BusPlace::Stuck(stream, _) => stream,
+        let (stream, mut tries) = match core::mem::replace(place, BusPlace::Lost) {
+            BusPlace::Open(Bus { stream, .. }) => (stream, RETRY),
+            BusPlace::Stuck(stream, tries) => (stream, tries),
             other => {
                 *place = other;
                 return;
@@ -357,7 +358,10 @@ where
         *place = match self.card.close(stream) {
             Ok(Backing::Bus(ring)) => BusPlace::Free(ring),
             Ok(Backing::Guest(_)) => BusPlace::Lost,
-            Err(StillRunning(stream)) => BusPlace::Stuck(stream, Nanos(now.0.saturating_add(RETRY.0))),
+            Err(StillRunning(stream)) => {
+                tries.failed(now);
+                BusPlace::Stuck(stream, tries)
+            }
         };
     }
 

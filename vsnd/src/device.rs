@@ -15,16 +15,16 @@ mod state_write;
 use audioback::card::Card;
 use audioback::device::Device as SoundDevice;
 use audioback::rights::Policy;
-use hyper::{Clock, Hypervisor, Nanos};
+use hyper::{BackOff, Clock, Hypervisor, Nanos};
 use sndif::state::XenbusState;
 use xen_guest::xenbus::{BackEnd, Outcome, Step, View};
 use xen_guest::xenstore::{Progress, Reply, RequestError, RequestId};
 
-use crate::back_off::BackOff;
 use crate::connection::Connection;
 use crate::due::after;
 use crate::paths::DeviceId;
 use crate::ports::Ports;
+use crate::request_slot::RETRY;
 use crate::requester::DeviceKey;
 use crate::status::{DeviceStatus, Ready, StreamStatus};
 use condition::Condition;
@@ -108,7 +108,7 @@ impl<H: Hypervisor, C: Card<H::Buffer>> Device<H, C> {
             has_front_changed: false,
             settles_at: Nanos(0),
             connected_at: None,
-            pace: BackOff::default(),
+            pace: RETRY,
             is_lacking: false,
             is_leaving: false,
             is_back: false,

@@ -43,7 +43,6 @@
 
 extern crate alloc;
 
-mod back_off;
 mod bounded;
 mod card_config;
 mod connection;

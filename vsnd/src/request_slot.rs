@@ -1,11 +1,13 @@
 //! A requester's one place for a request under way.
 
-use hyper::Nanos;
+use hyper::{BackOff, Nanos};
 use xen_guest::xenstore::{BadText, Refusal, Reply, Request, RequestError, SubmitError};
 
-use crate::back_off::BackOff;
 use crate::connection::Connection;
 use crate::requester::Requester;
+
+/// The wait after a failure.
+pub(crate) const RETRY: BackOff = BackOff::new(Nanos(50_000_000), Nanos(5_000_000_000));
 
 /// The end of a request.
 pub(crate) enum Answer<'a> {
@@ -33,7 +35,7 @@ pub(crate) struct RequestSlot {
 
 impl RequestSlot {
     pub(crate) fn new(requester: Requester) -> Self {
-        Self { requester, is_taken: false, back_off: BackOff::default() }
+        Self { requester, is_taken: false, back_off: RETRY }
     }
 
     /// The part of this domain that the slot belongs to.

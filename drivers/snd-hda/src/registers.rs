@@ -35,6 +35,13 @@ pub trait Registers {
     fn write_u16(&mut self, offset_bytes: u16, value: u16);
     /// Writes the 32-bit word at `offset_bytes`.
     fn write_u32(&mut self, offset_bytes: u16, value: u32);
+    /// Whether something else than the registers says that the device can't use DMA: it is gone from its bus, or asleep
+    /// (PCI Power Management specification 1.2, 5.4: D3), or no bus master.
+    ///
+    /// The driver asks when a stream doesn't stop. By default nothing says so.
+    fn is_cut_off(&mut self) -> bool {
+        false
+    }
 }
 
 impl<T: Registers + ?Sized> Registers for &mut T {
@@ -55,6 +62,9 @@ impl<T: Registers + ?Sized> Registers for &mut T {
     }
     fn write_u32(&mut self, offset_bytes: u16, value: u32) {
         (**self).write_u32(offset_bytes, value);
+    }
+    fn is_cut_off(&mut self) -> bool {
+        (**self).is_cut_off()
     }
 }
 

@@ -3,9 +3,10 @@
 
 use core::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
-use pci_types::{CommandRegister, ConfigRegionAccess, PciAddress, PciHeader};
+use pci_types::{CommandRegister, ConfigRegionAccess, EndpointHeader, PciAddress, PciHeader};
 use snd_hda::InReset;
 
+use super::capability;
 use super::registers::HdaRegisters;
 use crate::arch::port::{PCI_CONFIG_ADDRESS, PCI_CONFIG_DATA};
 
@@ -79,6 +80,22 @@ pub(super) fn start_bus_master(address: PciAddress, registers: &HdaRegisters, _:
     PciHeader::new(address)
         .update_command(ConfigSpace, |command| command | CommandRegister::BUS_MASTER_ENABLE);
     true
+}
+
+/// Whether a function can't use DMA: it answers no more, it is no bus master, or it isn't in power state D0 (PCI Power
+/// Management specification 1.2, 5.4).
+pub(super) fn is_cut_off(address: PciAddress) -> bool {
+    let header = PciHeader::new(address);
+    let (vendor, _) = header.id(ConfigSpace);
+    if vendor == u16::MAX || !header.command(ConfigSpace).contains(CommandRegister::BUS_MASTER_ENABLE) {
+        return true;
+    }
+    let Some(endpoint) = EndpointHeader::from_header(header, ConfigSpace) else { return false };
+    let capabilities = endpoint.capability_pointer(ConfigSpace) as u8;
+    let read = |offset| ConfigSpace.read_u32(address, offset);
+    let management = capability::find(capability::POWER_MANAGEMENT, capabilities, read);
+    // Control/Status is 4 bytes into the capability.
+    management.and_then(|offset| offset.checked_add(4)).is_some_and(|control| read(control) & 0b11 != 0)
 }
 
 /// Turns off a function's memory decoding: its registers stop answering.

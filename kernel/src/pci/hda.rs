@@ -221,7 +221,7 @@ fn bring_up<M: Messages>(
     }
     let bar = settle_bar(address, functions, surroundings)?;
     let registers = PhysRange { start: bar.start, end: bar.start + bar.size_bytes().min(REGISTERS_BYTES) };
-    let registers = HdaRegisters::map(surroundings.space, registers).map_err(BringUpError::Map)?;
+    let registers = HdaRegisters::map(surroundings.space, registers, address).map_err(BringUpError::Map)?;
 
     endpoint.update_command(ConfigSpace, |command| command | CommandRegister::MEMORY_ENABLE);
     if !endpoint.command(ConfigSpace).contains(CommandRegister::MEMORY_ENABLE) {

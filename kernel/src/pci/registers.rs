@@ -3,8 +3,10 @@
 
 use core::ptr;
 
+use pci_types::PciAddress;
 use snd_hda::registers::Registers;
 
+use super::config;
 use crate::memory::address_space::AddressSpace;
 use crate::memory::page_table::MapError;
 use crate::memory::range::PhysRange;
@@ -19,13 +21,19 @@ const GLOBAL_BYTES: u64 = 0x80;
 #[derive(Clone, Debug)]
 pub struct HdaRegisters {
     bar: PhysRange,
+    /// `None`: the function isn't known.
+    function: Option<PciAddress>,
 }
 
 impl HdaRegisters {
     /// Maps the registers at `bar` permanently.
-    pub(super) fn map(space: &mut AddressSpace, bar: PhysRange) -> Result<Self, MapError> {
+    pub(super) fn map(
+        space: &mut AddressSpace,
+        bar: PhysRange,
+        function: PciAddress,
+    ) -> Result<Self, MapError> {
         space.map_device(bar)?;
-        Ok(Self { bar })
+        Ok(Self { bar, function: Some(function) })
     }
 
     /// The address at which they are mapped.
@@ -36,7 +44,7 @@ impl HdaRegisters {
     /// The registers that [`map`](Self::map) has mapped at this [`address`](Self::address): the first of them, which all
     /// controllers have.
     pub(super) fn mapped_at(address: u64) -> Self {
-        Self { bar: PhysRange { start: address, end: address.saturating_add(GLOBAL_BYTES) } }
+        Self { bar: PhysRange { start: address, end: address.saturating_add(GLOBAL_BYTES) }, function: None }
     }
 
     fn register<T>(&self, offset_bytes: u16) -> Option<*mut T> {
@@ -71,4 +79,8 @@ impl Registers for HdaRegisters {
     access!(read_u8, write_u8, u8);
     access!(read_u16, write_u16, u16);
     access!(read_u32, write_u32, u32);
+
+    fn is_cut_off(&mut self) -> bool {
+        self.function.is_some_and(config::is_cut_off)
+    }
 }

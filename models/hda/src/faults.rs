@@ -6,6 +6,8 @@ pub struct Faults {
     /// The controller is off its bus: reads are all ones, writes are lost, DMA and the link stand
     /// still.
     pub off_the_bus: bool,
+    /// And the bus says so: the controller can't use DMA.
+    pub cut_off: bool,
     /// GCTL.CRST never reads back 0.
     pub reset_never_entered: bool,
     /// GCTL.CRST never reads back 1.

@@ -389,6 +389,10 @@ impl Registers for ModelRegisters {
     fn write_u32(&mut self, offset_bytes: u16, value: u32) {
         self.access(|machine| machine.write(offset_bytes, 4, value));
     }
+
+    fn is_cut_off(&mut self) -> bool {
+        self.machine.borrow().faults.cut_off
+    }
 }
 
 /// A delay in virtual time, which it tells too. A cheap handle.

@@ -283,6 +283,37 @@ fn while_run_sticks_the_device_is_closing() {
 }
 
 #[test]
+fn a_controller_that_is_gone_leaves_nothing_of_a_guest_mapped() {
+    let mut rig = Rig::new();
+    let [playback, _capture] = two(rig.guest(3));
+    rig.play(playback, &noise(96_000, 3));
+    rig.advance(100 * MS);
+    rig.model.edit_faults(|faults| (faults.off_the_bus, faults.cut_off) = (true, true));
+    rig.detach(3, 0);
+    rig.until_removed(3);
+    rig.assert_nothing_is_left();
+    logs::take_warnings();
+}
+
+#[test]
+fn a_stream_that_never_stops_is_tried_less_and_less_often() {
+    let mut rig = Rig::new();
+    let [playback, _capture] = two(rig.guest(3));
+    rig.play(playback, &noise(96_000, 3));
+    rig.advance(100 * MS);
+    rig.model.edit_faults(|faults| faults.stuck_run = u32::MAX);
+    rig.detach(3, 0);
+    rig.advance(1_000 * MS);
+    let before = rig.polls;
+    rig.advance(60_000 * MS);
+    // The wait doubles up to ten seconds.
+    assert!(rig.polls - before < 40, "{} turns in a minute", rig.polls - before);
+    rig.model.edit_faults(|faults| faults.stuck_run = 0);
+    rig.until_within("the end", 11_000, |rig| rig.world.mapped_pages() == 0);
+    logs::take_warnings();
+}
+
+#[test]
 fn a_front_end_whose_grants_are_none_can_try_again() {
     let mut rig = Rig::new();
     rig.attach(3, 0, &DUPLEX[..1]);

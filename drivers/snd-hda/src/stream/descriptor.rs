@@ -107,7 +107,8 @@ impl<R: Registers, D: DelayNs, G: DmaRegion> Descriptor<R, D, G> {
             log::debug!("{deadline}");
         }
         control.write(&mut self.registers, 0);
-        wait_for(&mut self.registers, &mut self.delay, control, srst, 0, RESET)
+        let ended = wait_for(&mut self.registers, &mut self.delay, control, srst, 0, RESET);
+        or_cut_off(&mut self.registers, ended)
     }
 
     /// Resets the stream and sets it up for a checked `buffer`, from `origin` on. RUN reads 0.
@@ -251,5 +252,17 @@ pub(crate) fn stop<R: Registers, D: DelayNs>(
     reg::INTCTL.write(registers, enabled & !1_u32.wrapping_shl(u32::from(index)));
     let control = StreamRegisters::new(index).control();
     control.write(registers, 0);
-    wait_for(registers, delay, control, u32::from(reg::SDCTL_RUN), 0, STOP)
+    let stopped = wait_for(registers, delay, control, u32::from(reg::SDCTL_RUN), 0, STOP);
+    or_cut_off(registers, stopped)
+}
+
+/// A stream that doesn't stop is as good as stopped if the controller can't use DMA any more.
+fn or_cut_off<R: Registers>(registers: &mut R, result: Result<(), Deadline>) -> Result<(), Deadline> {
+    match result {
+        Err(deadline) if registers.is_cut_off() => {
+            log::warn!("{deadline}: the controller is gone or asleep, and with it its DMA");
+            Ok(())
+        }
+        result => result,
+    }
 }

@@ -102,6 +102,19 @@ fn a_controller_that_is_gone_is_told_and_the_position_stands() {
 }
 
 #[test]
+fn a_controller_that_the_bus_says_is_gone_gives_its_buffer_back() {
+    let (model, mut controller, stream, _) = playing();
+    model.advance_ns(5 * MILLISECOND);
+    model.edit_faults(|faults| (faults.off_the_bus, faults.cut_off) = (true, true));
+    let asked_at = model.now_ns();
+    let (stream, _) = stream.stop().expect("its DMA has ended");
+    let (descriptor, buffer) = stream.release().expect("released");
+    assert!(model.now_ns() - asked_at < 200 * MILLISECOND);
+    controller.give_back(descriptor);
+    assert!(!buffer.is_dropped.get());
+}
+
+#[test]
 fn a_failed_connection_reports_the_first_command_and_not_those_of_the_clean_up() {
     let is_silent = Rc::new(Cell::new(false));
     let silent = is_silent.clone();
