@@ -110,7 +110,7 @@ impl<'s> Connection<'s> {
             && !core::mem::replace(&mut self.is_break_logged, true)
         {
             log::error!(
-                "the connection to xenstored is broken: {broken:?}; only streams that are open continue"
+                "the connection to xenstored is broken: {broken:?}; no right could be withdrawn any more, so the domain ends"
             );
         }
     }

@@ -146,7 +146,11 @@ impl<'s, H: Hypervisor, C: Card<H::Buffer>> Vsnd<'s, H, C> {
         next = earlier(next, connection.deadline());
         // A request of this turn may have started a stream.
         next = earlier(next, hardware.card.next_due());
-        connection.log_break();
+        if connection.is_broken() {
+            connection.log_break();
+            clients.shut_down(ShutdownReason::Deaf);
+            next = earlier(next, clients.end(now));
+        }
         let is_near = next.is_some_and(|next| next <= after(now, REFRESH_INTERVAL_NS));
         Due {
             next,

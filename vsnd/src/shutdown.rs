@@ -24,6 +24,9 @@ pub enum ShutdownReason {
     Reboot,
     /// The toolstack's other word for [`PowerOff`](Self::PowerOff).
     Halt,
+    /// The connection to xenstored can't be used any more. No right could be withdrawn, and no request to end would be heard, so
+    /// the domain ends as crashed: what supervises it can start it anew.
+    Deaf,
 }
 
 impl ShutdownReason {

@@ -293,7 +293,7 @@ impl<H: Hypervisor, C: Card<H::Buffer>> XenstoreClients<H, C> {
     }
 
     /// Judges whether the end is over, if the domain ends. Returns the time at which to call again.
-    fn end(&mut self, now: Nanos) -> Option<Nanos> {
+    pub(crate) fn end(&mut self, now: Nanos) -> Option<Nanos> {
         let is_closed = !self.shutdown.is_busy() && self.all_closed();
         let ending = self.ending.as_mut()?;
         let deadline = *ending.deadline.get_or_insert(after(now, ENDING_NS));

@@ -184,6 +184,7 @@ fn end(reason: ShutdownReason, all_closed: bool) -> ! {
     arch::exit(match reason {
         ShutdownReason::Reboot => Exit::Reboot,
         ShutdownReason::PowerOff | ShutdownReason::Halt => Exit::Pass,
+        ShutdownReason::Deaf => Exit::Crash,
     })
 }
 
