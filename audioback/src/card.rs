@@ -8,6 +8,7 @@ pub use sndif::op::LinkedStart;
 
 use hyper::Nanos;
 
+pub use crate::port_state::{BusState, PortState};
 pub use crate::trim::Trim;
 
 /// One output or input of the card: `0..ports().len()`, stable while the card lives.
@@ -271,6 +272,10 @@ pub trait Card<B> {
     /// Whether a plug is in the port's jack. `None`: the port has no jack, or its jack cannot tell. A port is either
     /// always or never `None`.
     fn is_plugged(&self, port: PortIndex) -> Option<bool>;
+    /// The use of a port now. `None`: the card has no mixer, or the port is a monitor, which is its output's.
+    fn port_state(&self, _port: PortIndex) -> Option<PortState> {
+        None
+    }
     /// Whether an idle card could open this port with these parameters. A port need not support all
     /// combinations of its rates, formats and channels.
     fn supports(&self, port: PortIndex, params: &StreamParams) -> bool;

@@ -19,6 +19,8 @@ pub struct BusStats {
     pub clipped_frames: u64,
     /// Turns that came too late for a voice.
     pub late_turns: u32,
+    /// FIFO errors of the hardware.
+    pub fifo_errors: u32,
 }
 
 /// A bus: the stream `S` of the card below, and what the mixer knows of it.
@@ -63,6 +65,8 @@ pub(crate) struct Track {
     /// When a voice last ran. `None`: at no turn since the bus runs.
     pub(crate) used_at: Option<Nanos>,
     pub(crate) stats: BusStats,
+    /// FIFO errors in the runs before this one.
+    fifo_errors_before: u32,
     /// The direct stream that is to become a voice.
     pub(crate) joining: Option<Joining>,
 }
@@ -88,6 +92,7 @@ impl Track {
             due: Nanos(0),
             used_at: None,
             stats: BusStats::default(),
+            fifo_errors_before: 0,
             joining: None,
         }
     }
@@ -99,6 +104,12 @@ impl Track {
         self.allowance.reset();
         self.due = Nanos(0);
         self.used_at = None;
+        self.fifo_errors_before = self.stats.fifo_errors;
+    }
+
+    /// Notes the FIFO errors of this run.
+    pub(crate) fn note_fifo_errors(&mut self, of_run: u32) {
+        self.stats.fifo_errors = self.fifo_errors_before.saturating_add(of_run);
     }
 
     /// Notes what the hardware has fetched at this turn, so that the next one is mixed far enough ahead.

@@ -4,7 +4,7 @@ use core::fmt::Write;
 
 use audioback::card::{
     Card, CardError, CardSettings, Direction, LinkedStart, OpenFailure, Port, PortIndex, PortLabel, PortMode,
-    StillRunning, StreamParams, StreamPosition, Trim,
+    PortState, StillRunning, StreamParams, StreamPosition, Trim,
 };
 use hyper::{Nanos, SampleMemory};
 
@@ -201,6 +201,10 @@ where
     fn is_plugged(&self, port: PortIndex) -> Option<bool> {
         let source = self.source(port).filter(|source| !source.is_monitor)?;
         self.card.is_plugged(source.port)
+    }
+
+    fn port_state(&self, port: PortIndex) -> Option<PortState> {
+        self.state_of(port)
     }
 
     fn supports(&self, port: PortIndex, params: &StreamParams) -> bool {

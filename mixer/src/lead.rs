@@ -33,6 +33,11 @@ impl Lead {
         Self { most: self.most.max(frames), ..self }
     }
 
+    /// Frames that are mixed ahead at most.
+    pub(crate) fn most_frames(&self) -> u64 {
+        self.most
+    }
+
     /// The bus frame up to which a voice is mixed that has announced its frames up to `announced`, if it announces any.
     pub(crate) fn end(&self, fetched: u64, announced: Option<u64>) -> u64 {
         let from = |frames: u64| fetched.saturating_add(frames);

@@ -36,6 +36,7 @@ mod lead;
 mod mirror;
 mod mixer;
 mod playback;
+mod port_state;
 mod position;
 mod quantum;
 mod scratch;

@@ -322,11 +322,10 @@ where
         if let Some(bus) = self.buses.get_mut(index).and_then(BusPlace::open_mut) {
             bus.track.allowance.turn(now);
         }
-        if self.advance(index).is_none() {
-            return (false, false);
-        }
+        let Some(position) = self.advance(index) else { return (false, false) };
         let Self { buses, table, .. } = self;
         let Some(bus) = buses.get_mut(index).and_then(BusPlace::open_mut) else { return (false, false) };
+        bus.track.note_fifo_errors(position.fifo_errors);
         bus.track.quantum = playback::quantum_of(&bus.track, index, table);
         bus.track.due = Nanos(now.0.saturating_add(bus.track.quantum.0));
         if bus.track.used_at.is_none() || table.voices().any(|voice| voice.is_running_on(index)) {

@@ -25,6 +25,8 @@ pub struct Port0 {
     pub played: Vec<u8>,
     /// Frame that each run started at in `played`, with its time.
     pub starts: Vec<u64>,
+    /// FIFO errors of the run.
+    pub fifo_errors: u32,
     /// The stream fails at the next look.
     pub fails: bool,
     /// The next start fails.
@@ -312,7 +314,7 @@ impl Card<Backing<Buffer, Buffer>> for FakeCard {
         self.transfer(stream);
         Ok(StreamPosition {
             bytes: frames * stream.frame_bytes,
-            fifo_errors: 0,
+            fifo_errors: stream.seen.borrow().fifo_errors,
             descriptor_errors: u32::from(stream.seen.borrow().fails),
             link: Some(LinkPosition {
                 link_frames: frames,
