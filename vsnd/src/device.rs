@@ -27,6 +27,7 @@ use crate::ports::Ports;
 use crate::request_slot::RETRY;
 use crate::requester::DeviceKey;
 use crate::status::{DeviceStatus, Ready, StreamStatus};
+use crate::stream_use::StreamUse;
 use condition::Condition;
 pub(crate) use context::{Common, Hardware};
 use exchange::{Exchange, Question, WriteProgress};
@@ -163,6 +164,12 @@ impl<H: Hypervisor, C: Card<H::Buffer>> Device<H, C> {
             Some((found.id, StreamStatus::of(stream, ports.name(found.config.port))))
         });
         self.published.next(self.back_end.state(), streams, now)
+    }
+
+    /// What its streams do on their ports.
+    pub(crate) fn uses(&self) -> impl Iterator<Item = StreamUse> {
+        let streams = (0..).map_while(|index| self.sound.as_ref()?.stream(index));
+        streams.map(|stream| StreamUse::of(self.id.guest, stream))
     }
 
     /// Notes that its status is being written.

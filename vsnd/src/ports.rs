@@ -76,8 +76,13 @@ impl Ports {
     }
 
     /// The indexes of all ports.
-    pub(crate) fn indexes(&self) -> impl Iterator<Item = PortIndex> {
+    pub(crate) fn indexes(&self) -> impl Iterator<Item = PortIndex> + Clone {
         (0..).map(PortIndex).take(self.ports.len())
+    }
+
+    /// All ports with their names, in the card's order.
+    pub(crate) fn named(&self) -> impl Iterator<Item = (PortIndex, PortName)> + Clone {
+        self.indexes().filter_map(|port| Some((port, self.name(port)?)))
     }
 
     /// The name of the port that a text means, by its name or its label.

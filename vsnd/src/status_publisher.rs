@@ -1,8 +1,8 @@
-//! Publishes this domain's status for people, below `snddom/state`: the card, the jacks, the
-//! devices and their streams.
+//! Publishes this domain's status for people, below `snddom/state`: the card, the jacks, the use of
+//! the ports, the devices and their streams.
 //!
 //! One write at a time, with a pause after each, keeps the load on xenstored small. A change is
-//! published soon, the counters of a running stream once a second.
+//! published soon, the counters of a running stream or bus once a second.
 
 use alloc::vec::Vec;
 use core::fmt::Arguments;
@@ -14,9 +14,10 @@ use xen_guest::xenstore::{Reply, Request, RequestError};
 
 use crate::bounded;
 use crate::connection::Connection;
-use crate::due::after;
+use crate::due::{after, earlier};
 use crate::jacks::Jacks;
 use crate::paths::{DeviceId, PathText, STATUS, StreamId};
+use crate::port_uses::{PortLine, PortUses};
 use crate::request_slot::{Answer, RequestSlot};
 use crate::requester::{DeviceKey, Requester};
 use crate::status::{DeviceStatus, Ready, state_word};
@@ -27,8 +28,8 @@ const WRITE_INTERVAL_NS: u64 = 100_000_000;
 /// Bytes of the longest report.
 const REPORT_BYTES: usize = 384;
 
-/// Bytes of a stream's longest line, some 220, with some to spare.
-const LINE_BYTES: usize = 256;
+/// Bytes of the longest line, some 400, with some to spare: that of a port to which 32 guests listen.
+const LINE_BYTES: usize = 448;
 
 /// The first refresh time of control pages at or after `at`: one wake-up then serves both.
 fn on_grid(at: Nanos) -> Nanos {
@@ -42,6 +43,8 @@ enum Item {
     Info,
     /// The jack of that index.
     Jack(usize),
+    /// The use of the port of that index.
+    Use(usize),
     Device(DeviceKey, DeviceId, DeviceStatus),
 }
 
@@ -52,6 +55,7 @@ pub(crate) struct StatusPublisher {
     info: Vec<(alloc::string::String, alloc::string::String)>,
     info_published: usize,
     pub(crate) jacks: Jacks,
+    pub(crate) uses: PortUses,
     /// The report that isn't published yet.
     report: Option<String<REPORT_BYTES>>,
     /// It is another one than the one that is being written.
@@ -66,11 +70,16 @@ pub(crate) struct StatusPublisher {
 }
 
 impl StatusPublisher {
-    pub(crate) fn new(info: Vec<(alloc::string::String, alloc::string::String)>, jacks: Jacks) -> Self {
+    pub(crate) fn new(
+        info: Vec<(alloc::string::String, alloc::string::String)>,
+        jacks: Jacks,
+        uses: PortUses,
+    ) -> Self {
         Self {
             info,
             info_published: 0,
             jacks,
+            uses,
             report: None,
             is_report_new: false,
             slot: RequestSlot::new(Requester::StatusPublisher),
@@ -100,7 +109,7 @@ impl StatusPublisher {
     pub(crate) fn device(&self) -> Option<DeviceKey> {
         match self.item {
             Item::Device(device, ..) if self.slot.is_taken() => Some(device),
-            Item::Device(..) | Item::Report | Item::Info | Item::Jack(_) => None,
+            Item::Device(..) | Item::Report | Item::Info | Item::Jack(_) | Item::Use(_) => None,
         }
     }
 
@@ -114,7 +123,7 @@ impl StatusPublisher {
         if self.is_refused || self.slot.is_taken() {
             return None;
         }
-        let item = match self.next_item(next_status) {
+        let item = match self.next_item(now, next_status) {
             Ok(item) => item,
             Err(later) => return Some(on_grid(later?.max(self.not_before))),
         };
@@ -138,6 +147,11 @@ impl StatusPublisher {
                 let path = PathText::new(format_args!("{STATUS}/port/{}/jack", jack.name));
                 (path, if jack.is_plugged { "plugged" } else { "unplugged" })
             }
+            Item::Use(index) => {
+                let PortLine { name, port_use, .. } = self.uses.get(index)?;
+                line = bounded::format(format_args!("{}", port_use.line(name.right)));
+                (PathText::new(format_args!("{STATUS}/port/{name}/use")), line.as_str())
+            }
             Item::Device(_, id, DeviceStatus::State(state)) => (id.status_directory(), state_word(state)),
             Item::Device(_, id, DeviceStatus::Stream(_, StreamId { pcm, stream }, status)) => {
                 line = bounded::format(format_args!("{status}"));
@@ -150,6 +164,9 @@ impl StatusPublisher {
                 self.item = item;
                 self.is_report_new &= !matches!(item, Item::Report);
                 self.set_jack_published(true);
+                if let Item::Use(index) = item {
+                    self.uses.on_sent(index);
+                }
                 self.not_before = after(now, WRITE_INTERVAL_NS);
             }
             Ok(false) => {}
@@ -166,6 +183,7 @@ impl StatusPublisher {
     /// The item to write next, or the time at which there may be one.
     fn next_item(
         &self,
+        now: Nanos,
         next_status: impl FnOnce() -> Ready<(DeviceKey, DeviceId, DeviceStatus)>,
     ) -> Ready<Item> {
         if self.report.is_some() {
@@ -174,22 +192,30 @@ impl StatusPublisher {
         if self.info_published < self.info.len() {
             return Ok(Item::Info);
         }
-        let jack = self.jacks.first_unpublished().map(Item::Jack);
-        // Jacks and devices take turns, so that a loose contact doesn't keep devices waiting.
-        if let (Some(jack), Item::Report | Item::Info | Item::Device(..)) = (jack, self.item) {
-            return Ok(jack);
+        let jack = self.jacks.first_unpublished().map(Item::Jack).ok_or(None);
+        let port_use = self.uses.next(now).map(Item::Use);
+        let device = next_status().map(|(key, id, status)| Item::Device(key, id, status));
+        // They take turns, so that a loose contact or a busy guest doesn't keep the others waiting.
+        let turns = match self.item {
+            Item::Jack(_) => [port_use, device, jack],
+            Item::Use(_) => [device, jack, port_use],
+            Item::Report | Item::Info | Item::Device(..) => [jack, port_use, device],
+        };
+        let mut next = None;
+        for turn in turns {
+            match turn {
+                Ok(item) => return Ok(item),
+                Err(later) => next = earlier(next, later),
+            }
         }
-        match next_status() {
-            Ok((key, id, status)) => Ok(Item::Device(key, id, status)),
-            Err(later) => jack.ok_or(later),
-        }
+        Err(next)
     }
 
     /// Notes whether the jack that is being written, if it is one, needs another write.
     fn set_jack_published(&mut self, is_published: bool) {
         match self.item {
             Item::Jack(index) => self.jacks.set_published(index, is_published),
-            Item::Report | Item::Info | Item::Device(..) => {}
+            Item::Report | Item::Info | Item::Use(_) | Item::Device(..) => {}
         }
     }
 
@@ -209,6 +235,7 @@ impl StatusPublisher {
         match self.slot.on_reply(result, now) {
             Answer::Done(_) => match self.item {
                 Item::Jack(_) => {}
+                Item::Use(index) => self.uses.on_published(index, now),
                 Item::Report => self.end_report(),
                 Item::Info => self.info_published = self.info_published.saturating_add(1),
                 Item::Device(device, _, status) => return Some((device, status)),
@@ -227,7 +254,7 @@ impl StatusPublisher {
                     log::warn!("{STATUS}: xenstored says {refusal:?} to a node; it is left out");
                     self.info_published = self.info_published.saturating_add(1);
                 }
-                Item::Jack(_) | Item::Device(..) => {
+                Item::Jack(_) | Item::Use(_) | Item::Device(..) => {
                     log::warn!("{STATUS}: xenstored says {refusal:?}; publishing ends");
                     self.is_refused = true;
                 }

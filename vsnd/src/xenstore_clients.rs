@@ -16,6 +16,7 @@ use crate::due::{after, earlier};
 use crate::guests::Guests;
 use crate::jacks::Jacks;
 use crate::paths::{DeviceId, Place};
+use crate::port_uses::PortUses;
 use crate::ports::Ports;
 use crate::requester::{DeviceKey, Requester};
 use crate::settings::{self, Settings, Topic};
@@ -58,7 +59,7 @@ impl<H: Hypervisor, C: Card<H::Buffer>> XenstoreClients<H, C> {
         let ports = Ports::new(card);
         Self {
             domain,
-            publisher: StatusPublisher::new(info, Jacks::new(&ports, card)),
+            publisher: StatusPublisher::new(info, Jacks::new(&ports, card), PortUses::new(ports.named())),
             ports,
             devices: DeviceTable::new(),
             scan: DeviceScan::new(),
@@ -231,7 +232,7 @@ impl<H: Hypervisor, C: Card<H::Buffer>> XenstoreClients<H, C> {
         // If xenstored has no room for all requests, each device has its turn.
         self.devices.pass_turn();
         next = earlier(next, self.forget_gone(now));
-        next = earlier(next, self.publish(connection, now));
+        next = earlier(next, self.publish(connection, hardware.card, now));
         earlier(next, self.end(now))
     }
 
@@ -264,8 +265,13 @@ impl<H: Hypervisor, C: Card<H::Buffer>> XenstoreClients<H, C> {
     }
 
     /// Publishes the status that is due. Devices take turns.
-    fn publish(&mut self, connection: &mut Connection<'_>, now: Nanos) -> Option<Nanos> {
+    fn publish(&mut self, connection: &mut Connection<'_>, card: &C, now: Nanos) -> Option<Nanos> {
         let Self { devices, ports, publisher, .. } = self;
+        publisher.uses.update(
+            devices.iter().flat_map(|(_, device)| device.uses()),
+            |port| card.port_state(port),
+            now,
+        );
         let next = publisher.drive(connection, now, || next_status(devices, ports, now));
         if let Some(device) = publisher.device().and_then(|key| devices.get_mut(key)) {
             device.on_publishing();

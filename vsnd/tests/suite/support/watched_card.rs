@@ -5,7 +5,7 @@ use std::rc::Rc;
 
 use audioback::card::{
     Card, CardError, CardSettings, LinkedStart, MAX_PORT_SETUPS, MAX_RATES, OpenFailure, Port, PortIndex,
-    PortLabel, PortMode, StillRunning, StreamParams, StreamPosition, Trim, VolumeRange,
+    PortLabel, PortMode, PortState, StillRunning, StreamParams, StreamPosition, Trim, VolumeRange,
 };
 use hyper::{Hypervisor, MappedBuffer, Nanos};
 use hypervisor_model::BackEnd;
@@ -28,6 +28,8 @@ pub struct CardWatch {
     pub interrupts: Rc<Cell<u32>>,
     /// The time of the next poll that the card asks for, if the test wants one.
     pub next_due: Rc<Cell<Option<Nanos>>>,
+    /// The states of the first ports, if the test wants some.
+    pub port_states: Rc<Cell<[Option<PortState>; 2]>>,
     /// The card loses its last port when it is configured next, which no card may.
     pub loses_port: Rc<Cell<bool>>,
 }
@@ -118,6 +120,10 @@ impl<B: MappedBuffer> Card<B> for WatchedCard {
 
     fn is_plugged(&self, port: PortIndex) -> Option<bool> {
         Card::<B>::is_plugged(&self.card, port)
+    }
+
+    fn port_state(&self, port: PortIndex) -> Option<PortState> {
+        self.watch.port_states.get().get(usize::from(port.0)).copied().flatten()
     }
 
     fn supports(&self, port: PortIndex, params: &StreamParams) -> bool {
