@@ -30,12 +30,20 @@ check a_rate_of_44_1_khz_plays_alone plays 1 first
 check eight_bits_play_alone plays 2 second
 check a_rate_of_96_khz_plays_alone plays 3 third
 
+# port_use PORT PATTERN: whether the published use of a port is that.
+port_use() { xenstore-read "$policy/state/port/$1/use" | grep -E "$2"; }
+# sees FILE PORT PATTERN: waits for that use, and keeps the line.
+keeps() { port_use "$2" "$3" >"$1"; }
+sees() { wait_for 5 keeps "$@"; }
+
 all_end() { guest_end 1 20 && guest_end 2 20 && guest_end 3 20; }
 three_play() {
     for guest in 1 2 3; do guest_begin "$guest" "aplay -D hw:0,0 /rig/together-$guest.wav && $exact"; done
+    sees /tmp/three output-0 'mode=shared .*voices=3 running=3 '
     all_end
 }
 check three_play_at_once three_play
+check the_state_has_three_voices grep mode= /tmp/three
 
 # Two record the same microphone; the third is refused, and gets no sample.
 records='arecord -D hw:0,0 -f S16_LE -c 2 -r 48000 -d 1'
@@ -43,6 +51,7 @@ two_record() {
     guest_begin 1 "$records /out/ramp.wav && $exact"
     guest_begin 2 "$records /out/ramp.wav && $exact"
     guest_begin 3 "$records /tmp/secret.wav"
+    sees /tmp/two input-0 "recorded_by=$(cat /run/guest1.domid),$(cat /run/guest2.domid)\$"
     guest_end 1 10 && guest_end 2 10
 }
 check two_record_at_once two_record
@@ -52,6 +61,8 @@ is_denied() {
         [ "$(snddom_said 'OPEN on port .* refused: Denied\(Record\)')" -ge 1 ] && stream_note 3 0 1 | grep 'frames=0 '
 }
 check the_third_may_not_record_and_gets_no_sample is_denied
+check the_state_says_who_records grep mode= /tmp/two
+check the_state_says_that_nobody_records_any_more wait_for 5 port_use input-0 '^mode=idle$'
 
 # In mid-stream: the program is stopped, the guest is paused, the guest is destroyed. Another one plays all the time.
 # goes_on N: the program is there, and its stream runs. plays_on N FILE: plays in the background.
