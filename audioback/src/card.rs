@@ -8,6 +8,7 @@ pub use sndif::op::LinkedStart;
 
 use hyper::Nanos;
 
+pub use crate::port_peaks::{MAX_PEAK_CHANNELS, PortPeaks};
 pub use crate::port_state::{BusState, PortState};
 pub use crate::trim::Trim;
 
@@ -274,6 +275,15 @@ pub trait Card<B> {
     fn is_plugged(&self, port: PortIndex) -> Option<bool>;
     /// The use of a port now. `None`: the card has no mixer, or the port is a monitor, which is its output's.
     fn port_state(&self, _port: PortIndex) -> Option<PortState> {
+        None
+    }
+    /// Begins to measure the peaks of what passes the port's link, for a second. Returns whether there is something to measure:
+    /// a direct stream's samples are never read.
+    fn measure_peaks(&mut self, _port: PortIndex) -> bool {
+        false
+    }
+    /// Ends the measurement. `None`: there is none, as the port is no mixer's any more.
+    fn take_peaks(&mut self, _port: PortIndex) -> Option<PortPeaks> {
         None
     }
     /// Whether an idle card could open this port with these parameters. A port need not support all

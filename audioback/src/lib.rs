@@ -25,6 +25,7 @@ mod control_page;
 pub mod device;
 pub mod hw_params;
 pub mod period_edges;
+mod port_peaks;
 mod port_state;
 pub mod rights;
 mod ring_pair;

@@ -7,6 +7,7 @@ use crate::allowance::Allowance;
 use crate::backing::Ring;
 use crate::cycle::Cycle;
 use crate::layout::Layout;
+use crate::meter::Meter;
 use crate::mirror::{Joining, Mirror, Step};
 
 /// A bus plays silence for a second after its last voice, so that the next one joins at once.
@@ -67,6 +68,8 @@ pub(crate) struct Track {
     pub(crate) stats: BusStats,
     /// FIFO errors in the runs before this one.
     fifo_errors_before: u32,
+    /// Measures peaks.
+    pub(crate) meter: Option<Meter>,
     /// The direct stream that is to become a voice.
     pub(crate) joining: Option<Joining>,
 }
@@ -93,6 +96,7 @@ impl Track {
             used_at: None,
             stats: BusStats::default(),
             fifo_errors_before: 0,
+            meter: None,
             joining: None,
         }
     }
@@ -144,6 +148,7 @@ impl Track {
 }
 
 /// A place for a bus.
+#[allow(clippy::large_enum_variant, reason = "a bus stays in its place")]
 #[derive(Debug)]
 pub(crate) enum BusPlace<S, R> {
     /// No bus, and a ring for one.

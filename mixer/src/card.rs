@@ -4,7 +4,7 @@ use core::fmt::Write;
 
 use audioback::card::{
     Card, CardError, CardSettings, Direction, LinkedStart, OpenFailure, Port, PortIndex, PortLabel, PortMode,
-    PortState, StillRunning, StreamParams, StreamPosition, Trim,
+    PortPeaks, PortState, StillRunning, StreamParams, StreamPosition, Trim,
 };
 use hyper::{Nanos, SampleMemory};
 
@@ -205,6 +205,14 @@ where
 
     fn port_state(&self, port: PortIndex) -> Option<PortState> {
         self.state_of(port)
+    }
+
+    fn measure_peaks(&mut self, port: PortIndex) -> bool {
+        self.begin_meter(port)
+    }
+
+    fn take_peaks(&mut self, port: PortIndex) -> Option<PortPeaks> {
+        self.end_meter(port)
     }
 
     fn supports(&self, port: PortIndex, params: &StreamParams) -> bool {

@@ -27,7 +27,11 @@ where
     let position = bus.look::<Backing<B, R>, C>(card)?;
     let Bus { stream, track } = bus;
     let Some(Backing::Bus(ring)) = card.buffer(stream) else { return Err(CardError::Hardware) };
-    track.passed = track.cycle.frames_in(position.bytes).max(track.passed);
+    let passed = track.cycle.frames_in(position.bytes).max(track.passed);
+    if let Some(meter) = &mut track.meter {
+        meter.measure(ring, (&track.layout, &track.cycle), track.passed, passed, &mut scratch.work);
+    }
+    track.passed = passed;
     for voice in voices.voices_mut().filter(|voice| voice.records_from(index)) {
         voice.record(ring, &track.cycle, track.passed, &mut scratch.work);
     }

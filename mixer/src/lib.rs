@@ -33,6 +33,7 @@ mod hand_over;
 mod joining;
 mod layout;
 mod lead;
+mod meter;
 mod mirror;
 mod mixer;
 mod playback;

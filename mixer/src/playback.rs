@@ -39,6 +39,9 @@ where
     for monitor in voices.voices_mut().filter(|voice| voice.records_from(index)) {
         monitor.record(ring, &track.cycle, passed, &mut scratch.work);
     }
+    if let Some(meter) = &mut track.meter {
+        meter.measure(ring, (&track.layout, &track.cycle), track.passed, passed, &mut scratch.work);
+    }
     // If a turn comes late, silence is played again, and nothing old.
     silence(track, ring, track.passed, passed, scratch);
     track.passed = passed;

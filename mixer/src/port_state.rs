@@ -1,10 +1,11 @@
-//! The use of each port now.
+//! The use of each port now, and its peaks.
 
-use audioback::card::{BusState, Card, Direction, PortIndex, PortState};
+use audioback::card::{BusState, Card, Direction, PortIndex, PortPeaks, PortState};
 use hyper::{Nanos, SampleMemory};
 
 use crate::backing::Backing;
-use crate::bus::Bus;
+use crate::bus::{Bus, Track};
+use crate::meter::Meter;
 use crate::mixer::Mixer;
 use crate::table::Content;
 use crate::voice::State;
@@ -24,6 +25,24 @@ where
             None if self.has_direct(port) => PortState::Direct,
             None => PortState::Idle,
         })
+    }
+
+    /// Begins to measure the peaks of a port's bus. Returns whether it has one.
+    pub(crate) fn begin_meter(&mut self, port: PortIndex) -> bool {
+        let track = self.track_mut(port);
+        track.map(|track| track.meter = Some(Meter::new(&track.layout))).is_some()
+    }
+
+    /// Ends the measurement.
+    pub(crate) fn end_meter(&mut self, port: PortIndex) -> Option<PortPeaks> {
+        let track = self.track_mut(port)?;
+        let meter = track.meter.take()?;
+        Some(meter.peaks(&track.layout))
+    }
+
+    fn track_mut(&mut self, port: PortIndex) -> Option<&mut Track> {
+        let index = self.bus_of(port)?;
+        self.buses.get_mut(index)?.open_mut().map(|bus| &mut bus.track)
     }
 
     fn bus_state(&self, index: usize, bus: &Bus<C::Stream>) -> BusState {

@@ -58,6 +58,7 @@ mod guest_trims;
 mod guests;
 mod jacks;
 mod paths;
+mod peak_request;
 mod port_name;
 mod port_settings;
 mod port_use;

@@ -5,6 +5,7 @@
 //! snddom/port/output-0/rate     the rate at which it mixes
 //! snddom/port/output-0/volume   the volume and the mute of all its streams: trim_settings.rs
 //! snddom/port/output-0/mute
+//! snddom/port/output-0/peak     asks for its peaks, by a number: peak_request.rs
 //! ```
 
 use audioback::card::{MAX_PORT_SETUPS, PortMode, PortSetup};
@@ -33,17 +34,20 @@ pub(crate) enum PortNode {
     Mode,
     Rate,
     Trim(TrimNode),
+    /// A request, and no setting.
+    Peak,
 }
 
 impl PortNode {
-    pub(crate) const ALL: [Self; 4] =
-        [Self::Mode, Self::Rate, Self::Trim(TrimNode::Volume), Self::Trim(TrimNode::Mute)];
+    pub(crate) const ALL: [Self; 5] =
+        [Self::Mode, Self::Rate, Self::Trim(TrimNode::Volume), Self::Trim(TrimNode::Mute), Self::Peak];
 
     pub(crate) const fn name(self) -> &'static str {
         match self {
             Self::Mode => "mode",
             Self::Rate => "rate",
             Self::Trim(node) => node.name(),
+            Self::Peak => "peak",
         }
     }
 
@@ -54,6 +58,7 @@ impl PortNode {
             Self::Mode => setup.mode = default.mode,
             Self::Rate => setup.rate_hz = default.rate_hz,
             Self::Trim(node) => node.reset(&mut setup.trim),
+            Self::Peak => {}
         }
     }
 
@@ -74,6 +79,7 @@ impl PortNode {
                 setup.rate_hz = Some(nodes::decimal(value).filter(is_valid)?);
             }
             Self::Trim(node) => node.set(&mut setup.trim, value)?,
+            Self::Peak => {}
         }
         Some(())
     }

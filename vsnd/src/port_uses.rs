@@ -1,15 +1,16 @@
-//! The use of each port, and what was published of it.
+//! The use of each port, what was published of it, and requests for its peaks.
 //!
 //! The card is asked when a stream does something else, and once a second while a bus runs. A monitor is part of its output.
 
 use alloc::boxed::Box;
 
-use audioback::card::{PortIndex, PortState};
+use audioback::card::{PortIndex, PortPeaks, PortState};
 use audioback::rights::Right;
 use hyper::Nanos;
 
 use crate::due::{after, earlier};
 use crate::guest_set::GuestSet;
+use crate::peak_request::PeakRequest;
 use crate::port_name::PortName;
 use crate::port_use::PortUse;
 use crate::status::Ready;
@@ -54,6 +55,7 @@ pub(crate) struct PortLine {
     /// What is in xenstore. Without a node the port is idle.
     published: PortUse,
     published_at: Nanos,
+    pub(crate) peak_request: Option<PeakRequest>,
 }
 
 impl PortLine {
@@ -119,6 +121,7 @@ impl PortUses {
                 sent: PortUse::default(),
                 published: PortUse::default(),
                 published_at: Nanos(0),
+                peak_request: None,
             })
             .collect();
         let place = |name: PortName| {
@@ -169,7 +172,8 @@ impl PortUses {
 
     /// The index of the next port that is to be published. Ports take turns.
     pub(crate) fn next(&self, now: Nanos) -> Ready<usize> {
-        let mut next = self.look_at;
+        let peaks_due = |line: &PortLine| line.peak_request.as_ref().and_then(PeakRequest::until);
+        let mut next = self.lines.iter().filter_map(peaks_due).chain(self.look_at).min();
         let first = self.last.saturating_add(1);
         let (before, behind) = self.lines.split_at_checked(first).unwrap_or((&self.lines, &[]));
         for (index, line) in (first..).zip(behind).chain((0..).zip(before)) {
@@ -186,6 +190,50 @@ impl PortUses {
         if let Some(line) = self.lines.get_mut(index) {
             line.sent.clone_from(&line.port_use);
             self.last = index;
+        }
+    }
+
+    /// Takes a request for the peaks of a port. `is_measured`: the card has begun to measure.
+    pub(crate) fn on_peak_request(&mut self, port: PortIndex, number: u32, is_measured: bool, now: Nanos) {
+        if let Some(line) = self.lines.iter_mut().find(|line| line.port == port) {
+            line.peak_request = Some(PeakRequest::new(number, is_measured, now));
+        }
+    }
+
+    /// Takes the peaks that are due from the card.
+    pub(crate) fn take_peaks(&mut self, mut take: impl FnMut(PortIndex) -> Option<PortPeaks>, now: Nanos) {
+        for line in &mut self.lines {
+            let request = line.peak_request.as_mut();
+            if let Some(request) = request.filter(|request| request.until().is_some_and(|until| until <= now))
+            {
+                let peaks = take(line.port);
+                if peaks.is_none() {
+                    // The bus is gone. The answer says what the port is now.
+                    self.look_at = Some(now);
+                }
+                request.answer(peaks);
+            }
+        }
+    }
+
+    /// The index of the first port whose peaks are to be published.
+    pub(crate) fn first_peaks(&self) -> Option<usize> {
+        let is_answered = |line: &PortLine| line.peak_request.as_ref().is_some_and(PeakRequest::is_answered);
+        self.lines.iter().position(is_answered)
+    }
+
+    /// Notes that a port's peaks are being written.
+    pub(crate) fn on_peaks_sent(&mut self, index: usize) {
+        if let Some(request) = self.lines.get_mut(index).and_then(|line| line.peak_request.as_mut()) {
+            request.on_sent();
+        }
+    }
+
+    /// Notes that the peaks that were sent last of a port are published, or left out.
+    pub(crate) fn on_peaks_published(&mut self, index: usize) {
+        if let Some(line) = self.lines.get_mut(index) {
+            // Meanwhile there may be another request.
+            line.peak_request.take_if(|request| request.is_sent());
         }
     }
 

@@ -4,7 +4,7 @@
 //! An invalid value is logged and changes nothing, but a right is none then. Without its node a
 //! setting has its default.
 
-use audioback::card::{CardSettings, JackPolicy, MAX_PORT_SETUPS, PortSetup, PositionChoice};
+use audioback::card::{CardSettings, JackPolicy, MAX_PORT_SETUPS, PortIndex, PortSetup, PositionChoice};
 use audioback::rights::{Policy, PortSet, Right};
 use hyper::{DomainId, Nanos};
 use log::LevelFilter;
@@ -137,11 +137,18 @@ struct Values {
     card: CardSettings,
     /// The number of the report that was asked for.
     report: Option<u32>,
+    /// By port: the number of the peaks that were asked for.
+    peaks: [Option<u32>; MAX_PORT_SETUPS],
 }
 
 impl Values {
     fn new() -> Self {
-        Self { log_level: DEFAULT_LOG_LEVEL, card: CardSettings::default(), report: None }
+        Self {
+            log_level: DEFAULT_LOG_LEVEL,
+            card: CardSettings::default(),
+            report: None,
+            peaks: [None; MAX_PORT_SETUPS],
+        }
     }
 }
 
@@ -226,6 +233,15 @@ impl Settings {
         (core::mem::replace(&mut self.taken.card, card) != card).then_some(card)
     }
 
+    /// The next port whose peaks are asked for, with the number of the request. Ask until there is none.
+    pub(crate) fn take_peak_request(&mut self) -> Option<(PortIndex, u32)> {
+        let places = self.taken.peaks.iter_mut().zip(self.values.peaks);
+        (0..).map(PortIndex).zip(places).find_map(|(port, (taken, number))| {
+            let number = number.filter(|_| core::mem::replace(taken, number) != number)?;
+            Some((port, number))
+        })
+    }
+
     /// Sends the next question, if there is one. Returns the time at which to call again.
     pub(crate) fn drive(&mut self, connection: &mut Connection<'_>, now: Nanos) -> Option<Nanos> {
         let asked = self.watch.ask(connection, self.stale.last().copied(), now, |slot, connection, node| {
@@ -276,9 +292,11 @@ impl Settings {
     /// Handles the names of the ports that have settings: these are read, and all others have defaults.
     fn on_ports(&mut self, reply: &Reply<'_>, ports: &Ports) {
         let listed = |port| reply.names().any(|name| PortName::parse(name) == Some(port));
-        for (index, setup) in ports.indexes().zip(&mut self.values.card.ports) {
+        let Values { card, peaks, .. } = &mut self.values;
+        for (index, (setup, peaks)) in ports.indexes().zip(card.ports.iter_mut().zip(peaks)) {
             if !ports.name(index).is_some_and(listed) {
                 *setup = PortSetup::default();
+                *peaks = None;
             }
         }
         reply.names().for_each(|name| self.on_port_change(name, None, ports));
@@ -303,7 +321,15 @@ impl Settings {
             Node::PositionSource => self.values.card.position_source = default.card.position_source,
             Node::Jacks => self.values.card.jack_policy = default.card.jack_policy,
             Node::Report => self.values.report = default.report,
-            Node::Ports => self.values.card.ports = default.card.ports,
+            Node::Ports => {
+                self.values.card.ports = default.card.ports;
+                self.values.peaks = default.peaks;
+            }
+            Node::Port(port, PortNode::Peak) => {
+                if let Some(peaks) = self.peak_request(port, ports) {
+                    *peaks = None;
+                }
+            }
             Node::Port(port, node) => {
                 if let Some(setup) = self.port_setup(port, ports) {
                     node.reset(setup);
@@ -322,12 +348,19 @@ impl Settings {
             Node::Report => self.values.report = Some(nodes::decimal(value)?),
             // A directory's names are handled where they are received.
             Node::Ports => {}
+            Node::Port(port, PortNode::Peak) => {
+                *self.peak_request(port, ports)? = Some(nodes::decimal(value)?);
+            }
             Node::Port(port, node) => {
                 let rates_hz = ports.rates_at_start(port);
                 node.set(self.port_setup(port, ports)?, value, rates_hz)?;
             }
         }
         Some(())
+    }
+
+    fn peak_request(&mut self, port: PortName, ports: &Ports) -> Option<&mut Option<u32>> {
+        self.values.peaks.get_mut(port_settings::index(port, ports)?)
     }
 
     fn port_setup(&mut self, port: PortName, ports: &Ports) -> Option<&mut PortSetup> {

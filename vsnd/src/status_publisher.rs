@@ -45,6 +45,8 @@ enum Item {
     Jack(usize),
     /// The use of the port of that index.
     Use(usize),
+    /// The peaks of the port of that index.
+    Peaks(usize),
     Device(DeviceKey, DeviceId, DeviceStatus),
 }
 
@@ -109,7 +111,7 @@ impl StatusPublisher {
     pub(crate) fn device(&self) -> Option<DeviceKey> {
         match self.item {
             Item::Device(device, ..) if self.slot.is_taken() => Some(device),
-            Item::Device(..) | Item::Report | Item::Info | Item::Jack(_) | Item::Use(_) => None,
+            _ => None,
         }
     }
 
@@ -152,6 +154,11 @@ impl StatusPublisher {
                 line = bounded::format(format_args!("{}", port_use.line(name.right)));
                 (PathText::new(format_args!("{STATUS}/port/{name}/use")), line.as_str())
             }
+            Item::Peaks(index) => {
+                let PortLine { name, port_use, peak_request, .. } = self.uses.get(index)?;
+                line = bounded::format(format_args!("{}", peak_request.as_ref()?.line(port_use.state)));
+                (PathText::new(format_args!("{STATUS}/port/{name}/peak")), line.as_str())
+            }
             Item::Device(_, id, DeviceStatus::State(state)) => (id.status_directory(), state_word(state)),
             Item::Device(_, id, DeviceStatus::Stream(_, StreamId { pcm, stream }, status)) => {
                 line = bounded::format(format_args!("{status}"));
@@ -164,8 +171,10 @@ impl StatusPublisher {
                 self.item = item;
                 self.is_report_new &= !matches!(item, Item::Report);
                 self.set_jack_published(true);
-                if let Item::Use(index) = item {
-                    self.uses.on_sent(index);
+                match item {
+                    Item::Use(index) => self.uses.on_sent(index),
+                    Item::Peaks(index) => self.uses.on_peaks_sent(index),
+                    Item::Report | Item::Info | Item::Jack(_) | Item::Device(..) => {}
                 }
                 self.not_before = after(now, WRITE_INTERVAL_NS);
             }
@@ -192,6 +201,9 @@ impl StatusPublisher {
         if self.info_published < self.info.len() {
             return Ok(Item::Info);
         }
+        if let Some(index) = self.uses.first_peaks() {
+            return Ok(Item::Peaks(index));
+        }
         let jack = self.jacks.first_unpublished().map(Item::Jack).ok_or(None);
         let port_use = self.uses.next(now).map(Item::Use);
         let device = next_status().map(|(key, id, status)| Item::Device(key, id, status));
@@ -199,7 +211,7 @@ impl StatusPublisher {
         let turns = match self.item {
             Item::Jack(_) => [port_use, device, jack],
             Item::Use(_) => [device, jack, port_use],
-            Item::Report | Item::Info | Item::Device(..) => [jack, port_use, device],
+            Item::Report | Item::Info | Item::Peaks(_) | Item::Device(..) => [jack, port_use, device],
         };
         let mut next = None;
         for turn in turns {
@@ -215,7 +227,7 @@ impl StatusPublisher {
     fn set_jack_published(&mut self, is_published: bool) {
         match self.item {
             Item::Jack(index) => self.jacks.set_published(index, is_published),
-            Item::Report | Item::Info | Item::Use(_) | Item::Device(..) => {}
+            Item::Report | Item::Info | Item::Use(_) | Item::Peaks(_) | Item::Device(..) => {}
         }
     }
 
@@ -236,6 +248,7 @@ impl StatusPublisher {
             Answer::Done(_) => match self.item {
                 Item::Jack(_) => {}
                 Item::Use(index) => self.uses.on_published(index, now),
+                Item::Peaks(index) => self.uses.on_peaks_published(index),
                 Item::Report => self.end_report(),
                 Item::Info => self.info_published = self.info_published.saturating_add(1),
                 Item::Device(device, _, status) => return Some((device, status)),
@@ -253,6 +266,10 @@ impl StatusPublisher {
                 Item::Info => {
                     log::warn!("{STATUS}: xenstored says {refusal:?} to a node; it is left out");
                     self.info_published = self.info_published.saturating_add(1);
+                }
+                Item::Peaks(index) => {
+                    log::warn!("{STATUS}: xenstored says {refusal:?} to peaks; they are left out");
+                    self.uses.on_peaks_published(index);
                 }
                 Item::Jack(_) | Item::Use(_) | Item::Device(..) => {
                     log::warn!("{STATUS}: xenstored says {refusal:?}; publishing ends");

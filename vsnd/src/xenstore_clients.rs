@@ -197,6 +197,11 @@ impl<H: Hypervisor, C: Card<H::Buffer>> XenstoreClients<H, C> {
                 hardware.card.configure(&settings);
                 self.ports.update(hardware.card);
             }
+            while let Some((port, number)) = self.settings.take_peak_request() {
+                let is_measured = hardware.card.measure_peaks(port);
+                self.publisher.uses.on_peak_request(port, number, is_measured, now);
+            }
+            self.publisher.uses.take_peaks(|port| hardware.card.take_peaks(port), now);
             self.due = self.drive(connection, hardware, now);
         }
         self.due

@@ -11,6 +11,7 @@ mod isolation;
 mod lead;
 mod link;
 mod modes;
+mod peaks;
 mod port_state;
 mod positions;
 mod sums;

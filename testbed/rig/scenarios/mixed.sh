@@ -30,20 +30,23 @@ check a_rate_of_44_1_khz_plays_alone plays 1 first
 check eight_bits_play_alone plays 2 second
 check a_rate_of_96_khz_plays_alone plays 3 third
 
-# port_use PORT PATTERN: whether the published use of a port is that.
-port_use() { xenstore-read "$policy/state/port/$1/use" | grep -E "$2"; }
-# sees FILE PORT PATTERN: waits for that use, and keeps the line.
-keeps() { port_use "$2" "$3" >"$1"; }
+# port_note PORT NODE PATTERN: the published node of a port, if it is that.
+port_note() { xenstore-read "$policy/state/port/$1/$2" | grep -E "$3"; }
+# sees FILE PORT PATTERN: waits for that use of a port, and keeps the line.
+keeps() { port_note "$2" use "$3" >"$1"; }
 sees() { wait_for 5 keeps "$@"; }
 
 all_end() { guest_end 1 20 && guest_end 2 20 && guest_end 3 20; }
 three_play() {
     for guest in 1 2 3; do guest_begin "$guest" "aplay -D hw:0,0 /rig/together-$guest.wav && $exact"; done
     sees /tmp/three output-0 'mode=shared .*voices=3 running=3 '
+    xenstore-write "$policy/port/output-0/peak" 7
     all_end
 }
 check three_play_at_once three_play
 check the_state_has_three_voices grep mode= /tmp/three
+peaks_are_told() { wait_for 5 port_note output-0 peak . && port_note output-0 peak '^number=7 frames=[1-9][0-9]* peak_mdb=-?[0-9]+,-?[0-9]+$'; }
+check the_state_has_their_peaks peaks_are_told
 
 # Two record the same microphone; the third is refused, and gets no sample.
 records='arecord -D hw:0,0 -f S16_LE -c 2 -r 48000 -d 1'
@@ -62,7 +65,7 @@ is_denied() {
 }
 check the_third_may_not_record_and_gets_no_sample is_denied
 check the_state_says_who_records grep mode= /tmp/two
-check the_state_says_that_nobody_records_any_more wait_for 5 port_use input-0 '^mode=idle$'
+check the_state_says_that_nobody_records_any_more wait_for 5 port_note input-0 use '^mode=idle$'
 
 # In mid-stream: the program is stopped, the guest is paused, the guest is destroyed. Another one plays all the time.
 # goes_on N: the program is there, and its stream runs. plays_on N FILE: plays in the background.

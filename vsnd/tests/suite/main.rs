@@ -10,6 +10,7 @@ mod hostile;
 mod life;
 mod monitors;
 mod names;
+mod peaks;
 mod port_settings;
 mod port_use;
 mod replies;

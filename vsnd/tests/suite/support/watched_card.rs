@@ -5,7 +5,7 @@ use std::rc::Rc;
 
 use audioback::card::{
     Card, CardError, CardSettings, LinkedStart, MAX_PORT_SETUPS, MAX_RATES, OpenFailure, Port, PortIndex,
-    PortLabel, PortMode, PortState, StillRunning, StreamParams, StreamPosition, Trim, VolumeRange,
+    PortLabel, PortMode, PortPeaks, PortState, StillRunning, StreamParams, StreamPosition, Trim, VolumeRange,
 };
 use hyper::{Hypervisor, MappedBuffer, Nanos};
 use hypervisor_model::BackEnd;
@@ -30,6 +30,10 @@ pub struct CardWatch {
     pub next_due: Rc<Cell<Option<Nanos>>>,
     /// The states of the first ports, if the test wants some.
     pub port_states: Rc<Cell<[Option<PortState>; 2]>>,
+    /// The peaks of the first ports that have some. While a port has, it is measured when asked for.
+    pub peaks: Rc<Cell<[Option<PortPeaks>; 2]>>,
+    /// Measurements that began.
+    pub measurements: Rc<Cell<u32>>,
     /// The card loses its last port when it is configured next, which no card may.
     pub loses_port: Rc<Cell<bool>>,
 }
@@ -124,6 +128,15 @@ impl<B: MappedBuffer> Card<B> for WatchedCard {
 
     fn port_state(&self, port: PortIndex) -> Option<PortState> {
         self.watch.port_states.get().get(usize::from(port.0)).copied().flatten()
+    }
+
+    fn measure_peaks(&mut self, port: PortIndex) -> bool {
+        self.watch.measurements.set(self.watch.measurements.get() + 1);
+        Card::<B>::take_peaks(self, port).is_some()
+    }
+
+    fn take_peaks(&mut self, port: PortIndex) -> Option<PortPeaks> {
+        self.watch.peaks.get().get(usize::from(port.0)).copied().flatten()
     }
 
     fn supports(&self, port: PortIndex, params: &StreamParams) -> bool {
