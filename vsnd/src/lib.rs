@@ -8,8 +8,9 @@
 //! snddom/                    watched: settings and rights                 settings.rs
 //! snddom/guest/              watched: settings of guests                  guests.rs
 //! /local/domain/G/name, vm   watched: a guest's name and UUID             guests.rs
-//! snddom/port/               watched: settings of ports                  port_settings.rs, trim_settings.rs
+//! snddom/port/               watched: settings of ports, requests        port_settings.rs, trim_settings.rs
 //! snddom/state/              published: status, for people                status.rs, status_publisher.rs
+//! snddom/state/port/         published: the use of ports, and peaks       port_uses.rs, peak_request.rs
 //! control/shutdown           watched: the domain's end                    shutdown.rs
 //! ```
 //!
