@@ -1,7 +1,7 @@
 //! Nothing is allocated once the mixer is made.
 
 use audioback::card::{Card, Direction, PortIndex};
-use audioback::card::{PortMode, PortSetup};
+use audioback::card::{PortMode, PortSetup, PortState};
 use hyper::Nanos;
 use mixer::Mixer;
 use sndif::format::SampleFormat;
@@ -30,13 +30,16 @@ fn opening_running_and_closing_voices_allocates_nothing() {
                 .expect("open")
         });
         streams.iter_mut().for_each(|stream| mixer.start(stream).expect("started"));
+        assert!(mixer.measure_peaks(OUT));
         for turn in 0..200 {
+            assert!(matches!(mixer.port_state(OUT), Some(PortState::Shared(_))));
             mixer.poll(Nanos(turn * 5_000_000), false);
             for stream in &mut streams {
                 mixer.set_volume(stream, 0, -(turn as i32) * 100).expect("a volume");
                 mixer.position(stream).expect("a position");
             }
         }
+        assert!(mixer.take_peaks(OUT).is_some_and(|peaks| peaks.frames > 0));
         for stream in streams {
             // The buffers are freed outside.
             std::mem::forget(mixer.close(stream));

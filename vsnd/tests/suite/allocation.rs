@@ -48,9 +48,15 @@ fn a_device_s_life_takes_no_memory() {
         rig.stored.set("snddom/guest/3/may-record", "nonsense");
         rig.stored.set("snddom/port/output-0/mode", "auto");
         rig.stored.set("snddom/port/output-0/rate", "48000");
+        rig.stored.set("snddom/port/output-0/peak", &life.to_string());
         rig.stored.set("snddom/port", "");
         run(&mut rig, 800);
         assert!(rig.player(player).is_over(), "{life}");
+        let state = |node| rig.stored.value(&format!("snddom/state/port/output-0/{node}"));
+        assert!(
+            state("use").is_some() && state("peak").is_some_and(|line| line.contains(" mode=")),
+            "{life}"
+        );
         rig.stored.remove("snddom");
         rig.detach_nodes(3, 0);
         run(&mut rig, 200);
