@@ -7,7 +7,7 @@
 //! A recording needs no phase. The bus runs beside it and gets nothing, until one verb turns the converter to it. The first frame
 //! that the bus gets is the one after the direct stream's last, and the mixer goes on with it in the guest's buffer.
 
-use audioback::card::{Card, CardError, Direction, LinkPosition, OpenFailure, PositionLock, StillRunning};
+use audioback::card::{Card, CardError, Direction, OpenFailure, StillRunning};
 use hyper::{Nanos, SampleMemory};
 use sndif::format::SampleFormat;
 
@@ -20,13 +20,13 @@ use crate::layout::Layout;
 use crate::lead::Lead;
 use crate::mirror::{Joining, Mirror, Step};
 use crate::mixer::{Mixer, RETRY};
+use crate::phase::Phase;
 use crate::playback;
-use crate::position::{frame_at_tick, tick_of};
 use crate::start::{Begin, Group};
 use crate::table::Content;
 use crate::voice::{State, Voice, Way};
 
-/// Time to find out the phase, if one of both streams is known to the link frame. Without it the hand-over has a gap.
+/// Time to find out the phase, if a counter follows the link. Without it the hand-over has a gap.
 const PATIENCE: Nanos = Nanos(60_000_000);
 
 /// Time between two turns of a bus that is being joined.
@@ -41,17 +41,6 @@ enum End {
     Gap,
     /// The bus has failed.
     Broken,
-}
-
-/// The direct stream's frame that is at the link with bus frame 0, and whether both have all their frames in the same link frames
-/// from there on.
-fn phase(direct: &LinkPosition, bus: &LinkPosition, rate_hz: u32) -> Option<(u64, bool)> {
-    let cadence = direct.cadence.filter(|_| bus.lock == PositionLock::Locked)?;
-    let frame = frame_at_tick(direct, bus.start_wall_ticks)?;
-    let blocks = frame.checked_div(cadence.block_frames.into())?;
-    // A cadence such as that of 44.1 kHz repeats after many frames.
-    let is_aligned = blocks.checked_rem(cadence.period_blocks.into())? == 0;
-    Some((frame, is_aligned && tick_of(direct, rate_hz, frame) == bus.start_wall_ticks))
 }
 
 impl<C, B, R> Mixer<C, B, R>
@@ -194,24 +183,23 @@ where
             Step::Begun { since } => {
                 let since = since.unwrap_or(now);
                 let Some(Content::Direct(direct)) = self.table.contents_mut().nth(place) else { return };
-                let of_direct =
-                    self.card.position(&mut direct.stream).ok().and_then(|position| position.link);
-                let links = [of_direct, position.link];
-                let is_locked = links.iter().flatten().any(|link| link.lock == PositionLock::Locked);
-                let rate_hz = bus.track.layout.rate_hz;
-                let found =
-                    of_direct.zip(position.link).and_then(|(direct, bus)| phase(&direct, &bus, rate_hz));
-                let Some((offset, is_exact)) = found else {
-                    if !is_locked || now.0.saturating_sub(since.0) >= PATIENCE.0 {
-                        self.end_joining(index, End::Gap);
-                    } else if let Some(joining) = &mut bus.track.joining {
-                        joining.step = Step::Begun { since: Some(since) };
+                let of_direct = self.card.position(&mut direct.stream).unwrap_or_default();
+                let (frame, is_exact) = match Phase::of(&of_direct, &position, bus.track.layout.rate_hz) {
+                    Phase::Known { frame, is_exact } => (frame, is_exact),
+                    Phase::Open if now.0.saturating_sub(since.0) < PATIENCE.0 => {
+                        if let Some(joining) = &mut bus.track.joining {
+                            joining.step = Step::Begun { since: Some(since) };
+                        }
+                        return;
                     }
-                    return;
+                    Phase::Open | Phase::Hidden => {
+                        self.end_joining(index, End::Gap);
+                        return;
+                    }
                 };
                 let near = bus.track.layout.frames_in(TURN.0).saturating_add(1);
                 let from = bus.track.fetched(&position).saturating_add(near);
-                let step = Step::Mirror(Mirror { from, next: from, offset, is_exact });
+                let step = Step::Mirror(Mirror { from, next: from, offset: frame, is_exact });
                 bus.track.joining = Some(Joining { place, step });
                 self.advance(index);
             }

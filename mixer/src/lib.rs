@@ -36,6 +36,7 @@ mod lead;
 mod meter;
 mod mirror;
 mod mixer;
+mod phase;
 mod playback;
 mod port_state;
 mod position;

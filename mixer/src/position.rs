@@ -158,9 +158,17 @@ pub(crate) fn tick_of(bus: &LinkPosition, bus_hz: u32, frame: u64) -> u64 {
     bus.start_wall_ticks.saturating_add(u64::try_from(ticks).unwrap_or(u64::MAX))
 }
 
-/// The first frame of a bus that isn't at the link before this tick, if its link frames are known.
+/// Ticks in which so many frames of a bus pass the link, to the nearest tick towards 0. `None`: its cadence isn't known.
+pub(crate) fn ticks_of_frames(bus: &LinkPosition, frames: i128) -> Option<i128> {
+    let cadence = bus.cadence?;
+    let period_frames = u64::from(cadence.period_blocks).saturating_mul(cadence.block_frames.into());
+    let period_ticks = u64::from(cadence.period_link_frames).saturating_mul(TICKS_PER_LINK_FRAME);
+    frames.saturating_mul(period_ticks.into()).checked_div(period_frames.into())
+}
+
+/// The first frame of a bus that isn't at the link before this tick. `None`: its link frames aren't known.
 pub(crate) fn frame_at_tick(bus: &LinkPosition, tick: u64) -> Option<u64> {
-    let cadence = bus.cadence.filter(|_| bus.lock == PositionLock::Locked)?;
+    let cadence = bus.cadence?;
     let link_frames = tick.saturating_sub(bus.start_wall_ticks).div_ceil(TICKS_PER_LINK_FRAME);
     let blocks = u128::from(link_frames)
         .saturating_mul(cadence.period_blocks.into())

@@ -1,6 +1,6 @@
 //! Starts: which frame of its bus is a voice's first.
 
-use audioback::card::{Card, CardError, LinkPosition, LinkedStart, StreamPosition};
+use audioback::card::{Card, CardError, LinkPosition, LinkedStart, PositionLock, StreamPosition};
 use heapless::Vec;
 use hyper::{Nanos, SampleMemory};
 
@@ -232,7 +232,7 @@ fn common_frames(moving: &[Moving]) -> Option<Vec<(usize, u64), GROUP_MAX>> {
         let tick = first.saturating_add(step.saturating_mul(TICKS_PER_LINK_FRAME));
         let mut frames = Vec::new();
         for one in moving {
-            let link = one.link.as_ref()?;
+            let link = one.link.as_ref().filter(|link| link.lock == PositionLock::Locked)?;
             let frame = frame_at_tick(link, tick)?;
             if frame >= one.from && tick_of(link, one.rate_hz, frame) == tick {
                 frames.push((one.bus, frame)).ok()?;

@@ -168,6 +168,14 @@ fn no_frame_is_lost_repeated_or_altered_whenever_it_happens() {
 }
 
 #[test]
+fn it_needs_no_lock_of_a_card_whose_clock_is_hardly_known() {
+    for (seed, format) in [(599, SampleFormat::S16Le), (1_199, SampleFormat::S16Le)] {
+        let mut rig = Rig::new([None; 2], PortMode::Auto);
+        assert_eq!(hand_over(&mut rig, seed, 176_400, format), NONE, "{seed}");
+    }
+}
+
+#[test]
 fn without_a_known_phase_the_gap_is_short_and_told() {
     let mut profile = Profile::hardware();
     profile.stream_sync_offset = None;
