@@ -282,13 +282,16 @@ where
     /// Stops a bus. Voices that run on it break off.
     pub(crate) fn halt(&mut self, index: usize) {
         self.break_joining(index);
+        let Some(bus) = self.buses.get_mut(index).and_then(BusPlace::open_mut) else { return };
+        // The others are mixed ahead of the wait for RUN. One that fails then is halted before this one, and none twice.
+        bus.track.is_running = false;
+        self.mix_ahead();
         let Self { card, buses, table, .. } = self;
         let Some(bus) = buses.get_mut(index).and_then(BusPlace::open_mut) else { return };
         if let Err(error) = card.stop(&mut bus.stream) {
             // The close fails too, and keeps the ring.
             log::error!("the bus of port {} does not stop: {error:?}", bus.track.port.0);
         }
-        bus.track.is_running = false;
         table.voices_mut().filter(|voice| voice.bus == index).for_each(|voice| voice.note_halt());
     }
 

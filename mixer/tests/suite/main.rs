@@ -17,4 +17,5 @@ mod positions;
 mod sums;
 mod support;
 mod trims;
+mod waits;
 mod whole;
