@@ -80,6 +80,8 @@ where
                 return (Content::Direct(direct), Err(error));
             }
         };
+        // The stop may have waited, and so may the close.
+        self.mix_ahead();
         let Direct { stream, state, is_link_wanted, period_frames, written_bytes, muted, trims, .. } = direct;
         let buffer = match self.card.close(stream) {
             Ok(Backing::Guest(buffer)) => buffer,

@@ -248,7 +248,7 @@ where
         if end != End::Broken {
             self.mix_ahead();
         }
-        let Self { card, buses, table, converters, budget, .. } = self;
+        let Self { card, buses, table, .. } = self;
         let Some(bus) = buses.get_mut(index).and_then(BusPlace::open_mut) else { return };
         let Some(Joining { place, step }) = bus.track.joining.take() else { return };
         let Some(content) = table.contents_mut().nth(place) else { return };
@@ -260,31 +260,40 @@ where
             }
         };
         let layout = bus.track.layout;
+        let way = if bus.track.direction.is_playback() { Way::Play } else { Way::Record };
         let cost = Cost::of(&layout, &layout);
         let taken = card.take_port(&mut direct.stream, &mut bus.stream);
         if let Err(error) = taken {
             log::error!("port {}: the codec does not change to the bus: {error:?}", direct.port.0);
         }
-        let last = match card.stop(&mut direct.stream) {
+        // Each step may wait for the hardware.
+        self.mix_ahead();
+        let last = match self.card.stop(&mut direct.stream) {
             Ok(last) => last,
             Err(_) => {
-                budget.release(cost);
-                *content = Content::Direct(Direct { state: State::Broken, ..direct });
+                self.budget.release(cost);
+                self.table.set(place, Content::Direct(Direct { state: State::Broken, ..direct }));
                 return;
             }
         };
+        self.mix_ahead();
         let Direct { port, params, stream, is_link_wanted, period_frames, written_bytes, .. } = direct;
-        let buffer = match card.close(stream) {
+        let buffer = match self.card.close(stream) {
             Ok(Backing::Guest(buffer)) => buffer,
             Ok(Backing::Bus(_)) => return,
             Err(StillRunning(stream)) => {
-                budget.release(cost);
-                *content =
-                    Content::Direct(Direct { state: State::Broken, ..Direct::new(port, params, stream) });
+                self.budget.release(cost);
+                let direct = Direct { state: State::Broken, ..Direct::new(port, params, stream) };
+                self.table.set(place, Content::Direct(direct));
                 return;
             }
         };
-        let way = if bus.track.direction.is_playback() { Way::Play } else { Way::Record };
+        let has_failed = !self
+            .buses
+            .get(index)
+            .and_then(BusPlace::open)
+            .is_some_and(|bus| bus.track.is_running || end != End::Heard);
+        let converters = &mut self.converters;
         let Ok(mut voice) = Voice::new(index, way, params, (layout, layout), buffer, converters) else {
             return;
         };
@@ -301,12 +310,12 @@ where
             Step::Turned { link_frames } if taken.is_ok() => voice.record_on(&last, link_frames),
             _ => voice.take_over(&last),
         }
-        let is_over = end == End::Broken || taken.is_err();
+        let is_over = end == End::Broken || taken.is_err() || has_failed;
         if is_over {
             voice.break_off();
         }
         let goes_on = voice.state == State::Paused && !is_over;
-        *content = Content::Voice(voice);
+        self.table.set(place, Content::Voice(voice));
         if goes_on {
             self.stop_unused(index);
             let mut group = Group::new();

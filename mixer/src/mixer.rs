@@ -281,10 +281,10 @@ where
 
     /// Stops a bus. Voices that run on it break off.
     pub(crate) fn halt(&mut self, index: usize) {
-        self.break_joining(index);
         let Some(bus) = self.buses.get_mut(index).and_then(BusPlace::open_mut) else { return };
-        // The others are mixed ahead of the wait for RUN. One that fails then is halted before this one, and none twice.
+        // The others are mixed ahead of each wait. One that fails then is halted before this one, and none twice.
         bus.track.is_running = false;
+        self.break_joining(index);
         self.mix_ahead();
         let Self { card, buses, table, .. } = self;
         let Some(bus) = buses.get_mut(index).and_then(BusPlace::open_mut) else { return };

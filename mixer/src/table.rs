@@ -75,6 +75,13 @@ impl<S, B> Table<S, B> {
         Some(core::mem::replace(&mut place.content, content))
     }
 
+    /// Changes the content of a place.
+    pub(crate) fn set(&mut self, place: usize, content: Content<S, B>) {
+        if let Some(place) = self.places.get_mut(place) {
+            place.content = content;
+        }
+    }
+
     fn place_mut(&mut self, stream: &MixerStream) -> Option<&mut Place<S, B>> {
         let place = self.places.get_mut(usize::from(stream.place))?;
         (place.generation == stream.generation).then_some(place)

@@ -29,6 +29,7 @@ where
             (voice.is_link_wanted(), voice.period_frames(), voice.written_bytes());
         let buffer = voice.retire(&mut self.converters);
         self.release_idle_bus(port);
+        self.mix_ahead();
         let content = match self.card.open(port, &params, Backing::Guest(buffer)) {
             Ok(opened) => {
                 let mut direct = Direct::new(port, params, opened);

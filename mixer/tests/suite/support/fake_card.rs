@@ -45,6 +45,8 @@ pub struct FakeCard {
     pub time: Time,
     /// Time that an open, a start and a close take.
     pub wait_ns: u64,
+    /// Time that a stop and a pause take.
+    pub stop_wait_ns: u64,
     /// Time for which the mixer has no processor after the next look at a position.
     pub pause_ns: u64,
     pub ports: Vec<Port>,
@@ -88,22 +90,31 @@ impl FakeStream {
         }
         let size = u64::from(self.buffer.size_bytes());
         let to = self.frames_at(now_ns) + if is_playback { FIFO_FRAMES } else { 0 };
+        if is_playback {
+            let mut at = self.moved * self.frame_bytes;
+            let end = to.max(self.moved) * self.frame_bytes;
+            let mut seen = self.seen.borrow_mut();
+            while at < end {
+                let offset = at % size;
+                let bytes = (end - at).min(size - offset);
+                let place = seen.played.len();
+                seen.played.resize(place + bytes as usize, 0);
+                read(&self.buffer, offset as u32, &mut seen.played[place..]);
+                at += bytes;
+            }
+            self.moved = self.moved.max(to);
+        }
         while self.moved < to {
             let offset = (self.moved * self.frame_bytes % size) as u32;
             let mut frame = vec![0; self.frame_bytes as usize];
-            if is_playback {
-                read(&self.buffer, offset, &mut frame);
-                self.seen.borrow_mut().played.extend(frame);
-            } else {
-                let sample_bytes = self.frame_bytes as usize / usize::from(self.params.channels);
-                for (channel, bytes) in (0..).zip(frame.chunks_mut(sample_bytes)) {
-                    let sample = source(self.port, self.moved, channel).to_le_bytes();
-                    bytes.copy_from_slice(&sample[4 - sample_bytes..]);
-                }
-                match &self.buffer {
-                    Backing::Guest(buffer) => buffer.write(offset, &frame),
-                    Backing::Bus(ring) => ring.write(offset, &frame),
-                }
+            let sample_bytes = self.frame_bytes as usize / usize::from(self.params.channels);
+            for (channel, bytes) in (0..).zip(frame.chunks_mut(sample_bytes)) {
+                let sample = source(self.port, self.moved, channel).to_le_bytes();
+                bytes.copy_from_slice(&sample[4 - sample_bytes..]);
+            }
+            match &self.buffer {
+                Backing::Guest(buffer) => buffer.write(offset, &frame),
+                Backing::Bus(ring) => ring.write(offset, &frame),
             }
             self.moved += 1;
         }
@@ -113,7 +124,7 @@ impl FakeStream {
 impl FakeCard {
     pub fn new(time: Time, ports: Vec<Port>) -> Self {
         let seen = ports.iter().map(|_| Rc::default()).collect();
-        Self { time, wait_ns: 0, pause_ns: 0, ports, seen, source: |_, _, _| 0 }
+        Self { time, wait_ns: 0, stop_wait_ns: 0, pause_ns: 0, ports, seen, source: |_, _, _| 0 }
     }
 
     fn transfer(&self, stream: &mut FakeStream) {
@@ -123,6 +134,27 @@ impl FakeCard {
 
     fn wait(&self) {
         self.time.set(self.time.get() + self.wait_ns);
+    }
+
+    fn wait_for_stop(&self) {
+        self.time.set(self.time.get() + self.stop_wait_ns);
+    }
+
+    fn halt(&mut self, stream: &mut FakeStream) -> Result<StreamPosition, CardError> {
+        if stream.seen.borrow().sticks {
+            return Err(CardError::Hardware);
+        }
+        let last = self.position(stream)?;
+        // Frames that were fetched and have not gone out are dropped.
+        if self.ports[stream.port].direction.is_playback() && stream.begun_ns.is_some() {
+            let unplayed = stream.moved - stream.frames_at(self.time.get());
+            let mut seen = stream.seen.borrow_mut();
+            let left = seen.played.len() - (unplayed * stream.frame_bytes) as usize;
+            seen.played.truncate(left);
+        }
+        stream.begun_ns = None;
+        stream.paused_at_ns = None;
+        Ok(last)
     }
 
     /// The length of a frame with 32 fractional bits.
@@ -163,6 +195,7 @@ impl Card<Backing<Buffer, Buffer>> for FakeCard {
     fn supports(&self, port: PortIndex, params: &StreamParams) -> bool {
         let port = &self.ports[usize::from(port.0)];
         port.formats.contains(params.format)
+            && params.rate_hz > 0
             && port.rates_hz.contains(&params.rate_hz)
             && (port.channels_min..=port.channels_max).contains(&params.channels)
     }
@@ -184,7 +217,10 @@ impl Card<Backing<Buffer, Buffer>> for FakeCard {
         assert!(self.supports(port, params), "{params:?}");
         let frame_bytes =
             u64::from(params.format.bytes_per_sample().expect("linear")) * u64::from(params.channels);
-        assert!(u64::from(buffer.size_bytes()).is_multiple_of(frame_bytes), "whole frames");
+        if buffer.size_bytes() == 0 || !u64::from(buffer.size_bytes()).is_multiple_of(frame_bytes) {
+            assert!(matches!(buffer, Backing::Guest(_)), "a ring has whole frames");
+            return Err(OpenFailure::Refused { error: CardError::BadBuffer, buffer });
+        }
         let port = usize::from(port.0);
         let seen = Rc::clone(&self.seen[port]);
         seen.borrow_mut().is_taken = true;
@@ -275,6 +311,7 @@ impl Card<Backing<Buffer, Buffer>> for FakeCard {
     }
 
     fn pause(&mut self, stream: &mut FakeStream) -> Result<(), CardError> {
+        self.wait_for_stop();
         self.transfer(stream);
         stream.paused_at_ns = Some(self.time.get());
         Ok(())
@@ -287,20 +324,8 @@ impl Card<Backing<Buffer, Buffer>> for FakeCard {
     }
 
     fn stop(&mut self, stream: &mut FakeStream) -> Result<StreamPosition, CardError> {
-        if stream.seen.borrow().sticks {
-            return Err(CardError::Hardware);
-        }
-        let last = self.position(stream)?;
-        // Frames that were fetched and have not gone out are dropped.
-        if self.ports[stream.port].direction.is_playback() && stream.begun_ns.is_some() {
-            let unplayed = stream.moved - stream.frames_at(self.time.get());
-            let mut seen = stream.seen.borrow_mut();
-            let left = seen.played.len() - (unplayed * stream.frame_bytes) as usize;
-            seen.played.truncate(left);
-        }
-        stream.begun_ns = None;
-        stream.paused_at_ns = None;
-        Ok(last)
+        self.wait_for_stop();
+        self.halt(stream)
     }
 
     fn position(&mut self, stream: &mut FakeStream) -> Result<StreamPosition, CardError> {
@@ -336,7 +361,7 @@ impl Card<Backing<Buffer, Buffer>> for FakeCard {
     fn close(&mut self, mut stream: FakeStream) -> Result<Backing<Buffer, Buffer>, StillRunning<FakeStream>> {
         self.wait();
         stream.seen.borrow_mut().closes += 1;
-        if self.stop(&mut stream).is_err() {
+        if self.halt(&mut stream).is_err() {
             return Err(StillRunning(stream));
         }
         stream.seen.borrow_mut().is_taken = false;

@@ -49,9 +49,11 @@ impl Guest {
         let at = mixer.position(&mut self.stream).expect("a position").bytes / self.frame_bytes;
         let to = (at + size / self.frame_bytes).min(self.total);
         while self.written < to {
-            let offset = (self.written * self.frame_bytes % size) as u32;
-            self.buffer.write(offset, &(self.frames)(self.written));
-            self.written += 1;
+            let offset = self.written * self.frame_bytes % size;
+            let there = ((size - offset) / self.frame_bytes).min(to - self.written);
+            let bytes: Vec<u8> = (self.written..self.written + there).flat_map(&self.frames).collect();
+            self.buffer.write(offset as u32, &bytes);
+            self.written += there;
         }
         mixer.note_written(&mut self.stream, self.written * self.frame_bytes);
     }
