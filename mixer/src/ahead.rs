@@ -4,6 +4,7 @@ use audioback::card::Card;
 use hyper::{Nanos, SampleMemory};
 
 use crate::backing::Backing;
+use crate::bus::BusPlace;
 use crate::mixer::Mixer;
 
 /// The longest wait of one request for the hardware: RUN and a stream's reset, 20 ms each.
@@ -17,9 +18,17 @@ where
 {
     /// Mixes what every voice has announced, so far ahead. Called before the card below may wait.
     pub(crate) fn mix_ahead(&mut self) {
-        for index in 0..self.buses.len() {
-            // A bus that fails now breaks its voices off, as in any other turn.
-            self.advance_with(index, LONGEST_WAIT);
+        for _ in 0..=self.buses.len() {
+            let mut has_failed = false;
+            for index in 0..self.buses.len() {
+                let is_running =
+                    self.buses.get(index).and_then(BusPlace::open).is_some_and(|bus| bus.track.is_running);
+                has_failed |= is_running && self.advance_with(index, LONGEST_WAIT).is_none();
+            }
+            // The stop of one that has failed was a wait, too.
+            if !has_failed {
+                break;
+            }
         }
     }
 }

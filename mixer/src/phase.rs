@@ -46,9 +46,7 @@ fn follows_link(link: &LinkPosition) -> bool {
 
 /// Whether the first link frame is known for sure, and all frames since.
 fn is_proven(link: &LinkPosition) -> bool {
-    follows_link(link)
-        && link.cadence.is_some()
-        && link.start_wall_ticks.is_multiple_of(TICKS_PER_LINK_FRAME)
+    follows_link(link) && link.cadence.is_some() && link.start_wall_ticks.is_multiple_of(TICKS_PER_LINK_FRAME)
 }
 
 /// Whether the frames at the link now are as far apart as the starts were.
@@ -93,12 +91,7 @@ mod tests {
             codec_delay_frames: 0,
             start_time: Nanos(start_wall_ticks * 1000 / 24),
             start_wall_ticks,
-            cadence: Some(Cadence {
-                ticks: 0,
-                block_frames: 1,
-                period_blocks: 147,
-                period_link_frames: 160,
-            }),
+            cadence: Some(Cadence { ticks: 0, block_frames: 1, period_blocks: 147, period_link_frames: 160 }),
             generation: 1,
         };
         StreamPosition { bytes: frames * 4, fifo_errors: 0, descriptor_errors: 0, link: Some(link) }

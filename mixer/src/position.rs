@@ -166,6 +166,13 @@ pub(crate) fn ticks_of_frames(bus: &LinkPosition, frames: i128) -> Option<i128> 
     frames.saturating_mul(period_ticks.into()).checked_div(period_frames.into())
 }
 
+/// Frames that a rate has in so many ticks of the wall clock, to the nearest.
+pub(crate) fn frames_in_ticks(ticks: u64, rate_hz: u32) -> u64 {
+    let parts = u128::from(ticks).saturating_mul(rate_hz.into());
+    let frames = parts.saturating_add(u128::from(WALL_CLOCK_HZ / 2)).checked_div(WALL_CLOCK_HZ.into());
+    u64::try_from(frames.unwrap_or_default()).unwrap_or(u64::MAX)
+}
+
 /// The first frame of a bus that isn't at the link before this tick. `None`: its link frames aren't known.
 pub(crate) fn frame_at_tick(bus: &LinkPosition, tick: u64) -> Option<u64> {
     let cadence = bus.cadence?;

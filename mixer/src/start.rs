@@ -8,7 +8,7 @@ use crate::backing::Backing;
 use crate::bus::BusPlace;
 use crate::mixer::Mixer;
 use crate::playback;
-use crate::position::{TICKS_PER_LINK_FRAME, frame_at_tick, tick_of};
+use crate::position::{TICKS_PER_LINK_FRAME, frame_at_tick, frames_in_ticks, tick_of};
 use crate::table::Content;
 use crate::voice::{State, Voice, Way};
 
@@ -17,6 +17,9 @@ pub(crate) const GROUP_MAX: usize = 30;
 
 /// Link frames in which a common one is looked for: the cadence of 44.1 kHz repeats after 160, that of 11.025 kHz after 640.
 const SEARCH_LINK_FRAMES: u64 = 640;
+
+/// Largest error of positions by which starts are put near each other: two link frames, of which the cadence of 44.1 kHz is one.
+const NEAR_NS: u32 = 2_000_000_000 / 48_000;
 
 /// How a run begins.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -65,7 +68,9 @@ where
         let moving = self.moving(group)?;
         let common = common_frames(&moving);
         let is_common = common.is_some();
-        let starts = common.unwrap_or_else(|| moving.iter().map(|one| (one.bus, one.from)).collect());
+        let starts = common
+            .or_else(|| near_frames(&moving))
+            .unwrap_or_else(|| moving.iter().map(|one| (one.bus, one.from)).collect());
         for (place, content) in self.table.contents_mut().enumerate() {
             if let Content::Voice(voice) = content
                 && group.contains(&place)
@@ -243,4 +248,22 @@ fn common_frames(moving: &[Moving]) -> Option<Vec<(usize, u64), GROUP_MAX>> {
         }
     }
     None
+}
+
+/// The frames of all these buses that are nearest to the first time that suits all. `None`: they are known too badly for that.
+///
+/// Without SSYNC, a start is known to one of two link frames. So these frames are not surely in the same one.
+fn near_frames(moving: &[Moving]) -> Option<Vec<(usize, u64), GROUP_MAX>> {
+    let mut first = 0;
+    for one in moving {
+        let link = one.link.as_ref().filter(|link| link.error_ns <= NEAR_NS)?;
+        first = first.max(tick_of(link, one.rate_hz, one.from));
+    }
+    let mut frames = Vec::new();
+    for one in moving {
+        let start = one.link.as_ref()?.start_wall_ticks;
+        let frame = frames_in_ticks(first.saturating_sub(start), one.rate_hz);
+        frames.push((one.bus, frame.max(one.from))).ok()?;
+    }
+    Some(frames)
 }

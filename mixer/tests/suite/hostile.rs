@@ -48,7 +48,12 @@ const MONITOR_OF_OUT: PortIndex = PortIndex(3);
 /// Something that a guest does or brings about.
 #[derive(Clone, Debug)]
 enum Deed {
-    Open { which: usize, format: usize, channels: u8, number: u32 },
+    Open {
+        which: usize,
+        format: usize,
+        channels: u8,
+        number: u32,
+    },
     Start(usize),
     StartTogether(usize, usize),
     Pause(usize),
@@ -274,7 +279,8 @@ proptest! {
 
 #[test]
 fn a_stream_that_waits_for_its_stop_and_for_its_close_costs_nobody_a_frame() {
-    let open = |which| Deed::Open { which, format: format_of(SampleFormat::S32Le), channels: 0, number: 1_004 };
+    let open =
+        |which| Deed::Open { which, format: format_of(SampleFormat::S32Le), channels: 0, number: 1_004 };
     // Each is covered, and both together are not.
     let waits = Deed::Waits(20 * MILLISECOND, 30 * MILLISECOND);
     let begin = [open(5), Deed::Start(5), Deed::Pass(5_000_000)];
@@ -285,6 +291,16 @@ fn a_stream_that_waits_for_its_stop_and_for_its_close_costs_nobody_a_frame() {
     for then in [&moved[..], &closed[..], &direct_again[..]] {
         assert_that_nobody_loses_a_frame(PortMode::Auto, &[&begin[..], then].concat());
     }
+}
+
+#[test]
+fn a_bus_that_fails_before_another_request_waits_costs_nobody_a_frame() {
+    let open = |which, format| Deed::Open { which, format: format_of(format), channels: 0, number: 1_004 };
+    // A voice: the hardware hasn't its format.
+    let begin =
+        [open(4, SampleFormat::S32Be), Deed::Start(4), Deed::Waits(33 * MILLISECOND, 8 * MILLISECOND)];
+    let then = [Deed::Fault(true, 0), open(3, SampleFormat::S32Le)];
+    assert_that_nobody_loses_a_frame(PortMode::Auto, &[&begin[..], &then[..]].concat());
 }
 
 fn format_of(format: SampleFormat) -> usize {

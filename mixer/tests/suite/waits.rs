@@ -47,7 +47,8 @@ impl Scene {
         let setups = [mode, PortMode::Shared, mode, PortMode::Shared]
             .map(|mode| PortSetup { mode, ..PortSetup::default() });
         // As little ahead as a bus is after turns that were on time.
-        let limits = Limits { streams: 8, converters: 1, cost: Cost(400_000_000), lateness: Nanos(MILLISECOND) };
+        let limits =
+            Limits { streams: 8, converters: 1, cost: Cost(400_000_000), lateness: Nanos(MILLISECOND) };
         let mut rig = Rig { mixer: Mixer::new(card, rings, &setups, limits), model };
         let (neighbour, buffer) = rig.open(NEIGHBOURS, &S32, BUFFER_FRAMES);
         let mut scene = Self { rig, neighbour, buffer, written: 0, streams: Vec::new(), longest_turn_ns: 0 };
