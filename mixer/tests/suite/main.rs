@@ -6,6 +6,7 @@ mod capture;
 mod exact;
 mod hand_over;
 mod hand_over_capture;
+mod hand_over_positions;
 mod hostile;
 mod isolation;
 mod lead;

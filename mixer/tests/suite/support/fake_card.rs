@@ -9,6 +9,7 @@ use audioback::card::{
 };
 use hyper::{MappedBuffer, Nanos, SampleMemory};
 use mixer::Backing;
+use sndif::control_page::Cadence;
 
 use super::memory::Buffer;
 
@@ -23,10 +24,12 @@ pub const FIFO_FRAMES: u64 = 48;
 pub struct Port0 {
     /// Bytes that went out to the link in all runs, one after another.
     pub played: Vec<u8>,
-    /// Frame that each run started at in `played`, with its time.
+    /// Frame that each run started at in `played`.
     pub starts: Vec<u64>,
     /// FIFO errors of the run.
     pub fifo_errors: u32,
+    /// The same from each start and resume on.
+    pub runs: Vec<HardwareRun>,
     /// The stream fails at the next look.
     pub fails: bool,
     /// The next start fails.
@@ -41,6 +44,30 @@ pub struct Port0 {
     pub closes: u32,
 }
 
+/// When the frames of a run are at the link, in parts of a nanosecond.
+#[derive(Clone, Copy, Debug)]
+pub struct HardwareRun {
+    /// This holds from then on.
+    pub since: u128,
+    /// The index of the run's first frame, and its time, shifted by pauses.
+    pub first: u64,
+    pub begun: u128,
+}
+
+/// Parts of a nanosecond, so that the begin of each link frame is a whole number.
+const PARTS_PER_NS: u128 = 48_000;
+const PARTS_PER_LINK_FRAME: u128 = 1_000_000_000;
+
+/// Frames of a rate in so many parts.
+pub fn frames_in(parts: u128, rate_hz: u32) -> u64 {
+    (parts * u128::from(rate_hz) / (PARTS_PER_NS * 1_000_000_000)) as u64
+}
+
+/// The time in parts.
+pub fn parts_of(ns: u64) -> u128 {
+    u128::from(ns) * PARTS_PER_NS
+}
+
 pub struct FakeCard {
     pub time: Time,
     /// Time that an open, a start and a close take.
@@ -49,6 +76,8 @@ pub struct FakeCard {
     pub stop_wait_ns: u64,
     /// Time for which the mixer has no processor after the next look at a position.
     pub pause_ns: u64,
+    /// Streams start with a link frame, tell their cadence, and can take a port from another one.
+    pub is_in_step: bool,
     pub ports: Vec<Port>,
     pub seen: Vec<Rc<RefCell<Port0>>>,
     /// The recorded frame of a port at a frame of a run.
@@ -61,8 +90,11 @@ pub struct FakeStream {
     frame_bytes: u64,
     buffer: Backing<Buffer, Buffer>,
     seen: Rc<RefCell<Port0>>,
-    /// Time of frame 0, shifted by pauses.
-    begun_ns: Option<u64>,
+    /// Time of frame 0 in parts, shifted by pauses.
+    begun: Option<u128>,
+    was_paused: bool,
+    /// The converter is on it.
+    is_heard: bool,
     paused_at_ns: Option<u64>,
     /// Frames fetched or recorded.
     moved: u64,
@@ -78,19 +110,19 @@ fn read(buffer: &Backing<Buffer, Buffer>, offset: u32, into: &mut [u8]) {
 
 impl FakeStream {
     fn frames_at(&self, now_ns: u64) -> u64 {
-        let Some(begun_ns) = self.begun_ns else { return 0 };
-        let at = self.paused_at_ns.unwrap_or(now_ns);
-        (u128::from(at - begun_ns) * u128::from(self.params.rate_hz) / 1_000_000_000) as u64
+        let Some(begun) = self.begun else { return 0 };
+        let at = parts_of(self.paused_at_ns.unwrap_or(now_ns));
+        frames_in(at.saturating_sub(begun), self.params.rate_hz)
     }
 
     /// Moves samples up to now, as DMA does.
     fn transfer(&mut self, now_ns: u64, is_playback: bool, source: fn(usize, u64, u8) -> i32) {
-        if self.begun_ns.is_none() {
+        if self.begun.is_none() {
             return;
         }
         let size = u64::from(self.buffer.size_bytes());
         let to = self.frames_at(now_ns) + if is_playback { FIFO_FRAMES } else { 0 };
-        if is_playback {
+        if is_playback && self.is_heard {
             let mut at = self.moved * self.frame_bytes;
             let end = to.max(self.moved) * self.frame_bytes;
             let mut seen = self.seen.borrow_mut();
@@ -102,6 +134,8 @@ impl FakeStream {
                 read(&self.buffer, offset as u32, &mut seen.played[place..]);
                 at += bytes;
             }
+        }
+        if is_playback {
             self.moved = self.moved.max(to);
         }
         while self.moved < to {
@@ -124,7 +158,16 @@ impl FakeStream {
 impl FakeCard {
     pub fn new(time: Time, ports: Vec<Port>) -> Self {
         let seen = ports.iter().map(|_| Rc::default()).collect();
-        Self { time, wait_ns: 0, stop_wait_ns: 0, pause_ns: 0, ports, seen, source: |_, _, _| 0 }
+        Self {
+            time,
+            wait_ns: 0,
+            stop_wait_ns: 0,
+            pause_ns: 0,
+            is_in_step: false,
+            ports,
+            seen,
+            source: |_, _, _| 0,
+        }
     }
 
     fn transfer(&self, stream: &mut FakeStream) {
@@ -146,15 +189,24 @@ impl FakeCard {
         }
         let last = self.position(stream)?;
         // Frames that were fetched and have not gone out are dropped.
-        if self.ports[stream.port].direction.is_playback() && stream.begun_ns.is_some() {
+        let is_playback = self.ports[stream.port].direction.is_playback();
+        if is_playback && stream.begun.is_some() && stream.is_heard {
             let unplayed = stream.moved - stream.frames_at(self.time.get());
             let mut seen = stream.seen.borrow_mut();
             let left = seen.played.len() - (unplayed * stream.frame_bytes) as usize;
             seen.played.truncate(left);
         }
-        stream.begun_ns = None;
+        stream.begun = None;
         stream.paused_at_ns = None;
         Ok(last)
+    }
+
+    fn cadence(&self, stream: &FakeStream, frames: u64) -> Option<Cadence> {
+        let block_frames = u16::try_from(stream.params.rate_hz / 48_000).expect("a rate");
+        let is_even = block_frames > 0 && stream.params.rate_hz.is_multiple_of(48_000);
+        let ticks = frames % u64::from(block_frames.max(1)) * 500 / u64::from(block_frames.max(1));
+        let cadence = Cadence { ticks: ticks as u32, block_frames, period_blocks: 1, period_link_frames: 1 };
+        (self.is_in_step && is_even && !stream.was_paused).then_some(cadence)
     }
 
     /// The length of a frame with 32 fractional bits.
@@ -232,7 +284,9 @@ impl Card<Backing<Buffer, Buffer>> for FakeCard {
             frame_bytes,
             buffer,
             seen,
-            begun_ns: None,
+            begun: None,
+            was_paused: false,
+            is_heard: true,
             paused_at_ns: None,
             moved: 0,
             generation: 0,
@@ -241,18 +295,38 @@ impl Card<Backing<Buffer, Buffer>> for FakeCard {
 
     fn open_beside(
         &mut self,
-        _: &Self::Stream,
+        other: &Self::Stream,
         buffer: Backing<Buffer, Buffer>,
     ) -> Result<Self::Stream, OpenFailure<Backing<Buffer, Buffer>, Self::Stream>> {
-        Err(OpenFailure::Refused { error: CardError::Unsupported, buffer })
+        if !self.is_in_step {
+            return Err(OpenFailure::Refused { error: CardError::Unsupported, buffer });
+        }
+        self.wait();
+        Ok(FakeStream {
+            buffer,
+            seen: Rc::clone(&other.seen),
+            begun: None,
+            was_paused: false,
+            is_heard: false,
+            paused_at_ns: None,
+            moved: 0,
+            generation: 0,
+            ..*other
+        })
     }
 
-    fn start_beside(&mut self, _: &mut Self::Stream, _: &mut Self::Stream) -> Result<(), CardError> {
-        Err(CardError::WrongState)
+    fn start_beside(&mut self, _: &mut Self::Stream, beside: &mut Self::Stream) -> Result<(), CardError> {
+        if self.is_in_step { self.start(beside) } else { Err(CardError::WrongState) }
     }
 
-    fn take_port(&mut self, _: &mut Self::Stream, _: &mut Self::Stream) -> Result<(), CardError> {
-        Err(CardError::WrongState)
+    fn take_port(&mut self, from: &mut Self::Stream, to: &mut Self::Stream) -> Result<(), CardError> {
+        if !from.is_heard || to.is_heard {
+            return Err(CardError::WrongState);
+        }
+        self.transfer(from);
+        self.transfer(to);
+        (from.is_heard, to.is_heard) = (false, true);
+        Ok(())
     }
 
     fn set_link_wanted(&mut self, _: &mut FakeStream, _: bool) {}
@@ -282,18 +356,26 @@ impl Card<Backing<Buffer, Buffer>> for FakeCard {
     }
 
     fn start(&mut self, stream: &mut FakeStream) -> Result<(), CardError> {
-        if stream.begun_ns.is_some() {
+        if stream.begun.is_some() {
             return Err(CardError::WrongState);
         }
         self.wait();
         if std::mem::take(&mut stream.seen.borrow_mut().start_fails) {
             return Err(CardError::Hardware);
         }
-        stream.begun_ns = Some(self.time.get());
+        let now = parts_of(self.time.get());
+        let next = (now / PARTS_PER_LINK_FRAME + 1) * PARTS_PER_LINK_FRAME;
+        let begun = if self.is_in_step { next } else { now };
+        stream.begun = Some(begun);
+        stream.was_paused = false;
         stream.moved = 0;
         stream.generation += 1;
-        let start = stream.seen.borrow().played.len() as u64 / stream.frame_bytes;
-        stream.seen.borrow_mut().starts.push(start);
+        if stream.is_heard {
+            let mut seen = stream.seen.borrow_mut();
+            let start = seen.played.len() as u64 / stream.frame_bytes;
+            seen.starts.push(start);
+            seen.runs.push(HardwareRun { since: begun, first: start, begun });
+        }
         self.transfer(stream);
         Ok(())
     }
@@ -319,7 +401,14 @@ impl Card<Backing<Buffer, Buffer>> for FakeCard {
 
     fn resume(&mut self, stream: &mut FakeStream) -> Result<(), CardError> {
         let paused_at = stream.paused_at_ns.take().ok_or(CardError::WrongState)?;
-        stream.begun_ns = stream.begun_ns.map(|begun| begun + self.time.get() - paused_at);
+        stream.was_paused = true;
+        stream.begun = stream.begun.map(|begun| begun + parts_of(self.time.get() - paused_at));
+        let since = parts_of(self.time.get());
+        let last = stream.seen.borrow().runs.last().copied();
+        if let Some((begun, last)) = stream.begun.zip(last).filter(|_| stream.is_heard) {
+            let run = HardwareRun { since: since.max(begun), begun, ..last };
+            stream.seen.borrow_mut().runs.push(run);
+        }
         Ok(())
     }
 
@@ -330,7 +419,8 @@ impl Card<Backing<Buffer, Buffer>> for FakeCard {
 
     fn position(&mut self, stream: &mut FakeStream) -> Result<StreamPosition, CardError> {
         self.transfer(stream);
-        let Some(begun_ns) = stream.begun_ns else { return Ok(StreamPosition::default()) };
+        let Some(begun) = stream.begun else { return Ok(StreamPosition::default()) };
+        let begun_ns = begun.div_ceil(PARTS_PER_NS) as u64;
         let frames = stream.frames_at(self.time.get());
         let frame_q32 = Self::frame_q32(stream.params.rate_hz);
         let at_ns = u128::from(frames) * 1_000_000_000 / u128::from(stream.params.rate_hz);
@@ -351,8 +441,8 @@ impl Card<Backing<Buffer, Buffer>> for FakeCard {
                 dma_lead_frames: if is_playback { FIFO_FRAMES as u32 } else { 0 },
                 codec_delay_frames: 0,
                 start_time: Nanos(begun_ns),
-                start_wall_ticks: begun_ns * 24 / 1_000,
-                cadence: None,
+                start_wall_ticks: (begun * 24 / (PARTS_PER_NS * 1_000)) as u64,
+                cadence: self.cadence(stream, frames),
                 generation: stream.generation,
             }),
         })
@@ -364,7 +454,9 @@ impl Card<Backing<Buffer, Buffer>> for FakeCard {
         if self.halt(&mut stream).is_err() {
             return Err(StillRunning(stream));
         }
-        stream.seen.borrow_mut().is_taken = false;
+        if stream.is_heard {
+            stream.seen.borrow_mut().is_taken = false;
+        }
         Ok(stream.buffer)
     }
 }

@@ -43,7 +43,7 @@ impl Drop for Pages {
 impl Buffer {
     /// A buffer of zeros.
     pub fn new(size_bytes: u32) -> Self {
-        Self::with(size_bytes, true, || match POOL.with_borrow_mut(Vec::pop) {
+        let mut buffer = Self::from_pages(size_bytes, || match POOL.with_borrow_mut(Vec::pop) {
             Some(page) => {
                 page.1.iter().for_each(|word| word.store(0, Ordering::Relaxed));
                 page
@@ -52,16 +52,16 @@ impl Buffer {
                 let page = Box::leak(Box::new([const { AtomicU32::new(0) }; PAGE_WORDS]));
                 (u64::from(NEXT_PAGE.fetch_add(1, Ordering::Relaxed)) << 12, page)
             }
-        })
+        });
+        if let Some(pages) = Rc::get_mut(&mut buffer.pages) {
+            pages.is_pooled = true;
+        }
+        buffer
     }
 
-    pub fn from_pages(size_bytes: u32, page: impl FnMut() -> Page) -> Self {
-        Self::with(size_bytes, false, page)
-    }
-
-    fn with(size_bytes: u32, is_pooled: bool, mut page: impl FnMut() -> Page) -> Self {
+    pub fn from_pages(size_bytes: u32, mut page: impl FnMut() -> Page) -> Self {
         let (addresses, words) = (0..size_bytes.div_ceil(4096)).map(|_| page()).unzip();
-        Self { pages: Rc::new(Pages { addresses, words, is_pooled }), size_bytes }
+        Self { pages: Rc::new(Pages { addresses, words, is_pooled: false }), size_bytes }
     }
 }
 

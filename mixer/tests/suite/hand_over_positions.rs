@@ -1,0 +1,153 @@
+//! Positions of a stream that is moved between its own pages and a bus, against what was heard.
+
+use std::cell::Cell;
+use std::rc::Rc;
+
+use audioback::card::{Card, LinkPosition, PortMode};
+use mixer::MixerStream;
+use proptest::prelude::*;
+use sndif::format::SampleFormat;
+
+use crate::support::cases;
+use crate::support::fake_card::{HardwareRun, frames_in, parts_of};
+use crate::support::guest::Guest;
+use crate::support::memory::Buffer;
+use crate::support::rig::{MILLISECOND, OUT, Rig, params};
+
+/// A position that was published from one time on until another one.
+struct Told {
+    from_ns: u64,
+    until_ns: u64,
+    run: i32,
+    link: LinkPosition,
+}
+
+/// What went out, by time.
+struct Heard {
+    words: Vec<i32>,
+    runs: Vec<HardwareRun>,
+    rate_hz: u32,
+}
+
+impl Heard {
+    /// Thousandths of a guest's run that have been at the link until a time. `None`: it isn't heard then.
+    fn milliframes(&self, guests_run: i32, ns: u64) -> Option<i128> {
+        let now = parts_of(ns);
+        let run = self.runs.iter().rfind(|run| run.since <= now)?;
+        let milliframes = frames_in((now - run.begun) * 1_000, self.rate_hz);
+        let index = run.first + milliframes / 1_000;
+        let is_over = self.runs.iter().any(|next| next.first > run.first && index >= next.first);
+        let [word, of_run] = self.words.get(index as usize * 2..)?.first_chunk()?;
+        (*of_run == guests_run && !is_over)
+            .then_some(i128::from(*word - 1) * 1_000 + i128::from(milliframes % 1_000))
+    }
+}
+
+/// Thousandths of frames at a time, by what was published.
+fn published(link: &LinkPosition, ns: u64) -> i128 {
+    let since_q32 = (i128::from(ns) - i128::from(link.time.0)) << 32;
+    i128::from(link.link_frames) * 1_000 + since_q32 * 1_000 / i128::from(link.ns_per_frame_q32)
+}
+
+/// A stream that plays while others come to its port and leave it. Returns the checks that were made, and the hand-overs.
+fn play(rate_hz: u32, steps: &[(u8, u64)]) -> (u32, u32) {
+    let mut rig = Rig::new(PortMode::Auto);
+    rig.mixer.card().is_in_step = true;
+    let run = Rc::new(Cell::new(0));
+    let of_run = Rc::clone(&run);
+    let frames =
+        move |frame: u64| [frame as i32 + 1, of_run.get()].into_iter().flat_map(i32::to_le_bytes).collect();
+    let buffer_frames = (rate_hz / 20).next_power_of_two();
+    let layout = params(rate_hz, SampleFormat::S32Le, 2);
+    let mut guest = Guest::with_buffer(&mut rig, OUT, &layout, buffer_frames, Box::new(frames));
+    let (mut state, mut other) = ('r', None::<MixerStream>);
+    let (mut told, mut moves) = (Vec::<Told>::new(), 0);
+    for (step, span_ns) in steps {
+        let had_bus = rig.mixer.bus_shape(OUT).is_some();
+        match (step, state) {
+            (0..3, 'r') => {
+                run.set(run.get() + 1);
+                guest.written = 0;
+                guest.refill(&mut rig.mixer);
+                rig.mixer.start(&mut guest.stream).expect("started");
+                state = 's';
+            }
+            (0, 's') => {
+                rig.mixer.pause(&mut guest.stream).expect("paused");
+                state = 'p';
+            }
+            (0..3, 'p') => {
+                rig.mixer.resume(&mut guest.stream).expect("resumed");
+                state = 's';
+            }
+            (1, 's') => {
+                rig.mixer.stop(&mut guest.stream).expect("stopped");
+                state = 'r';
+            }
+            (3..6, _) => match other.take() {
+                Some(stream) => drop(rig.mixer.close(stream).expect("closed")),
+                None => {
+                    other = Some(rig.open(OUT, &params(48_000, SampleFormat::S16Le, 2), &Buffer::new(4_096)))
+                }
+            },
+            (6, _) => {
+                if let Some(stream) = &mut other {
+                    rig.mixer.set_period(stream, 64 + (span_ns % 1_000) as u32);
+                    // It may run already.
+                    let _refused = rig.mixer.start(stream).is_err();
+                }
+            }
+            _ => {}
+        }
+        moves += u32::from(state == 's' && !had_bus && rig.mixer.bus_shape(OUT).is_some());
+        let position = rig.mixer.position(&mut guest.stream).expect("a position");
+        let from_ns = rig.time.get();
+        if state == 's' {
+            rig.pass_with(*span_ns, &mut [&mut guest]);
+        } else {
+            rig.pass(*span_ns);
+        }
+        if let Some(link) = position.link.filter(|_| state == 's') {
+            told.push(Told {
+                from_ns: from_ns.max(link.time.0),
+                until_ns: rig.time.get(),
+                run: run.get(),
+                link,
+            });
+        }
+    }
+    rig.pass(20 * MILLISECOND);
+    let words = rig.played_words(OUT, 2);
+    let seen = rig.mixer.card().seen[0].borrow();
+    let heard = Heard { words, runs: seen.runs.clone(), rate_hz };
+    let mut checks = 0;
+    for Told { from_ns, until_ns, run, link } in told {
+        let until_ns = until_ns.max(from_ns);
+        for ns in [from_ns, from_ns.midpoint(until_ns), until_ns] {
+            let Some(milliframes) = heard.milliframes(run, ns) else { continue };
+            let bound = (u128::from(link.error_ns) << 32) * 1_000 / u128::from(link.ns_per_frame_q32);
+            let off = published(&link, ns).abs_diff(milliframes);
+            assert!(off <= bound + 2, "{off} thousandths off, bound {bound}, at {ns}: {link:?}");
+            checks += 1;
+        }
+    }
+    (checks, moves)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(cases(300)))]
+
+    #[test]
+    fn positions_are_within_their_bounds_whoever_comes_to_the_port(
+        rate_hz in prop::sample::select(vec![48_000u32, 96_000]),
+        steps in prop::collection::vec((0u8..8, 0u64..8_000_000), 3..20),
+    ) {
+        play(rate_hz, &steps);
+    }
+}
+
+#[test]
+fn they_are_checked_before_a_hand_over_and_after_it() {
+    let (checks, moves) = play(48_000, &[(0, 30_000_000), (3, 30_000_000), (7, 9_000_000), (3, 5_000_000)]);
+    assert_eq!((checks, moves), (12, 1));
+}
