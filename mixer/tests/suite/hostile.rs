@@ -136,7 +136,7 @@ impl Hostile {
         let frame_bytes = format.bytes_per_sample().unwrap_or(1) * u32::from(channels);
         let is_heard = PORTS[which] == OUT;
         let buffer = match number % 3 {
-            _ if !is_heard && number % 2 == 0 => self.garbage.clone(),
+            _ if !is_heard && number.is_multiple_of(2) => self.garbage.clone(),
             0 => Buffer::new(number % 40_000),
             _ => Buffer::new(number % 4_000 * frame_bytes),
         };
@@ -156,7 +156,7 @@ impl Hostile {
                 let number = u64::from(frame) << 8;
                 // Half of them have exponents of floats that aren't numbers.
                 let bytes: Vec<u8> = (0..u64::from(frame_bytes / 2))
-                    .map(|at| noise(seed, number + at) as u8 | if seed % 2 == 0 { 0x7f } else { 0 })
+                    .map(|at| noise(seed, number + at) as u8 | if seed.is_multiple_of(2) { 0x7f } else { 0 })
                     .collect();
                 let at = (frame + (seed >> 32) as u32 % frames) % frames;
                 buffer.write(at * frame_bytes + frame_bytes / 2, &bytes);
