@@ -9,12 +9,9 @@ pub use sndif::op::LinkedStart;
 use hyper::Nanos;
 
 pub use crate::port_peaks::{MAX_PEAK_CHANNELS, PortPeaks};
+pub use crate::port_set::{PortIndex, PortSet};
 pub use crate::port_state::{BusState, PortState};
 pub use crate::trim::Trim;
-
-/// One output or input of the card: `0..ports().len()`, stable while the card lives.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct PortIndex(pub u8);
 
 /// A port's name for users: `Rear Line Out`. 40 bytes at most.
 pub type PortLabel = heapless::String<40>;
@@ -322,6 +319,11 @@ pub trait Card<B> {
     /// # Errors
     /// [`CardError::WrongState`]: nothing has happened. [`CardError::Hardware`]: the codec did not answer, and the port is `to`'s.
     fn take_port(&mut self, from: &mut Self::Stream, to: &mut Self::Stream) -> Result<(), CardError>;
+
+    /// The ports that the stream's owner may use for its direction. The stream follows plugs to no other port than these and its
+    /// own. One that has followed a plug elsewhere returns at once. Until it is told, a stream stays on its own port.
+    fn set_reach(&mut self, stream: &mut Self::Stream, ports: PortSet);
+
     /// Whether the stream's [link position](StreamPosition::link) is used. Enabled by default; a card does less work without it.
     fn set_link_wanted(&mut self, stream: &mut Self::Stream, is_wanted: bool);
     /// Tells the frames between two events that the front end asked for; 0 if it asked for none. It says how soon a frame

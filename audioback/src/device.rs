@@ -109,11 +109,13 @@ impl<H: Hypervisor, C: Card<H::Buffer>> Device<H, C> {
         self.state
     }
 
-    /// Changes the guest's rights. An open stream that is no longer allowed is closed.
+    /// Changes the guest's rights. An open stream that is no longer allowed is closed. One that has followed a plug to a port that
+    /// isn't allowed returns to its own.
     pub fn set_policy(&mut self, hypervisor: &mut H, card: &mut C, policy: Policy) {
         self.policy = policy;
         for (index, slot) in self.slots.iter_mut().enumerate() {
             if slot.stream.is_permitted(&policy) {
+                slot.stream.set_reach(card, &policy);
                 continue;
             }
             if slot.stream.close(hypervisor, card).is_err() {

@@ -26,6 +26,7 @@ pub mod device;
 pub mod hw_params;
 pub mod period_edges;
 mod port_peaks;
+mod port_set;
 mod port_state;
 pub mod rights;
 mod ring_pair;

@@ -1,36 +1,8 @@
 //! The rights of guests. They come from the administrator only; a guest's own nodes have no influence.
 
-use crate::card::{Direction, Port, PortIndex};
-
-/// A set of ports.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct PortSet(u64);
-
-impl PortSet {
-    /// No port.
-    pub const NONE: Self = Self(0);
-    /// All ports below 64, the most that a set can hold.
-    pub const ALL: Self = Self(u64::MAX);
-
-    /// Adds a port. Returns whether the set contains it: a port from 64 on never fits.
-    pub const fn insert(&mut self, port: PortIndex) -> bool {
-        self.0 |= bit(port);
-        self.contains(port)
-    }
-
-    /// Whether a port is in the set.
-    pub const fn contains(self, port: PortIndex) -> bool {
-        self.0 & bit(port) != 0
-    }
-}
-
-/// The port's bit; 0 for ports from 64 on.
-const fn bit(port: PortIndex) -> u64 {
-    match 1u64.checked_shl(port.0 as u32) {
-        Some(bit) => bit,
-        None => 0,
-    }
-}
+use crate::card::{Direction, Port};
+use crate::port_set::PortIndex;
+pub use crate::port_set::PortSet;
 
 /// A kind of right. Each port needs exactly one, which follows from what the port is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -126,6 +126,14 @@ impl<H: Hypervisor, C: Card<H::Buffer>> Stream<H, C> {
         }
     }
 
+    /// Tells the card the ports that these rights permit.
+    pub fn set_reach(&mut self, card: &mut C, policy: &Policy) {
+        let ports = policy.ports(self.right);
+        if let Some(open) = self.open_stream_mut() {
+            card.set_reach(&mut open.card_stream, ports);
+        }
+    }
+
     fn open_stream(&self) -> Option<&OpenStream<C::Stream>> {
         match &self.phase {
             Phase::Open(open) => Some(open),
@@ -181,6 +189,7 @@ impl<H: Hypervisor, C: Card<H::Buffer>> Stream<H, C> {
                 card.set_link_wanted(&mut card_stream, self.has_control_page);
                 card.set_period(&mut card_stream, plan.period_frames());
                 card.set_trim(&mut card_stream, self.trim);
+                card.set_reach(&mut card_stream, policy.ports(self.right));
                 self.stats.opens = self.stats.opens.wrapping_add(1);
                 self.phase = Phase::Open(OpenStream::new(card_stream, plan, self.direction));
                 Ok(())

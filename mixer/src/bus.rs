@@ -1,6 +1,6 @@
 //! A shared port's ring, which the hardware plays or records.
 
-use audioback::card::{Card, CardError, Direction, PortIndex, StreamPosition};
+use audioback::card::{Card, CardError, Direction, PortIndex, PortSet, StreamPosition};
 use hyper::{BackOff, Nanos};
 
 use crate::allowance::Allowance;
@@ -70,6 +70,8 @@ pub(crate) struct Track {
     fifo_errors_before: u32,
     /// Measures peaks.
     pub(crate) meter: Option<Meter>,
+    /// The ports that it may follow plugs to, as the card was told.
+    pub(crate) reach: Option<PortSet>,
     /// The direct stream that is to become a voice.
     pub(crate) joining: Option<Joining>,
 }
@@ -97,6 +99,7 @@ impl Track {
             stats: BusStats::default(),
             fifo_errors_before: 0,
             meter: None,
+            reach: None,
             joining: None,
         }
     }

@@ -4,7 +4,7 @@ use core::fmt::Write;
 
 use audioback::card::{
     Card, CardError, CardSettings, Direction, LinkedStart, OpenFailure, Port, PortIndex, PortLabel, PortMode,
-    PortPeaks, PortState, StillRunning, StreamParams, StreamPosition, Trim,
+    PortPeaks, PortSet, PortState, StillRunning, StreamParams, StreamPosition, Trim,
 };
 use hyper::{Nanos, SampleMemory};
 
@@ -294,6 +294,10 @@ where
         Err(CardError::WrongState)
     }
 
+    fn set_reach(&mut self, stream: &mut MixerStream, ports: PortSet) {
+        self.note_reach(stream, ports);
+    }
+
     fn set_link_wanted(&mut self, stream: &mut MixerStream, is_wanted: bool) {
         match self.table.get_mut(stream) {
             Some(Content::Direct(direct)) => {
@@ -454,7 +458,10 @@ where
         let content = match self.table.take(&stream) {
             Some(Content::Voice(voice)) => {
                 self.budget.release(voice.cost);
-                return Ok(voice.retire(&mut self.converters));
+                let bus = voice.bus;
+                let buffer = voice.retire(&mut self.converters);
+                self.update_reach(bus);
+                return Ok(buffer);
             }
             Some(Content::Direct(direct)) => {
                 let (port, params) = (direct.port, direct.params);

@@ -1,6 +1,6 @@
 //! A stream that the card below plays or records from the guest's own pages.
 
-use audioback::card::{Card, CardError, PortIndex, StreamParams, Trim, VolumeRange};
+use audioback::card::{Card, CardError, PortIndex, PortSet, StreamParams, Trim, VolumeRange};
 
 use crate::voice::State;
 
@@ -14,6 +14,8 @@ pub(crate) struct Direct<S> {
     pub(crate) is_link_wanted: bool,
     pub(crate) period_frames: u32,
     pub(crate) written_bytes: Option<u64>,
+    /// The ports that its owner may use.
+    pub(crate) reach: PortSet,
     /// Channels whose mute the guest has set, a bit each.
     pub(crate) muted: u16,
     /// The guest has set a volume or a mute.
@@ -40,6 +42,7 @@ impl<S> Direct<S> {
             is_link_wanted: true,
             period_frames: 0,
             written_bytes: None,
+            reach: PortSet::NONE,
             muted: 0,
             has_level: false,
             was_paused: false,

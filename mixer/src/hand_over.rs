@@ -41,6 +41,9 @@ where
         if let Some(free) = self.table.contents_mut().nth(place) {
             *free = content;
         }
+        if let Some(bus) = self.bus_of(port) {
+            self.update_reach(bus);
+        }
         if result.is_ok() && was_running {
             let mut group = Group::new();
             group.push(place).map_err(|_| CardError::Busy)?;
@@ -82,7 +85,9 @@ where
         };
         // The stop may have waited, and so may the close.
         self.mix_ahead();
-        let Direct { stream, state, is_link_wanted, period_frames, written_bytes, muted, trims, .. } = direct;
+        let Direct {
+            stream, state, is_link_wanted, period_frames, written_bytes, reach, muted, trims, ..
+        } = direct;
         let buffer = match self.card.close(stream) {
             Ok(Backing::Guest(buffer)) => buffer,
             Ok(Backing::Bus(_)) => return (Content::Lost, Err(CardError::Hardware)),
@@ -105,6 +110,7 @@ where
             Err(_) => return (Content::Lost, Err(CardError::Unsupported)),
         };
         voice.port = port;
+        voice.reach = reach;
         voice.gain.set_trims(trims, 0);
         voice.set_link_wanted(is_link_wanted);
         voice.set_period(period_frames);

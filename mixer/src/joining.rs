@@ -219,10 +219,15 @@ where
         })
     }
 
+    /// The bus that the direct stream at this place of the table is moved to.
+    pub(crate) fn joining_bus(&self, place: usize) -> Option<usize> {
+        let is_it = |bus: &Bus<C::Stream>| bus.track.joining.is_some_and(|joining| joining.place == place);
+        self.buses.iter().position(|bus| bus.open().is_some_and(is_it))
+    }
+
     /// Ends the joining of a direct stream now, as somebody wants something of it.
     pub(crate) fn settle(&mut self, place: usize) {
-        let is_it = |bus: &Bus<C::Stream>| bus.track.joining.is_some_and(|joining| joining.place == place);
-        let Some(index) = self.buses.iter().position(|bus| bus.open().is_some_and(is_it)) else { return };
+        let Some(index) = self.joining_bus(place) else { return };
         let end = if self.is_mirrored(index) { End::Heard } else { End::Gap };
         self.end_joining(index, end);
     }
@@ -277,7 +282,7 @@ where
             }
         };
         self.mix_ahead();
-        let Direct { port, params, stream, is_link_wanted, period_frames, written_bytes, .. } = direct;
+        let Direct { port, params, stream, is_link_wanted, period_frames, written_bytes, reach, .. } = direct;
         let buffer = match self.card.close(stream) {
             Ok(Backing::Guest(buffer)) => buffer,
             Ok(Backing::Bus(_)) => return,
@@ -298,6 +303,7 @@ where
             return;
         };
         voice.port = port;
+        voice.reach = reach;
         voice.set_link_wanted(is_link_wanted);
         voice.set_period(period_frames);
         if let Some(bytes) = written_bytes {
@@ -316,6 +322,7 @@ where
         }
         let goes_on = voice.state == State::Paused && !is_over;
         self.table.set(place, Content::Voice(voice));
+        self.update_reach(index);
         if goes_on {
             self.stop_unused(index);
             let mut group = Group::new();

@@ -41,6 +41,7 @@ mod playback;
 mod port_state;
 mod position;
 mod quantum;
+mod reach;
 mod scratch;
 mod start;
 mod sums;

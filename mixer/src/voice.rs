@@ -2,7 +2,7 @@
 
 mod succession;
 
-use audioback::card::{PortIndex, StreamParams, StreamPosition};
+use audioback::card::{PortIndex, PortSet, StreamParams, StreamPosition};
 use hyper::{Nanos, SampleMemory};
 use pcm::{Sample, Wide, mix};
 
@@ -47,6 +47,8 @@ pub(crate) struct Voice<B> {
     pub(crate) bus: usize,
     /// The port that it was opened on: its bus's, or a monitor.
     pub(crate) port: PortIndex,
+    /// The ports that its owner may use.
+    pub(crate) reach: PortSet,
     pub(crate) way: Way,
     pub(crate) state: State,
     pub(crate) gain: VoiceGain,
@@ -98,6 +100,7 @@ impl<B: SampleMemory> Voice<B> {
         Ok(Self {
             bus,
             port: PortIndex(u8::MAX),
+            reach: PortSet::NONE,
             way,
             state: State::Ready,
             gain: VoiceGain::new(layout.channels),

@@ -24,7 +24,7 @@ where
         self.mix_ahead();
         let Some(Content::Voice(voice)) = self.table.replace(stream, Content::Lost) else { return };
         self.budget.release(voice.cost);
-        let (params, way) = (voice.params, voice.way);
+        let (params, way, reach) = (voice.params, voice.way, voice.reach);
         let (is_link_wanted, period_frames, written_bytes) =
             (voice.is_link_wanted(), voice.period_frames(), voice.written_bytes());
         let buffer = voice.retire(&mut self.converters);
@@ -36,6 +36,8 @@ where
                 direct.is_link_wanted = is_link_wanted;
                 direct.period_frames = period_frames;
                 direct.written_bytes = written_bytes;
+                direct.reach = reach;
+                self.card.set_reach(&mut direct.stream, reach);
                 self.card.set_link_wanted(&mut direct.stream, is_link_wanted);
                 self.card.set_period(&mut direct.stream, period_frames);
                 if let Some(bytes) = written_bytes {
@@ -53,6 +55,7 @@ where
                 match self.voice_again(port, way, &params, buffer) {
                     Some(mut voice) => {
                         voice.port = port;
+                        voice.reach = reach;
                         voice.set_link_wanted(is_link_wanted);
                         voice.set_period(period_frames);
                         if let Some(bytes) = written_bytes {
@@ -65,6 +68,9 @@ where
             }
         };
         self.table.replace(stream, content);
+        if let Some(bus) = self.bus_of(port) {
+            self.update_reach(bus);
+        }
     }
 
     /// A voice like the one that was retired. Without a bus it can't start.

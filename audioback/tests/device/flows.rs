@@ -149,6 +149,21 @@ fn recording_is_off_unless_allowed() {
 }
 
 #[test]
+fn the_card_learns_where_a_stream_may_go_and_each_change_of_that() {
+    let mut rig = Rig::new(RECORDING);
+    let with = |ports: &[u8]| {
+        let mut set = PortSet::NONE;
+        ports.iter().for_each(|port| assert!(set.insert(PortIndex(*port))));
+        set
+    };
+    rig.open_playback();
+    assert_eq!(rig.card.controls.borrow().reach, Some(PortSet::ALL));
+    let narrow = Policy { may_play: with(&[0, 5]), ..RECORDING };
+    rig.device.set_policy(&mut rig.back, &mut rig.card, narrow);
+    assert_eq!(rig.card.controls.borrow().reach, Some(with(&[0, 5])));
+}
+
+#[test]
 fn a_right_withdrawn_ends_the_stream_at_once() {
     let mut rig = Rig::new(RECORDING);
     rig.capture.open(&open_config()).unwrap();

@@ -30,7 +30,7 @@ use timing::{InStep, Timing};
 use core::fmt::{self, Write};
 
 use audioback::card::{
-    Card, CardError, CardSettings, JackPolicy, LinkedStart, OpenFailure, Port, PortIndex, PortLabel,
+    Card, CardError, CardSettings, JackPolicy, LinkedStart, OpenFailure, Port, PortIndex, PortLabel, PortSet,
     PositionChoice, StillRunning, StreamParams, StreamPosition,
 };
 use embedded_hal::delay::DelayNs;
@@ -253,6 +253,8 @@ where
             return Err(OpenFailure::Refused { error: CardError::Busy, buffer });
         }
         let stream = self.configure_stream(route, direction, format, described_delay.into(), buffer)?;
+        // Nobody has said yet where else it may go.
+        self.controller.set_reach(route, 0);
         if let Err(error) = self.connect(&stream) {
             return Err(match stream.release(&mut self.timing) {
                 Ok((descriptor, buffer)) => {
@@ -306,6 +308,12 @@ where
         from.set_connected(false);
         to.set_connected(true);
         moved.map_err(|error| self.refused(route, &error))
+    }
+
+    fn set_reach(&mut self, stream: &mut Self::Stream, ports: PortSet) {
+        let routes = (0..32u8).filter(|route| ports.contains(PortIndex(*route)));
+        let routes = routes.fold(0, |routes, route| routes | 1u32.wrapping_shl(route.into()));
+        self.controller.set_reach(stream.route(), routes);
     }
 
     fn set_link_wanted(&mut self, stream: &mut Self::Stream, is_wanted: bool) {

@@ -404,6 +404,11 @@ where
         self.patchbay.set_jack_policy(&mut self.commands, policy);
     }
 
+    /// Sets the routes, a bit each, that streams of a route may follow plugs to: by default all. One that is elsewhere returns.
+    pub fn set_reach(&mut self, route: RouteIndex, routes: u32) {
+        self.patchbay.set_reach(&mut self.commands, route, routes);
+    }
+
     /// Reads unsolicited responses and moves streams after plugs; returns whether a plug has
     /// changed.
     ///

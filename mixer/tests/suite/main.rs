@@ -15,6 +15,7 @@ mod modes;
 mod peaks;
 mod port_state;
 mod positions;
+mod reach;
 mod sums;
 mod support;
 mod trims;

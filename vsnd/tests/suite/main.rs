@@ -11,6 +11,7 @@ mod life;
 mod monitors;
 mod names;
 mod peaks;
+mod plugs;
 mod port_settings;
 mod port_use;
 mod replies;

@@ -5,7 +5,7 @@ use std::rc::Rc;
 
 use audioback::card::{
     Card, CardError, CardSettings, Direction, LinkPosition, LinkedStart, MAX_RATES, OpenFailure, Port,
-    PortIndex, PortLabel, StillRunning, StreamParams, StreamPosition, VolumeRange,
+    PortIndex, PortLabel, PortSet, StillRunning, StreamParams, StreamPosition, VolumeRange,
 };
 use hyper::{MappedBuffer, Nanos};
 use sndif::format::{FormatSet, SampleFormat};
@@ -29,6 +29,8 @@ pub struct Controls {
     pub calls: Vec<String>,
     /// Nothing is noted, and so nothing allocated.
     pub keeps_no_notes: bool,
+    /// The ports that a stream was last told.
+    pub reach: Option<PortSet>,
     /// What was last said of whether anybody wants to know what is at the link.
     pub link_wanted: Option<bool>,
     /// The period that was last told.
@@ -186,6 +188,10 @@ impl<B: MappedBuffer> Card<B> for FakeCard {
 
     fn take_port(&mut self, _: &mut Self::Stream, _: &mut Self::Stream) -> Result<(), CardError> {
         Err(CardError::WrongState)
+    }
+
+    fn set_reach(&mut self, _: &mut FakeStream<B>, ports: PortSet) {
+        self.controls.borrow_mut().reach = Some(ports);
     }
 
     fn set_link_wanted(&mut self, _: &mut FakeStream<B>, is_wanted: bool) {

@@ -24,6 +24,19 @@ impl Patchbay {
         self.follow_all(link);
     }
 
+    /// Sets the routes, a bit each, that the stream of a route may follow plugs to. It follows at once, and returns from others.
+    pub(crate) fn set_reach(&mut self, link: &mut dyn CommandLink, index: RouteIndex, routes: u32) {
+        if let Some(reach) = self.reaches.get_mut(usize::from(index.0)) {
+            *reach = routes;
+        }
+        self.follow(link, index);
+    }
+
+    fn may_reach(&self, index: RouteIndex, jack: RouteIndex) -> bool {
+        let reach = self.reaches.get(usize::from(index.0)).copied().unwrap_or_default();
+        reach & 1_u32.checked_shl(jack.0.into()).unwrap_or_default() != 0
+    }
+
     /// Reads unsolicited responses and moves streams after plugs. Returns whether a plug has
     /// changed.
     pub(crate) fn attend_jacks(&mut self, link: &mut dyn CommandLink) -> bool {
@@ -152,13 +165,14 @@ impl Patchbay {
 
     /// Whether a jack takes over from a route now.
     ///
-    /// It needs a plug, no other stream, and support for the format.
+    /// It needs a plug, no other stream, support for the format, and the leave of the stream's owner.
     fn can_move(&self, index: RouteIndex, jack: RouteIndex) -> bool {
         let (Some(connection), Some(route)) = (self.own_connection(index), self.route(jack)) else {
             return false;
         };
         let is_free = route.connection.is_none_or(|other| other.is_jack && other.owner == index.0);
         self.is_candidate(index, jack)
+            && self.may_reach(index, jack)
             && route.is_plugged() == Some(true)
             && is_free
             && (route.direction() == Direction::Input || self.supports(jack, connection.format))

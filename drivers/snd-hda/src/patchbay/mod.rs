@@ -44,6 +44,8 @@ pub(crate) struct Patchbay {
     detours: Vec<Route, MAX_DETOURS>,
     pub(crate) unserved: Vec<UnservedPin, MAX_UNSERVED>,
     jack_policy: JackPolicy,
+    /// The routes that the stream of each route may follow plugs to, a bit each.
+    reaches: [u32; MAX_ROUTES],
     /// Number of lost unsolicited responses at the last jack check.
     unsolicited_lost: u32,
 }
@@ -58,6 +60,7 @@ impl Patchbay {
             detours: Vec::new(),
             unserved: Vec::new(),
             jack_policy: JackPolicy::default(),
+            reaches: [u32::MAX; MAX_ROUTES],
             unsolicited_lost: 0,
         }
     }

@@ -107,6 +107,26 @@ fn headphones_take_over_in_mid_stream_and_give_back_within_100_ms() {
 }
 
 #[test]
+fn a_stream_follows_to_what_it_may_reach_and_returns_from_what_it_may_not() {
+    let (model, mut controller) = laptop_with_nothing_plugged();
+    let [speaker, headphones] = [SPEAKER, HEADPHONE].map(|pin| route_of(&controller, pin));
+    controller.set_reach(speaker, 0);
+    let stream = run(&model, &mut controller, speaker);
+    model.plug(0, HEADPHONE, true);
+    model.advance_ns(MILLISECOND);
+    attend(&mut controller);
+    assert_eq!(heard_at(&model), [SPEAKER]);
+    for _ in 0..3 {
+        controller.set_reach(speaker, 1 << headphones.0);
+        assert_eq!(heard_at(&model), [HEADPHONE]);
+        controller.set_reach(speaker, !(1 << headphones.0));
+        assert_eq!(heard_at(&model), [SPEAKER]);
+    }
+    end(&mut controller, speaker, stream);
+    model.assert_clean();
+}
+
+#[test]
 fn what_is_plugged_before_a_stream_comes_has_it_from_the_start() {
     let (model, mut controller) = laptop_with_nothing_plugged();
     model.plug(0, HEADPHONE, true);

@@ -5,7 +5,7 @@ use std::rc::Rc;
 
 use audioback::card::{
     Card, CardError, CardSettings, LinkPosition, LinkedStart, OpenFailure, Port, PortIndex, PortLabel,
-    PositionLock, PositionSource, StillRunning, StreamParams, StreamPosition,
+    PortSet, PositionLock, PositionSource, StillRunning, StreamParams, StreamPosition,
 };
 use hyper::{MappedBuffer, Nanos, SampleMemory};
 use mixer::Backing;
@@ -30,6 +30,8 @@ pub struct Port0 {
     pub fifo_errors: u32,
     /// The same from each start and resume on.
     pub runs: Vec<HardwareRun>,
+    /// The ports that its streams were told, one after another.
+    pub reaches: Vec<PortSet>,
     /// The stream fails at the next look.
     pub fails: bool,
     /// The next start fails.
@@ -327,6 +329,10 @@ impl Card<Backing<Buffer, Buffer>> for FakeCard {
         self.transfer(to);
         (from.is_heard, to.is_heard) = (false, true);
         Ok(())
+    }
+
+    fn set_reach(&mut self, stream: &mut FakeStream, ports: PortSet) {
+        self.seen[stream.port].borrow_mut().reaches.push(ports);
     }
 
     fn set_link_wanted(&mut self, _: &mut FakeStream, _: bool) {}

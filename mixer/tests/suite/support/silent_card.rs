@@ -1,8 +1,8 @@
 //! A card that does nothing, and allocates nothing.
 
 use audioback::card::{
-    Card, CardError, CardSettings, LinkedStart, OpenFailure, Port, PortIndex, PortLabel, StillRunning,
-    StreamParams, StreamPosition,
+    Card, CardError, CardSettings, LinkedStart, OpenFailure, Port, PortIndex, PortLabel, PortSet,
+    StillRunning, StreamParams, StreamPosition,
 };
 use hyper::Nanos;
 use mixer::Backing;
@@ -70,6 +70,7 @@ impl Card<Backing<Buffer, Buffer>> for SilentCard {
         Err(CardError::WrongState)
     }
 
+    fn set_reach(&mut self, _: &mut SilentStream, _: PortSet) {}
     fn set_link_wanted(&mut self, _: &mut SilentStream, _: bool) {}
     fn set_period(&mut self, _: &mut SilentStream, _: u32) {}
     fn note_written(&mut self, _: &mut SilentStream, _: u64) -> u64 {

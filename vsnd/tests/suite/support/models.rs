@@ -3,7 +3,7 @@
 use hda_card::HdaCard;
 use hyper::{Clock, Nanos};
 use snd_hda::Controller;
-use snd_hda_model::codec::Widget;
+use snd_hda_model::codec::{Amplifier, Widget};
 use snd_hda_model::{Bench, Codec, Model, ModelDelay, ModelRegion, ModelRegisters, Profile};
 
 /// The model's time.
@@ -74,4 +74,28 @@ pub fn reporting_jacks() -> Model {
 pub fn card(model: &Model) -> ModelCard {
     let controller = Controller::bring_up(model.registers(), &mut model.memory(), model.delay());
     HdaCard::new(controller.expect("a controller"), ModelClock(model.delay()))
+}
+
+/// A laptop's codec, with nothing plugged: a speaker (pin 0x14) and headphones (0x15) with converters of their own, a built-in
+/// microphone (0x12) and one with a jack (0x18), which either input converter hears.
+pub fn laptop() -> Model {
+    let mixer = |sources: &[u8]| Widget::mixer(sources).amp_in(Amplifier::MUTE_ONLY).muted_at_reset();
+    let codec = Codec::builder(0x1234_0006)
+        .widget(0x02, Widget::dac())
+        .widget(0x03, Widget::dac())
+        .widget(0x08, Widget::adc(0x0a))
+        .widget(0x09, Widget::adc(0x0b))
+        .widget(0x0a, mixer(&[0x12, 0x18]))
+        .widget(0x0b, mixer(&[0x12, 0x18]))
+        // Fixed, internal, microphone.
+        .widget(0x12, Widget::microphone().configuration(0x90a0_0140))
+        .widget(0x14, Widget::speaker(&[0x02, 0x03]))
+        .widget(0x15, Widget::headphone(&[0x02, 0x03]).unsolicited())
+        .widget(0x18, Widget::microphone().unsolicited())
+        .build();
+    let model = Bench::new(Profile::hardware()).codec(0, codec).build();
+    for jack in [0x15, 0x18] {
+        model.plug(0, jack, false);
+    }
+    model
 }

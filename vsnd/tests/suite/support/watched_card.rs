@@ -5,7 +5,8 @@ use std::rc::Rc;
 
 use audioback::card::{
     Card, CardError, CardSettings, LinkedStart, MAX_PORT_SETUPS, MAX_RATES, OpenFailure, Port, PortIndex,
-    PortLabel, PortMode, PortPeaks, PortState, StillRunning, StreamParams, StreamPosition, Trim, VolumeRange,
+    PortLabel, PortMode, PortPeaks, PortSet, PortState, StillRunning, StreamParams, StreamPosition, Trim,
+    VolumeRange,
 };
 use hyper::{Hypervisor, MappedBuffer, Nanos};
 use hypervisor_model::BackEnd;
@@ -172,6 +173,10 @@ impl<B: MappedBuffer> Card<B> for WatchedCard {
 
     fn take_port(&mut self, from: &mut Self::Stream, to: &mut Self::Stream) -> Result<(), CardError> {
         Card::<B>::take_port(&mut self.card, from, to)
+    }
+
+    fn set_reach(&mut self, stream: &mut Self::Stream, ports: PortSet) {
+        Card::<B>::set_reach(&mut self.card, stream, ports);
     }
 
     fn set_link_wanted(&mut self, stream: &mut Self::Stream, is_wanted: bool) {
