@@ -25,6 +25,10 @@ impl Meter {
     }
 
     /// Measures the frames of the bus's ring from frame `from` to `to`.
+    ///
+    /// Kept out of the turn, which is seldom asked for it.
+    #[cold]
+    #[inline(never)]
     pub(crate) fn measure(
         &mut self,
         ring: &impl SampleMemory,

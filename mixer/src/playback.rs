@@ -39,12 +39,7 @@ where
     for monitor in voices.voices_mut().filter(|voice| voice.records_from(index)) {
         monitor.record(ring, &track.cycle, passed, &mut scratch.work);
     }
-    if let Some(meter) = &mut track.meter {
-        meter.measure(ring, (&track.layout, &track.cycle), track.passed, passed, &mut scratch.work);
-    }
-    // If a turn comes late, silence is played again, and nothing old.
-    silence(track, ring, track.passed, passed, scratch);
-    track.passed = passed;
+    pass(track, ring, passed, scratch);
 
     let clipped_frames = sums.retire(fetched, track.layout.format);
     track.stats.clipped_frames = track.stats.clipped_frames.saturating_add(clipped_frames);
@@ -102,6 +97,19 @@ where
     let first_fetch = track.layout.frames_in(quantum::FIRST_FETCH.0);
     mix(track, ring, sums, index, voices, scratch, first_fetch, lead, None);
     Ok(())
+}
+
+/// Lets go of the frames that have passed.
+///
+/// Out of the turn's line, where the seldom wanted peaks would cost registers.
+#[inline(never)]
+fn pass(track: &mut Track, ring: &impl SampleMemory, passed: u64, scratch: &mut Scratch) {
+    if let Some(meter) = &mut track.meter {
+        meter.measure(ring, (&track.layout, &track.cycle), track.passed, passed, &mut scratch.work);
+    }
+    // If a turn comes late, silence is played again, and nothing old.
+    silence(track, ring, track.passed, passed, scratch);
+    track.passed = passed;
 }
 
 /// Writes silence over the frames `from..to`, a lap at most.
