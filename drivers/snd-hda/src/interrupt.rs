@@ -4,7 +4,7 @@
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct InterruptReport {
-    /// Streams with an error, a bit each by [`Stream::index`]. Their interrupt stays off until
+    /// Streams with an error, a bit each by [`Stream::index`](crate::Stream::index). Their interrupt stays off until
     /// they are polled.
     pub streams: u32,
     /// Codecs that appeared or woke, a bit each.

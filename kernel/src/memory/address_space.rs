@@ -10,6 +10,7 @@ use x86_64::registers::control::{Cr3, Cr3Flags};
 use x86_64::structures::paging::PhysFrame;
 
 use super::frames::{FrameAllocator, TooManyRanges};
+use super::mapped_device::MappedDevice;
 use super::page_table::{Access, MapError, PageTable, TableMemory};
 use super::range::PhysRange;
 use super::{PAGE_BYTES, heap, layout};
@@ -136,8 +137,9 @@ impl AddressSpace {
 
     /// Maps registers at `range` permanently: one to one, uncached. All RAM is already mapped, so
     /// this never maps RAM twice.
-    pub fn map_device(&mut self, range: PhysRange) -> Result<(), MapError> {
-        self.table.map(&mut Tables(&mut self.frames), range.grow_to_pages(), Access::Device)
+    pub fn map_device(&mut self, range: PhysRange) -> Result<MappedDevice, MapError> {
+        self.table.map(&mut Tables(&mut self.frames), range.grow_to_pages(), Access::Device)?;
+        Ok(MappedDevice::new(range))
     }
 
     /// Maps pages of Xen or another domain at `range` permanently: one to one, as data. All RAM of

@@ -8,6 +8,8 @@ pub mod frames;
 pub mod heap;
 #[cfg(target_os = "none")]
 pub mod layout;
+#[cfg(target_os = "none")]
+pub mod mapped_device;
 pub mod page_table;
 pub mod range;
 #[cfg(feature = "xen")]

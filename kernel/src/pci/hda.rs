@@ -8,8 +8,9 @@ use pci_types::{CommandRegister, EndpointHeader, PciAddress, PciHeader};
 use snd_hda::InReset;
 
 use super::bar::{self, BarError, BarKind};
+use super::bus_masters::start_bus_master;
 use super::capability;
-use super::config::{ConfigSpace, start_bus_master};
+use super::config::ConfigSpace;
 use super::known::{self, Known};
 use super::message::{Messages, MsiCapability};
 use super::registers::HdaRegisters;
@@ -221,7 +222,8 @@ fn bring_up<M: Messages>(
     }
     let bar = settle_bar(address, functions, surroundings)?;
     let registers = PhysRange { start: bar.start, end: bar.start + bar.size_bytes().min(REGISTERS_BYTES) };
-    let registers = HdaRegisters::map(surroundings.space, registers, address).map_err(BringUpError::Map)?;
+    let registers = surroundings.space.map_device(registers).map_err(BringUpError::Map)?;
+    let registers = HdaRegisters::new(registers, address);
 
     endpoint.update_command(ConfigSpace, |command| command | CommandRegister::MEMORY_ENABLE);
     if !endpoint.command(ConfigSpace).contains(CommandRegister::MEMORY_ENABLE) {

@@ -1,6 +1,8 @@
 //! PCI: finds the HD Audio controllers and prepares them for the driver.
 
 pub mod bar;
+#[cfg(target_os = "none")]
+mod bus_masters;
 pub mod capability;
 #[cfg(target_os = "none")]
 mod config;
@@ -15,6 +17,6 @@ pub mod registers;
 mod scan;
 
 #[cfg(target_os = "none")]
-pub use config::stop_bus_masters;
+pub use bus_masters::stop_bus_masters;
 #[cfg(all(target_os = "none", feature = "bare"))]
 pub(crate) use config::stop_decoding;

@@ -47,7 +47,7 @@ pub struct Port0 {
 }
 
 /// When the frames of a run are at the link, in parts of a nanosecond.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct HardwareRun {
     /// This holds from then on.
     pub since: u128,
