@@ -297,7 +297,7 @@ where
             .buses
             .get(index)
             .and_then(BusPlace::open)
-            .is_some_and(|bus| bus.track.is_running || end != End::Heard);
+            .is_some_and(|bus| bus.track.is_running || end == End::Gap);
         let converters = &mut self.converters;
         let Ok(mut voice) = Voice::new(index, way, params, (layout, layout), buffer, converters) else {
             return;
@@ -310,8 +310,10 @@ where
             voice.note_written(bytes);
         }
         match step {
-            Step::Mirror(mirror) if end == End::Heard && taken.is_ok() => {
-                voice.join(mirror.from, mirror.offset, mirror.next, &last, mirror.is_exact);
+            // If somebody can't wait until what is mirrored is at the link, there is a gap until then.
+            Step::Mirror(mirror) if end != End::Broken && taken.is_ok() => {
+                let is_exact = mirror.is_exact && end == End::Heard;
+                voice.join(mirror.from, mirror.offset, mirror.next, &last, is_exact);
             }
             Step::Turned { link_frames } if taken.is_ok() => voice.record_on(&last, link_frames),
             _ => voice.take_over(&last),
