@@ -328,6 +328,12 @@ impl Card<Backing<Buffer, Buffer>> for FakeCard {
         self.transfer(from);
         self.transfer(to);
         (from.is_heard, to.is_heard) = (false, true);
+        // The bytes go on where the link is, even if the other stream has not begun yet.
+        let mut seen = to.seen.borrow_mut();
+        if let (Some(run), Some(begun)) = (seen.runs.last().copied(), to.begun) {
+            let frames = run.first + frames_in(begun - run.begun, to.params.rate_hz) + to.moved;
+            seen.played.resize((frames * to.frame_bytes) as usize, 0);
+        }
         Ok(())
     }
 
