@@ -373,7 +373,7 @@ const fn fault_of_all(name: &'static str, set: fn(&mut Faults)) -> Fault {
 
 const NO_FAULT: Fault = fault("none", |_| {});
 
-const FAULTS: [Fault; 22] = [
+const FAULTS: [Fault; 23] = [
     fault("silent codec", |faults| faults.silent_codecs = 1),
     fault("CORB dead", |faults| faults.corb_dead = true),
     fault("RIRB dead", |faults| faults.rirb_dead = true),
@@ -398,6 +398,7 @@ const FAULTS: [Fault; 22] = [
     }),
     fault_of_all("WALCLK stopped", |faults| faults.wall_clock_stopped = true),
     fault_of_all("off the bus", |faults| faults.off_the_bus = true),
+    fault_of_all("cut off", |faults| (faults.off_the_bus, faults.cut_off) = (true, true)),
 ];
 
 /// The wait for a request, and the frames that the neighbour has lost by it.
