@@ -96,7 +96,7 @@ impl Log for Console {
         let now_ns = CLOCK.get().map_or(0, TscClock::now_ns);
         let target = record.target();
         let judged = if record.level() <= Level::Info { BUDGET.try_lock() } else { None };
-        let verdict = judged.map(|mut budget| budget.judge(target, now_ns));
+        let verdict = judged.map(|mut budget| budget.judge(target, record.level(), now_ns));
         let us = now_ns / 1_000;
         let (seconds, micros) = (us / 1_000_000, us % 1_000_000);
         let write = |level: Level, text: fmt::Arguments<'_>| {

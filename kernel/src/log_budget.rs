@@ -1,6 +1,7 @@
 //! How many lines a source may log, so that none fills the log of all.
 
 use heapless::Vec;
+use log::Level;
 
 /// Lines that a source may log at once.
 pub const BURST_LINES: u32 = 100;
@@ -9,7 +10,7 @@ pub const BURST_LINES: u32 = 100;
 pub const LINE_EVERY_NS: u64 = 10_000_000_000;
 
 /// Sources that are told apart. Further ones share the last one's budget.
-const MAX_SOURCES: usize = 64;
+const MAX_SOURCES: usize = 128;
 
 /// What becomes of a line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -47,9 +48,12 @@ impl LogBudget {
         Self { sources: Vec::new() }
     }
 
-    /// Judges a line of a source (a log target).
-    pub fn judge(&mut self, source: &str, now_ns: u64) -> Verdict {
-        let Some(source) = self.source(hash(source), now_ns) else {
+    /// Judges a line of a source (a log target). Lines of each level have a budget of their own, so that a flood of one hides no
+    /// worse one.
+    pub fn judge(&mut self, source: &str, level: Level, now_ns: u64) -> Verdict {
+        // Few hashes are that near.
+        let name = hash(source).wrapping_add(level as u32);
+        let Some(source) = self.source(name, now_ns) else {
             return Verdict::Write { dropped: 0, is_last: false };
         };
         let earned = now_ns.saturating_sub(source.filled_ns).checked_div(LINE_EVERY_NS).unwrap_or_default();

@@ -24,7 +24,7 @@ use crate::phase::Phase;
 use crate::playback;
 use crate::start::{Begin, Group};
 use crate::table::Content;
-use crate::voice::{State, Voice, Way};
+use crate::voice::{NO_BUS, State, Voice, Way};
 
 /// Time to find out the phase, if a counter follows the link. Without it the hand-over has a gap.
 const PATIENCE: Nanos = Nanos(60_000_000);
@@ -293,11 +293,10 @@ where
                 return;
             }
         };
-        let has_failed = !self
-            .buses
-            .get(index)
-            .and_then(BusPlace::open)
-            .is_some_and(|bus| bus.track.is_running || end == End::Gap);
+        // What goes on at once needs a bus that runs.
+        let may_stand = end == End::Gap && !matches!(step, Step::Mirror(_));
+        let bus = self.buses.get(index).and_then(BusPlace::open);
+        let has_failed = !bus.is_some_and(|bus| bus.track.is_running || may_stand);
         let converters = &mut self.converters;
         let Ok(mut voice) = Voice::new(index, way, params, (layout, layout), buffer, converters) else {
             return;
@@ -323,7 +322,16 @@ where
             voice.break_off();
         }
         let goes_on = voice.state == State::Paused && !is_over;
+        let is_lost = taken.is_err() && !self.table.voices().any(|voice| voice.bus == index);
+        if is_lost {
+            voice.bus = NO_BUS;
+        }
         self.table.set(place, Content::Voice(voice));
+        if is_lost {
+            // The converter may be on either stream. Who opens the port next finds out.
+            self.halt(index);
+            self.close_bus(index, Nanos(0));
+        }
         self.update_reach(index);
         if goes_on {
             self.stop_unused(index);

@@ -10,6 +10,7 @@ mod context;
 mod exchange;
 mod nodes;
 mod published;
+mod rights;
 mod state_write;
 
 use audioback::card::Card;
@@ -130,6 +131,8 @@ impl<H: Hypervisor, C: Card<H::Buffer>> Device<H, C> {
     pub(crate) fn on_front_change(&mut self) {
         self.nodes.set_stale(Question::FrontState, true);
         self.has_front_changed = true;
+        // It may be revoking its rings.
+        self.exchange.void(Question::Transport);
     }
 
     /// Whether nothing of it is left, here and in xenstore, so that it can be forgotten.
@@ -231,6 +234,19 @@ impl<H: Hypervisor, C: Card<H::Buffer>> Device<H, C> {
         now: Nanos,
     ) -> Option<Nanos> {
         self.apply_rights(hardware, common);
+        let next = self.take_steps(connection, hardware, common, now);
+        // A stream that doesn't stop is tried again when it is served.
+        let has_changed = self.sound.as_ref().is_some_and(|sound| self.condition.update(sound));
+        if has_changed { Some(now) } else { next }
+    }
+
+    fn take_steps(
+        &mut self,
+        connection: &mut Connection<'_>,
+        hardware: &mut Hardware<'_, H, C>,
+        common: &mut Common<'_>,
+        now: Nanos,
+    ) -> Option<Nanos> {
         if core::mem::take(&mut self.has_front_changed) {
             self.settles_at = after(now, SETTLE_NS);
             // The front end may be revoking the rings whose nodes have been read.
@@ -451,29 +467,6 @@ impl<H: Hypervisor, C: Card<H::Buffer>> Device<H, C> {
             sound.close(hardware.hypervisor, hardware.card);
         }
         if sound.state() == XenbusState::Closed { Outcome::Done } else { Outcome::Underway }
-    }
-
-    /// The guest's rights as they are in xenstore. `None`: they are being read.
-    fn rights(&self, common: &Common<'_>) -> Option<Policy> {
-        common.guests.policy(self.id.guest, common.policy?)
-    }
-
-    /// Puts the guest's rights, and the volume that it gets, in force.
-    ///
-    /// The sound device checks them, and ends streams that have lost theirs.
-    fn apply_rights(&mut self, hardware: &mut Hardware<'_, H, C>, common: &Common<'_>) {
-        if let Some(sound) = &mut self.sound {
-            sound.set_trim(hardware.card, common.guests.trim(self.id.guest));
-        }
-        let Some(policy) = self.rights(common) else { return };
-        if policy == self.policy {
-            return;
-        }
-        self.policy = policy;
-        if let Some(sound) = &mut self.sound {
-            log::info!("{}: its rights have changed", self.id);
-            sound.set_policy(hardware.hypervisor, hardware.card, policy);
-        }
     }
 
     /// Handles the end of writing a state.

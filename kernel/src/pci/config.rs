@@ -56,6 +56,8 @@ impl ConfigRegionAccess for ConfigSpace {
 
 /// Whether a function can't use DMA: it answers no more, it is no bus master, or it isn't in power state D0 (PCI Power
 /// Management specification 1.2, 5.4).
+///
+/// One that still answers is made no bus master before this says so: it may come back to D0 with all that it was told.
 pub(super) fn is_cut_off(address: PciAddress) -> bool {
     let header = PciHeader::new(address);
     let (vendor, _) = header.id(ConfigSpace);
@@ -67,7 +69,14 @@ pub(super) fn is_cut_off(address: PciAddress) -> bool {
     let read = |offset| ConfigSpace.read_u32(address, offset);
     let management = capability::find(capability::POWER_MANAGEMENT, capabilities, read);
     // Control/Status is 4 bytes into the capability.
-    management.and_then(|offset| offset.checked_add(4)).is_some_and(|control| read(control) & 0b11 != 0)
+    let is_asleep =
+        management.and_then(|offset| offset.checked_add(4)).is_some_and(|control| read(control) & 0b11 != 0);
+    if !is_asleep {
+        return false;
+    }
+    let mut header = header;
+    header.update_command(ConfigSpace, |command| command & !CommandRegister::BUS_MASTER_ENABLE);
+    !header.command(ConfigSpace).contains(CommandRegister::BUS_MASTER_ENABLE)
 }
 
 /// Turns off a function's memory decoding: its registers stop answering.

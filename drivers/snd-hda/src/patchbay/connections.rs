@@ -100,6 +100,10 @@ impl Patchbay {
             };
             connection.tag = tag;
             let connection = *connection;
+            // A recording that has followed a plug is still on its own converter: the jack's was never on the stream.
+            if connection.is_jack && route.direction() == Direction::Input {
+                continue;
+            }
             let mut link = CodecLink::new(link, route.codec);
             connect::tune(&mut link, route, &connection).map_err(ConnectError::Command)?;
         }

@@ -324,3 +324,35 @@ fn over_a_loss_of_power_volume_stays_and_what_was_plugged_meanwhile_is_followed(
     assert_eq!(model.audible(0), at_headphones);
     model.assert_clean();
 }
+
+#[test]
+fn a_recording_that_has_followed_a_plug_takes_no_second_converter_along_to_another_stream() {
+    let (model, mut controller) = laptop_with_nothing_plugged();
+    let [built_in, jack] = [BUILT_IN, MICROPHONE].map(|pin| route_of(&controller, pin));
+    let converter = |controller: &TestController, route: RouteIndex| {
+        controller.routes()[usize::from(route.0)].converter().get()
+    };
+    let (own, other) = (converter(&controller, built_in), converter(&controller, jack));
+    let first = run(&model, &mut controller, built_in);
+    model.plug(0, MICROPHONE, true);
+    model.advance_ns(MILLISECOND);
+    attend(&mut controller);
+    assert_eq!(recorded_from(&model), [(MICROPHONE, own)]);
+    let buffer = TestBuffer::new(&model, 32 * 4096, Direction::Input);
+    let stream = controller.take_stream(Direction::Input).expect("a descriptor");
+    let mut second = stream.configure(cd_like(), buffer).expect("configured").start().expect("started");
+    controller.retag(built_in, &mut second, None).expect("moved");
+    model.advance_ns(10 * MILLISECOND);
+    assert_eq!(recorded_from(&model), [(MICROPHONE, own)]);
+    assert_eq!(model.converter_setting(0, own).0, second.tag());
+    assert_eq!(model.converter_setting(0, other).0, 0, "it was never on the stream");
+    // The plug is pulled: the stream returns.
+    model.plug(0, MICROPHONE, false);
+    model.advance_ns(MILLISECOND);
+    attend(&mut controller);
+    assert_eq!(recorded_from(&model), [(BUILT_IN, own)]);
+    drop(first);
+    end(&mut controller, built_in, second);
+    assert_eq!([own, other].map(|node| model.converter_setting(0, node).0), [0, 0]);
+    model.assert_clean();
+}
