@@ -74,7 +74,7 @@ pub(super) fn is_cut_off(address: PciAddress) -> bool {
     if !is_asleep {
         return false;
     }
-    let mut header = header;
+    let mut header = PciHeader::new(address);
     header.update_command(ConfigSpace, |command| command & !CommandRegister::BUS_MASTER_ENABLE);
     !header.command(ConfigSpace).contains(CommandRegister::BUS_MASTER_ENABLE)
 }
