@@ -1,12 +1,15 @@
 //! A direct stream becomes a voice while it records, on the model of the hardware.
 
-use audioback::card::{Card, LinkPosition, PortMode};
-use hyper::{MappedBuffer, SampleMemory};
-use mixer::MixerStream;
-use snd_hda_model::{DmaAccess, Profile};
+use std::cell::Cell;
+use std::rc::Rc;
+
+use audioback::card::{Card, CardError, LinkPosition, PortMode, PortSetup};
+use hyper::{MappedBuffer, Nanos, SampleMemory};
+use mixer::{Cost, Limits, Mixer, MixerStream};
+use snd_hda_model::{Bench, Codec, DmaAccess, Profile};
 use sndif::format::SampleFormat;
 
-use crate::link::{IN, Rig};
+use crate::link::{IN, Rig, hardware};
 use crate::support::memory::Buffer;
 use crate::support::rig::{MILLISECOND, params};
 use crate::support::{cases, noise};
@@ -147,4 +150,42 @@ fn what_the_hardware_keeps_to_itself_is_a_break_that_is_told() {
     rig.model.edit_faults(|faults| faults.position_buffer_dead = true);
     let (_, breaks) = hand_over(&mut rig, 1, 48_000);
     assert_eq!(breaks, 1);
+}
+
+#[test]
+fn a_converter_that_does_not_answer_leaves_no_bus_that_hears_nothing() {
+    let is_silent = Rc::new(Cell::new(false));
+    let silent = is_silent.clone();
+    // The converter's stream and channel (7.3.3.11).
+    let codec = Codec::any_format(2)
+        .tampered(move |verb, answer| answer.filter(|_| !(silent.get() && verb & 0xf_ff00 == 0x7_0600)));
+    let model = Bench::new(Profile::hardware()).codec(0, codec).build();
+    model.set_source(0, CONVERTER, |frame, _| frame.link_frame as i32);
+    let (card, rings) = hardware(&model);
+    let setups = [PortSetup { mode: PortMode::Auto, ..PortSetup::default() }; 2];
+    let limits =
+        Limits { streams: 16, converters: 16, cost: Cost(400_000_000), lateness: Nanos(MILLISECOND) };
+    let mut rig = Rig { mixer: Mixer::new(card, rings, &setups, limits), model };
+    let mut first = Recorder::open(&mut rig, 48_000);
+    rig.mixer.start(&mut first.stream).expect("started");
+    first.pass(&mut rig, 30 * MILLISECOND);
+    is_silent.set(true);
+    let frame_bytes = 4;
+    let buffer = Buffer::from_pages(4_096 * frame_bytes, || rig.model.memory().allocate_page());
+    for page in buffer.page_addresses() {
+        rig.model.memory().allow_dma(*page, DmaAccess::Write);
+    }
+    let asked = params(48_000, SampleFormat::S16Le, 2);
+    // It is refused, or it records.
+    let refused = rig.mixer.open(IN, &asked, buffer.clone()).err().map(|failure| failure.error());
+    is_silent.set(false);
+    assert_eq!(refused, Some(CardError::Hardware));
+    let position = rig.mixer.position(&mut first.stream).expect("a position");
+    assert_eq!(position.descriptor_errors, 1, "its run has ended");
+    let mut second = rig.mixer.open(IN, &asked, buffer).map_err(|failure| failure.error()).expect("open");
+    rig.mixer.start(&mut second).expect("started");
+    rig.pass(50 * MILLISECOND);
+    assert!(rig.mixer.position(&mut second).expect("a position").bytes > 0);
+    rig.mixer.close(second).expect("closed");
+    rig.mixer.close(first.stream).expect("closed");
 }

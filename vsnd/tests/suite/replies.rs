@@ -209,3 +209,30 @@ fn a_report_that_comes_while_another_is_written_is_written_too() {
     rig.advance(500 * MS);
     assert_eq!(rig.stored.value("snddom/state/report"), Some("number=2"));
 }
+
+#[test]
+fn an_answer_that_comes_with_the_news_that_makes_it_void_is_no_failure() {
+    let mut rig = Rig::new();
+    rig.attach(3, 0, &DUPLEX);
+    rig.until("InitWait", |rig| rig.back_state(3, 0) == Some("2"));
+    rig.front_up(3, 0, &DUPLEX);
+    rig.stored_is_held = true;
+    let mut late = Vec::new();
+    for _ in 0..200 {
+        turn(&mut rig, |rig| {
+            late.extend(lose_replies(rig.page, |request| request.path().ends_with("/0/0/evt-event-channel")));
+        });
+        if !late.is_empty() {
+            break;
+        }
+    }
+    assert_eq!(late.len(), 1);
+    logs::take_warnings();
+    // The front end takes its rings away and publishes others: its state's event and the answer that a node is missing come
+    // together.
+    rig.stored.set(&format!("{}/state", front_path(3, 0)), "3");
+    rig.stored.send(ERROR, late[0].id, 0, b"ENOENT\0");
+    rig.stored_is_held = false;
+    rig.until("Connected", |rig| rig.back_state(3, 0) == Some("4"));
+    assert!(logs::take_warnings().is_empty());
+}
