@@ -78,7 +78,7 @@ where
             Ok(bus) => bus,
             Err(error) => return refused(error, buffer),
         };
-        let way = if direction.is_playback() { Way::Play } else { Way::Record };
+        let way = Way::of(direction);
         let layouts = (layout, bus_layout);
         let mut voice = match Voice::new(bus, way, *params, layouts, buffer, &mut self.converters) {
             Ok(voice) => voice,

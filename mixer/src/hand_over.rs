@@ -98,10 +98,7 @@ where
             }
         };
         let joined = self.join_bus(port, &params);
-        let way = match self.ports.get(usize::from(port.0)) {
-            Some(port) if port.direction.is_playback() => Way::Play,
-            _ => Way::Record,
-        };
+        let way = self.direction(port).map_or(Way::Record, Way::of);
         let bus = joined.unwrap_or(NO_BUS);
         let layouts = (layout, bus_layout);
         let mut voice = match Voice::new(bus, way, params, layouts, buffer, &mut self.converters) {

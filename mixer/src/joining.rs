@@ -60,7 +60,8 @@ where
         let (port, params) = (direct.port, direct.params);
         let layout = Layout::of(&params).ok_or(CardError::Unsupported)?;
         let setup = self.setup(port).ok_or(CardError::NoSuchPort)?;
-        let is_playback = self.direction(port) == Some(Direction::Playback);
+        let direction = self.direction(port).ok_or(CardError::NoSuchPort)?;
+        let is_playback = direction.is_playback();
         // The bytes of silence are zeros.
         let is_format = !is_playback || matches!(params.format, SampleFormat::S16Le | SampleFormat::S32Le);
         let is_rate = setup.rate_hz.is_none_or(|rate_hz| rate_hz == params.rate_hz);
@@ -71,7 +72,7 @@ where
         if !self.budget.admit(cost) {
             return Err(CardError::Busy);
         }
-        let begun = self.open_bus_beside(place, layout).and_then(|index| {
+        let begun = self.open_bus_beside(place, direction, layout).and_then(|index| {
             let begun =
                 if is_playback { self.start_mirroring(place, index) } else { self.turn_to_bus(place, index) };
             if begun.is_err() {
@@ -88,7 +89,12 @@ where
     }
 
     /// Opens a bus beside the direct stream. Returns its place.
-    fn open_bus_beside(&mut self, place: usize, layout: Layout) -> Result<usize, CardError> {
+    fn open_bus_beside(
+        &mut self,
+        place: usize,
+        direction: Direction,
+        layout: Layout,
+    ) -> Result<usize, CardError> {
         let index = self.free_ring(&layout).ok_or(CardError::Busy)?;
         self.mix_ahead();
         let lateness = self.lateness;
@@ -97,10 +103,6 @@ where
             return Err(CardError::WrongState);
         };
         let bus_place = buses.get_mut(index).ok_or(CardError::Busy)?;
-        let direction = match self.ports.get(usize::from(direct.port.0)) {
-            Some(port) => port.direction,
-            None => return Err(CardError::NoSuchPort),
-        };
         let BusPlace::Free(mut ring) = core::mem::replace(bus_place, BusPlace::Lost) else {
             return Err(CardError::Busy);
         };
@@ -163,7 +165,6 @@ where
         };
         card.start_beside(&mut direct.stream, &mut bus.stream)?;
         bus.track.is_running = true;
-        bus.track.rewind();
         let before = card.position(&mut direct.stream)?;
         let known = before.link.filter(|link| link.cadence.is_some());
         // Where the place at the link isn't known to the frame, what is lost isn't either.
@@ -265,7 +266,7 @@ where
             }
         };
         let layout = bus.track.layout;
-        let way = if bus.track.direction.is_playback() { Way::Play } else { Way::Record };
+        let way = Way::of(bus.track.direction);
         let cost = Cost::of(&layout, &layout);
         let taken = card.take_port(&mut direct.stream, &mut bus.stream);
         if let Err(error) = taken {

@@ -2,7 +2,7 @@
 
 mod succession;
 
-use audioback::card::{PortIndex, PortSet, StreamParams, StreamPosition};
+use audioback::card::{Direction, PortIndex, PortSet, StreamParams, StreamPosition};
 use hyper::{Nanos, SampleMemory};
 use pcm::{Sample, Wide, mix};
 
@@ -39,6 +39,15 @@ pub(crate) enum Way {
     Play,
     /// From the bus to the guest: what the hardware records, or what an output plays.
     Record,
+}
+
+impl Way {
+    pub(crate) const fn of(direction: Direction) -> Self {
+        match direction {
+            Direction::Playback => Self::Play,
+            Direction::Capture => Self::Record,
+        }
+    }
 }
 
 /// A voice. Its buffer is reached by bulk copies only, and each frame once.

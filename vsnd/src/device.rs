@@ -77,7 +77,7 @@ pub(crate) struct Device<H: Hypervisor, C: Card<H::Buffer>> {
     /// The rights in force.
     policy: Policy,
     published: Published,
-    /// As of the last call of [`serve`](Self::serve).
+    /// As of the last call of [`has_changed`](Self::has_changed).
     condition: Condition,
     /// The front end's state has changed since the last call of [`drive`](Self::drive).
     has_front_changed: bool,
@@ -131,8 +131,8 @@ impl<H: Hypervisor, C: Card<H::Buffer>> Device<H, C> {
     pub(crate) fn on_front_change(&mut self) {
         self.nodes.set_stale(Question::FrontState, true);
         self.has_front_changed = true;
-        // It may be revoking its rings.
-        self.exchange.void(Question::Transport);
+        // It may be revoking the rings whose nodes have been read.
+        self.forget_rings();
     }
 
     /// Whether nothing of it is left, here and in xenstore, so that it can be forgotten.
@@ -220,7 +220,12 @@ impl<H: Hypervisor, C: Card<H::Buffer>> Device<H, C> {
             self.on_connection_end(now);
             self.back_end.fail();
         }
-        (next, self.sound.as_ref().is_some_and(|sound| self.condition.update(sound)))
+        (next, self.has_changed())
+    }
+
+    /// Whether its condition has changed since the last call.
+    fn has_changed(&mut self) -> bool {
+        self.sound.as_ref().is_some_and(|sound| self.condition.update(sound))
     }
 
     /// Takes the next actions, until one needs an answer from xenstored.
@@ -236,8 +241,7 @@ impl<H: Hypervisor, C: Card<H::Buffer>> Device<H, C> {
         self.apply_rights(hardware, common);
         let next = self.take_steps(connection, hardware, common, now);
         // A stream that doesn't stop is tried again when it is served.
-        let has_changed = self.sound.as_ref().is_some_and(|sound| self.condition.update(sound));
-        if has_changed { Some(now) } else { next }
+        if self.has_changed() { Some(now) } else { next }
     }
 
     fn take_steps(
@@ -249,8 +253,6 @@ impl<H: Hypervisor, C: Card<H::Buffer>> Device<H, C> {
     ) -> Option<Nanos> {
         if core::mem::take(&mut self.has_front_changed) {
             self.settles_at = after(now, SETTLE_NS);
-            // The front end may be revoking the rings whose nodes have been read.
-            self.forget_rings();
         }
         for _ in 0..STEPS_PER_CALL {
             // Closing comes first: streams must not play on because xenstored is slow.

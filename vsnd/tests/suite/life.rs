@@ -10,6 +10,15 @@ fn two(fronts: Vec<Front>) -> [Front; 2] {
     fronts.try_into().ok().expect("two streams")
 }
 
+/// A guest that plays for two seconds, a tenth of a second after its start.
+fn playing() -> Rig {
+    let mut rig = Rig::new();
+    let [playback, _capture] = two(rig.guest(3));
+    rig.play(playback, &noise(96_000, 3));
+    rig.advance(100 * MS);
+    rig
+}
+
 #[test]
 fn a_device_is_attached_plays_and_is_detached() {
     let mut rig = Rig::new();
@@ -268,10 +277,7 @@ fn a_device_of_an_earlier_driver_domain_begins_anew() {
 
 #[test]
 fn while_run_sticks_the_device_is_closing() {
-    let mut rig = Rig::new();
-    let [playback, _capture] = two(rig.guest(3));
-    rig.play(playback, &noise(96_000, 3));
-    rig.advance(100 * MS);
+    let mut rig = playing();
     rig.model.edit_faults(|faults| faults.stuck_run = u32::MAX);
     rig.detach(3, 0);
     rig.advance(300 * MS);
@@ -284,10 +290,7 @@ fn while_run_sticks_the_device_is_closing() {
 
 #[test]
 fn a_controller_that_is_gone_leaves_nothing_of_a_guest_mapped() {
-    let mut rig = Rig::new();
-    let [playback, _capture] = two(rig.guest(3));
-    rig.play(playback, &noise(96_000, 3));
-    rig.advance(100 * MS);
+    let mut rig = playing();
     rig.model.edit_faults(|faults| (faults.off_the_bus, faults.cut_off) = (true, true));
     rig.detach(3, 0);
     rig.until_removed(3);
@@ -297,10 +300,7 @@ fn a_controller_that_is_gone_leaves_nothing_of_a_guest_mapped() {
 
 #[test]
 fn a_stream_that_never_stops_is_tried_less_and_less_often() {
-    let mut rig = Rig::new();
-    let [playback, _capture] = two(rig.guest(3));
-    rig.play(playback, &noise(96_000, 3));
-    rig.advance(100 * MS);
+    let mut rig = playing();
     rig.model.edit_faults(|faults| faults.stuck_run = u32::MAX);
     rig.detach(3, 0);
     rig.advance(1_000 * MS);

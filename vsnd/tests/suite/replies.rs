@@ -143,14 +143,13 @@ fn a_late_answer_for_a_device_that_has_gone_changes_nothing_for_its_successor() 
     rig.until("Connected", |rig| rig.back_state(3, 0) == Some("4"));
 }
 
-#[test]
-fn a_late_answer_about_rings_that_are_revoked_isn_t_taken_for_another_node_s() {
+/// A front end's rings are being read, and the answer to the last node of its first stream stays away.
+fn reading_rings() -> (Rig, Request) {
     let mut rig = Rig::new();
     rig.attach(3, 0, &DUPLEX);
     rig.until("InitWait", |rig| rig.back_state(3, 0) == Some("2"));
     rig.front_up(3, 0, &DUPLEX);
     rig.stored_is_held = true;
-    // The answer to the last node of the first stream stays away.
     let mut late = Vec::new();
     for _ in 0..200 {
         turn(&mut rig, |rig| {
@@ -161,10 +160,16 @@ fn a_late_answer_about_rings_that_are_revoked_isn_t_taken_for_another_node_s() {
         }
     }
     assert_eq!(late.len(), 1);
+    (rig, late.remove(0))
+}
+
+#[test]
+fn a_late_answer_about_rings_that_are_revoked_isn_t_taken_for_another_node_s() {
+    let (mut rig, late) = reading_rings();
     // Meanwhile the front end revokes its rings, and says so by its state.
     rig.front_up(3, 0, &DUPLEX);
     turn(&mut rig, |_| {});
-    rig.stored.send(late[0].kind, late[0].id, 0, b"77");
+    rig.stored.send(late.kind, late.id, 0, b"77");
     let mut asked = Vec::new();
     for _ in 0..200 {
         turn(&mut rig, |rig| asked.extend(requests(rig.page)));
@@ -212,26 +217,12 @@ fn a_report_that_comes_while_another_is_written_is_written_too() {
 
 #[test]
 fn an_answer_that_comes_with_the_news_that_makes_it_void_is_no_failure() {
-    let mut rig = Rig::new();
-    rig.attach(3, 0, &DUPLEX);
-    rig.until("InitWait", |rig| rig.back_state(3, 0) == Some("2"));
-    rig.front_up(3, 0, &DUPLEX);
-    rig.stored_is_held = true;
-    let mut late = Vec::new();
-    for _ in 0..200 {
-        turn(&mut rig, |rig| {
-            late.extend(lose_replies(rig.page, |request| request.path().ends_with("/0/0/evt-event-channel")));
-        });
-        if !late.is_empty() {
-            break;
-        }
-    }
-    assert_eq!(late.len(), 1);
+    let (mut rig, late) = reading_rings();
     logs::take_warnings();
     // The front end takes its rings away and publishes others: its state's event and the answer that a node is missing come
     // together.
     rig.stored.set(&format!("{}/state", front_path(3, 0)), "3");
-    rig.stored.send(ERROR, late[0].id, 0, b"ENOENT\0");
+    rig.stored.send(ERROR, late.id, 0, b"ENOENT\0");
     rig.stored_is_held = false;
     rig.until("Connected", |rig| rig.back_state(3, 0) == Some("4"));
     assert!(logs::take_warnings().is_empty());
