@@ -4,7 +4,7 @@ use alloc::format;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
-use embedded_hal::delay::DelayNs;
+use snd_hda::Timer;
 use snd_hda::codec::UnservedPin;
 use snd_hda::{Controller, Direction, DmaRegion, Registers};
 
@@ -14,7 +14,7 @@ use snd_hda::{Controller, Direction, DmaRegion, Registers};
 pub fn of_card<R, D, G>(card: &Controller<R, D, G>) -> Vec<(String, String)>
 where
     R: Registers + Clone,
-    D: DelayNs + Clone,
+    D: Timer + Clone,
     G: DmaRegion,
 {
     let mut nodes = Vec::new();

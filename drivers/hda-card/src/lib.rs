@@ -33,9 +33,9 @@ use audioback::card::{
     Card, CardError, CardSettings, JackPolicy, LinkedStart, OpenFailure, Port, PortIndex, PortLabel, PortSet,
     PositionChoice, StillRunning, StreamParams, StreamPosition,
 };
-use embedded_hal::delay::DelayNs;
 use heapless::Vec;
 use hyper::{Clock, MappedBuffer, Nanos};
+use snd_hda::Timer;
 use snd_hda::position::Cadence;
 use snd_hda::stream::{ConfigureError, PositionChoice as CounterChoice};
 use snd_hda::{ConnectError, Controller, Direction, DmaRegion, Format, MAX_ROUTES, Registers, RouteIndex};
@@ -50,7 +50,7 @@ const FASTEST_HZ: u32 = 192_000;
 const HARDWARE_WARNINGS: u8 = 64;
 
 /// An HDA controller with its codecs, as a [`Card`].
-pub struct HdaCard<R: Registers, D: DelayNs, G: DmaRegion, C: Clock> {
+pub struct HdaCard<R: Registers, D: Timer, G: DmaRegion, C: Clock> {
     timing: Timing<C>,
     controller: Controller<R, D, G>,
     settings: CardSettings,
@@ -63,11 +63,12 @@ pub struct HdaCard<R: Registers, D: DelayNs, G: DmaRegion, C: Clock> {
 impl<R, D, G, C> HdaCard<R, D, G, C>
 where
     R: Registers + Clone,
-    D: DelayNs + Clone,
+    D: Timer + Clone,
     G: DmaRegion,
     C: Clock,
 {
-    /// A card on a controller after bring-up. `clock` is the time of positions.
+    /// A card on a controller after bring-up. `clock` is the time of positions, and the controller's [`Timer`] tells the
+    /// same.
     pub fn new(mut controller: Controller<R, D, G>, clock: C) -> Self {
         let mut timing = Timing::new(clock);
         // A longer comparison of the two clocks gives a more precise rate.
@@ -165,7 +166,7 @@ impl<B, R, D, G, C> Card<B> for HdaCard<R, D, G, C>
 where
     B: MappedBuffer,
     R: Registers + Clone,
-    D: DelayNs + Clone,
+    D: Timer + Clone,
     G: DmaRegion,
     C: Clock,
 {
@@ -197,7 +198,7 @@ where
     }
 
     fn next_due(&self) -> Option<Nanos> {
-        None
+        self.controller.attention_due_ns().map(Nanos)
     }
 
     fn restore(&mut self) -> Result<(), CardError> {

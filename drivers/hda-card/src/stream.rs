@@ -4,9 +4,9 @@
 use core::fmt;
 
 use audioback::card::{CardError, LinkedStart, PositionLock, PositionSource, StreamPosition};
-use embedded_hal::delay::DelayNs;
 use heapless::Vec;
 use hyper::{Clock, MappedBuffer};
+use snd_hda::Timer;
 use snd_hda::stream::{
     Configured, LinkTime, Paused, Refused, Reset, Running, StartMethod, StreamStatus, release_together,
 };
@@ -27,14 +27,14 @@ type Released<B, R, D, G> = (Stream<Reset<R, D, G>>, B);
 /// Stream descriptors of a controller: INTCTL has 30 bits (HDA specification 1.0a, 3.3.14).
 const STREAMS_MAX: usize = 30;
 
-enum State<B: MappedBuffer, R: Registers, D: DelayNs, G: DmaRegion> {
+enum State<B: MappedBuffer, R: Registers, D: Timer, G: DmaRegion> {
     Configured(Ready<B, R, D, G>),
     Running(Run<B, R, D, G>),
     Paused(Stream<Paused<Pages<B>, R, D, G>>),
 }
 
 /// An open stream of a guest.
-pub struct CardStream<B: MappedBuffer, R: Registers, D: DelayNs, G: DmaRegion> {
+pub struct CardStream<B: MappedBuffer, R: Registers, D: Timer, G: DmaRegion> {
     route: RouteIndex,
     /// Whether the route's converter is on it.
     is_connected: bool,
@@ -56,7 +56,7 @@ pub struct CardStream<B: MappedBuffer, R: Registers, D: DelayNs, G: DmaRegion> {
     state: Option<State<B, R, D, G>>,
 }
 
-impl<B: MappedBuffer, R: Registers, D: DelayNs, G: DmaRegion> fmt::Debug for CardStream<B, R, D, G> {
+impl<B: MappedBuffer, R: Registers, D: Timer, G: DmaRegion> fmt::Debug for CardStream<B, R, D, G> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let state = match &self.state {
             Some(State::Configured(_)) => "configured",
@@ -72,7 +72,7 @@ impl<B, R, D, G> CardStream<B, R, D, G>
 where
     B: MappedBuffer,
     R: Registers + Clone,
-    D: DelayNs + Clone,
+    D: Timer + Clone,
     G: DmaRegion,
 {
     pub(crate) fn new(route: RouteIndex, codec_delay_frames: u32, stream: Ready<B, R, D, G>) -> Self {
@@ -300,7 +300,7 @@ pub(crate) fn start_together<B, R, D, G>(
 where
     B: MappedBuffer,
     R: Registers + Clone,
-    D: DelayNs + Clone,
+    D: Timer + Clone,
     G: DmaRegion,
 {
     if streams.len() > STREAMS_MAX {
@@ -342,7 +342,7 @@ where
 }
 
 /// The next state after a step of the driver's, and the step's result.
-fn stepped<T, U, S, B: MappedBuffer, R: Registers, D: DelayNs, G: DmaRegion>(
+fn stepped<T, U, S, B: MappedBuffer, R: Registers, D: Timer, G: DmaRegion>(
     done: Result<T, Refused<S>>,
     next: impl FnOnce(T) -> (State<B, R, D, G>, U),
     unchanged: impl FnOnce(S) -> State<B, R, D, G>,

@@ -1,8 +1,8 @@
 //! The position at the link in the system's time.
 
 use audioback::card::{LinkPosition, PositionLock, PositionSource};
-use embedded_hal::delay::DelayNs;
 use hyper::{Clock, Nanos};
+use snd_hda::Timer;
 use snd_hda::position::{Bracket, Cadence, LinkSource, TimedCount};
 use snd_hda::stream::{LinkTime, PositionSource as CounterSource, StreamStatus};
 use snd_hda::{Controller, Direction, DmaRegion, Format, LinkClock, Registers};
@@ -90,7 +90,7 @@ impl<C: Clock> Timing<C> {
     pub(crate) fn look_to_start<R, D, G>(&mut self, controller: &mut Controller<R, D, G>, rate_hz: u32)
     where
         R: Registers + Clone,
-        D: DelayNs + Clone,
+        D: Timer + Clone,
         G: DmaRegion,
     {
         let eighth_ns = (1_000_000_000_u64 / 8).checked_div(rate_hz.into()).unwrap_or(TIGHT_NS);
@@ -101,7 +101,7 @@ impl<C: Clock> Timing<C> {
     fn look<R, D, G>(&mut self, controller: &mut Controller<R, D, G>, tight_ns: u64, readings: u32)
     where
         R: Registers + Clone,
-        D: DelayNs + Clone,
+        D: Timer + Clone,
         G: DmaRegion,
     {
         for _ in 0..readings {
@@ -120,7 +120,7 @@ impl<C: Clock> Timing<C> {
     pub(crate) fn look_if_due<R, D, G>(&mut self, controller: &mut Controller<R, D, G>)
     where
         R: Registers + Clone,
-        D: DelayNs + Clone,
+        D: Timer + Clone,
         G: DmaRegion,
     {
         if self.now_ns() >= self.compare_at_ns {

@@ -2,7 +2,7 @@
 
 use core::fmt;
 
-use embedded_hal::delay::DelayNs;
+use crate::timer::Timer;
 
 use crate::kind::ErrorKind;
 use crate::registers::{Readable, Register, Registers, Width};
@@ -60,16 +60,41 @@ impl Patience {
         Self { deadline_us, poll_us }
     }
 
-    /// Number of `poll_us` sleeps before time runs out.
-    pub(crate) fn polls(self) -> u32 {
+    /// Looks that fit into the time, if a look takes none.
+    pub(crate) fn looks(self) -> u32 {
         self.deadline_us.checked_div(self.poll_us).unwrap_or(1)
+    }
+
+    /// Sleeps `poll_us` between the calls of `look`, until it returns something or time runs out by the clock. The last
+    /// look comes after that.
+    ///
+    /// The number of looks is limited too: a clock that stands still ends no wait.
+    pub(crate) fn look_until<T>(
+        self,
+        timer: &mut dyn Timer,
+        mut look: impl FnMut() -> Option<T>,
+    ) -> Option<T> {
+        let started_ns = timer.now_ns();
+        let deadline_ns = u64::from(self.deadline_us).saturating_mul(1_000);
+        for _ in 0..self.looks() {
+            let found = look();
+            if found.is_some() {
+                return found;
+            }
+            if timer.now_ns().saturating_sub(started_ns) >= deadline_ns {
+                return None;
+            }
+            timer.delay_us(self.poll_us);
+        }
+        look()
     }
 }
 
-/// Waits until the bits in `mask` read `expected`.
+/// Waits until the bits in `mask` read `expected`. It does not wait for a controller that is gone: no register in which a
+/// bit is waited for reads as ones.
 pub(crate) fn wait_for<R, W, A>(
     registers: &mut R,
-    delay: &mut dyn DelayNs,
+    timer: &mut dyn Timer,
     register: Register<W, A>,
     mask: u32,
     expected: u32,
@@ -80,23 +105,24 @@ where
     W: Width,
     A: Readable,
 {
-    let mut last_read: u32 = register.read(registers).into();
-    for _ in 0..patience.polls() {
-        if last_read & mask == expected {
-            return Ok(());
-        }
-        delay.delay_us(patience.poll_us);
-        last_read = register.read(registers).into();
-    }
-    if last_read & mask == expected {
+    let mut last_read = 0;
+    let started_ns = timer.now_ns();
+    let found = patience.look_until(timer, || {
+        let read = register.read(registers);
+        last_read = read.into();
+        let is_reached = last_read & mask == expected;
+        (is_reached || read == W::ONES).then_some(is_reached)
+    });
+    if found == Some(true) {
         return Ok(());
     }
+    let waited_us = timer.now_ns().saturating_sub(started_ns) / 1_000;
     Err(Deadline {
         register: register.name(),
         offset_bytes: register.offset_bytes(),
         mask,
         expected,
         last_read,
-        waited_us: patience.deadline_us,
+        waited_us: u32::try_from(waited_us).unwrap_or(u32::MAX),
     })
 }

@@ -27,6 +27,7 @@ pub mod registers;
 mod reset;
 pub mod spec;
 pub mod stream;
+mod timer;
 mod traits;
 
 pub use codec::{Codec, GainRange, MAX_ROUTES, Route};
@@ -44,6 +45,7 @@ pub use reset::{InReset, cut_off, hold_in_reset};
 pub use spec::format::{Format, FormatError, PcmCapabilities, Rate, SampleBits};
 pub use spec::verbs::{CodecAddress, NodeId, Verb};
 pub use stream::Stream;
+pub use timer::Timer;
 pub use traits::{ControllerTraits, SyncRegister};
 
 /// Pages in the largest buffer. Each takes one of a list's 256 descriptors (specification 1.0a,

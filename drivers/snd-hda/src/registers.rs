@@ -93,7 +93,9 @@ impl Writable for WriteOnly {}
 impl Writable for ReadWrite {}
 
 /// A register's width: [`u8`], [`u16`] or [`u32`].
-pub trait Width: Copy + Into<u32> + private::Sealed {
+pub trait Width: Copy + PartialEq + Into<u32> + private::Sealed {
+    /// What a controller that is gone reads as.
+    const ONES: Self;
     /// Reads a register of this width.
     fn read_from<R: Registers>(registers: &mut R, offset_bytes: u16) -> Self;
     /// Writes a register of this width.
@@ -108,6 +110,8 @@ mod private {
 }
 
 impl Width for u8 {
+    const ONES: Self = Self::MAX;
+
     fn read_from<R: Registers>(registers: &mut R, offset_bytes: u16) -> Self {
         registers.read_u8(offset_bytes)
     }
@@ -117,6 +121,8 @@ impl Width for u8 {
 }
 
 impl Width for u16 {
+    const ONES: Self = Self::MAX;
+
     fn read_from<R: Registers>(registers: &mut R, offset_bytes: u16) -> Self {
         registers.read_u16(offset_bytes)
     }
@@ -126,6 +132,8 @@ impl Width for u16 {
 }
 
 impl Width for u32 {
+    const ONES: Self = Self::MAX;
+
     fn read_from<R: Registers>(registers: &mut R, offset_bytes: u16) -> Self {
         registers.read_u32(offset_bytes)
     }

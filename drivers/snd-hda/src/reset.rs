@@ -1,6 +1,6 @@
 //! Resets controller and link from any state.
 
-use embedded_hal::delay::DelayNs;
+use crate::timer::Timer;
 
 use crate::capabilities::DESCRIPTORS_MAX;
 use crate::command;
@@ -19,7 +19,7 @@ const CUT_OFF_READS: u32 = 1_000;
 /// Codecs report their presence within 25 link frames (521 us, 4.3).
 const CODECS_APPEAR_US: u32 = 600;
 /// Stops DMA left running by an earlier owner: none may be active at the link reset (4.2.2).
-fn quiesce<R: Registers, D: DelayNs>(r: &mut R, delay: &mut D, gcap: u16) {
+fn quiesce<R: Registers, D: Timer>(r: &mut R, delay: &mut D, gcap: u16) {
     if reg::GCTL.read(r) & reg::GCTL_CRST == 0 {
         // In reset, and all other registers with it.
         return;
@@ -49,7 +49,7 @@ pub struct InReset(());
 ///
 /// # Errors
 /// [`BringUpError::NoController`] if the registers read as ones, [`BringUpError::Reset`] if CRST doesn't read 0.
-pub fn hold_in_reset<R: Registers, D: DelayNs>(r: &mut R, delay: &mut D) -> Result<InReset, BringUpError> {
+pub fn hold_in_reset<R: Registers, D: Timer>(r: &mut R, delay: &mut D) -> Result<InReset, BringUpError> {
     let gcap = reg::GCAP.read(r);
     if gcap == u16::MAX {
         return Err(BringUpError::NoController);
@@ -69,7 +69,7 @@ pub fn cut_off<R: Registers>(r: &mut R) -> bool {
 }
 
 /// Ends the reset (4.2.2), and gives codecs time to report their presence (4.3).
-fn leave_reset<R: Registers, D: DelayNs>(r: &mut R, delay: &mut D) -> Result<(), Deadline> {
+fn leave_reset<R: Registers, D: Timer>(r: &mut R, delay: &mut D) -> Result<(), Deadline> {
     delay.delay_us(LINK_RESET_HOLD_US);
     reg::GCTL.write(r, reg::GCTL_CRST);
     wait_for(r, delay, reg::GCTL, reg::GCTL_CRST, reg::GCTL_CRST, LINK_RESET)?;
@@ -80,7 +80,7 @@ fn leave_reset<R: Registers, D: DelayNs>(r: &mut R, delay: &mut D) -> Result<(),
 /// Wakes controller and link from any state, and routes unsolicited responses to the RIRB.
 ///
 /// Returns a bit for each codec that has reported its presence.
-pub(crate) fn wake<R: Registers, D: DelayNs>(r: &mut R, delay: &mut D) -> Result<u16, BringUpError> {
+pub(crate) fn wake<R: Registers, D: Timer>(r: &mut R, delay: &mut D) -> Result<u16, BringUpError> {
     hold_in_reset(r, delay)?;
     leave_reset(r, delay).map_err(BringUpError::Reset)?;
     let codecs = reg::STATESTS.read(r) & reg::STATESTS_CODECS;

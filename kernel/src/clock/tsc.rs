@@ -4,6 +4,7 @@ use core::hint::spin_loop;
 
 use embedded_hal::delay::DelayNs;
 use hyper::{Clock, Nanos};
+use snd_hda::Timer;
 
 use super::TickScale;
 use crate::arch::cpu;
@@ -38,6 +39,12 @@ impl TscClock {
 impl Clock for TscClock {
     fn now(&self) -> Nanos {
         Nanos(self.now_ns())
+    }
+}
+
+impl Timer for TscClock {
+    fn now_ns(&self) -> u64 {
+        self.now_ns()
     }
 }
 

@@ -182,6 +182,8 @@ fn a_converter_that_does_not_answer_leaves_no_bus_that_hears_nothing() {
     assert_eq!(refused, Some(CardError::Hardware));
     let position = rig.mixer.position(&mut first.stream).expect("a position");
     assert_eq!(position.descriptor_errors, 1, "its run has ended");
+    // The codec is left alone for as long.
+    rig.pass(100 * MILLISECOND);
     let mut second = rig.mixer.open(IN, &asked, buffer).map_err(|failure| failure.error()).expect("open");
     rig.mixer.start(&mut second).expect("started");
     rig.pass(50 * MILLISECOND);

@@ -356,29 +356,35 @@ const REQUESTS: &[Request] = &[
     },
 ];
 
-/// A fault, and whether the neighbour's own stream needs what is broken.
+/// A fault, whether it is one codec's, and whether the neighbour's own stream needs what is broken.
 struct Fault {
     name: &'static str,
+    is_codecs: bool,
     is_neighbours: bool,
     set: fn(&mut Faults),
 }
 
 const fn fault(name: &'static str, set: fn(&mut Faults)) -> Fault {
-    Fault { name, is_neighbours: false, set }
+    Fault { name, is_codecs: false, is_neighbours: false, set }
+}
+
+const fn fault_of_codec(name: &'static str, set: fn(&mut Faults)) -> Fault {
+    Fault { name, is_codecs: true, is_neighbours: false, set }
 }
 
 const fn fault_of_all(name: &'static str, set: fn(&mut Faults)) -> Fault {
-    Fault { name, is_neighbours: true, set }
+    Fault { name, is_codecs: false, is_neighbours: true, set }
 }
 
 const NO_FAULT: Fault = fault("none", |_| {});
 
-const FAULTS: [Fault; 23] = [
-    fault("silent codec", |faults| faults.silent_codecs = 1),
+const FAULTS: [Fault; 24] = [
+    fault_of_codec("silent codec", |faults| faults.silent_codecs = 1),
+    fault_of_codec("answers 1 ms late", |faults| faults.answer_late_frames = 48),
+    fault_of_codec("answers 20 ms late", |faults| faults.answer_late_frames = 960),
+    fault_of_codec("a response lost", |faults| faults.rirb_overrun_once = true),
     fault("CORB dead", |faults| faults.corb_dead = true),
     fault("RIRB dead", |faults| faults.rirb_dead = true),
-    fault("answers 20 ms late", |faults| faults.answer_late_frames = 960),
-    fault("a response lost", |faults| faults.rirb_overrun_once = true),
     fault("RUN stuck", |faults| faults.stuck_run = OTHERS),
     fault("RUN 15 ms late", |faults| faults.run_clear_delay_link_frames = 720),
     fault("SRST never 1", |faults| faults.stream_reset_never_entered = OTHERS),
@@ -400,6 +406,10 @@ const FAULTS: [Fault; 23] = [
     fault_of_all("off the bus", |faults| faults.off_the_bus = true),
     fault_of_all("cut off", |faults| (faults.off_the_bus, faults.cut_off) = (true, true)),
 ];
+
+/// The longest wait with healthy hardware, and with any fault of one codec.
+const HEALTHY_NS: u64 = 2 * MILLISECOND;
+const FAULT_OF_CODEC_NS: u64 = 5 * MILLISECOND;
 
 /// The wait for a request, and the frames that the neighbour has lost by it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -452,9 +462,17 @@ fn table() -> String {
     let mut table = String::from("| request or turn | healthy, ms | with a fault, ms |\n|---|---|---|\n");
     for request in REQUESTS {
         let healthy = measure(request, &NO_FAULT);
+        assert!(request.ends_all || healthy.ns <= HEALTHY_NS, "{}: {healthy:?}", request.name);
         let mut longer: Vec<(String, Vec<&str>)> = Vec::new();
         for fault in &FAULTS {
             let wait = measure(request, fault);
+            let is_bounded = fault.is_codecs && !request.ends_all;
+            assert!(
+                !is_bounded || wait.ns <= FAULT_OF_CODEC_NS,
+                "{}, {}: {wait:?}",
+                request.name,
+                fault.name
+            );
             if wait.ns < healthy.ns + MILLISECOND {
                 assert_eq!(wait.lost_frames, 0);
                 continue;

@@ -210,10 +210,11 @@ impl Command {
         if cx.faults.silent_codecs >> address & 1 != 0 {
             return None;
         }
+        let is_late = cx.faults.late_codecs == 0 || cx.faults.late_codecs >> address & 1 != 0;
         let answer = codec.command(cx.now_ns, verb, cx.violations);
         if let Some(value) = answer.response {
             self.responses.push_back(Response {
-                due_frame: cx.frame + 1 + cx.faults.answer_late_frames,
+                due_frame: cx.frame + 1 + if is_late { cx.faults.answer_late_frames } else { 0 },
                 codec: address as u8,
                 value,
                 unsolicited: false,

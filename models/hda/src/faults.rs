@@ -22,6 +22,8 @@ pub struct Faults {
     pub silent_codecs: u16,
     /// Link frames by which every answer is late, on top of the usual one.
     pub answer_late_frames: u64,
+    /// The codecs (a bit each, by address) whose answers are late. 0: all.
+    pub late_codecs: u16,
     /// The next response finds no room: RIRBSTS reports an overrun and the response is lost.
     /// Clears itself.
     pub rirb_overrun_once: bool,

@@ -4,6 +4,7 @@ use std::cell::RefCell;
 use std::rc::Rc;
 
 use embedded_hal::delay::DelayNs;
+use snd_hda::Timer;
 use snd_hda::registers::Registers;
 
 use crate::codec::{Arrival, Codec, Source, SourceFrame};
@@ -405,6 +406,12 @@ impl ModelDelay {
     /// Nanoseconds since power-on. A reading takes no time.
     pub fn now_ns(&self) -> u64 {
         self.machine.borrow().now_ns
+    }
+}
+
+impl Timer for ModelDelay {
+    fn now_ns(&self) -> u64 {
+        self.now_ns()
     }
 }
 

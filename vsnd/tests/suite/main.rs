@@ -10,6 +10,7 @@ mod hostile;
 mod life;
 mod monitors;
 mod names;
+mod patience;
 mod peaks;
 mod plugs;
 mod port_settings;

@@ -129,14 +129,14 @@ fn set(
 
 fn send(link: &mut CodecLink<'_>, hop: &Hop, side: Side, payload: u16) -> Result<(), CommandError> {
     if side == Side::Output {
-        return link.ask(hop.node, verbs::set_amplifier(amplifier::OUTPUT | payload)).map(|_| ());
+        return link.tell(hop.node, verbs::set_amplifier(amplifier::OUTPUT | payload));
     }
     let input = hop.input.unwrap_or(0);
     // A pin has one input amplifier, index 0. Converters differ: some have one, some one for each input.
     let index = if hop.kind == HopKind::Pin { 0 } else { input };
     let mut send = |index: u8| {
         let payload = amplifier::INPUT | amplifier::index_bits(index) | payload;
-        link.ask(hop.node, verbs::set_amplifier(payload)).map(|_| ())
+        link.tell(hop.node, verbs::set_amplifier(payload))
     };
     if hop.kind == HopKind::Converter && index != 0 {
         send(0)?;

@@ -9,6 +9,21 @@ use crate::command::CommandError;
 use crate::dma::Direction;
 use crate::spec::verbs::{self, amplifier};
 
+/// Powers an unconnected route's widgets, except for those of the routes before it, and shuts it, whatever state the codec
+/// was left in.
+///
+/// They stay powered: a widget may take 10 ms (7.3.3.10), and nobody is to wait for that when a stream opens.
+pub(crate) fn prepare(link: &mut CodecLink<'_>, before: &[Route], route: &Route) -> Result<(), CommandError> {
+    for hop in route.hops.iter().filter(|hop| hop.has_power_control) {
+        let has_it =
+            |other: &Route| other.codec == route.codec && other.hops.iter().any(|of| of.node == hop.node);
+        if !before.iter().any(has_it) {
+            link.power_up(hop.node)?;
+        }
+    }
+    shut(link, route)
+}
+
 /// Shuts an unconnected route, whatever state the codec was left in.
 pub(crate) fn shut(link: &mut CodecLink<'_>, route: &Route) -> Result<(), CommandError> {
     shut_pin(link, route)?;
@@ -18,7 +33,7 @@ pub(crate) fn shut(link: &mut CodecLink<'_>, route: &Route) -> Result<(), Comman
 /// Switches an output's pin off, so that it is silent.
 pub(crate) fn shut_pin(link: &mut CodecLink<'_>, route: &Route) -> Result<(), CommandError> {
     if route.direction() == Direction::Output {
-        link.ask(route.pin, verbs::set_pin_control(0))?;
+        link.tell(route.pin, verbs::set_pin_control(0))?;
     }
     Ok(())
 }
@@ -30,7 +45,7 @@ pub(crate) fn mute_mixers(link: &mut CodecLink<'_>, hops: &Hops) -> Result<(), C
         for input in 0..hop.inputs.min(amplifier::INPUTS_MAX) {
             let payload =
                 amplifier::INPUT | amplifier::LEFT_AND_RIGHT | amplifier::MUTE | amplifier::index_bits(input);
-            link.ask(hop.node, verbs::set_amplifier(payload))?;
+            link.tell(hop.node, verbs::set_amplifier(payload))?;
         }
     }
     Ok(())
@@ -51,12 +66,13 @@ pub(crate) fn open(link: &mut CodecLink<'_>, routes: &[Route], route: &Route) ->
     }
     for hop in &route.hops {
         if hop.has_power_control {
-            link.power_up(hop.node)?;
+            // It has it already, unless the codec has forgotten.
+            link.tell(hop.node, verbs::SET_POWER_STATE_D0)?;
         }
         if let Some(input) = hop.input {
             // A mixer takes all of its inputs; a single input needs no choice.
             if hop.kind != HopKind::Mixer && hop.inputs > 1 {
-                link.ask(hop.node, verbs::set_connection_select(input))?;
+                link.tell(hop.node, verbs::set_connection_select(input))?;
             }
         }
     }
@@ -64,32 +80,31 @@ pub(crate) fn open(link: &mut CodecLink<'_>, routes: &[Route], route: &Route) ->
     open_pin(link, route)?;
     if route.has_eapd {
         let bits = link.ask(route.pin, verbs::GET_EAPD)? as u8;
-        link.ask(route.pin, verbs::set_eapd(bits | verbs::EAPD_ON))?;
+        link.tell(route.pin, verbs::set_eapd(bits | verbs::EAPD_ON))?;
     }
     Ok(())
 }
 
 /// Switches on the pin of an open route.
 pub(crate) fn open_pin(link: &mut CodecLink<'_>, route: &Route) -> Result<(), CommandError> {
-    link.ask(route.pin, verbs::set_pin_control(route.pin_control)).map(|_| ())
+    link.tell(route.pin, verbs::set_pin_control(route.pin_control))
 }
 
-/// Connects the converter of a route: format first, then tag.
+/// Sets the format of a route's converter, before it gets the stream's tag by [`tune`].
 ///
 /// Some converters stall if the format changes while they have a tag.
-pub(crate) fn listen(
+pub(crate) fn set_format(
     link: &mut CodecLink<'_>,
     route: &Route,
     connection: &Connection,
 ) -> Result<(), CommandError> {
     if route.is_digital {
-        link.ask(route.converter, verbs::set_digital_control(verbs::DIGITAL_ENABLE))?;
+        link.tell(route.converter, verbs::set_digital_control(verbs::DIGITAL_ENABLE))?;
     }
     if route.device == PinDevice::Display {
         display::tell(link, route, connection.format.channels())?;
     }
-    link.ask(route.converter, verbs::set_converter_format(connection.format.encode()))?;
-    tune(link, route, connection)
+    link.tell(route.converter, verbs::set_converter_format(connection.format.encode()))
 }
 
 /// Puts the converter of a route on its stream. The converter has the stream's format already.
@@ -98,7 +113,7 @@ pub(crate) fn tune(
     route: &Route,
     connection: &Connection,
 ) -> Result<(), CommandError> {
-    link.ask(route.converter, verbs::set_stream(connection.tag, connection.channel)).map(|_| ())
+    link.tell(route.converter, verbs::set_stream(connection.tag, connection.channel))
 }
 
 /// Takes the converter off its stream and shuts the mixers' inputs again.
@@ -107,6 +122,6 @@ pub(crate) fn tune(
 /// too. Other amplifiers and the pin stay unchanged, because switching them clicks. [`open`]
 /// changes them when it gives a widget to another pin.
 pub(crate) fn disconnect(link: &mut CodecLink<'_>, route: &Route) -> Result<(), CommandError> {
-    link.ask(route.converter, verbs::set_stream(0, 0))?;
+    link.tell(route.converter, verbs::set_stream(0, 0))?;
     mute_mixers(link, &route.hops)
 }

@@ -179,11 +179,9 @@ fn settle(
 ) -> Result<(), CommandError> {
     match capabilities.kind() {
         // The codec's last owner may have left it on.
-        WidgetKind::Pin => link.ask(node, verbs::set_pin_control(0)).map(|_| ()),
+        WidgetKind::Pin => link.tell(node, verbs::set_pin_control(0)),
         // A converter keeps its tag through a link reset. Tag 0 disconnects it from all streams.
-        WidgetKind::AudioOutput | WidgetKind::AudioInput => {
-            link.ask(node, verbs::set_stream(0, 0)).map(|_| ())
-        }
+        WidgetKind::AudioOutput | WidgetKind::AudioInput => link.tell(node, verbs::set_stream(0, 0)),
         // Any route may use widgets that it powers.
         WidgetKind::Power if capabilities.has_power_control() => link.power_up(node),
         WidgetKind::Mixer | WidgetKind::Selector | WidgetKind::Power | WidgetKind::Other => Ok(()),

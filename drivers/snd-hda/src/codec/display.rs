@@ -32,9 +32,9 @@ const FRAME_BYTES: usize = 14;
 pub(super) fn tell(link: &mut CodecLink<'_>, route: &Route, channels: u8) -> Result<(), CommandError> {
     let layout = LAYOUTS.iter().find(|(of, ..)| channels <= *of);
     let (channels, allocation, slots) = *layout.unwrap_or(&LAYOUTS[3]);
-    link.ask(route.converter, verbs::set_converter_channels(channels))?;
+    link.tell(route.converter, verbs::set_converter_channels(channels))?;
     for (slot, channel) in (0..8_u8).zip(slots) {
-        link.ask(route.pin, display::set_slot(slot, channel))?;
+        link.tell(route.pin, display::set_slot(slot, channel))?;
     }
     // The display's own description names the connection type; else the pin's capabilities do.
     let eld = link.ask(route.pin, display::get_eld(5))?;
@@ -52,11 +52,11 @@ pub(super) fn tell(link: &mut CodecLink<'_>, route: &Route, channels: u8) -> Res
         let sum = [AUDIO, 1, 10, count, allocation].into_iter().fold(0_u8, u8::wrapping_add);
         [AUDIO, 1, 10, sum.wrapping_neg(), count, 0, 0, allocation]
     };
-    link.ask(route.pin, display::transmit(false))?;
-    link.ask(route.pin, display::SET_INFO_INDEX_0)?;
+    link.tell(route.pin, display::transmit(false))?;
+    link.tell(route.pin, display::SET_INFO_INDEX_0)?;
     for byte in head.into_iter().chain([0; FRAME_BYTES - 8]) {
         // The index advances by itself.
-        link.ask(route.pin, display::set_info_byte(byte))?;
+        link.tell(route.pin, display::set_info_byte(byte))?;
     }
-    link.ask(route.pin, display::transmit(true)).map(|_| ())
+    link.tell(route.pin, display::transmit(true))
 }

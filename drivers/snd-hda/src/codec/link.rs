@@ -1,6 +1,6 @@
 //! Access to one codec.
 
-use crate::command::{CommandError, CommandLink};
+use crate::command::{Command, CommandError, CommandLink, NoResponse};
 use crate::spec::verbs::{self, CodecAddress, NodeId, Verb};
 
 /// Limit of polls while a node powers up.
@@ -15,14 +15,26 @@ pub(crate) struct CodecLink<'a> {
 }
 
 impl<'a> CodecLink<'a> {
-    pub(crate) fn new(commands: &'a mut dyn CommandLink, codec: CodecAddress) -> Self {
-        Self { commands, codec }
+    /// Sends verbs to a codec, and waits for all responses. The first failure counts.
+    pub(crate) fn run<T>(
+        commands: &'a mut dyn CommandLink,
+        codec: CodecAddress,
+        verbs: impl FnOnce(&mut Self) -> Result<T, CommandError>,
+    ) -> Result<T, CommandError> {
+        let mut link = Self { commands, codec };
+        let sent = verbs(&mut link);
+        let answered = logged(link.commands.finish());
+        sent.and_then(|value| answered.map(|()| value))
     }
 
-    /// Sends a verb and waits for the response. It logs every failure, because some callers ignore
-    /// it.
+    /// Sends a verb and waits for the response.
     pub(crate) fn ask(&mut self, node: NodeId, verb: Verb) -> Result<u32, CommandError> {
-        self.commands.send(self.codec, node, verb).inspect_err(|error| log::warn!("{error}"))
+        logged(self.commands.send(Command { codec: self.codec, node, verb }))
+    }
+
+    /// Sends a verb whose response says nothing.
+    pub(crate) fn tell(&mut self, node: NodeId, verb: Verb) -> Result<(), CommandError> {
+        logged(self.commands.post(Command { codec: self.codec, node, verb }))
     }
 
     /// Reads a parameter of a node.
@@ -32,7 +44,7 @@ impl<'a> CodecLink<'a> {
 
     /// Requests D0 and waits a bounded time for it (7.3.3.10: actual state in bits 7:4).
     pub(crate) fn power_up(&mut self, node: NodeId) -> Result<(), CommandError> {
-        self.ask(node, verbs::SET_POWER_STATE_D0)?;
+        self.tell(node, verbs::SET_POWER_STATE_D0)?;
         for _ in 0..POWER_POLLS {
             if (self.ask(node, verbs::GET_POWER_STATE)? >> 4) & 0xf == 0 {
                 return Ok(());
@@ -42,4 +54,12 @@ impl<'a> CodecLink<'a> {
         log::warn!("codec {} node {:#x} does not report D0", self.codec.get(), node.get());
         Ok(())
     }
+}
+
+/// Logs a failure, because some callers ignore it. That a codec is left alone the log has already.
+fn logged<T>(result: Result<T, CommandError>) -> Result<T, CommandError> {
+    result.inspect_err(|error| match error.cause {
+        NoResponse::Absent { .. } => log::debug!("{error}"),
+        _ => log::warn!("{error}"),
+    })
 }

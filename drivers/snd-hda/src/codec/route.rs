@@ -79,14 +79,19 @@ pub(crate) struct Connection {
     pub(crate) tag: u8,
     /// The first stream channel of the converter.
     pub(crate) channel: u8,
-    /// Words of its stream in a link frame: none for a follower of another route's stream.
-    pub(crate) words: u32,
     /// The index of the route that owns the stream.
     pub(crate) owner: u8,
     /// The owner uses this route because of a plug in its jack.
     pub(crate) is_jack: bool,
     /// The index of the route whose jack took over from this one.
     pub(crate) moved_to: Option<u8>,
+}
+
+impl Connection {
+    /// Words of its stream in a link frame: none for a follower of another route's stream.
+    pub(crate) fn words(&self) -> u32 {
+        if self.is_jack || self.channel != 0 { 0 } else { self.format.words_per_link_frame() }
+    }
 }
 
 /// A path between a converter and a pin, for playback or capture.

@@ -42,13 +42,17 @@ impl Patchbay {
         let words = format.words_per_link_frame();
         self.has_bandwidth(direction, words)?;
         for member in &members {
+            if self.is_unsettled(*member) {
+                self.settle(link, *member)?;
+            }
+        }
+        for member in &members {
             self.clear_jacks(link, *member);
         }
         for (place, member) in (0_u8..).zip(&members) {
-            let words = if place == 0 { words } else { 0 };
             let channel = place.saturating_mul(2);
             let connection =
-                Connection { format, tag, channel, words, owner: index.0, is_jack: false, moved_to: None };
+                Connection { format, tag, channel, owner: index.0, is_jack: false, moved_to: None };
             if let Err(error) = self.bind(link, *member, connection) {
                 for member in &members {
                     // The converter may have received the tag. The first error counts; the log has
@@ -65,7 +69,7 @@ impl Patchbay {
     /// Whether the link carries so many words a link frame more.
     fn has_bandwidth(&self, direction: Direction, words: u32) -> Result<(), ConnectError> {
         let in_use = self.routes.iter().filter(|other| other.direction() == direction);
-        let in_use = in_use.filter_map(|other| other.connection).map(|connection| connection.words);
+        let in_use = in_use.filter_map(|other| other.connection).map(|connection| connection.words());
         let needed_words = in_use.fold(0, u32::saturating_add).saturating_add(words);
         let available_words = self.capabilities.words(direction).0;
         if needed_words > available_words {
@@ -78,7 +82,7 @@ impl Patchbay {
     pub(crate) fn can_double(&self, index: RouteIndex) -> Result<(), ConnectError> {
         let route = self.route(index).ok_or(ConnectError::NoSuchRoute)?;
         let connection = route.connection.filter(|connection| connection.owner == index.0);
-        let words = connection.ok_or(ConnectError::Taken)?.words;
+        let words = connection.ok_or(ConnectError::Taken)?.words();
         match route.direction() {
             Direction::Output => self.has_bandwidth(Direction::Output, words),
             // A converter sends to one stream.
@@ -104,8 +108,7 @@ impl Patchbay {
             if connection.is_jack && route.direction() == Direction::Input {
                 continue;
             }
-            let mut link = CodecLink::new(link, route.codec);
-            connect::tune(&mut link, route, &connection).map_err(ConnectError::Command)?;
+            self.tune(link, at, &connection)?;
         }
         Ok(())
     }
@@ -177,18 +180,41 @@ impl Patchbay {
     }
 
     /// Opens a route with its levels and puts its converter on its stream, if any.
-    pub(super) fn open(&self, link: &mut dyn CommandLink, index: RouteIndex) -> Result<(), CommandError> {
+    pub(super) fn open(&mut self, link: &mut dyn CommandLink, index: RouteIndex) -> Result<(), CommandError> {
         let Some(route) = self.route(index) else { return Ok(()) };
         let Some(connection) = route.connection else { return Ok(()) };
-        let mut link = CodecLink::new(link, route.codec);
-        connect::open(&mut link, &self.routes, route)?;
-        connect::listen(&mut link, route, &connection)
+        // The codec has answered before it gets the tag.
+        let opened = CodecLink::run(link, route.codec, |link| {
+            connect::open(link, &self.routes, route)?;
+            connect::set_format(link, route, &connection)
+        });
+        self.note(index, opened)?;
+        self.tune(link, index, &connection)
+    }
+
+    /// Puts the converter of a route on a stream. It has the stream's format.
+    pub(super) fn tune(
+        &mut self,
+        link: &mut dyn CommandLink,
+        index: RouteIndex,
+        connection: &Connection,
+    ) -> Result<(), CommandError> {
+        self.doubts.add_tag(index, connection.tag);
+        let Some(route) = self.route(index) else { return Ok(()) };
+        let tuned = CodecLink::run(link, route.codec, |link| connect::tune(link, route, connection));
+        self.note(index, tuned)?;
+        self.doubts.set_tag(index, connection.tag);
+        Ok(())
     }
 
     /// Takes one route's converter off its stream.
     fn unbind(&mut self, link: &mut dyn CommandLink, index: RouteIndex) -> Result<(), CommandError> {
         let Some(route) = self.route_mut(index) else { return Ok(()) };
         route.connection = None;
-        connect::disconnect(&mut CodecLink::new(link, route.codec), route)
+        let Some(route) = self.route(index) else { return Ok(()) };
+        let left = CodecLink::run(link, route.codec, |link| connect::disconnect(link, route));
+        self.note(index, left)?;
+        self.doubts.set_tag(index, 0);
+        Ok(())
     }
 }

@@ -37,10 +37,10 @@ impl Patchbay {
         reach & 1_u32.checked_shl(jack.0.into()).unwrap_or_default() != 0
     }
 
-    /// Reads unsolicited responses and moves streams after plugs. Returns whether a plug has
-    /// changed.
+    /// Reads unsolicited responses and moves streams after plugs, and settles a route whose codec has missed a verb. Returns
+    /// whether a plug has changed.
     pub(crate) fn attend_jacks(&mut self, link: &mut dyn CommandLink) -> bool {
-        let mut has_changed = false;
+        let mut has_changed = self.settle_next(link);
         for _ in 0..ROUNDS {
             // A bit for each route: a codec that repeats itself is queried once.
             let mut news = 0_u32;
@@ -59,7 +59,9 @@ impl Patchbay {
                 break;
             }
             for index in self.indices() {
-                has_changed |= news & 1_u32.wrapping_shl(index.0.into()) != 0 && self.sense(link, index);
+                // Of a codec that doesn't answer the plug is read later.
+                has_changed |= news & 1_u32.wrapping_shl(index.0.into()) != 0
+                    && self.sense(link, index).unwrap_or(false);
             }
         }
         if has_changed {
@@ -90,34 +92,48 @@ impl Patchbay {
     /// Enables plug detection of all jacks, and reads their present state.
     pub(super) fn watch_jacks(&mut self, link: &mut dyn CommandLink) {
         for index in self.indices() {
-            let Some(route) = self.route(index) else { continue };
-            let Some(jack) = route.jack else { continue };
-            // Tags range from 1 to 63, and there are fewer routes.
-            let verb = verbs::enable_unsolicited(index.0.saturating_add(1));
-            if jack.is_unsolicited {
-                // The log has a codec that doesn't answer; its jack sends no events.
-                let _ = CodecLink::new(link, route.codec).ask(route.pin, verb);
-            }
-            self.sense(link, index);
+            // The log has a codec that doesn't answer; the jack is watched later.
+            let _ = self.watch_jack(link, index);
         }
     }
 
+    /// Enables plug detection of a route's jack, and reads its present state. Returns whether it has changed.
+    pub(super) fn watch_jack(
+        &mut self,
+        link: &mut dyn CommandLink,
+        index: RouteIndex,
+    ) -> Result<bool, CommandError> {
+        let Some(route) = self.route(index) else { return Ok(false) };
+        let Some(jack) = route.jack else { return Ok(false) };
+        if jack.is_unsolicited {
+            // Tags range from 1 to 63, and there are fewer routes.
+            let verb = verbs::enable_unsolicited(index.0.saturating_add(1));
+            let enabled = CodecLink::run(link, route.codec, |link| link.tell(route.pin, verb));
+            self.note(index, enabled)?;
+        }
+        self.sense(link, index)
+    }
+
     /// Reads the plug state. Returns whether it has changed.
-    fn sense(&mut self, link: &mut dyn CommandLink, index: RouteIndex) -> bool {
-        let Some(route) = self.route_mut(index) else { return false };
-        let Some(jack) = &mut route.jack else { return false };
-        let mut link = CodecLink::new(link, route.codec);
-        let triggered =
-            if jack.needs_trigger { link.ask(route.pin, verbs::EXECUTE_PIN_SENSE) } else { Ok(0) };
-        let sense = triggered.and_then(|_| link.ask(route.pin, verbs::GET_PIN_SENSE));
-        let Ok(sense) = sense else { return false };
-        let is_plugged = sense & verbs::PIN_SENSE_PRESENT != 0;
+    fn sense(&mut self, link: &mut dyn CommandLink, index: RouteIndex) -> Result<bool, CommandError> {
+        let Some(route) = self.route(index) else { return Ok(false) };
+        let Some(jack) = route.jack else { return Ok(false) };
+        let sense = CodecLink::run(link, route.codec, |link| {
+            if jack.needs_trigger {
+                link.tell(route.pin, verbs::EXECUTE_PIN_SENSE)?;
+            }
+            link.ask(route.pin, verbs::GET_PIN_SENSE)
+        });
+        let is_plugged = self.note(index, sense)? & verbs::PIN_SENSE_PRESENT != 0;
         let has_changed = is_plugged != jack.is_plugged;
+        let Some(route) = self.route_mut(index) else { return Ok(false) };
         if has_changed {
             log::info!("{}: {}", route.name, if is_plugged { "plugged" } else { "unplugged" });
         }
-        jack.is_plugged = is_plugged;
-        has_changed
+        if let Some(jack) = &mut route.jack {
+            jack.is_plugged = is_plugged;
+        }
+        Ok(has_changed)
     }
 
     /// Moves the stream of a route to the route that the plugs select.
@@ -129,7 +145,8 @@ impl Patchbay {
                 && let Some(route) = self.route(at)
                 && route.jack.is_some_and(|jack| !jack.is_unsolicited)
             {
-                self.sense(link, at);
+                // The log has a codec that doesn't answer; what was known before holds.
+                let _ = self.sense(link, at);
             }
         }
         let wanted = self.indices().find(|jack| self.can_move(index, *jack));
@@ -223,26 +240,29 @@ impl Patchbay {
             own.connection = Some(connection);
         }
         let Some(way) = self.way_of_jack(index) else { return Ok(()) };
-        let taken = Connection { words: 0, is_jack: true, moved_to: None, ..connection };
+        let taken = Connection { is_jack: true, moved_to: None, ..connection };
         if let Some(other) = self.route_mut(jack) {
             other.connection = Some(taken);
         }
         let mutes = self.jack_policy == JackPolicy::Move;
         let Some(own) = self.route(index) else { return Ok(()) };
-        let mut link = CodecLink::new(link, own.codec);
-        if own.direction() == Direction::Input {
-            connect::mute_mixers(&mut link, &own.hops)?;
-        }
-        connect::open(&mut link, &self.routes, &way)?;
-        if own.direction() == Direction::Output {
-            if way.converter != own.converter {
-                connect::listen(&mut link, &way, &taken)?;
+        let has_other_converter = own.direction() == Direction::Output && way.converter != own.converter;
+        let opened = CodecLink::run(link, own.codec, |link| {
+            if own.direction() == Direction::Input {
+                connect::mute_mixers(link, &own.hops)?;
             }
-            if mutes {
-                connect::shut_pin(&mut link, own)?;
-            }
+            connect::open(link, &self.routes, &way)?;
+            if has_other_converter { connect::set_format(link, &way, &taken) } else { Ok(()) }
+        });
+        self.note(index, opened)?;
+        if has_other_converter {
+            self.tune(link, jack, &taken)?;
         }
-        Ok(())
+        let Some(own) = self.route(index).filter(|own| own.direction() == Direction::Output && mutes) else {
+            return Ok(());
+        };
+        let shut = CodecLink::run(link, own.codec, |link| connect::shut_pin(link, own));
+        self.note(index, shut)
     }
 
     /// Takes a route's stream from the jack that it moved to. It returns to its own pin if that is
@@ -255,18 +275,26 @@ impl Patchbay {
     ) -> Result<(), CommandError> {
         let Some(way) = self.way_of_jack(index) else { return Ok(()) };
         let own = self.route_mut(index).and_then(|own| own.connection.as_mut());
-        let jack = own.and_then(|connection| connection.moved_to.take());
-        if let Some(other) = jack.and_then(|jack| self.route_mut(RouteIndex(jack))) {
+        let jack = own.and_then(|connection| connection.moved_to.take()).map(RouteIndex);
+        if let Some(other) = jack.and_then(|jack| self.route_mut(jack)) {
             other.connection = None;
         }
-        let Some(own) = self.route(index) else { return Ok(()) };
-        let mut link = CodecLink::new(link, own.codec);
-        connect::shut_pin(&mut link, &way)?;
-        if way.converter == own.converter {
-            connect::mute_mixers(&mut link, &way.hops)?;
-        } else {
-            connect::disconnect(&mut link, &way)?;
+        let (Some(own), Some(jack)) = (self.route(index), jack) else { return Ok(()) };
+        let has_other_converter = way.converter != own.converter;
+        let left = CodecLink::run(link, own.codec, |link| {
+            connect::shut_pin(link, &way)?;
+            if has_other_converter {
+                connect::disconnect(link, &way)
+            } else {
+                connect::mute_mixers(link, &way.hops)
+            }
+        });
+        self.note(jack, left)?;
+        if has_other_converter {
+            self.doubts.set_tag(jack, 0);
         }
-        if reopens { connect::open(&mut link, &self.routes, own) } else { Ok(()) }
+        let Some(own) = self.route(index).filter(|_| reopens) else { return Ok(()) };
+        let reopened = CodecLink::run(link, own.codec, |link| connect::open(link, &self.routes, own));
+        self.note(index, reopened)
     }
 }

@@ -2,6 +2,7 @@
 
 mod connections;
 mod jacks;
+mod unsettled;
 mod volume;
 
 use heapless::Vec;
@@ -46,6 +47,7 @@ pub(crate) struct Patchbay {
     jack_policy: JackPolicy,
     /// The routes that the stream of each route may follow plugs to, a bit each.
     reaches: [u32; MAX_ROUTES],
+    doubts: unsettled::Doubts,
     /// Number of lost unsolicited responses at the last jack check.
     unsolicited_lost: u32,
 }
@@ -61,6 +63,7 @@ impl Patchbay {
             unserved: Vec::new(),
             jack_policy: JackPolicy::default(),
             reaches: [u32::MAX; MAX_ROUTES],
+            doubts: unsettled::Doubts::default(),
             unsolicited_lost: 0,
         }
     }
@@ -76,7 +79,9 @@ impl Patchbay {
         let addresses = (0..CODECS_MAX).filter(|n| present & 1_u16.wrapping_shl(u32::from(*n)) != 0);
         for address in addresses.filter_map(CodecAddress::new) {
             let before = (findings.routes.len(), findings.detours.len(), findings.unserved.len());
-            match codec::discover(&mut CodecLink::new(link, address), address, &mut findings) {
+            let discovered =
+                CodecLink::run(link, address, |link| codec::discover(link, address, &mut findings));
+            match discovered {
                 Ok(codec) => {
                     log::info!(
                         "codec {}: {:08x}, {} widgets, {} routes",
@@ -115,18 +120,30 @@ impl Patchbay {
             // At most `MAX_ROUTES`.
             route.name.number = (same as u8).saturating_add(1);
             log::info!("{route}");
-            // The log has a failure; connecting the route reports it again.
-            let _ = codec::connect::shut(&mut CodecLink::new(link, route.codec), route);
+        }
+        for index in self.indices() {
+            // The log has a failure; the route is settled later.
+            let _ = self.prepare(link, index);
         }
         self.watch_jacks(link);
+    }
+
+    /// Powers and shuts a route.
+    fn prepare(&mut self, link: &mut dyn CommandLink, index: RouteIndex) -> Result<(), CommandError> {
+        let Some(route) = self.route(index) else { return Ok(()) };
+        let before = self.routes.get(..usize::from(index.0)).unwrap_or_default();
+        let prepared = CodecLink::run(link, route.codec, |link| codec::connect::prepare(link, before, route));
+        self.note(index, prepared)
     }
 
     /// Restores codecs after a loss of all state. Tries everything and returns the first failure.
     pub(crate) fn restore(&mut self, link: &mut dyn CommandLink) -> Result<(), CommandError> {
         let mut result = Ok(());
+        self.doubts = unsettled::Doubts::default();
         for codec in &self.codecs {
             for group in codec.groups.into_iter().flatten() {
-                result = result.and(codec::wake(&mut CodecLink::new(link, codec.address), group));
+                let woken = CodecLink::run(link, codec.address, |link| codec::wake(link, group));
+                result = result.and(woken);
             }
         }
         for route in &mut self.routes {
@@ -136,12 +153,14 @@ impl Patchbay {
                 connection.moved_to = None;
             }
         }
-        for route in &self.routes {
-            result = result.and(codec::connect::shut(&mut CodecLink::new(link, route.codec), route));
+        for index in self.indices() {
+            let prepared = self.prepare(link, index);
+            result = result.and(prepared);
         }
         self.watch_jacks(link);
         for index in self.indices() {
-            result = result.and(self.open(link, index));
+            let opened = self.open(link, index);
+            result = result.and(opened);
         }
         self.follow_all(link);
         result

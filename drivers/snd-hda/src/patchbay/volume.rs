@@ -26,12 +26,14 @@ impl Patchbay {
         let (at, side) = self.place(index, channel).ok_or(ConnectError::Unsupported)?;
         let route = self.route_mut(at).ok_or(ConnectError::NoSuchRoute)?;
         change(route.levels.get_mut(side).ok_or(ConnectError::Unsupported)?);
-        let mut link = CodecLink::new(link, route.codec);
-        amplifier::set_levels(&mut link, &route.hops, &route.levels)?;
-        if let Some(way) = self.way_of_jack(at) {
-            amplifier::set_levels(&mut link, &way.hops, &way.levels)?;
-        }
-        Ok(())
+        let Some(route) = self.route(at) else { return Ok(()) };
+        let way = self.way_of_jack(at);
+        let set = CodecLink::run(link, route.codec, |link| {
+            amplifier::set_levels(link, &route.hops, &route.levels)?;
+            way.map_or(Ok(()), |way| amplifier::set_levels(link, &way.hops, &way.levels))
+        });
+        // A codec that doesn't answer gets the level later.
+        Ok(self.note(at, set)?)
     }
 
     /// The route in the surround group, and the side, of a stream's channel.

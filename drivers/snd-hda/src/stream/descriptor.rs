@@ -1,7 +1,7 @@
 //! A stream descriptor's registers, and their order of access (specification 1.0a, 3.3.35 to
 //! 3.3.43 and 4.5).
 
-use embedded_hal::delay::DelayNs;
+use crate::timer::Timer;
 
 use super::buffer_list;
 use crate::deadline::{Deadline, Patience, wait_for};
@@ -54,7 +54,7 @@ pub(crate) struct Descriptor<R, D, G> {
     pub(crate) restarts: bool,
 }
 
-impl<R: Registers + Clone, D: DelayNs + Clone, G: DmaRegion> Clone for Descriptor<R, D, G> {
+impl<R: Registers + Clone, D: Timer + Clone, G: DmaRegion> Clone for Descriptor<R, D, G> {
     fn clone(&self) -> Self {
         Self {
             index: self.index,
@@ -74,7 +74,7 @@ impl<R: Registers + Clone, D: DelayNs + Clone, G: DmaRegion> Clone for Descripto
     }
 }
 
-impl<R: Registers, D: DelayNs, G: DmaRegion> Descriptor<R, D, G> {
+impl<R: Registers, D: Timer, G: DmaRegion> Descriptor<R, D, G> {
     const fn at(&self) -> StreamRegisters {
         StreamRegisters::new(self.index)
     }
@@ -243,7 +243,7 @@ impl<R: Registers, D: DelayNs, G: DmaRegion> Descriptor<R, D, G> {
 
 /// Clears RUN of stream descriptor `index` and waits until it reads 0. Disables its error
 /// interrupt first.
-pub(crate) fn stop<R: Registers, D: DelayNs>(
+pub(crate) fn stop<R: Registers, D: Timer>(
     registers: &mut R,
     delay: &mut D,
     index: u8,

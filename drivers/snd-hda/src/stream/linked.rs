@@ -6,7 +6,7 @@
     reason = "a failed step returns the stream by value, as there is no heap; the types name the states"
 )]
 
-use embedded_hal::delay::DelayNs;
+use crate::timer::Timer;
 
 use super::error::Refused;
 use super::start::{LinkTime, LinkedStart, Start, StartMethod, release_held};
@@ -27,7 +27,7 @@ pub fn release_together<B, R, D, G>(
 where
     B: DmaBuffer,
     R: Registers + Clone,
-    D: DelayNs + Clone,
+    D: Timer + Clone,
     G: DmaRegion,
 {
     let mut fifos_ready = true;
@@ -92,7 +92,7 @@ pub fn start_together<B, R, D, G, const N: usize>(
 where
     B: DmaBuffer,
     R: Registers + Clone,
-    D: DelayNs + Clone,
+    D: Timer + Clone,
     G: DmaRegion,
 {
     for at in 0..N {

@@ -1,6 +1,6 @@
 //! A stream descriptor together with its buffer.
 
-use embedded_hal::delay::DelayNs;
+use crate::timer::Timer;
 
 use super::descriptor::Descriptor;
 use crate::deadline::Deadline;
@@ -9,7 +9,7 @@ use crate::registers::Registers;
 use crate::spec::format::Format;
 
 /// A descriptor and its buffer. Only [`Stream::release`] separates them.
-pub(super) struct Loaded<B: DmaBuffer, R: Registers, D: DelayNs, G: DmaRegion> {
+pub(super) struct Loaded<B: DmaBuffer, R: Registers, D: Timer, G: DmaRegion> {
     pub(super) descriptor: Descriptor<R, D, G>,
     format: Format,
     /// `None` only after the buffer was returned.
@@ -18,7 +18,7 @@ pub(super) struct Loaded<B: DmaBuffer, R: Registers, D: DelayNs, G: DmaRegion> {
     is_fresh: bool,
 }
 
-impl<B: DmaBuffer, R: Registers, D: DelayNs, G: DmaRegion> Loaded<B, R, D, G> {
+impl<B: DmaBuffer, R: Registers, D: Timer, G: DmaRegion> Loaded<B, R, D, G> {
     /// The descriptor is already [loaded](Descriptor::load) with this buffer.
     pub(super) fn new(descriptor: Descriptor<R, D, G>, format: Format, buffer: B) -> Self {
         Self { descriptor, format, buffer: Some(buffer), is_fresh: true }
@@ -89,7 +89,7 @@ impl<B: DmaBuffer, R: Registers, D: DelayNs, G: DmaRegion> Loaded<B, R, D, G> {
     }
 }
 
-impl<B: DmaBuffer, R: Registers, D: DelayNs, G: DmaRegion> Loaded<B, R, D, G> {
+impl<B: DmaBuffer, R: Registers, D: Timer, G: DmaRegion> Loaded<B, R, D, G> {
     /// Makes the controller forget the buffer, and returns it, once RUN reads 0.
     pub(super) fn part(&mut self) -> Result<B, Deadline> {
         self.descriptor.stop()?;
@@ -102,7 +102,7 @@ impl<B: DmaBuffer, R: Registers, D: DelayNs, G: DmaRegion> Loaded<B, R, D, G> {
     }
 }
 
-impl<B: DmaBuffer, R: Registers, D: DelayNs, G: DmaRegion> Drop for Loaded<B, R, D, G> {
+impl<B: DmaBuffer, R: Registers, D: Timer, G: DmaRegion> Drop for Loaded<B, R, D, G> {
     fn drop(&mut self) {
         if self.buffer.is_none() {
             return;

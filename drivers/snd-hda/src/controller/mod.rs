@@ -1,29 +1,24 @@
 //! The controller: registers, rings, stream descriptors and interrupts. The patchbay manages
 //! routes.
 
-use embedded_hal::delay::DelayNs;
+mod routes;
+
+use crate::timer::Timer;
 use heapless::Vec;
 
 use crate::capabilities::{Capabilities, DESCRIPTORS_MAX, DescriptorKind};
-use crate::codec::{Codec, GainRange, Route, UnservedPin};
-use crate::command::{CommandError, CommandLink, CommandPort, Rings, Unsolicited};
-use crate::dma::{Direction, DmaBuffer, DmaMemory, DmaRegion, high, is_beyond, low};
-use crate::error::{BringUpError, ConnectError};
+use crate::codec::{Codec, Route, UnservedPin};
+use crate::command::{CommandPort, Rings};
+use crate::dma::{Direction, DmaMemory, DmaRegion, high, is_beyond, low};
+use crate::error::BringUpError;
 use crate::interrupt::InterruptReport;
-use crate::patchbay::{JackPolicy, Patchbay, RouteIndex};
+use crate::patchbay::Patchbay;
 use crate::registers::{ReadWrite, Register, Registers};
 use crate::reset::{find_ssync, wake};
-use crate::spec::format::Format;
 use crate::spec::registers as reg;
-use crate::spec::verbs::{CodecAddress, NodeId, Verb};
-use crate::stream::{Configured, Descriptor, LIST_BYTES, LinkTime, Reset, Running, Stream};
+use crate::stream::{Descriptor, LIST_BYTES, Reset, Stream};
 use crate::traits::{ControllerTraits, PositionChoice};
 
-/// Limit of sleep while all codecs are read, in microseconds.
-///
-/// A response takes two link frames (3.4): 42 us. The largest codec needs thousands of verbs, a
-/// fraction of a second.
-const DISCOVERY_LIMIT_US: u32 = 3_000_000;
 /// Rounds of interrupt checks before giving up.
 const INTERRUPT_ROUNDS: u32 = 16;
 
@@ -39,7 +34,7 @@ struct Slot<G> {
 /// An initialized HDA controller with its codecs.
 ///
 /// See the [crate's guide](crate) for the way from here to a stream.
-pub struct Controller<R: Registers, D: DelayNs, G: DmaRegion> {
+pub struct Controller<R: Registers, D: Timer, G: DmaRegion> {
     registers: R,
     delay: D,
     version: (u8, u8),
@@ -61,7 +56,7 @@ pub struct Controller<R: Registers, D: DelayNs, G: DmaRegion> {
 impl<R, D, G> Controller<R, D, G>
 where
     R: Registers + Clone,
-    D: DelayNs + Clone,
+    D: Timer + Clone,
     G: DmaRegion,
 {
     /// Resets the controller and the link, sets up commands, and reads all codecs.
@@ -160,8 +155,13 @@ where
         reg::INTCTL.write(r, reg::INT_GLOBAL | reg::INT_CONTROLLER);
     }
 
+    /// Begins the time of an operation that sends commands.
+    fn operation(&mut self) -> (&mut Patchbay, &mut CommandPort<R, D, G>) {
+        self.commands.begin_operation();
+        (&mut self.patchbay, &mut self.commands)
+    }
+
     fn discover(&mut self, present: u16) -> Result<(), BringUpError> {
-        self.commands.limit_sleep(Some(DISCOVERY_LIMIT_US));
         let mut failure = self.patchbay.discover(&mut self.commands, present);
         if self.patchbay.codecs.is_empty() && self.commands.uses_rings() {
             log::warn!("no codec answers through the rings; immediate commands instead");
@@ -170,7 +170,6 @@ where
             let again = self.patchbay.discover(&mut self.commands, present);
             failure = failure.filter(|_| again.is_some());
         }
-        self.commands.limit_sleep(None);
         if self.patchbay.routes.is_empty() {
             return Err(failure.map_or(BringUpError::NoRoute, BringUpError::NoAnswer));
         }
@@ -203,9 +202,7 @@ where
             return Err(BringUpError::NoCodec);
         }
         self.commands.restart();
-        self.commands.limit_sleep(Some(DISCOVERY_LIMIT_US));
         let restored = self.patchbay.restore(&mut self.commands);
-        self.commands.limit_sleep(None);
         self.open_for_streams();
         restored.map_err(BringUpError::NoAnswer)
     }
@@ -261,7 +258,9 @@ where
         let used = self.slots.iter().filter_map(|slot| slot.tag).filter(|(of, _)| *of == direction);
         let used = used.fold(0_u16, |bits, (_, tag)| bits | 1_u16.wrapping_shl(u32::from(tag)));
         // Tag 0 is every converter's default, so no stream uses it.
-        let tag = (1..=15_u8).find(|tag| used & 1_u16.wrapping_shl(u32::from(*tag)) == 0)?;
+        let is_used = |tag: u8| used & 1_u16.wrapping_shl(u32::from(tag)) != 0;
+        // A converter whose codec doesn't answer may still have the tag of a stream that has ended.
+        let tag = (1..=15_u8).find(|tag| !is_used(*tag) && !self.patchbay.may_have(direction, *tag))?;
         let own = match direction {
             Direction::Input => DescriptorKind::Input,
             Direction::Output => DescriptorKind::Output,
@@ -299,140 +298,6 @@ where
             slot.is_taken = false;
             slot.tag = None;
         }
-    }
-
-    /// Whether a converter supports `format`, and the link could carry it as the only stream.
-    pub fn supports(&self, route: RouteIndex, format: Format) -> bool {
-        self.patchbay.supports(route, format)
-    }
-
-    /// Opens a route and connects its converter to `stream`, in the stream's format, at 0 dB.
-    ///
-    /// Call it before START: a converter's format must not change while its stream runs. With more
-    /// channels than the converter has, the rest of its surround group opens too. The order is
-    /// front, surround, centre and subwoofer, side, two channels each.
-    ///
-    /// # Errors
-    /// [`ConnectError`]. No converter is on the stream then.
-    pub fn connect<B: DmaBuffer>(
-        &mut self,
-        route: RouteIndex,
-        stream: &Stream<Configured<B, R, D, G>>,
-    ) -> Result<(), ConnectError> {
-        let (direction, format, tag) = (stream.direction(), stream.format(), stream.tag());
-        self.patchbay.connect(&mut self.commands, route, direction, format, tag)
-    }
-
-    /// Whether a second stream like the one on this route fits on the link.
-    ///
-    /// # Errors
-    /// [`ConnectError::Taken`]: no stream is on the route. [`ConnectError::NoBandwidth`].
-    pub fn can_double(&self, route: RouteIndex) -> Result<(), ConnectError> {
-        self.patchbay.can_double(route)
-    }
-
-    /// Moves a route's converters to another stream of the same format, each by one verb (7.3.3.11). Both may run.
-    ///
-    /// An input's position counts from there. `time` narrows down in which link frame that was.
-    ///
-    /// # Errors
-    /// [`ConnectError::Command`]: a converter may be on either stream.
-    pub fn retag<B: DmaBuffer>(
-        &mut self,
-        route: RouteIndex,
-        stream: &mut Stream<Running<B, R, D, G>>,
-        time: Option<&dyn LinkTime>,
-    ) -> Result<(), ConnectError> {
-        let (Self { patchbay, commands, .. }, tag, mut moved) = (self, stream.tag(), Ok(()));
-        stream.turn_to(time, &mut || moved = patchbay.retag(commands, route, tag));
-        moved
-    }
-
-    /// Whether a route can't be connected now because it, or a part of it, is in use. A stream that followed a plug there
-    /// doesn't count: it moves back when the jack itself is connected.
-    pub fn is_taken(&self, route: RouteIndex) -> bool {
-        self.patchbay.is_taken(route)
-    }
-
-    /// Disconnects a route's converter, and those of its surround group, once the stream has stopped.
-    ///
-    /// # Errors
-    /// [`ConnectError::Command`] if the codec doesn't answer; the route is free all the same.
-    pub fn disconnect(&mut self, route: RouteIndex) -> Result<(), ConnectError> {
-        self.patchbay.disconnect(&mut self.commands, route)
-    }
-
-    /// The gains of the amplifiers on a route; 0 dB is full level. `None` without an amplifier or a route.
-    pub fn volume_range(&self, route: RouteIndex) -> Option<GainRange> {
-        self.patchbay.volume_range(route)
-    }
-
-    /// Sets the volume of one channel of a connected stream, in thousandths of a decibel, to the
-    /// nearest step.
-    ///
-    /// Each connection starts at 0 dB, or the nearest step.
-    ///
-    /// # Errors
-    /// [`ConnectError::Unsupported`] if no amplifier on the route has steps, or the channel
-    /// doesn't exist.
-    pub fn set_volume(&mut self, route: RouteIndex, channel: u8, mdb: i32) -> Result<(), ConnectError> {
-        if self.volume_range(route).is_none_or(|range| range.step_mdb == 0) {
-            return Err(ConnectError::Unsupported);
-        }
-        self.patchbay.set_level(&mut self.commands, route, channel, &|level| level.mdb = mdb)
-    }
-
-    /// The volume of one channel of a connected stream, in thousandths of a decibel: the current step's.
-    pub fn volume(&self, route: RouteIndex, channel: u8) -> Option<i32> {
-        self.patchbay.volume(route, channel)
-    }
-
-    /// Mutes or unmutes one channel of a connected stream.
-    ///
-    /// # Errors
-    /// [`ConnectError::Unsupported`] if no amplifier on the route can mute, or the channel doesn't
-    /// exist.
-    pub fn set_mute(&mut self, route: RouteIndex, channel: u8, is_muted: bool) -> Result<(), ConnectError> {
-        if self.volume_range(route).is_none_or(|range| !range.can_mute) {
-            return Err(ConnectError::Unsupported);
-        }
-        self.patchbay.set_level(&mut self.commands, route, channel, &|level| level.is_muted = is_muted)
-    }
-
-    /// Sets how streams follow plugs. Connected streams follow at once.
-    pub fn set_jack_policy(&mut self, policy: JackPolicy) {
-        self.patchbay.set_jack_policy(&mut self.commands, policy);
-    }
-
-    /// Sets the routes, a bit each, that streams of a route may follow plugs to: by default all. One that is elsewhere returns.
-    pub fn set_reach(&mut self, route: RouteIndex, routes: u32) {
-        self.patchbay.set_reach(&mut self.commands, route, routes);
-    }
-
-    /// Reads unsolicited responses and moves streams after plugs; returns whether a plug has
-    /// changed.
-    ///
-    /// Call it after [`handle_interrupt`](Self::handle_interrupt), or in every turn: without news it costs nothing.
-    pub fn attend_jacks(&mut self) -> bool {
-        self.patchbay.attend_jacks(&mut self.commands)
-    }
-
-    /// Sends any verb to a codec and returns the response.
-    ///
-    /// # Errors
-    /// [`CommandError`] without a response.
-    pub fn command(&mut self, codec: CodecAddress, node: NodeId, verb: Verb) -> Result<u32, CommandError> {
-        self.commands.send(codec, node, verb)
-    }
-
-    /// The oldest unsolicited response not yet taken. The driver keeps 16.
-    pub fn take_unsolicited(&mut self) -> Option<Unsolicited> {
-        self.commands.take_unsolicited()
-    }
-
-    /// Unsolicited responses lost because they weren't taken in time.
-    pub fn unsolicited_lost(&self) -> u32 {
-        self.commands.unsolicited_lost()
     }
 
     /// Reads and acknowledges the causes of an interrupt until nothing is pending.
@@ -475,7 +340,7 @@ where
                     reg::CORBSTS.write(r, corb);
                     log::error!("CORB memory error");
                 }
-                self.commands.drain(None);
+                self.commands.drain();
             }
         }
         report

@@ -1,0 +1,309 @@
+//! The way of commands: how many are on the link at once, and how long they may wait.
+
+use heapless::Deque;
+
+use super::absence::Absences;
+use super::rings::{Response, Rings, stop_rings};
+use super::{Command, CommandError, CommandLink, NoResponse, Unsolicited};
+use crate::deadline::{Deadline, Patience, wait_for};
+use crate::dma::DmaRegion;
+use crate::registers::Registers;
+use crate::spec::registers as reg;
+use crate::spec::verbs::CodecAddress;
+use crate::timer::Timer;
+
+/// Unsolicited responses kept until the caller takes them.
+const UNSOLICITED_MAX: usize = 16;
+/// Commands that wait for their responses at once. The link carries one in a frame, and the response comes two frames later.
+const POSTED_MAX: usize = 8;
+
+/// A codec answers two link frames later (21 us each). At bring-up it may still wake.
+const ANSWER_AT_BRING_UP: Patience = Patience::new(50_000, 10);
+/// Later everybody waits with the driver.
+const ANSWER: Patience = Patience::new(2_000, 10);
+/// An earlier immediate command leaves the interface within a few link frames.
+const INTERFACE_FREE: Patience = Patience::new(500, 10);
+
+/// Time in which all commands of bring-up are sent, in microseconds.
+///
+/// The largest codec needs thousands, a fraction of a second.
+const BRING_UP_US: u64 = 3_000_000;
+/// Time in which an operation sends its commands, in microseconds. The last one waits for its response after that.
+const OPERATION_US: u64 = 2_500;
+
+/// How long commands may wait.
+struct Budget {
+    began_ns: u64,
+    /// No command is sent that long after the begin.
+    length_us: u64,
+    /// For one response.
+    answer: Patience,
+    /// Time spent on the responses of each codec, in microseconds. Only an operation counts it.
+    spent_us: [u16; 15],
+}
+
+impl Budget {
+    fn of_bring_up(began_ns: u64) -> Self {
+        Self { began_ns, length_us: BRING_UP_US, answer: ANSWER_AT_BRING_UP, spent_us: [0; 15] }
+    }
+
+    fn of_operation(began_ns: u64) -> Self {
+        Self { began_ns, length_us: OPERATION_US, answer: ANSWER, spent_us: [0; 15] }
+    }
+
+    fn note(&mut self, codec: CodecAddress, waited_us: u16) {
+        if let Some(spent_us) = self.spent_us.get_mut(usize::from(codec.get())) {
+            *spent_us = spent_us.saturating_add(waited_us);
+        }
+    }
+
+    /// The codec on which more than half of an operation's time was spent. It is named once.
+    fn take_slow_codec(&mut self) -> Option<CodecAddress> {
+        let is_slow = |spent_us: &u16| u64::from(*spent_us) > OPERATION_US / 2;
+        let at = self.spent_us.iter().position(is_slow).filter(|_| self.length_us == OPERATION_US)?;
+        self.spent_us = [0; 15];
+        // One of 15.
+        CodecAddress::new(at as u8)
+    }
+}
+
+/// A [`CommandLink`] that uses the controller's rings or immediate registers.
+pub(crate) struct CommandPort<R: Registers, D: Timer, G: DmaRegion> {
+    registers: R,
+    timer: D,
+    rings: Option<Rings<G>>,
+    budget: Budget,
+    absences: Absences,
+    /// Commands of one codec without a response, the oldest first.
+    posted: Deque<Command, POSTED_MAX>,
+    /// The latest response to a command of `posted`.
+    answer: u32,
+    unsolicited: Deque<Unsolicited, UNSOLICITED_MAX>,
+    unsolicited_lost: u32,
+}
+
+impl<R: Registers, D: Timer, G: DmaRegion> CommandPort<R, D, G> {
+    /// Sets up the rings, for bring-up. Without memory for them, or if they don't start, the immediate registers
+    /// serve.
+    pub(crate) fn new(registers: R, timer: D, rings: Option<Rings<G>>) -> Self {
+        let mut port = Self {
+            registers,
+            timer,
+            rings: None,
+            budget: Budget::of_bring_up(0),
+            absences: Absences::default(),
+            posted: Deque::new(),
+            answer: 0,
+            unsolicited: Deque::new(),
+            unsolicited_lost: 0,
+        };
+        port.adopt(rings);
+        port.begin_bring_up();
+        port
+    }
+
+    /// Restarts after the controller has lost all state, for another bring-up.
+    pub(crate) fn restart(&mut self) {
+        self.unsolicited.clear();
+        self.posted.clear();
+        self.absences.forget();
+        let rings = self.rings.take();
+        self.adopt(rings);
+        self.begin_bring_up();
+    }
+
+    fn begin_bring_up(&mut self) {
+        self.budget = Budget::of_bring_up(self.timer.now_ns());
+    }
+
+    /// Begins the time of another operation: everybody waits for it.
+    pub(crate) fn begin_operation(&mut self) {
+        self.budget = Budget::of_operation(self.timer.now_ns());
+    }
+
+    fn adopt(&mut self, rings: Option<Rings<G>>) {
+        let Some(mut rings) = rings else { return };
+        match rings.start(&mut self.registers, &mut self.timer) {
+            Ok(()) => self.rings = Some(rings),
+            Err(deadline) => {
+                log::warn!("command rings don't start ({deadline}); immediate commands instead");
+                self.give_up(Some(rings));
+            }
+        }
+    }
+
+    pub(crate) fn uses_rings(&self) -> bool {
+        self.rings.is_some()
+    }
+
+    /// Stops using the rings. Codecs that did not answer through them get another chance.
+    pub(crate) fn use_immediate(&mut self) {
+        self.posted.clear();
+        self.absences.forget();
+        let rings = self.rings.take();
+        self.give_up(rings);
+    }
+
+    fn give_up(&mut self, rings: Option<Rings<G>>) {
+        if !stop_rings(&mut self.registers, &mut self.timer) {
+            // Their DMA may still write, so the memory is kept forever.
+            core::mem::forget(rings);
+        }
+    }
+
+    /// When a codec is asked again, on the timer's clock. `None`: at once.
+    pub(crate) fn absent_until_ns(&self, codec: CodecAddress) -> Option<u64> {
+        let now_ns = self.timer.now_ns();
+        Some(now_ns.saturating_add(self.absences.left_ns(codec, now_ns)?))
+    }
+
+    /// Leaves a codec alone for a while.
+    fn leave_alone(&mut self, codec: CodecAddress) {
+        let for_ms = self.absences.begin(codec, self.timer.now_ns());
+        log::warn!("codec {} is left alone for {for_ms} ms", codec.get());
+    }
+
+    /// Takes all entries of the RIRB: keeps unsolicited responses, and counts those to commands that wait for one. Returns
+    /// false when the controller is gone.
+    pub(crate) fn drain(&mut self) -> bool {
+        let Self { rings: Some(rings), registers, posted, answer, unsolicited, unsolicited_lost, .. } = self
+        else {
+            return true;
+        };
+        rings.drain(registers, &mut |Response { codec, is_unsolicited, word }| {
+            if is_unsolicited {
+                if unsolicited.push_back(Unsolicited { codec, response: word }).is_err() {
+                    *unsolicited_lost = unsolicited_lost.saturating_add(1);
+                }
+            } else if posted.front().is_some_and(|command| command.codec == codec) {
+                posted.pop_front();
+                *answer = word;
+            } else {
+                log::debug!("codec {} answers late: {word:#x}", codec.get());
+            }
+        })
+    }
+
+    /// Refuses a command for which there is no time.
+    fn admit(&mut self, command: Command) -> Result<(), CommandError> {
+        let now_ns = self.timer.now_ns();
+        if let Some(left_ns) = self.absences.left_ns(command.codec, now_ns) {
+            let again_us = u32::try_from(left_ns / 1_000).unwrap_or(u32::MAX);
+            return Err(command.failed(NoResponse::Absent { again_us }));
+        }
+        let used_us = now_ns.saturating_sub(self.budget.began_ns) / 1_000;
+        if used_us < self.budget.length_us {
+            return Ok(());
+        }
+        if let Some(slow) = self.budget.take_slow_codec() {
+            self.leave_alone(slow);
+        }
+        Err(command.failed(NoResponse::NotSent { waited_us: u32::try_from(used_us).unwrap_or(u32::MAX) }))
+    }
+
+    /// Waits until no more than `left` commands wait for their responses. All of them have the time of one.
+    fn wait(&mut self, left: usize) -> Result<(), CommandError> {
+        let (patience, began_ns) = (self.budget.answer, self.timer.now_ns());
+        let mut looks_left = patience.looks();
+        loop {
+            let is_there = self.drain();
+            let Some(&oldest) = self.posted.front() else { return Ok(()) };
+            if self.posted.len() <= left {
+                return Ok(());
+            }
+            let waited_us = self.timer.now_ns().saturating_sub(began_ns) / 1_000;
+            if !is_there || looks_left == 0 || waited_us >= patience.deadline_us.into() {
+                self.posted.clear();
+                let waited_us = u32::try_from(waited_us).unwrap_or(u32::MAX);
+                let missing = self.rings.as_ref().map(|rings| rings.missing(&mut self.registers, waited_us));
+                self.leave_alone(oldest.codec);
+                return Err(oldest.failed(NoResponse::Late(missing.unwrap_or(Deadline::NEVER))));
+            }
+            looks_left = looks_left.saturating_sub(1);
+            self.timer.delay_us(patience.poll_us);
+            // Tens of microseconds.
+            self.budget.note(oldest.codec, patience.poll_us as u16);
+        }
+    }
+
+    fn through_rings(&mut self, command: Command) -> Result<(), CommandError> {
+        let room = self.rings.as_ref().map_or(1, Rings::room).clamp(1, POSTED_MAX);
+        self.wait(room.saturating_sub(1))?;
+        if self.posted.is_empty() {
+            // An earlier response doesn't answer this command.
+            self.drain();
+        }
+        if let Some(rings) = &mut self.rings {
+            rings.push(&mut self.registers, command.verb.command(command.codec, command.node));
+            // There is room.
+            let _ = self.posted.push_back(command);
+        }
+        Ok(())
+    }
+
+    fn immediately(&mut self, command: Command) -> Result<(), CommandError> {
+        let (r, timer) = (&mut self.registers, &mut self.timer);
+        let (busy, valid) = (u32::from(reg::ICIS_BUSY), u32::from(reg::ICIS_VALID));
+        let mut answered = wait_for(r, timer, reg::ICIS, busy, 0, INTERFACE_FREE);
+        if answered.is_ok() {
+            reg::ICIS.write(r, reg::ICIS_VALID);
+            reg::ICOI.write(r, command.verb.command(command.codec, command.node));
+            reg::ICIS.write(r, reg::ICIS_BUSY);
+            answered = wait_for(r, timer, reg::ICIS, busy | valid, valid, self.budget.answer);
+        }
+        if let Err(deadline) = answered {
+            // Cancel the command so that the next one finds the interface free (3.4.3).
+            reg::ICIS.write(r, 0);
+            self.leave_alone(command.codec);
+            return Err(command.failed(NoResponse::Late(deadline)));
+        }
+        self.answer = reg::ICII.read(r);
+        Ok(())
+    }
+}
+
+impl<R: Registers, D: Timer, G: DmaRegion> CommandLink for CommandPort<R, D, G> {
+    fn send(&mut self, command: Command) -> Result<u32, CommandError> {
+        self.post(command)?;
+        self.finish()?;
+        Ok(self.answer)
+    }
+
+    fn post(&mut self, command: Command) -> Result<(), CommandError> {
+        if self.posted.front().is_some_and(|other| other.codec != command.codec) {
+            // Whoever sent them has waited for them, and knows.
+            let _ = self.wait(0);
+        }
+        self.admit(command)?;
+        if self.rings.is_some() { self.through_rings(command) } else { self.immediately(command) }
+    }
+
+    fn finish(&mut self) -> Result<(), CommandError> {
+        self.wait(0)
+    }
+
+    fn is_absent(&self, codec: CodecAddress) -> bool {
+        self.absent_until_ns(codec).is_some()
+    }
+
+    fn sleep_us(&mut self, us: u32) {
+        self.timer.delay_us(us);
+    }
+
+    fn take_unsolicited(&mut self) -> Option<Unsolicited> {
+        self.unsolicited.pop_front()
+    }
+
+    fn unsolicited_lost(&self) -> u32 {
+        self.unsolicited_lost
+    }
+}
+
+impl<R: Registers, D: Timer, G: DmaRegion> Drop for CommandPort<R, D, G> {
+    /// Dropping this drops the rings' memory. If their DMA isn't over, the memory is kept forever.
+    fn drop(&mut self) {
+        if self.rings.is_some() {
+            self.use_immediate();
+        }
+    }
+}
