@@ -122,6 +122,11 @@ pub(crate) fn tune(
 /// too. Other amplifiers and the pin stay unchanged, because switching them clicks. [`open`]
 /// changes them when it gives a widget to another pin.
 pub(crate) fn disconnect(link: &mut CodecLink<'_>, route: &Route) -> Result<(), CommandError> {
-    link.tell(route.converter, verbs::set_stream(0, 0))?;
+    leave(link, route)?;
     mute_mixers(link, &route.hops)
+}
+
+/// Takes the converter off its stream.
+pub(crate) fn leave(link: &mut CodecLink<'_>, route: &Route) -> Result<(), CommandError> {
+    link.tell(route.converter, verbs::set_stream(0, 0))
 }

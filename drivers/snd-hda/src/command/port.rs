@@ -27,15 +27,15 @@ const INTERFACE_FREE: Patience = Patience::new(500, 10);
 /// Time in which all commands of bring-up are sent, in microseconds.
 ///
 /// The largest codec needs thousands, a fraction of a second.
-const BRING_UP_US: u64 = 3_000_000;
+const BRING_UP_US: u32 = 3_000_000;
 /// Time in which an operation sends its commands, in microseconds. The last one waits for its response after that.
-const OPERATION_US: u64 = 2_500;
+const OPERATION_US: u32 = 2_500;
 
 /// How long commands may wait.
 struct Budget {
     began_ns: u64,
     /// No command is sent that long after the begin.
-    length_us: u64,
+    length_us: u32,
     /// For one response.
     answer: Patience,
     /// Time spent on the responses of each codec, in microseconds. Only an operation counts it.
@@ -51,15 +51,15 @@ impl Budget {
         Self { began_ns, length_us: OPERATION_US, answer: ANSWER, spent_us: [0; 15] }
     }
 
-    fn note(&mut self, codec: CodecAddress, waited_us: u16) {
+    fn note(&mut self, codec: CodecAddress, waited_us: u32) {
         if let Some(spent_us) = self.spent_us.get_mut(usize::from(codec.get())) {
-            *spent_us = spent_us.saturating_add(waited_us);
+            *spent_us = spent_us.saturating_add(u16::try_from(waited_us).unwrap_or(u16::MAX));
         }
     }
 
     /// The codec on which more than half of an operation's time was spent. It is named once.
     fn take_slow_codec(&mut self) -> Option<CodecAddress> {
-        let is_slow = |spent_us: &u16| u64::from(*spent_us) > OPERATION_US / 2;
+        let is_slow = |spent_us: &u16| u32::from(*spent_us) > OPERATION_US / 2;
         let at = self.spent_us.iter().position(is_slow).filter(|_| self.length_us == OPERATION_US)?;
         self.spent_us = [0; 15];
         // One of 15.
@@ -191,39 +191,42 @@ impl<R: Registers, D: Timer, G: DmaRegion> CommandPort<R, D, G> {
             let again_us = u32::try_from(left_ns / 1_000).unwrap_or(u32::MAX);
             return Err(command.failed(NoResponse::Absent { again_us }));
         }
-        let used_us = now_ns.saturating_sub(self.budget.began_ns) / 1_000;
-        if used_us < self.budget.length_us {
+        let waited_us = self.since_us(self.budget.began_ns);
+        if waited_us < self.budget.length_us {
             return Ok(());
         }
         if let Some(slow) = self.budget.take_slow_codec() {
             self.leave_alone(slow);
         }
-        Err(command.failed(NoResponse::NotSent { waited_us: u32::try_from(used_us).unwrap_or(u32::MAX) }))
+        Err(command.failed(NoResponse::NotSent { waited_us }))
     }
 
     /// Waits until no more than `left` commands wait for their responses. All of them have the time of one.
     fn wait(&mut self, left: usize) -> Result<(), CommandError> {
+        let Some(&oldest) = self.posted.front().filter(|_| self.posted.len() > left) else { return Ok(()) };
         let (patience, began_ns) = (self.budget.answer, self.timer.now_ns());
         let mut looks_left = patience.looks();
         loop {
             let is_there = self.drain();
-            let Some(&oldest) = self.posted.front() else { return Ok(()) };
-            if self.posted.len() <= left {
+            let waited_us = self.since_us(began_ns);
+            let Some(&oldest) = self.posted.front().filter(|_| self.posted.len() > left) else {
+                self.budget.note(oldest.codec, waited_us);
                 return Ok(());
-            }
-            let waited_us = self.timer.now_ns().saturating_sub(began_ns) / 1_000;
-            if !is_there || looks_left == 0 || waited_us >= patience.deadline_us.into() {
+            };
+            if !is_there || looks_left == 0 || waited_us >= patience.deadline_us {
                 self.posted.clear();
-                let waited_us = u32::try_from(waited_us).unwrap_or(u32::MAX);
                 let missing = self.rings.as_ref().map(|rings| rings.missing(&mut self.registers, waited_us));
                 self.leave_alone(oldest.codec);
                 return Err(oldest.failed(NoResponse::Late(missing.unwrap_or(Deadline::NEVER))));
             }
             looks_left = looks_left.saturating_sub(1);
             self.timer.delay_us(patience.poll_us);
-            // Tens of microseconds.
-            self.budget.note(oldest.codec, patience.poll_us as u16);
         }
+    }
+
+    /// Microseconds since then.
+    fn since_us(&self, then_ns: u64) -> u32 {
+        u32::try_from(self.timer.now_ns().saturating_sub(then_ns) / 1_000).unwrap_or(u32::MAX)
     }
 
     fn through_rings(&mut self, command: Command) -> Result<(), CommandError> {
@@ -242,6 +245,7 @@ impl<R: Registers, D: Timer, G: DmaRegion> CommandPort<R, D, G> {
     }
 
     fn immediately(&mut self, command: Command) -> Result<(), CommandError> {
+        let began_ns = self.timer.now_ns();
         let (r, timer) = (&mut self.registers, &mut self.timer);
         let (busy, valid) = (u32::from(reg::ICIS_BUSY), u32::from(reg::ICIS_VALID));
         let mut answered = wait_for(r, timer, reg::ICIS, busy, 0, INTERFACE_FREE);
@@ -258,6 +262,8 @@ impl<R: Registers, D: Timer, G: DmaRegion> CommandPort<R, D, G> {
             return Err(command.failed(NoResponse::Late(deadline)));
         }
         self.answer = reg::ICII.read(r);
+        let waited_us = self.since_us(began_ns);
+        self.budget.note(command.codec, waited_us);
         Ok(())
     }
 }

@@ -150,12 +150,17 @@ impl Patchbay {
         let Some(route) = self.route(index) else { return Ok(()) };
         let users = || self.routes.iter().filter(|other| other.is_connected());
         let is_shared = users().any(|other| other.shares_widget_with(route));
-        let has_pin = users().any(|other| other.codec == route.codec && other.pin == route.pin);
+        let of_codec = || users().filter(|other| other.codec == route.codec);
+        let has_pin = of_codec().any(|other| other.pin == route.pin);
+        let has_converter = of_codec().any(|other| other.converter == route.converter);
         CodecLink::run(link, route.codec, |link| {
             if !has_pin {
                 connect::shut_pin(link, route)?;
             }
-            if is_shared { Ok(()) } else { connect::disconnect(link, route) }
+            if !has_converter {
+                connect::leave(link, route)?;
+            }
+            if is_shared { Ok(()) } else { connect::mute_mixers(link, &route.hops) }
         })?;
         self.doubts.set_tag(index, 0);
         Ok(())
