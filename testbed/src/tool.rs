@@ -10,6 +10,7 @@ use crate::{provision, workspace};
 
 const PACKAGE: &str = "audiofront-tool";
 const ALSA_PLUGIN: &str = "audiofront-alsa";
+const VILLAIN: &str = "villain";
 
 /// Builds `audiofront` and ALSA's plug-in in their profile.
 ///
@@ -33,4 +34,18 @@ pub fn build() -> Result<Vec<PathBuf>> {
     );
     let messages = Messages::of(build, || "audiofront and ALSA's plug-in don't build".to_owned())?;
     Ok(vec![messages.executable(PACKAGE)?, messages.file("libasound_module_pcm_snddom.so")?])
+}
+
+/// Builds the hostile front end.
+///
+/// # Errors
+/// When it doesn't build.
+pub fn build_villain() -> Result<PathBuf> {
+    let shell = workspace::shell()?;
+    let cargo = workspace::cargo();
+    let build = cmd!(
+        shell,
+        "{cargo} build --profile tool --package {VILLAIN} --message-format=json-render-diagnostics"
+    );
+    Messages::of(build, || format!("{VILLAIN} doesn't build"))?.executable(VILLAIN)
 }

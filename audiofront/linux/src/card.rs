@@ -5,7 +5,7 @@ mod stream;
 mod timekeeper;
 
 use std::os::fd::{AsFd, BorrowedFd};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use audiofront::{
@@ -23,7 +23,7 @@ use crate::directory::{self, CardInfo};
 use crate::error::{Error, ErrorKind, Result};
 use crate::handshake::{self, Handshake};
 use crate::position::PositionReader;
-use crate::sys::{EventChannels, Grants};
+use crate::sys::EventChannels;
 use crate::transport::{Devices, DmaArea, LinuxTransport, Page};
 use crate::xenstore::Store;
 
@@ -114,17 +114,8 @@ impl Card {
             Error::new(ErrorKind::NotFound, what)
                 .advice("give it one: `vsnd = [[ ... ]]` in its domain file, or xl vsnd-attach")
         })?;
-        let grants =
-            Grants::open().map_err(|error| Error::of_device(Grants::PATH, "xen-gntalloc", &error))?;
-        let channels = EventChannels::open()
-            .map_err(|error| Error::of_device(EventChannels::PATH, "xen-evtchn", &error))?;
+        let devices = Arc::new(Devices::open(info.back_end)?);
         let handshake = Handshake::begin(store, &info)?;
-        let devices = Arc::new(Devices {
-            grants: Arc::new(grants),
-            channels,
-            back_end: info.back_end,
-            nodes: Mutex::new(Vec::new()),
-        });
         let mut card = Self {
             info,
             streams: Vec::new(),

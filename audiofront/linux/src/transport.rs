@@ -8,6 +8,7 @@ use audiofront::{EventPort, GrantAccess, GrantedPage, PublishFailed, StillMapped
 use hyper::{GrantRef, SharedPage};
 use sndif::nodes::{self, TransportNodes};
 
+use crate::error::{Error, Result};
 use crate::sys::{EventChannels, Grants, Region};
 
 /// The shared parts of all streams of a card.
@@ -18,6 +19,17 @@ pub(crate) struct Devices {
     pub(crate) back_end: u16,
     /// Nodes to be written at once, below the card's directory.
     pub(crate) nodes: Mutex<Vec<(String, String)>>,
+}
+
+impl Devices {
+    /// Opens the devices for pages and channels to this domain.
+    pub(crate) fn open(back_end: u16) -> Result<Self> {
+        let grants =
+            Grants::open().map_err(|error| Error::of_device(Grants::PATH, "xen-gntalloc", &error))?;
+        let channels = EventChannels::open()
+            .map_err(|error| Error::of_device(EventChannels::PATH, "xen-evtchn", &error))?;
+        Ok(Self { grants: Arc::new(grants), channels, back_end, nodes: Mutex::new(Vec::new()) })
+    }
 }
 
 /// A page granted to the back end.
@@ -126,6 +138,15 @@ impl fmt::Debug for LinuxTransport {
 }
 
 impl LinuxTransport {
+    /// A transport to a domain that belongs to no card: for pages and channels alone. What is
+    /// published over it goes nowhere.
+    ///
+    /// # Errors
+    /// A device is missing, or this process may not open it.
+    pub fn to_domain(back_end: u16) -> Result<Self> {
+        Ok(Self::new(Arc::new(Devices::open(back_end)?), String::new()))
+    }
+
     pub(crate) fn new(devices: Arc<Devices>, directory: String) -> Self {
         Self {
             devices,
@@ -198,7 +219,7 @@ impl Transport for LinuxTransport {
 
     /// The kernel keeps a page that the back end maps until it is unmapped, so this never reports
     /// one.
-    fn revoke_page(&mut self, page: GrantedPage<Page>) -> Result<(), StillMapped<Page>> {
+    fn revoke_page(&mut self, page: GrantedPage<Page>) -> std::result::Result<(), StillMapped<Page>> {
         drop(page);
         Ok(())
     }
@@ -216,7 +237,7 @@ impl Transport for LinuxTransport {
         ignored(self.devices.channels.notify(port), "it fails only on a port that this process doesn't own");
     }
 
-    fn publish(&mut self, nodes: &TransportNodes) -> Result<(), PublishFailed> {
+    fn publish(&mut self, nodes: &TransportNodes) -> std::result::Result<(), PublishFailed> {
         let mut waiting = self.devices.nodes.lock().unwrap_or_else(PoisonError::into_inner);
         waiting.extend(
             [
@@ -230,7 +251,7 @@ impl Transport for LinuxTransport {
         Ok(())
     }
 
-    fn publish_control_page(&mut self, grant: GrantRef) -> Result<(), PublishFailed> {
+    fn publish_control_page(&mut self, grant: GrantRef) -> std::result::Result<(), PublishFailed> {
         let mut waiting = self.devices.nodes.lock().unwrap_or_else(PoisonError::into_inner);
         waiting.push((nodes::CONTROL_PAGE_REF.to_owned(), grant.0.to_string()));
         Ok(())

@@ -12,7 +12,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("wire, models", &["sndif", "snd-hda-model", "xenstored-model"]),
     ("both ends, Xen", &["audioback", "audiofront", "xen-guest"]),
     ("joints", &["hda-card", "mixer", "vsnd", "hypervisor-model", "audiofront-linux"]),
-    ("programs", &["snddom-kernel", "audiofront-alsa", "echo-check", "hda-codec", "rig-probe"]),
+    ("programs", &["snddom-kernel", "audiofront-alsa", "echo-check", "hda-codec", "rig-probe", "villain"]),
     ("over programs", &["audiofront-tool", "xtask"]),
     ("test bed", &["testbed"]),
 ];

@@ -8,6 +8,7 @@ mod alsa;
 mod domain;
 mod echo;
 mod echo_shared;
+mod hostile;
 mod mixed;
 mod names;
 mod neighbours;
@@ -32,6 +33,7 @@ use scenario::Scenario;
 /// All scenarios, the longest first, so that none is left to run alone at the end.
 const SCENARIOS: &[Scenario] = &[
     echo::AMD,
+    hostile::AMD,
     torture::AMD,
     echo_shared::AMD,
     mixed::AMD,

@@ -23,6 +23,8 @@ pub(super) struct Scenario {
     pub(super) name: &'static str,
     /// The script that dom0 runs.
     pub(super) script: &'static str,
+    /// Shell variables for the script.
+    pub(super) variables: fn() -> Result<Vec<(&'static str, String)>, Finding>,
     /// The machine's IOMMU.
     pub(super) iommu: Iommu,
     /// The rates behind the codecs; the first codec is the harness's.
@@ -56,11 +58,14 @@ impl Scenario {
     pub(super) fn run(&self, image: &Image) -> Result<Outcome, Finding> {
         // A program is only built, and only makes the guests larger, where a guest's card is left to it.
         let wants_tool = self.script.contains(" user-driver");
-        let programs = if wants_tool { tool::build()? } else { Vec::new() };
+        let mut programs = if wants_tool { tool::build()? } else { Vec::new() };
+        if self.script.contains("villain") {
+            programs.push(tool::build_villain()?);
+        }
         let plan = Plan {
             name: self.name.to_owned(),
             scenario: self.script.to_owned(),
-            variables: Vec::new(),
+            variables: (self.variables)()?,
             image: image.path.clone(),
             log_level: "debug".to_owned(),
             iommu: self.iommu,
@@ -120,6 +125,7 @@ impl Scenario {
     pub(super) const ONE_CODEC: Scenario = Scenario {
         name: "",
         script: "",
+        variables: || Ok(Vec::new()),
         iommu: Iommu::Amd,
         codec_rates_hz: &[48_000],
         microphone: Microphone::Hears(Source::Silence),

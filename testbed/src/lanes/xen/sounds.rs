@@ -12,8 +12,8 @@ use crate::wav::{self, FRAME_BYTES, Pcm};
 /// The usual rate.
 pub(super) const RATE_HZ: u32 = 48_000;
 
-/// Frames that `arecord -d 1` records.
-const RECORDED_FRAMES: u64 = 48_000;
+/// The furthest into the ramp at which a recording begins: a minute.
+const LONGEST_MISS_FRAMES: u64 = 60 * RATE_HZ as u64;
 
 /// Silence behind each sound: the emulator keeps the last of it to itself.
 pub(super) const TAIL_FRAMES: usize = 12_000;
@@ -61,11 +61,22 @@ pub(super) fn ramp(outcome: &Outcome, name: &str) -> Result<String, Finding> {
     ramp_of(outcome, "guest1", name)
 }
 
-/// A guest's recording has to be a part of the ramp.
+/// A guest's recording of a second has to be a part of the ramp.
 pub(super) fn ramp_of(outcome: &Outcome, guest: &str, name: &str) -> Result<String, Finding> {
+    ramp_of_seconds(outcome, guest, name, 1)
+}
+
+/// A guest's recording of this length has to be a part of the ramp.
+pub(super) fn ramp_of_seconds(
+    outcome: &Outcome,
+    guest: &str,
+    name: &str,
+    seconds: u64,
+) -> Result<String, Finding> {
+    let frames = seconds * u64::from(RATE_HZ);
     let recorded = wav::load(&outcome.handed_out(guest)?.join(name))?.pcm;
-    ensure!(recorded.frames() == RECORDED_FRAMES, "{} frames, not {RECORDED_FRAMES}", recorded.frames());
-    let aligned = compare::align(&recorded.bytes, 60 * RECORDED_FRAMES, |frame| Source::Ramp.frame(frame))
+    ensure!(recorded.frames() == frames, "{} frames, not {frames}", recorded.frames());
+    let aligned = compare::align(&recorded.bytes, LONGEST_MISS_FRAMES, |frame| Source::Ramp.frame(frame))
         .ok_or_else(|| Finding::failure("nothing of the ramp is in it"))?;
     ensure!(aligned.comparison.is_exact(), "it {} from the ramp", aligned.comparison);
     Ok(format!("{}, behind {} of silence", aligned.comparison, aligned.silent_frames))
