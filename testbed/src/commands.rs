@@ -7,6 +7,8 @@ mod build;
 mod check;
 #[cfg(feature = "dist")]
 mod dist;
+mod fuzz;
+mod miri;
 mod run;
 #[cfg(feature = "test")]
 mod test;
@@ -26,6 +28,8 @@ pub fn execute(command: Command) -> Result<ExitCode> {
     match command {
         Command::Run(given) => run::execute(given),
         Command::Build => build::execute(),
+        Command::Fuzz(given) => fuzz::execute(given),
+        Command::Miri(given) => miri::execute(&given),
         #[cfg(feature = "test")]
         Command::Test(given) => test::execute(given),
         #[cfg(feature = "check")]

@@ -42,6 +42,11 @@ pub fn alsa_library() -> Result<()> {
     provide("pkg-config", "pkg-config", "pkgconf", || on_path("pkg-config"))
 }
 
+/// Looks for the compiler of C++, which the fuzzer itself is written in.
+pub fn cpp_compiler() -> Result<()> {
+    provide("c++", "g++", "gcc-c++ (Fedora), gcc (Arch)", || on_path("c++"))
+}
+
 /// Looks for the linter of shell scripts.
 pub fn shellcheck() -> Result<()> {
     provide("shellcheck", "shellcheck", "shellcheck, ShellCheck (Fedora)", || on_path("shellcheck"))

@@ -27,6 +27,7 @@ const EXAMPLES: &str = "Examples:
   cargo xtask build                          the image, its path and its size
   cargo xtask dist                           a tarball for a machine that runs Xen
   cargo xtask codec show FILE                a real codec's graph, and the ways that the driver finds in it
+  cargo xtask fuzz --list                    what can be fuzzed
   cargo xtask bench                          what it costs and how true its positions are, in one table
 
 Exit codes: 0 all is well, 1 something failed, 2 the input or the usage is wrong.";
@@ -47,6 +48,8 @@ pub enum Command {
     Xen(Xen),
     Dist(Dist),
     Bench(Bench),
+    Fuzz(Fuzz),
+    Miri(Miri),
     Codec(Codec),
     /// Draw the dependencies of the workspace's crates: docs/dependencies.svg and .md. Fails on an upward arrow.
     Picture,
@@ -287,6 +290,58 @@ const BENCH_EXAMPLES: &str = "Examples:
   cargo xtask bench --json new.json --compare old.json
 
 docs/bench.md says what each figure means. Exits with 0 when all was measured.";
+
+/// Hand snddom what an enemy would: random bytes that follow the code which they reach, by libFuzzer.
+///
+/// It needs a C++ compiler, and builds the target with a fuzzer's flags by the stable compiler. What is new goes to
+/// target/fuzz/corpus, beside the small corpora of fuzz/corpus, which `cargo xtask test host` replays.
+#[derive(clap::Args)]
+#[command(after_help = FUZZ_EXAMPLES)]
+pub struct Fuzz {
+    /// What is handed over to whom; --list names all
+    #[arg(required_unless_present = "list", value_name = "TARGET")]
+    pub target: Option<String>,
+
+    /// List the targets
+    #[arg(long, exclusive = true)]
+    pub list: bool,
+
+    /// How many executions [default: 1000000; with --seconds no limit]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    pub runs: Option<u64>,
+
+    /// How many seconds at most
+    #[arg(long, value_name = "S", value_parser = clap::value_parser!(u64).range(1..))]
+    pub seconds: Option<u64>,
+
+    /// Run this file alone, once: a case that failed
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["runs", "seconds"])]
+    pub repeat: Option<PathBuf>,
+}
+
+const FUZZ_EXAMPLES: &str = "Examples:
+  cargo xtask fuzz --list
+  cargo xtask fuzz store-wire --runs 10000000
+  cargo xtask fuzz wav --seconds 60
+  cargo xtask fuzz wav --repeat target/fuzz/crashes/wav/crash-0123
+
+Exits with 0 when nothing failed, 1 with the case that failed and the command that repeats it, 2 for an unknown target.";
+
+/// Run the suites whose unsafe code or shared memory Miri can judge, under Miri. Needs rustup's nightly toolchain with the
+/// components miri and rust-src, and names what is missing; it installs nothing.
+#[derive(clap::Args)]
+#[command(after_help = MIRI_EXAMPLES)]
+pub struct Miri {
+    /// Only this package; may be given several times [default: all]
+    #[arg(long, value_name = "PACKAGE")]
+    pub only: Vec<String>,
+}
+
+const MIRI_EXAMPLES: &str = "Examples:
+  cargo xtask miri
+  cargo xtask miri --only sndif
+
+Exits with 0 only when all suites passed.";
 
 /// Show how the driver routes a real codec, from the text that Linux prints of it.
 ///

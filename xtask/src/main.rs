@@ -77,6 +77,8 @@ fn program(command: &Command) -> Program {
         Command::Bench(_) => {
             test_bed(vec!["bench"], "building the test bed with its Xen rig, then measuring stage by stage")
         }
+        Command::Fuzz(_) => test_bed(vec![], "building the test bed, then the fuzzer's program"),
+        Command::Miri(_) => test_bed(vec![], "building the test bed, then the suites under Miri"),
         Command::Test(_) => test_bed(
             vec!["test"],
             "building the whole test bed (about 200 crates the first time, some minutes), then running the lanes",

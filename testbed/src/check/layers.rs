@@ -15,6 +15,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("programs", &["snddom-kernel", "audiofront-alsa", "echo-check", "hda-codec", "rig-probe", "villain"]),
     ("over programs", &["audiofront-tool", "xtask"]),
     ("test bed", &["testbed"]),
+    ("fuzzing", &["fuzz-targets"]),
 ];
 
 /// Packages of the workspace with those that they depend on; dependencies of tests are left out.
