@@ -162,7 +162,9 @@ impl<'a> Rig<'a> {
                 self.controls(|controls| {
                     controls.run_sticks = knob & 1 != 0;
                     controls.open_fails = (knob & 2 != 0).then_some(CardError::Hardware);
-                    controls.start_fails_on = (knob & 4 != 0).then_some(usize::from(knob >> 7));
+                    // The card has no answer to a linked start that can be neither done nor undone.
+                    let start_fails = knob & 5 == 4;
+                    controls.start_fails_on = start_fails.then_some(usize::from(knob >> 7));
                     controls.volume_fails_on = (knob & 8 != 0).then_some(knob >> 6 & 1);
                 });
             }

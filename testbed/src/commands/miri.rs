@@ -7,20 +7,18 @@ use anyhow::{Context, Result, bail};
 
 use crate::{BadInput, provision, workspace};
 
-/// A package, and the tests of it that Miri ends in minutes.
-type Suite = (&'static str, &'static [&'static str]);
+/// A package, and cargo's arguments for the tests of it that Miri ends in minutes.
+type Suite = (&'static str, &'static str);
 
 const SUITES: &[Suite] = &[
-    ("snddom-xen-sys", &["--tests"]),
-    ("snddom-hyper", &["--lib"]),
-    ("sndif", &["--lib", "--test", "wire", "--test", "names", "--test", "suite"]),
-    // Hundreds of cases each, whatever the variable says.
-    (
-        "xen-guest",
-        &["--test", "suite", "--", "--skip", "do_no_harm", "--skip", "slots_are_neither_lost_nor_shared"],
-    ),
-    ("audiofront-linux", &["--lib"]),
-    ("hypervisor-model", &["--tests"]),
+    ("snddom-xen-sys", "--tests"),
+    ("snddom-hyper", "--lib"),
+    // Loom has the control page's order of memory.
+    ("sndif", "--lib --test wire --test names --test suite -- --skip control_page"),
+    // Without what takes hundreds of cases, fills a buffer of KiB byte by byte, or reads 200,000 times.
+    ("xen-guest", "--test suite -- --skip do_no_harm --skip slots_are_neither --skip lines_without_room"),
+    ("audiofront-linux", "--lib -- --skip readers_see_no_mixture"),
+    ("hypervisor-model", "--tests"),
 ];
 
 /// What the models need: an address that a controller gets is a number, and comes back as one. No test waits for a clock, but
@@ -40,7 +38,10 @@ pub fn execute(given: &xtask::Miri) -> Result<ExitCode> {
         let started = Instant::now();
         let mut cargo = Command::new("rustup");
         cargo.args(["run", "nightly", "cargo", "miri", "test", "--target-dir"]);
-        cargo.arg(workspace::target_dir().join("miri")).args(["--package", package]).args(*tests);
+        cargo
+            .arg(workspace::target_dir().join("miri"))
+            .args(["--package", package])
+            .args(tests.split_whitespace());
         cargo.env("MIRIFLAGS", FLAGS).env("PROPTEST_CASES", PROPERTY_CASES);
         // Cargo sets these for what it runs, and they would choose the stable one again.
         for variable in ["CARGO", "RUSTC", "RUSTDOC", "RUSTUP_TOOLCHAIN"] {
