@@ -141,6 +141,20 @@ fn after_an_error_the_walk_is_over() {
     assert_eq!(found, 0);
 }
 
+#[test]
+fn a_refusal_names_its_numbers() {
+    for (error, words) in [
+        (DirectoryError::EmptyBuffer, &["0 bytes"][..]),
+        (DirectoryError::TooManyPages { needed: 257, allowed: 256 }, &["257", "256"]),
+        (DirectoryError::TooShort { missing: 41 }, &["41"]),
+        (DirectoryError::NoGrant { index: 43 }, &["43", "grant"]),
+    ] {
+        let told = error.to_string();
+        assert!(words.iter().all(|word| told.contains(word)), "{told:?}");
+    }
+    assert!(DirectoryTooSmall.to_string().contains("too few pages"));
+}
+
 proptest! {
     /// Four pages that chain to one another in any way, filled with anything: never more is looked at than the size
     /// needs, and never more found.

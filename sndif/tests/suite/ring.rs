@@ -217,6 +217,14 @@ fn a_request_is_copied_once() {
     assert_eq!(page.reads(RSP_PROD), read_before, "its own index is never read back");
 }
 
+#[test]
+fn errors_are_told_apart_in_words() {
+    let told = [RingBroken.to_string(), RingFull.to_string(), NothingToAnswer.to_string()];
+    for (told, word) in told.iter().zip(["index", "slot", "answered"]) {
+        assert!(told.contains(word), "{told:?}");
+    }
+}
+
 proptest! {
     /// Whatever the front end writes, the back end takes at most what can be answered, and never writes past it.
     #[test]

@@ -94,6 +94,8 @@ impl Tree {
                     let below = folder.join(&name);
                     let child = if let Some((_, items)) = &module.content {
                         self.add_module(file.clone(), Some(index), &below, items)?
+                    } else if let Some(path) = path_attribute(&module.attrs) {
+                        self.add_file(file.with_file_name(path), Some(index), true)?
                     } else if below.with_extension("rs").is_file() {
                         self.add_file(below.with_extension("rs"), Some(index), false)?
                     } else {
@@ -255,6 +257,16 @@ fn is_for_tests(attributes: &[Attribute]) -> bool {
     })
 }
 
+/// The file that `#[path = "..."]` names, from the folder of the file with the attribute.
+fn path_attribute(attributes: &[Attribute]) -> Option<String> {
+    attributes.iter().filter(|attribute| attribute.path().is_ident("path")).find_map(|attribute| {
+        match &attribute.meta.require_name_value().ok()?.value {
+            syn::Expr::Lit(syn::ExprLit { lit: syn::Lit::Str(path), .. }) => Some(path.value()),
+            _ => None,
+        }
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -289,6 +301,16 @@ mod tests {
             ("c/e.rs", "pub struct E; impl E { fn f(a: crate::a::A) {} }"),
         ];
         assert_eq!(circles(&files), [["a.rs", "c/d.rs", "c/e.rs"]]);
+    }
+
+    #[test]
+    fn a_module_is_where_its_attribute_says() {
+        let files = [
+            ("lib.rs", "mod a; #[path = \"elsewhere/c.rs\"] mod b;"),
+            ("a.rs", "use crate::b::B;"),
+            ("elsewhere/c.rs", "use crate::a::A;"),
+        ];
+        assert_eq!(circles(&files), [["a.rs", "elsewhere/c.rs"]]);
     }
 
     #[test]
