@@ -3,20 +3,26 @@
 //! [`Device::poll`] never waits for a guest. It returns the time of the next call; an event on one of the device's channels is a
 //! reason to call it earlier.
 
+mod closing;
+mod idle;
 mod requests;
 
 use heapless::Vec;
 use hyper::{BackOff, Clock, DomainId, GrantRef, Hypervisor, Nanos};
 use sndif::control_page::SlotState;
 use sndif::nodes::TransportNodes;
+use sndif::request::Request;
 use sndif::state::XenbusState;
 
 use crate::card::{Card, Port, PortIndex, Trim};
 use crate::control_page::{ControlPage, Taken, next_refresh};
+use crate::resources::Resources;
 use crate::rights::Policy;
 pub use crate::ring_pair::ConnectError;
 use crate::ring_pair::{BrokenRing, Line};
 use crate::stream::{Stream, StreamConfig};
+use crate::turn_work::{Budget, TurnWork};
+pub use idle::IDLE_NS;
 
 /// Streams in one device: more than any codec has converters for.
 pub const MAX_STREAMS: usize = 16;
@@ -24,7 +30,7 @@ pub const MAX_STREAMS: usize = 16;
 /// Requests answered for one device in one poll: a whole ring. The rest waits for the next poll, so that no guest delays others.
 const REQUESTS_PER_POLL: usize = 32;
 
-/// The wait between tries to close a stuck stream. Each try waits for RUN, and so delays other streams.
+/// The wait between rounds of tries to close stuck streams. Each try waits for RUN, and so delays other streams.
 const STUCK_RETRY: BackOff = BackOff::new(Nanos(100_000_000), Nanos(10_000_000_000));
 
 /// Interval between checks that the front end of a running stream still holds its event channel. A killed program sends no STOP,
@@ -43,6 +49,14 @@ pub enum SetUpError {
     NoSuchPort(PortIndex),
 }
 
+/// A request that was taken from the ring, and is answered in a later poll.
+#[derive(Clone, Copy)]
+struct Held {
+    request: Request,
+    /// It has found its port taken, and idle streams have had to give way.
+    has_waited: bool,
+}
+
 struct Slot<H: Hypervisor, C: Card<H::Buffer>> {
     stream: Stream<H, C>,
     line: Option<Line<H::Page>>,
@@ -50,6 +64,12 @@ struct Slot<H: Hypervisor, C: Card<H::Buffer>> {
     taken: Taken,
     /// Refused OPENs that were logged.
     refusals_logged: u8,
+    /// The request to answer before those on the ring.
+    held: Option<Held>,
+    /// Since when the stream is open and doesn't run.
+    idle_since: Option<Nanos>,
+    /// Times that the stream gave way and that was logged.
+    ways_logged: u8,
     /// Time of the next check that the front end still holds its channel.
     check_at: Nanos,
 }
@@ -60,6 +80,8 @@ pub struct Device<H: Hypervisor, C: Card<H::Buffer>> {
     state: XenbusState,
     policy: Policy,
     trim: Trim,
+    /// What it may hold, as far as the guest's other devices leave it that.
+    allowed: Resources,
     slots: Vec<Slot<H, C>, MAX_STREAMS>,
     /// `None` if the front end has not granted one.
     control_page: Option<ControlPage<H::Page>>,
@@ -67,8 +89,12 @@ pub struct Device<H: Hypervisor, C: Card<H::Buffer>> {
     generation: u64,
     /// The tries to close stuck streams.
     retries: BackOff,
+    /// The first stream that hasn't been tried in the round of tries under way. 0: none is.
+    untried: usize,
     /// The first stream of the next poll: the one after the stream that last used up the budget.
     first: usize,
+    /// The port that an OPEN found taken, whose answer follows.
+    awaited: Option<PortIndex>,
 }
 
 impl<H: Hypervisor, C: Card<H::Buffer>> Device<H, C> {
@@ -87,6 +113,9 @@ impl<H: Hypervisor, C: Card<H::Buffer>> Device<H, C> {
                 line: None,
                 taken: Taken::default(),
                 refusals_logged: 0,
+                held: None,
+                idle_since: None,
+                ways_logged: 0,
                 check_at: Nanos(0),
             };
             slots.push(slot).map_err(|_| SetUpError::TooManyStreams)?;
@@ -96,11 +125,14 @@ impl<H: Hypervisor, C: Card<H::Buffer>> Device<H, C> {
             state: XenbusState::InitWait,
             policy,
             trim: Trim::default(),
+            allowed: Resources::UNLIMITED,
             slots,
             control_page: None,
             generation: 0,
             retries: STUCK_RETRY,
+            untried: 0,
             first: 0,
+            awaited: None,
         })
     }
 
@@ -132,6 +164,23 @@ impl<H: Hypervisor, C: Card<H::Buffer>> Device<H, C> {
         }
     }
 
+    /// Sets what the device may hold from now on. It keeps what it holds.
+    pub fn set_allowed(&mut self, allowed: Resources) {
+        self.allowed = allowed;
+    }
+
+    /// What the device holds.
+    pub fn holdings(&self) -> Resources {
+        let streams = self.slots.iter().map(|slot| slot.stream.holdings());
+        streams.fold(self.connection_holdings(), Resources::plus)
+    }
+
+    /// What its connection holds, without its streams' buffers.
+    fn connection_holdings(&self) -> Resources {
+        let connected = self.slots.iter().filter(|slot| slot.line.is_some()).count();
+        connection_resources(connected, self.control_page.is_some())
+    }
+
     /// The front end is Initialised: maps its rings and its control page, and becomes Connected. A control page that cannot be mapped
     /// is an error, because the front end waits for it.
     ///
@@ -148,6 +197,10 @@ impl<H: Hypervisor, C: Card<H::Buffer>> Device<H, C> {
         }
         if nodes.len() != self.slots.len() {
             return Err(ConnectError::StreamCount);
+        }
+        let needed = connection_resources(nodes.len(), control_page.is_some());
+        if let Some(resource) = self.holdings().plus(needed).beyond(&self.allowed) {
+            return Err(ConnectError::OverLimit(resource));
         }
         for (slot, nodes) in self.slots.iter_mut().zip(nodes) {
             match Line::connect(hypervisor, self.guest, nodes) {
@@ -178,45 +231,6 @@ impl<H: Hypervisor, C: Card<H::Buffer>> Device<H, C> {
         Ok(())
     }
 
-    /// Stops and unmaps everything. The state becomes Closed, or Closing if a stream is stuck; then [`poll`](Self::poll) tries
-    /// again.
-    pub fn close(&mut self, hypervisor: &mut H, card: &mut C) {
-        self.state = XenbusState::Closing;
-        let mut stuck = false;
-        for slot in &mut self.slots {
-            stuck |= slot.stream.close(hypervisor, card).is_err();
-        }
-        self.disconnect_lines(hypervisor);
-        if stuck {
-            log_stuck(self.guest);
-        } else {
-            self.state = XenbusState::Closed;
-        }
-    }
-
-    /// Tries again to close stuck streams.
-    fn retry_stuck(&mut self, hypervisor: &mut H, card: &mut C, now: Nanos) {
-        if !self.slots.iter().any(|slot| slot.stream.is_stuck()) {
-            self.retries.succeeded();
-            // `set_policy` may have closed the last one.
-            if self.state == XenbusState::Closing {
-                self.state = XenbusState::Closed;
-            }
-            return;
-        }
-        if !self.retries.is_over(now) {
-            return;
-        }
-        self.retries.failed(now);
-        let mut stuck = false;
-        for slot in self.slots.iter_mut().filter(|slot| slot.stream.is_stuck()) {
-            stuck |= slot.stream.close(hypervisor, card).is_err();
-        }
-        if !stuck && self.state == XenbusState::Closing {
-            self.state = XenbusState::Closed;
-        }
-    }
-
     /// A Closed device waits for a front end again (xenstore's `online` is still 1). Returns whether it waits.
     pub fn reopen(&mut self) -> bool {
         if self.state == XenbusState::Closed {
@@ -229,8 +243,11 @@ impl<H: Hypervisor, C: Card<H::Buffer>> Device<H, C> {
         if let Some(page) = self.control_page.take() {
             page.unmap(hypervisor, self.slots.len());
         }
-        for line in self.slots.iter_mut().filter_map(|slot| slot.line.take()) {
-            line.disconnect(hypervisor);
+        for slot in &mut self.slots {
+            slot.held = None;
+            if let Some(line) = slot.line.take() {
+                line.disconnect(hypervisor);
+            }
         }
     }
 
@@ -244,18 +261,29 @@ impl<H: Hypervisor, C: Card<H::Buffer>> Device<H, C> {
     ///
     /// The clock is read at the start, and for each request if there is a control page.
     pub fn poll(&mut self, hypervisor: &mut H, card: &mut C, clock: &dyn Clock) -> Option<Nanos> {
+        self.poll_within(hypervisor, card, clock, &mut TurnWork::new())
+    }
+
+    /// As [`poll`](Self::poll), in a turn that serves other devices, too. A request that finds no room in it is answered in a
+    /// later turn, which is due at once.
+    pub fn poll_within(
+        &mut self,
+        hypervisor: &mut H,
+        card: &mut C,
+        clock: &dyn Clock,
+        turn: &mut TurnWork,
+    ) -> Option<Nanos> {
         let now = clock.now();
-        self.retry_stuck(hypervisor, card, now);
-        let mut next: Option<Nanos> = None;
+        let mut next = self.go_on_closing(hypervisor, card, now, turn);
         let mut broken = false;
-        let mut budget = REQUESTS_PER_POLL;
+        let mut budget = Budget { requests: REQUESTS_PER_POLL, turn };
         let first = self.first.min(self.slots.len());
         for index in (first..self.slots.len()).chain(0..first) {
-            if budget == 0 {
+            if budget.requests == 0 {
                 next = earliest(next, now);
             } else {
                 match self.serve(index, hypervisor, card, (clock, now), &mut budget) {
-                    Ok(()) if budget == 0 => {
+                    Ok(()) if budget.requests == 0 => {
                         next = earliest(next, now);
                         self.first = index.saturating_add(1);
                     }
@@ -264,6 +292,9 @@ impl<H: Hypervisor, C: Card<H::Buffer>> Device<H, C> {
                 }
             }
             self.look(index, hypervisor, card, now);
+            if let Some(slot) = self.slots.get_mut(index) {
+                slot.note_idle(now);
+            }
             if let Some(due) = self.next_look(index, now) {
                 next = earliest(next, due);
             }
@@ -274,8 +305,8 @@ impl<H: Hypervisor, C: Card<H::Buffer>> Device<H, C> {
                 "domain {}: a request ring's index is impossible; closing its sound device",
                 self.guest.0
             );
-            self.close(hypervisor, card);
-            return (self.state == XenbusState::Closing).then(|| self.retries.due(now).unwrap_or(now));
+            self.begin_close(hypervisor);
+            return (self.state == XenbusState::Closing).then_some(now);
         }
         next
     }
@@ -316,7 +347,7 @@ impl<H: Hypervisor, C: Card<H::Buffer>> Device<H, C> {
     fn next_look(&mut self, index: usize, now: Nanos) -> Option<Nanos> {
         let stream = &mut self.slots.get_mut(index)?.stream;
         if stream.is_stuck() {
-            return Some(self.retries.due(now).unwrap_or(now));
+            return Some(self.retry_due(now));
         }
         let look = stream.next_look()?;
         Some(match &self.control_page {
@@ -325,6 +356,13 @@ impl<H: Hypervisor, C: Card<H::Buffer>> Device<H, C> {
             Some(_) => look.min(next_refresh(now)),
         })
     }
+}
+
+/// What a connection of so many streams holds: for each of them a ring and an event page with a channel each.
+fn connection_resources(streams: usize, has_control_page: bool) -> Resources {
+    // At most MAX_STREAMS.
+    let each = (streams as u32).saturating_mul(2);
+    Resources { open_streams: 0, channels: each, pages: each.saturating_add(has_control_page.into()) }
 }
 
 /// Writes a stream's slot into the control page.

@@ -28,11 +28,13 @@ pub mod period_edges;
 mod port_peaks;
 mod port_set;
 mod port_state;
+pub mod resources;
 pub mod rights;
 mod ring_pair;
 mod status;
 pub mod stream;
 mod trim;
+pub mod turn_work;
 
 use heapless::Vec;
 

@@ -7,6 +7,7 @@ use sndif::ring::BackRing;
 use sndif::state::XenbusState;
 
 use crate::period_edges::EventPacer;
+use crate::resources::Resource;
 
 /// Why a device could not be connected.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -16,6 +17,8 @@ pub enum ConnectError {
     WrongState(XenbusState),
     /// The front end published a wrong number of streams.
     StreamCount,
+    /// The guest would hold more of this than it may.
+    OverLimit(Resource),
     /// A ring, an event page or the control page cannot be mapped.
     Map(MapError),
     /// An event channel cannot be bound.
@@ -23,9 +26,9 @@ pub enum ConnectError {
 }
 
 impl ConnectError {
-    /// Whether this domain is short of room, so that a later try may succeed.
+    /// Whether room is short, in this domain or by the guest's limits, so that a later try may succeed.
     pub const fn is_shortage(&self) -> bool {
-        matches!(self, Self::Map(MapError::NoRoom) | Self::Bind(BindError::NoRoom))
+        matches!(self, Self::OverLimit(_) | Self::Map(MapError::NoRoom) | Self::Bind(BindError::NoRoom))
     }
 }
 

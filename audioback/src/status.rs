@@ -13,7 +13,8 @@ pub(crate) fn open_status(error: &OpenError) -> Status {
             Status::EINVAL
         }
         OpenError::Map(MapError::AlreadyMapped(_)) => Status::EBUSY,
-        OpenError::Map(MapError::NoRoom) => Status::ENOMEM,
+        OpenError::OverLimit(_) | OpenError::Map(MapError::NoRoom) => Status::ENOMEM,
+        OpenError::PortTaken => Status::EBUSY,
         OpenError::Card(error) => card_status(*error),
         OpenError::StillRunning => Status::EIO,
     }
@@ -23,6 +24,7 @@ pub(crate) fn stream_status(error: &StreamError) -> Status {
     match error {
         StreamError::WrongState | StreamError::BadRange => Status::EINVAL,
         StreamError::RunFailed => Status::EIO,
+        StreamError::GaveWay => Status::EBUSY,
         StreamError::NoAmplifier => Status::EOPNOTSUPP,
         StreamError::Map(MapError::NoRoom) => Status::ENOMEM,
         StreamError::Map(_) => Status::EFAULT,

@@ -11,14 +11,16 @@ mod volume;
 use hyper::{DmaAccess, DomainId, Hypervisor, MappedBuffer, Nanos};
 use sndif::control_page::{Slot, SlotState};
 use sndif::hw_params::HwParams;
+use sndif::page_directory::pages_for;
 use sndif::request::{OpenParams, Range};
 
 use crate::card::{
-    Card, CardError, Direction, OpenFailure, Port, PortIndex, StillRunning, StreamParams, StreamPosition,
-    Trim, VolumeRange,
+    Card, Direction, OpenFailure, Port, PortIndex, StillRunning, StreamParams, StreamPosition, Trim,
+    VolumeRange,
 };
 use crate::hw_params::Limits;
 use crate::period_edges::{EventPacer, LOOK_INTERVAL_NS_MIN};
+use crate::resources::Resources;
 use crate::rights::{Policy, Right};
 
 pub use error::{OpenError, StreamError};
@@ -55,6 +57,10 @@ pub struct Stream<H: Hypervisor, C: Card<H::Buffer>> {
     has_control_page: bool,
     /// The administrator's gain, for each time that it is opened.
     trim: Trim,
+    /// Pages of the buffer, as long as it is mapped.
+    buffer_pages: u32,
+    /// The stream was closed for another guest that waited for its port, and its owner hasn't closed or opened it since.
+    gave_way: bool,
 }
 
 impl<H: Hypervisor, C: Card<H::Buffer>> Stream<H, C> {
@@ -71,6 +77,8 @@ impl<H: Hypervisor, C: Card<H::Buffer>> Stream<H, C> {
             stats: StreamStats::default(),
             has_control_page: false,
             trim: Trim::default(),
+            buffer_pages: 0,
+            gave_way: false,
         }
     }
 
@@ -82,6 +90,11 @@ impl<H: Hypervisor, C: Card<H::Buffer>> Stream<H, C> {
     /// Whether these rights permit the stream.
     pub fn is_permitted(&self, policy: &Policy) -> bool {
         policy.permits(self.right, self.port)
+    }
+
+    /// Its guest.
+    pub(crate) fn guest(&self) -> DomainId {
+        self.guest
     }
 
     /// The card's output or input.
@@ -97,6 +110,16 @@ impl<H: Hypervisor, C: Card<H::Buffer>> Stream<H, C> {
     /// Whether the hardware has not stopped, so that the stream still holds its buffer.
     pub fn is_stuck(&self) -> bool {
         matches!(self.phase, Phase::Stuck(_))
+    }
+
+    /// What it holds while it is open or stuck.
+    pub fn holdings(&self) -> Resources {
+        match self.phase {
+            Phase::Closed => Resources::default(),
+            Phase::Open(_) | Phase::Stuck(_) => {
+                Resources { open_streams: 1, channels: 0, pages: self.buffer_pages }
+            }
+        }
     }
 
     /// The parameters of the OPEN, while it is open.
@@ -148,19 +171,27 @@ impl<H: Hypervisor, C: Card<H::Buffer>> Stream<H, C> {
         }
     }
 
+    /// The reason why nothing can be done with a stream that isn't open.
+    fn if_not_open(&self, otherwise: StreamError) -> StreamError {
+        if self.gave_way { StreamError::GaveWay } else { otherwise }
+    }
+
     /// The open stream, if it is in `state`.
     fn in_state(&mut self, state: SlotState) -> Result<&mut OpenStream<C::Stream>, StreamError> {
-        let open = self.open_stream_mut().ok_or(StreamError::WrongState)?;
+        let otherwise = self.if_not_open(StreamError::WrongState);
+        let open = self.open_stream_mut().ok_or(otherwise)?;
         if open.state == state { Ok(open) } else { Err(StreamError::WrongState) }
     }
 
     /// Opens: maps the directory's pages and hands them to the card. An open stream is closed before, because Linux
     /// frees the pages without CLOSE when hardware parameters change.
+    ///
+    /// `room` is what the guest may hold besides its other streams.
     pub fn open(
         &mut self,
         hypervisor: &mut H,
         card: &mut C,
-        policy: &Policy,
+        (policy, room): (&Policy, &Resources),
         asked: &OpenParams,
     ) -> Result<(), OpenError> {
         // A close waits for RUN, so the front end must not be able to ask for one again and again.
@@ -173,9 +204,13 @@ impl<H: Hypervisor, C: Card<H::Buffer>> Stream<H, C> {
         }
         let plan =
             self.limits.judge(asked, |params| card.supports(self.port, params)).map_err(OpenError::Bad)?;
+        let pages = pages_for(plan.buffer_bytes);
+        if let Some(resource) = (Resources { open_streams: 1, channels: 0, pages }).beyond(room) {
+            return Err(OpenError::OverLimit(resource));
+        }
         // Saves the mapping of up to 256 pages.
         if !card.is_free(self.port) {
-            return Err(OpenError::Card(CardError::Busy));
+            return Err(OpenError::PortTaken);
         }
         let grants = directory::read(hypervisor, self.guest, asked)?;
         let access = match self.direction {
@@ -184,6 +219,7 @@ impl<H: Hypervisor, C: Card<H::Buffer>> Stream<H, C> {
         };
         let buffer =
             hypervisor.map_buffer(self.guest, &grants, plan.buffer_bytes, access).map_err(OpenError::Map)?;
+        self.buffer_pages = pages;
         match card.open(self.port, &plan.params, buffer) {
             Ok(mut card_stream) => {
                 card.set_link_wanted(&mut card_stream, self.has_control_page);
@@ -207,6 +243,7 @@ impl<H: Hypervisor, C: Card<H::Buffer>> Stream<H, C> {
 
     /// Closes: stops DMA, waits until RUN reads 0, unmaps. A closed stream stays as it is.
     pub fn close(&mut self, hypervisor: &mut H, card: &mut C) -> Result<(), StillRunning<()>> {
+        self.gave_way = false;
         let card_stream = match core::mem::replace(&mut self.phase, Phase::Closed) {
             Phase::Closed => return Ok(()),
             Phase::Stuck(card_stream) => card_stream,
@@ -239,6 +276,13 @@ impl<H: Hypervisor, C: Card<H::Buffer>> Stream<H, C> {
         }
     }
 
+    /// Closes for another guest that waits for the port.
+    pub fn give_way(&mut self, hypervisor: &mut H, card: &mut C) -> Result<(), StillRunning<()>> {
+        let closed = self.close(hypervisor, card);
+        self.gave_way = true;
+        closed
+    }
+
     /// Starts at the buffer's first frame.
     pub fn start(&mut self, card: &mut C) -> Result<(), StreamError> {
         let open = self.in_state(SlotState::Open)?;
@@ -249,8 +293,8 @@ impl<H: Hypervisor, C: Card<H::Buffer>> Stream<H, C> {
 
     /// The card's stream if [`start`](Self::start) would start it, for a start together with others.
     /// [`note_started`](Self::note_started) follows.
-    pub fn startable(&mut self) -> Option<&mut C::Stream> {
-        self.in_state(SlotState::Open).ok().map(|open| &mut open.card_stream)
+    pub fn startable(&mut self) -> Result<&mut C::Stream, StreamError> {
+        self.in_state(SlotState::Open).map(|open| &mut open.card_stream)
     }
 
     /// Notes that the card has started the [`startable`](Self::startable) stream.
@@ -283,6 +327,10 @@ impl<H: Hypervisor, C: Card<H::Buffer>> Stream<H, C> {
     /// Stops; the next START begins at the buffer's first frame. Returns the count to post before the answer.
     /// A stopped stream stays as it is: ALSA stops streams twice.
     pub fn stop(&mut self, card: &mut C) -> Result<Option<u64>, StreamError> {
+        // Linux stops a stream whose start has failed.
+        if self.gave_way {
+            return Ok(None);
+        }
         let Phase::Open(open) = &mut self.phase else { return Err(StreamError::WrongState) };
         if open.state == SlotState::Open {
             return Ok(None);
@@ -293,7 +341,8 @@ impl<H: Hypervisor, C: Card<H::Buffer>> Stream<H, C> {
 
     /// Takes the range of a WRITE or READ as a hint for the application's pointer.
     pub fn hint(&mut self, card: &mut C, range: &Range) -> Result<(), StreamError> {
-        let open = self.open_stream_mut().ok_or(StreamError::BadRange)?;
+        let otherwise = self.if_not_open(StreamError::BadRange);
+        let open = self.open_stream_mut().ok_or(otherwise)?;
         let before_bytes = open.appl_bytes();
         let appl_bytes = open.hint(range)?;
         if open.direction.is_playback() {

@@ -2,64 +2,94 @@
 
 use heapless::Vec;
 use hyper::{Clock, Hypervisor, Nanos};
-use sndif::control_page::SlotState;
 use sndif::op::{Operation, Trigger};
 use sndif::request::{Request, RequestBody};
 use sndif::response::{Response, Status};
 use sndif::ring::NothingToAnswer;
 
-use super::{Device, MAX_STREAMS, Slot, publish};
+use super::{Device, Held, MAX_STREAMS, Slot, publish};
 use crate::card::Card;
 use crate::control_page::Taken;
 use crate::push_within;
+use crate::resources::Resources;
 use crate::rights::Policy;
 use crate::ring_pair::BrokenRing;
 use crate::status::{card_status, open_status, stream_status};
-use crate::stream::{Stream, StreamError};
+use crate::stream::{OpenError, Stream, StreamError};
+use crate::turn_work::Budget;
 
 /// Refused OPENs per stream that are logged at level info. Without a limit a guest could fill the log.
 const REFUSALS_LOGGED: u8 = 16;
 
+/// The terms of an OPEN.
+struct Terms<'a> {
+    policy: &'a Policy,
+    /// What the guest may hold besides its other streams.
+    room: Resources,
+    /// A port that is taken now stays so.
+    is_last_try: bool,
+}
+
+/// An OPEN has found its port taken. Its answer follows after idle streams have given way.
+struct PortAwaited;
+
 impl<H: Hypervisor, C: Card<H::Buffer>> Device<H, C> {
-    /// Answers the requests on the ring of stream `index`, up to `budget` of them. A request that waits for the hardware uses up
-    /// the budget. More requests may be left when it is used up.
+    /// Answers the requests on the ring of stream `index`, up to `budget` of them. More requests may be left when it is used up.
     pub(super) fn serve(
         &mut self,
         index: usize,
         hypervisor: &mut H,
         card: &mut C,
         (clock, now): (&dyn Clock, Nanos),
-        budget: &mut usize,
+        budget: &mut Budget<'_>,
     ) -> Result<(), BrokenRing> {
-        while let Some(left) = budget.checked_sub(1) {
+        while let Some(left) = budget.requests.checked_sub(1) {
             let Some(slot) = self.slots.get_mut(index) else { return Ok(()) };
             let Some(line) = &mut slot.line else { return Ok(()) };
-            let entry = match line.ring.take() {
-                Ok(Some(entry)) => entry,
-                Ok(None) => {
-                    // A request may arrive before the front end sees that it has to notify.
-                    if !line.ring.arm() {
-                        return Ok(());
+            let (parsed, has_waited) = match slot.held.take() {
+                Some(Held { request, has_waited }) => (Ok(request), has_waited),
+                None => match line.ring.take() {
+                    Ok(Some(entry)) => (Request::parse(&entry), false),
+                    Ok(None) => {
+                        // A request may arrive before the front end sees that it has to notify.
+                        if !line.ring.arm() {
+                            return Ok(());
+                        }
+                        // Counts, because a front end could send a request each time.
+                        budget.requests = left;
+                        continue;
                     }
-                    // Counts, because a front end could send a request each time.
-                    *budget = left;
-                    continue;
-                }
-                Err(_) => return Err(BrokenRing),
+                    Err(_) => return Err(BrokenRing),
+                },
             };
-            *budget = left;
+            budget.requests = left;
+            if let Ok(request) = parsed
+                && waits_for_hardware(&request.body)
+            {
+                budget.requests = 0;
+                if !budget.turn.take_heavy() {
+                    slot.held = Some(Held { request, has_waited });
+                    return Ok(());
+                }
+            }
             // The front end maps its clock to this one, so the time lies between the request and its answer.
             let taken = self.control_page.as_ref().map(|_| clock.now());
-            let response = match Request::parse(&entry) {
+            let response = match parsed {
+                Ok(request @ Request { body: RequestBody::LinkedStart(streams), .. }) => {
+                    self.start_together(&request, streams, hypervisor, card, now)
+                }
                 Ok(request) => {
-                    if waits_for_hardware(&request.body) {
-                        *budget = 0;
-                    }
-                    match request.body {
-                        RequestBody::LinkedStart(streams) => {
-                            self.start_together(&request, streams, hypervisor, card, now)
+                    let opens = matches!(request.body, RequestBody::Open(_));
+                    let room = if opens { self.room_of(index) } else { Resources::default() };
+                    let Some(slot) = self.slots.get_mut(index) else { return Ok(()) };
+                    let terms = Terms { policy: &self.policy, room, is_last_try: has_waited };
+                    match answer(&request, slot, hypervisor, card, &terms, now) {
+                        Ok(response) => response,
+                        Err(PortAwaited) => {
+                            self.awaited = Some(slot.stream.port());
+                            slot.held = Some(Held { request, has_waited: true });
+                            return Ok(());
                         }
-                        _ => answer(&request, slot, hypervisor, card, &self.policy, now),
                     }
                 }
                 Err(bad) => bad.answer(),
@@ -82,6 +112,13 @@ impl<H: Hypervisor, C: Card<H::Buffer>> Device<H, C> {
         Ok(())
     }
 
+    /// What the guest may hold for stream `index`, besides all others.
+    fn room_of(&self, index: usize) -> Resources {
+        let others = self.slots.iter().enumerate().filter(|(other, _)| *other != index);
+        let held = others.map(|(_, slot)| slot.stream.holdings());
+        self.allowed.minus(held.fold(self.connection_holdings(), Resources::plus))
+    }
+
     /// Starts the streams with a bit in `streams`: all of them or none.
     fn start_together(
         &mut self,
@@ -95,19 +132,19 @@ impl<H: Hypervisor, C: Card<H::Buffer>> Device<H, C> {
         if streams == 0 || streams.checked_shr(self.slots.len() as u32).is_some_and(|more| more != 0) {
             return request.answer(Status::EINVAL);
         }
-        for (_, slot) in self.slots.iter().enumerate().filter(|(index, _)| is_meant(*index)) {
+        for (_, slot) in self.slots.iter_mut().enumerate().filter(|(index, _)| is_meant(*index)) {
             if !slot.stream.is_permitted(&self.policy) {
                 return request.answer(Status::EACCES);
             }
-            if slot.stream.state() != SlotState::Open {
-                return request.answer(Status::EINVAL);
+            if let Err(error) = slot.stream.startable() {
+                return request.answer(stream_status(&error));
             }
         }
         let started = {
             let mut meant = Vec::<_, MAX_STREAMS>::new();
             for (_, slot) in self.slots.iter_mut().enumerate().filter(|(index, _)| is_meant(*index)) {
                 post_begin(slot, hypervisor);
-                if let Some(card_stream) = slot.stream.startable() {
+                if let Ok(card_stream) = slot.stream.startable() {
                     push_within(&mut meant, card_stream);
                 }
             }
@@ -119,6 +156,7 @@ impl<H: Hypervisor, C: Card<H::Buffer>> Device<H, C> {
         };
         for (index, slot) in self.slots.iter_mut().enumerate().filter(|(index, _)| is_meant(*index)) {
             slot.stream.note_started();
+            slot.idle_since = None;
             if self.control_page.is_some() {
                 slot.stream.look_now(card, now);
             }
@@ -155,14 +193,17 @@ fn post_begin<H: Hypervisor, C: Card<H::Buffer>>(slot: &mut Slot<H, C>, hypervis
 }
 
 /// Carries out a request for one stream. A position that the front end needs is posted before the answer.
+///
+/// # Errors
+/// If the answer has to wait.
 fn answer<H: Hypervisor, C: Card<H::Buffer>>(
     request: &Request,
     slot: &mut Slot<H, C>,
     hypervisor: &mut H,
     card: &mut C,
-    policy: &Policy,
+    terms: &Terms<'_>,
     now: Nanos,
-) -> Response {
+) -> Result<Response, PortAwaited> {
     if request.body == RequestBody::Trigger(Trigger::Start) {
         post_begin(slot, hypervisor);
     }
@@ -175,12 +216,13 @@ fn answer<H: Hypervisor, C: Card<H::Buffer>>(
     let outcome =
         |result: Result<(), StreamError>| result.map_or_else(|error| stream_status(&error), |()| Status::OK);
     let status = match &request.body {
-        RequestBody::Open(asked) => match stream.open(hypervisor, card, policy, asked) {
+        RequestBody::Open(asked) => match stream.open(hypervisor, card, (terms.policy, &terms.room), asked) {
             Ok(()) => Status::OK,
+            Err(OpenError::PortTaken) if !terms.is_last_try => return Err(PortAwaited),
             Err(error) => {
                 if *refusals_logged < REFUSALS_LOGGED {
                     *refusals_logged = refusals_logged.saturating_add(1);
-                    log::info!("OPEN on port {} refused: {error:?}", stream.port().0);
+                    log_refusal(stream, &error);
                 }
                 open_status(&error)
             }
@@ -219,7 +261,7 @@ fn answer<H: Hypervisor, C: Card<H::Buffer>>(
         RequestBody::HwParamQuery(asked) => {
             let left = stream.query(card, asked);
             if !left.is_empty() {
-                return request.answer_hw_params(left);
+                return Ok(request.answer_hw_params(left));
             }
             Status::EINVAL
         }
@@ -230,5 +272,17 @@ fn answer<H: Hypervisor, C: Card<H::Buffer>>(
         // Concerns several streams, so `Device::serve` handles it.
         RequestBody::LinkedStart(_) => Status::EOPNOTSUPP,
     };
-    request.answer(status)
+    Ok(request.answer(status))
+}
+
+fn log_refusal<H: Hypervisor, C: Card<H::Buffer>>(stream: &Stream<H, C>, error: &OpenError) {
+    let (guest, port) = (stream.guest().0, stream.port().0);
+    match error {
+        OpenError::OverLimit(resource) => {
+            log::info!(
+                "domain {guest}: OPEN on port {port} refused: the guest has reached its limit of {resource}"
+            );
+        }
+        error => log::info!("domain {guest}: OPEN on port {port} refused: {error:?}"),
+    }
 }

@@ -5,6 +5,7 @@ use sndif::page_directory::DirectoryError;
 
 use crate::card::CardError;
 use crate::hw_params::BadOpen;
+use crate::resources::Resource;
 use crate::rights::Right;
 
 /// Why an OPEN failed.
@@ -19,6 +20,10 @@ pub enum OpenError {
     Directory(DirectoryError),
     /// A page of the directory or of the buffer cannot be mapped.
     Map(MapError),
+    /// The guest would hold more of this than it may.
+    OverLimit(Resource),
+    /// Another stream has the port.
+    PortTaken,
     /// The card refused or failed.
     Card(CardError),
     /// RUN still reads 1 after an earlier close, so the stream still holds that buffer.
@@ -35,6 +40,8 @@ pub enum StreamError {
     BadRange,
     /// The run has failed. Its position does not move any more, so an application must not wait for it.
     RunFailed,
+    /// The stream was idle, and another guest has its port now. It can be opened again.
+    GaveWay,
     /// The port's path has no amplifier for it.
     NoAmplifier,
     /// The page of the values cannot be mapped. GET_VOLUME needs a page that is granted for writing.

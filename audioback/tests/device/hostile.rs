@@ -123,6 +123,7 @@ fn an_impossible_index_ends_this_device_and_no_other() {
     assert_eq!(hostile.open(), Status::OK);
     assert_eq!(hostile.ask(RequestBody::Trigger(Trigger::Start)), Status::OK);
     hostile.ring_page.store(0, 1_000);
+    assert_eq!(hostile.poll(), Some(Nanos(0)), "its stream is closed in a turn of its own");
     hostile.poll();
     assert_eq!(hostile.device.state(), XenbusState::Closed);
     assert_eq!(hostile.card.controls.borrow().calls.last().map(String::as_str), Some("close"));

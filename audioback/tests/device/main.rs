@@ -4,5 +4,7 @@ mod allocation;
 mod control_page;
 mod flows;
 mod hostile;
+mod idle;
+mod limits;
 mod support;
 mod volume;
