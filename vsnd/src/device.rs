@@ -6,16 +6,20 @@
 //! One request is under way at a time.
 
 mod condition;
+mod connecting;
 mod context;
 mod exchange;
+mod limits;
 mod nodes;
 mod published;
 mod rights;
+mod share;
 mod state_write;
 
 use audioback::card::Card;
 use audioback::device::Device as SoundDevice;
 use audioback::rights::Policy;
+use audioback::turn_work::TurnWork;
 use hyper::{BackOff, Clock, Hypervisor, Nanos};
 use sndif::state::XenbusState;
 use xen_guest::xenbus::{BackEnd, Outcome, Step, View};
@@ -34,6 +38,7 @@ pub(crate) use context::{Common, Hardware};
 use exchange::{Exchange, Question, WriteProgress};
 use nodes::{Description, DeviceNodes, Effect};
 use published::Published;
+use share::Share;
 
 /// Steps of a device in one call that need no answer from xenstored.
 const STEPS_PER_CALL: usize = 4;
@@ -51,11 +56,6 @@ const TURN_NS: u64 = 1_000_000;
 /// an event. So it can see InitWait twice: then it revokes its rings and publishes new ones. An
 /// early connection would map the revoked ones.
 const SETTLE_NS: u64 = 50_000_000;
-
-/// Length of a connection after which earlier failures are forgotten.
-///
-/// After a shorter one, a front end that comes again waits, longer each time.
-const STABLE_CONNECTION_NS: u64 = 10_000_000_000;
 
 /// A device's next action.
 enum Next {
@@ -76,6 +76,7 @@ pub(crate) struct Device<H: Hypervisor, C: Card<H::Buffer>> {
     sound: Option<SoundDevice<H, C>>,
     /// The rights in force.
     policy: Policy,
+    share: Share,
     published: Published,
     /// As of the last call of [`has_changed`](Self::has_changed).
     condition: Condition,
@@ -105,6 +106,7 @@ impl<H: Hypervisor, C: Card<H::Buffer>> Device<H, C> {
             exchange: Exchange::new(id, key),
             sound: None,
             policy: Policy::NOTHING,
+            share: Share::default(),
             published: Published::default(),
             condition: Condition::default(),
             has_front_changed: false,
@@ -211,11 +213,11 @@ impl<H: Hypervisor, C: Card<H::Buffer>> Device<H, C> {
     pub(crate) fn serve(
         &mut self,
         hardware: &mut Hardware<'_, H, C>,
-        clock: &dyn Clock,
-        now: Nanos,
+        (clock, now): (&dyn Clock, Nanos),
+        turn: &mut TurnWork,
     ) -> (Option<Nanos>, bool) {
         let Some(sound) = &mut self.sound else { return (None, false) };
-        let next = sound.poll(hardware.hypervisor, hardware.card, clock);
+        let next = sound.poll_within(hardware.hypervisor, hardware.card, clock, turn);
         if self.back_end.state() == XenbusState::Connected && sound.state() != XenbusState::Connected {
             self.on_connection_end(now);
             self.back_end.fail();
@@ -239,7 +241,9 @@ impl<H: Hypervisor, C: Card<H::Buffer>> Device<H, C> {
         now: Nanos,
     ) -> Option<Nanos> {
         self.apply_rights(hardware, common);
+        self.apply_limits(common);
         let next = self.take_steps(connection, hardware, common, now);
+        self.log_wait(common);
         // A stream that doesn't stop is tried again when it is served.
         if self.has_changed() { Some(now) } else { next }
     }
@@ -361,6 +365,9 @@ impl<H: Hypervisor, C: Card<H::Buffer>> Device<H, C> {
             (Some(true), Description::Reading) => Next::Ask(Question::Config(nodes.config.next(self.id).0)),
             // No guest has rights before they are known.
             (Some(true), Description::Good) if self.rights(common).is_none() => Next::Nothing,
+            (Some(true), Description::Good) if self.share.forbids(nodes.config.streams().len()).is_some() => {
+                Next::Nothing
+            }
             (Some(true), Description::Good | Description::Bad) | (Some(false), _) => Next::Do(Step::SetUp),
         }
     }
@@ -396,6 +403,7 @@ impl<H: Hypervisor, C: Card<H::Buffer>> Device<H, C> {
                 log::info!("{}: a card with {} streams", self.id, configs.len());
                 self.published.set_up(configs.len());
                 self.sound = Some(sound);
+                self.allow();
                 Outcome::Done
             }
             Err(error) => {
@@ -419,56 +427,6 @@ impl<H: Hypervisor, C: Card<H::Buffer>> Device<H, C> {
         }
         // Settings may have changed the card's ports since.
         if self.nodes.config.update_offers(common.ports) { self.set_up(common) } else { Outcome::Done }
-    }
-
-    fn connect(&mut self, hardware: &mut Hardware<'_, H, C>, now: Nanos) -> Outcome {
-        let Some(sound) = &mut self.sound else { return Outcome::Failed };
-        let transport = &mut self.nodes.transport;
-        let connected = sound.connect(hardware.hypervisor, transport.nodes(), transport.control_page(), now);
-        transport.clear();
-        match connected {
-            Ok(()) => {
-                self.connected_at = Some(now);
-                self.is_lacking = false;
-                Outcome::Done
-            }
-            // Not the front end's fault: it is connected when another one has left.
-            Err(error) if error.is_shortage() => {
-                self.pace.failed(now);
-                if !core::mem::replace(&mut self.is_lacking, true) {
-                    log::error!(
-                        "{}: this domain lacks a resource to connect it: {error:?}; trying again",
-                        self.id
-                    );
-                }
-                Outcome::Underway
-            }
-            Err(error) => {
-                self.pace.failed(now);
-                log::warn!("{}: the front end can't be connected to: {error:?}", self.id);
-                Outcome::Failed
-            }
-        }
-    }
-
-    /// Judges the connection that ends, if there is one.
-    fn on_connection_end(&mut self, now: Nanos) {
-        let Some(since) = self.connected_at.take() else { return };
-        if now.0.saturating_sub(since.0) >= STABLE_CONNECTION_NS {
-            self.back_end.lived();
-            self.pace.succeeded();
-        } else {
-            self.pace.failed(now);
-        }
-    }
-
-    fn close(&mut self, hardware: &mut Hardware<'_, H, C>) -> Outcome {
-        let Some(sound) = &mut self.sound else { return Outcome::Done };
-        // A device that is Closing tries again each time that it is served.
-        if !matches!(sound.state(), XenbusState::Closing | XenbusState::Closed) {
-            sound.close(hardware.hypervisor, hardware.card);
-        }
-        if sound.state() == XenbusState::Closed { Outcome::Done } else { Outcome::Underway }
     }
 
     /// Handles the end of writing a state.

@@ -52,6 +52,12 @@ impl<D> DeviceTable<D> {
         slot.device.as_mut()
     }
 
+    /// The key of the device that has turn `turn` of [`MAX_DEVICES`], if it has one.
+    pub(crate) fn key_at(&self, turn: usize) -> Option<DeviceKey> {
+        let place = self.first.saturating_add(turn).checked_rem(self.slots.len())?;
+        self.slots.get(place).filter(|slot| slot.device.is_some()).map(|slot| slot.key)
+    }
+
     /// All devices with their keys, from the one that has the first turn.
     pub(crate) fn iter(&self) -> impl Iterator<Item = (DeviceKey, &D)> {
         let (late, early) = self.slots.split_at(self.first.min(MAX_DEVICES));
@@ -62,6 +68,11 @@ impl<D> DeviceTable<D> {
     pub(crate) fn iter_mut(&mut self) -> impl Iterator<Item = &mut D> {
         let (late, early) = self.slots.split_at_mut(self.first.min(MAX_DEVICES));
         early.iter_mut().chain(late).filter_map(|slot| slot.device.as_mut())
+    }
+
+    /// Gives the first turn to the place behind this device's.
+    pub(crate) fn pass_turn_after(&mut self, key: DeviceKey) {
+        self.first = key.slot.saturating_add(1).checked_rem(self.slots.len()).unwrap_or(0);
     }
 
     /// Gives the first turn to the next device.

@@ -13,6 +13,7 @@ use heapless::String;
 use hyper::DomainId;
 use xen_guest::xenstore::Path;
 
+use crate::guest_limits::GuestLimits;
 use crate::guest_rights::GuestRights;
 use crate::guest_trims::GuestTrims;
 use crate::paths::{OWN, PathText};
@@ -94,6 +95,7 @@ pub(crate) struct GuestDirectory {
     name: DirectoryName,
     pub(crate) rights: GuestRights,
     pub(crate) trims: GuestTrims,
+    pub(crate) limits: GuestLimits,
     /// The node that has the guest's UUID or name is watched.
     pub(crate) is_watched: bool,
     /// That node may have changed since it was read.
@@ -106,6 +108,7 @@ impl GuestDirectory {
             name: DirectoryName::Unknown,
             rights: GuestRights::NONE,
             trims: GuestTrims::NONE,
+            limits: GuestLimits::NONE,
             is_watched: false,
             is_name_stale: key != Key::Domain,
         };
@@ -134,6 +137,7 @@ impl GuestDirectory {
         let is_known = matches!(self.name, DirectoryName::Known(_));
         self.rights = if is_known { GuestRights::unread() } else { GuestRights::NONE };
         self.trims = if is_known { GuestTrims::unread() } else { GuestTrims::NONE };
+        self.limits = if is_known { GuestLimits::unread() } else { GuestLimits::NONE };
     }
 
     /// Notes that the node of that name, or any (`None`), may have changed. Without a name there is none.
@@ -141,12 +145,13 @@ impl GuestDirectory {
         if matches!(self.name, DirectoryName::Known(_)) {
             self.rights.set_stale(node, true);
             self.trims.set_stale(node, true);
+            self.limits.on_change(node);
         }
     }
 
     /// Whether its name is what the guest's node has, and all its nodes have been read once.
     pub(crate) fn is_settled(&self) -> bool {
-        !self.is_name_stale && self.rights.are_read() && self.trims.are_read()
+        !self.is_name_stale && self.rights.are_read() && self.trims.are_read() && self.limits.are_read()
     }
 
     /// Whether the guest's UUID or name isn't known, so that any directory could be its.

@@ -21,7 +21,9 @@ use crate::connection::Connection;
 use crate::device_table::MAX_DEVICES;
 use crate::due::{after, earlier};
 use crate::guest_directory::{GUESTS, GuestDirectory, Key};
+use crate::guest_limits::LimitQuestion;
 use crate::guest_rights::{ports_of, right_node};
+use crate::limit_settings::{LimitNode, Limits};
 use crate::paths::{OWN, PathText, number};
 use crate::ports::Ports;
 use crate::request_slot::{Answer, RequestSlot};
@@ -64,6 +66,8 @@ enum About {
     Right(Right),
     /// A volume or mute in it.
     Trim(TrimNode),
+    /// The limits in it.
+    Limit(LimitQuestion),
 }
 
 /// Whether there are directories by each [`Key`], in the order of [`Key::ALL`].
@@ -118,8 +122,10 @@ impl Guest {
                 About::Name
             } else if let Some(right) = directory.rights.stale() {
                 About::Right(right)
+            } else if let Some(trim) = directory.trims.stale() {
+                About::Trim(trim)
             } else {
-                About::Trim(directory.trims.stale()?)
+                About::Limit(directory.limits.stale()?)
             };
             Some(Question::Of(self.domain, key, about))
         })
@@ -234,6 +240,22 @@ impl Guests {
         Trim { mdb: of(TrimNode::Volume).mdb, is_muted: of(TrimNode::Mute).is_muted }
     }
 
+    /// What a guest may hold, each by the first directory that has it. `None`: it is being read.
+    pub(crate) fn limits(&self, domain: DomainId) -> Option<Limits> {
+        let (guest, exist) = self.get(domain).zip(self.exist.as_ref())?;
+        if !guest.is_settled(exist) {
+            return None;
+        }
+        let mut limits = Limits::default();
+        for node in LimitNode::ALL {
+            let mut known = guest.directories.iter().zip(exist).filter(|(_, exists)| **exists);
+            if let Some(limit) = known.find_map(|(directory, _)| directory.limits.get(node)) {
+                *limits.get_mut(node) = limit;
+            }
+        }
+        Some(limits)
+    }
+
     /// Takes the guests that have devices, if one has come or gone.
     pub(crate) fn update(&mut self, present: impl Fn(DomainId) -> bool, all: impl Iterator<Item = DomainId>) {
         if !core::mem::take(&mut self.is_table_stale) {
@@ -273,10 +295,14 @@ impl Guests {
         let token = bounded::format::<16>(format_args!("{TOKEN}{}", question.domain()));
         let sent = path.path().and_then(|path| {
             let request = match question {
-                Question::Directories => Request::Directory(path),
+                Question::Directories | Question::Of(_, _, About::Limit(LimitQuestion::Names)) => {
+                    Request::Directory(path)
+                }
                 Question::Of(_, _, About::Watch) => Request::Watch { path, token: &token },
                 Question::Of(_, _, About::Unwatch) => Request::Unwatch { path, token: &token },
-                Question::Of(_, _, About::Name | About::Right(_) | About::Trim(_)) => Request::Read(path),
+                Question::Of(_, _, About::Name | About::Right(_) | About::Trim(_) | About::Limit(_)) => {
+                    Request::Read(path)
+                }
             };
             self.slot.send(connection, request, now)
         });
@@ -305,6 +331,7 @@ impl Guests {
             Question::Directories => PathText::new(format_args!("{OWN}/{GUESTS}")),
             Question::Of(domain, key, About::Right(right)) => self.node(domain, key, right_node(right)),
             Question::Of(domain, key, About::Trim(node)) => self.node(domain, key, node.name()),
+            Question::Of(domain, key, About::Limit(question)) => self.node(domain, key, question.node()),
             Question::Of(domain, key, _) => key.path(domain),
         }
     }
@@ -331,6 +358,7 @@ impl Guests {
             About::Name => directory.is_name_stale = is_stale,
             About::Right(right) => directory.rights.set_stale(Some(right_node(right)), is_stale),
             About::Trim(node) => directory.trims.set_stale(Some(node.name()), is_stale),
+            About::Limit(question) => directory.limits.set_stale(question, is_stale),
             // They are asked for until there is an answer.
             About::Watch | About::Unwatch => {}
         }
@@ -343,7 +371,10 @@ impl Guests {
         let path = self.path(question);
         match (&answer, question) {
             // Another try would end the same way.
-            (Answer::Failed(RequestError::Refused(Refusal::TooBig)), Question::Directories)
+            (
+                Answer::Failed(RequestError::Refused(Refusal::TooBig)),
+                Question::Directories | Question::Of(_, _, About::Limit(LimitQuestion::Names)),
+            )
             | (Answer::Failed(RequestError::Refused(_)), Question::Of(_, _, About::Unwatch)) => {}
             (Answer::Failed(error), _) => {
                 log::warn!("{path}: {error}; trying again");
@@ -389,6 +420,7 @@ impl Guests {
                 log::warn!("{path}: this domain may not read it; it keeps its value");
                 directory.trims.set_read(node);
             }
+            (About::Limit(question), answer) => directory.limits.on_answer(question, &answer, &path),
             // The node may forbid it.
             (About::Right(right), _) => {
                 log::error!("{path}: this domain may not read it; the guest doesn't have this right");

@@ -11,6 +11,7 @@
 //! snddom/port/               watched: settings of ports, requests        port_settings.rs, trim_settings.rs
 //! snddom/state/              published: status, for people                status.rs, status_publisher.rs
 //! snddom/state/port/         published: the use of ports, and peaks       port_uses.rs, peak_request.rs
+//! snddom/state/guest/        published: what guests hold of their limits  guest_uses.rs, usage.rs
 //! control/shutdown           watched: the domain's end                    shutdown.rs
 //! ```
 //!
@@ -29,6 +30,9 @@
 //!   them when a stream is opened.
 //! - *dom0's volume*: `trim_settings.rs` parses it. `guest_trims.rs` has a guest's, which its devices put in force;
 //!   `port_settings.rs` has a port's, which is a setting of the card.
+//! - *What a guest may hold*: `limit_settings.rs` has the limits with their defaults, and parses them. `guest_limits.rs`
+//!   has a guest's, `device/limits.rs` puts them in force. [`audioback::resources`] are checked when a stream is opened and
+//!   when a device connects; devices and streams are counted before a device is set up.
 //! - *A stream's port*: `card_config.rs` reads the guest's wish, `ports.rs` resolves it.
 //! - *A stream's offers*: `card_config.rs` takes them from the card's ports when the device is set up,
 //!   and again when it opens again. The card changes its ports as `port_settings.rs` says.
@@ -53,11 +57,14 @@ mod device_table;
 mod due;
 mod excerpt;
 mod guest_directory;
+mod guest_limits;
 mod guest_rights;
 mod guest_set;
 mod guest_trims;
+mod guest_uses;
 mod guests;
 mod jacks;
+mod limit_settings;
 mod paths;
 mod peak_request;
 mod port_name;
@@ -75,6 +82,8 @@ mod stream_settings;
 mod stream_use;
 mod transport;
 mod trim_settings;
+mod usage;
+mod waiting;
 mod watch;
 mod xenstore_clients;
 

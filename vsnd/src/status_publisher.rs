@@ -1,5 +1,5 @@
 //! Publishes this domain's status for people, below `snddom/state`: the card, the jacks, the use of
-//! the ports, the devices and their streams.
+//! the ports, the guests, the devices and their streams.
 //!
 //! One write at a time, with a pause after each, keeps the load on xenstored small. A change is
 //! published soon, the counters of a running stream or bus once a second.
@@ -8,13 +8,14 @@ use alloc::vec::Vec;
 use core::fmt::Arguments;
 
 use heapless::String;
-use hyper::Nanos;
+use hyper::{DomainId, Nanos};
 use sndif::control_page::REFRESH_INTERVAL_NS;
 use xen_guest::xenstore::{Reply, Request, RequestError};
 
 use crate::bounded;
 use crate::connection::Connection;
 use crate::due::{after, earlier};
+use crate::guest_uses::{GuestUses, GuestWrite};
 use crate::jacks::Jacks;
 use crate::paths::{DeviceId, PathText, STATUS, StreamId};
 use crate::port_uses::{PortLine, PortUses};
@@ -25,6 +26,9 @@ use crate::status::{DeviceStatus, Ready, state_word};
 /// Shortest time between two writes.
 const WRITE_INTERVAL_NS: u64 = 100_000_000;
 
+/// Writes about ports and devices that may come before one about a guest that is due.
+const WRITES_BEFORE_GUEST: u8 = 10;
+
 /// Bytes of the longest report.
 const REPORT_BYTES: usize = 384;
 
@@ -34,6 +38,11 @@ const LINE_BYTES: usize = 448;
 /// The first refresh time of control pages at or after `at`: one wake-up then serves both.
 fn on_grid(at: Nanos) -> Nanos {
     Nanos(at.0.div_ceil(REFRESH_INTERVAL_NS).saturating_mul(REFRESH_INTERVAL_NS))
+}
+
+/// The node of what a guest holds.
+fn guest_path(guest: DomainId) -> PathText {
+    PathText::new(format_args!("{STATUS}/guest/{}", guest.0))
 }
 
 /// The subject of a write.
@@ -47,6 +56,7 @@ enum Item {
     Use(usize),
     /// The peaks of the port of that index.
     Peaks(usize),
+    Guest(GuestWrite),
     Device(DeviceKey, DeviceId, DeviceStatus),
 }
 
@@ -58,6 +68,7 @@ pub(crate) struct StatusPublisher {
     info_published: usize,
     pub(crate) jacks: Jacks,
     pub(crate) uses: PortUses,
+    pub(crate) guests: GuestUses,
     /// The report that isn't published yet.
     report: Option<String<REPORT_BYTES>>,
     /// It is another one than the one that is being written.
@@ -67,6 +78,8 @@ pub(crate) struct StatusPublisher {
     item: Item,
     /// The earliest time of the next write.
     not_before: Nanos,
+    /// Other writes that may come before the next one about a guest.
+    writes_before_guest: u8,
     /// xenstored has refused a write. The next one waits for a change of the directory.
     is_refused: bool,
 }
@@ -82,11 +95,13 @@ impl StatusPublisher {
             info_published: 0,
             jacks,
             uses,
+            guests: GuestUses::new(),
             report: None,
             is_report_new: false,
             slot: RequestSlot::new(Requester::StatusPublisher),
             item: Item::Info,
             not_before: Nanos(0),
+            writes_before_guest: WRITES_BEFORE_GUEST,
             is_refused: false,
         }
     }
@@ -159,21 +174,37 @@ impl StatusPublisher {
                 line = bounded::format(format_args!("{}", peak_request.as_ref()?.line(port_use.state)));
                 (PathText::new(format_args!("{STATUS}/port/{name}/peak")), line.as_str())
             }
+            Item::Guest(GuestWrite::Use(guest, guest_use)) => {
+                line = bounded::format(format_args!("{guest_use}"));
+                (guest_path(guest), line.as_str())
+            }
+            Item::Guest(GuestWrite::Removal(guest)) => (guest_path(guest), ""),
             Item::Device(_, id, DeviceStatus::State(state)) => (id.status_directory(), state_word(state)),
             Item::Device(_, id, DeviceStatus::Stream(_, StreamId { pcm, stream }, status)) => {
                 line = bounded::format(format_args!("{status}"));
                 (PathText::new(format_args!("{}/{pcm}-{stream}", id.status_directory())), line.as_str())
             }
         };
-        let sent = path.path().and_then(|path| self.slot.send(connection, Request::Write(path, value), now));
+        let sent = path.path().and_then(|path| {
+            let request = match item {
+                Item::Guest(GuestWrite::Removal(_)) => Request::Remove(path),
+                _ => Request::Write(path, value),
+            };
+            self.slot.send(connection, request, now)
+        });
         match sent {
             Ok(true) => {
                 self.item = item;
+                self.writes_before_guest = match item {
+                    Item::Guest(_) => WRITES_BEFORE_GUEST,
+                    _ => self.writes_before_guest.saturating_sub(1),
+                };
                 self.is_report_new &= !matches!(item, Item::Report);
                 self.set_jack_published(true);
                 match item {
                     Item::Use(index) => self.uses.on_sent(index),
                     Item::Peaks(index) => self.uses.on_peaks_sent(index),
+                    Item::Guest(write) => self.guests.on_sent(write),
                     Item::Report | Item::Info | Item::Jack(_) | Item::Device(..) => {}
                 }
                 self.not_before = after(now, WRITE_INTERVAL_NS);
@@ -211,10 +242,15 @@ impl StatusPublisher {
         let turns = match self.item {
             Item::Jack(_) => [port_use, device, jack],
             Item::Use(_) => [device, jack, port_use],
-            Item::Report | Item::Info | Item::Peaks(_) | Item::Device(..) => [jack, port_use, device],
+            Item::Report | Item::Info | Item::Peaks(_) | Item::Guest(_) | Item::Device(..) => {
+                [jack, port_use, device]
+            }
         };
+        // News of who listens don't wait for those of what guests hold, but these aren't put off for ever.
+        let guest = self.guests.next().map(Item::Guest).ok_or(None);
+        let is_guest_first = guest.is_ok() && self.writes_before_guest == 0;
         let mut next = None;
-        for turn in turns {
+        for turn in [guest].into_iter().filter(|_| is_guest_first).chain(turns).chain([guest]) {
             match turn {
                 Ok(item) => return Ok(item),
                 Err(later) => next = earlier(next, later),
@@ -227,7 +263,8 @@ impl StatusPublisher {
     fn set_jack_published(&mut self, is_published: bool) {
         match self.item {
             Item::Jack(index) => self.jacks.set_published(index, is_published),
-            Item::Report | Item::Info | Item::Use(_) | Item::Peaks(_) | Item::Device(..) => {}
+            Item::Report | Item::Info | Item::Use(_) | Item::Peaks(_) | Item::Guest(_) | Item::Device(..) => {
+            }
         }
     }
 
@@ -251,8 +288,14 @@ impl StatusPublisher {
                 Item::Peaks(index) => self.uses.on_peaks_published(index),
                 Item::Report => self.end_report(),
                 Item::Info => self.info_published = self.info_published.saturating_add(1),
+                Item::Guest(write) => self.guests.on_written(write),
                 Item::Device(device, _, status) => return Some((device, status)),
             },
+            Answer::Missing if matches!(self.item, Item::Guest(GuestWrite::Removal(_))) => {
+                if let Item::Guest(write) = self.item {
+                    self.guests.on_written(write);
+                }
+            }
             Answer::Missing | Answer::Denied => {
                 log::info!("{STATUS}: this domain may not write there, and publishes nothing");
                 self.set_jack_published(false);
@@ -271,7 +314,7 @@ impl StatusPublisher {
                     log::warn!("{STATUS}: xenstored says {refusal:?} to peaks; they are left out");
                     self.uses.on_peaks_published(index);
                 }
-                Item::Jack(_) | Item::Use(_) | Item::Device(..) => {
+                Item::Jack(_) | Item::Use(_) | Item::Guest(_) | Item::Device(..) => {
                     log::warn!("{STATUS}: xenstored says {refusal:?}; publishing ends");
                     self.is_refused = true;
                 }

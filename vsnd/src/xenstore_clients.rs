@@ -5,7 +5,8 @@ use alloc::string::String;
 use alloc::vec::Vec;
 use core::fmt::Arguments;
 
-use audioback::card::Card;
+use audioback::card::{Card, PortIndex, PortState};
+use audioback::turn_work::TurnWork;
 use hyper::{Clock, DomainId, Hypervisor, Nanos};
 
 use crate::connection::{Connection, Message};
@@ -23,6 +24,8 @@ use crate::settings::{self, Settings, Topic};
 use crate::shutdown::{self, ShutdownReason, ShutdownRequests};
 use crate::status::{DeviceStatus, Ready};
 use crate::status_publisher::StatusPublisher;
+use crate::usage::Usage;
+use crate::waiting::Waiting;
 
 /// Time for closing all devices when the domain ends.
 const ENDING_NS: u64 = 2_000_000_000;
@@ -49,8 +52,7 @@ pub(crate) struct XenstoreClients<H: Hypervisor, C: Card<H::Buffer>> {
     is_touched: bool,
     /// The time at which `drive` is due all the same.
     due: Option<Nanos>,
-    /// The last device that found no room and was logged.
-    waiting: Option<DeviceId>,
+    waiting: Waiting,
     ending: Option<Ending>,
 }
 
@@ -68,7 +70,7 @@ impl<H: Hypervisor, C: Card<H::Buffer>> XenstoreClients<H, C> {
             shutdown: ShutdownRequests::new(),
             is_touched: true,
             due: None,
-            waiting: None,
+            waiting: Waiting::default(),
             ending: None,
         }
     }
@@ -98,12 +100,42 @@ impl<H: Hypervisor, C: Card<H::Buffer>> XenstoreClients<H, C> {
         now: Nanos,
     ) -> Option<Nanos> {
         let mut next = None;
-        for device in self.devices.iter_mut() {
-            let (due, has_changed) = device.serve(hardware, clock, now);
+        let mut work = TurnWork::new();
+        let mut worked = None;
+        for turn in 0..MAX_DEVICES {
+            let Some(key) = self.devices.key_at(turn) else { continue };
+            let Some(device) = self.devices.get_mut(key) else { continue };
+            let (due, has_changed) = device.serve(hardware, (clock, now), &mut work);
+            let (guest, awaited) = (device.id().guest, device.take_awaited_port());
             next = earlier(next, due);
-            self.is_touched |= has_changed;
+            if work.is_used_up() {
+                worked = worked.or(Some(key));
+            }
+            if has_changed {
+                self.is_touched = true;
+                share_out(&mut self.devices, guest);
+            }
+            if let Some(port) = awaited {
+                self.give_way(hardware, port, guest, now);
+            }
+        }
+        if let Some(key) = worked {
+            self.devices.pass_turn_after(key);
         }
         next
+    }
+
+    /// Has other guests' idle streams leave a port for which a guest waits, unless streams share it.
+    fn give_way(&mut self, hardware: &mut Hardware<'_, H, C>, port: PortIndex, to: DomainId, now: Nanos) {
+        let is_monitor = hardware.card.ports().get(usize::from(port.0)).is_some_and(|port| port.is_monitor);
+        // Without a mixer all streams are direct.
+        let is_direct = hardware.card.port_state(port).is_none_or(|state| state == PortState::Direct);
+        if is_monitor || !is_direct {
+            return;
+        }
+        for device in self.devices.iter_mut() {
+            device.give_way(hardware, port, to, now);
+        }
     }
 
     /// Dispatches a message: a reply to the part that asked, a watch's event to the parts that it
@@ -215,6 +247,10 @@ impl<H: Hypervisor, C: Card<H::Buffer>> XenstoreClients<H, C> {
     ) -> Option<Nanos> {
         let mut next = self.shutdown.drive(connection, now);
         next = earlier(next, self.settings.drive(connection, now));
+        let Self { devices, guests, .. } = self;
+        if self.waiting.take_relieved(|guest| may_have_more(devices, guests, guest).is_ok()) {
+            self.scan.begin();
+        }
         while let Some(id) = self.scan.take_found() {
             if self.find(id).is_none() {
                 self.add(id);
@@ -231,7 +267,11 @@ impl<H: Hypervisor, C: Card<H::Buffer>> XenstoreClients<H, C> {
             is_ending: self.ending.is_some(),
             writing: self.devices.iter().filter(|(_, device)| device.is_writing()).count(),
         };
-        for device in self.devices.iter_mut() {
+        for turn in 0..MAX_DEVICES {
+            let Some(key) = self.devices.key_at(turn) else { continue };
+            let Some(guest) = self.devices.get_mut(key).map(|device| device.id().guest) else { continue };
+            share_out(&mut self.devices, guest);
+            let Some(device) = self.devices.get_mut(key) else { continue };
             next = earlier(next, device.drive(connection, hardware, &mut common, now));
         }
         // If xenstored has no room for all requests, each device has its turn.
@@ -244,11 +284,13 @@ impl<H: Hypervisor, C: Card<H::Buffer>> XenstoreClients<H, C> {
     /// Serves a device that was reported, if there is room.
     fn add(&mut self, id: DeviceId) {
         self.guests.on_devices_change();
-        if self.ending.is_none() && !self.devices.insert(|key| Device::new(id, key)) {
-            if self.waiting != Some(id) {
-                log::warn!("{id}: {MAX_DEVICES} devices are served already; it waits until one goes");
-            }
-            self.waiting = Some(id);
+        if self.ending.is_some() {
+            return;
+        }
+        if let Err(limit) = may_have_more(&self.devices, &self.guests, id.guest) {
+            self.waiting.on_over_limit(id, limit);
+        } else if !self.devices.insert(|key| Device::new(id, key)) {
+            self.waiting.on_no_place(id);
         }
     }
 
@@ -262,7 +304,7 @@ impl<H: Hypervisor, C: Card<H::Buffer>> XenstoreClients<H, C> {
             if is_back {
                 // A fresh one in the room just made: of the old one nothing may be left.
                 self.devices.insert(|key| Device::new(id, key));
-            } else if self.waiting.take().is_some() {
+            } else if self.waiting.take_without_place() {
                 self.scan.begin();
             }
         }
@@ -277,6 +319,7 @@ impl<H: Hypervisor, C: Card<H::Buffer>> XenstoreClients<H, C> {
             |port| card.port_state(port),
             now,
         );
+        publisher.guests.update(devices.iter().map(|(_, device)| (device.id().guest, device.guest_use())));
         let next = publisher.drive(connection, now, || next_status(devices, ports, now));
         if let Some(device) = publisher.device().and_then(|key| devices.get_mut(key)) {
             device.on_publishing();
@@ -331,4 +374,27 @@ fn next_status<H: Hypervisor, C: Card<H::Buffer>>(
         }
     }
     Err(next)
+}
+
+/// Tells a guest's devices what they may hold, as far as each leaves it to the others.
+fn share_out<H: Hypervisor, C: Card<H::Buffer>>(devices: &mut DeviceTable<Device<H, C>>, guest: DomainId) {
+    let its = devices.iter().filter(|(_, device)| device.id().guest == guest);
+    let all = its.fold(Usage::default(), |sum, (_, device)| sum.plus(device.usage()));
+    for device in devices.iter_mut().filter(|device| device.id().guest == guest) {
+        device.set_others(all.minus(device.usage()));
+    }
+}
+
+/// Whether a guest may have one more device than it has.
+///
+/// # Errors
+/// If not, with its limit. Before that is known, it's the default.
+fn may_have_more<H: Hypervisor, C: Card<H::Buffer>>(
+    devices: &DeviceTable<Device<H, C>>,
+    guests: &Guests,
+    guest: DomainId,
+) -> Result<(), u32> {
+    let limit = guests.limits(guest).unwrap_or_default().devices;
+    let count = devices.iter().filter(|(_, device)| device.id().guest == guest).count();
+    if count < limit as usize { Ok(()) } else { Err(limit) }
 }

@@ -302,6 +302,8 @@ fn a_card_of_sixteen_streams_is_served() {
     let streams: Vec<StreamAt> =
         (0..16u16).map(|n| (n / 8, n % 8, Playback, &*names[usize::from(n)].clone().leak())).collect();
     let mut rig = Rig::new();
+    rig.stored.set("snddom/guest/3/limits/streams", "16");
+    rig.stored.set("snddom/guest/3/limits/channels", "32");
     let mut fronts = rig.guest_with(3, &streams);
     assert_eq!(fronts.len(), 16);
     rig.play_to_the_end(fronts.remove(15), &noise(2_000, 2));

@@ -23,6 +23,8 @@ enum Act {
     Attach,
     /// The toolstack takes it away.
     Detach,
+    /// dom0 writes one of its limits.
+    Limit(&'static str, Vec<u8>),
     /// Some time passes.
     Wait(u64),
     /// Its domain is destroyed, and another one made in its place.
@@ -50,6 +52,8 @@ const NODES: [&str; 18] = [
     "1/15/x",
 ];
 
+const LIMITS: [&str; 7] = ["", "/devices", "/streams", "/open-streams", "/channels", "/pages", "/x"];
+
 fn value() -> impl Strategy<Value = Vec<u8>> {
     prop_oneof![
         6 => prop::sample::select(vec![
@@ -70,6 +74,7 @@ fn act() -> impl Strategy<Value = Act> {
         2 => Just(Act::Play),
         2 => Just(Act::Attach),
         1 => Just(Act::Detach),
+        1 => (prop::sample::select(&LIMITS[..]), value()).prop_map(|(node, value)| Act::Limit(node, value)),
         3 => (0u64..20).prop_map(Act::Wait),
         1 => Just(Act::Die),
     ]
@@ -107,6 +112,9 @@ proptest! {
                     if rig.stored.exists(&back_path(VILLAIN, 0)) {
                         rig.detach(VILLAIN, 0);
                     }
+                }
+                Act::Limit(node, value) => {
+                    rig.stored.set_raw(&format!("snddom/guest/{VILLAIN}/limits{node}"), value);
                 }
                 Act::Wait(ms) => rig.advance(*ms * MS),
                 Act::Die => rig.stored.remove(&format!("/local/domain/{VILLAIN}")),

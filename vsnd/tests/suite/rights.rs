@@ -265,12 +265,12 @@ fn a_right_that_may_not_be_read_is_none() {
     assert!(!may(&mut rig, 3, &capture_on("a")));
     assert!(may(&mut rig, 4, &capture_on("a")));
     let warnings = logs::take_warnings();
-    // The same directory has the guest's volume and mute. Each was read for two devices.
-    for (node, count) in [("may-", 6), ("volume", 2), ("mute", 2)] {
+    // The same directory has the guest's volume, mute and limits. Each was read for two devices.
+    for (node, count) in [("may-", 6), ("volume", 2), ("mute", 2), ("limits", 2)] {
         let about = warnings.iter().filter(|line| line.contains(&format!("/guest/3/{node}"))).count();
         assert_eq!(about, count, "{node}: {warnings:?}");
     }
-    assert_eq!(warnings.len(), 10, "{warnings:?}");
+    assert_eq!(warnings.len(), 12, "{warnings:?}");
     // Nor is it seen which guests have one.
     rig.stored.hidden.push(format!("/local/domain/{}/snddom/guest", DRIVER.0));
     rig.stored.remove("snddom/guest");

@@ -169,6 +169,8 @@ fn a_front_end_that_writes_its_state_all_the_time_delays_no_other() {
 fn a_guest_with_more_devices_than_can_be_served_gets_them_as_others_go() {
     let mut rig = Rig::unstarted(duplex());
     let devices = 0..MAX_DEVICES as u16 + 8;
+    rig.stored.set("snddom/guest/3/limits/devices", "100");
+    rig.stored.set("snddom/guest/3/limits/streams", "100");
     devices.clone().for_each(|device| rig.attach_nodes(3, device, &DUPLEX[..1]));
     rig.start();
     let waiting = |rig: &Rig| -> Vec<u16> {

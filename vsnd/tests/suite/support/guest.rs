@@ -1,10 +1,13 @@
 //! The guests' drivers.
 
-use audiofront::{EventPort, FrontEvent, GrantAccess, GrantedPage, StreamFront, Transport};
+use audiofront::{EventPort, FrontEvent, GrantAccess, GrantedPage, StreamConfig, StreamFront, Transport};
 use hyper::DomainId;
 use hypervisor_model::FrontEnd;
 use hypervisor_model::hda_pages::Pages;
+use sndif::format::SampleFormat;
 use sndif::hw_params::HwParams;
+use sndif::op::Operation;
+use sndif::response::Status;
 
 use super::rig::{DRIVER, Rig};
 use super::toolstack::{DUPLEX, StreamAt, front_path};
@@ -78,6 +81,28 @@ impl Rig {
         self.set_front_state(guest, 0, "4");
         fronts
     }
+}
+
+/// 16-bit stereo at 48 kHz.
+pub const OPEN_CONFIG: StreamConfig = StreamConfig {
+    rate_hz: 48_000,
+    format: SampleFormat::S16Le,
+    channels: 2,
+    buffer_bytes: 65_536,
+    period_bytes: 1_920,
+};
+
+/// The answer to the one request of this stream that is under way.
+pub fn answer(rig: &mut Rig, front: &mut Front) -> (Operation, Status) {
+    rig.settle();
+    for _ in 0..100 {
+        match front.poll() {
+            Some(FrontEvent::Answered { operation, status, .. }) => return (operation, status),
+            Some(FrontEvent::Position { .. }) => {}
+            other => panic!("{other:?}"),
+        }
+    }
+    panic!("no answer");
 }
 
 /// The answer to a stream's query: all that the stream offers.

@@ -1,10 +1,8 @@
 //! Starts and ends applications in guests.
 
-use audiofront::StreamConfig;
 use hypervisor_model::guest::{Done, GuestStream, Order, Task};
-use sndif::format::SampleFormat;
 
-use super::guest::Front;
+use super::guest::{Front, OPEN_CONFIG};
 use super::player::{Heard, Player};
 use super::rig::Rig;
 
@@ -25,13 +23,7 @@ impl Rig {
     }
 
     fn begin(&mut self, front: Front, task: Task, buffer_bytes: u32) -> u32 {
-        let config = StreamConfig {
-            rate_hz: 48_000,
-            format: SampleFormat::S16Le,
-            channels: 2,
-            buffer_bytes,
-            period_bytes: 1_920,
-        };
+        let config = StreamConfig { buffer_bytes, ..OPEN_CONFIG };
         let stream = GuestStream::new(0, front, Order { config, task }).expect("a query on its way");
         let player = Player { stream: Some(stream), error: None, heard: Heard::default() };
         self.next_player += 1;

@@ -83,7 +83,7 @@ impl Rig {
         logs::collect();
         logs::take_warnings();
         let world: &'static World =
-            Box::leak(Box::new(MemoryHypervisor::new(Pages(model.memory()), Limits::for_streams(80))));
+            Box::leak(Box::new(MemoryHypervisor::new(Pages(model.memory()), Limits::for_streams(130))));
         let page: &'static StoreRing = Box::leak(Box::default());
         let mut stored = Stored::new(page);
         stored.home = format!("/local/domain/{}", DRIVER.0);
