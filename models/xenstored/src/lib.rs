@@ -1,7 +1,7 @@
 //! A xenstored behind a page in memory, with one client: the other end of a xenstore ring in tests.
 //!
 //! It answers requests as `docs/misc/xenstore.txt` says, with transactions, watches and rights. Switches make it fail:
-//! silence, refusals, conflicts, garbage. It shares no code and no number with a client. A message of more than 4096
+//! silence, refusals, conflicts, garbage, and answers that are lost, late, overtaken by events, or in another order. It shares no code and no number with a client. A message of more than 4096
 //! bytes panics, where xenstored would disconnect.
 #![forbid(unsafe_code)]
 
@@ -86,6 +86,12 @@ pub struct Stored<'a> {
     changed_at: BTreeMap<String, u64>,
     /// Reads requests and answers none.
     pub silent: bool,
+    /// Answers wait until this ends, or until [`release_answers`](Self::release_answers). Events overtake them.
+    pub holds_answers: bool,
+    /// Number of answers that are lost from now on. The requests are carried out.
+    pub loses_answers: u32,
+    /// Answers that wait, in the order of their requests.
+    held: Vec<Vec<u8>>,
     /// The requests so far, in order.
     pub requests: Vec<Seen>,
     /// Whether [`requests`](Self::requests) grows.
@@ -119,6 +125,9 @@ impl<'a> Stored<'a> {
             version: 0,
             changed_at: BTreeMap::new(),
             silent: false,
+            holds_answers: false,
+            loses_answers: 0,
+            held: Vec::new(),
             requests: Vec::new(),
             keeps_requests: true,
             conflicts: 0,
@@ -188,6 +197,9 @@ impl<'a> Stored<'a> {
                 self.handle(kind, id, transaction, &payload);
             }
         }
+        if !self.holds_answers {
+            self.release_answers(|_| 0);
+        }
         let (cons, mut prod) = (self.page.rsp_cons.load(SeqCst), self.page.rsp_prod.load(SeqCst));
         while prod.wrapping_sub(cons) < 1024
             && let Some(byte) = self.outbox.pop_front()
@@ -203,12 +215,24 @@ impl<'a> Stored<'a> {
         self.page.rsp_cons.load(SeqCst) != self.page.rsp_prod.load(SeqCst)
     }
 
-    /// Puts a message into the outbox.
+    /// Puts a message into the outbox, or where it waits or is lost.
     pub fn send(&mut self, kind: u32, id: u32, transaction: u32, payload: &[u8]) {
-        for word in [kind, id, transaction, payload.len() as u32] {
-            self.outbox.extend(word.to_le_bytes());
+        let header = [kind, id, transaction, payload.len() as u32].map(u32::to_le_bytes).concat();
+        let message = [&header, payload].concat();
+        match kind {
+            kind::WATCH_EVENT => self.outbox.extend(message),
+            _ if self.loses_answers > 0 => self.loses_answers -= 1,
+            _ if self.holds_answers => self.held.push(message),
+            _ => self.outbox.extend(message),
         }
-        self.outbox.extend(payload);
+    }
+
+    /// Puts the answers that wait into the outbox. `choose` says which of so many that are left is next: 0 is the oldest.
+    pub fn release_answers(&mut self, mut choose: impl FnMut(usize) -> usize) {
+        while !self.held.is_empty() {
+            let next = choose(self.held.len()) % self.held.len();
+            self.outbox.extend(self.held.remove(next));
+        }
     }
 
     /// Puts any bytes into the outbox.
