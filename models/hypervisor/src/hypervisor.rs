@@ -106,6 +106,11 @@ impl<M: PageMemory> MemoryHypervisor<M> {
         self.violations.borrow().kept.clone()
     }
 
+    /// Takes these violations, and counts anew.
+    pub fn take_violations(&self) -> heapless::Vec<Violation, KEPT_VIOLATIONS> {
+        core::mem::take(&mut *self.violations.borrow_mut()).kept
+    }
+
     /// Calls `act` with the memory.
     pub fn with_memory<R>(&self, act: impl FnOnce(&mut M) -> R) -> R {
         act(&mut self.memory.borrow_mut())
