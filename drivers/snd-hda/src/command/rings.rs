@@ -97,6 +97,7 @@ impl<G: DmaRegion> Rings<G> {
     /// Takes all responses. The ring bounds the work. Returns false when the controller is gone.
     pub(super) fn drain<R: Registers>(&mut self, r: &mut R, take: &mut dyn FnMut(Response)) -> bool {
         let status = reg::RIRBSTS.read(r);
+        // Nothing in the ring is new then.
         if status == u8::MAX {
             return false;
         }

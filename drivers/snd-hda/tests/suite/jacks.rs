@@ -356,3 +356,18 @@ fn a_recording_that_has_followed_a_plug_takes_no_second_converter_along_to_anoth
     assert_eq!([own, other].map(|node| model.converter_setting(0, node).0), [0, 0]);
     model.assert_clean();
 }
+
+#[test]
+fn a_controller_that_reads_as_ones_brings_no_old_news_of_plugs() {
+    let (model, mut controller) = laptop_with_nothing_plugged();
+    for is_in in [true, false, true] {
+        model.plug(0, HEADPHONE, is_in);
+        model.advance_ns(MILLISECOND);
+        attend(&mut controller);
+    }
+    model.edit_faults(|faults| faults.off_the_bus = true);
+    let before_ns = model.now_ns();
+    assert!(!controller.attend_jacks());
+    // No verb is sent for an answer that the ring still holds.
+    assert!(model.now_ns() - before_ns < MILLISECOND);
+}
