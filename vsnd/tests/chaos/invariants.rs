@@ -1,0 +1,627 @@
+//! What holds whatever happens, checked after each act.
+
+use std::collections::BTreeMap;
+
+use hypervisor_model::Rule as GrantRule;
+use snd_hda_model::{Faults, LinkPositionFault, Played, Rule};
+use sndif::Direction::Playback;
+use sndif::control_page::SlotState;
+use sndif::response::Status;
+
+use crate::good::{Anchor, Good, Phase, sample};
+use crate::logs;
+use crate::rights;
+use crate::toolstack::DRIVER;
+use crate::world::{MS, World};
+
+/// The longest turn of the loop with healthy hardware, in virtual time.
+const TURN_NS: u64 = 2 * MS;
+
+/// With any fault of one codec or of one stream.
+const TURN_WITH_FAULT_NS: u64 = 5 * MS;
+
+/// While the controller is gone, or comes back: bring-up waits for the link and for all codecs.
+const TURN_WITH_CONTROLLER_FAULT_NS: u64 = 150 * MS;
+
+/// A right that is withdrawn ends the stream within this time, if xenstored is well.
+const WITHDRAWN_NS: u64 = 20 * MS;
+
+/// After trouble with xenstored: a request times out after two seconds, and tries have waits of up to five.
+const STORE_RECOVERS_NS: u64 = 30_000 * MS;
+
+/// A setting may show in what is answered for so long, if xenstored is well.
+const SETTING_SHOWS_NS: u64 = 500 * MS;
+
+/// After trouble with the hardware: tries to close a stream have waits of up to ten seconds.
+const HARDWARE_RECOVERS_NS: u64 = 12_000 * MS;
+
+/// What a lying counter has told may show for so long after it.
+const LIES_SHOW_NS: u64 = 2_000 * MS;
+
+/// The loop may have work without a break for so long.
+const AWAKE_NS: u64 = 1_000 * MS;
+
+/// Lines of all sources at once, and in each further second.
+const LINES_AT_ONCE: u64 = 60;
+const LINES_A_SECOND: u64 = 20;
+
+/// Lines for what the administrator, the toolstack or the hardware does: each of six devices may say something.
+const LINES_AN_ACT: u64 = 6;
+
+/// Lines are counted in these parts.
+const LINE: u64 = 1_000_000_000;
+
+/// A stream that was started is heard within this time.
+const HEARD_NS: u64 = 300 * MS;
+
+/// Frames by which a position may be ahead of the link: what a FIFO holds.
+const AHEAD_FRAMES: i128 = 48;
+
+/// An event may be so late, besides a period.
+const BEHIND_NS: u64 = 45 * MS;
+
+/// A broken invariant.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Failure {
+    pub invariant: &'static str,
+    pub detail: String,
+    pub at_ns: u64,
+}
+
+/// What was seen, for a report.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Figures {
+    pub frames: u64,
+    pub positions: u64,
+    /// The longest turns: healthy, with a fault of a codec or a stream, with a controller's.
+    pub longest_turn_ns: [u64; 3],
+    pub most_lines_a_second: u32,
+}
+
+/// The kind of the hardware's worst fault.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+enum Trouble {
+    #[default]
+    None,
+    Codec,
+    Stream,
+    Controller,
+}
+
+/// Judges what happens.
+pub struct Judge {
+    failure: Option<Failure>,
+    pub figures: Figures,
+    trouble: Trouble,
+    /// The last time at which the hardware had a fault.
+    hardware_ns: Option<u64>,
+    /// The last time at which the whole controller had one.
+    controller_ns: Option<u64>,
+    store_ns: Option<u64>,
+    /// The counters of positions have a fault: good guests are told late or wrong positions, and lose what they do on them.
+    has_position_fault: bool,
+    /// The counters lie, and don't show it.
+    has_liar: bool,
+    /// The last time at which they did.
+    liar_ns: Option<u64>,
+    was_powerless: bool,
+    awake_since_ns: Option<u64>,
+    second: u64,
+    lines: u32,
+    /// What the log may say now.
+    line_parts: u64,
+    lines_ns: u64,
+    /// Since when a guest hasn't the right to a port.
+    denied: BTreeMap<(u16, u8), u64>,
+    /// The last time at which some port was for one stream alone.
+    direct_ns: Option<u64>,
+    /// The last time at which rights changed, or a good guest lacked the one to its port.
+    rights_ns: Option<u64>,
+}
+
+impl Judge {
+    pub fn new(now_ns: u64) -> Self {
+        Self {
+            failure: None,
+            figures: Figures::default(),
+            trouble: Trouble::None,
+            hardware_ns: None,
+            controller_ns: None,
+            store_ns: None,
+            has_position_fault: false,
+            has_liar: false,
+            liar_ns: None,
+            was_powerless: false,
+            awake_since_ns: Some(now_ns),
+            second: 0,
+            lines: 0,
+            line_parts: LINES_AT_ONCE * LINE,
+            lines_ns: now_ns,
+            denied: BTreeMap::new(),
+            direct_ns: None,
+            rights_ns: None,
+        }
+    }
+
+    pub fn failure(&mut self) -> Option<Failure> {
+        self.failure.take()
+    }
+
+    pub fn was_powerless(&self) -> bool {
+        self.was_powerless
+    }
+
+    fn fail(&mut self, invariant: &'static str, at_ns: u64, detail: impl FnOnce() -> String) {
+        if self.failure.is_none() {
+            self.failure = Some(Failure { invariant, detail: detail(), at_ns });
+        }
+    }
+
+    /// The hardware's faults are these from now on.
+    pub fn on_faults(&mut self, faults: &Faults, now_ns: u64) {
+        let stream = faults.stuck_run
+            | faults.stream_reset_never_entered
+            | faults.stream_reset_never_left
+            | faults.fifo_never_ready;
+        let before = self.trouble;
+        self.trouble = if faults.off_the_bus
+            || faults.reset_never_entered
+            || faults.reset_never_left
+            || faults.corb_dead
+            || faults.rirb_dead
+        {
+            Trouble::Controller
+        } else if stream != 0 || faults.run_clear_delay_link_frames > 0 {
+            Trouble::Stream
+        } else if faults.silent_codecs != 0 || faults.answer_late_frames > 0 {
+            Trouble::Codec
+        } else {
+            Trouble::None
+        };
+        self.has_position_fault = faults.link_position != LinkPositionFault::None
+            || faults.position_buffer_dead
+            || faults.position_buffer_ahead_bytes > 0
+            || faults.wall_clock_stopped;
+        if self.has_liar {
+            self.liar_ns = Some(now_ns);
+        }
+        self.has_liar = matches!(faults.link_position, LinkPositionFault::Garbage { .. })
+            || faults.position_buffer_ahead_bytes > 0
+            || faults.wall_clock_stopped;
+        self.was_powerless |= faults.off_the_bus;
+        let worst = before.max(self.trouble);
+        if worst > Trouble::None {
+            self.hardware_ns = Some(now_ns);
+        }
+        if worst == Trouble::Controller {
+            self.controller_ns = Some(now_ns);
+        }
+    }
+
+    /// The whole controller has lost its state.
+    pub fn on_hardware_trouble(&mut self, now_ns: u64) {
+        self.was_powerless = true;
+        (self.hardware_ns, self.controller_ns) = (Some(now_ns), Some(now_ns));
+    }
+
+    /// A stream's hardware has failed once.
+    pub fn on_blow(&mut self, now_ns: u64) {
+        self.hardware_ns = Some(now_ns);
+    }
+
+    /// The administrator has changed rights.
+    pub fn on_rights(&mut self, now_ns: u64) {
+        self.rights_ns = Some(now_ns);
+    }
+
+    /// Whether what happened last at that time may still show.
+    fn may_show(&self, since_ns: Option<u64>, now_ns: u64) -> bool {
+        let store_is_slow = self.store_ns.is_some_and(|store_ns| now_ns - store_ns < STORE_RECOVERS_NS);
+        let shows_ns = if store_is_slow { STORE_RECOVERS_NS } else { SETTING_SHOWS_NS };
+        since_ns.is_some_and(|since_ns| now_ns - since_ns < shows_ns)
+    }
+
+    pub fn on_store_trouble(&mut self, now_ns: u64) {
+        self.store_ns = Some(now_ns);
+    }
+
+    /// The kind of trouble that the hardware had lately.
+    fn recent(&self, now_ns: u64) -> Trouble {
+        let within = |since: Option<u64>| since.is_some_and(|since| now_ns - since < HARDWARE_RECOVERS_NS);
+        if within(self.controller_ns) {
+            Trouble::Controller
+        } else if within(self.hardware_ns) {
+            self.trouble.max(Trouble::Stream)
+        } else {
+            self.trouble
+        }
+    }
+
+    pub fn on_turn(&mut self, took_ns: u64, (longest_ns, longest): (u64, &str), now_ns: u64) {
+        let (kind, bound_ns) = match self.recent(now_ns) {
+            Trouble::None => (0, TURN_NS),
+            Trouble::Codec | Trouble::Stream => (1, TURN_WITH_FAULT_NS),
+            Trouble::Controller => (2, TURN_WITH_CONTROLLER_FAULT_NS),
+        };
+        let most = &mut self.figures.longest_turn_ns[kind];
+        *most = took_ns.max(*most);
+        if took_ns > bound_ns {
+            self.fail("a turn is short", now_ns, || {
+                format!(
+                    "it took {took_ns} ns, of which {longest} took {longest_ns}; the bound is {bound_ns} ns"
+                )
+            });
+        }
+    }
+
+    pub fn on_loop(&mut self, is_busy: bool, now_ns: u64) {
+        if !is_busy {
+            self.awake_since_ns = None;
+            return;
+        }
+        let since_ns = *self.awake_since_ns.get_or_insert(now_ns);
+        if now_ns - since_ns > AWAKE_NS {
+            self.fail("the loop sleeps", now_ns, || format!("it has had work since {since_ns} ns"));
+        }
+    }
+
+    /// Something happened that may be worth some lines.
+    pub fn on_event(&mut self) {
+        self.line_parts = self.line_parts.saturating_add(LINES_AN_ACT * LINE).min(2 * LINES_AT_ONCE * LINE);
+    }
+
+    fn on_lines(&mut self, lines: u32, now_ns: u64) {
+        let second = now_ns / (1_000 * MS);
+        if second != self.second {
+            (self.second, self.lines) = (second, 0);
+        }
+        self.lines += lines;
+        self.figures.most_lines_a_second = self.figures.most_lines_a_second.max(self.lines);
+        let earned = (now_ns - self.lines_ns).saturating_mul(LINES_A_SECOND);
+        self.lines_ns = now_ns;
+        if self.line_parts < LINES_AT_ONCE * LINE {
+            self.line_parts = (self.line_parts + earned).min(LINES_AT_ONCE * LINE);
+        }
+        match self.line_parts.checked_sub(u64::from(lines) * LINE) {
+            Some(left) => self.line_parts = left,
+            None => {
+                self.fail("the log is short", now_ns, || format!("{lines} lines more: {:#?}", logs::last()))
+            }
+        }
+    }
+
+    /// Whether a guest has been without a right for so long that it must be in force.
+    fn is_denied(&mut self, guest: u16, port: u8, has_right: bool, store_is_well: bool, now_ns: u64) -> bool {
+        if has_right {
+            self.denied.remove(&(guest, port));
+            return false;
+        }
+        let since_ns = *self.denied.entry((guest, port)).or_insert(now_ns);
+        let store_ns = if store_is_well { self.store_ns.unwrap_or(0) } else { now_ns };
+        let grace_ns = if self.store_ns.is_some() { STORE_RECOVERS_NS } else { 0 };
+        now_ns > since_ns + WITHDRAWN_NS && now_ns > store_ns + grace_ns
+    }
+}
+
+/// Checks all invariants.
+pub fn check(world: &mut World<'_>) {
+    let now_ns = world.now_ns();
+    world.judge.on_lines(logs::take_count(), now_ns);
+    if world.judge.trouble > Trouble::None {
+        world.judge.hardware_ns = Some(now_ns);
+    }
+    if world.judge.trouble == Trouble::Controller {
+        world.judge.controller_ns = Some(now_ns);
+    }
+    if world.judge.has_liar {
+        world.judge.liar_ns = Some(now_ns);
+    }
+    let is_upset = world.judge.recent(now_ns) == Trouble::Controller;
+    let was_lied_to = world.judge.liar_ns.is_some_and(|liar_ns| now_ns - liar_ns < LIES_SHOW_NS);
+    for run in world.good.iter_mut().filter_map(|good| good.run.as_mut()) {
+        run.is_excused |= is_upset || was_lied_to || world.judge.has_position_fault;
+        run.is_lost |= is_upset || was_lied_to;
+    }
+    check_memory(world, now_ns);
+    check_rights(world, now_ns);
+    let played = world.model.take_played(1, 2);
+    hear(world, &played, now_ns);
+    check_pins(world, now_ns);
+    for index in 0..world.good.len() {
+        check_recorded(world, index, now_ns);
+        check_requests(world, index, now_ns);
+        check_positions(world, index, now_ns);
+    }
+}
+
+/// Checks that nothing is left when all are gone.
+pub fn check_end(world: &mut World<'_>) {
+    let now_ns = world.now_ns();
+    check_memory(world, now_ns);
+    let mapped = world.ground.hypervisor.mapped_pages();
+    let (is_buried, transactions) = (world.are_graves_empty(), world.stored.open_transactions());
+    let is_running = (0..crate::world::DESCRIPTORS).any(|stream| world.model.dma_running(stream.into()));
+    let has_lost_answers = world.store.has_lost_answers;
+    let judge = &mut world.judge;
+    if mapped > 0 || !is_buried {
+        judge.fail("nothing is left mapped", now_ns, || {
+            format!("{mapped} pages are; the log: {:#?}", logs::last())
+        });
+    }
+    if transactions > 0 && !has_lost_answers {
+        judge.fail("nothing is left open", now_ns, || format!("{transactions} transactions are"));
+    }
+    if is_running {
+        judge.fail("nothing is left running", now_ns, || "a stream's DMA runs".into());
+    }
+}
+
+fn check_memory(world: &mut World<'_>, now_ns: u64) {
+    let is_upset = world.judge.recent(now_ns) == Trouble::Controller;
+    for violation in world.model.take_violations() {
+        if violation.rule == Rule::Dma || !is_upset {
+            world.judge.fail("the hardware's rules hold", now_ns, || violation.to_string());
+        }
+    }
+    for violation in world.ground.hypervisor.take_violations() {
+        // A guest names grants that are none.
+        let is_guests = violation.by != DRIVER
+            || matches!(violation.rule, GrantRule::MappedUngranted | GrantRule::MappedTwice);
+        if !is_guests {
+            world.judge.fail("memory's rules hold", now_ns, || format!("{violation:?}"));
+        }
+    }
+}
+
+fn check_rights(world: &mut World<'_>, now_ns: u64) {
+    let is_well = world.store_is_well();
+    let is_stuck = world.judge.recent(now_ns) >= Trouble::Stream;
+    let notes = world.notes.borrow();
+    let uses: Vec<_> = notes.uses.values().filter(|one| one.is_running).copied().collect();
+    drop(notes);
+    // A right that is given back in between counts anew.
+    let known: Vec<_> = world.judge.denied.keys().copied().collect();
+    for (guest, port) in known {
+        if rights::has_right(world, guest, port) {
+            world.judge.denied.remove(&(guest, port));
+        }
+    }
+    for one in uses {
+        let (guest, port) = (one.guest.0, one.port.0);
+        let has_right = rights::has_right(world, guest, port);
+        if world.judge.is_denied(guest, port, has_right, is_well, now_ns) && !is_stuck {
+            let name = rights::port_name(port);
+            world
+                .judge
+                .fail("rights hold", now_ns, || format!("guest {guest} uses {name} without the right to it"));
+        }
+    }
+}
+
+/// What is heard at the laptop's pins comes from guests that may be heard there.
+fn check_pins(world: &mut World<'_>, now_ns: u64) {
+    let sounds = [2, 3].map(|node| {
+        let played = world.model.take_played(0, node);
+        (node, played.samples().iter().rev().take(8).any(|sample| *sample != 0))
+    });
+    if !sounds.iter().any(|(_, is_heard)| *is_heard) {
+        return;
+    }
+    let notes = world.notes.borrow();
+    let guests: Vec<u16> =
+        notes.uses.values().filter(|one| one.is_running && one.port.0 <= 1).map(|one| one.guest.0).collect();
+    drop(notes);
+    let (is_well, is_stuck) = (world.store_is_well(), world.judge.recent(now_ns) >= Trouble::Stream);
+    for heard in world.model.audible(0) {
+        let is_heard = sounds.iter().any(|(node, is_heard)| *is_heard && *node == heard.converter);
+        let port = u8::from(heard.pin == 0x15);
+        let mut may = guests.is_empty();
+        for guest in &guests {
+            let has_right = rights::has_right(world, *guest, port);
+            may |= !world.judge.is_denied(*guest, port, has_right, is_well, now_ns);
+        }
+        if is_heard && !may && !is_stuck {
+            world.judge.fail("rights hold", now_ns, || {
+                format!("guests {guests:?} are heard at pin {:#x}, and none has the right to it", heard.pin)
+            });
+        }
+    }
+}
+
+/// Follows the good guests' frames at the converter that they share.
+fn hear(world: &mut World<'_>, played: &Played, now_ns: u64) {
+    let World { good, judge, model, .. } = world;
+    for good in good.iter_mut().filter(|good| good.spec.converter == Some((1, 2))) {
+        let spec = good.spec;
+        let is_running = good.is_running();
+        let Some(run) = &mut good.run else { continue };
+        for index in 0..played.len() {
+            let Some(value) = played.frame(index).get(spec.side).copied() else { continue };
+            let link_frame = played.link_frame(index);
+            judge.figures.frames += u64::from(value != 0);
+            let Some(last) = run.anchor else {
+                if value != 0 && value >> 24 == sample(run.number, 0) >> 24 {
+                    run.anchor = Some(Anchor { frame: (value & 0xff_ffff) as u64, link_frame });
+                }
+                continue;
+            };
+            let next = last.frame + 1;
+            run.has_gap |= run.was_paused && link_frame > last.link_frame + 1;
+            if value == sample(run.number, next) && (link_frame == last.link_frame + 1 || run.has_gap) {
+                run.anchor = Some(Anchor { frame: next, link_frame });
+                run.has_gap &= link_frame == last.link_frame + 1;
+            } else if value == 0 && (run.was_paused || run.is_ending) {
+                // It pauses or stops.
+            } else if !run.is_ending && !run.is_excused {
+                run.is_excused = true;
+                judge.fail("no frame is lost", now_ns, || {
+                    format!(
+                        "guest {}, run {}: after frame {} in link frame {} came {:#x} in {link_frame}; expected {:#x}",
+                        spec.domain,
+                        run.number,
+                        last.frame,
+                        last.link_frame,
+                        value,
+                        sample(run.number, next)
+                    )
+                });
+            } else {
+                run.is_lost = true;
+            }
+        }
+        let Some(started_ns) = run.started_ns.filter(|_| is_running && !run.is_excused && !run.is_ending)
+        else {
+            continue;
+        };
+        let since_start_ns = (now_ns - started_ns).saturating_sub(HEARD_NS);
+        let silent_ns = match run.anchor {
+            Some(anchor) => {
+                let since_ns = now_ns.saturating_sub(model.ns_of_link_frame(anchor.link_frame));
+                if run.has_gap { since_ns.min(since_start_ns) } else { since_ns }
+            }
+            None => since_start_ns,
+        };
+        if silent_ns > MS {
+            let anchor = run.anchor;
+            judge.fail("no frame is lost", now_ns, || {
+                format!("guest {}, run {}: silence since {anchor:?}", spec.domain, run.number)
+            });
+        }
+    }
+}
+
+/// Follows the frames that a good guest has recorded.
+fn check_recorded(world: &mut World<'_>, index: usize, now_ns: u64) {
+    let World { good, judge, .. } = world;
+    let good = &mut good[index];
+    let recorded = std::mem::take(&mut good.recorded);
+    let Some(run) = &mut good.run else { return };
+    for value in recorded {
+        let link_frame = (value & 0xfff_ffff) as u64;
+        judge.figures.frames += 1;
+        let Some(last) = run.anchor else {
+            if value != 0 {
+                run.anchor = Some(Anchor { frame: 0, link_frame });
+            }
+            continue;
+        };
+        if value >> 28 == 1 && (link_frame == last.link_frame + 1 || run.has_gap) {
+            run.has_gap &= link_frame == last.link_frame + 1;
+            run.anchor = Some(Anchor { frame: last.frame + 1, link_frame });
+        } else if run.is_ending || run.is_excused {
+            run.is_lost = true;
+        } else {
+            run.is_excused = true;
+            judge.fail("no frame is lost", now_ns, || {
+                format!(
+                    "guest {}: after link frame {} it recorded {value:#x}",
+                    good.spec.domain, last.link_frame
+                )
+            });
+        }
+    }
+}
+
+/// What a good guest was refused has a reason, and it gets what it wishes for.
+fn check_requests(world: &mut World<'_>, index: usize, now_ns: u64) {
+    let domain = world.good[index].spec.domain;
+    let is_direct = rights::is_any_port_direct(world);
+    let is_denied = rights::is_denied_its_port(world, domain);
+    let World { good, judge, stored, .. } = world;
+    if is_direct {
+        judge.direct_ns = Some(now_ns);
+    }
+    if is_denied {
+        judge.rights_ns = Some(now_ns);
+    }
+    let was_direct = judge.may_show(judge.direct_ns, now_ns);
+    let was_denied = judge.may_show(judge.rights_ns, now_ns);
+    let recent = judge.recent(now_ns);
+    let good = &mut good[index];
+    for (operation, status) in std::mem::take(&mut good.refused) {
+        let has_reason = recent >= Trouble::Stream || (status == Status::EBUSY && was_direct) || was_denied;
+        if !has_reason {
+            judge.fail("good guests are served", now_ns, || {
+                format!(
+                    "guest {domain}: {operation:?} was answered with {status:?}; the log: {:#?}",
+                    logs::last()
+                )
+            });
+        }
+    }
+    for wrong in std::mem::take(&mut good.wrongs) {
+        if recent < Trouble::Controller {
+            judge.fail("good guests are served", now_ns, || format!("guest {domain}: {wrong}"));
+        }
+    }
+    let xrun_bytes = std::mem::take(&mut good.own_xrun_bytes);
+    if xrun_bytes > 0 && good.run.as_ref().is_some_and(|run| !run.is_excused && !run.is_ending) {
+        judge.fail("no frame is lost", now_ns, || {
+            format!("guest {domain}: positions came so late that {xrun_bytes} bytes were lost")
+        });
+    }
+    let since_ns = [judge.hardware_ns, judge.store_ns, judge.direct_ns, judge.rights_ns]
+        .into_iter()
+        .flatten()
+        .fold(good.content_ns, u64::max);
+    let is_waiting = now_ns.saturating_sub(since_ns) > STORE_RECOVERS_NS;
+    if is_waiting && recent == Trouble::None {
+        judge.fail("good guests are served", now_ns, || {
+            let state = stored.value(&format!("{}/state", crate::toolstack::back_path(domain)));
+            format!(
+                "guest {domain} has waited for its stream since {since_ns} ns in {:?}, {state:?}",
+                good.phase
+            )
+        });
+    }
+}
+
+/// Positions that a good guest was told are within their bounds.
+fn check_positions(world: &mut World<'_>, index: usize, now_ns: u64) {
+    let World { good, judge, model, .. } = world;
+    let good: &mut Good<'_> = &mut good[index];
+    let told = std::mem::take(&mut good.told);
+    let slot = good.slot();
+    let Some(run) = good.run.as_ref().filter(|run| !run.is_lost && !run.is_ending && !run.has_gap) else {
+        return;
+    };
+    let Some(anchor) = run.anchor.filter(|_| good.phase == Phase::Running) else { return };
+    let domain = good.spec.domain;
+    if good.spec.direction == Playback && good.spec.converter.is_some() && !run.is_excused {
+        let anchor_ns = i128::from(model.ns_of_link_frame(anchor.link_frame));
+        for told in told {
+            judge.figures.positions += 1;
+            let true_frames =
+                i128::from(anchor.frame) + 1 + (i128::from(told.at_ns) - anchor_ns) * 48_000 / 1_000_000_000;
+            let ahead = i128::from(told.frames) - true_frames;
+            let most_behind = i128::from(run.period_ns + BEHIND_NS) * 48_000 / 1_000_000_000;
+            if ahead > AHEAD_FRAMES || -ahead > most_behind {
+                judge.fail("positions are within their bounds", now_ns, || {
+                    format!(
+                        "guest {domain} was told {} frames at {} ns; {true_frames} were true",
+                        told.frames, told.at_ns
+                    )
+                });
+            }
+        }
+    }
+    let Some(slot) = slot.filter(|slot| slot.state == SlotState::Running && slot.lock.is_some()) else {
+        return;
+    };
+    if good.spec.converter.is_none() {
+        return;
+    }
+    let link_frame = (anchor.link_frame + slot.link_frames).checked_sub(anchor.frame);
+    let Some(link_frame) = link_frame else { return };
+    judge.figures.positions += 1;
+    let true_ns = model.ns_of_link_frame(link_frame);
+    let off_ns = true_ns.abs_diff(slot.time_ns);
+    if off_ns > u64::from(slot.error_ns) + 100 {
+        judge.fail("positions are within their bounds", now_ns, || {
+            format!(
+                "guest {domain}: frame {} is {off_ns} ns off, and the bound is {} ns: {slot:?}",
+                slot.link_frames, slot.error_ns
+            )
+        });
+    }
+}

@@ -1,0 +1,85 @@
+//! Each invariant can break: the bench notices, and cuts the scenario down to what broke it.
+
+use crate::act::{Act, Fault, Sabotage};
+use crate::draw::{VERBS_MAY_GO_UNANSWERED, scenario};
+use crate::run::run;
+use crate::shrink::shrink;
+
+/// Acts of a scenario before the one that breaks an invariant.
+const BEFORE: usize = 40;
+
+/// Asserts that a sabotage breaks this invariant, and that few acts are left of a scenario with it.
+fn assert_noticed(sabotage: Sabotage, invariant: &str) {
+    let mut acts = vec![
+        Act::Begin { good: 0, buffer_ms: 100, period_ms: 10 },
+        Act::Begin { good: 2, buffer_ms: 100, period_ms: 10 },
+        Act::Pass { us: 150_000 },
+    ];
+    // Nothing that excuses what follows.
+    let is_harmless = |act: &Act| {
+        matches!(
+            act,
+            Act::Pass { .. }
+                | Act::Attach { .. }
+                | Act::FrontUp { .. }
+                | Act::Ask { .. }
+                | Act::Scribble { .. }
+        )
+    };
+    let clean = scenario(1, BEFORE).into_iter().filter(is_harmless);
+    acts.extend(clean);
+    acts.extend([Act::Sabotage(sabotage), Act::Pass { us: 200_000 }]);
+    let failure = run(1, &acts).failure.expect("it is noticed");
+    assert_eq!(failure.invariant, invariant, "{}", failure.detail);
+    let (left, failure, _) = shrink(&acts, failure, 200, |acts| run(1, acts).failure);
+    assert_eq!(failure.invariant, invariant);
+    assert!(left.contains(&Act::Sabotage(sabotage)), "{left:?}");
+    assert!(left.len() <= 4, "{left:#?}");
+}
+
+#[test]
+fn a_lost_frame_is_noticed() {
+    assert_noticed(Sabotage::LosesFrames, "no frame is lost");
+}
+
+#[test]
+fn dma_outside_of_what_is_mapped_is_noticed() {
+    assert_noticed(Sabotage::UnmapsUnderDma, "the hardware's rules hold");
+}
+
+#[test]
+fn a_page_that_stays_mapped_is_noticed() {
+    assert_noticed(Sabotage::KeepsMapped, "nothing is left mapped");
+}
+
+#[test]
+fn another_domain_s_channel_is_noticed() {
+    assert_noticed(Sabotage::UsesForeignChannel, "memory's rules hold");
+}
+
+#[test]
+fn a_right_that_is_withdrawn_and_used_is_noticed() {
+    assert_noticed(Sabotage::HidesRights, "rights hold");
+}
+
+#[test]
+fn a_flood_of_lines_is_noticed() {
+    assert_noticed(Sabotage::Chatters, "the log is short");
+}
+
+#[test]
+fn a_wrong_position_is_noticed() {
+    assert_noticed(Sabotage::Lies, "positions are within their bounds");
+}
+
+#[test]
+fn a_long_turn_is_noticed() {
+    assert!(!VERBS_MAY_GO_UNANSWERED, "find another act that makes a turn long");
+    let acts = [
+        Act::Fault { fault: Fault::SilentCodec(1), is_on: true },
+        Act::Begin { good: 0, buffer_ms: 100, period_ms: 10 },
+        Act::Pass { us: 50_000 },
+    ];
+    let failure = run(1, &acts).failure.expect("it is noticed");
+    assert_eq!(failure.invariant, "a turn is short", "{}", failure.detail);
+}
