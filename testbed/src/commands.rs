@@ -3,6 +3,7 @@
 #[cfg(feature = "bench")]
 mod bench;
 mod build;
+mod chaos;
 #[cfg(feature = "check")]
 mod check;
 #[cfg(feature = "dist")]
@@ -30,6 +31,7 @@ pub fn execute(command: Command) -> Result<ExitCode> {
         Command::Build => build::execute(),
         Command::Fuzz(given) => fuzz::execute(given),
         Command::Miri(given) => miri::execute(&given),
+        Command::Chaos(given) => chaos::execute(&given),
         #[cfg(feature = "test")]
         Command::Test(given) => test::execute(given),
         #[cfg(feature = "check")]

@@ -28,6 +28,7 @@ const EXAMPLES: &str = "Examples:
   cargo xtask dist                           a tarball for a machine that runs Xen
   cargo xtask codec show FILE                a real codec's graph, and the ways that the driver finds in it
   cargo xtask fuzz --list                    what can be fuzzed
+  cargo xtask chaos                          an hour of guests, faults and plugs that do anything at any time
   cargo xtask bench                          what it costs and how true its positions are, in one table
 
 Exit codes: 0 all is well, 1 something failed, 2 the input or the usage is wrong.";
@@ -50,6 +51,7 @@ pub enum Command {
     Bench(Bench),
     Fuzz(Fuzz),
     Miri(Miri),
+    Chaos(Chaos),
     Codec(Codec),
     /// Draw the dependencies of the workspace's crates: docs/dependencies.svg and .md. Fails on an upward arrow.
     Picture,
@@ -342,6 +344,29 @@ const MIRI_EXAMPLES: &str = "Examples:
   cargo xtask miri --only sndif
 
 Exits with 0 only when all suites passed.";
+
+/// Have guests, dom0, xenstored and the hardware's models do anything at any time, and check after each act what must hold.
+///
+/// Time is virtual, and a seed gives the same scenarios on every machine. A scenario that breaks an invariant is cut down to
+/// the acts that it takes, and printed. docs/safety.md lists the invariants. A part of the same runs in the host lane.
+#[derive(clap::Args)]
+#[command(after_help = CHAOS_EXAMPLES)]
+pub struct Chaos {
+    /// The seed of the first scenario; the next one has the next seed
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    pub seed: u64,
+
+    /// Virtual time to run for; the last scenario is finished
+    #[arg(long, value_name = "H", default_value_t = 1.0)]
+    pub hours: f64,
+}
+
+const CHAOS_EXAMPLES: &str = "Examples:
+  cargo xtask chaos
+  cargo xtask chaos --hours 24
+  cargo xtask chaos --seed 119 --hours 0.001   one scenario again, by the seed that a failure named
+
+Exits with 0 when no invariant broke.";
 
 /// Show how the driver routes a real codec, from the text that Linux prints of it.
 ///

@@ -62,6 +62,10 @@ fn program(command: &Command) -> Program {
             )
         }
         Command::Build => test_bed(vec![], "building the test bed, then the image"),
+        Command::Chaos(_) => test_bed(
+            vec![],
+            "building the test bed, then the driver domain with its models (some minutes the first time)",
+        ),
         Command::Check => {
             test_bed(vec!["check"], "building the test bed, then checking the workspace step by step")
         }
@@ -104,6 +108,7 @@ mod tests {
     fn the_plain_run_needs_nothing_beyond_the_base() {
         assert!(features(&["run"]).is_empty());
         assert!(features(&["build"]).is_empty());
+        assert!(features(&["chaos", "--hours", "24"]).is_empty());
     }
 
     #[test]
