@@ -4,10 +4,11 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use crate::act::Act;
 use crate::draw::scenario;
-use crate::invariants::{Failure, Figures};
+use crate::hardware::model;
+use crate::judge::{Failure, Figures};
 use crate::logs;
 use crate::shrink::shrink;
-use crate::world::{Ground, MS, World, model};
+use crate::world::{Ground, MS, World};
 
 /// Acts of a scenario in the ordinary suite.
 const ACTS: usize = 2_000;

@@ -1,9 +1,55 @@
 //! Each invariant can break: the bench notices, and cuts the scenario down to what broke it.
 
+use audiofront::{GrantAccess, Transport};
+use hyper::{DomainId, EventChannel, Hypervisor};
+
 use crate::act::{Act, Fault, Sabotage};
 use crate::draw::{VERBS_MAY_GO_UNANSWERED, scenario};
+use crate::good::Told;
+use crate::ignored;
 use crate::run::run;
 use crate::shrink::shrink;
+use crate::toolstack::DRIVER;
+use crate::world::{DESCRIPTORS, World};
+
+impl World<'_> {
+    pub fn sabotage(&mut self, sabotage: Sabotage) {
+        let hypervisor = &self.ground.hypervisor;
+        let mut back = hypervisor.back_end(DRIVER);
+        match sabotage {
+            Sabotage::LosesFrames => {
+                let streams = self.good_descriptors();
+                let streams = (0..DESCRIPTORS).filter(|stream| streams >> stream & 1 != 0);
+                streams.for_each(|stream| self.model.starve(stream.into(), 960));
+            }
+            Sabotage::UnmapsUnderDma => {
+                let memory = self.model.memory();
+                self.owners.borrow().keys().for_each(|page| memory.forbid_dma(*page));
+            }
+            Sabotage::KeepsMapped => {
+                let mut front = hypervisor.front_end(DomainId(11), DRIVER, 9);
+                let page = front.grant_page(GrantAccess::ReadWrite).expect("a page");
+                ignored(back.map_page(DomainId(11), page.grant), "it is mapped until somebody unmaps it");
+            }
+            Sabotage::UsesForeignChannel => {
+                let port = hypervisor.front_end(DomainId(11), DRIVER, 9).open_channel().expect("a port");
+                back.unbind(EventChannel(port.0));
+            }
+            Sabotage::HidesRights => {
+                let node = format!("{}/snddom/guest/11/may-play", self.stored.home);
+                self.stored.nodes.insert(node, b"0".to_vec());
+            }
+            Sabotage::Chatters => (0..200).for_each(|_| log::warn!("the same once more")),
+            Sabotage::Lies => {
+                let at_ns = self.model.now_ns();
+                for told in self.good.iter_mut().filter_map(|good| Some((good.last_told?, &mut good.told))) {
+                    let (last, told) = told;
+                    told.push(Told { at_ns, frames: last + 4_800 });
+                }
+            }
+        }
+    }
+}
 
 /// Acts of a scenario before the one that breaks an invariant.
 const BEFORE: usize = 40;

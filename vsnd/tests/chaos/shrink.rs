@@ -1,7 +1,7 @@
 //! Cuts a scenario down to a short list of acts that still breaks the same invariant: delta debugging (Zeller, Hildebrandt 2002).
 
 use crate::act::Act;
-use crate::invariants::Failure;
+use crate::judge::Failure;
 use crate::world::ACT_US;
 
 /// A scenario on its way to a shorter one.

@@ -3,26 +3,22 @@
 use std::cell::RefCell;
 use std::rc::Rc;
 
-use audiofront::{GrantAccess, Transport};
-use hyper::{DomainId, EventChannel, Hypervisor, Nanos};
+use hyper::{DomainId, Nanos};
 use hypervisor_model::MemoryHypervisor;
 use hypervisor_model::hda_pages::Pages;
-use snd_hda::registers::Registers;
-use snd_hda_model::codec::{Amplifier, Widget};
-use snd_hda_model::{Bench, Codec, Faults, LinkPositionFault, Model, Profile};
+use snd_hda_model::{Faults, Model};
 use vsnd::{Due, Vsnd};
 use xen_guest::xenstore::Store;
 use xen_sys::xs_wire::StoreRing;
 use xenstored_model::Stored;
 
-use crate::act::{Act, Blow, Fault, Sabotage, StoreFault};
+use crate::act::{Act, StoreFault};
 use crate::card::{ModelClock, Notes, NotingCard};
 use crate::draw::HOSTILE;
-use crate::good::{Good, SPECS, Told, Wish};
+use crate::good::{Good, SPECS, Wish};
 use crate::hostile::{Graves, Hostile, LAYOUTS};
 use crate::hypervisor::{NotingHypervisor, Owners};
-use crate::ignored;
-use crate::invariants::{Failure, Judge};
+use crate::judge::{Failure, Judge};
 use crate::random::Random;
 use crate::toolstack::{self, DRIVER};
 
@@ -39,41 +35,6 @@ const SLICE_NS: u64 = MS;
 
 /// Stream descriptors of the controller.
 pub const DESCRIPTORS: u8 = 9;
-
-/// The laptop's jacks and its codec: a speaker (pin 0x14) and headphones (0x15) with converters of their own, a built-in
-/// microphone (0x12) and one with a jack (0x18), which either input converter hears.
-fn laptop() -> Codec {
-    let mixer = |sources: &[u8]| Widget::mixer(sources).amp_in(Amplifier::MUTE_ONLY).muted_at_reset();
-    Codec::builder(0x1234_0006)
-        .widget(0x02, Widget::dac())
-        .widget(0x03, Widget::dac())
-        .widget(0x08, Widget::adc(0x0a))
-        .widget(0x09, Widget::adc(0x0b))
-        .widget(0x0a, mixer(&[0x12, 0x18]))
-        .widget(0x0b, mixer(&[0x12, 0x18]))
-        // Fixed, internal, microphone.
-        .widget(0x12, Widget::microphone().configuration(0x90a0_0140))
-        .widget(0x14, Widget::speaker(&[0x02, 0x03]))
-        .widget(0x15, Widget::headphone(&[0x02, 0x03]).unsolicited())
-        .widget(0x18, Widget::microphone().unsolicited())
-        .build()
-}
-
-/// A laptop's codec, the good guests' codec, and a third one. Their clock depends on the seed, and soon wraps for one of two.
-pub fn model(seed: u64) -> Model {
-    let wall_clock_start = if seed & 1 == 0 { 0 } else { u32::MAX - 2 * 24_000_000 };
-    let model = Bench::new(Profile { wall_clock_start, ..Profile::hardware() })
-        .codec(0, laptop())
-        .codec(1, Codec::any_format(4))
-        .codec(2, Codec::duplex())
-        .drift_ppm((seed % 401) as i32 - 200)
-        .build();
-    for jack in [0x15, 0x18] {
-        model.plug(0, jack, false);
-    }
-    model.set_source(1, 4, |frame, _| (frame.link_frame & 0xfff_ffff) as i32 | 1 << 28);
-    model
-}
 
 /// The domain's connection with the hypervisor and xenstored.
 pub struct Ground {
@@ -102,7 +63,7 @@ pub struct World<'w> {
     pub ground: &'w Ground,
     pub stored: Stored<'w>,
     vsnd: Vsnd<'w, NotingHypervisor<'w>, NotingCard>,
-    owners: Owners,
+    pub owners: Owners,
     pub notes: Rc<RefCell<Notes>>,
     pub good: Vec<Good<'w>>,
     hostile: Vec<Hostile<'w>>,
@@ -112,7 +73,6 @@ pub struct World<'w> {
     pub judge: Judge,
     due: Due,
     was_interrupting: bool,
-    is_woken: bool,
     /// Calls of `poll`.
     pub turns: u64,
 }
@@ -155,7 +115,6 @@ impl<'w> World<'w> {
             judge: Judge::new(model.now_ns()),
             due: Due { next: None, notify_store: false, store_may_wait: false },
             was_interrupting: false,
-            is_woken: false,
             turns: 0,
         };
         for spec in &SPECS {
@@ -219,12 +178,10 @@ impl<'w> World<'w> {
     pub fn advance(&mut self, ns: u64) {
         let end = self.now_ns() + ns;
         loop {
-            if !self.is_woken {
-                let is_busy = self.turn();
-                self.judge.on_loop(is_busy, self.now_ns());
-                if is_busy && self.now_ns() < end {
-                    continue;
-                }
+            let is_busy = self.turn();
+            self.judge.on_loop(is_busy, self.now_ns());
+            if is_busy && self.now_ns() < end {
+                continue;
             }
             let now_ns = self.now_ns();
             if now_ns >= end {
@@ -347,132 +304,6 @@ impl<'w> World<'w> {
         self.stored.hidden.retain(|home| *home != format!("/local/domain/{guest}"));
         self.lives[number] += 1;
         self.hostile[number] = Hostile::new(number as u8, self.lives[number], hypervisor);
-    }
-
-    /// The descriptors whose streams are at the good guests' converters, a bit each.
-    fn good_descriptors(&self) -> u32 {
-        let tags =
-            [(1, 2), (1, 4), (0, 2), (0, 3)].map(|(codec, node)| self.model.converter_setting(codec, node).0);
-        let mut registers = self.model.registers();
-        // SDnCTL bits 23 to 20 (HDA specification 1.0a, 3.3.35); inputs and outputs have tags of their own.
-        let mut tag = |descriptor: u8| registers.read_u8(0x80 + 0x20 * u16::from(descriptor) + 2) >> 4;
-        (0..DESCRIPTORS)
-            .filter(|descriptor| {
-                let tag = tag(*descriptor);
-                tag != 0 && tags.contains(&tag)
-            })
-            .fold(0, |bits, descriptor| bits | 1 << descriptor)
-    }
-
-    /// The controller loses its power, and the card is told.
-    fn power_cycle(&mut self) {
-        self.judge.on_hardware_trouble(self.now_ns());
-        self.model.power_cycle();
-        self.notes.borrow_mut().is_restored = true;
-    }
-
-    fn faults(&self) -> Faults {
-        let mut faults = Faults::default();
-        self.model.edit_faults(|now| faults = now.clone());
-        faults
-    }
-
-    fn set_fault(&mut self, fault: Fault, is_on: bool) {
-        let was_cut_off = self.faults().cut_off;
-        let spared = self.good_descriptors();
-        let bit = |descriptor: u8| 1u32 << descriptor & !spared;
-        let set = |bits: &mut u32, descriptor: u8| {
-            if is_on { *bits |= bit(descriptor) } else { *bits &= !(1 << descriptor) }
-        };
-        self.model.edit_faults(|faults| match fault {
-            Fault::OffTheBus => (faults.off_the_bus, faults.cut_off) = (is_on, false),
-            Fault::CutOff => (faults.off_the_bus, faults.cut_off) = (is_on, is_on),
-            Fault::ResetNeverEntered => faults.reset_never_entered = is_on,
-            Fault::ResetNeverLeft => faults.reset_never_left = is_on,
-            Fault::CorbDead => faults.corb_dead = is_on,
-            Fault::RirbDead => faults.rirb_dead = is_on,
-            Fault::CorbPointerResetReadsZero => faults.corb_pointer_reset_reads_zero = is_on,
-            Fault::SilentCodec(codec) => faults.silent_codecs = u16::from(is_on) << codec,
-            Fault::LateAnswers(frames) => faults.answer_late_frames = if is_on { frames.into() } else { 0 },
-            Fault::StuckRun(stream) => set(&mut faults.stuck_run, stream),
-            Fault::LateStop(frames) => {
-                faults.run_clear_delay_link_frames = if is_on { frames.into() } else { 0 };
-            }
-            Fault::StreamResetNeverEntered(stream) => set(&mut faults.stream_reset_never_entered, stream),
-            Fault::StreamResetNeverLeft(stream) => set(&mut faults.stream_reset_never_left, stream),
-            Fault::FifoNeverReady(stream) => set(&mut faults.fifo_never_ready, stream),
-            Fault::LinkPosition(position) => {
-                faults.link_position = if is_on { position } else { LinkPositionFault::None };
-            }
-            Fault::PositionBufferDead => faults.position_buffer_dead = is_on,
-            Fault::PositionBufferAhead(bytes) => {
-                faults.position_buffer_ahead_bytes = if is_on { bytes.into() } else { 0 };
-            }
-            Fault::WallClockStopped => faults.wall_clock_stopped = is_on,
-        });
-        let faults = self.faults();
-        self.judge.on_faults(&faults, self.now_ns());
-        // What the bus has let go comes back without its state.
-        if was_cut_off && !faults.cut_off {
-            self.power_cycle();
-        }
-    }
-
-    fn blow(&mut self, blow: Blow) {
-        let spared = self.good_descriptors();
-        let is_spared = |stream: u8| spared >> stream & 1 != 0;
-        self.judge.on_blow(self.now_ns());
-        match blow {
-            Blow::ResponseOverrun => self.model.edit_faults(|faults| faults.rirb_overrun_once = true),
-            Blow::Starve(stream, frames) if !is_spared(stream) => {
-                self.model.starve(stream.into(), frames.into());
-            }
-            Blow::FifoError(stream) if !is_spared(stream) => self.model.raise_fifo_error(stream.into()),
-            Blow::DescriptorError(stream) if !is_spared(stream) => {
-                self.model.raise_descriptor_error(stream.into());
-            }
-            Blow::Unsolicited(codec, response) => {
-                self.model.unsolicited_response(codec.into(), response);
-            }
-            Blow::Starve(..) | Blow::FifoError(_) | Blow::DescriptorError(_) => {}
-        }
-    }
-
-    fn sabotage(&mut self, sabotage: Sabotage) {
-        let hypervisor = &self.ground.hypervisor;
-        let mut back = hypervisor.back_end(DRIVER);
-        match sabotage {
-            Sabotage::LosesFrames => {
-                let streams = self.good_descriptors();
-                let streams = (0..DESCRIPTORS).filter(|stream| streams >> stream & 1 != 0);
-                streams.for_each(|stream| self.model.starve(stream.into(), 960));
-            }
-            Sabotage::UnmapsUnderDma => {
-                let memory = self.model.memory();
-                self.owners.borrow().keys().for_each(|page| memory.forbid_dma(*page));
-            }
-            Sabotage::KeepsMapped => {
-                let mut front = hypervisor.front_end(DomainId(11), DRIVER, 9);
-                let page = front.grant_page(GrantAccess::ReadWrite).expect("a page");
-                ignored(back.map_page(DomainId(11), page.grant), "it is mapped until somebody unmaps it");
-            }
-            Sabotage::UsesForeignChannel => {
-                let port = hypervisor.front_end(DomainId(11), DRIVER, 9).open_channel().expect("a port");
-                back.unbind(EventChannel(port.0));
-            }
-            Sabotage::HidesRights => {
-                let node = format!("{}/snddom/guest/11/may-play", self.stored.home);
-                self.stored.nodes.insert(node, b"0".to_vec());
-            }
-            Sabotage::Chatters => (0..200).for_each(|_| log::warn!("the same once more")),
-            Sabotage::Lies => {
-                let at_ns = self.model.now_ns();
-                for told in self.good.iter_mut().filter_map(|good| Some((good.last_told?, &mut good.told))) {
-                    let (last, told) = told;
-                    told.push(Told { at_ns, frames: last + 4_800 });
-                }
-            }
-        }
     }
 
     fn set_store(&mut self, fault: StoreFault, is_on: bool) {
