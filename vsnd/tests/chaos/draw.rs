@@ -10,13 +10,13 @@ use crate::random::Random;
 ///
 /// A verb that isn't answered waits up to 50 ms, and OPEN of a silent codec 105 ms: more than a turn may take. To be turned on
 /// when card operations have a time budget (issue 13, fault 1).
-pub const VERBS_MAY_GO_UNANSWERED: bool = false;
+const VERBS_MAY_GO_UNANSWERED: bool = false;
 
 /// Whether streams may stay stuck: RUN or SRST never reads back, or FIFORDY never comes.
 ///
 /// Each stop of a stuck stream waits 20 ms, and a pause with the close after it makes a turn of 61 ms, in which good guests on
 /// other streams are told no position. To be turned on with the same budget.
-pub const STREAMS_MAY_STICK: bool = false;
+const STREAMS_MAY_STICK: bool = false;
 
 /// Hostile guests.
 pub const HOSTILE: u8 = 2;

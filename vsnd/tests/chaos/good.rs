@@ -425,10 +425,10 @@ impl<'w> Good<'w> {
                     self.phase = Phase::Pausing;
                 }
             }
-            Phase::Paused if !self.wants_pause => {
-                if self.front.as_mut().is_some_and(|front| front.resume().is_ok()) {
-                    self.phase = Phase::Resuming;
-                }
+            Phase::Paused
+                if !self.wants_pause && self.front.as_mut().is_some_and(|front| front.resume().is_ok()) =>
+            {
+                self.phase = Phase::Resuming;
             }
             Phase::Running => self.move_samples(),
             _ => {}

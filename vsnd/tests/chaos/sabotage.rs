@@ -4,7 +4,7 @@ use audiofront::{GrantAccess, Transport};
 use hyper::{DomainId, EventChannel, Hypervisor};
 
 use crate::act::{Act, Fault, Sabotage};
-use crate::draw::{VERBS_MAY_GO_UNANSWERED, scenario};
+use crate::draw::scenario;
 use crate::good::Told;
 use crate::ignored;
 use crate::run::run;
@@ -120,7 +120,7 @@ fn a_wrong_position_is_noticed() {
 
 #[test]
 fn a_long_turn_is_noticed() {
-    assert!(!VERBS_MAY_GO_UNANSWERED, "find another act that makes a turn long");
+    // Until verbs have a time budget: then another act has to make a turn long.
     let acts = [
         Act::Fault { fault: Fault::SilentCodec(1), is_on: true },
         Act::Begin { good: 0, buffer_ms: 100, period_ms: 10 },

@@ -1,5 +1,6 @@
 //! Starts and ends applications in guests.
 
+use audiofront::StreamConfig;
 use hypervisor_model::guest::{Done, GuestStream, Order, Task};
 
 use super::guest::{Front, OPEN_CONFIG};
