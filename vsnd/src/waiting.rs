@@ -9,8 +9,10 @@ use crate::paths::DeviceId;
 /// Devices that aren't served yet. The list of all devices has them, when there is room.
 #[derive(Debug, Default)]
 pub(crate) struct Waiting {
-    /// The last device that found all places taken and was logged.
-    without_place: Option<DeviceId>,
+    /// A device has found all places taken since somebody last asked.
+    is_without_place: bool,
+    /// Devices that found all places taken, each logged once. Of more than these the log says nothing.
+    without_place: Vec<DeviceId, MAX_DEVICES>,
     /// Guests with more devices than they may have. Each was logged once.
     over_limit: Vec<DomainId, MAX_DEVICES>,
 }
@@ -18,10 +20,15 @@ pub(crate) struct Waiting {
 impl Waiting {
     /// Notes a device that finds all places taken.
     pub(crate) fn on_no_place(&mut self, id: DeviceId) {
-        if self.without_place != Some(id) {
+        self.is_without_place = true;
+        if !self.without_place.contains(&id) && self.without_place.push(id).is_ok() {
             log::warn!("{id}: {MAX_DEVICES} devices are served already; it waits until one goes");
         }
-        self.without_place = Some(id);
+    }
+
+    /// Notes a device that has found a place.
+    pub(crate) fn on_place(&mut self, id: DeviceId) {
+        self.without_place.retain(|other| *other != id);
     }
 
     /// Notes a device of a guest that has as many as it may have.
@@ -33,7 +40,7 @@ impl Waiting {
 
     /// Whether a device waits for a place. Asking takes it.
     pub(crate) fn take_without_place(&mut self) -> bool {
-        self.without_place.take().is_some()
+        core::mem::take(&mut self.is_without_place)
     }
 
     /// Whether a guest that had too many devices may have another one. Asking takes it.

@@ -289,7 +289,9 @@ impl<H: Hypervisor, C: Card<H::Buffer>> XenstoreClients<H, C> {
         }
         if let Err(limit) = may_have_more(&self.devices, &self.guests, id.guest) {
             self.waiting.on_over_limit(id, limit);
-        } else if !self.devices.insert(|key| Device::new(id, key)) {
+        } else if self.devices.insert(|key| Device::new(id, key)) {
+            self.waiting.on_place(id);
+        } else {
             self.waiting.on_no_place(id);
         }
     }

@@ -120,10 +120,14 @@ fn a_wrong_position_is_noticed() {
 
 #[test]
 fn a_long_turn_is_noticed() {
-    // Until verbs have a time budget: then another act has to make a turn long.
+    // A stream that doesn't stop is waited for.
     let acts = [
-        Act::Fault { fault: Fault::SilentCodec(1), is_on: true },
         Act::Begin { good: 0, buffer_ms: 100, period_ms: 10 },
+        Act::Pass { us: 100_000 },
+        Act::Fault { fault: Fault::StuckRun(5), is_on: true },
+        Act::Begin { good: 3, buffer_ms: 100, period_ms: 10 },
+        Act::Pass { us: 100_000 },
+        Act::Pause { good: 3, is_paused: true },
         Act::Pass { us: 50_000 },
     ];
     let failure = run(1, &acts).failure.expect("it is noticed");

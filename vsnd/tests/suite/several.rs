@@ -100,6 +100,8 @@ fn the_thirty_third_device_waits_until_one_goes() {
     rig.until("the 33rd", |rig| rig.back_state(80, 0) == Some("2"));
     rig.advance(20 * MS);
     assert_eq!(rig.back_state(81, 0), Some("1"));
+    let warnings = logs::take_warnings();
+    assert!(!warnings.iter().any(|line| line.contains("are served already")), "said once: {warnings:?}");
     // The one that waits gives up. Then there is room that no device takes.
     rig.stored.remove("backend/vsnd/81");
     rig.detach(13, 0);

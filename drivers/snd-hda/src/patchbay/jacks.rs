@@ -291,7 +291,7 @@ impl Patchbay {
         });
         self.note(jack, left)?;
         if has_other_converter {
-            self.doubts.set_tag(jack, 0);
+            self.doubts.set_tag(jack.0, 0);
         }
         let Some(own) = self.route(index).filter(|_| reopens) else { return Ok(()) };
         let reopened = CodecLink::run(link, own.codec, |link| connect::open(link, &self.routes, own));

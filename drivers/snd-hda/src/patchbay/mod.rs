@@ -1,10 +1,12 @@
 //! The patchbay: routes, their streams, and the verbs that connect them.
 
 mod connections;
+mod doubts;
 mod jacks;
 mod unsettled;
 mod volume;
 
+use doubts::Doubts;
 use heapless::Vec;
 
 use crate::capabilities::Capabilities;
@@ -47,7 +49,7 @@ pub(crate) struct Patchbay {
     jack_policy: JackPolicy,
     /// The routes that the stream of each route may follow plugs to, a bit each.
     reaches: [u32; MAX_ROUTES],
-    doubts: unsettled::Doubts,
+    doubts: Doubts,
     /// Number of lost unsolicited responses at the last jack check.
     unsolicited_lost: u32,
 }
@@ -63,7 +65,7 @@ impl Patchbay {
             unserved: Vec::new(),
             jack_policy: JackPolicy::default(),
             reaches: [u32::MAX; MAX_ROUTES],
-            doubts: unsettled::Doubts::default(),
+            doubts: Doubts::default(),
             unsolicited_lost: 0,
         }
     }
@@ -139,7 +141,7 @@ impl Patchbay {
     /// Restores codecs after a loss of all state. Tries everything and returns the first failure.
     pub(crate) fn restore(&mut self, link: &mut dyn CommandLink) -> Result<(), CommandError> {
         let mut result = Ok(());
-        self.doubts = unsettled::Doubts::default();
+        self.doubts = Doubts::default();
         for codec in &self.codecs {
             for group in codec.groups.into_iter().flatten() {
                 let woken = CodecLink::run(link, codec.address, |link| codec::wake(link, group));

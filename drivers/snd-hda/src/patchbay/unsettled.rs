@@ -4,7 +4,7 @@
 //! too, or record from here.
 
 use super::{Patchbay, RouteIndex};
-use crate::codec::{CodecLink, Connection, MAX_ROUTES, connect};
+use crate::codec::{CodecLink, Connection, connect};
 use crate::command::{CommandError, CommandLink};
 use crate::dma::Direction;
 use crate::spec::verbs::CodecAddress;
@@ -12,50 +12,6 @@ use crate::spec::verbs::CodecAddress;
 /// Tries without being asked, one each time that the codec is no longer left alone. After that only a request for the
 /// route tries again: each try that fails keeps the codec's other routes from being used for a while.
 const TRIES_MAX: u8 = 8;
-
-/// What isn't known of one route.
-#[derive(Clone, Copy, Default)]
-struct Doubt {
-    /// A verb has failed.
-    is_unsettled: bool,
-    /// Failed tries since then.
-    tries: u8,
-    /// Tags that the converter may have, a bit each.
-    tags: u16,
-}
-
-/// What isn't known of each route.
-#[derive(Default)]
-pub(super) struct Doubts {
-    routes: [Doubt; MAX_ROUTES],
-    /// The route with which the next search begins.
-    next: u8,
-}
-
-impl Doubts {
-    fn of(&self, index: RouteIndex) -> Doubt {
-        self.routes.get(usize::from(index.0)).copied().unwrap_or_default()
-    }
-
-    fn change(&mut self, index: RouteIndex, change: impl FnOnce(&mut Doubt)) {
-        if let Some(doubt) = self.routes.get_mut(usize::from(index.0)) {
-            change(doubt);
-        }
-    }
-
-    /// A converter is about to get a tag.
-    pub(super) fn add_tag(&mut self, index: RouteIndex, tag: u8) {
-        self.change(index, |doubt| doubt.tags |= 1_u16.checked_shl(tag.into()).unwrap_or_default());
-    }
-
-    /// A converter has this tag and no other. 0: none.
-    pub(super) fn set_tag(&mut self, index: RouteIndex, tag: u8) {
-        self.change(index, |doubt| doubt.tags = 0);
-        if tag != 0 {
-            self.add_tag(index, tag);
-        }
-    }
-}
 
 impl Patchbay {
     /// Marks a route if a verb for it has failed.
@@ -65,13 +21,13 @@ impl Patchbay {
         result: Result<T, CommandError>,
     ) -> Result<T, CommandError> {
         if result.is_err() {
-            self.doubts.change(index, |doubt| doubt.is_unsettled = true);
+            self.doubts.change(index.0, |doubt| doubt.is_unsettled = true);
         }
         result
     }
 
     pub(super) fn is_unsettled(&self, index: RouteIndex) -> bool {
-        self.doubts.of(index).is_unsettled
+        self.doubts.of(index.0).is_unsettled
     }
 
     /// Whether any converter of this direction may have a tag.
@@ -96,7 +52,7 @@ impl Patchbay {
         let first = self.doubts.next;
         let order = self.indices().filter(|at| at.0 >= first).chain(self.indices().filter(|at| at.0 < first));
         let found = order.into_iter().find(|at| {
-            let doubt = self.doubts.of(*at);
+            let doubt = self.doubts.of(at.0);
             let is_open = doubt.is_unsettled && doubt.tries < TRIES_MAX;
             is_open && self.route(*at).is_some_and(|route| !link.is_absent(route.codec))
         });
@@ -114,7 +70,7 @@ impl Patchbay {
         link: &mut dyn CommandLink,
         index: RouteIndex,
     ) -> Result<(), CommandError> {
-        self.doubts.change(index, |doubt| doubt.is_unsettled = false);
+        self.doubts.change(index.0, |doubt| doubt.is_unsettled = false);
         let mut result = self.watch_jack(link, index).map(|_| ());
         result = result.and_then(|()| match self.route(index).and_then(|route| route.connection) {
             None => self.close(link, index),
@@ -123,13 +79,13 @@ impl Patchbay {
             Some(_) => self.reopen(link, index),
         });
         if self.note(index, result).is_ok() && !self.is_unsettled(index) {
-            self.doubts.change(index, |doubt| doubt.tries = 0);
+            self.doubts.change(index.0, |doubt| doubt.tries = 0);
             if let Some(route) = self.route(index) {
                 log::info!("{}: its codec is what it should be again", route.name);
             }
             return Ok(());
         }
-        self.doubts.change(index, |doubt| {
+        self.doubts.change(index.0, |doubt| {
             doubt.is_unsettled = true;
             doubt.tries = doubt.tries.saturating_add(1);
         });
@@ -162,7 +118,7 @@ impl Patchbay {
             }
             if is_shared { Ok(()) } else { connect::mute_mixers(link, &route.hops) }
         })?;
-        self.doubts.set_tag(index, 0);
+        self.doubts.set_tag(index.0, 0);
         Ok(())
     }
 }

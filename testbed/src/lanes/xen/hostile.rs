@@ -30,9 +30,6 @@ const SECONDS: &str = "HOSTILE_SECONDS";
 /// That length, if the environment doesn't say it. A second costs the emulator some ten.
 const USUAL_SECONDS: usize = 60;
 
-/// The same where all lanes are run unattended (`CI` is set).
-const UNATTENDED_SECONDS: usize = 20;
-
 /// What the other lives and the rest take, at most.
 const REST_SECONDS: usize = 30;
 
@@ -46,7 +43,6 @@ fn hostile_seconds() -> Result<usize, Finding> {
             seconds
                 .ok_or_else(|| Finding::error(format!("{SECONDS}={text}: a number from 1 to 3600 is wanted")))
         }
-        Err(_) if std::env::var_os("CI").is_some() => Ok(UNATTENDED_SECONDS),
         Err(_) => Ok(USUAL_SECONDS),
     }
 }
