@@ -282,10 +282,14 @@ impl<H: Hypervisor, C: Card<H::Buffer>> Device<H, C> {
             if budget.requests == 0 {
                 next = earliest(next, now);
             } else {
+                let was_used_up = budget.turn.is_used_up();
                 match self.serve(index, hypervisor, card, (clock, now), &mut budget) {
                     Ok(()) if budget.requests == 0 => {
                         next = earliest(next, now);
-                        self.first = index.saturating_add(1);
+                        // A request that only waits for another device's keeps its place.
+                        if !was_used_up {
+                            self.first = index.saturating_add(1);
+                        }
                     }
                     Ok(()) => {}
                     Err(BrokenRing) => broken = true,

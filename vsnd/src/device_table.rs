@@ -20,13 +20,15 @@ pub(crate) struct DeviceTable<D> {
     slots: Box<[Slot<D>]>,
     /// The slot of the device that has the first turn.
     first: usize,
+    /// The slot of the device that may be the first to keep the hardware busy.
+    first_heavy: usize,
 }
 
 impl<D> DeviceTable<D> {
     /// An empty table. It takes all its memory here.
     pub(crate) fn new() -> Self {
         let keys = (0..MAX_DEVICES).map(|slot| DeviceKey { slot, generation: 0 });
-        Self { slots: keys.map(|key| Slot { key, device: None }).collect(), first: 0 }
+        Self { slots: keys.map(|key| Slot { key, device: None }).collect(), first: 0, first_heavy: 0 }
     }
 
     /// Puts a device into a free slot. Returns whether there is one.
@@ -58,6 +60,12 @@ impl<D> DeviceTable<D> {
         self.slots.get(place).filter(|slot| slot.device.is_some()).map(|slot| slot.key)
     }
 
+    /// The key of the device that is number `turn` of [`MAX_DEVICES`] to keep the hardware busy, if it has one.
+    pub(crate) fn heavy_key_at(&self, turn: usize) -> Option<DeviceKey> {
+        let place = self.first_heavy.saturating_add(turn).checked_rem(self.slots.len())?;
+        self.slots.get(place).filter(|slot| slot.device.is_some()).map(|slot| slot.key)
+    }
+
     /// All devices with their keys, from the one that has the first turn.
     pub(crate) fn iter(&self) -> impl Iterator<Item = (DeviceKey, &D)> {
         let (late, early) = self.slots.split_at(self.first.min(MAX_DEVICES));
@@ -70,9 +78,9 @@ impl<D> DeviceTable<D> {
         early.iter_mut().chain(late).filter_map(|slot| slot.device.as_mut())
     }
 
-    /// Gives the first turn to the place behind this device's.
-    pub(crate) fn pass_turn_after(&mut self, key: DeviceKey) {
-        self.first = key.slot.saturating_add(1).checked_rem(self.slots.len()).unwrap_or(0);
+    /// This device has kept the hardware busy: the next in the row may be the first.
+    pub(crate) fn pass_heavy_turn_after(&mut self, key: DeviceKey) {
+        self.first_heavy = key.slot.saturating_add(1).checked_rem(self.slots.len()).unwrap_or(0);
     }
 
     /// Gives the first turn to the next device.

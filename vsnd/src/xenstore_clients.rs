@@ -103,7 +103,7 @@ impl<H: Hypervisor, C: Card<H::Buffer>> XenstoreClients<H, C> {
         let mut work = TurnWork::new();
         let mut worked = None;
         for turn in 0..MAX_DEVICES {
-            let Some(key) = self.devices.key_at(turn) else { continue };
+            let Some(key) = self.devices.heavy_key_at(turn) else { continue };
             let Some(device) = self.devices.get_mut(key) else { continue };
             let (due, has_changed) = device.serve(hardware, (clock, now), &mut work);
             let (guest, awaited) = (device.id().guest, device.take_awaited_port());
@@ -120,7 +120,7 @@ impl<H: Hypervisor, C: Card<H::Buffer>> XenstoreClients<H, C> {
             }
         }
         if let Some(key) = worked {
-            self.devices.pass_turn_after(key);
+            self.devices.pass_heavy_turn_after(key);
         }
         next
     }

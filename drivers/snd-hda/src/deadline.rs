@@ -65,8 +65,8 @@ impl Patience {
         self.deadline_us.checked_div(self.poll_us).unwrap_or(1)
     }
 
-    /// Sleeps `poll_us` between the calls of `look`, until it returns something or time runs out by the clock. The last
-    /// look comes after that.
+    /// Sleeps `poll_us` between the calls of `look`, until it returns something or time has run out by the clock. The last
+    /// look begins after that: time that the platform takes away makes no hardware late.
     ///
     /// The number of looks is limited too: a clock that stands still ends no wait.
     pub(crate) fn look_until<T>(
@@ -77,12 +77,10 @@ impl Patience {
         let started_ns = timer.now_ns();
         let deadline_ns = u64::from(self.deadline_us).saturating_mul(1_000);
         for _ in 0..self.looks() {
+            let is_last = timer.now_ns().saturating_sub(started_ns) >= deadline_ns;
             let found = look();
-            if found.is_some() {
+            if found.is_some() || is_last {
                 return found;
-            }
-            if timer.now_ns().saturating_sub(started_ns) >= deadline_ns {
-                return None;
             }
             timer.delay_us(self.poll_us);
         }

@@ -67,6 +67,33 @@ fn a_guest_that_keeps_the_hardware_busy_all_the_time_delays_another_s_start_by_a
     assert!(left > 30, "{left} requests are left");
 }
 
+#[test]
+fn a_guest_that_opens_and_closes_all_the_time_delays_another_s_start_by_a_few_turns() {
+    let mut rig = Rig::with(outputs(4));
+    let mut busy = rig.guest_with(3, &[(0, 0, Playback, "output-0")]).remove(0);
+    let mut other = rig.guest_with(10, &[(0, 0, Playback, "output-2")]).remove(0);
+    assert_eq!(open(&mut rig, &mut other), Status::OK);
+    busy.open(&OPEN_CONFIG).expect("OPEN on its way");
+    rig.poll();
+    other.start().expect("START on its way");
+    let is_answered = |other: &mut Front| {
+        std::iter::from_fn(|| other.poll()).any(|event| {
+            matches!(event, audiofront::FrontEvent::Answered { operation: Operation::Trigger, .. })
+        })
+    };
+    let (mut is_open, mut turns) = (true, 0);
+    while !is_answered(&mut other) {
+        turns += 1;
+        assert!(turns <= 3, "it waits for longer than three turns");
+        // It asks again as soon as it is answered.
+        while busy.poll().is_some() {}
+        let is_on_its_way = if is_open { busy.close().is_ok() } else { busy.open(&OPEN_CONFIG).is_ok() };
+        assert!(is_on_its_way);
+        is_open = !is_open;
+        rig.poll();
+    }
+}
+
 /// The longest turn, in nanoseconds, while the device of a guest whose streams run is closed.
 fn longest_turn_of_a_close(streams: u16, set_fault: impl Fn(&mut snd_hda_model::Faults)) -> u64 {
     let mut rig = Rig::with(outputs(4));

@@ -4,7 +4,7 @@ use super::amplifier as amplifiers;
 use super::display;
 use super::link::CodecLink;
 use super::pin::PinDevice;
-use super::route::{Connection, HopKind, Hops, Route};
+use super::route::{Connection, Hop, HopKind, Hops, Route};
 use crate::command::CommandError;
 use crate::dma::Direction;
 use crate::spec::verbs::{self, amplifier};
@@ -41,14 +41,28 @@ pub(crate) fn shut_pin(link: &mut CodecLink<'_>, route: &Route) -> Result<(), Co
 /// Mutes every input of the mixers on a route: a mixer sums all inputs, so unwanted ones must be
 /// shut.
 pub(crate) fn mute_mixers(link: &mut CodecLink<'_>, hops: &Hops) -> Result<(), CommandError> {
-    for hop in hops.iter().filter(|hop| hop.kind == HopKind::Mixer && hop.input_amplifier.can_mute()) {
-        for input in 0..hop.inputs.min(amplifier::INPUTS_MAX) {
-            let payload =
-                amplifier::INPUT | amplifier::LEFT_AND_RIGHT | amplifier::MUTE | amplifier::index_bits(input);
-            link.tell(hop.node, verbs::set_amplifier(payload))?;
-        }
+    hops.iter().try_for_each(|hop| mute_mixer(link, hop))
+}
+
+/// Mutes every input of a mixer.
+pub(crate) fn mute_mixer(link: &mut CodecLink<'_>, hop: &Hop) -> Result<(), CommandError> {
+    (0..hop.inputs.min(amplifier::INPUTS_MAX)).try_for_each(|input| mute_input(link, hop, input))
+}
+
+/// Mutes the route's own input of a mixer.
+pub(crate) fn mute_own_input(link: &mut CodecLink<'_>, hop: &Hop) -> Result<(), CommandError> {
+    hop.input
+        .filter(|input| *input < amplifier::INPUTS_MAX)
+        .map_or(Ok(()), |input| mute_input(link, hop, input))
+}
+
+/// Does nothing unless it is a mixer's input that can be muted.
+fn mute_input(link: &mut CodecLink<'_>, hop: &Hop, input: u8) -> Result<(), CommandError> {
+    if hop.kind != HopKind::Mixer || !hop.input_amplifier.can_mute() {
+        return Ok(());
     }
-    Ok(())
+    let mute = amplifier::INPUT | amplifier::LEFT_AND_RIGHT | amplifier::MUTE | amplifier::index_bits(input);
+    link.tell(hop.node, verbs::set_amplifier(mute))
 }
 
 /// Opens the route: powers its widgets, selects its inputs, opens its amplifiers, switches its pin

@@ -25,20 +25,26 @@ impl Absences {
         until_ns.checked_sub(now_ns).filter(|left_ns| *left_ns > 0)
     }
 
-    /// Leaves a codec alone from now on, and returns for how long, in milliseconds.
-    ///
-    /// It is twice as long as the last time, unless the codec has answered for as long as that.
+    /// A codec has answered. Once it answers for longer than it was left alone, the next time begins anew.
+    pub(super) fn note_answer(&mut self, codec: CodecAddress, now_ns: u64) {
+        let at = usize::from(codec.get());
+        let (Some(until_ns), Some(length_ms)) = (self.until_ns.get(at), self.length_ms.get_mut(at)) else {
+            return;
+        };
+        if now_ns.saturating_sub(*until_ns) > nanos(*length_ms) {
+            *length_ms = 0;
+        }
+    }
+
+    /// Leaves a codec alone from now on, and returns for how long, in milliseconds: twice as long as the last time.
     pub(super) fn begin(&mut self, codec: CodecAddress, now_ns: u64) -> u16 {
         let at = usize::from(codec.get());
         let (Some(until_ns), Some(length_ms)) = (self.until_ns.get_mut(at), self.length_ms.get_mut(at))
         else {
             return 0;
         };
-        let nanos = |ms: u16| u64::from(ms).saturating_mul(1_000_000);
-        let has_answered = now_ns.saturating_sub(*until_ns) > nanos(*length_ms);
         *length_ms = match *length_ms {
             0 => FIRST_MS,
-            _ if has_answered => FIRST_MS,
             last_ms => last_ms.saturating_mul(2).min(LONGEST_MS),
         };
         *until_ns = now_ns.saturating_add(nanos(*length_ms));
@@ -51,7 +57,12 @@ impl Absences {
     }
 }
 
+fn nanos(ms: u16) -> u64 {
+    u64::from(ms).saturating_mul(1_000_000)
+}
+
 #[cfg(test)]
+#[allow(clippy::expect_used, clippy::arithmetic_side_effects, reason = "tests may panic")]
 mod tests {
     use super::*;
 
@@ -71,7 +82,12 @@ mod tests {
             assert_eq!(absences.left_ns(codec, now_ns), None);
         }
         assert_eq!(lengths, [100, 200, 400, 800, 1_600, 3_200, 6_400, 10_000, 10_000]);
-        assert_eq!(absences.begin(codec, now_ns + 10_000_000_001), FIRST_MS);
+        // An answer right after is not enough, and neither is time without one.
+        absences.note_answer(codec, now_ns);
+        assert_eq!(absences.begin(codec, now_ns + 30_000_000_000), LONGEST_MS);
+        now_ns += 40_000_000_000;
+        absences.note_answer(codec, now_ns + 10_000_000_001);
+        assert_eq!(absences.begin(codec, now_ns + 10_000_000_002), FIRST_MS);
         absences.forget();
         assert_eq!(absences.left_ns(codec, now_ns), None);
     }

@@ -30,6 +30,15 @@ const INTERFACE_FREE: Patience = Patience::new(500, 10);
 const BRING_UP_US: u32 = 3_000_000;
 /// Time in which an operation sends its commands, in microseconds. The last one waits for its response after that.
 const OPERATION_US: u32 = 2_500;
+/// The same without rings: each command waits for its response before the next one is sent.
+const OPERATION_WITHOUT_RINGS_US: u32 = 6_000;
+/// Responses to some commands at once that come within this time, in microseconds, are not late.
+const USUAL_US: u32 = 300;
+/// A codec whose responses are later than that by so much in all, in microseconds, while operations follow each other,
+/// is left alone.
+const SLOW_US: u16 = 1_250;
+/// Operations that begin within this time after the first one follow each other, in microseconds.
+const FOLLOW_US: u32 = 20_000;
 
 /// How long commands may wait.
 struct Budget {
@@ -38,32 +47,54 @@ struct Budget {
     length_us: u32,
     /// For one response.
     answer: Patience,
-    /// Time spent on the responses of each codec, in microseconds. Only an operation counts it.
-    spent_us: [u16; 15],
+    /// A command was sent, or refused, since the begin.
+    has_sent: bool,
+    /// Begin of the first of the operations that follow each other.
+    first_ns: u64,
+    /// By how much the responses of each codec were late since then, in microseconds.
+    late_us: [u16; 15],
 }
 
 impl Budget {
-    fn of_bring_up(began_ns: u64) -> Self {
-        Self { began_ns, length_us: BRING_UP_US, answer: ANSWER_AT_BRING_UP, spent_us: [0; 15] }
-    }
-
-    fn of_operation(began_ns: u64) -> Self {
-        Self { began_ns, length_us: OPERATION_US, answer: ANSWER, spent_us: [0; 15] }
-    }
-
-    fn note(&mut self, codec: CodecAddress, waited_us: u32) {
-        if let Some(spent_us) = self.spent_us.get_mut(usize::from(codec.get())) {
-            *spent_us = spent_us.saturating_add(u16::try_from(waited_us).unwrap_or(u16::MAX));
+    fn of_bring_up(now_ns: u64) -> Self {
+        Self {
+            began_ns: now_ns,
+            length_us: BRING_UP_US,
+            answer: ANSWER_AT_BRING_UP,
+            has_sent: false,
+            first_ns: now_ns,
+            late_us: [0; 15],
         }
     }
 
-    /// The codec on which more than half of an operation's time was spent. It is named once.
-    fn take_slow_codec(&mut self) -> Option<CodecAddress> {
-        let is_slow = |spent_us: &u16| u32::from(*spent_us) > OPERATION_US / 2;
-        let at = self.spent_us.iter().position(is_slow).filter(|_| self.length_us == OPERATION_US)?;
-        self.spent_us = [0; 15];
-        // One of 15.
-        CodecAddress::new(at as u8)
+    /// Begins the time of an operation. What was late counts on if others have just been.
+    fn begin_operation(&mut self, now_ns: u64, has_rings: bool) {
+        self.began_ns = now_ns;
+        self.length_us = if has_rings { OPERATION_US } else { OPERATION_WITHOUT_RINGS_US };
+        self.answer = ANSWER;
+        self.has_sent = false;
+        if now_ns.saturating_sub(self.first_ns) / 1_000 >= FOLLOW_US.into() {
+            self.first_ns = now_ns;
+            self.late_us = [0; 15];
+        }
+    }
+
+    /// Counts a wait for a codec's responses.
+    fn note(&mut self, codec: CodecAddress, waited_us: u32) {
+        if let Some(late_us) = self.late_us.get_mut(usize::from(codec.get())) {
+            let more_us = u16::try_from(waited_us.saturating_sub(USUAL_US)).unwrap_or(u16::MAX);
+            *late_us = late_us.saturating_add(more_us);
+        }
+    }
+
+    /// Whether a codec was too late too often. It is said once.
+    fn take_slow(&mut self, codec: CodecAddress) -> bool {
+        let Some(late_us) = self.late_us.get_mut(usize::from(codec.get())) else { return false };
+        let is_slow = *late_us > SLOW_US && self.length_us != BRING_UP_US;
+        if is_slow {
+            *late_us = 0;
+        }
+        is_slow
     }
 }
 
@@ -118,7 +149,7 @@ impl<R: Registers, D: Timer, G: DmaRegion> CommandPort<R, D, G> {
 
     /// Begins the time of another operation: everybody waits for it.
     pub(crate) fn begin_operation(&mut self) {
-        self.budget = Budget::of_operation(self.timer.now_ns());
+        self.budget.begin_operation(self.timer.now_ns(), self.rings.is_some());
     }
 
     fn adopt(&mut self, rings: Option<Rings<G>>) {
@@ -186,6 +217,10 @@ impl<R: Registers, D: Timer, G: DmaRegion> CommandPort<R, D, G> {
 
     /// Refuses a command for which there is no time.
     fn admit(&mut self, command: Command) -> Result<(), CommandError> {
+        // Before an operation's first command: within one its own time is the limit.
+        if !core::mem::replace(&mut self.budget.has_sent, true) && self.budget.take_slow(command.codec) {
+            self.leave_alone(command.codec);
+        }
         let now_ns = self.timer.now_ns();
         if let Some(left_ns) = self.absences.left_ns(command.codec, now_ns) {
             let again_us = u32::try_from(left_ns / 1_000).unwrap_or(u32::MAX);
@@ -195,8 +230,8 @@ impl<R: Registers, D: Timer, G: DmaRegion> CommandPort<R, D, G> {
         if waited_us < self.budget.length_us {
             return Ok(());
         }
-        if let Some(slow) = self.budget.take_slow_codec() {
-            self.leave_alone(slow);
+        if self.budget.take_slow(command.codec) {
+            self.leave_alone(command.codec);
         }
         Err(command.failed(NoResponse::NotSent { waited_us }))
     }
@@ -205,14 +240,17 @@ impl<R: Registers, D: Timer, G: DmaRegion> CommandPort<R, D, G> {
     fn wait(&mut self, left: usize) -> Result<(), CommandError> {
         let Some(&oldest) = self.posted.front().filter(|_| self.posted.len() > left) else { return Ok(()) };
         let (patience, began_ns) = (self.budget.answer, self.timer.now_ns());
-        let mut looks_left = patience.looks();
+        // Most of a wait is sleep between looks. What is much longer was the platform's.
+        let (mut looks_left, mut looked_us) = (patience.looks(), 0_u32);
         loop {
-            let is_there = self.drain();
+            // Before the look: time that the platform takes away makes no response late.
             let waited_us = self.since_us(began_ns);
+            let is_there = self.drain();
             let Some(&oldest) = self.posted.front().filter(|_| self.posted.len() > left) else {
-                self.budget.note(oldest.codec, waited_us);
+                self.note_answer(oldest.codec, waited_us.min(looked_us));
                 return Ok(());
             };
+            looked_us = looked_us.saturating_add(patience.poll_us.saturating_mul(4));
             if !is_there || looks_left == 0 || waited_us >= patience.deadline_us {
                 self.posted.clear();
                 let missing = self.rings.as_ref().map(|rings| rings.missing(&mut self.registers, waited_us));
@@ -222,6 +260,11 @@ impl<R: Registers, D: Timer, G: DmaRegion> CommandPort<R, D, G> {
             looks_left = looks_left.saturating_sub(1);
             self.timer.delay_us(patience.poll_us);
         }
+    }
+
+    fn note_answer(&mut self, codec: CodecAddress, waited_us: u32) {
+        self.absences.note_answer(codec, self.timer.now_ns());
+        self.budget.note(codec, waited_us);
     }
 
     /// Microseconds since then.
@@ -263,7 +306,7 @@ impl<R: Registers, D: Timer, G: DmaRegion> CommandPort<R, D, G> {
         }
         self.answer = reg::ICII.read(r);
         let waited_us = self.since_us(began_ns);
-        self.budget.note(command.codec, waited_us);
+        self.note_answer(command.codec, waited_us);
         Ok(())
     }
 }

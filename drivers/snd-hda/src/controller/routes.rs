@@ -1,8 +1,9 @@
 //! Routes of a controller: streams on them, their volumes and plugs, and single verbs.
 //!
 //! Each operation has a limited time for its verbs, because everybody waits for it: some 5 ms at most, even if a codec
-//! doesn't answer or answers late. Such a codec is then left alone for 100 ms, and for twice as long each time again, up to
-//! 10 s. Meanwhile operations on its routes fail at once, and [`Controller::attend_jacks`] does later what was missed.
+//! doesn't answer or answers late (9 ms without command rings). Such a codec is then left alone for 100 ms, and for twice as
+//! long each time again, up to 10 s. So is one whose answers are late by more than 1.25 ms in all while operations follow
+//! each other. Meanwhile operations on its routes fail at once, and [`Controller::attend_jacks`] does later what was missed.
 
 use super::Controller;
 use crate::codec::GainRange;

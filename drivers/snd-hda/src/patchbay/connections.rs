@@ -41,11 +41,7 @@ impl Patchbay {
         }
         let words = format.words_per_link_frame();
         self.has_bandwidth(direction, words)?;
-        for member in &members {
-            if self.is_unsettled(*member) {
-                self.settle(link, *member)?;
-            }
-        }
+        self.settle_around(link, &members)?;
         for member in &members {
             self.clear_jacks(link, *member);
         }

@@ -32,6 +32,13 @@ impl Doubts {
         }
     }
 
+    /// After a loss of all state, or of the link: no verb is missing. A converter keeps its tags until its codec is heard.
+    pub(super) fn begin_anew(&mut self) {
+        for doubt in &mut self.routes {
+            *doubt = Doubt { tags: doubt.tags, ..Doubt::default() };
+        }
+    }
+
     /// A converter is about to get a tag.
     pub(super) fn add_tag(&mut self, index: u8, tag: u8) {
         self.change(index, |doubt| doubt.tags |= 1_u16.checked_shl(tag.into()).unwrap_or_default());

@@ -289,7 +289,9 @@ impl Patchbay {
                 connect::mute_mixers(link, &way.hops)
             }
         });
-        self.note(jack, left)?;
+        let left = self.note(jack, left);
+        // Its own way may be shut still.
+        self.note(index, left)?;
         if has_other_converter {
             self.doubts.set_tag(jack.0, 0);
         }

@@ -141,12 +141,18 @@ impl Patchbay {
     /// Restores codecs after a loss of all state. Tries everything and returns the first failure.
     pub(crate) fn restore(&mut self, link: &mut dyn CommandLink) -> Result<(), CommandError> {
         let mut result = Ok(());
-        self.doubts = Doubts::default();
+        self.doubts.begin_anew();
         for codec in &self.codecs {
+            let mut woken = Ok(());
             for group in codec.groups.into_iter().flatten() {
-                let woken = CodecLink::run(link, codec.address, |link| codec::wake(link, group));
-                result = result.and(woken);
+                woken = woken.and(CodecLink::run(link, codec.address, |link| codec::wake(link, group)));
             }
+            if woken.is_ok() {
+                // It has taken its converters off all streams.
+                let places = (0_u8..).zip(&self.routes).filter(|(_, route)| route.codec == codec.address);
+                places.for_each(|(at, _)| self.doubts.set_tag(at, 0));
+            }
+            result = result.and(woken);
         }
         for route in &mut self.routes {
             // Read the plugs anew.

@@ -3,15 +3,21 @@
 //! Until then a converter may still be on a stream that has ended. Its tag is given to no other: that one would play here
 //! too, or record from here.
 
+use super::doubts::Doubt;
 use super::{Patchbay, RouteIndex};
-use crate::codec::{CodecLink, Connection, connect};
+use crate::codec::{CodecLink, Connection, Hop, Route, connect};
 use crate::command::{CommandError, CommandLink};
 use crate::dma::Direction;
 use crate::spec::verbs::CodecAddress;
 
-/// Tries without being asked, one each time that the codec is no longer left alone. After that only a request for the
-/// route tries again: each try that fails keeps the codec's other routes from being used for a while.
+/// Tries for an unconnected route without being asked, one each time that the codec is no longer left alone. After that only
+/// a request for the route, or one that shares a widget with it, tries again: each try that fails keeps the codec's other routes from being used for a while.
 const TRIES_MAX: u8 = 8;
+
+/// Whether a route is settled without being asked.
+fn is_to_be_settled(route: &Route, doubt: &Doubt) -> bool {
+    doubt.is_unsettled && (doubt.tries < TRIES_MAX || route.is_connected())
+}
 
 impl Patchbay {
     /// Marks a route if a verb for it has failed.
@@ -42,9 +48,7 @@ impl Patchbay {
     /// The codecs of routes that are to be settled without being asked.
     pub(crate) fn unsettled_codecs(&self) -> impl Iterator<Item = CodecAddress> + '_ {
         let routes = self.routes.iter().zip(&self.doubts.routes);
-        routes
-            .filter(|(_, doubt)| doubt.is_unsettled && doubt.tries < TRIES_MAX)
-            .map(|(route, _)| route.codec)
+        routes.filter(|(route, doubt)| is_to_be_settled(route, doubt)).map(|(route, _)| route.codec)
     }
 
     /// Settles one route whose codec may be asked again. Returns whether a plug has changed.
@@ -53,8 +57,8 @@ impl Patchbay {
         let order = self.indices().filter(|at| at.0 >= first).chain(self.indices().filter(|at| at.0 < first));
         let found = order.into_iter().find(|at| {
             let doubt = self.doubts.of(at.0);
-            let is_open = doubt.is_unsettled && doubt.tries < TRIES_MAX;
-            is_open && self.route(*at).is_some_and(|route| !link.is_absent(route.codec))
+            self.route(*at)
+                .is_some_and(|route| is_to_be_settled(route, &doubt) && !link.is_absent(route.codec))
         });
         let Some(index) = found else { return false };
         self.doubts.next = index.0.saturating_add(1);
@@ -62,6 +66,24 @@ impl Patchbay {
         // The log has a failure.
         let _ = self.settle(link, index);
         self.route(index).and_then(|route| route.jack).map(|jack| jack.is_plugged) != was_plugged
+    }
+
+    /// Settles what stands in the way of a stream on these routes: they themselves, and unconnected ones that share a widget
+    /// with them. An input of theirs that was left open would be heard by the stream.
+    pub(super) fn settle_around(
+        &mut self,
+        link: &mut dyn CommandLink,
+        members: &[RouteIndex],
+    ) -> Result<(), CommandError> {
+        for at in self.indices() {
+            let Some(route) = self.route(at).filter(|_| self.is_unsettled(at)) else { continue };
+            let mut wanted = members.iter().filter_map(|member| self.route(*member));
+            let is_near = !route.is_connected() && wanted.any(|member| member.shares_widget_with(route));
+            if is_near || members.contains(&at) {
+                self.settle(link, at)?;
+            }
+        }
+        Ok(())
     }
 
     /// Makes the codec what it should be for a route.
@@ -95,6 +117,12 @@ impl Patchbay {
     /// Opens a connected route anew.
     fn reopen(&mut self, link: &mut dyn CommandLink, index: RouteIndex) -> Result<(), CommandError> {
         self.leave_jack(link, index, false)?;
+        let Some(route) = self.route(index) else { return Ok(()) };
+        if route.direction() == Direction::Input {
+            // An input of a jack that it has left may still be open.
+            let muted = CodecLink::run(link, route.codec, |link| connect::mute_mixers(link, &route.hops));
+            self.note(index, muted)?;
+        }
         self.open(link, index)?;
         self.follow(link, index);
         Ok(())
@@ -105,10 +133,20 @@ impl Patchbay {
     fn close(&mut self, link: &mut dyn CommandLink, index: RouteIndex) -> Result<(), CommandError> {
         let Some(route) = self.route(index) else { return Ok(()) };
         let users = || self.routes.iter().filter(|other| other.is_connected());
-        let is_shared = users().any(|other| other.shares_widget_with(route));
         let of_codec = || users().filter(|other| other.codec == route.codec);
         let has_pin = of_codec().any(|other| other.pin == route.pin);
-        let has_converter = of_codec().any(|other| other.converter == route.converter);
+        // A recording that has moved to a jack is still on its own converter: the jack's is on no stream.
+        let is_detour = |other: &&Route| {
+            other.direction() == Direction::Input
+                && other.connection.is_some_and(|connection| connection.is_jack)
+        };
+        let has_converter =
+            of_codec().filter(|other| !is_detour(other)).any(|other| other.converter == route.converter);
+        let has_input = |hop: &Hop| {
+            let is_same = |other: &Hop| other.node == hop.node && other.input == hop.input;
+            of_codec().any(|other| other.hops.iter().any(is_same))
+        };
+        let has_mixer = |hop: &Hop| of_codec().any(|other| other.hops.iter().any(|of| of.node == hop.node));
         CodecLink::run(link, route.codec, |link| {
             if !has_pin {
                 connect::shut_pin(link, route)?;
@@ -116,7 +154,14 @@ impl Patchbay {
             if !has_converter {
                 connect::leave(link, route)?;
             }
-            if is_shared { Ok(()) } else { connect::mute_mixers(link, &route.hops) }
+            for hop in &route.hops {
+                if !has_mixer(hop) {
+                    connect::mute_mixer(link, hop)?;
+                } else if !has_input(hop) {
+                    connect::mute_own_input(link, hop)?;
+                }
+            }
+            Ok(())
         })?;
         self.doubts.set_tag(index.0, 0);
         Ok(())

@@ -27,7 +27,7 @@ use crate::spec::format::Format;
 ///
 /// ```compile_fail
 /// # use snd_hda::{DmaRegion, Registers, Stream, stream::Reset};
-/// # use embedded_hal::delay::Timer;
+/// # use snd_hda::Timer;
 /// fn start<R: Registers + Clone, D: Timer + Clone, G: DmaRegion>(stream: Stream<Reset<R, D, G>>) {
 ///     stream.start();
 /// }
@@ -37,7 +37,7 @@ use crate::spec::format::Format;
 ///
 /// ```compile_fail
 /// # use snd_hda::{DmaBuffer, DmaRegion, Registers, Stream, stream::Running};
-/// # use embedded_hal::delay::Timer;
+/// # use snd_hda::Timer;
 /// fn take<B: DmaBuffer, R: Registers + Clone, D: Timer + Clone, G: DmaRegion>(
 ///     stream: Stream<Running<B, R, D, G>>,
 /// ) {
@@ -49,7 +49,7 @@ use crate::spec::format::Format;
 ///
 /// ```compile_fail
 /// # use snd_hda::{DmaBuffer, DmaRegion, Registers, Stream, stream::Configured};
-/// # use embedded_hal::delay::Timer;
+/// # use snd_hda::Timer;
 /// fn twice<B: DmaBuffer, R: Registers + Clone, D: Timer + Clone, G: DmaRegion>(
 ///     stream: Stream<Configured<B, R, D, G>>,
 /// ) {

@@ -371,3 +371,70 @@ fn a_controller_that_reads_as_ones_brings_no_old_news_of_plugs() {
     // No verb is sent for an answer that the ring still holds.
     assert!(model.now_ns() - before_ns < MILLISECOND);
 }
+
+/// Asks the codec again until it is what it should be.
+fn settle(model: &Model, controller: &mut TestController) {
+    for _ in 0..8 {
+        let Some(due_ns) = controller.attention_due_ns() else { return };
+        model.advance_ns(due_ns.saturating_sub(model.now_ns()));
+        controller.attend_jacks();
+    }
+    panic!("it is never settled");
+}
+
+#[test]
+fn a_reach_that_is_withdrawn_while_the_codec_is_silent_holds_when_it_answers_again() {
+    for (jack, own) in [(HEADPHONE, SPEAKER), (MICROPHONE, BUILT_IN)] {
+        let (model, mut controller) = laptop_with_nothing_plugged();
+        let is_output = jack == HEADPHONE;
+        let at = |model: &Model| {
+            if is_output {
+                heard_at(model)
+            } else {
+                recorded_from(model).into_iter().map(|(pin, _)| pin).collect()
+            }
+        };
+        let route = route_of(&controller, own);
+        let direction = if is_output { Direction::Output } else { Direction::Input };
+        let buffer = TestBuffer::new(&model, 16_384, direction);
+        let stream = crate::common::open(&mut controller, route, cd_like(), buffer).start().expect("started");
+        model.plug(0, jack, true);
+        model.advance_ns(MILLISECOND);
+        attend(&mut controller);
+        assert_eq!(at(&model), [jack]);
+        model.edit_faults(|faults| faults.silent_codecs = 1);
+        controller.set_reach(route, 0);
+        model.edit_faults(|faults| faults.silent_codecs = 0);
+        settle(&model, &mut controller);
+        assert_eq!(at(&model), [own]);
+        drop(stream);
+    }
+}
+
+#[test]
+fn a_microphone_whose_close_failed_is_not_heard_by_the_next_one_on_its_mixer() {
+    // One converter, and one mixer with two inputs.
+    let codec = Codec::builder(0x1234_0009)
+        .widget(0x08, Widget::adc(0x0a))
+        .widget(0x0a, Widget::mixer(&[BUILT_IN, MICROPHONE]).amp_in(Amplifier::MUTE_ONLY).muted_at_reset())
+        .widget(BUILT_IN, Widget::line_in())
+        .widget(MICROPHONE, Widget::microphone())
+        .build();
+    let model = Bench::new(Profile::hardware()).codec(0, codec).build();
+    let mut controller = bring_up(&model).expect("up");
+    let [built_in, jack] = [BUILT_IN, MICROPHONE].map(|pin| route_of(&controller, pin));
+    let open = |controller: &mut TestController, route| {
+        let buffer = TestBuffer::new(&model, 16_384, Direction::Input);
+        crate::common::open(controller, route, cd_like(), buffer)
+    };
+    let stream = open(&mut controller, built_in);
+    model.edit_faults(|faults| faults.silent_codecs = 1);
+    controller.disconnect(built_in).expect_err("silent");
+    model.edit_faults(|faults| faults.silent_codecs = 0);
+    model.advance_ns(100 * MILLISECOND);
+    // It answers again, and the next one comes before anything was settled.
+    let other = open(&mut controller, jack);
+    let recorded: Vec<u8> = recorded_from(&model).into_iter().map(|(pin, _)| pin).collect();
+    assert_eq!(recorded, [MICROPHONE]);
+    drop((stream, other));
+}

@@ -14,6 +14,9 @@ use crate::tool;
 /// A question about what is left of a run. Returns what was seen, in a line.
 pub(super) type HostCheck = fn(&Outcome) -> Result<String, Finding>;
 
+/// Variables of a script, by their names.
+pub(super) type Variables = Vec<(&'static str, String)>;
+
 /// Names and contents.
 pub(super) type GuestFiles = Vec<(String, Vec<u8>)>;
 
@@ -24,7 +27,7 @@ pub(super) struct Scenario {
     /// The script that dom0 runs.
     pub(super) script: &'static str,
     /// Shell variables for the script.
-    pub(super) variables: fn() -> Result<Vec<(&'static str, String)>, Finding>,
+    pub(super) variables: fn() -> Result<Variables, Finding>,
     /// The machine's IOMMU.
     pub(super) iommu: Iommu,
     /// The rates behind the codecs; the first codec is the harness's.
