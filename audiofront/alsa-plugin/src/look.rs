@@ -4,6 +4,11 @@ use sndif::control_page::{PositionLock, Slot};
 
 use crate::card::{Direction, Look};
 
+/// A run is young for so long. A counter that moves in steps is not known as such yet.
+const YOUNG_NS: u64 = 20_000_000;
+/// The largest known step: QEMU's controller fetches what the link has taken each millisecond.
+const STEP_NS: u64 = 1_000_000;
+
 /// The position that a slot implies. `now`: its position extrapolated by the clock, with its error
 /// bound in nanoseconds.
 pub(crate) fn look_at(
@@ -28,6 +33,9 @@ pub(crate) fn look_at(
     } else {
         counted
     };
+    // What isn't fetched yet must not be overwritten.
+    let is_young = !capture && link_frames <= frames_in(YOUNG_NS, slot);
+    let certain_frames = certain_frames.saturating_sub(if is_young { frames_in(STEP_NS, slot) } else { 0 });
     Look {
         link_frames,
         certain_frames,
@@ -60,6 +68,17 @@ mod tests {
             lock: Some(lock),
             ..Slot::default()
         }
+    }
+
+    #[test]
+    fn what_a_young_run_may_not_have_fetched_is_not_overwritten() {
+        let look = |link_frames, direction| {
+            let slot = Slot { link_frames, error_ns: 0, dma_lead_frames: 0, ..slot(PositionLock::Locked) };
+            look_at(&slot, None, direction, 0).certain_frames
+        };
+        assert_eq!([48, 113, 960].map(|frames| look(frames, Direction::Playback)), [0, 63, 910]);
+        assert_eq!(look(962, Direction::Playback), 961);
+        assert_eq!(look(113, Direction::Capture), 112);
     }
 
     #[test]
