@@ -9,14 +9,13 @@ use audioback::card::{
     PortState, StillRunning, StreamParams, StreamPosition, Trim,
 };
 use hda_card::HdaCard;
-use hyper::{
-    Clock, DomainId, MappedBuffer, Nanos, PAGE_SIZE_BYTES, PageWords, SampleMemory, read_pages, write_pages,
-};
+use hyper::{Clock, DomainId, MappedBuffer, Nanos};
 use hypervisor_model::MappedPages;
 use mixer::{Cost, Limits, Mixer, MixerStream};
 use snd_hda::Controller;
-use snd_hda_model::{DmaAccess, Model, ModelDelay, ModelRegion, ModelRegisters};
+use snd_hda_model::{Model, ModelDelay, ModelRegion, ModelRegisters};
 
+use crate::bus_ring::Ring;
 use crate::hypervisor::Owners;
 use crate::ignored;
 
@@ -42,47 +41,6 @@ const MIXING: Limits = Limits {
 
 /// Rings of shared ports, as in the image.
 const RINGS: usize = 8;
-
-/// Bytes of a ring, as in the image.
-const RING_BYTES: u32 = 128 << 10;
-
-/// The ring of a bus: pages that the controller may use.
-pub struct Ring {
-    addresses: Vec<u64>,
-    words: Vec<&'static PageWords>,
-}
-
-impl Ring {
-    fn new(model: &Model) -> Self {
-        let pages = (0..RING_BYTES as usize / PAGE_SIZE_BYTES).map(|_| {
-            let page = model.memory().allocate_page();
-            model.memory().allow_dma(page.0, DmaAccess::ReadWrite);
-            page
-        });
-        let (addresses, words) = pages.unzip();
-        Self { addresses, words }
-    }
-}
-
-impl MappedBuffer for Ring {
-    fn page_addresses(&self) -> &[u64] {
-        &self.addresses
-    }
-
-    fn size_bytes(&self) -> u32 {
-        RING_BYTES
-    }
-}
-
-impl SampleMemory for Ring {
-    fn read(&self, offset_bytes: u32, into: &mut [u8]) {
-        read_pages(&self.words, RING_BYTES, offset_bytes, into);
-    }
-
-    fn write(&self, offset_bytes: u32, from: &[u8]) {
-        write_pages(&self.words, RING_BYTES, offset_bytes, from);
-    }
-}
 
 type ImageCard = Mixer<HdaCard<ModelRegisters, ModelDelay, ModelRegion, ModelClock>, MappedPages, Ring>;
 

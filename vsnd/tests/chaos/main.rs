@@ -4,6 +4,8 @@
 //! breaks one is cut down to the acts that it takes, and printed.
 
 mod act;
+#[path = "../suite/support/bus_ring.rs"]
+mod bus_ring;
 mod card;
 mod draw;
 mod good;

@@ -5,57 +5,17 @@ use audioback::device::{Device, IDLE_NS};
 use audioback::rights::Policy;
 use audioback::stream::StreamConfig;
 use audiofront::{FrontEvent, StreamFront};
-use hyper::{DomainId, MappedBuffer, Nanos, PageWords, SampleMemory, read_pages, write_pages};
+use hyper::{DomainId, Nanos};
 use hypervisor_model::hda_pages::Pages;
 use hypervisor_model::{BackEnd, FrontEnd, Limits as WorldLimits, MappedPages, MemoryHypervisor};
 use mixer::{Cost, Limits, Mixer};
-use snd_hda_model::{DmaAccess, Model};
+use snd_hda_model::Model;
 use sndif::Direction;
 use sndif::response::Status;
 
-use crate::support::{DRIVER, MS, ModelCard, ModelClock, OPEN_CONFIG, card, duplex};
+use crate::support::{DRIVER, MS, ModelCard, ModelClock, OPEN_CONFIG, Ring, card, duplex};
 
 const OUT: PortIndex = PortIndex(0);
-
-/// A bus's ring, in pages that the model's DMA may touch.
-struct Ring {
-    addresses: Vec<u64>,
-    words: Vec<&'static PageWords>,
-}
-
-const RING_BYTES: u32 = 1 << 17;
-
-impl Ring {
-    fn new(model: &Model) -> Self {
-        let pages = (0..RING_BYTES / 4096).map(|_| {
-            let page = model.memory().allocate_page();
-            model.memory().allow_dma(page.0, DmaAccess::ReadWrite);
-            page
-        });
-        let (addresses, words) = pages.unzip();
-        Self { addresses, words }
-    }
-}
-
-impl MappedBuffer for Ring {
-    fn page_addresses(&self) -> &[u64] {
-        &self.addresses
-    }
-
-    fn size_bytes(&self) -> u32 {
-        RING_BYTES
-    }
-}
-
-impl SampleMemory for Ring {
-    fn read(&self, offset_bytes: u32, into: &mut [u8]) {
-        read_pages(&self.words, RING_BYTES, offset_bytes, into);
-    }
-
-    fn write(&self, offset_bytes: u32, from: &[u8]) {
-        write_pages(&self.words, RING_BYTES, offset_bytes, from);
-    }
-}
 
 type MixingCard = Mixer<ModelCard, MappedPages, Ring>;
 type World = MemoryHypervisor<Pages>;

@@ -3,7 +3,7 @@
 use crate::spec::verbs::CodecAddress;
 
 /// STATESTS has 15 bits.
-const CODECS: usize = 15;
+pub(super) const CODECS: usize = 15;
 /// A codec is left alone so long at first, in milliseconds.
 const FIRST_MS: u16 = 100;
 /// And so long at most: each time is twice the one before.

@@ -2,7 +2,7 @@
 
 use heapless::Deque;
 
-use super::absence::Absences;
+use super::absence::{Absences, CODECS};
 use super::rings::{Response, Rings, stop_rings};
 use super::{Command, CommandError, CommandLink, NoResponse, Unsolicited};
 use crate::deadline::{Deadline, Patience, wait_for};
@@ -52,7 +52,7 @@ struct Budget {
     /// Begin of the first of the operations that follow each other.
     first_ns: u64,
     /// By how much the responses of each codec were late since then, in microseconds.
-    late_us: [u16; 15],
+    late_us: [u16; CODECS],
 }
 
 impl Budget {
@@ -63,7 +63,7 @@ impl Budget {
             answer: ANSWER_AT_BRING_UP,
             has_sent: false,
             first_ns: now_ns,
-            late_us: [0; 15],
+            late_us: [0; CODECS],
         }
     }
 
@@ -75,7 +75,7 @@ impl Budget {
         self.has_sent = false;
         if now_ns.saturating_sub(self.first_ns) / 1_000 >= FOLLOW_US.into() {
             self.first_ns = now_ns;
-            self.late_us = [0; 15];
+            self.late_us = [0; CODECS];
         }
     }
 

@@ -2,6 +2,7 @@
 
 pub mod logs;
 
+mod bus_ring;
 mod guest;
 mod models;
 mod player;
@@ -12,6 +13,7 @@ mod toolstack;
 mod watched_card;
 mod wire;
 
+pub use bus_ring::*;
 pub use guest::*;
 pub use models::*;
 pub use rig::*;
