@@ -24,9 +24,9 @@ pub(crate) struct Direct<S> {
     pub(crate) was_paused: bool,
     /// The administrator's gains: the stream's own, and its port's.
     pub(crate) trims: [Trim; 2],
-    /// The amplifiers are muted for the administrator.
-    pub(crate) is_trim_muted: bool,
-    /// The administrator has muted it, and the amplifiers can't: it must not run.
+    /// Whether the amplifiers are muted for the administrator. `None`: some didn't answer.
+    pub(crate) trim_mute: Option<bool>,
+    /// The administrator has muted it, and the amplifiers can't, or haven't said that they have: it must not run.
     pub(crate) is_barred: bool,
     /// The guest's volumes by channel, where the amplifiers have another for the administrator.
     pub(crate) levels: [Option<i32>; 8],
@@ -47,7 +47,7 @@ impl<S> Direct<S> {
             has_level: false,
             was_paused: false,
             trims: [Trim::default(); 2],
-            is_trim_muted: false,
+            trim_mute: Some(false),
             is_barred: false,
             levels: [None; 8],
         }
@@ -62,6 +62,11 @@ impl<S> Direct<S> {
     pub(crate) fn trim(&self) -> Trim {
         let [own, ports] = self.trims;
         own.and(ports)
+    }
+
+    /// Whether the amplifiers are known to be muted for the administrator.
+    pub(crate) fn is_trim_muted(&self) -> bool {
+        self.trim_mute == Some(true)
     }
 
     /// Whether the guest has muted a channel.
@@ -101,9 +106,12 @@ impl<S> Direct<S> {
         is_muted: bool,
     ) -> Result<(), CardError> {
         self.has_level = true;
-        card.set_mute(&mut self.stream, channel, is_muted || self.is_trim_muted)?;
-        self.muted = if is_muted { self.muted | bit(channel) } else { self.muted & !bit(channel) };
-        Ok(())
+        let is_silent = is_muted || self.trim().is_muted;
+        let set = card.set_mute(&mut self.stream, channel, is_silent);
+        if is_kept(set) {
+            self.muted = if is_muted { self.muted | bit(channel) } else { self.muted & !bit(channel) };
+        }
+        set
     }
 
     /// Sets the administrator's gains, by the amplifiers as far as they reach.
@@ -124,17 +132,20 @@ impl<S> Direct<S> {
         let muted = self.set_trim_mute(card, &range, trim.is_muted);
         // All are read before one is set: channels may share an amplifier.
         let levels: [_; 8] = core::array::from_fn(|channel| self.volume(card, channel as u8));
+        let mut done = muted;
         for (channel, level) in (0..self.params.channels).zip(levels) {
             let is_away = self.levels.get(usize::from(channel)).is_some_and(Option::is_some);
             if trim.mdb == 0 && !is_away {
                 continue;
             }
-            if range.step_mdb == 0 {
-                return muted.and(Err(CardError::Unsupported));
-            }
-            self.set_level(card, &range, channel, level?)?;
+            let set = match level {
+                Ok(_) if range.step_mdb == 0 => Err(CardError::Unsupported),
+                level => level.and_then(|level| self.set_level(card, &range, channel, level)),
+            };
+            // An amplifier that didn't answer keeps the others from nothing.
+            done = done.and(set);
         }
-        muted
+        done
     }
 
     fn set_trim_mute<B, C: Card<B, Stream = S>>(
@@ -143,18 +154,19 @@ impl<S> Direct<S> {
         range: &VolumeRange,
         is_muted: bool,
     ) -> Result<(), CardError> {
-        if is_muted == self.is_trim_muted {
+        if self.trim_mute == Some(is_muted) {
             return Ok(());
         }
         if !range.can_mute {
             return Err(CardError::Unsupported);
         }
+        let mut done = Ok(());
         for channel in 0..self.params.channels {
             let is_muted = is_muted || self.is_muted(channel);
-            card.set_mute(&mut self.stream, channel, is_muted)?;
+            done = done.and(card.set_mute(&mut self.stream, channel, is_muted));
         }
-        self.is_trim_muted = is_muted;
-        Ok(())
+        self.trim_mute = done.is_ok().then_some(is_muted);
+        done
     }
 
     /// Sets the amplifier of a channel to the guest's volume with the administrator's gain.
@@ -167,16 +179,23 @@ impl<S> Direct<S> {
     ) -> Result<(), CardError> {
         let trim_mdb = self.trim().mdb;
         let mdb = level.saturating_add(trim_mdb).min(range.max_mdb).max(range.min_mdb);
-        card.set_volume(&mut self.stream, channel, mdb)?;
-        if let Some(kept) = self.levels.get_mut(usize::from(channel)) {
+        let set = card.set_volume(&mut self.stream, channel, mdb);
+        if is_kept(set)
+            && let Some(kept) = self.levels.get_mut(usize::from(channel))
+        {
             *kept = Some(level).filter(|_| trim_mdb != 0);
         }
-        Ok(())
+        set
     }
 
     fn range<B, C: Card<B, Stream = S>>(&self, card: &C) -> Option<VolumeRange> {
         card.ports().get(usize::from(self.port.0))?.volume
     }
+}
+
+/// Whether the amplifiers have the level now, or once they answer.
+fn is_kept(set: Result<(), CardError>) -> bool {
+    set != Err(CardError::Unsupported)
 }
 
 const fn bit(channel: u8) -> u16 {

@@ -68,7 +68,7 @@ where
         }
         self.mix_ahead();
         let Some(Content::Direct(direct)) = self.table.contents_mut().nth(place) else { return };
-        direct.is_barred = direct.trim().is_muted && !direct.is_trim_muted;
+        direct.is_barred = direct.trim().is_muted && !direct.is_trim_muted();
         let is_barred = direct.is_barred;
         if is_barred && direct.state == State::Running {
             direct.state = State::Broken;

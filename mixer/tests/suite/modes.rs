@@ -37,7 +37,7 @@ fn a_direct_port_is_the_card_s_own() {
     let second = rig.mixer.open(OUT, &S32, Buffer::new(8_192));
     assert_eq!(second.map_err(|failure| failure.error()).err(), Some(CardError::Busy));
     rig.mixer.set_volume(&mut stream, 0, -3_000).expect("a volume");
-    assert_eq!(rig.mixer.card().seen[0].borrow().volume, -3_000);
+    assert_eq!(rig.mixer.card().seen[0].borrow().volume[0], -3_000);
     rig.mixer.start(&mut stream).expect("started");
     assert_eq!(rig.mixer.start(&mut stream), Err(CardError::WrongState));
     rig.mixer.pause(&mut stream).expect("paused");

@@ -134,34 +134,36 @@ fn a_monitor_hears_the_port_s_volume_once() {
     assert_near(i32::from_le_bytes(word), scaled(LEVEL, -6_000));
 }
 
+fn amplifiers(rig: &mut Rig) -> [(i32, bool); 2] {
+    let seen = rig.mixer.card().seen[0].borrow();
+    [0, 1].map(|channel| (seen.volume[channel], seen.muted[channel]))
+}
+
 #[test]
 fn a_direct_stream_has_it_on_the_amplifiers_and_answers_with_the_guest_s_own() {
     let mut rig = Rig::new(PortMode::Direct);
     let mut guest = Guest::open(&mut rig, OUT, &S32, constant(LEVEL, LEVEL));
-    let amplifier = |rig: &mut Rig| {
-        let seen = rig.mixer.card().seen[0].borrow();
-        (seen.volume, seen.muted)
-    };
     rig.mixer.set_volume(&mut guest.stream, 0, -3_000).expect("a volume");
     rig.mixer.set_volume(&mut guest.stream, 1, -3_000).expect("a volume");
     rig.mixer.set_trim(&mut guest.stream, trim(-10_000, false));
-    assert_eq!(amplifier(&mut rig), (-13_000, false));
+    assert_eq!(amplifiers(&mut rig), [(-13_000, false); 2]);
     assert_eq!(rig.mixer.volume(&guest.stream, 0), Ok(-3_000));
     rig.mixer.configure(&settings(PortMode::Direct, trim(-20_000, true)));
-    assert_eq!(amplifier(&mut rig), (-33_000, true));
+    assert_eq!(amplifiers(&mut rig), [(-33_000, true); 2]);
     // The guest sets another volume. Its answer is the step that the amplifier would have.
     rig.mixer.set_volume(&mut guest.stream, 0, -1_300).expect("a volume");
     rig.mixer.set_mute(&mut guest.stream, 0, false).expect("no mute");
-    assert_eq!(amplifier(&mut rig), (-31_500, true));
+    assert_eq!(amplifiers(&mut rig), [(-31_500, true), (-33_000, true)]);
     assert_eq!(rig.mixer.volume(&guest.stream, 0), Ok(-1_500));
     rig.mixer.set_mute(&mut guest.stream, 1, true).expect("a mute");
     // The amplifiers end at -64 dB.
     rig.mixer.configure(&settings(PortMode::Direct, trim(-100_000, false)));
-    assert_eq!(amplifier(&mut rig), (-64_000, true), "the guest's own mute of a side stays");
+    let ends = [(-64_000, false), (-64_000, true)];
+    assert_eq!(amplifiers(&mut rig), ends, "the guest's own mute of a side stays");
     rig.mixer.set_mute(&mut guest.stream, 1, false).expect("no mute");
     rig.mixer.configure(&settings(PortMode::Direct, Trim::default()));
     rig.mixer.set_trim(&mut guest.stream, Trim::default());
-    assert_eq!(amplifier(&mut rig), (-3_000, false), "the other side's, which was set last");
+    assert_eq!(amplifiers(&mut rig), [(-1_500, false), (-3_000, false)]);
     assert_eq!(rig.mixer.bus_shape(OUT), None, "it stayed direct");
 }
 
@@ -229,4 +231,33 @@ fn a_direct_stream_that_is_muted_and_can_t_be_does_not_run() {
     assert_eq!(rig.mixer.start(&mut guest.stream), Err(CardError::Busy));
     rig.mixer.configure(&settings(PortMode::Direct, Trim::default()));
     rig.mixer.start(&mut guest.stream).expect("started");
+}
+
+/// A codec that misses answers has the levels later, so each is to be sent, and none to be forgotten.
+#[test]
+fn a_level_that_isn_t_answered_is_set_on_all_channels_and_taken_back_later() {
+    let mut rig = Rig::new(PortMode::Direct);
+    let mut guest = Guest::open(&mut rig, OUT, &S32, constant(LEVEL, LEVEL));
+    let misses = |rig: &mut Rig, answers| rig.mixer.card().seen[0].borrow_mut().level_fails = answers;
+    misses(&mut rig, 2);
+    rig.mixer.set_trim(&mut guest.stream, trim(-6_000, true));
+    assert_eq!(amplifiers(&mut rig), [(-6_000, true); 2]);
+    assert_eq!(rig.mixer.start(&mut guest.stream), Err(CardError::Busy), "it may still be heard");
+    // Muted as before, and still not known to be.
+    misses(&mut rig, 1);
+    rig.mixer.set_trim(&mut guest.stream, trim(-7_000, true));
+    assert_eq!(rig.mixer.start(&mut guest.stream), Err(CardError::Busy));
+    // This time all is answered.
+    rig.mixer.set_trim(&mut guest.stream, trim(-8_000, true));
+    assert_eq!(amplifiers(&mut rig), [(-8_000, true); 2]);
+    rig.mixer.start(&mut guest.stream).expect("started");
+    misses(&mut rig, 4);
+    rig.mixer.set_trim(&mut guest.stream, Trim::default());
+    assert_eq!(amplifiers(&mut rig), [(0, false); 2]);
+    // The guest's own mute isn't forgotten for a missed answer either.
+    misses(&mut rig, 1);
+    rig.mixer.set_mute(&mut guest.stream, 1, true).expect_err("not answered");
+    rig.mixer.set_trim(&mut guest.stream, trim(0, true));
+    rig.mixer.set_trim(&mut guest.stream, Trim::default());
+    assert_eq!(amplifiers(&mut rig), [(0, false), (0, true)]);
 }

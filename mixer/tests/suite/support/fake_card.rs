@@ -39,11 +39,23 @@ pub struct Port0 {
     /// RUN doesn't clear.
     pub sticks: bool,
     pub is_taken: bool,
-    pub volume: i32,
-    pub muted: bool,
+    /// Each channel's amplifier.
+    pub volume: [i32; 8],
+    pub muted: [bool; 8],
+    /// The amplifiers' codec misses so many answers from now on. It has the level later.
+    pub level_fails: u32,
     pub opens: u32,
     /// Closes that were tried.
     pub closes: u32,
+}
+
+impl Port0 {
+    fn set_level(&mut self, change: impl FnOnce(&mut Self)) -> Result<(), CardError> {
+        change(self);
+        let fails = self.level_fails > 0;
+        self.level_fails = self.level_fails.saturating_sub(1);
+        if fails { Err(CardError::Hardware) } else { Ok(()) }
+    }
 }
 
 /// When the frames of a run are at the link, in parts of a nanosecond.
@@ -279,7 +291,7 @@ impl Card<Backing<Buffer, Buffer>> for FakeCard {
         let seen = Rc::clone(&self.seen[port]);
         seen.borrow_mut().is_taken = true;
         seen.borrow_mut().opens += 1;
-        seen.borrow_mut().volume = 0;
+        seen.borrow_mut().volume = [0; 8];
         Ok(FakeStream {
             port,
             params: *params,
@@ -353,18 +365,16 @@ impl Card<Backing<Buffer, Buffer>> for FakeCard {
         Some(&stream.buffer)
     }
 
-    fn set_volume(&mut self, stream: &mut FakeStream, _: u8, mdb: i32) -> Result<(), CardError> {
-        stream.seen.borrow_mut().volume = mdb;
-        Ok(())
+    fn set_volume(&mut self, stream: &mut FakeStream, channel: u8, mdb: i32) -> Result<(), CardError> {
+        stream.seen.borrow_mut().set_level(|seen| seen.volume[usize::from(channel)] = mdb)
     }
 
-    fn volume(&self, stream: &FakeStream, _: u8) -> Result<i32, CardError> {
-        Ok(stream.seen.borrow().volume)
+    fn volume(&self, stream: &FakeStream, channel: u8) -> Result<i32, CardError> {
+        Ok(stream.seen.borrow().volume[usize::from(channel)])
     }
 
-    fn set_mute(&mut self, stream: &mut FakeStream, _: u8, is_muted: bool) -> Result<(), CardError> {
-        stream.seen.borrow_mut().muted = is_muted;
-        Ok(())
+    fn set_mute(&mut self, stream: &mut FakeStream, channel: u8, is_muted: bool) -> Result<(), CardError> {
+        stream.seen.borrow_mut().set_level(|seen| seen.muted[usize::from(channel)] = is_muted)
     }
 
     fn start(&mut self, stream: &mut FakeStream) -> Result<(), CardError> {
