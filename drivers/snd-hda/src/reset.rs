@@ -28,7 +28,7 @@ fn quiesce<R: Registers, D: Timer>(r: &mut R, delay: &mut D, gcap: u16) {
     let descriptors = (gcap >> 12).wrapping_add((gcap >> 8) & 0xf).wrapping_add((gcap >> 3) & 0x1f);
     // GCAP counts up to 61; only 30 have known registers.
     for index in 0..descriptors.min(DESCRIPTORS_MAX as u16) as u8 {
-        if let Err(deadline) = crate::stream::stop_descriptor(r, delay, index) {
+        if let Err(deadline) = crate::stream::stop_at_last(r, delay, index) {
             log::warn!("{deadline}");
         }
     }

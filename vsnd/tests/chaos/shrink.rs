@@ -1,8 +1,13 @@
 //! Cuts a scenario down to a short list of acts that still breaks the same invariant: delta debugging (Zeller, Hildebrandt 2002).
 
+use std::mem::discriminant;
+
 use crate::act::Act;
 use crate::judge::Failure;
 use crate::world::ACT_US;
+
+/// Takes as long as an act that isn't a pause, and does nothing else.
+const IDLE: Act = Act::Pass { us: ACT_US };
 
 /// A scenario on its way to a shorter one.
 struct Shrinking<R> {
@@ -24,6 +29,25 @@ impl<R: FnMut(&[Act]) -> Option<Failure>> Shrinking<R> {
                 true
             }
             None => false,
+        }
+    }
+
+    /// Leaves out all acts of a kind at once, one kind after the other: a long scenario is short then.
+    fn leave_kinds_out(&mut self) {
+        let mut tried = Vec::new();
+        while let Some(kind) = self.acts.iter().map(discriminant).find(|kind| !tried.contains(kind)) {
+            tried.push(kind);
+            let of_the_kind = |act: &Act| discriminant(act) == kind;
+            let is_pass = self.acts.iter().any(|act| of_the_kind(act) && matches!(act, Act::Pass { .. }));
+            if is_pass || self.runs >= self.most_runs {
+                continue;
+            }
+            let others = self.acts.iter().filter(|act| !of_the_kind(act)).cloned().collect();
+            if !self.try_acts(others) {
+                let idle = self.acts.iter().map(|act| if of_the_kind(act) { IDLE } else { act.clone() });
+                let idle = idle.collect();
+                self.try_acts(idle);
+            }
         }
     }
 
@@ -64,9 +88,7 @@ impl<R: FnMut(&[Act]) -> Option<Failure>> Shrinking<R> {
 
 /// Acts that take as long and do nothing else.
 fn idle(acts: &[Act]) -> Vec<Act> {
-    acts.iter()
-        .map(|act| if let Act::Pass { .. } = act { act.clone() } else { Act::Pass { us: ACT_US } })
-        .collect()
+    acts.iter().map(|act| if let Act::Pass { .. } = act { act.clone() } else { IDLE }).collect()
 }
 
 /// One pause in place of several.
@@ -89,6 +111,7 @@ pub fn shrink(
     run: impl FnMut(&[Act]) -> Option<Failure>,
 ) -> (Vec<Act>, Failure, u32) {
     let mut shrinking = Shrinking { acts: acts.to_vec(), failure, runs: 0, most_runs, run };
+    shrinking.leave_kinds_out();
     shrinking.replace(|_| Vec::new());
     shrinking.replace(idle);
     shrinking.replace(joined);

@@ -11,8 +11,11 @@ use crate::spec::format::Format;
 use crate::spec::registers::{self as reg, StreamRegisters};
 use crate::traits::PositionChoice;
 
-/// RUN takes effect at a link frame's end; active DMA may take longer.
-const STOP: Patience = Patience::new(20_000, 10);
+/// RUN takes effect at a link frame's end; active DMA may take some frames longer. Everybody waits with the driver, and whoever
+/// asked asks again.
+const STOP: Patience = Patience::new(2_000, 10);
+/// The same where nobody asks again: at bring-up, and before a buffer is lost for good.
+const LAST_STOP: Patience = Patience::new(20_000, 10);
 /// A stream reset takes a few link frames.
 const RESET: Patience = Patience::new(2_000, 5);
 /// Filling an output's FIFO.
@@ -91,7 +94,12 @@ impl<R: Registers, D: Timer, G: DmaRegion> Descriptor<R, D, G> {
 
     /// Clears RUN and waits until it reads back 0.
     pub(crate) fn stop(&mut self) -> Result<(), Deadline> {
-        stop(&mut self.registers, &mut self.delay, self.index)
+        stop(&mut self.registers, &mut self.delay, self.index, STOP)
+    }
+
+    /// The same with more patience, where nobody would try again.
+    pub(crate) fn stop_at_last(&mut self) -> Result<(), Deadline> {
+        stop_at_last(&mut self.registers, &mut self.delay, self.index)
     }
 
     /// Stream reset: everything but the direction returns to its default. RUN must read 0.
@@ -241,18 +249,28 @@ impl<R: Registers, D: Timer, G: DmaRegion> Descriptor<R, D, G> {
     }
 }
 
-/// Clears RUN of stream descriptor `index` and waits until it reads 0. Disables its error
-/// interrupt first.
-pub(crate) fn stop<R: Registers, D: Timer>(
+/// Stops stream descriptor `index` where nobody would try again.
+pub(crate) fn stop_at_last<R: Registers, D: Timer>(
     registers: &mut R,
     delay: &mut D,
     index: u8,
+) -> Result<(), Deadline> {
+    stop(registers, delay, index, LAST_STOP)
+}
+
+/// Clears RUN of stream descriptor `index` and waits until it reads 0. Disables its error
+/// interrupt first.
+fn stop<R: Registers, D: Timer>(
+    registers: &mut R,
+    delay: &mut D,
+    index: u8,
+    patience: Patience,
 ) -> Result<(), Deadline> {
     let enabled = reg::INTCTL.read(registers);
     reg::INTCTL.write(registers, enabled & !1_u32.wrapping_shl(u32::from(index)));
     let control = StreamRegisters::new(index).control();
     control.write(registers, 0);
-    let stopped = wait_for(registers, delay, control, u32::from(reg::SDCTL_RUN), 0, STOP);
+    let stopped = wait_for(registers, delay, control, u32::from(reg::SDCTL_RUN), 0, patience);
     or_cut_off(registers, stopped)
 }
 

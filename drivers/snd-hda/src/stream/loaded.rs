@@ -107,7 +107,7 @@ impl<B: DmaBuffer, R: Registers, D: Timer, G: DmaRegion> Drop for Loaded<B, R, D
         if self.buffer.is_none() {
             return;
         }
-        if let Err(deadline) = self.descriptor.stop() {
+        if let Err(deadline) = self.descriptor.stop_at_last() {
             log::error!("stream {} still runs, its buffer is lost: {deadline}", self.descriptor.index);
             core::mem::forget(self.buffer.take());
             return;

@@ -31,7 +31,7 @@ mod state;
 pub use crate::traits::PositionChoice;
 pub use buffer_list::BufferError;
 pub(crate) use buffer_list::LIST_ENTRIES_MAX;
-pub(crate) use descriptor::{Descriptor, stop as stop_descriptor};
+pub(crate) use descriptor::{Descriptor, stop_at_last};
 pub use error::{ConfigureError, Refused, Rejected};
 pub use linked::{release_together, start_together};
 pub use progress::{PositionSource, StreamStatus};

@@ -28,8 +28,8 @@ fn is_over_only_when_run_reads_back_0() {
         let mut controller = bring_up(&model).expect("up");
         let (stream, index, _) = running(&model, &mut controller, direction);
         model.advance_ns(5 * MILLISECOND);
-        // 5 ms until the engine lets go.
-        model.edit_faults(|faults| faults.run_clear_delay_link_frames = 240);
+        // 1.5 ms until the engine lets go.
+        model.edit_faults(|faults| faults.run_clear_delay_link_frames = 72);
         let (stream, _) = stream.stop().expect("stopped");
         assert!(!model.dma_running(index));
         let (_, buffer) = stream.release().expect("released");
@@ -66,6 +66,41 @@ fn a_stream_that_sticks_keeps_its_buffer_until_a_try_succeeds() {
         model.advance_ns(10 * MILLISECOND);
         model.assert_clean();
     }
+}
+
+/// Everybody waits with the driver, so a wait is short, and the stream's owner tries again.
+#[test]
+fn a_stream_that_is_late_is_stopped_by_a_later_try() {
+    let model = model();
+    let mut controller = bring_up(&model).expect("up");
+    let (mut stream, index, dropped) = running(&model, &mut controller, Direction::Output);
+    model.advance_ns(5 * MILLISECOND);
+    // 7 ms until the engine lets go.
+    model.edit_faults(|faults| faults.run_clear_delay_link_frames = 336);
+    for _ in 0..3 {
+        let before = model.now_ns();
+        stream = stream.stop().expect_err("too late").stream;
+        let waited_ns = model.now_ns() - before;
+        assert!(waited_ns < 2_100_000, "{waited_ns} ns");
+        assert!(model.dma_running(index) && !dropped.get());
+    }
+    let (stream, _) = stream.stop().expect("stopped");
+    drop(stream.release().expect("released"));
+    model.advance_ns(10 * MILLISECOND);
+    model.assert_clean();
+}
+
+/// The last try has more patience: the buffer would be lost for good.
+#[test]
+fn dropping_a_stream_that_is_late_frees_its_buffer() {
+    let model = model();
+    let mut controller = bring_up(&model).expect("up");
+    let (stream, index, dropped) = running(&model, &mut controller, Direction::Output);
+    model.advance_ns(5 * MILLISECOND);
+    // 15 ms until the engine lets go.
+    model.edit_faults(|faults| faults.run_clear_delay_link_frames = 720);
+    drop(stream);
+    assert!(dropped.get() && !model.dma_running(index));
 }
 
 #[test]
