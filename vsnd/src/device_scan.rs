@@ -33,6 +33,8 @@ pub(crate) struct DeviceScan {
     next: Option<Question>,
     /// The guest whose devices were read last.
     last: Option<DomainId>,
+    /// The list was read to its end.
+    has_ended: bool,
     /// One more than are served, so that the device that has to wait is among them and becomes
     /// known.
     found: Vec<DeviceId, { MAX_DEVICES + 1 }>,
@@ -44,19 +46,25 @@ impl DeviceScan {
             watch: Watch::new(Requester::DeviceScan, BACKEND, TOKEN),
             next: None,
             last: None,
+            has_ended: false,
             found: Vec::new(),
         }
     }
 
     /// Begins a scan, or begins the current one again.
     pub(crate) fn begin(&mut self) {
-        self.last = None;
+        (self.last, self.has_ended) = (None, false);
         self.next = Some(Question::Guests);
     }
 
     /// Takes a device that was found. [`drive`](Self::drive) continues when all have been taken.
     pub(crate) fn take_found(&mut self) -> Option<DeviceId> {
         self.found.pop()
+    }
+
+    /// Whether a scan has ended, and all of it was taken. Asking takes it.
+    pub(crate) fn take_end(&mut self) -> bool {
+        self.found.is_empty() && core::mem::take(&mut self.has_ended)
     }
 
     /// Sends the next question, if there is one. Returns the time at which to call again.
@@ -83,6 +91,7 @@ impl DeviceScan {
         match (asked, answer) {
             (Question::Guests, Answer::Done(reply)) if next.is_none() => {
                 self.next = self.guest_after_last(&reply).map(Question::Devices);
+                self.has_ended = self.next.is_none();
             }
             (Question::Devices(guest), Answer::Done(reply)) => {
                 for device in reply.names().filter_map(number) {
@@ -96,7 +105,7 @@ impl DeviceScan {
             // The guest has gone since the list was read.
             (Question::Devices(_), Answer::Missing) => self.next = next.or(Some(Question::Guests)),
             // Without the directory, no guest has a device.
-            (Question::Guests, Answer::Missing | Answer::Done(_)) => {}
+            (Question::Guests, Answer::Missing | Answer::Done(_)) => self.has_ended = next.is_none(),
             // Another try would end the same way.
             (asked, Answer::Denied | Answer::Failed(RequestError::Refused(Refusal::TooBig))) => {
                 log::warn!("{BACKEND}: xenstored refuses to list it");

@@ -185,7 +185,7 @@ impl<H: Hypervisor, C: Card<H::Buffer>> XenstoreClients<H, C> {
             None => {}
             Some(Place::All) => {
                 self.devices.iter_mut().for_each(|device| device.on_own_change(None));
-                self.scan.begin();
+                self.begin_scan();
             }
             // A new device has an event of its own.
             Some(Place::Guest(guest)) => {
@@ -249,12 +249,15 @@ impl<H: Hypervisor, C: Card<H::Buffer>> XenstoreClients<H, C> {
         next = earlier(next, self.settings.drive(connection, now));
         let Self { devices, guests, .. } = self;
         if self.waiting.take_relieved(|guest| may_have_more(devices, guests, guest).is_ok()) {
-            self.scan.begin();
+            self.begin_scan();
         }
         while let Some(id) = self.scan.take_found() {
             if self.find(id).is_none() {
                 self.add(id);
             }
+        }
+        if self.scan.take_end() {
+            self.waiting.on_list_ends();
         }
         next = earlier(next, self.scan.drive(connection, now));
         let guests = || self.devices.iter().map(|(_, device)| device.id().guest);
@@ -279,6 +282,12 @@ impl<H: Hypervisor, C: Card<H::Buffer>> XenstoreClients<H, C> {
         next = earlier(next, self.forget_gone(now));
         next = earlier(next, self.publish(connection, hardware.card, now));
         earlier(next, self.end(now))
+    }
+
+    /// Reads the list of all devices from its begin.
+    fn begin_scan(&mut self) {
+        self.scan.begin();
+        self.waiting.on_list_begins();
     }
 
     /// Serves a device that was reported, if there is room.
@@ -307,7 +316,7 @@ impl<H: Hypervisor, C: Card<H::Buffer>> XenstoreClients<H, C> {
                 // A fresh one in the room just made: of the old one nothing may be left.
                 self.devices.insert(|key| Device::new(id, key));
             } else if self.waiting.take_without_place() {
-                self.scan.begin();
+                self.begin_scan();
             }
         }
         next

@@ -106,6 +106,14 @@ pub enum Sabotage {
     Chatters,
     /// A guest is told a position a tenth of a second ahead.
     Lies,
+    /// Each turn takes 6 ms.
+    Dawdles,
+    /// The card wants its next turn at once, always.
+    IsRestless,
+    /// The card opens no stream any more.
+    Refuses,
+    /// The card panics.
+    Panics,
 }
 
 /// Something that happens.

@@ -15,6 +15,7 @@ use mixer::{Cost, Limits, Mixer, MixerStream};
 use snd_hda::Controller;
 use snd_hda_model::{Model, ModelDelay, ModelRegion, ModelRegisters};
 
+use crate::act::Sabotage;
 use crate::bus_ring::Ring;
 use crate::hypervisor::Owners;
 use crate::ignored;
@@ -60,6 +61,8 @@ pub struct Notes {
     next: u64,
     /// The power comes back: the next poll restores the card.
     pub is_restored: bool,
+    /// What is broken in it on purpose.
+    pub sabotage: Option<Sabotage>,
     /// The longest call and its name, since it was taken last.
     pub longest: (u64, &'static str),
 }
@@ -144,11 +147,16 @@ impl Card<MappedPages> for NotingCard {
         if std::mem::take(&mut self.notes.borrow_mut().is_restored) {
             ignored(self.timed("restore", |card| card.restore()), "the scenario goes on without the card");
         }
+        let sabotage = self.notes.borrow().sabotage;
+        assert!(sabotage != Some(Sabotage::Panics), "on purpose");
         self.timed("poll", |card| card.poll(now, is_interrupted))
     }
 
     fn next_due(&self) -> Option<Nanos> {
-        self.card.next_due()
+        match self.notes.borrow().sabotage {
+            Some(Sabotage::IsRestless) => Some(Nanos(0)),
+            _ => self.card.next_due(),
+        }
     }
 
     fn restore(&mut self) -> Result<(), CardError> {
@@ -193,6 +201,9 @@ impl Card<MappedPages> for NotingCard {
         params: &StreamParams,
         buffer: MappedPages,
     ) -> Result<NotedStream, OpenFailure<MappedPages, NotedStream>> {
+        if self.notes.borrow().sabotage == Some(Sabotage::Refuses) {
+            return Err(OpenFailure::Refused { error: CardError::Busy, buffer });
+        }
         let guest = self.owner(&buffer);
         let opened = self.timed("open", |card| card.open(port, params, buffer));
         self.opened(guest, port, opened)

@@ -130,6 +130,8 @@ pub struct Run {
     pub is_excused: bool,
     /// It goes on after a pause: its next frame is in no next link frame.
     pub has_gap: bool,
+    /// The first frame after the last gap: of earlier ones the anchor tells nothing.
+    pub since_frame: u64,
     /// It has paused: a move to a bus isn't seamless then (docs/mixing.md).
     pub was_paused: bool,
     /// Its frames aren't followed any more.
@@ -383,6 +385,7 @@ impl<'w> Good<'w> {
             is_ending: false,
             is_excused: false,
             has_gap: false,
+            since_frame: 0,
             was_paused: false,
             is_lost: false,
             written_frames: 0,

@@ -75,6 +75,9 @@ impl World<'_> {
         let was_cut_off = self.faults().cut_off;
         let spared = self.good_descriptors();
         let bit = |descriptor: u8| 1u32 << descriptor & !spared;
+        let running = (0..DESCRIPTORS)
+            .filter(|descriptor| self.model.dma_running((*descriptor).into()))
+            .fold(0u32, |bits, descriptor| bits | 1 << descriptor);
         let set = |bits: &mut u32, descriptor: u8| {
             if is_on { *bits |= bit(descriptor) } else { *bits &= !(1 << descriptor) }
         };
@@ -88,6 +91,8 @@ impl World<'_> {
             Fault::CorbPointerResetReadsZero => faults.corb_pointer_reset_reads_zero = is_on,
             Fault::SilentCodec(codec) => faults.silent_codecs = u16::from(is_on) << codec,
             Fault::LateAnswers(frames) => faults.answer_late_frames = if is_on { frames.into() } else { 0 },
+            // Only while it runs: a good guest could get it otherwise, and lose it in a hand-over.
+            Fault::StuckRun(stream) if is_on && running & 1 << stream == 0 => {}
             Fault::StuckRun(stream) => set(&mut faults.stuck_run, stream),
             Fault::LateStop(frames) => {
                 faults.run_clear_delay_link_frames = if is_on { frames.into() } else { 0 };

@@ -168,7 +168,9 @@ fn hear(world: &mut World<'_>, played: &Played, now_ns: u64) {
             run.has_gap |= run.was_paused && link_frame > last.link_frame + 1;
             if value == sample(run.number, next) && (link_frame == last.link_frame + 1 || run.has_gap) {
                 run.anchor = Some(Anchor { frame: next, link_frame });
-                run.has_gap &= link_frame == last.link_frame + 1;
+                if link_frame != last.link_frame + 1 {
+                    (run.has_gap, run.since_frame) = (false, next);
+                }
             } else if value == 0 && (run.was_paused || run.is_ending) {
                 // It pauses or stops.
             } else if !run.is_ending && !run.is_excused {
@@ -225,8 +227,10 @@ fn check_recorded(world: &mut World<'_>, index: usize, now_ns: u64) {
             continue;
         };
         if value >> 28 == 1 && (link_frame == last.link_frame + 1 || run.has_gap) {
-            run.has_gap &= link_frame == last.link_frame + 1;
             run.anchor = Some(Anchor { frame: last.frame + 1, link_frame });
+            if link_frame != last.link_frame + 1 {
+                (run.has_gap, run.since_frame) = (false, last.frame + 1);
+            }
         } else if run.is_ending || run.is_excused {
             run.is_lost = true;
         } else {
@@ -327,7 +331,7 @@ fn check_positions(world: &mut World<'_>, index: usize, now_ns: u64) {
     let Some(slot) = slot.filter(|slot| slot.state == SlotState::Running && slot.lock.is_some()) else {
         return;
     };
-    if good.spec.converter.is_none() {
+    if good.spec.converter.is_none() || slot.link_frames < run.since_frame {
         return;
     }
     let link_frame = (anchor.link_frame + slot.link_frames).checked_sub(anchor.frame);

@@ -3,7 +3,7 @@
 use audiofront::{GrantAccess, Transport};
 use hyper::{DomainId, EventChannel, Hypervisor};
 
-use crate::act::{Act, Fault, Sabotage};
+use crate::act::{Act, Sabotage};
 use crate::draw::scenario;
 use crate::good::Told;
 use crate::ignored;
@@ -40,6 +40,9 @@ impl World<'_> {
                 self.stored.nodes.insert(node, b"0".to_vec());
             }
             Sabotage::Chatters => (0..200).for_each(|_| log::warn!("the same once more")),
+            Sabotage::Dawdles | Sabotage::IsRestless | Sabotage::Refuses | Sabotage::Panics => {
+                self.notes.borrow_mut().sabotage = Some(sabotage);
+            }
             Sabotage::Lies => {
                 let at_ns = self.model.now_ns();
                 for told in self.good.iter_mut().filter_map(|good| Some((good.last_told?, &mut good.told))) {
@@ -74,7 +77,11 @@ fn assert_noticed(sabotage: Sabotage, invariant: &str) {
     };
     let clean = scenario(1, BEFORE).into_iter().filter(is_harmless);
     acts.extend(clean);
-    acts.extend([Act::Sabotage(sabotage), Act::Pass { us: 200_000 }]);
+    acts.extend([
+        Act::Sabotage(sabotage),
+        Act::Begin { good: 1, buffer_ms: 100, period_ms: 10 },
+        Act::Pass { us: 1_200_000 },
+    ]);
     let failure = run(1, &acts).failure.expect("it is noticed");
     assert_eq!(failure.invariant, invariant, "{}", failure.detail);
     let (left, failure, _) = shrink(&acts, failure, 200, |acts| run(1, acts).failure);
@@ -120,16 +127,20 @@ fn a_wrong_position_is_noticed() {
 
 #[test]
 fn a_long_turn_is_noticed() {
-    // A stream that doesn't stop is waited for.
-    let acts = [
-        Act::Begin { good: 0, buffer_ms: 100, period_ms: 10 },
-        Act::Pass { us: 100_000 },
-        Act::Fault { fault: Fault::StuckRun(5), is_on: true },
-        Act::Begin { good: 3, buffer_ms: 100, period_ms: 10 },
-        Act::Pass { us: 100_000 },
-        Act::Pause { good: 3, is_paused: true },
-        Act::Pass { us: 50_000 },
-    ];
-    let failure = run(1, &acts).failure.expect("it is noticed");
-    assert_eq!(failure.invariant, "a turn is short", "{}", failure.detail);
+    assert_noticed(Sabotage::Dawdles, "a turn is short");
+}
+
+#[test]
+fn a_loop_that_never_sleeps_is_noticed() {
+    assert_noticed(Sabotage::IsRestless, "the loop sleeps");
+}
+
+#[test]
+fn a_good_guest_that_is_refused_is_noticed() {
+    assert_noticed(Sabotage::Refuses, "good guests are served");
+}
+
+#[test]
+fn a_panic_is_noticed() {
+    assert_noticed(Sabotage::Panics, "nothing panics");
 }

@@ -12,7 +12,7 @@ use xen_guest::xenstore::Store;
 use xen_sys::xs_wire::StoreRing;
 use xenstored_model::Stored;
 
-use crate::act::{Act, StoreFault};
+use crate::act::{Act, Sabotage, StoreFault};
 use crate::card::{ModelClock, Notes, NotingCard};
 use crate::draw::HOSTILE;
 use crate::good::{Good, SPECS, Wish};
@@ -143,6 +143,13 @@ impl<'w> World<'w> {
         self.notes.borrow_mut().longest = (0, "");
         self.due = self.vsnd.poll(&ModelClock(self.model.delay()), is_interrupted);
         self.turns += 1;
+        let dawdles_ns = match self.notes.borrow().sabotage {
+            Some(Sabotage::Dawdles) => 6 * MS,
+            // Fewer turns show it as well.
+            Some(Sabotage::IsRestless) => MS / 2,
+            _ => 0,
+        };
+        self.model.advance_ns(dawdles_ns);
         let took = self.now_ns() - before;
         self.judge.on_turn(took, self.notes.borrow().longest, self.now_ns());
         while self.vsnd.take_change().is_some_and(|change| {

@@ -115,6 +115,34 @@ fn the_thirty_third_device_waits_until_one_goes() {
     rig.play_to_the_end(front, &noise(2_000, 1));
 }
 
+/// A guest whose devices come and go while they wait doesn't use up the names that the log has for others.
+#[test]
+fn each_device_that_waits_is_named_however_many_have_gone() {
+    let mut rig = Rig::new();
+    let mut served: Vec<u16> = (10..10 + MAX_DEVICES as u16).collect();
+    for guest in &served {
+        rig.attach(*guest, 0, &DUPLEX);
+    }
+    rig.until("InitWait", |rig| served.iter().all(|guest| rig.back_state(*guest, 0) == Some("2")));
+    for round in 0..MAX_DEVICES as u16 + 4 {
+        let waiting = 200 + round;
+        rig.attach(waiting, 0, &DUPLEX);
+        rig.advance(20 * MS);
+        let warnings = logs::take_warnings();
+        let name = format!("backend/vsnd/{waiting}/0: 32 devices");
+        assert!(warnings.iter().any(|line| line.starts_with(&name)), "{warnings:?}");
+        rig.stored.remove(&format!("backend/vsnd/{waiting}"));
+        // A place gets free, and nobody is there to take it.
+        let gone = served.remove(0);
+        rig.detach(gone, 0);
+        rig.until_removed(gone);
+        rig.advance(20 * MS);
+        served.push(100 + round);
+        rig.attach(100 + round, 0, &DUPLEX);
+        rig.until("InitWait", |rig| rig.back_state(100 + round, 0) == Some("2"));
+    }
+}
+
 #[test]
 fn many_devices_at_once_stay_within_what_xenstored_allows_a_domain() {
     let mut rig = Rig::new();
