@@ -206,7 +206,7 @@ impl Command {
             });
             return None;
         }
-        let codec = cx.link.codecs.get_mut(address as usize)?.as_mut()?;
+        let codec = cx.link.codec(address as usize)?;
         if cx.faults.silent_codecs >> address & 1 != 0 {
             return None;
         }

@@ -7,12 +7,21 @@ use crate::violations::{Rule, Violations};
 /// Codec addresses, SDI 0 to 14.
 pub(crate) const CODEC_ADDRESSES: usize = 15;
 
+/// Stream tags (HDA specification 1.0a, 3.3.35).
+const TAGS: usize = 16;
+
 /// A format has 16 channels at most, and a link frame 4 frames.
 const MOST_CHANNELS: usize = 16;
 const MOST_SAMPLES: usize = 4 * MOST_CHANNELS;
 
+/// A converter: its codec's address, and its node.
+type Place = (usize, u8);
+
 pub(crate) struct Link {
-    pub(crate) codecs: [Option<Codec>; CODEC_ADDRESSES],
+    codecs: [Option<Codec>; CODEC_ADDRESSES],
+    /// The powered converters by direction (outputs last) and tag, as far as somebody has asked: a stream asks in each link frame.
+    /// All are forgotten when a codec may change.
+    listening: [[Option<Vec<Place>>; TAGS]; 2],
     /// As in QEMU, where every converter on a tag pulls samples of its own.
     pub(crate) listeners_take_turns: bool,
     /// Whether converters record their received frames.
@@ -29,20 +38,44 @@ pub(crate) struct Packet {
 }
 
 impl Link {
+    pub(crate) fn new(codecs: [Option<Codec>; CODEC_ADDRESSES], recording: bool) -> Self {
+        Self { codecs, listening: Default::default(), listeners_take_turns: false, recording }
+    }
+
+    /// One bit for each codec.
+    pub(crate) fn present(&self) -> u16 {
+        (0..).zip(&self.codecs).fold(0, |bits, (address, codec)| bits | u16::from(codec.is_some()) << address)
+    }
+
+    /// A codec, which may change.
     pub(crate) fn codec(&mut self, address: usize) -> Option<&mut Codec> {
+        self.listening = Default::default();
         self.codecs.get_mut(address)?.as_mut()
     }
 
-    fn converters(&mut self, tag: u8, output: bool) -> impl Iterator<Item = (usize, &mut Converter)> {
-        self.codecs.iter_mut().enumerate().flat_map(move |(address, codec)| {
-            let listening = codec.iter_mut().flat_map(move |codec| codec.listening_converters(tag, output));
-            listening.map(move |converter| (address, converter))
+    /// All codecs, which may change.
+    pub(crate) fn all_codecs(&mut self) -> impl Iterator<Item = &mut Codec> {
+        self.listening = Default::default();
+        self.codecs.iter_mut().flatten()
+    }
+
+    /// The converters that listen to a tag (or drive it).
+    fn listening(&mut self, tag: u8, output: bool) -> &[Place] {
+        let Self { codecs, listening, .. } = self;
+        listening[usize::from(output)][usize::from(tag)].get_or_insert_with(|| {
+            let codecs = codecs.iter_mut().enumerate();
+            let places = codecs.filter_map(|(address, codec)| Some((address, codec.as_mut()?)));
+            let of_codec = |(address, codec): (usize, &mut Codec)| -> Vec<Place> {
+                let listening = codec.listening_converters(tag, output);
+                listening.map(|converter| (address, converter.node)).collect()
+            };
+            places.flat_map(of_codec).collect()
         })
     }
 
     /// Converters that listen to a tag (or drive it).
     pub(crate) fn listeners(&mut self, tag: u8, output: bool) -> u64 {
-        self.converters(tag, output).count() as u64
+        self.listening(tag, output).len() as u64
     }
 
     /// Sends whole frames to every converter that listens to the packet's tag.
@@ -54,7 +87,9 @@ impl Link {
         let frame_bytes = format.frame_bytes() as usize;
         let share = (bytes.len() / frame_bytes).div_ceil(listeners) * frame_bytes;
         let mut shares = bytes.chunks(share.max(frame_bytes));
-        for (address, converter) in self.converters(tag, true) {
+        for nth in 0..self.listening(tag, true).len() {
+            let (address, node) = self.listening(tag, true)[nth];
+            let Some(converter) = self.converter(address, node) else { continue };
             let part = if take_turns { shares.next().unwrap_or(&[]) } else { bytes };
             if converter.format != packet.format_word {
                 mismatch(violations, packet, address, converter);
@@ -90,37 +125,31 @@ impl Link {
         let mut driven = [false; MOST_CHANNELS];
         let mut any = false;
         // A loop-back source reads another converter, so the link gives it up during the call.
-        for address in 0..CODEC_ADDRESSES {
-            let Some(codec) = self.codecs[address].as_mut() else { continue };
-            let nodes: Vec<u8> =
-                codec.listening_converters(tag, false).map(|converter| converter.node).collect();
-            for node in nodes {
-                any = true;
-                let Some(converter) = self.converter(address, node) else { continue };
-                if converter.format != packet.format_word {
-                    mismatch(violations, packet, address, converter);
-                    continue;
+        for place in 0..self.listening(tag, false).len() {
+            let (address, node) = self.listening(tag, false)[place];
+            any = true;
+            let Some(converter) = self.converter(address, node) else { continue };
+            if converter.format != packet.format_word {
+                mismatch(violations, packet, address, converter);
+                continue;
+            }
+            let first_channel = usize::from(converter.channel);
+            let last_channel = channels.min(first_channel + converter.channels);
+            let mut source = std::mem::replace(&mut converter.source, Source::Silence);
+            for channel in first_channel..last_channel {
+                if std::mem::replace(&mut driven[channel], true) {
+                    violations.rule(packet.now_ns, Rule::ChannelCollision, || {
+                        format!("tag {tag}: channel {channel} is driven again by codec {address} node {node}")
+                    });
                 }
-                let first_channel = usize::from(converter.channel);
-                let last_channel = channels.min(first_channel + converter.channels);
-                let mut source = std::mem::replace(&mut converter.source, Source::Silence);
-                for channel in first_channel..last_channel {
-                    if std::mem::replace(&mut driven[channel], true) {
-                        violations.rule(packet.now_ns, Rule::ChannelCollision, || {
-                            format!(
-                                "tag {tag}: channel {channel} is driven again by codec {address} node {node}"
-                            )
-                        });
-                    }
-                    for nth in 0..frames as usize {
-                        let frame = SourceFrame { index: first_index + nth as u64, link_frame };
-                        let sample = self.source_sample(&mut source, frame, nth, channel - first_channel);
-                        block[nth * channels + channel] = sample;
-                    }
+                for nth in 0..frames as usize {
+                    let frame = SourceFrame { index: first_index + nth as u64, link_frame };
+                    let sample = self.source_sample(&mut source, frame, nth, channel - first_channel);
+                    block[nth * channels + channel] = sample;
                 }
-                if let Some(converter) = self.converter(address, node) {
-                    converter.source = source;
-                }
+            }
+            if let Some(converter) = self.converter(address, node) {
+                converter.source = source;
             }
         }
         if any {
@@ -132,7 +161,7 @@ impl Link {
     }
 
     fn converter(&mut self, address: usize, node: u8) -> Option<&mut Converter> {
-        self.codec(address)?.converter(node)
+        self.codecs.get_mut(address)?.as_mut()?.converter(node)
     }
 
     fn source_sample(&mut self, source: &mut Source, frame: SourceFrame, nth: usize, channel: usize) -> i32 {

@@ -78,7 +78,7 @@ impl Machine {
         for engine in &mut self.engines {
             *engine = Engine::new(engine.index, engine.kind).with_memory();
         }
-        for codec in self.link.codecs.iter_mut().flatten() {
+        for codec in self.link.all_codecs() {
             codec.power_on();
         }
         self.wall_stopped_at = None;
@@ -89,7 +89,7 @@ impl Machine {
     /// Sets the state after power-on where it isn't 0.
     fn power_on(&mut self) {
         if self.profile.codecs_report_in_reset {
-            self.controller.state_status = self.codecs_present();
+            self.controller.state_status = self.link.present();
         }
         for engine in &mut self.engines {
             engine.size_fifo(&self.profile);
@@ -97,13 +97,6 @@ impl Machine {
                 engine.status = crate::engine::FIFO_READY;
             }
         }
-    }
-
-    /// One bit for each codec on the link.
-    pub(crate) fn codecs_present(&self) -> u16 {
-        (0..)
-            .zip(&self.link.codecs)
-            .fold(0, |bits, (address, codec)| bits | u16::from(codec.is_some()) << address)
     }
 
     /// The wall clock in 64 bits; WALCLK shows its low half. Link frames begin at multiples of 500.
@@ -279,7 +272,7 @@ impl Machine {
             && now_ns >= self.controller.codecs_ready_ns
         {
             self.controller.codecs_reported = true;
-            self.controller.state_status |= self.codecs_present();
+            self.controller.state_status |= self.link.present();
         }
         let faults = &self.faults;
         for engine in &mut self.engines {

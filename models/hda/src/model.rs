@@ -82,7 +82,7 @@ impl Bench {
 
     /// Builds the model, powered on and held in reset.
     pub fn build(self) -> Model {
-        let link = Link { codecs: self.codecs, listeners_take_turns: false, recording: self.recording };
+        let link = Link::new(self.codecs, self.recording);
         let machine = Machine::new(
             self.profile,
             self.faults,

@@ -291,10 +291,10 @@ impl Machine {
             engine.size_fifo(&self.profile);
         }
         if !self.profile.codec_state_survives_reset {
-            self.link.codecs.iter_mut().flatten().for_each(crate::codec::Codec::reset);
+            self.link.all_codecs().for_each(crate::codec::Codec::reset);
         }
         if self.profile.codecs_report_in_reset {
-            self.controller.state_status = self.codecs_present();
+            self.controller.state_status = self.link.present();
         }
     }
 

@@ -1,6 +1,7 @@
 //! Event channels: pairs of ports, each with a pending bit. Port numbers are unique over all domains, so that a mix-up of
 //! domains does not go unnoticed.
 
+use alloc::collections::BTreeSet;
 use alloc::vec::Vec;
 
 use hyper::{BindError, DomainId, RemotePort};
@@ -9,7 +10,6 @@ use hyper::{BindError, DomainId, RemotePort};
 struct Port {
     owner: DomainId,
     state: PortState,
-    pending: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,17 +27,19 @@ pub(crate) struct NotYours;
 #[derive(Debug)]
 pub(crate) struct Channels {
     ports: Vec<Port>,
+    /// Ports with an event, by their owners.
+    pending: BTreeSet<(DomainId, u32)>,
 }
 
 impl Channels {
     pub(crate) fn new(ports: usize) -> Self {
-        let closed = Port { owner: DomainId(0), state: PortState::Closed, pending: false };
-        Self { ports: alloc::vec![closed; ports] }
+        let closed = Port { owner: DomainId(0), state: PortState::Closed };
+        Self { ports: alloc::vec![closed; ports], pending: BTreeSet::new() }
     }
 
     /// Makes a port that `remote` may bind.
     pub(crate) fn open(&mut self, owner: DomainId, remote: DomainId) -> Option<u32> {
-        self.take(Port { owner, state: PortState::Unbound(remote), pending: false })
+        self.take(Port { owner, state: PortState::Unbound(remote) })
     }
 
     /// Binds a port of `remote`. The new port is pending at once, as on Xen (`EVTCHNOP_bind_interdomain`), because an event may
@@ -53,8 +55,9 @@ impl Channels {
         if peer.owner != remote || peer.state != PortState::Unbound(owner) {
             return Err(not_offered);
         }
-        let new = Port { owner, state: PortState::Bound(remote_port), pending: true };
+        let new = Port { owner, state: PortState::Bound(remote_port) };
         let number = self.take(new).ok_or(BindError::NoRoom)?;
+        self.pending.insert((owner, number));
         self.port(remote_port).ok_or(not_offered)?.state = PortState::Bound(number);
         Ok(number)
     }
@@ -67,7 +70,7 @@ impl Channels {
             return Err(NotYours);
         }
         port.state = PortState::Closed;
-        port.pending = false;
+        self.pending.remove(&(owner, number));
         if let PortState::Bound(peer) = state
             && let Some(peer) = self.port(peer)
         {
@@ -89,8 +92,8 @@ impl Channels {
             PortState::Closed => return Err(NotYours),
             PortState::Unbound(_) => {}
             PortState::Bound(peer) => {
-                if let Some(peer) = self.port(peer) {
-                    peer.pending = true;
+                if let Some(owner) = self.port(peer).map(|port| port.owner) {
+                    self.pending.insert((owner, peer));
                 }
             }
         }
@@ -99,14 +102,18 @@ impl Channels {
 
     /// Takes one of the domain's pending bits.
     pub(crate) fn take_pending(&mut self, owner: DomainId) -> Option<u32> {
-        let (port, number) =
-            self.ports.iter_mut().zip(1..).find(|(port, _)| port.owner == owner && port.pending)?;
-        port.pending = false;
-        Some(number)
+        let first = *self.of(owner).next()?;
+        self.pending.remove(&first);
+        Some(first.1)
     }
 
     pub(crate) fn has_pending(&self, owner: DomainId) -> bool {
-        self.ports.iter().any(|port| port.owner == owner && port.pending)
+        self.of(owner).next().is_some()
+    }
+
+    /// A domain's ports with an event.
+    fn of(&self, owner: DomainId) -> impl Iterator<Item = &(DomainId, u32)> {
+        self.pending.range((owner, 0)..=(owner, u32::MAX))
     }
 
     fn take(&mut self, new: Port) -> Option<u32> {

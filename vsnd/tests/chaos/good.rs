@@ -159,6 +159,8 @@ type Front<'w> = StreamFront<FrontEnd<'w, Pages>>;
 /// A good guest.
 pub struct Good<'w> {
     pub spec: &'static Spec,
+    /// The node of the back end's state.
+    back_state: String,
     link: Link,
     front: Option<Front<'w>>,
     page: Option<ControlPage<DomainPage<'w, Pages>>>,
@@ -190,6 +192,7 @@ impl<'w> Good<'w> {
     pub fn new(spec: &'static Spec) -> Self {
         Self {
             spec,
+            back_state: format!("/local/domain/{}/{}/state", DRIVER.0, back_path(spec.domain)),
             link: Link::Away,
             front: None,
             page: None,
@@ -244,7 +247,7 @@ impl<'w> Good<'w> {
 
     fn attend_link(&mut self, hypervisor: &'w MemoryHypervisor<Pages>, stored: &mut Stored<'_>) {
         let domain = self.spec.domain;
-        let back = stored.value(&format!("{}/state", back_path(domain))).and_then(|state| state.parse().ok());
+        let back = stored.value(&self.back_state).and_then(|state| state.parse().ok());
         let mut tell = |state: &str| stored.set(&format!("{}/state", front_path(domain)), state);
         match (self.link, back.unwrap_or(0u8)) {
             (Link::Away, 2) => {

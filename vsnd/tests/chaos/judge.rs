@@ -34,8 +34,9 @@ pub const LIES_SHOW_NS: u64 = 2_000 * MS;
 /// The loop may have work without a break for so long.
 const AWAKE_NS: u64 = 1_000 * MS;
 
-/// Lines of all sources at once, and in each further second.
-const LINES_AT_ONCE: u64 = 60;
+/// Lines of all sources at once: what 32 devices say when they all go, as many others that waited for their places, and the rest.
+const LINES_AT_ONCE: u64 = 100;
+/// Lines in each further second.
 const LINES_A_SECOND: u64 = 20;
 
 /// Lines for what the administrator, the toolstack or the hardware does: each of six devices may say something.

@@ -54,5 +54,5 @@ pub fn is_denied_its_port(world: &World<'_>, guest: u16) -> bool {
 
 /// Whether a port takes one stream alone.
 pub fn is_any_port_direct(world: &World<'_>) -> bool {
-    PORT_NAMES.iter().any(|port| world.setting(&format!("port/{port}/mode")) == Some("direct"))
+    world.settings.iter().any(|(node, mode)| node.ends_with("/mode") && *mode == "direct")
 }

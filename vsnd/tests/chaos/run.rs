@@ -13,8 +13,8 @@ use crate::world::{Ground, MS, World};
 /// Acts of a scenario in the ordinary suite.
 const ACTS: usize = 2_000;
 
-/// Acts in the ordinary suite: a minute and a half of a core.
-const ACTS_OF_THE_SUITE: u64 = 400_000;
+/// Acts in the ordinary suite: a minute of a core.
+const ACTS_OF_THE_SUITE: u64 = 1_000_000;
 
 /// Acts of a scenario in a long run. The first ones are those of the ordinary suite's with the same seed.
 const ACTS_OF_A_LONG_SCENARIO: usize = 100_000;

@@ -36,8 +36,7 @@ impl World<'_> {
                 back.unbind(EventChannel(port.0));
             }
             Sabotage::HidesRights => {
-                let node = format!("{}/snddom/guest/11/may-play", self.stored.home);
-                self.stored.nodes.insert(node, b"0".to_vec());
+                self.settings.insert("guest/11/may-play".into(), "0");
             }
             Sabotage::Chatters => (0..200).for_each(|_| log::warn!("the same once more")),
             Sabotage::Dawdles | Sabotage::IsRestless | Sabotage::Refuses | Sabotage::Panics => {

@@ -1,6 +1,7 @@
 //! A driver domain with everything around it, to which acts happen, in a time of its own.
 
 use std::cell::RefCell;
+use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use hyper::{DomainId, Nanos};
@@ -36,6 +37,17 @@ const SLICE_NS: u64 = MS;
 /// Stream descriptors of the controller.
 pub const DESCRIPTORS: u8 = 9;
 
+/// What the administrator has written before anything happens.
+const SETTINGS: [(&str, &str); 5] = [
+    // Good guests' samples are compared bit by bit.
+    ("port/output-2/rate", "48000"),
+    ("port/input-2/rate", "48000"),
+    // Rights of their own, so that what the administrator does to all others isn't theirs.
+    ("guest/11/may-play", "1"),
+    ("guest/12/may-play", "1"),
+    ("guest/13/may-record", "1"),
+];
+
 /// The domain's connection with the hypervisor and xenstored.
 pub struct Ground {
     pub hypervisor: MemoryHypervisor<Pages>,
@@ -62,6 +74,8 @@ pub struct World<'w> {
     pub model: &'w Model,
     pub ground: &'w Ground,
     pub stored: Stored<'w>,
+    /// What the administrator has written below `snddom`.
+    pub settings: BTreeMap<String, &'static str>,
     vsnd: Vsnd<'w, NotingHypervisor<'w>, NotingCard>,
     pub owners: Owners,
     pub notes: Rc<RefCell<Notes>>,
@@ -86,13 +100,10 @@ impl<'w> World<'w> {
         stored.home = format!("/local/domain/{}", DRIVER.0);
         stored.may_write =
             Some(vec!["snddom/state".into(), "control/shutdown".into(), "backend/vsnd".into()]);
-        // Good guests' samples are compared bit by bit.
-        stored.set("snddom/port/output-2/rate", "48000");
-        stored.set("snddom/port/input-2/rate", "48000");
-        // Rights of their own, so that what the administrator does to all others isn't theirs.
-        stored.set("snddom/guest/11/may-play", "1");
-        stored.set("snddom/guest/12/may-play", "1");
-        stored.set("snddom/guest/13/may-record", "1");
+        let settings = BTreeMap::from(SETTINGS.map(|(node, value)| (node.to_owned(), value)));
+        for (node, value) in &settings {
+            stored.set(&format!("snddom/{node}"), value);
+        }
         let owners = Owners::default();
         let notes = Rc::new(RefCell::new(Notes::default()));
         let card = NotingCard::new(model, Rc::clone(&owners), Rc::clone(&notes));
@@ -104,6 +115,7 @@ impl<'w> World<'w> {
             model,
             ground,
             stored,
+            settings,
             vsnd,
             owners,
             notes,
@@ -130,10 +142,7 @@ impl<'w> World<'w> {
 
     /// The value of a node below `snddom`, as the administrator has written it.
     pub fn setting(&self, node: &str) -> Option<&str> {
-        self.stored
-            .nodes
-            .get(&format!("{}/snddom/{node}", self.stored.home))
-            .map(|value| std::str::from_utf8(value).expect("the bench writes text"))
+        self.settings.get(node).copied()
     }
 
     /// One turn of the image's loop, and of all guests. Returns whether the next one is due at once.
@@ -278,8 +287,14 @@ impl<'w> World<'w> {
                 }
                 let path = format!("snddom/{node}");
                 match value {
-                    Some(value) => self.stored.set(&path, value),
-                    None => self.stored.remove(&path),
+                    Some(value) => {
+                        self.stored.set(&path, value);
+                        self.settings.insert(node.clone(), value);
+                    }
+                    None => {
+                        self.stored.remove(&path);
+                        self.settings.remove(node);
+                    }
                 }
             }
             Act::Plug { pin, is_in } => self.model.plug(0, *pin, *is_in),
