@@ -317,7 +317,8 @@ pub trait Card<B> {
     /// and mute stay as they are. Where both play the same frames at the same time, nobody hears when it takes effect.
     ///
     /// # Errors
-    /// [`CardError::WrongState`]: nothing has happened. [`CardError::Hardware`]: the codec did not answer, and the port is `to`'s.
+    /// [`CardError::WrongState`]: nothing has happened. [`CardError::Hardware`]: the codec did not answer, and the port is `to`'s;
+    /// until another call succeeds, either stream may be heard, or record.
     fn take_port(&mut self, from: &mut Self::Stream, to: &mut Self::Stream) -> Result<(), CardError>;
 
     /// The ports that the stream's owner may use for its direction. The stream follows plugs to no other port than these and its

@@ -32,10 +32,15 @@ const PATIENCE: Nanos = Nanos(60_000_000);
 /// Time between two turns of a bus that is being joined.
 const TURN: Nanos = Nanos(1_000_000);
 
+/// Time between two verbs to a codec that doesn't answer, while either stream plays what the other does.
+const AGAIN: Nanos = Nanos(100_000_000);
+
 /// How it ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum End {
-    /// What is mirrored is at the link.
+    /// What is mirrored is at the link. If the codec doesn't answer, nothing is lost until it is asked again at this time.
+    Unhurried(Nanos),
+    /// The same, and somebody waits for it.
     Heard,
     /// It isn't: the voice goes on after a gap.
     Gap,
@@ -200,11 +205,15 @@ where
                 };
                 let near = bus.track.layout.frames_in(TURN.0).saturating_add(1);
                 let from = bus.track.fetched(&position).saturating_add(near);
-                let step = Step::Mirror(Mirror { from, next: from, offset: frame, is_exact });
+                let step = Step::Mirror(Mirror { from, next: from, offset: frame, is_exact, again: None });
                 bus.track.joining = Some(Joining { place, step });
                 self.advance(index);
             }
-            Step::Mirror(_) if self.is_mirrored(index) => self.end_joining(index, End::Heard),
+            Step::Mirror(mirror)
+                if mirror.again.is_none_or(|again| now >= again) && self.is_mirrored(index) =>
+            {
+                self.end_joining(index, End::Unhurried(Nanos(now.0.saturating_add(AGAIN.0))));
+            }
             Step::Mirror(_) | Step::Turned { .. } => {}
         }
     }
@@ -269,6 +278,18 @@ where
         let way = Way::of(bus.track.direction);
         let cost = Cost::of(&layout, &layout);
         let taken = card.take_port(&mut direct.stream, &mut bus.stream);
+        if let (Err(CardError::Hardware), Step::Mirror(mirror), End::Unhurried(again)) = (taken, step, end) {
+            if mirror.again.is_none() {
+                log::warn!(
+                    "port {}: its codec is asked again; until then two streams play the same",
+                    direct.port.0
+                );
+            }
+            let step = Step::Mirror(Mirror { again: Some(again), ..mirror });
+            bus.track.joining = Some(Joining { place, step });
+            *content = Content::Direct(direct);
+            return;
+        }
         if let Err(error) = taken {
             log::error!("port {}: the codec does not change to the bus: {error:?}", direct.port.0);
         }
@@ -312,7 +333,7 @@ where
         match step {
             // If somebody can't wait until what is mirrored is at the link, there is a gap until then.
             Step::Mirror(mirror) if end != End::Broken && taken.is_ok() => {
-                let is_exact = mirror.is_exact && end == End::Heard;
+                let is_exact = mirror.is_exact && end != End::Gap;
                 voice.join(mirror.from, mirror.offset, mirror.next, &last, is_exact);
             }
             Step::Turned { link_frames } if taken.is_ok() => voice.record_on(&last, link_frames),

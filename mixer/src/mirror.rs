@@ -38,6 +38,8 @@ pub(crate) struct Mirror {
     pub(crate) offset: u64,
     /// Each frame of both is at the link at the same time, and not only nearly.
     pub(crate) is_exact: bool,
+    /// The codec didn't say that its converter is on the bus. It is asked again then.
+    pub(crate) again: Option<Nanos>,
 }
 
 impl Mirror {

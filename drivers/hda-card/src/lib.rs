@@ -301,7 +301,8 @@ where
 
     fn take_port(&mut self, from: &mut Self::Stream, to: &mut Self::Stream) -> Result<(), CardError> {
         let route = from.route();
-        let is_beside = from.is_connected() && !to.is_connected() && to.route() == route;
+        // The second stream has it already when the codec is asked again.
+        let is_beside = from.is_connected() != to.is_connected() && to.route() == route;
         self.timing.look_to_start(&mut self.controller, to.rate_hz());
         let running = to.running_mut().filter(|_| is_beside).ok_or(CardError::WrongState)?;
         let moved = self.controller.retag(route, running, Some(&self.timing));

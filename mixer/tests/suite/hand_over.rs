@@ -188,6 +188,45 @@ fn without_a_known_phase_the_gap_is_short_and_told() {
     }
 }
 
+/// Whether the verb has taken effect or not, and however late the codec says so: two streams play the same until then.
+#[test]
+fn no_frame_is_lost_when_the_codec_misses_the_verb_or_its_answer_is_lost() {
+    for silent_ms in [0, 3, 40, 250, 1_000] {
+        let mut rig = Rig::new([None; 2], PortMode::Auto);
+        let mut first = First::open(&mut rig, 48_000, SampleFormat::S32Le);
+        first.pass(&mut rig, 30 * MILLISECOND);
+        let (mut second, _) = rig.open(OUT, &params(48_000, SampleFormat::S16Le, 2), 4_096);
+        rig.model.edit_faults(|faults| match silent_ms {
+            0 => faults.rirb_overrun_once = true,
+            _ => faults.silent_codecs = 1,
+        });
+        rig.mixer.start(&mut second).expect("started");
+        first.pass(&mut rig, silent_ms * MILLISECOND);
+        rig.model.edit_faults(|faults| faults.silent_codecs = 0);
+        // The codec is left alone for some time that doubles.
+        first.pass(&mut rig, 2_000 * MILLISECOND);
+        for page in first.buffer.page_addresses() {
+            rig.model.memory().forbid_dma(*page);
+        }
+        first.pass(&mut rig, 20 * MILLISECOND);
+        let position = rig.mixer.position(&mut first.stream).expect("a position");
+        assert_eq!((position.fifo_errors, position.descriptor_errors), (0, 0), "{silent_ms} ms");
+        assert_eq!(faults(&rig, 48_000, 0), NONE, "{silent_ms} ms");
+        let played = rig.model.played(0, 2);
+        let off_ns = {
+            let link = position.link.expect("at the link");
+            let begin = (0..played.len()).find(|index| played.frame(*index)[0] != 0).expect("heard");
+            let heard = played.link_frame(begin + link.link_frames as usize - 1);
+            rig.model.ns_of_link_frame(heard + 1).abs_diff(link.time.0)
+        };
+        assert!(off_ns < 1_000_000_000 / 48_000, "{silent_ms} ms: {off_ns}");
+        rig.mixer.close(second).expect("closed");
+        rig.mixer.close(first.stream).expect("closed");
+        rig.pass(1_200 * MILLISECOND);
+        rig.model.assert_clean();
+    }
+}
+
 #[test]
 fn a_voice_that_is_alone_is_direct_from_its_next_start_on() {
     let mut rig = Rig::new([None; 2], PortMode::Auto);
