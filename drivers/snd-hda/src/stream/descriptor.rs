@@ -151,11 +151,14 @@ impl<R: Registers, D: Timer, G: DmaRegion> Descriptor<R, D, G> {
     /// Forgets buffer and tag. RUN reads 0.
     pub(crate) fn unload(&mut self) -> Result<(), Deadline> {
         let reset = self.reset();
-        let at = self.at();
-        let r = &mut self.registers;
-        at.list_low().write(r, 0);
-        at.list_high().write(r, 0);
-        at.buffer_length().write(r, 0);
+        // In a reset that doesn't end the registers have their defaults, and must not be written (3.3.35, SRST).
+        if reset.is_ok() {
+            let at = self.at();
+            let r = &mut self.registers;
+            at.list_low().write(r, 0);
+            at.list_high().write(r, 0);
+            at.buffer_length().write(r, 0);
+        }
         for word in 0..self.list.size_bytes() / 4 {
             // Inside the region by the loop's bound.
             self.list.write_u32(word.wrapping_mul(4), 0);

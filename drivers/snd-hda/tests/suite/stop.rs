@@ -194,6 +194,19 @@ fn a_reset_that_sticks_gives_stream_and_buffer_back() {
 }
 
 #[test]
+fn a_stream_that_stays_in_reset_gives_its_buffer_back_and_is_left_alone() {
+    let model = model();
+    let mut controller = bring_up(&model).expect("up");
+    let (stream, index, _) = running(&model, &mut controller, Direction::Output);
+    model.edit_faults(|faults| faults.stream_reset_never_left = 1 << index);
+    let (stream, _) = stream.stop().expect("stopped");
+    drop(stream.release().expect("released"));
+    model.advance_ns(10 * MILLISECOND);
+    // A register written in stream reset would break a rule.
+    model.assert_clean();
+}
+
+#[test]
 fn descriptors_are_handed_out_once_and_come_back() {
     let model = model();
     let mut controller = bring_up(&model).expect("up");
