@@ -49,6 +49,9 @@ const FASTEST_HZ: u32 = 192_000;
 /// Hardware failures that are logged at level warn; later ones at level debug.
 const HARDWARE_WARNINGS: u8 = 64;
 
+/// Stream descriptors that an open tries.
+const DESCRIPTOR_TRIES: u32 = 2;
+
 /// An HDA controller with its codecs, as a [`Card`].
 pub struct HdaCard<R: Registers, D: Timer, G: DmaRegion, C: Clock> {
     timing: Timing<C>,
@@ -119,21 +122,29 @@ where
         codec_delay_frames: u32,
         buffer: B,
     ) -> Opened<B, CardStream<B, R, D, G>> {
-        let Some(descriptor) = self.controller.take_stream(direction) else {
-            return Err(OpenFailure::Refused { error: CardError::Busy, buffer });
-        };
-        match descriptor.configure(format, Pages(buffer)) {
-            Ok(configured) => Ok(CardStream::new(route, codec_delay_frames, configured)),
-            Err(rejected) => {
+        let mut pages = Pages(buffer);
+        let mut last = CardError::Busy;
+        // One that fails doesn't keep a stream from those that work. Two fit into a turn.
+        for _ in 0..DESCRIPTOR_TRIES {
+            let Some(descriptor) = self.controller.take_stream(direction) else { break };
+            let rejected = match descriptor.configure(format, pages) {
+                Ok(configured) => return Ok(CardStream::new(route, codec_delay_frames, configured)),
+                Err(rejected) => rejected,
+            };
+            pages = rejected.buffer;
+            if let ConfigureError::Buffer(_) = rejected.error {
                 self.controller.give_back(rejected.stream);
-                let error = match rejected.error {
-                    ConfigureError::Buffer(_) => CardError::BadBuffer,
-                    _ => CardError::Hardware,
-                };
-                self.log_failure(route, error, &rejected.error);
-                Err(OpenFailure::Refused { error, buffer: rejected.buffer.0 })
+                last = CardError::BadBuffer;
+            } else {
+                self.controller.set_aside(rejected.stream);
+                last = CardError::Hardware;
+            }
+            self.log_failure(route, last, &rejected.error);
+            if last == CardError::BadBuffer {
+                break;
             }
         }
+        Err(OpenFailure::Refused { error: last, buffer: pages.0 })
     }
 
     /// Translates a driver's error of a route, and logs it.
@@ -232,7 +243,9 @@ where
     }
 
     fn is_free(&self, port: PortIndex) -> bool {
-        !self.controller.is_taken(RouteIndex(port.0))
+        let route = self.controller.routes().get(usize::from(port.0));
+        let has_stream = route.is_some_and(|route| self.controller.has_stream(route.direction()));
+        has_stream && !self.controller.is_taken(RouteIndex(port.0))
     }
 
     fn open(

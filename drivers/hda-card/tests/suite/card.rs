@@ -25,7 +25,7 @@ fn rates(port: &Port) -> Vec<u32> {
     port.rates_hz.iter().copied().take_while(|rate_hz| *rate_hz != 0).collect()
 }
 
-fn refusal(card: &mut TestCard, port: u8, params: StreamParams, buffer: Mapped) -> CardError {
+pub fn refusal(card: &mut TestCard, port: u8, params: StreamParams, buffer: Mapped) -> CardError {
     let refused = card.open(PortIndex(port), &params, buffer).expect_err("refused");
     let OpenFailure::Refused { error, buffer } = refused else { panic!("RUN reads 1") };
     assert!(!buffer.is_unmapped.get());
@@ -236,41 +236,6 @@ fn a_refusal_says_why_and_gives_the_buffer_back() {
     card.close(stream).expect("closed");
     let stream = open(&mut card, &model, 0);
     card.close(stream).expect("closed");
-}
-
-#[test]
-fn descriptors_that_are_all_taken_make_it_busy() {
-    let profile = Profile { output_streams: 1, bidirectional_streams: 0, ..Profile::hardware() };
-    let model = Bench::new(profile).codec(0, Codec::output()).codec(1, Codec::output()).build();
-    let mut card = card(&model);
-    let stream = open(&mut card, &model, 0);
-    let buffer = Mapped::new(&model, 8192, DmaAccess::Read);
-    assert_eq!(refusal(&mut card, 1, CD_LIKE, buffer), CardError::Busy);
-    card.close(stream).expect("closed");
-    let stream = open(&mut card, &model, 1);
-    card.close(stream).expect("closed");
-}
-
-#[test]
-fn four_streams_and_four_more_run_at_once() {
-    let model = (0..4).fold(Bench::new(Profile::hardware()), |bench, at| bench.codec(at, Codec::duplex()));
-    let model = model.build();
-    let mut card = card(&model);
-    let mut streams: Vec<_> = (0..8).map(|port| open(&mut card, &model, port)).collect();
-    for stream in &mut streams {
-        card.start(stream).expect("started");
-    }
-    model.advance_ns(100 * MILLISECOND);
-    for stream in &mut streams {
-        let position = card.position(stream).expect("a position");
-        assert!((4 * 4_700..4 * 4_850).contains(&position.bytes), "{position:?}");
-        assert_eq!(position.fifo_errors, 0);
-    }
-    for stream in streams {
-        card.close(stream).expect("closed");
-    }
-    model.advance_ns(10 * MILLISECOND);
-    model.assert_clean();
 }
 
 #[test]

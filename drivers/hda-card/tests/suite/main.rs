@@ -2,5 +2,6 @@
 
 mod card;
 mod common;
+mod descriptors;
 mod link;
 mod logs;

@@ -29,6 +29,8 @@ struct Slot<G> {
     is_taken: bool,
     /// The tag, while the descriptor is taken.
     tag: Option<(Direction, u8)>,
+    /// Its last user found that it doesn't work.
+    has_failed: bool,
 }
 
 /// An initialized HDA controller with its codecs.
@@ -113,7 +115,7 @@ where
         for kind in capabilities.descriptors().take(DESCRIPTORS_MAX) {
             let list = get("descriptor lists", LIST_BYTES)?;
             // As many as there are places.
-            let _ = slots.push(Slot { list, kind, is_taken: false, tag: None });
+            let _ = slots.push(Slot { list, kind, is_taken: false, tag: None, has_failed: false });
         }
         let rings = match (get("CORB", Rings::<G>::CORB_BYTES), get("RIRB", Rings::<G>::RIRB_BYTES)) {
             (Ok(corb), Ok(rirb)) => Some(Rings::new(corb, rirb)),
@@ -251,10 +253,8 @@ where
         self.position_choice = choice;
     }
 
-    /// Takes a free stream descriptor and a tag; `None` if all are taken.
-    ///
-    /// Return it with [`give_back`](Self::give_back); a dropped one stays taken.
-    pub fn take_stream(&mut self, direction: Direction) -> Option<Stream<Reset<R, D, G>>> {
+    /// A free tag and descriptor: one that has failed only if there is no other.
+    fn free_stream(&self, direction: Direction) -> Option<(u8, usize)> {
         let used = self.slots.iter().filter_map(|slot| slot.tag).filter(|(of, _)| *of == direction);
         let used = used.fold(0_u16, |bits, (_, tag)| bits | 1_u16.wrapping_shl(u32::from(tag)));
         // Tag 0 is every converter's default, so no stream uses it.
@@ -265,8 +265,26 @@ where
             Direction::Input => DescriptorKind::Input,
             Direction::Output => DescriptorKind::Output,
         };
-        let free = |kind| self.slots.iter().position(|slot| slot.kind == kind && !slot.is_taken);
-        let index = free(own).or_else(|| free(DescriptorKind::Bidirectional))?;
+        let free = |kind, has_failed| {
+            let is_it = |slot: &Slot<G>| slot.kind == kind && !slot.is_taken && slot.has_failed == has_failed;
+            self.slots.iter().position(is_it)
+        };
+        let index = [false, true].into_iter().find_map(|has_failed| {
+            free(own, has_failed).or_else(|| free(DescriptorKind::Bidirectional, has_failed))
+        })?;
+        Some((tag, index))
+    }
+
+    /// Whether [`take_stream`](Self::take_stream) has one.
+    pub fn has_stream(&self, direction: Direction) -> bool {
+        self.free_stream(direction).is_some()
+    }
+
+    /// Takes a free stream descriptor and a tag; `None` if all are taken.
+    ///
+    /// Return it with [`give_back`](Self::give_back); a dropped one stays taken.
+    pub fn take_stream(&mut self, direction: Direction) -> Option<Stream<Reset<R, D, G>>> {
+        let (tag, index) = self.free_stream(direction)?;
         let slot = self.slots.get_mut(index)?;
         slot.is_taken = true;
         slot.tag = Some((direction, tag));
@@ -297,6 +315,16 @@ where
         if let Some(slot) = self.slots.get_mut(usize::from(stream.index())) {
             slot.is_taken = false;
             slot.tag = None;
+            slot.has_failed = false;
+        }
+    }
+
+    /// Gives a stream descriptor back that doesn't work: it is taken again when there is no other.
+    pub fn set_aside(&mut self, stream: Stream<Reset<R, D, G>>) {
+        let index = usize::from(stream.index());
+        self.give_back(stream);
+        if let Some(slot) = self.slots.get_mut(index) {
+            slot.has_failed = true;
         }
     }
 

@@ -18,8 +18,8 @@ const STOP: Patience = Patience::new(2_000, 10);
 const LAST_STOP: Patience = Patience::new(20_000, 10);
 /// A stream reset takes a few link frames.
 const RESET: Patience = Patience::new(2_000, 5);
-/// Filling an output's FIFO.
-const FIFO_READY: Patience = Patience::new(2_000, 5);
+/// Filling an output's FIFO: some kilobytes.
+const FIFO_READY: Patience = Patience::new(1_000, 5);
 
 /// Errors since the last read.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
