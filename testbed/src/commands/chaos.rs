@@ -15,8 +15,7 @@ const SECONDS_AN_HOUR: f64 = 3_600.0;
 pub fn execute(given: &xtask::Chaos) -> Result<ExitCode> {
     let seconds = seconds(given.hours)?;
     let mut test = Command::new(workspace::cargo());
-    // The fastest profile in which a panic is unwound: one is a broken invariant, too.
-    test.args(["test", "--profile", "tool", "--package", "vsnd", "--test", "chaos", "--", "--exact", TEST])
+    test.args(["test", "--profile", "soak", "--package", "vsnd", "--test", "chaos", "--", "--exact", TEST])
         .args(["--ignored", "--nocapture"])
         .env("CHAOS_SEED", given.seed.to_string())
         .env("CHAOS_SECONDS", seconds.to_string())

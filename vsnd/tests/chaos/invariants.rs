@@ -16,6 +16,9 @@ use crate::world::{DESCRIPTORS, MS, World};
 /// A stream that was started is heard within this time.
 const HEARD_NS: u64 = 300 * MS;
 
+/// A pause amid a hand-over cuts off at most so many frames, in the time that they would have taken (docs/mixing.md).
+const CUT_FRAMES: u64 = 144;
+
 /// Frames by which a position may be ahead of the link: what a FIFO holds.
 const AHEAD_FRAMES: i128 = 48;
 
@@ -164,7 +167,14 @@ fn hear(world: &mut World<'_>, played: &Played, now_ns: u64) {
                 }
                 continue;
             };
-            let next = last.frame + 1;
+            let mut next = last.frame + 1;
+            let skipped = (value & 0xff_ffff) as u64;
+            let skipped = skipped.saturating_sub(next);
+            let may_skip = run.was_paused || run.is_ending;
+            if may_skip && skipped <= CUT_FRAMES && link_frame == last.link_frame + 1 + skipped {
+                next += skipped;
+                run.has_gap |= skipped > 0;
+            }
             run.has_gap |= run.was_paused && link_frame > last.link_frame + 1;
             if value == sample(run.number, next) && (link_frame == last.link_frame + 1 || run.has_gap) {
                 run.anchor = Some(Anchor { frame: next, link_frame });

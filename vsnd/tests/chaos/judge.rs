@@ -16,6 +16,9 @@ const TURN_WITH_FAULT_NS: u64 = 5 * MS;
 /// While the controller is gone, or comes back: bring-up waits for the link and for all codecs.
 const TURN_WITH_CONTROLLER_FAULT_NS: u64 = 150 * MS;
 
+/// Bring-up after a loss of power waits 50 ms for each of three codecs, twice, if none can be heard.
+const RESTORE_NS: u64 = 500 * MS;
+
 /// A right that is withdrawn ends the stream within this time, if xenstored is well.
 const WITHDRAWN_NS: u64 = 20 * MS;
 
@@ -224,6 +227,8 @@ impl Judge {
 
     pub fn on_turn(&mut self, took_ns: u64, (longest_ns, longest): (u64, &str), now_ns: u64) {
         let (kind, bound_ns) = match self.recent(now_ns) {
+            // All streams have ended, and everybody waits for the controller.
+            Trouble::Controller if longest == "restore" => (2, RESTORE_NS),
             Trouble::None => (0, TURN_NS),
             Trouble::Codec | Trouble::Stream => (1, TURN_WITH_FAULT_NS),
             Trouble::Controller => (2, TURN_WITH_CONTROLLER_FAULT_NS),
