@@ -21,8 +21,10 @@ pub(crate) struct Timeline {
     bus_hz: u32,
     /// The voice's frame at the origin.
     base_frames: u64,
-    /// The bus frame from which on the voice goes on.
+    /// The bus frame from which on the voice goes on after a gap.
     start: u64,
+    /// The bus frame from which on the voice goes on after a pause. Without a gap what was mixed before it is still heard then.
+    resumed: u64,
     /// Bus frames from the origin to `start`: those before the last pause.
     before: u64,
     /// Bus frames from the origin to the end of what is mixed or recorded.
@@ -32,18 +34,21 @@ pub(crate) struct Timeline {
 impl Timeline {
     pub(crate) fn new(voice: &Layout, bus: &Layout) -> Self {
         let (rate_hz, bus_hz) = (voice.rate_hz, bus.rate_hz);
-        Self { rate_hz, bus_hz, base_frames: 0, start: 0, before: 0, done: 0 }
+        Self { rate_hz, bus_hz, base_frames: 0, start: 0, resumed: 0, before: 0, done: 0 }
     }
 
     /// Sets the origin: frame `base_frames` is at the link with bus frame `start`.
     pub(crate) fn begin(&mut self, start: u64, base_frames: u64) {
-        *self = Self { base_frames, start, before: 0, done: 0, ..*self };
+        *self = Self { base_frames, start, resumed: start, before: 0, done: 0, ..*self };
     }
 
     /// Goes on with bus frame `start` after a pause.
     pub(crate) fn resume(&mut self, start: u64) {
-        self.start = start;
-        self.before = self.done;
+        self.resumed = start;
+        if start != self.next() {
+            self.start = start;
+            self.before = self.done;
+        }
     }
 
     /// Notes bus frames as mixed or recorded.
@@ -80,7 +85,7 @@ impl Timeline {
         (self.base_frames.saturating_add(frames), rest as u64)
     }
 
-    /// The voice's frames that have passed when the bus is at frame `frame`. `None`: the voice has not gone on yet.
+    /// The voice's frames that have passed when the bus is at frame `frame`. `None`: the voice has not gone on yet after a gap.
     pub(crate) fn frames_at(&self, frame: u64) -> Option<u64> {
         (frame >= self.start).then(|| self.frames_after(self.since_origin(frame)).0)
     }
@@ -92,7 +97,8 @@ impl Timeline {
 
     /// The voice's position at the link, by that of its bus. A voice that doesn't run is at its last mixed frame.
     pub(crate) fn link(&self, bus: &LinkPosition, is_running: bool) -> LinkPosition {
-        let after = if is_running { self.since_origin(bus.link_frames) } else { self.done };
+        // It was told to be at its last mixed frame, and doesn't go back.
+        let after = if is_running { self.since_origin(bus.link_frames.max(self.resumed)) } else { self.done };
         let (link_frames, rest) = self.frames_after(after);
         let bus_frame = self.start.saturating_add(after.saturating_sub(self.before));
         let apart = i128::from(bus_frame).saturating_sub(bus.link_frames.into());
@@ -107,7 +113,7 @@ impl Timeline {
         let ns_per_frame_q32 = self.scaled(bus.ns_per_frame_q32.into(), self.bus_hz, self.rate_hz);
         // A pause can end within a frame of the voice. Until it goes on, the frame that is begun doesn't pass.
         let begun_ns =
-            if bus.link_frames < self.start && rest > 0 { (ns_per_frame_q32 >> 32) as u32 } else { 0 };
+            if bus.link_frames < self.resumed && rest > 0 { (ns_per_frame_q32 >> 32) as u32 } else { 0 };
         LinkPosition {
             link_frames,
             time: Nanos(u64::try_from(time_ns).unwrap_or(u64::MAX)),

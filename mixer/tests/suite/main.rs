@@ -12,6 +12,7 @@ mod isolation;
 mod lead;
 mod link;
 mod modes;
+mod pauses;
 mod peaks;
 mod port_state;
 mod positions;

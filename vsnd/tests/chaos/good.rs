@@ -78,10 +78,6 @@ const RATE_HZ: u32 = 48_000;
 /// After an error it waits so long before it opens again.
 const RETRY_NS: u64 = 100_000_000;
 
-/// A smaller buffer runs dry when a voice goes on right after a pause: what was mixed ahead is still played, but the guest is
-/// told no position of it, and the voice is mixed ahead once more. A fault of the mixer that is to be mended.
-const RESUME_COVERED_MS: u16 = 100;
-
 /// What a sample says: the run, and the frame of it.
 pub fn sample(run: u8, frame: u64) -> i32 {
     i32::from(run % 120 + 1) << 24 | (frame & 0xff_ffff) as i32
@@ -356,7 +352,6 @@ impl<'w> Good<'w> {
             (Phase::Resuming, Operation::Trigger) => {
                 if let Some(run) = &mut self.run {
                     (run.is_ending, run.has_gap, run.was_paused) = (false, true, true);
-                    run.is_excused |= self.wish.is_some_and(|wish| wish.buffer_ms < RESUME_COVERED_MS);
                     run.started_ns = Some(now_ns);
                 }
                 Phase::Running

@@ -16,8 +16,8 @@ const TURN_WITH_FAULT_NS: u64 = 5 * MS;
 /// While the controller is gone, or comes back: bring-up waits for the link and for all codecs.
 const TURN_WITH_CONTROLLER_FAULT_NS: u64 = 150 * MS;
 
-/// Bring-up after a loss of power waits 50 ms for each of three codecs, twice, if none can be heard.
-const RESTORE_NS: u64 = 500 * MS;
+/// Bring-up after a loss of power sends no command after 3 s.
+const RESTORE_NS: u64 = 3_200 * MS;
 
 /// A right that is withdrawn ends the stream within this time, if xenstored is well.
 const WITHDRAWN_NS: u64 = 20 * MS;

@@ -17,7 +17,7 @@ const STOP: Patience = Patience::new(2_000, 10);
 /// The same where nobody asks again: at bring-up, and before a buffer is lost for good.
 const LAST_STOP: Patience = Patience::new(20_000, 10);
 /// A stream reset takes a few link frames.
-const RESET: Patience = Patience::new(2_000, 5);
+const RESET: Patience = Patience::new(1_000, 5);
 /// Filling an output's FIFO: some kilobytes.
 const FIFO_READY: Patience = Patience::new(1_000, 5);
 
