@@ -6,11 +6,6 @@ use crate::act::{Act, Asked, Blow, Fault, StoreFault};
 use crate::good::SPECS;
 use crate::random::Random;
 
-/// Whether the controller may fail as a whole: off its bus, in a reset that doesn't end, with dead rings.
-///
-/// Two guests that open again every 100 ms keep the loop from sleeping then.
-const CONTROLLER_MAY_FAIL: bool = true;
-
 /// A stop may take nearly so many link frames, just below the 2 ms that the driver waits. A stream that takes longer is lost in a
 /// hand-over: that is a fault of its own descriptor.
 const LATE_STOP_FRAMES: u64 = 92;
@@ -44,7 +39,6 @@ struct Kinds {
 impl Kinds {
     fn draw(random: &mut Random) -> Self {
         let mut often = |of_ten: u64| random.below(10) < of_ten;
-        let codec_faults = often(4);
         Self {
             hostile: often(8),
             hostile_nodes: often(5),
@@ -54,12 +48,10 @@ impl Kinds {
             settings: often(4),
             plugs: often(4),
             stream_faults: often(3),
-            // With both, a position forced to a dead position buffer was once a lap ahead. That is open.
-            position_faults: often(3) && !codec_faults,
-            controller_faults: CONTROLLER_MAY_FAIL && often(2),
-            codec_faults,
-            // A restore waits for slow codecs: up to 3 s. Its streams have ended anyway, and no other bound holds then.
-            power: often(1) && !codec_faults,
+            position_faults: often(3),
+            controller_faults: often(2),
+            codec_faults: often(4),
+            power: often(1),
             store_late: often(3),
             store_wrong: often(2),
             good_restless: often(7),

@@ -78,6 +78,10 @@ const RATE_HZ: u32 = 48_000;
 /// After an error it waits so long before it opens again.
 const RETRY_NS: u64 = 100_000_000;
 
+/// A pause takes effect behind what was mixed ahead (docs/mixing.md). A buffer that is shorter is empty then, and the guest may
+/// have written too little when it goes on.
+const MIXED_AHEAD_MS: u16 = 75;
+
 /// What a sample says: the run, and the frame of it.
 pub fn sample(run: u8, frame: u64) -> i32 {
     i32::from(run % 120 + 1) << 24 | (frame & 0xff_ffff) as i32
@@ -352,6 +356,7 @@ impl<'w> Good<'w> {
             (Phase::Resuming, Operation::Trigger) => {
                 if let Some(run) = &mut self.run {
                     (run.is_ending, run.has_gap, run.was_paused) = (false, true, true);
+                    run.is_excused |= self.wish.is_some_and(|wish| wish.buffer_ms < MIXED_AHEAD_MS);
                     run.started_ns = Some(now_ns);
                 }
                 Phase::Running
