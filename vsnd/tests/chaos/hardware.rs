@@ -102,7 +102,11 @@ impl World<'_> {
                 faults.run_clear_delay_link_frames = if is_on { frames.into() } else { 0 };
             }
             Fault::StreamResetNeverEntered(stream) => set(&mut faults.stream_reset_never_entered, stream),
-            Fault::StreamResetNeverLeft(stream) => set(&mut faults.stream_reset_never_left, stream),
+            // One at a time: an open tries two descriptors, and a hand-over without a third one has a gap.
+            Fault::StreamResetNeverLeft(stream) => {
+                faults.stream_reset_never_left = 0;
+                set(&mut faults.stream_reset_never_left, stream);
+            }
             Fault::FifoNeverReady(stream) => set(&mut faults.fifo_never_ready, stream),
             Fault::LinkPosition(position) => {
                 faults.link_position = if is_on { position } else { LinkPositionFault::None };

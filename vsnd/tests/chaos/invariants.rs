@@ -2,7 +2,7 @@
 
 use hypervisor_model::Rule as GrantRule;
 use snd_hda_model::{Played, Rule};
-use sndif::Direction::Playback;
+use sndif::Direction::{Capture, Playback};
 use sndif::control_page::SlotState;
 use sndif::response::Status;
 
@@ -40,9 +40,12 @@ pub fn check(world: &mut World<'_>) {
     }
     let is_upset = world.judge.recent(now_ns) == Trouble::Controller;
     let was_lied_to = world.judge.liar_ns.is_some_and(|liar_ns| now_ns - liar_ns < LIES_SHOW_NS);
-    for run in world.good.iter_mut().filter_map(|good| good.run.as_mut()) {
+    for good in &mut world.good {
+        let Some(run) = &mut good.run else { continue };
         run.is_excused |= is_upset || was_lied_to || world.judge.has_position_fault;
-        run.is_lost |= is_upset || was_lied_to;
+        // A recording that is told of too late has frames of a later lap.
+        let is_misread = world.judge.has_position_fault && good.spec.direction == Capture;
+        run.is_lost |= is_upset || was_lied_to || is_misread;
     }
     check_memory(world, now_ns);
     check_rights(world, now_ns);
@@ -288,10 +291,16 @@ fn check_requests(world: &mut World<'_>, index: usize, now_ns: u64) {
         }
     }
     let xrun_bytes = std::mem::take(&mut good.own_xrun_bytes);
-    if xrun_bytes > 0 && good.run.as_ref().is_some_and(|run| !run.is_excused && !run.is_ending) {
-        judge.fail("no frame is lost", now_ns, || {
-            format!("guest {domain}: positions came so late that {xrun_bytes} bytes were lost")
-        });
+    if xrun_bytes > 0
+        && let Some(run) = &mut good.run
+    {
+        if !run.is_excused && !run.is_ending {
+            judge.fail("no frame is lost", now_ns, || {
+                format!("guest {domain}: positions came so late that {xrun_bytes} bytes were lost")
+            });
+        }
+        // Its frames have other numbers than the guest thinks, and it knows.
+        run.is_lost = true;
     }
     let since_ns = [judge.hardware_ns, judge.store_ns, judge.direct_ns, judge.rights_ns]
         .into_iter()
