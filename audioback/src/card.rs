@@ -254,6 +254,10 @@ pub trait Card<B> {
     fn poll(&mut self, now: Nanos, is_interrupted: bool) -> bool;
     /// The latest time of the next poll. `None`: the card waits for its interrupt only. Any other call may change it.
     fn next_due(&self) -> Option<Nanos>;
+    /// Whether the hardware has lost its state, as after a loss of power, and is there: [`restore`](Self::restore) brings it back.
+    fn has_lost_state(&mut self) -> bool {
+        false
+    }
     /// Brings the hardware back to its state from before a power loss.
     ///
     /// Streams stop, as after a power loss. A stream that ran reports a descriptor error until it is started again, or paused and

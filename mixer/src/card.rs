@@ -169,6 +169,10 @@ where
         of_buses.chain(self.card.next_due()).min()
     }
 
+    fn has_lost_state(&mut self) -> bool {
+        self.card.has_lost_state()
+    }
+
     fn restore(&mut self) -> Result<(), CardError> {
         let restored = self.card.restore();
         for index in 0..self.buses.len() {

@@ -74,6 +74,7 @@ mod port_uses;
 mod ports;
 mod request_slot;
 mod requester;
+mod revival;
 mod settings;
 mod shutdown;
 mod status;
@@ -104,6 +105,7 @@ pub use shutdown::ShutdownReason;
 use connection::Connection;
 use device::Hardware;
 use due::{after, earlier};
+use revival::Revival;
 use xenstore_clients::XenstoreClients;
 
 /// Messages from xenstored that one call handles.
@@ -114,6 +116,7 @@ pub struct Vsnd<'s, H: Hypervisor, C: Card<H::Buffer>> {
     connection: Connection<'s>,
     hypervisor: H,
     card: C,
+    revival: Revival,
     clients: XenstoreClients<H, C>,
 }
 
@@ -130,7 +133,7 @@ impl<'s, H: Hypervisor, C: Card<H::Buffer>> Vsnd<'s, H, C> {
         info: Vec<(String, String)>,
     ) -> Self {
         let clients = XenstoreClients::new(domain, &card, info);
-        Self { connection: Connection::new(store), hypervisor, card, clients }
+        Self { connection: Connection::new(store), hypervisor, card, revival: Revival::new(), clients }
     }
 
     /// Does all that is due, in bounded work.
@@ -140,8 +143,10 @@ impl<'s, H: Hypervisor, C: Card<H::Buffer>> Vsnd<'s, H, C> {
     /// `is_interrupted`: the card's interrupt has come since the last call, or it has none. Only a
     /// card that is told to stop is waited for.
     pub fn poll(&mut self, clock: &dyn Clock, is_interrupted: bool) -> Due {
-        let Self { connection, hypervisor, card, clients } = self;
+        let Self { connection, hypervisor, card, revival, clients } = self;
         let now = clock.now();
+        // Before the streams: a request of one that wakes the domain finds the card up.
+        revival.attend(card, now);
         if card.poll(now, is_interrupted) {
             clients.on_plugs_change(card);
         }

@@ -212,6 +212,10 @@ where
         self.controller.attention_due_ns().map(Nanos)
     }
 
+    fn has_lost_state(&mut self) -> bool {
+        self.controller.has_lost_state()
+    }
+
     fn restore(&mut self) -> Result<(), CardError> {
         let restored = self.controller.restore();
         self.timing.restart();

@@ -210,7 +210,7 @@ pub enum Act {
         is_on: bool,
     },
     Blow(Blow),
-    /// The controller loses its power, and the card is told when it is back.
+    /// The controller loses its power for a moment.
     PowerCycle,
     Store {
         fault: StoreFault,

@@ -18,7 +18,6 @@ use snd_hda_model::{Model, ModelDelay, ModelRegion, ModelRegisters};
 use crate::act::Sabotage;
 use crate::bus_ring::Ring;
 use crate::hypervisor::Owners;
-use crate::ignored;
 
 /// The model's time.
 pub struct ModelClock(pub ModelDelay);
@@ -59,8 +58,6 @@ pub struct Notes {
     /// All open streams.
     pub uses: BTreeMap<u64, Use>,
     next: u64,
-    /// The power comes back: the next poll restores the card.
-    pub is_restored: bool,
     /// What is broken in it on purpose.
     pub sabotage: Option<Sabotage>,
     /// The longest call and its name, since it was taken last.
@@ -144,9 +141,6 @@ impl Card<MappedPages> for NotingCard {
     }
 
     fn poll(&mut self, now: Nanos, is_interrupted: bool) -> bool {
-        if std::mem::take(&mut self.notes.borrow_mut().is_restored) {
-            ignored(self.timed("restore", |card| card.restore()), "the scenario goes on without the card");
-        }
         let sabotage = self.notes.borrow().sabotage;
         assert!(sabotage != Some(Sabotage::Panics), "on purpose");
         self.timed("poll", |card| card.poll(now, is_interrupted))
@@ -159,8 +153,12 @@ impl Card<MappedPages> for NotingCard {
         }
     }
 
+    fn has_lost_state(&mut self) -> bool {
+        self.card.has_lost_state()
+    }
+
     fn restore(&mut self) -> Result<(), CardError> {
-        self.card.restore()
+        self.timed("restore", Card::restore)
     }
 
     fn ports(&self) -> &[Port] {

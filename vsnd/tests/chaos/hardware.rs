@@ -58,11 +58,10 @@ impl World<'_> {
             .fold(0, |bits, descriptor| bits | 1 << descriptor)
     }
 
-    /// The controller loses its power, and the card is told.
+    /// The controller loses its power, and nobody tells the card.
     pub fn power_cycle(&mut self) {
         self.judge.on_hardware_trouble(self.now_ns());
         self.model.power_cycle();
-        self.notes.borrow_mut().is_restored = true;
     }
 
     pub fn faults(&self) -> Faults {

@@ -92,7 +92,6 @@ pub struct Judge {
     pub has_liar: bool,
     /// The last time at which they did.
     pub liar_ns: Option<u64>,
-    was_powerless: bool,
     awake_since_ns: Option<u64>,
     second: u64,
     lines: u32,
@@ -119,7 +118,6 @@ impl Judge {
             has_position_fault: false,
             has_liar: false,
             liar_ns: None,
-            was_powerless: false,
             awake_since_ns: Some(now_ns),
             second: 0,
             lines: 0,
@@ -133,10 +131,6 @@ impl Judge {
 
     pub fn failure(&mut self) -> Option<Failure> {
         self.failure.take()
-    }
-
-    pub fn was_powerless(&self) -> bool {
-        self.was_powerless
     }
 
     pub fn fail(&mut self, invariant: &'static str, at_ns: u64, detail: impl FnOnce() -> String) {
@@ -176,7 +170,6 @@ impl Judge {
         self.has_liar = matches!(faults.link_position, LinkPositionFault::Garbage { .. })
             || faults.position_buffer_ahead_bytes > 0
             || faults.wall_clock_stopped;
-        self.was_powerless |= faults.off_the_bus;
         let worst = before.max(self.trouble);
         if worst > Trouble::None {
             self.hardware_ns = Some(now_ns);
@@ -188,7 +181,6 @@ impl Judge {
 
     /// The whole controller has lost its state.
     pub fn on_hardware_trouble(&mut self, now_ns: u64) {
-        self.was_powerless = true;
         (self.hardware_ns, self.controller_ns) = (Some(now_ns), Some(now_ns));
     }
 

@@ -357,8 +357,6 @@ impl<'w> World<'w> {
         self.judge.on_faults(&Faults::default(), self.now_ns());
         if was_cut_off {
             self.power_cycle();
-        } else if self.judge.was_powerless() {
-            self.notes.borrow_mut().is_restored = true;
         }
         for fault in [
             StoreFault::Late,

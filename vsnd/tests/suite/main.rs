@@ -18,6 +18,7 @@ mod peaks;
 mod plugs;
 mod port_settings;
 mod port_use;
+mod power;
 mod replies;
 mod rights;
 mod settings;

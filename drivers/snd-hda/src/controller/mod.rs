@@ -179,6 +179,12 @@ where
         Ok(())
     }
 
+    /// Whether the controller is in reset, as after a loss of power: [`restore`](Self::restore) brings it back. One that is gone
+    /// reads as ones, and has lost nothing that could be brought back.
+    pub fn has_lost_state(&mut self) -> bool {
+        reg::GCTL.read(&mut self.registers) & reg::GCTL_CRST == 0
+    }
+
     /// Restores controller and codecs after a loss of power.
     ///
     /// It restores link, commands, interrupts, and every connected route with its format, tag,

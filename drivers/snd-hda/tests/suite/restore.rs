@@ -43,7 +43,9 @@ fn a_stream_that_ran_says_so_and_starts_again_on_its_route() {
     let heard = model.audible(0);
     assert_eq!(heard.len(), 1);
 
+    assert!(!controller.has_lost_state());
     sleep(&model);
+    assert!(controller.has_lost_state());
     for n in 1..4 {
         let lost = stream.poll();
         assert_eq!(lost.descriptor_errors, n);

@@ -111,6 +111,10 @@ impl<B: MappedBuffer> Card<B> for WatchedCard {
         self.watch.next_due.get().or(Card::<B>::next_due(&self.card))
     }
 
+    fn has_lost_state(&mut self) -> bool {
+        Card::<B>::has_lost_state(&mut self.card)
+    }
+
     fn restore(&mut self) -> Result<(), CardError> {
         Card::<B>::restore(&mut self.card)
     }
