@@ -335,6 +335,10 @@ fn check_positions(world: &mut World<'_>, index: usize, now_ns: u64) {
             judge.figures.positions += 1;
             let true_frames =
                 i128::from(anchor.frame) + 1 + (i128::from(told.at_ns) - anchor_ns) * 48_000 / 1_000_000_000;
+            if true_frames < i128::from(run.since_frame) {
+                // That was before the gap.
+                continue;
+            }
             let ahead = i128::from(told.frames) - true_frames;
             let most_behind = i128::from(run.period_ns + BEHIND_NS) * 48_000 / 1_000_000_000;
             if ahead > AHEAD_FRAMES || -ahead > most_behind {
