@@ -346,14 +346,14 @@ pub trait Card<B> {
     /// Only for ports whose [`volume`](Port::volume) has steps.
     ///
     /// # Errors
-    /// [`CardError::Unsupported`] changes nothing. After any other error the volume is set once the hardware answers.
+    /// [`CardError::Unsupported`] changes nothing. After any other error a card of hardware sets it once its codec answers.
     fn set_volume(&mut self, stream: &mut Self::Stream, channel: u8, mdb: i32) -> Result<(), CardError>;
     /// The volume of a channel in units of 0.001 dB, whether muted or not. Only for ports whose [`volume`](Port::volume) has steps.
     fn volume(&self, stream: &Self::Stream, channel: u8) -> Result<i32, CardError>;
     /// Mutes a channel or ends the mute. Only for ports that [can](VolumeRange::can_mute).
     ///
     /// # Errors
-    /// [`CardError::Unsupported`] changes nothing. After any other error the mute is set once the hardware answers.
+    /// [`CardError::Unsupported`] changes nothing. After any other error a card of hardware sets it once its codec answers.
     fn set_mute(&mut self, stream: &mut Self::Stream, channel: u8, is_muted: bool) -> Result<(), CardError>;
     /// Sets the administrator's gain of a stream, on top of its volume and mute, which stay as they are: [`volume`](Self::volume)
     /// doesn't show it. 0 dB after [`open`](Self::open). A stream that is muted here and can't be doesn't run: it stops with a

@@ -53,6 +53,8 @@ pub(crate) struct Track {
     pub(crate) layout: Layout,
     pub(crate) cycle: Cycle,
     pub(crate) is_running: bool,
+    /// The hardware didn't stop it in time. It is to be stopped again before it starts.
+    pub(crate) may_still_run: bool,
     /// Frames gone out to the link, or arrived in the ring, at the last look.
     pub(crate) passed: u64,
     /// The frames that the hardware had fetched at the last turn. `None`: there was none since the start.
@@ -90,6 +92,7 @@ impl Track {
             layout,
             cycle,
             is_running: false,
+            may_still_run: false,
             passed: 0,
             fetched_before: None,
             quantum: Nanos(0),

@@ -135,6 +135,15 @@ where
         }
     }
 
+    /// The same for a request that can be refused, where the stream would break off otherwise.
+    fn try_settle_and_mix_ahead(&mut self, stream: &MixerStream) -> Result<(), CardError> {
+        if let Some(Content::Direct(_)) = self.table.get(stream) {
+            self.try_settle(stream.index())?;
+            self.mix_ahead();
+        }
+        Ok(())
+    }
+
     fn begin_one(&mut self, stream: &MixerStream, how: Begin) -> Result<(), CardError> {
         self.table.get(stream).ok_or(CardError::WrongState)?;
         let mut group = Group::new();
@@ -349,7 +358,7 @@ where
     }
 
     fn set_volume(&mut self, stream: &mut MixerStream, channel: u8, mdb: i32) -> Result<(), CardError> {
-        self.settle_and_mix_ahead(stream);
+        self.try_settle_and_mix_ahead(stream)?;
         match self.table.get_mut(stream) {
             Some(Content::Direct(direct)) => {
                 direct.set_volume::<Backing<B, R>, C>(&mut self.card, channel, mdb)
@@ -371,7 +380,7 @@ where
     }
 
     fn set_mute(&mut self, stream: &mut MixerStream, channel: u8, is_muted: bool) -> Result<(), CardError> {
-        self.settle_and_mix_ahead(stream);
+        self.try_settle_and_mix_ahead(stream)?;
         match self.table.get_mut(stream) {
             Some(Content::Direct(direct)) => {
                 direct.set_mute::<Backing<B, R>, C>(&mut self.card, channel, is_muted)

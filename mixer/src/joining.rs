@@ -183,7 +183,11 @@ where
     pub(crate) fn attend_joining(&mut self, index: usize, now: Nanos) {
         let Some(bus) = self.buses.get_mut(index).and_then(BusPlace::open_mut) else { return };
         let Some(Joining { place, step }) = bus.track.joining else { return };
-        bus.track.due = Nanos(now.0.saturating_add(TURN.0).min(bus.track.due.0));
+        match step {
+            // Its own turns suffice until the codec is asked again.
+            Step::Mirror(Mirror { again: Some(again), .. }) if again > now => return,
+            _ => bus.track.due = Nanos(now.0.saturating_add(TURN.0).min(bus.track.due.0)),
+        }
         let Some(position) = bus.look::<Backing<B, R>, C>(&mut self.card).ok() else { return };
         match step {
             Step::Begun { since } => {
@@ -209,9 +213,7 @@ where
                 bus.track.joining = Some(Joining { place, step });
                 self.advance(index);
             }
-            Step::Mirror(mirror)
-                if mirror.again.is_none_or(|again| now >= again) && self.is_mirrored(index) =>
-            {
+            Step::Mirror(_) if self.is_mirrored(index) => {
                 self.end_joining(index, End::Unhurried(Nanos(now.0.saturating_add(AGAIN.0))));
             }
             Step::Mirror(_) | Step::Turned { .. } => {}
@@ -233,6 +235,18 @@ where
     pub(crate) fn joining_bus(&self, place: usize) -> Option<usize> {
         let is_it = |bus: &Bus<C::Stream>| bus.track.joining.is_some_and(|joining| joining.place == place);
         self.buses.iter().position(|bus| bus.open().is_some_and(is_it))
+    }
+
+    /// Ends the joining of a direct stream now, as somebody wants something of it that can be refused.
+    ///
+    /// # Errors
+    /// Its codec doesn't answer. Two streams play the same on.
+    pub(crate) fn try_settle(&mut self, place: usize) -> Result<(), CardError> {
+        let Some(index) = self.joining_bus(place) else { return Ok(()) };
+        // It is asked again in the bus's next turn.
+        let end = if self.is_mirrored(index) { End::Unhurried(Nanos(0)) } else { End::Gap };
+        self.end_joining(index, end);
+        if self.joining_bus(place).is_some() { Err(CardError::Hardware) } else { Ok(()) }
     }
 
     /// Ends the joining of a direct stream now, as somebody wants something of it.

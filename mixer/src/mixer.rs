@@ -289,7 +289,8 @@ where
         let Self { card, buses, table, .. } = self;
         let Some(bus) = buses.get_mut(index).and_then(BusPlace::open_mut) else { return };
         if let Err(error) = card.stop(&mut bus.stream) {
-            // The close fails too, and keeps the ring.
+            // The next start, or the close, tries again.
+            bus.track.may_still_run = true;
             log::error!("the bus of port {} does not stop: {error:?}", bus.track.port.0);
         }
         table.voices_mut().filter(|voice| voice.bus == index).for_each(|voice| voice.note_halt());
@@ -331,7 +332,9 @@ where
         bus.track.note_fifo_errors(position.fifo_errors);
         bus.track.quantum = playback::quantum_of(&bus.track, index, table);
         bus.track.due = Nanos(now.0.saturating_add(bus.track.quantum.0));
-        if bus.track.used_at.is_none() || table.voices().any(|voice| voice.is_running_on(index)) {
+        // A stream on its way to it is no voice yet.
+        let is_used = bus.track.joining.is_some() || table.voices().any(|voice| voice.is_running_on(index));
+        if bus.track.used_at.is_none() || is_used {
             bus.track.used_at = Some(now);
         }
         let is_idle = bus.track.used_at.is_some_and(|used_at| now.0.saturating_sub(used_at.0) >= LINGER.0);

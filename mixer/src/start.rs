@@ -48,6 +48,7 @@ where
 {
     /// Begins the runs of a group. After an error none of them runs.
     pub(crate) fn begin(&mut self, group: &Group, how: Begin) -> Result<LinkedStart, CardError> {
+        self.retry_trims(group);
         let needed = if how == Begin::Start { State::Ready } else { State::Paused };
         for place in group {
             let is_able = match self.table.contents().nth(*place) {
@@ -159,6 +160,9 @@ where
             standing.push(index).map_err(|_| CardError::Busy)?;
             let Some(bus) = self.buses.get_mut(index).and_then(BusPlace::open_mut) else { continue };
             bus.track.rewind();
+            if bus.track.may_still_run {
+                self.stop_again(index)?;
+            }
             let Some(bus) = self.buses.get(index).and_then(BusPlace::open) else { continue };
             let lead = self.lead(&bus.track, index);
             let Self { card, buses, sums, table, scratch, .. } = &mut *self;
@@ -210,6 +214,16 @@ where
             }
         }
         begun.map(Some)
+    }
+
+    /// Stops a bus that didn't stop in time.
+    fn stop_again(&mut self, index: usize) -> Result<(), CardError> {
+        self.mix_ahead();
+        let Self { card, buses, .. } = self;
+        let Some(bus) = buses.get_mut(index).and_then(BusPlace::open_mut) else { return Ok(()) };
+        card.stop(&mut bus.stream)?;
+        bus.track.may_still_run = false;
+        Ok(())
     }
 
     /// Undoes the begin of a group's voices.

@@ -5,6 +5,7 @@ use hyper::SampleMemory;
 
 use crate::backing::Backing;
 use crate::mixer::Mixer;
+use crate::start::Group;
 use crate::table::Content;
 use crate::voice::State;
 
@@ -60,10 +61,26 @@ where
         }
     }
 
+    /// Asks the amplifiers of direct streams that must not run once more: they may not have answered the last time.
+    pub(crate) fn retry_trims(&mut self, group: &Group) {
+        for place in group {
+            let Self { card, table, .. } = self;
+            if let Some(Content::Direct(direct)) = table.contents_mut().nth(*place)
+                && direct.is_barred
+            {
+                let trims = direct.trims;
+                let retried = direct.set_trims::<Backing<B, R>, C>(card, trims);
+                direct.is_barred = retried.is_err() && direct.trim().is_muted && !direct.is_trim_muted();
+            }
+        }
+    }
+
     /// The amplifiers can't do a direct stream's gain. A mixer can, if the port may have one.
     fn on_direct_trim_failed(&mut self, place: usize, port: PortIndex, error: CardError) {
         let mode = self.setup(port).map_or(PortMode::Direct, |setup| setup.mode);
-        if mode != PortMode::Direct && self.hand_over(port).is_ok() {
+        // A codec that doesn't answer has the gain later, and couldn't be opened for a bus now.
+        let is_unable = error == CardError::Unsupported;
+        if is_unable && mode != PortMode::Direct && self.hand_over(port).is_ok() {
             return;
         }
         self.mix_ahead();
@@ -80,10 +97,17 @@ where
         if self.logged_ports & port_bit(port) == 0 {
             self.logged_ports |= port_bit(port);
             let effect = if is_barred { "its stream must not run" } else { "it plays too loud" };
-            log::error!(
-                "port {}: direct, and its amplifiers can't do dom0's volume or mute ({error:?}): {effect}; set its mode to shared",
-                port.0
-            );
+            if is_unable {
+                log::error!(
+                    "port {}: direct, and its amplifiers can't do dom0's volume or mute: {effect}; set its mode to shared",
+                    port.0
+                );
+            } else {
+                log::error!(
+                    "port {}: its codec doesn't answer to dom0's volume or mute ({error:?}): {effect}",
+                    port.0
+                );
+            }
         }
     }
 }

@@ -35,6 +35,8 @@ pub(crate) struct DeviceScan {
     last: Option<DomainId>,
     /// The list was read to its end.
     has_ended: bool,
+    /// Devices were left out of it.
+    is_partial: bool,
     /// One more than are served, so that the device that has to wait is among them and becomes
     /// known.
     found: Vec<DeviceId, { MAX_DEVICES + 1 }>,
@@ -47,13 +49,14 @@ impl DeviceScan {
             next: None,
             last: None,
             has_ended: false,
+            is_partial: false,
             found: Vec::new(),
         }
     }
 
     /// Begins a scan, or begins the current one again.
     pub(crate) fn begin(&mut self) {
-        (self.last, self.has_ended) = (None, false);
+        (self.last, self.has_ended, self.is_partial) = (None, false, false);
         self.next = Some(Question::Guests);
     }
 
@@ -62,9 +65,9 @@ impl DeviceScan {
         self.found.pop()
     }
 
-    /// Whether a scan has ended, and all of it was taken. Asking takes it.
+    /// Whether a scan of all devices has ended, and all of it was taken. Asking takes it.
     pub(crate) fn take_end(&mut self) -> bool {
-        self.found.is_empty() && core::mem::take(&mut self.has_ended)
+        self.found.is_empty() && core::mem::take(&mut self.has_ended) && !self.is_partial
     }
 
     /// Sends the next question, if there is one. Returns the time at which to call again.
@@ -97,6 +100,7 @@ impl DeviceScan {
                 for device in reply.names().filter_map(number) {
                     // The rest is found when there is room for a device again.
                     if self.found.push(DeviceId { guest, device }).is_err() {
+                        self.is_partial = true;
                         break;
                     }
                 }
@@ -109,6 +113,7 @@ impl DeviceScan {
             // Another try would end the same way.
             (asked, Answer::Denied | Answer::Failed(RequestError::Refused(Refusal::TooBig))) => {
                 log::warn!("{BACKEND}: xenstored refuses to list it");
+                self.is_partial = true;
                 if asked != Question::Guests {
                     self.next = next.or(Some(Question::Guests));
                 }

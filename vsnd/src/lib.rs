@@ -144,9 +144,9 @@ impl<'s, H: Hypervisor, C: Card<H::Buffer>> Vsnd<'s, H, C> {
     /// card that is told to stop is waited for.
     pub fn poll(&mut self, clock: &dyn Clock, is_interrupted: bool) -> Due {
         let Self { connection, hypervisor, card, revival, clients } = self;
-        let now = clock.now();
         // Before the streams: a request of one that wakes the domain finds the card up.
-        revival.attend(card, now);
+        revival.attend(card, clock);
+        let now = clock.now();
         if card.poll(now, is_interrupted) {
             clients.on_plugs_change(card);
         }

@@ -132,13 +132,11 @@ where
                 Err(rejected) => rejected,
             };
             pages = rejected.buffer;
-            if let ConfigureError::Buffer(_) = rejected.error {
-                self.controller.give_back(rejected.stream);
-                last = CardError::BadBuffer;
-            } else {
-                self.controller.set_aside(rejected.stream);
-                last = CardError::Hardware;
-            }
+            last = match rejected.error {
+                ConfigureError::Buffer(_) => CardError::BadBuffer,
+                _ => CardError::Hardware,
+            };
+            self.controller.give_back(rejected.stream);
             self.log_failure(route, last, &rejected.error);
             if last == CardError::BadBuffer {
                 break;
@@ -155,7 +153,12 @@ where
             ConnectError::Unsupported => CardError::Unsupported,
             _ => CardError::Hardware,
         };
-        self.log_failure(route, translated, error);
+        if error.is_absence() {
+            // What it missed was logged, and this may come again and again.
+            log::debug!("port {}: {error}", route.0);
+        } else {
+            self.log_failure(route, translated, error);
+        }
         translated
     }
 

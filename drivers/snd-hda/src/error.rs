@@ -2,7 +2,7 @@
 
 use core::fmt;
 
-use crate::command::CommandError;
+use crate::command::{CommandError, NoResponse};
 use crate::deadline::Deadline;
 use crate::kind::ErrorKind;
 
@@ -87,6 +87,11 @@ pub enum ConnectError {
 }
 
 impl ConnectError {
+    /// Whether nothing was sent, because the codec has missed an answer a short time ago.
+    pub const fn is_absence(&self) -> bool {
+        matches!(self, Self::Command(CommandError { cause: NoResponse::Absent { .. }, .. }))
+    }
+
     /// The kind of failure.
     pub const fn kind(&self) -> ErrorKind {
         match self {

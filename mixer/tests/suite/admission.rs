@@ -150,6 +150,23 @@ fn a_bus_that_does_not_stop_keeps_its_ring_and_is_tried_again() {
 }
 
 #[test]
+fn a_bus_that_stopped_too_late_starts_again() {
+    let mut rig = Rig::new(PortMode::Shared);
+    let mut stream = rig.open(OUT, &S32, &Buffer::new(8_192));
+    rig.mixer.start(&mut stream).expect("started");
+    rig.pass(20 * MILLISECOND);
+    rig.mixer.stop(&mut stream).expect("stopped");
+    // Nobody has used it for a second, and it doesn't stop at once.
+    rig.mixer.card().seen[0].borrow_mut().sticks = true;
+    rig.pass(1_500 * MILLISECOND);
+    rig.mixer.card().seen[0].borrow_mut().sticks = false;
+    rig.mixer.start(&mut stream).expect("started again");
+    rig.pass(20 * MILLISECOND);
+    let position = rig.mixer.position(&mut stream).expect("a position");
+    assert!(position.bytes > 0 && position.descriptor_errors == 0, "{position:?}");
+}
+
+#[test]
 fn a_start_and_a_close_make_a_turn_due() {
     let mut rig = Rig::new(PortMode::Shared);
     rig.poll();

@@ -242,14 +242,15 @@ fn a_level_that_isn_t_answered_is_set_on_all_channels_and_taken_back_later() {
     misses(&mut rig, 2);
     rig.mixer.set_trim(&mut guest.stream, trim(-6_000, true));
     assert_eq!(amplifiers(&mut rig), [(-6_000, true); 2]);
+    misses(&mut rig, 1);
     assert_eq!(rig.mixer.start(&mut guest.stream), Err(CardError::Busy), "it may still be heard");
     // Muted as before, and still not known to be.
     misses(&mut rig, 1);
     rig.mixer.set_trim(&mut guest.stream, trim(-7_000, true));
+    misses(&mut rig, 1);
     assert_eq!(rig.mixer.start(&mut guest.stream), Err(CardError::Busy));
     // This time all is answered.
-    rig.mixer.set_trim(&mut guest.stream, trim(-8_000, true));
-    assert_eq!(amplifiers(&mut rig), [(-8_000, true); 2]);
+    assert_eq!(amplifiers(&mut rig), [(-7_000, true); 2]);
     rig.mixer.start(&mut guest.stream).expect("started");
     misses(&mut rig, 4);
     rig.mixer.set_trim(&mut guest.stream, Trim::default());
@@ -260,4 +261,17 @@ fn a_level_that_isn_t_answered_is_set_on_all_channels_and_taken_back_later() {
     rig.mixer.set_trim(&mut guest.stream, trim(0, true));
     rig.mixer.set_trim(&mut guest.stream, Trim::default());
     assert_eq!(amplifiers(&mut rig), [(0, false), (0, true)]);
+}
+
+#[test]
+fn a_volume_that_isn_t_answered_ends_no_stream_on_an_auto_port() {
+    let mut rig = Rig::new(PortMode::Auto);
+    let mut guest = Guest::open(&mut rig, OUT, &S32, constant(LEVEL, LEVEL));
+    rig.mixer.start(&mut guest.stream).expect("started");
+    rig.pass_with(20 * MILLISECOND, &mut [&mut guest]);
+    rig.mixer.card().seen[0].borrow_mut().level_fails = 1;
+    rig.mixer.set_trim(&mut guest.stream, trim(-6_000, false));
+    assert_eq!(rig.mixer.position(&mut guest.stream).expect("a position").descriptor_errors, 0);
+    assert_eq!(rig.mixer.bus_shape(OUT), None, "it is still direct");
+    assert_eq!(amplifiers(&mut rig), [(-6_000, false); 2]);
 }

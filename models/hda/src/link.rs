@@ -14,14 +14,29 @@ const TAGS: usize = 16;
 const MOST_CHANNELS: usize = 16;
 const MOST_SAMPLES: usize = 4 * MOST_CHANNELS;
 
+/// Most converters that usually listen to a tag.
+const USUAL_LISTENERS: usize = 8;
+
 /// A converter: its codec's address, and its node.
 type Place = (usize, u8);
+
+/// The converters of a tag, if they are known. The room stays: nothing is taken from the heap while streams run.
+struct Listening {
+    is_known: bool,
+    places: Vec<Place>,
+}
+
+impl Default for Listening {
+    fn default() -> Self {
+        Self { is_known: false, places: Vec::with_capacity(USUAL_LISTENERS) }
+    }
+}
 
 pub(crate) struct Link {
     codecs: [Option<Codec>; CODEC_ADDRESSES],
     /// The powered converters by direction (outputs last) and tag, as far as somebody has asked: a stream asks in each link frame.
     /// All are forgotten when a codec may change.
-    listening: [[Option<Vec<Place>>; TAGS]; 2],
+    listening: [[Listening; TAGS]; 2],
     /// As in QEMU, where every converter on a tag pulls samples of its own.
     pub(crate) listeners_take_turns: bool,
     /// Whether converters record their received frames.
@@ -49,28 +64,32 @@ impl Link {
 
     /// A codec, which may change.
     pub(crate) fn codec(&mut self, address: usize) -> Option<&mut Codec> {
-        self.listening = Default::default();
+        self.forget_listening();
         self.codecs.get_mut(address)?.as_mut()
     }
 
     /// All codecs, which may change.
     pub(crate) fn all_codecs(&mut self) -> impl Iterator<Item = &mut Codec> {
-        self.listening = Default::default();
+        self.forget_listening();
         self.codecs.iter_mut().flatten()
     }
 
     /// The converters that listen to a tag (or drive it).
     fn listening(&mut self, tag: u8, output: bool) -> &[Place] {
         let Self { codecs, listening, .. } = self;
-        listening[usize::from(output)][usize::from(tag)].get_or_insert_with(|| {
-            let codecs = codecs.iter_mut().enumerate();
-            let places = codecs.filter_map(|(address, codec)| Some((address, codec.as_mut()?)));
-            let of_codec = |(address, codec): (usize, &mut Codec)| -> Vec<Place> {
-                let listening = codec.listening_converters(tag, output);
-                listening.map(|converter| (address, converter.node)).collect()
-            };
-            places.flat_map(of_codec).collect()
-        })
+        let known = &mut listening[usize::from(output)][usize::from(tag)];
+        if !std::mem::replace(&mut known.is_known, true) {
+            known.places.clear();
+            for (address, codec) in codecs.iter_mut().enumerate() {
+                let of_codec = codec.iter_mut().flat_map(|codec| codec.listening_converters(tag, output));
+                known.places.extend(of_codec.map(|converter| (address, converter.node)));
+            }
+        }
+        &known.places
+    }
+
+    fn forget_listening(&mut self) {
+        self.listening.iter_mut().flatten().for_each(|known| known.is_known = false);
     }
 
     /// Converters that listen to a tag (or drive it).

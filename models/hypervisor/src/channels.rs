@@ -1,7 +1,6 @@
 //! Event channels: pairs of ports, each with a pending bit. Port numbers are unique over all domains, so that a mix-up of
 //! domains does not go unnoticed.
 
-use alloc::collections::BTreeSet;
 use alloc::vec::Vec;
 
 use hyper::{BindError, DomainId, RemotePort};
@@ -27,14 +26,14 @@ pub(crate) struct NotYours;
 #[derive(Debug)]
 pub(crate) struct Channels {
     ports: Vec<Port>,
-    /// Ports with an event, by their owners.
-    pending: BTreeSet<(DomainId, u32)>,
+    /// Ports with an event, in the order of their owners and numbers. There is room for all ports.
+    pending: Vec<(DomainId, u32)>,
 }
 
 impl Channels {
     pub(crate) fn new(ports: usize) -> Self {
         let closed = Port { owner: DomainId(0), state: PortState::Closed };
-        Self { ports: alloc::vec![closed; ports], pending: BTreeSet::new() }
+        Self { ports: alloc::vec![closed; ports], pending: Vec::with_capacity(ports) }
     }
 
     /// Makes a port that `remote` may bind.
@@ -57,7 +56,7 @@ impl Channels {
         }
         let new = Port { owner, state: PortState::Bound(remote_port) };
         let number = self.take(new).ok_or(BindError::NoRoom)?;
-        self.pending.insert((owner, number));
+        self.set_pending(owner, number);
         self.port(remote_port).ok_or(not_offered)?.state = PortState::Bound(number);
         Ok(number)
     }
@@ -70,7 +69,7 @@ impl Channels {
             return Err(NotYours);
         }
         port.state = PortState::Closed;
-        self.pending.remove(&(owner, number));
+        self.pending.retain(|pending| *pending != (owner, number));
         if let PortState::Bound(peer) = state
             && let Some(peer) = self.port(peer)
         {
@@ -93,7 +92,7 @@ impl Channels {
             PortState::Unbound(_) => {}
             PortState::Bound(peer) => {
                 if let Some(owner) = self.port(peer).map(|port| port.owner) {
-                    self.pending.insert((owner, peer));
+                    self.set_pending(owner, peer);
                 }
             }
         }
@@ -102,18 +101,24 @@ impl Channels {
 
     /// Takes one of the domain's pending bits.
     pub(crate) fn take_pending(&mut self, owner: DomainId) -> Option<u32> {
-        let first = *self.of(owner).next()?;
-        self.pending.remove(&first);
-        Some(first.1)
+        let first = self.first_of(owner)?;
+        Some(self.pending.remove(first).1)
     }
 
     pub(crate) fn has_pending(&self, owner: DomainId) -> bool {
-        self.of(owner).next().is_some()
+        self.first_of(owner).is_some()
     }
 
-    /// A domain's ports with an event.
-    fn of(&self, owner: DomainId) -> impl Iterator<Item = &(DomainId, u32)> {
-        self.pending.range((owner, 0)..=(owner, u32::MAX))
+    fn set_pending(&mut self, owner: DomainId, number: u32) {
+        if let Err(place) = self.pending.binary_search(&(owner, number)) {
+            self.pending.insert(place, (owner, number));
+        }
+    }
+
+    /// The place of a domain's first port with an event.
+    fn first_of(&self, owner: DomainId) -> Option<usize> {
+        let place = self.pending.partition_point(|(other, _)| *other < owner);
+        self.pending.get(place).filter(|(other, _)| *other == owner).map(|_| place)
     }
 
     fn take(&mut self, new: Port) -> Option<u32> {

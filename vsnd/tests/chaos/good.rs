@@ -132,6 +132,8 @@ pub struct Run {
     pub has_gap: bool,
     /// The first frame after the last gap: of earlier ones the anchor tells nothing.
     pub since_frame: u64,
+    /// A pause has come, and a hand-over may have cut frames off since.
+    pub may_be_cut: bool,
     /// It has paused: a move to a bus isn't seamless then (docs/mixing.md).
     pub was_paused: bool,
     /// Its frames aren't followed any more.
@@ -356,6 +358,7 @@ impl<'w> Good<'w> {
             (Phase::Resuming, Operation::Trigger) => {
                 if let Some(run) = &mut self.run {
                     (run.is_ending, run.has_gap, run.was_paused) = (false, true, true);
+                    run.may_be_cut = true;
                     run.is_excused |= self.wish.is_some_and(|wish| wish.buffer_ms < MIXED_AHEAD_MS);
                     run.started_ns = Some(now_ns);
                 }
@@ -389,6 +392,7 @@ impl<'w> Good<'w> {
             is_excused: false,
             has_gap: false,
             since_frame: 0,
+            may_be_cut: false,
             was_paused: false,
             is_lost: false,
             written_frames: 0,
@@ -427,6 +431,9 @@ impl<'w> Good<'w> {
             }
             Phase::Running if self.wants_pause => {
                 self.note_ending();
+                if let Some(run) = &mut self.run {
+                    run.may_be_cut = true;
+                }
                 if self.front.as_mut().is_some_and(|front| front.pause().is_ok()) {
                     self.phase = Phase::Pausing;
                 }

@@ -19,6 +19,9 @@ const HEARD_NS: u64 = 300 * MS;
 /// A pause amid a hand-over cuts off at most so many frames, in the time that they would have taken (docs/mixing.md).
 const CUT_FRAMES: u64 = 144;
 
+/// So many frames after the pause at most.
+const CUT_WITHIN_FRAMES: u64 = 4_800;
+
 /// Frames by which a position may be ahead of the link: what a FIFO holds.
 const AHEAD_FRAMES: i128 = 48;
 
@@ -173,11 +176,13 @@ fn hear(world: &mut World<'_>, played: &Played, now_ns: u64) {
             let mut next = last.frame + 1;
             let skipped = (value & 0xff_ffff) as u64;
             let skipped = skipped.saturating_sub(next);
-            let may_skip = run.was_paused || run.is_ending;
-            if may_skip && skipped <= CUT_FRAMES && link_frame == last.link_frame + 1 + skipped {
+            let is_cut = (1..=CUT_FRAMES).contains(&skipped) && link_frame == last.link_frame + 1 + skipped;
+            if run.may_be_cut && is_cut {
                 next += skipped;
-                run.has_gap |= skipped > 0;
+                (run.has_gap, run.may_be_cut) = (true, false);
             }
+            // A pause shows within what is mixed ahead.
+            run.may_be_cut &= run.is_ending || next < run.since_frame + CUT_WITHIN_FRAMES;
             run.has_gap |= run.was_paused && link_frame > last.link_frame + 1;
             if value == sample(run.number, next) && (link_frame == last.link_frame + 1 || run.has_gap) {
                 run.anchor = Some(Anchor { frame: next, link_frame });

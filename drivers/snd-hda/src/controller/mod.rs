@@ -53,6 +53,8 @@ pub struct Controller<R: Registers, D: Timer, G: DmaRegion> {
     patchbay: Patchbay,
     /// The log already says that the controller is gone.
     gone_logged: bool,
+    /// It was taken out of reset after a loss of power, and the rest wasn't restored.
+    is_half_restored: bool,
 }
 
 impl<R, D, G> Controller<R, D, G>
@@ -137,6 +139,7 @@ where
             slots,
             patchbay: Patchbay::new(capabilities),
             gone_logged: false,
+            is_half_restored: false,
         };
         controller.discover(codecs_present)?;
         controller.open_for_streams();
@@ -182,7 +185,7 @@ where
     /// Whether the controller is in reset, as after a loss of power: [`restore`](Self::restore) brings it back. One that is gone
     /// reads as ones, and has lost nothing that could be brought back.
     pub fn has_lost_state(&mut self) -> bool {
-        reg::GCTL.read(&mut self.registers) & reg::GCTL_CRST == 0
+        self.is_half_restored || reg::GCTL.read(&mut self.registers) & reg::GCTL_CRST == 0
     }
 
     /// Restores controller and codecs after a loss of power.
@@ -204,6 +207,8 @@ where
     /// [`BringUpError`], as in bring-up; every wait is bounded. After [`BringUpError::NoAnswer`]
     /// from a codec that doesn't come back, everything else is restored.
     pub fn restore(&mut self) -> Result<(), BringUpError> {
+        // Out of reset it doesn't show any more that the rest is missing.
+        self.is_half_restored = true;
         let present = wake(&mut self.registers, &mut self.delay)?;
         self.gone_logged = false;
         if present == 0 {
@@ -212,6 +217,7 @@ where
         self.commands.restart();
         let restored = self.patchbay.restore(&mut self.commands);
         self.open_for_streams();
+        self.is_half_restored = false;
         restored.map_err(BringUpError::NoAnswer)
     }
     /// Version of the specification: major, minor.
@@ -312,25 +318,17 @@ where
             ssync: self.ssync,
             wall_clock_moves: self.wall_clock_moves,
             restarts: self.restarts,
+            has_failed: false,
         }))
     }
 
-    /// Gives a stream descriptor back.
+    /// Gives a stream descriptor back. One that doesn't come out of reset is taken again when there is no other.
     pub fn give_back(&mut self, stream: Stream<Reset<R, D, G>>) {
         self.restarts |= stream.restarts();
         if let Some(slot) = self.slots.get_mut(usize::from(stream.index())) {
             slot.is_taken = false;
             slot.tag = None;
-            slot.has_failed = false;
-        }
-    }
-
-    /// Gives a stream descriptor back that doesn't work: it is taken again when there is no other.
-    pub fn set_aside(&mut self, stream: Stream<Reset<R, D, G>>) {
-        let index = usize::from(stream.index());
-        self.give_back(stream);
-        if let Some(slot) = self.slots.get_mut(index) {
-            slot.has_failed = true;
+            slot.has_failed = stream.has_failed();
         }
     }
 

@@ -55,6 +55,8 @@ pub(crate) struct Descriptor<R, D, G> {
     pub(crate) wall_clock_moves: bool,
     /// Learned: setting RUN restarts the list.
     pub(crate) restarts: bool,
+    /// The last reset didn't end.
+    pub(crate) has_failed: bool,
 }
 
 impl<R: Registers + Clone, D: Timer + Clone, G: DmaRegion> Clone for Descriptor<R, D, G> {
@@ -73,6 +75,7 @@ impl<R: Registers + Clone, D: Timer + Clone, G: DmaRegion> Clone for Descriptor<
             ssync: self.ssync,
             wall_clock_moves: self.wall_clock_moves,
             restarts: self.restarts,
+            has_failed: self.has_failed,
         }
     }
 }
@@ -116,7 +119,9 @@ impl<R: Registers, D: Timer, G: DmaRegion> Descriptor<R, D, G> {
         }
         control.write(&mut self.registers, 0);
         let ended = wait_for(&mut self.registers, &mut self.delay, control, srst, 0, RESET);
-        or_cut_off(&mut self.registers, ended)
+        let ended = or_cut_off(&mut self.registers, ended);
+        self.has_failed = ended.is_err();
+        ended
     }
 
     /// Resets the stream and sets it up for a checked `buffer`, from `origin` on. RUN reads 0.

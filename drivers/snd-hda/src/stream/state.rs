@@ -104,6 +104,11 @@ where
         Self { state: Reset { descriptor } }
     }
 
+    /// Whether its last reset didn't end.
+    pub(crate) fn has_failed(&self) -> bool {
+        self.state.descriptor.has_failed
+    }
+
     /// Whether setting RUN restarts the list.
     pub(crate) fn restarts(&self) -> bool {
         self.state.descriptor.restarts

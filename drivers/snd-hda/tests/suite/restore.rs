@@ -198,10 +198,12 @@ fn without_a_controller_or_codecs_there_is_an_error() {
     let mut controller = bring_up(&model).expect("up");
     model.edit_faults(|faults| faults.off_the_bus = true);
     assert_eq!(controller.restore(), Err(BringUpError::NoController));
+    assert!(controller.has_lost_state(), "it is to be tried again, whatever GCTL reads");
     model.edit_faults(|faults| *faults = Faults { reset_never_left: true, ..Faults::default() });
     assert!(matches!(controller.restore(), Err(BringUpError::Reset(_))));
     model.edit_faults(|faults| *faults = Faults::default());
     assert_eq!(controller.restore(), Ok(()));
+    assert!(!controller.has_lost_state());
 }
 
 #[test]

@@ -200,10 +200,14 @@ fn a_stream_that_stays_in_reset_gives_its_buffer_back_and_is_left_alone() {
     let (stream, index, _) = running(&model, &mut controller, Direction::Output);
     model.edit_faults(|faults| faults.stream_reset_never_left = 1 << index);
     let (stream, _) = stream.stop().expect("stopped");
-    drop(stream.release().expect("released"));
+    let (stream, buffer) = stream.release().expect("released");
+    controller.give_back(stream);
+    drop(buffer);
     model.advance_ns(10 * MILLISECOND);
     // A register written in stream reset would break a rule.
     model.assert_clean();
+    let next = controller.take_stream(Direction::Output).expect("another");
+    assert_ne!(usize::from(next.index()), index);
 }
 
 #[test]
