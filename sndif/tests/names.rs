@@ -75,6 +75,9 @@ fn silence_is_the_middle_of_the_range() {
     assert_eq!(first(SampleFormat::U24Be, 4), 0x0080_0000u32.to_be_bytes());
     assert_eq!(first(SampleFormat::U32Le, 4), 0x8000_0000u32.to_le_bytes());
     assert_eq!(first(SampleFormat::U32Be, 4), 0x8000_0000u32.to_be_bytes());
+    // G.711: a byte of 0 is the loudest negative value of mu-law, and a loud one of A-law.
+    assert_eq!(first(SampleFormat::MuLaw, 1), [0xff]);
+    assert_eq!(first(SampleFormat::ALaw, 1), [0xd5]);
     // The pattern repeats with the sample.
     for format in SampleFormat::all() {
         let (Some(silence), Some(bytes)) = (format.silence(), format.bytes_per_sample()) else { continue };
@@ -137,6 +140,7 @@ fn states_types_and_codes_have_the_headers_numbers() {
     assert_eq!(Direction::from_node("c"), Some(Direction::Capture));
     assert_eq!(Direction::from_node("pc"), None);
     assert_eq!([Direction::Playback.node(), Direction::Capture.node()], ["p", "c"]);
+    assert!(Direction::Playback.is_playback() && !Direction::Capture.is_playback());
 
     assert_eq!(Operation::ALL.map(Operation::code), [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 0x80]);
     assert_eq!(Trigger::ALL.map(Trigger::code), [0, 1, 2, 3]);

@@ -149,6 +149,31 @@ fn a_failed_query_carries_no_params() {
 }
 
 #[test]
+fn statuses_are_the_negatives_of_xens_error_numbers() {
+    // errno.h of Xen's public headers.
+    let numbers = [
+        (Status::OK, 0),
+        (Status::EPERM, 1),
+        (Status::ENOENT, 2),
+        (Status::EIO, 5),
+        (Status::EAGAIN, 11),
+        (Status::ENOMEM, 12),
+        (Status::EACCES, 13),
+        (Status::EFAULT, 14),
+        (Status::EBUSY, 16),
+        (Status::ENODEV, 19),
+        (Status::EINVAL, 22),
+        (Status::ENOSPC, 28),
+        (Status::ERANGE, 34),
+        (Status::EOPNOTSUPP, 95),
+        (Status::ETIMEDOUT, 110),
+    ];
+    for (status, number) in numbers {
+        assert_eq!((status.0, status.is_ok()), (-number, number == 0));
+    }
+}
+
+#[test]
 fn bytes_of_an_old_response_in_the_slot_are_ignored() {
     // Linux's front end writes its request over the last response without clearing it.
     let mut wire = [0xa5; ENTRY_BYTES];
@@ -181,12 +206,26 @@ fn intervals_and_params_narrow() {
     assert_eq!(low.intersect(Interval::ANY), low);
     assert!(low.contains(1) && low.contains(5) && !low.contains(0) && !low.contains(6));
     assert!(Interval::exactly(5).is_subset(low) && !Interval::exactly(6).is_subset(low));
+    for wider in [Interval { min: 0, max: 5 }, Interval { min: 1, max: 6 }] {
+        assert!(low.is_subset(wider) && !wider.is_subset(low), "{wider:?}");
+    }
 
     let params = hw_params();
     assert!(HwParams::ANY.contains(&params) && !params.contains(&HwParams::ANY));
     assert!(!params.is_empty());
     let none = HwParams { channels: high, ..params }.intersect(&params);
     assert!(none.is_empty() && params.contains(&none));
+    // One parameter without a value leaves nothing, whichever it is.
+    let nothing = Interval { min: 2, max: 1 };
+    for empty in [
+        HwParams { formats: FormatSet::EMPTY, ..params },
+        HwParams { rates: nothing, ..params },
+        HwParams { channels: nothing, ..params },
+        HwParams { buffer_frames: nothing, ..params },
+        HwParams { period_frames: nothing, ..params },
+    ] {
+        assert!(empty.is_empty(), "{empty:?}");
+    }
     let other_format = HwParams { formats: FormatSet::of(&[SampleFormat::U8]), ..params };
     assert!(params.intersect(&other_format).is_empty(), "a bit that is no format doesn't count");
     assert!(!params.contains(&other_format));

@@ -106,15 +106,18 @@ fn states_locks_and_sources_have_their_numbers() {
         writer.write(0, &Slot { state, ..Slot::default() });
         assert_eq!(page.load(33), code);
     }
+    let reader = ControlReader::new(&*page);
     for (code, lock) in (0..).zip([None, Some(PositionLock::Coarse), Some(PositionLock::Locked)]) {
         writer.write(0, &Slot { lock, ..Slot::default() });
         assert_eq!(page.load(32 + 21), code);
+        assert_eq!(reader.slot(0).map(|slot| slot.lock), Ok(lock));
     }
     let sources =
         [None, Some(PositionSource::Link), Some(PositionSource::Memory), Some(PositionSource::WallClock)];
     for (code, source) in (0..).zip(sources) {
         writer.write(0, &Slot { source, ..Slot::default() });
         assert_eq!(page.load(32 + 21), code << 16);
+        assert_eq!(reader.slot(0).map(|slot| slot.source), Ok(source));
     }
 }
 
@@ -146,6 +149,7 @@ fn more_streams_than_slots_have_none() {
     let reader = ControlReader::new(&*page);
     assert_eq!(reader.header().map(|header| header.slot_count), Ok(31));
     assert_eq!(reader.slot(SLOTS_MAX), Err(ReadError::NoSuchSlot));
+    assert_eq!(reader.position(SLOTS_MAX), Err(ReadError::NoSuchSlot), "the page ends there");
 }
 
 #[test]
@@ -271,6 +275,7 @@ fn frames_advance_at_the_measured_rate() {
     assert_eq!(at(20_010_000_001), 480_480);
     assert_eq!(at(21_000_000_001), 528_000);
     assert_eq!(at(3_620_000_000_001), 480_000 + 48_000 * 3_600, "an hour on: more than 2^32 ns");
+    assert_eq!(at(20_000_000_000 + (1 << 32)), 480_000 + 206_158, "2^32 ns");
     assert_eq!(at(19_000_000_000 - 1), 480_000 - 48_000, "backwards");
     assert_eq!(at(0), 0, "not below frame 0");
     assert_eq!(
