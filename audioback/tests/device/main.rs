@@ -6,5 +6,7 @@ mod flows;
 mod hostile;
 mod idle;
 mod limits;
+mod logs;
 mod support;
+mod trims;
 mod volume;

@@ -5,7 +5,7 @@ use std::rc::Rc;
 
 use audioback::card::{
     Card, CardError, CardSettings, Direction, LinkPosition, LinkedStart, MAX_RATES, OpenFailure, Port,
-    PortIndex, PortLabel, PortSet, StillRunning, StreamParams, StreamPosition, VolumeRange,
+    PortIndex, PortLabel, PortSet, StillRunning, StreamParams, StreamPosition, Trim, VolumeRange,
 };
 use hyper::{MappedBuffer, Nanos};
 use sndif::format::{FormatSet, SampleFormat};
@@ -21,6 +21,10 @@ pub struct Controls {
     pub open_fails: Option<CardError>,
     /// A start on this port fails.
     pub start_fails_on: Option<usize>,
+    /// Another device has all ports.
+    pub others_have_ports: bool,
+    /// What has gone out when a stream that was started is looked at for the first time.
+    pub bytes_at_start: u64,
     /// What is at the link when a stream has been started.
     pub link_at_start: Option<LinkPosition>,
     /// Times that a position was asked for.
@@ -39,6 +43,8 @@ pub struct Controls {
     pub written_bytes: Option<u64>,
     /// The answer to that: bytes that came too late.
     pub late_bytes: u64,
+    /// The administrator's gain that was last told.
+    pub trim: Option<Trim>,
     /// Page addresses of the last buffer opened.
     pub pages: Vec<u64>,
     /// What the amplifiers of each port are set to, by channel.
@@ -143,7 +149,7 @@ impl<B: MappedBuffer> Card<B> for FakeCard {
     }
 
     fn is_free(&self, port: PortIndex) -> bool {
-        !self.taken[usize::from(port.0)]
+        !self.taken[usize::from(port.0)] && !self.controls.borrow().others_have_ports
     }
 
     fn open(
@@ -233,6 +239,10 @@ impl<B: MappedBuffer> Card<B> for FakeCard {
         Ok(())
     }
 
+    fn set_trim(&mut self, _: &mut FakeStream<B>, trim: Trim) {
+        self.controls.borrow_mut().trim = Some(trim);
+    }
+
     fn start(&mut self, stream: &mut FakeStream<B>) -> Result<(), CardError> {
         self.note("start");
         let mut controls = self.controls.borrow_mut();
@@ -240,6 +250,7 @@ impl<B: MappedBuffer> Card<B> for FakeCard {
         if controls.start_fails_on == Some(stream.port) {
             return Err(CardError::Hardware);
         }
+        controls.position.bytes = controls.bytes_at_start;
         controls.position.link = controls.link_at_start;
         drop(controls);
         stream.running = true;
