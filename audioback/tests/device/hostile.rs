@@ -194,6 +194,35 @@ fn a_flood_of_writes_and_of_events_is_one_look_each_half_millisecond() {
 }
 
 #[test]
+fn a_look_that_is_due_after_the_shortest_interval_takes_place() {
+    let mut rig = RawRig::new();
+    assert_eq!(rig.open(), Status::OK);
+    assert_eq!(rig.ask(RequestBody::Trigger(Trigger::Start)), Status::OK);
+    rig.poll_at(Nanos(1_000_000));
+    let before = rig.card.controls.borrow().looks;
+    for (at_ns, looks) in [(1_499_999, 0), (1_500_000, 1)] {
+        rig.poll_at(Nanos(at_ns));
+        assert_eq!(rig.card.controls.borrow().looks - before, looks, "at {at_ns}");
+    }
+}
+
+#[test]
+fn a_control_page_makes_no_write_cost_a_look() {
+    let mut rig = RawRig::with_control_page();
+    assert_eq!(rig.open(), Status::OK);
+    assert_eq!(rig.ask(RequestBody::Trigger(Trigger::Start)), Status::OK);
+    rig.poll_at(Nanos(1_000_000));
+    let before = rig.card.controls.borrow().looks;
+    for id in 0..32 {
+        let range = Range { offset_bytes: 0, length_bytes: 4 };
+        let request = sndif::request::Request { id, body: RequestBody::Write(range) };
+        let answer = rig.send_at(&request.emit(), Nanos(1_400_000)).expect("an answer");
+        assert_eq!(answer.status, Status::OK);
+    }
+    assert_eq!(rig.card.controls.borrow().looks, before, "less than half a millisecond has passed");
+}
+
+#[test]
 fn a_flood_of_what_keeps_the_hardware_busy_is_answered_one_at_a_time() {
     let mut rig = RawRig::new();
     for id in 0..32u16 {

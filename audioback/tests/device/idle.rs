@@ -47,6 +47,25 @@ fn opening_again_and_again_doesn_t_make_a_stream_less_idle() {
 }
 
 #[test]
+fn an_open_of_a_taken_port_waits_for_one_turn_and_says_for_which_port() {
+    for is_freed in [false, true] {
+        let mut rig = RawRig::new();
+        rig.card.controls.borrow_mut().others_have_ports = true;
+        rig.ring.push(&Request { id: 5, body: RequestBody::Open(rig.open_params()) }.emit()).unwrap();
+        let _ = rig.ring.publish();
+        assert_eq!(rig.poll_at(Nanos(700)), Some(Nanos(700)), "it goes on at once");
+        assert_eq!(rig.ring.take(), Ok(None), "idle streams have to give way before");
+        assert_eq!(rig.device.take_awaited_port(), Some(PortIndex(0)));
+        assert_eq!(rig.device.take_awaited_port(), None, "asking takes it");
+        rig.card.controls.borrow_mut().others_have_ports = !is_freed;
+        rig.poll();
+        let answer = rig.ring.take().unwrap().map(|entry| Response::parse(&entry)).expect("an answer");
+        assert_eq!((answer.id, answer.status), (5, if is_freed { Status::OK } else { Status::EBUSY }));
+        assert_eq!(rig.device.take_awaited_port(), None, "nobody waits any more");
+    }
+}
+
+#[test]
 fn a_stream_stays_on_another_port_and_for_its_own_guest() {
     let mut rig = RawRig::new();
     assert_eq!(rig.open_at(0), Status::OK);

@@ -6,7 +6,7 @@ use crate::support::{DRIVER, GUEST, Rig, configs, home, open_config};
 use audioback::card::Card;
 use audioback::device::{ConnectError, Device};
 use audioback::resources::{Resource, Resources};
-use audioback::rights::Policy;
+use audioback::rights::{Policy, PortSet};
 use audioback::turn_work::TurnWork;
 use audiofront::StreamFront;
 use hyper::{GrantRef, Hypervisor, Nanos};
@@ -15,6 +15,7 @@ use sndif::control_page::SlotState;
 use sndif::op::{Operation, Trigger};
 use sndif::request::{Request, RequestBody};
 use sndif::response::{Response, Status};
+use sndif::state::XenbusState;
 
 const fn resources(open_streams: u32, channels: u32, pages: u32) -> Resources {
     Resources { open_streams, channels, pages }
@@ -137,4 +138,19 @@ fn a_close_that_waits_for_its_turn_keeps_no_stream_open_for_ever() {
     assert_eq!(rig.device.stream(0).unwrap().state(), SlotState::Open);
     rig.poll();
     assert_eq!(rig.device.stream(0).unwrap().state(), SlotState::Closed);
+}
+
+#[test]
+fn a_device_that_closes_goes_on_at_once_and_closes_one_stream_a_turn() {
+    let mut rig = Rig::new(Policy { may_record: PortSet::ALL, ..Policy::default() });
+    rig.open_playback();
+    rig.capture.open(&open_config()).unwrap();
+    rig.capture_events();
+    rig.device.begin_close(&mut rig.back);
+    assert_eq!(rig.device.state(), XenbusState::Closing);
+    rig.now = Nanos(5_000);
+    assert_eq!(rig.poll(), Some(rig.now), "there is another one");
+    assert_eq!((rig.device.state(), rig.device.holdings().open_streams), (XenbusState::Closing, 1));
+    assert_eq!(rig.poll(), None);
+    assert_eq!((rig.device.state(), rig.home.mapped_pages()), (XenbusState::Closed, 0));
 }
