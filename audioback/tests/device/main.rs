@@ -10,3 +10,4 @@ mod logs;
 mod support;
 mod trims;
 mod volume;
+mod xruns;
