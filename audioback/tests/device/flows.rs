@@ -276,12 +276,19 @@ fn positions_are_posted_past_each_period_edge_and_notified() {
     let mut rig = Rig::new(Policy::default());
     rig.open_playback();
     rig.start_playback();
-    rig.set_position(1_920);
-    assert_eq!(rig.events(), []);
-    rig.set_position(1_924);
-    assert_eq!(rig.events(), [FrontEvent::Position { bytes: 1_924 }]);
-    assert!(rig.home.has_pending(crate::support::GUEST));
-    assert_eq!(rig.events(), [], "once");
+    let notified = |rig: &Rig| -> Vec<u32> {
+        std::iter::from_fn(|| rig.home.take_pending(GUEST)).map(|channel| channel.0).collect()
+    };
+    notified(&rig);
+    let channel = rig.playback.nodes().evt_event_channel;
+    let position = FrontEvent::Position { bytes: 1_924 };
+    for (bytes, events, channels) in
+        [(1_920, &[][..], &[][..]), (1_924, &[position], &[channel]), (1_924, &[], &[])]
+    {
+        rig.set_position(bytes);
+        assert_eq!(rig.events(), events, "at {bytes}");
+        assert_eq!(notified(&rig), channels, "at {bytes}");
+    }
 }
 
 #[test]

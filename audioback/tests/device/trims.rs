@@ -45,4 +45,5 @@ fn two_gains_add_up_and_one_mute_is_enough() {
     assert_eq!(QUIET.and(other), Trim { mdb: -6_500, is_muted: true });
     assert_eq!(other.and(QUIET), Trim { mdb: -6_500, is_muted: true });
     assert_eq!(other.and(other), Trim { mdb: -1_000, is_muted: false });
+    assert_eq!(Trim::MIN_MDB, -100_000, "100 dB less");
 }
