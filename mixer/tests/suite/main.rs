@@ -11,6 +11,7 @@ mod hostile;
 mod isolation;
 mod lead;
 mod link;
+mod logs;
 mod modes;
 mod pauses;
 mod peaks;

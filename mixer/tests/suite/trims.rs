@@ -148,8 +148,11 @@ fn a_direct_stream_has_it_on_the_amplifiers_and_answers_with_the_guest_s_own() {
     rig.mixer.set_trim(&mut guest.stream, trim(-10_000, false));
     assert_eq!(amplifiers(&mut rig), [(-13_000, false); 2]);
     assert_eq!(rig.mixer.volume(&guest.stream, 0), Ok(-3_000));
-    rig.mixer.configure(&settings(PortMode::Direct, trim(-20_000, true)));
-    assert_eq!(amplifiers(&mut rig), [(-33_000, true); 2]);
+    rig.mixer.set_mute(&mut guest.stream, 0, false).expect("no mute");
+    for is_muted in [true, false, true] {
+        rig.mixer.configure(&settings(PortMode::Direct, trim(-20_000, is_muted)));
+        assert_eq!(amplifiers(&mut rig), [(-33_000, is_muted); 2], "the guest has muted nothing");
+    }
     // The guest sets another volume. Its answer is the step that the amplifier would have.
     rig.mixer.set_volume(&mut guest.stream, 0, -1_300).expect("a volume");
     rig.mixer.set_mute(&mut guest.stream, 0, false).expect("no mute");
