@@ -1,7 +1,7 @@
 //! Refusals, which leave nothing behind.
 
-use audioback::card::PortMode;
-use audioback::card::{Card, CardError, OpenFailure, PortIndex, StreamParams};
+use audioback::card::{Card, CardError, CardSettings, OpenFailure, PortIndex, StreamParams};
+use audioback::card::{PortMode, PortSetup};
 use hyper::{MappedBuffer, Nanos};
 use mixer::{Cost, Limits};
 use sndif::format::SampleFormat;
@@ -70,6 +70,33 @@ fn converters_are_counted_and_come_back() {
     }
     rig.mixer.close(plain).expect("closed");
     assert_eq!(rig.mixer.cost(), Cost(0));
+}
+
+#[test]
+fn a_hand_over_at_the_rate_of_the_bus_needs_no_converter() {
+    let mut rig = Rig::with(PortMode::Auto, Limits { converters: 0, ..LIMITS });
+    let streams = [(); 2].map(|()| rig.open(OUT, &S32, &Buffer::new(8_192)));
+    assert_eq!((rig.mixer.bus_shape(OUT), rig.mixer.cost()), (Some((48_000, 2)), Cost(2 * 96_000)));
+    for stream in streams {
+        rig.mixer.close(stream).expect("closed");
+    }
+}
+
+#[test]
+fn a_stream_stays_direct_if_its_bus_would_need_a_converter_that_is_not_there() {
+    let mut rig = Rig::with(PortMode::Auto, Limits { converters: 0, ..LIMITS });
+    let mut settings = CardSettings::default();
+    settings.ports[usize::from(OUT.0)] = PortSetup { rate_hz: Some(48_000), ..PortSetup::default() };
+    rig.mixer.configure(&settings);
+    let buffer = Buffer::new(8_192);
+    let mut first = rig.open(OUT, &params(44_100, SampleFormat::S32Le, 2), &buffer);
+    rig.mixer.start(&mut first).expect("started");
+    assert_eq!(refused(&mut rig, OUT, &S32, &Buffer::new(8_192)), CardError::Busy);
+    assert_eq!((rig.mixer.bus_shape(OUT), rig.mixer.cost()), (None, Cost(0)));
+    rig.pass(20 * MILLISECOND);
+    assert_eq!(rig.mixer.position(&mut first).map(|position| position.descriptor_errors), Ok(0));
+    let back = rig.mixer.close(first).expect("closed");
+    assert_eq!(back.page_addresses(), buffer.page_addresses());
 }
 
 #[test]

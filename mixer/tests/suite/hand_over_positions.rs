@@ -4,7 +4,7 @@ use std::cell::Cell;
 use std::rc::Rc;
 
 use audioback::card::{Card, LinkPosition, PortMode};
-use mixer::MixerStream;
+use mixer::{Cost, MixerStream};
 use proptest::prelude::*;
 use sndif::format::SampleFormat;
 
@@ -153,6 +153,24 @@ proptest! {
 fn they_are_checked_before_a_hand_over_and_after_it() {
     let (checks, moves) = play(48_000, &[(0, 30_000_000), (3, 30_000_000), (7, 9_000_000), (3, 5_000_000)]);
     assert_eq!((checks, moves), (12, 1));
+}
+
+#[test]
+fn streams_that_come_amid_a_hand_over_come_to_the_same_bus() {
+    let mut rig = Rig::new(PortMode::Auto);
+    rig.mixer.card().is_in_step = true;
+    let layout = params(48_000, SampleFormat::S32Le, 2);
+    let mut guest = Guest::open(&mut rig, OUT, &layout, Box::new(|_| vec![0; 8]));
+    rig.mixer.start(&mut guest.stream).expect("started");
+    rig.pass_with(30 * MILLISECOND, &mut [&mut guest]);
+    let others = [(); 2].map(|()| rig.open(OUT, &layout, &Buffer::new(8_192)));
+    assert_eq!(rig.mixer.cost(), Cost(3 * 96_000), "each has its share once");
+    rig.pass_with(60 * MILLISECOND, &mut [&mut guest]);
+    assert_eq!(rig.mixer.cost(), Cost(3 * 96_000));
+    for stream in others.into_iter().chain([guest.stream]) {
+        rig.mixer.close(stream).expect("closed");
+    }
+    assert_eq!(rig.mixer.cost(), Cost(0));
 }
 
 #[test]
