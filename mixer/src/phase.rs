@@ -143,6 +143,11 @@ mod tests {
         }
         let neither = Phase::of(&changed(direct, no_counter), &changed(bus, no_counter), 44_100);
         assert_eq!(neither, Phase::Hidden);
+        // One that has no position yet may have one later, if the other's counter follows the link.
+        let unknown = StreamPosition { link: None, ..bus };
+        assert_eq!(Phase::of(&direct, &unknown, 44_100), Phase::Open);
+        assert_eq!(Phase::of(&unknown, &direct, 44_100), Phase::Open);
+        assert_eq!(Phase::of(&changed(direct, no_counter), &unknown, 44_100), Phase::Hidden);
         let standing = StreamPosition { bytes: 0, ..bus };
         assert_eq!(Phase::of(&direct, &standing, 44_100), Phase::Open);
     }

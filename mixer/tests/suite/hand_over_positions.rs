@@ -3,7 +3,8 @@
 use std::cell::Cell;
 use std::rc::Rc;
 
-use audioback::card::{Card, LinkPosition, PortMode};
+use audioback::card::{Card, LinkPosition, PortMode, StillRunning};
+use hyper::MappedBuffer;
 use mixer::{Cost, MixerStream};
 use proptest::prelude::*;
 use sndif::format::SampleFormat;
@@ -170,6 +171,28 @@ fn streams_that_come_amid_a_hand_over_come_to_the_same_bus() {
     for stream in others.into_iter().chain([guest.stream]) {
         rig.mixer.close(stream).expect("closed");
     }
+    assert_eq!(rig.mixer.cost(), Cost(0));
+}
+
+#[test]
+fn a_stream_that_does_not_stop_for_its_bus_says_so_and_keeps_its_buffer() {
+    let mut rig = Rig::new(PortMode::Auto);
+    rig.mixer.card().is_in_step = true;
+    let layout = params(48_000, SampleFormat::S32Le, 2);
+    let mut guest = Guest::open(&mut rig, OUT, &layout, Box::new(|_| vec![0; 8]));
+    rig.mixer.start(&mut guest.stream).expect("started");
+    rig.pass_with(30 * MILLISECOND, &mut [&mut guest]);
+    let other = rig.open(OUT, &layout, &Buffer::new(8_192));
+    rig.mixer.card().seen[0].borrow_mut().sticks = true;
+    rig.pass(60 * MILLISECOND);
+    assert_eq!(rig.mixer.cost(), Cost(96_000), "it is no voice");
+    let position = rig.mixer.position(&mut guest.stream).expect("a position");
+    assert_eq!(position.descriptor_errors, 1, "its front end must not wait for a position");
+    let StillRunning(stream) = rig.mixer.close(guest.stream).expect_err("RUN reads 1");
+    rig.mixer.card().seen[0].borrow_mut().sticks = false;
+    let buffer = rig.mixer.close(stream).expect("closed");
+    assert_eq!(buffer.page_addresses(), guest.buffer.page_addresses());
+    rig.mixer.close(other).expect("closed");
     assert_eq!(rig.mixer.cost(), Cost(0));
 }
 
