@@ -1,12 +1,12 @@
 //! A direct stream becomes a voice while it plays, on the model of the hardware.
 
-use audioback::card::{Card, CardError, LinkPosition, PortMode, StreamParams};
-use hyper::{MappedBuffer, SampleMemory};
-use mixer::MixerStream;
-use snd_hda_model::{DmaAccess, Profile};
+use audioback::card::{Card, CardError, LinkPosition, PortMode, PortSetup, StreamParams};
+use hyper::{MappedBuffer, Nanos, SampleMemory};
+use mixer::{Cost, Limits, Mixer, MixerStream};
+use snd_hda_model::{Bench, Codec, DmaAccess, Profile};
 use sndif::format::SampleFormat;
 
-use crate::link::{OUT, Rig};
+use crate::link::{OUT, Rig, hardware};
 use crate::support::memory::Buffer;
 use crate::support::rig::{MILLISECOND, params};
 use crate::support::{cases, noise};
@@ -234,6 +234,26 @@ fn no_frame_is_lost_when_the_codec_misses_the_verb_or_its_answer_is_lost() {
         rig.pass(1_200 * MILLISECOND);
         rig.model.assert_clean();
     }
+}
+
+#[test]
+fn the_gap_is_no_longer_on_a_bus_that_is_mixed_far_ahead() {
+    let mut profile = Profile::hardware();
+    profile.stream_sync_offset = None;
+    let model = Bench::new(profile).codec(0, Codec::any_format(2)).drift_ppm(137).build();
+    let (card, rings) = hardware(&model);
+    let setups = [PortSetup::default(); 2];
+    // As in the image.
+    let lateness = Nanos(30 * MILLISECOND);
+    let limits = Limits { streams: 8, converters: 8, cost: Cost(400_000_000), lateness };
+    let mut rig = Rig { mixer: Mixer::new(card, rings, &setups, limits), model };
+    let mut first = First::open(&mut rig, 48_000, SampleFormat::S32Le);
+    first.pass(&mut rig, 30 * MILLISECOND);
+    // It doesn't start, so the bus begins anew with the first stream's voice.
+    let _second = rig.open(OUT, &params(48_000, SampleFormat::S16Le, 2), 4_096);
+    first.pass(&mut rig, 200 * MILLISECOND);
+    let faults = faults(&rig, 48_000, 1);
+    assert!((1..48 * 10).contains(&faults.silent), "{faults:?}");
 }
 
 #[test]

@@ -298,3 +298,26 @@ fn a_rate_is_that_of_the_next_bus() {
     assert_eq!(rig.mixer.bus_shape(OUT), Some((48_000, 2)));
     rig.mixer.close(one).expect("closed");
 }
+
+#[test]
+fn what_a_stream_was_told_goes_with_it_to_a_bus_and_back() {
+    for is_wanted in [false, true] {
+        let mut rig = Rig::new(PortMode::Auto);
+        let mut first = rig.open(OUT, &S32, &Buffer::new(8_192));
+        rig.mixer.set_period(&mut first, 240);
+        rig.mixer.set_link_wanted(&mut first, is_wanted);
+        let second = rig.open(OUT, &S32, &Buffer::new(8_192));
+        rig.mixer.start(&mut first).expect("started");
+        rig.pass(20 * MILLISECOND);
+        assert_eq!(rig.mixer.bus_shape(OUT), Some((48_000, 2)));
+        let position = rig.mixer.position(&mut first).expect("a position");
+        assert_eq!(position.link.is_some(), is_wanted);
+        rig.mixer.stop(&mut first).expect("stopped");
+        rig.mixer.close(second).expect("closed");
+        rig.mixer.card().seen[0].borrow_mut().period_frames = None;
+        rig.mixer.start(&mut first).expect("started");
+        assert_eq!(rig.mixer.bus_shape(OUT), None, "it is alone");
+        let seen = rig.mixer.card().seen[0].borrow();
+        assert_eq!((seen.period_frames, seen.is_link_wanted), (Some(240), Some(is_wanted)));
+    }
+}

@@ -32,6 +32,9 @@ pub struct Port0 {
     pub runs: Vec<HardwareRun>,
     /// The ports that its streams were told, one after another.
     pub reaches: Vec<PortSet>,
+    /// The period, and whether positions at the link are wanted, as last told.
+    pub period_frames: Option<u32>,
+    pub is_link_wanted: Option<bool>,
     /// The stream fails at the next look.
     pub fails: bool,
     /// The next start fails.
@@ -353,9 +356,13 @@ impl Card<Backing<Buffer, Buffer>> for FakeCard {
         self.seen[stream.port].borrow_mut().reaches.push(ports);
     }
 
-    fn set_link_wanted(&mut self, _: &mut FakeStream, _: bool) {}
+    fn set_link_wanted(&mut self, stream: &mut FakeStream, is_wanted: bool) {
+        stream.seen.borrow_mut().is_link_wanted = Some(is_wanted);
+    }
 
-    fn set_period(&mut self, _: &mut FakeStream, _: u32) {}
+    fn set_period(&mut self, stream: &mut FakeStream, period_frames: u32) {
+        stream.seen.borrow_mut().period_frames = Some(period_frames);
+    }
 
     fn note_written(&mut self, _: &mut FakeStream, _: u64) -> u64 {
         0
