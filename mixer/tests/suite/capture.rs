@@ -89,6 +89,25 @@ fn every_voice_gets_every_frame_whatever_the_others_do() {
 }
 
 #[test]
+fn a_voice_of_16_bits_gets_the_upper_half_of_what_a_bus_of_32_records() {
+    let mut rig = Rig::new(PortMode::Shared);
+    rig.mixer.card().source = |_, frame, _| (frame as i32 + 1) << 16;
+    let mut first = rig.open(IN, &S32, &Buffer::new(8_192));
+    let buffer = Buffer::new(4_096 * 4);
+    let mut stream = rig.open(IN, &params(48_000, SampleFormat::S16Le, 2), &buffer);
+    rig.mixer.start_together(&mut [&mut first, &mut stream]).expect("started");
+    rig.pass(50 * MILLISECOND);
+    let frames = rig.mixer.position(&mut stream).expect("a position").bytes / 4;
+    assert!((2_000..4_096).contains(&frames), "{frames}");
+    for frame in 0..frames as u32 {
+        let mut bytes = [0; 4];
+        buffer.read(frame * 4, &mut bytes);
+        let [low, high] = (frame as u16 + 1).to_le_bytes();
+        assert_eq!(bytes, [low, high, low, high], "frame {frame}");
+    }
+}
+
+#[test]
 fn a_recorder_s_position_is_that_of_the_frames_it_gets() {
     for port in [IN, MONITOR] {
         let mut rig = Rig::new(PortMode::Shared);

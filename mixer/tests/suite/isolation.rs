@@ -27,6 +27,19 @@ fn right(rate_hz: u32, seed: u64) -> (audioback::card::StreamParams, Buffer) {
     (params(rate_hz, SampleFormat::S16Le, 2), buffer)
 }
 
+#[test]
+fn a_position_goes_on_with_time_although_no_turn_comes() {
+    let mut rig = Rig::new(PortMode::Shared);
+    let mut guest = good(&mut rig);
+    rig.mixer.start(&mut guest.stream).expect("started");
+    rig.pass_with(50 * MILLISECOND, &mut [&mut guest]);
+    let mut frames = |rig: &mut Rig| rig.mixer.position(&mut guest.stream).expect("a position").bytes / 8;
+    let before = frames(&mut rig);
+    rig.time.set(rig.time.get() + 100 * MILLISECOND);
+    let passed = frames(&mut rig) - before;
+    assert!((4_799..=4_801).contains(&passed), "{passed} frames in 100 ms");
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(cases(8)))]
 
