@@ -281,3 +281,41 @@ fn near_frames(moving: &[Moving]) -> Option<Vec<(usize, u64), GROUP_MAX>> {
     }
     Some(frames)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use audioback::card::PositionSource;
+
+    /// A bus of 48 kHz that started at this tick.
+    fn moving(bus: usize, from: u64, start_wall_ticks: u64, error_ns: u32) -> Moving {
+        let link = LinkPosition {
+            link_frames: from,
+            time: Nanos(0),
+            ns_per_frame_q32: (1_000_000_000u64 << 32) / 48_000,
+            error_ns,
+            lock: PositionLock::Coarse,
+            source: PositionSource::Link,
+            dma_lead_frames: 0,
+            codec_delay_frames: 0,
+            start_time: Nanos(0),
+            start_wall_ticks,
+            cadence: None,
+            generation: 1,
+        };
+        Moving { bus, from, rate_hz: 48_000, link: Some(link) }
+    }
+
+    #[test]
+    fn starts_are_near_each_other_if_both_buses_are_known_within_two_link_frames() {
+        let pair = |error_ns| [moving(0, 100, 0, 1_000), moving(1, 30, 50_000, error_ns)];
+        // Frame 30 of the second bus is at the link 130 frames after the first bus's start.
+        assert_eq!(near_frames(&pair(41_666)).as_deref(), Some(&[(0, 130), (1, 30)][..]));
+        assert_eq!(near_frames(&pair(41_667)), None);
+        let [first, second] = pair(1_000);
+        assert_eq!(near_frames(&[first, Moving { link: None, ..second }]), None);
+        // Without a lock no frames are surely in one link frame.
+        assert_eq!(common_frames(&pair(1_000)), None);
+        assert_eq!(common_frames(&[moving(3, 77, 0, u32::MAX)]).as_deref(), Some(&[(3, 77)][..]));
+    }
+}
