@@ -13,7 +13,7 @@ use crate::support::cases;
 use crate::support::fake_card::{HardwareRun, frames_in, parts_of};
 use crate::support::guest::Guest;
 use crate::support::memory::Buffer;
-use crate::support::rig::{MILLISECOND, OUT, Rig, params};
+use crate::support::rig::{IN, MILLISECOND, OUT, Rig, params};
 
 /// A position that was published from one time on until another one.
 struct Told {
@@ -186,14 +186,62 @@ fn a_stream_that_does_not_stop_for_its_bus_says_so_and_keeps_its_buffer() {
     rig.mixer.card().seen[0].borrow_mut().sticks = true;
     rig.pass(60 * MILLISECOND);
     assert_eq!(rig.mixer.cost(), Cost(96_000), "it is no voice");
-    let position = rig.mixer.position(&mut guest.stream).expect("a position");
-    assert_eq!(position.descriptor_errors, 1, "its front end must not wait for a position");
+    assert_ended(&mut rig, &mut guest.stream);
     let StillRunning(stream) = rig.mixer.close(guest.stream).expect_err("RUN reads 1");
     rig.mixer.card().seen[0].borrow_mut().sticks = false;
     let buffer = rig.mixer.close(stream).expect("closed");
     assert_eq!(buffer.page_addresses(), guest.buffer.page_addresses());
     rig.mixer.close(other).expect("closed");
     assert_eq!(rig.mixer.cost(), Cost(0));
+}
+
+#[test]
+fn a_recording_whose_bus_fails_says_so_and_can_start_again() {
+    // Before the bus has the converter, or as soon as it has it.
+    for is_taken in [false, true] {
+        let mut rig = Rig::new(PortMode::Auto);
+        rig.mixer.card().is_in_step = true;
+        let layout = params(48_000, SampleFormat::S32Le, 2);
+        let mut first = rig.open(IN, &layout, &Buffer::new(8_192));
+        rig.mixer.start(&mut first).expect("started");
+        rig.pass(20 * MILLISECOND);
+        rig.mixer.card().seen[1].borrow_mut().fails = !is_taken;
+        rig.mixer.card().seen[1].borrow_mut().fails_once_taken = true;
+        let second = rig.mixer.open(IN, &layout, Buffer::new(8_192)).ok();
+        rig.mixer.card().seen[1].borrow_mut().fails = false;
+        rig.pass(20 * MILLISECOND);
+        assert_ended(&mut rig, &mut first);
+        rig.mixer.stop(&mut first).expect("stopped");
+        rig.mixer.start(&mut first).expect("started again");
+        rig.pass(20 * MILLISECOND);
+        let position = rig.mixer.position(&mut first).expect("a position");
+        assert!(position.descriptor_errors == 0 && position.bytes > 0, "{position:?}");
+        for stream in second.into_iter().chain([first]) {
+            rig.mixer.close(stream).expect("closed");
+        }
+        assert_eq!(rig.mixer.cost(), Cost(0));
+    }
+}
+
+#[test]
+fn a_stream_whose_bus_doesn_t_get_the_converter_says_so() {
+    for port in [OUT, IN] {
+        let mut rig = Rig::new(PortMode::Auto);
+        rig.mixer.card().is_in_step = true;
+        let layout = params(48_000, SampleFormat::S32Le, 2);
+        let mut first = rig.open(port, &layout, &Buffer::new(1 << 16));
+        rig.mixer.start(&mut first).expect("started");
+        rig.pass(20 * MILLISECOND);
+        rig.mixer.card().seen[usize::from(port.0)].borrow_mut().take_fails = true;
+        let _second = rig.mixer.open(port, &layout, Buffer::new(8_192)).ok();
+        rig.pass(60 * MILLISECOND);
+        assert_ended(&mut rig, &mut first);
+    }
+}
+
+/// The run of a stream has ended, and its front end must not wait for a position.
+fn assert_ended(rig: &mut Rig, stream: &mut MixerStream) {
+    assert_eq!(rig.mixer.position(stream).expect("a position").descriptor_errors, 1);
 }
 
 #[test]

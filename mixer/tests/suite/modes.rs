@@ -4,6 +4,7 @@ use audioback::card::{
     Card, CardError, CardSettings, Direction, LinkedStart, PortIndex, PortMode, PortSetup, StreamParams,
 };
 use hyper::MappedBuffer;
+use mixer::Cost;
 use sndif::format::SampleFormat;
 
 use crate::support::guest::Guest;
@@ -320,4 +321,21 @@ fn what_a_stream_was_told_goes_with_it_to_a_bus_and_back() {
         let seen = rig.mixer.card().seen[0].borrow();
         assert_eq!((seen.period_frames, seen.is_link_wanted), (Some(240), Some(is_wanted)));
     }
+}
+
+#[test]
+fn a_stream_whose_bus_can_t_be_opened_amid_its_hand_over_says_so_and_keeps_its_buffer() {
+    let mut rig = Rig::new(PortMode::Auto);
+    let mut first = Guest::open(&mut rig, OUT, &S32, Box::new(counted));
+    rig.mixer.start(&mut first.stream).expect("started");
+    rig.pass_with(20 * MILLISECOND, &mut [&mut first]);
+    rig.mixer.card().seen[0].borrow_mut().open_fails = true;
+    let second = rig.mixer.open(OUT, &S32, Buffer::new(8_192));
+    assert_eq!(second.map_err(|failure| failure.error()).err(), Some(CardError::Busy));
+    let position = rig.mixer.position(&mut first.stream).expect("a position");
+    assert_eq!(position.descriptor_errors, 1, "its front end must not wait for a position");
+    let buffer = rig.mixer.close(first.stream).expect("closed");
+    assert_eq!(buffer.page_addresses(), first.buffer.page_addresses());
+    assert_eq!(rig.mixer.cost(), Cost(0));
+    assert!(rig.mixer.is_free(OUT));
 }

@@ -39,6 +39,12 @@ pub struct Port0 {
     pub fails: bool,
     /// The next start fails.
     pub start_fails: bool,
+    /// The next open is refused.
+    pub open_fails: bool,
+    /// No stream can take the port from another one.
+    pub take_fails: bool,
+    /// A stream that takes the port from another one fails, until its next start.
+    pub fails_once_taken: bool,
     /// RUN doesn't clear.
     pub sticks: bool,
     pub is_taken: bool,
@@ -112,6 +118,7 @@ pub struct FakeStream {
     was_paused: bool,
     /// The converter is on it.
     is_heard: bool,
+    fails: bool,
     paused_at_ns: Option<u64>,
     /// Frames fetched or recorded.
     moved: u64,
@@ -280,7 +287,8 @@ impl Card<Backing<Buffer, Buffer>> for FakeCard {
         buffer: Backing<Buffer, Buffer>,
     ) -> Result<FakeStream, OpenFailure<Backing<Buffer, Buffer>, FakeStream>> {
         self.wait();
-        if !self.is_free(port) {
+        let fails = std::mem::take(&mut self.seen[usize::from(port.0)].borrow_mut().open_fails);
+        if fails || !self.is_free(port) {
             return Err(OpenFailure::Refused { error: CardError::Busy, buffer });
         }
         assert!(self.supports(port, params), "{params:?}");
@@ -304,6 +312,7 @@ impl Card<Backing<Buffer, Buffer>> for FakeCard {
             begun: None,
             was_paused: false,
             is_heard: true,
+            fails: false,
             paused_at_ns: None,
             moved: 0,
             generation: 0,
@@ -340,6 +349,10 @@ impl Card<Backing<Buffer, Buffer>> for FakeCard {
         if !from.is_heard || to.is_heard {
             return Err(CardError::WrongState);
         }
+        if to.seen.borrow().take_fails {
+            return Err(CardError::Hardware);
+        }
+        to.fails = to.seen.borrow().fails_once_taken;
         self.transfer(from);
         self.transfer(to);
         (from.is_heard, to.is_heard) = (false, true);
@@ -397,6 +410,7 @@ impl Card<Backing<Buffer, Buffer>> for FakeCard {
         let begun = if self.is_in_step { next } else { now };
         stream.begun = Some(begun);
         stream.was_paused = false;
+        stream.fails = false;
         stream.moved = 0;
         stream.generation += 1;
         if stream.is_heard {
@@ -459,7 +473,7 @@ impl Card<Backing<Buffer, Buffer>> for FakeCard {
         Ok(StreamPosition {
             bytes: frames * stream.frame_bytes,
             fifo_errors: stream.seen.borrow().fifo_errors,
-            descriptor_errors: u32::from(stream.seen.borrow().fails),
+            descriptor_errors: u32::from(stream.fails || stream.seen.borrow().fails),
             link: Some(LinkPosition {
                 link_frames: frames,
                 time: Nanos(begun_ns + at_ns as u64),
