@@ -40,6 +40,19 @@ fn a_position_goes_on_with_time_although_no_turn_comes() {
     assert!((4_799..=4_801).contains(&passed), "{passed} frames in 100 ms");
 }
 
+#[test]
+fn a_turn_that_comes_late_is_no_error_of_a_voice_that_has_run_dry() {
+    let mut rig = Rig::new(PortMode::Shared);
+    let mut guest = good(&mut rig);
+    guest.total = 9_600;
+    rig.mixer.start(&mut guest.stream).expect("started");
+    rig.pass_with(400 * MILLISECOND, &mut [&mut guest]);
+    rig.time.set(rig.time.get() + 300 * MILLISECOND);
+    rig.poll();
+    assert_eq!(rig.mixer.position(&mut guest.stream).expect("a position").fifo_errors, 0);
+    assert_eq!(rig.mixer.bus_stats(OUT).expect("a bus").late_turns, 0);
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(cases(8)))]
 

@@ -316,10 +316,12 @@ fn what_a_stream_was_told_goes_with_it_to_a_bus_and_back() {
         rig.mixer.stop(&mut first).expect("stopped");
         rig.mixer.close(second).expect("closed");
         rig.mixer.card().seen[0].borrow_mut().period_frames = None;
+        rig.mixer.note_written(&mut first, 800);
         rig.mixer.start(&mut first).expect("started");
         assert_eq!(rig.mixer.bus_shape(OUT), None, "it is alone");
         let seen = rig.mixer.card().seen[0].borrow();
         assert_eq!((seen.period_frames, seen.is_link_wanted), (Some(240), Some(is_wanted)));
+        assert_eq!(seen.written_bytes, Some(800));
     }
 }
 

@@ -188,3 +188,28 @@ fn assert_within_bounds(rate_hz: u32, bus_hz: u32, steps: &[Step]) {
         }
     }
 }
+
+#[test]
+fn a_voice_that_runs_has_the_bound_of_its_bus_and_its_cadence_if_it_has_its_rate() {
+    for rate_hz in RATES {
+        let mut rig = Rig::new(PortMode::Shared);
+        rig.mixer.card().is_in_step = true;
+        let silence = Box::new(|_| vec![0; 8]);
+        let layout = params(rate_hz, SampleFormat::S32Le, 2);
+        let mut keeper = Guest::open(&mut rig, OUT, &params(48_000, SampleFormat::S32Le, 2), silence.clone());
+        let mut guest = Guest::with_buffer(&mut rig, OUT, &layout, enough(rate_hz), silence);
+        rig.mixer.start_together(&mut [&mut keeper.stream, &mut guest.stream]).expect("started");
+        for _ in 0..10 {
+            rig.pass_with(3_333_333, &mut [&mut keeper, &mut guest]);
+            let link = rig.mixer.position(&mut guest.stream).expect("a position").link.expect("at the link");
+            // 2 ns of the card's, and 2 ns of rounding.
+            assert_eq!(link.error_ns, 4, "{rate_hz} Hz: {link:?}");
+            assert_eq!(link.cadence.is_some(), rate_hz == 48_000, "{rate_hz} Hz: {link:?}");
+        }
+        // The place in the cadence is that of the bus, which goes on.
+        rig.mixer.pause(&mut guest.stream).expect("paused");
+        rig.pass_with(10 * MILLISECOND, &mut [&mut keeper]);
+        let link = rig.mixer.position(&mut guest.stream).expect("a position").link.expect("at the link");
+        assert_eq!(link.cadence, None, "{rate_hz} Hz");
+    }
+}

@@ -32,8 +32,9 @@ pub struct Port0 {
     pub runs: Vec<HardwareRun>,
     /// The ports that its streams were told, one after another.
     pub reaches: Vec<PortSet>,
-    /// The period, and whether positions at the link are wanted, as last told.
+    /// The period, the written bytes, and whether positions at the link are wanted, as last told.
     pub period_frames: Option<u32>,
+    pub written_bytes: Option<u64>,
     pub is_link_wanted: Option<bool>,
     /// The stream fails at the next look.
     pub fails: bool,
@@ -377,7 +378,8 @@ impl Card<Backing<Buffer, Buffer>> for FakeCard {
         stream.seen.borrow_mut().period_frames = Some(period_frames);
     }
 
-    fn note_written(&mut self, _: &mut FakeStream, _: u64) -> u64 {
+    fn note_written(&mut self, stream: &mut FakeStream, bytes: u64) -> u64 {
+        stream.seen.borrow_mut().written_bytes = Some(bytes);
         0
     }
 
