@@ -138,6 +138,16 @@ fn positions_that_move_in_steps_cost_one_look_a_period() {
     assert!(looks - events <= 20, "{looks} looks for {events} events");
 }
 
+#[test]
+fn a_look_that_came_too_early_moves_the_next_ones_by_a_quarter_of_the_slack() {
+    // The slack is 2,400 bytes.
+    let mut pacer = EventPacer::new(RATE_HZ, FRAME_BYTES, 1 << 20, 19_200);
+    let bytes_ns = |bytes: u64| bytes * 1_000_000_000 / u64::from(RATE_HZ * FRAME_BYTES);
+    for margin_bytes in [600, 1_200, 1_800, 2_400, 2_400] {
+        assert_eq!(pacer.next_look(19_000).0, bytes_ns(204 + margin_bytes));
+    }
+}
+
 proptest! {
     /// Whatever the rate, frame, buffer and position: a look is never more than bounds away, nothing overflows.
     #[test]
