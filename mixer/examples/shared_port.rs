@@ -9,6 +9,8 @@
 mod fake_card;
 #[path = "../tests/suite/support/memory.rs"]
 mod memory;
+#[path = "../tests/suite/support/traces.rs"]
+mod traces;
 
 use std::rc::Rc;
 

@@ -5,6 +5,7 @@ pub mod guest;
 pub mod memory;
 pub mod rig;
 pub mod silent_card;
+pub mod traces;
 
 /// Cases of a property test: a few, or as many as `MIXER_CASES` says.
 pub fn cases(few: u32) -> u32 {
