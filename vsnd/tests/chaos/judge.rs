@@ -249,7 +249,8 @@ impl Judge {
 
     /// Something happened that may be worth some lines.
     pub fn on_event(&mut self) {
-        self.line_parts = self.line_parts.saturating_add(LINES_AN_ACT * LINE).min(2 * LINES_AT_ONCE * LINE);
+        // What happens while xenstored is silent shows when it answers again, all at once.
+        self.line_parts = self.line_parts.saturating_add(LINES_AN_ACT * LINE).min(6 * LINES_AT_ONCE * LINE);
     }
 
     pub fn on_lines(&mut self, lines: u32, now_ns: u64) {
