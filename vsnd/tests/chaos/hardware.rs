@@ -89,11 +89,7 @@ impl World<'_> {
             Fault::RirbDead => faults.rirb_dead = is_on,
             Fault::CorbPointerResetReadsZero => faults.corb_pointer_reset_reads_zero = is_on,
             Fault::SilentCodec(codec) => faults.silent_codecs = u16::from(is_on) << codec,
-            // Of no good guest's codec: a port whose codec is left alone may lose its stream in a hand-over.
-            Fault::LateAnswers(frames) => {
-                (faults.late_codecs, faults.answer_late_frames) =
-                    (1 << 2, if is_on { frames.into() } else { 0 });
-            }
+            Fault::LateAnswers(frames) => faults.answer_late_frames = if is_on { frames.into() } else { 0 },
             // Only while it runs: a good guest could get it otherwise, and lose it in a hand-over.
             Fault::StuckRun(stream) if is_on && running & 1 << stream == 0 => {}
             Fault::StuckRun(stream) => set(&mut faults.stuck_run, stream),

@@ -168,7 +168,8 @@ impl<'w> World<'w> {
             true
         }) {}
         self.model.advance_ns(TURN_NS);
-        self.model.refill_access_budget(200_000);
+        // Bring-up after a loss of power looks for 3 s at most, every 10 us.
+        self.model.refill_access_budget(2_000_000);
         let now_ns = self.now_ns();
         let hypervisor = &self.ground.hypervisor;
         for good in &mut self.good {
