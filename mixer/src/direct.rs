@@ -26,8 +26,6 @@ pub(crate) struct Direct<S> {
     pub(crate) trims: [Trim; 2],
     /// Whether the amplifiers are muted for the administrator. `None`: some didn't answer.
     pub(crate) trim_mute: Option<bool>,
-    /// The administrator has muted it, and the amplifiers can't, or haven't said that they have: it must not run.
-    pub(crate) is_barred: bool,
     /// The guest's volumes by channel, where the amplifiers have another for the administrator.
     pub(crate) levels: [Option<i32>; 8],
 }
@@ -48,7 +46,6 @@ impl<S> Direct<S> {
             was_paused: false,
             trims: [Trim::default(); 2],
             trim_mute: Some(false),
-            is_barred: false,
             levels: [None; 8],
         }
     }
@@ -64,9 +61,9 @@ impl<S> Direct<S> {
         own.and(ports)
     }
 
-    /// Whether the amplifiers are known to be muted for the administrator.
-    pub(crate) fn is_trim_muted(&self) -> bool {
-        self.trim_mute == Some(true)
+    /// Whether it must not run: the administrator has muted it, and the amplifiers can't, or haven't said that they have.
+    pub(crate) fn is_barred(&self) -> bool {
+        self.trim().is_muted && self.trim_mute != Some(true)
     }
 
     /// Whether the guest has muted a channel.
@@ -124,7 +121,6 @@ impl<S> Direct<S> {
         trims: [Trim; 2],
     ) -> Result<(), CardError> {
         self.trims = trims;
-        self.is_barred = false;
         let trim = self.trim();
         let range =
             self.range(card).unwrap_or(VolumeRange { min_mdb: 0, max_mdb: 0, step_mdb: 0, can_mute: false });

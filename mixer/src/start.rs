@@ -58,7 +58,7 @@ where
                     }
                     voice.state == needed
                 }
-                Some(Content::Direct(direct)) if direct.is_barred => return Err(CardError::Busy),
+                Some(Content::Direct(direct)) if direct.is_barred() => return Err(CardError::Busy),
                 Some(Content::Direct(direct)) => direct.state == needed,
                 _ => false,
             };

@@ -66,11 +66,11 @@ where
         for place in group {
             let Self { card, table, .. } = self;
             if let Some(Content::Direct(direct)) = table.contents_mut().nth(*place)
-                && direct.is_barred
+                && direct.is_barred()
             {
                 let trims = direct.trims;
-                let retried = direct.set_trims::<Backing<B, R>, C>(card, trims);
-                direct.is_barred = retried.is_err() && direct.trim().is_muted && !direct.is_trim_muted();
+                // Whether it may run then shows whether that was enough.
+                let _ = direct.set_trims::<Backing<B, R>, C>(card, trims);
             }
         }
     }
@@ -85,8 +85,7 @@ where
         }
         self.mix_ahead();
         let Some(Content::Direct(direct)) = self.table.contents_mut().nth(place) else { return };
-        direct.is_barred = direct.trim().is_muted && !direct.is_trim_muted();
-        let is_barred = direct.is_barred;
+        let is_barred = direct.is_barred();
         if is_barred && direct.state == State::Running {
             direct.state = State::Broken;
             if let Err(error) = self.card.stop(&mut direct.stream) {
