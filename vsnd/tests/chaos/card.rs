@@ -62,6 +62,8 @@ pub struct Notes {
     pub sabotage: Option<Sabotage>,
     /// The longest call and its name, since it was taken last.
     pub longest: (u64, &'static str),
+    /// At the last turn the controller had lost its state, and wasn't up again.
+    pub has_lost_state: bool,
 }
 
 /// The image's card.
@@ -143,6 +145,7 @@ impl Card<MappedPages> for NotingCard {
     fn poll(&mut self, now: Nanos, is_interrupted: bool) -> bool {
         let sabotage = self.notes.borrow().sabotage;
         assert!(sabotage != Some(Sabotage::Panics), "on purpose");
+        self.notes.borrow_mut().has_lost_state = Card::<MappedPages>::has_lost_state(&mut self.card);
         self.timed("poll", |card| card.poll(now, is_interrupted))
     }
 

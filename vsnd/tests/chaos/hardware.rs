@@ -60,7 +60,7 @@ impl World<'_> {
 
     /// The controller loses its power, and nobody tells the card.
     pub fn power_cycle(&mut self) {
-        self.judge.on_hardware_trouble(self.now_ns());
+        self.judge.on_controller_trouble(self.now_ns());
         self.model.power_cycle();
     }
 

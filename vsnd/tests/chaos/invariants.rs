@@ -32,15 +32,7 @@ const BEHIND_NS: u64 = 45 * MS;
 pub fn check(world: &mut World<'_>) {
     let now_ns = world.now_ns();
     world.judge.on_lines(logs::take_count(), now_ns);
-    if world.judge.trouble > Trouble::None {
-        world.judge.hardware_ns = Some(now_ns);
-    }
-    if world.judge.trouble == Trouble::Controller {
-        world.judge.controller_ns = Some(now_ns);
-    }
-    if world.judge.has_liar {
-        world.judge.liar_ns = Some(now_ns);
-    }
+    world.judge.on_look(now_ns);
     let is_upset = world.judge.recent(now_ns) == Trouble::Controller;
     let was_lied_to = world.judge.liar_ns.is_some_and(|liar_ns| now_ns - liar_ns < LIES_SHOW_NS);
     for good in &mut world.good {
@@ -231,7 +223,7 @@ fn hear(world: &mut World<'_>, played: &Played, now_ns: u64) {
 
 /// Follows the frames that a good guest has recorded.
 fn check_recorded(world: &mut World<'_>, index: usize, now_ns: u64) {
-    let World { good, judge, .. } = world;
+    let World { good, judge, model, .. } = world;
     let good = &mut good[index];
     let recorded = std::mem::take(&mut good.recorded);
     let Some(run) = &mut good.run else { return };
@@ -247,8 +239,11 @@ fn check_recorded(world: &mut World<'_>, index: usize, now_ns: u64) {
         if value >> 28 == 1 && (link_frame == last.link_frame + 1 || run.has_gap) {
             run.anchor = Some(Anchor { frame: last.frame + 1, link_frame });
             if link_frame != last.link_frame + 1 {
-                (run.has_gap, run.since_frame) = (false, last.frame + 1);
+                run.since_frame = last.frame + 1;
             }
+            // Two pauses may lie between two looks: only a frame after the last one ends them.
+            let is_after = run.started_ns.is_some_and(|since| model.ns_of_link_frame(link_frame) >= since);
+            run.has_gap &= !is_after;
         } else if run.is_ending || run.is_excused {
             run.is_lost = true;
         } else {

@@ -28,6 +28,9 @@ pub const STORE_RECOVERS_NS: u64 = 30_000 * MS;
 /// A setting may show in what is answered for so long, if xenstored is well.
 const SETTING_SHOWS_NS: u64 = 500 * MS;
 
+/// A controller that has lost its state, and is well again, is brought up at the next try: after a minute at most.
+const REVIVED_NS: u64 = 65_000 * MS;
+
 /// After trouble with the hardware: tries to close a stream have waits of up to ten seconds.
 const HARDWARE_RECOVERS_NS: u64 = 12_000 * MS;
 
@@ -83,8 +86,10 @@ pub struct Judge {
     pub trouble: Trouble,
     /// The last time at which the hardware had a fault.
     pub hardware_ns: Option<u64>,
-    /// The last time at which the whole controller had one.
+    /// The last time at which the whole controller had one, or was not up again after it.
     pub controller_ns: Option<u64>,
+    /// The last time at which the whole controller had one.
+    controller_fault_ns: Option<u64>,
     pub store_ns: Option<u64>,
     /// The counters of positions have a fault: good guests are told late or wrong positions, and lose what they do on them.
     pub has_position_fault: bool,
@@ -114,6 +119,7 @@ impl Judge {
             trouble: Trouble::None,
             hardware_ns: None,
             controller_ns: None,
+            controller_fault_ns: None,
             store_ns: None,
             has_position_fault: false,
             has_liar: false,
@@ -175,13 +181,34 @@ impl Judge {
             self.hardware_ns = Some(now_ns);
         }
         if worst == Trouble::Controller {
-            self.controller_ns = Some(now_ns);
+            self.on_controller_trouble(now_ns);
         }
     }
 
-    /// The whole controller has lost its state.
-    pub fn on_hardware_trouble(&mut self, now_ns: u64) {
-        (self.hardware_ns, self.controller_ns) = (Some(now_ns), Some(now_ns));
+    /// The hardware's faults are still there at this time.
+    pub fn on_look(&mut self, now_ns: u64) {
+        if self.trouble > Trouble::None {
+            self.hardware_ns = Some(now_ns);
+        }
+        if self.trouble == Trouble::Controller {
+            self.on_controller_trouble(now_ns);
+        }
+        if self.has_liar {
+            self.liar_ns = Some(now_ns);
+        }
+    }
+
+    /// The whole controller has a fault, or has lost its state.
+    pub fn on_controller_trouble(&mut self, now_ns: u64) {
+        let now_ns = Some(now_ns);
+        (self.hardware_ns, self.controller_ns, self.controller_fault_ns) = (now_ns, now_ns, now_ns);
+    }
+
+    /// The domain takes the controller for one that has lost its state, and isn't up again.
+    pub fn on_lost(&mut self, now_ns: u64) {
+        if self.controller_fault_ns.is_some_and(|fault_ns| now_ns - fault_ns < REVIVED_NS) {
+            self.controller_ns = Some(now_ns);
+        }
     }
 
     /// A stream's hardware has failed once.

@@ -152,6 +152,9 @@ impl<'w> World<'w> {
         self.notes.borrow_mut().longest = (0, "");
         self.due = self.vsnd.poll(&ModelClock(self.model.delay()), is_interrupted);
         self.turns += 1;
+        if self.notes.borrow().has_lost_state {
+            self.judge.on_lost(self.now_ns());
+        }
         let dawdles_ns = match self.notes.borrow().sabotage {
             Some(Sabotage::Dawdles) => 6 * MS,
             // Fewer turns show it as well.
