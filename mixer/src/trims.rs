@@ -4,6 +4,7 @@ use audioback::card::{Card, CardError, PortIndex, PortMode, Trim};
 use hyper::SampleMemory;
 
 use crate::backing::Backing;
+use crate::direct::Direct;
 use crate::mixer::Mixer;
 use crate::start::Group;
 use crate::table::Content;
@@ -44,6 +45,9 @@ where
             _ => return,
         };
         let trims = [own.unwrap_or(before), self.port_trim(port)];
+        if self.direct_at(place).is_some_and(|direct| direct.trims != trims) {
+            self.mix_ahead();
+        }
         let Self { card, table, .. } = self;
         let done = match table.contents_mut().nth(place) {
             Some(Content::Voice(voice)) => {
@@ -64,14 +68,23 @@ where
     /// Asks the amplifiers of direct streams that must not run once more: they may not have answered the last time.
     pub(crate) fn retry_trims(&mut self, group: &Group) {
         for place in group {
+            if !self.direct_at(*place).is_some_and(Direct::is_barred) {
+                continue;
+            }
+            self.mix_ahead();
             let Self { card, table, .. } = self;
-            if let Some(Content::Direct(direct)) = table.contents_mut().nth(*place)
-                && direct.is_barred()
-            {
+            if let Some(Content::Direct(direct)) = table.contents_mut().nth(*place) {
                 let trims = direct.trims;
                 // Whether it may run then shows whether that was enough.
                 let _ = direct.set_trims::<Backing<B, R>, C>(card, trims);
             }
+        }
+    }
+
+    fn direct_at(&self, place: usize) -> Option<&Direct<C::Stream>> {
+        match self.table.contents().nth(place) {
+            Some(Content::Direct(direct)) => Some(direct),
+            _ => None,
         }
     }
 

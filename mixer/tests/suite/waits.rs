@@ -2,7 +2,7 @@
 //!
 //! A neighbour plays on the bus of another codec, and has announced enough frames. Times are the model's.
 
-use audioback::card::{Card, PortIndex, PortMode, PortSetup, StreamParams};
+use audioback::card::{Card, CardError, PortIndex, PortMode, PortSetup, StreamParams, Trim};
 use hyper::{MappedBuffer, Nanos, SampleMemory};
 use mixer::{Cost, Limits, Mixer, MixerStream};
 use snd_hda_model::{Bench, Codec, DmaAccess, Faults, LinkPositionFault, Profile};
@@ -125,6 +125,20 @@ impl Scene {
         }
     }
 
+    /// The administrator's gain of the stream that was opened last.
+    fn trim(&mut self, trim: Trim) {
+        self.ask(|rig, stream| {
+            rig.mixer.set_trim(stream, trim);
+            Ok::<_, CardError>(())
+        });
+    }
+
+    /// Lets time pass until the next turn is due, when the least is mixed ahead.
+    fn before_a_turn(&mut self) {
+        let due = Card::<_>::next_due(&self.rig.mixer).map_or(0, |due| due.0);
+        self.rig.model.advance_ns(due.saturating_sub(self.now_ns()));
+    }
+
     fn start(&mut self) {
         self.ask(|rig, stream| rig.mixer.start(stream));
     }
@@ -169,6 +183,8 @@ fn paused(scene: &mut Scene) {
     scene.ask(|rig, stream| rig.mixer.pause(stream));
     scene.pass(20 * MILLISECOND);
 }
+
+const MUTED: Trim = Trim { mdb: 0, is_muted: true };
 
 const DIRECT: PortMode = PortMode::Auto;
 const VOICE: PortMode = PortMode::Shared;
@@ -231,6 +247,34 @@ const REQUESTS: &[Request] = &[
         ends_all: false,
         prepare: running,
         wait_ns: |scene| scene.timed(|scene| scene.ask(|rig, stream| rig.mixer.set_mute(stream, 0, true))),
+    },
+    Request {
+        name: "dom0's volume, direct",
+        mode: DIRECT,
+        ends_all: false,
+        prepare: running,
+        wait_ns: |scene| scene.timed(|scene| scene.trim(Trim { mdb: -10_000, is_muted: false })),
+    },
+    Request {
+        name: "dom0's mute, direct",
+        mode: DIRECT,
+        ends_all: false,
+        prepare: running,
+        wait_ns: |scene| scene.timed(|scene| scene.trim(MUTED)),
+    },
+    Request {
+        name: "START, direct, after a mute by dom0 that was not answered",
+        mode: DIRECT,
+        ends_all: false,
+        prepare: |scene| {
+            opened(scene);
+            scene.rig.model.edit_faults(|faults| faults.silent_codecs = 1);
+            scene.trim(MUTED);
+            scene.rig.model.edit_faults(|faults| *faults = Faults::default());
+            // The codec is left alone for a while.
+            scene.pass(200 * MILLISECOND);
+        },
+        wait_ns: |scene| scene.timed(Scene::start),
     },
     Request {
         name: "linked START, playback and capture, direct",
@@ -423,6 +467,7 @@ fn measure(request: &Request, fault: &Fault) -> Wait {
     (request.prepare)(&mut scene);
     scene.refill();
     assert_eq!(scene.lost_frames(), 0, "{}", request.name);
+    scene.before_a_turn();
     scene.rig.model.edit_faults(fault.set);
     scene.rig.model.refill_access_budget(1_000_000);
     let ns = (request.wait_ns)(&mut scene);
