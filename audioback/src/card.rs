@@ -293,6 +293,12 @@ pub trait Card<B> {
     /// Whether the port, and everything it shares with others, is free now. [`open`](Self::open) decides; this
     /// only avoids mapping pages in vain.
     fn is_free(&self, port: PortIndex) -> bool;
+    /// The time from which on [`open`](Self::open) of this port finds the right moment soon. It has to meet one where it moves
+    /// another stream without a gap, at rates whose frames don't come evenly. Earlier it is done as well, but may cost that
+    /// stream a frame. Any other call may change it.
+    fn open_due(&mut self, _port: PortIndex) -> Nanos {
+        Nanos(0)
+    }
     /// Sets up a stream: format, route, descriptor list. The stream does not run yet, its volume is the value next to
     /// 0 dB, and no channel is muted.
     ///
@@ -314,8 +320,14 @@ pub trait Card<B> {
         other: &Self::Stream,
         buffer: B,
     ) -> Result<Self::Stream, OpenFailure<B, Self::Stream>>;
+    /// The time from which on [`open_beside`](Self::open_beside) and [`start_beside`](Self::start_beside) find the right moment
+    /// soon.
+    fn beside_due(&mut self, _other: &mut Self::Stream) -> Nanos {
+        Nanos(0)
+    }
     /// Starts a stream that was opened [beside](Self::open_beside) another one that runs. If the card can, all frames of both are
-    /// in the same link frames, which takes some milliseconds at rates whose frames don't come evenly.
+    /// in the same link frames. At rates whose frames don't come evenly that is possible at some moments only: a call that is
+    /// [early](Self::beside_due) starts it at another one.
     fn start_beside(&mut self, other: &mut Self::Stream, beside: &mut Self::Stream) -> Result<(), CardError>;
     /// Gives the port of `from` to `to`, which was [opened beside](Self::open_beside) it and runs. Both run on. The port's volume
     /// and mute stay as they are. Where both play the same frames at the same time, nobody hears when it takes effect.

@@ -55,6 +55,15 @@ struct Held {
     request: Request,
     /// It has found its port taken, and idle streams have had to give way.
     has_waited: bool,
+    /// An OPEN waits for the card's moment until then, and was taken from the ring at that time.
+    open: Option<OpenWait>,
+}
+
+/// An OPEN that waits until the card can do it without a wait.
+#[derive(Clone, Copy)]
+struct OpenWait {
+    due: Nanos,
+    since: Nanos,
 }
 
 struct Slot<H: Hypervisor, C: Card<H::Buffer>> {
@@ -298,6 +307,9 @@ impl<H: Hypervisor, C: Card<H::Buffer>> Device<H, C> {
             self.look(index, hypervisor, card, now);
             if let Some(slot) = self.slots.get_mut(index) {
                 slot.note_idle(now);
+                if let Some(wait) = slot.held.and_then(|held| held.open) {
+                    next = earliest(next, wait.due);
+                }
             }
             if let Some(due) = self.next_look(index, now) {
                 next = earliest(next, due);

@@ -64,12 +64,12 @@ where
         };
         let (port, params) = (direct.port, direct.params);
         let layout = Layout::of(&params).ok_or(CardError::Unsupported)?;
-        let setup = self.setup(port).ok_or(CardError::NoSuchPort)?;
         let direction = self.direction(port).ok_or(CardError::NoSuchPort)?;
         let is_playback = direction.is_playback();
         // The bytes of silence are zeros.
         let is_format = !is_playback || matches!(params.format, SampleFormat::S16Le | SampleFormat::S32Le);
-        let is_rate = setup.rate_hz.is_none_or(|rate_hz| rate_hz == params.rate_hz);
+        // The bus has the rate that it would have without a stream that runs.
+        let is_rate = self.bus_layout(port, &params).is_some_and(|bus| bus.rate_hz == params.rate_hz);
         if !is_format || !is_rate || !direct.can_join() {
             return Err(CardError::Unsupported);
         }

@@ -7,8 +7,8 @@ use sndif::request::{Request, RequestBody};
 use sndif::response::{Response, Status};
 use sndif::ring::NothingToAnswer;
 
-use super::{Device, Held, MAX_STREAMS, Slot, publish};
-use crate::card::Card;
+use super::{Device, Held, MAX_STREAMS, OpenWait, Slot, publish};
+use crate::card::{Card, PortIndex};
 use crate::control_page::Taken;
 use crate::push_within;
 use crate::resources::Resources;
@@ -20,6 +20,9 @@ use crate::turn_work::Budget;
 
 /// Refused OPENs per stream that are logged at level info. Without a limit a guest could fill the log.
 const REFUSALS_LOGGED: u8 = 16;
+
+/// The longest wait of an OPEN for the card's moment. Turns that come late may miss it again and again.
+const OPEN_WAIT_NS: u64 = 40_000_000;
 
 /// The terms of an OPEN.
 struct Terms<'a> {
@@ -46,10 +49,10 @@ impl<H: Hypervisor, C: Card<H::Buffer>> Device<H, C> {
         while let Some(left) = budget.requests.checked_sub(1) {
             let Some(slot) = self.slots.get_mut(index) else { return Ok(()) };
             let Some(line) = &mut slot.line else { return Ok(()) };
-            let (parsed, has_waited) = match slot.held.take() {
-                Some(Held { request, has_waited }) => (Ok(request), has_waited),
+            let (parsed, has_waited, wait) = match slot.held.take() {
+                Some(Held { request, has_waited, open }) => (Ok(request), has_waited, open),
                 None => match line.ring.take() {
-                    Ok(Some(entry)) => (Request::parse(&entry), false),
+                    Ok(Some(entry)) => (Request::parse(&entry), false, None),
                     Ok(None) => {
                         // A request may arrive before the front end sees that it has to notify.
                         if !line.ring.arm() {
@@ -63,12 +66,18 @@ impl<H: Hypervisor, C: Card<H::Buffer>> Device<H, C> {
                 },
             };
             budget.requests = left;
+            if let Ok(request @ Request { body: RequestBody::Open(_), .. }) = parsed
+                && let Some(open) = open_wait(slot.stream.port(), card, wait, now)
+            {
+                slot.held = Some(Held { request, has_waited, open: Some(open) });
+                return Ok(());
+            }
             if let Ok(request) = parsed
                 && waits_for_hardware(&request.body)
             {
                 budget.requests = 0;
                 if !budget.turn.take_heavy() {
-                    slot.held = Some(Held { request, has_waited });
+                    slot.held = Some(Held { request, has_waited, open: None });
                     return Ok(());
                 }
             }
@@ -87,7 +96,7 @@ impl<H: Hypervisor, C: Card<H::Buffer>> Device<H, C> {
                         Ok(response) => response,
                         Err(PortAwaited) => {
                             self.awaited = Some(slot.stream.port());
-                            slot.held = Some(Held { request, has_waited: true });
+                            slot.held = Some(Held { request, has_waited: true, open: None });
                             return Ok(());
                         }
                     }
@@ -166,7 +175,20 @@ impl<H: Hypervisor, C: Card<H::Buffer>> Device<H, C> {
     }
 }
 
-/// Whether the card may wait for the hardware, for up to 20 ms if that fails, or the hypervisor maps pages for this request only.
+/// How an OPEN of a port waits on, if it is too early. `None`: it is done now.
+fn open_wait<B, C: Card<B>>(
+    port: PortIndex,
+    card: &mut C,
+    before: Option<OpenWait>,
+    now: Nanos,
+) -> Option<OpenWait> {
+    let since = before.map_or(now, |wait| wait.since);
+    let due = card.open_due(port);
+    let waits_on = due > now && now.0.saturating_sub(since.0) < OPEN_WAIT_NS;
+    waits_on.then_some(OpenWait { due, since })
+}
+
+/// Whether the card may wait for the hardware, or the hypervisor maps pages for this request only.
 /// A ring full of such requests must not delay the positions of other streams.
 fn waits_for_hardware(body: &RequestBody) -> bool {
     match body {

@@ -7,6 +7,7 @@ mod hostile;
 mod idle;
 mod limits;
 mod logs;
+mod moments;
 mod ports;
 mod support;
 mod trims;

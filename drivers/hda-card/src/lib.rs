@@ -18,14 +18,16 @@
 extern crate alloc;
 
 pub mod card_info;
+mod in_step;
 mod pages;
 mod port;
 mod stream;
 mod timing;
 
+use in_step::InStep;
 use pages::Pages;
 pub use stream::CardStream;
-use timing::{InStep, Timing};
+use timing::Timing;
 
 use core::fmt::{self, Write};
 
@@ -308,6 +310,15 @@ where
         Ok(stream)
     }
 
+    fn beside_due(&mut self, other: &mut Self::Stream) -> Nanos {
+        self.timing.look_if_due(&mut self.controller);
+        let is_known = other.position(&mut self.timing).is_ok() && other.direction() == Direction::Output;
+        let start_ticks = other.start_ticks().filter(|_| is_known);
+        start_ticks.map_or(Nanos(0), |start_ticks| {
+            InStep::new(&self.timing, start_ticks, Cadence::of(other.format().rate())).due()
+        })
+    }
+
     fn start_beside(&mut self, other: &mut Self::Stream, beside: &mut Self::Stream) -> Result<(), CardError> {
         // The first position tells where the stream began.
         other.position(&mut self.timing)?;
@@ -315,8 +326,7 @@ where
         let start_ticks = other.start_ticks().filter(|_| other.direction() == Direction::Output);
         // An input gets its first frame when the converter turns to it.
         let Some(start_ticks) = start_ticks else { return beside.start(&self.timing) };
-        let period_link_frames = Cadence::of(other.format().rate()).period_link_frames();
-        beside.start(&InStep { timing: &self.timing, start_ticks, period_link_frames })
+        beside.start(&InStep::new(&self.timing, start_ticks, Cadence::of(other.format().rate())))
     }
 
     fn take_port(&mut self, from: &mut Self::Stream, to: &mut Self::Stream) -> Result<(), CardError> {

@@ -17,6 +17,9 @@ const COMPARE_EVERY_NS: u64 = 50_000_000;
 const READINGS: u32 = 4;
 const READINGS_TO_START: u32 = 256;
 
+/// A comparison takes no longer, but for its last reading: everybody waits for it.
+const LOOK_NS: u64 = 400_000;
+
 /// Wanted precision while streams run: an eighth of a frame at the highest rate.
 const TIGHT_NS: u64 = 1_000_000_000 / 8 / 192_000;
 
@@ -47,26 +50,6 @@ pub(crate) struct Timing<C> {
 impl<C: Clock> LinkTime for Timing<C> {
     fn wall_ticks(&self) -> Option<Bracket> {
         self.link.ticks_at(self.now_ns())
-    }
-}
-
-/// The same time for a start in step with a stream that runs: link frames apart by whole periods of their cadence.
-pub(crate) struct InStep<'a, C> {
-    pub(crate) timing: &'a Timing<C>,
-    /// Frame 0 of the other stream at the link, in ticks of the wall clock.
-    pub(crate) start_ticks: u64,
-    pub(crate) period_link_frames: u64,
-}
-
-impl<C: Clock> LinkTime for InStep<'_, C> {
-    fn wall_ticks(&self) -> Option<Bracket> {
-        self.timing.wall_ticks()
-    }
-
-    fn ticks_until_write(&self, now: Bracket) -> u64 {
-        let since = |ticks: u64| ticks.saturating_sub(self.start_ticks);
-        let now = Bracket { before: since(now.before), after: since(now.after) };
-        now.ticks_until_early(self.period_link_frames)
     }
 }
 
@@ -104,13 +87,15 @@ impl<C: Clock> Timing<C> {
         D: Timer + Clone,
         G: DmaRegion,
     {
+        let until_ns = self.now_ns().saturating_add(LOOK_NS);
         for _ in 0..readings {
             let before_ns = self.now_ns();
             let wall_clock = controller.wall_clock();
             let after_ns = self.now_ns();
             self.link.observe(before_ns, wall_clock, after_ns);
             self.compare_at_ns = after_ns.saturating_add(COMPARE_EVERY_NS);
-            if self.link.error_ns().is_some_and(|error_ns| error_ns <= tight_ns) {
+            let is_tight = self.link.error_ns().is_some_and(|error_ns| error_ns <= tight_ns);
+            if is_tight || after_ns >= until_ns {
                 break;
             }
         }

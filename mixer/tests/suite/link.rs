@@ -63,8 +63,20 @@ impl Rig {
     pub fn open(&mut self, port: PortIndex, params: &StreamParams, frames: u32) -> (MixerStream, Buffer) {
         let frame_bytes = params.format.bytes_per_sample().expect("linear") * u32::from(params.channels);
         let buffer = Buffer::from_pages(frames * frame_bytes, || self.model.memory().allocate_page());
+        self.pass_until_due(port);
         let stream = self.mixer.open(port, params, buffer.clone()).map_err(|failure| failure.error());
         (stream.expect("open"), buffer)
+    }
+
+    /// Lets time pass until an OPEN of a port finds its moment.
+    pub fn pass_until_due(&mut self, port: PortIndex) {
+        loop {
+            let wait_ns = self.mixer.open_due(port).0.saturating_sub(self.model.now_ns());
+            if wait_ns == 0 {
+                break;
+            }
+            self.pass(wait_ns);
+        }
     }
 
     pub fn pass(&mut self, span_ns: u64) {

@@ -8,6 +8,7 @@ mod hand_over;
 mod hand_over_capture;
 mod hand_over_positions;
 mod hostile;
+mod in_step;
 mod isolation;
 mod lead;
 mod link;

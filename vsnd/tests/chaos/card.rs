@@ -196,6 +196,10 @@ impl Card<MappedPages> for NotingCard {
         self.card.is_free(port)
     }
 
+    fn open_due(&mut self, port: PortIndex) -> Nanos {
+        self.card.open_due(port)
+    }
+
     fn open(
         &mut self,
         port: PortIndex,
@@ -219,6 +223,10 @@ impl Card<MappedPages> for NotingCard {
         let port = self.notes.borrow().uses[&other.number].port;
         let opened = self.card.open_beside(&other.stream, buffer);
         self.opened(guest, port, opened)
+    }
+
+    fn beside_due(&mut self, other: &mut NotedStream) -> Nanos {
+        self.card.beside_due(&mut other.stream)
     }
 
     fn start_beside(&mut self, other: &mut NotedStream, beside: &mut NotedStream) -> Result<(), CardError> {

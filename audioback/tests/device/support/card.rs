@@ -21,6 +21,8 @@ pub struct Controls {
     pub open_fails: Option<CardError>,
     /// A start on this port fails.
     pub start_fails_on: Option<usize>,
+    /// The time from which on an OPEN finds its moment.
+    pub open_due: Nanos,
     /// Another device has all ports.
     pub others_have_ports: bool,
     /// What has gone out when a stream that was started is looked at for the first time.
@@ -150,6 +152,10 @@ impl<B: MappedBuffer> Card<B> for FakeCard {
 
     fn is_free(&self, port: PortIndex) -> bool {
         !self.taken[usize::from(port.0)] && !self.controls.borrow().others_have_ports
+    }
+
+    fn open_due(&mut self, _: PortIndex) -> Nanos {
+        self.controls.borrow().open_due
     }
 
     fn open(

@@ -5,3 +5,4 @@ mod common;
 mod descriptors;
 mod link;
 mod logs;
+mod patience;

@@ -154,6 +154,10 @@ impl<B: MappedBuffer> Card<B> for WatchedCard {
         Card::<B>::is_free(&self.card, port)
     }
 
+    fn open_due(&mut self, port: PortIndex) -> Nanos {
+        Card::<B>::open_due(&mut self.card, port)
+    }
+
     fn open(
         &mut self,
         port: PortIndex,
@@ -169,6 +173,10 @@ impl<B: MappedBuffer> Card<B> for WatchedCard {
         buffer: B,
     ) -> Result<Self::Stream, OpenFailure<B, Self::Stream>> {
         self.card.open_beside(other, buffer)
+    }
+
+    fn beside_due(&mut self, other: &mut Self::Stream) -> Nanos {
+        Card::<B>::beside_due(&mut self.card, other)
     }
 
     fn start_beside(&mut self, other: &mut Self::Stream, beside: &mut Self::Stream) -> Result<(), CardError> {
