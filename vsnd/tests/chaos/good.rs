@@ -11,6 +11,7 @@ use sndif::op::Operation;
 use sndif::response::Status;
 use xenstored_model::Stored;
 
+use crate::guest_run::Run;
 use crate::ignored;
 use crate::toolstack::{DRIVER, back_path, front_path};
 
@@ -107,39 +108,6 @@ pub enum Phase {
     Resuming,
     Stopping,
     Closing,
-}
-
-/// A frame that was at the link: its number in the run, and its link frame.
-#[derive(Clone, Copy, Debug)]
-pub struct Anchor {
-    pub frame: u64,
-    pub link_frame: u64,
-}
-
-/// A run from START on.
-#[derive(Clone, Debug)]
-pub struct Run {
-    pub number: u8,
-    /// START was answered.
-    pub started_ns: Option<u64>,
-    /// The last frame that was heard or recorded.
-    pub anchor: Option<Anchor>,
-    /// A stop or a pause was asked for: silence may follow.
-    pub is_ending: bool,
-    /// The hardware itself failed meanwhile.
-    pub is_excused: bool,
-    /// It goes on after a pause: its next frame is in no next link frame.
-    pub has_gap: bool,
-    /// The first frame after the last gap: of earlier ones the anchor tells nothing.
-    pub since_frame: u64,
-    /// A pause has come, and a hand-over may have cut frames off since.
-    pub may_be_cut: bool,
-    /// It has paused: a move to a bus isn't seamless then (docs/mixing.md).
-    pub was_paused: bool,
-    /// Its frames aren't followed any more.
-    pub is_lost: bool,
-    pub written_frames: u64,
-    pub period_ns: u64,
 }
 
 /// A position that the guest was told.
@@ -360,7 +328,7 @@ impl<'w> Good<'w> {
                     (run.is_ending, run.has_gap, run.was_paused) = (false, true, true);
                     run.may_be_cut = true;
                     run.is_excused |= self.wish.is_some_and(|wish| wish.buffer_ms < MIXED_AHEAD_MS);
-                    run.started_ns = Some(now_ns);
+                    (run.started_ns, run.gap_ns) = (Some(now_ns), now_ns);
                 }
                 Phase::Running
             }
@@ -384,20 +352,7 @@ impl<'w> Good<'w> {
     fn start(&mut self) {
         self.runs = self.runs.wrapping_add(1);
         let period_ns = self.wish.map_or(0, |wish| u64::from(wish.period_ms) * 1_000_000);
-        self.run = Some(Run {
-            number: self.runs,
-            started_ns: None,
-            anchor: None,
-            is_ending: false,
-            is_excused: false,
-            has_gap: false,
-            since_frame: 0,
-            may_be_cut: false,
-            was_paused: false,
-            is_lost: false,
-            written_frames: 0,
-            period_ns,
-        });
+        self.run = Some(Run::new(self.runs, period_ns));
         self.move_samples();
         let started = self.front.as_mut().is_some_and(|front| front.start().is_ok());
         self.phase = if started { Phase::Starting } else { Phase::Idle };

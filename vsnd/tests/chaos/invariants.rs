@@ -6,7 +6,8 @@ use sndif::Direction::{Capture, Playback};
 use sndif::control_page::SlotState;
 use sndif::response::Status;
 
-use crate::good::{Anchor, Good, Phase, sample};
+use crate::good::{Good, Phase, sample};
+use crate::guest_run::Anchor;
 use crate::judge::{LIES_SHOW_NS, STORE_RECOVERS_NS, Trouble};
 use crate::logs;
 use crate::rights;
@@ -226,7 +227,13 @@ fn check_recorded(world: &mut World<'_>, index: usize, now_ns: u64) {
     let World { good, judge, model, .. } = world;
     let good = &mut good[index];
     let recorded = std::mem::take(&mut good.recorded);
+    let generation = good.slot().map(|slot| slot.generation);
     let Some(run) = &mut good.run else { return };
+    // A move to a bus after a pause loses frames, and says so.
+    if run.was_paused && run.generation != generation {
+        (run.has_gap, run.gap_ns) = (true, now_ns);
+    }
+    run.generation = generation;
     for value in recorded {
         let link_frame = (value & 0xfff_ffff) as u64;
         judge.figures.frames += 1;
@@ -241,9 +248,8 @@ fn check_recorded(world: &mut World<'_>, index: usize, now_ns: u64) {
             if link_frame != last.link_frame + 1 {
                 run.since_frame = last.frame + 1;
             }
-            // Two pauses may lie between two looks: only a frame after the last one ends them.
-            let is_after = run.started_ns.is_some_and(|since| model.ns_of_link_frame(link_frame) >= since);
-            run.has_gap &= !is_after;
+            // Several gaps may lie between two looks: only a frame after the last one ends them.
+            run.has_gap &= model.ns_of_link_frame(link_frame) < run.gap_ns;
         } else if run.is_ending || run.is_excused {
             run.is_lost = true;
         } else {

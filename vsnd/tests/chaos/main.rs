@@ -9,6 +9,7 @@ mod bus_ring;
 mod card;
 mod draw;
 mod good;
+mod guest_run;
 mod hardware;
 mod hostile;
 mod hypervisor;
