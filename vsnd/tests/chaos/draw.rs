@@ -259,6 +259,9 @@ fn set(random: &mut Random, kinds: &Kinds) -> Option<Act> {
     if !kinds.settings {
         return None;
     }
+    if random.below(3) == 0 {
+        return Some(gain_or_limit(random));
+    }
     if random.coin() {
         let port = random.pick(&PORTS);
         let mode = random.pick(&[None, Some("auto"), Some("shared"), Some("direct")]);
@@ -270,6 +273,27 @@ fn set(random: &mut Random, kinds: &Kinds) -> Option<Act> {
     let (node, values) = random.pick(&SETTINGS);
     let value = if random.below(4) == 0 { None } else { Some(random.pick(values)) };
     Some(Act::Set { node: node.to_owned(), value })
+}
+
+/// dom0's gains, rates and limits for those whose samples aren't compared.
+fn gain_or_limit(random: &mut Random) -> Act {
+    let guest = random.pick(&[SPECS[3].domain, 100, 200]);
+    let port = random.pick(&["output-0", "output-1", "output-3", "input-0", "input-3"]);
+    let gain = random.pick(&["0", "-1", "-6000", "-100000", "x"]);
+    let (node, value) = match random.below(6) {
+        0 => (format!("port/{port}/volume"), gain),
+        1 => (format!("port/{port}/mute"), random.pick(&["0", "1", "x"])),
+        2 => (format!("port/{port}/rate"), random.pick(&["44100", "48000", "96000", "x"])),
+        3 => (format!("guest/{guest}/volume"), gain),
+        4 => (format!("guest/{guest}/mute"), random.pick(&["0", "1", "x"])),
+        _ => {
+            let guest = 100 * (1 + random.below(HOSTILE.into()));
+            let limit = random.pick(&["devices", "streams", "open-streams", "channels", "pages"]);
+            (format!("guest/{guest}/limits/{limit}"), random.pick(&["0", "1", "5", "30", "x"]))
+        }
+    };
+    let value = if random.below(3) == 0 { None } else { Some(value) };
+    Act::Set { node, value }
 }
 
 fn store(random: &mut Random, kinds: &Kinds) -> Option<Act> {
