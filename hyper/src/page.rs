@@ -28,6 +28,12 @@ pub trait SharedPage {
     {
         (first..).zip(values).for_each(|(word, value)| self.store(word, value));
     }
+    /// Reads consecutive words from `first` on, each as [`load`](Self::load) does, as bytes in the order of memory.
+    ///
+    /// An implementation that looks the page up at each access does so once here.
+    fn load_run(&self, first: usize, into: &mut [[u8; 4]]) {
+        (first..).zip(into).for_each(|(word, bytes)| *bytes = self.load(word).to_le_bytes());
+    }
     /// Orders every earlier access before every later one (sequentially consistent).
     ///
     /// It is needed between the store of a producer index and the load of the peer's event index.
@@ -48,6 +54,21 @@ impl SharedPage for PageWords {
         }
     }
 
+    fn store_run(&self, first: usize, values: impl Iterator<Item = u32>) {
+        let cells = self.get(first..).unwrap_or_default();
+        cells.iter().zip(values).for_each(|(cell, value)| cell.store(value.to_le(), Ordering::Release));
+    }
+
+    fn load_run(&self, first: usize, into: &mut [[u8; 4]]) {
+        let cells = self.get(first..).unwrap_or_default();
+        let (inside, outside) = into.split_at_mut(cells.len().min(into.len()));
+        cells
+            .iter()
+            .zip(inside)
+            .for_each(|(cell, bytes)| *bytes = cell.load(Ordering::Acquire).to_ne_bytes());
+        outside.fill([0; 4]);
+    }
+
     fn fence(&self) {
         fence(Ordering::SeqCst);
     }
@@ -60,6 +81,10 @@ impl<T: SharedPage + ?Sized> SharedPage for &T {
 
     fn store(&self, word: usize, value: u32) {
         (**self).store(word, value);
+    }
+
+    fn load_run(&self, first: usize, into: &mut [[u8; 4]]) {
+        (**self).load_run(first, into);
     }
 
     fn fence(&self) {
@@ -92,6 +117,19 @@ mod tests {
         page.store_run(PAGE_WORDS - 2, [1, 2, 3, 4].into_iter());
         assert_eq!([PAGE_WORDS - 2, PAGE_WORDS - 1, PAGE_WORDS].map(|word| page.load(word)), [1, 2, 0]);
         assert_eq!(page.load(0), 0);
+    }
+
+    #[test]
+    fn a_run_that_is_read_past_the_page_ends_in_zeros() {
+        let page = page();
+        page.store_run(PAGE_WORDS - 2, [0x0403_0201, 0x0807_0605].into_iter());
+        for first in [PAGE_WORDS - 2, PAGE_WORDS - 1, PAGE_WORDS, usize::MAX] {
+            let mut bytes = [[9; 4]; 3];
+            page.load_run(first, &mut bytes);
+            let words: [[u8; 4]; 3] =
+                core::array::from_fn(|word| page.load(first.saturating_add(word)).to_le_bytes());
+            assert_eq!(bytes, words);
+        }
     }
 
     #[test]

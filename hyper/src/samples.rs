@@ -62,9 +62,7 @@ fn read_page(page: &impl SharedPage, offset: usize, into: &mut [u8]) {
     let first = offset.saturating_add(head.len()) / 4;
     let (words, tail) = rest.as_chunks_mut::<4>();
     let after = first.saturating_add(words.len());
-    for (word, bytes) in (first..).zip(words) {
-        *bytes = page.load(word).to_le_bytes();
-    }
+    page.load_run(first, words);
     let part = |word: usize, skipped: usize, into: &mut [u8]| {
         // A word is loaded only if a byte of it is wanted.
         if !into.is_empty() {

@@ -52,6 +52,14 @@ impl<V: SharedPage> SharedPage for GuestPage<V> {
         self.view.store(word, value);
     }
 
+    fn store_run(&self, first: usize, values: impl Iterator<Item = u32>) {
+        self.view.store_run(first, values);
+    }
+
+    fn load_run(&self, first: usize, into: &mut [[u8; 4]]) {
+        self.view.load_run(first, into);
+    }
+
     fn fence(&self) {
         self.view.fence();
     }

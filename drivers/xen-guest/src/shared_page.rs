@@ -1,8 +1,8 @@
 //! Memory shared with other writers.
 #![allow(unsafe_code, reason = "leaf: reaches shared memory by its address")]
 
-use core::ptr;
 use core::sync::atomic::{AtomicU32, Ordering, fence};
+use core::{ptr, slice};
 
 use hyper::{PAGE_SIZE_BYTES, PAGE_WORDS, SharedPage};
 use xen_sys::SharedLayout;
@@ -64,30 +64,43 @@ pub struct WindowPage {
 }
 
 impl WindowPage {
-    /// Runs an operation on a word, if the page has it.
-    fn with<R>(&self, word: usize, act: impl FnOnce(&AtomicU32) -> R) -> Option<R> {
-        let first_word: *mut u32 = ptr::with_exposed_provenance_mut(self.address?);
-        if word >= PAGE_WORDS {
-            return None;
-        }
-        // Not past the page, as just seen, and so not past the end of all addresses.
-        let cell = first_word.wrapping_add(word);
+    /// The words of the page from `first` on. There are none without a page, or behind its end.
+    fn words(&self, first: usize) -> &[AtomicU32] {
+        let Some(address) = self.address else { return &[] };
+        let first_word: *const AtomicU32 = ptr::with_exposed_provenance(address);
         // SAFETY: the window is permanently mapped and has no other user, as its maker promised,
         // so no Rust object is there. A page is aligned for words. All of this domain's accesses
-        // to it are atomic; other domains answer for theirs. The reference ends before the caller
+        // to it are atomic; other domains answer for theirs. The references end before the owner
         // can unmap the page.
-        let cell = unsafe { AtomicU32::from_ptr(cell) };
-        Some(act(cell))
+        let words = unsafe { slice::from_raw_parts(first_word, PAGE_WORDS) };
+        words.get(first..).unwrap_or_default()
     }
 }
 
 impl SharedPage for WindowPage {
     fn load(&self, word: usize) -> u32 {
-        self.with(word, |cell| u32::from_le(cell.load(Ordering::Acquire))).unwrap_or(0)
+        self.words(word).first().map_or(0, |cell| u32::from_le(cell.load(Ordering::Acquire)))
     }
 
     fn store(&self, word: usize, value: u32) {
-        self.with(word, |cell| cell.store(value.to_le(), Ordering::Release));
+        if let Some(cell) = self.words(word).first() {
+            cell.store(value.to_le(), Ordering::Release);
+        }
+    }
+
+    fn store_run(&self, first: usize, values: impl Iterator<Item = u32>) {
+        self.words(first).iter().zip(values).for_each(|(cell, value)| {
+            cell.store(value.to_le(), Ordering::Release);
+        });
+    }
+
+    fn load_run(&self, first: usize, into: &mut [[u8; 4]]) {
+        let words = self.words(first);
+        let (inside, outside) = into.split_at_mut(words.len().min(into.len()));
+        for (cell, bytes) in words.iter().zip(inside) {
+            *bytes = cell.load(Ordering::Acquire).to_ne_bytes();
+        }
+        outside.fill([0; 4]);
     }
 
     fn fence(&self) {

@@ -83,6 +83,11 @@ impl<P: SharedPage> SharedPage for WatchedPage<P> {
         self.page.store_run(first, values.inspect(|_| self.count(1)));
     }
 
+    fn load_run(&self, first: usize, into: &mut [[u8; 4]]) {
+        self.count(into.len() as u64);
+        self.page.load_run(first, into);
+    }
+
     fn fence(&self) {
         self.page.fence();
     }

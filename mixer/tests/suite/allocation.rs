@@ -12,7 +12,7 @@ use crate::support::silent_card::SilentCard;
 
 #[test]
 fn opening_running_and_closing_voices_allocates_nothing() {
-    let card = SilentCard([port(Direction::Playback)]);
+    let card = SilentCard::new(port(Direction::Playback));
     let setup = PortSetup { mode: PortMode::Shared, ..PortSetup::default() };
     let mut mixer = Mixer::new(card, [Buffer::new(1 << 18)], &[setup], LIMITS);
     let buffers = [(); 3].map(|()| Buffer::new(9_600));

@@ -102,6 +102,13 @@ impl<M: PageMemory> SharedPage for DomainPage<'_, M> {
         }
     }
 
+    fn load_run(&self, first: usize, into: &mut [[u8; 4]]) {
+        match self.words() {
+            Some(words) => words.load_run(first, into),
+            None => into.fill([0; 4]),
+        }
+    }
+
     fn fence(&self) {
         fence(Ordering::SeqCst);
     }

@@ -278,14 +278,17 @@ fn set(random: &mut Random, kinds: &Kinds) -> Option<Act> {
 /// dom0's gains, rates and limits for those whose samples aren't compared.
 fn gain_or_limit(random: &mut Random) -> Act {
     let guest = random.pick(&[SPECS[3].domain, 100, 200]);
+    // A direct stream whose amplifiers can't be muted must not run.
+    let muted_port = random.pick(&["output-3", "input-0", "input-3"]);
+    let muted_guest = random.pick(&[100, 200]);
     let port = random.pick(&["output-0", "output-1", "output-3", "input-0", "input-3"]);
     let gain = random.pick(&["0", "-1", "-6000", "-100000", "x"]);
     let (node, value) = match random.below(6) {
         0 => (format!("port/{port}/volume"), gain),
-        1 => (format!("port/{port}/mute"), random.pick(&["0", "1", "x"])),
+        1 => (format!("port/{muted_port}/mute"), random.pick(&["0", "1", "x"])),
         2 => (format!("port/{port}/rate"), random.pick(&["44100", "48000", "96000", "x"])),
         3 => (format!("guest/{guest}/volume"), gain),
-        4 => (format!("guest/{guest}/mute"), random.pick(&["0", "1", "x"])),
+        4 => (format!("guest/{muted_guest}/mute"), random.pick(&["0", "1", "x"])),
         _ => {
             let guest = 100 * (1 + random.below(HOSTILE.into()));
             let limit = random.pick(&["devices", "streams", "open-streams", "channels", "pages"]);

@@ -10,18 +10,27 @@ use sndif::format::SampleFormat;
 
 use super::memory::Buffer;
 
-/// A card that allocates nothing: time passes by its count of looks.
-pub struct SilentCard(pub [Port; 1]);
+/// A card that allocates nothing. Its streams play 48 frames a millisecond of the time that polls tell.
+pub struct SilentCard {
+    ports: [Port; 1],
+    now: Nanos,
+}
+
+impl SilentCard {
+    pub fn new(port: Port) -> Self {
+        Self { ports: [port], now: Nanos(0) }
+    }
+}
 
 pub struct SilentStream {
     buffer: Backing<Buffer, Buffer>,
-    frames: u64,
 }
 
 impl Card<Backing<Buffer, Buffer>> for SilentCard {
     type Stream = SilentStream;
     fn configure(&mut self, _: &CardSettings) {}
-    fn poll(&mut self, _: Nanos, _: bool) -> bool {
+    fn poll(&mut self, now: Nanos, _: bool) -> bool {
+        self.now = now;
         false
     }
 
@@ -32,7 +41,7 @@ impl Card<Backing<Buffer, Buffer>> for SilentCard {
         Ok(())
     }
     fn ports(&self) -> &[Port] {
-        &self.0
+        &self.ports
     }
     fn port_name(&self, _: PortIndex) -> Option<PortLabel> {
         None
@@ -52,7 +61,7 @@ impl Card<Backing<Buffer, Buffer>> for SilentCard {
         _: &StreamParams,
         buffer: Backing<Buffer, Buffer>,
     ) -> Result<SilentStream, OpenFailure<Backing<Buffer, Buffer>, SilentStream>> {
-        Ok(SilentStream { buffer, frames: 0 })
+        Ok(SilentStream { buffer })
     }
     fn open_beside(
         &mut self,
@@ -103,9 +112,8 @@ impl Card<Backing<Buffer, Buffer>> for SilentCard {
     fn stop(&mut self, _: &mut SilentStream) -> Result<StreamPosition, CardError> {
         Ok(StreamPosition::default())
     }
-    fn position(&mut self, stream: &mut SilentStream) -> Result<StreamPosition, CardError> {
-        stream.frames += 100;
-        Ok(StreamPosition { bytes: stream.frames * 8, ..StreamPosition::default() })
+    fn position(&mut self, _: &mut SilentStream) -> Result<StreamPosition, CardError> {
+        Ok(StreamPosition { bytes: self.now.0 * 48 / 1_000_000 * 8, ..StreamPosition::default() })
     }
     fn close(&mut self, stream: SilentStream) -> Result<Backing<Buffer, Buffer>, StillRunning<SilentStream>> {
         Ok(stream.buffer)
