@@ -27,6 +27,9 @@ use crate::{fan_out, playback};
 const RATES_HZ: [u32; MAX_RATES] =
     [5_512, 8_000, 11_025, 16_000, 22_050, 32_000, 44_100, 48_000, 88_200, 96_000, 176_400, 192_000];
 
+/// A turn may come this part of a quantum before it is due.
+const EARLY: u64 = 8;
+
 /// The shortest ring of a bus. It holds the lead, what monitors have yet to hear, and a late turn.
 const RING_MIN: Nanos = Nanos(40_000_000);
 
@@ -308,7 +311,12 @@ where
 
     /// Looks after a bus.
     pub(crate) fn attend(&mut self, index: usize, now: Nanos) {
-        if self.bus_due(index).is_none_or(|due| due > now) {
+        // The domain may be awake for something else. Then a turn that is almost due saves it a wake-up.
+        let spare_ns = match self.buses.get(index).and_then(BusPlace::open) {
+            Some(bus) if bus.track.is_running => bus.track.quantum.0 / EARLY,
+            _ => 0,
+        };
+        if self.bus_due(index).is_none_or(|due| due.0 > now.0.saturating_add(spare_ns)) {
             return;
         }
         let (is_running, is_idle) = self.turn(index, now);

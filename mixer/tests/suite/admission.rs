@@ -258,3 +258,22 @@ fn turns_are_as_seldom_as_the_periods_allow() {
         );
     }
 }
+
+#[test]
+fn a_turn_that_is_almost_due_comes_when_the_loop_is_awake_anyway() {
+    let mut rig = Rig::new(PortMode::Shared);
+    let mut stream = rig.open(OUT, &S32, &Buffer::new(1 << 18));
+    rig.mixer.set_period(&mut stream, 480);
+    rig.mixer.start(&mut stream).expect("started");
+    rig.pass(100 * MILLISECOND);
+    let mut due_after = |early_ns: u64| {
+        let due = rig.mixer.next_due().expect("due").0;
+        rig.time.set(due - early_ns);
+        rig.mixer.poll(rig.now(), false);
+        (due, rig.mixer.next_due().expect("due").0)
+    };
+    let (due, after) = due_after(MILLISECOND);
+    assert_eq!(after, due, "a millisecond of five is too early");
+    let (due, after) = due_after(MILLISECOND / 2);
+    assert!(after > due + 4 * MILLISECOND, "half a millisecond isn't: {due} and {after}");
+}
