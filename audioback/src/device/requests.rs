@@ -77,7 +77,7 @@ impl<H: Hypervisor, C: Card<H::Buffer>> Device<H, C> {
             {
                 budget.requests = 0;
                 if !budget.turn.take_heavy() {
-                    slot.held = Some(Held { request, has_waited, open: None });
+                    slot.held = Some(Held { request, has_waited, open: wait });
                     return Ok(());
                 }
             }

@@ -39,6 +39,22 @@ struct Page {
     length: usize,
 }
 
+thread_local! {
+    /// The pages of benches that are gone. A bench that runs for hours makes many.
+    static POOL: RefCell<Vec<&'static PageWords>> = const { RefCell::new(Vec::new()) };
+}
+
+/// The words of a new page, all 0. They are never freed, so that they outlive every holder, but used again.
+fn new_words() -> &'static PageWords {
+    match POOL.with_borrow_mut(Vec::pop) {
+        Some(words) => {
+            words.iter().for_each(|word| word.store(0, Ordering::Relaxed));
+            words
+        }
+        None => Box::leak(Box::new([const { AtomicU32::new(0) }; PAGE_WORDS])),
+    }
+}
+
 /// Pages by number, with the controller's rights.
 pub(crate) struct PageTable {
     pages: HashMap<u64, Page>,
@@ -60,8 +76,7 @@ impl PageTable {
 
     fn add(&mut self, address: u64, length: usize) -> &'static PageWords {
         assert!(address.is_multiple_of(PAGE_BYTES), "page address {address:#x} isn't a multiple of 4096");
-        // Leaked: a test bench's pages outlive every holder of their address.
-        let words: &'static PageWords = Box::leak(Box::new([const { AtomicU32::new(0) }; PAGE_WORDS]));
+        let words = new_words();
         let page = Page { words, readable: false, writable: false, length };
         let old = self.pages.insert(address / PAGE_BYTES, page);
         assert!(old.is_none(), "there is a page at {address:#x} already");
@@ -125,6 +140,14 @@ impl PageTable {
     pub(crate) fn peek_u32(&self, address: u64) -> Option<u32> {
         let page = self.pages.get(&(address / PAGE_BYTES))?;
         Some(u32::from_le(word_at(page.words, address).0.load(Ordering::Acquire)))
+    }
+}
+
+impl Drop for PageTable {
+    fn drop(&mut self) {
+        let words = self.pages.values().map(|page| page.words);
+        // While a thread ends there may be no pool any more.
+        POOL.try_with(|pool| pool.borrow_mut().extend(words)).unwrap_or(());
     }
 }
 

@@ -105,6 +105,17 @@ gap_is_stated() { stream_note 1 | grep 'fifo_errors=1$'; }
 check the_first_is_told_of_the_gap gap_is_stated
 check the_first_has_no_error_and_its_position_never_goes_back guest_end 1 20
 
+# The same with recordings.
+xenstore-write "$policy/port/input-0/mode" auto
+sleep 2
+guest_begin 1 "arecord -D hw:0,0 -f S16_LE -c 2 -r 48000 -d 3 /out/auto.wav && $exact"
+check one_records_direct sees /tmp/direct input-0 'mode=direct'
+sleep 1
+another_records() { guest_run 2 10 "$records /out/joining.wav && $exact"; }
+check another_recorder_joins another_records
+check the_input_is_mixed_then sees /tmp/mixed input-0 'mode=shared'
+check the_first_recorder_has_no_error guest_end 1 20
+
 check guests_have_no_complaint no_complaint 1 2
 hand_out 1
 hand_out 2

@@ -304,7 +304,8 @@ impl<'w> Good<'w> {
             if let Some(run) = &mut self.run {
                 run.is_ending = true;
             }
-            let is_open = !matches!(self.phase, Phase::Opening | Phase::Idle);
+            // A stream that is stuck is not closed by asking again at once.
+            let is_open = !matches!(self.phase, Phase::Opening | Phase::Idle | Phase::Closing);
             self.phase = Phase::Idle;
             if is_open {
                 self.close();

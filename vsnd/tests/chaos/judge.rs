@@ -263,14 +263,17 @@ impl Judge {
         }
     }
 
-    pub fn on_loop(&mut self, is_busy: bool, now_ns: u64) {
-        if !is_busy {
+    /// The loop has had a turn, and goes on at once for this cause.
+    pub fn on_loop(&mut self, cause: Option<&'static str>, now_ns: u64) {
+        let Some(cause) = cause else {
             self.awake_since_ns = None;
             return;
-        }
+        };
         let since_ns = *self.awake_since_ns.get_or_insert(now_ns);
         if now_ns - since_ns > AWAKE_NS {
-            self.fail("the loop sleeps", now_ns, || format!("it has had work since {since_ns} ns"));
+            self.fail("the loop sleeps", now_ns, || {
+                format!("it has had work since {since_ns} ns, now for {cause}")
+            });
         }
     }
 

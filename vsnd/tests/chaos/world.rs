@@ -145,8 +145,8 @@ impl<'w> World<'w> {
         self.settings.get(node).copied()
     }
 
-    /// One turn of the image's loop, and of all guests. Returns whether the next one is due at once.
-    fn turn(&mut self) -> bool {
+    /// One turn of the image's loop, and of all guests. Returns why the next one is due at once.
+    fn turn(&mut self) -> Option<&'static str> {
         let before = self.now_ns();
         let is_interrupted = self.model.interrupt_pending();
         self.notes.borrow_mut().longest = (0, "");
@@ -191,16 +191,23 @@ impl<'w> World<'w> {
         let is_interrupting = self.model.interrupt_pending();
         let rises = is_interrupting && !self.was_interrupting;
         self.was_interrupting = is_interrupting;
-        is_pending || wakes_for_store || rises || self.due.next.is_some_and(|next| next <= Nanos(now_ns))
+        let is_due = self.due.next.is_some_and(|next| next <= Nanos(now_ns));
+        let causes = [
+            (is_pending, "an event"),
+            (wakes_for_store, "xenstored"),
+            (rises, "the controller"),
+            (is_due, "a due time"),
+        ];
+        causes.into_iter().find(|(is_it, _)| *is_it).map(|(_, cause)| cause)
     }
 
     /// Lets time pass, sleeping as the image does.
     pub fn advance(&mut self, ns: u64) {
         let end = self.now_ns() + ns;
         loop {
-            let is_busy = self.turn();
-            self.judge.on_loop(is_busy, self.now_ns());
-            if is_busy && self.now_ns() < end {
+            let cause = self.turn();
+            self.judge.on_loop(cause, self.now_ns());
+            if cause.is_some() && self.now_ns() < end {
                 continue;
             }
             let now_ns = self.now_ns();

@@ -1,7 +1,7 @@
 //! Guests on one output and one input that are shared: what is heard is what a mixer in doubles makes of what they play.
 
 use super::scenario::{GuestFiles, Scenario};
-use super::sounds::{self, RATE_HZ, heard, long, ramp_of, short};
+use super::sounds::{self, RATE_HZ, heard, long, ramp_of, ramp_with_break, short};
 use crate::harness::{Microphone, Source};
 use crate::judge::mix::{self, Mix, Sound};
 use crate::judge::verdict::{Finding, ensure};
@@ -23,6 +23,10 @@ pub(super) const AMD: Scenario = Scenario {
         ("a_guest_that_is_paused_repeats_nothing", |outcome| disturbed(outcome, &MURMUR)),
         ("the_direct_one_goes_on_behind_its_gap", handed_over),
         ("the_joining_one_is_exact", joining),
+        ("the_first_recorder_loses_frames_once_at_most", |outcome| {
+            ramp_with_break(outcome, "guest1", "auto.wav", 3)
+        }),
+        ("the_joining_recorder_has_no_break", |outcome| ramp_of(outcome, "guest2", "joining.wav")),
         ("the_first_records_a_ramp_without_a_break", |outcome| ramp_of(outcome, "guest1", "ramp.wav")),
         ("the_second_records_the_same_ramp", |outcome| ramp_of(outcome, "guest2", "ramp.wav")),
     ],

@@ -66,6 +66,34 @@ pub(super) fn ramp_of(outcome: &Outcome, guest: &str, name: &str) -> Result<Stri
     ramp_of_seconds(outcome, guest, name, 1)
 }
 
+/// The longest part of the ramp that a break may cost: what a hand-over of a recording loses on the emulator's controller, and
+/// what the emulator keeps to itself.
+const LONGEST_BREAK_FRAMES: u32 = RATE_HZ / 20 + 2_048;
+
+/// A guest's recording of this length has to be the ramp, with a single break at most in which frames are missing.
+pub(super) fn ramp_with_break(
+    outcome: &Outcome,
+    guest: &str,
+    name: &str,
+    seconds: u64,
+) -> Result<String, Finding> {
+    let frames = seconds * u64::from(RATE_HZ);
+    let recorded = wav::load(&outcome.handed_out(guest)?.join(name))?.pcm;
+    ensure!(recorded.frames() == frames, "{} frames, not {frames}", recorded.frames());
+    let counts = recorded.bytes.as_chunks::<FRAME_BYTES>().0.iter().map(|frame| u32::from_le_bytes(*frame));
+    let heard: Vec<u32> = counts.skip_while(|count| *count == 0).collect();
+    let is_next = |pair: &[u32]| pair[0].wrapping_add(1) == pair[1];
+    let breaks: Vec<(usize, u32)> = (1..heard.len())
+        .filter(|at| !is_next(&heard[at - 1..=*at]))
+        .map(|at| (at, heard[at].wrapping_sub(heard[at - 1]).wrapping_sub(1)))
+        .collect();
+    let is_one = breaks.len() <= 1 && breaks.iter().all(|(_, lost)| *lost <= LONGEST_BREAK_FRAMES);
+    ensure!(is_one, "breaks and the frames that are missing: {breaks:?}");
+    let behind = frames - heard.len() as u64;
+    ensure!(heard.len() as u32 > RATE_HZ, "{} frames only, behind {behind} of silence", heard.len());
+    Ok(format!("{} frames, missing are {breaks:?}, behind {behind} of silence", heard.len()))
+}
+
 /// A guest's recording of this length has to be a part of the ramp.
 pub(super) fn ramp_of_seconds(
     outcome: &Outcome,
