@@ -3,12 +3,12 @@
 use audioback::card::PortMode;
 use audioback::card::{Card, Direction, LinkedStart, StreamParams};
 use hyper::SampleMemory;
-use mixer::MixerStream;
 use sndif::format::SampleFormat;
 
 use crate::support::guest::Guest;
 use crate::support::memory::Buffer;
 use crate::support::noise;
+use crate::support::recorder::Recorder;
 use crate::support::rig::{IN, MILLISECOND, MONITOR, OUT, Rig, params};
 
 const S32: StreamParams = StreamParams { rate_hz: 48_000, format: SampleFormat::S32Le, channels: 2 };
@@ -17,35 +17,10 @@ fn recorded(_: usize, frame: u64, channel: u8) -> i32 {
     noise(3, frame * 2 + u64::from(channel)) as i32
 }
 
-/// A guest that records everything, at 32-bit stereo.
-struct Recorder {
-    stream: MixerStream,
-    buffer: Buffer,
-    heard: Vec<i32>,
-}
-
-impl Recorder {
-    fn open(rig: &mut Rig, port: audioback::card::PortIndex) -> Self {
-        let buffer = Buffer::new(4_096 * 8);
-        Self { stream: rig.open(port, &S32, &buffer), buffer, heard: Vec::new() }
-    }
-
-    /// Takes what has arrived.
-    fn drain(&mut self, rig: &mut Rig) {
-        let bytes = rig.mixer.position(&mut self.stream).expect("a position").bytes;
-        assert!(bytes.is_multiple_of(8));
-        while (self.heard.len() as u64) < bytes / 4 {
-            let mut word = [0; 4];
-            self.buffer.read((self.heard.len() * 4 % (4_096 * 8)) as u32, &mut word);
-            self.heard.push(i32::from_le_bytes(word));
-        }
-    }
-}
-
 fn pass(rig: &mut Rig, span_ms: u64, recorders: &mut [&mut Recorder]) {
     for _ in 0..span_ms / 5 {
         rig.pass(5 * MILLISECOND);
-        recorders.iter_mut().for_each(|recorder| recorder.drain(rig));
+        recorders.iter_mut().for_each(|recorder| recorder.drain(&mut rig.mixer));
     }
 }
 
@@ -72,9 +47,9 @@ fn assert_exact(recorder: &Recorder, frames: usize) -> u64 {
 fn every_voice_gets_every_frame_whatever_the_others_do() {
     let mut rig = Rig::new(PortMode::Shared);
     rig.mixer.card().source = recorded;
-    let mut one = Recorder::open(&mut rig, IN);
-    let mut two = Recorder::open(&mut rig, IN);
-    let mut idle = Recorder::open(&mut rig, IN);
+    let mut one = Recorder::open(&mut rig, IN, &S32);
+    let mut two = Recorder::open(&mut rig, IN, &S32);
+    let mut idle = Recorder::open(&mut rig, IN, &S32);
     rig.mixer.start(&mut one.stream).expect("started");
     rig.mixer.start(&mut idle.stream).expect("started");
     pass(&mut rig, 35, &mut [&mut one]);
@@ -117,16 +92,16 @@ fn a_recorder_s_position_is_that_of_the_frames_it_gets() {
             (0..2).flat_map(|channel| recorded(1, frame, channel).to_le_bytes()).collect()
         };
         let mut player = Guest::open(&mut rig, OUT, &S32, Box::new(noise));
-        let mut keeper = Recorder::open(&mut rig, port);
+        let mut keeper = Recorder::open(&mut rig, port, &S32);
         let start_ns = rig.time.get();
         rig.mixer.start_together(&mut [&mut player.stream, &mut keeper.stream]).expect("started");
         rig.pass_with(37 * MILLISECOND, &mut [&mut player]);
-        let mut one = Recorder::open(&mut rig, port);
+        let mut one = Recorder::open(&mut rig, port, &S32);
         rig.mixer.start(&mut one.stream).expect("started");
         let mut told = Vec::new();
         for _ in 0..20 {
             rig.pass_with(5 * MILLISECOND, &mut [&mut player]);
-            one.drain(&mut rig);
+            one.drain(&mut rig.mixer);
             let position = rig.mixer.position(&mut one.stream).expect("a position");
             let link = position.link.expect("at the link");
             assert!(position.bytes / 8 <= link.link_frames, "nothing arrives before it was at the link");
@@ -150,19 +125,18 @@ fn a_recorder_s_position_is_that_of_the_frames_it_gets() {
 fn a_paused_recorder_goes_on_with_what_is_recorded_then() {
     let mut rig = Rig::new(PortMode::Shared);
     rig.mixer.card().source = recorded;
-    let mut one = Recorder::open(&mut rig, IN);
+    let mut one = Recorder::open(&mut rig, IN, &S32);
     rig.mixer.start(&mut one.stream).expect("started");
     pass(&mut rig, 50, &mut [&mut one]);
     rig.mixer.pause(&mut one.stream).expect("paused");
-    one.drain(&mut rig);
+    one.drain(&mut rig.mixer);
     let before = one.heard.len();
     pass(&mut rig, 100, &mut [&mut one]);
     assert_eq!(one.heard.len(), before, "a paused voice gets nothing");
     rig.mixer.resume(&mut one.stream).expect("resumed");
     pass(&mut rig, 50, &mut [&mut one]);
-    let after =
-        Recorder { heard: one.heard.split_off(before), buffer: one.buffer.clone(), stream: one.stream };
-    assert!(assert_exact(&after, 2_000) >= 7_000);
+    one.heard.drain(..before);
+    assert!(assert_exact(&one, 2_000) >= 7_000);
 }
 
 #[test]
@@ -172,7 +146,7 @@ fn a_recorder_of_another_rate_and_format_hears_the_same_tone() {
     rig.mixer.card().source = |_, frame, _| {
         ((std::f64::consts::TAU * 1_000.0 * frame as f64 / 48_000.0).sin() * 0.25 * 2f64.powi(31)) as i32
     };
-    let mut bus_fixer = Recorder::open(&mut rig, IN);
+    let mut bus_fixer = Recorder::open(&mut rig, IN, &S32);
     let buffer = Buffer::new(4_410 * 4);
     let mut stream = rig.open(IN, &params(44_100, SampleFormat::S16Be, 2), &buffer);
     let how = rig.mixer.start_together(&mut [&mut bus_fixer.stream, &mut stream]);
@@ -197,7 +171,7 @@ fn a_monitor_hears_exactly_what_the_bus_plays() {
     let frames = |seed: u64| move |frame: u64| -> Vec<u8> { noise(seed, frame).to_le_bytes().repeat(2) };
     let mut one = Guest::open(&mut rig, OUT, &S32, Box::new(frames(1)));
     let mut two = Guest::open(&mut rig, OUT, &params(44_100, SampleFormat::S32Le, 2), Box::new(frames(2)));
-    let mut monitor = Recorder::open(&mut rig, MONITOR);
+    let mut monitor = Recorder::open(&mut rig, MONITOR, &S32);
     // It starts the bus, and hears silence at first.
     rig.mixer.start(&mut monitor.stream).expect("started");
     for round in 0..60 {
@@ -208,7 +182,7 @@ fn a_monitor_hears_exactly_what_the_bus_plays() {
             _ => {}
         }
         rig.pass_with(5 * MILLISECOND, &mut [&mut one, &mut two]);
-        monitor.drain(&mut rig);
+        monitor.drain(&mut rig.mixer);
     }
     let played = rig.played_words(OUT, 2);
     assert!(monitor.heard.len() > 28_000 && monitor.heard.iter().any(|word| *word != 0));
@@ -218,18 +192,18 @@ fn a_monitor_hears_exactly_what_the_bus_plays() {
 #[test]
 fn a_monitor_keeps_the_bus_going_and_starts_with_a_player_in_one_frame() {
     let mut rig = Rig::new(PortMode::Shared);
-    let mut monitor = Recorder::open(&mut rig, MONITOR);
+    let mut monitor = Recorder::open(&mut rig, MONITOR, &S32);
     let mut player =
         Guest::open(&mut rig, OUT, &S32, Box::new(|frame| ((frame + 1) as i32).to_le_bytes().repeat(2)));
-    let mut keeper = Recorder::open(&mut rig, MONITOR);
+    let mut keeper = Recorder::open(&mut rig, MONITOR, &S32);
     rig.mixer.start(&mut keeper.stream).expect("started");
     pass(&mut rig, 1_800, &mut [&mut keeper]);
     let how = rig.mixer.start_together(&mut [&mut monitor.stream, &mut player.stream]);
     assert_eq!(how, Ok(LinkedStart::SameFrame));
     for _ in 0..10 {
         rig.pass_with(5 * MILLISECOND, &mut [&mut player]);
-        monitor.drain(&mut rig);
-        keeper.drain(&mut rig);
+        monitor.drain(&mut rig.mixer);
+        keeper.drain(&mut rig.mixer);
     }
     assert!(monitor.heard.len() > 3_000);
     assert!(monitor.heard.iter().step_by(2).zip(1..).all(|(word, expected)| *word == expected));

@@ -12,7 +12,7 @@ use sndif::format::SampleFormat;
 use crate::link::{IN, Rig, hardware};
 use crate::support::memory::Buffer;
 use crate::support::rig::{MILLISECOND, params};
-use crate::support::{cases, noise};
+use crate::support::{noise, seeds};
 
 /// Frames of a guest's buffer.
 const BUFFER_FRAMES: u32 = 16_384;
@@ -120,7 +120,7 @@ fn hand_over(rig: &mut Rig, seed: u64, rate_hz: u32) -> (usize, u32) {
 #[test]
 fn no_frame_is_lost_repeated_or_altered_whenever_it_happens() {
     let mut one = rig(Profile::hardware());
-    for seed in 0..u64::from(cases(30)) {
+    for seed in seeds(30) {
         if seed % 100 == 99 {
             // The model's memory isn't used again.
             one = rig(Profile::hardware());
@@ -134,7 +134,7 @@ fn no_frame_is_lost_repeated_or_altered_whenever_it_happens() {
 fn it_needs_no_synchronized_start() {
     let without = || rig(Profile { stream_sync_offset: None, ..Profile::hardware() });
     let mut one = without();
-    for seed in 0..u64::from(cases(12)) {
+    for seed in seeds(12) {
         if seed % 100 == 99 {
             one = without();
         }

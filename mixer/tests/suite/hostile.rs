@@ -10,7 +10,7 @@ use crate::exact::encode;
 use crate::support::guest::Guest;
 use crate::support::memory::Buffer;
 use crate::support::rig::{IN, LIMITS, MILLISECOND, OUT, Rig, params, port};
-use crate::support::{cases, noise};
+use crate::support::{noise, property};
 
 fn good(rig: &mut Rig) -> Guest {
     let left = |frame: u64| [noise(1, frame) as i32 / 4, 0].into_iter().flat_map(i32::to_le_bytes).collect();
@@ -266,7 +266,7 @@ fn assert_that_nobody_loses_a_frame(mode: PortMode, deeds: &[Deed]) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(cases(100)))]
+    #![proptest_config(property(100))]
 
     #[test]
     fn no_deed_of_a_guest_costs_another_a_frame(

@@ -8,7 +8,7 @@ use sndif::format::SampleFormat;
 use crate::support::guest::Guest;
 use crate::support::memory::Buffer;
 use crate::support::rig::{IN, LIMITS, MILLISECOND, OUT, Rig, params, port};
-use crate::support::{cases, noise};
+use crate::support::{noise, property};
 
 /// A good guest on the left channel.
 fn good(rig: &mut Rig) -> Guest {
@@ -54,7 +54,7 @@ fn a_turn_that_comes_late_is_no_error_of_a_voice_that_has_run_dry() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(cases(8)))]
+    #![proptest_config(property(8))]
 
     #[test]
     fn other_voices_that_come_and_go_change_no_sample(

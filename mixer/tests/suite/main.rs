@@ -18,6 +18,7 @@ mod pauses;
 mod peaks;
 mod port_state;
 mod positions;
+mod positions_capture;
 mod reach;
 mod sums;
 mod support;

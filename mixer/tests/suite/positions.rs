@@ -8,8 +8,8 @@ use audioback::card::{Card, LinkPosition};
 use proptest::prelude::*;
 use sndif::format::SampleFormat;
 
-use crate::support::cases;
 use crate::support::guest::Guest;
+use crate::support::property;
 use crate::support::rig::{MILLISECOND, OUT, Rig, params};
 
 /// A published position, and when it was read.
@@ -22,9 +22,9 @@ struct Told {
 }
 
 /// Frames at a time, in thousandths, by what was published.
-fn published(told: &Told, at_ns: u64) -> i128 {
-    let since_q32 = (i128::from(at_ns) - i128::from(told.link.time.0)) << 32;
-    i128::from(told.link.link_frames) * 1_000 + since_q32 * 1_000 / i128::from(told.link.ns_per_frame_q32)
+pub fn published(link: &LinkPosition, at_ns: u64) -> i128 {
+    let since_q32 = (i128::from(at_ns) - i128::from(link.time.0)) << 32;
+    i128::from(link.link_frames) * 1_000 + since_q32 * 1_000 / i128::from(link.ns_per_frame_q32)
 }
 
 /// Thousandths of bus frames that a run has been at the link until a time.
@@ -34,17 +34,17 @@ fn truth(heard: &[u64], bus_milliframes: u64) -> u64 {
     passed * 1_000 + if heard.binary_search(&whole).is_ok() { part } else { 0 }
 }
 
-const RATES: [u32; 6] = [48_000, 44_100, 96_000, 8_000, 22_050, 192_000];
+pub const RATES: [u32; 6] = [48_000, 44_100, 96_000, 8_000, 22_050, 192_000];
 
 /// A step, the time after it in nanoseconds, and the frames of a period.
-type Step = (u8, u64, u32);
+pub type Step = (u8, u64, u32);
 
-fn steps(most: usize, longest_ns: u64) -> impl Strategy<Value = Vec<Step>> {
+pub fn steps(most: usize, longest_ns: u64) -> impl Strategy<Value = Vec<Step>> {
     prop::collection::vec((0u8..8, 0..longest_ns, 64u32..2_000), 3..most)
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(cases(10)))]
+    #![proptest_config(property(10))]
 
     #[test]
     fn positions_are_within_their_bounds_whatever_voices_do(
@@ -57,7 +57,7 @@ proptest! {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(cases(300)))]
+    #![proptest_config(property(300))]
 
     #[test]
     fn positions_are_within_their_bounds_in_many_short_runs(
@@ -69,10 +69,10 @@ proptest! {
     }
 }
 
-const BUS_RATES: [u32; 3] = [48_000, 44_100, 96_000];
+pub const BUS_RATES: [u32; 3] = [48_000, 44_100, 96_000];
 
 /// Frames of a buffer that holds what is mixed ahead.
-fn enough(rate_hz: u32) -> u32 {
+pub fn enough(rate_hz: u32) -> u32 {
     (rate_hz / 40).next_power_of_two()
 }
 
@@ -167,7 +167,7 @@ fn assert_within_bounds(rate_hz: u32, bus_hz: u32, steps: &[Step]) {
             // The bus's thousandths are of a longer or a shorter frame, and both are rounded.
             let allowed = bound + 2 + u128::from(rate_hz / bus_hz);
             if told.is_running {
-                let off = published(told, at_ns).abs_diff(true_milliframes);
+                let off = published(&told.link, at_ns).abs_diff(true_milliframes);
                 // Past its last frame the voice has paused since.
                 let is_over = heard.last().is_none_or(|last| bus_milliframes as u64 / 1_000 > *last);
                 assert!(

@@ -8,8 +8,8 @@ use proptest::prelude::*;
 use sndif::format::SampleFormat;
 
 use crate::exact::{FORMATS, encode, sample};
-use crate::support::cases;
 use crate::support::guest::{Frames, Guest};
+use crate::support::property;
 use crate::support::rig::{MILLISECOND, OUT, Rig, params};
 
 const BUS_HZ: f64 = 48_000.0;
@@ -91,7 +91,7 @@ impl Plan {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(cases(12)))]
+    #![proptest_config(property(12))]
 
     #[test]
     fn a_mix_is_the_sum_of_its_voices(plans in prop::collection::vec(plan(), 1..7)) {
