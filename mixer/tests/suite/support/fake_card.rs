@@ -108,6 +108,13 @@ impl FakeStream {
     }
 }
 
+/// Frames of a block, and blocks and link frames of a period, for rates from 44.1 kHz on.
+fn blocks(rate_hz: u32) -> Option<(u16, u16, u16)> {
+    let of = |base_hz: u32| u16::try_from(rate_hz / base_hz).ok().filter(|_| rate_hz.is_multiple_of(base_hz));
+    let blocks = of(48_000).map(|frames| (frames, 1, 1)).or_else(|| Some((of(44_100)?, 147, 160)))?;
+    (blocks.0 > 0).then_some(blocks)
+}
+
 impl FakeCard {
     pub fn new(time: Time, ports: Vec<Port>) -> Self {
         let seen = ports.iter().map(|_| Rc::default()).collect();
@@ -154,12 +161,14 @@ impl FakeCard {
         Ok(last)
     }
 
+    /// The steps of a stream that has begun with a link frame. Its frames are evenly spaced all the same.
     fn cadence(&self, stream: &FakeStream, frames: u64) -> Option<Cadence> {
-        let block_frames = u16::try_from(stream.params.rate_hz / 48_000).expect("a rate");
-        let is_even = block_frames > 0 && stream.params.rate_hz.is_multiple_of(48_000);
-        let ticks = frames % u64::from(block_frames.max(1)) * 500 / u64::from(block_frames.max(1));
-        let cadence = Cadence { ticks: ticks as u32, block_frames, period_blocks: 1, period_link_frames: 1 };
-        (self.is_in_step && is_even && !stream.was_paused).then_some(cadence)
+        let (block_frames, period_blocks, period_link_frames) = blocks(stream.params.rate_hz)?;
+        let period_frames = u64::from(block_frames) * u64::from(period_blocks);
+        let period_ticks = u64::from(period_link_frames) * 500;
+        let ticks = (frames % period_frames * period_ticks / period_frames) as u32;
+        let cadence = Cadence { ticks, block_frames, period_blocks, period_link_frames };
+        (self.is_in_step && !stream.was_paused).then_some(cadence)
     }
 
     /// The length of a frame with 32 fractional bits.
@@ -270,8 +279,22 @@ impl Card<Backing<Buffer, Buffer>> for FakeCard {
         })
     }
 
-    fn start_beside(&mut self, _: &mut Self::Stream, beside: &mut Self::Stream) -> Result<(), CardError> {
-        if self.is_in_step { self.start(beside) } else { Err(CardError::WrongState) }
+    fn start_beside(&mut self, other: &mut Self::Stream, beside: &mut Self::Stream) -> Result<(), CardError> {
+        if !self.is_in_step {
+            return Err(CardError::WrongState);
+        }
+        self.start(beside)?;
+        if !self.ports[beside.port].direction.is_playback() {
+            return Ok(());
+        }
+        // Both have their frames in the same link frames.
+        let period = blocks(beside.params.rate_hz).map_or(1, |(_, _, link_frames)| link_frames);
+        let period = u128::from(period) * PARTS_PER_LINK_FRAME;
+        beside.begun = beside
+            .begun
+            .zip(other.begun)
+            .map(|(begun, other)| other + begun.saturating_sub(other).div_ceil(period) * period);
+        Ok(())
     }
 
     fn take_port(&mut self, from: &mut Self::Stream, to: &mut Self::Stream) -> Result<(), CardError> {
@@ -347,7 +370,7 @@ impl Card<Backing<Buffer, Buffer>> for FakeCard {
             let mut seen = stream.seen.borrow_mut();
             let start = seen.played.len() as u64 / stream.frame_bytes;
             seen.starts.push(start);
-            seen.runs.push(HardwareRun { since: begun, first: start, begun });
+            seen.runs.push(HardwareRun { since: begun, first: start, begun, rate_hz: stream.params.rate_hz });
         }
         self.transfer(stream);
         Ok(())

@@ -59,6 +59,7 @@ pub struct HardwareRun {
     /// The index of the run's first frame, and its time, shifted by pauses.
     pub first: u64,
     pub begun: u128,
+    pub rate_hz: u32,
 }
 
 /// Parts of a nanosecond, so that the begin of each link frame is a whole number.
