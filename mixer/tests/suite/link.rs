@@ -51,7 +51,10 @@ impl Rig {
     }
 
     pub fn on(profile: Profile, rates: [Option<u32>; 2], mode: PortMode) -> Self {
-        let model = Bench::new(profile).codec(0, Codec::any_format(2)).drift_ppm(137).build();
+        Self::of(Bench::new(profile).codec(0, Codec::any_format(2)).drift_ppm(137).build(), rates, mode)
+    }
+
+    pub fn of(model: Model, rates: [Option<u32>; 2], mode: PortMode) -> Self {
         let (card, rings) = hardware(&model);
         let setups = rates.map(|rate_hz| PortSetup { mode, rate_hz, ..PortSetup::default() });
         let limits =

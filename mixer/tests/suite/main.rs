@@ -13,6 +13,7 @@ mod isolation;
 mod lead;
 mod link;
 mod logs;
+mod model_positions;
 mod modes;
 mod pauses;
 mod peaks;
