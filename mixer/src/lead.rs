@@ -5,7 +5,7 @@ use hyper::Nanos;
 use crate::layout::Layout;
 
 /// What a turn may be late for a voice that has announced no frames beyond it.
-const LEAST_LATENESS: Nanos = Nanos(900_000);
+pub(crate) const LEAST_LATENESS: Nanos = Nanos(900_000);
 
 /// The lead of a bus in its frames.
 #[derive(Clone, Copy, Debug)]

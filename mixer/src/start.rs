@@ -6,6 +6,7 @@ use hyper::{Nanos, SampleMemory};
 
 use crate::backing::Backing;
 use crate::bus::BusPlace;
+use crate::lead::LEAST_LATENESS;
 use crate::mixer::Mixer;
 use crate::playback;
 use crate::position::{TICKS_PER_LINK_FRAME, frame_at_tick, frames_in_ticks, tick_of};
@@ -132,8 +133,13 @@ where
                 Some(fetched) if has_player => {
                     // Frames before its pause are still to be heard.
                     let ends = self.members(group, index).map(|voice| voice.end());
-                    // This domain may have no processor for a while, before the voice is mixed.
-                    let near = fetched.saturating_add(bus.track.allowance_frames()).saturating_add(1);
+                    // This domain may have no processor for a while, before the voice is mixed. A voice in a gap can't wait for
+                    // that: it has lost frames anyway.
+                    let is_in_gap = self.members(group, index).all(Voice::is_in_gap);
+                    let allowance = bus.track.allowance_frames();
+                    let least = bus.track.layout.frames_in(LEAST_LATENESS.0);
+                    let ahead = if is_in_gap { allowance.min(least) } else { allowance };
+                    let near = fetched.saturating_add(ahead).saturating_add(1);
                     near.max(ends.max().unwrap_or_default())
                 }
                 _ => bus.track.passed.max(at_link),

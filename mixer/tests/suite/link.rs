@@ -16,6 +16,9 @@ use crate::support::{cases, noise};
 pub const OUT: PortIndex = PortIndex(0);
 pub const IN: PortIndex = PortIndex(1);
 
+/// The largest allowance.
+pub const LATENESS: Nanos = Nanos(MILLISECOND);
+
 pub struct ModelClock(pub ModelDelay);
 
 impl Clock for ModelClock {
@@ -51,14 +54,18 @@ impl Rig {
     }
 
     pub fn on(profile: Profile, rates: [Option<u32>; 2], mode: PortMode) -> Self {
-        Self::of(Bench::new(profile).codec(0, Codec::any_format(2)).drift_ppm(137).build(), rates, mode)
+        Self::of(
+            Bench::new(profile).codec(0, Codec::any_format(2)).drift_ppm(137).build(),
+            rates,
+            mode,
+            LATENESS,
+        )
     }
 
-    pub fn of(model: Model, rates: [Option<u32>; 2], mode: PortMode) -> Self {
+    pub fn of(model: Model, rates: [Option<u32>; 2], mode: PortMode, lateness: Nanos) -> Self {
         let (card, rings) = hardware(&model);
         let setups = rates.map(|rate_hz| PortSetup { mode, rate_hz, ..PortSetup::default() });
-        let limits =
-            Limits { streams: 16, converters: 16, cost: Cost(400_000_000), lateness: Nanos(MILLISECOND) };
+        let limits = Limits { streams: 16, converters: 16, cost: Cost(400_000_000), lateness };
         Self { mixer: Mixer::new(card, rings, &setups, limits), model }
     }
 

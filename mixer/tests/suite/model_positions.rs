@@ -5,7 +5,7 @@ use hyper::SampleMemory;
 use snd_hda_model::{Bench, Codec, Profile};
 use sndif::format::SampleFormat;
 
-use crate::link::{OUT, Rig};
+use crate::link::{LATENESS, OUT, Rig};
 use crate::positions::published;
 use crate::support::rig::{MILLISECOND, params};
 use crate::support::{noise, seeds};
@@ -34,7 +34,7 @@ impl Errors {
 fn look(profile: Profile, drift_ppm: i32, (rate_hz, bus_hz): (u32, u32), seed: u64, errors: &mut Errors) {
     let random = |number: u64, most: u64| u64::from(noise(seed, number)) % most;
     let bench = Bench::new(profile).codec(0, Codec::any_format(2)).drift_ppm(drift_ppm);
-    let mut rig = Rig::of(bench.build(), [Some(bus_hz), None], PortMode::Shared);
+    let mut rig = Rig::of(bench.build(), [Some(bus_hz), None], PortMode::Shared, LATENESS);
     rig.pass(random(0, 3 * MILLISECOND));
     let (mut keeper, _) = rig.open(OUT, &params(bus_hz, SampleFormat::S32Le, 2), 4_096);
     rig.mixer.start(&mut keeper).expect("started");
