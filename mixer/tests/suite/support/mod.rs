@@ -9,6 +9,7 @@ use std::str::FromStr;
 use proptest::test_runner::{Config, RngSeed};
 
 pub mod fake_card;
+pub mod filter;
 pub mod guest;
 pub mod memory;
 pub mod recorder;
