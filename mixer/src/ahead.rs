@@ -7,8 +7,10 @@ use crate::backing::Backing;
 use crate::bus::BusPlace;
 use crate::mixer::Mixer;
 
-/// The longest wait of one request for the hardware: RUN and a stream's reset, 20 ms each.
-const LONGEST_WAIT: Nanos = Nanos(40_000_000);
+/// What buses are mixed ahead of a wait. By the table of waits in docs/mixing.md no request waits longer than 5 ms, and RUN is
+/// waited for 20 ms where nobody would try again. The rest is for registers that are slower than the model's, and for a domain that
+/// loses its processor meanwhile.
+const AHEAD: Nanos = Nanos(40_000_000);
 
 impl<C, B, R> Mixer<C, B, R>
 where
@@ -23,7 +25,7 @@ where
             for index in 0..self.buses.len() {
                 let is_running =
                     self.buses.get(index).and_then(BusPlace::open).is_some_and(|bus| bus.track.is_running);
-                has_failed |= is_running && self.advance_with(index, LONGEST_WAIT).is_none();
+                has_failed |= is_running && self.advance_with(index, AHEAD).is_none();
             }
             // The stop of one that has failed was a wait, too.
             if !has_failed {
