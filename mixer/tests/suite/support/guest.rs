@@ -51,7 +51,9 @@ impl Guest {
         while self.written < to {
             let offset = self.written * self.frame_bytes % size;
             let there = ((size - offset) / self.frame_bytes).min(to - self.written);
-            let bytes: Vec<u8> = (self.written..self.written + there).flat_map(&self.frames).collect();
+            let mut bytes = Vec::with_capacity((there * self.frame_bytes) as usize);
+            (self.written..self.written + there)
+                .for_each(|frame| bytes.extend_from_slice(&(self.frames)(frame)));
             self.buffer.write(offset as u32, &bytes);
             self.written += there;
         }
