@@ -339,15 +339,15 @@ impl Card<Backing<Buffer, Buffer>> for FakeCard {
     }
 
     fn set_volume(&mut self, stream: &mut FakeStream, channel: u8, mdb: i32) -> Result<(), CardError> {
-        stream.seen.borrow_mut().set_level(|seen| seen.volume[usize::from(channel)] = mdb)
+        stream.seen.borrow_mut().set_level(channel, |seen, index| seen.volume[index] = mdb)
     }
 
     fn volume(&self, stream: &FakeStream, channel: u8) -> Result<i32, CardError> {
-        Ok(stream.seen.borrow().volume[usize::from(channel)])
+        stream.seen.borrow().volume.get(usize::from(channel)).copied().ok_or(CardError::Unsupported)
     }
 
     fn set_mute(&mut self, stream: &mut FakeStream, channel: u8, is_muted: bool) -> Result<(), CardError> {
-        stream.seen.borrow_mut().set_level(|seen| seen.muted[usize::from(channel)] = is_muted)
+        stream.seen.borrow_mut().set_level(channel, |seen, index| seen.muted[index] = is_muted)
     }
 
     fn start(&mut self, stream: &mut FakeStream) -> Result<(), CardError> {

@@ -43,8 +43,10 @@ pub struct Port0 {
 }
 
 impl Port0 {
-    pub fn set_level(&mut self, change: impl FnOnce(&mut Self)) -> Result<(), CardError> {
-        change(self);
+    /// Changes the level of a channel, if there is such a channel.
+    pub fn set_level(&mut self, channel: u8, change: impl FnOnce(&mut Self, usize)) -> Result<(), CardError> {
+        let channel = Some(usize::from(channel)).filter(|channel| *channel < self.volume.len());
+        change(self, channel.ok_or(CardError::Unsupported)?);
         let fails = self.level_fails > 0;
         self.level_fails = self.level_fails.saturating_sub(1);
         if fails { Err(CardError::Hardware) } else { Ok(()) }
