@@ -135,6 +135,8 @@ pub trait Hypervisor {
     fn bind(&mut self, guest: DomainId, port: RemotePort) -> Result<EventChannel, BindError>;
     /// Closes a channel made by [`bind`](Self::bind) (event_channel.h, `EVTCHNOP_close`).
     fn unbind(&mut self, channel: EventChannel);
+    /// Notes that a request was taken from the ring of a channel. The domain may throttle a channel whose events bring none.
+    fn note_request(&mut self, channel: EventChannel);
     /// Whether the guest closed its end of a channel, as happens when its program is killed (`EVTCHNOP_status`).
     fn is_abandoned(&mut self, channel: EventChannel) -> bool;
     /// Sends an event (`EVTCHNOP_send`). An event to a channel that is gone is lost.
@@ -183,6 +185,10 @@ impl<H: Hypervisor + ?Sized> Hypervisor for &mut H {
 
     fn unbind(&mut self, channel: EventChannel) {
         (**self).unbind(channel);
+    }
+
+    fn note_request(&mut self, channel: EventChannel) {
+        (**self).note_request(channel);
     }
 
     fn is_abandoned(&mut self, channel: EventChannel) -> bool {

@@ -179,6 +179,11 @@ impl<'s, H: Hypervisor, C: Card<H::Buffer>> Vsnd<'s, H, C> {
         }
     }
 
+    /// The hypervisor, for the caller that takes its events.
+    pub fn hypervisor_mut(&mut self) -> &mut H {
+        &mut self.hypervisor
+    }
+
     /// The next change of a setting that the caller has to carry out. Ask until there is none.
     pub fn take_change(&mut self) -> Option<Change> {
         self.clients.settings.take_change()

@@ -52,7 +52,10 @@ impl<H: Hypervisor, C: Card<H::Buffer>> Device<H, C> {
             let (parsed, has_waited, wait) = match slot.held.take() {
                 Some(Held { request, has_waited, open }) => (Ok(request), has_waited, open),
                 None => match line.ring.take() {
-                    Ok(Some(entry)) => (Request::parse(&entry), false, None),
+                    Ok(Some(entry)) => {
+                        hypervisor.note_request(line.ring_channel);
+                        (Request::parse(&entry), false, None)
+                    }
                     Ok(None) => {
                         // A request may arrive before the front end sees that it has to notify.
                         if !line.ring.arm() {

@@ -10,6 +10,8 @@ use hyper::{
 };
 
 use crate::grant_slots::{Slots, TakeError};
+use crate::guest_channels::GuestChannels;
+pub use crate::guest_channels::MAX_CHANNELS;
 use crate::hypervisor::{Errno, GrantError, Mapping, Slot, Unmapping, Xen};
 
 /// Grants mapped or unmapped by one hypercall.
@@ -23,9 +25,6 @@ type TakeSlot = fn(&mut Slots, DomainId, GrantRef) -> Result<Slot, TakeError>;
 /// Tries to map a grant that Xen can't map yet.
 const MAP_TRIES: usize = 4;
 
-/// Limit of bound channels: two for each of 120 streams.
-pub const MAX_CHANNELS: usize = 240;
-
 /// This domain, as a [`Hypervisor`].
 #[derive(Debug)]
 pub struct DriverDomain<X: Xen> {
@@ -33,7 +32,7 @@ pub struct DriverDomain<X: Xen> {
     slots: Slots,
     /// Unused page lists. The boxes are handed out: a list is too much to be copied each time.
     page_lists: Vec<Box<PageList<X::View>>>,
-    channels: heapless::Vec<EventChannel, MAX_CHANNELS>,
+    channels: GuestChannels,
 }
 
 /// A guest's mapped page. This is its only handle; `unmap_page` ends it.
@@ -132,12 +131,17 @@ impl<X: Xen> DriverDomain<X> {
     pub fn new(xen: X, buffers: usize) -> Self {
         let slots = Slots::new(xen.slots());
         let page_lists = (0..buffers).map(|_| Box::default()).collect();
-        Self { xen, slots, page_lists, channels: heapless::Vec::new() }
+        Self { xen, slots, page_lists, channels: GuestChannels::default() }
     }
 
     /// The interface to Xen.
     pub fn xen_mut(&mut self) -> &mut X {
         &mut self.xen
+    }
+
+    /// The bound channels, for the loop that takes their events.
+    pub fn channels_mut(&mut self) -> &mut GuestChannels {
+        &mut self.channels
     }
 
     /// Pages mapped now.
@@ -362,21 +366,23 @@ impl<X: Xen> Hypervisor for DriverDomain<X> {
                 _ => BindError::NotOffered(port),
             }
         })?;
-        // The check above ensures space.
-        let _ = self.channels.push(channel);
+        self.channels.add(channel);
         Ok(channel)
     }
 
     fn unbind(&mut self, channel: EventChannel) {
-        let Some(place) = self.channels.iter().position(|bound| *bound == channel) else {
+        if !self.channels.remove(channel) {
             // Not a channel of this domain: closing it could hit another channel.
             log::error!("channel {} isn't bound", channel.0);
             return;
-        };
-        self.channels.swap_remove(place);
+        }
         if let Err(errno) = self.xen.close(channel) {
             log::error!("channel {}: can't be closed: {errno}", channel.0);
         }
+    }
+
+    fn note_request(&mut self, channel: EventChannel) {
+        self.channels.on_request(channel);
     }
 
     fn is_abandoned(&mut self, channel: EventChannel) -> bool {

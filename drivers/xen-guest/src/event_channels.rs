@@ -1,6 +1,7 @@
 //! Pending events, in the two-level ABI (xen.h, `struct shared_info`).
 //!
-//! Only a channel that may wait is masked ([`EventChannels::mask`]). Xen notes each event on three
+//! Only a channel that may wait is masked ([`EventChannels::mask`]): xenstore's, and a guest's
+//! whose events bring no request. Xen notes each event on three
 //! levels, from the inside out, and its upcall ends a sleep in HLT. Interrupts are enabled only
 //! there (the image's `sleep_until_interrupt`). An earlier event leaves the outermost level set.
 //! The image checks that level before sleeping, and Xen doesn't let a processor sleep on one. This
@@ -46,6 +47,12 @@ impl<'a> EventChannels<'a> {
             self.vcpu.evtchn_pending_sel.fetch_or(1_u64.wrapping_shl(channel.0 >> 6), Ordering::SeqCst);
             self.vcpu.evtchn_upcall_pending.store(1, Ordering::SeqCst);
         }
+    }
+
+    /// Takes the event of a channel that is masked. Returns whether one was pending.
+    pub fn take(&self, channel: EventChannel) -> bool {
+        let Some((pending, _, bit)) = self.bits(channel) else { return false };
+        pending.fetch_and(!bit, Ordering::SeqCst) & bit != 0
     }
 
     /// The words with the channel's pending and mask bits, and its bit in both.

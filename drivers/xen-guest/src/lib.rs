@@ -11,6 +11,7 @@
 //!   [`Transaction`](xenstore::Transaction) runs on it.
 //! - [`BackEnd`](xenbus::BackEnd) derives a back end's next step from the nodes' values.
 //! - [`EventChannels`](event_channels::EventChannels) takes pending events,
+//!   [`GuestChannels`](guest_channels::GuestChannels) throttles those that bring no request,
 //!   [`Console`](console::Console) prints, [`XenClock`](clock::XenClock) tells the time,
 //!   [`Alarm`](alarm::Alarm) sets the timer's time.
 //!
@@ -34,6 +35,7 @@ pub mod console;
 pub mod driver_domain;
 pub mod event_channels;
 mod grant_slots;
+pub mod guest_channels;
 #[cfg(target_arch = "x86_64")]
 pub mod hypercalls;
 pub mod hypervisor;

@@ -111,6 +111,7 @@ fn run(
             } else if interrupt.is_some_and(|interrupt| interrupt.channel == channel) {
                 &mut causes.controller
             } else {
+                vsnd.hypervisor_mut().channels_mut().on_event(channel);
                 &mut causes.ring
             };
             *cause = true;
@@ -140,10 +141,13 @@ fn run(
         }
 
         let now = clock.now();
-        if due.next.is_some_and(|next| next <= now) {
+        // Also before a turn that follows at once, so that a guest's flood doesn't outlast it.
+        let throttled = vsnd.hypervisor_mut().channels_mut().throttle(&events, now);
+        let next = [due.next, throttled].into_iter().flatten().min();
+        if next.is_some_and(|next| next <= now) {
             continue;
         }
-        if let Some(at) = alarm.set(due.next, now) {
+        if let Some(at) = alarm.set(next, now) {
             hypercalls.set_timer(at).map_err(RunError::SetTimer)?;
         }
         if due.store_may_wait {

@@ -142,6 +142,10 @@ impl<H: Hypervisor> Hypervisor for Watched<H> {
         self.0.unbind(channel);
     }
 
+    fn note_request(&mut self, channel: EventChannel) {
+        self.0.note_request(channel);
+    }
+
     fn is_abandoned(&mut self, channel: EventChannel) -> bool {
         self.0.is_abandoned(channel)
     }

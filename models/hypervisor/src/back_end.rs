@@ -201,6 +201,10 @@ impl<'a, M: PageMemory> Hypervisor for BackEnd<'a, M> {
         self.hypervisor.with_channels(self.domain, |channels| channels.close(self.domain, channel.0));
     }
 
+    fn note_request(&mut self, _: EventChannel) {
+        // All events are delivered at once.
+    }
+
     fn is_abandoned(&mut self, channel: EventChannel) -> bool {
         self.hypervisor.channels.borrow_mut().is_abandoned(self.domain, channel.0)
     }

@@ -68,6 +68,10 @@ impl<'w> Hypervisor for NotingHypervisor<'w> {
         self.back.unbind(channel);
     }
 
+    fn note_request(&mut self, channel: EventChannel) {
+        self.back.note_request(channel);
+    }
+
     fn is_abandoned(&mut self, channel: EventChannel) -> bool {
         self.back.is_abandoned(channel)
     }

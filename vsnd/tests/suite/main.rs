@@ -25,6 +25,7 @@ mod settings;
 mod several;
 mod status;
 mod support;
+mod throttle;
 mod trims;
 mod trouble;
 mod turns;

@@ -5,6 +5,7 @@ mod clock;
 mod console;
 mod driver_domain;
 mod event_channels;
+mod guest_channels;
 mod presence;
 mod support;
 mod transactions;

@@ -9,6 +9,7 @@ mod player;
 mod playing;
 mod rig;
 mod sound;
+mod throttled;
 mod toolstack;
 mod watched_card;
 mod wire;

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use audioback::card::CardSettings;
 use hyper::{DomainId, Nanos};
 use hypervisor_model::hda_pages::Pages;
-use hypervisor_model::{BackEnd, Limits, MemoryHypervisor};
+use hypervisor_model::{Limits, MemoryHypervisor};
 use snd_hda_model::Model;
 use vsnd::{Due, Vsnd};
 use xen_guest::xenstore::Store;
@@ -15,6 +15,7 @@ use xenstored_model::Stored;
 use super::logs;
 use super::models::{ModelClock, duplex};
 use super::player::Player;
+use super::throttled::Throttled;
 use super::watched_card::{CardWatch, WatchedCard};
 
 pub const DRIVER: DomainId = DomainId(5);
@@ -25,7 +26,7 @@ const INFO: &[(&str, &str)] = &[("version", "1.2.3"), ("codec/0", "a duplex code
 
 pub type World = MemoryHypervisor<Pages>;
 
-pub type TestVsnd = Vsnd<'static, BackEnd<'static, Pages>, WatchedCard>;
+pub type TestVsnd = Vsnd<'static, Throttled, WatchedCard>;
 
 /// A driver domain, its hardware, its hypervisor and its xenstored.
 pub struct Rig {
@@ -96,7 +97,8 @@ impl Rig {
             Some(vec!["snddom/state".into(), "control/shutdown".into(), "backend/vsnd".into()]);
         let (card, watch) = WatchedCard::new(&model, has_monitor);
         let info = info.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
-        let vsnd = Vsnd::new(Store::attach(page), DRIVER, world.back_end(DRIVER), card, info);
+        let hypervisor = Throttled::new(world.back_end(DRIVER));
+        let vsnd = Vsnd::new(Store::attach(page), DRIVER, hypervisor, card, info);
         let due = Due { next: None, notify_store: false, store_may_wait: false };
         Self {
             model,
@@ -127,13 +129,32 @@ impl Rig {
     /// One call, as the image's loop makes it.
     pub fn poll(&mut self) {
         let is_interrupted = std::mem::take(&mut self.is_interrupted);
+        self.has_event();
+        self.vsnd.hypervisor_mut().take_all();
         self.due = self.vsnd.poll(&ModelClock(self.model.delay()), is_interrupted);
         self.polls += 1;
+        let now = self.now();
+        let throttled = self.vsnd.hypervisor_mut().throttle(now);
+        self.due.next = [self.due.next, throttled].into_iter().flatten().min();
         self.poll_players();
         if self.due.notify_store && !self.stored_is_held {
             self.stored.run();
         }
         self.model.refill_access_budget(100_000);
+    }
+
+    /// Whether an event ends this domain's sleep.
+    pub fn has_event(&mut self) -> bool {
+        let hypervisor = self.vsnd.hypervisor_mut();
+        std::iter::from_fn(|| self.world.take_pending(DRIVER)).for_each(|channel| hypervisor.raise(channel));
+        hypervisor.any_pending()
+    }
+
+    /// A turn, if an event or the time makes one due.
+    pub fn turn_if_due(&mut self) {
+        if self.has_event() || self.due.next.is_some_and(|next| next <= self.now()) {
+            self.poll();
+        }
     }
 
     /// Puts a plug into a jack, or pulls it out: the controller's interrupt comes.
@@ -154,7 +175,6 @@ impl Rig {
         }
         for _ in 0..20_000 {
             self.poll();
-            let pending = std::iter::from_fn(|| self.world.take_pending(DRIVER)).count();
             for guest in 1..100 {
                 if guest != DRIVER.0 {
                     while self.world.take_pending(DomainId(guest)).is_some() {}
@@ -162,7 +182,7 @@ impl Rig {
             }
             let has_more = self.due.next.is_some_and(|next| next <= self.now());
             let waits = !self.stored_is_held && (self.due.notify_store || self.stored.has_sent());
-            if pending == 0 && !has_more && !waits {
+            if !self.has_event() && !has_more && !waits {
                 return;
             }
         }

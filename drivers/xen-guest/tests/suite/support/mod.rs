@@ -1,3 +1,4 @@
 //! Stand-ins for Xen.
 
 pub mod memory_xen;
+pub mod raise;
