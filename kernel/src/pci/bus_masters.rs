@@ -1,48 +1,105 @@
-//! The controllers that may use DMA, and the end of that.
+//! The controllers that may use DMA: the order in which that begins and ends.
+//!
+//! A controller's last owner may have left it running, with addresses that are this domain's memory
+//! now. So there is a type for each step, and none can be left out:
+//!
+//! 1. [`NoDma`]: its bus mastering was turned off. That needs no register of the controller.
+//! 2. [`Quiet`]: it was put into reset, with bus mastering off. A controller that isn't used stays so.
+//! 3. [`BusMasters::start`] turns bus mastering on, and notes the controller.
+//! 4. [`BusMasters::stop`] puts it into reset and turns bus mastering off, on every way out.
 
 use core::sync::atomic::{AtomicBool, Ordering};
 
-use pci_types::{CommandRegister, PciAddress, PciHeader};
-use snd_hda::InReset;
+use snd_hda::registers::Registers;
+use snd_hda::{BringUpError, InReset, Timer};
 use spin::Once;
 
-use super::config::ConfigSpace;
-use super::registers::HdaRegisters;
+/// A function's switch for DMA: Bus Master Enable in PCI's command register.
+pub trait BusMasterSwitch {
+    /// Turns bus mastering on or off.
+    fn set_bus_master(&self, is_on: bool);
+}
 
-/// A controller that is a bus master.
-struct BusMaster {
-    controller: Once<(PciAddress, HdaRegisters)>,
+/// A function that may not use DMA, in any state.
+#[derive(Debug)]
+pub struct NoDma<F>(F);
+
+impl<F: BusMasterSwitch> NoDma<F> {
+    /// Turns off the function's bus mastering.
+    pub fn new(function: F) -> Self {
+        function.set_bus_master(false);
+        Self(function)
+    }
+
+    /// Stops all that the controller still does, and holds it in reset.
+    ///
+    /// # Errors
+    /// The driver's. Bus mastering stays off.
+    pub fn hold_in_reset<R: Registers, D: Timer>(
+        self,
+        registers: &mut R,
+        delay: &mut D,
+    ) -> Result<Quiet<F>, BringUpError> {
+        let in_reset = snd_hda::hold_in_reset(registers, delay)?;
+        Ok(Quiet { function: self.0, _in_reset: in_reset })
+    }
+}
+
+/// A controller in reset, which may not use DMA.
+#[derive(Debug)]
+pub struct Quiet<F> {
+    function: F,
+    _in_reset: InReset,
+}
+
+/// A controller that may use DMA.
+struct BusMaster<F, R> {
+    controller: Once<(F, R)>,
     /// It is being put into reset, or was.
     is_cut_off: AtomicBool,
 }
 
-static BUS_MASTERS: [BusMaster; 8] =
-    [const { BusMaster { controller: Once::new(), is_cut_off: AtomicBool::new(false) } }; 8];
+/// Up to `N` controllers that may use DMA.
+pub struct BusMasters<F, R, const N: usize>([BusMaster<F, R>; N]);
 
-/// Enables DMA for a controller that is in reset, and records it for [`stop_bus_masters`]. Returns
-/// false, with DMA off, if no record is free.
-pub(super) fn start_bus_master(address: PciAddress, registers: &HdaRegisters, _: &InReset) -> bool {
-    let Some(slot) = BUS_MASTERS.iter().find(|slot| !slot.controller.is_completed()) else {
-        return false;
-    };
-    slot.controller.call_once(|| (address, registers.clone()));
-    PciHeader::new(address)
-        .update_command(ConfigSpace, |command| command | CommandRegister::BUS_MASTER_ENABLE);
-    true
+impl<F: BusMasterSwitch + Clone, R: Registers + Clone, const N: usize> BusMasters<F, R, N> {
+    /// Turns on the controller's bus mastering, and notes it for [`stop`](Self::stop). Returns
+    /// false, with bus mastering off, if there is no room for the note.
+    pub fn start(&self, quiet: &Quiet<F>, registers: &R) -> bool {
+        let Some(slot) = self.0.iter().find(|slot| !slot.controller.is_completed()) else {
+            return false;
+        };
+        let function = &quiet.function;
+        slot.controller.call_once(|| (function.clone(), registers.clone()));
+        function.set_bus_master(true);
+        true
+    }
+
+    /// Ends all DMA, in any state of the image: puts every noted controller into reset, and turns its
+    /// bus mastering off.
+    ///
+    /// So whoever has the controller next finds it quiet, also if they enable DMA before they look.
+    pub fn stop(&self) {
+        for slot in &self.0 {
+            let Some((function, registers)) = slot.controller.get() else { continue };
+            // Once: if the access faults, this is called again.
+            if !slot.is_cut_off.swap(true, Ordering::Relaxed) {
+                snd_hda::cut_off(&mut registers.clone());
+            }
+            function.set_bus_master(false);
+        }
+    }
 }
 
-/// Ends all DMA in any state of the image: puts every recorded controller into reset, and clears
-/// its Bus Master Enable.
-///
-/// So whoever has the controller next finds it quiet, also if they enable DMA before they look.
-pub fn stop_bus_masters() {
-    for slot in &BUS_MASTERS {
-        let Some((address, registers)) = slot.controller.get() else { continue };
-        // Once: if the access faults, this is called again.
-        if !slot.is_cut_off.swap(true, Ordering::Relaxed) {
-            snd_hda::cut_off(&mut registers.clone());
-        }
-        PciHeader::new(*address)
-            .update_command(ConfigSpace, |command| command & !CommandRegister::BUS_MASTER_ENABLE);
+impl<F, R, const N: usize> BusMasters<F, R, N> {
+    /// No controller may use DMA.
+    pub const fn new() -> Self {
+        Self([const { BusMaster { controller: Once::new(), is_cut_off: AtomicBool::new(false) } }; N])
+    }
+}
+
+impl<F, R, const N: usize> Default for BusMasters<F, R, N> {
+    fn default() -> Self {
+        Self::new()
     }
 }

@@ -3,6 +3,7 @@
 
 use pci_types::{CommandRegister, ConfigRegionAccess, EndpointHeader, PciAddress, PciHeader};
 
+use super::bus_masters::BusMasterSwitch;
 use super::capability;
 use crate::arch::port::{PCI_CONFIG_ADDRESS, PCI_CONFIG_DATA};
 
@@ -51,6 +52,15 @@ impl ConfigRegionAccess for ConfigSpace {
 
     unsafe fn write(&self, address: PciAddress, offset: u16, value: u32) {
         self.write_u32(address, offset as u8, value);
+    }
+}
+
+impl BusMasterSwitch for PciAddress {
+    fn set_bus_master(&self, is_on: bool) {
+        PciHeader::new(*self).update_command(ConfigSpace, |mut command| {
+            command.set(CommandRegister::BUS_MASTER_ENABLE, is_on);
+            command
+        });
     }
 }
 

@@ -5,12 +5,12 @@ use core::fmt;
 use embedded_hal::delay::DelayNs;
 use heapless::Vec;
 use pci_types::{CommandRegister, EndpointHeader, PciAddress, PciHeader};
-use snd_hda::InReset;
 
 use super::bar::{self, BarError, BarKind};
-use super::bus_masters::start_bus_master;
+use super::bus_masters::{NoDma, Quiet};
 use super::capability;
 use super::config::ConfigSpace;
+use super::in_use::{BUS_MASTERS, MAX_CONTROLLERS};
 use super::known::{self, Known};
 use super::message::{Messages, MsiCapability};
 use super::registers::HdaRegisters;
@@ -21,9 +21,6 @@ use crate::memory::address_space::AddressSpace;
 use crate::memory::dma::{DmaArena, DmaPiece};
 use crate::memory::page_table::MapError;
 use crate::memory::range::PhysRange;
-
-/// Most controllers that are brought up.
-pub const MAX_CONTROLLERS: usize = 4;
 
 /// Multimedia device, HD Audio (PCI Code and ID Assignment specification, 1.5).
 const CLASS_HDA: (u8, u8) = (0x04, 0x03);
@@ -54,7 +51,7 @@ pub struct HdaController<I> {
     pub bar: PhysRange,
     /// Its interrupt. `None`: no MSI arrives, and only deadlines wake the main loop.
     pub interrupt: Option<I>,
-    in_reset: InReset,
+    quiet: Quiet<PciAddress>,
 }
 
 /// The driver of a controller.
@@ -89,7 +86,7 @@ pub enum BringUpError {
 impl<I> HdaController<I> {
     /// Allows it to use DMA, and has the driver bring it up.
     pub fn drive(&self, dma: &mut DmaArena, delay: TscClock) -> Result<Driver, FindError> {
-        if !start_bus_master(self.address, &self.registers, &self.in_reset) {
+        if !BUS_MASTERS.start(&self.quiet, &self.registers) {
             return Err(FindError::Unusable(self.address, BringUpError::TooMany));
         }
         Driver::bring_up_with(self.known.traits, self.registers.clone(), dma, delay)
@@ -143,11 +140,13 @@ pub fn bring_up_all<M: Messages>(
         if (class, subclass) != CLASS_HDA {
             continue;
         }
+        // An earlier user may have left it running. Also one that there is no room for may not use DMA.
+        let no_dma = NoDma::new(address);
         let index = controllers.len() as u8;
         let result = if controllers.is_full() {
             Err(BringUpError::TooMany)
         } else {
-            bring_up(address, index, &functions, &mut surroundings)
+            bring_up(address, no_dma, index, &functions, &mut surroundings)
         };
         match result {
             Ok(controller) => {
@@ -185,6 +184,7 @@ fn log_controller<I: fmt::Display>(controller: &HdaController<I>) {
 
 fn bring_up<M: Messages>(
     address: PciAddress,
+    no_dma: NoDma<PciAddress>,
     index: u8,
     functions: &Vec<PciAddress, MAX_FUNCTIONS>,
     surroundings: &mut Surroundings<'_, M>,
@@ -193,10 +193,7 @@ fn bring_up<M: Messages>(
     let id = header.id(ConfigSpace);
     let mut endpoint = EndpointHeader::from_header(header, ConfigSpace).ok_or(BringUpError::NotAnEndpoint)?;
 
-    // An earlier user may have left it running. DMA and legacy interrupts stay off until set-up.
-    endpoint.update_command(ConfigSpace, |command| {
-        (command & !CommandRegister::BUS_MASTER_ENABLE) | CommandRegister::INTERRUPT_DISABLE
-    });
+    endpoint.update_command(ConfigSpace, |command| command | CommandRegister::INTERRUPT_DISABLE);
     let capabilities = endpoint.capability_pointer(ConfigSpace) as u8;
     let capability = |id| capability::find(id, capabilities, |offset| ConfigSpace.read_u32(address, offset));
 
@@ -230,12 +227,13 @@ fn bring_up<M: Messages>(
         return Err(BringUpError::NoDecode);
     }
 
-    let in_reset = snd_hda::hold_in_reset(&mut registers.clone(), &mut surroundings.delay)
+    let quiet = no_dma
+        .hold_in_reset(&mut registers.clone(), &mut surroundings.delay)
         .map_err(BringUpError::NotQuiet)?;
     let interrupt = capability(capability::MSI)
         .filter(|_| known.has_msi)
         .and_then(|offset| surroundings.messages.enable(MsiCapability { function: address, offset }, index));
-    Ok(HdaController { address, id, known, registers, bar, interrupt, in_reset })
+    Ok(HdaController { address, id, known, registers, bar, interrupt, quiet })
 }
 
 /// Power Management Control/Status is 4 bytes into the capability; bits 1:0 are the state, 0 is D0.
