@@ -6,6 +6,7 @@ mod card;
 mod control_page;
 mod directory;
 mod ending;
+mod floods;
 mod hostile;
 mod idle;
 mod idle_modes;

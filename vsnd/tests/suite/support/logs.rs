@@ -1,12 +1,15 @@
 //! The log lines of this test alone: each test runs in a thread of its own.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::sync::Once;
 
 use log::{Level, LevelFilter, Log, Metadata, Record};
 
 thread_local! {
     static LINES: RefCell<Vec<(Level, String)>> = const { RefCell::new(Vec::new()) };
+    /// Lines of all sources, if the test wants them.
+    static SOURCES: RefCell<Vec<(String, Level)>> = const { RefCell::new(Vec::new()) };
+    static KEEPS_SOURCES: Cell<bool> = const { Cell::new(false) };
 }
 
 struct Collector;
@@ -17,6 +20,10 @@ impl Log for Collector {
     }
 
     fn log(&self, record: &Record<'_>) {
+        // The hypervisor's lines are about broken rules, also those of guests, and are no lines of the image.
+        if KEEPS_SOURCES.get() && !record.target().starts_with("hypervisor_model") {
+            SOURCES.with_borrow_mut(|lines| lines.push((record.target().to_owned(), record.level())));
+        }
         if record.target().contains("vsnd") || record.target().contains("audioback") {
             LINES.with_borrow_mut(|lines| lines.push((record.level(), record.args().to_string())));
         }
@@ -47,4 +54,15 @@ pub fn bytes_kept() -> usize {
 /// Lines of any level since the last call of [`take_warnings`].
 pub fn count_all() -> usize {
     LINES.with_borrow(|lines| lines.len())
+}
+
+/// From here on keeps the sources and levels of all lines.
+pub fn keep_sources() {
+    KEEPS_SOURCES.set(true);
+    SOURCES.take();
+}
+
+/// Sources and levels of all lines since the last call.
+pub fn take_sources() -> Vec<(String, Level)> {
+    SOURCES.take()
 }
