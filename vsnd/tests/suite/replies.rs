@@ -183,7 +183,12 @@ fn a_late_answer_about_rings_that_are_revoked_isn_t_taken_for_another_node_s() {
 
 #[test]
 fn answers_that_never_come_don_t_make_this_domain_deaf() {
-    let mut rig = Rig::new();
+    let mut rig = Rig::with(duplex_unrecorded());
+    let mut playing = rig.guest(3).remove(0);
+    playing.open(&OPEN_CONFIG).expect("OPEN on its way");
+    answer(&mut rig, &mut playing);
+    playing.start().expect("START on its way");
+    answer(&mut rig, &mut playing);
     for guest in 10..22 {
         rig.attach_nodes(guest, 0, &DUPLEX);
     }
@@ -194,7 +199,10 @@ fn answers_that_never_come_don_t_make_this_domain_deaf() {
         rig.stored.set("snddom/may-play", if second % 2 == 0 { "all" } else { "none" });
         rig.advance(1_000 * MS);
     }
+    assert!(rig.is_running(), "no answer has told of the right's withdrawal");
     rig.stored.silent = false;
+    rig.until_within("the end of what may not play any more", 40_000, |rig| !rig.is_running());
+    assert!(rig.vsnd.ended().is_none());
     rig.stored.set("control/shutdown", "poweroff");
     rig.advance(40_000 * MS);
     assert_eq!(rig.stored.value("control/shutdown"), Some(""), "acknowledged");

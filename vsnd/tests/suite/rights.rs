@@ -188,8 +188,20 @@ fn an_invalid_value_is_none_and_logged_with_its_path() {
     rig.advance(50 * MS);
     assert_eq!(rig.player(recorder).error, None);
     let huge = "Line In".repeat(500);
-    let words =
-        ["yes", "all", "", "2", "input-9", "output-0", "input-0,output-0", "input-", "input-0,,x", ","];
+    let words = [
+        "yes",
+        "all",
+        "off",
+        "0\n",
+        "",
+        "2",
+        "input-9",
+        "output-0",
+        "input-0,output-0",
+        "input-",
+        "input-0,,x",
+        ",",
+    ];
     let names = [
         "Line",
         "Line In 2",
@@ -233,6 +245,42 @@ fn an_invalid_value_is_none_and_logged_with_its_path() {
     rig.stored.remove("snddom/may-play");
     rig.wake();
     assert!(may(&mut rig, 4, &playback_on("a")));
+}
+
+/// Each right, with a stream that needs it.
+const RIGHTS: [(&str, StreamAt); 3] = [
+    ("may-play", (0, 0, Playback, "output-0")),
+    ("may-record", (0, 0, Capture, "input-0")),
+    ("may-hear", (0, 0, Capture, "monitor-0")),
+];
+
+#[test]
+fn a_bad_value_is_none_for_each_right_also_if_it_was_there_before_the_domain_connects() {
+    for (right, stream) in RIGHTS {
+        for bad in ["off", "0\n", "", "no"] {
+            // As the default, and as the guest's own beside a default that allows it.
+            for node in [format!("snddom/{right}"), format!("snddom/guest/3/{right}")] {
+                for is_there_at_boot in [true, false] {
+                    let mut rig = Rig::unstarted_with_monitor(codecs(2));
+                    rig.stored.set(&format!("snddom/{right}"), "1");
+                    if is_there_at_boot {
+                        rig.stored.set(&node, bad);
+                    }
+                    rig.start();
+                    if !is_there_at_boot {
+                        assert!(may(&mut rig, 3, &[stream]), "{right}");
+                        rig.stored.set(&node, bad);
+                        rig.wake();
+                    }
+                    assert!(!may(&mut rig, 3, &[stream]), "{node} = {bad:?}");
+                    let warnings = logs::take_warnings();
+                    assert!(!warnings.is_empty(), "{node} = {bad:?}");
+                    let is_about = |line: &String| line.starts_with(&format!("{node}: "));
+                    assert!(warnings.iter().all(is_about), "{warnings:?}");
+                }
+            }
+        }
+    }
 }
 
 #[test]

@@ -75,9 +75,14 @@ impl Rig {
 
     /// A driver domain whose card's last port is a monitor.
     pub fn with_monitor(model: Model) -> Self {
-        let mut rig = Self::made(model, INFO, true);
+        let mut rig = Self::unstarted_with_monitor(model);
         rig.start();
         rig
+    }
+
+    /// The same, still booting.
+    pub fn unstarted_with_monitor(model: Model) -> Self {
+        Self::made(model, INFO, true)
     }
 
     fn made(model: Model, info: &[(&str, &str)], has_monitor: bool) -> Self {
