@@ -19,6 +19,6 @@ mod troubles;
 pub use guest::Files;
 pub use line::Figures;
 pub use outcome::Outcome;
-pub use plan::Plan;
+pub use plan::{Dom0Sound, Plan};
 pub use run::{Progress, keep, run};
 pub use xtask::Iommu;

@@ -5,7 +5,7 @@ use anyhow::Result;
 use super::point::{self, Point};
 use super::span::Span;
 use super::{Row, probe, rig_run};
-use crate::rig::Outcome;
+use crate::rig::{Dom0Sound, Outcome};
 
 const GROUP: &str = "dom0's own ALSA path (snd_hda_intel, aplay), for comparison";
 
@@ -18,7 +18,7 @@ pub(super) fn run() -> Result<Vec<Row>> {
         name: "bench_dom0",
         script: include_str!("../../rig/scenarios/bench_dom0.sh"),
         variables: point::variables(&points),
-        dom0_plays: true,
+        dom0_sound: Dom0Sound::Alsa,
         codecs: 1,
         programs: Vec::new(),
         probe: probe::build()?,

@@ -5,7 +5,7 @@ use anyhow::{Context, Result};
 use super::point::{self, Point, RATE_HZ};
 use super::span::Span;
 use super::{Row, probe, rig_run};
-use crate::rig::{Figures, Outcome};
+use crate::rig::{Dom0Sound, Figures, Outcome};
 
 const GROUP: &str = "driver domain, Linux's own front end (aplay)";
 const IDLE: &str = "driver domain, nothing plays";
@@ -25,7 +25,7 @@ pub(super) fn run() -> Result<Vec<Row>> {
         name: "bench",
         script: include_str!("../../rig/scenarios/bench.sh"),
         variables: point::variables(&points),
-        dom0_plays: false,
+        dom0_sound: Dom0Sound::None,
         codecs: 4,
         programs: Vec::new(),
         probe: probe::build()?,

@@ -9,6 +9,7 @@ use serde_json::Value;
 use super::domain::costs;
 use super::{Row, probe, rig_run};
 use crate::judge::positions::{self, Reading};
+use crate::rig::Dom0Sound;
 use crate::tool;
 
 const GROUP: &str = "driver domain, control page and no period events (audiofront)";
@@ -26,7 +27,7 @@ pub(super) fn run() -> Result<Vec<Row>> {
         name: "bench_page",
         script: include_str!("../../rig/scenarios/bench_page.sh"),
         variables: vec![("LOOKS", LOOKS.to_string())],
-        dom0_plays: false,
+        dom0_sound: Dom0Sound::None,
         codecs: 4,
         programs: tool::build()?,
         probe: probe::build()?,

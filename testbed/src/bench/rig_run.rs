@@ -11,7 +11,7 @@ use crate::harness::{Microphone, Source};
 use crate::image::{Bin, Image};
 use crate::provision;
 use crate::qemu::Pace;
-use crate::rig::{self, Files, Iommu, Outcome, Plan};
+use crate::rig::{self, Dom0Sound, Files, Iommu, Outcome, Plan};
 
 /// A busy guest takes long on the wall clock.
 const LIMITS: Limits = Limits { silence: Duration::from_secs(900), total: Duration::from_secs(3600) };
@@ -27,8 +27,8 @@ pub(super) struct Boot {
     pub(super) script: &'static str,
     /// The script's variables.
     pub(super) variables: Vec<(&'static str, String)>,
-    /// Whether dom0's own driver takes the controller.
-    pub(super) dom0_plays: bool,
+    /// Sound in dom0.
+    pub(super) dom0_sound: Dom0Sound,
     /// Codecs, each with an output.
     pub(super) codecs: usize,
     /// Programs that the guests have besides.
@@ -57,7 +57,7 @@ pub(super) fn run(boot: Boot) -> Result<Outcome> {
         microphone: Microphone::Hears(Source::Silence),
         files: Files { ours: files.clone(), programs: boot.programs, theirs: None },
         dom0_files: files,
-        dom0_plays: boot.dom0_plays,
+        dom0_sound: boot.dom0_sound,
         limits: LIMITS,
     };
     let outcome = rig::run(&plan, |progress| eprintln!("{progress}"))?;

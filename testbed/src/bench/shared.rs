@@ -5,7 +5,7 @@ use anyhow::Result;
 use super::domain::costs;
 use super::span::Span;
 use super::{Row, probe, rig_run};
-use crate::rig::Outcome;
+use crate::rig::{Dom0Sound, Outcome};
 
 const GROUP: &str = "driver domain, guests on one shared output (aplay, periods of 10 ms)";
 const DMIX: &str =
@@ -25,7 +25,7 @@ pub(super) fn run() -> Result<Vec<Row>> {
     Ok(rows)
 }
 
-fn boot(name: &'static str, script: &'static str, dom0_plays: bool) -> Result<Outcome> {
+fn boot(name: &'static str, script: &'static str, dom0_sound: Dom0Sound) -> Result<Outcome> {
     let counts: Vec<String> = COUNTS.map(|count| count.to_string()).into();
     rig_run::run(rig_run::Boot {
         name,
@@ -35,7 +35,7 @@ fn boot(name: &'static str, script: &'static str, dom0_plays: bool) -> Result<Ou
             ("SECONDS_EACH", SECONDS.to_string()),
             ("SETTLE_S", SETTLE_S.to_string()),
         ],
-        dom0_plays,
+        dom0_sound,
         codecs: 1,
         programs: Vec::new(),
         probe: probe::build()?,
@@ -43,7 +43,7 @@ fn boot(name: &'static str, script: &'static str, dom0_plays: bool) -> Result<Ou
 }
 
 fn driver_domain() -> Result<Vec<Row>> {
-    let outcome = boot("bench_shared", include_str!("../../rig/scenarios/bench_shared.sh"), false)?;
+    let outcome = boot("bench_shared", include_str!("../../rig/scenarios/bench_shared.sh"), Dom0Sound::None)?;
     let guest = outcome.figures("domains")?.value("guest1")?;
     let mut points = vec![("direct".to_owned(), 1, "direct")];
     points.extend(COUNTS.map(|count| (format!("shared:{count}"), count, "shared")));
@@ -65,7 +65,7 @@ fn driver_domain() -> Result<Vec<Row>> {
 }
 
 fn dom0() -> Result<Vec<Row>> {
-    let outcome = boot("bench_dmix", include_str!("../../rig/scenarios/bench_dmix.sh"), true)?;
+    let outcome = boot("bench_dmix", include_str!("../../rig/scenarios/bench_dmix.sh"), Dom0Sound::Alsa)?;
     let used = |name: &str| Span(outcome.figures(name)?).per_second("dom0_cpu_ns", "at_ns");
     let idle = used("idle")?;
     let mut rows = Vec::new();

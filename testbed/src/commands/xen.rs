@@ -15,7 +15,7 @@ use crate::judge::summary;
 use crate::judge::verdict::Finding;
 use crate::qemu::Pace;
 use crate::qemu::session::STREAMS;
-use crate::rig::{self, Files, Outcome, Plan};
+use crate::rig::{self, Dom0Sound, Files, Outcome, Plan};
 use crate::wav::{self, FRAME_BYTES, Pcm};
 use crate::{BadInput, provision, tool};
 
@@ -103,7 +103,7 @@ impl Xen {
             microphone: self.microphone()?,
             files,
             dom0_files: Vec::new(),
-            dom0_plays: false,
+            dom0_sound: Dom0Sound::None,
             limits: LIMITS,
         })
     }

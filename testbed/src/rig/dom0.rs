@@ -2,9 +2,9 @@
 
 use anyhow::Result;
 
-use super::packages::Tree;
-use super::plan::Plan;
-use super::root::Root;
+use super::packages::{PIPEWIRE_MODULE_FOLDER, Tree};
+use super::plan::{Dom0Sound, Plan};
+use super::root::{LIBRARIES, Root};
 use super::{guest, machine};
 
 const INIT: &str = include_str!("../../rig/dom0/init");
@@ -36,6 +36,24 @@ const DEVICE_MODEL: &str = "usr/libexec/xen-qemu-system-i386";
 /// HVM domains need these to start: libxl reads the BIOS, and the device model the keymap.
 const HVM_FILES: &[&str] = &["usr/share/seabios/bios-256k.bin", "usr/share/qemu/keymaps/en-us"];
 
+/// The daemon, a player, and the command that links their ports.
+const PIPEWIRE_PROGRAMS: &[&str] = &["pipewire", "pw-cat", "pw-link"];
+
+/// Modules that a daemon without a session manager needs, and its clients.
+const PIPEWIRE_MODULES: &[&str] =
+    &["rt", "protocol-native", "client-node", "access", "adapter", "link-factory"];
+
+/// Plug-ins of the daemon and its clients: logs and loops, the card, sample formats, the sum of all programs.
+const PIPEWIRE_PLUGINS: &[&str] = &[
+    "support/libspa-support",
+    "alsa/libspa-alsa",
+    "audioconvert/libspa-audioconvert",
+    "audiomixer/libspa-audiomixer",
+];
+
+/// Where PipeWire looks for its plug-ins.
+const PIPEWIRE_PLUGIN_FOLDER: &str = "usr/lib/x86_64-linux-gnu/spa-0.2";
+
 /// Dom0's initramfs for a plan, with the guests' initramfs in it.
 ///
 /// # Errors
@@ -54,10 +72,13 @@ pub(super) fn initramfs(tree: &Tree, plan: &Plan, guest: &[u8]) -> Result<Vec<u8
         root.copy(&tree.file(file)?, file)?;
     }
     let mut modules = MODULES.to_vec();
-    if plan.dom0_plays {
+    if plan.dom0_sound != Dom0Sound::None {
         modules.extend(SOUND_MODULES);
         root.program("usr/bin/aplay")?;
         root.folder(guest::ALSA_CONFIG)?;
+    }
+    if plan.dom0_sound == Dom0Sound::PipeWire {
+        add_pipewire(&mut root)?;
     }
     root.modules(&modules)?;
     for (name, content) in &plan.dom0_files {
@@ -72,6 +93,25 @@ pub(super) fn initramfs(tree: &Tree, plan: &Plan, guest: &[u8]) -> Result<Vec<u8
     root.copy(&tree.kernel(), "rig/vmlinux")?;
     root.file("rig/guest.cpio", guest);
     root.initramfs()
+}
+
+/// Adds PipeWire. Its modules are linked with each other, so they lie where the libraries are.
+///
+/// # Errors
+/// When the packages lack a part.
+fn add_pipewire(root: &mut Root<'_>) -> Result<()> {
+    for program in PIPEWIRE_PROGRAMS {
+        root.program(&format!("usr/bin/{program}"))?;
+    }
+    for module in PIPEWIRE_MODULES {
+        let file = format!("libpipewire-module-{module}.so");
+        root.program_at(&format!("{PIPEWIRE_MODULE_FOLDER}/{file}"), &format!("{LIBRARIES}/{file}"))?;
+    }
+    for plugin in PIPEWIRE_PLUGINS {
+        let path = format!("{PIPEWIRE_PLUGIN_FOLDER}/{plugin}.so");
+        root.program_at(&path, &path)?;
+    }
+    Ok(())
 }
 
 /// The scenario's variables, as assignments of a shell.

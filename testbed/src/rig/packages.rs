@@ -23,11 +23,19 @@ const PACKAGES: &[&str] = &[
     "qemu-system-xen",
     "busybox-static",
     "alsa-utils",
+    "pipewire-bin",
     "xz-utils",
 ];
 
+/// PipeWire's modules. They are libraries, too: some of them are linked with others.
+pub(super) const PIPEWIRE_MODULE_FOLDER: &str = "usr/lib/x86_64-linux-gnu/pipewire-0.3";
+
+/// Folders with shared libraries.
+const LIBRARY_FOLDERS: &[&str] =
+    &["lib/x86_64-linux-gnu", "usr/lib/x86_64-linux-gnu", "lib64", "usr/lib", PIPEWIRE_MODULE_FOLDER];
+
 /// The version of the way in which a tree is made. A tree of another version isn't used.
-const RECIPE: u32 = 1;
+const RECIPE: u32 = 2;
 
 /// The unpacked packages.
 pub(super) struct Tree {
@@ -54,7 +62,7 @@ impl Tree {
             );
         }
         let apt = Apt::new(&cache)?;
-        eprintln!("packages of Debian are fetched for dom0 and the guests, once: about 130 MB");
+        eprintln!("packages of Debian are fetched for dom0 and the guests, once: about 140 MB");
         apt.update()?;
         let packages = apt.closure()?;
         let path = cache.join(key(&packages));
@@ -107,7 +115,7 @@ impl Tree {
     /// # Errors
     /// When no package has it.
     pub(super) fn library(&self, name: &str) -> Result<PathBuf> {
-        ["lib/x86_64-linux-gnu", "usr/lib/x86_64-linux-gnu", "lib64", "usr/lib"]
+        LIBRARY_FOLDERS
             .iter()
             .find_map(|folder| resolve(&self.root(), &format!("{folder}/{name}")))
             .ok_or_else(|| anyhow!("none of the packages has the library {name}"))

@@ -9,6 +9,17 @@ use crate::child::Limits;
 use crate::harness::Microphone;
 use crate::qemu::Pace;
 
+/// Sound in dom0. All but `None` is for comparison: the driver domain can't have the controller then.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Dom0Sound {
+    /// Dom0 leaves the controller to the driver domain.
+    None,
+    /// Dom0's own driver takes the controller, and dom0 has aplay.
+    Alsa,
+    /// The same, with PipeWire and its pw-cat.
+    PipeWire,
+}
+
 /// A run of the rig.
 pub struct Plan {
     /// Its name, and that of its folder below target/rig.
@@ -33,8 +44,8 @@ pub struct Plan {
     pub files: Files,
     /// More files under /rig in dom0: names and contents.
     pub dom0_files: Vec<(String, Vec<u8>)>,
-    /// Whether dom0's own driver takes the controller, and dom0 has aplay: for comparison.
-    pub dom0_plays: bool,
+    /// Sound in dom0.
+    pub dom0_sound: Dom0Sound,
     /// Time limits on the wall clock.
     pub limits: Limits,
 }

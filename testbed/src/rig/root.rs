@@ -13,7 +13,7 @@ use super::packages::Tree;
 use crate::elf;
 
 /// Where all libraries go: one of the places in which the C library's loader looks by itself.
-const LIBRARIES: &str = "usr/lib";
+pub(super) const LIBRARIES: &str = "usr/lib";
 
 enum Node {
     File(Vec<u8>),

@@ -8,7 +8,7 @@ use crate::image::Image;
 use crate::judge::verdict::{Finding, Verdict};
 use crate::lanes::Row;
 use crate::qemu::Pace;
-use crate::rig::{self, Files, Iommu, Outcome, Plan, Progress};
+use crate::rig::{self, Dom0Sound, Files, Iommu, Outcome, Plan, Progress};
 use crate::tool;
 
 /// A question about what is left of a run. Returns what was seen, in a line.
@@ -76,7 +76,7 @@ impl Scenario {
             codec_rates_hz: self.codec_rates_hz.to_vec(),
             microphone: self.microphone.clone(),
             dom0_files: vec![("snddom".to_owned(), DOM0_SCRIPT.to_vec())],
-            dom0_plays: false,
+            dom0_sound: Dom0Sound::None,
             files: Files { ours: (self.files)()?, programs, theirs: None },
             limits: LIMITS,
         };
