@@ -349,6 +349,13 @@ measure() {
     figures "$1" "$measured $(prefixed to_ "$reported")"
 }
 
+# measure_dom0 NAME SECONDS: the same, without a driver domain.
+measure_dom0() {
+    measured="$(prefixed from_ "$(/rig/rig-probe domains)")"
+    sleep "$2"
+    figures "$1" "$measured $(prefixed to_ "$(/rig/rig-probe domains)")"
+}
+
 # measure_points COMMAND: measures each point of POINTS by COMMAND NAME SECONDS. A point is streams, rate, frames of a
 # period and of a buffer, and seconds, by colons. The scenario has `play STREAMS RATE PERIOD BUFFER`, `stop_playing`, which
 # says the underruns, and `pointer`, which says how ALSA's pointer moves.

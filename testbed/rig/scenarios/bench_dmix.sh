@@ -11,12 +11,6 @@ cat >/etc/asound.conf <<-'END'
 	}
 END
 
-measure_dom0() {
-    measured="$(prefixed from_ "$(/rig/rig-probe domains)")"
-    sleep "$2"
-    figures "$1" "$measured $(prefixed to_ "$(/rig/rig-probe domains)")"
-}
-
 status=/proc/asound/card0/pcm0p/sub0
 play() {
     pids=
@@ -35,6 +29,7 @@ stop_playing() {
     rm -f /tmp/heard-of-*
 }
 
+sleep "$SETTLE_S"
 measure_dom0 idle 4
 for count in $COUNTS; do
     play "$count"

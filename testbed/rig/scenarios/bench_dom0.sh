@@ -7,7 +7,7 @@ stage "dom0's driver has $# outputs"
 # interrupts: how many dom0 has had of the controller.
 interrupts() { awk '/snd_hda_intel/ { count += $2 } END { print "interrupts=" count + 0 }' /proc/interrupts; }
 
-measure_dom0() {
+measure_with_interrupts() {
     measured="$(prefixed from_ "$(interrupts) $(/rig/rig-probe domains)")"
     sleep "$2"
     figures "$1" "$measured $(prefixed to_ "$(/rig/rig-probe domains) $(interrupts)")"
@@ -32,6 +32,6 @@ stop_playing() {
     echo "underruns=$(grep -c underrun /tmp/heard-of)"
 }
 
-measure_dom0 idle 4
+measure_with_interrupts idle 4
 pointer() { /rig/rig-probe pointer "$POINTER_MS" "${pcms%% *}/sub0/status"; }
-measure_points measure_dom0
+measure_points measure_with_interrupts
