@@ -49,7 +49,7 @@ pub const STAGES: &[Stage] = &[
     Stage { name: "dom0", what: "dom0's own ALSA path under the same Xen", run: dom0::run },
     Stage {
         name: "shared",
-        what: "guests on one shared output under Xen, and dom0's own driver with dmix",
+        what: "guests on one shared output under Xen, and dom0's own driver with dmix and PipeWire",
         run: shared::run,
     },
 ];
