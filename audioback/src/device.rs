@@ -55,14 +55,16 @@ struct Held {
     request: Request,
     /// It has found its port taken, and idle streams have had to give way.
     has_waited: bool,
-    /// An OPEN waits for the card's moment until then, and was taken from the ring at that time.
+    /// An OPEN that has waited for the card's moment.
     open: Option<OpenWait>,
 }
 
 /// An OPEN that waits until the card can do it without a wait.
 #[derive(Clone, Copy)]
 struct OpenWait {
+    /// The moment.
     due: Nanos,
+    /// Since when it waits.
     since: Nanos,
 }
 

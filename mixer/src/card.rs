@@ -256,17 +256,10 @@ where
     }
 
     fn open_due(&mut self, port: PortIndex) -> Nanos {
-        let Some(source) = self.source(port).filter(|source| source.mode != PortMode::Direct) else {
-            return Nanos(0);
-        };
-        let Self { card, table, .. } = self;
-        let moved = table.contents_mut().find_map(|content| match content {
-            Content::Direct(direct) if direct.port == source.port && direct.can_join() => {
-                Some(&mut direct.stream)
-            }
-            _ => None,
-        });
-        moved.map_or(Nanos(0), |stream| card.beside_due(stream))
+        match self.source(port) {
+            Some(source) if source.mode != PortMode::Direct => self.joining_due(source.port),
+            _ => Nanos(0),
+        }
     }
 
     fn open(
@@ -311,10 +304,6 @@ where
         buffer: B,
     ) -> Result<MixerStream, OpenFailure<B, MixerStream>> {
         Err(OpenFailure::Refused { error: CardError::Unsupported, buffer })
-    }
-
-    fn beside_due(&mut self, _: &mut MixerStream) -> Nanos {
-        Nanos(0)
     }
 
     fn start_beside(&mut self, _: &mut MixerStream, _: &mut MixerStream) -> Result<(), CardError> {

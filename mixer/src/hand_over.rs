@@ -47,7 +47,7 @@ where
         if result.is_ok() && was_running {
             let mut group = Group::new();
             group.push(place).map_err(|_| CardError::Busy)?;
-            if let Err(error) = self.begin(&group, Begin::Resume) {
+            if let Err(error) = self.begin(&group, Begin::HandOver) {
                 self.table.contents_mut().skip(place).take(1).for_each(|content| {
                     if let Content::Voice(voice) = content {
                         voice.break_off();

@@ -7,7 +7,7 @@
 //! A recording needs no phase. The bus runs beside it and gets nothing, until one verb turns the converter to it. The first frame
 //! that the bus gets is the one after the direct stream's last, and the mixer goes on with it in the guest's buffer.
 
-use audioback::card::{Card, CardError, Direction, OpenFailure, StillRunning};
+use audioback::card::{Card, CardError, Direction, OpenFailure, PortIndex, StillRunning};
 use hyper::{Nanos, SampleMemory};
 use sndif::format::SampleFormat;
 
@@ -59,20 +59,8 @@ where
     /// # Errors
     /// It can't join a bus without a gap. The direct stream plays on.
     pub(crate) fn begin_joining(&mut self, place: usize) -> Result<(), CardError> {
-        let Some(Content::Direct(direct)) = self.table.contents().nth(place) else {
-            return Err(CardError::WrongState);
-        };
-        let (port, params) = (direct.port, direct.params);
-        let layout = Layout::of(&params).ok_or(CardError::Unsupported)?;
-        let direction = self.direction(port).ok_or(CardError::NoSuchPort)?;
+        let (layout, direction) = self.joinable(place).ok_or(CardError::Unsupported)?;
         let is_playback = direction.is_playback();
-        // The bytes of silence are zeros.
-        let is_format = !is_playback || matches!(params.format, SampleFormat::S16Le | SampleFormat::S32Le);
-        // The bus has the rate that it would have without a stream that runs.
-        let is_rate = self.bus_layout(port, &params).is_some_and(|bus| bus.rate_hz == params.rate_hz);
-        if !is_format || !is_rate || !direct.can_join() {
-            return Err(CardError::Unsupported);
-        }
         let cost = Cost::of(&layout, &layout);
         if !self.budget.admit(cost) {
             return Err(CardError::Busy);
@@ -91,6 +79,35 @@ where
             self.budget.release(cost);
         }
         begun
+    }
+
+    /// The layout and direction of a direct stream that may join a bus without a gap.
+    fn joinable(&self, place: usize) -> Option<(Layout, Direction)> {
+        let Some(Content::Direct(direct)) = self.table.contents().nth(place) else { return None };
+        let (port, params) = (direct.port, direct.params);
+        let (layout, direction) = (Layout::of(&params)?, self.direction(port)?);
+        // The bytes of silence are zeros.
+        let is_format =
+            !direction.is_playback() || matches!(params.format, SampleFormat::S16Le | SampleFormat::S32Le);
+        // The bus has the rate that it would have without a stream that runs.
+        let is_rate = self.bus_layout(port, &params)?.rate_hz == params.rate_hz;
+        (is_format && is_rate && direct.can_join()).then_some((layout, direction))
+    }
+
+    /// The time from which on the direct stream of a port soon joins a bus in step.
+    pub(crate) fn joining_due(&mut self, port: PortIndex) -> Nanos {
+        let is_its =
+            |content: &Content<C::Stream, B>| matches!(content, Content::Direct(one) if one.port == port);
+        let place = self.table.contents().position(is_its);
+        let Some(place) = place.filter(|place| self.joinable(*place).is_some()) else { return Nanos(0) };
+        // One that is on its way doesn't need another moment.
+        if self.joining_bus(place).is_some() {
+            return Nanos(0);
+        }
+        match self.table.contents_mut().nth(place) {
+            Some(Content::Direct(direct)) => self.card.beside_due(&mut direct.stream),
+            _ => Nanos(0),
+        }
     }
 
     /// Opens a bus beside the direct stream. Returns its place.
@@ -194,9 +211,11 @@ where
                 let since = since.unwrap_or(now);
                 let Some(Content::Direct(direct)) = self.table.contents_mut().nth(place) else { return };
                 let of_direct = self.card.position(&mut direct.stream).unwrap_or_default();
+                // Nobody has followed it so far, and its start is forgotten.
+                let is_unknown = !direct.is_link_wanted && of_direct.link.is_none();
                 let (frame, is_exact) = match Phase::of(&of_direct, &position, bus.track.layout.rate_hz) {
                     Phase::Known { frame, is_exact } => (frame, is_exact),
-                    Phase::Open if now.0.saturating_sub(since.0) < PATIENCE.0 => {
+                    Phase::Open if !is_unknown && now.0.saturating_sub(since.0) < PATIENCE.0 => {
                         if let Some(joining) = &mut bus.track.joining {
                             joining.step = Step::Begun { since: Some(since) };
                         }
@@ -372,7 +391,7 @@ where
         if goes_on {
             self.stop_unused(index);
             let mut group = Group::new();
-            if group.push(place).is_err() || self.begin(&group, Begin::Resume).is_err() {
+            if group.push(place).is_err() || self.begin(&group, Begin::HandOver).is_err() {
                 self.table.contents_mut().skip(place).take(1).for_each(|content| {
                     if let Content::Voice(voice) = content {
                         voice.break_off();

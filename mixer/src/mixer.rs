@@ -313,7 +313,7 @@ where
     pub(crate) fn attend(&mut self, index: usize, now: Nanos) {
         // The domain may be awake for something else. Then a turn that is almost due saves it a wake-up.
         let spare_ns = match self.buses.get(index).and_then(BusPlace::open) {
-            Some(bus) if bus.track.is_running => bus.track.quantum.0 / EARLY,
+            Some(bus) if bus.track.is_running && bus.track.joining.is_none() => bus.track.quantum.0 / EARLY,
             _ => 0,
         };
         if self.bus_due(index).is_none_or(|due| due.0 > now.0.saturating_add(spare_ns)) {

@@ -27,6 +27,8 @@ const NEAR_NS: u32 = 2_000_000_000 / 48_000;
 pub(crate) enum Begin {
     Start,
     Resume,
+    /// It was direct until now, and goes on as soon as it can: it has lost frames already.
+    HandOver,
 }
 
 /// The streams that begin together, by their places in the table.
@@ -67,7 +69,7 @@ where
                 return Err(CardError::WrongState);
             }
         }
-        let moving = self.moving(group)?;
+        let moving = self.moving(group, how)?;
         let common = common_frames(&moving);
         let is_common = common.is_some();
         let starts = common
@@ -81,7 +83,7 @@ where
                 let start = starts.iter().find(|(bus, _)| *bus == voice.bus).map_or(0, |(_, frame)| *frame);
                 match how {
                     Begin::Start => voice.begin(start),
-                    Begin::Resume => voice.resume(start),
+                    Begin::Resume | Begin::HandOver => voice.resume(start),
                 }
             }
         }
@@ -116,7 +118,7 @@ where
     }
 
     /// The buses of a group that run, after a turn of each.
-    fn moving(&mut self, group: &Group) -> Result<Vec<Moving, GROUP_MAX>, CardError> {
+    fn moving(&mut self, group: &Group, how: Begin) -> Result<Vec<Moving, GROUP_MAX>, CardError> {
         let mut moving = Vec::<Moving, GROUP_MAX>::new();
         for index in 0..self.buses.len() {
             let is_member = self.members(group, index).next().is_some();
@@ -133,12 +135,10 @@ where
                 Some(fetched) if has_player => {
                     // Frames before its pause are still to be heard.
                     let ends = self.members(group, index).map(|voice| voice.end());
-                    // This domain may have no processor for a while, before the voice is mixed. A voice in a gap can't wait for
-                    // that: it has lost frames anyway.
-                    let is_in_gap = self.members(group, index).all(Voice::is_in_gap);
+                    // This domain may have no processor for a while, before the voice is mixed.
                     let allowance = bus.track.allowance_frames();
                     let least = bus.track.layout.frames_in(LEAST_LATENESS.0);
-                    let ahead = if is_in_gap { allowance.min(least) } else { allowance };
+                    let ahead = if how == Begin::HandOver { allowance.min(least) } else { allowance };
                     let near = fetched.saturating_add(ahead).saturating_add(1);
                     near.max(ends.max().unwrap_or_default())
                 }
@@ -205,7 +205,7 @@ where
         let begun = match streams.as_mut_slice() {
             [] => return Ok(None),
             // A bus begins anew after a pause, too.
-            [one] if how == Begin::Resume && is_direct => card.resume(one).map(|()| LinkedStart::SameFrame),
+            [one] if how != Begin::Start && is_direct => card.resume(one).map(|()| LinkedStart::SameFrame),
             [one] => card.start(one).map(|()| LinkedStart::SameFrame),
             several => card.start_together(several),
         };

@@ -231,11 +231,6 @@ impl<B: SampleMemory> Voice<B> {
         if self.is_settled { 0 } else { self.timeline.next() }
     }
 
-    /// It was direct until now, and goes on as soon as it can: it has played nothing on this bus.
-    pub(crate) fn is_in_gap(&self) -> bool {
-        self.state == State::Paused && !self.is_settled && self.timeline.next() == 0
-    }
-
     /// Goes on after a pause, with bus frame `start`.
     pub(crate) fn resume(&mut self, start: u64) {
         self.timeline.resume(start);

@@ -70,6 +70,8 @@ impl<H: Hypervisor, C: Card<H::Buffer>> Device<H, C> {
             };
             budget.requests = left;
             if let Ok(request @ Request { body: RequestBody::Open(_), .. }) = parsed
+                && slot.stream.is_permitted(&self.policy)
+                && !budget.turn.is_used_up()
                 && let Some(open) = open_wait(slot.stream.port(), card, wait, now)
             {
                 slot.held = Some(Held { request, has_waited, open: Some(open) });
@@ -99,7 +101,7 @@ impl<H: Hypervisor, C: Card<H::Buffer>> Device<H, C> {
                         Ok(response) => response,
                         Err(PortAwaited) => {
                             self.awaited = Some(slot.stream.port());
-                            slot.held = Some(Held { request, has_waited: true, open: None });
+                            slot.held = Some(Held { request, has_waited: true, open: wait });
                             return Ok(());
                         }
                     }
@@ -186,9 +188,12 @@ fn open_wait<B, C: Card<B>>(
     now: Nanos,
 ) -> Option<OpenWait> {
     let since = before.map_or(now, |wait| wait.since);
-    let due = card.open_due(port);
-    let waits_on = due > now && now.0.saturating_sub(since.0) < OPEN_WAIT_NS;
-    waits_on.then_some(OpenWait { due, since })
+    if now.0.saturating_sub(since.0) >= OPEN_WAIT_NS {
+        return None;
+    }
+    // The card is asked again when the moment has come.
+    let due = before.map(|wait| wait.due).filter(|due| *due > now).unwrap_or_else(|| card.open_due(port));
+    (due > now).then_some(OpenWait { due, since })
 }
 
 /// Whether the card may wait for the hardware, or the hypervisor maps pages for this request only.

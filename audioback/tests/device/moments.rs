@@ -1,7 +1,9 @@
 //! An OPEN that the card can do without a wait at some moments only.
 
 use crate::support::raw::RawRig;
+use audioback::rights::Policy;
 use hyper::Nanos;
+use sndif::control_page::SlotState;
 use sndif::request::{Request, RequestBody};
 use sndif::response::{Response, Status};
 
@@ -48,4 +50,35 @@ fn one_whose_moment_has_passed_is_done_at_once() {
     let mut rig = asked(MS);
     rig.poll_at(Nanos(MS));
     assert_eq!(answer(&mut rig), Some(Status::OK));
+}
+
+#[test]
+fn a_right_that_is_withdrawn_meanwhile_counts() {
+    let mut rig = asked(3 * MS);
+    rig.poll_at(Nanos(MS));
+    assert_eq!(answer(&mut rig), None);
+    rig.device.set_policy(&mut rig.back, &mut rig.card, Policy::NOTHING);
+    rig.poll_at(Nanos(2 * MS));
+    assert_eq!(answer(&mut rig), Some(Status::EACCES), "it doesn't even wait");
+}
+
+#[test]
+fn it_is_answered_if_the_port_is_taken_by_then() {
+    let mut rig = asked(3 * MS);
+    rig.poll_at(Nanos(MS));
+    rig.card.controls.borrow_mut().others_have_ports = true;
+    rig.poll_at(Nanos(3 * MS));
+    assert_eq!(answer(&mut rig), None, "idle streams have to give way before");
+    rig.poll_at(Nanos(3 * MS + 1));
+    assert_eq!(answer(&mut rig), Some(Status::EBUSY));
+}
+
+#[test]
+fn it_goes_with_its_device() {
+    let mut rig = asked(3 * MS);
+    rig.poll_at(Nanos(MS));
+    rig.device.begin_close(&mut rig.back);
+    rig.poll_at(Nanos(3 * MS));
+    assert_eq!(rig.device.stream(0).expect("a stream").state(), SlotState::Closed);
+    rig.home.with_memory(|memory| assert_eq!(memory.dma_pages(), 0));
 }

@@ -12,8 +12,9 @@ const BEFORE_NS: u64 = 1_200_000;
 /// A start that begins later than so long before it may miss it: the descriptor is set up and its FIFO filled meanwhile.
 const LATEST_NS: u64 = 800_000;
 
-/// The longest wait for the right link frame, in ticks of the wall clock. One that is farther away is given up.
-const MOST_WAIT_TICKS: u64 = 24 * 1_300;
+/// The longest wait for the right link frame, in ticks of the wall clock: a period of 44.1 kHz, for a start that has missed one.
+/// One that is farther away is given up.
+const MOST_WAIT_TICKS: u64 = 24 * 3_400;
 
 /// The time for such a start. The right link frames are whole periods of the cadence after the other stream's first one.
 pub(crate) struct InStep<'a, C> {

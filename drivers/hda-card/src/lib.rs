@@ -311,10 +311,15 @@ where
     }
 
     fn beside_due(&mut self, other: &mut Self::Stream) -> Nanos {
+        if other.direction() != Direction::Output {
+            return Nanos(0);
+        }
         self.timing.look_if_due(&mut self.controller);
-        let is_known = other.position(&mut self.timing).is_ok() && other.direction() == Direction::Output;
-        let start_ticks = other.start_ticks().filter(|_| is_known);
-        start_ticks.map_or(Nanos(0), |start_ticks| {
+        // The first position tells where the stream began.
+        if other.start_ticks().is_none() && other.position(&mut self.timing).is_err() {
+            return Nanos(0);
+        }
+        other.start_ticks().map_or(Nanos(0), |start_ticks| {
             InStep::new(&self.timing, start_ticks, Cadence::of(other.format().rate())).due()
         })
     }

@@ -1,7 +1,7 @@
 //! The controllers that may use DMA: the order in which that begins and ends.
 //!
 //! A controller's last owner may have left it running, with addresses that are this domain's memory
-//! now. So there is a type for each step, and none can be left out:
+//! now. So there is a type for each step of the way in:
 //!
 //! 1. [`NoDma`]: its bus mastering was turned off. That needs no register of the controller.
 //! 2. [`Quiet`]: it was put into reset, with bus mastering off. A controller that isn't used stays so.

@@ -6,6 +6,7 @@ use snd_hda_model::DmaAccess;
 use sndif::format::SampleFormat;
 
 use crate::link::{OUT, Rig};
+use crate::support::memory::Buffer;
 use crate::support::noise;
 use crate::support::rig::{MILLISECOND, params};
 
@@ -42,12 +43,32 @@ fn an_open_is_due_soon_and_nobody_waits_long_for_it_then() {
 }
 
 #[test]
+fn an_open_that_misses_its_moment_waits_for_the_next_one() {
+    for seed in 0..40 {
+        let mut rig = playing(44_100);
+        rig.pass(u64::from(noise(seed, 0)) % (2 * PERIOD_NS));
+        let buffer = Buffer::new(4_096 * 4);
+        let before_ns = rig.model.now_ns();
+        let opened = rig.mixer.open(OUT, &params(48_000, SampleFormat::S16Le, 2), buffer);
+        let _stream = opened.map_err(|failure| failure.error()).expect("open");
+        let took_ns = rig.model.now_ns() - before_ns;
+        assert!(took_ns < PERIOD_NS + MILLISECOND / 2, "{seed}: {took_ns}");
+    }
+}
+
+#[test]
 fn an_open_that_moves_nobody_is_due_at_once() {
     let mut rig = Rig::new([None; 2], PortMode::Auto);
     assert_eq!(rig.mixer.open_due(OUT), Nanos(0), "nobody plays");
     for rate_hz in [48_000, 96_000] {
         assert_eq!(playing(rate_hz).mixer.open_due(OUT), Nanos(0), "each link frame has the same number");
     }
+    for rate_hz in [11_025, 22_050] {
+        assert_eq!(playing(rate_hz).mixer.open_due(OUT), Nanos(0), "it moves with a gap");
+    }
+    let mut rig = playing(44_100);
+    let (_stream, _buffer) = rig.open(OUT, &params(48_000, SampleFormat::S16Le, 2), 4_096);
+    assert_eq!(rig.mixer.open_due(OUT), Nanos(0), "it is on its way");
 }
 
 #[test]

@@ -23,6 +23,9 @@ const CUT_FRAMES: u64 = 144;
 /// So many frames after the pause at most.
 const CUT_WITHIN_FRAMES: u64 = 4_800;
 
+/// Frames that a recording that has paused may lose when it is moved to a bus, as 100 ms (docs/mixing.md).
+const MOVED_FRAMES: u64 = 4_800;
+
 /// Frames by which a position may be ahead of the link: what a FIFO holds.
 const AHEAD_FRAMES: i128 = 48;
 
@@ -243,7 +246,10 @@ fn check_recorded(world: &mut World<'_>, index: usize, now_ns: u64) {
             }
             continue;
         };
-        if value >> 28 == 1 && (link_frame == last.link_frame + 1 || run.has_gap) {
+        // What a move to a bus loses is little. A pause may be long.
+        let has_paused = run.started_ns.is_some_and(|since| model.ns_of_link_frame(last.link_frame) < since);
+        let is_gap = run.has_gap && (has_paused || link_frame <= last.link_frame + MOVED_FRAMES);
+        if value >> 28 == 1 && (link_frame == last.link_frame + 1 || is_gap) {
             run.anchor = Some(Anchor { frame: last.frame + 1, link_frame });
             if link_frame != last.link_frame + 1 {
                 run.since_frame = last.frame + 1;

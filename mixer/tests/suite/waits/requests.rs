@@ -235,13 +235,6 @@ pub(super) const REQUESTS: &[Request] = &[
         wait_ns: open_when_due,
     },
     Request {
-        name: "the same at 44.1 kHz, too early",
-        mode: DIRECT,
-        ends_all: false,
-        prepare: running_at::<44_100>,
-        wait_ns: |scene| scene.timed(|scene| scene.open(OUT)),
-    },
-    Request {
         name: "OPEN that hands a recording over",
         mode: DIRECT,
         ends_all: false,
