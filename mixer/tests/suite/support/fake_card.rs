@@ -143,6 +143,32 @@ impl FakeCard {
         self.time.set(self.time.get() + self.stop_wait_ns);
     }
 
+    /// Starts a stream without a wait.
+    fn begin(&mut self, stream: &mut FakeStream) -> Result<(), CardError> {
+        if stream.begun.is_some() {
+            return Err(CardError::WrongState);
+        }
+        if std::mem::take(&mut stream.seen.borrow_mut().start_fails) {
+            return Err(CardError::Hardware);
+        }
+        let now = parts_of(self.time.get());
+        let next = (now / PARTS_PER_LINK_FRAME + 1) * PARTS_PER_LINK_FRAME;
+        let begun = if self.is_in_step { next } else { now };
+        stream.begun = Some(begun);
+        stream.was_paused = false;
+        stream.fails = false;
+        stream.moved = 0;
+        stream.generation += 1;
+        if stream.is_heard {
+            let mut seen = stream.seen.borrow_mut();
+            let start = seen.played.len() as u64 / stream.frame_bytes;
+            seen.starts.push(start);
+            seen.runs.push(HardwareRun { since: begun, first: start, begun, rate_hz: stream.params.rate_hz });
+        }
+        self.transfer(stream);
+        Ok(())
+    }
+
     fn halt(&mut self, stream: &mut FakeStream) -> Result<StreamPosition, CardError> {
         if stream.seen.borrow().sticks {
             return Err(CardError::Hardware);
@@ -351,36 +377,17 @@ impl Card<Backing<Buffer, Buffer>> for FakeCard {
     }
 
     fn start(&mut self, stream: &mut FakeStream) -> Result<(), CardError> {
-        if stream.begun.is_some() {
-            return Err(CardError::WrongState);
-        }
         self.wait();
-        if std::mem::take(&mut stream.seen.borrow_mut().start_fails) {
-            return Err(CardError::Hardware);
-        }
-        let now = parts_of(self.time.get());
-        let next = (now / PARTS_PER_LINK_FRAME + 1) * PARTS_PER_LINK_FRAME;
-        let begun = if self.is_in_step { next } else { now };
-        stream.begun = Some(begun);
-        stream.was_paused = false;
-        stream.fails = false;
-        stream.moved = 0;
-        stream.generation += 1;
-        if stream.is_heard {
-            let mut seen = stream.seen.borrow_mut();
-            let start = seen.played.len() as u64 / stream.frame_bytes;
-            seen.starts.push(start);
-            seen.runs.push(HardwareRun { since: begun, first: start, begun, rate_hz: stream.params.rate_hz });
-        }
-        self.transfer(stream);
-        Ok(())
+        self.begin(stream)
     }
 
     fn start_together(&mut self, streams: &mut [&mut FakeStream]) -> Result<LinkedStart, CardError> {
+        // Their FIFOs fill at the same time.
+        self.wait();
         for index in 0..streams.len() {
-            if let Err(error) = self.start(streams[index]) {
+            if let Err(error) = self.begin(streams[index]) {
                 for started in &mut streams[..index] {
-                    self.stop(started)?;
+                    self.halt(started)?;
                 }
                 return Err(error);
             }
