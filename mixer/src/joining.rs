@@ -211,9 +211,11 @@ where
                 let since = since.unwrap_or(now);
                 let Some(Content::Direct(direct)) = self.table.contents_mut().nth(place) else { return };
                 let of_direct = self.card.position(&mut direct.stream).unwrap_or_default();
+                // Nobody has followed it so far, and its start is forgotten.
+                let is_unknown = !direct.is_link_wanted && of_direct.link.is_none();
                 let (frame, is_exact) = match Phase::of(&of_direct, &position, bus.track.layout.rate_hz) {
                     Phase::Known { frame, is_exact } => (frame, is_exact),
-                    Phase::Open if now.0.saturating_sub(since.0) < PATIENCE.0 => {
+                    Phase::Open if !is_unknown && now.0.saturating_sub(since.0) < PATIENCE.0 => {
                         if let Some(joining) = &mut bus.track.joining {
                             joining.step = Step::Begun { since: Some(since) };
                         }

@@ -284,14 +284,15 @@ where
     /// Call it at least once a buffer: [`Position`](crate::Position) describes how whole buffers
     /// are counted.
     pub fn poll(&mut self) -> StreamStatus {
-        self.state.phase.0.look(&mut self.state.loaded, true)
+        self.state.phase.0.look(&mut self.state.loaded)
     }
 
-    /// As [`poll`](Self::poll), but without the link position: [`StreamStatus::link`] is `None`.
+    /// As [`poll`](Self::poll), but without the link position.
     ///
-    /// It takes half the work. A later [`poll`](Self::poll) knows the link position all the same.
+    /// [`StreamStatus::link`] is `None` until the next START. It takes half the work.
     pub fn poll_bytes(&mut self) -> StreamStatus {
-        self.state.phase.0.look(&mut self.state.loaded, false)
+        self.state.phase.0.leave_link();
+        self.poll()
     }
 
     /// Does `turn`, by which a converter turns to this stream, which runs already.
