@@ -179,6 +179,27 @@ fn no_frame_is_lost_repeated_or_altered_whenever_it_happens() {
     }
 }
 
+/// Linux's own front end has no control page, so nobody follows where its stream is at the link.
+#[test]
+fn a_stream_whose_place_at_the_link_nobody_wants_has_a_short_gap_and_is_told() {
+    for seed in seeds(12) {
+        let mut rig = Rig::new([None; 2], PortMode::Auto);
+        let rate_hz = [48_000, 44_100, 96_000, 176_400][seed as usize % 4];
+        let mut first = First::open(&mut rig, rate_hz, SampleFormat::S16Le);
+        rig.mixer.set_link_wanted(&mut first.stream, false);
+        first.pass(&mut rig, MILLISECOND + u64::from(noise(seed, 1)) % (400 * MILLISECOND));
+        let (_second, _) = rig.open(OUT, &params(48_000, SampleFormat::S16Le, 2), 4_096);
+        first.pass(&mut rig, 150 * MILLISECOND);
+        assert_eq!(rig.mixer.bus_shape(OUT), Some((rate_hz, 2)), "it has moved");
+        let position = rig.mixer.position(&mut first.stream).expect("a position");
+        let faults = faults(&rig, rate_hz, position.fifo_errors);
+        let link_frame = u64::from(rate_hz.div_ceil(48_000));
+        let is_short = faults.lost.unsigned_abs() <= 2 * link_frame && faults.silent <= 3 * link_frame;
+        assert!(is_short && faults.missing <= 1, "seed {seed}, {rate_hz} Hz: {faults:?}");
+        assert_eq!(faults.told, 1, "seed {seed}, {rate_hz} Hz");
+    }
+}
+
 #[test]
 fn it_needs_no_lock_of_a_card_whose_clock_is_hardly_known() {
     for (seed, format) in [(599, SampleFormat::S16Le), (1_199, SampleFormat::S16Le)] {
