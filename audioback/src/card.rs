@@ -294,8 +294,8 @@ pub trait Card<B> {
     /// only avoids mapping pages in vain.
     fn is_free(&self, port: PortIndex) -> bool;
     /// The time from which on [`open`](Self::open) of this port finds the right moment soon. It has to meet one where it moves
-    /// another stream without a gap, at rates whose frames don't come evenly. Earlier it is done as well, but may cost that
-    /// stream a frame. Any other call may change it.
+    /// another stream without a gap, at rates whose frames don't come evenly. Earlier it is done as well, but everybody
+    /// waits for the moment. Any other call may change it.
     fn open_due(&mut self, _port: PortIndex) -> Nanos {
         Nanos(0)
     }
@@ -327,7 +327,7 @@ pub trait Card<B> {
     }
     /// Starts a stream that was opened [beside](Self::open_beside) another one that runs. If the card can, all frames of both are
     /// in the same link frames. At rates whose frames don't come evenly that is possible at some moments only: a call that is
-    /// [early](Self::beside_due) starts it at another one.
+    /// [early](Self::beside_due) waits for one, 3.4 ms at most, and starts it at another one if none comes in that time.
     fn start_beside(&mut self, other: &mut Self::Stream, beside: &mut Self::Stream) -> Result<(), CardError>;
     /// Gives the port of `from` to `to`, which was [opened beside](Self::open_beside) it and runs. Both run on. The port's volume
     /// and mute stay as they are. Where both play the same frames at the same time, nobody hears when it takes effect.

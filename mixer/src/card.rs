@@ -279,7 +279,7 @@ where
             return self.open_direct(port, params, buffer);
         }
         let has_bus = self.bus_of(source.port).is_some() && !self.has_idle_bus(source.port);
-        let is_alone = !has_bus && !self.has_direct(source.port);
+        let is_alone = !has_bus && self.direct_of(source.port).is_none();
         let can_be_direct = source.mode == PortMode::Auto && !source.is_monitor && is_alone;
         if can_be_direct && self.card.supports(source.port, params) {
             self.release_idle_bus(source.port);

@@ -27,9 +27,7 @@ where
     /// # Errors
     /// The reason why the stream stays direct, or why its run has ended: it reports an error then.
     pub(crate) fn hand_over(&mut self, port: PortIndex) -> Result<(), CardError> {
-        let is_it =
-            |content: &Content<C::Stream, B>| matches!(content, Content::Direct(one) if one.port == port);
-        let Some(place) = self.table.contents().position(is_it) else { return Ok(()) };
+        let Some(place) = self.direct_of(port) else { return Ok(()) };
         let is_joining = |bus: &Bus<C::Stream>| bus.track.port == port && bus.track.joining.is_some();
         if self.buses.iter().filter_map(BusPlace::open).any(is_joining) || self.begin_joining(place).is_ok() {
             return Ok(());

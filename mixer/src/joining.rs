@@ -96,10 +96,9 @@ where
 
     /// The time from which on the direct stream of a port soon joins a bus in step.
     pub(crate) fn joining_due(&mut self, port: PortIndex) -> Nanos {
-        let is_its =
-            |content: &Content<C::Stream, B>| matches!(content, Content::Direct(one) if one.port == port);
-        let place = self.table.contents().position(is_its);
-        let Some(place) = place.filter(|place| self.joinable(*place).is_some()) else { return Nanos(0) };
+        let Some(place) = self.direct_of(port).filter(|place| self.joinable(*place).is_some()) else {
+            return Nanos(0);
+        };
         // One that is on its way doesn't need another moment.
         if self.joining_bus(place).is_some() {
             return Nanos(0);

@@ -378,9 +378,11 @@ where
         };
     }
 
-    /// Whether the port has a direct stream.
-    pub(crate) fn has_direct(&self, port: PortIndex) -> bool {
-        self.table.contents().any(|content| matches!(content, Content::Direct(direct) if direct.port == port))
+    /// The place of a port's direct stream in the table.
+    pub(crate) fn direct_of(&self, port: PortIndex) -> Option<usize> {
+        let is_it =
+            |content: &Content<C::Stream, B>| matches!(content, Content::Direct(one) if one.port == port);
+        self.table.contents().position(is_it)
     }
 }
 

@@ -22,7 +22,7 @@ where
         let bus = self.bus_of(port).and_then(|index| Some((index, self.buses.get(index)?.open()?)));
         Some(match bus {
             Some((index, bus)) => PortState::Shared(self.bus_state(index, bus)),
-            None if self.has_direct(port) => PortState::Direct,
+            None if self.direct_of(port).is_some() => PortState::Direct,
             None => PortState::Idle,
         })
     }

@@ -66,6 +66,14 @@ pub(super) fn ramp_of(outcome: &Outcome, guest: &str, name: &str) -> Result<Stri
     ramp_of_seconds(outcome, guest, name, 1)
 }
 
+/// A guest's recording, which has to have this length.
+fn recorded(outcome: &Outcome, guest: &str, name: &str, seconds: u64) -> Result<Pcm, Finding> {
+    let frames = seconds * u64::from(RATE_HZ);
+    let recorded = wav::load(&outcome.handed_out(guest)?.join(name))?.pcm;
+    ensure!(recorded.frames() == frames, "{} frames, not {frames}", recorded.frames());
+    Ok(recorded)
+}
+
 /// The longest part of the ramp that a break may cost: what a hand-over of a recording loses on the emulator's controller, and
 /// what the emulator keeps to itself.
 const LONGEST_BREAK_FRAMES: u32 = RATE_HZ / 20 + 2_048;
@@ -77,9 +85,7 @@ pub(super) fn ramp_with_break(
     name: &str,
     seconds: u64,
 ) -> Result<String, Finding> {
-    let frames = seconds * u64::from(RATE_HZ);
-    let recorded = wav::load(&outcome.handed_out(guest)?.join(name))?.pcm;
-    ensure!(recorded.frames() == frames, "{} frames, not {frames}", recorded.frames());
+    let recorded = recorded(outcome, guest, name, seconds)?;
     let counts = recorded.bytes.as_chunks::<FRAME_BYTES>().0.iter().map(|frame| u32::from_le_bytes(*frame));
     let heard: Vec<u32> = counts.skip_while(|count| *count == 0).collect();
     let is_next = |pair: &[u32]| pair[0].wrapping_add(1) == pair[1];
@@ -89,7 +95,7 @@ pub(super) fn ramp_with_break(
         .collect();
     let is_one = breaks.len() <= 1 && breaks.iter().all(|(_, lost)| *lost <= LONGEST_BREAK_FRAMES);
     ensure!(is_one, "breaks and the frames that are missing: {breaks:?}");
-    let behind = frames - heard.len() as u64;
+    let behind = recorded.frames() - heard.len() as u64;
     ensure!(behind < u64::from(RATE_HZ / 4), "{} frames only, behind {behind} of silence", heard.len());
     Ok(format!("{} frames, missing are {breaks:?}, behind {behind} of silence", heard.len()))
 }
@@ -101,9 +107,7 @@ pub(super) fn ramp_of_seconds(
     name: &str,
     seconds: u64,
 ) -> Result<String, Finding> {
-    let frames = seconds * u64::from(RATE_HZ);
-    let recorded = wav::load(&outcome.handed_out(guest)?.join(name))?.pcm;
-    ensure!(recorded.frames() == frames, "{} frames, not {frames}", recorded.frames());
+    let recorded = recorded(outcome, guest, name, seconds)?;
     let aligned = compare::align(&recorded.bytes, LONGEST_MISS_FRAMES, |frame| Source::Ramp.frame(frame))
         .ok_or_else(|| Finding::failure("nothing of the ramp is in it"))?;
     ensure!(aligned.comparison.is_exact(), "it {} from the ramp", aligned.comparison);
