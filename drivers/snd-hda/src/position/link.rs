@@ -169,6 +169,16 @@ impl LinkTracker {
         !self.is_exact() || may_be_exact
     }
 
+    /// Whether the start is known by SSYNC's release or by an edge of the counter, and not only by RUN.
+    pub fn is_start_known(&self) -> bool {
+        self.is_start_known || self.counts_link
+    }
+
+    /// A poll at `now` asked for errors, but not for the counter's place at the link.
+    pub fn pass(&mut self, now: u64) {
+        self.last_looks = (self.last_looks.1, now);
+    }
+
     /// Whether the counter has moved.
     pub fn has_moved(&self) -> bool {
         self.has_moved
@@ -229,7 +239,7 @@ impl LinkTracker {
 
     /// The counter is ahead of the clock's limit.
     fn lead(&mut self, ahead_frames: u64) {
-        if self.is_start_known || self.counts_link {
+        if self.is_start_known() {
             // The counter is wrong.
             self.ahead_ticks = self.ahead_ticks.max(self.cadence.ticks_of_frames(ahead_frames));
             self.disbelieve();
@@ -372,7 +382,7 @@ impl LinkTracker {
         let mut start_error = latest.saturating_sub(self.start.0);
         let mut base_error = self.cadence.ticks_of_frames(spread_frames);
         // The middles of the ranges, or the result of RUN. Twice the start avoids rounding.
-        let is_told = self.is_start_known || self.counts_link;
+        let is_told = self.is_start_known();
         let (base, twice_start, half) = if is_told {
             start_error = start_error.div_ceil(2);
             base_error = base_error.div_ceil(2).saturating_add(self.ahead_ticks);

@@ -156,20 +156,19 @@ impl Progress {
         self.wall_ticks = wall.0;
     }
 
-    /// Stops following the link position.
-    pub(super) fn leave_link(&mut self) {
-        self.link = None;
-    }
-
-    /// Reads errors, position and wall clock.
+    /// Reads errors, position and wall clock. `with_link`: and the place at the link.
+    ///
+    /// Without it, a place that its start tells is kept for a later look. One that only the counter can tell is forgotten.
     pub(super) fn look<B: DmaBuffer, R: Registers, D: Timer, G: DmaRegion>(
         &mut self,
         loaded: &mut Loaded<B, R, D, G>,
+        with_link: bool,
     ) -> StreamStatus {
-        let Some(errors) = self.take_errors(loaded, true) else { return self.status(u32::MAX) };
+        let Some(errors) = self.take_errors(loaded, true) else { return self.status(u32::MAX, with_link) };
         let mut wall = WallClock(self.wall_ticks);
         // If nothing remains to learn, the previous poll suffices.
-        let wants_bracket = self.link.as_ref().is_some_and(LinkTracker::wants_bracket) || errors.fifo;
+        let may_learn = with_link && self.link.as_ref().is_some_and(LinkTracker::wants_bracket);
+        let wants_bracket = may_learn || errors.fifo;
         let before = if wants_bracket { wall.extend(loaded.descriptor.wall_clock()) } else { wall.0 };
         let (reading, wall_clock) = self.read(loaded);
         self.wall_ticks = wall.extend(wall_clock);
@@ -179,11 +178,13 @@ impl Progress {
             (Direction::Output, PositionSource::Memory) => self.fifo_bytes,
             _ => 0,
         };
+        self.link.take_if(|link| !with_link && !link.is_start_known());
         if let Some(link) = &mut self.link {
             if errors.fifo {
                 link.lose(bracket.after);
             }
             match reading {
+                _ if !with_link => link.pass(bracket.after),
                 Reading::Bytes(bytes) => {
                     let frames = bytes.checked_div(frame_bytes).unwrap_or(0);
                     let lead = u64::from(lead_bytes).checked_div(frame_bytes).unwrap_or(0);
@@ -192,7 +193,7 @@ impl Progress {
                 Reading::Unlikely => link.disbelieve(),
             }
         }
-        self.status(wall_clock)
+        self.status(wall_clock, with_link)
     }
 
     /// `None` if the controller is gone or has lost its state: counter and clock are then
@@ -311,10 +312,10 @@ impl Progress {
     pub(super) fn status_at(&mut self, wall_clock: u32) -> StreamStatus {
         let mut wall = WallClock(self.wall_ticks);
         self.wall_ticks = wall.extend(wall_clock);
-        self.status(wall_clock)
+        self.status(wall_clock, true)
     }
 
-    fn status(&mut self, wall_clock: u32) -> StreamStatus {
+    fn status(&mut self, wall_clock: u32, with_link: bool) -> StreamStatus {
         let mut bytes = self.tracker.reported();
         if self.source == PositionSource::Link && self.direction == Direction::Input {
             // The last bytes may still be in the FIFO.
@@ -324,7 +325,7 @@ impl Progress {
         StreamStatus {
             position: Position { bytes, wall_clock },
             source: self.source,
-            link: self.link.as_mut().map(|link| link.count(wall_ticks)),
+            link: self.link.as_mut().filter(|_| with_link).map(|link| link.count(wall_ticks)),
             wall_ticks,
             fifo_bytes: self.fifo_bytes,
             fifo_errors: self.fifo_errors,

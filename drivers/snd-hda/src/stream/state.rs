@@ -284,15 +284,16 @@ where
     /// Call it at least once a buffer: [`Position`](crate::Position) describes how whole buffers
     /// are counted.
     pub fn poll(&mut self) -> StreamStatus {
-        self.state.phase.0.look(&mut self.state.loaded)
+        self.state.phase.0.look(&mut self.state.loaded, true)
     }
 
-    /// As [`poll`](Self::poll), but without the link position.
+    /// As [`poll`](Self::poll), but without the link position: [`StreamStatus::link`] is `None`.
     ///
-    /// [`StreamStatus::link`] is `None` until the next START. It takes half the work.
+    /// It takes half the work. A later [`poll`](Self::poll) knows the link position if SSYNC's
+    /// release or a counter that moves block by block has told the link frame of the start. If not,
+    /// it is unknown until the next START.
     pub fn poll_bytes(&mut self) -> StreamStatus {
-        self.state.phase.0.leave_link();
-        self.poll()
+        self.state.phase.0.look(&mut self.state.loaded, false)
     }
 
     /// Does `turn`, by which a converter turns to this stream, which runs already.
