@@ -397,7 +397,7 @@ where
 
     fn pause(&mut self, stream: &mut Self::Stream) -> Result<(), CardError> {
         self.timing.look_to_start(&mut self.controller, stream.rate_hz());
-        stream.pause(&self.timing)
+        stream.pause(&mut self.timing)
     }
 
     fn resume(&mut self, stream: &mut Self::Stream) -> Result<(), CardError> {

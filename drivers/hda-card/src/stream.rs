@@ -193,10 +193,17 @@ where
         }
     }
 
-    pub(crate) fn pause(&mut self, time: &dyn LinkTime) -> Result<(), CardError> {
+    pub(crate) fn pause<C: Clock>(&mut self, timing: &mut Timing<C>) -> Result<(), CardError> {
+        if self.begun.is_none()
+            && let Some(State::Running(stream)) = &mut self.state
+        {
+            // After a pause nothing tells the start any more.
+            let (before_ns, status) = (timing.now_ns(), stream.poll());
+            self.translate(Some(status), before_ns, timing);
+        }
         self.step(|state| match state {
             State::Running(stream) => {
-                stepped(stream.pause_timed(Some(time)), |paused| (State::Paused(paused), ()), State::Running)
+                stepped(stream.pause_timed(Some(timing)), |paused| (State::Paused(paused), ()), State::Running)
             }
             other => (other, Err(CardError::WrongState)),
         })

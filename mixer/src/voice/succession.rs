@@ -42,10 +42,10 @@ impl<B: SampleMemory> Voice<B> {
     /// Goes on where a direct stream has ended, paused. The gap in time is a break of the count.
     pub(crate) fn take_over(&mut self, last: &StreamPosition) {
         let in_memory = self.cycle.frames_in(last.bytes);
-        // Frames that the hardware had fetched and not played are played again from the buffer.
-        let at_link = last.link.map_or(in_memory, |link| link.link_frames);
+        // A guest may have overwritten what it was told of, also where the hardware had fetched it only and not played it.
+        let next = last.link.map_or(in_memory, |link| link.link_frames.max(in_memory));
         self.generation = last.link.map_or(0, |link| link.generation);
-        self.restart_at(0, at_link);
+        self.restart_at(0, next);
         self.state = State::Paused;
         self.fifo_errors = last.fifo_errors.saturating_add(1);
         self.begun =

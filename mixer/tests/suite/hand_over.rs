@@ -1,6 +1,8 @@
 //! A direct stream becomes a voice while it plays, on the model of the hardware.
 
-use audioback::card::{Card, CardError, LinkPosition, PortMode, PortSetup, StreamParams};
+use audioback::card::{
+    Card, CardError, CardSettings, LinkPosition, PortMode, PortSetup, PositionChoice, StreamParams,
+};
 use hyper::{MappedBuffer, Nanos, SampleMemory};
 use mixer::{Cost, Limits, Mixer, MixerStream};
 use snd_hda_model::{Bench, Codec, DmaAccess, Profile};
@@ -403,5 +405,40 @@ fn a_request_amid_a_hand_over_is_carried_out() {
         rig.pass(1_500 * MILLISECOND);
         assert_eq!(rig.mixer.cost(), mixer::Cost(0));
         rig.model.assert_clean();
+    }
+}
+
+/// The move goes on behind what the guest was told of, for that may be overwritten. It leaves out what was fetched and not
+/// played, and plays nothing old or new in its place. The place at the link is known within its bound.
+#[test]
+fn a_stream_that_has_paused_goes_on_behind_what_was_fetched() {
+    for seed in seeds(32) {
+        let mut rig = Rig::new([None; 2], PortMode::Auto);
+        let mut settings = CardSettings::default();
+        settings.position_source = [PositionChoice::Link, PositionChoice::Memory][seed as usize % 2];
+        settings.ports[0].mode = PortMode::Auto;
+        rig.mixer.configure(&settings);
+        let rate_hz = [48_000, 44_100, 96_000, 176_400][seed as usize / 2 % 4];
+        let mut first = First::open(&mut rig, rate_hz, SampleFormat::S32Le);
+        let longest_run_ns = [2, 40][seed as usize / 8 % 2] * MILLISECOND;
+        rig.pass(u64::from(noise(seed, 1)) % longest_run_ns);
+        rig.mixer.pause(&mut first.stream).expect("paused");
+        rig.pass(u64::from(noise(seed, 2)) % (90 * MILLISECOND));
+        rig.mixer.resume(&mut first.stream).expect("resumed");
+        first.pass(&mut rig, MILLISECOND + u64::from(noise(seed, 3)) % (300 * MILLISECOND));
+        // What it was told of is overwritten.
+        first.refill(&mut rig);
+        let before = first.link(&mut rig);
+        let (_second, _) = rig.open(OUT, &params(48_000, SampleFormat::S16Le, 2), 4_096);
+        first.pass(&mut rig, 150 * MILLISECOND);
+        let position = rig.mixer.position(&mut first.stream).expect("a position");
+        let faults = faults(&rig, rate_hz, position.fifo_errors);
+        let about = format!("seed {seed}, {rate_hz} Hz: {faults:?}, {before:?}");
+        let unsure = i64::from(before.error_ns) * i64::from(rate_hz) / 1_000_000_000 + 1;
+        // The counter of the link tells of nothing that was fetched only.
+        let fetched = if seed % 2 == 0 { 0 } else { i64::from(before.dma_lead_frames) };
+        let most_lost = fetched + unsure;
+        assert!((-unsure..=most_lost).contains(&faults.lost), "{about}");
+        assert!(faults.wrong <= 1 && faults.told == 1, "{about}");
     }
 }

@@ -26,8 +26,11 @@ const CUT_WITHIN_FRAMES: u64 = 4_800;
 /// Frames that a recording that has paused may lose when it is moved to a bus, as 100 ms (docs/mixing.md).
 const MOVED_FRAMES: u64 = 4_800;
 
-/// Frames by which a position may be ahead of the link: what a FIFO holds.
-const AHEAD_FRAMES: i128 = 48;
+/// What a FIFO holds.
+const FIFO_FRAMES: u64 = 48;
+
+/// Frames by which a position may be ahead of the link.
+const AHEAD_FRAMES: i128 = FIFO_FRAMES as i128;
 
 /// An event may be so late, besides a period.
 const BEHIND_NS: u64 = 45 * MS;
@@ -181,8 +184,8 @@ fn hear(world: &mut World<'_>, played: &Played, now_ns: u64) {
             run.may_be_cut &= run.is_ending || next < run.since_frame + CUT_WITHIN_FRAMES;
             if run.was_paused && link_frame > last.link_frame + 1 {
                 run.has_gap = true;
-                // Its place at the link is known within a bound only.
-                if frame.abs_diff(next) == 1 {
+                // Its place at the link is known within a bound only, and what a FIFO held is left out (docs/mixing.md).
+                if (next.saturating_sub(1)..=next + FIFO_FRAMES).contains(&frame) {
                     next = frame;
                 }
             }

@@ -104,6 +104,30 @@ const RATES: [u32; 11] =
     [8_000, 11_025, 16_000, 22_050, 32_000, 44_100, 48_000, 88_200, 96_000, 176_400, 192_000];
 
 #[test]
+fn a_pause_before_the_first_look_leaves_the_place_known() {
+    for (is_wanted, run_ns) in [(true, 0), (true, 7_000_000), (false, 0), (false, 7_000_000)] {
+        let model = bench(Profile::hardware(), 137);
+        let mut card = card(&model);
+        let params = StreamParams { rate_hz: 48_000, format: SampleFormat::S16Le, channels: 2 };
+        let buffer = Mapped::new(&model, 65_536, DmaAccess::Read);
+        let opened = card.open(PortIndex(0), &params, buffer).map_err(|failure| failure.error());
+        let mut stream = opened.expect("open");
+        card.set_link_wanted(&mut stream, is_wanted);
+        card.start(&mut stream).expect("started");
+        model.advance_ns(run_ns);
+        card.pause(&mut stream).expect("paused");
+        model.advance_ns(5_000_000);
+        card.resume(&mut stream).expect("resumed");
+        model.advance_ns(20_000_000);
+        card.set_link_wanted(&mut stream, true);
+        let link = look(&mut card, &mut stream);
+        check(&model, 4, &link);
+        assert_eq!(Some(link.start_wall_ticks / 500), model.start_link_frame(4), "{is_wanted}, {run_ns} ns");
+        card.close(stream).expect("closed");
+    }
+}
+
+#[test]
 fn slow_reads_don_t_spoil_a_start() {
     let (mut resumes, mut resumes_without_cadence) = (0, 0);
     for rate_hz in RATES {
