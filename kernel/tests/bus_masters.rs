@@ -117,7 +117,7 @@ type Table = BusMasters<Function, Noted, 2>;
 fn in_use() -> (Function, Table) {
     let function = left_running();
     let table = Table::new();
-    assert!(table.start(&function.quiet(), &function.registers()));
+    assert!(table.start(function.quiet(), &function.registers()));
     // The driver takes it out of reset, after the least time.
     function.model.advance_ns(1_000_000);
     function.model.registers().write_u32(GCTL, 1);
@@ -132,7 +132,7 @@ fn a_controller_is_stopped_and_reset_with_bus_mastering_off_and_then_it_is_turne
     let quiet = function.quiet();
     assert_eq!(function.take_steps(), [BusMaster(false), Run(false), Crst(false)]);
     assert!(function.is_in_reset());
-    assert!(Table::new().start(&quiet, &function.registers()));
+    assert!(Table::new().start(quiet, &function.registers()));
     assert_eq!(function.take_steps(), [BusMaster(true)]);
 }
 
@@ -159,9 +159,18 @@ fn a_controller_that_can_t_be_quieted_is_never_a_bus_master() {
 fn a_controller_that_can_t_be_noted_is_never_a_bus_master() {
     let (_, table) = in_use();
     let others = [left_running(), left_running()];
-    let started = others.each_ref().map(|other| table.start(&other.quiet(), &other.registers()));
+    let started = others.each_ref().map(|other| table.start(other.quiet(), &other.registers()));
     assert_eq!(started, [true, false]);
     assert!(!others[1].take_steps().contains(&BusMaster(true)));
+}
+
+#[test]
+fn no_controller_is_a_bus_master_after_a_stop() {
+    let table = Table::new();
+    table.stop();
+    let function = left_running();
+    assert!(!table.start(function.quiet(), &function.registers()));
+    assert!(!function.take_steps().contains(&BusMaster(true)));
 }
 
 #[test]
@@ -187,7 +196,7 @@ fn a_crash_stops_it_before_its_epitaph_and_a_second_time_touches_no_register() {
 fn a_crash_in_the_access_that_resets_it_still_ends_bus_mastering() {
     let function = left_running();
     let table: BusMasters<Function, Faulting, 2> = BusMasters::new();
-    assert!(table.start(&function.quiet(), &Faulting));
+    assert!(table.start(function.quiet(), &Faulting));
     function.take_steps();
     let stopped = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| table.stop()));
     assert!(stopped.is_err());

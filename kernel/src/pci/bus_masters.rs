@@ -5,7 +5,7 @@
 //!
 //! 1. [`NoDma`]: its bus mastering was turned off. That needs no register of the controller.
 //! 2. [`Quiet`]: it was put into reset, with bus mastering off. A controller that isn't used stays so.
-//! 3. [`BusMasters::start`] turns bus mastering on, and notes the controller.
+//! 3. [`BusMasters::start`] takes it, notes the controller and turns bus mastering on: once, and never after a stop.
 //! 4. [`BusMasters::stop`] puts it into reset and turns bus mastering off, on every way out.
 
 use core::sync::atomic::{AtomicBool, Ordering};
@@ -60,16 +60,23 @@ struct BusMaster<F, R> {
 }
 
 /// Up to `N` controllers that may use DMA.
-pub struct BusMasters<F, R, const N: usize>([BusMaster<F, R>; N]);
+pub struct BusMasters<F, R, const N: usize> {
+    slots: [BusMaster<F, R>; N],
+    /// The image is on a way out, and nobody begins DMA any more.
+    is_over: AtomicBool,
+}
 
 impl<F: BusMasterSwitch + Clone, R: Registers + Clone, const N: usize> BusMasters<F, R, N> {
     /// Turns on the controller's bus mastering, and notes it for [`stop`](Self::stop). Returns
-    /// false, with bus mastering off, if there is no room for the note.
-    pub fn start(&self, quiet: &Quiet<F>, registers: &R) -> bool {
-        let Some(slot) = self.0.iter().find(|slot| !slot.controller.is_completed()) else {
+    /// false, with bus mastering off, if there is no room for the note, or after a [`stop`](Self::stop).
+    pub fn start(&self, quiet: Quiet<F>, registers: &R) -> bool {
+        if self.is_over.load(Ordering::Relaxed) {
+            return false;
+        }
+        let Some(slot) = self.slots.iter().find(|slot| !slot.controller.is_completed()) else {
             return false;
         };
-        let function = &quiet.function;
+        let function = quiet.function;
         slot.controller.call_once(|| (function.clone(), registers.clone()));
         function.set_bus_master(true);
         true
@@ -80,7 +87,8 @@ impl<F: BusMasterSwitch + Clone, R: Registers + Clone, const N: usize> BusMaster
     ///
     /// So whoever has the controller next finds it quiet, also if they enable DMA before they look.
     pub fn stop(&self) {
-        for slot in &self.0 {
+        self.is_over.store(true, Ordering::Relaxed);
+        for slot in &self.slots {
             let Some((function, registers)) = slot.controller.get() else { continue };
             // Once: if the access faults, this is called again.
             if !slot.is_cut_off.swap(true, Ordering::Relaxed) {
@@ -94,7 +102,10 @@ impl<F: BusMasterSwitch + Clone, R: Registers + Clone, const N: usize> BusMaster
 impl<F, R, const N: usize> BusMasters<F, R, N> {
     /// No controller may use DMA.
     pub const fn new() -> Self {
-        Self([const { BusMaster { controller: Once::new(), is_cut_off: AtomicBool::new(false) } }; N])
+        Self {
+            slots: [const { BusMaster { controller: Once::new(), is_cut_off: AtomicBool::new(false) } }; N],
+            is_over: AtomicBool::new(false),
+        }
     }
 }
 

@@ -51,7 +51,8 @@ pub struct HdaController<I> {
     pub bar: PhysRange,
     /// Its interrupt. `None`: no MSI arrives, and only deadlines wake the main loop.
     pub interrupt: Option<I>,
-    quiet: Quiet<PciAddress>,
+    /// Until it is driven.
+    quiet: Option<Quiet<PciAddress>>,
 }
 
 /// The driver of a controller.
@@ -78,6 +79,9 @@ pub enum BringUpError {
     /// It doesn't go into reset, so it may still do what its last owner wanted.
     #[error("it can't be quieted: {0}")]
     NotQuiet(snd_hda::BringUpError),
+    /// It was driven before.
+    #[error("it is in use already")]
+    InUse,
     /// The machine has more controllers than the image supports.
     #[error("there are more than {MAX_CONTROLLERS}")]
     TooMany,
@@ -85,8 +89,9 @@ pub enum BringUpError {
 
 impl<I> HdaController<I> {
     /// Allows it to use DMA, and has the driver bring it up.
-    pub fn drive(&self, dma: &mut DmaArena, delay: TscClock) -> Result<Driver, FindError> {
-        if !BUS_MASTERS.start(&self.quiet, &self.registers) {
+    pub fn drive(&mut self, dma: &mut DmaArena, delay: TscClock) -> Result<Driver, FindError> {
+        let quiet = self.quiet.take().ok_or(FindError::Unusable(self.address, BringUpError::InUse))?;
+        if !BUS_MASTERS.start(quiet, &self.registers) {
             return Err(FindError::Unusable(self.address, BringUpError::TooMany));
         }
         Driver::bring_up_with(self.known.traits, self.registers.clone(), dma, delay)
@@ -233,7 +238,7 @@ fn bring_up<M: Messages>(
     let interrupt = capability(capability::MSI)
         .filter(|_| known.has_msi)
         .and_then(|offset| surroundings.messages.enable(MsiCapability { function: address, offset }, index));
-    Ok(HdaController { address, id, known, registers, bar, interrupt, quiet })
+    Ok(HdaController { address, id, known, registers, bar, interrupt, quiet: Some(quiet) })
 }
 
 /// Power Management Control/Status is 4 bytes into the capability; bits 1:0 are the state, 0 is D0.

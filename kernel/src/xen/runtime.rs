@@ -75,11 +75,11 @@ fn run(
         Err(error) => fail(error),
     }
     let platform = Platform::bring_up(&boot, entry_tsc, presence, hypercalls)?;
-    let Platform { xen, domain, delay, mut dma, rings, controllers } = platform;
-    let controller = controllers.first().ok_or(FindError::NoController).map_err(MachineError::from)?;
+    let Platform { xen, domain, delay, mut dma, rings, mut controllers } = platform;
     if controllers.len() > 1 {
         log::warn!("{} more controllers stay unused", controllers.len() - 1);
     }
+    let controller = controllers.first_mut().ok_or(FindError::NoController).map_err(MachineError::from)?;
     let events = EventChannels::new(xen.shared_info);
     let mut alarm = Alarm::default();
     let timer = hypercalls.bind_timer().map_err(RunError::TimerChannel)?;

@@ -6,10 +6,11 @@ use hyper::{
 };
 use hypervisor_model::hda_pages::Pages;
 use hypervisor_model::{BackEnd, DomainPage, MappedPages};
-use std::sync::atomic::Ordering::SeqCst;
 use xen_guest::event_channels::EventChannels;
 use xen_guest::guest_channels::GuestChannels;
 use xen_sys::shared_info::SharedInfo;
+
+use super::raise::raise;
 
 /// A driver domain's hypervisor, which throttles events.
 pub struct Throttled {
@@ -25,16 +26,9 @@ impl Throttled {
         Self { back, channels: GuestChannels::default(), info, events: EventChannels::new(info) }
     }
 
-    /// An event, as Xen raises it (event_2l.c, `evtchn_2l_set_pending`).
+    /// An event of this channel.
     pub fn raise(&mut self, channel: EventChannel) {
-        let (word, bit) = (channel.0 as usize / 64, 1u64 << (channel.0 % 64));
-        let was_set = self.info.evtchn_pending[word].fetch_or(bit, SeqCst) & bit != 0;
-        let is_masked = self.info.evtchn_mask[word].load(SeqCst) & bit != 0;
-        if !was_set && !is_masked {
-            let vcpu = &self.info.vcpu_info[0];
-            vcpu.evtchn_pending_sel.fetch_or(1 << word, SeqCst);
-            vcpu.evtchn_upcall_pending.store(1, SeqCst);
-        }
+        raise(self.info, channel.0);
     }
 
     /// Whether an event ends the domain's sleep.
