@@ -43,14 +43,20 @@ check it_did_all_its_deeds did_it_all
 check nothing_opens_by_bad_grants eval '! grep opened_by_bad_grants /tmp/villains'
 check it_plays_once_it_behaves guest_run 2 20 'audiofront play --stream output-1 /rig/behaves.wav'
 
-# The domain dies in mid-stream, and comes again: destroyed, then by a panic.
+# The domain dies in mid-stream, and comes again: destroyed, then by a panic. What a villain's stream does is a matter of luck,
+# so the one that dies plays as it should, and the villains misbehave beside it.
 is_running_directly() { is_running 2 0 1; }
-guest_begin 2 'villain 0 60 11 flood'
-check it_plays_directly wait_for 20 is_running_directly
+plays_directly() {
+    guest_run 2 5 'audiofront play --stream output-1 /rig/good.wav >/dev/null 2>&1 &' && wait_for 20 is_running_directly
+}
+check it_plays_directly plays_directly
+guest_run 2 5 'villain 1 60 11 flood >/dev/null 2>&1 &'
+sleep 1
 check it_is_destroyed_in_mid_stream xl_log guest2 destroy guest2
 start_guest 2 may-record user-driver
-guest_run 2 5 'sh /rig/villains 60 21 >/dev/null 2>&1 &'
-check it_plays_directly_again wait_for 20 is_running_directly
+check it_plays_directly_again plays_directly
+guest_run 2 5 'for card in 1 2; do villain $card 60 2$card open revoke scribble die >/dev/null 2>&1 & done'
+sleep 1
 guest_begin 2 'echo c >/proc/sysrq-trigger'
 check it_panics_in_mid_stream wait_for 10 is_crashed guest2
 check it_is_destroyed_again xl_log guest2 destroy guest2
