@@ -200,6 +200,7 @@ impl Stream for Fake {
             certain_frames: if self.direction.is_playback() { open.link_frames } else { open.dma_frames },
             codec_delay_frames: CODEC_FRAMES,
             ns_per_frame_q32: (1_000_000_000_u64 << 32) / u64::from(open.setup.rate_hz),
+            news_after_ns: 0,
         })
     }
 

@@ -99,6 +99,8 @@ pub struct Look {
     pub codec_delay_frames: u32,
     /// Length of a frame in nanoseconds with 32 fractional bits; 0: not measured.
     pub ns_per_frame_q32: u64,
+    /// No earlier look, this many nanoseconds later, finds more certain frames; 0: any may.
+    pub news_after_ns: u64,
 }
 
 /// One stream of a card. Any thread may call it, one at a time.

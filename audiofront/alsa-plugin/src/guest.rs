@@ -19,7 +19,7 @@ use sndif::hw_params::{HwParams, Interval};
 use crate::card::{Direction, DmaFile, Failure, Limits, Look, Setup, Stream, Trigger};
 use crate::connection::SharedCard;
 use crate::limits::in_bytes;
-use crate::look::look_at;
+use crate::look::{Now, look_at};
 use crate::settings::{Settings, Which};
 
 /// Rates of common sound hardware. The query's answer is a range, not a list.
@@ -179,7 +179,8 @@ impl GuestStream {
             }
             None => 0,
         };
-        let now = now.map(|now| (now.at.frames, now.at.error_ns));
+        let now =
+            now.map(|now| Now { frames: now.at.frames, error_ns: now.at.error_ns, age_ns: now.age_ns });
         Ok(look_at(&slot, now, self.direction, lead_max_frames))
     }
 

@@ -1,6 +1,6 @@
 //! Computes the plug-in's position from a slot of the control page.
 
-use sndif::control_page::{PositionLock, Slot};
+use sndif::control_page::{PositionLock, REFRESH_INTERVAL_NS, Slot};
 
 use crate::card::{Direction, Look};
 
@@ -9,11 +9,26 @@ const YOUNG_NS: u64 = 20_000_000;
 /// The largest known step: QEMU's controller fetches what the link has taken each millisecond.
 const STEP_NS: u64 = 1_000_000;
 
-/// The position that a slot implies. `now`: its position extrapolated by the clock, with its error
-/// bound in nanoseconds.
+/// A refresh of the page may be late by this: other turns of the driver domain come before it.
+const REFRESH_LATE_NS: u64 = 100_000;
+/// Interval between looks for a refresh that is later still.
+const OVERDUE_NS: u64 = 500_000;
+
+/// A slot's position extrapolated to now by the clock.
+#[derive(Clone, Copy)]
+pub(crate) struct Now {
+    /// Frames through the link since START.
+    pub(crate) frames: u64,
+    /// Their error bound.
+    pub(crate) error_ns: u64,
+    /// Age of the published pair.
+    pub(crate) age_ns: u64,
+}
+
+/// The position that a slot implies.
 pub(crate) fn look_at(
     slot: &Slot,
-    now: Option<(u64, u64)>,
+    now: Option<Now>,
     direction: Direction,
     lead_max_frames: u64,
 ) -> Look {
@@ -24,9 +39,11 @@ pub(crate) fn look_at(
     let lead = |frames: u64| if capture { frames } else { 0 };
     // A hardware counter has shown that these frames passed, or are in memory.
     let counted = slot.link_frames.saturating_sub(lead(slot.dma_lead_frames.into()));
-    let (link_frames, error_ns) = now.unwrap_or((slot.link_frames, slot.error_ns.into()));
+    let (link_frames, error_ns) =
+        now.map_or((slot.link_frames, slot.error_ns.into()), |now| (now.frames, now.error_ns));
     // Between two readings only a counter locked to the link's clock advances with it.
-    let certain_frames = if slot.lock == Some(PositionLock::Locked) {
+    let is_locked = slot.lock == Some(PositionLock::Locked);
+    let certain_frames = if is_locked {
         let published = counted.saturating_sub(frames_in(slot.error_ns.into(), slot));
         let elapsed = link_frames.saturating_sub(frames_in(error_ns, slot));
         published.max(elapsed.saturating_sub(lead(lead_max_frames)))
@@ -41,7 +58,14 @@ pub(crate) fn look_at(
         certain_frames,
         codec_delay_frames: slot.codec_delay_frames,
         ns_per_frame_q32: slot.ns_per_frame_q32,
+        news_after_ns: now.filter(|_| !is_locked).map_or(0, |now| refresh_after_ns(now.age_ns)),
     }
+}
+
+/// Time until the page is refreshed, if the published pair has this age.
+fn refresh_after_ns(age_ns: u64) -> u64 {
+    let left_ns = (REFRESH_INTERVAL_NS + REFRESH_LATE_NS).saturating_sub(age_ns);
+    if left_ns == 0 { OVERDUE_NS } else { left_ns }
 }
 
 /// Frames that a span covers, including the one in which it ends.
@@ -54,7 +78,7 @@ fn frames_in(span_ns: u64, slot: &Slot) -> u64 {
 mod tests {
     use sndif::control_page::{PositionLock, Slot, SlotState};
 
-    use super::look_at;
+    use super::{Now, look_at};
     use crate::card::{Direction, Look};
 
     fn slot(lock: PositionLock) -> Slot {
@@ -84,7 +108,7 @@ mod tests {
     #[test]
     fn by_the_links_clock_a_position_moves_on_between_looks() {
         // 5 ms later, within 50 us.
-        let now = Some((5_040, 50_000));
+        let now = Some(Now { frames: 5_040, error_ns: 50_000, age_ns: 5_000_000 });
         let look = look_at(&slot(PositionLock::Locked), now, Direction::Playback, 16);
         assert_eq!((look.link_frames, look.certain_frames, look.codec_delay_frames), (5_040, 5_040 - 3, 7));
         // For capture, subtract the largest lead seen: that many frames may again be missing in
@@ -95,11 +119,26 @@ mod tests {
 
     #[test]
     fn a_counter_that_moves_in_steps_is_certain_of_what_it_has_shown() {
-        let now = Some((5_040, 100_000_000));
+        let now = Some(Now { frames: 5_040, error_ns: 100_000_000, age_ns: 5_000_000 });
         let look = look_at(&slot(PositionLock::Coarse), now, Direction::Playback, 16);
         assert_eq!((look.link_frames, look.certain_frames), (5_040, 4_800));
         let look = look_at(&slot(PositionLock::Coarse), now, Direction::Capture, 40);
         assert_eq!(look.certain_frames, 4_800 - 16);
+    }
+
+    #[test]
+    fn only_the_pages_refresh_has_news_of_a_counter_that_moves_in_steps() {
+        let after_ns = |lock, age_ns| {
+            let now = Some(Now { frames: 5_040, error_ns: 50_000, age_ns });
+            look_at(&slot(lock), now, Direction::Playback, 16).news_after_ns
+        };
+        assert_eq!(after_ns(PositionLock::Coarse, 0), 10_100_000);
+        assert_eq!(after_ns(PositionLock::Coarse, 9_000_000), 1_100_000);
+        // It is late, or never comes: the program neither spins nor sleeps for long.
+        assert_eq!(after_ns(PositionLock::Coarse, 10_100_000), 500_000);
+        assert_eq!(after_ns(PositionLock::Coarse, u64::MAX), 500_000);
+        assert_eq!(after_ns(PositionLock::Locked, 1_000_000), 0);
+        assert_eq!(look_at(&slot(PositionLock::Coarse), None, Direction::Playback, 16).news_after_ns, 0);
     }
 
     #[test]

@@ -276,7 +276,7 @@ impl Pcm {
             return Ok(());
         }
         open.alarm_frame = Some(target);
-        let after_ns = open.ns_until(target);
+        let after_ns = open.ns_until(target).max(open.look.news_after_ns);
         self.stream.wake_after(Some(after_ns))
     }
 
@@ -315,7 +315,7 @@ impl Pcm {
             open.ns_until(target)
         };
         open.alarm_frame = Some(target);
-        self.stream.wake_after(Some(after_ns))?;
+        self.stream.wake_after(Some(after_ns.max(open.look.news_after_ns)))?;
         Ok(Readiness::NotYet)
     }
 }

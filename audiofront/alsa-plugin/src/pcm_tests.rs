@@ -113,6 +113,7 @@ impl Bench {
             certain_frames: link_frames.saturating_sub(2),
             codec_delay_frames: 7,
             ns_per_frame_q32: FRAME_Q32,
+            ..Look::default()
         };
     }
 
@@ -217,6 +218,26 @@ fn the_alarm_is_set_for_the_frame_that_makes_a_period_free() {
 }
 
 #[test]
+fn the_alarm_waits_for_news() {
+    let mut bench = Bench::started(Direction::Playback, 1_920);
+    let at = |bench: &Bench, link_frames, news_after_ns| {
+        bench.at(link_frames);
+        bench.seen.lock().unwrap().look.news_after_ns = news_after_ns;
+    };
+    // Late enough for a program that is awake anyway, and for one that asks how it stands.
+    at(&bench, 402, 9_000_000);
+    assert_eq!(bench.pcm.readiness(running(1_920)), Ok(Readiness::NotYet));
+    assert_eq!(bench.alarm_ns(), Some(9_000_000));
+    bench.pcm.rearm(1_930).unwrap();
+    assert_eq!(bench.alarm_ns(), Some(9_000_000));
+    // The frame that is waited for comes later than that.
+    let mut bench = Bench::started(Direction::Playback, 1_920);
+    at(&bench, 82, 1_000_000);
+    assert_eq!(bench.pcm.readiness(running(1_920)), Ok(Readiness::NotYet));
+    assert_eq!(bench.alarm_ns(), Some(401 * 1_000_000_000 / 48_000));
+}
+
+#[test]
 fn an_alarm_that_is_right_is_left_alone() {
     let mut bench = Bench::started(Direction::Capture, 0);
     let alarms = bench.seen.lock().unwrap().alarms;
@@ -291,7 +312,7 @@ proptest! {
     #[test]
     fn nothing_that_a_page_can_say_does_harm(
         playback: bool,
-        looks in prop::collection::vec(any::<(u64, u64, u32, u64)>(), 1..20),
+        looks in prop::collection::vec(any::<(u64, u64, u32, u64, u64)>(), 1..20),
         state in 0..4_usize,
         appl_frames in 0..1_u64 << 62,
     ) {
@@ -302,9 +323,9 @@ proptest! {
         let state = [PcmState::Running, PcmState::Draining, PcmState::Paused, PcmState::Prepared][state];
         let application = Application { state, appl_frames };
         let mut last = 0;
-        for (link_frames, certain_frames, codec_delay_frames, ns_per_frame_q32) in looks {
+        for (link_frames, certain_frames, codec_delay_frames, ns_per_frame_q32, news_after_ns) in looks {
             bench.seen.lock().unwrap().look =
-                Look { link_frames, certain_frames, codec_delay_frames, ns_per_frame_q32 };
+                Look { link_frames, certain_frames, codec_delay_frames, ns_per_frame_q32, news_after_ns };
             let hw = bench.pcm.pointer(application).unwrap();
             prop_assert!(hw >= last);
             last = hw;

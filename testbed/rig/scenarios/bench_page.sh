@@ -29,3 +29,17 @@ guest_run 1 30 "audiofront position --playback-only --count $LOOKS --interval-ms
     fail "positions: $(guest_said 1)"
 guest_run 1 30 'audiofront read-cost --reads 100000 --json >/out/read-cost.json' || fail "read-cost: $(guest_said 1)"
 hand_out 1 || fail "guest1 can't hand out its files"
+
+# An unchanged program of ALSA's on the plug-in: how often it wakes up, and what that costs its guest.
+sleeps='set -- $(grep ^voluntary /proc/$program/status)'
+for point in $PLUGIN_POINTS; do
+    period=${point%:*}
+    guest_begin 1 "aplay -q -D snddom -t raw -f S16_LE -c 2 -r 48000 --period-size=$period --buffer-size=${point#*:} \
+/dev/zero 2>/tmp/heard-of & program=\$!; sleep 2; $sleeps; before=\$2; sleep 6; $sleeps; kill \$program; wait \$program; \
+echo wakeups=\$((\$2 - before)) underruns=\$(grep -c underrun /tmp/heard-of)"
+    wait_for 10 is_running 1 || fail "aplay does not play: $(guest_said 1)"
+    sleep 2
+    measure "plugin:$point" 4
+    guest_end 1 30 >/tmp/plugin || fail "aplay at $point: $(guest_said 1)"
+    figures "plugin_program:$point" "$(cat /tmp/plugin)"
+done

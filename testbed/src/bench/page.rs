@@ -13,20 +13,28 @@ use crate::rig::Dom0Sound;
 use crate::tool;
 
 const GROUP: &str = "driver domain, control page and no period events (audiofront)";
+const PLUGIN: &str = "driver domain, ALSA's plug-in (aplay)";
 const GUEST: &str = "position in the guest, control page";
 
 /// Guests that play at a time, a stream each.
 const GUESTS: [u32; 3] = [1, 2, 4];
+
+/// What aplay asks the plug-in for: frames in a period and in the buffer.
+const PLUGIN_POINTS: [(u32, u32); 4] = [(64, 2_048), (240, 2_400), (480, 4_800), (4_800, 19_200)];
+
+/// Seconds in which aplay's wake-ups are counted.
+const COUNTED_S: f64 = 6.0;
 
 /// Readings of the position.
 const LOOKS: u32 = 300;
 
 /// Boots the rig once and measures.
 pub(super) fn run() -> Result<Vec<Row>> {
+    let plugin_points = PLUGIN_POINTS.map(|(period, buffer)| format!("{period}:{buffer}"));
     let outcome = rig_run::run(rig_run::Boot {
         name: "bench_page",
         script: include_str!("../../rig/scenarios/bench_page.sh"),
-        variables: vec![("LOOKS", LOOKS.to_string())],
+        variables: vec![("LOOKS", LOOKS.to_string()), ("PLUGIN_POINTS", plugin_points.join(" "))],
         dom0_sound: Dom0Sound::None,
         codecs: 4,
         programs: tool::build()?,
@@ -38,6 +46,20 @@ pub(super) fn run() -> Result<Vec<Row>> {
     for guests in GUESTS {
         let figures = outcome.figures(&format!("page:{guests}"))?;
         rows.extend(costs(figures, GROUP, Some(guest), &[("streams", guests.to_string())])?);
+    }
+    for ((period, buffer), name) in PLUGIN_POINTS.into_iter().zip(&plugin_points) {
+        let parameters = [("period", format!("{period}")), ("buffer", format!("{buffer}"))];
+        rows.extend(costs(outcome.figures(&format!("plugin:{name}"))?, PLUGIN, Some(guest), &parameters)?);
+        let program = outcome.figures(&format!("plugin_program:{name}"))?;
+        let wakeups: u32 = program.value("wakeups")?;
+        let a_period = f64::from(wakeups) / COUNTED_S * f64::from(period) / 48_000.0;
+        let underruns: u32 = program.value("underruns")?;
+        let how = "voluntary context switches of aplay in a period";
+        let row = |name, value, decimals, unit, how| {
+            Row::new(PLUGIN, name, value, decimals, unit, how).with(&parameters)
+        };
+        rows.push(row("program's wake-ups", a_period, 2, "1/period", how));
+        rows.push(row("underruns", underruns.into(), 0, "", "what aplay said of them"));
     }
     let folder = outcome.handed_out("guest1").map_err(|finding| anyhow::anyhow!(finding.detail))?;
     rows.extend(positions(&read(folder, "positions.jsonl")?)?);
