@@ -26,12 +26,7 @@ pub(crate) struct Now {
 }
 
 /// The position that a slot implies.
-pub(crate) fn look_at(
-    slot: &Slot,
-    now: Option<Now>,
-    direction: Direction,
-    lead_max_frames: u64,
-) -> Look {
+pub(crate) fn look_at(slot: &Slot, now: Option<Now>, direction: Direction, lead_max_frames: u64) -> Look {
     if slot.lock.is_none() {
         return Look::default();
     }

@@ -202,9 +202,11 @@ where
             self.translate(Some(status), before_ns, timing);
         }
         self.step(|state| match state {
-            State::Running(stream) => {
-                stepped(stream.pause_timed(Some(timing)), |paused| (State::Paused(paused), ()), State::Running)
-            }
+            State::Running(stream) => stepped(
+                stream.pause_timed(Some(timing)),
+                |paused| (State::Paused(paused), ()),
+                State::Running,
+            ),
             other => (other, Err(CardError::WrongState)),
         })
     }

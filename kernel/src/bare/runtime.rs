@@ -51,7 +51,8 @@ fn run(start_info_paddr: u32, entry_tsc: u64) -> Result<(), RunError> {
     };
     log::set_max_level(command_line.log_level);
     let platform = Platform::bring_up(&boot, &command_line, entry_tsc)?;
-    let Platform { clock, mut dma, guest_pages, module, mut controllers, mut event_loop, record_sink } = platform;
+    let Platform { clock, mut dma, guest_pages, module, mut controllers, mut event_loop, record_sink } =
+        platform;
     match command_line.fault {
         // Injected after the heap is sealed.
         None | Some(Fault::Alloc) => {}

@@ -414,8 +414,8 @@ fn a_request_amid_a_hand_over_is_carried_out() {
 fn a_stream_that_has_paused_goes_on_behind_what_was_fetched() {
     for seed in seeds(32) {
         let mut rig = Rig::new([None; 2], PortMode::Auto);
-        let mut settings = CardSettings::default();
-        settings.position_source = [PositionChoice::Link, PositionChoice::Memory][seed as usize % 2];
+        let position_source = [PositionChoice::Link, PositionChoice::Memory][seed as usize % 2];
+        let mut settings = CardSettings { position_source, ..CardSettings::default() };
         settings.ports[0].mode = PortMode::Auto;
         rig.mixer.configure(&settings);
         let rate_hz = [48_000, 44_100, 96_000, 176_400][seed as usize / 2 % 4];
