@@ -99,7 +99,8 @@ pub struct Look {
     pub codec_delay_frames: u32,
     /// Length of a frame in nanoseconds with 32 fractional bits; 0: not measured.
     pub ns_per_frame_q32: u64,
-    /// No earlier look, this many nanoseconds later, finds more certain frames; 0: any may.
+    /// Nanoseconds from this look until one may find more certain frames, if no request comes between.
+    /// 0: not known.
     pub news_after_ns: u64,
 }
 

@@ -179,7 +179,8 @@ impl GuestStream {
             }
             None => 0,
         };
-        let now = now.map(|now| Now { frames: now.at.frames, error_ns: now.at.error_ns, age_ns: now.age_ns });
+        let now =
+            now.map(|now| Now { frames: now.at.frames, error_ns: now.at.error_ns, system_ns: now.system_ns });
         Ok(look_at(&slot, now, self.direction, lead_max_frames))
     }
 

@@ -11,6 +11,8 @@ const STEP_NS: u64 = 1_000_000;
 
 /// A refresh of the page may be late by this: other turns of the driver domain come before it.
 const REFRESH_LATE_NS: u64 = 100_000;
+/// A refresh may publish a pair that is older by this: a frame at 8 kHz and more.
+const PAIR_OLD_NS: u64 = 200_000;
 /// Interval between looks for a refresh that is later still.
 const OVERDUE_NS: u64 = 500_000;
 
@@ -21,8 +23,8 @@ pub(crate) struct Now {
     pub(crate) frames: u64,
     /// Their error bound.
     pub(crate) error_ns: u64,
-    /// Age of the published pair.
-    pub(crate) age_ns: u64,
+    /// Xen's system time of this position.
+    pub(crate) system_ns: u64,
 }
 
 /// The position that a slot implies.
@@ -53,14 +55,25 @@ pub(crate) fn look_at(slot: &Slot, now: Option<Now>, direction: Direction, lead_
         certain_frames,
         codec_delay_frames: slot.codec_delay_frames,
         ns_per_frame_q32: slot.ns_per_frame_q32,
-        news_after_ns: now.filter(|_| !is_locked).map_or(0, |now| refresh_after_ns(now.age_ns)),
+        news_after_ns: match now {
+            Some(now) if !is_locked && !is_young => refresh_after_ns(slot.time_ns, now.system_ns),
+            _ => 0,
+        },
     }
 }
 
-/// Time until the page is refreshed, if the published pair has this age.
-fn refresh_after_ns(age_ns: u64) -> u64 {
-    let left_ns = (REFRESH_INTERVAL_NS + REFRESH_LATE_NS).saturating_sub(age_ns);
-    if left_ns == 0 { OVERDUE_NS } else { left_ns }
+/// Time from `now_ns` until the page, which has a pair of `pair_ns`, is refreshed. That is due at each multiple of
+/// [`REFRESH_INTERVAL_NS`] of Xen's system time.
+fn refresh_after_ns(pair_ns: u64, now_ns: u64) -> u64 {
+    let since_due_ns = now_ns % REFRESH_INTERVAL_NS;
+    let is_refreshed = now_ns.saturating_sub(pair_ns) <= since_due_ns + PAIR_OLD_NS;
+    if is_refreshed {
+        REFRESH_INTERVAL_NS + REFRESH_LATE_NS - since_due_ns
+    } else if since_due_ns < REFRESH_LATE_NS {
+        REFRESH_LATE_NS - since_due_ns
+    } else {
+        OVERDUE_NS
+    }
 }
 
 /// Frames that a span covers, including the one in which it ends.
@@ -103,7 +116,7 @@ mod tests {
     #[test]
     fn by_the_links_clock_a_position_moves_on_between_looks() {
         // 5 ms later, within 50 us.
-        let now = Some(Now { frames: 5_040, error_ns: 50_000, age_ns: 5_000_000 });
+        let now = Some(Now { frames: 5_040, error_ns: 50_000, system_ns: 5_000_000 });
         let look = look_at(&slot(PositionLock::Locked), now, Direction::Playback, 16);
         assert_eq!((look.link_frames, look.certain_frames, look.codec_delay_frames), (5_040, 5_040 - 3, 7));
         // For capture, subtract the largest lead seen: that many frames may again be missing in
@@ -114,7 +127,7 @@ mod tests {
 
     #[test]
     fn a_counter_that_moves_in_steps_is_certain_of_what_it_has_shown() {
-        let now = Some(Now { frames: 5_040, error_ns: 100_000_000, age_ns: 5_000_000 });
+        let now = Some(Now { frames: 5_040, error_ns: 100_000_000, system_ns: 5_000_000 });
         let look = look_at(&slot(PositionLock::Coarse), now, Direction::Playback, 16);
         assert_eq!((look.link_frames, look.certain_frames), (5_040, 4_800));
         let look = look_at(&slot(PositionLock::Coarse), now, Direction::Capture, 40);
@@ -123,16 +136,24 @@ mod tests {
 
     #[test]
     fn only_the_pages_refresh_has_news_of_a_counter_that_moves_in_steps() {
-        let after_ns = |lock, age_ns| {
-            let now = Some(Now { frames: 5_040, error_ns: 50_000, age_ns });
-            look_at(&slot(lock), now, Direction::Playback, 16).news_after_ns
+        const MS: u64 = 1_000_000;
+        let after_ns = |lock, time_ns, system_ns| {
+            let now = Some(Now { frames: 5_040, error_ns: 50_000, system_ns });
+            let slot = Slot { time_ns, ..slot(lock) };
+            look_at(&slot, now, Direction::Playback, 16).news_after_ns
         };
-        assert_eq!(after_ns(PositionLock::Coarse, 0), 10_100_000);
-        assert_eq!(after_ns(PositionLock::Coarse, 9_000_000), 1_100_000);
-        // It is late, or never comes: the program neither spins nor sleeps for long.
-        assert_eq!(after_ns(PositionLock::Coarse, 10_100_000), 500_000);
-        assert_eq!(after_ns(PositionLock::Coarse, u64::MAX), 500_000);
-        assert_eq!(after_ns(PositionLock::Locked, 1_000_000), 0);
+        let coarse = |time_ns, system_ns| after_ns(PositionLock::Coarse, time_ns, system_ns);
+        // Published at the last multiple of 10 ms, a little before it, or at a request since.
+        assert_eq!(coarse(50 * MS, 50 * MS), 10 * MS + 100_000);
+        assert_eq!(coarse(50 * MS - 125_000, 51 * MS), 9 * MS + 100_000);
+        assert_eq!(coarse(59 * MS, 59 * MS + 900_000), 200_000);
+        // The refresh is due, or late, or never comes: the program neither spins nor sleeps for long.
+        assert_eq!(coarse(50 * MS, 60 * MS + 10_000), 90_000);
+        assert_eq!(coarse(50 * MS, 60 * MS + 300_000), 500_000);
+        assert_eq!(coarse(0, u64::MAX), 500_000);
+        // The driver domain's clock may be a little ahead of this guest's map of it.
+        assert_eq!(coarse(u64::MAX, 52 * MS), 8 * MS + 100_000);
+        assert_eq!(after_ns(PositionLock::Locked, 50 * MS, 51 * MS), 0);
         assert_eq!(look_at(&slot(PositionLock::Coarse), None, Direction::Playback, 16).news_after_ns, 0);
     }
 

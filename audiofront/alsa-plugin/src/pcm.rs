@@ -10,6 +10,8 @@
 //!   taken      |-- to be read --|-- DMA's lead --| at the converter
 //! ```
 
+use std::time::Instant;
+
 use audiofront::ignored;
 use rustix::io::Errno;
 
@@ -85,6 +87,8 @@ struct Open {
     hw_frames: u64,
     /// The last position read.
     look: Look,
+    /// The time of that.
+    looked: Instant,
     /// The frame whose pointer triggers the alarm.
     alarm_frame: Option<u64>,
     /// Whether silence follows the last sample.
@@ -129,6 +133,7 @@ impl Pcm {
             started: false,
             hw_frames: 0,
             look: Look::default(),
+            looked: Instant::now(),
             alarm_frame: None,
             silenced: false,
             avail_min_frames: setup.period_frames.into(),
@@ -193,6 +198,10 @@ impl Pcm {
     /// Pauses or resumes the stream.
     pub fn pause(&mut self, pause: bool, appl_frames: u64) -> Result<(), Failure> {
         self.stream.trigger(if pause { Trigger::Pause } else { Trigger::Resume })?;
+        if let Some(open) = &mut self.open {
+            // The alarm may be off, and the next position is published with the request.
+            (open.alarm_frame, open.look.news_after_ns) = (None, 0);
+        }
         if pause { Ok(()) } else { self.rearm(appl_frames) }
     }
 
@@ -209,7 +218,7 @@ impl Pcm {
             return Ok(open.hw_frames);
         }
         let look = self.stream.look().map_err(Ended::Gone)?;
-        open.look = look;
+        (open.look, open.looked) = (look, Instant::now());
         let draining = open.playback && application.state == PcmState::Draining;
         let codec_delay = if draining { u64::from(look.codec_delay_frames) } else { 0 };
         let hw_frames = look.certain_frames.saturating_sub(codec_delay);
@@ -276,7 +285,7 @@ impl Pcm {
             return Ok(());
         }
         open.alarm_frame = Some(target);
-        let after_ns = open.ns_until(target).max(open.look.news_after_ns);
+        let after_ns = open.ns_until(target).max(open.news_after_ns());
         self.stream.wake_after(Some(after_ns))
     }
 
@@ -315,7 +324,8 @@ impl Pcm {
             open.ns_until(target)
         };
         open.alarm_frame = Some(target);
-        self.stream.wake_after(Some(after_ns.max(open.look.news_after_ns)))?;
+        let after_ns = after_ns.max(open.news_after_ns());
+        self.stream.wake_after(Some(after_ns))?;
         Ok(Readiness::NotYet)
     }
 }
@@ -346,6 +356,12 @@ impl Open {
     /// Least time in nanoseconds from the last position until the pointer reaches this frame.
     fn ns_until(&self, target_frame: u64) -> u64 {
         self.ns_for(target_frame.saturating_sub(self.hw_frames))
+    }
+
+    /// Nanoseconds from now until a look may find more certain frames.
+    fn news_after_ns(&self) -> u64 {
+        let passed_ns = u64::try_from(self.looked.elapsed().as_nanos()).unwrap_or(u64::MAX);
+        self.look.news_after_ns.saturating_sub(passed_ns)
     }
 
     /// Nanoseconds that the link needs for these frames, rounded up: an early alarm would be

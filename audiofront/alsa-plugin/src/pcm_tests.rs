@@ -224,17 +224,35 @@ fn the_alarm_waits_for_news() {
         bench.at(link_frames);
         bench.seen.lock().unwrap().look.news_after_ns = news_after_ns;
     };
-    // Late enough for a program that is awake anyway, and for one that asks how it stands.
-    at(&bench, 402, 9_000_000);
+    const HOUR_NS: u64 = 3_600_000_000_000;
+    at(&bench, 402, HOUR_NS);
     assert_eq!(bench.pcm.readiness(running(1_920)), Ok(Readiness::NotYet));
-    assert_eq!(bench.alarm_ns(), Some(9_000_000));
+    let first_ns = bench.alarm_ns().unwrap();
+    assert!((HOUR_NS / 2..=HOUR_NS).contains(&first_ns), "{first_ns}");
+    // The time since the look counts.
     bench.pcm.rearm(1_930).unwrap();
-    assert_eq!(bench.alarm_ns(), Some(9_000_000));
+    let second_ns = bench.alarm_ns().unwrap();
+    assert!((HOUR_NS / 2..first_ns).contains(&second_ns), "{second_ns}");
+    // After a pause nothing is known of it.
+    bench.pcm.pause(true, 1_930).unwrap();
+    bench.pcm.pause(false, 1_930).unwrap();
+    assert!(bench.alarm_ns().unwrap() < 10_000_000);
     // The frame that is waited for comes later than that.
     let mut bench = Bench::started(Direction::Playback, 1_920);
     at(&bench, 82, 1_000_000);
     assert_eq!(bench.pcm.readiness(running(1_920)), Ok(Readiness::NotYet));
     assert_eq!(bench.alarm_ns(), Some(401 * 1_000_000_000 / 48_000));
+}
+
+#[test]
+fn a_program_that_has_asked_while_it_was_paused_is_woken_after_the_resume() {
+    let mut bench = Bench::started(Direction::Playback, 1_920);
+    bench.pcm.pause(true, 1_920).unwrap();
+    let paused = Application { state: PcmState::Paused, appl_frames: 1_920 };
+    assert_eq!(bench.pcm.readiness(paused), Ok(Readiness::NotYet));
+    assert_eq!(bench.alarm_ns(), None);
+    bench.pcm.pause(false, 1_920).unwrap();
+    assert_eq!(bench.alarm_ns(), Some(481 * 1_000_000_000 / 48_000));
 }
 
 #[test]

@@ -39,6 +39,8 @@ pub struct Position {
     pub at: Frames,
     /// Age of the published pair.
     pub age_ns: u64,
+    /// Xen's system time of this position.
+    pub system_ns: u64,
     /// The published slot.
     pub slot: Slot,
 }
@@ -75,6 +77,7 @@ impl<P: SharedPage> PositionReader<P> {
         Ok(self.carried_on(&slot).map(|(at, system_ns)| Position {
             at,
             age_ns: system_ns.saturating_sub(slot.time_ns),
+            system_ns,
             slot,
         }))
     }

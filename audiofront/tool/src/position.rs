@@ -117,7 +117,7 @@ impl Positions {
                 format!("{name:<9}   no position yet")
             });
         };
-        let Position { at: Frames { frames, error_ns, guest_ns, .. }, age_ns, slot } = position;
+        let Position { at: Frames { frames, error_ns, guest_ns, .. }, age_ns, slot, .. } = position;
         let link_ppm = link_ppm(&slot, self.rate);
         let guest_ppm =
             running.reader.clock().drift_ppb().map(|(low, high)| (f64::from(low) + f64::from(high)) / 2e3);

@@ -238,7 +238,9 @@ where
     }
 
     pub(crate) fn position<C: Clock>(&mut self, timing: &mut Timing<C>) -> Result<StreamPosition, CardError> {
-        let before_ns = if self.is_link_wanted { timing.now_ns() } else { 0 };
+        // A paused stream tells its place whether it is wanted or not.
+        let is_timed = self.is_link_wanted || matches!(self.state, Some(State::Paused(_)));
+        let before_ns = if is_timed { timing.now_ns() } else { 0 };
         let status = match &mut self.state {
             Some(State::Configured(_)) | None => None,
             Some(State::Running(stream)) if self.is_link_wanted => Some(stream.poll()),

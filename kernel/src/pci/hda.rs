@@ -79,7 +79,7 @@ pub enum BringUpError {
     /// It doesn't go into reset, so it may still do what its last owner wanted.
     #[error("it can't be quieted: {0}")]
     NotQuiet(snd_hda::BringUpError),
-    /// It was driven before.
+    /// It was driven before, or that was refused.
     #[error("it is in use already")]
     InUse,
     /// The machine has more controllers than the image supports.

@@ -191,7 +191,7 @@ fn a_stream_whose_place_at_the_link_nobody_wants_loses_no_frame_either() {
     }
 }
 
-/// Without SSYNC nothing tells the place that nobody has followed: as where it was followed and isn't known, there is a gap.
+/// Without SSYNC there is a gap, as where somebody has followed it.
 #[test]
 fn a_stream_that_nobody_has_followed_has_a_short_gap_without_ssync_and_is_told() {
     for seed in seeds(12) {

@@ -104,6 +104,31 @@ const RATES: [u32; 11] =
     [8_000, 11_025, 16_000, 22_050, 32_000, 44_100, 48_000, 88_200, 96_000, 176_400, 192_000];
 
 #[test]
+fn a_place_that_nobody_wanted_is_known_later_only_if_the_start_tells_it() {
+    for (profile, is_known) in [(Profile::hardware(), true), (Profile::qemu(), false)] {
+        let model = bench(profile, 137);
+        let mut card = card(&model);
+        let params = StreamParams { rate_hz: 48_000, format: SampleFormat::S16Le, channels: 2 };
+        let buffer = Mapped::new(&model, 65_536, DmaAccess::Read);
+        let opened = card.open(PortIndex(0), &params, buffer).map_err(|failure| failure.error());
+        let mut stream = opened.expect("open");
+        card.set_link_wanted(&mut stream, false);
+        card.start(&mut stream).expect("started");
+        for _ in 0..20 {
+            model.advance_ns(7_000_000);
+            assert_eq!(card.position(&mut stream).expect("a position").link, None);
+        }
+        card.set_link_wanted(&mut stream, true);
+        let link = card.position(&mut stream).expect("a position").link;
+        assert_eq!(link.is_some(), is_known);
+        if let Some(link) = link {
+            check(&model, 4, &link);
+        }
+        card.close(stream).expect("closed");
+    }
+}
+
+#[test]
 fn a_pause_before_the_first_look_leaves_the_place_known() {
     for (is_wanted, run_ns) in [(true, 0), (true, 7_000_000), (false, 0), (false, 7_000_000)] {
         let model = bench(Profile::hardware(), 137);
@@ -115,6 +140,10 @@ fn a_pause_before_the_first_look_leaves_the_place_known() {
         card.set_link_wanted(&mut stream, is_wanted);
         card.start(&mut stream).expect("started");
         model.advance_ns(run_ns);
+        if !is_wanted && run_ns > 0 {
+            let position = card.position(&mut stream).expect("a position");
+            assert!(position.bytes > 0 && position.link.is_none(), "{position:?}");
+        }
         card.pause(&mut stream).expect("paused");
         model.advance_ns(5_000_000);
         card.resume(&mut stream).expect("resumed");
