@@ -106,6 +106,7 @@ create_driver_domain() {
 	firmware_override = "/rig/image"
 	memory = 16
 	vcpus = 1
+	cpu_weight = 2048
 	driver_domain = 1
 	pci = ["$CONTROLLER"]
 	vga = "none"

@@ -52,11 +52,13 @@ plays_directly() {
 check it_plays_directly plays_directly
 guest_run 2 5 'villain 1 60 11 flood >/dev/null 2>&1 &'
 sleep 1
+check it_plays_beside_a_flood is_running_directly
 check it_is_destroyed_in_mid_stream xl_log guest2 destroy guest2
 start_guest 2 may-record user-driver
 check it_plays_directly_again plays_directly
 guest_run 2 5 'for card in 1 2; do villain $card 60 2$card open revoke scribble die >/dev/null 2>&1 & done'
 sleep 1
+check it_plays_beside_villains is_running_directly
 guest_begin 2 'echo c >/proc/sysrq-trigger'
 check it_panics_in_mid_stream wait_for 10 is_crashed guest2
 check it_is_destroyed_again xl_log guest2 destroy guest2
